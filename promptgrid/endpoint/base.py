@@ -1,0 +1,97 @@
+"""The one seam to any model: a Request goes in, Replies come out. Data and the protocol only; no network in here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from promptgrid.prompt import EMPTY, Api, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one call asks for, before an endpoint puts it into its own words (`Endpoint.wire`).
+
+    None (or empty) means: not sent, the model's default. `n` replies are asked for in one call.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    api: Api = "chat"
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    n: int = 1
+    reasoning_effort: str | None = None
+    response_format: Mapping[str, Any] | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one choice. Token counts are None where the endpoint did not report them.
+
+    `latency_ms` is for the whole call; `first_token_ms` only where it was streamed. `sent` is the JSON body as it went
+    on the wire, `prompt_tokens` that of the whole call's prompt, `completion_tokens` this choice's own.
+    """
+
+    text: str
+    finish_reason: str = ""
+    model_returned: str = ""
+    reasoning: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
+    latency_ms: float = 0.0
+    first_token_ms: float | None = None
+    sent: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One piece of a streamed reply; the last one carries the whole `reply`."""
+
+    text: str = ""
+    reply: Reply | None = None
+
+
+class Endpoint(Protocol):
+    """Where models are served. Every method raises EndpointError and nothing else for what goes wrong out there."""
+
+    @property
+    def name(self) -> str:
+        """As in ENDPOINT/MODEL."""
+
+    @property
+    def identity(self) -> str:
+        """What makes replies comparable: the base URL; for the built-in model its weights' sha256. Part of the key."""
+
+    @property
+    def max_n(self) -> int:
+        """How many samples one request may ask for and really get; 1 where `n` is not known to work."""
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests may be in flight at once."""
+
+    def wire(self, request: Request) -> dict[str, Any]:
+        """The JSON body that `complete` would send. No network: the cell's key is made of this."""
+
+    async def complete(self, request: Request) -> list[Reply]:
+        """One reply a choice, `request.n` of them or fewer (never none)."""
+
+    def stream(self, request: Request) -> AsyncIterator[Delta]:
+        """The reply piece by piece (n = 1)."""
+
+    async def models(self) -> list[str]:
+        """The names of the models served, as the endpoint reports them."""
+
+    async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
+        """Prompt tokens by the endpoint's own tokenizer and chat template; None where it has none."""
+
+    async def aclose(self) -> None:
+        """Frees sockets. The endpoint cannot be used afterwards."""

@@ -1,0 +1,76 @@
+"""Where things are kept, and the environment that names them. PROMPTGRID_HOME moves all of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from promptgrid.errors import StoreError
+
+
+def environment() -> Mapping[str, str]:
+    """The process environment over a `.env` file in the working folder. Keys are read here and never written back."""
+    return {**_dotenv(Path.cwd() / ".env"), **os.environ}
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def data_folder() -> Path:
+    """Database, logs, locks, exports. Made on first use, readable by its owner only."""
+    return _made(_folder("data"))
+
+
+def cache_folder() -> Path:
+    """What can be fetched again: model weights, vocabularies."""
+    return _made(_folder("cache"))
+
+
+def config_folder() -> Path:
+    """endpoints.toml, models.toml. Not created here: an empty folder would say nothing."""
+    return _folder("config")
+
+
+def _folder(kind: str) -> Path:
+    home = environment().get("PROMPTGRID_HOME")
+    if home:
+        return Path(home).expanduser().absolute() / kind
+    import platformdirs
+
+    by_kind = {
+        "data": platformdirs.user_data_path,
+        "cache": platformdirs.user_cache_path,
+        "config": platformdirs.user_config_path,
+    }
+    return by_kind[kind]("promptgrid", appauthor=False)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot create the folder {folder}: {error.strerror}.",
+            hint="Set PROMPTGRID_HOME to a folder that you can write to.",
+        ) from error
+    return folder
+
+
+@cache
+def shipped_folder() -> Path:
+    """The folder that holds workbench.py, pages/ and prompts/: the checkout, or the wheel's copy of them.
+
+    A checkout goes first, since an editable install leaves a stale copy behind.
+    """
+    package = Path(__file__).resolve().parent
+    for folder in (package.parent, package / "shipped"):
+        if (folder / "workbench.py").is_file() and (folder / "pages").is_dir():
+            return folder
+    raise StoreError(f"The dashboard's files are missing beside {package}.", hint="Install promptgrid again.")

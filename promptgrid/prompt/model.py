@@ -1,0 +1,102 @@
+"""The nouns of a prompt: Message, Example, Input, AnswerRule, Prompt. Pure data; no templates, no files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+AnswerKind = Literal["text", "label", "number", "json", "regex"]
+Api = Literal["chat", "completion"]
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn: in a Prompt its text is a Jinja2 template, in a request it is what the model reads."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One worked few-shot item: values for the variables, the answer, and the reasoning that leads to it."""
+
+    inputs: Mapping[str, str]
+    answer: str
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A declared variable: `example` fills the preview, `default` (None: required) stands in for a missing value."""
+
+    name: str
+    kind: str = "string"
+    example: str = ""
+    default: str | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRule:
+    """How the answer is read out of a reply: `labels` for label, `schema` for json, `pattern` for regex."""
+
+    kind: AnswerKind = "text"
+    labels: tuple[str, ...] = ()
+    schema: Mapping[str, Any] = EMPTY
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt template with all that makes it an experiment.
+
+    `parameters` has the keys temperature, top_p, max_tokens, seed, stop, reasoning_effort, response_format, extra_body
+    (only those that are set). `wording` overrides a technique's sentences by name (see techniques.WORDING). `cases`
+    names the CSV it is usually run on, relative to the prompt's folder.
+    """
+
+    name: str
+    messages: tuple[Message, ...]
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    examples: tuple[Example, ...] = ()
+    answer: AnswerRule = field(default_factory=AnswerRule)
+    parameters: Mapping[str, Any] = EMPTY
+    language: str = "en"
+    wording: Mapping[str, str] = EMPTY
+    cases: str = ""
+    api: Api = "chat"
+
+    @property
+    def version(self) -> str:
+        """12 hex digits over everything that changes what is sent or how it is read; not name, description or tags."""
+        content = {
+            "messages": [[m.role, m.text] for m in self.messages],
+            "examples": [[dict(e.inputs), e.answer, e.reasoning] for e in self.examples],
+            "inputs": [[i.name, i.kind, i.default] for i in self.inputs],
+            "answer": [self.answer.kind, self.answer.labels, _plain(self.answer.schema), self.answer.pattern],
+            "parameters": _plain(self.parameters),
+            "language": self.language,
+            "wording": dict(self.wording),
+            "api": self.api,
+        }
+        text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _plain(value: Any) -> Any:
+    """The same value in dicts and lists only, as JSON can write it."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value
