@@ -1,0 +1,25 @@
+"""The only Streamlit inside the package: the frame of a page, and the widgets that pages share."""
+
+from promptgrid.ui.feedback import empty_state, show_error
+from promptgrid.ui.frame import FootLine, start_page
+from promptgrid.ui.matrix import MatrixCell, MatrixColumn, MatrixRow, matrix
+from promptgrid.ui.messages import message_list
+from promptgrid.ui.plain import plain
+from promptgrid.ui.token_bar import token_bar
+from promptgrid.ui.watch import forget_typed, watch_text
+
+__all__ = [
+    "FootLine",
+    "MatrixCell",
+    "MatrixColumn",
+    "MatrixRow",
+    "empty_state",
+    "forget_typed",
+    "matrix",
+    "message_list",
+    "plain",
+    "show_error",
+    "start_page",
+    "token_bar",
+    "watch_text",
+]

@@ -1,0 +1,119 @@
+"""The matrix: cases down, variants across, one cell's answer at a glance. The heart of the Compare page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import streamlit as st
+
+from promptgrid.ui.component import component
+
+CellState = Literal["right", "wrong", "partly", "plain", "failed", "pending", "refused", "too_long", "none"]
+
+# Beside the colour of the edge, for whoever cannot tell green from red.
+STATE_WORDS: Mapping[CellState, str] = {
+    "right": "right",
+    "wrong": "wrong",
+    "partly": "partly",
+    "plain": "",
+    "failed": "failed",
+    "pending": "waiting",
+    "refused": "refused",
+    "too_long": "too long",
+    "none": "",
+}
+
+_WORDS = {
+    "corner": "case",
+    "label": "Answers: cases down, variants across",
+    "differs": "differs from the baseline",
+    "empty": "No case matches.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixColumn:
+    """One variant. The first of `title_lines` is set off, the others share a line: ["few-shot", "t=0.7", "gpt-4o"]."""
+
+    id: str
+    title_lines: Sequence[str]
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixCell:
+    """What a case got from a variant: the commonest `answer`, a line of the output, how many samples agree ("3 of 5").
+
+    `differs` marks an answer that is not the baseline's.
+    """
+
+    answer: str
+    detail: str = ""
+    tally: str = ""
+    state: CellState = "plain"
+    differs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """One case: `cells` in the order of the columns, one for each."""
+
+    id: str
+    title: str
+    sub: str = ""
+    cells: Sequence[MatrixCell] = ()
+
+
+def matrix(
+    key: str,
+    *,
+    columns: Sequence[MatrixColumn],
+    rows: Sequence[MatrixRow],
+    selected: tuple[str, str] | None = None,
+    height: int = 560,
+    find: str = "",
+) -> tuple[str, str] | None:
+    """Draws the matrix and returns the selected (row id, column id), None where nothing shown is selected.
+
+    `selected` is where the selection starts; once a cell was chosen by click or arrow keys, that goes first, and Esc
+    clears it. From code it is moved by `st.session_state[key] = {"selected": [row_id, column_id]}` before the call.
+    `height` is the most the matrix may take, in pixels: beyond it scrolls inside itself, header and first column
+    staying. `find` names the key of the page's filter input, which `/` then focuses. All text is foreign text and
+    shown as such.
+    """
+    data = {
+        "columns": [{"id": c.id, "lines": list(c.title_lines), "summary": c.summary} for c in columns],
+        "rows": [_row(row) for row in rows],
+        "selected": _selection(st.session_state.get(key), selected),
+        "height": height,
+        "find": find,
+        "words": _WORDS,
+    }
+    state = component("matrix")(key=key, data=data, on_selected_change=lambda: None)
+    pair = _selection(state, selected)
+    if not pair or pair[0] not in {row.id for row in rows} or pair[1] not in {column.id for column in columns}:
+        return None
+    return pair[0], pair[1]
+
+
+def _row(row: MatrixRow) -> dict[str, Any]:
+    cells = [
+        {
+            "answer": cell.answer,
+            "detail": "" if cell.detail.strip() == cell.answer.strip() else cell.detail,
+            "tally": cell.tally,
+            "state": cell.state,
+            "word": STATE_WORDS[cell.state],
+            "differs": cell.differs,
+        }
+        for cell in row.cells
+    ]
+    return {"id": row.id, "title": row.title, "sub": row.sub, "cells": cells}
+
+
+def _selection(state: Any, start: tuple[str, str] | None) -> list[str]:
+    """[row id, column id]; empty: nothing. A state without a selection has not been touched yet."""
+    chosen = None if state is None else state.get("selected")
+    return list(start or ()) if chosen is None else list(chosen)

@@ -1,0 +1,201 @@
+// The matrix: cases down, variants across. Streamlit calls the default export again whenever the data changes.
+// All text is foreign and goes in by textContent only.
+
+const sheets = new WeakMap(); // parent element -> the sheet drawn in it
+
+export default function ({ data, parentElement, setStateValue }) {
+  let sheet = sheets.get(parentElement);
+  if (!sheet) sheets.set(parentElement, (sheet = newSheet(parentElement)));
+  sheet.send = (pair) => setStateValue("selected", pair);
+  sheet.find = data.find;
+  draw(sheet, data);
+  return sheet.leave;
+}
+
+function element(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+function newSheet(parent) {
+  const root = element("div", "pg matrix");
+  const sheet = { root, cells: [], shape: "", at: null, given: "", sent: [], timer: 0 };
+  root.addEventListener("click", (event) => {
+    const cell = event.target.closest("td[role=gridcell]");
+    if (cell) choose(sheet, cell, { at: 0 });
+  });
+  root.addEventListener("keydown", (event) => onKey(sheet, event));
+  const slash = (event) => focusFilter(sheet, event);
+  document.addEventListener("keydown", slash);
+  sheet.leave = () => {
+    clearTimeout(sheet.timer);
+    document.removeEventListener("keydown", slash);
+    root.remove();
+    sheets.delete(parent);
+  };
+  parent.append(root);
+  return sheet;
+}
+
+// Redraws only what changed: the same cells keep their nodes, and with them focus and scroll position.
+function draw(sheet, data) {
+  sheet.root.style.maxHeight = `${data.height}px`;
+  const shape = JSON.stringify([data.columns.map((c) => c.id), data.rows.map((r) => r.id)]);
+  if (shape !== sheet.shape) build(sheet, data, shape);
+  data.columns.forEach((column, x) => fill(sheet.heads[x], column, fillHead));
+  data.rows.forEach((row, y) => {
+    fill(sheet.sides[y], { title: row.title, sub: row.sub }, fillSide);
+    row.cells.forEach((cell, x) => fill(sheet.cells[y][x], cell, (node) => fillCell(node, cell, data.words)));
+  });
+  const header = sheet.root.querySelector("thead").offsetHeight;
+  sheet.root.style.scrollPadding = `${header + 2}px 2px 2px ${sheet.corner.offsetWidth + 2}px`;
+  adopt(sheet, data.selected);
+}
+
+function build(sheet, data, shape) {
+  const focused = sheet.root.contains(sheet.root.getRootNode().activeElement);
+  const table = element("table");
+  table.setAttribute("role", "grid");
+  table.setAttribute("aria-label", data.words.label);
+  table.style.setProperty("--columns", data.columns.length);
+  const top = table.appendChild(element("thead")).appendChild(element("tr"));
+  sheet.corner = top.appendChild(head("col", data.words.corner));
+  sheet.heads = data.columns.map(() => top.appendChild(head("col")));
+  const body = table.appendChild(element("tbody"));
+  sheet.sides = [];
+  sheet.cells = data.rows.map((row, y) => {
+    const line = body.appendChild(element("tr"));
+    sheet.sides.push(line.appendChild(head("row")));
+    return data.columns.map((column, x) => line.appendChild(gridcell([row.id, column.id], y, x)));
+  });
+  sheet.root.replaceChildren(table);
+  if (!data.rows.length) sheet.root.append(element("p", "empty", data.words.empty));
+  const kept = sheet.at && cellOf(sheet, sheet.at.pair);
+  sheet.shape = shape;
+  sheet.at = null;
+  mark(sheet, kept || null);
+  if (focused) (sheet.at || sheet.cells[0]?.[0])?.focus({ preventScroll: true });
+}
+
+function head(scope, text) {
+  const node = element("th", "", text);
+  node.scope = scope;
+  node.setAttribute("role", scope === "col" ? "columnheader" : "rowheader");
+  return node;
+}
+
+function gridcell(pair, y, x) {
+  const node = element("td");
+  node.setAttribute("role", "gridcell");
+  node.setAttribute("aria-selected", "false");
+  node.tabIndex = y + x === 0 ? 0 : -1;
+  return Object.assign(node, { pair, y, x });
+}
+
+function fill(node, content, paint) {
+  const text = JSON.stringify(content);
+  if (node.drawn === text) return;
+  node.drawn = text;
+  paint(node, content);
+}
+
+function fillHead(node, { lines, summary }) {
+  const [first = "", ...rest] = lines;
+  node.title = lines.join("\n");
+  node.replaceChildren(element("div", "name", first), element("div", "rest", rest.join(" · ")));
+  if (summary) node.append(element("div", "summary", summary));
+}
+
+function fillSide(node, { title, sub }) {
+  node.title = title;
+  node.replaceChildren(element("div", "name", title));
+  if (sub) node.append(element("div", "rest", sub));
+}
+
+function fillCell(node, cell, words) {
+  node.dataset.state = cell.state;
+  const line = element("div", "line");
+  const answer = line.appendChild(element("span", "answer", cell.answer || "—"));
+  answer.dir = "auto";
+  if (cell.differs) line.appendChild(element("span", "differs", "≠")).title = words.differs;
+  line.append(element("span", "word", cell.word), element("span", "tally", cell.tally));
+  const detail = element("div", "detail", cell.detail);
+  detail.dir = "auto";
+  node.replaceChildren(line, detail);
+  const spoken = [cell.answer, cell.word, cell.tally, cell.differs && words.differs, cell.detail];
+  node.setAttribute("aria-label", spoken.filter(Boolean).join(", "));
+}
+
+function cellOf(sheet, [row, column]) {
+  return sheet.cells.flat().find((cell) => cell.pair[0] === row && cell.pair[1] === column);
+}
+
+function mark(sheet, cell) {
+  sheet.at?.setAttribute("aria-selected", "false");
+  sheet.at = cell;
+  if (!cell) return;
+  for (const other of sheet.root.querySelectorAll("td[tabindex='0']")) other.tabIndex = -1;
+  cell.tabIndex = 0;
+  cell.setAttribute("aria-selected", "true");
+}
+
+// While one moves on quickly, Python's answers lag behind: what it merely repeats back must not move the selection.
+function adopt(sheet, selected) {
+  const text = JSON.stringify(selected);
+  if (text === sheet.given) return;
+  sheet.given = text;
+  const echo = sheet.sent.indexOf(text);
+  if (echo >= 0) return void sheet.sent.splice(0, echo + 1);
+  const cell = selected.length ? cellOf(sheet, selected) : null;
+  mark(sheet, cell || null);
+  cell?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+function choose(sheet, cell, { at }) {
+  mark(sheet, cell);
+  cell.focus({ preventScroll: true });
+  cell.scrollIntoView({ block: "nearest", inline: "nearest" });
+  tell(sheet, cell.pair, at);
+}
+
+function tell(sheet, pair, after) {
+  clearTimeout(sheet.timer);
+  sheet.timer = setTimeout(() => {
+    sheet.sent.push(JSON.stringify(pair));
+    sheet.send(pair);
+  }, after);
+}
+
+const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-5, 0], PageDown: [5, 0] };
+
+function target(sheet, from, event) {
+  const last = [sheet.cells.length - 1, sheet.cells[0].length - 1];
+  if (event.key === "Home") return [event.ctrlKey ? 0 : from.y, 0];
+  if (event.key === "End") return [event.ctrlKey ? last[0] : from.y, last[1]];
+  const step = STEPS[event.key];
+  return step && [0, 1].map((i) => Math.min(last[i], Math.max(0, [from.y, from.x][i] + step[i])));
+}
+
+function onKey(sheet, event) {
+  const from = event.target.closest("td[role=gridcell]");
+  if (!from || event.altKey || event.metaKey) return;
+  const to = target(sheet, from, event);
+  if (to) choose(sheet, sheet.cells[to[0]][to[1]], { at: 150 });
+  else if (event.key === "Enter" || event.key === " ") choose(sheet, from, { at: 0 });
+  else if (event.key === "Escape") {
+    mark(sheet, null);
+    tell(sheet, [], 0);
+  } else return;
+  event.preventDefault();
+}
+
+function focusFilter(sheet, event) {
+  const typing = event.composedPath()[0].closest?.("input, textarea, select, [contenteditable]");
+  if (event.key !== "/" || !sheet.find || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const input = document.querySelector(`.st-key-${CSS.escape(sheet.find)} input`);
+  if (!input) return;
+  event.preventDefault();
+  input.focus();
+}
