@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import operator
 import re
 import shutil
 import subprocess
@@ -26,6 +27,15 @@ every_prompt = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 NAME = re.compile(r"[a-z]+(-[a-z]+)*")
+CALCULATION = re.compile(r"([\d.]+) ?([-+*/×÷]) ?([\d.]+) ?= ?([\d.]*\d)")
+SIGNS = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "×": operator.mul,
+    "/": operator.truediv,
+    "÷": operator.truediv,
+}
 COUNTS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 
 WORKED = {
@@ -58,6 +68,12 @@ def cases_of(path: Path) -> list[dict[str, str]]:
 
 def cases_named(name: str) -> list[dict[str, str]]:
     return cases_of(FOLDER / f"{name}.prompty")
+
+
+def solved(name: str) -> list[dict[str, str]]:
+    """Cases and examples alike, so that what is shown is as right as what is expected."""
+    examples = prompt_of(FOLDER / f"{name}.prompty").examples
+    return cases_named(name) + [{**e.inputs, "expected": e.answer} for e in examples]
 
 
 def inputs_of(case: Mapping[str, str]) -> dict[str, str]:
@@ -204,13 +220,22 @@ def test_word_problems_have_the_answer_that_their_numbers_give(name: str) -> Non
         assert work(*map(int, re.findall(r"\d+", question))) == int(case["expected"]) > 0
 
 
+@every_prompt
+def test_every_calculation_in_a_reasoning_is_right(path: Path) -> None:
+    for example in prompt_of(path).examples:
+        sums = CALCULATION.findall(example.reasoning)
+        assert len(sums) == example.reasoning.count("=")
+        for left, sign, right, result in sums:
+            assert SIGNS[sign](float(left), float(right)) == float(result)
+
+
 def test_last_letters_are_the_last_letters() -> None:
-    for case in cases_named("last-letters"):
+    for case in solved("last-letters"):
         assert "".join(re.findall(r"(\w)\b", case["words"])) == case["expected"]
 
 
 def test_coins_lie_as_their_flips_leave_them() -> None:
-    for case in cases_named("coin-flips"):
+    for case in solved("coin-flips"):
         sides = ["heads", "tails"] if "lies heads up" in case["story"] else ["tails", "heads"]
         assert case["expected"] == sides[case["story"].count(" flips the coin.") % 2]
 
@@ -226,7 +251,7 @@ def test_food_orders_cost_what_the_menu_says() -> None:
 
 
 def test_answers_to_questions_stand_in_their_text() -> None:
-    for case in cases_named("question-answering"):
+    for case in solved("question-answering"):
         assert case["expected"] == "not stated" or case["expected"] in case["context"]
 
 
