@@ -50,7 +50,7 @@ class AnswerRule:
 
     kind: AnswerKind = "text"
     labels: tuple[str, ...] = ()
-    schema: Mapping[str, Any] = EMPTY
+    schema: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     pattern: str = ""
 
 
@@ -70,9 +70,9 @@ class Prompt:
     inputs: tuple[Input, ...] = ()
     examples: tuple[Example, ...] = ()
     answer: AnswerRule = field(default_factory=AnswerRule)
-    parameters: Mapping[str, Any] = EMPTY
+    parameters: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     language: str = "en"
-    wording: Mapping[str, str] = EMPTY
+    wording: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     cases: str = ""
     api: Api = "chat"
 
