@@ -1,0 +1,267 @@
+"""What goes wrong out there -> EndpointError: one table from HTTP status, code and message to kind and sentence."""
+
+from __future__ import annotations
+
+import difflib
+import email.utils
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from promptgrid.endpoint.replies import RAW_LIMIT
+from promptgrid.endpoint.settings import EndpointSettings
+from promptgrid.errors import EndpointError, ErrorKind
+
+if TYPE_CHECKING:
+    import openai
+
+PARAMETERS = frozenset({"temperature", "top_p", "seed", "stop", "n", "max_tokens", "max_completion_tokens", "logprobs"})
+PARAMETERS |= {"reasoning_effort", "response_format"}
+QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+REFUSED_CODES = frozenset({"unsupported_value", "unsupported_parameter", "unknown_parameter"})
+UNKNOWN_MODEL = re.compile(
+    r"\b(unknown|no such|invalid) model\b|\bmodel\b.{0,200}\b(not|n't) (found|exist)", re.I | re.S
+)
+TOO_LONG = re.compile(r"context (length|window|size)|maximum context|prompt is too long|too many tokens", re.I)
+NAMED_PARAMETER = re.compile(r"(?:parameter|value|argument|field)[^'\"`]{0,40}['\"`:]\s*['\"`]?(\w+)", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An error response, taken apart. `said` is the server's own sentence."""
+
+    status: int
+    codes: frozenset[str]
+    param: str
+    said: str
+
+
+def from_sdk(error: openai.APIError, settings: EndpointSettings, model: str, partial: str = "") -> EndpointError:
+    """The EndpointError for an exception of the openai SDK; `partial` is the text that had come before.
+
+    Keys are cut out of everything that the endpoint says.
+    """
+    import openai
+
+    if isinstance(error, openai.APITimeoutError):
+        return timed_out(settings, partial)
+    if isinstance(error, openai.APIConnectionError):
+        return _connection(error, settings, partial)
+    if isinstance(error, openai.APIStatusError):
+        return _status(error, settings, model)
+    return _inside_stream(error, settings, model, partial)
+
+
+def timed_out(settings: EndpointSettings, partial: str = "") -> EndpointError:
+    """No answer in time."""
+    return EndpointError(
+        "timeout",
+        f"{settings.name} did not answer within {settings.timeout_s:g} s.",
+        hint="Ask for fewer tokens or lower the concurrency, or raise timeout_s in endpoints.toml.",
+        raw=partial[:RAW_LIMIT],
+    )
+
+
+def missing_key(settings: EndpointSettings) -> EndpointError:
+    """The named environment variable is not set, so that nothing was sent."""
+    return EndpointError(
+        "auth",
+        f"There is no key for {settings.name}: {settings.key_env} is not set.",
+        hint=f"Set {settings.key_env} in the environment, or in a .env file in the folder you start from.",
+    )
+
+
+def unsendable_key(settings: EndpointSettings) -> EndpointError:
+    """The key holds what no header can carry (often a pasted quote, blank or dash)."""
+    return EndpointError(
+        "auth",
+        f"The key in {settings.key_env or 'the settings'} holds a blank or a character outside of ASCII.",
+        hint="Copy it again, without quotes and line breaks.",
+    )
+
+
+def unsendable_text(error: UnicodeEncodeError) -> EndpointError:
+    """The prompt holds half a character (a lone surrogate), which no request can carry."""
+    return EndpointError(
+        "bad_request",
+        f"The prompt holds {error.object[error.start : error.end]!r}, which UTF-8 cannot carry.",
+        hint="Remove that character: it usually comes from a text that was cut in two.",
+    )
+
+
+def name_served(error: EndpointError, model: str, served: Sequence[str]) -> None:
+    """Puts the models that are served into the hint of an unknown_model error."""
+    if not served:
+        return
+    near = difflib.get_close_matches(model, served, n=1, cutoff=0.5)
+    shown = ", ".join(one_line(name, 100) for name in served[:10]) + (", …" if len(served) > 10 else "")
+    error.hint = (f"Did you mean {one_line(near[0], 100)}? " if near else "") + f"Served are {shown}."
+
+
+def redacted(text: str, settings: EndpointSettings) -> str:
+    """`text` without keys: some servers quote the key that they refuse."""
+    for secret in settings.secrets:
+        text = text.replace(secret, "[key]")
+    return text
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait as told by retry-after-ms or Retry-After (seconds or a date); None where it is not told."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+    try:
+        date = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time())
+
+
+def _status(error: openai.APIStatusError, settings: EndpointSettings, model: str) -> EndpointError:
+    answer = _taken_apart(error.status_code, error.body, settings)
+    kind = _kind(answer)
+    return EndpointError(
+        kind,
+        f"{settings.name} {SENTENCES[kind](answer, model)}",
+        hint=_hint(kind, answer, settings),
+        status=answer.status,
+        retry_after=retry_after(error.response.headers),
+        param=answer.param if kind == "refused_parameter" else "",
+        raw=_raw(error.body, settings),
+    )
+
+
+def _inside_stream(error: openai.APIError, settings: EndpointSettings, model: str, partial: str) -> EndpointError:
+    """An error that the endpoint sent as an event, after status 200."""
+    answer = _taken_apart(500, error.body, settings)
+    kind = _kind(answer)
+    return EndpointError(
+        kind,
+        f"{settings.name} broke off the stream: {answer.said or 'no reason given'}",
+        hint=_hint(kind, answer, settings),
+        raw=(partial or _raw(error.body, settings))[:RAW_LIMIT],
+    )
+
+
+def _taken_apart(status: int, body: object, settings: EndpointSettings) -> _Answer:
+    """The SDK has unwrapped {"error": …} already; FastAPI servers say `detail`, some only a plain text."""
+    fields: Mapping[str, Any] = body if isinstance(body, dict) else {}
+    message = fields.get("message") or fields.get("detail") or (body if isinstance(body, str) else "")
+    said = one_line(redacted(message if isinstance(message, str) else json.dumps(message, default=str), settings))
+    codes = frozenset(str(fields[key]) for key in ("code", "type") if fields.get(key) is not None)
+    param = fields.get("param")
+    return _Answer(status, codes, param if isinstance(param, str) and param else _named(said), said)
+
+
+def _named(said: str) -> str:
+    """The parameter that an error message names, where the server has no field for it."""
+    found = NAMED_PARAMETER.search(said)
+    return found[1] if found and found[1] in PARAMETERS else ""
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Foreign text fit for a sentence: no control characters (a terminal would obey them), no line breaks, cut."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if text.lower().startswith(("<!doctype", "<html")):
+        return "a web page"
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def _kind(answer: _Answer) -> ErrorKind:
+    """The first rule that holds; codes go before statuses, since statuses are shared."""
+    return next(kind for kind, holds in RULES if holds(answer))
+
+
+RULES: tuple[tuple[ErrorKind, Callable[[_Answer], bool]], ...] = (
+    ("quota", lambda a: bool(a.codes & QUOTA_CODES) or a.status == 402),
+    ("unknown_model", lambda a: "model_not_found" in a.codes),
+    ("too_long", lambda a: bool(a.codes & CONTEXT_CODES) or a.status == 413),
+    ("auth", lambda a: a.status in (401, 403) or "invalid_api_key" in a.codes),
+    ("rate_limited", lambda a: a.status == 429 or "rate_limit_exceeded" in a.codes),
+    ("timeout", lambda a: a.status == 408),
+    ("server", lambda a: a.status >= 500),
+    ("unknown_model", lambda a: a.status in (400, 404) and bool(UNKNOWN_MODEL.search(a.said))),
+    ("refused_parameter", lambda a: bool(a.param) and bool(a.codes & REFUSED_CODES or a.param in PARAMETERS)),
+    ("too_long", lambda a: a.status in (400, 422) and bool(TOO_LONG.search(a.said))),
+    ("bad_request", lambda a: True),
+)
+
+
+def _said(a: _Answer) -> str:
+    return a.said or f"status {a.status}, no reason given"
+
+
+SENTENCES: Mapping[ErrorKind, Callable[[_Answer, str], str]] = {
+    "auth": lambda a, m: f"does not accept the key ({a.status}): {_said(a)}",
+    "quota": lambda a, m: f"has no money left for this key: {_said(a)}",
+    "unknown_model": lambda a, m: f"does not know the model {m!r}: {_said(a)}",
+    "rate_limited": lambda a, m: f"asks to wait (429): {_said(a)}",
+    "server": lambda a, m: f"has an error of its own ({a.status}): {_said(a)}",
+    "timeout": lambda a, m: f"timed out ({a.status}): {_said(a)}",
+    "refused_parameter": lambda a, m: f"refuses {a.param} for {m!r}: {_said(a)}",
+    "too_long": lambda a, m: f"says that the prompt does not fit into the context of {m!r}: {_said(a)}",
+    "bad_request": lambda a, m: f"refused the request ({a.status}): {_said(a)}",
+}
+
+
+def _hint(kind: ErrorKind, answer: _Answer, settings: EndpointSettings) -> str:
+    if kind == "auth":
+        return _key_hint(settings)
+    if kind == "bad_request" and answer.status in (404, 405):
+        return f"Check the base URL {settings.base_url}: it usually ends in /v1."
+    return {
+        "quota": "Add credit or raise the limit in the provider's billing settings, then run again.",
+        "unknown_model": "Check the model's name, and whether your key may use it.",
+        "rate_limited": "Lower the concurrency of this endpoint if this happens often.",
+        "server": "It may pass: run again. Nothing on this side is wrong.",
+        "refused_parameter": f"Leave {answer.param} out for this model.",
+        "too_long": "Shorten the prompt, use fewer examples, or ask for fewer tokens.",
+    }.get(kind, "")
+
+
+def _key_hint(settings: EndpointSettings) -> str:
+    if settings.key_env:
+        return f"Check the key in {settings.key_env}, and what it is allowed to do."
+    if settings.name == "openai":
+        return "Set OPENAI_API_KEY in the environment or in .env."
+    return f"Name the environment variable of its key: key_env under [{settings.name}] in endpoints.toml."
+
+
+def _connection(error: openai.APIConnectionError, settings: EndpointSettings, partial: str) -> EndpointError:
+    causes = _causes(error)
+    reason = one_line(redacted(next((text for text in reversed(causes) if text), "the connection broke"), settings))
+    if partial:
+        message = f"{settings.name} broke the connection in the middle of the reply: {reason}."
+    else:
+        message = f"{settings.name} cannot be reached at {settings.base_url}: {reason}."
+    return EndpointError("connection", message, hint=_connection_hint(causes, settings), raw=partial[:RAW_LIMIT])
+
+
+def _causes(error: BaseException | None) -> list[str]:
+    """The messages of what lies below the SDK's error, the innermost last."""
+    found: list[str] = []
+    while error is not None and (error := error.__cause__ or error.__context__) is not None:
+        found.append(str(error).strip().rstrip("."))
+    return found
+
+
+def _connection_hint(causes: Sequence[str], settings: EndpointSettings) -> str:
+    if any("CERTIFICATE" in cause.upper() for cause in causes):
+        return "If your company inspects traffic, set SSL_CERT_FILE to its certificate."
+    if settings.is_loopback:
+        return "Is the server running, and on this port? Start it, or correct the base URL."
+    return "Check the base URL, the network, and HTTPS_PROXY if you need a proxy."
+
+
+def _raw(body: object, settings: EndpointSettings) -> str:
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
+    return redacted(text, settings)[:RAW_LIMIT] if body is not None else ""

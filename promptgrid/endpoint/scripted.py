@@ -1,0 +1,105 @@
+"""The fake that ships: an endpoint whose replies are written down before. No network, no clock but `latency_s`."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from promptgrid.endpoint import wire
+from promptgrid.endpoint.base import Delta, Reply, Request
+from promptgrid.errors import EndpointError
+from promptgrid.prompt import Api, Message
+
+Outcome = str | Reply | EndpointError
+Script = Sequence[Outcome] | Callable[[Request], Outcome | Sequence[Outcome]]
+
+
+class ScriptedEndpoint:
+    """Replies in the order of `script`, over and over; or what a function of the request says.
+
+    An EndpointError in the script is raised. Each of a request's `n` replies takes one outcome. Tokens are words here:
+    `max_tokens` cuts a reply after so many, with the finish reason "length". `history` holds all requests in order.
+
+    >>> endpoint = ScriptedEndpoint(["positive", "negative"])
+    """
+
+    def __init__(
+        self,
+        script: Script = ("ok",),
+        *,
+        name: str = "scripted",
+        models: Sequence[str] = ("scripted",),
+        latency_s: float = 0.0,
+        max_n: int = 8,
+        concurrency: int = 8,
+    ) -> None:
+        self.name = name
+        self.identity = f"scripted:{name}"
+        self.max_n = max_n
+        self.concurrency = concurrency
+        self.latency_s = latency_s
+        self.history: list[Request] = []
+        self._models = list(models)
+        self._script = script
+        self._outcomes: Iterator[Outcome] = itertools.cycle(() if callable(script) else script)
+
+    def wire(self, request: Request) -> dict[str, Any]:
+        """As an OpenAI-compatible server would get it."""
+        return wire.body(request, "max_tokens")
+
+    async def complete(self, request: Request) -> list[Reply]:
+        """`request.n` replies, or the scripted EndpointError."""
+        sent = self.wire(request)
+        self.history.append(request)
+        await asyncio.sleep(self.latency_s)
+        return [self._reply(outcome, request, sent) for outcome in self._next(request)]
+
+    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+        """The reply word by word, its blanks kept."""
+        reply = (await self.complete(replace(request, n=1)))[0]
+        for word in _words(reply.text):
+            yield Delta(text=word)
+        yield Delta(reply=replace(reply, first_token_ms=reply.latency_ms, sent=wire.streamed(self.wire(request))))
+
+    async def models(self) -> list[str]:
+        """As given."""
+        return list(self._models)
+
+    async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
+        """The words of all messages."""
+        return sum(len(message.text.split()) for message in messages)
+
+    async def aclose(self) -> None:
+        """Nothing to free."""
+
+    def _next(self, request: Request) -> list[Outcome]:
+        if not callable(self._script):
+            return list(itertools.islice(self._outcomes, request.n))
+        said = self._script(request)
+        return list(said[: request.n]) if isinstance(said, (list, tuple)) else [said] * request.n  # type: ignore[list-item]
+
+    def _reply(self, outcome: Outcome, request: Request, sent: dict[str, Any]) -> Reply:
+        if isinstance(outcome, EndpointError):
+            raise outcome
+        if isinstance(outcome, Reply):
+            return replace(outcome, sent=sent)
+        words = _words(outcome)
+        kept = words if request.max_tokens is None else words[: request.max_tokens]
+        return Reply(
+            text="".join(kept),
+            finish_reason="stop" if len(kept) == len(words) else "length",
+            model_returned=request.model,
+            prompt_tokens=sum(len(message.text.split()) for message in request.messages),
+            completion_tokens=len(kept),
+            latency_ms=self.latency_s * 1000,
+            sent=sent,
+        )
+
+
+def _words(text: str) -> list[str]:
+    """The text in pieces that make it up again, one a word."""
+    pieces = text.split(" ")
+    return [piece + " " for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])

@@ -1,0 +1,235 @@
+"""Which endpoints there are: `openai` from the environment, the others from endpoints.toml in the config folder.
+
+    [deepseek]
+    base_url = "https://api.deepseek.com/v1"
+    key_env = "DEEPSEEK_API_KEY"      # the *name* of the environment variable that holds the key
+    models = ["deepseek-chat"]        # optional: what to offer where the endpoint lists nothing
+    concurrency = 8                   # optional, as are timeout_s, token_parameter, free and headers
+
+A key is never written in that file: a file is copied, shown and committed more easily than an environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from promptgrid.errors import PromptgridError
+from promptgrid.models import is_loopback, is_openai
+from promptgrid.paths import config_folder, environment
+from promptgrid.prompt import EMPTY
+
+OPENAI_URL = "https://api.openai.com/v1"
+TOKEN_PARAMETERS = ("max_completion_tokens", "max_tokens")
+RESERVED_NAMES = ("builtin",)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """How to reach one endpoint.
+
+    `key_env` names the variable that has to hold the key ("": the endpoint takes none). `token_parameter` "" means: as
+    the host and the model want it. `timeout_s` bounds a whole call, and each wait for the next piece of a stream.
+    `free` None means: free on loopback, else by the price list. `headers` are sent with every request.
+    """
+
+    name: str
+    base_url: str
+    api_key: str = field(default="", repr=False)
+    key_env: str = ""
+    token_parameter: str = ""
+    concurrency: int = 8
+    timeout_s: float = 120.0
+    models: tuple[str, ...] = ()
+    free: bool | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", normalised(self.base_url))
+
+    @property
+    def is_loopback(self) -> bool:
+        """The endpoint runs on this machine."""
+        return is_loopback(self.base_url)
+
+    @property
+    def is_openai(self) -> bool:
+        """OpenAI's own service, which knows no `max_tokens` for its newer models and has no /tokenize."""
+        return is_openai(self.base_url)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may never be shown."""
+        return tuple(text for text in (self.api_key, *self.headers.values()) if text)
+
+
+def normalised(base_url: str) -> str:
+    """One spelling of one address: lower-case scheme and host, no default port, no slash at the end.
+
+    Raises PromptgridError for what is no http address, or for one that carries a password, a query or a fragment.
+    """
+    try:
+        parts = urlsplit(base_url.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise PromptgridError(f"This base URL cannot be read: {error}.", hint="Check its host and port.") from error
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise PromptgridError(
+            f"The base URL of {host} carries a password, a query or a fragment.",
+            hint="Put the key into an environment variable, and leave the plain address.",
+        )
+    if parts.scheme not in ("http", "https") or not host:
+        raise PromptgridError(f"{base_url!r} is no base URL.", hint="Write it like http://localhost:11434/v1.")
+    shown = f"[{host}]" if ":" in host else host
+    if port and port != {"http": 80, "https": 443}[parts.scheme]:
+        shown += f":{port}"
+    return f"{parts.scheme}://{shown}{parts.path.rstrip('/')}"
+
+
+def read_settings(env: Mapping[str, str] | None = None, config: Path | None = None) -> dict[str, EndpointSettings]:
+    """All configured endpoints by name; `config` is the path of endpoints.toml. Raises PromptgridError."""
+    env = environment() if env is None else env
+    path = config_folder() / "endpoints.toml" if config is None else config
+    found = {"openai": _openai(env)} if env.get("OPENAI_API_KEY") or env.get("OPENAI_BASE_URL") else {}
+    for name, table in _tables(path).items():
+        found[name] = _Table(path, name, table, env).settings()
+    return found
+
+
+def _openai(env: Mapping[str, str]) -> EndpointSettings:
+    """Either variable is enough: a server of one's own often wants no key."""
+    key = env.get("OPENAI_API_KEY", "").strip()
+    base_url = env.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL
+    wants_key = bool(key) or is_openai(base_url)
+    return EndpointSettings("openai", base_url, api_key=key, key_env="OPENAI_API_KEY" if wants_key else "")
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    """The file's tables, unchecked; none where there is no file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise PromptgridError(f"{path} is not valid TOML: {error}.", hint="Mend that line.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptgridError(f"{path} cannot be read: {error}.", hint="Mend or remove the file.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One [name] of endpoints.toml on its way to EndpointSettings; knows its lines, so that errors can name them."""
+
+    path: Path
+    name: str
+    table: Any
+    env: Mapping[str, str] = field(repr=False)
+
+    FIELDS = ("base_url", "key_env", "token_parameter", "concurrency", "timeout_s", "models", "free", "headers")
+    LITERAL_KEYS = ("api_key", "apikey", "key", "token", "secret", "password")
+
+    def settings(self) -> EndpointSettings:
+        """Raises PromptgridError for a field that is unknown, missing or of the wrong kind."""
+        self._check_names()
+        key_env = self._key_env()
+        try:
+            base_url = normalised(self._take("base_url", str, ""))
+        except PromptgridError as error:
+            raise self._error("base_url", error.message, error.hint) from error
+        return EndpointSettings(
+            self.name,
+            base_url,
+            api_key=self.env.get(key_env, "").strip() if key_env else "",
+            key_env=key_env,
+            token_parameter=self._token_parameter(),
+            concurrency=int(self._positive("concurrency", 8)),
+            timeout_s=float(self._positive("timeout_s", 120)),
+            models=self._models(),
+            free=self._take("free", bool, None),
+            headers=self._headers(),
+        )
+
+    def _check_names(self) -> None:
+        if not isinstance(self.table, dict):
+            raise self._error(self.name, f"{self.name} stands outside of a table.", "Write it below a line [NAME].")
+        if self.name in RESERVED_NAMES or not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name, re.ASCII):
+            raise self._error("", f"{self.name!r} cannot be an endpoint's name.", "Use letters, digits, - and _.")
+        for key in self.table:
+            if key.lower() in self.LITERAL_KEYS:
+                raise self._error(
+                    key,
+                    f"{key} would hold a secret in a plain file.",
+                    'Put the key into an environment variable and name that: key_env = "MY_API_KEY".',
+                )
+            if key not in self.FIELDS:
+                near = difflib.get_close_matches(key, self.FIELDS, n=1)
+                hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(self.FIELDS)}."
+                raise self._error(key, f"{key} is not a setting of an endpoint.", hint)
+
+    def _key_env(self) -> str:
+        """The value is not quoted in the error: it may be the key itself."""
+        name: str = self._take("key_env", str, "")
+        if name and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+            raise self._error(
+                "key_env",
+                "key_env must be the name of an environment variable, in capitals, digits and _.",
+                'Write the name, not the key: key_env = "MY_API_KEY".',
+            )
+        return name
+
+    def _token_parameter(self) -> str:
+        value: str = self._take("token_parameter", str, "")
+        if value and value not in TOKEN_PARAMETERS:
+            raise self._error("token_parameter", f"{value!r} is unknown.", f"Use {' or '.join(TOKEN_PARAMETERS)}.")
+        return value
+
+    def _positive(self, key: str, default: float) -> float:
+        value: float = self._take(key, (int, float), default)
+        if isinstance(value, bool) or not 0 < value < 1e6:
+            raise self._error(key, f"{key} must be a number above 0, not {value!r}.")
+        return value
+
+    def _models(self) -> tuple[str, ...]:
+        names = self._take("models", list, [])
+        if not all(isinstance(name, str) and name for name in names):
+            raise self._error("models", "models must be a list of names.", 'Write models = ["name", "other"].')
+        return tuple(names)
+
+    def _headers(self) -> dict[str, str]:
+        """`$NAME` as a value is read from the environment, so that a header's secret has a place outside the file."""
+        headers = {}
+        for header, value in self._take("headers", dict, {}).items():
+            if not isinstance(value, str):
+                raise self._error("headers", f"The header {header} must be a text.")
+            if header.lower() in ("authorization", "api-key", "x-api-key") and not value.startswith("$"):
+                raise self._error("headers", f"{header} would hold a secret in a plain file.", 'Write "$NAME".')
+            if value.startswith("$") and value[1:] not in self.env:
+                raise self._error("headers", f"The variable {value[1:]} for the header {header} is not set.")
+            headers[header] = self.env[value[1:]].strip() if value.startswith("$") else value
+        return headers
+
+    def _take(self, key: str, kind: type | tuple[type, ...], default: Any) -> Any:
+        value = self.table.get(key, default)
+        if key in self.table and not isinstance(value, kind):
+            raise self._error(key, f"{key} is of the wrong kind: {type(value).__name__}.")
+        return value
+
+    def _error(self, key: str, message: str, hint: str = "") -> PromptgridError:
+        return PromptgridError(f"{self.path}, line {self._line(key)}: [{self.name}] {message}", hint=hint)
+
+    def _line(self, key: str) -> int:
+        """Where `key` stands in this table (its header line when not found): tomllib keeps no lines."""
+        lines = self.path.read_text(encoding="utf-8").splitlines()
+        header = re.compile(rf"""\s*\[\s*["']?{re.escape(self.name)}["']?\s*[\].]""")
+        start = next((i for i, line in enumerate(lines) if header.match(line)), 0)
+        assigned = re.compile(rf"""\s*(\[.*\.)?["']?{re.escape(key)}["']?\s*[=.\]]""")
+        for i, line in enumerate(lines[start + 1 :] if key else [], start + 2):
+            if assigned.match(line):
+                return i
+        return start + 1

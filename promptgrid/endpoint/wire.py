@@ -1,0 +1,59 @@
+"""A Request in the words of the OpenAI protocol. Pure: a cell's key is made of this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from promptgrid.endpoint.base import Request
+from promptgrid.errors import EndpointError
+
+OWN_FIELDS = ("model", "messages", "prompt", "n", "stream", "stream_options")
+
+
+def body(request: Request, token_parameter: str) -> dict[str, Any]:
+    """The JSON body of a chat completion, or of a legacy completion for api="completion".
+
+    `extra_body` adds to it and never replaces what the request says itself. Raises EndpointError(bad_request) for a
+    request that cannot be written down.
+    """
+    taken = [name for name in request.extra_body if name in OWN_FIELDS]
+    if taken:
+        raise EndpointError(
+            "bad_request",
+            f"extra_body may not set {', '.join(taken)}.",
+            hint="Take it out: the grid decides about these.",
+        )
+    return {**request.extra_body, **_content(request), **_parameters(request, token_parameter)}
+
+
+def streamed(plain: dict[str, Any]) -> dict[str, Any]:
+    """The same body, asking for the reply in pieces, with the usage at the end."""
+    return {**plain, "stream": True, "stream_options": {"include_usage": True}}
+
+
+def _content(request: Request) -> dict[str, Any]:
+    if request.api == "chat":
+        messages = [{"role": message.role, "content": message.text} for message in request.messages]
+        return {"model": request.model, "messages": messages}
+    if len(request.messages) != 1:
+        raise EndpointError(
+            "bad_request",
+            f"A plain continuation takes one text, not {len(request.messages)} messages.",
+            hint="Use zero-shot, or a chat model.",
+        )
+    return {"model": request.model, "prompt": request.messages[0].text}
+
+
+def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
+    """Only what is set: a null would mean something else to some servers."""
+    asked = {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        token_parameter: request.max_tokens,
+        "seed": request.seed,
+        "stop": list(request.stop) or None,
+        "n": request.n if request.n > 1 else None,
+        "reasoning_effort": request.reasoning_effort,
+        "response_format": dict(request.response_format) if request.response_format is not None else None,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
