@@ -1,0 +1,111 @@
+"""The library in three lines: `plan("sentiment", cases="cases.csv", temperatures=[0, 0.7])`, then `run` it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from promptgrid.cases import Case, read_cases
+from promptgrid.errors import CasesError
+from promptgrid.grading import parse_check
+from promptgrid.grid import Plan
+from promptgrid.library import Library, library_folder, load_prompt
+from promptgrid.prompt import Prompt
+from promptgrid.runner import client
+from promptgrid.store import Database, plans, results
+from promptgrid.store.runs import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CasesLike = str | Path | Iterable[Mapping[str, str] | Case] | None
+
+
+def load(ref: str | Path, database: Database | None = None) -> Prompt:
+    """The prompt of a file, of a name in the library, or of `name@version` as it once was."""
+    name, at, version = str(ref).rpartition("@")
+    if at and name and not Path(ref).exists():
+        return plans.prompt_at(database or Database(), name, version)
+    return load_prompt(str(ref), Library(library_folder()))
+
+
+def plan(
+    prompts: str | Path | Prompt | Sequence[str | Path | Prompt],
+    cases: CasesLike = None,
+    *,
+    models: str | Sequence[str] = (),
+    techniques: str | Sequence[str] = ("zero-shot",),
+    temperatures: float | Sequence[float] = (),
+    checks: Sequence[str] | None = None,
+    **settings: Any,
+) -> Plan:
+    """A plan over prompts (objects, files or names) and cases (a CSV file, or rows with an optional `expected`).
+
+    Without cases the prompt's own CSV is used, else the examples of its inputs. `settings` are the other fields of Plan:
+    samples, max_tokens, seed, budget … Raises PlanError, CasesError, LibraryError, PromptError.
+    """
+    chosen = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
+    given = {"models": _listed(models), "checks": None if checks is None else tuple(map(parse_check, checks))}
+    return Plan(
+        prompts=chosen,
+        cases=_cases(cases, chosen),
+        techniques=_listed(techniques),
+        temperatures=tuple(map(float, _listed(temperatures))),
+        **{name: value for name, value in given.items() if value not in ((), None)},
+        **settings,
+    )
+
+
+def run(
+    plan: Plan, *, database: Database | None = None, progress: Callable[[Progress], None] | None = None
+) -> pd.DataFrame:
+    """Carries the plan out and returns one row a cell, with the columns of the results file."""
+    database = database or Database()
+    run_id = client.submit(database, plan)
+    with client.carried_out_here(database, run_id):
+        for _, state in client.follow(database, run_id):
+            if progress:
+                progress(state)
+    return frame(database, run_id)
+
+
+def frame(database: Database, run_id: str) -> pd.DataFrame:
+    """The results of a run as a data frame: the columns of the results file, in its order."""
+    import pandas as pd
+
+    from promptgrid.export import columns
+
+    names = columns(*results.columns_of(database, run_id))
+    return pd.DataFrame(results.result_rows(database, run_id), columns=names)
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    one = isinstance(value, (str, Path, Prompt, int, float))
+    return (value,) if one else tuple(value)
+
+
+def _cases(source: CasesLike, prompts: Sequence[Prompt]) -> tuple[Case, ...]:
+    if source is None:
+        return _usual_cases(prompts[0])
+    if isinstance(source, (str, Path)):
+        return read_cases(Path(source)).cases
+    return tuple(_case(row, number) for number, row in enumerate(source, 1))
+
+
+def _case(row: Mapping[str, str] | Case, number: int) -> Case:
+    if isinstance(row, Case):
+        return row
+    inputs = {name: str(value) for name, value in row.items() if name != "expected"}
+    expected = row.get("expected")
+    return Case(id=str(number), inputs=inputs, expected=None if expected is None else str(expected))
+
+
+def _usual_cases(prompt: Prompt) -> tuple[Case, ...]:
+    """The prompt's own CSV, found beside it in the library; else one case made of the examples of its inputs."""
+    if prompt.cases:
+        path = library_folder() / prompt.cases
+        if not path.is_file():
+            raise CasesError(f'The cases of "{prompt.name}" are not at {path}.', hint="Give --cases FILE.csv.")
+        return read_cases(path).cases
+    return (Case(id="1", inputs={i.name: i.example for i in prompt.inputs}, expected=None),)

@@ -1,0 +1,75 @@
+"""A budget is a wall: the worst case of a call is reserved before it is sent, so spending can never cross it."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+from promptgrid.errors import PlanError
+
+Unit = Literal["usd", "tok", "calls", "min"]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """So much of one unit: US dollars, tokens (prompt and reply), calls, or minutes since the run (re)started."""
+
+    amount: float
+    unit: Unit
+
+    def __str__(self) -> str:
+        return f"{self.amount:g} {self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a call costs, or may cost at worst. None: not known."""
+
+    usd: float | None
+    tokens: int | None
+    calls: int = 1
+
+
+def parse_budget(text: str) -> Budget | None:
+    """`2.50usd`, `100000tok`, `500calls`, `30min`; a bare number is US dollars; empty is no budget."""
+    if not text.strip():
+        return None
+    found = re.fullmatch(r"\$?\s*(\d+(?:\.\d+)?)\s*(usd|tok|calls|min)?", text.strip().lower())
+    if not found:
+        raise PlanError(f'"{text}" is not a budget.', hint="Write 2.50usd, 100000tok, 500calls or 30min.")
+    unit: Unit = found[2] or "usd"  # type: ignore[assignment]  # the pattern allows no other
+    return Budget(float(found[1]), unit)
+
+
+@dataclass
+class Wall:
+    """Keeps account of what is spent and reserved against a budget (None: everything is allowed)."""
+
+    budget: Budget | None
+    spent: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+
+    def reserve(self, worst: Cost) -> bool:
+        """Sets the worst case aside; False when that would cross the budget. An unknown cost always does."""
+        if self.budget is None:
+            return True
+        if self.budget.unit == "min":
+            return time.monotonic() - self.started < self.budget.amount * 60
+        amount = self._amount(worst)
+        if amount is None or self.spent + amount > self.budget.amount * (1 + 1e-9):
+            return False
+        self.spent += amount
+        return True
+
+    def settle(self, worst: Cost, real: Cost) -> None:
+        """Replaces a reservation by what the call really cost; a lost attempt is never settled and stays reserved."""
+        reserved, paid = self._amount(worst), self._amount(real)
+        if reserved is not None and paid is not None:
+            self.spent += paid - reserved
+
+    def _amount(self, cost: Cost) -> float | None:
+        if self.budget is None or self.budget.unit == "min":
+            return 0.0
+        return {"usd": cost.usd, "tok": cost.tokens, "calls": cost.calls}[self.budget.unit]

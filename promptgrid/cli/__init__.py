@@ -1,0 +1,48 @@
+"""`promptgrid …`: parse, one call of the engine, print. Heavy imports are inside the commands: `--help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from promptgrid.cli.dashboard import dashboard
+from promptgrid.cli.run import plan, run
+from promptgrid.cli.runs import cancel, delete, export, pause, rename, resume, runs, undelete
+from promptgrid.cli.show import doctor, models, prompts, tokens
+from promptgrid.errors import PromptgridError
+
+EPILOG = """\b
+promptgrid                            opens the dashboard
+promptgrid run sentiment --temperature 0,0.7 --samples 3 --csv out.csv
+promptgrid plan sentiment --technique zero-shot,few-shot
+"""
+
+
+class _Group(click.Group):
+    """Shows what a user can mend as one sentence and exits with 2; everything else keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except PromptgridError as error:
+            click.echo(f"promptgrid: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=_Group, invoke_without_command=True, epilog=EPILOG)
+@click.version_option(package_name="promptgrid")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Compose prompts, run them over cases at several temperatures, compare the answers side by side."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show 我 still shows the rest
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(dashboard)
+
+
+for command in (
+    dashboard, run, plan, runs, resume, pause, cancel, delete, undelete, rename, export, tokens, prompts, models, doctor
+):  # fmt: skip
+    main.add_command(command)

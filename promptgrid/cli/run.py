@@ -1,0 +1,122 @@
+"""`promptgrid run` and `promptgrid plan`: the same options make the same plan; one sends it, the other shows the sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from promptgrid.grid import Plan
+
+Command = Callable[..., Any]
+
+
+class Listed(click.ParamType[Any, Any] if TYPE_CHECKING else click.ParamType):
+    """Values with commas between them."""
+
+    name = "a,b,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+class Numbers(Listed):
+    """Numbers with commas between them."""
+
+    name = "0,0.7,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        try:
+            return tuple(float(part) for part in super().convert(value, param, ctx))
+        except ValueError:
+            self.fail(f'"{value}" is not a list of numbers, such as 0,0.7,1.2', param, ctx)
+
+
+_OPTIONS = (
+    click.argument("prompts", nargs=-1, required=True, metavar="PROMPT…"),
+    click.option("--cases", type=click.Path(path_type=Path), help="A CSV of cases; the prompt's own without it."),
+    click.option("--model", "models", type=Listed(), default=(), help="ENDPOINT/MODEL, several with commas."),
+    click.option("--technique", "techniques", type=Listed(), default="zero-shot", show_default=True),
+    click.option("--temperature", "temperatures", type=Numbers(), default=(), help="From 0 to 2; the prompt's own without it."),
+    click.option("--samples", type=int, default=1, show_default=True, help="How many replies to each cell."),
+    click.option("--max-tokens", type=int, help="Room for a reply."),
+    click.option("--top-p", type=float),
+    click.option("--seed", type=int, help="Sample i is sent with seed + i."),
+    click.option("--stop", multiple=True, help="A text that ends a reply; may be repeated."),
+    click.option("--examples", "examples_k", type=int, help="How many examples few-shot shows; all without it."),
+    click.option("--examples-as", type=click.Choice(["turns", "text"]), default="turns", show_default=True),
+    click.option("--reasoning-effort", help="As the model takes it: none, low, high …"),
+    click.option("--check", "checks", multiple=True, help="exact, label, contains, regex, number, json-schema; with options: number:tolerance=0.1"),
+    click.option("--budget", default="", help="2.50usd, 100000tok, 500calls, 30min: a wall."),
+    click.option("--concurrency", type=click.IntRange(1, 1024), help="Requests in flight at one endpoint."),
+    click.option("--fresh", is_flag=True, help="Ask again for what is already answered."),
+    click.option("--name", default="", help="What the run is called."),
+)  # fmt: skip
+
+
+def plan_options(command: Command) -> Command:
+    """The options that make a plan."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _plan(prompts: tuple[str, ...], cases: Path | None, checks: tuple[str, ...], **settings: Any) -> Plan:
+    from promptgrid import api, budget
+
+    budget.parse_budget(settings["budget"])
+    return api.plan(prompts, cases, checks=checks or None, **settings)
+
+
+@click.command()
+@plan_options
+@click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
+def plan(as_json: bool, **options: Any) -> None:
+    """Show what a run would take; nothing is sent.
+
+    promptgrid plan sentiment --technique zero-shot,few-shot --temperature 0,0.7
+    """
+    from promptgrid.cli import sheet
+    from promptgrid.runner import client
+    from promptgrid.store import Database
+
+    found = client.preflight(Database(), _plan(**options))
+    click.echo(sheet.as_json(found) if as_json else sheet.as_text(found))
+
+
+@click.command()
+@plan_options
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the results here.")
+@click.option("--csv-for-excel", is_flag=True, help="With a BOM, cells cut at what Excel can hold.")
+@click.option("--jsonl", "jsonl_path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="Print the summary for a machine to read.")
+def run(
+    csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_json: bool, **options: Any
+) -> None:
+    """Run prompts over cases; exit 0 when every cell is answered, 1 when not, 2 when the command was wrong.
+
+    promptgrid run prompts/sentiment.prompty --cases prompts/cases/sentiment.csv --temperature 0,0.7 --csv out.csv
+    """
+    from promptgrid.cli import live, sheet
+    from promptgrid.runner import client
+    from promptgrid.store import Database
+
+    for path in (csv_path, jsonl_path):
+        _check_writable(path)
+    chosen, database = _plan(**options), Database()
+    found = client.preflight(database, chosen)
+    if not as_json:
+        click.echo(sheet.as_text(found), err=True)
+    run_id = client.submit(database, chosen)
+    raise SystemExit(live.carry_out(database, run_id, live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json)))
+
+
+def _check_writable(path: Path | None) -> None:
+    """Better said before a long run than after it."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise click.UsageError(f"The folder of {path} does not exist.")

@@ -1,0 +1,143 @@
+"""`promptgrid runs` and what can be done to one: resume, pause, cancel, rename, delete, undelete, export."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+_RUN = click.argument("run", metavar="RUN")
+
+
+@click.command()
+@click.option("--deleted", is_flag=True, help="The deleted ones, which `undelete` brings back.")
+@click.option("--json", "as_json", is_flag=True)
+def runs(deleted: bool, as_json: bool) -> None:
+    """List the runs, newest first."""
+    from datetime import datetime
+
+    from promptgrid.cli import sheet
+    from promptgrid.store import Database
+    from promptgrid.store import runs as store
+
+    database = Database()
+    found = [(info, store.progress(database, info.id)) for info in store.list_runs(database, deleted=deleted)]
+    if as_json:
+        click.echo(json.dumps([asdict(info) | {"progress": asdict(progress)} for info, progress in found]))
+        return
+    if not found:
+        click.echo("No runs yet. Start one with: promptgrid run sentiment")
+        return
+    rows = [
+        [i.id, i.name, i.status, f"{p.done}/{p.total}", datetime.fromtimestamp(i.created).strftime("%Y-%m-%d %H:%M")]
+        for i, p in found
+    ]
+    click.echo(sheet.table(["run", "name", "status", "done", "created"], rows))
+
+
+@click.command()
+@_RUN
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the results here.")
+@click.option("--csv-for-excel", is_flag=True)
+@click.option("--jsonl", "jsonl_path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--json", "as_json", is_flag=True)
+def resume(run: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_json: bool) -> None:
+    """Go on with a paused, stopped or cancelled run, or try the failed cells of a finished one again."""
+    from promptgrid.cli import live
+    from promptgrid.store import Database
+    from promptgrid.store import runs as store
+
+    database = Database()
+    run_id = store.find_run(database, run).id
+    store.ask(database, run_id, "resume")
+    outputs = live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json)
+    raise SystemExit(live.carry_out(database, run_id, outputs))
+
+
+@click.command()
+@_RUN
+def pause(run: str) -> None:
+    """Let the calls in flight go and send nothing more; `resume` goes on."""
+    _ask(run, "pause")
+
+
+@click.command()
+@_RUN
+def cancel(run: str) -> None:
+    """End a run; what is answered stays."""
+    _ask(run, "cancel")
+
+
+def _ask(run: str, wanted: str) -> None:
+    from promptgrid.store import Database
+    from promptgrid.store import runs as store
+
+    database = Database()
+    info = store.find_run(database, run)
+    status = store.ask(database, info.id, wanted)  # type: ignore[arg-type]
+    click.echo(f"Run {info.id} is {status}.")
+
+
+@click.command()
+@_RUN
+@click.argument("name")
+def rename(run: str, name: str) -> None:
+    """Give a run another name."""
+    from promptgrid.store import Database
+    from promptgrid.store import runs as store
+
+    database = Database()
+    info = store.find_run(database, run)
+    store.change(database, info.id, name=name)
+    click.echo(f'Run {info.id} is called "{name}".')
+
+
+@click.command()
+@_RUN
+def delete(run: str) -> None:
+    """Take a run out of the list; `undelete` brings it back."""
+    from promptgrid.store import Database
+    from promptgrid.store import runs as store
+
+    database = Database()
+    info = store.find_run(database, run)
+    store.delete(database, info.id)
+    click.echo(f"Run {info.id} is deleted. Bring it back with: promptgrid undelete {info.id}")
+
+
+@click.command()
+@_RUN
+def undelete(run: str) -> None:
+    """Bring a deleted run back."""
+    from promptgrid.store import Database
+    from promptgrid.store import runs as store
+
+    database = Database()
+    info = store.find_run(database, run)
+    store.restore(database, info.id)
+    click.echo(f"Run {info.id} is back.")
+
+
+@click.command()
+@_RUN
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--csv-for-excel", is_flag=True, help="With a BOM, cells cut at what Excel can hold.")
+@click.option("--jsonl", "jsonl_path", type=click.Path(path_type=Path, dir_okay=False))
+def export(run: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None) -> None:
+    """Write the results of a run as CSV or JSONL, one row a cell. RUN is an id, its beginning, or `last`."""
+    from promptgrid.export import files
+    from promptgrid.store import Database
+    from promptgrid.store import runs as store
+
+    if not (csv_path or jsonl_path):
+        raise click.UsageError("Say where to: --csv OUT.csv or --jsonl OUT.jsonl.")
+    database = Database()
+    run_id = store.find_run(database, run).id
+    if csv_path:
+        rows = files.export_csv(database, run_id, csv_path, excel=csv_for_excel)
+        click.echo(f"Wrote {rows:,} rows to {csv_path}.")
+    if jsonl_path:
+        rows = files.export_jsonl(database, run_id, jsonl_path)
+        click.echo(f"Wrote {rows:,} rows to {jsonl_path}.")

@@ -1,0 +1,230 @@
+"""A plan: prompts × techniques × cases × models × temperatures × samples, and the cells that it unrolls into.
+
+Pure: the endpoints are handed in, and asked only for what they would send (`wire`), never to send it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from promptgrid import models, techniques
+from promptgrid.cases import Case
+from promptgrid.connections import DEFAULT_MODEL, base_url, split_model
+from promptgrid.endpoint import Endpoint, Request
+from promptgrid.errors import MissingVariables, PlanError, PromptError
+from promptgrid.grading import CheckSpec, default_checks
+from promptgrid.prompt import EMPTY, Message, Prompt, variables
+from promptgrid.techniques import ExamplesAs
+
+MAX_SAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run. Every prompt meets every technique, case, model and temperature, `samples` times.
+
+    `temperatures` empty: each prompt's own. `checks` None: the usual ones of each prompt's answer rule. `examples_k`
+    None: all examples. `budget` as in `2.50usd`, empty: none. `fresh` asks again for what is already answered.
+    """
+
+    prompts: tuple[Prompt, ...]
+    cases: tuple[Case, ...]
+    models: tuple[str, ...] = (DEFAULT_MODEL,)
+    techniques: tuple[str, ...] = ("zero-shot",)
+    temperatures: tuple[float, ...] = ()
+    samples: int = 1
+    max_tokens: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    reasoning_effort: str | None = None
+    response_format: Mapping[str, Any] | None = None
+    extra_body: Mapping[str, Any] = EMPTY
+    examples_k: int | None = None
+    examples_as: ExamplesAs = "turns"
+    checks: tuple[CheckSpec, ...] | None = None
+    budget: str = ""
+    concurrency: int | None = None
+    fresh: bool = False
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for what in ("prompts", "cases", "models", "techniques"):
+            if not getattr(self, what):
+                raise PlanError(f"The plan has no {what}.", hint=f"Choose at least one of the {what}.")
+        for what in ("models", "techniques", "temperatures"):
+            object.__setattr__(self, what, tuple(dict.fromkeys(getattr(self, what))))
+        for technique in self.techniques:
+            techniques.known_technique(technique)
+        if bad := [t for t in self.temperatures if not 0 <= t <= 2]:
+            raise PlanError(f"Temperature {bad[0]:g} is out of range.", hint="It goes from 0 to 2.")
+        if not 1 <= self.samples <= MAX_SAMPLES:
+            raise PlanError(f"{self.samples} samples are out of range.", hint=f"It goes from 1 to {MAX_SAMPLES}.")
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise PlanError(f"max_tokens {self.max_tokens} is out of range.", hint="It starts at 1.")
+        if len({p.version for p in self.prompts}) < len(self.prompts):
+            raise PlanError("The same version of a prompt is in the plan twice.", hint="Take one of them out.")
+
+    @cached_property
+    def by_version(self) -> Mapping[str, Prompt]:
+        """The plan's prompts by their version."""
+        return {p.version: p for p in self.prompts}
+
+    def checks_for(self, prompt: Prompt) -> tuple[CheckSpec, ...]:
+        """The checks that score this prompt's replies."""
+        if self.checks is not None:
+            return self.checks
+        return default_checks(prompt.answer, any(c.expected is not None for c in self.cases))
+
+    def check_variables(self) -> None:
+        """Raises MissingVariables with all the variables that some case leaves without a value."""
+        missing: dict[str, list[int]] = {}
+        for prompt in self.prompts:
+            needed = [v for v in variables(prompt.messages, prompt.inputs) if v.required]
+            for variable in needed:
+                if any(variable.name not in case.inputs for case in self.cases):
+                    missing.setdefault(variable.name, []).extend(variable.lines)
+        if missing:
+            raise MissingVariables(missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A technique that a prompt cannot serve, and why: it makes no cells."""
+
+    prompt: str
+    technique: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One call to be made, or found answered: where it stands in the grid, and its single-sample request.
+
+    `key` is what makes two cells the same call; `batch_key` is the key without the sample, so cells that share it can
+    go out as one request with `n`. `temperature` is the one asked for; the request has the one sent.
+    """
+
+    position: int
+    prompt: Prompt
+    technique: str
+    examples_k: int
+    case: Case
+    endpoint: str
+    model: str
+    temperature: float | None
+    sample: int
+    request: Request
+    parameter_note: str
+    key: str
+    batch_key: str
+
+
+def skipped(plan: Plan) -> list[Skipped]:
+    """Every technique of the plan that one of its prompts cannot serve."""
+    pairs = ((p, t) for p in plan.prompts for t in plan.techniques)
+    return [Skipped(p.name, t, why) for p, t in pairs if (why := techniques.unavailable(p, t))]
+
+
+def cells(plan: Plan, endpoints: Mapping[str, Endpoint]) -> Iterator[Cell]:
+    """Every cell of the plan, in the order it is best sent: model, prompt, technique, case, temperature, sample.
+
+    Temperatures that are the same on the wire (a model that takes none) are merged into one variant whose
+    `parameter_note` names them; samples never are. Raises PromptError with the case where a template cannot be rendered.
+    """
+    position = 0
+    for ref in plan.models:
+        name, model = split_model(ref)
+        endpoint, facts = endpoints[name], models.facts(model, base_url(name))
+        for prompt, technique in _served(plan):
+            k = len(techniques.select_examples(prompt, technique, plan.examples_k))
+            variants = _variants(plan, prompt, facts)
+            for case in plan.cases:
+                messages = _messages(plan, prompt, technique, case)
+                for temperature, sent, note in variants:
+                    request = _request(plan, prompt, model, messages, sent)
+                    batch_key = _batch_key(endpoint, request, plan.seed)
+                    for sample in range(plan.samples):
+                        yield Cell(
+                            position, prompt, technique, k, case, name, model, temperature, sample,
+                            request if request.seed is None else replace(request, seed=request.seed + sample),
+                            note, _hash(batch_key, sample), batch_key,
+                        )  # fmt: skip
+                        position += 1
+
+
+def _served(plan: Plan) -> Iterator[tuple[Prompt, str]]:
+    for prompt in plan.prompts:
+        for technique in plan.techniques:
+            if not techniques.unavailable(prompt, technique):
+                yield prompt, technique
+
+
+def _messages(plan: Plan, prompt: Prompt, technique: str, case: Case) -> tuple[Message, ...]:
+    try:
+        turns = techniques.build_turns(prompt, case.inputs, technique, k=plan.examples_k, examples_as=plan.examples_as)
+    except MissingVariables:
+        raise
+    except PromptError as error:
+        message = f'"{prompt.name}", case {case.id}: {error.message}'
+        raise PromptError(message, hint=error.hint, line=error.line) from error
+    return tuple(turn.message for turn in turns)
+
+
+def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[tuple[float | None, float | None, str]]:
+    """(asked, sent, note) for each temperature that differs on the wire."""
+    asked: Sequence[float | None] = plan.temperatures or (prompt.parameters.get("temperature"),)
+    effort = plan.reasoning_effort or prompt.parameters.get("reasoning_effort")
+    by_sent: dict[float | None, list[float | None]] = {}
+    notes: dict[float | None, str] = {}
+    for temperature in asked:
+        sent, note = models.temperature_sent(facts, temperature, effort)
+        by_sent.setdefault(sent, []).append(temperature)
+        notes.setdefault(sent, note)
+    return [(same[0], sent, _merge_note(same, notes[sent])) for sent, same in by_sent.items()]
+
+
+def _merge_note(same: Sequence[float | None], note: str) -> str:
+    if len(same) == 1:
+        return note
+    listed = ", ".join(f"{t:g}" for t in same if t is not None)
+    return f"{note}; temperatures {listed} are the same on the wire and were merged".lstrip("; ")
+
+
+def _request(
+    plan: Plan, prompt: Prompt, model: str, messages: tuple[Message, ...], temperature: float | None
+) -> Request:
+    own = prompt.parameters
+
+    def chosen(name: str) -> Any:
+        value = getattr(plan, name)
+        return own.get(name) if value is None or value == () or value == EMPTY else value
+
+    return Request(
+        model=model,
+        messages=messages,
+        api=prompt.api,
+        temperature=temperature,
+        top_p=chosen("top_p"),
+        max_tokens=chosen("max_tokens"),
+        seed=chosen("seed"),
+        stop=tuple(chosen("stop") or ()),
+        reasoning_effort=chosen("reasoning_effort"),
+        response_format=chosen("response_format"),
+        extra_body=chosen("extra_body") or EMPTY,
+    )
+
+
+def _batch_key(endpoint: Endpoint, request: Request, seed: int | None) -> str:
+    """The request as it goes on the wire, without what differs from sample to sample, and where it goes."""
+    wire = {k: v for k, v in endpoint.wire(request).items() if k not in ("n", "seed")}
+    return _hash(json.dumps(wire, sort_keys=True), request.seed if seed is None else seed, endpoint.identity)
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

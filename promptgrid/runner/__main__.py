@@ -1,0 +1,9 @@
+"""`python -m promptgrid.runner`: the runner process. Its settings are the environment's."""
+
+import logging
+
+from promptgrid.runner.process import serve
+from promptgrid.store import Database
+
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+serve(Database())

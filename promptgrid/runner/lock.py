@@ -1,0 +1,66 @@
+"""One runner a data folder: a file lock that the system frees when its holder dies, and a note of who holds it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from promptgrid import connections, paths
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that owns the runs. `settings` is a digest of endpoints and keys as it knows them."""
+
+    pid: int
+    settings: str
+    stays: bool  # a runner process; False: a command that ends with its own run
+
+
+def settings_digest() -> str:
+    """Changes when an endpoint, a base URL or a key changes; says nothing about them."""
+    known = [(s.name, s.base_url, s.api_key) for s in connections.settings().values()]
+    return hashlib.sha256(json.dumps(sorted(map(str, known))).encode()).hexdigest()[:16]
+
+
+class RunnerLock:
+    """Held by the one process that may carry out runs of this data folder."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or paths.data_folder()
+        self._lock = FileLock(self.folder / "runner.lock", thread_local=False)
+        self._note = self.folder / "runner.json"
+
+    def acquire(self, *, wait_s: float = 0.0, stays: bool = True) -> bool:
+        """Takes the lock within that time and leaves a note of who has it; False when somebody else keeps it."""
+        try:
+            self._lock.acquire(timeout=wait_s, poll_interval=0.1)
+        except Timeout:
+            return False
+        note = Holder(os.getpid(), settings_digest(), stays)
+        with open(os.open(self._note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(note), file)
+        return True
+
+    def release(self) -> None:
+        """Lets the next one in."""
+        self._lock.release()
+
+    def holder(self) -> Holder | None:
+        """Who holds the lock now; None when nobody does."""
+        try:
+            with self._lock.acquire(timeout=0):
+                return None
+        except Timeout:
+            pass
+        try:
+            note: Mapping[str, object] = json.loads(self._note.read_text())
+            return Holder(**note)  # type: ignore[arg-type]
+        except (OSError, ValueError, TypeError):
+            return Holder(0, "", True)  # it is just writing its note

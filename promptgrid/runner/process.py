@@ -1,0 +1,113 @@
+"""The runner process: takes queued runs from the database and carries them out, until nobody has needed it for a while.
+
+It is started in a process session of its own, so that Ctrl+C in the dashboard's terminal does not reach it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from promptgrid import connections, paths
+from promptgrid.errors import StoreError
+from promptgrid.runner.carry_out import Slots, carry_out
+from promptgrid.runner.lock import Holder, RunnerLock, settings_digest
+from promptgrid.store import Database, work
+
+IDLE_S = 600.0
+_LOOK_S = 0.3
+_WAIT_FOR_LOCK_S = 30.0
+_STOP = "runner.stop"
+
+log = logging.getLogger("promptgrid.runner")
+
+
+def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
+    """Carries out whatever is queued; returns when idle for `idle_s` seconds or asked to make room for a successor."""
+    lock = RunnerLock()
+    if not lock.acquire(wait_s=_WAIT_FOR_LOCK_S):
+        return
+    try:
+        connections.run_sync(_serve(database, lock.folder, idle_s))
+    finally:
+        lock.release()
+
+
+async def _serve(database: Database, folder: Path, idle_s: float) -> None:
+    slots = Slots()
+    working: dict[str, asyncio.Task[None]] = {}
+    loop = asyncio.get_running_loop()
+    needed_at = loop.time()
+    stop = folder / _STOP
+    stop.unlink(missing_ok=True)
+    while loop.time() - needed_at < idle_s:
+        waiting = await asyncio.to_thread(work.waiting_runs, database)
+        working = {run_id: task for run_id, task in working.items() if not task.done()}
+        for run_id in waiting:
+            if run_id not in working:
+                working[run_id] = asyncio.create_task(_carry_out(database, run_id, slots))
+        if working:
+            needed_at = loop.time()
+        elif stop.exists():
+            stop.unlink(missing_ok=True)
+            return
+        await asyncio.sleep(_LOOK_S)
+
+
+async def _carry_out(database: Database, run_id: str, slots: Slots) -> None:
+    """One run, whatever happens to it: a bug of ours stops that run and is logged, the others go on."""
+    try:
+        status = await carry_out(database, run_id, connect=connections.connect, slots=slots)
+        log.info("run %s: %s", run_id, status)
+    except work.Fenced:
+        log.warning("run %s was taken over by another runner", run_id)
+    except StoreError as error:
+        log.error("run %s: %s", run_id, error)
+        await asyncio.sleep(5)  # the disk is full, say: look again when somebody may have mended it
+    except Exception as error:
+        log.exception("run %s stopped", run_id)
+        message = f"Promptgrid failed: {type(error).__name__}. The log {log_path()} has the details."
+        epoch = await asyncio.to_thread(work.claim, database, run_id)
+        await asyncio.to_thread(work.end, database, run_id, epoch, "stopped", message)
+
+
+def log_path() -> Path:
+    """Where the runner writes what it did and what went wrong."""
+    return paths.data_folder() / "runner.log"
+
+
+def ensure_runner() -> None:
+    """Starts a runner for this data folder unless one is there that knows the same endpoints and keys.
+
+    One with other settings is asked to go when it has nothing to do, and its successor waits for that.
+    """
+    holder = RunnerLock().holder()
+    if holder is not None and not _outdated(holder):
+        return
+    if holder is not None and holder.stays:
+        ask_to_leave()
+    _start()
+
+
+def _outdated(holder: Holder) -> bool:
+    return not holder.stays or holder.settings != settings_digest()
+
+
+def ask_to_leave() -> None:
+    """An idle runner ends within a second; a busy one when its runs have ended."""
+    (paths.data_folder() / _STOP).touch(mode=0o600)
+
+
+def _start() -> None:
+    with open(os.open(log_path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as output:
+        subprocess.Popen(
+            [sys.executable, "-m", "promptgrid.runner"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )

@@ -1,0 +1,5 @@
+"""Runs, cells, replies, drafts in one SQLite database. All SQL of the project is in this package."""
+
+from promptgrid.store.database import Database
+
+__all__ = ["Database"]

@@ -1,0 +1,113 @@
+"""Opening the database: where it is, how SQLite is set, that the schema is ours, and what is said when it is not."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from promptgrid import paths
+from promptgrid.errors import StoreError
+from promptgrid.store import schema
+
+_BUSY_MS = 15_000
+
+
+class Database:
+    """One SQLite file in WAL mode, opened by any number of processes; use it from any thread.
+
+    Raises StoreError when the folder cannot be written, the disk is full or the file is not ours.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or paths.data_folder() / "promptgrid.sqlite3"
+        with said_plainly(self.path):
+            self._create_file()
+            self._engine = sa.create_engine(f"sqlite:///{self.path}", poolclass=sa.pool.QueuePool, pool_size=4)
+            sa.event.listen(self._engine, "connect", _configure)
+            sa.event.listen(self._engine, "begin", _begin)
+            self._check_schema()
+
+    def _create_file(self) -> None:
+        # Prompts and replies may be private: nobody else on the machine reads them.
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+
+    def _check_schema(self) -> None:
+        with self._engine.begin() as connection:
+            schema.metadata.create_all(connection)
+            insert = sa.dialects.sqlite.insert(schema.meta).values(name="schema_version", value=str(schema.VERSION))
+            connection.execute(insert.on_conflict_do_nothing())
+            found = connection.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.name == "schema_version"))
+        if found != str(schema.VERSION):
+            raise StoreError(
+                f"The database {self.path} has the schema version {found}; this promptgrid reads {schema.VERSION}.",
+                hint="Update promptgrid, or set PROMPTGRID_HOME to another folder.",
+            )
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction that holds the write lock from its start, so that what it read stays true."""
+        with said_plainly(self.path), self._engine.connect().execution_options(writes=True) as connection:
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A consistent view for as long as it is open."""
+        with said_plainly(self.path), self._engine.connect() as connection:
+            yield connection
+
+    def vacuum(self) -> None:
+        """Gives the space of removed rows back to the disk; takes as long as copying what is left."""
+        with said_plainly(self.path), self._engine.connect() as connection:
+            connection.connection.cursor().execute("VACUUM")
+
+    def close(self) -> None:
+        """Gives the file back; the next use would open it again."""
+        self._engine.dispose()
+
+
+def _configure(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy's own BEGIN (see _begin), not the driver's late one
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_MS}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def said_plainly(path: Path) -> Iterator[None]:
+    """Turns what SQLite and the file system say into a StoreError with what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"Cannot open {path}: {error.strerror}.", hint="Set PROMPTGRID_HOME to a folder that you can write to."
+        ) from error
+    except DBAPIError as error:
+        raise StoreError(f"The database {path} cannot be used: {error.orig}.", hint=_remedy(str(error.orig))) from error
+
+
+def _remedy(said: str) -> str:
+    if "full" in said:
+        return "The disk is full: free some space; what was committed is safe, and a run goes on with `resume`."
+    if "readonly" in said or "unable to open" in said:
+        return "Set PROMPTGRID_HOME to a folder that you can write to."
+    if "locked" in said:
+        return "Another process holds it for long; try again."
+    return "Move the file away to start with an empty one, or set PROMPTGRID_HOME to another folder."
+
+
+def now() -> float:
+    """Seconds since 1970, UTC."""
+    return time.time()

@@ -1,0 +1,32 @@
+"""Drafts: what is on a page and not saved yet, kept as it is typed; JSON under a name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from promptgrid.store.database import Database, now
+from promptgrid.store.schema import drafts
+
+
+def draft(database: Database, name: str) -> Any | None:
+    """What was kept under that name; None when nothing was."""
+    with database.read() as connection:
+        value = connection.scalars(sa.select(drafts.c.value).where(drafts.c.name == name)).one_or_none()
+    return None if value is None else json.loads(value)
+
+
+def keep_draft(database: Database, name: str, value: Any) -> None:
+    """Keeps a JSON value under the name, over what was there."""
+    row = {"name": name, "value": json.dumps(value), "updated": now()}
+    insert = sa.dialects.sqlite.insert(drafts).values(row)
+    with database.write() as connection:
+        connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=row))
+
+
+def drop_draft(database: Database, name: str) -> None:
+    """Forgets what was kept under the name."""
+    with database.write() as connection:
+        connection.execute(drafts.delete().where(drafts.c.name == name))

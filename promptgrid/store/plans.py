@@ -1,0 +1,100 @@
+"""Plans and prompt versions as rows: a plan is JSON, its cases are rows, its prompts are kept as their files' text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from promptgrid.cases import Case
+from promptgrid.errors import LibraryError
+from promptgrid.grading import parse_check
+from promptgrid.grid import Plan
+from promptgrid.prompt import Prompt, dumps, loads
+from promptgrid.store.database import Database, now
+from promptgrid.store.schema import cases, prompt_versions, runs
+
+_SPECIAL = ("prompts", "cases", "checks")
+
+
+def plan_json(plan: Plan) -> str:
+    """The plan without its cases; prompts by name and version, checks as they are typed."""
+    body: dict[str, Any] = {f.name: _jsonable(getattr(plan, f.name)) for f in fields(Plan) if f.name not in _SPECIAL}
+    body["prompts"] = [[p.name, p.version] for p in plan.prompts]
+    body["checks"] = None if plan.checks is None else [str(check) for check in plan.checks]
+    return json.dumps(body)
+
+
+def _jsonable(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def load_plan(connection: sa.Connection, run_id: str) -> Plan:
+    """The run's plan as it was when it was started, whatever became of the prompts' files."""
+    body = json.loads(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
+    prompts = tuple(_prompt(connection, name, version) for name, version in body.pop("prompts"))
+    checks = body.pop("checks")
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
+    return Plan(
+        prompts=prompts,
+        cases=tuple(load_cases(connection, run_id)),
+        checks=None if checks is None else tuple(parse_check(text) for text in checks),
+        **settings,
+    )
+
+
+def _prompt(connection: sa.Connection, name: str, version: str) -> Prompt:
+    text = connection.scalars(sa.select(prompt_versions.c.text).where(prompt_versions.c.version == version)).one()
+    return loads(text, name)
+
+
+def load_cases(connection: sa.Connection, run_id: str) -> Iterable[Case]:
+    """The run's cases in their order."""
+    chosen = sa.select(cases).where(cases.c.run_id == run_id).order_by(cases.c.position)
+    for row in connection.execute(chosen):
+        yield Case(id=row.case_id, inputs=json.loads(row.inputs), expected=row.expected)
+
+
+def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> None:
+    """The cases of the run, and every prompt version that is not kept yet."""
+    rows = [
+        {
+            "run_id": run_id,
+            "position": i,
+            "case_id": case.id,
+            "inputs": json.dumps(dict(case.inputs)),
+            "expected": case.expected,
+        }
+        for i, case in enumerate(plan.cases)
+    ]
+    connection.execute(cases.insert(), rows)
+    for prompt in plan.prompts:
+        keep_version(connection, prompt)
+
+
+def keep_version(connection: sa.Connection, prompt: Prompt) -> None:
+    """Keeps the text of this version for good, so that the old can be run against the new."""
+    row = {"version": prompt.version, "name": prompt.name, "text": dumps(prompt), "created": now()}
+    connection.execute(sa.dialects.sqlite.insert(prompt_versions).values(row).on_conflict_do_nothing())
+
+
+def versions(database: Database, name: str) -> list[tuple[str, float]]:
+    """(version, seconds since 1970 when it was first kept) of a prompt, newest first."""
+    columns = (prompt_versions.c.version, prompt_versions.c.created)
+    chosen = sa.select(*columns).where(prompt_versions.c.name == name).order_by(prompt_versions.c.created.desc())
+    with database.read() as connection:
+        return [(row.version, row.created) for row in connection.execute(chosen)]
+
+
+def prompt_at(database: Database, name: str, version: str) -> Prompt:
+    """The prompt as it was at that version (a prefix is enough). Raises LibraryError when no such version was kept."""
+    found = [v for v, _ in versions(database, name) if v.startswith(version)]
+    if len(found) != 1:
+        known = ", ".join(v[:6] for v, _ in versions(database, name)) or "none yet"
+        what = "is not unique" if found else "is not known"
+        raise LibraryError(f'The version {version} of "{name}" {what}.', hint=f"Versions kept: {known}.")
+    with database.read() as connection:
+        return _prompt(connection, name, found[0])

@@ -1,0 +1,99 @@
+"""Results as rows: every column of the results file (design: one row a cell), streamed in the grid's order."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from promptgrid.store.database import Database
+from promptgrid.store.schema import cases, cells, replies, scores
+
+_CELL_COLUMNS = (
+    "run_id", "position", "prompt", "prompt_version", "technique", "examples_k", "endpoint", "temperature",
+    "temperature_sent", "parameter_note", "top_p", "max_tokens", "seed", "sample", "prompt_tokens_counted",
+    "context_limit", "attempts", "reused", "status", "error", "error_kind", "reasoning", "answer", "answer_note",
+    "human_score", "human_note", "reply_id",
+)  # fmt: skip
+_REPLY_COLUMNS = (
+    "model_returned", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "cost_usd",
+    "latency_ms", "first_token_ms", "finish_reason",
+)  # fmt: skip
+_CHUNK = 500
+
+
+def result_rows(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
+    """One dict a cell, with `var.NAME` and `score.NAME` entries; also `explain.NAME`, `passed.NAME` and `batch` for the
+    pages. `positions` chooses cells. Memory stays bounded: rows are read in chunks of the primary key."""
+    with database.read() as connection:
+        known_cases = _cases(connection, run_id)
+        wanted = None if positions is None else sorted(positions)
+        after = -1
+        while rows := connection.execute(_chunk(run_id, after, wanted)).all():
+            explained = _scores(connection, run_id, rows[0].position, rows[-1].position)
+            for row in rows:
+                yield _row(row, known_cases[row.case_position], explained[row.position])
+            after = rows[-1].position
+
+
+def _chunk(run_id: str, after: int, wanted: Sequence[int] | None) -> sa.Select[Any]:
+    columns = [cells.c[name] for name in _CELL_COLUMNS] + [replies.c[name] for name in _REPLY_COLUMNS]
+    chosen = (
+        sa.select(
+            *columns, cells.c.case_position, cells.c.model.label("model_name"), replies.c.text.label("output"),
+            replies.c.request.label("request_json"), replies.c.created, replies.c.batch,
+        )
+        .select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
+        .where(cells.c.run_id == run_id, cells.c.position > after)
+        .order_by(cells.c.position)
+        .limit(_CHUNK)
+    )  # fmt: skip
+    if wanted is not None:
+        rest = [p for p in wanted if p > after][:_CHUNK]
+        chosen = chosen.where(cells.c.position.in_(rest))
+    return chosen
+
+
+def _cases(connection: sa.Connection, run_id: str) -> dict[int, Any]:
+    return {row.position: row for row in connection.execute(sa.select(cases).where(cases.c.run_id == run_id))}
+
+
+def _scores(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, list[Any]]:
+    chosen = sa.select(scores).where(scores.c.run_id == run_id, scores.c.position.between(first, last))
+    by_position: dict[int, list[Any]] = defaultdict(list)
+    for row in connection.execute(chosen):
+        by_position[row.position].append(row)
+    return by_position
+
+
+def _row(row: Any, case: Any, scored: Sequence[Any]) -> dict[str, Any]:
+    found = dict(row._mapping)
+    created = found.pop("created")
+    found |= {
+        "cell_id": f"{found['run_id']}-{found['position']}",
+        "case_id": case.case_id,
+        "model": found.pop("model_name"),
+        "expected": case.expected,
+        "created_utc": created and datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds"),
+        **{f"var.{name}": value for name, value in json.loads(case.inputs).items()},
+    }
+    for score in scored:
+        found[f"score.{score.check}"] = score.value
+        found[f"passed.{score.check}"] = score.passed
+        found[f"explain.{score.check}"] = score.explanation
+    return found
+
+
+def columns_of(database: Database, run_id: str) -> tuple[list[str], list[str]]:
+    """The names of the run's variables and of its checks, for the header of a results file."""
+    mine = scores.c.run_id == run_id
+    with database.read() as connection:
+        names: dict[str, None] = {}
+        for inputs in connection.scalars(sa.select(cases.c.inputs).where(cases.c.run_id == run_id)):
+            names.update(dict.fromkeys(json.loads(inputs)))
+        checks = connection.scalars(sa.select(scores.c.check).where(mine).distinct().order_by(scores.c.check)).all()
+    return list(names), list(checks)

@@ -1,0 +1,264 @@
+"""Runs as rows: create, list, follow, rename, delete with undo; and what is asked of the runner by status."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from promptgrid.errors import StoreError
+from promptgrid.grid import Cell, Plan
+from promptgrid.store.database import Database, now
+from promptgrid.store.plans import insert_plan_parts, load_plan, plan_json
+from promptgrid.store.schema import cases, cells, replies, runs, scores
+
+RunStatus = Literal["queued", "running", "pausing", "paused", "cancelling", "cancelled", "finished", "stopped"]
+ACTIVE: frozenset[str] = frozenset({"queued", "running", "pausing", "cancelling"})
+"""A run in one of these states is a runner's business; `stopped` is one that could not go on, its message says why."""
+
+_INSERT_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run without its cells. Times are seconds since 1970."""
+
+    id: str
+    name: str
+    note: str
+    status: RunStatus
+    message: str
+    total: int
+    created: float
+    started: float | None
+    ended: float | None
+    deleted: float | None
+    heartbeat: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. `spent_usd` counts only replies that this run paid for; None: some price is not known.
+
+    `per_second` is the rate over the last 20 seconds of new replies.
+    """
+
+    total: int
+    by_status: dict[str, int]
+    reused: int
+    retried: int
+    spent_usd: float | None
+    per_second: float
+    errors: dict[str, int]
+
+    @property
+    def done(self) -> int:
+        return self.total - self.by_status.get("pending", 0)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None while nothing has come in lately."""
+        return (self.total - self.done) / self.per_second if self.per_second else None
+
+
+def create_run(
+    database: Database, plan: Plan, planned: Iterable[tuple[Cell, int | None, int | None, bool]], *, name: str = ""
+) -> str:
+    """Queues a run and returns its id. `planned` are the cells with (tokens counted, context limit, fits)."""
+    run_id = secrets.token_hex(4)
+    row: dict[str, Any] = {
+        "id": run_id,
+        "name": name or plan.name or default_name(plan),
+        "status": "queued",
+        "plan": plan_json(plan),
+        "total": 0,
+        "created": now(),
+    }
+    case_positions = {id(case): i for i, case in enumerate(plan.cases)}
+    with database.write() as connection:
+        connection.execute(runs.insert(), row)
+        insert_plan_parts(connection, run_id, plan)
+        total = 0
+        batch: list[dict[str, Any]] = []
+        for cell, tokens, limit, fits in planned:
+            batch.append(_cell_row(run_id, case_positions[id(cell.case)], cell, tokens, limit, fits))
+            if len(batch) == _INSERT_ROWS:
+                total += _insert(connection, batch)
+        total += _insert(connection, batch)
+        connection.execute(runs.update().where(runs.c.id == run_id).values(total=total))
+    return run_id
+
+
+def _insert(connection: sa.Connection, batch: list[dict[str, Any]]) -> int:
+    count = len(batch)
+    if batch:
+        connection.execute(cells.insert(), batch)
+        batch.clear()
+    return count
+
+
+def default_name(plan: Plan) -> str:
+    """What a run is called when nobody named it."""
+    return " + ".join(dict.fromkeys(p.name for p in plan.prompts))
+
+
+def _cell_row(run_id: str, case: int, cell: Cell, tokens: int | None, limit: int | None, fits: bool) -> dict[str, Any]:
+    request = cell.request
+    too_long = "" if fits else f"{tokens} prompt tokens and room for the reply are over the limit of {limit}."
+    return {
+        "run_id": run_id,
+        "position": cell.position,
+        "case_position": case,
+        "prompt": cell.prompt.name,
+        "prompt_version": cell.prompt.version,
+        "technique": cell.technique,
+        "examples_k": cell.examples_k,
+        "endpoint": cell.endpoint,
+        "model": cell.model,
+        "temperature": cell.temperature,
+        "temperature_sent": request.temperature,
+        "parameter_note": cell.parameter_note,
+        "top_p": request.top_p,
+        "max_tokens": request.max_tokens,
+        "seed": request.seed,
+        "sample": cell.sample,
+        "key": cell.key,
+        "prompt_tokens_counted": tokens,
+        "context_limit": limit,
+        "status": "pending" if fits else "too_long",
+        "error": too_long,
+        "error_kind": "" if fits else "too_long",
+    }
+
+
+def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) -> list[RunInfo]:
+    """Newest first; the deleted ones instead, if asked."""
+    chosen = _infos().where(runs.c.deleted.is_not(None) if deleted else runs.c.deleted.is_(None))
+    with database.read() as connection:
+        rows = connection.execute(chosen.order_by(runs.c.created.desc()).limit(limit))
+        return [RunInfo(**row._mapping) for row in rows]
+
+
+def find_run(database: Database, ref: str) -> RunInfo:
+    """The run of that id, of that beginning of an id, or `last`. Raises StoreError when there is none, or several."""
+    by_id = runs.c.id.startswith(ref, autoescape=True)
+    chosen = _infos().where(runs.c.deleted.is_(None)) if ref == "last" else _infos().where(by_id)
+    with database.read() as connection:
+        found = [RunInfo(**row._mapping) for row in connection.execute(chosen.order_by(runs.c.created.desc()).limit(2))]
+    if not found or (len(found) > 1 and ref != "last"):
+        what = "More than one run starts" if found else "There is no run that starts"
+        raise StoreError(f'{what} with "{ref}".', hint="`promptgrid runs` lists them.")
+    return found[0]
+
+
+def _infos() -> sa.Select[Any]:
+    return sa.select(*(runs.c[name] for name in RunInfo.__dataclass_fields__))
+
+
+def plan_of(database: Database, run_id: str) -> Plan:
+    """The run's plan as it was when it was started."""
+    with database.read() as connection:
+        return load_plan(connection, run_id)
+
+
+def progress(database: Database, run_id: str) -> Progress:
+    """Counts only: cheap enough to ask every second."""
+    mine = cells.c.run_id == run_id
+    paid = sa.select(replies.c.cost_usd, replies.c.created).where(replies.c.run_id == run_id).subquery()
+    counts = sa.select(
+        cells.c.status, sa.func.count(), sa.func.sum(cells.c.reused), sa.func.sum(_retries(cells.c.attempts))
+    )
+    kinds = sa.select(cells.c.error_kind, sa.func.count()).where(mine, cells.c.error_kind != "")
+    recent = now() - 20
+    with database.read() as connection:
+        by_status = connection.execute(counts.where(mine).group_by(cells.c.status)).all()
+        errors = connection.execute(kinds.group_by(cells.c.error_kind)).all()
+        spent, unpriced = connection.execute(
+            sa.select(sa.func.sum(paid.c.cost_usd), sa.func.count() - sa.func.count(paid.c.cost_usd))
+        ).one()
+        lately, first = connection.execute(
+            sa.select(sa.func.count(), sa.func.min(paid.c.created)).where(paid.c.created > recent)
+        ).one()
+    return Progress(
+        total=sum(row[1] for row in by_status),
+        by_status={row[0]: row[1] for row in by_status},
+        reused=sum(row[2] or 0 for row in by_status),
+        retried=sum(row[3] or 0 for row in by_status),
+        spent_usd=None if unpriced else float(spent or 0),
+        per_second=lately / max(now() - first, 1.0) if lately else 0.0,
+        errors={row[0]: row[1] for row in errors},
+    )
+
+
+def _retries(attempts: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    return sa.case((attempts > 1, attempts - 1), else_=0)
+
+
+def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "resume"]) -> RunStatus:
+    """Asks for a change of state and returns the state that the run is in now; the runner does the rest."""
+    moves: dict[str, dict[str, RunStatus]] = {
+        "pause": {"queued": "paused", "running": "pausing"},
+        "cancel": {"queued": "cancelled", "running": "cancelling", "pausing": "cancelling", "paused": "cancelled",
+                   "stopped": "cancelled"},
+        "resume": {"paused": "queued", "stopped": "queued", "cancelled": "queued", "finished": "queued"},
+    }  # fmt: skip
+    with database.write() as connection:
+        status = connection.scalars(sa.select(runs.c.status).where(runs.c.id == run_id)).one()
+        new = moves[wanted].get(status, status)
+        if wanted == "resume" and new == "queued":
+            _reopen(connection, run_id)
+        if new == "cancelled":
+            cancel_pending(connection, run_id)
+        connection.execute(runs.update().where(runs.c.id == run_id).values(status=new, message=""))
+    return new
+
+
+def _reopen(connection: sa.Connection, run_id: str) -> None:
+    """Cells without an answer get another chance; a finished run has none but the failed ones."""
+    again = cells.c.status.in_(["cancelled", "failed"])
+    pending = {"status": "pending", "error": "", "error_kind": ""}
+    connection.execute(cells.update().where(cells.c.run_id == run_id, again).values(pending))
+
+
+def cancel_pending(connection: sa.Connection, run_id: str) -> None:
+    """Every cell that has no reply yet ends as cancelled."""
+    waiting = (cells.c.run_id == run_id) & (cells.c.status == "pending")
+    connection.execute(cells.update().where(waiting).values(status="cancelled"))
+
+
+def change(database: Database, run_id: str, **values: str) -> None:
+    """Sets `name` or `note`."""
+    _update(database, run_id, **values)
+
+
+def delete(database: Database, run_id: str) -> None:
+    """Hides the run; `restore` brings it back until `purge`."""
+    _update(database, run_id, deleted=now())
+
+
+def restore(database: Database, run_id: str) -> None:
+    """Undoes `delete`."""
+    _update(database, run_id, deleted=None)
+
+
+def _update(database: Database, run_id: str, **values: Any) -> None:
+    with database.write() as connection:
+        connection.execute(runs.update().where(runs.c.id == run_id).values(**values))
+
+
+def purge(database: Database) -> int:
+    """Removes deleted runs for good, and the replies that no run shows any more; gives the space back. Returns how many."""
+    with database.write() as connection:
+        gone: Sequence[str] = connection.scalars(sa.select(runs.c.id).where(runs.c.deleted.is_not(None))).all()
+        for table in (scores, cells, cases):
+            connection.execute(table.delete().where(table.c.run_id.in_(gone)))
+        connection.execute(runs.delete().where(runs.c.id.in_(gone)))
+        shown = sa.select(cells.c.reply_id).where(cells.c.reply_id.is_not(None))
+        connection.execute(replies.delete().where(replies.c.run_id.in_(gone), replies.c.id.not_in(shown)))
+    database.vacuum()
+    return len(gone)
+
+

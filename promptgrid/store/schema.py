@@ -1,0 +1,144 @@
+"""The tables. SQLAlchemy Core, in what SQLite and PostgreSQL both speak; times are seconds since 1970, UTC."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+VERSION = 1
+"""The schema's version, kept in `meta`. A database of another version is refused, never guessed at."""
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("name", String, primary_key=True), Column("value", Text, nullable=False))
+
+prompt_versions = Table(
+    "prompt_versions",
+    metadata,
+    Column("version", String, primary_key=True),
+    Column("name", String, nullable=False, index=True),
+    Column("text", Text, nullable=False),  # the .prompty file of that version
+    Column("created", Float, nullable=False),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),  # JSON
+    Column("updated", Float, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("note", Text, nullable=False, default=""),
+    Column("owner", String, nullable=False, default=""),
+    Column("status", String, nullable=False, index=True),
+    Column("message", Text, nullable=False, default=""),  # why it stopped, when it did not simply finish
+    Column("plan", Text, nullable=False),  # JSON, without the cases
+    Column("total", Integer, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("started", Float),
+    Column("ended", Float),
+    Column("deleted", Float),  # hidden, and gone for good after a while
+    Column("epoch", Integer, nullable=False, default=0),  # fences off a runner that lost the run
+    Column("heartbeat", Float),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("case_id", Text, nullable=False),
+    Column("inputs", Text, nullable=False),  # JSON
+    Column("expected", Text),
+)
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String, nullable=False, index=True),
+    Column("kind", String, nullable=False),  # run · try
+    Column("run_id", String, index=True),  # the run that paid for it
+    Column("endpoint", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("model_returned", String, nullable=False),
+    Column("seed", Integer),
+    Column("batch", Integer, nullable=False),  # how many samples the request asked for
+    Column("text", Text, nullable=False),
+    Column("reasoning", Text, nullable=False),
+    Column("finish_reason", String, nullable=False),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("reasoning_tokens", Integer),
+    Column("cached_tokens", Integer),
+    Column("cost_usd", Float),
+    Column("latency_ms", Float, nullable=False),
+    Column("first_token_ms", Float),
+    Column("request", Text, nullable=False),  # the JSON body as it went on the wire
+    Column("created", Float, nullable=False),
+)
+
+cells = Table(
+    "cells",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("case_position", Integer, nullable=False),
+    Column("prompt", String, nullable=False),
+    Column("prompt_version", String, nullable=False),
+    Column("technique", String, nullable=False),
+    Column("examples_k", Integer, nullable=False),
+    Column("endpoint", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("temperature", Float),
+    Column("temperature_sent", Float),
+    Column("parameter_note", Text, nullable=False),
+    Column("top_p", Float),
+    Column("max_tokens", Integer),
+    Column("seed", Integer),
+    Column("sample", Integer, nullable=False),
+    Column("key", String, nullable=False, index=True),
+    Column("prompt_tokens_counted", Integer),
+    Column("context_limit", Integer),
+    Column("status", String, nullable=False),  # pending answered failed refused too_long cancelled
+    Column("error", Text, nullable=False, default=""),
+    Column("error_kind", String, nullable=False, default=""),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("reused", Boolean, nullable=False, default=False),
+    Column("reply_id", ForeignKey("replies.id")),
+    Column("reasoning", Text, nullable=False, default=""),
+    Column("answer", Text),  # NULL: none could be read
+    Column("answer_note", Text, nullable=False, default=""),
+    Column("human_score", Float),
+    Column("human_note", Text, nullable=False, default=""),
+    Index("cells_by_status", "run_id", "status"),
+    Index("cells_by_reply", "reply_id"),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("check", String, primary_key=True),
+    Column("value", Float),  # NULL: not scored, which is not zero
+    Column("passed", Boolean),
+    Column("answer", Text, nullable=False),
+    Column("explanation", Text, nullable=False),
+)
