@@ -1,0 +1,95 @@
+"""The files by which processes share one model server: who serves, who is alive, whose turn it is.
+
+server.json    address and key of the server, readable by the user only; written by the server when it listens
+alive.lock     held by the server as long as it lives: the system frees it, even after kill -9
+start.lock     held by whoever starts a server
+turn.lock      held by whoever has a request in flight
+next.lock      held by whoever is next (see `turns`)
+used           its modification time is when the server was last needed
+server.log     what the server's process printed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from promptgrid import paths
+from promptgrid.builtin import weights
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a server listens; `key` opens it."""
+
+    url: str
+    key: str
+    pid: int
+
+    def __repr__(self) -> str:
+        return f"Listening(url={self.url!r}, pid={self.pid})"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One folder a file of weights, so that two GGUFs never fight for one server."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, path: Path) -> Place:
+        folder = paths.data_folder() / "builtin" / weights.stamp(path)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return cls(folder)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def used(self) -> Path:
+        return self.folder / "used"
+
+    def lock(self, name: str) -> FileLock:
+        """A fresh object each time: one FileLock is re-entrant, and would let a second task of this process in."""
+        return FileLock(self.folder / f"{name}.lock", thread_local=False)
+
+    def alive(self) -> bool:
+        """A server lives here: it listens, or it is still loading."""
+        lock = self.lock("alive")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return True
+        lock.release()
+        return False
+
+    def listening(self) -> Listening | None:
+        """The server, where one lives and listens."""
+        try:
+            found = Listening(**json.loads(self._server.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+        return found if self.alive() else None
+
+    def publish(self, server: Listening) -> None:
+        temporary = self.folder / f"server.{os.getpid()}.tmp"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(server), file)
+        os.replace(temporary, self._server)
+
+    def withdraw(self) -> None:
+        self._server.unlink(missing_ok=True)
+
+    def touch(self) -> None:
+        """Says that the server is needed: it stops when nobody has said so for a while."""
+        self.used.touch()
+
+    @property
+    def _server(self) -> Path:
+        return self.folder / "server.json"

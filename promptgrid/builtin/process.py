@@ -1,0 +1,142 @@
+"""Starting, finding and stopping the model server: one per user, shared by dashboard, runner and command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+from promptgrid import paths
+from promptgrid.builtin import weights
+from promptgrid.builtin.place import Listening, Place
+from promptgrid.errors import BuiltinError, PromptgridError
+
+CONTEXT = 8192
+SLOTS = 8  # samples that one request may ask for
+
+IDLE = "PROMPTGRID_BUILTIN_IDLE_S"
+IDLE_S = 900.0
+START_S = 180.0  # a large GGUF on a slow disk
+STOP_S = 10.0
+POLL_S = 0.05
+LOG_BYTES = 1_000_000
+
+# Kept, since a Popen that is collected while its process lives warns; polled, since an ended child stays a zombie.
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def ensure() -> Listening:
+    """The server for the weights in use, started if need be. Blocks while it loads, about a second for our own model.
+
+    Raises BuiltinError where weights or xllamacpp are missing, or the server does not start.
+    """
+    path = weights.require()
+    place = Place.of(path)
+    place.touch()
+    return place.listening() or _start(path, place)
+
+
+def running() -> bool:
+    """A server for the weights in use lives and listens. Quick, no network."""
+    path = weights.find()
+    return path is not None and Place.of(path).listening() is not None
+
+
+def warm() -> None:
+    """Starts the server in the background and returns at once; a failure shows at the first request."""
+    threading.Thread(target=_try, name="builtin-warm", daemon=True).start()
+
+
+def stop() -> bool:
+    """Ends the server and waits for its end; False where none was running. The memory it held is free then."""
+    path = weights.find()
+    server = Place.of(path).listening() if path else None
+    if path is None or server is None:
+        return False
+    os.kill(server.pid, signal.SIGTERM)
+    place, deadline = Place.of(path), time.monotonic() + STOP_S
+    while place.alive() and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    place.withdraw()
+    return True
+
+
+def logfile() -> Path | None:
+    """Where the server's process writes what went wrong; None before there are weights."""
+    path = weights.find()
+    return Place.of(path).log if path else None
+
+
+def _try() -> None:
+    try:
+        ensure()
+    except PromptgridError:
+        return
+
+
+def _start(path: Path, place: Place) -> Listening:
+    with place.lock("start").acquire(timeout=START_S):
+        child: subprocess.Popen[bytes] | None = None
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if server := place.listening():
+                return server
+            if not place.alive():
+                if child is not None and child.poll() is not None:
+                    raise _did_not_start(f"ended with code {child.returncode}", place)
+                child = child or _spawn(path, place)
+            time.sleep(POLL_S)
+        raise _did_not_start(f"did not listen within {START_S:.0f} seconds", place)
+
+
+def _spawn(path: Path, place: Place) -> subprocess.Popen[bytes]:
+    place.withdraw()  # what a killed server left behind
+    _children[:] = [child for child in _children if child.poll() is None]
+    command = _command(path, place)
+    with _log(place) as log:
+        child = subprocess.Popen(
+            command,
+            # spinning OpenMP threads make a busy machine several times slower; read when the library loads
+            env={**os.environ, "GOMP_SPINCOUNT": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # else Ctrl+C in the terminal ends it
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+    _children.append(child)
+    return child
+
+
+def _command(path: Path, place: Place) -> list[str]:
+    names = [word for name in weights.names() for word in ("--name", name)]
+    limits = ["--context", str(CONTEXT), "--slots", str(SLOTS), "--idle", str(idle_s())]
+    return [sys.executable, "-m", "promptgrid.builtin.serve", str(place.folder), str(path), *names, *limits]
+
+
+def _log(place: Place) -> IO[bytes]:
+    keep = place.log.exists() and place.log.stat().st_size < LOG_BYTES
+    return place.log.open("ab" if keep else "wb")
+
+
+def idle_s() -> float:
+    """Seconds without a request after which the server ends; PROMPTGRID_BUILTIN_IDLE_S sets it."""
+    text = paths.environment().get(IDLE)
+    try:
+        seconds = float(text) if text else IDLE_S
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise BuiltinError(f"{IDLE} is {text!r}.", hint="It is a number of seconds above 0, such as 900.")
+    return seconds
+
+
+def _did_not_start(what: str, place: Place) -> BuiltinError:
+    last = place.log.read_text("utf-8", "replace").strip().splitlines()[-1:] if place.log.exists() else []
+    said = f" Its last words: {last[0][:300]}" if last else ""
+    return BuiltinError(f"The built-in model's server {what}.{said}", hint=f"Its log is {place.log}.")

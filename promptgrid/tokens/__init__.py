@@ -1,0 +1,20 @@
+"""Token counts, exact where they can be and marked where they cannot, and the context budget.
+
+`encodings` brings OpenAI's vocabularies offline, `count` asks them or the endpoint, `context` adds up a budget.
+"""
+
+from promptgrid.tokens.context import Budget, budget, context_limit
+from promptgrid.tokens.count import Count, count_messages, count_text, estimate
+from promptgrid.tokens.encodings import ENCODINGS, encoding
+
+__all__ = [
+    "ENCODINGS",
+    "Budget",
+    "Count",
+    "budget",
+    "context_limit",
+    "count_messages",
+    "count_text",
+    "encoding",
+    "estimate",
+]
