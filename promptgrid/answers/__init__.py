@@ -1,0 +1,23 @@
+"""How an answer is read out of a reply, and how several answers vote. Pure; every reading is bounded in time."""
+
+from promptgrid.answers.json_text import canonical_json, find_json
+from promptgrid.answers.labels import find_labels
+from promptgrid.answers.numbers import Number, find_numbers, last_number
+from promptgrid.answers.patterns import Found, search
+from promptgrid.answers.read import Answer, read_answer
+from promptgrid.answers.voting import Vote, vote
+
+__all__ = [
+    "Answer",
+    "Found",
+    "Number",
+    "Vote",
+    "canonical_json",
+    "find_json",
+    "find_labels",
+    "find_numbers",
+    "last_number",
+    "read_answer",
+    "search",
+    "vote",
+]

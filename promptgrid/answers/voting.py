@@ -1,0 +1,31 @@
+"""Self-consistency: many samples, one answer by majority."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """The majority's answer: `votes` of `total` readable answers; `margin` is its lead over the second, 0 to 1."""
+
+    answer: str | None
+    votes: int
+    total: int
+    margin: float
+
+
+def vote(answers: Sequence[str | None]) -> Vote:
+    """The commonest answer among those that could be read; of equals the one seen first.
+
+    >>> vote(["18", "26", "18", None])
+    Vote(answer='18', votes=2, total=3, margin=0.3333333333333333)
+    """
+    counts = Counter(answer for answer in answers if answer is not None)
+    if not counts:
+        return Vote(None, 0, 0, 0.0)
+    (answer, first), (_, second) = [*counts.most_common(2), ("", 0)][:2]
+    total = counts.total()
+    return Vote(answer, first, total, (first - second) / total)

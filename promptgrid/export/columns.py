@@ -1,0 +1,30 @@
+"""The columns of the results file, in their order. The names are a contract with every file that is out there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from promptgrid.errors import ExportError
+
+_ASKED = (
+    "run_id cell_id case_id prompt prompt_version technique examples_k model endpoint model_returned temperature "
+    "temperature_sent parameter_note top_p max_tokens seed sample prompt_tokens_counted prompt_tokens completion_tokens "
+    "reasoning_tokens cached_tokens context_limit cost_usd latency_ms first_token_ms attempts reused finish_reason "
+    "status error"
+).split()
+_ANSWERED = ["expected", "reasoning", "answer", "output"]
+_JUDGED = ["human_score", "human_note", "created_utc", "request_json"]
+
+COLUMNS: Final[tuple[str, ...]] = (*_ASKED, "var.*", *_ANSWERED, "score.*", *_JUDGED)
+"""`var.*` and `score.*` stand where one column a variable and one a check go."""
+
+
+def columns_for(variables: Sequence[str], checks: Sequence[str]) -> tuple[str, ...]:
+    """The headers of a file with these variables and checks. Raises ExportError when one is named twice."""
+    for kind, names in (("variable", variables), ("check", checks)):
+        twice = sorted({name for name in names if list(names).count(name) > 1})
+        if twice:
+            raise ExportError(f"Two {kind}s are called {', '.join(map(repr, twice))}.", hint="Give each its own name.")
+    var, score = [f"var.{name}" for name in variables], [f"score.{name}" for name in checks]
+    return (*_ASKED, *var, *_ANSWERED, *score, *_JUDGED)

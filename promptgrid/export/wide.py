@@ -1,0 +1,79 @@
+"""The wide CSV, for slides: one row a case, one column a variant, the answers inside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, BinaryIO
+
+from promptgrid.errors import ExportError
+from promptgrid.export.csv_out import write_table
+
+_NAMED = ("prompt", "technique", "model", "temperature")
+_TOLD_APART = ("prompt_version", "endpoint", "examples_k", "top_p", "max_tokens")  # named only where they differ
+
+_Key = tuple[Any, ...]
+
+
+def write_wide_csv(
+    rows: Iterable[Mapping[str, Any]], out: BinaryIO, *, variables: Sequence[str], excel: bool = False
+) -> int:
+    """Cases down, variants across ("sentiment · few-shot · smollm2 · t=0.7"); returns the number of cases.
+
+    Takes the rows of `write_csv`. A cell holds the answer; of several samples each distinct answer with its number
+    ("positive ×3 | mixed ×2"); a status in brackets where no answer came. It holds all answers in memory, no outputs.
+    """
+    answers: dict[_Key, dict[_Key, Counter[str]]] = {}
+    variants: dict[_Key, None] = {}
+    inputs = ["case_id", *(f"var.{name}" for name in variables), "expected"]
+    for row in rows:
+        case, variant = tuple(row.get(c) for c in inputs), tuple(row.get(c) for c in (*_NAMED, *_TOLD_APART))
+        variants.setdefault(variant)
+        answers.setdefault(case, {}).setdefault(variant, Counter())[_answer(row)] += 1
+    headers = variant_labels(list(variants))
+    table = (_record(inputs, case, headers, by_variant) for case, by_variant in answers.items())
+    return write_table(table, out, [*inputs, *headers.values()], excel=excel)
+
+
+def variant_labels(variants: Sequence[_Key]) -> dict[_Key, str]:
+    """A short and unique label for each variant: what all have in common beyond the usual four is not said."""
+    apart = [at for at in range(len(_NAMED), len(_NAMED + _TOLD_APART)) if len({v[at] for v in variants}) > 1]
+    labels: dict[_Key, str] = {}
+    seen: Counter[str] = Counter()
+    for variant in variants:
+        label = _label(variant, apart)
+        seen[label] += 1
+        labels[variant] = label if seen[label] == 1 else f"{label} ({seen[label]})"
+    if len(set(labels.values())) < len(labels):
+        raise ExportError("Two variants would have the same header.", hint="Give the prompts other names.")
+    return labels
+
+
+def _label(variant: _Key, apart: Sequence[int]) -> str:
+    prompt, technique, model, temperature = variant[: len(_NAMED)]
+    parts = [str(part) for part in (prompt, technique, model) if part is not None]
+    parts += [f"t={temperature}"] if temperature is not None else []
+    parts += [f"{_TOLD_APART[at - len(_NAMED)]}={variant[at]}" for at in apart if variant[at] is not None]
+    return " · ".join(parts)
+
+
+def _answer(row: Mapping[str, Any]) -> str:
+    if row.get("answer") is not None:
+        return str(row["answer"])
+    status = row.get("status")
+    return "[no answer]" if status in (None, "answered") else f"[{status}]"
+
+
+def _record(
+    inputs: Sequence[str], case: _Key, headers: Mapping[_Key, str], answers: Mapping[_Key, Counter[str]]
+) -> dict[str, Any]:
+    record = dict(zip(inputs, case, strict=True))
+    for variant, counts in answers.items():
+        record[headers[variant]] = _tally(counts)
+    return record
+
+
+def _tally(counts: Counter[str]) -> str:
+    if counts.total() == 1:
+        return next(iter(counts))
+    return " | ".join(f"{answer} ×{count}" for answer, count in counts.most_common())

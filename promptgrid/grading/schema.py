@@ -1,0 +1,98 @@
+"""JSON Schema on a model's JSON, bounded: no pattern and no list can hold it up, no reference reaches the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from promptgrid.answers import canonical_json, search
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+_SHOWN = 160  # characters of an explanation
+
+
+def schema_problem(value: Any, schema: Mapping[str, Any]) -> tuple[bool | None, str]:
+    """(passed, why) with the path of the first thing that does not fit; None when the schema itself is at fault."""
+    from jsonschema.exceptions import SchemaError
+    from referencing.exceptions import Unresolvable
+
+    try:
+        error = next(_validator(canonical_json(_plain(schema)) or "{}").iter_errors(value), None)
+    except SchemaError as wrong:
+        return None, f"not scored: the schema is wrong at {wrong.json_path}: {_cut(wrong.message)}"
+    except Unresolvable as wrong:
+        return None, f"not scored: the schema refers to {_cut(str(wrong.ref))}, which is not in it"
+    except _SlowPattern as slow:
+        return None, f"not scored: {slow}"
+    if error is None:
+        return True, "fits the schema"
+    return False, f"{error.json_path}: {_cut(error.message)}"
+
+
+class _SlowPattern(Exception):
+    """A pattern of the schema that is broken or took too long."""
+
+
+@lru_cache(maxsize=64)
+def _validator(schema_text: str) -> Validator:
+    import json
+
+    from jsonschema.validators import Draft202012Validator, extend, validator_for
+    from referencing import Registry
+
+    schema = json.loads(schema_text)
+    chosen = validator_for(schema, default=Draft202012Validator)
+    chosen.check_schema(schema)
+    bounded = extend(chosen, {"pattern": _pattern, "uniqueItems": _unique_items})
+    registry: Registry[Any] = Registry()  # an own one: the default would fetch remote references
+    return bounded(schema, registry=registry)
+
+
+def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if not validator.is_type(instance, "string"):
+        return
+    found = search(pattern, instance)
+    if found.problem:
+        raise _SlowPattern(found.problem)
+    if found.text is None:
+        yield ValidationError(f"{_cut(instance)!r} does not match {pattern!r}")
+
+
+def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """By spelling: the library compares every pair, which takes minutes for a long list of objects."""
+    from jsonschema.exceptions import ValidationError
+
+    if not wanted or not validator.is_type(instance, "array"):
+        return
+    spelled = {canonical_json(_same_numbers(item)) for item in instance}
+    if len(spelled) < len(instance):
+        yield ValidationError(f"{len(instance) - len(spelled)} of {len(instance)} items are repeated")
+
+
+def _same_numbers(value: Any) -> Any:
+    """1.0 as 1, as JSON Schema has it."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_same_numbers(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _same_numbers(item) for key, item in value.items()}
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
