@@ -6,7 +6,7 @@ r"""One cell of our CSV and back: decode(encode(x)) == x for any text, and int, 
     number   42 · 0.7       plain
     bool     true · false   plain
     "=1+1"   "'=1+1"        one leading ' before what a spreadsheet would run (or before another ')
-    "\ud800" "'\\ud800"     '\ marks an escaped cell: \\ is a backslash, \udXXX a lone surrogate, which UTF-8 cannot carry
+    "\ud800" "'\\ud800"     '\ marks an escaped cell: \\ is a backslash, \udXXX a lone surrogate (UTF-8 has none)
 
 An apostrophe at the start of a cell is therefore always ours: the importer takes it away.
 """

@@ -7,12 +7,15 @@ from typing import Final
 
 from promptgrid.errors import ExportError
 
-_ASKED = (
-    "run_id cell_id case_id prompt prompt_version technique examples_k model endpoint model_returned temperature "
-    "temperature_sent parameter_note top_p max_tokens seed sample prompt_tokens_counted prompt_tokens completion_tokens "
-    "reasoning_tokens cached_tokens context_limit cost_usd latency_ms first_token_ms attempts reused finish_reason "
-    "status error"
-).split()
+# fmt: off
+_ASKED = [
+    "run_id", "cell_id", "case_id", "prompt", "prompt_version", "technique", "examples_k", "model", "endpoint",
+    "model_returned", "temperature", "temperature_sent", "parameter_note", "top_p", "max_tokens", "seed", "sample",
+    "prompt_tokens_counted", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens",
+    "context_limit", "cost_usd", "latency_ms", "first_token_ms", "attempts", "reused", "finish_reason", "status",
+    "error",
+]
+# fmt: on
 _ANSWERED = ["expected", "reasoning", "answer", "output"]
 _JUDGED = ["human_score", "human_note", "created_utc", "request_json"]
 

@@ -60,5 +60,5 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ExportError(f"{where} is not JSON: {error}.", hint="Is the file complete?") from error
     if not isinstance(row, dict):
-        raise ExportError(f"{where} is no JSON object: {str(row):.40}.", hint="One object a line is expected.")
+        raise ExportError(f"{where} is no JSON object: {row!s:.40}.", hint="One object a line is expected.")
     return row

@@ -114,10 +114,8 @@ def _contains(subject: _Subject) -> _Verdict:
         wanted, where, text = str(subject.expected).strip(), "answer", str(subject.answer)
     if not subject.output.strip():
         return None, "not scored: the reply is empty"
-    if subject.spec.options.get("ignore_case", True):
-        found = wanted.casefold() in text.casefold()
-    else:
-        found = wanted in text
+    fold = str.casefold if subject.spec.options.get("ignore_case", True) else str
+    found = fold(wanted) in fold(text)
     return found, f"{_short(wanted)} {'is' if found else 'is not'} in the {where}"
 
 

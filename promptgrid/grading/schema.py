@@ -1,4 +1,4 @@
-"""JSON Schema on a model's JSON, bounded: no pattern and no list can hold it up, no reference reaches the network."""
+"""JSON Schema on a model's JSON, bounded: no pattern and no long list holds it up, no reference reaches the network."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def schema_problem(value: Any, schema: Mapping[str, Any]) -> tuple[bool | None, 
         return None, f"not scored: the schema refers to {_cut(str(wrong.ref))}, which is not in it"
     except _SlowPattern as slow:
         return None, f"not scored: {slow}"
+    except ArithmeticError as wrong:  # multipleOf on a number of hundreds of digits
+        return None, f"not scored: a number is too large to check ({wrong})"
     if error is None:
         return True, "fits the schema"
     return False, f"{error.json_path}: {_cut(error.message)}"
@@ -47,21 +49,46 @@ def _validator(schema_text: str) -> Validator:
     schema = json.loads(schema_text)
     chosen = validator_for(schema, default=Draft202012Validator)
     chosen.check_schema(schema)
-    bounded = extend(chosen, {"pattern": _pattern, "uniqueItems": _unique_items})
+    bounded = extend(chosen, _BOUNDED)
     registry: Registry[Any] = Registry()  # an own one: the default would fetch remote references
     return bounded(schema, registry=registry)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    found = search(pattern, text)
+    if found.problem:
+        raise _SlowPattern(found.problem)
+    return found.text is not None
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
     from jsonschema.exceptions import ValidationError
 
-    if not validator.is_type(instance, "string"):
-        return
-    found = search(pattern, instance)
-    if found.problem:
-        raise _SlowPattern(found.problem)
-    if found.text is None:
+    if validator.is_type(instance, "string") and not _matches(pattern, instance):
         yield ValidationError(f"{_cut(instance)!r} does not match {pattern!r}")
+
+
+def _pattern_properties(validator: Any, patterns: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    if not validator.is_type(instance, "object"):
+        return
+    for pattern, subschema in patterns.items():
+        for key, value in instance.items():
+            if _matches(pattern, key):
+                yield from validator.descend(value, subschema, path=key, schema_path=pattern)
+
+
+def _additional_properties(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    from jsonschema.exceptions import ValidationError
+
+    if not validator.is_type(instance, "object"):
+        return
+    patterns = schema.get("patternProperties", {})
+    extra = [k for k in instance if k not in schema.get("properties", {}) and not any(_matches(p, k) for p in patterns)]
+    if validator.is_type(wanted, "object"):
+        for key in extra:
+            yield from validator.descend(instance[key], wanted, path=key)
+    elif not wanted and extra:
+        yield ValidationError(f"{_cut(', '.join(map(repr, extra)))} is not in the schema")
 
 
 def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -73,6 +100,14 @@ def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> I
     spelled = {canonical_json(_same_numbers(item)) for item in instance}
     if len(spelled) < len(instance):
         yield ValidationError(f"{len(instance) - len(spelled)} of {len(instance)} items are repeated")
+
+
+_BOUNDED = {
+    "pattern": _pattern,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional_properties,
+    "uniqueItems": _unique_items,
+}
 
 
 def _same_numbers(value: Any) -> Any:

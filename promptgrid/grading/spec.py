@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final
 
 from promptgrid.errors import PlanError
@@ -33,7 +32,7 @@ class CheckSpec:
 
     name: str
     kind: str
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         head = self.kind if self.name == self.kind else f"{self.name}={self.kind}"
@@ -56,7 +55,7 @@ def parse_check(text: str) -> CheckSpec:
         raise PlanError(
             f"{name!r} cannot name a check.", hint="Take up to 40 letters, digits, spaces, dots, dashes, underscores."
         )
-    return CheckSpec(name, kind, MappingProxyType(dict(_options(kind, rest, text))))
+    return CheckSpec(name, kind, dict(_options(kind, rest, text)))
 
 
 def _options(kind: str, rest: str, text: str) -> Iterable[tuple[str, Any]]:
