@@ -61,7 +61,7 @@ def _with_marker(rule: AnswerRule, text: str, marker: str) -> Answer:
         return Answer(before, answer or None, "" if answer else f"nothing after {marker!r}")
     if rule.kind == "number":
         number = _number_of_line(first_line) or _number_of_line(rest)
-        return Answer(before, number and number.text, "" if number else f"no number after {marker!r}")
+        return Answer(before, number.text if number else None, "" if number else f"no number after {marker!r}")
     read = _whole(rule, first_line)
     if read.answer is None:
         read = _whole(rule, f"{line}\n{after}")
@@ -95,7 +95,7 @@ def _without_line(rule: AnswerRule, text: str, marker: str) -> Answer:
     note = f"no {marker!r} line"
     found: str | None = None
     if rule.kind == "label":
-        found = (find_labels(rule.labels, text) or [None])[-1]
+        found = next(reversed(find_labels(rule.labels, text)), None)
     elif rule.kind == "number":
         number = last_number(text)
         found = number.text if number else None
@@ -149,7 +149,10 @@ def _label(rule: AnswerRule, text: str) -> Answer:
 
 
 def _json_type(rule: AnswerRule) -> type[dict[str, Any]] | type[list[Any]] | None:
-    return {"object": dict, "array": list}.get(str(rule.schema.get("type")))
+    wanted = rule.schema.get("type")
+    if wanted == "object":
+        return dict
+    return list if wanted == "array" else None
 
 
 def _bare(text: str) -> str:

@@ -49,9 +49,10 @@ def _validator(schema_text: str) -> Validator:
     schema = json.loads(schema_text)
     chosen = validator_for(schema, default=Draft202012Validator)
     chosen.check_schema(schema)
-    bounded = extend(chosen, _BOUNDED)
+    bounded: Any = extend(chosen, _BOUNDED)  # type: ignore[no-untyped-call]
     registry: Registry[Any] = Registry()  # an own one: the default would fetch remote references
-    return bounded(schema, registry=registry)
+    validator: Validator = bounded(schema, registry=registry)
+    return validator
 
 
 def _matches(pattern: str, text: str) -> bool:
