@@ -6,9 +6,12 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.faults.server import HostileServer
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -34,6 +37,56 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def weights_file() -> Path:
+    """The built-in model's weights in the user's own cache folder, so that they are fetched once and not every time."""
+    from promptgrid import builtin
+    from promptgrid.errors import BuiltinError
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("PROMPTGRID_"):
+                patch.delenv(name)
+        try:
+            return builtin.fetch()
+        except BuiltinError as error:
+            missing(f"The built-in model ({error})")
+            raise
+
+
+@pytest.fixture
+def weights(weights_file: Path, home: Path) -> Path:
+    """The weights in the test's own cache folder, as if they had been fetched there."""
+    return _linked(weights_file, home)
+
+
+def _linked(weights_file: Path, home: Path) -> Path:
+    link = home / "cache" / weights_file.name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(weights_file)
+    return link
+
+
+@pytest.fixture(scope="session")
+def _builtin_home(weights_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    from promptgrid import builtin
+
+    folder = tmp_path_factory.mktemp("builtin")
+    _linked(weights_file, folder)
+    yield folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROMPTGRID_HOME", str(folder))
+        builtin.stop()
+
+
+@pytest.fixture
+def builtin_home(_builtin_home: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that all tests with the built-in model share, and so its server, which starts once a session."""
+    monkeypatch.setenv("PROMPTGRID_HOME", str(_builtin_home))
+    monkeypatch.setenv("PROMPTGRID_BUILTIN_IDLE_S", "120")
+    return _builtin_home
+
+
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     connect = socket.socket.connect
@@ -45,3 +98,12 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
     yield
+
+
+@pytest.fixture
+def hostile() -> Iterator[HostileServer]:
+    """An OpenAI-compatible server on loopback whose faults are chosen by the model's name."""
+    from tests.faults.server import HostileServer
+
+    with HostileServer() as server:
+        yield server
