@@ -41,9 +41,10 @@ def start_page(title: str, *, footer: Sequence[FootLine] = ()) -> None:
     Each page calls it, since a page whose address is opened first runs without workbench.py.
     """
     st.set_page_config(page_title=f"{title} · Promptgrid", page_icon=str(STATIC / "icon.svg"), layout="wide")
+    st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "icon.svg"))
     st.html(f"<style>{(STATIC / 'frame.css').read_text('utf-8')}</style>")
     with st.sidebar:
-        with st.container(key="pg_menu", gap=None):
+        with st.container(key="pg_menu", gap="xxsmall"):
             _menu()
         with st.container(key="pg_foot", gap=None):
             for line in footer:
@@ -51,7 +52,6 @@ def start_page(title: str, *, footer: Sequence[FootLine] = ()) -> None:
 
 
 def _menu() -> None:
-    st.markdown("**Promptgrid**")
     folder = _app_folder()
     for group, pages in MENU.items():
         if group:

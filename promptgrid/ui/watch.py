@@ -18,10 +18,10 @@ def watch_text(keys: Sequence[str], key: str) -> dict[str, str]:
     back the value from before the typing must also call `forget_typed`.
     """
     texts = {name: str(st.session_state.get(name) or "") for name in keys}
-    state = component("watch")(key=key, data={"keys": list(keys)}, on_typed_change=lambda: None)
+    state = component("watch")(key=key, data={"texts": texts}, on_typed_change=lambda: None)
     typed = state.get("typed")
     if typed and texts.get(typed["key"]) == typed["base"]:
-        texts[typed["key"]] = typed["text"]
+        return {**texts, typed["key"]: typed["text"]}
     return texts
 
 

@@ -27,11 +27,12 @@ function element(tag, className, text) {
   return node;
 }
 
-function message({ role, text, mark }) {
+// A mark stands once above the messages that it holds for.
+function message({ role, text, mark }, index, all) {
   const item = element("li", mark.startsWith("example") ? "quiet" : "");
   const who = item.appendChild(element("div", "who"));
   who.append(element("div", "role", role));
-  if (mark && mark !== role) who.append(element("div", "mark", mark));
+  if (mark && mark !== role && mark !== all[index - 1]?.mark) who.append(element("div", "mark", mark));
   const body = item.appendChild(element("pre", "text", text));
   body.dir = "auto";
   body.tabIndex = 0;

@@ -1,5 +1,6 @@
 // Tells Python what is being typed into the named text areas, 250 ms after the last key.
-// `base` is the text that Python knows as the widget's value: once that has changed, what was typed is old news.
+// `texts` maps each key to the text that Python knows as the widget's value; it goes back as `base`, so that Python can
+// tell old news: once the widget's value has changed, what was typed on top of another one no longer counts.
 
 const PAUSE = 250;
 const watchers = new WeakMap(); // parent element -> its watcher
@@ -7,15 +8,15 @@ const watchers = new WeakMap(); // parent element -> its watcher
 export default function ({ data, parentElement, setStateValue }) {
   let watcher = watchers.get(parentElement);
   if (!watcher) watchers.set(parentElement, (watcher = newWatcher(parentElement)));
-  watcher.keys = data.keys;
+  watcher.texts = data.texts;
   watcher.send = (typed) => setStateValue("typed", typed);
+  catchUp(watcher, document.activeElement);
   return watcher.leave;
 }
 
 function newWatcher(parent) {
-  const watcher = { keys: [], area: null, base: "", told: "", timer: 0 };
+  const watcher = { texts: {}, told: {}, timer: 0 };
   const listeners = {
-    focusin: ({ target }) => enter(watcher, target),
     input: ({ target }) => type(watcher, target),
     keydown: (event) => commit(watcher, event),
     focusout: ({ target }) => exit(watcher, target),
@@ -31,40 +32,41 @@ function newWatcher(parent) {
 
 // Streamlit writes a widget's key into a class, with a dash for what a class cannot hold.
 function keyOf(watcher, area) {
-  if (area.tagName !== "TEXTAREA") return undefined;
-  return watcher.keys.find((key) => area.closest(`.st-key-${key.replace(/[^a-zA-Z0-9_-]/g, "-")}`));
-}
-
-function enter(watcher, area) {
-  if (keyOf(watcher, area) === undefined) return;
-  Object.assign(watcher, { area, base: area.value, told: area.value });
+  if (area?.tagName !== "TEXTAREA") return undefined;
+  return Object.keys(watcher.texts).find((key) => area.closest(`.st-key-${key.replace(/[^a-zA-Z0-9_-]/g, "-")}`));
 }
 
 function type(watcher, area) {
   const key = keyOf(watcher, area);
   if (key === undefined) return;
-  if (area !== watcher.area) Object.assign(watcher, { area, base: area.defaultValue, told: area.defaultValue });
   clearTimeout(watcher.timer);
-  watcher.timer = setTimeout(() => tell(watcher, key), PAUSE);
+  watcher.timer = setTimeout(() => tell(watcher, key, area), PAUSE);
 }
 
-function tell(watcher, key) {
-  watcher.told = watcher.area.value;
-  watcher.send({ key, text: watcher.told, base: watcher.base });
+function tell(watcher, key, area) {
+  watcher.told = { key, text: area.value, base: watcher.texts[key] };
+  watcher.send(watcher.told);
+}
+
+// Somebody was quicker than this script was loaded, or typed on before Python had heard of a commit.
+function catchUp(watcher, area) {
+  const key = keyOf(watcher, area);
+  if (key === undefined || area.value === watcher.texts[key]) return;
+  if (watcher.told.text !== area.value || watcher.told.base !== watcher.texts[key]) type(watcher, area);
 }
 
 // Ctrl+Enter makes the text the widget's value.
 function commit(watcher, event) {
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.target !== watcher.area) return;
-  clearTimeout(watcher.timer);
-  watcher.base = watcher.told = watcher.area.value;
+  const committed = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+  if (committed && keyOf(watcher, event.target) !== undefined) clearTimeout(watcher.timer);
 }
 
 // Leaving commits the text: a message of ours, late, would only erase what the click that follows has drawn. Except
 // where the text is what it was at first, so that there is nothing to commit, and Python has heard something else.
 function exit(watcher, area) {
-  if (area !== watcher.area) return;
+  const key = keyOf(watcher, area);
+  if (key === undefined) return;
   clearTimeout(watcher.timer);
-  if (area.value === watcher.base && watcher.told !== watcher.base) tell(watcher, keyOf(watcher, area));
-  watcher.area = null;
+  const { text, base } = watcher.told;
+  if (area.value === watcher.texts[key] && base === area.value && text !== area.value) tell(watcher, key, area);
 }

@@ -1,0 +1,112 @@
+"""A real Chromium and a real server: what AppTest cannot see."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import missing
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """A running server: its address without a slash at the end, and the PROMPTGRID_HOME it works in."""
+
+    url: str
+    home: Path
+
+
+Serve = Callable[[Path], AbstractContextManager[Dashboard]]
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """Stands in for a plugin's fixture of that name, which pytest 9 warns about; every test has its own server."""
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        missing("Chromium")
+    return {**browser_type_launch_args, "executable_path": chromium, "args": FLAGS}
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
+    """Starts `streamlit run SCRIPT` on a free port, with a fresh home and the settings that the checkout ships."""
+
+    @contextmanager
+    def served(script: Path) -> Iterator[Dashboard]:
+        home = tmp_path_factory.mktemp("home")
+        port = _free_port()
+        log = home / "server.log"
+        settings = script.parent / ".streamlit"
+        if not settings.exists():
+            shutil.copytree(CHECKOUT / ".streamlit", settings)
+        command = [sys.executable, "-m", "streamlit", "run", str(script)]
+        options = ["--server.port", str(port), "--server.headless", "true"]
+        with log.open("wb") as output:
+            server = subprocess.Popen(
+                [*command, *options], cwd=home, env=_environment(home), stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            _wait_for(port, server, log)
+            yield Dashboard(f"http://127.0.0.1:{port}", home)
+        finally:
+            server.terminate()
+            server.wait(timeout=10)
+
+    return served
+
+
+@pytest.fixture(scope="module")
+def dashboard(serve: Serve) -> Iterator[Dashboard]:
+    """The whole dashboard, one server for the tests of a module."""
+    with serve(CHECKOUT / "workbench.py") as running:
+        yield running
+
+
+def _environment(home: Path) -> Mapping[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PROMPTGRID_"))}
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+    return {**kept, "PROMPTGRID_HOME": str(home), "PYTHONPATH": path}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"the server did not start:\n{log.read_text('utf-8', 'replace')}")
