@@ -1,5 +1,25 @@
 """Prompt, Message, Example; variables; render; the .prompty text form. Pure: no files, no network."""
 
 from promptgrid.prompt.model import EMPTY, AnswerKind, AnswerRule, Api, Example, Input, Message, Prompt, Role
+from promptgrid.prompt.prompty import loads
+from promptgrid.prompt.saving import dumps
+from promptgrid.prompt.sections import check_messages
+from promptgrid.prompt.template import Variable, render, variables
 
-__all__ = ["EMPTY", "AnswerKind", "AnswerRule", "Api", "Example", "Input", "Message", "Prompt", "Role"]
+__all__ = [
+    "EMPTY",
+    "AnswerKind",
+    "AnswerRule",
+    "Api",
+    "Example",
+    "Input",
+    "Message",
+    "Prompt",
+    "Role",
+    "Variable",
+    "check_messages",
+    "dumps",
+    "loads",
+    "render",
+    "variables",
+]

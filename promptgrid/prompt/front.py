@@ -1,0 +1,175 @@
+"""The front matter of a .prompty file as fields that know their line; scalars are the characters that were typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from promptgrid.errors import PromptError
+
+if TYPE_CHECKING:
+    from ruamel.yaml.nodes import Node
+
+MAX_NODES = 50_000  # with aliases followed: a few lines of YAML can stand for billions
+
+_END = re.compile(r"^(?:---|\+\+\+)[ \t]*$", re.MULTILINE)
+
+
+def split_front(text: str) -> tuple[str, str, int]:
+    """Front matter, body, and how many lines stand before the front matter. A text without one is all body."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    start = re.match(r"\s*---[ \t]*\n", text)
+    if start is None:
+        return "", text, 0
+    end = _END.search(text, start.end())
+    before = text.count("\n", 0, start.end())
+    if end is None:
+        raise PromptError("The front matter has no end.", hint="Close it with a line of three dashes.", line=before)
+    return text[start.end() : end.start()], text[end.end() :].lstrip(), before
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value in the front matter: where it stands, and readers that say what is wrong with it."""
+
+    path: str
+    node: Node
+    before: int  # lines of the file before the front matter
+
+    @property
+    def line(self) -> int:
+        return int(self.node.start_mark.line) + 1 + self.before
+
+    def error(self, what: str) -> PromptError:
+        return PromptError(f"Line {self.line}: {self.path} {what}.", line=self.line)
+
+    def text(self) -> str:
+        """The characters that were typed: `no`, `12:30` and `007` stay what they are."""
+        if not isinstance(self.node.value, str):
+            raise self.error(f"must be a text, and is a {self._kind()}")
+        return self.node.value
+
+    def texts(self) -> tuple[str, ...]:
+        return tuple(item.text() for item in self.items())
+
+    def choice(self, allowed: Sequence[str]) -> str:
+        if self.text() not in allowed:
+            raise self.error(f"must be one of {', '.join(allowed)}, and is {self.text()!r}")
+        return self.text()
+
+    def items(self) -> list[Field]:
+        if self._kind() != "list":
+            raise self.error(f"must be a list, and is a {self._kind()}")
+        return [Field(f"{self.path}[{n}]", item, self.before) for n, item in enumerate(self.node.value, 1)]
+
+    def fields(self) -> dict[str, Field]:
+        """The values of a mapping by key."""
+        if self._kind() != "mapping":
+            raise self.error(f"must be a mapping of names to values, and is a {self._kind()}")
+        found: dict[str, Field] = {}
+        for key, value in self.node.value:
+            name = Field(f"a key of {self.path}", key, self.before).text()
+            if name in found:
+                raise Field(self.path, key, self.before).error(f"has {name!r} twice")
+            found[name] = Field(f"{self.path}.{name}".removeprefix("front matter."), value, self.before)
+        return found
+
+    def is_mapping(self) -> bool:
+        return self._kind() == "mapping"
+
+    def is_empty(self) -> bool:
+        """`name:` with nothing behind it."""
+        return self.node.tag == "tag:yaml.org,2002:null" and self.node.value in ("", "null", "~")
+
+    def number(self) -> float | int:
+        value = self.value()
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.error(f"must be a number, and is {self._shown()}")
+        return value
+
+    def whole(self) -> int:
+        value = self.value()
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.error(f"must be a whole number, and is {self._shown()}")
+        return value
+
+    def value(self) -> Any:
+        """What YAML makes of it: dict, list, str, int, float, bool, None."""
+        if self.is_mapping():
+            return {name: field.value() for name, field in self.fields().items()}
+        if self._kind() == "list":
+            return [item.value() for item in self.items()]
+        return self._scalar()
+
+    def _scalar(self) -> Any:
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
+
+        if self.node.tag == "tag:yaml.org,2002:str":
+            return self.node.value
+        try:
+            value = YAML(typ="safe", pure=True).constructor.construct_object(self.node)
+        except (YAMLError, ValueError) as error:
+            raise self.error(f"cannot be read: {self._shown()}") from error
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        return self.node.value  # a date, for one, is a text to us
+
+    def _kind(self) -> str:
+        if isinstance(self.node.value, str):
+            return "text"
+        return "list" if _is_list(self.node) else "mapping"
+
+    def _shown(self) -> str:
+        return repr(self.node.value) if isinstance(self.node.value, str) else f"a {self._kind()}"
+
+
+def read_front(front: str, before: int) -> dict[str, Field]:
+    """The top fields of the front matter. Raises PromptError with the line for broken YAML."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        node = YAML().compose(front)
+    except YAMLError as error:
+        raise yaml_error(error, front, before) from error
+    except (RecursionError, ValueError) as error:
+        raise PromptError("The front matter cannot be read: it is nested too deeply.", line=before) from error
+    if node is None:
+        return {}
+    _count(node, {})
+    return Field("front matter", node, before).fields()
+
+
+def yaml_error(error: Exception, front: str, before: int) -> PromptError:
+    """YAML's error in one sentence with its line."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    position = getattr(error, "position", None)
+    line = mark.line + 1 if mark is not None else 1 + front.count("\n", 0, position or 0)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    return PromptError(
+        f"Line {line + before}: the front matter is not valid YAML: {problem}.",
+        hint="Put quotes around the text, or mend the indentation.",
+        line=line + before,
+    )
+
+
+def _is_list(node: Node) -> bool:
+    from ruamel.yaml.nodes import SequenceNode
+
+    return isinstance(node, SequenceNode)
+
+
+def _count(node: Node, counted: dict[int, int]) -> int:
+    """How many values the node stands for, aliases followed. Raises PromptError for too many, or for a circle."""
+    if isinstance(node.value, str):
+        return 1
+    if id(node) not in counted:
+        counted[id(node)] = MAX_NODES + 1  # what a circle meets
+        children = node.value if _is_list(node) else [part for pair in node.value for part in pair]
+        counted[id(node)] = 1 + sum(_count(child, counted) for child in children)
+    if counted[id(node)] > MAX_NODES:
+        raise PromptError(f"The front matter stands for more than {MAX_NODES:,} values.", hint="Remove its aliases.")
+    return counted[id(node)]

@@ -1,0 +1,65 @@
+"""The body of a .prompty file: role markers and the messages between them, by the grammar that prompty reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from promptgrid.errors import PromptError
+from promptgrid.prompt.model import Message, Role
+
+# A line such as `user:`, `# System :` or `assistant[name="x"]:`, in any case; there is no escape for it.
+_MARKER = re.compile(
+    r"\s*#?\s*(system|user|assistant|developer)"
+    r"(\[(?:\w++\s*+=\s*+(?:\"[^\"]*\"|[^\",\]]*+)\s*+,?+\s*+)+\])?\s*:\s*",
+    re.IGNORECASE,
+)
+
+
+def split_messages(body: str) -> tuple[Message, ...]:
+    """The messages of a body; text before the first marker is system, `developer` is read as system."""
+    messages: list[Message] = []
+    role: Role = "system"
+    lines: list[str] = []
+    for line in [*body.splitlines(), "system:"]:
+        found = marker_role(line)
+        if found is None:
+            lines.append(line)
+            continue
+        if lines:
+            messages.append(Message(role, normalised("\n".join(lines))))
+        role, lines = found, []
+    return tuple(messages)
+
+
+def join_messages(messages: Sequence[Message]) -> str:
+    """The body that `split_messages` reads back. An empty message keeps its place by an empty line."""
+    return "".join(f"{message.role}:\n{normalised(message.text)}\n" for message in messages)
+
+
+def normalised(text: str) -> str:
+    """The text as it is after saving: every line break is a newline, those around it are gone."""
+    return "\n".join(text.splitlines()).strip("\n")
+
+
+def marker_role(line: str) -> Role | None:
+    """The role that a line begins when it reads as a marker."""
+    found = _MARKER.fullmatch(line.strip())
+    if found is None:
+        return None
+    roles: dict[str, Role] = {"a": "assistant", "u": "user"}
+    return roles.get(found[1][0].lower(), "system")
+
+
+def check_messages(messages: Sequence[Message]) -> None:
+    """Raises PromptError where a message could not be told apart after saving: a line of it reads as a role marker."""
+    before = 0
+    for message in messages:
+        for number, line in enumerate(message.text.splitlines(), 1):
+            if marker_role(line) is not None:
+                raise PromptError(
+                    f"Line {number} of the {message.role} message, {line.strip()!r}, reads as the start of a message.",
+                    hint="Put a word before or behind it on the same line, or make it a message of its own.",
+                    line=before + number,
+                )
+        before += message.text.count("\n") + 1

@@ -1,0 +1,218 @@
+"""Variables and rendering: each message is a Jinja2 template of its own, rendered within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple
+
+from promptgrid.errors import MissingVariables, PromptError, TemplateLimit
+from promptgrid.prompt.model import Input, Message
+
+if TYPE_CHECKING:
+    from jinja2 import Template, nodes
+
+    from promptgrid.prompt.sandbox import BoundedEnvironment
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A name that the messages use. `lines` count from 1 through the texts of all messages, one after another."""
+
+    name: str
+    lines: tuple[int, ...]
+    required: bool
+
+
+class _Use(NamedTuple):
+    name: str
+    line: int
+    guarded: bool
+
+
+class _Compiled(NamedTuple):
+    template: Template
+    uses: tuple[_Use, ...]
+    height: int  # lines of the source
+
+
+def variables(messages: Sequence[Message], inputs: Sequence[Input] = ()) -> list[Variable]:
+    """The variables in order of first use.
+
+    Not required: where every use has a `default` filter or stands under an `is defined`, or the input has a default.
+    Raises PromptError for broken Jinja.
+    """
+    lines: dict[str, list[int]] = {}
+    required = {use.name for use in _uses(messages) if not use.guarded}
+    for use in _uses(messages):
+        places = lines.setdefault(use.name, [])
+        if use.line not in places:
+            places.append(use.line)
+    optional = {item.name for item in inputs if item.default is not None}
+    return [Variable(name, tuple(at), name in required and name not in optional) for name, at in lines.items()]
+
+
+def render(messages: Sequence[Message], values: Mapping[str, str], inputs: Sequence[Input] = ()) -> tuple[Message, ...]:
+    """The messages as a model reads them; newlines around each are trimmed, as prompty does.
+
+    Raises MissingVariables (all of them at once), TemplateLimit, or PromptError with the line.
+    """
+    from promptgrid.prompt.bounds import budget
+
+    given = {item.name: item.default for item in inputs if item.default is not None} | dict(values)
+    compiled = _compile_all(messages)
+    _check_missing(messages, given, compiled)
+    with budget():
+        return tuple(
+            Message(message.role, _rendered(message, item, given, start))
+            for message, item, start in zip(messages, compiled, _starts(compiled), strict=True)
+        )
+
+
+def _check_missing(messages: Sequence[Message], given: Mapping[str, str], compiled: Sequence[_Compiled]) -> None:
+    if all(use.guarded or use.name in given for item in compiled for use in item.uses):
+        return
+    missing = {v.name: v.lines for v in variables(messages) if v.required and v.name not in given}
+    raise MissingVariables(missing)
+
+
+def _uses(messages: Sequence[Message]) -> Iterator[_Use]:
+    compiled = _compile_all(messages)
+    for item, start in zip(compiled, _starts(compiled), strict=True):
+        yield from (use._replace(line=use.line + start) for use in item.uses)
+
+
+def _starts(compiled: Sequence[_Compiled]) -> list[int]:
+    """How many lines stand before each message."""
+    return [sum(item.height for item in compiled[:index]) for index in range(len(compiled))]
+
+
+def _compile_all(messages: Sequence[Message]) -> list[_Compiled]:
+    compiled: list[_Compiled] = []
+    for message in messages:
+        try:
+            compiled.append(_compiled(message.text))
+        except PromptError as error:
+            raise _placed(error, message, error.line, sum(item.height for item in compiled)) from error.__cause__
+    return compiled
+
+
+@lru_cache(maxsize=2048)
+def _compiled(text: str) -> _Compiled:
+    from jinja2 import Template, TemplateSyntaxError
+
+    environment = _environment()
+    try:
+        _check_size(environment, text)
+        uses = _find_uses(environment, text)
+        code = environment.compile(environment.bounded_ast(text))
+        template = Template.from_code(environment, code, environment.make_globals(None))
+    except TemplateSyntaxError as error:
+        raise PromptError(_sentence(error), hint="Mend the Jinja there.", line=error.lineno) from error
+    except (RecursionError, MemoryError) as error:
+        raise TemplateLimit("The template is nested too deeply.") from error
+    except (SyntaxError, ValueError, OverflowError) as error:
+        raise PromptError(f"The template cannot be read: {_sentence(error)}") from error
+    return _Compiled(template, uses, text.count("\n") + 1)
+
+
+def _check_size(environment: BoundedEnvironment, text: str) -> None:
+    from promptgrid.prompt.bounds import MAX_SOURCE, MAX_TOKENS
+
+    if len(text) > MAX_SOURCE:
+        raise TemplateLimit(f"The text has {len(text):,} characters; {MAX_SOURCE:,} is the limit.")
+    if "{" in text and next(islice(environment.lex(text), MAX_TOKENS, None), None):
+        raise TemplateLimit(f"The text holds more than {MAX_TOKENS:,} words and signs of Jinja.")
+
+
+@cache
+def _environment() -> BoundedEnvironment:
+    from promptgrid.prompt.sandbox import BoundedEnvironment
+
+    return BoundedEnvironment()
+
+
+def _find_uses(environment: BoundedEnvironment, text: str) -> tuple[_Use, ...]:
+    from jinja2 import meta
+
+    tree = environment.parse(text)
+    names = meta.find_undeclared_variables(tree)
+    return tuple(use for use in _walk(tree, frozenset()) if use.name in names)
+
+
+def _walk(node: nodes.Node, guarded: frozenset[str]) -> Iterator[_Use]:
+    """Every name that is read, in the order of the text; `guarded` holds those that need not be there."""
+    from jinja2 import nodes
+
+    if isinstance(node, nodes.Name):
+        if node.ctx == "load":
+            yield _Use(node.name, node.lineno, node.name in guarded)
+        return
+    if isinstance(node, (nodes.If, nodes.CondExpr)):
+        guarded |= _asked_for(node.test)
+    elif isinstance(node, nodes.Filter) and node.name in ("default", "d") and isinstance(node.node, nodes.Name):
+        yield _Use(node.node.name, node.lineno, True)
+        for argument in node.args:
+            yield from _walk(argument, guarded)
+        return
+    elif isinstance(node, (nodes.Test, nodes.And, nodes.Or)):
+        guarded |= _asked_for(node)
+    for child in node.iter_child_nodes():
+        yield from _walk(child, guarded)
+
+
+def _asked_for(test: nodes.Node) -> frozenset[str]:
+    """The names that a condition asks for with `is defined` or `is undefined`."""
+    from jinja2 import nodes
+
+    tests = [test] if isinstance(test, nodes.Test) else list(test.find_all(nodes.Test))
+    return frozenset(
+        item.node.name for item in tests if item.name in ("defined", "undefined") and isinstance(item.node, nodes.Name)
+    )
+
+
+def _rendered(message: Message, compiled: _Compiled, given: dict[str, str], start: int) -> str:
+    from promptgrid.prompt.bounds import MAX_CHARS
+
+    template = compiled.template
+    try:
+        text = "".join(template.root_render_func(template.new_context(given))).strip("\n")
+        if len(text) > MAX_CHARS:
+            raise TemplateLimit(f"The message has {len(text):,} characters; {MAX_CHARS:,} is the limit.")
+    except Exception as error:
+        line = _line(template, error.__traceback__)
+        raise _placed(_as_ours(error), message, line, start) from error
+    return text
+
+
+def _as_ours(error: Exception) -> PromptError:
+    if isinstance(error, PromptError):
+        return error
+    if isinstance(error, (RecursionError, MemoryError)):
+        return TemplateLimit("The template calls itself without end.", hint="Give the macro a condition that ends it.")
+    return PromptError(_sentence(error), hint="Mend the Jinja there.")
+
+
+def _sentence(error: Exception) -> str:
+    return f"{(str(error) or type(error).__name__).rstrip('.')}."
+
+
+def _placed(error: PromptError, message: Message, line: int, start: int) -> PromptError:
+    """The same error, saying in which message and line it is; its own line counts through all messages."""
+    if not line:
+        return type(error)(f"In the {message.role} message: {error.message}", hint=error.hint)
+    text = f"In the {message.role} message, line {line}: {error.message}"
+    return type(error)(text, hint=error.hint, line=start + line)
+
+
+def _line(template: Template, trace: TracebackType | None) -> int:
+    """The template's line that was being rendered; 0 where it cannot be told."""
+    line = 0
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__jinja_template__") is template:
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return line

@@ -1,0 +1,93 @@
+"""Names and files of prompts: names that are safe everywhere, reading with a reason, writing all or nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from promptgrid.errors import LibraryError
+
+SUFFIX = ".prompty"
+MAX_NAME = 100  # characters
+MAX_FILE = 4_000_000  # bytes
+
+# Not possible in a file name somewhere, or with a meaning on our own command line (name@version, a,b).
+_FORBIDDEN = re.compile(r'[/\\:*?"<>|@,\x00-\x1f\x7f]')
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE)
+
+
+def safe_name(name: str) -> str:
+    """The name as it is kept. Raises LibraryError where it could not be a file's name on every system."""
+    name = unicodedata.normalize("NFC", name).removesuffix(SUFFIX)
+    wrong = _FORBIDDEN.search(name)
+    if wrong:
+        raise LibraryError(f"The name {name[:60]!r} holds {wrong[0]!r}.", hint="Use letters, digits, - and _.")
+    if not name or name != name.strip() or name[0] in ".-" or name[-1] == "." or _DEVICES.fullmatch(name):
+        raise LibraryError(f"{name[:60]!r} cannot be a file's name everywhere.", hint="Begin and end with a letter.")
+    try:
+        long = len(name) > MAX_NAME or len(name.encode()) > 2 * MAX_NAME
+    except UnicodeEncodeError as error:
+        raise LibraryError(f"The name {name[:60]!r} holds half a character.", hint="Type it again.") from error
+    if long:
+        raise LibraryError(f"The name {name[:30]!r}… is too long.", hint=f"Use up to {MAX_NAME} letters.")
+    return name
+
+
+def failed(verb: str, path: Path, error: OSError) -> LibraryError:
+    """The error for a file that the system did not let us handle."""
+    return LibraryError(
+        f"Cannot {verb} {path}: {error.strerror or error}.",
+        hint="Set PROMPTGRID_PROMPTS to a folder that you can write to.",
+    )
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a prompt file. Raises LibraryError where there is none, or none that can be read."""
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise LibraryError(f"{path} has more than {MAX_FILE:,} bytes.", hint="It does not look like a prompt.")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        close = get_close_matches(path.name, _names_beside(path), n=3)
+        hint = f"Did you mean {' or '.join(close)}?" if close else "Check the path."
+        raise LibraryError(f"There is no file {path}.", hint=hint) from error
+    except OSError as error:
+        raise LibraryError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def _names_beside(path: Path) -> Iterable[str]:
+    return [other.name for other in path.parent.glob(f"*{SUFFIX}")] if path.parent.is_dir() else []
+
+
+def text_of(data: bytes, path: Path) -> str:
+    """The text of those bytes. Raises LibraryError with the line that is not UTF-8."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise LibraryError(
+            f"{path.name}, line {line}, is not UTF-8.", hint="Save it as UTF-8 in your editor."
+        ) from error
+
+
+def write(path: Path, data: bytes) -> None:
+    """All or nothing: a reader sees the old file or the new one, also after a power cut."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".saving-", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise failed("write", path, error) from error
