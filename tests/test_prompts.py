@@ -18,7 +18,7 @@ import prompty
 import pytest
 
 from promptgrid.answers import read_answer
-from promptgrid.prompt import AnswerRule, Prompt, loads, render
+from promptgrid.prompt import AnswerRule, Prompt, dumps, loads, render, variables
 from promptgrid.techniques import TECHNIQUES, unavailable
 
 FOLDER = Path(__file__).resolve().parent.parent / "prompts"
@@ -106,6 +106,18 @@ def test_prompty_prepares_the_same_messages_for_every_case(path: Path) -> None:
     for case in cases_of(path):
         theirs = [(m.role, m.text) for m in prompty.prepare(agent, inputs_of(case))]
         assert [(m.role, m.text) for m in render(prompt.messages, inputs_of(case), prompt.inputs)] == theirs
+
+
+@every_prompt
+def test_saving_it_unchanged_leaves_the_file_as_it_is(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert dumps(prompt_of(path), text) == text
+
+
+@every_prompt
+def test_it_declares_the_variables_it_uses_and_no_others(path: Path) -> None:
+    prompt = prompt_of(path)
+    assert {v.name for v in variables(prompt.messages)} == {i.name for i in prompt.inputs}
 
 
 @every_prompt
