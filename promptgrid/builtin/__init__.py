@@ -5,7 +5,7 @@ processes share), `serve` (the child), `process` (starting and finding it), `tur
 (the endpoint).
 """
 
-from promptgrid.builtin.process import CONTEXT, SLOTS, logfile, running, stop, warm
+from promptgrid.builtin.process import CONTEXT, SLOTS, ensure, logfile, running, stop, warm
 from promptgrid.builtin.readiness import BuiltinStatus, status
 from promptgrid.builtin.served import BuiltinEndpoint
 from promptgrid.builtin.weights import MODEL, fetch, identity, names
@@ -16,6 +16,7 @@ __all__ = [
     "SLOTS",
     "BuiltinEndpoint",
     "BuiltinStatus",
+    "ensure",
     "fetch",
     "identity",
     "logfile",

@@ -101,8 +101,7 @@ def _spawn(path: Path, place: Place) -> subprocess.Popen[bytes]:
     with _log(place) as log:
         child = subprocess.Popen(
             command,
-            # spinning OpenMP threads make a busy machine several times slower; read when the library loads
-            env={**os.environ, "GOMP_SPINCOUNT": "0"},
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -117,6 +116,14 @@ def _command(path: Path, place: Place) -> list[str]:
     names = [word for name in weights.names() for word in ("--name", name)]
     limits = ["--context", str(CONTEXT), "--slots", str(SLOTS), "--idle", str(idle_s())]
     return [sys.executable, "-m", "promptgrid.builtin.serve", str(place.folder), str(path), *names, *limits]
+
+
+def _environment() -> dict[str, str]:
+    """For a child that runs this very copy of the package, from whatever folder the parent was started."""
+    root = str(Path(__file__).resolve().parents[2])
+    search = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # Spinning OpenMP threads make a busy machine several times slower. Read when the library loads.
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(search), "GOMP_SPINCOUNT": "0"}
 
 
 def _log(place: Place) -> IO[bytes]:

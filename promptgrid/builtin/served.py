@@ -153,11 +153,11 @@ def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
 
 @contextmanager
 def _crash_named() -> Iterator[None]:
-    """A connection that breaks on loopback is a server that died: the next request starts another."""
+    """Whatever went wrong, a server that is gone is the reason, and the next request starts another."""
     try:
         yield
     except EndpointError as error:
-        if error.kind != "connection" or process.running():
+        if process.running():
             raise
         raise EndpointError(
             "server",
