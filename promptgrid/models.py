@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -118,7 +119,11 @@ def token_parameter(model: str) -> str:
 def is_loopback(base_url: str) -> bool:
     """The address is this machine's own."""
     host = (urlsplit(base_url).hostname or "").rstrip(".")
-    return host in ("localhost", "::1", "0.0.0.0") or host.endswith(".localhost") or host.startswith("127.")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified  # 0.0.0.0 reaches this machine too
 
 
 def is_openai(base_url: str) -> bool:
@@ -161,7 +166,7 @@ def _priced(model: str, base_url: str) -> Mapping[str, Any]:
     import genai_prices
     from genai_prices.data_snapshot import get_snapshot
 
-    for name in spellings(model)[:2]:  # no further: a fine-tuned model costs more than its base
+    for name in (model, model.rsplit("/", 1)[-1]):  # and no other spelling: a fine-tuned model costs more than its base
         try:
             _, info = get_snapshot().find_provider_model(name, None, None, base_url)
         except LookupError:
