@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+_BRACKETS = {"[": "&#91;", "]": "&#93;"}  # st.badge puts backslashes of its own before brackets
 _WORD_JOINER = "\u2060"  # takes no room and breaks no line
 
 # Some patterns are looked for after the escapes are gone: links and mail addresses without brackets, emoji and icon
@@ -24,4 +25,8 @@ def plain(text: object, *, limit: int | None = None) -> str:
     line = _UNSHOWABLE.sub("\ufffd", " ".join(str(text).split()))
     if limit is not None and len(line) > limit:
         line = line[: max(0, limit - 1)] + "…"
-    return _PUNCTUATION.sub(r"\\\1", _LATE_PATTERNS.sub(_WORD_JOINER, line))
+    return _PUNCTUATION.sub(_escaped, _LATE_PATTERNS.sub(_WORD_JOINER, line))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return _BRACKETS.get(match[0], "\\" + match[0])
