@@ -20,11 +20,12 @@ _FULL_WIDTH = {chr(0xFF01 + i): chr(0x21 + i) for i in range(94)}
 _PLAIN = str.maketrans({**_FULL_WIDTH, **_VULGAR, "−": "-", "–": "-", "⁄": "/", "％": "%"})
 
 # A digit right after a letter is part of a name (CO2), but scripts without spaces write numbers close to their words.
-_GLUED = r"(?V1)(?<![\p{L}\p{N}_--[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]])(?<!\d\.)"
+_WORD = r"\p{L}\p{N}_--[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]"
 _WHOLE = r"\d{1,3}(?:,\d{3})+(?!\d)|\d{1,3}(?:[\u00a0\u2009\u202f]\d{3})+(?!\d)|\d+"
-_NUMBER = rf"""(?x)
-    {_GLUED}
-    (?P<sign>(?<![\p{{N}}\p{{L}})\]][ ]?)[-+][ ]?)? (?:[$€£¥₹][ ]?(?P<late_sign>-)?)?
+# A sign touches its number and nothing before it: "10-12" and "5 - 3" hold none, and "- 5" is an item of a list.
+_NUMBER = rf"""(?xV1)
+    (?<![{_WORD}])(?<!\d\.)
+    (?P<sign>(?<![)\]])[-+])? (?:[$€£¥₹][ ]?(?P<late_sign>-)?)?
     (?:
         (?P<mixed>\d{{1,9}})[ ]+(?P<of>\d{{1,9}})/(?P<by>\d{{1,9}})(?![\d/])
       | (?P<top>\d{{1,18}})[ ]?/[ ]?(?P<bottom>\d{{1,18}})(?![\d/.])
