@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import socket
@@ -15,9 +16,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from promptgrid.endpoint import Delta, Endpoint, EndpointSettings, OpenAIEndpoint, Reply, Request, ScriptedEndpoint
-from promptgrid.endpoint.faults import one_line, retry_after
+from promptgrid.endpoint.faults import one_line, retry_after, told
+from promptgrid.endpoint.replies import replies
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Message
 from tests.faults.modes import HOSTILE_TEXT, MODES
@@ -38,9 +42,9 @@ def ask(model: str, **parameters: Any) -> Request:
     return Request(model=model, messages=HELLO, **parameters)
 
 
-def with_endpoint(url: str, work: Callable[[OpenAIEndpoint], Awaitable[T]], **settings: Any) -> T:
+def with_endpoint(url: str, work: Callable[[OpenAIEndpoint], Awaitable[T]], **options: Any) -> T:
     async def main() -> T:
-        endpoint = OpenAIEndpoint(EndpointSettings("openai", url, **{"timeout_s": 5.0, **settings}))
+        endpoint = OpenAIEndpoint(EndpointSettings("openai", url, **{"timeout_s": 5.0, **options}))
         try:
             return await work(endpoint)
         finally:
@@ -49,21 +53,21 @@ def with_endpoint(url: str, work: Callable[[OpenAIEndpoint], Awaitable[T]], **se
     return asyncio.run(main())
 
 
-def complete(url: str, request: Request, **settings: Any) -> list[Reply]:
-    return with_endpoint(url, lambda endpoint: endpoint.complete(request), **settings)
+def complete(url: str, request: Request, **options: Any) -> list[Reply]:
+    return with_endpoint(url, lambda endpoint: endpoint.complete(request), **options)
 
 
-def failure(url: str, request: Request, **settings: Any) -> EndpointError:
+def failure(url: str, request: Request, **options: Any) -> EndpointError:
     with pytest.raises(EndpointError) as caught:
-        complete(url, request, **settings)
+        complete(url, request, **options)
     return caught.value
 
 
-def stream(url: str, request: Request, **settings: Any) -> list[Delta]:
+def stream(url: str, request: Request, **options: Any) -> list[Delta]:
     async def collect(endpoint: OpenAIEndpoint) -> list[Delta]:
         return [delta async for delta in endpoint.stream(request)]
 
-    return with_endpoint(url, collect, **settings)
+    return with_endpoint(url, collect, **options)
 
 
 def test_a_reply_carries_text_counts_and_what_was_sent(server: HostileServer) -> None:
@@ -161,6 +165,36 @@ def test_each_fault_has_its_kind_and_a_sentence(server: HostileServer, model: st
     assert server.calls(model) >= 1
 
 
+OTHERS_SAY = [
+    (404, {"message": "The model `x` does not exist.", "type": "NotFoundError", "code": 404}, "unknown_model", ""),
+    (404, 'model "x" not found, try pulling it first', "unknown_model", ""),
+    (400, {"message": "Model Not Exist", "code": "invalid_request_error"}, "unknown_model", ""),
+    (400, {"message": "x is not a valid model ID", "code": 400}, "unknown_model", ""),
+    (404, {"detail": "Not Found"}, "bad_request", ""),
+    (402, {"message": "Insufficient Balance"}, "quota", ""),
+    (429, {"message": "slow down", "code": "rate_limit_exceeded"}, "rate_limited", ""),
+    (403, {"message": "no access to model", "code": "model_not_found"}, "unknown_model", ""),
+    (400, {"message": "Invalid value: 'temperature' is 3", "code": None}, "refused_parameter", "temperature"),
+    (400, {"message": "Unrecognized request argument supplied: seed"}, "refused_parameter", "seed"),
+    (422, {"detail": [{"loc": ["body", "top_p"], "msg": "too big"}]}, "refused_parameter", "top_p"),
+    (400, {"message": "no", "param": "verbosity", "code": "unsupported_parameter"}, "refused_parameter", "verbosity"),
+    (400, {"message": "no", "param": "messages", "code": "invalid_value"}, "bad_request", ""),
+    (400, {"message": "'max_tokens' is too large: the maximum context length is 4096 tokens"}, "too_long", ""),
+    (413, "<html>too large</html>", "too_long", ""),
+    (502, "<html>Bad gateway</html>", "server", ""),
+    (400, None, "bad_request", ""),
+    (400, ["odd"], "bad_request", ""),
+    (400, {"message": {"nested": 1}, "code": {"a": 1}, "param": 7}, "bad_request", ""),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "param"), OTHERS_SAY)
+def test_what_other_servers_say_is_understood(status: int, body: object, kind: str, param: str) -> None:
+    error = told(status, body, {}, EndpointSettings("gateway", "https://gateway.example/v1"), "x")
+    assert (error.kind, error.param, error.status) == (kind, param, status)
+    assert error.message.endswith(".")
+
+
 def test_nothing_is_retried_here(server: HostileServer) -> None:
     for model in ("server-error+ok", "rate-limited-ms+ok", "no-quota+ok"):
         before = server.calls(model)
@@ -221,6 +255,40 @@ def test_hostile_text_arrives_as_it_is(server: HostileServer) -> None:
     assert len(complete(server.url, ask("long-text"))[0].text) > 100_000
 
 
+WORDS = ["choices", "message", "content", "text", "finish_reason", "usage", "refusal", "reasoning_content", "model"]
+WORDS += ["prompt_tokens", "completion_tokens", "prompt_tokens_details", "cached_tokens", "error", "type"]
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+NESTED = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner), max_leaves=20
+)
+ANSWERS = st.fixed_dictionaries(
+    {"choices": st.lists(st.fixed_dictionaries({"message": NESTED}) | NESTED, max_size=3) | NESTED, "usage": NESTED}
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(answer=NESTED | ANSWERS, n=st.integers(1, 3))
+def test_any_json_is_a_reply_or_an_endpoint_error(answer: Any, n: int) -> None:
+    try:
+        found = replies(json.dumps(answer), n)
+    except EndpointError as error:
+        assert error.kind == "bad_reply"
+    else:
+        assert 1 <= len(found) <= n
+        for reply in found:
+            assert isinstance(reply.text, str)
+            assert isinstance(reply.reasoning, str)
+            assert isinstance(reply.finish_reason, str)
+            assert all(c is None or c >= 0 for c in (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens))
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "1" * 5000, "null", '{"choices": [1]}', "\x00"])
+def test_odd_bodies_are_bad_replies(text: str) -> None:
+    with pytest.raises(EndpointError) as caught:
+        replies(text, 1)
+    assert caught.value.kind == "bad_reply"
+
+
 def test_the_key_is_never_told(server: HostileServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with pytest.raises(EndpointError) as caught:
@@ -231,8 +299,8 @@ def test_the_key_is_never_told(server: HostileServer, caplog: pytest.LogCaptureF
     assert KEY not in told
     assert "[key]" in error.message
     assert "OPENAI_API_KEY" in error.hint
-    settings = EndpointSettings("x", server.url, api_key=KEY, headers={"X-Team": KEY})
-    assert KEY not in repr(settings) + repr(OpenAIEndpoint(settings))
+    secret = EndpointSettings("x", server.url, api_key=KEY, headers={"X-Team": KEY})
+    assert KEY not in repr(secret) + repr(OpenAIEndpoint(secret))
 
 
 def test_a_missing_key_is_told_before_anything_is_sent(server: HostileServer) -> None:
@@ -263,6 +331,17 @@ def test_a_server_that_is_not_there_is_a_connection_error() -> None:
     assert error.retryable
 
 
+def test_a_proxy_is_used_but_not_to_reach_this_machine(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, server.root)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert failure("http://models.example/v1", ask("ok")).status == 404  # the hostile endpoint is no proxy
+    with HostileServer() as other:
+        assert complete(other.url, ask("ok"))
+        assert len(other.requests) == 1
+
+
 def test_a_base_url_without_v1_is_guessed(server: HostileServer) -> None:
     error = failure(server.root, ask("ok"))
     assert (error.kind, error.status) == ("bad_request", 404)
@@ -281,6 +360,12 @@ def test_a_hanging_server_times_out(server: HostileServer) -> None:
     error = failure(server.url, ask("hang"), timeout_s=0.3)
     assert error.kind == "timeout"
     assert time.monotonic() - started < 3
+
+
+def test_a_hanging_stream_times_out(server: HostileServer) -> None:
+    with pytest.raises(EndpointError) as caught:
+        stream(server.url, ask("hang"), timeout_s=0.3)
+    assert caught.value.kind == "timeout"
 
 
 def test_a_call_that_is_cancelled_hangs_up(server: HostileServer) -> None:
@@ -376,8 +461,8 @@ def test_models_are_listed_by_name(server: HostileServer) -> None:
 
 
 def test_models_of_the_settings_stand_in_where_none_are_listed(server: HostileServer) -> None:
-    def listed(**settings: Any) -> list[str]:
-        return with_endpoint(server.root, lambda endpoint: endpoint.models(), **settings)
+    def listed(**options: Any) -> list[str]:
+        return with_endpoint(server.root, lambda endpoint: endpoint.models(), **options)
 
     assert listed(models=("mine",)) == ["mine"]
     with pytest.raises(EndpointError):

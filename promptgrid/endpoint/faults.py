@@ -26,10 +26,11 @@ QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "bi
 CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 REFUSED_CODES = frozenset({"unsupported_value", "unsupported_parameter", "unknown_parameter"})
 UNKNOWN_MODEL = re.compile(
-    r"\b(unknown|no such|invalid) model\b|\bmodel\b.{0,200}\b(not|n't) (found|exist)", re.I | re.S
+    r"\b(unknown|no such|invalid|not a valid|unable to access) model\b|\bmodel\b.{0,200}\bnot (found|exist)",
+    re.IGNORECASE | re.DOTALL,
 )
 TOO_LONG = re.compile(r"context (length|window|size)|maximum context|prompt is too long|too many tokens", re.I)
-NAMED_PARAMETER = re.compile(r"(?:parameter|value|argument|field)[^'\"`]{0,40}['\"`:]\s*['\"`]?(\w+)", re.I)
+QUOTED = re.compile(r"['\"`](\w+)['\"`]|: (\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def from_sdk(error: openai.APIError, settings: EndpointSettings, model: str, par
     if isinstance(error, openai.APIConnectionError):
         return _connection(error, settings, partial)
     if isinstance(error, openai.APIStatusError):
-        return _status(error, settings, model)
+        return told(error.status_code, error.body, error.response.headers, settings, model)
     return _inside_stream(error, settings, model, partial)
 
 
@@ -126,17 +127,20 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time())
 
 
-def _status(error: openai.APIStatusError, settings: EndpointSettings, model: str) -> EndpointError:
-    answer = _taken_apart(error.status_code, error.body, settings)
+def told(
+    status: int, body: object, headers: Mapping[str, str], settings: EndpointSettings, model: str
+) -> EndpointError:
+    """The EndpointError for an HTTP error; `body` is parsed JSON where it was JSON, without the outer {"error": …}."""
+    answer = _taken_apart(status, body, settings)
     kind = _kind(answer)
     return EndpointError(
         kind,
         f"{settings.name} {SENTENCES[kind](answer, model)}",
         hint=_hint(kind, answer, settings),
-        status=answer.status,
-        retry_after=retry_after(error.response.headers),
+        status=status,
+        retry_after=retry_after(headers),
         param=answer.param if kind == "refused_parameter" else "",
-        raw=_raw(error.body, settings),
+        raw=_raw(body, settings),
     )
 
 
@@ -146,7 +150,7 @@ def _inside_stream(error: openai.APIError, settings: EndpointSettings, model: st
     kind = _kind(answer)
     return EndpointError(
         kind,
-        f"{settings.name} broke off the stream: {answer.said or 'no reason given'}",
+        f"{settings.name} broke off the stream: {_said(answer)}",
         hint=_hint(kind, answer, settings),
         raw=(partial or _raw(error.body, settings))[:RAW_LIMIT],
     )
@@ -163,9 +167,9 @@ def _taken_apart(status: int, body: object, settings: EndpointSettings) -> _Answ
 
 
 def _named(said: str) -> str:
-    """The parameter that an error message names, where the server has no field for it."""
-    found = NAMED_PARAMETER.search(said)
-    return found[1] if found and found[1] in PARAMETERS else ""
+    """The parameter that an error message quotes, where the server has no field for it."""
+    words = (word for found in QUOTED.finditer(said) for word in found.groups())
+    return next((word for word in words if word in PARAMETERS), "")
 
 
 def one_line(text: str, limit: int = 300) -> str:
@@ -190,14 +194,19 @@ RULES: tuple[tuple[ErrorKind, Callable[[_Answer], bool]], ...] = (
     ("timeout", lambda a: a.status == 408),
     ("server", lambda a: a.status >= 500),
     ("unknown_model", lambda a: a.status in (400, 404) and bool(UNKNOWN_MODEL.search(a.said))),
-    ("refused_parameter", lambda a: bool(a.param) and bool(a.codes & REFUSED_CODES or a.param in PARAMETERS)),
     ("too_long", lambda a: a.status in (400, 422) and bool(TOO_LONG.search(a.said))),
+    ("refused_parameter", lambda a: a.status in (400, 422) and _refuses(a)),
     ("bad_request", lambda a: True),
 )
 
 
+def _refuses(a: _Answer) -> bool:
+    return bool(a.param) and (a.param in PARAMETERS or bool(a.codes & REFUSED_CODES))
+
+
 def _said(a: _Answer) -> str:
-    return a.said or f"status {a.status}, no reason given"
+    said = a.said or f"status {a.status}, no reason given"
+    return said if said.endswith((".", "!", "?", "…", "。")) else f"{said}."
 
 
 SENTENCES: Mapping[ErrorKind, Callable[[_Answer, str], str]] = {

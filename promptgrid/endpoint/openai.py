@@ -171,6 +171,7 @@ class OpenAIEndpoint:
             max_retries=0,
             timeout=openai.Timeout(settings.timeout_s, connect=min(CONNECT_S, settings.timeout_s)),
             default_headers=headers,
+            http_client=_direct() if settings.base_url.startswith("http:") and settings.is_loopback else None,
         )
 
     @contextmanager
@@ -201,6 +202,13 @@ class OpenAIEndpoint:
             return
         with suppress(EndpointError):
             faults.name_served(error, model, self._served or await self.models())
+
+
+def _direct() -> Any:
+    """A client past HTTP_PROXY: a company's proxy cannot reach this machine, and NO_PROXY is often not set."""
+    import openai
+
+    return openai.DefaultAsyncHttpxClient(trust_env=False)
 
 
 def _names(listing: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,8 @@ from promptgrid.errors import EndpointError
 
 RAW_LIMIT = 2_000  # characters of foreign text that an error keeps
 
+COUNT_LIMIT = 2**53  # beyond it no count is meant, and no database column takes it
+
 WHY_EMPTY = {
     "content_filter": "The endpoint's content filter withheld the reply.",
     "length": "The model spent all its tokens before the first word of an answer.",
@@ -151,4 +153,4 @@ def _text(value: Any) -> str:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < COUNT_LIMIT else None
