@@ -27,8 +27,13 @@ T = TypeVar("T")
 
 BUILTIN = "builtin"
 DEFAULT_MODEL = f"{BUILTIN}/{builtin.MODEL}"
+LOOP_THREAD = "promptgrid-loop"
 CHECK_S = 5.0
 CLOSE_S = 5.0
+
+_BUILTIN_FACTS = ModelFacts(
+    builtin.MODEL, context=builtin.CONTEXT, temperature="any", token_parameter="max_tokens", free=True, known=True
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +83,14 @@ def model_facts(model_ref: str) -> ModelFacts:
     """What is known about the model where it is served: its price there, its context, which parameters it takes."""
     endpoint, model = split_model(model_ref)
     if endpoint == BUILTIN:
-        return models.facts(model, free=True)
+        return _BUILTIN_FACTS
     found = settings()[endpoint]
     return models.facts(model, found.base_url, free=found.free)
+
+
+def context_limit(model_ref: str) -> int | None:
+    """How many tokens prompt and reply may have together; None where it is not known."""
+    return model_facts(model_ref).context
 
 
 _connected: weakref.WeakKeyDictionary[
@@ -117,12 +127,12 @@ def check(name: str) -> EndpointState:
     if name == BUILTIN:
         return _builtin_state()
     try:
-        models = run_sync(_listed(name))
+        served = run_sync(_listed(name))
     except TimeoutError:
         return EndpointState(name, False, f"No answer within {CHECK_S:.0f} seconds. Is the server running?")
     except PromptgridError as error:
         return EndpointState(name, False, str(error))
-    return EndpointState(name, True, f"{len(models)} models.", models)
+    return EndpointState(name, True, f"{len(served)} models.", served)
 
 
 async def _listed(name: str) -> tuple[str, ...]:
@@ -142,7 +152,7 @@ def _builtin_state() -> EndpointState:
 def _loop() -> asyncio.AbstractEventLoop:
     """The background loop of this process."""
     loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="promptgrid-loop", daemon=True).start()
+    threading.Thread(target=loop.run_forever, name=LOOP_THREAD, daemon=True).start()
     return loop
 
 
@@ -155,7 +165,7 @@ def _current_loop() -> asyncio.AbstractEventLoop:
 
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine on the background loop and waits for it; Ctrl+C cancels it. Not from within that loop."""
-    if asyncio._get_running_loop() is _loop():
+    if threading.current_thread().name == LOOP_THREAD:
         coroutine.close()
         raise RuntimeError("run_sync waits for the background loop and was called from it: await instead")
     future = start(coroutine)

@@ -3,7 +3,8 @@
 `encodings` brings OpenAI's vocabularies offline, `count` asks them or the endpoint, `context` adds up a budget.
 """
 
-from promptgrid.tokens.context import Budget, budget, context_limit
+from promptgrid.connections import context_limit
+from promptgrid.tokens.context import Budget, budget
 from promptgrid.tokens.count import Count, count_messages, count_text, estimate
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from promptgrid import builtin, connections, models
 from promptgrid.prompt import Api, Message
 from promptgrid.tokens.count import count_messages, count_text
 
@@ -31,14 +30,6 @@ class Budget:
     more_examples: int | None
     exact: bool
     reason: str
-
-
-def context_limit(model_ref: str) -> int | None:
-    """How many tokens prompt and reply may have together; None where it is not known."""
-    endpoint, model = connections.split_model(model_ref)
-    if endpoint == connections.BUILTIN:
-        return builtin.CONTEXT
-    return models.facts(model, connections.settings()[endpoint].base_url).context
 
 
 def budget(

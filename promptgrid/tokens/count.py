@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -11,7 +12,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptgrid import builtin, connections, models
+from promptgrid import builtin, connections
 from promptgrid.errors import BuiltinError, EndpointError
 from promptgrid.prompt import Api, Message
 from promptgrid.tokens.encodings import encoding
@@ -21,6 +22,8 @@ PER_MESSAGE = 3
 OPENING = 3
 
 BYTES_PER_TOKEN = 4
+# tiktoken's pattern panics on half a million of them
+_ENDLESS_SPACE = re.compile(r"\s{100000}")
 ASK_S = 3.0
 RETRY_S = 30.0
 REMEMBERED = 8192
@@ -47,7 +50,7 @@ def count_messages(messages: Sequence[Message], model_ref: str, api: Api = "chat
     if endpoint == connections.BUILTIN:
         return _asked_builtin(model, clean, api)
     where = connections.settings()[endpoint]
-    known = models.facts(model, where.base_url).encoding
+    known = connections.model_facts(model_ref).encoding
     if known and not where.is_loopback:
         return _encoded(clean, known, api)
     return _asked(endpoint, model, clean, api) or _guessed(endpoint, model, clean, api, known)
@@ -70,6 +73,8 @@ def _overhead(messages: Sequence[Message], api: Api) -> int:
 
 
 def _encoded(messages: Sequence[Message], name: str, api: Api) -> Count:
+    if any(_ENDLESS_SPACE.search(message.text) for message in messages):
+        return estimate(messages, "tiktoken cannot read that many blanks in a row.", api)
     lengths = [_length(message.text, name) for message in messages]
     if None in lengths:
         return estimate(messages, f"The vocabulary {name} could not be downloaded.", api)

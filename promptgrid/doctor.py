@@ -1,0 +1,155 @@
+"""What is there, what is missing and what to do about it: `promptgrid doctor` and the Settings page show this list."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptgrid import builtin, connections, paths
+from promptgrid.endpoint.settings import EndpointSettings
+from promptgrid.errors import PromptgridError
+from promptgrid.library import library_folder
+from promptgrid.prompt import Message
+from promptgrid.tokens import encoding
+
+PORT = 8501  # Streamlit's
+LOW_DISK_BYTES = 500_000_000
+START_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `ok` is None for plain information; `fix` says what to do, empty where all is well."""
+
+    area: str
+    ok: bool | None
+    message: str
+    fix: str = ""
+
+
+def checks(*, start: bool = False, port: int = PORT) -> list[Finding]:
+    """Looks at everything, the endpoints for at most five seconds each; `start` also asks the built-in model a word.
+
+    Never raises for what it finds, and never shows a key.
+    """
+    looked_at: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        ("built-in model", lambda: _builtin_model(start)),
+        ("tokenizers", _tokenizers),
+        ("endpoints", _endpoints),
+        ("database", _database),
+        ("disk", _disk),
+        ("port", lambda: _port(port)),
+        ("folders", _folders),
+    ]
+    return [finding for area, look in looked_at for finding in _told(area, look())]
+
+
+def _told(area: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings, the last of which may be the error that ended the looking."""
+    try:
+        yield from findings
+    except PromptgridError as error:
+        yield Finding(area, False, error.message, error.hint)
+
+
+def _builtin_model(start: bool) -> Iterator[Finding]:
+    area, state = "built-in model", builtin.status()
+    if not state.ready:
+        yield Finding(area, False, "Cannot be used yet.", state.reason)
+        return
+    running = "running" if state.running else "not running; it starts at the first request"
+    yield Finding(area, True, f"{state.weights} ({megabytes(state.size)}), {running}.")
+    if start:
+        yield _answer(area)
+
+
+def _answer(area: str) -> Finding:
+    """The built-in model has started and counted, or why not."""
+    endpoint = connections.connect(connections.BUILTIN)
+    tokens = connections.run_sync(endpoint.count_tokens(builtin.names()[0], [Message("user", "Hello")]))
+    return Finding(area, True, f"Started, and counts {tokens} tokens for a greeting. Its log is {builtin.logfile()}.")
+
+
+def _tokenizers() -> Iterator[Finding]:
+    for name in ("o200k_base", "cl100k_base"):
+        if encoding(name) is not None:
+            yield Finding("tokenizers", True, f"{name} is here: counts are exact without network.")
+        else:
+            yield Finding(
+                "tokenizers",
+                False,
+                f"{name} could not be loaded: counts for OpenAI's models are estimates.",
+                "Install the package bpe-openai, or go online once.",
+            )
+
+
+def _endpoints() -> Iterator[Finding]:
+    configured = connections.settings()
+    if not configured:
+        yield Finding("endpoints", None, "None but the built-in model.", "Set OPENAI_API_KEY or OPENAI_BASE_URL.")
+    for name, found in configured.items():
+        state = connections.check(name)
+        yield Finding("endpoints", state.ok, f"{name} at {found.base_url}, {_key(found)}: {state.message}", "")
+
+
+def _key(found: EndpointSettings) -> str:
+    """Whether there is a key, by the variable's name only."""
+    if not found.key_env:
+        return "without a key"
+    return f"key in {found.key_env}" if found.api_key else f"no key: {found.key_env} is not set"
+
+
+def _database() -> Iterator[Finding]:
+    from promptgrid.store import Database
+
+    database = Database()
+    try:
+        with database.write():
+            yield Finding("database", True, f"{database.path} opens and can be written ({_size(database.path)}).")
+    finally:
+        database.close()
+
+
+def _disk() -> Iterator[Finding]:
+    for folder in sorted({paths.data_folder(), paths.cache_folder()}):
+        free = shutil.disk_usage(folder).free
+        enough = free >= LOW_DISK_BYTES
+        fix = "" if enough else "Free some space, or set PROMPTGRID_HOME to a folder on another disk."
+        yield Finding("disk", enough, f"{megabytes(free)} free for {folder}.", fix)
+
+
+def _port(port: int) -> Iterator[Finding]:
+    with socket.socket() as probe:
+        if os.name == "posix":  # what was served here a minute ago does not count
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            fix = f"If that is not the dashboard itself: `streamlit run workbench.py --server.port {port + 1}`."
+            yield Finding("port", None, f"Port {port} is in use ({error.strerror}).", fix)
+            return
+    yield Finding("port", True, f"Port {port} is free for the dashboard.")
+
+
+def _folders() -> Iterator[Finding]:
+    for what, folder in (("data and logs", paths.data_folder()), ("cache", paths.cache_folder())):
+        yield Finding("folders", None, f"{what}: {folder} ({_size(folder)}).")
+    config = paths.config_folder()
+    yield Finding("folders", None, f"config: {config}{'' if config.is_dir() else ' (not there, which is fine)'}.")
+    if (log := builtin.logfile()) is not None:
+        yield Finding("folders", None, f"log of the built-in model: {log}.")
+    yield Finding("folders", None, f"prompts: {library_folder()}.")
+
+
+def _size(path: Path) -> str:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return megabytes(sum(file.stat().st_size for file in files if file.is_file()))
+
+
+def megabytes(size: int) -> str:
+    """Bytes as people read them: `98.4 MB`."""
+    return f"{size / 1e6:,.1f} MB"
