@@ -27,7 +27,7 @@ EXCEL_CELL = 32_767 - 1  # UTF-16 units, one left for the guard; Excel drops wha
 
 _TWO_QUOTES = '""'
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ESCAPED = re.compile(r"\\(\\|u[dD][89abA-F][0-9a-fA-F]{2})")
+_ESCAPED = re.compile(r"\\(\\|ud[89a-f][0-9a-f]{2})")
 
 
 def row_text(row: Mapping[str, Any], columns: Sequence[str]) -> str:
