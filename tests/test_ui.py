@@ -247,7 +247,7 @@ def links(app: AppTest) -> list[str]:
 
 def test_the_menu_shows_the_pages_that_are_there(tmp_path: Path) -> None:
     script = app_folder(tmp_path, ["pages/1_Compose.py", "pages/2_Run.py"])
-    assert links(AppTest.from_file(script).run()) == ["Home", "Compose", "Run", r":primary[▸] a\_b 62 \%"]
+    assert links(AppTest.from_file(script).run()) == ["Home", "Compose", "Run", r":blue[●] a\_b 62 \%"]
 
 
 def test_every_page_has_the_whole_frame_when_its_address_is_opened_first(tmp_path: Path) -> None:

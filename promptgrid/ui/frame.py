@@ -14,7 +14,7 @@ from promptgrid.ui.component import STATIC
 from promptgrid.ui.plain import plain
 
 FootState = Literal["ok", "busy", "mind", "off"]
-_DOTS: Mapping[FootState, str] = {"ok": ":green[●]", "busy": ":primary[▸]", "mind": ":orange[●]", "off": ":gray[○]"}
+_DOTS: Mapping[FootState, str] = {"ok": ":green[●]", "busy": ":blue[●]", "mind": ":orange[●]", "off": ":gray[○]"}
 
 # Group -> (file, label, icon); the file is relative to workbench.py, as st.page_link wants it.
 MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {

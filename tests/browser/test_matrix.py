@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Dashboard, Serve
 
@@ -85,6 +87,16 @@ editor()
 st.button("Put back", on_click=put_back)
 st.session_state.runs = st.session_state.get("runs", 0) + 1
 st.text(f"page {st.session_state.runs}")
+"""
+
+
+FRAME_PAGE = """
+import streamlit as st
+from promptgrid import ui
+
+ui.start_page("Frame", footer=[ui.FootLine("run *7* 62 %", "busy", "pages/2_Run.py", {"run": "7"})])
+st.text(f"here {__file__[-16:]} {dict(st.query_params)}")
+st.button("Go", type="primary")
 """
 
 
@@ -198,6 +210,9 @@ def test_a_filter_found_by_slash_narrows_the_rows_and_hides_the_selection(sheet:
     sheet.keyboard.type("/")
     expect(sheet.get_by_label("Find")).to_have_value("23/")
     expect(sheet.get_by_text("No case matches.")).to_be_visible()
+    sheet.get_by_label("Find").clear()
+    picked(sheet, 1, 0)
+    expect(sheet.locator(cell(sheet, 1, 0))).to_have_attribute("aria-selected", "true")
 
 
 def test_screen_readers_hear_answer_state_and_difference(sheet: Page) -> None:
@@ -253,6 +268,15 @@ def test_foreign_text_is_shown_letter_by_letter(page: Page, plain_server: Dashbo
     )
     found = page.locator(f"[data-testid=stMain] [data-testid=stMarkdownContainer] {interpreted}")
     assert found.evaluate_all("nodes => nodes.map(node => node.outerHTML)") == []
+
+
+def test_messages_are_copied_as_they_will_be_sent(page: Page, plain_server: Dashboard) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(plain_server.url)
+    page.get_by_role("button", name="Copy as JSON").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = json.loads(page.evaluate("() => navigator.clipboard.readText()"))
+    assert copied == [{"role": "system", "content": HOSTILE}, {"role": "user", "content": "second"}]
 
 
 def test_matrix_text_is_never_interpreted(page: Page, matrix_server: Dashboard) -> None:
@@ -316,3 +340,37 @@ def test_typing_goes_on_counting_after_ctrl_enter(editor: Page) -> None:
     expect(editor.get_by_text("live old1")).to_be_visible()
     editor.keyboard.type("2")
     expect(editor.get_by_text("live old12")).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def frame_server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    folder = tmp_path_factory.mktemp("frame")
+    for name in ["workbench.py", "pages/1_Compose.py", "pages/2_Run.py"]:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(FRAME_PAGE, encoding="utf-8")
+    with serve(folder / "workbench.py") as running:
+        yield running
+
+
+def test_a_page_opened_by_its_address_has_the_menu_and_a_foot_that_links(page: Page, frame_server: Dashboard) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{frame_server.url}/Compose")
+    expect(page).to_have_title("Frame · Promptgrid")
+    menu = page.get_by_test_id("stSidebar").get_by_role("link")
+    expect(menu).to_have_text(["homeHome", "edit_noteCompose", "play_arrowRun", re.compile("run .?\\*7")])
+    menu.last.click()
+    expect(page.get_by_text("pages/2_Run.py {'run': '7'}")).to_be_visible()
+    menu.first.click()
+    expect(page.get_by_text("workbench.py {}")).to_be_visible()
+    assert [url for url in asked if not url.startswith((frame_server.url, "data:", "blob:"))] == []
+
+
+def test_the_primary_button_can_be_read_in_the_dark(browser: Browser, frame_server: Dashboard) -> None:
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(frame_server.url)
+    button = page.get_by_role("button", name="Go")
+    expect(button).to_have_css("color", "rgb(17, 19, 24)")
+    expect(button).to_have_css("background-color", "rgb(158, 177, 255)")
+    context.close()

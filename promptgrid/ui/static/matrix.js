@@ -75,6 +75,7 @@ function build(sheet, data, shape) {
   const kept = sheet.at && cellOf(sheet, sheet.at.pair);
   sheet.shape = shape;
   sheet.at = null;
+  if (!kept) sheet.given = ""; // a row that comes back brings its selection with it
   mark(sheet, kept || null);
   if (focused) (sheet.at || sheet.cells[0]?.[0])?.focus({ preventScroll: true });
 }
@@ -146,7 +147,8 @@ function adopt(sheet, selected) {
   const text = JSON.stringify(selected);
   if (text === sheet.given) return;
   sheet.given = text;
-  const echo = sheet.sent.indexOf(text);
+  sheet.sent = sheet.sent.filter(({ time }) => Date.now() - time < 5000);
+  const echo = sheet.sent.findIndex((message) => message.text === text);
   if (echo >= 0) return void sheet.sent.splice(0, echo + 1);
   const cell = selected.length ? cellOf(sheet, selected) : null;
   mark(sheet, cell || null);
@@ -163,7 +165,7 @@ function choose(sheet, cell, { at }) {
 function tell(sheet, pair, after) {
   clearTimeout(sheet.timer);
   sheet.timer = setTimeout(() => {
-    sheet.sent.push(JSON.stringify(pair));
+    sheet.sent.push({ text: JSON.stringify(pair), time: Date.now() });
     sheet.send(pair);
   }, after);
 }
