@@ -271,15 +271,12 @@ ANSWERS = st.fixed_dictionaries(
 def test_any_json_is_a_reply_or_an_endpoint_error(answer: Any, n: int) -> None:
     try:
         found = replies(json.dumps(answer), n)
-    except EndpointError as error:
-        assert error.kind == "bad_reply"
-    else:
-        assert 1 <= len(found) <= n
-        for reply in found:
-            assert isinstance(reply.text, str)
-            assert isinstance(reply.reasoning, str)
-            assert isinstance(reply.finish_reason, str)
-            assert all(c is None or c >= 0 for c in (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens))
+    except EndpointError:
+        return
+    assert 1 <= len(found) <= n
+    for reply in found:
+        assert all(isinstance(text, str) for text in (reply.text, reply.reasoning, reply.finish_reason))
+        assert all(c is None or c >= 0 for c in (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens))
 
 
 @pytest.mark.parametrize("text", ["", "[" * 100_000, "1" * 5000, "null", '{"choices": [1]}', "\x00"])
@@ -355,9 +352,10 @@ def test_an_unknown_model_is_answered_with_those_served(server: HostileServer) -
     assert "Served are" in error.hint
 
 
-def test_a_hanging_server_times_out(server: HostileServer) -> None:
+@pytest.mark.parametrize("model", ["hang", "trickle"])
+def test_a_server_that_never_finishes_times_out(server: HostileServer, model: str) -> None:
     started = time.monotonic()
-    error = failure(server.url, ask("hang"), timeout_s=0.3)
+    error = failure(server.url, ask(model), timeout_s=0.3)
     assert error.kind == "timeout"
     assert time.monotonic() - started < 3
 

@@ -185,6 +185,17 @@ async def reset(request: Request, body: Body, answer: str) -> Response:
     return StreamingResponse(half(), media_type="application/json")
 
 
+async def trickle(request: Request, body: Body, answer: str) -> Response:
+    """Something always comes, and never all of it."""
+
+    async def blanks() -> AsyncIterator[bytes]:
+        while not request.app.state.server.stopping:
+            yield b" "
+            await asyncio.sleep(0.05)
+
+    return StreamingResponse(blanks(), media_type="application/json")
+
+
 async def stream_error(request: Request, body: Body, answer: str) -> Response:
     """An error as an event, after status 200."""
     return streamed([events(body, answer)[0], {"error": {"message": "The engine fell over.", "code": "server_error"}}])
@@ -253,6 +264,7 @@ MODES: dict[str, Mode] = {
     "stream-error": stream_error,
     "whole-body": whole_body,
     "reset": reset,
+    "trickle": trickle,
     "hostile-text": hostile_text,
     "hostile-error": _error(500, HOSTILE_ERROR),
     "long-text": long_text,
