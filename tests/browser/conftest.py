@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext
 
 from tests.conftest import missing
 
@@ -81,6 +82,14 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
             server.wait(timeout=10)
 
     return served
+
+
+@pytest.fixture(scope="module")
+def warm(browser: Browser) -> Iterator[BrowserContext]:
+    """A context whose cache holds Streamlit's scripts after the first page, for tests that leave nothing behind."""
+    context = browser.new_context()
+    yield context
+    context.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import Dashboard, Serve
 
@@ -113,10 +113,12 @@ def matrix_server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture
-def sheet(page: Page, matrix_server: Dashboard) -> Page:
+def sheet(warm: BrowserContext, matrix_server: Dashboard) -> Iterator[Page]:
+    page = warm.new_page()
     page.goto(matrix_server.url)
     expect(page.locator("td").first).to_be_visible()
-    return page
+    yield page
+    page.close()
 
 
 def cell(page: Page, y: int, x: int) -> str:
@@ -294,12 +296,14 @@ def watch_server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def editor(page: Page, watch_server: Dashboard) -> Page:
+def editor(warm: BrowserContext, watch_server: Dashboard) -> Iterator[Page]:
+    page = warm.new_page()
     page.goto(watch_server.url)
     expect(page.get_by_text("live old")).to_be_visible()
     page.get_by_label("User").click()
     page.keyboard.press("Control+End")
-    return page
+    yield page
+    page.close()
 
 
 def test_typing_reaches_python_before_the_text_area_is_left(editor: Page) -> None:
