@@ -177,3 +177,8 @@ def test_one_address_has_one_spelling(url: str, expected: str) -> None:
 )
 def test_loopback_is_this_machine_only(url: str, loopback: bool) -> None:
     assert EndpointSettings("x", url).is_loopback is loopback
+
+
+def test_a_placeholder_is_no_secret_to_cut_out_of_texts() -> None:
+    settings = EndpointSettings("x", "http://h/v1", api_key="ollama", headers={"X-Team": "team", "X-Key": "0123456789"})
+    assert settings.secrets == ("0123456789",)

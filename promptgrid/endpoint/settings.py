@@ -27,6 +27,7 @@ from promptgrid.prompt import EMPTY
 
 OPENAI_URL = "https://api.openai.com/v1"
 TOKEN_PARAMETERS = ("max_completion_tokens", "max_tokens")
+SECRET_LENGTH = 8
 RESERVED_NAMES = ("builtin",)
 
 
@@ -65,8 +66,8 @@ class EndpointSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What may never be shown."""
-        return tuple(text for text in (self.api_key, *self.headers.values()) if text)
+        """What may never be shown. Shorter ones are the "none" and "ollama" of servers without keys."""
+        return tuple(text for text in (self.api_key, *self.headers.values()) if len(text) >= SECRET_LENGTH)
 
 
 def normalised(base_url: str) -> str:
