@@ -132,7 +132,7 @@ def _parse(data: bytes, encoding: str, name: str, notes: list[str]) -> Cases:
     cases = tuple(_cases(rows, columns, name, notes, has_nul=b"\0" in data))
     if not cases:
         raise CasesError(f"{name} has a header ({', '.join(columns)}) but no rows.", hint="Add a row below it.")
-    if delimiter == _NO_DELIMITER and any("," in value for case in cases for value in case.inputs.values()):
+    if delimiter == _NO_DELIMITER and max(_widths(sample, ",")) > 1:
         notes.append("one column: commas are read as text")
     notes += [f"{skipped[0]} empty {'row' if skipped[0] == 1 else 'rows'} skipped"] if skipped[0] else []
     return Cases(_named(cases, columns, notes), columns, tuple(notes))

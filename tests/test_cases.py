@@ -79,6 +79,7 @@ def test_in_a_table_of_one_column_commas_are_text() -> None:
     table = parse_cases('text\nI like it, but no\n"quoted, too"\n')
     assert [case.inputs["text"] for case in table.cases] == ["I like it, but no", "quoted, too"]
     assert table.notes == ("one column: commas are read as text",)
+    assert parse_cases('text\n"quoted, too"\n').notes == ()
 
 
 def test_expected_is_recognised_in_any_case() -> None:

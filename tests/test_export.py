@@ -280,5 +280,15 @@ def test_a_saved_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["out.csv"]
     assert len(list(read_csv(path))) == 1
+    with pytest.raises(ExportError, match="Is a directory"):
+        save(path.parent, lambda out: 0)
     with pytest.raises(ExportError, match=r"none\.csv"):
         list(read_csv(tmp_path / "none.csv"))
+
+
+def test_saving_through_a_link_keeps_the_link(tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    save(tmp_path / "link.csv", lambda out: out.write(b"new"))
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text() == "new"

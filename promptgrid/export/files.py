@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -14,24 +14,27 @@ from promptgrid.errors import ExportError
 def save(path: Path, write: Callable[[BinaryIO], int]) -> int:
     """Hands `write` a file beside `path` and puts it in its place when that ends well; returns what `write` returned.
 
-    A failure (no space, no permission: ExportError) leaves the file that was there before.
+    A failure (no space, no permission: ExportError) leaves the file that was there before. A link stays a link; what is
+    no regular file (a pipe) is written directly.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            with target.open("wb") as file:
+                return write(file)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _put_in_place(target, write)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        hint = "Choose another folder, or free some space."
+        raise ExportError(f"Cannot write {path}: {error.strerror}.", hint=hint) from error
+
+
+def _put_in_place(target: Path, write: Callable[[BinaryIO], int]) -> int:
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb", buffering=1024 * 1024) as file:
+        with temporary.open("xb", buffering=1024 * 1024) as file:
             count = write(file)
-        os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _unwritable(path, error) from error
-        raise
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
     return count
-
-
-def _unwritable(path: Path, error: OSError) -> ExportError:
-    return ExportError(f"Cannot write {path}: {error.strerror}.", hint="Choose another folder, or free some space.")
