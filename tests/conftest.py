@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,12 @@ def missing(what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing, and CI must have it")
     pytest.skip(f"{what} is missing on this machine")
+
+
+@pytest.fixture(scope="session", name="missing")
+def _missing() -> Callable[[str], None]:
+    """`missing` for folders below, which cannot import this file by its name."""
+    return missing
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +92,14 @@ def builtin_home(_builtin_home: Path, home: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PROMPTGRID_HOME", str(_builtin_home))
     monkeypatch.setenv("PROMPTGRID_BUILTIN_IDLE_S", "120")
     return _builtin_home
+
+
+@pytest.fixture(autouse=True)
+def _sockets_closed() -> Iterator[None]:
+    """No test leaves its endpoints' connections to the next one."""
+    yield
+    if connections := sys.modules.get("promptgrid.connections"):
+        connections.close()
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import Dashboard, Serve
+if TYPE_CHECKING:
+    from tests.browser.conftest import Dashboard, Serve
 
 HOSTILE = (
     "![i](http://127.0.0.1:9/md.png) <img src='http://127.0.0.1:9/html.png'> [l](http://127.0.0.1:9/l) <b>b</b> "
