@@ -149,6 +149,8 @@ def _told_delimiter(text: io.TextIOWrapper, sample: str) -> str:
 
 def _delimiter(sample: str) -> str:
     """The one that cuts the header in several cells and most rows in as many; csv.Sniffer guesses from any letter."""
+    if not _widths(sample, ","):
+        return ","  # nothing but empty cells
     best, best_score = _NO_DELIMITER, (0.0, 1)
     for delimiter in _DELIMITERS:
         widths = _widths(sample, delimiter)

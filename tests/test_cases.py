@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from promptgrid import cases as module
@@ -100,7 +100,7 @@ def test_an_id_column_names_the_cases_when_it_is_unique() -> None:
     ("data", "says"),
     [
         (b"", ["x.csv is empty"]),
-        (b"\n\n", ["x.csv is empty"]),
+        (b"\n,\n", ["x.csv is empty"]),
         (b"text,expected\n", ["no rows", "text, expected"]),
         (b"text,b,text\n1,2,3\n", ["columns 1 and 3", "'text'"]),
         (b"Expected,expected\n1,2\n", ["columns 1 and 2", "'expected'"]),
@@ -164,7 +164,8 @@ def test_written_cases_are_read_back(rows: list[tuple[str, str, str]]) -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.binary())
+@given(st.binary() | st.text('a,;\t|"\n\r \0\ufeff').map(str.encode))
+@example(b",\n,")
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with suppress(CasesError):
         assert read_cases(data).cases
