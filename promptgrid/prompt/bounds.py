@@ -50,7 +50,7 @@ _FILTERS = """abs batch capitalize center count dictsort first float format grou
 list lower map max min reject rejectattr replace reverse round select selectattr slice sort string sum title tojson trim
 truncate unique upper urlencode wordcount wordwrap"""
 
-_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 class Budget:

@@ -136,7 +136,7 @@ class _Bounded(NodeTransformer):
         self.generic_visit(node)
         return _through(JOINED, nodes.List(node.nodes, lineno=node.lineno))
 
-    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
         self.generic_visit(node)
         return _through(SETTLED, node) if isinstance(node.arg, nodes.Slice) else node
 
@@ -165,5 +165,5 @@ class _Bounded(NodeTransformer):
     visit_Include = visit_Import = visit_FromImport = visit_Extends = visit_Block = _refused
 
 
-def _through(name: str, node: nodes.Expr) -> nodes.Filter:
+def _through(name: str, node: nodes.Node) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)

@@ -76,8 +76,19 @@ def _all_texts(value: Any) -> list[str]:
 
 def _yaml() -> YAML:
     from ruamel.yaml import YAML
+    from ruamel.yaml.nodes import ScalarNode
+    from ruamel.yaml.resolver import VersionedResolver
+
+    class AsTyped(VersionedResolver):
+        """Plain scalars stay the characters that were typed; else `~` would be saved as `null`, `True` as `true`."""
+
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+            if kind is ScalarNode and implicit[0]:
+                return self.DEFAULT_SCALAR_TAG
+            return super().resolve(kind, value, implicit)
 
     yaml = YAML()
+    yaml.Resolver = AsTyped
     yaml.width = 1_000_000_000  # a folded line could end in what prompty takes for the end
     yaml.preserve_quotes = True
     yaml.allow_unicode = True
@@ -145,10 +156,20 @@ def _styled(value: Any, key: str = "") -> Any:
     elif isinstance(value, (list, tuple)):
         node = CommentedSeq(_styled(part) for part in value)
     else:
-        return value
+        return _plain(value)
     if key in _FLOW_KEYS and "schema" not in node:
         node.fa.set_flow_style()
     return node
+
+
+def _plain(value: float | bool | None) -> str:
+    """A number, truth or nothing as YAML 1.1 and 1.2 both read it: an exponent needs a point before it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value)
+    if "n" in text:
+        return text.replace("inf", ".inf").replace("nan", ".nan")
+    return text.replace("e", ".0e") if "e" in text and "." not in text else text
 
 
 def _styled_text(text: str) -> Any:

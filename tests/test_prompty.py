@@ -1,0 +1,388 @@
+"""The .prompty text form, both ways, and against prompty's own reader."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import prompty
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from promptgrid import paths
+from promptgrid.errors import PromptError
+from promptgrid.prompt import AnswerRule, Example, Input, Message, Prompt, check_messages, dumps, loads, render
+from promptgrid.prompt.sections import marker_role, normalised
+
+FILE = """---
+name: sentiment
+# a person's note
+description: Label a review   # short
+authors: [someone]
+metadata:
+  tags: [classification]
+  language: zh
+  cases: cases/sentiment.csv
+  mine: {kept: true}   # not ours
+  answer: {kind: label, labels: [positive, no, 1.0]}
+  wording: {answer_line: "Antwort:"}
+  examples:
+    - {text: Arrived broken., answer: no, reasoning: It names a defect.}
+    # the odd one
+    - {text: 12:30, answer: 007}
+    - {text: null, answer: ~}
+inputs:
+  - {name: text, kind: string, example: 1.0, default: yes, description: The review}
+model:
+  id: gpt-4o
+  options:
+    temperature: 0.70
+    topP: 0.9
+    maxOutputTokens: 64   # enough
+    seed: 3
+    stopSequences: ["\\n\\n", no]
+    reasoningEffort: low
+    topK: 40
+    additionalProperties:
+      response_format: {type: json_object}
+      extra_body: {min_p: 0.05}
+      other: 1
+template: {format: {kind: jinja2}, parser: {kind: prompty}}
+---
+You label product reviews.
+
+  # User :
+Review: {{ text }}
+
+assistant[name="x"]:
+ok
+"""
+
+
+def prepared(text: str, folder: Path, values: dict[str, str]) -> list[tuple[str, str]]:
+    """What prompty makes of the file."""
+    path = folder / "x.prompty"
+    path.write_text(text, encoding="utf-8", newline="")
+    messages = prompty.prepare(prompty.load(path), values)
+    return [(message.role, "".join(part.value for part in message.parts)) for message in messages]
+
+
+def ours(prompt: Prompt, values: dict[str, str]) -> list[tuple[str, str]]:
+    return [(message.role, message.text) for message in render(prompt.messages, values, prompt.inputs)]
+
+
+def test_every_field_is_read() -> None:
+    assert loads(FILE) == Prompt(
+        name="sentiment",
+        messages=(
+            Message("system", "You label product reviews."),
+            Message("user", "Review: {{ text }}"),
+            Message("assistant", "ok"),
+        ),
+        description="Label a review",
+        tags=("classification",),
+        inputs=(Input("text", example="1.0", default="yes", description="The review"),),
+        examples=(
+            Example({"text": "Arrived broken."}, "no", "It names a defect."),
+            Example({"text": "12:30"}, "007"),
+            Example({"text": "null"}, "~"),
+        ),
+        answer=AnswerRule("label", ("positive", "no", "1.0")),
+        parameters={
+            "temperature": 0.7,
+            "top_p": 0.9,
+            "max_tokens": 64,
+            "seed": 3,
+            "stop": ("\n\n", "no"),
+            "reasoning_effort": "low",
+            "response_format": {"type": "json_object"},
+            "extra_body": {"top_k": 40, "min_p": 0.05},
+        },
+        language="zh",
+        wording={"answer_line": "Antwort:"},
+        cases="cases/sentiment.csv",
+    )
+
+
+def test_saving_what_was_loaded_changes_nothing() -> None:
+    assert dumps(loads(FILE), FILE) == FILE
+
+
+def test_a_change_leaves_comments_order_and_foreign_keys_alone() -> None:
+    prompt = loads(FILE)
+    parameters = {**prompt.parameters, "temperature": 1.0}
+    changed = replace(prompt, description="New: words", parameters=parameters, examples=prompt.examples[1:])
+    text = dumps(changed, FILE)
+    expected = (
+        FILE.replace("description: Label a review  ", 'description: "New: words"')
+        .replace("temperature: 0.70", "temperature: 1.0")
+        .replace("    - {text: Arrived broken., answer: no, reasoning: It names a defect.}\n", "")
+    )
+    assert [line.split("#")[0].rstrip() for line in text.splitlines() if "odd" not in line] == [
+        line.split("#")[0].rstrip() for line in expected.splitlines() if "odd" not in line
+    ]
+    assert re.findall(r"#.*", text) == re.findall(r"#.*", FILE)
+    assert loads(text) == changed
+
+
+def test_a_new_file_reads_well() -> None:
+    prompt = Prompt(
+        "greeting",
+        (Message("user", "Greet {{ name }}."),),
+        tags=("short", "no"),
+        inputs=(Input("name", example="007"),),
+        examples=(Example({"name": "Ann"}, "Hi\nAnn!"),),
+        parameters={"temperature": 0},
+    )
+    assert dumps(prompt) == (
+        "---\n"
+        "name: greeting\n"
+        "metadata:\n"
+        '  tags: [short, "no"]\n'
+        "  examples:\n"
+        "    - name: Ann\n"
+        "      answer: |-\n"
+        "        Hi\n"
+        "        Ann!\n"
+        "inputs:\n"
+        "  - name: name\n"
+        "    kind: string\n"
+        '    example: "007"\n'
+        "model:\n"
+        "  options:\n"
+        "    temperature: 0\n"
+        "template: {format: {kind: jinja2}, parser: {kind: prompty}}\n"
+        "---\n"
+        "user:\n"
+        "Greet {{ name }}.\n"
+    )
+
+
+def test_rulers_in_comments_do_not_end_the_front_matter_for_prompty(tmp_path: Path) -> None:
+    previous = "---\n# ----- head -----\nname: a  # --- why\nmine: x --- y\nlong: |\n  +++\n---\nuser:\nHi\n"
+    text = dumps(loads(previous), previous)
+    assert "# ===== head =====" in text
+    assert "# === why" in text
+    assert prepared(text, tmp_path, {}) == [("user", "Hi")]
+    assert prompty.load(tmp_path / "x.prompty").name == "a"
+
+
+def front(yaml: str) -> str:
+    return f"---\n{yaml}\n---\nuser:\nHi\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (front("name: a\ndescription: b: c"), 3, "not valid YAML"),
+        (front("name: a\nname: b"), 3, "'name' twice"),
+        (front("- a"), 2, "must be a mapping"),
+        (front("name: [a]"), 2, "name must be a text, and is a list"),
+        (front("metadata:\n  answer: {kind: letter}"), 3, "text, label, number, json, regex"),
+        (front("metadata:\n  answer: {kind: json, schema: x}"), 3, "JSON schema"),
+        (front("metadata:\n  tags: a"), 3, "metadata.tags must be a list"),
+        (front("metadata:\n  examples:\n    - {text: a}"), 4, "metadata.examples[1] has no 'answer'"),
+        (front("metadata:\n  examples:\n    - {answer: [1]}"), 4, "metadata.examples[1].answer must be a text"),
+        (front("inputs:\n  - {kind: string}"), 3, "has no 'name'"),
+        (front("inputs:\n  - {name: answer}"), 3, "named 'answer'"),
+        (front("inputs: [{name: a}, {name: a}]"), 2, "a twice"),
+        (front("model:\n  options: {temperature: hot}"), 3, "must be a number, and is 'hot'"),
+        (front("model:\n  options: {temperature: true}"), 3, "must be a number"),
+        (front("model:\n  options: {seed: 1.5}"), 3, "must be a whole number"),
+        (front("model: {apiType: image}"), 2, "must be one of chat, completion"),
+        (front("template: {format: {kind: mustache}}"), 2, "must be one of jinja2"),
+        (front("a: \x07"), 2, "not valid YAML"),
+        ("---\nname: a\nuser:\nHi\n", 1, "has no end"),
+        (front("name: a").replace("user:\nHi\n", ""), 0, "no message"),
+        ("\n\n---\n\nname: [\n---\nuser:\nHi\n", 6, "not valid YAML"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(text: str, line: int, words: str) -> None:
+    with pytest.raises(PromptError) as caught:
+        loads(text)
+    assert words in str(caught.value)
+    assert caught.value.line == line
+
+
+def test_a_few_lines_that_stand_for_billions_are_refused() -> None:
+    levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+    with pytest.raises(PromptError, match="more than 50,000 values"):
+        loads(front(f"a0: &a0 x\n{levels}"))
+    with pytest.raises(PromptError, match="more than 50,000 values"):
+        loads(front("a: &a [*a]"))
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "inputs: {text: hello}",
+        "inputs: {text: {kind: string, example: hello}}",
+        "inputs: [{name: text, example: hello}]",
+    ],
+)
+def test_inputs_may_be_written_in_all_of_promptys_ways(yaml: str) -> None:
+    assert loads(front(yaml)).inputs == (Input("text", example="hello"),)
+
+
+def test_a_file_without_front_matter_is_all_body() -> None:
+    assert loads("\ufeffsystem:\r\nBe kind.\r\nuser:\r\nHi\r\n", "plain") == Prompt(
+        "plain", (Message("system", "Be kind."), Message("user", "Hi"))
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "user:",
+        "  # User :",
+        "SYSTEM:",
+        'assistant[name="a", n=1]:',
+        "developer:",
+        "\t#\tuser\t:\t",
+        "uſer:",
+        "user:\u3000",
+    ],
+)
+def test_a_line_that_reads_as_a_marker_is_refused_with_its_line(line: str) -> None:
+    messages = [Message("system", "one\ntwo"), Message("user", f"Quote:\n{line}\nend")]
+    with pytest.raises(PromptError, match="Line 2 of the user message") as caught:
+        check_messages(messages)
+    assert caught.value.line == 4
+    with pytest.raises(PromptError):
+        dumps(Prompt("x", tuple(messages)))
+
+
+@pytest.mark.parametrize(
+    "line", ["user: hi", "my user:", "user", "users:", "## user:", "user[]:", "{{ user }}:", "tool:"]
+)
+def test_a_line_that_only_looks_like_a_marker_is_text(line: str) -> None:
+    prompt = Prompt("x", (Message("user", f"a\n{line}"),))
+    assert loads(dumps(prompt)) == prompt
+
+
+def test_what_no_file_can_keep_is_refused() -> None:
+    with pytest.raises(PromptError, match="half a character"):
+        dumps(Prompt("x", (Message("user", "\ud83d"),)))
+    with pytest.raises(PromptError, match="at least one message"):
+        dumps(Prompt("x", ()))
+    with pytest.raises(PromptError, match="'reasoning'"):
+        dumps(Prompt("x", (Message("user", "a"),), examples=(Example({"reasoning": "b"}, "c"),)))
+
+
+def test_a_plain_continuation_keeps_its_kind() -> None:
+    prompt = Prompt("x", (Message("user", "我今天真"),), api="completion")
+    assert "apiType: completion" in dumps(prompt)
+    assert loads(dumps(prompt)) == prompt
+
+
+PIECES = ["---", "+++", "----", "...", "user", "user:", "#", ":", " ", "\n", "\r\n", "\t", "\u2028", "\x85", "\ufeff"]
+PIECES += [
+    "'",
+    '"',
+    "\\",
+    "{",
+    "}",
+    "{{",
+    "%}",
+    "- ",
+    "? ",
+    "& ",
+    "*a",
+    "!t",
+    "|",
+    ">",
+    "no",
+    "007",
+    "1.0",
+    "12:30",
+    "~",
+]
+PIECES += ["é", "日本", "😀", "\x00", "\x1b", "\x7f", "\\x2d", "${x", "@", "`", "<<", "=", "[", "]", ", ", "e\u0301"]
+TEXT = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join)
+NAME = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(lambda name: name not in ("answer", "reasoning"))
+JSON = st.recursive(
+    TEXT | st.integers(-(10**6), 10**6) | st.booleans() | st.none() | st.floats(-1e6, 1e6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def storable(text: str) -> bool:
+    return not any(marker_role(line) for line in text.splitlines())
+
+
+MESSAGE = st.builds(Message, st.sampled_from(["system", "user", "assistant"]), TEXT.filter(storable).map(normalised))
+PROMPT = st.builds(
+    Prompt,
+    name=NAME,
+    messages=st.lists(MESSAGE, min_size=1, max_size=3).map(tuple),
+    description=TEXT,
+    tags=st.lists(TEXT, max_size=2).map(tuple),
+    inputs=st.lists(
+        st.builds(Input, NAME, st.just("string"), TEXT, st.none() | TEXT, TEXT), max_size=2, unique_by=lambda i: i.name
+    ).map(tuple),
+    examples=st.lists(st.builds(Example, st.dictionaries(NAME, TEXT, max_size=2), TEXT, TEXT), max_size=2).map(tuple),
+    answer=st.builds(
+        AnswerRule,
+        st.just("json"),
+        st.lists(TEXT, max_size=2).map(tuple),
+        st.dictionaries(TEXT, JSON, max_size=2),
+        TEXT,
+    ),
+    parameters=st.fixed_dictionaries(
+        {}, optional={"temperature": st.floats(0, 2), "stop": st.lists(TEXT, min_size=1, max_size=2).map(tuple)}
+    ),
+    wording=st.dictionaries(NAME, TEXT, max_size=2),
+)
+RELAXED = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@RELAXED
+@given(PROMPT)
+def test_any_prompt_survives_saving(prompt: Prompt) -> None:
+    text = dumps(prompt)
+    assert loads(text) == prompt
+    assert dumps(prompt, text) == text
+
+
+@RELAXED
+@given(PROMPT, PROMPT)
+def test_any_prompt_may_replace_any_other(old: Prompt, new: Prompt) -> None:
+    assert loads(dumps(new, dumps(old))) == new
+
+
+@RELAXED
+@given(PROMPT)
+def test_prompty_reads_any_prompt_as_we_do(tmp_path: Path, prompt: Prompt) -> None:
+    escaped = replace(prompt, messages=tuple(Message(m.role, literally(m.text)) for m in prompt.messages))
+    assert prepared(dumps(escaped), tmp_path, {"x": "1"}) == ours(escaped, {"x": "1"})
+    agent = prompty.load(tmp_path / "x.prompty")
+    assert (agent.name, agent.description or "") == (prompt.name, prompt.description)
+    assert [example["answer"] for example in agent.metadata.get("examples", [])] == [e.answer for e in prompt.examples]
+    assert [(i.name, i.example or "", i.default) for i in agent.inputs or []] == [
+        (i.name, i.example, i.default) for i in prompt.inputs
+    ]
+
+
+def literally(text: str) -> str:
+    """Braces as Jinja prints them, and one variable."""
+    return text.replace("{", "{{ '{' }}") + " {{ x }}"
+
+
+def shipped() -> list[Any]:
+    return sorted((paths.shipped_folder() / "prompts").glob("*.prompty"))
+
+
+@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
+def test_prompty_prepares_our_templates_as_we_do(path: Path, tmp_path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    prompt = loads(text)
+    values = {item.name: item.example or f"some {item.name}" for item in prompt.inputs}
+    assert prepared(text, tmp_path, values) == ours(prompt, values)
+    assert dumps(prompt, text) == text
+    assert loads(dumps(prompt)) == prompt
