@@ -39,7 +39,7 @@ def row_text(row: Mapping[str, Any], columns: Sequence[str]) -> str:
         if value is None:
             cells.append("")
         elif type(value) is str:
-            if value[:1] in GUARDED and value and not PLAIN_NUMBER.fullmatch(value):
+            if value[:1] in GUARDED and not PLAIN_NUMBER.fullmatch(value):
                 value = "'" + value
             cells.append(f'"{value.replace(chr(34), _TWO_QUOTES)}"' if '"' in value else f'"{value}"')
         else:
