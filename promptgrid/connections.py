@@ -96,6 +96,7 @@ def context_limit(model_ref: str) -> int | None:
 _connected: weakref.WeakKeyDictionary[
     asyncio.AbstractEventLoop, dict[str, tuple[EndpointSettings | None, Endpoint]]
 ] = weakref.WeakKeyDictionary()
+_replaced: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Endpoint]] = weakref.WeakKeyDictionary()
 _connecting = threading.Lock()
 
 
@@ -108,10 +109,28 @@ def connect(name: str) -> Endpoint:
     _check_configured(name)
     wanted = None if name == BUILTIN else settings()[name]
     with _connecting:
-        kept = _connected.setdefault(_current_loop(), {})
+        loop = _current_loop()
+        kept = _connected.setdefault(loop, {})
         if name not in kept or kept[name][0] != wanted:
+            if name in kept:  # not closed yet: somebody may be in the middle of a reply
+                _replaced.setdefault(loop, []).append(kept[name][1])
             kept[name] = (wanted, _endpoint(wanted))
         return kept[name][1]
+
+
+def close() -> None:
+    """Frees the sockets of the background loop's endpoints; `connect` makes new ones."""
+    if _connected.get(_loop()) or _replaced.get(_loop()):
+        run_sync(_closed())
+
+
+async def _closed() -> None:
+    loop = asyncio.get_running_loop()
+    with _connecting:
+        current = [endpoint for _, endpoint in _connected.pop(loop, {}).values()]
+        endpoints = current + _replaced.pop(loop, [])
+    for endpoint in endpoints:
+        await endpoint.aclose()
 
 
 def _endpoint(wanted: EndpointSettings | None) -> Endpoint:

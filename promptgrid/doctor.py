@@ -93,7 +93,14 @@ def _endpoints() -> Iterator[Finding]:
         yield Finding("endpoints", None, "None but the built-in model.", "Set OPENAI_API_KEY or OPENAI_BASE_URL.")
     for name, found in configured.items():
         state = connections.check(name)
-        yield Finding("endpoints", state.ok, f"{name} at {found.base_url}, {_key(found)}: {state.message}", "")
+        message = f"{name} at {found.base_url}, {_key(found)}: {state.message}"
+        yield Finding("endpoints", state.ok, message, "" if state.ok else _mend(found))
+
+
+def _mend(found: EndpointSettings) -> str:
+    where = paths.config_folder() / "endpoints.toml"
+    wrong = "OPENAI_API_KEY or OPENAI_BASE_URL" if found.name == "openai" else f"its table in {where}"
+    return f"Start its server, or correct {wrong}."
 
 
 def _key(found: EndpointSettings) -> str:

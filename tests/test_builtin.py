@@ -341,9 +341,9 @@ class TestServer:
         monkeypatch.setenv(process.IDLE, "0.4")
         server = process.ensure()
         deadline = time.monotonic() + 30
-        while Path(f"/proc/{server.pid}/cmdline").read_bytes() and time.monotonic() < deadline:
-            process._children[-1].poll()
+        while Path(f"/proc/{server.pid}").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
+        assert not Path(f"/proc/{server.pid}").exists()
         assert not builtin.running()
 
     def test_weights_that_are_none_are_a_server_error_that_names_the_log(

@@ -26,9 +26,6 @@ STOP_S = 10.0
 POLL_S = 0.05
 LOG_BYTES = 1_000_000
 
-# Kept, since a Popen that is collected while its process lives warns; polled, since an ended child stays a zombie.
-_children: list[subprocess.Popen[bytes]] = []
-
 
 def ensure() -> Listening:
     """The server for the weights in use, started if need be. Blocks while it loads, about a second for our own model.
@@ -96,7 +93,6 @@ def _start(path: Path, place: Place) -> Listening:
 
 def _spawn(path: Path, place: Place) -> subprocess.Popen[bytes]:
     place.withdraw()  # what a killed server left behind
-    _children[:] = [child for child in _children if child.poll() is None]
     command = _command(path, place)
     with _log(place) as log:
         child = subprocess.Popen(
@@ -108,7 +104,8 @@ def _spawn(path: Path, place: Place) -> subprocess.Popen[bytes]:
             start_new_session=True,  # else Ctrl+C in the terminal ends it
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
-    _children.append(child)
+    # keeps the object as long as the process lives, and leaves no zombie
+    threading.Thread(target=child.wait, name="builtin-wait", daemon=True).start()
     return child
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from promptgrid.endpoint.openai import OpenAIEndpoint
 
 NAME = "builtin"
+GONE_POLLS, GONE_POLL_S = 20, 0.025
 TIMEOUT_S = 1800.0  # eight long replies on a busy old machine
 
 
@@ -68,7 +69,7 @@ class BuiltinEndpoint:
     async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
         """Starts the server if need be; counting does not wait for the request in flight."""
         adapter = await self._connected(model)
-        with _crash_named():
+        async with _crash_named():
             return await adapter.count_tokens(model, messages, api)
 
     async def aclose(self) -> None:
@@ -80,7 +81,7 @@ class BuiltinEndpoint:
         place = Place.of(_found(model))
         async with turn(place):
             adapter = await self._connected(model)
-            with _crash_named():
+            async with _crash_named():
                 yield adapter
             place.touch()
 
@@ -151,13 +152,13 @@ def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
         raise EndpointError(kind, error.message, hint=error.hint) from error
 
 
-@contextmanager
-def _crash_named() -> Iterator[None]:
-    """Whatever went wrong, a server that is gone is the reason, and the next request starts another."""
+@asynccontextmanager
+async def _crash_named() -> AsyncIterator[None]:
+    """A reply that breaks off because the server is gone is told so; the next request starts another."""
     try:
         yield
     except EndpointError as error:
-        if process.running():
+        if error.kind not in ("connection", "bad_reply") or not await _gone():
             raise
         raise EndpointError(
             "server",
@@ -165,3 +166,12 @@ def _crash_named() -> Iterator[None]:
             hint=f"Its log is {process.logfile()}.",
             raw=error.raw,
         ) from error
+
+
+async def _gone() -> bool:
+    """The server has ended. A dying process gives up its sockets a moment before its locks."""
+    for _ in range(GONE_POLLS):
+        if not process.running():
+            return True
+        await asyncio.sleep(GONE_POLL_S)
+    return False

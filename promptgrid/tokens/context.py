@@ -46,17 +46,18 @@ def budget(
     `example_count` says how many examples there are where they stand in one text; else each assistant turn is one.
     """
     groups = {name: list(parts.get(name, ())) for name in PARTS}
-    whole = count_messages([message for name in PARTS for message in groups[name]], model_ref, api)
+    whole = count_messages(_in_order(groups), model_ref, api)
     sizes = _shared_out(whole.tokens, groups, model_ref)
-    shown = sum(message.role == "assistant" for message in groups["examples"])
     left = None if limit is None else limit - whole.tokens - reserve
+    if example_count is None:
+        example_count = sum(message.role == "assistant" for message in groups["examples"])
     return Budget(
         **sizes,
         reserve=reserve,
         total=whole.tokens,
         limit=limit,
         fits=left is None or left >= 0,
-        more_examples=_more(left, sizes["examples"], shown if example_count is None else example_count),
+        more_examples=_more(left, example_count, whole.tokens, groups, model_ref, api),
         exact=whole.exact,
         reason=whole.reason,
     )
@@ -77,8 +78,16 @@ def _shared_out(total: int, groups: Mapping[str, Sequence[Message]], model_ref: 
     return sizes
 
 
-def _more(left: int | None, size: int, count: int) -> int | None:
-    """How many more examples of the present average size would fit."""
-    if left is None or not count or not size:
+def _in_order(groups: Mapping[str, Sequence[Message]]) -> list[Message]:
+    return [message for name in PARTS for message in groups[name]]
+
+
+def _more(
+    left: int | None, examples: int, total: int, groups: Mapping[str, Sequence[Message]], model_ref: str, api: Api
+) -> int | None:
+    """How many more examples fit, when all of them once more would cost what they really cost in this chat."""
+    if left is None or not examples:
         return None
-    return max(0, left * count // size)
+    twice = {**groups, "examples": [*groups["examples"], *groups["examples"]]}
+    added = count_messages(_in_order(twice), model_ref, api).tokens - total
+    return max(0, left * examples // added) if added > 0 else None

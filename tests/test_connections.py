@@ -1,0 +1,245 @@
+"""Names become endpoints, and synchronous callers get asynchronous answers, errors and cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from promptgrid import builtin, connections
+from promptgrid.builtin import weights as builtin_weights
+from promptgrid.errors import PlanError
+from tests.faults.server import HostileServer
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """The endpoints `openai` and `deepseek`."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    config = home / "config"
+    config.mkdir(parents=True)
+    (config / "endpoints.toml").write_text('[deepseek]\nbase_url = "http://127.0.0.1:9/v1"\n')
+
+
+def test_the_built_in_endpoint_is_always_there() -> None:
+    assert connections.endpoint_names() == ["builtin"]
+    assert connections.settings() == {}
+
+
+@pytest.mark.parametrize(
+    ("ref", "expected"),
+    [
+        (connections.DEFAULT_MODEL, ("builtin", builtin.MODEL)),
+        ("openai/gpt-4o", ("openai", "gpt-4o")),
+        ("deepseek/org/model/v2", ("deepseek", "org/model/v2")),
+        (" openai/gpt-4o\n", ("openai", "gpt-4o")),
+    ],
+)
+def test_a_reference_splits_at_its_first_slash(ref: str, expected: tuple[str, str], two: None) -> None:
+    assert connections.split_model(ref) == expected
+
+
+@pytest.mark.parametrize(
+    ("ref", "said"),
+    [
+        ("deepsek/chat", "Did you mean deepseek?"),
+        ("nowhere/chat", "builtin, openai, deepseek"),
+        ("smollm2-135m-instruct", "ENDPOINT/MODEL"),
+        ("openai/", "ENDPOINT/MODEL"),
+        ("/gpt-4o", "ENDPOINT/MODEL"),
+        ("", "ENDPOINT/MODEL"),
+    ],
+)
+def test_what_names_no_endpoint_is_an_error_that_helps(ref: str, said: str, two: None) -> None:
+    with pytest.raises(PlanError, match=said):
+        connections.split_model(ref)
+
+
+def test_an_unset_openai_names_its_variables() -> None:
+    with pytest.raises(PlanError, match="OPENAI_API_KEY"):
+        connections.split_model("openai/gpt-4o")
+
+
+def test_an_endpoint_is_one_object_until_its_settings_change(two: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = connections.connect("openai")
+    assert connections.connect("openai") is first
+    assert connections.connect("deepseek") is not first
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
+    assert connections.connect("openai") is not first
+    assert connections.connect("builtin") is connections.connect("builtin")
+
+
+def test_closing_frees_the_replaced_ones_too(two: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[object] = []
+
+    async def aclose(self: object) -> None:
+        closed.append(self)
+
+    first = connections.connect("openai")
+    monkeypatch.setattr(type(first), "aclose", aclose)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-other")
+    second = connections.connect("openai")
+    assert closed == []
+    connections.close()
+    assert set(map(id, closed)) == {id(first), id(second)}
+    assert connections.connect("openai") is not second
+
+
+def test_another_event_loop_gets_an_object_of_its_own(two: None) -> None:
+    async def inside() -> bool:
+        return connections.connect("openai") is connections.connect("openai") is not outside
+
+    outside = connections.connect("openai")
+    assert asyncio.run(inside())
+
+
+def test_the_facts_of_the_built_in_model_are_known_and_free() -> None:
+    facts = connections.model_facts(connections.DEFAULT_MODEL)
+    assert (facts.free, facts.known, facts.context) == (True, True, 8192)
+
+
+def test_check_lists_the_models(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    state = connections.check("openai")
+    assert state.ok
+    assert state.models
+
+
+def test_check_says_what_is_wrong_with_an_endpoint_that_is_down(two: None) -> None:
+    state = connections.check("deepseek")
+    assert (state.ok, state.models) == (False, ())
+    assert "127.0.0.1:9" in state.message
+
+
+def test_check_gives_up_on_a_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    monkeypatch.setattr(connections, "CHECK_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
+        state = connections.check("openai")
+    assert not state.ok
+    assert "No answer" in state.message
+
+
+def test_check_of_an_endpoint_that_is_not_there_is_no_exception() -> None:
+    assert not connections.check("nowhere").ok
+
+
+def test_check_of_the_built_in_endpoint_starts_nothing(weights: Path) -> None:
+    state = connections.check("builtin")
+    assert (state.ok, state.models) == (True, (builtin.MODEL,))
+    assert not builtin.running()
+
+
+def test_check_names_a_built_in_model_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(builtin_weights.OVERRIDE, "/nowhere/x.gguf")
+    state = connections.check("builtin")
+    assert not state.ok
+    assert "/nowhere/x.gguf" in state.message
+
+
+class Counter:
+    """Counts up for ever and remembers how it ended."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.closed = threading.Event()
+        self.tasks: set[int] = set()
+
+    async def numbers(self) -> AsyncIterator[int]:
+        try:
+            while True:
+                self.tasks.add(id(asyncio.current_task()))
+                self.given += 1
+                yield self.given
+                await asyncio.sleep(0.01)
+        finally:
+            self.closed.set()
+
+
+def first(items: Iterator[int], number: int) -> list[int]:
+    return [next(items) for _ in range(number)]
+
+
+def test_iterate_sync_gives_the_items_in_order_from_one_task() -> None:
+    counter = Counter()
+    items = connections.iterate_sync(counter.numbers())
+    assert first(items, 3) == [1, 2, 3]
+    assert len(counter.tasks) == 1
+    items.close()  # type: ignore[attr-defined]
+
+
+def test_closing_the_iterator_has_ended_the_source() -> None:
+    counter = Counter()
+    items = connections.iterate_sync(counter.numbers())
+    next(items)
+    items.close()  # type: ignore[attr-defined]
+    assert counter.closed.is_set()
+
+
+def test_a_loop_that_breaks_ends_the_source() -> None:
+    counter = Counter()
+    for number in connections.iterate_sync(counter.numbers()):
+        if number == 2:
+            break
+    assert counter.closed.wait(5)
+
+
+def test_a_source_that_ends_ends_the_iterator() -> None:
+    async def some() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+
+    assert list(connections.iterate_sync(some())) == [1, 2]
+
+
+def test_what_the_source_raises_arrives_after_its_items() -> None:
+    async def broken() -> AsyncIterator[int]:
+        yield 1
+        raise PlanError("no more")
+
+    items = connections.iterate_sync(broken())
+    assert next(items) == 1
+    with pytest.raises(PlanError, match="no more"):
+        next(items)
+
+
+def test_run_sync_returns_and_raises() -> None:
+    async def answer(error: bool) -> int:
+        if error:
+            raise PlanError("wrong")
+        return 42
+
+    assert connections.run_sync(answer(False)) == 42
+    with pytest.raises(PlanError, match="wrong"):
+        connections.run_sync(answer(True))
+
+
+def test_run_sync_from_its_own_loop_is_refused_instead_of_waiting_for_ever() -> None:
+    async def inner() -> int:
+        return 1
+
+    async def outer() -> int:
+        return connections.run_sync(inner())
+
+    with pytest.raises(RuntimeError, match="await"):
+        connections.run_sync(outer())
+
+
+def test_many_threads_share_one_loop() -> None:
+    async def loop_id() -> int:
+        await asyncio.sleep(0)
+        return id(asyncio.get_running_loop())
+
+    seen: list[int] = []
+    threads = [threading.Thread(target=lambda: seen.append(connections.run_sync(loop_id()))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 8
+    assert len(set(seen)) == 1
