@@ -18,7 +18,6 @@ from promptgrid.tokens import encoding
 
 PORT = 8501  # Streamlit's
 LOW_DISK_BYTES = 500_000_000
-START_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from promptgrid import builtin, connections
-from promptgrid.builtin import process, readiness, weights
+from promptgrid.builtin import process, weights
 from promptgrid.builtin.place import Listening, Place
 from promptgrid.builtin.turns import turn
 from promptgrid.endpoint import Reply, Request
@@ -154,13 +154,13 @@ class TestChoice:
     def test_without_weights_the_reason_says_how_to_fetch_them(self) -> None:
         state = builtin.status()
         assert (state.weights, state.running, state.ready) == (None, False, False)
-        assert "promptgrid doctor --fetch" in state.reason
+        assert "`promptgrid run`" in state.reason
         assert state.size == weights.DOWNLOAD_BYTES
 
     def test_a_platform_without_llama_cpp_is_told_what_to_use_instead(
         self, weights: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(readiness.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr(process.importlib.util, "find_spec", lambda name: None)
         state = builtin.status()
         assert (state.supported, state.ready) == (False, False)
         assert "OPENAI_BASE_URL" in state.reason
@@ -356,8 +356,16 @@ class TestServer:
             complete(builtin.BuiltinEndpoint(), model="broken")
         assert caught.value.kind == "server"
 
+    def test_looking_leaves_no_trace_and_a_folder_that_cannot_be_made_is_said(self, weights: Path, home: Path) -> None:
+        assert builtin.status().ready
+        assert not (home / "data" / "builtin").exists()
+        (home / "data" / "builtin").touch()
+        with pytest.raises(EndpointError, match="PROMPTGRID_HOME") as caught:
+            complete(builtin.BuiltinEndpoint())
+        assert caught.value.stops_endpoint
+
     def test_without_weights_the_endpoint_stops_and_says_how_to_fetch_them(self) -> None:
-        with pytest.raises(EndpointError, match="doctor --fetch") as caught:
+        with pytest.raises(EndpointError, match="`promptgrid run`") as caught:
             complete(builtin.BuiltinEndpoint())
         assert caught.value.stops_endpoint
 

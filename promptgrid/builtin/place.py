@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from promptgrid import paths
 from promptgrid.builtin import weights
+from promptgrid.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,20 @@ class Place:
 
     @classmethod
     def of(cls, path: Path) -> Place:
-        folder = paths.data_folder() / "builtin" / weights.stamp(path)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(folder)
+        """Where the server for these weights is to be found; the folder may not be there yet."""
+        return cls(paths.data_folder() / "builtin" / weights.stamp(path))
+
+    def made(self) -> Place:
+        """With its folder. Raises StoreError where that cannot be."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.used.touch()
+        except OSError as error:
+            raise StoreError(
+                f"Cannot write to {self.folder}: {error.strerror}.",
+                hint="Set PROMPTGRID_HOME to a folder that you can write to.",
+            ) from error
+        return self
 
     @property
     def log(self) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -30,11 +32,12 @@ LOG_BYTES = 1_000_000
 def ensure() -> Listening:
     """The server for the weights in use, started if need be. Blocks while it loads, about a second for our own model.
 
-    Raises BuiltinError where weights or xllamacpp are missing, or the server does not start.
+    Raises BuiltinError where weights or xllamacpp are missing or the server does not start, StoreError where the data
+    folder cannot be written.
     """
+    require_supported()
     path = weights.require()
-    place = Place.of(path)
-    place.touch()
+    place = Place.of(path).made()
     return place.listening() or _start(path, place)
 
 
@@ -67,6 +70,20 @@ def logfile() -> Path | None:
     """Where the server's process writes what went wrong; None before there are weights."""
     path = weights.find()
     return Place.of(path).log if path else None
+
+
+def supported() -> bool:
+    """llama.cpp is installed: there is a wheel of it for this platform."""
+    return importlib.util.find_spec("xllamacpp") is not None
+
+
+def require_supported() -> None:
+    """Raises BuiltinError where the platform has no llama.cpp wheel."""
+    if not supported():
+        raise BuiltinError(
+            f"There is no xllamacpp for {platform.system()} on {platform.machine()}, so the built-in model cannot run.",
+            hint="Use Ollama, LM Studio or any other OpenAI-compatible endpoint: set OPENAI_BASE_URL to its address.",
+        )
 
 
 def _try() -> None:

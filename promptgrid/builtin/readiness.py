@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,29 +31,15 @@ def status() -> BuiltinStatus:
     return BuiltinStatus(
         weights=path,
         size=path.stat().st_size if path else weights.DOWNLOAD_BYTES,
-        supported=supported(),
+        supported=process.supported(),
         reason=_reason(),
         running=process.running(),
     )
 
 
-def supported() -> bool:
-    """llama.cpp is installed: there is a wheel of it for this platform."""
-    return importlib.util.find_spec("xllamacpp") is not None
-
-
-def require_supported() -> None:
-    """Raises BuiltinError where the platform has no llama.cpp wheel."""
-    if not supported():
-        raise BuiltinError(
-            f"There is no xllamacpp for {platform.system()} on {platform.machine()}, so the built-in model cannot run.",
-            hint="Use Ollama, LM Studio or any other OpenAI-compatible endpoint: set OPENAI_BASE_URL to its address.",
-        )
-
-
 def _reason() -> str:
     try:
-        require_supported()
+        process.require_supported()
         weights.require()
     except BuiltinError as error:
         return str(error)

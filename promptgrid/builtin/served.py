@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from promptgrid.builtin import process, weights
 from promptgrid.builtin.place import Listening, Place
-from promptgrid.builtin.readiness import require_supported
 from promptgrid.builtin.turns import turn
 from promptgrid.endpoint.base import Delta, Reply, Request
-from promptgrid.errors import BuiltinError, EndpointError, ErrorKind
+from promptgrid.errors import BuiltinError, EndpointError, ErrorKind, StoreError
 from promptgrid.prompt import Api, Message
 
 if TYPE_CHECKING:
@@ -78,7 +77,9 @@ class BuiltinEndpoint:
     @asynccontextmanager
     async def _turn(self, model: str) -> AsyncIterator[OpenAIEndpoint]:
         """The model to oneself, for one request."""
-        place = Place.of(_found(model))
+        path = _found(model)
+        with _as_endpoint_error("unknown_model"):
+            place = Place.of(path).made()
         async with turn(place):
             adapter = await self._connected(model)
             async with _crash_named():
@@ -140,7 +141,7 @@ def _found(model: str) -> Path:
             hint=f"Did you mean {NAME}/{(close or names)[0]}?",
         )
     with _as_endpoint_error("unknown_model"):
-        require_supported()
+        process.require_supported()
         return weights.require()
 
 
@@ -148,7 +149,7 @@ def _found(model: str) -> Path:
 def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
     try:
         yield
-    except BuiltinError as error:
+    except (BuiltinError, StoreError) as error:
         raise EndpointError(kind, error.message, hint=error.hint) from error
 
 

@@ -65,7 +65,7 @@ def require() -> Path:
         )
     raise BuiltinError(
         f"The built-in model's weights are not on this machine yet ({DOWNLOAD_BYTES // 1_000_000} MB).",
-        hint="Fetch them with `promptgrid doctor --fetch` or on the Settings page.",
+        hint="Fetch them on the Settings page, or with any `promptgrid run` on the built-in model.",
     )
 
 
