@@ -261,4 +261,4 @@ def _deleted(token: str) -> float:
 
 
 def _alphabetic(path: Path) -> tuple[str, str]:
-    return path.name.casefold(), path.name
+    return path.stem.casefold(), path.stem

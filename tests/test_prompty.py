@@ -338,7 +338,7 @@ PROMPT = st.builds(
     wording=st.dictionaries(NAME, TEXT, max_size=2),
 )
 RELAXED = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

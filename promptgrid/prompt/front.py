@@ -132,7 +132,7 @@ def read_front(front: str, before: int) -> dict[str, Field]:
     from ruamel.yaml.error import YAMLError
 
     try:
-        node = YAML().compose(front)
+        node = YAML(typ="safe", pure=True).compose(front)  # no comments are needed here
     except YAMLError as error:
         raise yaml_error(error, front, before) from error
     except (RecursionError, ValueError) as error:

@@ -121,7 +121,7 @@ def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         elif isinstance(value, list) and isinstance(before, list) and isinstance(tree.get(key), list):
             _merge_list(tree[key], before, value)
         else:
-            tree[key] = _styled(value, key)
+            tree[key if key in tree else _styled_text(key)] = _styled(value, key)
 
 
 def _merge_list(tree: list[Any], old: Sequence[Any], new: Sequence[Any]) -> None:
