@@ -320,6 +320,11 @@ class TestServer:
         assert key.encode() not in Path(f"/proc/{found[0].pid}/cmdline").read_bytes()
         assert key not in repr(found[0])
 
+    def test_it_outlives_the_terminal_and_does_not_spin(self, builtin_home: Path) -> None:
+        pid = process.ensure().pid
+        assert os.getsid(pid) == pid
+        assert b"GOMP_SPINCOUNT=0" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
     def test_another_process_finds_the_same_server(self, builtin_home: Path) -> None:
         script = "from promptgrid.builtin import process; print(process.ensure().pid)"
         root = Path(builtin.__file__).parents[2]
