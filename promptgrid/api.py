@@ -63,8 +63,8 @@ def run(
     """Carries the plan out and returns one row a cell, with the columns of the results file."""
     database = database or Database()
     run_id = client.submit(database, plan)
-    with client.carried_out_here(database, run_id):
-        for _, state in client.follow(database, run_id):
+    with client.carried_out_here(database, run_id) as watch:
+        for _, state in client.follow(database, run_id, watch):
             if progress:
                 progress(state)
     return frame(database, run_id)
@@ -74,9 +74,9 @@ def frame(database: Database, run_id: str) -> pd.DataFrame:
     """The results of a run as a data frame: the columns of the results file, in its order."""
     import pandas as pd
 
-    from promptgrid.export import columns
+    from promptgrid.export import columns_for
 
-    names = columns(*results.columns_of(database, run_id))
+    names = columns_for(*results.columns_of(database, run_id))
     return pd.DataFrame(results.result_rows(database, run_id), columns=names)
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from promptgrid import models, techniques
 from promptgrid.cases import Case
-from promptgrid.connections import DEFAULT_MODEL, base_url, split_model
+from promptgrid.connections import DEFAULT_MODEL, model_facts, split_model
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import MissingVariables, PlanError, PromptError
 from promptgrid.grading import CheckSpec, default_checks
@@ -44,7 +44,7 @@ class Plan:
     stop: tuple[str, ...] = ()
     reasoning_effort: str | None = None
     response_format: Mapping[str, Any] | None = None
-    extra_body: Mapping[str, Any] = EMPTY
+    extra_body: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     examples_k: int | None = None
     examples_as: ExamplesAs = "turns"
     checks: tuple[CheckSpec, ...] | None = None
@@ -124,6 +124,11 @@ class Cell:
     key: str
     batch_key: str
 
+    @property
+    def model_ref(self) -> str:
+        """ENDPOINT/MODEL."""
+        return f"{self.endpoint}/{self.model}"
+
 
 def skipped(plan: Plan) -> list[Skipped]:
     """Every technique of the plan that one of its prompts cannot serve."""
@@ -140,7 +145,7 @@ def cells(plan: Plan, endpoints: Mapping[str, Endpoint]) -> Iterator[Cell]:
     position = 0
     for ref in plan.models:
         name, model = split_model(ref)
-        endpoint, facts = endpoints[name], models.facts(model, base_url(name))
+        endpoint, facts = endpoints[name], model_facts(ref)
         for prompt, technique in _served(plan):
             k = len(techniques.select_examples(prompt, technique, plan.examples_k))
             variants = _variants(plan, prompt, facts)

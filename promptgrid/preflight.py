@@ -4,20 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from promptgrid import connections, grid, models
 from promptgrid.grid import Cell, Plan, Skipped
-from promptgrid.tokens import Count, count_messages
+from promptgrid.models import ModelFacts
+from promptgrid.tokens import Count, context_limit, count_messages
 
-Planned = tuple[Cell, int | None, int | None, bool]
-"""(cell, prompt tokens counted, context limit, fits): what a run stores of each cell."""
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCell:
+    """A cell with its prompt's tokens. One that does not fit into the context `limit` is never sent.
+
+    A count that is only an estimate never keeps a cell from being sent.
+    """
+
+    cell: Cell
+    count: Count
+    limit: int | None
+
+    @property
+    def fits(self) -> bool:
+        room = self.cell.request.max_tokens or 1
+        return self.limit is None or not self.count.exact or self.count.tokens + room <= self.limit
 
 
 @dataclass
 class ModelPreflight:
-    """One model's share. Token counts are sums over the calls to be sent; costs None where a price is not known."""
+    """One model's share. Token counts are sums over the calls to be sent; None where something is not known.
+
+    `cost_floor` is the prompts alone, `cost_ceiling` with every reply as long as it may be, both in US dollars.
+    """
 
     ref: str
+    facts: ModelFacts
     calls: int = 0
     answered: int = 0
     too_long: int = 0
@@ -27,14 +49,39 @@ class ModelPreflight:
     reason: str = ""  # why the counts are not exact
     cost_floor: float | None = 0.0
     cost_ceiling: float | None = 0.0
-    free: bool = False
-    price_date: str = ""
-    notes: dict[str, None] = field(default_factory=dict)  # parameters merged or not sent, each once
+    seconds: float | None = None
+    notes: list[str] = field(default_factory=list)  # parameters merged or not sent, each once
+
+    def add(self, planned: PlannedCell, *, answered: bool, repeated: bool) -> None:
+        """Counts a cell in: as one that does not fit, is answered already, or is to be sent (once a key)."""
+        note = planned.cell.parameter_note
+        if note and note not in self.notes:
+            self.notes.append(note)
+        if not planned.fits:
+            self.too_long += 1
+        elif answered:
+            self.answered += 1
+        elif not repeated:
+            self._add_call(planned)
+
+    def _add_call(self, planned: PlannedCell) -> None:
+        tokens, room = planned.count.tokens, planned.cell.request.max_tokens or self.facts.max_output
+        self.calls += 1
+        self.prompt_tokens += tokens
+        self.exact, self.reason = self.exact and planned.count.exact, self.reason or planned.count.reason
+        self.completion_ceiling = _sum([self.completion_ceiling, room])
+        self.cost_floor = _sum([self.cost_floor, models.cost_usd(self.facts, tokens, 0)])
+        self.cost_ceiling = _sum([self.cost_ceiling, self._ceiling(tokens, room)])
+
+    def _ceiling(self, tokens: int, room: int | None) -> float | None:
+        if self.facts.free:
+            return 0.0
+        return None if room is None else models.cost_usd(self.facts, tokens, room)
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """The sheet that stands before every run."""
+    """The sheet that stands before every run: `cells` in all, of which some are sent."""
 
     models: Sequence[ModelPreflight]
     skipped: Sequence[Skipped]
@@ -62,82 +109,65 @@ class Preflight:
 
     @property
     def free(self) -> bool:
-        return all(m.free for m in self.models)
-
-    @property
-    def cost_ceiling(self) -> float | None:
-        """US dollars if every reply is as long as it may be; None when some price or length is not known."""
-        return _sum(m.cost_ceiling for m in self.models)
+        return all(m.facts.free for m in self.models)
 
     @property
     def cost_floor(self) -> float | None:
-        """US dollars for the prompts alone."""
         return _sum(m.cost_floor for m in self.models)
 
+    @property
+    def cost_ceiling(self) -> float | None:
+        return _sum(m.cost_ceiling for m in self.models)
 
-def _sum(costs: Iterable[float | None]) -> float | None:
-    known = list(costs)
-    return None if None in known else sum(c for c in known if c is not None)
-
-
-def plan_cells(plan: Plan) -> Iterator[Planned]:
-    """Every cell of the plan with its token count and whether it fits into its model's context.
-
-    A count that is only an estimate never keeps a cell from being sent.
-    """
-    endpoints = {ref: connections.connect(connections.split_model(ref)[0]) for ref in plan.models}
-    by_name = {endpoint.name: endpoint for endpoint in endpoints.values()}
-    limits = {ref: connections.context_limit(ref) for ref in plan.models}
-    for cell in grid.cells(plan, by_name):
-        ref = f"{cell.endpoint}/{cell.model}"
-        count = _count(cell, ref)
-        limit = limits[ref]
-        room = cell.request.max_tokens or 1
-        fits = limit is None or not count.exact or count.tokens + room <= limit
-        yield cell, count.tokens, limit, fits
+    @property
+    def seconds(self) -> float | None:
+        """Endpoints work side by side, so the slowest one tells; None when the speed of one is not known yet."""
+        known = [m.seconds for m in self.models if m.calls]
+        return None if None in known else max((s for s in known if s is not None), default=0.0)
 
 
-def _count(cell: Cell, ref: str) -> Count:
-    return count_messages(cell.request.messages, ref, cell.request.api)
+def _sum(values: Iterable[Number | None]) -> Number | None:
+    """None as soon as one of them is not known."""
+    total = None
+    for value in values:
+        if value is None:
+            return None
+        total = value if total is None else total + value
+    return total
 
 
-def preflight(plan: Plan, stored: Callable[[Sequence[str]], Collection[str]]) -> Preflight:
-    """The sheet for this plan; `stored` says which of the given keys have a reply already.
+def plan_cells(plan: Plan) -> Iterator[PlannedCell]:
+    """Every cell of the plan with its token count and its model's context limit."""
+    endpoints = {
+        name: connections.connect(name) for name in dict.fromkeys(connections.split_model(ref)[0] for ref in plan.models)
+    }
+    limits = {ref: context_limit(ref) for ref in plan.models}
+    counted: tuple[object, str, Count] | None = None
+    for cell in grid.cells(plan, endpoints):
+        # Temperatures and samples of one case come one after the other, with the very same messages.
+        if counted is None or counted[0] is not cell.request.messages or counted[1] != cell.model_ref:
+            count = count_messages(cell.request.messages, cell.model_ref, cell.request.api)
+            counted = (cell.request.messages, cell.model_ref, count)
+        yield PlannedCell(cell, counted[2], limits[cell.model_ref])
+
+
+def preflight(
+    plan: Plan, stored: Callable[[Sequence[str]], Collection[str]], speed: Callable[[str], float | None]
+) -> Preflight:
+    """The sheet for this plan. `stored` says which keys have a reply, `speed` the seconds a call of a model takes.
 
     Raises PlanError or PromptError when the plan cannot be carried out at all.
     """
     plan.check_variables()
     planned = list(plan_cells(plan))
-    answered = set() if plan.fresh else set(stored([cell.key for cell, *_ in planned]))
-    sheets = {ref: ModelPreflight(ref) for ref in plan.models}
+    answered = set() if plan.fresh else set(stored([p.cell.key for p in planned]))
+    sheets = {ref: ModelPreflight(ref, connections.model_facts(ref)) for ref in plan.models}
     seen: set[str] = set()
-    for cell, tokens, _limit, fits in planned:
-        sheet = sheets[f"{cell.endpoint}/{cell.model}"]
-        if cell.parameter_note:
-            sheet.notes.setdefault(cell.parameter_note)
-        if not fits:
-            sheet.too_long += 1
-        elif cell.key in answered:
-            sheet.answered += 1
-        elif cell.key not in seen:
-            seen.add(cell.key)
-            _add_call(sheet, cell, tokens or 0)
+    for one in planned:
+        key = one.cell.key
+        sheets[one.cell.model_ref].add(one, answered=key in answered, repeated=key in seen)
+        seen.add(key)
+    for sheet in sheets.values():
+        one_call = speed(sheet.ref)
+        sheet.seconds = None if one_call is None else sheet.calls * one_call
     return Preflight(list(sheets.values()), grid.skipped(plan), len(planned))
-
-
-def _add_call(sheet: ModelPreflight, cell: Cell, tokens: int) -> None:
-    facts = models.facts(cell.model, connections.base_url(cell.endpoint))
-    room = cell.request.max_tokens or facts.max_output
-    count = _count(cell, sheet.ref)
-    sheet.calls += 1
-    sheet.prompt_tokens += tokens
-    sheet.exact, sheet.reason = sheet.exact and count.exact, sheet.reason or count.reason
-    sheet.free, sheet.price_date = facts.free, facts.price_date
-    sheet.completion_ceiling = _sum_int(sheet.completion_ceiling, room)
-    sheet.cost_floor = _sum([sheet.cost_floor, models.cost_usd(facts, tokens, 0)])
-    ceiling = models.cost_usd(facts, tokens, room) if room is not None else (0.0 if facts.free else None)
-    sheet.cost_ceiling = _sum([sheet.cost_ceiling, ceiling])
-
-
-def _sum_int(total: int | None, more: int | None) -> int | None:
-    return None if total is None or more is None else total + more

@@ -128,6 +128,22 @@ def test_a_change_leaves_comments_order_and_foreign_keys_alone() -> None:
     assert loads(text) == changed
 
 
+def test_keys_beside_ours_outlive_both_adding_and_removing() -> None:
+    plain = front("metadata: {authors: [a]}\nmodel: {id: gpt, connection: {kind: key}}\nfoo: 1")
+    full = replace(loads(plain), tags=("t",), parameters={"temperature": 0})
+    text = dumps(full, plain)
+    assert "metadata: {authors: [a], tags: [t]}\nmodel: {id: gpt, connection: {kind: key}, options: {temp" in text
+    assert loads(text) == full
+    assert dumps(loads(plain), text).split("template")[0] == dumps(loads(plain), plain).split("template")[0]
+
+
+def test_a_short_model_makes_room_for_options(tmp_path: Path) -> None:
+    prompt = replace(loads(front("model: gpt-4o")), parameters={"temperature": 0.5})
+    (tmp_path / "x.prompty").write_text(dumps(prompt, front("model: gpt-4o")))
+    model = prompty.load(tmp_path / "x.prompty").model
+    assert (model.id, model.options.temperature) == ("gpt-4o", 0.5)
+
+
 def test_a_new_file_reads_well() -> None:
     prompt = Prompt(
         "greeting",
@@ -386,3 +402,8 @@ def test_prompty_prepares_our_templates_as_we_do(path: Path, tmp_path: Path) -> 
     assert prepared(text, tmp_path, values) == ours(prompt, values)
     assert dumps(prompt, text) == text
     assert loads(dumps(prompt)) == prompt
+
+
+def test_a_short_model_stays_short_while_it_can() -> None:
+    text = front("name: a\nmodel: gpt-4o\ntemplate: jinja2")
+    assert dumps(loads(text), text) == text

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
+from promptgrid import builtin, connections
 from promptgrid.cli import sheet
 from promptgrid.compare import summary
-from promptgrid.export import files
+from promptgrid.export.runs import save_run
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.store.runs import Progress, RunInfo
@@ -34,13 +35,32 @@ class Outputs:
     as_json: bool = False
 
 
+def prepare(models: Sequence[str]) -> None:
+    """Fetches and starts the built-in model if one of the models is it, with a bar; so token counts are exact."""
+    if not any(connections.split_model(ref)[0] == connections.BUILTIN for ref in models):
+        return
+    if not builtin.status().ready:
+        _fetch()
+    builtin.ensure()
+
+
+def _fetch() -> None:
+    with click.progressbar(length=1, label="Fetching the built-in model (93 MB)", file=sys.stderr) as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        builtin.fetch(advance)
+
+
 def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
     """Follows the run to its end and writes the results; Ctrl+C pauses it. Returns the exit code."""
-    with client.carried_out_here(database, run_id):
+    with client.carried_out_here(database, run_id) as watch:
         try:
-            info, progress = _follow(database, run_id)
+            info, progress = _follow(database, run_id, watch)
         except KeyboardInterrupt:
-            info, progress = _pause(database, run_id)
+            info, progress = _pause(database, run_id, watch)
     _write(database, run_id, outputs)
     if outputs.as_json:
         click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress)}))
@@ -49,9 +69,9 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
     return 0 if progress.by_status == {"answered": progress.total} else 1
 
 
-def _follow(database: Database, run_id: str) -> tuple[RunInfo, Progress]:
+def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, Progress]:
     with _shown() as show:
-        for info, progress in client.follow(database, run_id):
+        for info, progress in client.follow(database, run_id, watch):
             show(info, progress)
     return info, progress
 
@@ -89,17 +109,17 @@ def _plain_lines() -> Show:
     return show
 
 
-def _pause(database: Database, run_id: str) -> tuple[RunInfo, Progress]:
+def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, Progress]:
     runs.ask(database, run_id, "pause")
-    *_, last = client.follow(database, run_id)
+    *_, last = client.follow(database, run_id, watch)
     return last
 
 
 def _write(database: Database, run_id: str, outputs: Outputs) -> None:
     if outputs.csv:
-        files.export_csv(database, run_id, outputs.csv, excel=outputs.for_excel)
+        save_run(database, run_id, outputs.csv, "csv-for-excel" if outputs.for_excel else "csv")
     if outputs.jsonl:
-        files.export_jsonl(database, run_id, outputs.jsonl)
+        save_run(database, run_id, outputs.jsonl, "jsonl")
 
 
 def _say_end(database: Database, info: RunInfo, progress: Progress, outputs: Outputs) -> None:

@@ -109,6 +109,7 @@ def run(
     for path in (csv_path, jsonl_path):
         _check_writable(path)
     chosen, database = _plan(**options), Database()
+    live.prepare(chosen.models)
     found = client.preflight(database, chosen)
     if not as_json:
         click.echo(sheet.as_text(found), err=True)

@@ -127,7 +127,7 @@ def undelete(run: str) -> None:
 @click.option("--jsonl", "jsonl_path", type=click.Path(path_type=Path, dir_okay=False))
 def export(run: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None) -> None:
     """Write the results of a run as CSV or JSONL, one row a cell. RUN is an id, its beginning, or `last`."""
-    from promptgrid.export import files
+    from promptgrid.export.runs import save_run
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
@@ -136,8 +136,8 @@ def export(run: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Pat
     database = Database()
     run_id = store.find_run(database, run).id
     if csv_path:
-        rows = files.export_csv(database, run_id, csv_path, excel=csv_for_excel)
+        rows = save_run(database, run_id, csv_path, "csv-for-excel" if csv_for_excel else "csv")
         click.echo(f"Wrote {rows:,} rows to {csv_path}.")
     if jsonl_path:
-        rows = files.export_jsonl(database, run_id, jsonl_path)
+        rows = save_run(database, run_id, jsonl_path, "jsonl")
         click.echo(f"Wrote {rows:,} rows to {jsonl_path}.")

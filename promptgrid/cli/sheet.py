@@ -34,12 +34,12 @@ def _model_line(model: ModelPreflight) -> str:
 
 def cost_words(model: ModelPreflight) -> str:
     """`free`, a range in US dollars with the date of the price, or that the price is not known."""
-    if model.free:
+    if model.facts.free:
         return "free"
     if model.cost_floor is None:
         return "price not known"
     ceiling = "no ceiling (set max tokens)" if model.cost_ceiling is None else f"${model.cost_ceiling:.4f}"
-    date = f" (price of {model.price_date})" if model.price_date else ""
+    date = f" (price of {model.facts.price_date})" if model.facts.price_date else ""
     return f"${model.cost_floor:.4f} to {ceiling}{date}"
 
 

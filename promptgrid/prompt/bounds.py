@@ -7,7 +7,7 @@ when its result is bounded by the weight of what goes in, or when `check_…` ha
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -27,7 +27,8 @@ MAX_ITEMS = 100_000  # things in one value, counted as it would be printed
 MAX_STEPS = 200_000  # turns of loops, calls, operators and filters
 MAX_SECONDS = 0.4  # of this thread's processor time, so that a busy machine stops nothing
 MAX_BITS = 16_000  # of one whole number
-MAX_NUMBER = 10_000  # as the width, count or precision of a filter
+MAX_SLOW = 200_000  # characters of a text for a filter that is slow by itself
+MAX_NUMBER = 100_000  # as the width, count or precision of a filter
 
 HINT = "Make the loop or the text smaller, or prepare it in the table of cases."
 
@@ -50,7 +51,7 @@ _FILTERS = """abs batch capitalize center count dictsort first float format grou
 list lower map max min reject rejectattr replace reverse round select selectattr slice sort string sum title tojson trim
 truncate unique upper urlencode wordcount wordwrap"""
 
-_VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+_SERIES: tuple[type[Iterable[Any]], ...] = (list, tuple, type({}.keys()), type({}.values()), type({}.items()))
 
 
 class Budget:
@@ -105,7 +106,7 @@ def weigh(value: Any) -> int:
         elif isinstance(part, dict):
             stack.extend(part.keys())
             stack.extend(part.values())
-        elif isinstance(part, (list, tuple, *_VIEWS)):
+        elif isinstance(part, _SERIES):
             stack.extend(part)
         elif part is None or isinstance(part, (float, range, Undefined)):
             chars += 8
@@ -124,7 +125,7 @@ def settled(value: Any) -> Any:
         return str(value)
     if isinstance(value, Iterator):
         value = list(islice(value, MAX_ITEMS + 1))
-    if value is None or isinstance(value, (int, float, list, tuple, dict, range, *_VIEWS)):
+    if value is None or isinstance(value, (int, float, dict, range, *_SERIES)):
         spend(weigh(value))
     return value
 
@@ -172,7 +173,7 @@ def check_method(text: str, name: str, args: Sequence[Any]) -> None:
 
 def _check_replace(text: Any, old: Any, new: Any) -> None:
     text, old, new = str(text), str(old), str(new)
-    _check_chars(len(text) + text.count(old) * len(new))
+    _check_chars(len(text) + text.count(old) * (len(new) - len(old)))
 
 
 def _check_join(parts: Any, separator: Any) -> None:
@@ -199,9 +200,13 @@ def _check_indent(text: Any, width: Any = 4, *_: Any, **__: Any) -> None:
 
 
 def _check_wordwrap(text: Any, width: int = 79, _long: Any = True, wrapstring: Any = None, *_: Any, **__: Any) -> None:
-    if len(str(text)) > 200_000:
-        raise TemplateLimit(f"A text of {len(str(text)):,} characters is too long for wordwrap.", hint=HINT)
+    _check_slow(text)
     _check_chars(len(str(text)) * len(wrapstring or "\n"))
+
+
+def _check_slow(text: Any) -> None:
+    if len(str(text)) > MAX_SLOW:
+        raise TemplateLimit(f"A text of {len(str(text)):,} characters is too long for this filter.", hint=HINT)
 
 
 def _check_tojson(value: Any, indent: Any = None) -> None:
@@ -219,6 +224,7 @@ _BEFORE: Mapping[str, Callable[..., None]] = {
     "join": lambda parts, d="", attribute=None: _check_join(parts, d),
     "replace": lambda text, old, new, count=None: _check_replace(text, old, new),
     "sum": _check_sum,
+    "title": _check_slow,
     "tojson": _check_tojson,
     "wordwrap": _check_wordwrap,
 }

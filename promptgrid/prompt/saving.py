@@ -102,7 +102,7 @@ def _tree(yaml: YAML, previous: str) -> CommentedMap:
 
     front, _, before = split_front(previous) if previous else ("", "", 0)
     try:
-        tree = yaml.load(front)
+        tree: CommentedMap | None = yaml.load(front)
     except YAMLError as error:
         raise yaml_error(error, front, before) from error
     return CommentedMap() if tree is None else tree
@@ -111,17 +111,28 @@ def _tree(yaml: YAML, previous: str) -> CommentedMap:
 def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Writes into the tree what differs between old and new: all else keeps its own writing."""
     for key in [key for key in old if key not in new]:
-        tree.pop(key, None)
+        _remove(tree, key, old[key])
     for key, value in new.items():
         if key in old and old[key] == value and key in tree:
             continue
         before = old.get(key)
-        if isinstance(value, Mapping) and isinstance(before, Mapping) and isinstance(tree.get(key), Mapping):
-            _merge(tree[key], before, value)
+        if isinstance(value, Mapping) and isinstance(tree.get(key), Mapping):
+            _merge(tree[key], before or {}, value)
+        elif key == "model" and tree.get(key):
+            tree[key] = _styled({"id": str(tree[key]), **value})  # `model: gpt-4o` has no room for options
         elif isinstance(value, list) and isinstance(before, list) and isinstance(tree.get(key), list):
             _merge_list(tree[key], before, value)
         else:
             tree[key if key in tree else _styled_text(key)] = _styled(value, key)
+
+
+def _remove(tree: Any, key: str, old: Any) -> None:
+    """Takes what is ours out of the tree; a mapping that holds something else stays with that."""
+    if isinstance(old, Mapping) and isinstance(tree.get(key), Mapping):
+        _merge(tree[key], old, {})
+        if tree[key]:
+            return
+    tree.pop(key, None)
 
 
 def _merge_list(tree: list[Any], old: Sequence[Any], new: Sequence[Any]) -> None:

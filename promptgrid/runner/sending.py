@@ -6,11 +6,12 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from promptgrid import models
 from promptgrid.answers import read_answer
 from promptgrid.budget import Cost, Wall
-from promptgrid.connections import base_url, context_limit
+from promptgrid.connections import model_facts
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError
 from promptgrid.grading import grade
@@ -18,6 +19,7 @@ from promptgrid.grid import Cell, Plan
 from promptgrid.runner.batches import Batch, Sample
 from promptgrid.store.work import CellResult, Outcome
 from promptgrid.techniques import answer_marker
+from promptgrid.tokens import context_limit
 
 MAX_ATTEMPTS = 6
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
@@ -34,6 +36,11 @@ class Sender:
     plan: Plan
     wall: Wall
     stopped: dict[tuple[str, str], EndpointError] = field(default_factory=dict)
+
+    @cached_property
+    def facts(self) -> dict[str, models.ModelFacts]:
+        """What is known about each model of the plan."""
+        return {ref: model_facts(ref) for ref in self.plan.models}
 
     async def send(self, endpoint: Endpoint, batch: Batch) -> list[Outcome]:
         """One outcome a reply, or one for the whole batch when it failed. Raises BudgetReached before anything is sent."""
@@ -63,17 +70,17 @@ class Sender:
         if self.wall.budget is None:
             return Cost(None, None)
         cell, n = batch.cell, len(batch.samples)
-        facts = models.facts(cell.model, base_url(cell.endpoint))
+        facts = self.facts[cell.model_ref]
         # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
         prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in cell.request.messages)
-        limit = context_limit(f"{cell.endpoint}/{cell.model}")
+        limit = context_limit(cell.model_ref)
         room = cell.request.max_tokens or facts.max_output or limit
         if room is None:
             return Cost(0.0 if facts.free else None, None)
         return Cost(models.cost_usd(facts, prompt, room * n), prompt + room * n)
 
     def _outcomes(self, batch: Batch, replies: Sequence[Reply], attempts: int, worst: Cost) -> list[Outcome]:
-        facts = models.facts(batch.cell.model, base_url(batch.cell.endpoint))
+        facts = self.facts[batch.cell.model_ref]
         # The prompt of a request with n is read, and paid, once.
         costs = [_cost(facts, reply, first=index == 0) for index, reply in enumerate(replies)]
         if all(c.tokens is not None for c in costs):
@@ -87,7 +94,6 @@ class Sender:
     def _outcome(self, sample: Sample, reply: Reply, attempts: int, n: int, cost: float | None) -> Outcome:
         facts = {
             "key": sample.key,
-            "kind": "run",
             "endpoint": sample.first.endpoint,
             "model": sample.first.model,
             "seed": reply.sent.get("seed"),

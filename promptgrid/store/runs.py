@@ -10,7 +10,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from promptgrid.errors import StoreError
-from promptgrid.grid import Cell, Plan
+from promptgrid.grid import Plan
+from promptgrid.preflight import PlannedCell
 from promptgrid.store.database import Database, now
 from promptgrid.store.plans import insert_plan_parts, load_plan, plan_json
 from promptgrid.store.schema import cases, cells, replies, runs, scores
@@ -65,9 +66,9 @@ class Progress:
 
 
 def create_run(
-    database: Database, plan: Plan, planned: Iterable[tuple[Cell, int | None, int | None, bool]], *, name: str = ""
+    database: Database, plan: Plan, planned: Iterable[PlannedCell], *, name: str = ""
 ) -> str:
-    """Queues a run and returns its id. `planned` are the cells with (tokens counted, context limit, fits)."""
+    """Queues a run of the planned cells and returns its id."""
     run_id = secrets.token_hex(4)
     row: dict[str, Any] = {
         "id": run_id,
@@ -83,8 +84,8 @@ def create_run(
         insert_plan_parts(connection, run_id, plan)
         total = 0
         batch: list[dict[str, Any]] = []
-        for cell, tokens, limit, fits in planned:
-            batch.append(_cell_row(run_id, case_positions[id(cell.case)], cell, tokens, limit, fits))
+        for one in planned:
+            batch.append(_cell_row(run_id, case_positions[id(one.cell.case)], one))
             if len(batch) == _INSERT_ROWS:
                 total += _insert(connection, batch)
         total += _insert(connection, batch)
@@ -105,9 +106,9 @@ def default_name(plan: Plan) -> str:
     return " + ".join(dict.fromkeys(p.name for p in plan.prompts))
 
 
-def _cell_row(run_id: str, case: int, cell: Cell, tokens: int | None, limit: int | None, fits: bool) -> dict[str, Any]:
-    request = cell.request
-    too_long = "" if fits else f"{tokens} prompt tokens and room for the reply are over the limit of {limit}."
+def _cell_row(run_id: str, case: int, planned: PlannedCell) -> dict[str, Any]:
+    cell, request, tokens = planned.cell, planned.cell.request, planned.count.tokens
+    too_long = f"{tokens:,} prompt tokens and {request.max_tokens or 1:,} for the reply are over the limit of {planned.limit}."
     return {
         "run_id": run_id,
         "position": cell.position,
@@ -127,10 +128,10 @@ def _cell_row(run_id: str, case: int, cell: Cell, tokens: int | None, limit: int
         "sample": cell.sample,
         "key": cell.key,
         "prompt_tokens_counted": tokens,
-        "context_limit": limit,
-        "status": "pending" if fits else "too_long",
-        "error": too_long,
-        "error_kind": "" if fits else "too_long",
+        "context_limit": planned.limit,
+        "status": "pending" if planned.fits else "too_long",
+        "error": "" if planned.fits else too_long,
+        "error_kind": "" if planned.fits else "too_long",
     }
 
 
@@ -235,7 +236,9 @@ def change(database: Database, run_id: str, **values: str) -> None:
 
 
 def delete(database: Database, run_id: str) -> None:
-    """Hides the run; `restore` brings it back until `purge`."""
+    """Hides the run, cancelled if it was active; `restore` brings it back until `purge`."""
+    if find_run(database, run_id).status in ACTIVE:
+        ask(database, run_id, "cancel")
     _update(database, run_id, deleted=now())
 
 

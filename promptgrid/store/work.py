@@ -97,6 +97,16 @@ def stored_replies(database: Database, keys: Iterable[str]) -> dict[str, tuple[i
     return found
 
 
+def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | None:
+    """What one of the model's latest 50 replies took on average, its share where several came together; None: none yet."""
+    columns = (replies.c.latency_ms / replies.c.batch).label("ms")
+    mine = (replies.c.endpoint == endpoint) & (replies.c.model == model)
+    latest = sa.select(columns).where(mine).order_by(replies.c.id.desc()).limit(50).subquery()
+    with database.read() as connection:
+        ms = connection.scalar(sa.select(sa.func.avg(latest.c.ms)))
+    return None if ms is None else float(ms) / 1000
+
+
 def commit(database: Database, run_id: str, epoch: int, outcomes: Sequence[Outcome]) -> None:
     """Stores replies, cells and scores in one transaction, before anybody sees them. Raises Fenced."""
     with database.write() as connection:

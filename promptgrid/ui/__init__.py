@@ -5,6 +5,7 @@ from promptgrid.ui.frame import FootLine, start_page
 from promptgrid.ui.matrix import MatrixCell, MatrixColumn, MatrixRow, matrix
 from promptgrid.ui.messages import message_list
 from promptgrid.ui.plain import plain
+from promptgrid.ui.state import open_page
 from promptgrid.ui.token_bar import token_bar
 from promptgrid.ui.watch import forget_typed, watch_text
 
@@ -17,6 +18,7 @@ __all__ = [
     "forget_typed",
     "matrix",
     "message_list",
+    "open_page",
     "plain",
     "show_error",
     "start_page",

@@ -1,0 +1,32 @@
+# `make run` opens the dashboard, `make test` runs the tests; each sets up what it needs in .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check bench screenshots
+
+run: .venv/installed
+	$(BIN)/promptgrid
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/installed-dev
+	$(BIN)/python benchmarks/first_page.py
+	$(BIN)/python benchmarks/commands.py
+
+screenshots: .venv/installed-dev
+	$(BIN)/python benchmarks/screenshots.py
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/python -m pip install --quiet -e ".[dev]"
+	touch $@

@@ -1,0 +1,5 @@
+"""`python -m promptgrid`: the same as the command `promptgrid`."""
+
+from promptgrid.cli import main
+
+main()

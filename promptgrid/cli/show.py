@@ -1,0 +1,87 @@
+"""`promptgrid tokens · prompts · models · doctor`: look at things, change nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--model", help="ENDPOINT/MODEL; the built-in one without it.")
+@click.option("--json", "as_json", is_flag=True)
+def tokens(file: click.utils.LazyFile, model: str | None, as_json: bool) -> None:
+    """Count the tokens of a text file, or of standard input.
+
+    promptgrid tokens README.md --model openai/gpt-4.1
+    """
+    from promptgrid.connections import DEFAULT_MODEL, context_limit
+    from promptgrid.tokens import count_text
+
+    text = file.read().decode("utf-8", "replace")
+    ref = model or DEFAULT_MODEL
+    count, limit = count_text(text, ref), context_limit(ref)
+    if as_json:
+        click.echo(json.dumps({"model": ref, "characters": len(text), "context_limit": limit, **asdict(count)}))
+        return
+    about, of = ("" if count.exact else "≈ "), (f" of {limit:,}" if limit else "")
+    click.echo(f"{about}{count.tokens:,}{of} tokens, {len(text):,} characters ({ref})")
+    if count.reason:
+        click.echo(f"≈: {count.reason}", err=True)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True)
+def prompts(as_json: bool) -> None:
+    """List the prompts of the library, the broken ones with the reason."""
+    from promptgrid.library import Library, library_folder
+
+    entries = Library(library_folder()).entries()
+    if as_json:
+        listed = [
+            {"name": e.name, "path": str(e.path), "version": e.prompt and e.prompt.version, "error": e.error}
+            for e in entries
+        ]
+        click.echo(json.dumps(listed, ensure_ascii=False))
+        return
+    rows = [
+        [e.name, e.prompt.version[:6] if e.prompt else "broken", e.prompt.description if e.prompt else e.error]
+        for e in entries
+    ]
+    click.echo("\n".join(f"{name:<22} {version}  {about}" for name, version, about in rows) or "No prompts yet.")
+    click.echo(f"In {library_folder()}", err=True)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True)
+def models(as_json: bool) -> None:
+    """List the models that every configured endpoint serves, as ENDPOINT/MODEL."""
+    from promptgrid.connections import check, endpoint_names
+
+    states = [check(name) for name in endpoint_names()]
+    if as_json:
+        click.echo(json.dumps([asdict(state) for state in states]))
+        return
+    for state in states:
+        for model in state.models:
+            click.echo(f"{state.name}/{model}")
+        if not state.ok:
+            click.echo(f"{state.name}: {state.message}", err=True)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True)
+def doctor(as_json: bool) -> None:
+    """Say what is there, what is missing and what to do: model, tokenizers, endpoints, database, port."""
+    from promptgrid.doctor import checks
+
+    findings = checks()
+    if as_json:
+        click.echo(json.dumps([asdict(f) for f in findings]))
+    else:
+        for f in findings:
+            mark = {True: "ok", False: "!!", None: "--"}[f.ok]
+            click.echo(f"{mark}  {f.area:<14} {f.message}" + (f"\n{'':19}{f.fix}" if f.fix else ""))
+    raise SystemExit(1 if any(f.ok is False for f in findings) else 0)

@@ -1,0 +1,176 @@
+"""What all pages share and no page owns: the database, the library, the endpoints' state, the weights' download.
+
+Streamlit's session state holds only what is on the screen; everything in here lives as long as the server.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from promptgrid import builtin, connections
+from promptgrid.connections import BUILTIN, DEFAULT_MODEL, EndpointState
+from promptgrid.errors import PromptgridError
+from promptgrid.library import Library, library_folder
+from promptgrid.runner.process import ensure_runner
+from promptgrid.store import Database, runs
+from promptgrid.store.runs import ACTIVE, RunInfo
+from promptgrid.ui.frame import FootLine, start_page
+
+logger = logging.getLogger(__name__)
+
+CHECK_AGAIN_S = 60.0
+_SAY_EVERY = 10  # per cent of the download, in the terminal
+
+
+@st.cache_resource
+def database() -> Database:
+    """The one database of this server. Raises StoreError, which `open_page` shows."""
+    return Database()
+
+
+def library() -> Library:
+    """The folder of prompts."""
+    return Library(library_folder())
+
+
+@dataclass
+class Fetching:
+    """The download of the built-in model's weights, in the background; `error` is what ended it, if anything did."""
+
+    done: int = 0
+    total: int = 1
+    error: PromptgridError | None = None
+    _thread: threading.Thread | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begins unless it is under way; when the weights are here the server is started, so the first reply is quick."""
+        with self._lock:
+            if not self.running:
+                self.error = None
+                self._thread = threading.Thread(target=self._fetch, name="fetch-weights", daemon=True)
+                self._thread.start()
+
+    def _fetch(self) -> None:
+        said = 0
+
+        def advance(done: int, total: int) -> None:
+            nonlocal said
+            self.done, self.total = done, total
+            if 100 * done // total >= said + _SAY_EVERY:
+                said = 100 * done // total
+                logger.warning("Fetching the built-in model: %d of %d MB", done // 1_000_000, total // 1_000_000)
+
+        try:
+            builtin.fetch(advance)
+            builtin.warm()
+        except PromptgridError as error:
+            logger.warning("%s", error)
+            self.error = error
+
+
+@st.cache_resource
+def fetching() -> Fetching:
+    """The download, one a server. It begins with the first page, if there is anything to fetch."""
+    download = Fetching()
+    if builtin.status().supported:
+        download.start()
+    return download
+
+
+@dataclass
+class Endpoints:
+    """What is known of each endpoint, asked in the background so that a dead one does not hold up a page."""
+
+    states: dict[str, EndpointState] = field(default_factory=dict)
+    error: PromptgridError | None = None  # endpoints.toml cannot be read, say
+    checked: float = 0.0
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "check-endpoint"))
+
+    def refresh(self, *, wait: bool = False) -> None:
+        """Asks all of them again, if `wait` until they have answered (at most about five seconds)."""
+        self.checked = time.monotonic()
+        try:
+            names, self.error = connections.endpoint_names(), None
+        except PromptgridError as error:
+            names, self.error = [BUILTIN], error
+        self.states = {name: state for name, state in self.states.items() if name in names}
+        asked = [self._pool.submit(self._check, name) for name in names]
+        if wait:
+            for one in asked:
+                one.result()
+
+    def _check(self, name: str) -> None:
+        try:
+            self.states[name] = connections.check(name)
+        except PromptgridError as error:
+            self.states[name] = EndpointState(name, False, str(error))
+
+
+@st.cache_resource
+def endpoints() -> Endpoints:
+    """The endpoints' state, one a server; a first look is waited for."""
+    known = Endpoints()
+    known.refresh(wait=True)
+    return known
+
+
+def model_refs() -> list[str]:
+    """ENDPOINT/MODEL of everything that can be chosen, the built-in model first."""
+    listed = [f"{state.name}/{model}" for state in endpoints().states.values() for model in state.models]
+    return list(dict.fromkeys([DEFAULT_MODEL, *listed]))
+
+
+def active_run() -> RunInfo | None:
+    """The newest run that is queued or in progress."""
+    return next((run for run in runs.list_runs(database(), limit=50) if run.status in ACTIVE), None)
+
+
+def open_page(title: str) -> None:
+    """The first call of every page: the frame, what goes on in the background, and a stop where nothing can work."""
+    try:
+        database()
+    except PromptgridError as error:
+        start_page(title)
+        st.error(str(error))
+        st.stop()
+    known = endpoints()
+    if time.monotonic() - known.checked > CHECK_AGAIN_S:
+        known.refresh()
+    fetching()
+    run = active_run()
+    if run is not None:
+        ensure_runner()
+    start_page(title, footer=footer(run))
+
+
+def footer(run: RunInfo | None) -> list[FootLine]:
+    """One line for the endpoints, one for a run in progress."""
+    lines = [_endpoint_line()]
+    if run is not None:
+        state = runs.progress(database(), run.id)
+        share = f"{100 * state.done // max(state.total, 1)} %"
+        lines.append(FootLine(f"{run.name} {share}", "busy", "pages/2_Run.py", {"run": run.id}))
+    return lines
+
+
+def _endpoint_line() -> FootLine:
+    download, known = fetching(), endpoints()
+    if download.running and not builtin.status().ready:
+        return FootLine(f"fetching the built-in model, {100 * download.done // download.total} %", "busy")
+    if down := [s.name for s in known.states.values() if not s.ok and s.name != BUILTIN]:
+        return FootLine(f"{', '.join(down)}: not reachable", "mind", "pages/5_Settings.py")
+    if builtin.status().ready:
+        others = len(known.states) - 1
+        return FootLine(f"{DEFAULT_MODEL.replace('/', ' · ')} ready" + (f" + {others} more" if others else ""))
+    return FootLine("the built-in model is not here", "mind", "pages/5_Settings.py")

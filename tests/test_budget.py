@@ -1,0 +1,47 @@
+import pytest
+
+from promptgrid.budget import Budget, Cost, Wall, parse_budget
+from promptgrid.errors import PlanError
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("2.50usd", Budget(2.5, "usd")),
+        ("2.5", Budget(2.5, "usd")),
+        ("$2", Budget(2, "usd")),
+        ("100000tok", Budget(100000, "tok")),
+        ("500 calls", Budget(500, "calls")),
+        ("30min", Budget(30, "min")),
+        ("", None),
+    ],
+)
+def test_budgets_are_read(text: str, budget: Budget | None) -> None:
+    assert parse_budget(text) == budget
+
+
+@pytest.mark.parametrize("text", ["two", "2eur", "-1", "1e3", "usd"])
+def test_what_is_no_budget_is_refused(text: str) -> None:
+    with pytest.raises(PlanError, match="is not a budget"):
+        parse_budget(text)
+
+
+def test_the_worst_case_never_crosses_the_wall() -> None:
+    wall = Wall(Budget(1.0, "usd"))
+    assert wall.reserve(Cost(0.6, None))
+    assert not wall.reserve(Cost(0.6, None))
+    wall.settle(Cost(0.6, None), Cost(0.1, None))
+    assert wall.reserve(Cost(0.6, None))
+    assert wall.spent == pytest.approx(0.7)
+
+
+def test_a_lost_attempt_keeps_its_reservation() -> None:
+    wall = Wall(Budget(2, "calls"))
+    assert wall.reserve(Cost(None, None))
+    assert wall.reserve(Cost(None, None))
+    assert not wall.reserve(Cost(None, None))
+
+
+def test_an_unknown_cost_is_not_zero() -> None:
+    assert not Wall(Budget(100, "usd")).reserve(Cost(None, 10))
+    assert Wall(None).reserve(Cost(None, None))

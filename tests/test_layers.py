@@ -1,0 +1,96 @@
+"""The house's walls: who may import whom, held by a test."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import promptgrid
+
+ROOT = Path(promptgrid.__file__).parents[1]
+ENGINE = sorted((ROOT / "promptgrid").rglob("*.py"))
+ORDER = [
+    "errors", "paths", "prompt", "answers", "techniques", "library", "cases", "models", "endpoint", "builtin",
+    "connections", "tokens", "grading", "grid", "preflight", "budget", "store", "runner", "tries", "compare", "export",
+    "api", "doctor", "cli", "ui",
+]  # fmt: skip
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def topic(path: Path) -> str:
+    part = path.relative_to(ROOT / "promptgrid").parts[0]
+    return part.removesuffix(".py")
+
+
+def users_of(package: str) -> set[str]:
+    return {topic(p) for p in ENGINE if any(name.split(".")[0] == package for name in imported(p))}
+
+
+def test_only_the_ui_imports_streamlit() -> None:
+    assert users_of("streamlit") == {"ui"}
+
+
+def test_only_the_endpoint_imports_openai() -> None:
+    assert users_of("openai") <= {"endpoint", "builtin"}
+
+
+def test_only_tokens_imports_tiktoken() -> None:
+    assert users_of("tiktoken") == {"tokens"}
+
+
+def test_only_the_store_speaks_sql() -> None:
+    assert users_of("sqlalchemy") == {"store"}
+
+
+def test_nobody_imports_a_page_or_the_command_line() -> None:
+    for path in ENGINE:
+        names = imported(path)
+        assert not any(name.split(".")[0] in ("pages", "workbench") for name in names), path
+        assert topic(path) == "cli" or not any(name.startswith("promptgrid.cli") for name in names), path
+
+
+def test_imports_go_down_the_house() -> None:
+    wrong = []
+    for path in ENGINE:
+        here = topic(path)
+        if here.startswith("__") or here not in ORDER:
+            continue
+        for name in imported(path):
+            parts = name.split(".")
+            if parts[0] == "promptgrid" and len(parts) > 1 and parts[1] in ORDER:
+                if ORDER.index(parts[1]) > ORDER.index(here):
+                    wrong.append(f"{here} imports {parts[1]}")
+    assert wrong == []
+
+
+def test_every_topic_has_its_place() -> None:
+    topics = {topic(path) for path in ENGINE} - {"__init__", "__main__", "table_text"}
+    assert topics == set(ORDER)
+
+
+def test_the_command_line_starts_without_the_heavy_libraries() -> None:
+    code = "import sys, promptgrid, promptgrid.cli; print(*sorted(m for m in sys.modules if '.' not in m))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"streamlit", "openai", "pandas", "tiktoken", "sqlalchemy", "jinja2", "rich", "asyncio"}
+    assert heavy.isdisjoint(loaded)
+
+
+def test_public_names_are_listed_and_there() -> None:
+    assert sorted(promptgrid.__all__) == sorted(promptgrid._HOME)
+    for name in promptgrid.__all__:
+        assert getattr(promptgrid, name) is not None
+
+
+def test_modules_and_pages_stay_short() -> None:
+    pages = [*(ROOT / "pages").glob("*.py"), ROOT / "workbench.py"]
+    assert [p.name for p in ENGINE if len(p.read_text("utf-8").splitlines()) > 300] == []
+    assert [p.name for p in pages if len(p.read_text("utf-8").splitlines()) > 120] == []
