@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import sys
@@ -14,7 +15,6 @@ import pytest
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
-LOOPBACK = ("127.", "::1", "localhost")
 
 
 def missing(what: str) -> None:
@@ -103,16 +103,15 @@ def _sockets_closed() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
-        if isinstance(address, tuple) and not str(address[0]).startswith(LOOPBACK):
+        if isinstance(address, tuple) and not ipaddress.ip_address(address[0]).is_loopback:
             raise AssertionError(f"a test reached out to {address}")
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-    yield
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         before = old.get(key)
         if isinstance(value, Mapping) and isinstance(tree.get(key), Mapping):
             _merge(tree[key], before or {}, value)
-        elif key == "model" and tree.get(key):
+        elif key == "model" and before is None and tree.get(key):
             tree[key] = _styled({"id": str(tree[key]), **value})  # `model: gpt-4o` has no room for options
         elif isinstance(value, list) and isinstance(before, list) and isinstance(tree.get(key), list):
             _merge_list(tree[key], before, value)
