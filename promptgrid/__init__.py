@@ -1,4 +1,4 @@
-"""Promptgrid: a prompt is an experiment. `from promptgrid import Prompt, plan, run` is the whole of it in three lines."""
+"""Promptgrid: a prompt is an experiment. `from promptgrid import plan, run` is the whole of it."""
 
 from __future__ import annotations
 

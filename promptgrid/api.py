@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptgrid.cases import Case, read_cases
+from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import CasesError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
@@ -40,19 +41,19 @@ def plan(
     checks: Sequence[str] | None = None,
     **settings: Any,
 ) -> Plan:
-    """A plan over prompts (objects, files or names) and cases (a CSV file, or rows with an optional `expected`).
+    """A plan over prompts (objects, files or names) and cases (a CSV file, or rows).
 
     Without cases the prompt's own CSV is used, else the examples of its inputs. `settings` are the other fields of Plan:
     samples, max_tokens, seed, budget … Raises PlanError, CasesError, LibraryError, PromptError.
     """
     chosen = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
-    given = {"models": _listed(models), "checks": None if checks is None else tuple(map(parse_check, checks))}
     return Plan(
         prompts=chosen,
         cases=_cases(cases, chosen),
+        models=_listed(models) or (DEFAULT_MODEL,),
         techniques=_listed(techniques),
         temperatures=tuple(map(float, _listed(temperatures))),
-        **{name: value for name, value in given.items() if value not in ((), None)},
+        checks=None if checks is None else tuple(map(parse_check, checks)),
         **settings,
     )
 

@@ -51,6 +51,10 @@ class Wall:
     spent: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
+    def add(self, cost: Cost) -> None:
+        """Counts in what was spent by the same run before it was paused."""
+        self.spent += self._amount(cost) or 0.0
+
     def reserve(self, worst: Cost) -> bool:
         """Sets the worst case aside; False when that would cross the budget. An unknown cost always does."""
         if self.budget is None:

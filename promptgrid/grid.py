@@ -140,7 +140,7 @@ def cells(plan: Plan, endpoints: Mapping[str, Endpoint]) -> Iterator[Cell]:
     """Every cell of the plan, in the order it is best sent: model, prompt, technique, case, temperature, sample.
 
     Temperatures that are the same on the wire (a model that takes none) are merged into one variant whose
-    `parameter_note` names them; samples never are. Raises PromptError with the case where a template cannot be rendered.
+    `parameter_note` names them; samples never are. Raises PromptError with the case where a template cannot be filled.
     """
     position = 0
     for ref in plan.models:

@@ -114,6 +114,23 @@ class Library:
             write(path, data)
         return _etag(data)
 
+    def etag(self, name: str) -> str | None:
+        """The etag of the file as it is now; None where there is none of that name."""
+        path = self.path(name)
+        return _etag(read(path)) if path.is_file() else None
+
+    def add(self, name: str, data: bytes) -> str:
+        """Takes in a prompt file from elsewhere and returns its name here: a new one where the old is taken.
+
+        Raises LibraryError for an unsafe name or for what is no UTF-8, PromptError for what is no prompt.
+        """
+        path = self.path(name)
+        loads(text_of(data, path), path.stem)
+        with self._locked():
+            free = self._free(path.stem)
+            self._put(self.path(free), data, path)
+        return free
+
     def delete(self, name: str) -> str:
         """Moves the prompt to the trash and returns the token that brings it back."""
         with self._locked():

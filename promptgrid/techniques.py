@@ -1,6 +1,6 @@
 """How a prompt is put to the model: zero-shot, few-shot, chain-of-thought, few-shot-cot, self-consistency.
 
-Each technique is a pure function of (prompt, values, examples) to turns. A technique that a prompt cannot serve says why
+Each is a pure function of (prompt, values, examples) to turns. A technique that a prompt cannot serve says why
 (`unavailable`) and makes no cells: there is never a silent fallback.
 """
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from promptgrid import connections, grid, models
-from promptgrid.endpoint import Delta
+from promptgrid.endpoint import Delta, Reply
 from promptgrid.grid import Cell, Plan
 from promptgrid.store import Database, work
 
@@ -18,21 +18,33 @@ def try_cell(plan: Plan) -> Cell:
 
 def try_once(database: Database, plan: Plan) -> Iterator[Delta]:
     """Streams the first cell's reply; the last piece has the whole reply. Closing the iterator cancels the call."""
-    cell = try_cell(plan)
-    endpoint = connections.connect(cell.endpoint)
-    for delta in connections.iterate_sync(endpoint.stream(cell.request)):
-        if delta.reply is not None:
-            with database.write() as connection:
-                work.insert_reply(connection, delta.reply, **_facts(cell, delta))
-        yield delta
+    yield from connections.iterate_sync(stream_try(database, try_cell(plan)))
 
 
-def _facts(cell: Cell, delta: Delta) -> Mapping[str, object]:
-    reply = delta.reply
-    assert reply is not None
+async def stream_try(database: Database, cell: Cell) -> AsyncIterator[Delta]:
+    """The same for a coroutine: cancelling its task cancels the call, whatever it is waiting for."""
+    deltas = connections.connect(cell.endpoint).stream(cell.request)
+    try:
+        async for delta in deltas:
+            if delta.reply is not None:
+                with database.write() as connection:
+                    work.insert_reply(connection, delta.reply, **_facts(cell, delta.reply))
+            yield delta
+    finally:
+        close = getattr(deltas, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def cost_usd(cell: Cell, reply: Reply) -> float | None:
+    """What the reply cost, in US dollars; None where the price or the token counts are not known."""
     known = connections.model_facts(cell.model_ref)
-    counted = reply.prompt_tokens is not None and reply.completion_tokens is not None
-    cost = models.cost_usd(known, reply.prompt_tokens or 0, reply.completion_tokens or 0, reply.cached_tokens or 0)
+    if reply.prompt_tokens is None or reply.completion_tokens is None:
+        return 0.0 if known.free else None
+    return models.cost_usd(known, reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens or 0)
+
+
+def _facts(cell: Cell, reply: Reply) -> Mapping[str, object]:
     return {
         # A key of its own: a try is never taken for a reply of a run.
         "key": f"try:{cell.key}",
@@ -42,5 +54,5 @@ def _facts(cell: Cell, delta: Delta) -> Mapping[str, object]:
         "model": cell.model,
         "seed": cell.request.seed,
         "batch": 1,
-        "cost_usd": cost if counted or known.free else None,
+        "cost_usd": cost_usd(cell, reply),
     }

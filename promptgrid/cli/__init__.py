@@ -1,4 +1,4 @@
-"""`promptgrid …`: parse, one call of the engine, print. Heavy imports are inside the commands: `--help` answers at once."""
+"""`promptgrid …`: parse, one call of the engine, print. Heavy imports are inside the commands, so `--help` is quick."""
 
 from __future__ import annotations
 

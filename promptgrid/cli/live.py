@@ -1,4 +1,4 @@
-"""A run in the terminal: carried out here, followed with a bar (plain lines where there is no terminal), then written out."""
+"""A run in the terminal: carried out here, followed with a bar (plain lines without a terminal), then written out."""
 
 from __future__ import annotations
 

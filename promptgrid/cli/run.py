@@ -1,4 +1,4 @@
-"""`promptgrid run` and `promptgrid plan`: the same options make the same plan; one sends it, the other shows the sheet."""
+"""`promptgrid run` and `promptgrid plan`: the same options make a plan; one sends it, the other shows the sheet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 
-class Listed(click.ParamType[Any, Any] if TYPE_CHECKING else click.ParamType):
+class Listed(click.ParamType):  # type: ignore[type-arg]  # generic only for type checkers
     """Values with commas between them."""
 
     name = "a,b,…"
@@ -34,7 +34,7 @@ class Numbers(Listed):
         try:
             return tuple(float(part) for part in super().convert(value, param, ctx))
         except ValueError:
-            self.fail(f'"{value}" is not a list of numbers, such as 0,0.7,1.2', param, ctx)
+            return self.fail(f'"{value}" is not a list of numbers, such as 0,0.7,1.2', param, ctx)
 
 
 _OPTIONS = (
@@ -42,7 +42,7 @@ _OPTIONS = (
     click.option("--cases", type=click.Path(path_type=Path), help="A CSV of cases; the prompt's own without it."),
     click.option("--model", "models", type=Listed(), default=(), help="ENDPOINT/MODEL, several with commas."),
     click.option("--technique", "techniques", type=Listed(), default="zero-shot", show_default=True),
-    click.option("--temperature", "temperatures", type=Numbers(), default=(), help="From 0 to 2; the prompt's own without it."),
+    click.option("--temperature", "temperatures", type=Numbers(), default=(), help="From 0 to 2."),
     click.option("--samples", type=int, default=1, show_default=True, help="How many replies to each cell."),
     click.option("--max-tokens", type=int, help="Room for a reply."),
     click.option("--top-p", type=float),
@@ -51,7 +51,7 @@ _OPTIONS = (
     click.option("--examples", "examples_k", type=int, help="How many examples few-shot shows; all without it."),
     click.option("--examples-as", type=click.Choice(["turns", "text"]), default="turns", show_default=True),
     click.option("--reasoning-effort", help="As the model takes it: none, low, high …"),
-    click.option("--check", "checks", multiple=True, help="exact, label, contains, regex, number, json-schema; with options: number:tolerance=0.1"),
+    click.option("--check", "checks", multiple=True, help="Such as label, or number:tolerance=0.1."),
     click.option("--budget", default="", help="2.50usd, 100000tok, 500calls, 30min: a wall."),
     click.option("--concurrency", type=click.IntRange(1, 1024), help="Requests in flight at one endpoint."),
     click.option("--fresh", is_flag=True, help="Ask again for what is already answered."),
@@ -95,9 +95,7 @@ def plan(as_json: bool, **options: Any) -> None:
 @click.option("--csv-for-excel", is_flag=True, help="With a BOM, cells cut at what Excel can hold.")
 @click.option("--jsonl", "jsonl_path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="Print the summary for a machine to read.")
-def run(
-    csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_json: bool, **options: Any
-) -> None:
+def run(csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_json: bool, **options: Any) -> None:
     """Run prompts over cases; exit 0 when every cell is answered, 1 when not, 2 when the command was wrong.
 
     promptgrid run prompts/sentiment.prompty --cases prompts/cases/sentiment.csv --temperature 0,0.7 --csv out.csv

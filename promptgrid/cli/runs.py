@@ -39,18 +39,24 @@ def runs(deleted: bool, as_json: bool) -> None:
 
 @click.command()
 @_RUN
+@click.option("--budget", default="", help="A new one, for all that the run spends from its start on.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the results here.")
 @click.option("--csv-for-excel", is_flag=True)
 @click.option("--jsonl", "jsonl_path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--json", "as_json", is_flag=True)
-def resume(run: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_json: bool) -> None:
+def resume(
+    run: str, budget: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_json: bool
+) -> None:
     """Go on with a paused, stopped or cancelled run, or try the failed cells of a finished one again."""
+    from promptgrid.budget import parse_budget
     from promptgrid.cli import live
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
     database = Database()
     run_id = store.find_run(database, run).id
+    if parse_budget(budget):
+        store.set_budget(database, run_id, budget)
     store.ask(database, run_id, "resume")
     outputs = live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json)
     raise SystemExit(live.carry_out(database, run_id, outputs))

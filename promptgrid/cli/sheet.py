@@ -59,7 +59,7 @@ def as_json(sheet: Preflight) -> str:
 
 def progress_line(info: RunInfo, progress: Progress) -> str:
     """`120 of 216 · 4.1/s · 1:40 left · 3 retried · $0.0142`."""
-    parts = [info.status] if info.status != "running" else []
+    parts: list[str] = [info.status] if info.status != "running" else []
     parts.append(f"{progress.done:,} of {progress.total:,}")
     if progress.per_second and info.status == "running":
         parts.append(f"{progress.per_second:.1f}/s")

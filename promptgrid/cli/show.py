@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import BinaryIO
 
 import click
 
@@ -12,7 +13,7 @@ import click
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option("--model", help="ENDPOINT/MODEL; the built-in one without it.")
 @click.option("--json", "as_json", is_flag=True)
-def tokens(file: click.utils.LazyFile, model: str | None, as_json: bool) -> None:
+def tokens(file: BinaryIO, model: str | None, as_json: bool) -> None:
     """Count the tokens of a text file, or of standard input.
 
     promptgrid tokens README.md --model openai/gpt-4.1

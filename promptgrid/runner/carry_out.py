@@ -82,7 +82,10 @@ class _Run:
             return asked.result(), ""
         sending.result()
         if self.over_budget:
-            return "stopped", f"The budget of {plan.budget} is reached; what is left was not sent."
+            return (
+                "stopped",
+                f"The budget of {plan.budget} is reached; what is left was not sent. Resume with a larger one.",
+            )
         return "finished", ""
 
     def _pending_samples(self, plan: Plan, endpoints: Mapping[str, Endpoint]) -> list[Sample]:
@@ -99,7 +102,9 @@ class _Run:
     async def _reuse_and_send(self, plan: Plan, endpoints: Mapping[str, Endpoint], samples: list[Sample]) -> None:
         if not plan.fresh:
             samples = await asyncio.to_thread(self._reuse, plan, samples)
-        sender = Sender(plan, Wall(parse_budget(plan.budget)))
+        wall = Wall(parse_budget(plan.budget))
+        wall.add(await asyncio.to_thread(work.spent, self.database, self.id))
+        sender = Sender(plan, wall)
         by_endpoint: dict[str, deque[Batch]] = {}
         for batch in to_batches(samples, endpoints):
             by_endpoint.setdefault(batch.cell.endpoint, deque()).append(batch)
@@ -161,7 +166,7 @@ class _Run:
                 await asyncio.to_thread(work.commit, self.database, self.id, self.epoch, ready)
 
     async def _watch(self) -> RunStatus:
-        """Returns when somebody asks for an end: the state to end in. Raises Fenced when the run is not ours any more."""
+        """Returns when somebody asks for an end: the state to end in. Raises Fenced when the run was taken over."""
         loop = asyncio.get_running_loop()
         beat_at = loop.time() + _BEAT_S
         while True:

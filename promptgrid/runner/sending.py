@@ -43,7 +43,7 @@ class Sender:
         return {ref: model_facts(ref) for ref in self.plan.models}
 
     async def send(self, endpoint: Endpoint, batch: Batch) -> list[Outcome]:
-        """One outcome a reply, or one for the whole batch when it failed. Raises BudgetReached before anything is sent."""
+        """One outcome a reply, or one for the whole batch when it failed. Raises BudgetReached before it sends."""
         attempts = 0
         while True:
             if error := self._stop_for(batch.cell):
@@ -143,4 +143,4 @@ def _failure(samples: Sequence[Sample], error: EndpointError, attempts: int) -> 
 def _wait_s(attempt: int, retry_after: float | None) -> float:
     """What the endpoint asks for, else doubling from half a second, spread so that workers do not return together."""
     wait = retry_after if retry_after is not None else _FIRST_WAIT_S * 2.0 ** (attempt - 1)
-    return float(min(wait, _LONGEST_WAIT_S) * random.uniform(1.0, 1.25))  # noqa: S311 (spreads load, guards nothing)
+    return float(min(wait, _LONGEST_WAIT_S) * random.uniform(1.0, 1.25))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
 
 from promptgrid import paths
@@ -42,8 +43,8 @@ class Database:
     def _check_schema(self) -> None:
         with self._engine.begin() as connection:
             schema.metadata.create_all(connection)
-            insert = sa.dialects.sqlite.insert(schema.meta).values(name="schema_version", value=str(schema.VERSION))
-            connection.execute(insert.on_conflict_do_nothing())
+            version = insert(schema.meta).values(name="schema_version", value=str(schema.VERSION))
+            connection.execute(version.on_conflict_do_nothing())
             found = connection.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.name == "schema_version"))
         if found != str(schema.VERSION):
             raise StoreError(
@@ -54,9 +55,9 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """One transaction that holds the write lock from its start, so that what it read stays true."""
-        with said_plainly(self.path), self._engine.connect().execution_options(writes=True) as connection:
-            with connection.begin():
-                yield connection
+        engine = self._engine.execution_options(writes=True)
+        with said_plainly(self.path), engine.connect() as connection, connection.begin():
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

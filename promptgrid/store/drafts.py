@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from promptgrid.store.database import Database, now
 from promptgrid.store.schema import drafts
@@ -18,12 +19,19 @@ def draft(database: Database, name: str) -> Any | None:
     return None if value is None else json.loads(value)
 
 
+def draft_names(database: Database, prefix: str) -> list[str]:
+    """The names that begin with `prefix` and have a draft, the latest first."""
+    chosen = sa.select(drafts.c.name).where(drafts.c.name.startswith(prefix, autoescape=True))
+    with database.read() as connection:
+        return list(connection.scalars(chosen.order_by(drafts.c.updated.desc())))
+
+
 def keep_draft(database: Database, name: str, value: Any) -> None:
     """Keeps a JSON value under the name, over what was there."""
     row = {"name": name, "value": json.dumps(value), "updated": now()}
-    insert = sa.dialects.sqlite.insert(drafts).values(row)
+    kept = insert(drafts).values(row)
     with database.write() as connection:
-        connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=row))
+        connection.execute(kept.on_conflict_do_update(index_elements=["name"], set_=row))
 
 
 def drop_draft(database: Database, name: str) -> None:

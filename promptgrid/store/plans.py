@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from promptgrid.cases import Case
 from promptgrid.errors import LibraryError
@@ -37,7 +38,9 @@ def load_plan(connection: sa.Connection, run_id: str) -> Plan:
     body = json.loads(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
     prompts = tuple(_prompt(connection, name, version) for name, version in body.pop("prompts"))
     checks = body.pop("checks")
-    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
+    settings: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
+    }
     return Plan(
         prompts=prompts,
         cases=tuple(load_cases(connection, run_id)),
@@ -78,7 +81,7 @@ def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> Non
 def keep_version(connection: sa.Connection, prompt: Prompt) -> None:
     """Keeps the text of this version for good, so that the old can be run against the new."""
     row = {"version": prompt.version, "name": prompt.name, "text": dumps(prompt), "created": now()}
-    connection.execute(sa.dialects.sqlite.insert(prompt_versions).values(row).on_conflict_do_nothing())
+    connection.execute(insert(prompt_versions).values(row).on_conflict_do_nothing())
 
 
 def versions(database: Database, name: str) -> list[tuple[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -65,9 +66,7 @@ class Progress:
         return (self.total - self.done) / self.per_second if self.per_second else None
 
 
-def create_run(
-    database: Database, plan: Plan, planned: Iterable[PlannedCell], *, name: str = ""
-) -> str:
+def create_run(database: Database, plan: Plan, planned: Iterable[PlannedCell], *, name: str = "") -> str:
     """Queues a run of the planned cells and returns its id."""
     run_id = secrets.token_hex(4)
     row: dict[str, Any] = {
@@ -108,7 +107,9 @@ def default_name(plan: Plan) -> str:
 
 def _cell_row(run_id: str, case: int, planned: PlannedCell) -> dict[str, Any]:
     cell, request, tokens = planned.cell, planned.cell.request, planned.count.tokens
-    too_long = f"{tokens:,} prompt tokens and {request.max_tokens or 1:,} for the reply are over the limit of {planned.limit}."
+    too_long = (
+        f"{tokens:,} prompt tokens and {request.max_tokens or 1:,} for the reply are over the limit of {planned.limit}."
+    )
     return {
         "run_id": run_id,
         "position": cell.position,
@@ -207,7 +208,7 @@ def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "res
         "resume": {"paused": "queued", "stopped": "queued", "cancelled": "queued", "finished": "queued"},
     }  # fmt: skip
     with database.write() as connection:
-        status = connection.scalars(sa.select(runs.c.status).where(runs.c.id == run_id)).one()
+        status: RunStatus = connection.scalars(sa.select(runs.c.status).where(runs.c.id == run_id)).one()
         new = moves[wanted].get(status, status)
         if wanted == "resume" and new == "queued":
             _reopen(connection, run_id)
@@ -228,6 +229,14 @@ def cancel_pending(connection: sa.Connection, run_id: str) -> None:
     """Every cell that has no reply yet ends as cancelled."""
     waiting = (cells.c.run_id == run_id) & (cells.c.status == "pending")
     connection.execute(cells.update().where(waiting).values(status="cancelled"))
+
+
+def set_budget(database: Database, run_id: str, budget: str) -> None:
+    """Gives the run another budget, for all that it spends from its start on."""
+    with database.write() as connection:
+        plan = json.loads(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
+        changed = json.dumps({**plan, "budget": budget})
+        connection.execute(runs.update().where(runs.c.id == run_id).values(plan=changed))
 
 
 def change(database: Database, run_id: str, **values: str) -> None:
@@ -253,7 +262,7 @@ def _update(database: Database, run_id: str, **values: Any) -> None:
 
 
 def purge(database: Database) -> int:
-    """Removes deleted runs for good, and the replies that no run shows any more; gives the space back. Returns how many."""
+    """Removes deleted runs and the replies that no run shows any more for good. Returns how many runs."""
     with database.write() as connection:
         gone: Sequence[str] = connection.scalars(sa.select(runs.c.id).where(runs.c.deleted.is_not(None))).all()
         for table in (scores, cells, cases):
@@ -263,5 +272,3 @@ def purge(database: Database) -> int:
         connection.execute(replies.delete().where(replies.c.run_id.in_(gone), replies.c.id.not_in(shown)))
     database.vacuum()
     return len(gone)
-
-

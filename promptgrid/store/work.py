@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from promptgrid.answers import Answer
+from promptgrid.budget import Cost
 from promptgrid.endpoint import Reply
 from promptgrid.grading import Score
 from promptgrid.store.database import Database, now
@@ -98,13 +99,23 @@ def stored_replies(database: Database, keys: Iterable[str]) -> dict[str, tuple[i
 
 
 def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | None:
-    """What one of the model's latest 50 replies took on average, its share where several came together; None: none yet."""
+    """Mean over the model's latest 50 replies, each its share where several came together; None: none yet."""
     columns = (replies.c.latency_ms / replies.c.batch).label("ms")
     mine = (replies.c.endpoint == endpoint) & (replies.c.model == model)
     latest = sa.select(columns).where(mine).order_by(replies.c.id.desc()).limit(50).subquery()
     with database.read() as connection:
         ms = connection.scalar(sa.select(sa.func.avg(latest.c.ms)))
     return None if ms is None else float(ms) / 1000
+
+
+def spent(database: Database, run_id: str) -> Cost:
+    """What the run's stored replies cost; calls that brought several replies count once."""
+    prompt = sa.func.coalesce(replies.c.prompt_tokens, 0) / replies.c.batch  # read once for all of a call's replies
+    tokens = sa.func.coalesce(replies.c.completion_tokens, 0) + prompt
+    columns = (sa.func.sum(replies.c.cost_usd), sa.func.sum(tokens), sa.func.sum(1.0 / replies.c.batch))
+    with database.read() as connection:
+        usd, used, calls = connection.execute(sa.select(*columns).where(replies.c.run_id == run_id)).one()
+    return Cost(usd or 0.0, used or 0, round(calls or 0))
 
 
 def commit(database: Database, run_id: str, epoch: int, outcomes: Sequence[Outcome]) -> None:

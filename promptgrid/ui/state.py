@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import streamlit as st
 
@@ -35,8 +36,13 @@ def database() -> Database:
 
 
 def library() -> Library:
-    """The folder of prompts."""
-    return Library(library_folder())
+    """The folder of prompts; what was read of it is kept, and read again when a file has changed."""
+    return _library(library_folder())
+
+
+@st.cache_resource
+def _library(folder: Path) -> Library:
+    return Library(folder)
 
 
 @dataclass
@@ -54,7 +60,7 @@ class Fetching:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Begins unless it is under way; when the weights are here the server is started, so the first reply is quick."""
+        """Begins unless it is under way; with the weights here the server is started, so the first reply is quick."""
         with self._lock:
             if not self.running:
                 self.error = None

@@ -1,0 +1,219 @@
+"""The command line as it is typed: exit codes, what is printed where, files written."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+
+from promptgrid import builtin
+from promptgrid.cli import main
+from promptgrid.export import COLUMNS
+
+if TYPE_CHECKING:
+    from tests.faults.server import HostileServer
+
+PROMPT = """---
+name: label
+metadata:
+  answer: {kind: label, labels: [good, bad]}
+  examples:
+    - {text: "I like it", answer: "good", reasoning: "Liking is good."}
+inputs:
+  - {name: text, kind: string, example: "fine"}
+---
+system:
+You label.
+user:
+{{ text }}
+"""
+
+
+def promptgrid(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.fixture
+def work(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a prompt and cases; `openai` is the hostile endpoint, which finds everything good."""
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    hostile.answer = lambda body: "Reason.\nAnswer: good"
+    Path("label.prompty").write_text(PROMPT, "utf-8")
+    Path("cases.csv").write_text("text,expected\nlovely,good\nawful,bad\n", "utf-8")
+    return Path.cwd()
+
+
+RUN = ("run", "label.prompty", "--cases", "cases.csv", "--model", "openai/ok")
+
+
+def rows_of(path: str) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.usefixtures("work")
+def test_a_run_writes_one_row_a_cell_with_every_column() -> None:
+    result = promptgrid(*RUN, "--technique", "zero-shot,few-shot,chain-of-thought", "--temperature", "0,0.7,1.2",
+                        "--samples", "2", "--max-tokens", "48", "--csv", "out.csv")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    rows = rows_of("out.csv")
+    assert len(rows) == 2 * 3 * 3 * 2
+    expected = [c for name in COLUMNS for c in {"var.*": ["var.text"], "score.*": ["score.label"]}.get(name, [name])]
+    assert list(rows[0]) == expected
+    assert Counter(row["score.label"] for row in rows) == {"1.0": 18, "0.0": 18}
+    assert {row["status"] for row in rows} == {"answered"}
+    assert "Wrote out.csv" in result.stderr
+    assert "chain-of-thought · t = 0.7" in result.stdout
+
+
+@pytest.mark.usefixtures("work")
+def test_a_cell_that_failed_makes_exit_code_1() -> None:
+    result = promptgrid("run", "label.prompty", "--cases", "cases.csv", "--model", "openai/html")
+    assert result.exit_code == 1
+    assert "2 failed" in result.stderr
+    assert "promptgrid resume" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "lable.prompty"], "lable.prompty"),
+        (["run", "label.prompty", "--model", "opnai/x"], "Did you mean openai"),
+        (["run", "label.prompty", "--model", "gpt-4o"], "ENDPOINT/MODEL"),
+        (["run", "label.prompty", "--technique", "cot", "--model", "openai/ok"], 'no technique "cot"'),
+        (["run", "label.prompty", "--temperature", "3", "--model", "openai/ok"], "Temperature 3"),
+        (["run", "label.prompty", "--temperature", "hot", "--model", "openai/ok"], "not a list of numbers"),
+        (["run", "label.prompty", "--cases", "none.csv", "--model", "openai/ok"], "none.csv"),
+        (["run", "label.prompty", "--check", "lable", "--model", "openai/ok"], "label"),
+        (["run", "label.prompty", "--budget", "much", "--model", "openai/ok"], "is not a budget"),
+        (["run", "label.prompty", "--csv", "no/such/folder/out.csv", "--model", "openai/ok"], "does not exist"),
+        (["resume", "nothing"], "no run that starts"),
+        (["export", "last", "--csv", "x.csv"], "no run that starts"),
+        (["export", "last"], "Say where to"),
+        (["delete"], "Missing argument"),
+    ],
+)
+@pytest.mark.usefixtures("work")
+def test_a_wrong_command_says_what_and_exits_with_2(arguments: list[str], said: str, hostile: HostileServer) -> None:
+    result = promptgrid(*arguments)
+    assert result.exit_code == 2, result.output
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert not [r for r in hostile.requests if "completions" in r.path]
+
+
+@pytest.mark.usefixtures("work")
+def test_missing_variables_are_all_named_and_nothing_is_sent(hostile: HostileServer) -> None:
+    Path("cases.csv").write_text("word\nx\n", "utf-8")
+    result = promptgrid(*RUN)
+    assert result.exit_code == 2
+    assert "text (line 2)" in result.output
+    assert not hostile.calls("ok")
+
+
+@pytest.mark.usefixtures("work")
+def test_plan_shows_the_sheet_and_sends_nothing(hostile: HostileServer) -> None:
+    result = promptgrid("plan", *RUN[1:], "--technique", "zero-shot,few-shot-cot,few-shot", "--samples", "3")
+    assert result.exit_code == 0, result.output
+    assert "18 cells: 18 calls to send, 0 already answered" in result.stdout
+    assert "free" in result.stdout
+    assert not hostile.calls("ok")
+    sheet = json.loads(promptgrid("plan", *RUN[1:], "--json").stdout)
+    assert (sheet["cells"], sheet["calls"], sheet["cost_ceiling"]) == (2, 2, 0.0)
+
+
+@pytest.mark.usefixtures("work")
+def test_plan_says_what_is_merged_and_skipped() -> None:
+    Path("plain.prompty").write_text("---\nname: plain\n---\nuser:\nHi\n", "utf-8")
+    result = promptgrid("plan", "plain.prompty", "--model", "openai/o3", "--technique", "zero-shot,few-shot",
+                        "--temperature", "0,1.2", "--max-tokens", "5")  # fmt: skip
+    assert "skipped: plain as few-shot, the prompt has no examples" in result.stdout
+    assert "merged" in result.stdout
+    assert "1 cells: 1 calls" in result.stdout
+
+
+@pytest.mark.usefixtures("work")
+def test_the_life_of_a_run() -> None:
+    assert "No runs yet" in promptgrid("runs").stdout
+    promptgrid(*RUN, "--name", "first")
+    (run,) = json.loads(promptgrid("runs", "--json").stdout)
+    assert (run["name"], run["status"], run["progress"]["total"]) == ("first", "finished", 2)
+    assert promptgrid("rename", run["id"], "second").exit_code == 0
+    assert "second" in promptgrid("runs").stdout
+    assert promptgrid("export", run["id"][:4], "--csv", "a.csv", "--jsonl", "a.jsonl").exit_code == 0
+    assert [json.loads(line)["output"] for line in Path("a.jsonl").read_text("utf-8").splitlines()] == [
+        row["output"] for row in rows_of("a.csv")
+    ]
+    assert "undelete" in promptgrid("delete", run["id"]).stdout
+    assert "No runs yet" in promptgrid("runs").stdout
+    assert promptgrid("undelete", run["id"]).exit_code == 0
+    assert "second" in promptgrid("runs").stdout
+
+
+@pytest.mark.usefixtures("work")
+def test_a_stopped_run_is_resumed(hostile: HostileServer) -> None:
+    stopped = promptgrid(*RUN, "--budget", "1calls", "--concurrency", "1")
+    assert stopped.exit_code == 1
+    assert "budget of 1calls is reached" in stopped.stderr
+    hostile.answer = lambda body: "good"
+    assert promptgrid("resume", "last").exit_code == 1
+    assert hostile.calls("ok") == 1  # the budget is the run's, not the attempt's
+    assert promptgrid("resume", "last", "--budget", "2calls").exit_code == 0
+    assert hostile.calls("ok") == 2
+
+
+@pytest.mark.usefixtures("work")
+def test_an_old_version_runs_against_the_new_one() -> None:
+    promptgrid(*RUN)
+    version = rows_of_export()[0]["prompt_version"]
+    folder = Path("prompts")
+    folder.mkdir()
+    (folder / "label.prompty").write_text(PROMPT.replace("You label.", "You label well."), "utf-8")
+    result = promptgrid("run", "label", f"label@{version[:6]}", "--cases", "cases.csv", "--model", "openai/ok")
+    assert result.exit_code == 0, result.output
+    assert len({row["prompt_version"] for row in rows_of_export()}) == 2
+
+
+def rows_of_export() -> list[dict[str, str]]:
+    promptgrid("export", "last", "--csv", "all.csv")
+    return rows_of("all.csv")
+
+
+@pytest.mark.usefixtures("work")
+def test_tokens_models_prompts() -> None:
+    Path("text.txt").write_text("hello world", "utf-8")
+    counted = json.loads(promptgrid("tokens", "text.txt", "--model", "openai/gpt-4o", "--json").stdout)
+    assert counted["characters"] == 11
+    assert counted["tokens"] == 2
+    assert "openai/ok" in promptgrid("models").stdout
+    listed = {entry["name"]: entry for entry in json.loads(promptgrid("prompts", "--json").stdout)}
+    assert "sentiment" in listed
+    Path("prompts").mkdir()
+    Path("prompts/bad.prompty").write_text("---\nname: [\n---\nuser:\nx\n", "utf-8")
+    assert "broken" in promptgrid("prompts").stdout
+
+
+@pytest.mark.usefixtures("builtin_home")
+def test_the_built_in_model_repeats_itself_at_temperature_0() -> None:
+    Path("hi.prompty").write_text("---\nname: hi\n---\nuser:\nSay hello to {{ name }}.\n", "utf-8")
+    Path("names.csv").write_text("name\nAda\nAlan\n", "utf-8")
+    options = ("run", "hi.prompty", "--cases", "names.csv", "--temperature", "0", "--samples", "2", "--max-tokens", "8")
+    assert promptgrid(*options, "--csv", "one.csv").exit_code == 0
+    assert promptgrid(*options, "--fresh", "--csv", "two.csv").exit_code == 0
+    one, two = rows_of("one.csv"), rows_of("two.csv")
+    assert [row["output"] for row in one] == [row["output"] for row in two]
+    assert one[0]["output"] == one[1]["output"]
+    assert all(row["prompt_tokens_counted"] == row["prompt_tokens"] for row in one)
+    assert {row["model"] for row in one} == {builtin.MODEL}
+
+
+def test_help_shows_every_command() -> None:
+    shown = promptgrid("--help").stdout
+    for name in main.commands:
+        assert f"  {name} " in shown
+        assert promptgrid(name, "--help").exit_code == 0
