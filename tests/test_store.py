@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptgrid.cases import Case
+from promptgrid.endpoint import Reply, ScriptedEndpoint
+from promptgrid.errors import LibraryError, StoreError
+from promptgrid.grading import parse_check
+from promptgrid.grid import Plan, cells
+from promptgrid.preflight import PlannedCell
+from promptgrid.prompt import Example, Message, Prompt
+from promptgrid.store import Database, drafts, plans, results, runs, work
+from promptgrid.tokens import Count
+
+HOSTILE = "a\ud800\x00`<b>` 我 \u2028"
+PROMPT = Prompt("greet", (Message("user", "Hi {{ name }}"),), examples=(Example({"name": "007"}, "no"),))
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture(autouse=True)
+def _openai(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+
+
+def a_plan(**changes: Any) -> Plan:
+    cases = (Case("1", {"name": "Ada"}, "x"), Case("b", {"name": HOSTILE}, None))
+    return Plan(**{"prompts": (PROMPT,), "cases": cases, "models": ("openai/m",), **changes})
+
+
+def queued(database: Database, plan: Plan, limit: int | None = None) -> str:
+    endpoint = ScriptedEndpoint(["x"], name="openai")
+    planned = [PlannedCell(cell, Count(10, True), limit) for cell in cells(plan, {"openai": endpoint})]
+    return runs.create_run(database, plan, planned)
+
+
+def answer_all(database: Database, run_id: str, text: str = "hello") -> None:
+    epoch = work.claim(database, run_id)
+    outcomes = [
+        work.Outcome(
+            [work.CellResult(position, "answered", attempts=1)],
+            reply=Reply(text, prompt_tokens=4, completion_tokens=2, sent={"model": "m"}),
+            facts={"key": key, "endpoint": "openai", "model": "m", "seed": None, "batch": 1, "cost_usd": 0.5},
+        )
+        for position, key in work.pending(database, run_id).items()
+    ]
+    work.commit(database, run_id, epoch, outcomes)
+    work.end(database, run_id, epoch, "finished")
+
+
+def test_a_plan_comes_back_as_it_was(database: Database) -> None:
+    plan = a_plan(
+        techniques=("zero-shot", "few-shot"), temperatures=(0.0, 0.7), samples=3, seed=5, stop=("a", "b"),
+        checks=(parse_check("number:tolerance=0.5"),), extra_body={"top_k": 3}, budget="2usd", fresh=True,
+        cases=(Case("1", {"name": "Ada"}, "x"),),
+    )  # fmt: skip
+    assert runs.plan_of(database, queued(database, plan)) == plan
+
+
+def test_cells_that_do_not_fit_end_at_once_and_are_never_pending(database: Database) -> None:
+    run_id = queued(database, a_plan(max_tokens=5), limit=12)
+    rows = list(results.result_rows(database, run_id))
+    assert {row["status"] for row in rows} == {"too_long"}
+    assert "over the limit of 12" in rows[0]["error"]
+    assert work.pending(database, run_id) == {}
+
+
+def test_hostile_text_is_stored_and_read_back(database: Database) -> None:
+    run_id = queued(database, a_plan())
+    answer_all(database, run_id, HOSTILE)
+    rows = list(results.result_rows(database, run_id))
+    assert rows[0]["output"] == HOSTILE.replace("\ud800", "\ufffd")
+    assert rows[1]["var.name"] == HOSTILE  # inputs are what was typed, to the letter
+
+
+def test_stored_replies_are_found_by_key(database: Database) -> None:
+    first, second = queued(database, a_plan()), queued(database, a_plan())
+    answer_all(database, first)
+    assert set(work.stored_replies(database, work.pending(database, second).values())) == set(
+        work.pending(database, second).values()
+    )
+    assert work.stored_replies(database, ["nothing"]) == {}
+
+
+def test_progress_counts_and_spends(database: Database) -> None:
+    run_id = queued(database, a_plan(samples=2))
+    assert runs.progress(database, run_id).by_status == {"pending": 4}
+    answer_all(database, run_id)
+    progress = runs.progress(database, run_id)
+    assert (progress.done, progress.total, progress.spent_usd) == (4, 4, 2.0)
+    assert work.spent(database, run_id).tokens == 4 * 6
+
+
+def test_an_unknown_price_is_not_zero(database: Database) -> None:
+    run_id = queued(database, a_plan())
+    epoch = work.claim(database, run_id)
+    facts = {"key": "k", "endpoint": "openai", "model": "m", "seed": None, "batch": 1, "cost_usd": None}
+    outcome = work.Outcome([work.CellResult(0, "answered")], reply=Reply("x"), facts=facts)
+    work.commit(database, run_id, epoch, [outcome])
+    assert runs.progress(database, run_id).spent_usd is None
+
+
+def test_a_lost_epoch_commits_nothing(database: Database) -> None:
+    run_id = queued(database, a_plan())
+    old = work.claim(database, run_id)
+    work.claim(database, run_id)
+    with pytest.raises(work.Fenced):
+        work.commit(database, run_id, old, [work.Outcome([work.CellResult(0, "failed")])])
+    assert {row["status"] for row in results.result_rows(database, run_id)} == {"pending"}
+
+
+def test_delete_has_a_way_back_until_purge(database: Database) -> None:
+    kept, gone = queued(database, a_plan()), queued(database, a_plan())
+    answer_all(database, gone)
+    runs.delete(database, gone)
+    assert [r.id for r in runs.list_runs(database)] == [kept]
+    assert [r.id for r in runs.list_runs(database, deleted=True)] == [gone]
+    runs.restore(database, gone)
+    assert len(runs.list_runs(database)) == 2
+    runs.delete(database, gone)
+    assert runs.purge(database) == 1
+    assert runs.list_runs(database, deleted=True) == []
+    assert [r.id for r in runs.list_runs(database)] == [kept]
+
+
+def test_purge_keeps_replies_that_another_run_shows(database: Database) -> None:
+    paid, shows = queued(database, a_plan()), queued(database, a_plan())
+    answer_all(database, paid)
+    stored = work.stored_replies(database, work.pending(database, shows).values())
+    epoch = work.claim(database, shows)
+    for position, key in work.pending(database, shows).items():
+        result = work.CellResult(position, "answered", reused=True)
+        work.commit(database, shows, epoch, [work.Outcome([result], reply_id=stored[key][0])])
+    runs.delete(database, paid)
+    runs.purge(database)
+    assert [row["output"] for row in results.result_rows(database, shows)] == ["hello", "hello"]
+
+
+def test_deleting_an_active_run_cancels_it(database: Database) -> None:
+    run_id = queued(database, a_plan())
+    runs.delete(database, run_id)
+    assert runs.find_run(database, run_id).status == "cancelled"
+    assert {row["status"] for row in results.result_rows(database, run_id)} == {"cancelled"}
+
+
+def test_a_version_is_kept_whatever_becomes_of_the_file(database: Database) -> None:
+    queued(database, a_plan())
+    assert plans.prompt_at(database, "greet", PROMPT.version[:6]) == PROMPT
+    with pytest.raises(LibraryError, match="is not known"):
+        plans.prompt_at(database, "greet", "ffffff")
+
+
+def test_drafts_are_kept_replaced_and_dropped(database: Database) -> None:
+    assert drafts.draft(database, "p") is None
+    drafts.keep_draft(database, "p", {"text": "one"})
+    drafts.keep_draft(database, "p", {"text": HOSTILE})
+    assert drafts.draft(database, "p") == {"text": HOSTILE}
+    drafts.drop_draft(database, "p")
+    assert drafts.draft(database, "p") is None
+
+
+def test_runs_are_found_by_the_beginning_of_their_id(database: Database) -> None:
+    run_id = queued(database, a_plan())
+    assert runs.find_run(database, run_id[:5]).id == run_id
+    assert runs.find_run(database, "last").id == run_id
+    with pytest.raises(StoreError, match="no run that starts"):
+        runs.find_run(database, "zzz")
+
+
+def test_a_database_of_another_version_is_refused(home: Path) -> None:
+    database = Database()
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE meta SET value='99' WHERE name='schema_version'")
+    database.close()
+    with pytest.raises(StoreError, match="schema version 99"):
+        Database()
+
+
+def test_a_file_that_is_no_database_is_named(home: Path) -> None:
+    Database().close()
+    path = home / "data" / "promptgrid.sqlite3"
+    for file in path.parent.iterdir():
+        file.unlink()
+    path.write_bytes(b"not a database at all, " * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        Database()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX's")
+def test_the_database_is_the_owners_alone(home: Path) -> None:
+    Database()
+    assert stat.S_IMODE((home / "data" / "promptgrid.sqlite3").stat().st_mode) == 0o600
+
+
+def test_a_folder_that_cannot_be_made_says_the_way_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("PROMPTGRID_HOME", str(tmp_path / "file"))
+    with pytest.raises(StoreError, match="PROMPTGRID_HOME"):
+        Database()
