@@ -88,6 +88,15 @@ def _row(row: Any, case: Any, scored: Sequence[Any]) -> dict[str, Any]:
     return found
 
 
+def stamp(database: Database, run_id: str) -> tuple[int, int, int]:
+    """Changes whenever a result of the run does: (cells that ended, newest reply, attempts). Cheap to ask."""
+    ended = sa.func.sum(sa.case((cells.c.status == "pending", 0), else_=1))
+    asked = sa.select(ended, sa.func.max(cells.c.reply_id), sa.func.sum(cells.c.attempts))
+    with database.read() as connection:
+        row = connection.execute(asked.where(cells.c.run_id == run_id)).one()
+    return row[0] or 0, row[1] or 0, row[2] or 0
+
+
 def columns_of(database: Database, run_id: str) -> tuple[list[str], list[str]]:
     """The names of the run's variables and of its checks, for the header of a results file."""
     mine = scores.c.run_id == run_id
