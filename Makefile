@@ -20,7 +20,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/commands.py
 
 screenshots: .venv/installed-dev
-	$(BIN)/python benchmarks/screenshots.py
+	$(BIN)/python docs/screenshots.py
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
