@@ -1,0 +1,53 @@
+"""Which checks score the replies: the usual ones of each prompt, until somebody chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from promptgrid.cases import Case
+from promptgrid.errors import PromptgridError
+from promptgrid.grading import default_checks, parse_check
+from promptgrid.prompt import Prompt
+from promptgrid.ui.plain import plain
+from promptgrid.ui.run_form import Form
+
+OTHERS = ("exact", "exact:ignore_case=true", "label", "number", "number:tolerance=0.01", "json-schema")
+KEY = "checks_shown"  # the widget's; the form's own field is None while nobody has chosen
+
+
+def checks_field(form: Form, prompts: Sequence[Prompt], cases: Sequence[Case]) -> None:
+    """Draws the field and writes its value to the form."""
+    usual = usual_checks(prompts, cases)
+    shown = usual if form["run_checks"] is None else form["run_checks"]
+    if st.session_state.get(KEY) != shown:
+        st.session_state[KEY] = shown
+    st.multiselect(
+        "Checks",
+        list(dict.fromkeys([*usual, *shown, *OTHERS])),
+        key=KEY,
+        placeholder="Replies are not scored",
+        accept_new_options=True,
+        on_change=_chosen,
+        args=(form, usual),
+        help="Type one with its options: contains:text=please, regex:pattern=\\d+, number:tolerance=0.5.",
+    )
+
+
+def usual_checks(prompts: Sequence[Prompt], cases: Sequence[Case]) -> list[str]:
+    """The checks that the prompts' answer rules bring along, each once, as they are typed."""
+    has_expected = any(case.expected is not None for case in cases)
+    return list(dict.fromkeys(str(spec) for p in prompts for spec in default_checks(p.answer, has_expected)))
+
+
+def _chosen(form: Form, usual: list[str]) -> None:
+    good = []
+    for text in st.session_state[KEY]:
+        try:
+            parse_check(text)
+        except PromptgridError as error:
+            st.toast(plain(error, limit=300))
+        else:
+            good.append(text)
+    form["run_checks"] = None if good == usual else good

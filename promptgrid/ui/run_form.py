@@ -1,0 +1,200 @@
+"""What the Run page asks for: its fields, where they are kept, and the widgets.
+
+The fields live in the drafts table under one name, so that they are there after a refresh and on the next day; the
+session state only mirrors what is on the screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from promptgrid import builtin, connections
+from promptgrid.connections import DEFAULT_MODEL
+from promptgrid.errors import PromptgridError
+from promptgrid.prompt import Prompt
+from promptgrid.store import drafts, plans
+from promptgrid.techniques import TECHNIQUES, unavailable
+from promptgrid.ui import state
+from promptgrid.ui.plain import plain
+
+DRAFT = "run"
+TEMPERATURES = ("0", "0.2", "0.5", "0.7", "1", "1.2", "1.5", "2")
+
+# Widget key -> what it holds for someone who has never been here.
+DEFAULTS: Mapping[str, Any] = {
+    "run_prompts": ["sentiment"],
+    "run_techniques": ["zero-shot", "few-shot"],
+    "run_models": [DEFAULT_MODEL],
+    "run_temperatures": ["0", "0.7"],
+    "run_samples": 1,
+    "run_max_tokens": None,
+    "run_seed": None,
+    "run_top_p": None,
+    "run_examples_k": None,
+    "run_examples_as": "turns",
+    "run_budget": "",
+    "run_concurrency": None,
+    "run_fresh": False,
+    "run_name": "",
+    "run_checks": None,  # None: the usual ones of each prompt
+    "cases_source": "own",
+    "cases_file": None,
+    "cases_text": "",
+    "cases_rows": [],
+    "cases_upload": None,
+}
+# Kept beside the widgets, since Streamlit lets no code set an uploader's or an editor's value.
+_NO_WIDGET = ("run_checks", "cases_rows", "cases_upload")
+
+Form = dict[str, Any]
+
+
+def open_form() -> Form:
+    """The fields as they are now: from the screen, else from the draft, else the defaults. First call of the form."""
+    if "run_form" not in st.session_state:
+        kept = drafts.draft(state.database(), DRAFT) or {}
+        known = {name: value for name, value in kept.items() if name in DEFAULTS}
+        st.session_state.run_form, st.session_state.run_kept = {**_first_values(), **known}, dict(kept)
+    form: Form = st.session_state.run_form
+    _take_address(form)
+    for name in DEFAULTS:
+        if name not in _NO_WIDGET:
+            form[name] = st.session_state.setdefault(name, form[name])
+    return form
+
+
+def keep_form(form: Form) -> None:
+    """Reads the widgets back and keeps them, if anything changed. Last call of the form."""
+    for name in DEFAULTS:
+        if name not in _NO_WIDGET and name in st.session_state:
+            form[name] = st.session_state[name]
+    if form != st.session_state.run_kept:
+        drafts.keep_draft(state.database(), DRAFT, form)
+        st.session_state.run_kept = dict(form)
+
+
+def _first_values() -> Form:
+    names = [entry.name for entry in state.library().entries() if entry.prompt]
+    first = dict(DEFAULTS)
+    if "sentiment" not in names:
+        first["run_prompts"] = names[:1]
+    refs = state.model_refs()
+    if not builtin.status().supported and len(refs) > 1:
+        first["run_models"] = refs[1:2]
+    return first
+
+
+def _take_address(form: Form) -> None:
+    """`?prompts=a,b` chooses the prompts once; later choices and a refresh go before it."""
+    named = st.query_params.pop("prompts", "")
+    if names := [name.strip() for name in named.split(",") if name.strip()]:
+        form["run_prompts"] = st.session_state.run_prompts = names
+        form["cases_source"] = st.session_state.cases_source = "own"
+
+
+def prompts_field() -> list[str]:
+    """Which prompts; old versions of the chosen ones are offered, too."""
+    chosen = st.session_state.run_prompts
+    names = [entry.name for entry in state.library().entries() if entry.prompt]
+    old = [ref for name in dict.fromkeys(ref.partition("@")[0] for ref in chosen) for ref in _old_versions(name)]
+    return st.multiselect(
+        "Prompts",
+        list(dict.fromkeys([*names, *old, *chosen])),
+        key="run_prompts",
+        placeholder="Choose prompts",
+        accept_new_options=True,
+        help="Old versions of a chosen prompt are in the list as name@version: run the old against the new.",
+    )
+
+
+def _old_versions(name: str) -> list[str]:
+    try:
+        current = state.library().load(name)[0].version
+    except PromptgridError:
+        current = ""
+    return [f"{name}@{v[:6]}" for v, _ in plans.versions(state.database(), name) if v != current]
+
+
+def techniques_field(prompts: Sequence[Prompt]) -> list[str]:
+    """Which techniques; those that a chosen prompt cannot serve are named with the reason."""
+    chosen = st.pills("Techniques", list(TECHNIQUES), key="run_techniques", selection_mode="multi")
+    for technique in chosen:
+        for prompt in prompts:
+            if why := unavailable(prompt, technique):
+                st.caption(f"{technique} is left out for {plain(prompt.name)}: {plain(why)}.")
+    return list(chosen)
+
+
+def models_field() -> list[str]:
+    """Which models; another one is typed as ENDPOINT/MODEL."""
+    chosen = st.multiselect(
+        "Models",
+        list(dict.fromkeys([*state.model_refs(), *st.session_state.run_models])),
+        key="run_models",
+        placeholder="Choose models",
+        accept_new_options=True,
+        help="Another model is typed as ENDPOINT/MODEL. Settings shows the endpoints and how to add one.",
+    )
+    for ref in chosen:
+        try:
+            connections.split_model(ref)
+        except PromptgridError as error:
+            st.caption(f":orange[{plain(error)}]")
+    return chosen
+
+
+def temperatures_field() -> list[str]:
+    """Which temperatures, as texts from "0" to "2" in order."""
+    return st.multiselect(
+        "Temperatures",
+        sorted({*TEMPERATURES, *st.session_state.run_temperatures}, key=float),
+        key="run_temperatures",
+        placeholder="The prompt's own",
+        accept_new_options=True,
+        on_change=_tidy_temperatures,
+        help="Type another one from 0 to 2. None: each prompt's own.",
+    )
+
+
+def _tidy_temperatures() -> None:
+    good, bad = tidy_temperatures(st.session_state.run_temperatures)
+    st.session_state.run_temperatures = good
+    if bad:
+        st.toast(f"{plain(', '.join(bad), limit=60)}: a temperature is a number from 0 to 2.")
+
+
+def tidy_temperatures(typed: Iterable[str]) -> tuple[list[str], list[str]]:
+    """(those that are temperatures, in order, each once; those that are none). A comma may be the decimal sign."""
+    good: set[float] = set()
+    bad = []
+    for text in typed:
+        try:
+            value = round(float(text.replace(",", ".")), 4)
+        except ValueError:
+            value = -1.0
+        if 0 <= value <= 2:
+            good.add(value)
+        else:
+            bad.append(text)
+    return [f"{value:g}" for value in sorted(good)], bad
+
+
+def more_fields() -> None:
+    """What few runs need."""
+    first, second = st.columns(2)
+    with first:
+        st.text_input("Name of the run", key="run_name", placeholder="the prompts' names")
+        st.number_input("Seed", 0, 2**31 - 1, value=None, key="run_seed", placeholder="none", step=1,
+                        help="Sample i is sent with seed + i, so that a run can be repeated.")  # fmt: skip
+        st.number_input("top_p", 0.0, 1.0, value=None, key="run_top_p", placeholder="the prompt's own", step=0.05)
+        st.checkbox("Ask again for what is already answered", key="run_fresh")
+    with second:
+        st.text_input("Budget", key="run_budget", placeholder="none", help="2.50usd, 100000tok, 500calls or 30min.")
+        st.number_input(
+            "Concurrency", 1, 512, value=None, key="run_concurrency", placeholder="the endpoint's own", step=1
+        )
+        st.number_input("Examples shown", 0, 100, value=None, key="run_examples_k", placeholder="all", step=1)
+        st.segmented_control("Examples as", ["turns", "text"], key="run_examples_as", required=True)

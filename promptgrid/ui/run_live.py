@@ -1,0 +1,98 @@
+"""One run as it goes: progress, rate, time left, failures with their remedy, and how it ended."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import streamlit as st
+
+from promptgrid.errors import PromptgridError
+from promptgrid.runner import client
+from promptgrid.runner.process import ensure_runner
+from promptgrid.store import runs
+from promptgrid.store.runs import ACTIVE, Progress, RunInfo
+from promptgrid.ui import state, words
+from promptgrid.ui.feedback import show_error
+from promptgrid.ui.plain import plain
+from promptgrid.ui.run_summary import summary_table
+
+TICK_S = 1.0
+QUIET_S = 10.0  # a run without a sign of life for so long may have lost its runner
+
+
+def run_panel(run_id: str, *, primary: bool) -> None:
+    """Draws the run; while it is active it draws itself again each second. `primary`: Compare is the page's action."""
+    try:
+        info = runs.find_run(state.database(), run_id)
+    except PromptgridError as error:
+        show_error(error)
+        return
+    active = info.status in ACTIVE
+    with st.container(border=True, key="run_panel", gap="small"):
+        st.fragment(_live, run_every=TICK_S if active else None)(info.id, active, primary)
+        if not active:
+            summary_table(info)
+
+
+def _live(run_id: str, was_active: bool, primary: bool) -> None:
+    info = runs.find_run(state.database(), run_id)
+    if (info.status in ACTIVE) != was_active:
+        st.rerun()
+    if was_active:
+        wake_runner(info)
+    progress = runs.progress(state.database(), run_id)
+    _head(info, primary)
+    share = progress.done / progress.total if progress.total else 1.0
+    st.progress(
+        share, text=f"{share:.0%}".replace("%", " %") + " " + plain(" · ".join(words.progress_words(info, progress)))
+    )
+    if info.message:
+        st.warning(plain(info.message, limit=600))
+    _failures(progress)
+
+
+def wake_runner(info: RunInfo) -> None:
+    """Sees to it that somebody works on the run: its runner may have died with the machine's sleep or by a signal."""
+    last = max(filter(None, (info.heartbeat, info.started, info.created)))
+    checked = st.session_state.get("runner_woken_at", 0.0)
+    if time.time() - last > QUIET_S and time.monotonic() - checked > QUIET_S:
+        st.session_state.runner_woken_at = time.monotonic()
+        ensure_runner()
+
+
+def _head(info: RunInfo, primary: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{plain(info.name, limit=80)}** · {words.STATUS_WORDS[info.status]} · {words.ago(info.created)}",
+                    width="stretch")  # fmt: skip
+        if info.status in ("queued", "running"):
+            st.button("Pause", key="run_pause", on_click=_ask, args=(info.id, "pause"))
+        if info.status in ("queued", "running", "pausing", "paused", "stopped"):
+            st.button("Cancel", key="run_cancel", on_click=_ask, args=(info.id, "cancel"))
+        if info.status in ("paused", "stopped", "cancelled"):
+            st.button("Resume", key="run_resume", on_click=_resume, args=(info.id,))
+        if info.status == "finished" and _can_retry(info):
+            st.button("Try the failed again", key="run_retry", on_click=_resume, args=(info.id,))
+        if st.button(
+            "Compare", key="run_compare", type="primary" if primary and info.status not in ACTIVE else "secondary"
+        ):
+            st.switch_page("pages/3_Compare.py", query_params={"run": info.id})
+
+
+def _can_retry(info: RunInfo) -> bool:
+    return bool(runs.progress(state.database(), info.id).by_status.get("failed"))
+
+
+def _ask(run_id: str, wanted: Literal["pause", "cancel"]) -> None:
+    runs.ask(state.database(), run_id, wanted)
+
+
+def _resume(run_id: str) -> None:
+    client.resume(state.database(), run_id)
+
+
+def _failures(progress: Progress) -> None:
+    """Each kind of failure with its count and what to do about it."""
+    for kind, count in sorted(progress.errors.items(), key=lambda item: -item[1]):
+        what, remedy = words.FAILURES.get(kind, (kind, "Compare shows what happened, cell by cell."))
+        st.caption(f":red[**{count:,} {plain(what)}**] {plain(remedy)}")

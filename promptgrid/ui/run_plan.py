@@ -1,0 +1,96 @@
+"""From the form's fields to a Plan, and the plan's preflight sheet, worked out in the background."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from promptgrid import api
+from promptgrid.errors import PromptgridError
+from promptgrid.grading import parse_check
+from promptgrid.grid import Plan
+from promptgrid.preflight import Preflight
+from promptgrid.prompt import Prompt
+from promptgrid.runner import client
+from promptgrid.store import Database, runs
+from promptgrid.ui import state
+from promptgrid.ui.cases_input import Table
+from promptgrid.ui.feedback import show_error
+from promptgrid.ui.run_form import Form
+
+KEPT_SHEETS = 16
+
+
+def chosen_prompts(refs: Sequence[str]) -> list[Prompt]:
+    """The prompts of these references; what is wrong with one is said and leaves it out."""
+    found = []
+    for ref in refs:
+        try:
+            found.append(api.load(ref, state.database()))
+        except PromptgridError as error:
+            show_error(error)
+    return found
+
+
+def plan_of(form: Form, prompts: Sequence[Prompt], table: Table) -> Plan:
+    """The plan that the form describes. Raises PlanError."""
+    checks = form["run_checks"]
+    return Plan(
+        prompts=tuple(prompts),
+        cases=table.cases,
+        models=tuple(form["run_models"]),
+        techniques=tuple(form["run_techniques"]),
+        temperatures=tuple(float(text) for text in form["run_temperatures"]),
+        samples=form["run_samples"] or 1,
+        max_tokens=form["run_max_tokens"],
+        top_p=form["run_top_p"],
+        seed=form["run_seed"],
+        examples_k=form["run_examples_k"],
+        examples_as=form["run_examples_as"],
+        checks=None if checks is None else tuple(map(parse_check, checks)),
+        budget=form["run_budget"],
+        concurrency=form["run_concurrency"],
+        fresh=form["run_fresh"],
+        name=form["run_name"].strip(),
+    )
+
+
+def digest(form: Form, prompts: Sequence[Prompt], table: Table, database: Database) -> str:
+    """The same for the same sheet: what is asked, and what may have been answered since."""
+    asked = {name: value for name, value in form.items() if name.startswith("run_") and name != "run_name"}
+    versions = [[p.name, p.version] for p in prompts]
+    known = [[run.id, run.status] for run in runs.list_runs(database, limit=20)]
+    text = json.dumps([asked, versions, table.digest, known], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass
+class Sheets:
+    """Preflight sheets by digest. A large plan takes seconds to count: pages look in again instead of waiting."""
+
+    _sheets: dict[str, Future[Preflight]] = field(default_factory=dict)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "preflight"))
+
+    def ask(self, key: str, plan: Plan) -> Future[Preflight]:
+        """The sheet under that key, begun unless it is known; an older one that has not begun is given up."""
+        if key not in self._sheets:
+            for other, waiting in list(self._sheets.items()):
+                if waiting.cancel() or len(self._sheets) >= KEPT_SHEETS:
+                    del self._sheets[other]
+            self._sheets[key] = self._pool.submit(client.preflight, state.database(), plan)
+        return self._sheets[key]
+
+    def forget(self, key: str) -> None:
+        """Drops a sheet that could not be made, so that it is tried again."""
+        self._sheets.pop(key, None)
+
+
+@st.cache_resource
+def sheets() -> Sheets:
+    """One a server."""
+    return Sheets()

@@ -1,0 +1,142 @@
+"""The preflight sheet on the page: what the plan will take, what will not be sent and why, and the Start button."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+
+import streamlit as st
+
+from promptgrid import builtin, connections
+from promptgrid.errors import PromptgridError
+from promptgrid.grid import Plan
+from promptgrid.preflight import ModelPreflight, Preflight
+from promptgrid.runner import client
+from promptgrid.ui import state, words
+from promptgrid.ui.feedback import show_error
+from promptgrid.ui.plain import plain
+from promptgrid.ui.run_plan import sheets
+
+PATIENCE_S = 0.6  # a small plan's sheet is there by then, and nothing flickers
+DOUBLE_CLICK_S = 2.0
+
+
+def preflight_panel(plan: Plan, key: str) -> str | None:
+    """Draws the sheet of the plan, `key` being its digest; the id of the run that was just started, if any."""
+    waiting = sheets().ask(key, plan)
+    with st.container(border=True, key="preflight", gap="xsmall"):
+        try:
+            sheet = waiting.result(timeout=PATIENCE_S)
+        except NotYet:
+            _counting(plan, waiting)
+            return None
+        except PromptgridError as error:
+            sheets().forget(key)
+            show_error(error)
+            return None
+        return _sheet(plan, sheet)
+
+
+def _counting(plan: Plan, waiting: Future[Preflight]) -> None:
+    """Looks in until the sheet is there, then draws the page again."""
+    cells = len(plan.prompts) * len(plan.techniques) * len(plan.cases) * len(plan.models) * plan.samples
+    cells *= max(len(plan.temperatures), 1)
+
+    @st.fragment(run_every=0.7)
+    def look() -> None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"Counting the tokens of {words.many(cells, 'cell')} …")
+            st.button("Start", type="primary", disabled=True, key="start_waiting", width=130)
+        if waiting.done():
+            st.rerun()
+
+    look()
+
+
+def _sheet(plan: Plan, sheet: Preflight) -> str | None:
+    reason = _cannot_start(plan, sheet)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.markdown(" · ".join(facts(sheet)), width="stretch")
+        pressed = st.button(
+            "Start", type="primary", key="start", shortcut="Ctrl+Enter", disabled=bool(reason), width=190
+        )
+    for line in notes(sheet, reason):
+        st.caption(line)
+    if len(sheet.models) > 1:
+        _model_table(sheet)
+    return _start(plan) if pressed else None
+
+
+def _cannot_start(plan: Plan, sheet: Preflight) -> str:
+    if not sheet.cells:
+        return "There is nothing to run: no chosen technique can serve a chosen prompt."
+    builtin_wanted = any(connections.split_model(ref)[0] == connections.BUILTIN for ref in plan.models)
+    if builtin_wanted and not builtin.status().ready:
+        return "The built-in model is not here yet: wait for its download, or take another model."
+    return ""
+
+
+def _start(plan: Plan) -> str | None:
+    """Starts the run; the second click of a double click starts nothing."""
+    if time.monotonic() - st.session_state.get("run_started_at", 0.0) < DOUBLE_CLICK_S:
+        return None
+    try:
+        with st.spinner("Starting …"):
+            run_id = client.start(state.database(), plan)
+    except PromptgridError as error:
+        show_error(error)
+        return None
+    st.session_state.run_started_at = time.monotonic()
+    return run_id
+
+
+def facts(sheet: Preflight) -> list[str]:
+    """The sheet in a line of Markdown, fact by fact."""
+    about = "" if sheet.exact else "≈ "
+    found = [f"**{sheet.calls:,}** {'call' if sheet.calls == 1 else 'calls'}"]
+    found += [f"**{sheet.answered:,}** already answered"] if sheet.answered else []
+    found.append(f"**{about}{sheet.prompt_tokens:,}** prompt tokens")
+    ceilings = [model.completion_ceiling for model in sheet.models]
+    if None not in ceilings:
+        found.append(f"at most **{sum(c for c in ceilings if c is not None):,}** reply tokens")
+    price = plain(words.cost(sheet))
+    found.append(f"cost **{price}**" if price[0] != "f" else "**free**")
+    found += [f"**{words.duration(sheet.seconds)}**"] if sheet.seconds is not None and sheet.calls else []
+    found.append(f":orange[**{sheet.too_long:,}** do not fit]" if sheet.too_long else "**0** do not fit")
+    return found
+
+
+def notes(sheet: Preflight, reason: str) -> list[str]:
+    """What a reader must know before starting, as captions: why not, what is left out, merged, estimated, unknown."""
+    found = [f":orange[{plain(reason)}]"] if reason else []
+    if sheet.too_long:
+        found.append("Cells that do not fit into the context are never sent: fewer examples, or fewer max tokens.")
+    found += [f"{plain(s.prompt)} is not put as {s.technique}: {plain(s.reason)}." for s in sheet.skipped]
+    for model in sheet.models:
+        found += [f"{plain(model.ref)}: {plain(note)}." for note in model.notes]
+        if not model.exact and model.calls:
+            found.append(f"≈ {plain(model.ref)}: {plain(model.reason)}")
+        if model.calls and not model.facts.free and model.cost_floor is None:
+            found.append(f"The price of {plain(model.ref)} is not known, so a budget in USD cannot be kept.")
+        elif model.calls and not model.facts.free and model.cost_ceiling is None:
+            found.append(f"{plain(model.ref)}: set max tokens to know the most it can cost.")
+    return found
+
+
+def _model_table(sheet: Preflight) -> None:
+    columns = {
+        "model": [model.ref for model in sheet.models],
+        "calls": [model.calls for model in sheet.models],
+        "answered": [model.answered for model in sheet.models],
+        "do not fit": [model.too_long for model in sheet.models],
+        "prompt tokens": [model.prompt_tokens for model in sheet.models],
+        "reply tokens, at most": [model.completion_ceiling for model in sheet.models],
+        "cost": [_model_cost(model) for model in sheet.models],
+        "time": [words.duration(model.seconds) or "not known" for model in sheet.models],
+    }
+    st.dataframe(columns, height="content")
+
+
+def _model_cost(model: ModelPreflight) -> str:
+    return words.cost(Preflight([model], [], 0)) + (f" ({model.facts.price_date})" if model.facts.price_date else "")

@@ -1,0 +1,111 @@
+"""Numbers and states as a person reads them; pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+
+from promptgrid.preflight import Preflight
+from promptgrid.store.runs import Progress, RunInfo, RunStatus
+
+STATUS_WORDS: Mapping[RunStatus, str] = {
+    "queued": "waiting to start",
+    "running": "running",
+    "pausing": "pausing",
+    "paused": "paused",
+    "cancelling": "cancelling",
+    "cancelled": "cancelled",
+    "finished": "done",
+    "stopped": "stopped",
+}
+
+# What ended a call, by EndpointError.kind: in a word or two, and what to do about it.
+FAILURES: Mapping[str, tuple[str, str]] = {
+    "auth": ("key refused", "Check the key; Settings shows where it goes and tests the connection."),
+    "quota": ("no credit left", "Top up the account, then resume: what is answered is not sent again."),
+    "unknown_model": ("model unknown", "Check the model's name; Settings lists what the endpoint serves."),
+    "rate_limited": ("rate limited", "Lower the concurrency under More, or resume later."),
+    "server": ("server errors", "The endpoint had trouble of its own: resume later."),
+    "timeout": ("timed out", "Lower the concurrency or the max tokens, or resume."),
+    "connection": ("no connection", "Start the endpoint or mend the network, then resume."),
+    "refused_parameter": ("parameter refused", "The model does not take it: leave it out, or take another model."),
+    "too_long": ("too long", "The prompt and its reply do not fit: fewer examples, a shorter case, fewer max tokens."),
+    "bad_request": ("request refused", "Compare shows what the endpoint said, cell by cell."),
+    "bad_reply": ("unusable reply", "It was not what the protocol promises; check the base URL, then resume."),
+}
+
+
+def duration(seconds: float | None) -> str:
+    """`about 40 s`, `about 4 min`, `about 3 h`; empty where it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return "about 1 s"
+    if seconds < 100:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.0f} h"
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, `1:40`; with hours `2:05:10`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def ago(then: float, now: float | None = None) -> str:
+    """`just now`, `5 min ago`, `3 h ago`, then the day; `then` in seconds since 1970."""
+    passed = (time.time() if now is None else now) - then
+    if passed < 60:
+        return "just now"
+    if passed < 3600:
+        return f"{passed / 60:.0f} min ago"
+    if passed < 20 * 3600:
+        return f"{passed / 3600:.0f} h ago"
+    return f"{datetime.fromtimestamp(then):%d %b %Y}".lstrip("0")
+
+
+def size(count: int) -> str:
+    """Bytes: `98 MB`, `1.2 GB`."""
+    if count < 1e6:
+        return f"{count / 1e3:.0f} kB"
+    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
+
+
+def dollars(amount: float) -> str:
+    """`$0.0142`, `$12.50`."""
+    return f"${amount:,.4f}" if amount < 1 else f"${amount:,.2f}"
+
+
+def many(count: int, noun: str) -> str:
+    """`1 case`, `1,200 cases`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def cost(sheet: Preflight) -> str:
+    """`free`, a range in US dollars, or that it is not known."""
+    if sheet.free:
+        return "free"
+    if sheet.cost_floor is None:
+        return "not known"
+    if sheet.cost_ceiling is None:
+        return f"{dollars(sheet.cost_floor)} or more"
+    return f"{dollars(sheet.cost_floor)} to {dollars(sheet.cost_ceiling)}"
+
+
+def progress_words(info: RunInfo, state: Progress) -> list[str]:
+    """`670 of 1,080`, `4.1/s`, `1:40 left`, `3 retried`, `$0.0142`: those that have something to say."""
+    words = [f"{state.done:,} of {state.total:,}"]
+    if info.status == "running" and state.per_second:
+        words.append(f"{state.per_second:.1f}/s")
+        words += [f"{clock(state.seconds_left)} left"] if state.seconds_left else []
+    words += [f"{state.reused:,} already answered"] if state.reused else []
+    words += [f"{state.retried:,} retried"] if state.retried else []
+    words += [f"{count:,} {name.replace('_', ' ')}" for name, count in _ended_badly(state)]
+    words += [dollars(state.spent_usd)] if state.spent_usd else []
+    return words
+
+
+def _ended_badly(state: Progress) -> list[tuple[str, int]]:
+    return [(s, n) for s, n in state.by_status.items() if s not in ("answered", "pending") and n]
