@@ -10,7 +10,8 @@ import promptgrid
 ROOT = Path(promptgrid.__file__).parents[1]
 ENGINE = sorted((ROOT / "promptgrid").rglob("*.py"))
 ORDER = [
-    "errors", "paths", "prompt", "answers", "techniques", "prompt_files", "library", "cases", "models", "endpoint", "builtin",
+    "errors", "paths", "prompt", "answers", "techniques", "prompt_files", "library",
+    "cases", "models", "endpoint", "builtin",
     "connections", "tokens", "grading", "grid", "preflight", "budget", "store", "runner", "tries", "compare", "export",
     "api", "doctor", "cli", "ui",
 ]  # fmt: skip

@@ -39,12 +39,14 @@ def prepare(models: Sequence[str]) -> None:
     """Fetches and starts the built-in model if one of the models is it, with a bar; so token counts are exact."""
     if not any(connections.split_model(ref)[0] == connections.BUILTIN for ref in models):
         return
-    if not builtin.status().ready:
-        _fetch()
+    fetch()
     builtin.ensure()
 
 
-def _fetch() -> None:
+def fetch() -> None:
+    """Fetches the built-in model's weights, with a bar, unless they are here."""
+    if builtin.status().ready:
+        return
     with click.progressbar(length=1, label="Fetching the built-in model (93 MB)", file=sys.stderr) as bar:
 
         def advance(done: int, total: int) -> None:

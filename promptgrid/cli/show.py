@@ -73,12 +73,18 @@ def models(as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--fetch", is_flag=True, help="Fetch the built-in model if it is missing.")
+@click.option("--start", is_flag=True, help="Also start the built-in model.")
 @click.option("--json", "as_json", is_flag=True)
-def doctor(as_json: bool) -> None:
+def doctor(fetch: bool, start: bool, as_json: bool) -> None:
     """Say what is there, what is missing and what to do: model, tokenizers, endpoints, database, port."""
     from promptgrid.doctor import checks
 
-    findings = checks()
+    if fetch:
+        from promptgrid.cli import live
+
+        live.fetch()
+    findings = checks(start=start)
     if as_json:
         click.echo(json.dumps([asdict(f) for f in findings]))
     else:

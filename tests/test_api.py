@@ -1,0 +1,56 @@
+"""Three lines of Python, against the hostile endpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from promptgrid import Message, Prompt, api, plan, run
+from promptgrid.errors import CasesError, LibraryError
+from promptgrid.export import columns_for
+
+if TYPE_CHECKING:
+    from tests.faults.server import HostileServer
+
+PROMPT = Prompt("say", (Message("user", "Say {{ word }}."),))
+
+
+@pytest.fixture(autouse=True)
+def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+
+
+def test_a_run_is_a_data_frame_with_one_row_a_cell() -> None:
+    seen: list[int] = []
+    found = run(
+        plan(PROMPT, [{"word": "hi", "expected": "hi"}], models="openai/ok", temperatures=[0, 1]),
+        progress=lambda state: seen.append(state.done),
+    )
+    assert isinstance(found, pd.DataFrame)
+    assert list(found.columns) == list(columns_for(["word"], ["contains"]))
+    assert list(found["temperature"]) == [0.0, 1.0]
+    assert found["output"].str.contains("Say hi.").all()
+    assert list(found["score.contains"]) == [1.0, 1.0]
+    assert seen[-1] == 2
+
+
+def test_prompts_are_taken_from_the_library_with_their_own_cases() -> None:
+    found = plan("sentiment", models="openai/ok")
+    assert found.prompts[0].name == "sentiment"
+    assert len(found.cases) >= 12
+
+
+def test_a_prompt_without_cases_runs_on_its_examples(tmp_path: Path) -> None:
+    file = tmp_path / "own.prompty"
+    file.write_text("---\nname: own\ninputs:\n  - {name: word, example: hello}\n---\nuser:\n{{ word }}\n", "utf-8")
+    assert [dict(case.inputs) for case in plan(file, models="openai/ok").cases] == [{"word": "hello"}]
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="sentiment"):
+        api.load("sentimental")
+    with pytest.raises(CasesError, match=r"none\.csv"):
+        plan(PROMPT, "none.csv")
