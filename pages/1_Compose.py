@@ -1,0 +1,34 @@
+"""Compose: what will be sent? The template on the left, the exact messages on the right, one try beneath them."""
+
+import streamlit as st
+
+from promptgrid import ui
+from promptgrid.errors import PromptgridError
+from promptgrid.ui import compose_header, compose_state
+from promptgrid.ui.compose_editor import editor
+from promptgrid.ui.compose_preview import preview
+from promptgrid.ui.try_once import chosen_model, try_once
+
+ui.open_page("Compose")
+name = compose_state.chosen_name()
+if not name:
+    if ui.empty_state("There is no prompt yet.", "Write the first one", "compose_first"):
+        compose_state.create("untitled")
+        st.rerun()
+    st.stop()
+st.query_params["prompt"] = name
+try:
+    compose_state.open_prompt(name)
+except PromptgridError as error:
+    compose_header.only_choice(name)
+    ui.show_error(error)
+    st.stop()
+
+place = compose_header.header(name)
+compose_header.notices()
+left, right = st.columns(2, gap="large")
+with left:
+    editor()
+with right:
+    preview(place, chosen_model())
+    try_once()

@@ -1,0 +1,169 @@
+"""What the Compose page edits: a prompt as fields, the way they are typed, and back. Pure; JSON keeps it as a draft."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, cast, get_args
+
+from promptgrid.errors import PromptError
+from promptgrid.prompt import AnswerKind, AnswerRule, Api, Example, Input, Message, Prompt, Role, variables
+
+ROLES: tuple[Role, ...] = get_args(Role)
+KINDS: tuple[AnswerKind, ...] = get_args(AnswerKind)
+ANSWER_COLUMNS = ("reasoning", "answer")
+_NUMBERS = ("temperature", "top_p", "max_tokens", "seed")
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The content of the editor.
+
+    `labels` and `stop` have one entry a line (`\\n` in a stop is a newline), `tags` commas between.
+    `examples` are rows of the table: one column a variable, `reasoning`, `answer`. `other` keeps the parameters that
+    the page does not show, `inputs` what the file declares about its variables.
+    """
+
+    messages: list[list[str]] = field(default_factory=lambda: [["system", ""], ["user", ""]])
+    examples: list[dict[str, str]] = field(default_factory=list)
+    description: str = ""
+    tags: str = ""
+    language: str = "en"
+    wording: dict[str, str] = field(default_factory=dict)
+    cases: str = ""
+    api: str = "chat"
+    kind: str = "text"
+    labels: str = ""
+    schema: str = ""
+    pattern: str = ""
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: str = ""
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    other: dict[str, Any] = field(default_factory=dict)
+
+
+def blank() -> Fields:
+    """A new prompt: one variable, room for a short reply."""
+    return Fields(messages=[["system", ""], ["user", "{{ text }}"]], temperature=0.7, max_tokens=256)
+
+
+def to_json(fields_: Fields) -> dict[str, Any]:
+    """As a draft keeps it."""
+    return asdict(fields_)
+
+
+def from_json(kept: Mapping[str, Any]) -> Fields:
+    """The draft's content; what this version does not know is left out."""
+    known = {item.name for item in fields(Fields)}
+    return Fields(**{name: value for name, value in kept.items() if name in known})
+
+
+def fields_of(prompt: Prompt) -> Fields:
+    """A prompt as it stands in the editor."""
+    rule, parameters = prompt.answer, dict(prompt.parameters)
+    numbers = {name: parameters.pop(name, None) for name in _NUMBERS}
+    stop = parameters.pop("stop", None) or ()
+    return Fields(
+        messages=[[m.role, m.text] for m in prompt.messages],
+        examples=[{**e.inputs, "reasoning": e.reasoning, "answer": e.answer} for e in prompt.examples],
+        description=prompt.description,
+        tags=", ".join(prompt.tags),
+        language=prompt.language,
+        wording=dict(prompt.wording),
+        cases=prompt.cases,
+        api=prompt.api,
+        kind=rule.kind,
+        labels="\n".join(rule.labels),
+        schema=json.dumps(rule.schema, ensure_ascii=False, indent=2, default=dict) if rule.schema else "",
+        pattern=rule.pattern,
+        stop="\n".join(text.replace("\n", "\\n") for text in stop),
+        inputs=[_input_json(item) for item in prompt.inputs],
+        other=_jsonable(parameters),
+        **numbers,
+    )
+
+
+def prompt_of(name: str, content: Fields, values: Mapping[str, str] | None = None) -> Prompt:
+    """The prompt that the fields make; `values` become the examples of variables that are new in it.
+
+    Raises PromptError for broken Jinja and for a schema that is no JSON object.
+    """
+    messages = tuple(Message(cast(Role, role), text) for role, text in content.messages)
+    return Prompt(
+        name=name,
+        messages=messages,
+        description=content.description,
+        tags=tuple(filter(None, (tag.strip() for tag in content.tags.split(",")))),
+        inputs=_inputs(content, messages, values or {}),
+        examples=tuple(_example(row) for row in content.examples),
+        answer=_rule(content),
+        parameters=_parameters(content),
+        language=content.language,
+        wording={key: text for key, text in content.wording.items() if text},
+        cases=content.cases,
+        api=cast(Api, content.api),
+    )
+
+
+def used_variables(messages: Sequence[Sequence[str]]) -> list[str]:
+    """Their names in order of first use. Raises PromptError for broken Jinja."""
+    return [v.name for v in variables([Message(cast(Role, role), text) for role, text in messages])]
+
+
+def _input_json(item: Input) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in ("name", "kind", "example", "default", "description")}
+
+
+def _inputs(content: Fields, messages: Sequence[Message], values: Mapping[str, str]) -> tuple[Input, ...]:
+    """What is declared and used, and what is used and not declared yet."""
+    declared = {row["name"]: Input(**row) for row in content.inputs}
+    names = [v.name for v in variables(messages)]
+    kept = [item for name, item in declared.items() if name in names or item.default is not None]
+    return (*kept, *(Input(name, example=values.get(name, "")) for name in names if name not in declared))
+
+
+def _example(row: Mapping[str, str]) -> Example:
+    inputs = {name: text for name, text in row.items() if name not in ANSWER_COLUMNS}
+    return Example(inputs, row.get("answer", ""), row.get("reasoning", ""))
+
+
+def _rule(content: Fields) -> AnswerRule:
+    """Only what belongs to the kind: labels that a number rule would carry along say nothing."""
+    kind = cast(AnswerKind, content.kind)
+    if kind == "label":
+        return AnswerRule(kind, labels=tuple(_lines(content.labels)))
+    if kind == "json":
+        return AnswerRule(kind, schema=_schema(content.schema))
+    return AnswerRule(kind, pattern=content.pattern if kind == "regex" else "")
+
+
+def _schema(text: str) -> Mapping[str, Any]:
+    if not text.strip():
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise PromptError(f"The answer's schema is no JSON: {error}.", hint="Mend it, or leave it empty.") from error
+    if not isinstance(found, dict):
+        raise PromptError("The answer's schema is no JSON object.", hint='It begins like {"type": "object"}.')
+    return found
+
+
+def _parameters(content: Fields) -> dict[str, Any]:
+    numbers = {name: getattr(content, name) for name in _NUMBERS if getattr(content, name) is not None}
+    stop = tuple(line.replace("\\n", "\n") for line in content.stop.splitlines() if line)
+    return {**numbers, **({"stop": stop} if stop else {}), **content.other}
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _jsonable(item) for name, item in value.items()}
+    return [_jsonable(item) for item in value] if isinstance(value, (list, tuple)) else value

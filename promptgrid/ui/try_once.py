@@ -1,0 +1,214 @@
+"""Try once: one call, streamed beside the page's own reruns, and what came back."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from promptgrid import builtin, connections, tries
+from promptgrid.answers import read_answer
+from promptgrid.connections import BUILTIN, DEFAULT_MODEL
+from promptgrid.endpoint import Reply
+from promptgrid.errors import PromptgridError
+from promptgrid.grid import Cell
+from promptgrid.store import Database
+from promptgrid.techniques import answer_marker
+from promptgrid.ui.compose_preview import code, expected, plan_now
+from promptgrid.ui.feedback import show_error
+from promptgrid.ui.plain import plain
+from promptgrid.ui.state import database, fetching, model_refs
+
+POLL_S = 0.15
+REPLY_HEIGHT = 170  # px: what streams does not push the page around
+
+
+@dataclass
+class Attempt:
+    """A call in flight, or done. It runs on the engine's loop: a rerun of the page does not touch it."""
+
+    cell: Cell
+    expected: str | None
+    text: str = ""
+    reply: Reply | None = None
+    stopped: bool = False
+    began: float = field(default_factory=time.monotonic)
+    _future: Future[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._future is not None and not self._future.done()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the call; None as long as it runs, and where it was stopped."""
+        future = self._future
+        return None if future is None or not future.done() or future.cancelled() else future.exception()
+
+    def start(self, store: Database) -> None:
+        self._future = connections.start(self._collect(store))
+
+    def stop(self) -> None:
+        """Closes the connection; what has come stays on the screen."""
+        self.stopped = True
+        if self._future is not None:
+            self._future.cancel()
+
+    async def _collect(self, store: Database) -> None:
+        async for delta in tries.stream_try(store, self.cell):
+            self.text += delta.text
+            self.reply = delta.reply or self.reply
+
+
+def try_once() -> None:
+    """The row of model, temperature and button, and the reply beneath it."""
+    attempt: Attempt | None = st.session_state.get("compose_attempt")
+    model, temperature = _asked()
+    with st.container(horizontal=True, vertical_alignment="center", key="compose_try_row"):
+        if attempt is not None and attempt.running:
+            st.button("Stop", key="compose_stop_try", on_click=attempt.stop)
+        elif _ready(model):
+            st.button(
+                "Try once",
+                key="compose_try",
+                type="primary",
+                on_click=_start,
+                args=(model, temperature),
+                help="Ctrl+Enter",
+                shortcut="Ctrl+Enter",
+            )
+        with st.popover("Copy as code", key="compose_code"):
+            _code(model, temperature)
+    poll = POLL_S if attempt is not None and attempt.running else None
+    st.fragment(_outcome, run_every=poll)()
+
+
+def chosen_model() -> str:
+    """The model on the screen; needed above, where its select is not drawn yet."""
+    return str(st.session_state.get("compose_model") or DEFAULT_MODEL)
+
+
+def _asked() -> tuple[str, float | None]:
+    st.session_state.compose_model = chosen_model()
+    left, right = st.columns([3, 1])
+    with left:
+        options = list(dict.fromkeys([*model_refs(), chosen_model()]))
+        model = st.selectbox("Model", options, key="compose_model", accept_new_options=True)
+    own = st.session_state.get("compose_temperature")
+    with right:
+        temperature = st.number_input(
+            "Temperature",
+            0.0,
+            2.0,
+            value=None,
+            step=0.1,
+            key="compose_try_temperature",
+            placeholder="model's" if own is None else f"{own:g}",
+            help="For this try only; empty: the prompt's own.",
+        )
+    return str(model or DEFAULT_MODEL), temperature
+
+
+def _ready(model: str) -> bool:
+    """False where the model is not here yet; says so in the button's place."""
+    if not model.startswith(f"{BUILTIN}/") or builtin.status().ready:
+        return True
+    st.fragment(_waiting, run_every=1.0 if fetching().running else None)()
+    return False
+
+
+def _waiting() -> None:
+    download = fetching()
+    if builtin.status().ready:
+        st.rerun()
+    if download.running:
+        share = 100 * download.done // max(download.total, 1)
+        st.button(f"Fetching the model, {share} %", key="compose_fetching", disabled=True)
+        return
+    if download.error is not None:
+        show_error(download.error)
+    if st.button("Fetch the built-in model", key="compose_fetch", help=plain(builtin.status().reason)):
+        download.start()
+        st.rerun()
+
+
+def _start(model: str, temperature: float | None) -> None:
+    try:
+        attempt = Attempt(tries.try_cell(plan_now(model, temperature)), expected())
+    except PromptgridError as error:
+        st.session_state.compose_try_error = error
+        st.session_state.pop("compose_attempt", None)
+        return
+    st.session_state.pop("compose_try_error", None)
+    attempt.start(database())
+    st.session_state.compose_attempt = attempt
+
+
+def _code(model: str, temperature: float | None) -> None:
+    try:
+        code(plan_now(model, temperature))
+    except PromptgridError as error:
+        show_error(error)
+
+
+def _outcome() -> None:
+    if error := st.session_state.get("compose_try_error"):
+        show_error(error)
+    attempt: Attempt | None = st.session_state.get("compose_attempt")
+    if attempt is None:
+        return
+    running = attempt.running
+    text = attempt.reply.text if attempt.reply else attempt.text
+    with st.container(key="compose_reply", gap="small"):
+        _answer(attempt)
+        st.code(text or " ", language=None, wrap_lines=True, height=REPLY_HEIGHT)
+        st.caption(_facts(attempt, running))
+        if isinstance(attempt.error, Exception):
+            show_error(attempt.error)
+    if not running and st.session_state.get("compose_polled") is attempt:
+        st.session_state.compose_polled = None
+        st.rerun()
+    st.session_state.compose_polled = attempt if running else None
+
+
+def _answer(attempt: Attempt) -> None:
+    if attempt.reply is None:
+        return
+    cell = attempt.cell
+    read = read_answer(cell.prompt.answer, attempt.reply.text, marker=answer_marker(cell.prompt, cell.technique))
+    if cell.prompt.answer.kind == "text" and not answer_marker(cell.prompt, cell.technique):
+        return
+    shown = f"**{plain(read.answer, limit=300)}**" if read.answer is not None else "no answer could be read"
+    notes = [read.note, f"expected {attempt.expected}" if attempt.expected is not None else ""]
+    note = " · ".join(filter(None, notes))
+    st.markdown(f"{shown} {f':gray[· {plain(note, limit=300)}]' if note else ''}")
+
+
+def _facts(attempt: Attempt, running: bool) -> str:
+    cell = attempt.cell
+    name = plain(f"{cell.technique} · {cell.model}")
+    if attempt.reply is None:
+        state = "stopped" if attempt.stopped else "failed"
+        return f"{name} · " + (f"{time.monotonic() - attempt.began:.1f} s …" if running else state)
+    reply, cost = attempt.reply, tries.cost_usd(cell, attempt.reply)
+    parts = [name, f"{reply.latency_ms / 1000:.2f} s", _speed(reply), _tokens(reply)]
+    price = "price not known" if cost is None else "free" if not cost else f"${cost:.6f}"
+    cut = "cut at the reply's limit" if reply.finish_reason == "length" else ""
+    return " · ".join(filter(None, [*parts, plain(price), cut, plain(cell.parameter_note)]))
+
+
+def _speed(reply: Reply) -> str:
+    if reply.first_token_ms is None:
+        return ""
+    first = f"first token {reply.first_token_ms / 1000:.2f} s"
+    writing = (reply.latency_ms - reply.first_token_ms) / 1000
+    if not reply.completion_tokens or reply.completion_tokens < 2 or writing <= 0:
+        return first
+    return f"{first} · {(reply.completion_tokens - 1) / writing:.0f} tokens/s"
+
+
+def _tokens(reply: Reply) -> str:
+    counted = ["?" if n is None else f"{n:,}" for n in (reply.prompt_tokens, reply.completion_tokens)]
+    return f"{counted[0]} → {counted[1]} tokens"
