@@ -1,0 +1,26 @@
+"""Home: what to do next, recent runs, prompts, and the state of the endpoints."""
+
+import streamlit as st
+
+from promptgrid import ui
+from promptgrid.ui import home
+from promptgrid.ui.run_list import recent_runs
+from promptgrid.ui.weights import weights_notice
+
+ui.open_page("Home")
+
+last = home.last_run()
+if last is None and home.has_example():
+    home.example()
+else:
+    weights_notice()
+home.next_steps(last)
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("Recent runs")
+    recent_runs(shown=6, manage=False)
+    st.subheader("Endpoints")
+    home.endpoints()
+with right:
+    st.subheader("Prompts")
+    home.prompts()

@@ -14,11 +14,10 @@ from promptgrid import paths
 from promptgrid.cases import EXPECTED, Case, Cases, cases_csv, parse_cases, read_cases
 from promptgrid.errors import CasesError, PromptgridError
 from promptgrid.prompt import Prompt, variables
-from promptgrid.ui import state
+from promptgrid.ui import state, words
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.run_form import Form
-from promptgrid.ui.words import many
 
 SOURCES: Mapping[str, str] = {
     "own": "The prompt's own",
@@ -73,7 +72,6 @@ def _own(form: Form, prompts: Sequence[Prompt]) -> Table | None:
     first = prompts[0]
     if first.cases:
         path = state.library().folder / first.cases
-        st.caption(f"{plain(path.name)}, as the prompt {plain(first.name)} names it.")
         return read_table(path)
     st.caption(f"{plain(first.name)} names no table: one case, made of the examples of its variables.")
     inputs = {item.name: item.example for item in first.inputs}
@@ -101,7 +99,6 @@ def _upload(form: Form, prompts: Sequence[Prompt]) -> Table | None:
     if not kept:
         st.caption("The first row names the columns: one a variable, and `expected` where there is a right answer.")
         return None
-    st.caption(plain(kept["name"], limit=80))
     return read_table(_uploads() / Path(kept["file"]).name, kept["name"])
 
 
@@ -203,17 +200,14 @@ def _uploads() -> Path:
 def _preview(table: Table) -> None:
     shown = table.cases[:PREVIEW_ROWS]
     columns = {name: [_cell(case, name) for case in shown] for name in table.columns}
-    said = [many(len(table.cases), "case")]
+    said = [words.many(len(table.cases), "case"), *([table.name] if table.name else []), *table.notes]
     said += [f"the first {PREVIEW_ROWS} shown"] if len(table.cases) > PREVIEW_ROWS else []
-    said += [plain(note, limit=200) for note in table.notes]
+    st.caption(" · ".join(plain(text, limit=200) for text in said))
     st.dataframe(
         columns,
         height=min(38 + 35 * len(shown), 178),
-        column_config={
-            name: st.column_config.TextColumn(width="small" if name == EXPECTED else "large") for name in columns
-        },
+        column_config={n: st.column_config.TextColumn(width="small" if n == EXPECTED else "large") for n in columns},
     )
-    st.caption(" · ".join(said))
 
 
 def _cell(case: Case, column: str) -> str:

@@ -44,9 +44,8 @@ def _live(run_id: str, was_active: bool, primary: bool) -> None:
     progress = runs.progress(state.database(), run_id)
     _head(info, primary)
     share = progress.done / progress.total if progress.total else 1.0
-    st.progress(
-        share, text=f"{share:.0%}".replace("%", " %") + " " + plain(" · ".join(words.progress_words(info, progress)))
-    )
+    said = [f"{100 * share:.0f} %", *words.progress_words(info, progress)]
+    st.progress(share, text=plain(" · ".join(said)))
     if info.message:
         st.warning(plain(info.message, limit=600))
     _failures(progress)

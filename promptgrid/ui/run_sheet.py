@@ -102,7 +102,8 @@ def facts(sheet: Preflight) -> list[str]:
         found.append(f"at most **{sum(c for c in ceilings if c is not None):,}** reply tokens")
     price = plain(words.cost(sheet))
     found.append(f"cost **{price}**" if price[0] != "f" else "**free**")
-    found += [f"**{words.duration(sheet.seconds)}**"] if sheet.seconds is not None and sheet.calls else []
+    if sheet.calls:
+        found.append(f"**{words.duration(sheet.seconds)}**" if sheet.seconds is not None else "time not known yet")
     found.append(f":orange[**{sheet.too_long:,}** do not fit]" if sheet.too_long else "**0** do not fit")
     return found
 

@@ -1,0 +1,21 @@
+"""Settings: endpoints and where a key goes, the built-in model, the data, what is missing."""
+
+import streamlit as st
+
+from promptgrid import ui
+from promptgrid.errors import PromptgridError
+from promptgrid.ui import settings_view
+
+ui.open_page("Settings")
+
+left, right = st.columns(2, gap="large")
+for column, sections in (
+    (left, (settings_view.endpoints, settings_view.where_keys_go)),
+    (right, (settings_view.builtin_model, settings_view.data, settings_view.health)),
+):
+    with column:
+        for section in sections:
+            try:
+                section()
+            except PromptgridError as error:
+                ui.show_error(error)

@@ -1,0 +1,181 @@
+"""The Settings page's parts: endpoints and where a key goes, the built-in model, the data, and the doctor's findings."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import streamlit as st
+
+from promptgrid import builtin, connections, paths
+from promptgrid.connections import BUILTIN
+from promptgrid.endpoint.settings import EndpointSettings
+from promptgrid.errors import PromptgridError
+from promptgrid.library import library_folder
+from promptgrid.runner.process import log_path
+from promptgrid.store import runs
+from promptgrid.ui import state, words
+from promptgrid.ui.feedback import show_error
+from promptgrid.ui.home import endpoint_line
+from promptgrid.ui.plain import plain
+from promptgrid.ui.weights import weights_notice
+
+ENV_LINES = "OPENAI_API_KEY=…\nOPENAI_BASE_URL=https://api.openai.com/v1"
+ENDPOINTS_EXAMPLE = """\
+[deepseek]
+base_url = "https://api.deepseek.com/v1"
+key_env = "DEEPSEEK_API_KEY"    # the name of the variable that holds the key, never the key
+
+[ollama]
+base_url = "http://localhost:11434/v1"
+"""
+DOCTOR_MARKS = {True: ":green[ok]", False: ":red[mend]", None: ":gray[note]"}
+
+
+def endpoints() -> None:
+    """Every endpoint with its address, its state and its models; asked again on request."""
+    known = state.endpoints()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Endpoints", width="stretch")
+        if st.button("Check again", key="endpoints_check", help="Reads the settings again and asks every endpoint."):
+            with st.spinner("Asking …"):
+                known.refresh(wait=True)
+    if known.error is not None:
+        show_error(known.error)
+    configured = _configured()
+    for found in known.states.values():
+        with st.container(border=True, key=f"endpoint_{found.name}", gap="xsmall"):
+            st.markdown(endpoint_line(found))
+            if found.name in configured:
+                st.caption(_where(configured[found.name]))
+            if found.models:
+                with st.popover(words.many(len(found.models), "model"), type="tertiary"):
+                    st.code("\n".join(f"{found.name}/{model}" for model in found.models), language=None, height=260)
+            _test_connection(found.name, found.models)
+
+
+def _configured() -> dict[str, EndpointSettings]:
+    try:
+        return connections.settings()
+    except PromptgridError:
+        return {}  # said above, from the endpoints' own state
+
+
+def _where(found: EndpointSettings) -> str:
+    """The address, and whether there is a key, by its variable's name only."""
+    key = "takes no key"
+    if found.key_env:
+        key = f"key in {found.key_env}" if found.api_key else f"no key yet: {found.key_env} is not set"
+    return f"{plain(found.base_url)} · {plain(key)}"
+
+
+def _test_connection(name: str, models: tuple[str, ...]) -> None:
+    """One word to one model: what a list of models cannot show is whether the key may use them."""
+    if name == BUILTIN or not models:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        model = st.selectbox("Model", models, key=f"test_model_{name}", label_visibility="collapsed", width=280)
+        if st.button("Test the connection", key=f"test_{name}", help="Sends one short request."):
+            _say_hello(name, str(model))
+
+
+def _say_hello(name: str, model: str) -> None:
+    from promptgrid.endpoint import Request
+    from promptgrid.prompt import Message
+
+    began = time.monotonic()
+    request = Request(model=model, messages=(Message("user", "Say hello."),), max_tokens=16)
+    try:
+        with st.spinner("Asking …"):
+            connections.run_sync(connections.connect(name).complete(request))
+    except PromptgridError as error:
+        show_error(error)
+    else:
+        st.caption(f":green[●] {plain(model)} answered after {time.monotonic() - began:.1f} s.")
+
+
+def where_keys_go() -> None:
+    """The exact lines and files, for someone without a terminal."""
+    file = Path.cwd() / ".env"
+    there = "It is there." if file.is_file() else "It is not there yet: make it with any text editor."
+    st.markdown("**OpenAI, or any server that speaks its protocol**")
+    st.caption(f"Two lines in the file {plain(file)}. {there} Then press Check again. Keys stay in that file: they are "
+               "never asked for here, shown, logged or exported.")  # fmt: skip
+    st.code(ENV_LINES, language="bash")
+    config = paths.config_folder() / "endpoints.toml"
+    with st.expander("More endpoints"):
+        st.caption(f"One table an endpoint in {plain(config)}, its key in a line of the .env file above.")
+        st.code(ENDPOINTS_EXAMPLE, language="toml")
+
+
+def builtin_model() -> None:
+    """The weights and the server that runs them."""
+    st.subheader("Built-in model")
+    if not weights_notice():
+        return
+    status = builtin.status()
+    running = "running" if status.running else "not running; it starts at the first request"
+    st.caption(f"{plain(', '.join(builtin.names()))} · {words.size(status.size)} · {running}.")
+    st.caption("A small model: it answers on this machine, for free, and is often wrong.")
+    st.code(str(status.weights), language=None, wrap_lines=True)
+    if status.running and st.button("Stop it", key="builtin_stop", help="Frees its memory; it starts when needed."):
+        builtin.stop()
+        st.rerun()
+
+
+def data() -> None:
+    """Where everything is, how much it takes, and how to free it."""
+    st.subheader("Data")
+    folders = {
+        "data": paths.data_folder(),
+        "cache": paths.cache_folder(),
+        "config": paths.config_folder(),
+        "prompts": library_folder(),
+        "log": log_path(),
+    }
+    st.dataframe(
+        {
+            "what": list(folders),
+            "where": [str(path) for path in folders.values()],
+            "size": [words.size(taken(path)) for path in folders.values()],
+        },
+        column_config={"where": st.column_config.TextColumn(width="large")},
+    )
+    st.caption("PROMPTGRID_HOME in the .env file moves data, cache and config.")
+    _empty_the_deleted()
+
+
+@st.cache_data(ttl=30, show_spinner=False)
+def taken(path: Path) -> int:
+    """The bytes of a file, or of all files in a folder; 0 where there is nothing."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _empty_the_deleted() -> None:
+    gone = runs.list_runs(state.database(), deleted=True, limit=10_000)
+    if not gone:
+        st.caption("No deleted runs take up space.")
+        return
+    with st.popover(f"Empty the deleted runs ({len(gone)})"):
+        st.caption("Removes them and the replies that no other run shows. There is no way back.")
+        if st.button("Remove for good", key="purge"):
+            with st.spinner("Removing …"):
+                count = runs.purge(state.database())
+            taken.clear()
+            st.toast(f"{words.many(count, 'run')} removed.")
+            st.rerun()
+
+
+def health() -> None:
+    """What the doctor finds, on request: it asks every endpoint and looks at every folder."""
+    from promptgrid import doctor
+
+    st.subheader("Health")
+    if not st.button("Look at everything", key="doctor", help="The same as `promptgrid doctor`."):
+        return
+    with st.spinner("Looking …"):
+        found = doctor.checks()
+    for finding in found:
+        fix = f"  \n{plain(finding.fix, limit=400)}" if finding.fix else ""
+        st.caption(f"{DOCTOR_MARKS[finding.ok]} **{finding.area}** {plain(finding.message, limit=400)}{fix}")
