@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -217,3 +222,24 @@ def test_help_shows_every_command() -> None:
     for name in main.commands:
         assert f"  {name} " in shown
         assert promptgrid(name, "--help").exit_code == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+@pytest.mark.usefixtures("work")
+def test_ctrl_c_pauses_and_nothing_keeps_spending(hostile: HostileServer) -> None:
+    rows = "".join(f"word{n},good\n" for n in range(50))
+    Path("cases.csv").write_text(f"text,expected\n{rows}", "utf-8")
+    command = [sys.executable, "-m", "promptgrid", *RUN[:4], "--model", "openai/slow", "--concurrency", "1"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while hostile.calls("slow") < 2:
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=20)
+    assert running.returncode == 1
+    assert "paused" in said
+    assert "promptgrid resume" in said
+    assert "Traceback" not in said
+    (run,) = json.loads(promptgrid("runs", "--json").stdout)
+    assert run["status"] == "paused"
+    assert hostile.calls("slow") < 50

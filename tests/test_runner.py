@@ -234,6 +234,18 @@ def test_a_killed_runners_run_is_finished_by_the_next_one(
     assert hostile.calls("slow") == sent + 12 - kept  # nothing that was committed is sent again
 
 
+def test_only_one_successor_waits_for_a_busy_runner(hostile: HostileServer, home: Path) -> None:
+    busy = RunnerLock()
+    assert busy.acquire()
+    waiting = [runner_process(home, hostile) for _ in range(3)]
+    until(lambda: sum(process.poll() is None for process in waiting) == 1)
+    assert busy.awaited
+    for process in waiting:
+        process.kill()
+        process.wait()
+    busy.release()
+
+
 def test_two_runners_never_work_at_once(hostile: HostileServer) -> None:
     mine, other = RunnerLock(), RunnerLock()
     assert mine.acquire()

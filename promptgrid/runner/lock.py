@@ -35,6 +35,7 @@ class RunnerLock:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or paths.data_folder()
         self._lock = FileLock(self.folder / "runner.lock", thread_local=False)
+        self._next = FileLock(self.folder / "runner.next.lock", thread_local=False)
         self._note = self.folder / "runner.json"
 
     def acquire(self, *, wait_s: float = 0.0, stays: bool = True) -> bool:
@@ -48,19 +49,37 @@ class RunnerLock:
             json.dump(asdict(note), file)
         return True
 
+    def acquire_in_turn(self, *, wait_s: float) -> bool:
+        """As `acquire`, but only one process waits: False at once when another one does."""
+        try:
+            with self._next.acquire(timeout=0):
+                return self.acquire(wait_s=wait_s)
+        except Timeout:
+            return False
+
     def release(self) -> None:
         """Lets the next one in."""
         self._lock.release()
 
+    @property
+    def awaited(self) -> bool:
+        """Somebody waits for the lock."""
+        return _held(self._next)
+
     def holder(self) -> Holder | None:
         """Who holds the lock now; None when nobody does."""
-        try:
-            with self._lock.acquire(timeout=0):
-                return None
-        except Timeout:
-            pass
+        if not _held(self._lock):
+            return None
         try:
             note: Mapping[str, object] = json.loads(self._note.read_text())
             return Holder(**note)  # type: ignore[arg-type]
         except (OSError, ValueError, TypeError):
             return Holder(0, "", True)  # it is just writing its note
+
+
+def _held(lock: FileLock) -> bool:
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True

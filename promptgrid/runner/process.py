@@ -29,7 +29,7 @@ log = logging.getLogger("promptgrid.runner")
 def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
     """Carries out whatever is queued; returns when idle for `idle_s` seconds or asked to make room for a successor."""
     lock = RunnerLock()
-    if not lock.acquire(wait_s=_WAIT_FOR_LOCK_S):
+    if not lock.acquire_in_turn(wait_s=_WAIT_FOR_LOCK_S):
         return
     try:
         connections.run_sync(_serve(database, lock.folder, idle_s))
@@ -85,8 +85,9 @@ def ensure_runner() -> None:
 
     One with other settings is asked to go when it has nothing to do, and its successor waits for that.
     """
-    holder = RunnerLock().holder()
-    if holder is not None and not _outdated(holder):
+    lock = RunnerLock()
+    holder = lock.holder()
+    if (holder is not None and not _outdated(holder)) or lock.awaited:
         return
     if holder is not None and holder.stays:
         ask_to_leave()
