@@ -8,10 +8,10 @@ from streamlit.delta_generator import DeltaGenerator
 from promptgrid.errors import PromptgridError
 from promptgrid.store import plans
 from promptgrid.ui import compose_state as state
-from promptgrid.ui.ago import ago
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.state import database, library
+from promptgrid.ui.words import ago
 
 RUN_PAGE = "pages/2_Run.py"
 

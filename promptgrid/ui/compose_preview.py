@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from promptgrid import snippets, techniques, tokens, tries
 from promptgrid.cases import Case, read_cases
-from promptgrid.connections import BUILTIN, connect, settings, split_model
+from promptgrid.connections import BUILTIN, connect, settings
 from promptgrid.errors import PromptgridError
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message, Prompt, variables
@@ -25,8 +25,8 @@ from promptgrid.ui.state import library
 from promptgrid.ui.token_bar import token_bar
 from promptgrid.ui.watch import watch_text
 
-MESSAGES_HEIGHT = 420  # px
-VALUES_HEIGHT = 84
+MESSAGES_HEIGHT = 340  # px
+VALUES_HEIGHT = 68
 
 
 @st.fragment
@@ -156,6 +156,7 @@ def _sent(prompt: Prompt, technique: str, given: Mapping[str, str], model: str) 
     marks = [f"example {turn.example}" if turn.example else turn.part for turn in turns]
     message_list([turn.message for turn in turns], marks=marks, height=MESSAGES_HEIGHT, key="compose_messages")
     _budget(prompt, technique, turns, model)
+    _code(model)
 
 
 def _budget(prompt: Prompt, technique: str, turns: Sequence[Turn], model: str) -> None:
@@ -176,21 +177,17 @@ def _budget(prompt: Prompt, technique: str, turns: Sequence[Turn], model: str) -
         st.caption(f"{found.more_examples:,} more examples of this length would fit.")
 
 
-def code(plan: Plan) -> None:
-    """The call as code, to copy. Raises PromptgridError."""
-    cell = tries.try_cell(plan)
-    body = connect(cell.endpoint).wire(cell.request)
-    own = cell.endpoint == BUILTIN
-    url, key = ("", "") if own else (settings()[cell.endpoint].base_url, settings()[cell.endpoint].key_env)
-    python, shell = st.tabs(["Python", "curl"])
-    with python:
-        st.code(snippets.python_call(body, url, key), language="python", height=320)
-    with shell:
-        st.code(snippets.curl_call(body, url, key), language="bash", height=320)
-    if own:
-        st.caption("The built-in model has no fixed address: the code takes OPENAI_BASE_URL and OPENAI_API_KEY.")
-
-
-def endpoint_of(model: str) -> str:
-    """The endpoint's name. Raises PlanError for one that is not configured."""
-    return split_model(model)[0]
+def _code(model: str) -> None:
+    """The call as code, to copy, folded away."""
+    with st.popover("Copy as code", key="compose_code", type="tertiary"):
+        plan = plan_now(model, st.session_state.get("compose_try_temperature"))
+        cell = tries.try_cell(plan)
+        body = connect(cell.endpoint).wire(cell.request)
+        own = cell.endpoint == BUILTIN
+        found = None if own else settings()[cell.endpoint]
+        url, key = (found.base_url, found.key_env) if found else ("", "")
+        python, shell = st.tabs(["Python", "curl"])
+        python.code(snippets.python_call(body, url, key), language="python", height=320)
+        shell.code(snippets.curl_call(body, url, key), language="bash", height=320)
+        if own:
+            st.caption("The built-in model has no fixed address: the code takes OPENAI_BASE_URL and OPENAI_API_KEY.")

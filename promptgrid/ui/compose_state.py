@@ -89,9 +89,8 @@ def _read(name: str) -> Opened:
 def _put(found: Opened) -> None:
     st.session_state.compose_opened = found
     fill(found.kept or found.start)
-    for key in [key for key in st.session_state if str(key).startswith(("compose_value_", "compose_case"))]:
-        del st.session_state[key]
-    for key in ("compose_attempt", "compose_technique", "compose_removed"):
+    shown = [f"compose_value_{name}" for name in values()]
+    for key in (*shown, "compose_case", "compose_attempt", "compose_try_error", "compose_technique", "compose_removed"):
         st.session_state.pop(key, None)
 
 

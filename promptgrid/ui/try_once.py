@@ -16,10 +16,12 @@ from promptgrid.errors import PromptgridError
 from promptgrid.grid import Cell
 from promptgrid.store import Database
 from promptgrid.techniques import answer_marker
-from promptgrid.ui.compose_preview import code, expected, plan_now
+from promptgrid.ui.compose_preview import expected, plan_now
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
-from promptgrid.ui.state import database, fetching, model_refs
+from promptgrid.ui.state import database, model_refs
+from promptgrid.ui.weights import weights_notice
+from promptgrid.ui.words import dollars
 
 POLL_S = 0.15
 REPLY_HEIGHT = 170  # px: what streams does not push the page around
@@ -65,24 +67,25 @@ class Attempt:
 def try_once() -> None:
     """The row of model, temperature and button, and the reply beneath it."""
     attempt: Attempt | None = st.session_state.get("compose_attempt")
-    model, temperature = _asked()
-    with st.container(horizontal=True, vertical_alignment="center", key="compose_try_row"):
-        if attempt is not None and attempt.running:
+    running = attempt is not None and attempt.running
+    with st.container(horizontal=True, vertical_alignment="bottom", key="compose_try_row"):
+        model, temperature = _asked()
+        ready = not model.startswith(f"{BUILTIN}/") or builtin.status().ready
+        if attempt is not None and running:
             st.button("Stop", key="compose_stop_try", on_click=attempt.stop)
-        elif _ready(model):
+        else:
             st.button(
-                "Try once",
+                "Try once" if ready else "Waiting for the model",
                 key="compose_try",
                 type="primary",
                 on_click=_start,
                 args=(model, temperature),
-                help="Ctrl+Enter",
                 shortcut="Ctrl+Enter",
+                disabled=not ready,
             )
-        with st.popover("Copy as code", key="compose_code"):
-            _code(model, temperature)
-    poll = POLL_S if attempt is not None and attempt.running else None
-    st.fragment(_outcome, run_every=poll)()
+    if not ready:
+        weights_notice()
+    st.fragment(_outcome, run_every=POLL_S if running else None)()
 
 
 def chosen_model() -> str:
@@ -92,46 +95,23 @@ def chosen_model() -> str:
 
 def _asked() -> tuple[str, float | None]:
     st.session_state.compose_model = chosen_model()
-    left, right = st.columns([3, 1])
-    with left:
-        options = list(dict.fromkeys([*model_refs(), chosen_model()]))
-        model = st.selectbox("Model", options, key="compose_model", accept_new_options=True)
+    options = list(dict.fromkeys([*model_refs(), chosen_model()]))
+    model = st.selectbox(
+        "Model", options, key="compose_model", accept_new_options=True, help="Or type another ENDPOINT/MODEL."
+    )
     own = st.session_state.get("compose_temperature")
-    with right:
-        temperature = st.number_input(
-            "Temperature",
-            0.0,
-            2.0,
-            value=None,
-            step=0.1,
-            key="compose_try_temperature",
-            placeholder="model's" if own is None else f"{own:g}",
-            help="For this try only; empty: the prompt's own.",
-        )
+    temperature = st.number_input(
+        "Temperature",
+        0.0,
+        2.0,
+        value=None,
+        step=0.1,
+        key="compose_try_temperature",
+        placeholder="model's" if own is None else f"{own:g}",
+        help="For this try only. Empty: the prompt's own.",
+        width=140,
+    )
     return str(model or DEFAULT_MODEL), temperature
-
-
-def _ready(model: str) -> bool:
-    """False where the model is not here yet; says so in the button's place."""
-    if not model.startswith(f"{BUILTIN}/") or builtin.status().ready:
-        return True
-    st.fragment(_waiting, run_every=1.0 if fetching().running else None)()
-    return False
-
-
-def _waiting() -> None:
-    download = fetching()
-    if builtin.status().ready:
-        st.rerun()
-    if download.running:
-        share = 100 * download.done // max(download.total, 1)
-        st.button(f"Fetching the model, {share} %", key="compose_fetching", disabled=True)
-        return
-    if download.error is not None:
-        show_error(download.error)
-    if st.button("Fetch the built-in model", key="compose_fetch", help=plain(builtin.status().reason)):
-        download.start()
-        st.rerun()
 
 
 def _start(model: str, temperature: float | None) -> None:
@@ -146,44 +126,40 @@ def _start(model: str, temperature: float | None) -> None:
     st.session_state.compose_attempt = attempt
 
 
-def _code(model: str, temperature: float | None) -> None:
-    try:
-        code(plan_now(model, temperature))
-    except PromptgridError as error:
-        show_error(error)
-
-
 def _outcome() -> None:
     if error := st.session_state.get("compose_try_error"):
         show_error(error)
     attempt: Attempt | None = st.session_state.get("compose_attempt")
-    if attempt is None:
-        return
-    running = attempt.running
-    text = attempt.reply.text if attempt.reply else attempt.text
+    running = attempt is not None and attempt.running
+    if attempt is not None:
+        _draw(attempt, running)
+    if not running and st.session_state.pop("compose_streaming", False):
+        st.rerun()  # ends the polling, and brings the button back
+    if running:
+        st.session_state.compose_streaming = True
+
+
+def _draw(attempt: Attempt, running: bool) -> None:
     with st.container(key="compose_reply", gap="small"):
-        _answer(attempt)
+        st.markdown(_answer(attempt) or "&nbsp;")
+        text = attempt.reply.text if attempt.reply else attempt.text
         st.code(text or " ", language=None, wrap_lines=True, height=REPLY_HEIGHT)
         st.caption(_facts(attempt, running))
         if isinstance(attempt.error, Exception):
             show_error(attempt.error)
-    if not running and st.session_state.get("compose_polled") is attempt:
-        st.session_state.compose_polled = None
-        st.rerun()
-    st.session_state.compose_polled = attempt if running else None
 
 
-def _answer(attempt: Attempt) -> None:
-    if attempt.reply is None:
-        return
-    cell = attempt.cell
-    read = read_answer(cell.prompt.answer, attempt.reply.text, marker=answer_marker(cell.prompt, cell.technique))
-    if cell.prompt.answer.kind == "text" and not answer_marker(cell.prompt, cell.technique):
-        return
-    shown = f"**{plain(read.answer, limit=300)}**" if read.answer is not None else "no answer could be read"
-    notes = [read.note, f"expected {attempt.expected}" if attempt.expected is not None else ""]
-    note = " · ".join(filter(None, notes))
-    st.markdown(f"{shown} {f':gray[· {plain(note, limit=300)}]' if note else ''}")
+def _answer(attempt: Attempt) -> str:
+    """What was read out of the reply, as Markdown; empty where the whole reply is the answer."""
+    cell, reply = attempt.cell, attempt.reply
+    marker = answer_marker(cell.prompt, cell.technique)
+    if reply is None or (cell.prompt.answer.kind == "text" and not marker):
+        return ""
+    read = read_answer(cell.prompt.answer, reply.text, marker=marker)
+    shown = "no answer could be read" if read.answer is None else f"**{plain(read.answer, limit=300)}**"
+    expected = "" if attempt.expected is None else f"expected {attempt.expected}"
+    notes = plain(" · ".join(filter(None, [read.note, expected])), limit=300)
+    return f"{shown} :gray[ · {notes}]" if notes else shown
 
 
 def _facts(attempt: Attempt, running: bool) -> str:
@@ -194,7 +170,7 @@ def _facts(attempt: Attempt, running: bool) -> str:
         return f"{name} · " + (f"{time.monotonic() - attempt.began:.1f} s …" if running else state)
     reply, cost = attempt.reply, tries.cost_usd(cell, attempt.reply)
     parts = [name, f"{reply.latency_ms / 1000:.2f} s", _speed(reply), _tokens(reply)]
-    price = "price not known" if cost is None else "free" if not cost else f"${cost:.6f}"
+    price = "price not known" if cost is None else "free" if not cost else dollars(cost)
     cut = "cut at the reply's limit" if reply.finish_reason == "length" else ""
     return " · ".join(filter(None, [*parts, plain(price), cut, plain(cell.parameter_note)]))
 
