@@ -127,10 +127,14 @@ class Matrix:
         """The variant in one line."""
         return " · ".join(self.labels[variant.id])
 
-    def only(self, variant_ids: Collection[str]) -> Matrix:
-        """The same cases with some of the variants; labels stay what they are. All of them when none is known."""
+    def only(self, variant_ids: Collection[str], *, first: str = "") -> Matrix:
+        """The same cases with some of the variants, `first` before the others; labels stay what they are.
+
+        All of them when none of the ids is known.
+        """
         kept = [v for v in self.variants if v.id in variant_ids] or list(self.variants)
-        if len(kept) == len(self.variants):
+        kept.sort(key=lambda v: v.id != first)
+        if kept == list(self.variants):
             return self
         ids = [v.id for v in kept]
         cases = [

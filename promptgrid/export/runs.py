@@ -30,6 +30,8 @@ def write_run(
     return write_csv(rows, out, variables=variables, checks=checks, excel=form == "csv-for-excel")
 
 
-def save_run(database: Database, run_id: str, path: Path, form: Form = "csv") -> int:
+def save_run(
+    database: Database, run_id: str, path: Path, form: Form = "csv", positions: Sequence[int] | None = None
+) -> int:
     """The same into a file that is there whole or not at all. Raises ExportError when it cannot be written."""
-    return save(path, lambda out: write_run(database, run_id, out, form))
+    return save(path, lambda out: write_run(database, run_id, out, form, positions))

@@ -1,0 +1,207 @@
+"""One cell of the comparison in full: what came back, how it was read and scored, and everything that was sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from promptgrid.compare import Entry, MatrixCase, Sample
+from promptgrid.prompt import Message
+from promptgrid.store import Database, results
+from promptgrid.ui import compare_cells, compare_view
+from promptgrid.ui.compare_facts import Fact, facts
+from promptgrid.ui.matrix import STATE_WORDS
+from promptgrid.ui.messages import message_list
+from promptgrid.ui.plain import plain
+from promptgrid.ui.words import dollars
+
+_PILLS = 10  # more samples than this are chosen from a list
+_TALL = 900  # characters; longer texts scroll in a box of their own
+_TEXT_HEIGHT = 280
+
+Row = Mapping[str, Any]
+
+
+def detail(database: Database, run_id: str, view: compare_view.View, case: MatrixCase, entry: Entry) -> None:
+    """Draws the selected cell; the texts are read in full from the database."""
+    _head(view, case, entry)
+    sample = _choose_sample(entry)
+    row = next(results.result_rows(database, run_id, [sample.position]))
+    _what_came(row)
+    facts(judged(row, entry), key="compare_judged")
+    _folded("Reasoning", row["reasoning"], "compare_reasoning")
+    _messages(row)
+    with st.expander("Parameters, tokens, cost", key="compare_facts_open", on_change="rerun") as opened:
+        if opened.open:
+            facts(circumstances(row), key="compare_facts")
+
+
+def _head(view: compare_view.View, case: MatrixCase, entry: Entry) -> None:
+    index = next(i for i, other in enumerate(view.cases) if other.case_id == case.case_id)
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="compare_head"):
+        st.markdown(f"**{plain(view.matrix.label(entry.variant))}**", width="stretch")
+        _step(view, index - 1, entry, "Previous case", "chevron_left")
+        _step(view, index + 1, entry, "Next case", "chevron_right")
+        st.button(
+            "Close", icon=":material/close:", type="tertiary", key="compare_close", on_click=compare_view.unselect
+        )
+    st.caption(plain(f"Case {compare_cells.case_title(case)}"))
+
+
+def _step(view: compare_view.View, index: int, entry: Entry, label: str, icon: str) -> None:
+    there = 0 <= index < len(view.cases)
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        type="tertiary",
+        key=f"compare_{icon}",
+        disabled=not there,
+        on_click=compare_view.select,
+        args=(view.cases[index].case_id, entry.variant.id, index // compare_view.PAGE_ROWS + 1) if there else None,
+    )
+
+
+def _choose_sample(entry: Entry) -> Sample:
+    """The sample to read: where there are several, the first with the voted answer unless another was chosen."""
+    count = len(entry.samples)
+    if count == 1:
+        return entry.samples[0]
+    key, numbers = "compare_sample", list(range(1, count + 1))
+    if st.session_state.get(key) not in numbers:
+        st.session_state[key] = entry.samples.index(entry.shown) + 1
+
+    def label(number: int) -> str:
+        sample = entry.samples[number - 1]
+        said = (sample.answer or "no answer") if sample.answered else sample.status.replace("_", " ")
+        return f"{number} {plain(said, limit=14)}"
+
+    if count <= _PILLS:
+        number = st.pills("Sample", numbers, format_func=label, key=key, required=True, label_visibility="collapsed")
+    else:
+        number = st.selectbox(f"Sample of {count}", numbers, format_func=label, key=key)
+    return entry.samples[(number or 1) - 1]
+
+
+def _what_came(row: Row) -> None:
+    if row["status"] == "answered":
+        _text(row["output"])
+    elif row["error"]:
+        said, _, raw = row["error"].partition("\n\n")
+        st.warning(plain(said, limit=600))
+        if raw:
+            _text(raw)
+    else:
+        st.caption("Cancelled before it was sent." if row["status"] == "cancelled" else "Not sent yet.")
+
+
+def _text(text: str) -> None:
+    tall = len(text) > _TALL or text.count("\n") > 12
+    st.code(text, language=None, wrap_lines=True, height=_TEXT_HEIGHT if tall else "content")
+
+
+def _folded(label: str, text: str, key: str) -> None:
+    if not text.strip():
+        return
+    with st.expander(label, key=key, on_change="rerun") as opened:
+        if opened.open:
+            _text(text)
+
+
+def _messages(row: Row) -> None:
+    if row["request_json"] is None:
+        return
+    with st.expander("Messages sent", key="compare_messages_open", on_change="rerun") as opened:
+        if opened.open:
+            message_list(sent_messages(row["request_json"]), height=420, key="compare_messages")
+
+
+def sent_messages(request_json: str) -> list[Message]:
+    """The messages of a request; a plain continuation's prompt stands as the user's."""
+    body = json.loads(request_json)
+    if "messages" not in body:
+        return [Message("user", str(body.get("prompt", "")))]
+    return [Message(m["role"], str(m.get("content") or "")) for m in body["messages"]]
+
+
+def judged(row: Row, entry: Entry) -> list[Fact]:
+    """What was read out of the reply, what was expected, and what each check says."""
+    lines = []
+    if row["status"] == "answered":
+        answer = compare_cells.one_line(row["answer"]) if row["answer"] is not None else ""
+        lines.append(Fact("answer", answer or ("(empty)" if row["answer"] == "" else "none read"), row["answer_note"]))
+    if len(entry.samples) > 1 and entry.vote.answer is not None:
+        shown = compare_cells.one_line(entry.shown.answer or "")
+        lines.append(Fact("vote", shown, f"{entry.vote.votes} of {len(entry.answered)} replies"))
+    if row["expected"] is not None:
+        lines.append(Fact("expected", compare_cells.one_line(row["expected"])))
+    return lines + [_score(row, name[6:]) for name in row if name.startswith("score.")]
+
+
+def _score(row: Row, check: str) -> Fact:
+    value, passed = row[f"score.{check}"], row[f"passed.{check}"]
+    why = row[f"explain.{check}"]
+    if value is None:
+        return Fact(f"check {check}", "not scored", why.removeprefix("not scored: "), "mind")
+    word = STATE_WORDS["right" if passed else "wrong"]
+    share = "" if value in (0, 1) else f" ({compare_cells.percent(value)})"
+    return Fact(f"check {check}", word + share, why, "good" if passed else "bad")
+
+
+def circumstances(row: Row) -> list[Fact]:
+    """What was asked for and sent, and what it took."""
+    return [
+        Fact("model", f"{row['endpoint']}/{row['model']}", _other_model(row)),
+        Fact("prompt", f"{row['prompt']}@{row['prompt_version'][:6]}", row["technique"]),
+        Fact("temperature", *_temperature(row)),
+        Fact("top_p", _number(row["top_p"])),
+        Fact("max tokens", _number(row["max_tokens"])),
+        Fact("seed", _number(row["seed"])),
+        Fact("sample", str(row["sample"] + 1), _batch_note(row)),
+        Fact("tokens", *_tokens(row)),
+        Fact("cost", "" if row["cost_usd"] is None else dollars(row["cost_usd"]) if row["cost_usd"] else "free"),
+        Fact("latency", "" if row["latency_ms"] is None else f"{row['latency_ms'] / 1000:,.2f} s"),
+        Fact("attempts", str(row["attempts"] or ""), "reused: sent by an earlier run" if row["reused"] else ""),
+        Fact("finished", row["finish_reason"] or "", _cut_note(row)),
+        Fact("when", (row["created_utc"] or "")[:19].replace("T", " "), "UTC" if row["created_utc"] else ""),
+        Fact("cell", row["cell_id"]),
+    ]
+
+
+def _other_model(row: Row) -> str:
+    returned = row["model_returned"]
+    return f"answered as {returned}" if returned and returned != row["model"] else ""
+
+
+def _temperature(row: Row) -> tuple[str, str]:
+    asked, sent, note = row["temperature"], row["temperature_sent"], row["parameter_note"]
+    if asked is None and sent is None:
+        return "the model's default", note
+    said = "" if asked == sent else f"asked {_number(asked)}, sent {_number(sent) or 'none'}"
+    return _number(asked if sent is None else sent), "; ".join(filter(None, [said, note]))
+
+
+def _tokens(row: Row) -> tuple[str, str]:
+    if row["prompt_tokens"] is None and row["completion_tokens"] is None:
+        counted = row["prompt_tokens_counted"]
+        return "", "" if counted is None else f"{counted:,} in the prompt by our count; the endpoint reported none"
+    value = f"{_number(row['prompt_tokens']) or '?'} → {_number(row['completion_tokens']) or '?'}"
+    parts = [("reasoning_tokens", "of them reasoning"), ("cached_tokens", "cached")]
+    return value, ", ".join(f"{row[name]:,} {word}" for name, word in parts if row[name])
+
+
+def _batch_note(row: Row) -> str:
+    batch = row["batch"] or 1
+    return f"one of {batch} that a single request asked for" if batch > 1 else ""
+
+
+def _cut_note(row: Row) -> str:
+    return "the reply was cut at the token limit" if row["finish_reason"] == "length" else ""
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"

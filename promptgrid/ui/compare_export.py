@@ -1,0 +1,87 @@
+"""Export ▾ on the Compare page: the run, or the part on the screen, as a file."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from promptgrid import paths
+from promptgrid.errors import PromptgridError
+from promptgrid.export.runs import Form, save_run, write_run
+from promptgrid.store import Database
+from promptgrid.store.runs import RunInfo
+from promptgrid.ui.feedback import show_error
+from promptgrid.ui.words import many
+
+DOWNLOAD_ROWS = 20_000  # a download holds the whole file in memory; what is larger goes to a file
+
+# form -> (label, end of the file's name, MIME type)
+FORMS: dict[Form, tuple[str, str, str]] = {
+    "csv": ("CSV, one row a reply", ".csv", "text/csv"),
+    "csv-for-excel": ("CSV for Excel", "-excel.csv", "text/csv"),
+    "csv-wide": ("CSV, one row a case", "-wide.csv", "text/csv"),
+    "jsonl": ("JSONL", ".jsonl", "application/x-ndjson"),
+}
+
+
+def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> None:
+    """Offers each form; `view` are the positions of the cells that match the filter."""
+    with st.popover("Export"):
+        part = "all"
+        if 0 < len(view) < run.total:
+            names = {"all": f"Everything, {run.total:,}", "view": f"This view, {len(view):,}"}
+            part = st.segmented_control(
+                "Replies", list(names), format_func=names.__getitem__, default="all", required=True, key="compare_part"
+            )
+        positions = list(view) if part == "view" else None
+        large = (len(view) if positions else run.total) > DOWNLOAD_ROWS
+        for form in FORMS:
+            (_to_file if large else _download)(database, run, form, positions)
+        st.caption("Every text cell is quoted; a leading ' guards what a spreadsheet would run as a formula.")
+
+
+def _download(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> None:
+    label, _, mime = FORMS[form]
+    st.download_button(
+        label,
+        data=_content(database, run.id, form, positions),
+        file_name=file_name(run, form),
+        mime=mime,
+        key=f"compare_download_{form}",
+        on_click="ignore",
+        width="stretch",
+    )
+
+
+def _content(database: Database, run_id: str, form: Form, positions: Sequence[int] | None) -> Callable[[], bytes]:
+    """Called when the button is pressed, not before."""
+
+    def content() -> bytes:
+        out = io.BytesIO()
+        write_run(database, run_id, out, form, positions)
+        return out.getvalue()
+
+    return content
+
+
+def _to_file(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> None:
+    if not st.button(f"{FORMS[form][0]}, into a file", key=f"compare_save_{form}", width="stretch"):
+        return
+    path = paths.data_folder() / "exports" / file_name(run, form)
+    try:
+        with st.spinner("Writing…"):
+            count = save_run(database, run.id, path, form, positions)
+    except PromptgridError as error:
+        show_error(error)
+        return
+    st.caption(f"{many(count, 'row')} in")
+    st.code(str(path), language=None, wrap_lines=True)
+
+
+def file_name(run: RunInfo, form: Form) -> str:
+    """The run's name, as far as file names can hold it, and its id."""
+    name = re.sub(r"[^\w.-]+", "-", run.name)[:60].strip("-.") or "run"
+    return f"{name}-{run.id}{FORMS[form][1]}"
