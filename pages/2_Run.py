@@ -7,6 +7,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.ui import run_form, run_plan, state
 from promptgrid.ui.cases_input import cases_input, missing_columns
 from promptgrid.ui.checks_field import checks_field
+from promptgrid.ui.run_again import run_again_button
 from promptgrid.ui.run_list import recent_runs
 from promptgrid.ui.run_live import run_panel
 from promptgrid.ui.run_sheet import preflight_panel
@@ -57,11 +58,13 @@ run_id = st.query_params.get("run")
 opened = bool(run_id) and run_id != st.session_state.get(
     "run_started"
 )  # by its address, so it is what the page is about
-if opened:
+if run_id and opened:
     run_panel(run_id, primary=True)
-    if st.button("Set up another run", key="run_new"):
-        del st.query_params["run"]
-        st.rerun()
+    with st.container(horizontal=True):
+        if st.button("Set up another run", key="run_new"):
+            del st.query_params["run"]
+            st.rerun()
+        run_again_button(run_id)
 else:
     try:
         set_up()

@@ -20,7 +20,7 @@ from promptgrid.ui.weights import weights_notice
 
 EXAMPLE = "sentiment"
 EXAMPLE_CASES = 6
-PROMPTS_SHOWN = 8
+PROMPTS_SHOWN = 10
 
 
 def example() -> None:

@@ -76,6 +76,15 @@ def keep_form(form: Form) -> None:
         st.session_state.run_kept = dict(form)
 
 
+def fill_form(values: Form) -> None:
+    """Puts these values into the form, the defaults elsewhere. Only from a callback, before the widgets are drawn."""
+    form = {**DEFAULTS, **values}
+    st.session_state.run_form, st.session_state.run_kept = form, {}
+    for name in DEFAULTS:
+        if name not in _NO_WIDGET:
+            st.session_state[name] = form[name]
+
+
 def _first_values() -> Form:
     names = [entry.name for entry in state.library().entries() if entry.prompt]
     first = dict(DEFAULTS)

@@ -60,6 +60,37 @@ def plan_of(form: Form, prompts: Sequence[Prompt], table: Table) -> Plan:
     )
 
 
+def form_of(plan: Plan, upload: str) -> Form:
+    """The fields that describe this plan again; `upload` is the kept table of its cases."""
+    return {
+        "run_prompts": [_ref(prompt) for prompt in plan.prompts],
+        "run_techniques": list(plan.techniques),
+        "run_models": list(plan.models),
+        "run_temperatures": [f"{value:g}" for value in plan.temperatures],
+        "run_samples": plan.samples,
+        "run_max_tokens": plan.max_tokens,
+        "run_seed": plan.seed,
+        "run_top_p": plan.top_p,
+        "run_examples_k": plan.examples_k,
+        "run_examples_as": plan.examples_as,
+        "run_budget": plan.budget,
+        "run_concurrency": plan.concurrency,
+        "run_name": plan.name,
+        "run_checks": None if plan.checks is None else [str(check) for check in plan.checks],
+        "cases_source": "upload",
+        "cases_upload": {"file": upload, "name": "cases of that run"},
+    }
+
+
+def _ref(prompt: Prompt) -> str:
+    """Its name where the library still holds this version, else name@version."""
+    try:
+        current = state.library().load(prompt.name)[0].version
+    except PromptgridError:
+        current = ""
+    return prompt.name if current == prompt.version else f"{prompt.name}@{prompt.version[:6]}"
+
+
 def digest(form: Form, prompts: Sequence[Prompt], table: Table, database: Database) -> str:
     """The same for the same sheet: what is asked, and what may have been answered since."""
     asked = {name: value for name, value in form.items() if name.startswith("run_") and name != "run_name"}

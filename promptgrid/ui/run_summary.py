@@ -21,7 +21,7 @@ def _summary(run_id: str, ended: float) -> list[VariantSummary]:
 
 
 _FORMATS = {
-    "variant": st.column_config.TextColumn(width="large"),
+    "variant": st.column_config.TextColumn(width="medium"),
     "score, %": st.column_config.NumberColumn(format="%.0f", help="Mean over the scored replies."),
     "agreement, %": st.column_config.NumberColumn(
         format="%.0f", help="Mean share of a case's samples that give the commonest answer."
@@ -45,4 +45,7 @@ def _columns(found: list[VariantSummary]) -> dict[str, list[object]]:
         "cost, USD": [v.cost_usd for v in found],
         "latency, ms": [None if v.latency_ms is None else round(v.latency_ms) for v in found],
     }
-    return {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    told = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    if not any(v.cost_usd for v in found):
+        told.pop("cost, USD", None)  # free, every one of them
+    return told

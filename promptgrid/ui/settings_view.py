@@ -1,8 +1,9 @@
-"""The Settings page's parts: endpoints and where a key goes, the built-in model, the data, and the doctor's findings."""
+"""The parts of the Settings page: endpoints and where a key goes, the built-in model, the data, what is missing."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -45,7 +46,9 @@ def endpoints() -> None:
     configured = _configured()
     for found in known.states.values():
         with st.container(border=True, key=f"endpoint_{found.name}", gap="xsmall"):
-            st.markdown(endpoint_line(found))
+            st.markdown(
+                endpoint_line(replace(found, message="Ready.") if found.ok and found.name != BUILTIN else found)
+            )
             if found.name in configured:
                 st.caption(_where(configured[found.name]))
             if found.models:
@@ -98,7 +101,7 @@ def where_keys_go() -> None:
     """The exact lines and files, for someone without a terminal."""
     file = Path.cwd() / ".env"
     there = "It is there." if file.is_file() else "It is not there yet: make it with any text editor."
-    st.markdown("**OpenAI, or any server that speaks its protocol**")
+    st.subheader("Add OpenAI, or a server that speaks its protocol")
     st.caption(f"Two lines in the file {plain(file)}. {there} Then press Check again. Keys stay in that file: they are "
                "never asked for here, shown, logged or exported.")  # fmt: skip
     st.code(ENV_LINES, language="bash")
