@@ -26,7 +26,7 @@ except PromptgridError as error:
 
 place = compose_header.header(name)
 compose_header.notices()
-left, right = st.columns(2, gap="large")
+left, right = st.columns([10, 11], gap="medium")
 with left:
     editor()
 with right:

@@ -57,20 +57,21 @@ def _add() -> None:
 
 
 def _message(number: int) -> None:
-    key = state.text_key(number)
-    with st.container(horizontal=True, vertical_alignment="center", key=f"compose_turn_{number}"):
-        st.selectbox("Role", ROLES, key=f"compose_role_{number}", label_visibility="collapsed", width=130)
-        st.space("stretch")
-        st.button(
-            "Remove",
-            key=f"compose_remove_{number}",
-            on_click=state.remove_turn,
-            args=(number,),
-            type="tertiary",
-            disabled=len(st.session_state.compose_turns) == 1,
-        )
-    role = st.session_state[f"compose_role_{number}"]
-    st.text_area(f"Text of the {role} message", key=key, label_visibility="collapsed", height="content")
+    with st.container(gap="xsmall", key=f"compose_turn_{number}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.selectbox("Role", ROLES, key=f"compose_role_{number}", label_visibility="collapsed", width=130)
+            st.space("stretch")
+            st.button(
+                "Remove",
+                key=f"compose_remove_{number}",
+                on_click=state.remove_turn,
+                args=(number,),
+                type="tertiary",
+                disabled=len(st.session_state.compose_turns) == 1,
+            )
+        role = st.session_state[f"compose_role_{number}"]
+        label = f"Text of the {role} message"
+        st.text_area(label, key=state.text_key(number), label_visibility="collapsed", height="content")
 
 
 def _columns(content: Fields) -> list[str]:

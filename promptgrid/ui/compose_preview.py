@@ -34,8 +34,9 @@ def preview(place: DeltaGenerator, model: str) -> None:
     """Technique, values, messages and token bar; reruns alone while somebody types. Keeps the draft."""
     areas = [state.text_key(number) for number in st.session_state.compose_turns]
     shown = [f"compose_value_{name}" for name in st.session_state.get("compose_shown", ())]
-    slot = st.container(gap="small")
-    typed = watch_text([*areas, *shown], state.WATCH)
+    with st.container(gap=None):  # the watcher takes no room, and no gap either
+        slot = st.container(gap="small")
+        typed = watch_text([*areas, *shown], state.WATCH)
     content = state.fields({key: text for key, text in typed.items() if key in areas})
     status(place, state.autosave(content))
     with slot:
@@ -94,23 +95,33 @@ def _values(prompt: Prompt) -> None:
     st.session_state.compose_shown = names
     table = _table()
     start = table[_position(table)].inputs if table else {item.name: item.example for item in prompt.inputs}
-    for name in names:
-        key = f"compose_value_{name}"
-        if key not in st.session_state:
-            st.session_state[key] = start.get(name, "")
-        st.text_area(plain(name), key=key, height=VALUES_HEIGHT)
-    if table and names:
-        _steps(table)
+    with st.container(gap="xsmall", key="compose_values"):
+        if table and names:
+            _steps(table)
+        for name in names:
+            key = f"compose_value_{name}"
+            if key not in st.session_state:
+                st.session_state[key] = start.get(name, "")
+            st.text_area(plain(name), key=key, height=VALUES_HEIGHT)
 
 
 def _steps(table: Sequence[Case]) -> None:
-    at = _position(table)
+    wanted = expected()
+    note = f" · expected {plain(wanted, limit=60)}" if wanted is not None else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="compose_steps"):
-        st.button("Case before", key="compose_back", on_click=_step, args=(-1,), icon=":material/chevron_left:")
-        wanted = expected()
-        note = f", expected {plain(wanted, limit=60)}" if wanted is not None else ""
-        st.caption(f"case {at + 1} of {len(table)}{note}")
-        st.button("Next case", key="compose_next_case", on_click=_step, args=(1,), icon=":material/chevron_right:")
+        st.button(
+            "Back", key="compose_back", on_click=_step, args=(-1,), icon=":material/chevron_left:", type="tertiary"
+        )
+        st.caption(f"case {_position(table) + 1} of {len(table)}{note}", width="content")
+        st.button(
+            "Next",
+            key="compose_next_case",
+            on_click=_step,
+            args=(1,),
+            icon=":material/chevron_right:",
+            icon_position="right",
+            type="tertiary",
+        )
 
 
 def _step(by: int) -> None:
@@ -156,7 +167,6 @@ def _sent(prompt: Prompt, technique: str, given: Mapping[str, str], model: str) 
     marks = [f"example {turn.example}" if turn.example else turn.part for turn in turns]
     message_list([turn.message for turn in turns], marks=marks, height=MESSAGES_HEIGHT, key="compose_messages")
     _budget(prompt, technique, turns, model)
-    _code(model)
 
 
 def _budget(prompt: Prompt, technique: str, turns: Sequence[Turn], model: str) -> None:
@@ -177,17 +187,18 @@ def _budget(prompt: Prompt, technique: str, turns: Sequence[Turn], model: str) -
         st.caption(f"{found.more_examples:,} more examples of this length would fit.")
 
 
-def _code(model: str) -> None:
-    """The call as code, to copy, folded away."""
-    with st.popover("Copy as code", key="compose_code", type="tertiary"):
-        plan = plan_now(model, st.session_state.get("compose_try_temperature"))
-        cell = tries.try_cell(plan)
+def code(model: str, temperature: float | None) -> None:
+    """The call as code, to copy."""
+    try:
+        cell = tries.try_cell(plan_now(model, temperature))
         body = connect(cell.endpoint).wire(cell.request)
-        own = cell.endpoint == BUILTIN
-        found = None if own else settings()[cell.endpoint]
-        url, key = (found.base_url, found.key_env) if found else ("", "")
-        python, shell = st.tabs(["Python", "curl"])
-        python.code(snippets.python_call(body, url, key), language="python", height=320)
-        shell.code(snippets.curl_call(body, url, key), language="bash", height=320)
-        if own:
-            st.caption("The built-in model has no fixed address: the code takes OPENAI_BASE_URL and OPENAI_API_KEY.")
+        found = None if cell.endpoint == BUILTIN else settings()[cell.endpoint]
+    except PromptgridError as error:
+        show_error(error)
+        return
+    url, key = (found.base_url, found.key_env) if found else ("", "")
+    python, shell = st.tabs(["Python", "curl"])
+    python.code(snippets.python_call(body, url, key), language="python", height=320)
+    shell.code(snippets.curl_call(body, url, key), language="bash", height=320)
+    if found is None:
+        st.caption("The built-in model has no fixed address: the code takes OPENAI_BASE_URL and OPENAI_API_KEY.")

@@ -16,7 +16,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.grid import Cell
 from promptgrid.store import Database
 from promptgrid.techniques import answer_marker
-from promptgrid.ui.compose_preview import expected, plan_now
+from promptgrid.ui.compose_preview import code, expected, plan_now
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.state import database, model_refs
@@ -24,7 +24,7 @@ from promptgrid.ui.weights import weights_notice
 from promptgrid.ui.words import dollars
 
 POLL_S = 0.15
-REPLY_HEIGHT = 170  # px: what streams does not push the page around
+REPLY_HEIGHT = 130  # px: what streams does not push the page around
 
 
 @dataclass
@@ -86,6 +86,8 @@ def try_once() -> None:
     if not ready:
         weights_notice()
     st.fragment(_outcome, run_every=POLL_S if running else None)()
+    with st.popover("Copy the call as code", key="compose_code", type="tertiary"):
+        code(model, temperature)
 
 
 def chosen_model() -> str:
@@ -109,7 +111,7 @@ def _asked() -> tuple[str, float | None]:
         key="compose_try_temperature",
         placeholder="model's" if own is None else f"{own:g}",
         help="For this try only. Empty: the prompt's own.",
-        width=140,
+        width=124,
     )
     return str(model or DEFAULT_MODEL), temperature
 
@@ -141,7 +143,8 @@ def _outcome() -> None:
 
 def _draw(attempt: Attempt, running: bool) -> None:
     with st.container(key="compose_reply", gap="small"):
-        st.markdown(_answer(attempt) or "&nbsp;")
+        if answer := _answer(attempt):
+            st.markdown(answer)
         text = attempt.reply.text if attempt.reply else attempt.text
         st.code(text or " ", language=None, wrap_lines=True, height=REPLY_HEIGHT)
         st.caption(_facts(attempt, running))

@@ -1,0 +1,42 @@
+"""Library: which prompts are there? A table to find one, and what can be done with it."""
+
+import streamlit as st
+
+from promptgrid import ui
+from promptgrid.ui import library_view as view
+from promptgrid.ui.compose_state import create
+from promptgrid.ui.state import library
+
+ui.open_page("Library")
+entries = library().entries()
+
+with st.container(horizontal=True, vertical_alignment="center", key="library_header"):
+    words = st.text_input(
+        "Find",
+        key="library_find",
+        placeholder="Find by name, description, tag or text",
+        label_visibility="collapsed",
+        live=True,
+        width=380,
+    )
+    st.caption(f"{len(entries)} prompts", width="stretch")
+    view.uploads()
+view.notices()
+
+found = view.matching(entries, words or "")
+if not entries:
+    detail = f"They are files in {library().folder}."
+    if ui.empty_state("There are no prompts yet.", "Write the first one", "library_first", detail=detail):
+        create("untitled")
+        st.switch_page(view.COMPOSE_PAGE, query_params={"prompt": "untitled"})
+elif not found:
+    st.caption("No prompt has all these words.")
+else:
+    actions = st.container()
+    chosen = view.table(found)
+    with actions:
+        view.actions(chosen)
+    if chosen is not None:
+        view.details(chosen)
+view.cases()
+view.deleted()
