@@ -10,7 +10,7 @@ from promptgrid.ui.checks_field import checks_field
 from promptgrid.ui.run_again import run_again_button
 from promptgrid.ui.run_list import recent_runs
 from promptgrid.ui.run_live import run_panel
-from promptgrid.ui.run_sheet import preflight_panel
+from promptgrid.ui.run_sheet import preflight_panel, wants_builtin
 from promptgrid.ui.weights import weights_notice
 
 ui.open_page("Run")
@@ -47,7 +47,8 @@ def set_up() -> None:
             st.warning(f"{ui.plain(prompt)} needs {ui.plain(', '.join(names))}; the table has {there}.")
         return
     plan = run_plan.plan_of(form, prompts, table)
-    weights_notice()
+    if wants_builtin(plan):
+        weights_notice()
     started = preflight_panel(plan, run_plan.digest(form, prompts, table, state.database()))
     if started:
         st.session_state.run_started = st.query_params["run"] = started

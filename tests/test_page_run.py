@@ -180,9 +180,8 @@ def test_without_the_built_in_model_start_waits_and_says_why(run_page: AppTest) 
     page = run_page
     page.run()
     page.multiselect(key="run_models").set_value(["builtin/smollm2-135m-instruct"]).run()
-    print(shown(page), [b.key for b in page.button])
     assert page.button(key="start").disabled
-    assert "The built-in model is not here yet" in shown(page)
+    assert shown(page).count("there is no such file") == 1
 
 
 def test_an_endpoint_that_is_not_configured_is_said_at_its_field(run_page: AppTest) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as NotYet
 import streamlit as st
 
 from promptgrid import builtin, connections
-from promptgrid.errors import PromptgridError
+from promptgrid.errors import BuiltinError, PromptgridError
 from promptgrid.grid import Plan
 from promptgrid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import client
@@ -33,7 +33,9 @@ def preflight_panel(plan: Plan, key: str) -> str | None:
             return None
         except PromptgridError as error:
             sheets().forget(key)
-            show_error(error)
+            if not isinstance(error, BuiltinError) or builtin.status().ready:  # else the notice above has said it
+                show_error(error)
+            st.button("Start", type="primary", disabled=True, key="start", width=190)
             return None
         return _sheet(plan, sheet)
 
@@ -71,10 +73,14 @@ def _sheet(plan: Plan, sheet: Preflight) -> str | None:
 def _cannot_start(plan: Plan, sheet: Preflight) -> str:
     if not sheet.cells:
         return "There is nothing to run: no chosen technique can serve a chosen prompt."
-    builtin_wanted = any(connections.split_model(ref)[0] == connections.BUILTIN for ref in plan.models)
-    if builtin_wanted and not builtin.status().ready:
+    if wants_builtin(plan) and not builtin.status().ready:
         return "The built-in model is not here yet: wait for its download, or take another model."
     return ""
+
+
+def wants_builtin(plan: Plan) -> bool:
+    """Some of its models are served by the built-in server."""
+    return any(ref.startswith(f"{connections.BUILTIN}/") for ref in plan.models)
 
 
 def _start(plan: Plan) -> str | None:
