@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
 
-
 def missing(what: str) -> None:
     """Skips the test for something that this machine lacks; with CI=true the lack is a failure."""
     if os.environ.get("CI") == "true":
