@@ -14,6 +14,7 @@ from promptgrid.ui.compose_fields import ANSWER_COLUMNS, KINDS, ROLES, Fields, u
 from promptgrid.ui.plain import plain
 from promptgrid.ui.state import library
 
+TABLE_WIDTH = 448  # px, of all columns together at 1440 px
 KIND_LABELS = {
     "text": "the whole reply",
     "label": "one of some labels",
@@ -108,7 +109,10 @@ def _examples(columns: list[str]) -> None:
 
 
 def _column(name: str, count: int) -> Any:
-    return st.column_config.TextColumn(name, width="small" if name == "answer" and count > 2 else "medium")
+    """Pixels for each, so that the last one is not cut: an answer is mostly short."""
+    answer = 95
+    width = answer if name == "answer" else max(110, (TABLE_WIDTH - answer) // (count - 1))
+    return st.column_config.TextColumn(name, width=width)
 
 
 def _rows(records: list[dict[Any, Any]]) -> list[dict[str, str]]:

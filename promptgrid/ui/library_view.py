@@ -19,7 +19,7 @@ from promptgrid.ui.state import library
 from promptgrid.ui.words import ago
 
 COMPOSE_PAGE = "pages/1_Compose.py"
-ROW_HEIGHT, HEADER_HEIGHT, MOST_ROWS = 36, 38, 14
+ROW_HEIGHT, HEADER_HEIGHT, MOST_ROWS = 36, 38, 17
 DELETED_SHOWN = 50
 
 
@@ -70,13 +70,13 @@ def table(entries: Sequence[Entry]) -> Entry | None:
         row_height=ROW_HEIGHT,
         height=HEADER_HEIGHT + ROW_HEIGHT * min(len(entries), MOST_ROWS),
         column_config={
-            "name": config.TextColumn(width=150),
-            "description": config.TextColumn(width=380),
-            "tags": config.ListColumn(width=150),
+            "name": config.TextColumn(width=145),
+            "description": config.TextColumn(width=420),
+            "tags": config.ListColumn(width=170),
             "techniques": config.NumberColumn(width=90, help=f"How many of the {len(TECHNIQUES)} it can serve"),
-            "examples": config.NumberColumn(width=80),
-            "version": config.TextColumn(width=80),
-            "changed": config.DatetimeColumn(width=130, format="distance"),
+            "examples": config.NumberColumn(width=78),
+            "version": config.TextColumn(width=72),
+            "changed": config.DatetimeColumn(width=115, format="distance"),
         },
     )
     selection: Any = shown

@@ -24,6 +24,7 @@ from promptgrid.ui.weights import weights_notice
 from promptgrid.ui.words import dollars
 
 POLL_S = 0.15
+WRITING_S = 0.1  # what arrives all at once says nothing about the speed
 REPLY_HEIGHT = 130  # px: what streams does not push the page around
 
 
@@ -183,7 +184,7 @@ def _speed(reply: Reply) -> str:
         return ""
     first = f"first token {reply.first_token_ms / 1000:.2f} s"
     writing = (reply.latency_ms - reply.first_token_ms) / 1000
-    if not reply.completion_tokens or reply.completion_tokens < 2 or writing <= 0:
+    if not reply.completion_tokens or writing < WRITING_S:
         return first
     return f"{first} · {(reply.completion_tokens - 1) / writing:.0f} tokens/s"
 
