@@ -35,7 +35,7 @@ with st.container(horizontal=True, key="compare_beside"):
         compare_view.pages(view)
     if selected:
         case = next(case for case in view.on_page if case.case_id == selected[0])
-        with st.container(border=True, height=HEIGHT, key="compare_detail"):
+        with st.container(border=True, height=HEIGHT, gap="xsmall", key="compare_detail"):
             detail(database(), run.id, view, case, case.entries[selected[1]])
 
 st.subheader("Summary")

@@ -53,12 +53,15 @@ def labels(variants: Sequence[Variant]) -> dict[str, list[str]]:
     A variant that stands alone is told by technique and temperature.
     """
     varying = {name for name in Variant.__slots__ if len({getattr(v, name) for v in variants}) > 1}
-    return {v.id: list(_parts(v, varying or {"technique", "temperature"})) for v in variants}
+    names = [name for name, _ in {(v.prompt, v.version) for v in variants}]
+    versions = {name for name in names if names.count(name) > 1}
+    return {v.id: list(_parts(v, varying or {"technique", "temperature"}, versions)) for v in variants}
 
 
-def _parts(v: Variant, varying: set[str]) -> Iterator[str]:
+def _parts(v: Variant, varying: set[str], versions: set[str]) -> Iterator[str]:
+    """`versions` are the prompts that are there in more than one."""
     if varying & {"prompt", "version"}:
-        yield v.prompt + ("" if "prompt" in varying else f"@{v.version[:6]}")
+        yield f"{v.prompt}@{v.version[:6]}" if v.prompt in versions else v.prompt
     if "technique" in varying:
         yield v.technique
     if "temperature" in varying:

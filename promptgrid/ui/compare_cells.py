@@ -47,7 +47,7 @@ def percent(share: float | None) -> str:
     """ "53 %"; 100 only where it is all, 0 only where it is none; empty where there is nothing to say."""
     if share is None:
         return ""
-    rounded = round(100 * share)
+    rounded = int(100 * share + 0.5)  # as the browser rounds
     if 0 < share < 1:
         rounded = min(99, max(1, rounded))
     return f"{rounded} %"

@@ -41,7 +41,7 @@ def detail(database: Database, run_id: str, view: compare_view.View, case: Matri
 
 def _head(view: compare_view.View, case: MatrixCase, entry: Entry) -> None:
     index = next(i for i, other in enumerate(view.cases) if other.case_id == case.case_id)
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="compare_head"):
+    with st.container(horizontal=True, vertical_alignment="center", gap=None, key="compare_head"):
         st.markdown(f"**{plain(view.matrix.label(entry.variant))}**", width="stretch")
         _step(view, index - 1, entry, "Previous case", "chevron_left")
         _step(view, index + 1, entry, "Next case", "chevron_right")

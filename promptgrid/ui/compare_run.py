@@ -13,7 +13,6 @@ from promptgrid.store import Database, results, runs
 from promptgrid.store.runs import ACTIVE, RunInfo
 from promptgrid.ui import compare_view
 from promptgrid.ui.feedback import empty_state, show_error
-from promptgrid.ui.plain import plain
 from promptgrid.ui.words import STATUS_WORDS, many
 
 TICK_S = 5.0
@@ -37,7 +36,7 @@ def choose_run(database: Database) -> RunInfo:
     chosen = st.selectbox(
         "Run",
         list(known),
-        format_func=lambda run_id: plain(_label(known[run_id])),
+        format_func=lambda run_id: _label(known[run_id]),
         key=_KEY,
         label_visibility="collapsed",
         on_change=compare_view.forget,
@@ -58,9 +57,10 @@ def _add_asked(database: Database, asked: str, known: dict[str, RunInfo]) -> Non
 
 
 def _label(run: RunInfo) -> str:
+    """Not escaped: the options of a selectbox are shown as they are."""
     when = f"{datetime.fromtimestamp(run.created):%d %b %H:%M}".lstrip("0")
     state = "deleted" if run.deleted else STATUS_WORDS[run.status]
-    return f"{run.name} · {when} · {many(run.total, 'reply').replace('replys', 'replies')} · {state}"
+    return f"{run.name} · {when} · {many(run.total, 'cell')} · {state} · {run.id}"
 
 
 def read_matrix(database: Database, run: RunInfo) -> tuple[Matrix, list[VariantSummary]]:

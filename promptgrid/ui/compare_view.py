@@ -10,7 +10,6 @@ import streamlit as st
 
 from promptgrid.compare import SHOWS, Filter, Matrix, MatrixCase, Show
 from promptgrid.ui.component import STATIC
-from promptgrid.ui.plain import plain
 
 PAGE_ROWS = 40
 MATRIX = "compare_matrix"
@@ -113,7 +112,7 @@ def unselect() -> None:
 def columns_popover(found: Matrix) -> Matrix:
     """Which variants are shown, and which of them the others are compared with; returns the part that is shown."""
     ids = [variant.id for variant in found.variants]
-    names = {variant.id: plain(found.label(variant)) for variant in found.variants}
+    names = {variant.id: found.label(variant) for variant in found.variants}
     chosen = st.session_state.get("compare_columns")
     st.session_state["compare_columns"] = [i for i in ids if i in (chosen or ())]
     label = f"Columns {len(chosen)} of {len(ids)}" if chosen and len(chosen) < len(ids) else "Columns"
@@ -136,7 +135,7 @@ def columns_popover(found: Matrix) -> Matrix:
 def filter_popover(found: Matrix) -> Filter:
     """The whole filter; the popover asks for its rarer parts."""
     ids = ["", *(variant.id for variant in found.variants)]
-    names = {"": "any shown", **{variant.id: plain(found.label(variant)) for variant in found.variants}}
+    names = {"": "any shown", **{variant.id: found.label(variant) for variant in found.variants}}
     _keep_valid("compare_in", ids)
     active = sum(bool(st.session_state.get(key)) for key in ("compare_in", "compare_cases"))
     with st.popover(f"Filter · {active}" if active else "Filter"):

@@ -27,10 +27,13 @@ function newSheet(parent) {
     if (cell) choose(sheet, cell, { at: 0 });
   });
   root.addEventListener("keydown", (event) => onKey(sheet, event));
+  const width = new ResizeObserver(() => keepInSight(sheet));
+  width.observe(root);
   const slash = (event) => focusFilter(sheet, event);
   document.addEventListener("keydown", slash);
   sheet.leave = () => {
     clearTimeout(sheet.timer);
+    width.disconnect();
     document.removeEventListener("keydown", slash);
     root.remove();
     sheets.delete(parent);
@@ -160,6 +163,13 @@ function choose(sheet, cell, { at }) {
   cell.focus({ preventScroll: true });
   cell.scrollIntoView({ block: "nearest", inline: "nearest" });
   tell(sheet, cell.pair, at);
+}
+
+// Something that opens beside the matrix must not cover the cell that it is about; sideways only, the page stays put.
+function keepInSight({ root, corner, at }) {
+  if (!at) return;
+  const least = at.offsetLeft + at.offsetWidth - root.clientWidth + 2;
+  root.scrollLeft = Math.min(at.offsetLeft - corner.offsetWidth, Math.max(least, root.scrollLeft));
 }
 
 function tell(sheet, pair, after) {
