@@ -29,7 +29,14 @@ def set_up() -> None:
         with temperatures:
             run_form.temperatures_field()
         samples.number_input("Samples", 1, 1000, key="run_samples", step=1)
-        longest.number_input("Max tokens", 1, key="run_max_tokens", value=None, placeholder="own", step=16)
+        longest.number_input(
+            "Max tokens",
+            1,
+            key="run_max_tokens",
+            value=None,
+            placeholder=run_form.own_value(prompts, "max_tokens"),
+            step=16,
+        )
     left, right = st.columns([1, 1], gap="medium")
     with left:
         table = cases_input(form, prompts)

@@ -29,6 +29,7 @@ def checks_field(form: Form, prompts: Sequence[Prompt], cases: Sequence[Case]) -
         key=KEY,
         placeholder="Replies are not scored",
         accept_new_options=True,
+        wrap=True,
         on_change=_chosen,
         args=(form, usual),
         help="Type one with its options: contains:text=please, regex:pattern=\\d+, number:tolerance=0.5.",

@@ -115,6 +115,7 @@ def prompts_field() -> list[str]:
         key="run_prompts",
         placeholder="Choose prompts",
         accept_new_options=True,
+        wrap=True,
         help="Old versions of a chosen prompt are in the list as name@version: run the old against the new.",
     )
 
@@ -129,7 +130,7 @@ def _old_versions(name: str) -> list[str]:
 
 def techniques_field(prompts: Sequence[Prompt]) -> list[str]:
     """Which techniques; those that a chosen prompt cannot serve are named with the reason."""
-    chosen = st.pills("Techniques", list(TECHNIQUES), key="run_techniques", selection_mode="multi")
+    chosen = st.pills("Techniques", list(TECHNIQUES), key="run_techniques", selection_mode="multi", wrap=True)
     for technique in chosen:
         for prompt in prompts:
             if why := unavailable(prompt, technique):
@@ -145,6 +146,7 @@ def models_field() -> list[str]:
         key="run_models",
         placeholder="Choose models",
         accept_new_options=True,
+        wrap=True,
         help="Another model is typed as ENDPOINT/MODEL. Settings shows the endpoints and how to add one.",
     )
     for ref in chosen:
@@ -163,6 +165,7 @@ def temperatures_field() -> list[str]:
         key="run_temperatures",
         placeholder="The prompt's own",
         accept_new_options=True,
+        wrap=True,
         on_change=_tidy_temperatures,
         help="Type another one from 0 to 2. None: each prompt's own.",
     )
@@ -189,6 +192,12 @@ def tidy_temperatures(typed: Iterable[str]) -> tuple[list[str], list[str]]:
         else:
             bad.append(text)
     return [f"{value:g}" for value in sorted(good)], bad
+
+
+def own_value(prompts: Sequence[Prompt], parameter: str) -> str:
+    """The prompts' own value of a parameter as a placeholder; `own` where they differ."""
+    values = {prompt.parameters.get(parameter) for prompt in prompts}
+    return str(values.pop() or "no limit") if len(values) == 1 else "own"
 
 
 def more_fields() -> None:

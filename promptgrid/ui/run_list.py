@@ -12,12 +12,21 @@ from promptgrid.ui import state, words
 from promptgrid.ui.plain import plain
 
 SHOWN = 8
+TICK_S = 3.0
 _ACTIONS = ("Open", "Compare", "Rename or note", "Delete")
 _MARKS = {"running": ":blue[●]", "queued": ":blue[○]", "finished": ":green[●]", "stopped": ":orange[●]"}
 
 
 def recent_runs(*, shown: int = SHOWN, manage: bool = True) -> None:
-    """Draws the newest runs, one a line; `manage` adds each one's menu and the deleted ones."""
+    """Draws the newest runs, one a line, again every few seconds while one is active.
+
+    `manage` adds each one's menu, pages, and the deleted ones.
+    """
+    active = state.active_run() is not None
+    st.fragment(_runs, run_every=TICK_S if active else None)(shown, manage)
+
+
+def _runs(shown: int, manage: bool) -> None:
     found = runs.list_runs(state.database())
     if manage:
         _undo()
@@ -35,7 +44,7 @@ def recent_runs(*, shown: int = SHOWN, manage: bool = True) -> None:
 def _row(info: RunInfo, manage: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"run_row_{info.id}"):
         mark = _MARKS.get(info.status, ":gray[○]")
-        st.page_link("pages/2_Run.py", label=f"{mark} {plain(info.name, limit=60)}", query_params={"run": info.id})
+        st.page_link("pages/2_Run.py", label=f"{mark} {plain(info.name, limit=90)}", query_params={"run": info.id})
         note = f" · {plain(info.note, limit=60)}" if info.note else ""
         st.caption(f"{_so_far(info)} · {words.ago(info.created)}{note}", width="stretch")
         if manage:

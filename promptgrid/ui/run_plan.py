@@ -60,6 +60,13 @@ def plan_of(form: Form, prompts: Sequence[Prompt], table: Table) -> Plan:
     )
 
 
+def usual_name(plan: Plan) -> str:
+    """What tells a run from its neighbours where nobody named it: `sentiment × 3 techniques × 2 temperatures`."""
+    axes = {"techniques": plan.techniques, "models": plan.models, "temperatures": plan.temperatures}
+    several = [f"{len(values)} {name}" for name, values in axes.items() if len(values) > 1]
+    return " × ".join([" + ".join(dict.fromkeys(prompt.name for prompt in plan.prompts)), *several])
+
+
 def form_of(plan: Plan, upload: str) -> Form:
     """The fields that describe this plan again; `upload` is the kept table of its cases."""
     return {

@@ -16,7 +16,7 @@ from promptgrid.runner import client
 from promptgrid.ui import state, words
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
-from promptgrid.ui.run_plan import sheets
+from promptgrid.ui.run_plan import sheets, usual_name
 
 PATIENCE_S = 0.6  # a small plan's sheet is there by then, and nothing flickers
 DOUBLE_CLICK_S = 2.0
@@ -66,7 +66,8 @@ def _sheet(plan: Plan, sheet: Preflight) -> str | None:
     for line in notes(sheet, reason):
         st.caption(line)
     if len(sheet.models) > 1:
-        _model_table(sheet)
+        with st.expander("By model"):
+            _model_table(sheet)
     return _start(plan) if pressed else None
 
 
@@ -89,7 +90,7 @@ def _start(plan: Plan) -> str | None:
         return None
     try:
         with st.spinner("Starting …"):
-            run_id = client.start(state.database(), plan)
+            run_id = client.start(state.database(), plan, name=plan.name or usual_name(plan))
     except PromptgridError as error:
         show_error(error)
         return None
@@ -122,13 +123,19 @@ def notes(sheet: Preflight, reason: str) -> list[str]:
     found += [f"{plain(s.prompt)} is not put as {s.technique}: {plain(s.reason)}." for s in sheet.skipped]
     for model in sheet.models:
         found += [f"{plain(model.ref)}: {plain(note)}." for note in model.notes]
-        if not model.exact and model.calls:
-            found.append(f"≈ {plain(model.ref)}: {plain(model.reason)}")
         if model.calls and not model.facts.free and model.cost_floor is None:
             found.append(f"The price of {plain(model.ref)} is not known, so a budget in USD cannot be kept.")
         elif model.calls and not model.facts.free and model.cost_ceiling is None:
             found.append(f"{plain(model.ref)}: set max tokens to know the most it can cost.")
-    return found
+    return found + _estimates(sheet)
+
+
+def _estimates(sheet: Preflight) -> list[str]:
+    """Why counts are not exact: in full for one model, by name for several (their reasons stand in the table)."""
+    inexact = [model for model in sheet.models if model.calls and not model.exact]
+    if len(inexact) == 1:
+        return [f"≈ {plain(inexact[0].ref)}: {plain(inexact[0].reason)}"]
+    return [f"≈ Counts are estimates for {plain(', '.join(m.ref for m in inexact), limit=300)}."] if inexact else []
 
 
 def _model_table(sheet: Preflight) -> None:
@@ -141,8 +148,16 @@ def _model_table(sheet: Preflight) -> None:
         "reply tokens, at most": [model.completion_ceiling for model in sheet.models],
         "cost": [_model_cost(model) for model in sheet.models],
         "time": [words.duration(model.seconds) or "not known" for model in sheet.models],
+        "counted": ["exactly" if model.exact else f"≈ {model.reason}" for model in sheet.models],
     }
-    st.dataframe(columns, height="content")
+    numbers = st.column_config.NumberColumn(format="localized")
+    st.dataframe(
+        columns,
+        height="content",
+        column_config=dict.fromkeys(
+            ["calls", "answered", "do not fit", "prompt tokens", "reply tokens, at most"], numbers
+        ),
+    )
 
 
 def _model_cost(model: ModelPreflight) -> str:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from promptgrid.compare import VariantSummary, summary
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui import state
 
+SHOWN = 12
+PER_CHARACTER, WIDEST = 7, 380  # pixels
+
 
 def summary_table(info: RunInfo) -> None:
     """One row a variant of a run that has ended; units are in the header."""
     found = _summary(info.id, info.ended or 0.0)
-    st.dataframe(_columns(found), height="content" if len(found) <= 12 else 460, column_config=_FORMATS)
+    widest = max((len(v.label) for v in found), default=0)
+    variant = st.column_config.TextColumn(width=min(PER_CHARACTER * widest + 24, WIDEST))
+    height: Literal["content"] | int = "content" if len(found) <= SHOWN else 460
+    st.dataframe(_columns(found), height=height, column_config={**_FORMATS, "variant": variant}, placeholder="–")
 
 
 @st.cache_resource(max_entries=8, show_spinner="Summing up …")
@@ -21,7 +29,6 @@ def _summary(run_id: str, ended: float) -> list[VariantSummary]:
 
 
 _FORMATS = {
-    "variant": st.column_config.TextColumn(width="medium"),
     "score, %": st.column_config.NumberColumn(format="%.0f", help="Mean over the scored replies."),
     "agreement, %": st.column_config.NumberColumn(
         format="%.0f", help="Mean share of a case's samples that give the commonest answer."
