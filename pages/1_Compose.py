@@ -24,11 +24,14 @@ except PromptgridError as error:
     ui.show_error(error)
     st.stop()
 
-place = compose_header.header(name)
-compose_header.notices()
+head = st.container()
 left, right = st.columns([10, 11], gap="medium")
 with left:
     editor()
+compose_state.autosave(compose_state.fields())
+with head:
+    place = compose_header.header(name)
+    compose_header.notices()
 with right:
     preview(place, chosen_model())
     try_once()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 from promptgrid import connections, grid, models
 from promptgrid.endpoint import Delta, Reply
+from promptgrid.errors import PlanError
 from promptgrid.grid import Cell, Plan
 from promptgrid.store import Database, work
 
@@ -13,7 +14,11 @@ from promptgrid.store import Database, work
 def try_cell(plan: Plan) -> Cell:
     """The first cell of a plan: what `try_once` sends. Raises PlanError or PromptError."""
     name, _ = connections.split_model(plan.models[0])
-    return next(grid.cells(plan, {name: connections.connect(name)}))
+    cell = next(grid.cells(plan, {name: connections.connect(name)}), None)
+    if cell is None:
+        first = grid.skipped(plan)[0]
+        raise PlanError(f'"{first.prompt}" cannot be put as {first.technique}: {first.reason}.')
+    return cell
 
 
 def try_once(database: Database, plan: Plan) -> Iterator[Delta]:

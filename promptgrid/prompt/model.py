@@ -94,9 +94,11 @@ class Prompt:
 
 
 def _plain(value: Any) -> Any:
-    """The same value in dicts and lists only, as JSON can write it."""
+    """The same value in dicts and lists only, as JSON can write it; 0.0 is 0, as it is for a model."""
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return value

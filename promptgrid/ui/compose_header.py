@@ -119,18 +119,21 @@ def _versions(name: str) -> None:
 
 
 def _run(name: str) -> None:
+    pressed = st.button("Run…", key="compose_run")
     now = state.opened()
-    if now.kept is None and st.session_state.pop("compose_saved_to_run", False):
+    if now.kept is None and (pressed or st.session_state.pop("compose_saved_to_run", False)):
         st.switch_page(RUN_PAGE, query_params={"prompts": name})
-    if now.kept is None:
-        if st.button("Run…", key="compose_run"):
-            st.switch_page(RUN_PAGE, query_params={"prompts": name})
-        return
-    with st.popover("Run…", key="compose_run_changed"):
-        st.caption("A run takes the saved prompt. This one has unsaved changes.")
-        st.button("Save and run", key="compose_save_run", on_click=_save_to_run, width="stretch")
-        if now.etag is not None and st.button("Run what is saved", key="compose_run_saved", width="stretch"):
-            st.switch_page(RUN_PAGE, query_params={"prompts": name})
+    if pressed:
+        _ask_what_to_run(name)
+
+
+@st.dialog("A run takes the saved prompt")
+def _ask_what_to_run(name: str) -> None:
+    st.markdown(f"**{plain(name)}** has changes that are not saved.")
+    if st.button("Save and run", key="compose_save_run", on_click=_save_to_run, type="primary"):
+        st.rerun()
+    if state.opened().etag is not None and st.button("Run what is saved", key="compose_run_saved"):
+        st.switch_page(RUN_PAGE, query_params={"prompts": name})
 
 
 def _save_to_run() -> None:

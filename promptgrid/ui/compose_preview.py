@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from promptgrid import snippets, techniques, tokens, tries
 from promptgrid.cases import Case, read_cases
 from promptgrid.connections import BUILTIN, connect, settings
-from promptgrid.errors import PromptgridError
+from promptgrid.errors import MissingVariables, PromptgridError
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message, Prompt, variables
 from promptgrid.techniques import TECHNIQUES, Turn
@@ -46,6 +46,8 @@ def preview(place: DeltaGenerator, model: str) -> None:
             _values(prompt)
             given = _given(prompt, typed)
             _sent(prompt, technique, given, model)
+        except MissingVariables as error:
+            st.caption(f":orange[●] {plain(error)}")
         except PromptgridError as error:
             show_error(error)
 
@@ -194,7 +196,7 @@ def code(model: str, temperature: float | None) -> None:
         body = connect(cell.endpoint).wire(cell.request)
         found = None if cell.endpoint == BUILTIN else settings()[cell.endpoint]
     except PromptgridError as error:
-        show_error(error)
+        st.caption(plain(error))
         return
     url, key = (found.base_url, found.key_env) if found else ("", "")
     python, shell = st.tabs(["Python", "curl"])

@@ -196,6 +196,7 @@ def save(name: str = "") -> None:
     try:
         prompt = prompt_of(name or now.name, content, values())
         etag = library().save(prompt, etag)
+        prompt = library().load(prompt.name)[0]
         with database().write() as connection:
             plans.keep_version(connection, prompt)
     except PromptgridError as error:
@@ -203,7 +204,7 @@ def save(name: str = "") -> None:
         return
     if not name or name == now.name or now.etag is None:
         drafts.drop_draft(database(), DRAFT + now.name)
-    st.session_state.compose_opened = Opened(prompt.name, etag, fields_of(library().load(prompt.name)[0]), None)
+    st.session_state.compose_opened = Opened(prompt.name, etag, fields_of(prompt), None)
     fill(opened().start)
     st.query_params["prompt"] = prompt.name
 
