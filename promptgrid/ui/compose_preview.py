@@ -25,7 +25,7 @@ from promptgrid.ui.state import library
 from promptgrid.ui.token_bar import token_bar
 from promptgrid.ui.watch import watch_text
 
-MESSAGES_HEIGHT = 340  # px
+MESSAGES_HEIGHT = 270  # px
 VALUES_HEIGHT = 68
 
 

@@ -63,7 +63,7 @@ def table(entries: Sequence[Entry]) -> Entry | None:
     config = st.column_config
     shown = st.dataframe(
         frame,
-        key="library_table",
+        key=_table_key([entry.name for entry in entries]),
         hide_index=True,
         on_select="rerun",
         selection_mode=["single-row", "single-cell"],
@@ -71,17 +71,26 @@ def table(entries: Sequence[Entry]) -> Entry | None:
         height=HEADER_HEIGHT + ROW_HEIGHT * min(len(entries), MOST_ROWS),
         column_config={
             "name": config.TextColumn(width=145),
-            "description": config.TextColumn(width=420),
+            "description": config.TextColumn(width=408),
             "tags": config.ListColumn(width=170),
             "techniques": config.NumberColumn(width=90, help=f"How many of the {len(TECHNIQUES)} it can serve"),
             "examples": config.NumberColumn(width=78),
             "version": config.TextColumn(width=72),
-            "changed": config.DatetimeColumn(width=115, format="distance"),
+            "changed": config.DatetimeColumn(width=127, format="distance"),
         },
     )
     selection: Any = shown
     picked = [*selection["selection"]["rows"], *(cell[0] for cell in selection["selection"].get("cells", ()))]
     return entries[picked[0]] if picked and picked[0] < len(entries) else None
+
+
+def _table_key(names: list[str]) -> str:
+    """Another list of prompts is another table: a selection is a row's number, and would be somebody else's now."""
+    session = st.session_state
+    if session.get("library_names") != names:
+        session.library_names = names
+        session.library_table_number = session.get("library_table_number", 0) + 1
+    return f"library_table_{session.library_table_number}"
 
 
 def actions(entry: Entry | None) -> None:
@@ -118,8 +127,8 @@ def details(entry: Entry) -> None:
         return
     reasons = {technique: unavailable(entry.prompt, technique) for technique in TECHNIQUES}
     serves = ", ".join(technique for technique, reason in reasons.items() if not reason)
-    lacks = "".join(f" · {technique}: {reason}" for technique, reason in reasons.items() if reason)
-    st.caption(f"Techniques: {plain(serves)}{plain(lacks)}")
+    lacks = [f"{technique}: {reason}" for technique, reason in reasons.items() if reason]
+    st.caption(plain(" · ".join([f"Techniques: {serves}", *lacks])))
 
 
 def uploads() -> None:

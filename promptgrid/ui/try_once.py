@@ -25,6 +25,7 @@ from promptgrid.ui.words import dollars
 
 POLL_S = 0.15
 WRITING_S = 0.1  # what arrives all at once says nothing about the speed
+BUTTON_WIDTH = 152  # px, for both: nothing moves when one takes the other's place
 REPLY_HEIGHT = 130  # px: what streams does not push the page around
 
 
@@ -73,7 +74,7 @@ def try_once() -> None:
         model, temperature = _asked()
         ready = not model.startswith(f"{BUILTIN}/") or builtin.status().ready
         if attempt is not None and running:
-            st.button("Stop", key="compose_stop_try", on_click=attempt.stop)
+            st.button("Stop", key="compose_stop_try", on_click=attempt.stop, width=BUTTON_WIDTH)
         else:
             st.button(
                 "Try once" if ready else "Waiting for the model",
@@ -83,6 +84,7 @@ def try_once() -> None:
                 args=(model, temperature),
                 shortcut="Ctrl+Enter",
                 disabled=not ready,
+                width=BUTTON_WIDTH if ready else "content",
             )
     if not ready:
         weights_notice()
