@@ -66,23 +66,36 @@ def _step(view: compare_view.View, index: int, entry: Entry, label: str, icon: s
 
 def _choose_sample(entry: Entry) -> Sample:
     """The sample to read: where there are several, the first with the voted answer unless another was chosen."""
+    usual = entry.samples.index(entry.shown) + 1
+    number = _sample_widget(entry, usual) if len(entry.samples) > 1 else usual
+    st.session_state[compare_view.SAMPLE] = None if number == usual else number
+    return entry.samples[number - 1]
+
+
+def _sample_widget(entry: Entry, usual: int) -> int:
     count = len(entry.samples)
-    if count == 1:
-        return entry.samples[0]
-    key, numbers = "compare_sample", list(range(1, count + 1))
-    if st.session_state.get(key) not in numbers:
-        st.session_state[key] = entry.samples.index(entry.shown) + 1
+    key = f"compare_sample_{entry.samples[0].position}"  # each cell its own: the choice in one means nothing in another
+    if key not in st.session_state:
+        asked = compare_view.start_sample(entry)
+        st.session_state[key] = asked if 1 <= asked <= count else usual
 
     def label(number: int) -> str:
         sample = entry.samples[number - 1]
         said = (sample.answer or "no answer") if sample.answered else sample.status.replace("_", " ")
-        return f"{number} {plain(said, limit=14)}"
+        return f"{number} {said}"
 
-    if count <= _PILLS:
-        number = st.pills("Sample", numbers, format_func=label, key=key, required=True, label_visibility="collapsed")
-    else:
-        number = st.selectbox(f"Sample of {count}", numbers, format_func=label, key=key)
-    return entry.samples[(number or 1) - 1]
+    numbers = list(range(1, count + 1))
+    if count > _PILLS:
+        return st.selectbox(f"Sample of {count}", numbers, format_func=lambda n: label(n)[:60], key=key) or usual
+    chosen = st.pills(
+        "Sample",
+        numbers,
+        format_func=lambda n: plain(label(n), limit=16),
+        key=key,
+        required=True,
+        label_visibility="collapsed",
+    )
+    return chosen or usual
 
 
 def _what_came(row: Row) -> None:

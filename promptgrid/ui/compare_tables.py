@@ -18,7 +18,9 @@ def summary_table(summaries: Sequence[VariantSummary]) -> None:
 
     checks = list(summaries[0].by_check) if summaries else []
     frame = pd.DataFrame([_line(found, checks) for found in summaries])
-    st.dataframe(frame.dropna(axis="columns", how="all"), hide_index=True, placeholder="–", column_config=_column_config(checks))
+    st.dataframe(
+        frame.dropna(axis="columns", how="all"), hide_index=True, placeholder="–", column_config=_column_config(checks)
+    )
 
 
 def _line(found: VariantSummary, checks: Sequence[str]) -> dict[str, Any]:

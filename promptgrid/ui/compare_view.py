@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from promptgrid.compare import SHOWS, Filter, Matrix, MatrixCase, Show
+from promptgrid.compare import SHOWS, Entry, Filter, Matrix, MatrixCase, Show
 from promptgrid.ui.component import STATIC
 
 PAGE_ROWS = 40
 MATRIX = "compare_matrix"
+SAMPLE = "compare_sample"  # the sample that is read, where it is not the usual one
 
 # Widget key -> its name in the address.
 _NAMES = {
@@ -23,7 +24,6 @@ _NAMES = {
     "compare_columns": "columns",
     "compare_baseline": "baseline",
     "compare_page": "page",
-    "compare_sample": "sample",
 }
 _SHOW_WORDS: dict[Show, str] = {"all": "All", "differ": "Answers differ", "wrong": "Wrong", "failed": "Failed"}
 
@@ -63,9 +63,12 @@ def start() -> None:
 def _read(key: str, text: str) -> object:
     if key == "compare_columns":
         return text.split(",")
-    if key in ("compare_page", "compare_sample"):
-        return int(text) if text.isdecimal() and len(text) < 9 else 1
-    return text
+    return _number(text) or 1 if key == "compare_page" else text
+
+
+def _number(text: str) -> int:
+    """0 where it is none."""
+    return int(text) if text.isdecimal() and len(text) < 9 else 0
 
 
 def remember(run_id: str, selected: tuple[str, str] | None) -> None:
@@ -74,19 +77,19 @@ def remember(run_id: str, selected: tuple[str, str] | None) -> None:
     for key, name in _NAMES.items():
         value = st.session_state.get(key)
         text = ",".join(value) if isinstance(value, list) else str(value or "")
-        if text and (key, text) not in (("compare_show", "all"), ("compare_page", "1"), ("compare_sample", "1")):
+        if text and (key, text) not in (("compare_show", "all"), ("compare_page", "1")):
             wanted[name] = text
     if selected:
         wanted |= {"case": selected[0], "variant": selected[1]}
-    else:
-        wanted.pop("sample", None)
+        if sample := st.session_state.get(SAMPLE):
+            wanted["sample"] = str(sample)
     if st.query_params.to_dict() != wanted:
         st.query_params.from_dict(wanted)
 
 
 def forget() -> None:
     """Another run was chosen: nothing of the old view holds for it."""
-    for key in (*_NAMES, MATRIX):
+    for key in (*_NAMES, MATRIX, SAMPLE):
         st.session_state.pop(key, None)
     st.query_params.clear()
 
@@ -97,11 +100,17 @@ def start_selection() -> tuple[str, str] | None:
     return (case, variant) if case and variant else None
 
 
+def start_sample(entry: Entry) -> int:
+    """The sample that the address names for this cell, from 1; 0 where it names none."""
+    if start_selection() != (entry.case_id, entry.variant.id):
+        return 0
+    return _number(st.query_params.get("sample", ""))
+
+
 def select(case_id: str, variant_id: str, page: int) -> None:
     """Moves the selection, to another page if it must be; a callback."""
     st.session_state[MATRIX] = {"selected": [case_id, variant_id]}
     st.session_state["compare_page"] = page
-    st.session_state.pop("compare_sample", None)
 
 
 def unselect() -> None:
