@@ -222,3 +222,14 @@ def test_names_and_notes_are_shown_as_text(run_page: AppTest) -> None:
     labels = "".join(str(element.value) for element in (*page.markdown, *page.caption))
     assert "![x](" not in labels
     assert "**bold**" not in labels
+
+
+def test_a_huge_plan_is_counted_on_request_only(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.number_input(key="run_samples").set_value(1000).run()
+    rows = "\n".join(f"Review {number}.,positive" for number in range(60))
+    page.segmented_control(key="cases_source").set_value("paste").run()
+    page.text_area(key="cases_text").set_value(f"text,expected\n{rows}").run()
+    assert "**240,000 cells**: counting their tokens takes minutes." in shown(page)
+    assert "start" not in [button.key for button in page.button]

@@ -84,7 +84,8 @@ def _file(form: Form, prompts: Sequence[Prompt]) -> Table | None:
         st.caption(f"No tables in {plain(state.library().folder / 'cases')}.")
         return None
     if st.session_state.cases_file not in files:
-        st.session_state.cases_file = next(iter(files))
+        own = [Path(prompt.cases).name for prompt in prompts if Path(prompt.cases).name in files]
+        st.session_state.cases_file = [*own, *files][0]
     name = st.selectbox("Sample set", list(files), key="cases_file", label_visibility="collapsed")
     return read_table(files[str(name)])
 

@@ -11,7 +11,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.runner import client
 from promptgrid.runner.process import ensure_runner
 from promptgrid.store import runs
-from promptgrid.store.runs import ACTIVE, Progress, RunInfo
+from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
 from promptgrid.ui import state, words
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
@@ -28,21 +28,22 @@ def run_panel(run_id: str, *, primary: bool) -> None:
     except PromptgridError as error:
         show_error(error)
         return
-    active = info.status in ACTIVE
     with st.container(border=True, key="run_panel", gap="small"):
-        st.fragment(_live, run_every=TICK_S if active else None)(info.id, active, primary)
+        _head(info, primary)  # not in the fragment: a click that falls between two of its ticks would be lost
+        active = info.status in ACTIVE
+        st.fragment(_live, run_every=TICK_S if active else None)(info.id, info.status)
         if not active:
             summary_table(info)
 
 
-def _live(run_id: str, was_active: bool, primary: bool) -> None:
+def _live(run_id: str, drawn_as: RunStatus) -> None:
+    """What changes by the second; another status changes the buttons too, so the whole page is drawn again."""
     info = runs.find_run(state.database(), run_id)
-    if (info.status in ACTIVE) != was_active:
+    if info.status != drawn_as:
         st.rerun()
-    if was_active:
+    if info.status in ACTIVE:
         wake_runner(info)
     progress = runs.progress(state.database(), run_id)
-    _head(info, primary)
     share = progress.done / progress.total if progress.total else 1.0
     said = [f"{100 * share:.0f} %", *words.progress_words(info, progress)]
     st.progress(share, text=plain(" · ".join(said)))

@@ -123,6 +123,10 @@ class Sheets:
             self._sheets[key] = self._pool.submit(client.preflight, state.database(), plan)
         return self._sheets[key]
 
+    def knows(self, key: str) -> bool:
+        """The sheet is there, or under way."""
+        return key in self._sheets
+
     def forget(self, key: str) -> None:
         """Drops a sheet that could not be made, so that it is tried again."""
         self._sheets.pop(key, None)

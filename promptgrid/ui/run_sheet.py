@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
@@ -20,12 +21,15 @@ from promptgrid.ui.run_plan import sheets, usual_name
 
 PATIENCE_S = 0.6  # a small plan's sheet is there by then, and nothing flickers
 DOUBLE_CLICK_S = 2.0
+MANY_CELLS = 200_000  # beyond it a sheet is worked out on request only
 
 
 def preflight_panel(plan: Plan, key: str) -> str | None:
     """Draws the sheet of the plan, `key` being its digest; the id of the run that was just started, if any."""
-    waiting = sheets().ask(key, plan)
     with st.container(border=True, key="preflight", gap="xsmall"):
+        if _cells(plan) > MANY_CELLS and not sheets().knows(key) and not _count_anyway(plan):
+            return None
+        waiting = sheets().ask(key, plan)
         try:
             sheet = waiting.result(timeout=PATIENCE_S)
         except NotYet:
@@ -40,15 +44,25 @@ def preflight_panel(plan: Plan, key: str) -> str | None:
         return _sheet(plan, sheet)
 
 
+def _cells(plan: Plan) -> int:
+    """At most so many cells: temperatures may be merged, and techniques skipped."""
+    axes = (plan.prompts, plan.techniques, plan.cases, plan.models, plan.temperatures or (None,))
+    return math.prod(map(len, axes)) * plan.samples
+
+
+def _count_anyway(plan: Plan) -> bool:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{words.many(_cells(plan), 'cell')}**: counting their tokens takes minutes.", width="stretch")
+        return st.button("Count them", key="count_anyway", width=190)
+
+
 def _counting(plan: Plan, waiting: Future[Preflight]) -> None:
     """Looks in until the sheet is there, then draws the page again."""
-    cells = len(plan.prompts) * len(plan.techniques) * len(plan.cases) * len(plan.models) * plan.samples
-    cells *= max(len(plan.temperatures), 1)
 
     @st.fragment(run_every=0.7)
     def look() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"Counting the tokens of {words.many(cells, 'cell')} …")
+            st.markdown(f"Counting the tokens of {words.many(_cells(plan), 'cell')} …")
             st.button("Start", type="primary", disabled=True, key="start_waiting", width=130)
         if waiting.done():
             st.rerun()

@@ -28,11 +28,12 @@ def _progress(was_running: bool) -> None:
     if builtin.status().ready or download.running != was_running:
         state.endpoints().refresh(wait=True)
         st.rerun()
-    if download.error is not None:
-        show_error(download.error)
-        if st.button("Try again", key="weights_retry"):
-            download.start()
-            st.rerun()
-    elif download.running:
+    if download.running:
         said = f"{words.size(download.done)} of {words.size(download.total)}" if download.total > 1 else "beginning"
         st.progress(min(download.done / download.total, 1.0), text=f"Fetching the built-in model, once: {said}")
+        return
+    if download.error is not None:
+        show_error(download.error)
+    if st.button("Try again" if download.error else "Fetch the built-in model", key="weights_retry"):
+        download.start()
+        st.rerun()

@@ -1,0 +1,90 @@
+"""From the first page to a finished run, in a real browser, against a model on loopback that is slow or breaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from promptgrid.store import Database, drafts
+from tests.faults.server import HostileServer
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Dashboard, Serve
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+STARTS_MS = 30_000  # a cold server, a cold browser, a runner that has to start
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[HostileServer]:
+    with HostileServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def bench(serve: Serve, model: HostileServer) -> Iterator[Dashboard]:
+    """The dashboard with one endpoint, which is the hostile one; the built-in model's weights are nowhere."""
+    settings = {"OPENAI_BASE_URL": model.url, "PROMPTGRID_BUILTIN_MODEL": "/nowhere.gguf"}
+    with serve(CHECKOUT / "workbench.py", **settings) as running:
+        (running.home / "data").mkdir(exist_ok=True)
+        database = Database(running.home / "data" / "promptgrid.sqlite3")
+        drafts.keep_draft(database, "run", {"run_models": ["openai/slow"], "run_max_tokens": 8, "run_concurrency": 1})
+        database.close()
+        yield running
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def test_a_run_is_started_seen_elsewhere_reloaded_paused_and_finished(bench: Dashboard, tab: Page) -> None:
+    tab.goto(f"{bench.url}/Run")
+    start = tab.get_by_role("button", name="Start")
+    expect(start).to_be_enabled(timeout=STARTS_MS)
+    expect(tab.get_by_text("72 calls")).to_be_visible()
+    start.click()
+    expect(tab.get_by_role("button", name="Pause")).to_be_visible(timeout=STARTS_MS)
+    panel = tab.locator(".st-key-run_panel")
+    expect(panel.get_by_text(re.compile(r"[1-9]\d* of 72"))).to_be_visible(timeout=STARTS_MS)
+
+    tab.reload()  # the session is gone, the run goes on
+    expect(panel.get_by_text(re.compile(r"[1-9]\d* of 72 .*left"))).to_be_visible(timeout=STARTS_MS)
+    other = tab.context.new_page()
+    other.goto(tab.url)
+    other.get_by_role("button", name="Pause").click(timeout=STARTS_MS)
+    expect(tab.get_by_role("button", name="Resume")).to_be_visible(timeout=STARTS_MS)
+
+    tab.get_by_role("button", name="Resume").click()
+    other.get_by_role("button", name="Cancel").click(timeout=STARTS_MS)
+    expect(panel.get_by_text(re.compile(r"· cancelled ·"))).to_be_visible(timeout=STARTS_MS)
+    expect(tab.get_by_role("button", name="Compare")).to_be_visible()
+
+
+def test_ctrl_enter_starts_and_what_failed_says_what_to_do(bench: Dashboard, tab: Page) -> None:
+    requests: list[str] = []
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto(f"{bench.url}/Run")
+    expect(tab.get_by_role("button", name="Start")).to_be_enabled(timeout=STARTS_MS)
+    _choose_model(tab, "openai/html")
+    expect(tab.get_by_text("72 calls")).to_be_visible(timeout=STARTS_MS)
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("Control+Enter")
+    expect(tab.locator(".st-key-run_panel").get_by_text("72 failed")).to_be_visible(timeout=STARTS_MS)
+    expect(tab.get_by_text("It was not what the protocol promises")).to_be_visible()
+    assert [url for url in requests if not url.startswith((bench.url, "data:", "blob:"))] == []
+
+
+def _choose_model(tab: Page, ref: str) -> None:
+    field = tab.get_by_role("combobox", name="Models")
+    field.click()
+    field.press("Backspace")
+    field.fill(ref)
+    field.press("Enter")
