@@ -142,8 +142,8 @@ def test_a_name_that_cannot_be_is_refused(name: str, said: str, library: Library
     assert "arithmetic" in listed(page)
 
 
-def upload(page: AppTest, name: str, data: bytes) -> AppTest:
-    number = page.session_state.filtered_state.get("library_uploads", 0)
+def upload(page: AppTest, name: str, data: bytes, number: int = 0) -> AppTest:
+    """The uploader begins anew after each import; `number` counts them."""
     page.file_uploader(key=f"library_files_{number}").upload(name, data, "text/plain")
     return press(ran(page), "library_import_now")
 
@@ -151,7 +151,7 @@ def upload(page: AppTest, name: str, data: bytes) -> AppTest:
 def test_a_file_is_imported_with_its_comments_and_beside_one_of_its_name(library: Library) -> None:
     page = upload(opened(), "sentiment.prompty", GOOD)
     assert "Imported sentiment-2." in shown(page)
-    upload(page, "hello.prompty", GOOD)
+    upload(page, "hello.prompty", GOOD, 1)
     assert "# a comment" in library.path("hello").read_text("utf-8")
     assert library.load("sentiment")[0].tags == ("classification",)
 

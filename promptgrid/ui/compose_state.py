@@ -101,7 +101,7 @@ def fill(content: Fields) -> None:
         state[f"compose_{name}"] = getattr(content, name)
     for name in WORDS:
         state[f"compose_word_{name}"] = content.wording.get(name, "")
-    state.compose_turns = []
+    state.compose_turns, state.compose_next = [], 0  # the same text areas again: they do not blink
     for role, text in content.messages:
         add_turn(role, text)
     set_examples(content.examples)

@@ -1,0 +1,103 @@
+"""Composing in a real Chromium: live while typing, kept over a refresh, one key to try, two tabs, foreign text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.faults.server import HostileServer
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Dashboard, Serve
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HostileServer]:
+    with HostileServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def app(serve: Serve, server: HostileServer) -> Iterator[Dashboard]:
+    settings = {"OPENAI_BASE_URL": server.url, "PROMPTGRID_BUILTIN_MODEL": "none.gguf"}
+    with serve(CHECKOUT / "workbench.py", **settings) as running:
+        yield running
+
+
+@pytest.fixture
+def page(app: Dashboard, browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def opened(page: Page, app: Dashboard, prompt: str) -> Page:
+    page.goto(f"{app.url}/Compose?prompt={prompt}")
+    expect(page.locator(".st-key-compose_messages")).to_contain_text("system")
+    return page
+
+
+def choose_model(page: Page, name: str) -> None:
+    box = page.locator(".st-key-compose_model").get_by_role("combobox")
+    box.fill(name)
+    page.get_by_role("option", name=re.compile(rf"^(Add: )?{re.escape(name)}$")).click()
+    expect(page.get_by_role("button", name="Try once")).to_be_enabled()
+
+
+def system_text(page: Page) -> Locator:
+    return page.get_by_label("Text of the system message")
+
+
+def test_typing_shows_at_once_stays_after_a_refresh_and_ctrl_enter_sends_it(
+    page: Page, app: Dashboard, server: HostileServer
+) -> None:
+    opened(page, app, "proofread")
+    choose_model(page, "openai/zebra")
+    system_text(page).click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" Be a zebra.")
+    expect(page.locator(".st-key-compose_messages")).to_contain_text("Be a zebra.")
+    expect(page.locator(".st-key-compose_status")).to_contain_text("unsaved changes")
+    page.reload()
+    expect(system_text(page)).to_have_value(re.compile(r"Be a zebra\.$"))
+    choose_model(page, "openai/zebra")
+    system_text(page).click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" Twice.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".st-key-compose_reply")).to_contain_text("You said:")
+    assert server.requests[-1].body["messages"][0]["content"].endswith("Be a zebra. Twice.")
+
+
+def test_the_second_tab_is_told_and_can_load_what_the_first_has_saved(page: Page, app: Dashboard) -> None:
+    opened(page, app, "sentiment")
+    other = opened(page.context.new_page(), app, "sentiment")
+    system_text(other).fill("From the other tab.")
+    other.get_by_role("button", name="Save", exact=True).click()
+    expect(other.locator(".st-key-compose_status")).to_contain_text("saved just now")
+    system_text(page).fill("From this tab.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was saved by somebody else")).to_be_visible()
+    expect(system_text(page)).to_have_value("From this tab.")
+    page.get_by_role("button", name="Load theirs").click()
+    expect(system_text(page)).to_have_value("From the other tab.")
+
+
+def test_a_reply_and_an_error_are_text_and_nothing_else(page: Page, app: Dashboard) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    opened(page, app, "summarize")
+    for model, said in (("openai/hostile-text", "<script>"), ("openai/hostile-error", "Model overloaded")):
+        choose_model(page, model)
+        page.get_by_role("button", name="Try once").click()
+        expect(page.locator(".st-key-compose_reply")).to_contain_text(said)
+    assert [url for url in asked if not url.startswith((app.url, "data:", "blob:"))] == []
+    assert page.title() == "Compose · Promptgrid"
