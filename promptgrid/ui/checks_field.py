@@ -29,6 +29,7 @@ def checks_field(form: Form, prompts: Sequence[Prompt], cases: Sequence[Case]) -
         key=KEY,
         placeholder="Replies are not scored",
         accept_new_options=True,
+        select_all=False,  # Enter after typing takes what was typed
         wrap=True,
         on_change=_chosen,
         args=(form, usual),

@@ -115,6 +115,7 @@ def prompts_field() -> list[str]:
         key="run_prompts",
         placeholder="Choose prompts",
         accept_new_options=True,
+        select_all=False,  # Enter after typing takes what was typed
         wrap=True,
         help="Old versions of a chosen prompt are in the list as name@version: run the old against the new.",
     )
@@ -146,6 +147,7 @@ def models_field() -> list[str]:
         key="run_models",
         placeholder="Choose models",
         accept_new_options=True,
+        select_all=False,  # Enter after typing takes what was typed
         wrap=True,
         help="Another model is typed as ENDPOINT/MODEL. Settings shows the endpoints and how to add one.",
     )
@@ -168,6 +170,7 @@ def temperatures_field() -> list[str]:
         wrap=True,
         on_change=_tidy_temperatures,
         help="Type another one from 0 to 2. None: each prompt's own.",
+        select_all=False,  # Enter after typing takes what was typed
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -38,7 +41,7 @@ class Dashboard:
     home: Path
 
 
-Serve = Callable[[Path], AbstractContextManager[Dashboard]]
+Serve = Callable[..., AbstractContextManager[Dashboard]]
 
 
 @pytest.fixture(scope="session")
@@ -58,10 +61,13 @@ def browser_type_launch_args(
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
-    """Starts `streamlit run SCRIPT` on a free port, with a fresh home and the settings that the checkout ships."""
+    """Starts `streamlit run SCRIPT` on a free port, with a fresh home and the settings that the checkout ships.
+
+    `served(script, OPENAI_BASE_URL=…)` adds to its environment. What it started is ended with it, the runner too.
+    """
 
     @contextmanager
-    def served(script: Path) -> Iterator[Dashboard]:
+    def served(script: Path, **extra: str) -> Iterator[Dashboard]:
         home = tmp_path_factory.mktemp("home")
         port = _free_port()
         log = home / "server.log"
@@ -71,8 +77,9 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
         command = [sys.executable, "-m", "streamlit", "run", str(script)]
         options = ["--server.port", str(port), "--server.headless", "true"]
         with log.open("wb") as output:
+            environment = {**_environment(home), **extra}
             server = subprocess.Popen(
-                [*command, *options], cwd=home, env=_environment(home), stdout=output, stderr=subprocess.STDOUT
+                [*command, *options], cwd=home, env=environment, stdout=output, stderr=subprocess.STDOUT
             )
         try:
             _wait_for(port, server, log)
@@ -80,8 +87,17 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
         finally:
             server.terminate()
             server.wait(timeout=10)
+            _end_runner(home)
 
     return served
+
+
+def _end_runner(home: Path) -> None:
+    """The runner outlives its dashboard, as it should: not its test."""
+    note = home / "data" / "runner.json"
+    if note.exists():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(json.loads(note.read_text())["pid"], signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
