@@ -1,0 +1,148 @@
+"""Compare in a real browser: what a hostile model says is text and nothing else, and the view outlives a refresh."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.faults.modes import HOSTILE_TEXT
+from tests.faults.server import HostileServer
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Dashboard, Serve
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+MODELS = ("openai/ok", "openai/hostile-text", "openai/unknown-model", "openai/long-text")
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[HostileServer]:
+    with HostileServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def dashboard(serve: Serve, endpoint: HostileServer) -> Iterator[Dashboard]:
+    with serve(
+        CHECKOUT / "workbench.py", OPENAI_BASE_URL=endpoint.url, PROMPTGRID_BUILTIN_MODEL="/none.gguf"
+    ) as served:
+        yield served
+
+
+SEED = f"""
+from promptgrid import api
+from promptgrid.prompt import AnswerRule, Message, Prompt
+from promptgrid.store import Database, runs
+from tests.faults.modes import HOSTILE_TEXT
+
+rule = AnswerRule(kind="label", labels=("one", "two"))
+prompt = Prompt(name="echo", messages=(Message("user", "{{{{ text }}}}"),), answer=rule)
+rows = [{{"text": "one " + HOSTILE_TEXT, "expected": "one"}}, {{"text": "two", "expected": "two"}}]
+api.run(api.plan(prompt, rows, models={MODELS!r}, name=HOSTILE_TEXT.replace(chr(0), "")))
+print(runs.list_runs(Database())[0].id)
+"""
+
+
+@pytest.fixture(scope="module")
+def run_id(dashboard: Dashboard, endpoint: HostileServer) -> str:
+    """Two cases, each put to four models; names and inputs are as hostile as the replies."""
+    added = {"PROMPTGRID_HOME": str(dashboard.home), "OPENAI_BASE_URL": endpoint.url, "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(
+        [sys.executable, "-c", SEED], env={**os.environ, **added}, cwd=dashboard.home, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def page(warm: BrowserContext) -> Iterator[Page]:
+    opened = warm.new_page()
+    yield opened
+    opened.close()
+
+
+def cell(page: Page, row: int, column: int) -> Locator:
+    return page.locator(".matrix tbody tr").nth(row).locator("td").nth(column)
+
+
+def open_compare(page: Page, dashboard: Dashboard, query: str) -> None:
+    page.goto(f"{dashboard.url}/Compare?{query}")
+    expect(cell(page, 0, 0)).to_be_visible(timeout=20_000)
+
+
+def test_hostile_replies_are_text_in_matrix_and_detail(dashboard: Dashboard, page: Page, run_id: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_compare(page, dashboard, f"run={run_id}")
+    title = page.title()
+    cell(page, 0, 1).click()
+    detail = page.locator(".st-key-compare_detail")
+    expect(detail.locator("code").first).to_contain_text("<script>document.title='owned'</script>")
+    expect(detail.locator("code").first).to_contain_text("![pixel](http://127.0.0.1:9/pixel.png)")
+    for folded in ("Messages sent", "Parameters, tokens, cost"):
+        detail.get_by_text(folded).click()
+    expect(detail.get_by_text("openai/hostile-text").first).to_be_visible()
+    page.get_by_text("The matrix as a table").click()
+    cell(page, 0, 2).click()
+    expect(detail.locator("code").first).to_contain_text("model_not_found")
+    cell(page, 0, 3).click()
+    expect(detail.locator("code").first).to_contain_text("lorem ipsum " * 8_400)
+    hosts = {urlsplit(url).netloc for url in asked if urlsplit(url).scheme in ("http", "https")}
+    assert hosts == {urlsplit(dashboard.url).netloc}
+    assert page.title() == title
+    assert page.locator("[data-testid=stMain] :is(img, .katex, a[href*='127.0.0.1:9'])").count() == 0
+
+
+def test_the_view_outlives_a_refresh_and_the_arrows_move_on(dashboard: Dashboard, page: Page, run_id: str) -> None:
+    open_compare(page, dashboard, f"run={run_id}")
+    page.get_by_text("Failed 2").click()
+    cell(page, 0, 0).click()
+    expect(page.locator(".st-key-compare_detail")).to_contain_text("openai/ok")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_url("**case=2**")
+    page.reload()
+    expect(cell(page, 1, 0)).to_have_attribute("aria-selected", "true", timeout=20_000)
+    expect(page.locator(".st-key-compare_detail code").first).to_have_text("You said: two")
+    assert "show=failed" in page.url
+    page.keyboard.press("/")
+    page.keyboard.type("You said: one")
+    expect(page.locator(".matrix tbody tr")).to_have_count(1)
+    expect(page.locator(".st-key-compare_detail")).to_have_count(0)
+
+
+def test_the_export_is_downloaded_and_can_be_read_back(
+    dashboard: Dashboard, page: Page, run_id: str, tmp_path: Path
+) -> None:
+    open_compare(page, dashboard, f"run={run_id}")
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="CSV, one row a reply").click()
+    started.value.save_as(tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["status"] for row in rows].count("answered") == 6
+    assert {row["run_id"] for row in rows} == {run_id}
+    assert rows[2]["output"] == HOSTILE_TEXT
+
+
+def test_a_phone_has_the_detail_below_the_matrix(dashboard: Dashboard, page: Page, run_id: str) -> None:
+    page.set_viewport_size({"width": 400, "height": 860})
+    open_compare(page, dashboard, f"run={run_id}")
+    cell(page, 0, 0).click()
+    detail = page.locator(".st-key-compare_detail")
+    expect(detail).to_be_visible()
+    above, below = page.locator(".matrix").bounding_box(), detail.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert below["y"] >= above["y"] + above["height"]
+    assert below["width"] > 350
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
