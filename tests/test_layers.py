@@ -11,7 +11,7 @@ ROOT = Path(promptgrid.__file__).parents[1]
 ENGINE = sorted((ROOT / "promptgrid").rglob("*.py"))
 ORDER = [
     "errors", "paths", "prompt", "answers", "techniques", "prompt_files", "library",
-    "cases", "models", "endpoint", "builtin",
+    "cases", "models", "endpoint", "snippets", "builtin",
     "connections", "tokens", "grading", "grid", "preflight", "budget", "store", "runner", "tries", "compare", "export",
     "api", "doctor", "cli", "ui",
 ]  # fmt: skip
