@@ -188,6 +188,8 @@ def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[tupl
     by_sent: dict[float | None, list[float | None]] = {}
     notes: dict[float | None, str] = {}
     for temperature in asked:
+        # 0 and 0.0 are one temperature but two texts in JSON, and so two keys.
+        temperature = None if temperature is None else float(temperature)
         sent, note = models.temperature_sent(facts, temperature, effort)
         by_sent.setdefault(sent, []).append(temperature)
         notes.setdefault(sent, note)

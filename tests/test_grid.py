@@ -65,6 +65,11 @@ def test_the_key_knows_endpoint_seed_and_request() -> None:
     assert cells(a_plan(prompts=(replace(PROMPT, description="other words about it"),)))[0].key == key
 
 
+def test_0_in_a_prompt_and_0_point_0_in_a_plan_are_the_same_call() -> None:
+    own = replace(PROMPT, parameters={"temperature": 0})
+    assert cells(a_plan(prompts=(own,)))[0].key == cells(a_plan(prompts=(own,), temperatures=(0.0,)))[0].key
+
+
 def test_chain_of_thought_and_self_consistency_share_their_replies() -> None:
     found = cells(a_plan(techniques=("chain-of-thought", "self-consistency"), cases=CASES[:1]))
     assert len(found) == 2
