@@ -1,4 +1,4 @@
-"""CPU time of what a user types most: `promptgrid --help`, `plan`, `runs`. Median of several runs, beside bare python."""
+"""CPU time of what a user types most: `--help`, `plan`, `runs`. Median of several runs, beside bare python."""
 
 from __future__ import annotations
 
