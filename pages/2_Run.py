@@ -22,7 +22,7 @@ def set_up() -> None:
     left, right = st.columns([1, 1], gap="medium")
     with left:
         prompts = run_plan.chosen_prompts(run_form.prompts_field())
-        run_form.techniques_field(prompts)
+        run_form.techniques_field(form, prompts)
     with right:
         run_form.models_field()
         temperatures, samples, longest = st.columns([3, 1, 1])
@@ -43,7 +43,7 @@ def set_up() -> None:
     with right:
         checks_field(form, prompts, table.cases if table else ())
         with st.expander("More"):
-            run_form.more_fields()
+            run_form.more_fields(form)
     run_form.keep_form(form)
     if table is None or not prompts:
         st.caption("Choose a prompt and its cases: the preflight follows.")

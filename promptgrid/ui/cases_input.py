@@ -43,7 +43,13 @@ class Table:
 def cases_input(form: Form, prompts: Sequence[Prompt]) -> Table | None:
     """Draws the choice, its input and a preview. None where there are no cases yet; what is wrong with them is said."""
     source = st.segmented_control(
-        "Cases", list(SOURCES), key="cases_source", format_func=SOURCES.__getitem__, required=True, wrap=True
+        "Cases",
+        list(SOURCES),
+        default=form["cases_source"],
+        key="cases_source",
+        format_func=SOURCES.__getitem__,
+        required=True,
+        wrap=True,
     )
     try:
         table = _INPUTS[str(source)](form, prompts)

@@ -49,6 +49,9 @@ DEFAULTS: Mapping[str, Any] = {
 # Kept beside the widgets, since Streamlit lets no code set an uploader's or an editor's value.
 _NO_WIDGET = ("run_checks", "cases_rows", "cases_upload")
 
+# Given as the widget's own default: buttons whose script loads late would lose a value that session state has set.
+_BUTTONS = ("run_techniques", "run_examples_as", "cases_source")
+
 Form = dict[str, Any]
 
 
@@ -61,7 +64,9 @@ def open_form() -> Form:
     form: Form = st.session_state.run_form
     _take_address(form)
     for name in DEFAULTS:
-        if name not in _NO_WIDGET:
+        if name in _BUTTONS:
+            form[name] = st.session_state.get(name, form[name])
+        elif name not in _NO_WIDGET:
             form[name] = st.session_state.setdefault(name, form[name])
     return form
 
@@ -81,7 +86,9 @@ def fill_form(values: Form) -> None:
     form = {**DEFAULTS, **values}
     st.session_state.run_form, st.session_state.run_kept = form, {}
     for name in DEFAULTS:
-        if name not in _NO_WIDGET:
+        if name in _BUTTONS:
+            st.session_state.pop(name, None)
+        elif name not in _NO_WIDGET:
             st.session_state[name] = form[name]
 
 
@@ -101,7 +108,8 @@ def _take_address(form: Form) -> None:
     named = st.query_params.pop("prompts", "")
     if names := [name.strip() for name in named.split(",") if name.strip()]:
         form["run_prompts"] = st.session_state.run_prompts = names
-        form["cases_source"] = st.session_state.cases_source = "own"
+        form["cases_source"] = "own"
+        st.session_state.pop("cases_source", None)
 
 
 def prompts_field() -> list[str]:
@@ -129,9 +137,16 @@ def _old_versions(name: str) -> list[str]:
     return [f"{name}@{v[:6]}" for v, _ in plans.versions(state.database(), name) if v != current]
 
 
-def techniques_field(prompts: Sequence[Prompt]) -> list[str]:
+def techniques_field(form: Form, prompts: Sequence[Prompt]) -> list[str]:
     """Which techniques; those that a chosen prompt cannot serve are named with the reason."""
-    chosen = st.pills("Techniques", list(TECHNIQUES), key="run_techniques", selection_mode="multi", wrap=True)
+    chosen = st.pills(
+        "Techniques",
+        list(TECHNIQUES),
+        default=form["run_techniques"],
+        key="run_techniques",
+        selection_mode="multi",
+        wrap=True,
+    )
     for technique in chosen:
         for prompt in prompts:
             if why := unavailable(prompt, technique):
@@ -203,7 +218,7 @@ def own_value(prompts: Sequence[Prompt], parameter: str) -> str:
     return str(values.pop() or "no limit") if len(values) == 1 else "own"
 
 
-def more_fields() -> None:
+def more_fields(form: Form) -> None:
     """What few runs need."""
     first, second = st.columns(2)
     with first:
@@ -218,4 +233,6 @@ def more_fields() -> None:
             "Concurrency", 1, 512, value=None, key="run_concurrency", placeholder="the endpoint's own", step=1
         )
         st.number_input("Examples shown", 0, 100, value=None, key="run_examples_k", placeholder="all", step=1)
-        st.segmented_control("Examples as", ["turns", "text"], key="run_examples_as", required=True)
+        st.segmented_control(
+            "Examples as", ["turns", "text"], default=form["run_examples_as"], key="run_examples_as", required=True
+        )
