@@ -43,7 +43,7 @@ def plan(
 ) -> Plan:
     """A plan over prompts (objects, files or names) and cases (a CSV file, or rows).
 
-    Without cases the prompt's own CSV is used, else the examples of its inputs. `settings` are the other fields of Plan:
+    Without cases the prompt's own CSV is used, else the examples of its inputs. `settings` are other fields of Plan:
     samples, max_tokens, seed, budget … Raises PlanError, CasesError, LibraryError, PromptError.
     """
     chosen = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
