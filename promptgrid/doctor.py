@@ -15,6 +15,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.library import library_folder
 from promptgrid.prompt import Message
 from promptgrid.tokens import encoding
+from promptgrid.words import size
 
 PORT = 8501  # Streamlit's
 LOW_DISK_BYTES = 500_000_000
@@ -61,7 +62,7 @@ def _builtin_model(start: bool) -> Iterator[Finding]:
         yield Finding(area, False, "Cannot be used yet.", state.reason)
         return
     running = "running" if state.running else "not running; it starts at the first request"
-    yield Finding(area, True, f"{state.weights} ({megabytes(state.size)}), {running}.")
+    yield Finding(area, True, f"{state.weights} ({size(state.size)}), {running}.")
     if start:
         yield _answer(area)
 
@@ -125,7 +126,7 @@ def _disk() -> Iterator[Finding]:
         free = shutil.disk_usage(folder).free
         enough = free >= LOW_DISK_BYTES
         fix = "" if enough else "Free some space, or set PROMPTGRID_HOME to a folder on another disk."
-        yield Finding("disk", enough, f"{megabytes(free)} free for {folder}.", fix)
+        yield Finding("disk", enough, f"{size(free)} free for {folder}.", fix)
 
 
 def _port(port: int) -> Iterator[Finding]:
@@ -153,9 +154,4 @@ def _folders() -> Iterator[Finding]:
 
 def _size(path: Path) -> str:
     files = path.rglob("*") if path.is_dir() else [path]
-    return megabytes(sum(file.stat().st_size for file in files if file.is_file()))
-
-
-def megabytes(size: int) -> str:
-    """Bytes as people read them: `98.4 MB`."""
-    return f"{size / 1e6:,.1f} MB"
+    return size(sum(file.stat().st_size for file in files if file.is_file()))

@@ -52,6 +52,10 @@ class ModelPreflight:
     seconds: float | None = None
     notes: list[str] = field(default_factory=list)  # parameters merged or not sent, each once
 
+    @property
+    def free(self) -> bool:
+        return self.facts.free
+
     def add(self, planned: PlannedCell, *, answered: bool, repeated: bool) -> None:
         """Counts a cell in: as one that does not fit, is answered already, or is to be sent (once a key)."""
         note = planned.cell.parameter_note
@@ -109,7 +113,7 @@ class Preflight:
 
     @property
     def free(self) -> bool:
-        return all(m.facts.free for m in self.models)
+        return all(m.free for m in self.models)
 
     @property
     def cost_floor(self) -> float | None:

@@ -139,7 +139,7 @@ def test_plan_says_what_is_merged_and_skipped() -> None:
                         "--temperature", "0,1.2", "--max-tokens", "5")  # fmt: skip
     assert "skipped: plain as few-shot, the prompt has no examples" in result.stdout
     assert "merged" in result.stdout
-    assert "1 cells: 1 calls" in result.stdout
+    assert "1 cell: 1 call" in result.stdout
 
 
 @pytest.mark.usefixtures("work")

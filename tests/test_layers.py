@@ -13,6 +13,7 @@ ORDER = [
     "errors", "paths", "prompt", "answers", "techniques", "prompt_files", "library",
     "cases", "models", "endpoint", "snippets", "builtin",
     "connections", "tokens", "grading", "grid", "preflight", "budget", "store", "runner", "tries", "compare", "export",
+    "words",
     "api", "doctor", "cli", "ui",
 ]  # fmt: skip
 

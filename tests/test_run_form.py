@@ -2,8 +2,8 @@
 
 import pytest
 
+from promptgrid import words
 from promptgrid.store.runs import Progress, RunInfo
-from promptgrid.ui import words
 from promptgrid.ui.run_form import tidy_temperatures
 
 

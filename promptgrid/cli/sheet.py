@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from promptgrid import words
 from promptgrid.compare import VariantSummary
 from promptgrid.preflight import ModelPreflight, Preflight
 from promptgrid.store.runs import Progress, RunInfo
@@ -13,7 +14,8 @@ from promptgrid.store.runs import Progress, RunInfo
 
 def as_text(sheet: Preflight) -> str:
     """The preflight sheet as a few lines."""
-    lines = [f"{sheet.cells:,} cells: {sheet.calls:,} calls to send, {sheet.answered:,} already answered"]
+    cells, calls = words.many(sheet.cells, "cell"), words.many(sheet.calls, "call")
+    lines = [f"{cells}: {calls} to send, {sheet.answered:,} already answered"]
     lines += [_model_line(model) for model in sheet.models]
     lines += [f"  {model.ref}: {note}" for model in sheet.models for note in model.notes]
     lines += [f"  skipped: {s.prompt} as {s.technique}, {s.reason}" for s in sheet.skipped]
@@ -22,32 +24,15 @@ def as_text(sheet: Preflight) -> str:
 
 def _model_line(model: ModelPreflight) -> str:
     about = "" if model.exact else "≈ "
-    parts = [f"{model.calls:,} calls", f"{about}{model.prompt_tokens:,} prompt tokens"]
+    parts = [words.many(model.calls, "call"), f"{about}{model.prompt_tokens:,} prompt tokens"]
     if model.completion_ceiling is not None:
         parts.append(f"at most {model.completion_ceiling:,} reply tokens")
-    parts += [cost_words(model), duration(model.seconds)]
+    dated = f" (price of {model.facts.price_date})" if model.facts.price_date and not model.free else ""
+    parts += [words.cost(model) + dated, words.duration(model.seconds)]
     if model.too_long:
         parts.append(f"{model.too_long:,} do not fit and are not sent")
     reason = f"  (≈: {model.reason})" if not model.exact else ""
     return f"  {model.ref}: {' · '.join(p for p in parts if p)}{reason}"
-
-
-def cost_words(model: ModelPreflight) -> str:
-    """`free`, a range in US dollars with the date of the price, or that the price is not known."""
-    if model.facts.free:
-        return "free"
-    if model.cost_floor is None:
-        return "price not known"
-    ceiling = "no ceiling (set max tokens)" if model.cost_ceiling is None else f"${model.cost_ceiling:.4f}"
-    date = f" (price of {model.facts.price_date})" if model.facts.price_date else ""
-    return f"${model.cost_floor:.4f} to {ceiling}{date}"
-
-
-def duration(seconds: float | None) -> str:
-    """`about 40 s`, `about 4 min`; empty when not known."""
-    if seconds is None:
-        return ""
-    return f"about {seconds:.0f} s" if seconds < 100 else f"about {seconds / 60:.0f} min"
 
 
 def as_json(sheet: Preflight) -> str:
@@ -59,33 +44,13 @@ def as_json(sheet: Preflight) -> str:
 
 def progress_line(info: RunInfo, progress: Progress) -> str:
     """`120 of 216 · 4.1/s · 1:40 left · 3 retried · $0.0142`."""
-    parts: list[str] = [info.status] if info.status != "running" else []
-    parts.append(f"{progress.done:,} of {progress.total:,}")
-    if progress.per_second and info.status == "running":
-        parts.append(f"{progress.per_second:.1f}/s")
-    if progress.seconds_left and info.status == "running":
-        parts.append(f"{clock(progress.seconds_left)} left")
-    if progress.retried:
-        parts.append(f"{progress.retried:,} retried")
-    parts += [f"{count:,} {status}" for status, count in progress.by_status.items() if status in _ENDED_BADLY]
-    if progress.spent_usd:
-        parts.append(f"${progress.spent_usd:.4f}")
-    return " · ".join(parts)
-
-
-_ENDED_BADLY = ("failed", "refused", "too_long", "cancelled")
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, `1:40`; with hours `2:05:10`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    parts = [] if info.status == "running" else [words.STATUS_WORDS[info.status]]
+    return " · ".join([*parts, *words.progress_words(info, progress)])
 
 
 def end_line(info: RunInfo, progress: Progress) -> str:
     """How the run ended and what to do next, if anything."""
-    said = f"Run {info.id} {info.status}: {progress_line(info, progress)}, {progress.reused:,} reused."
+    said = f"Run {info.id}: {progress_line(info, progress)}."
     if info.message:
         said += f" {info.message}"
     if info.status in ("paused", "stopped", "cancelled"):

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from promptgrid import paths
+from promptgrid import paths, words
 from promptgrid.cases import EXPECTED, Case, Cases, cases_csv, parse_cases, read_cases
 from promptgrid.errors import CasesError, PromptgridError
 from promptgrid.prompt import Prompt, variables
-from promptgrid.ui import state, words
+from promptgrid.ui import state
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.run_form import Form

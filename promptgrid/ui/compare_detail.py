@@ -16,7 +16,7 @@ from promptgrid.ui.compare_facts import Fact, facts
 from promptgrid.ui.matrix import STATE_WORDS
 from promptgrid.ui.messages import message_list
 from promptgrid.ui.plain import plain
-from promptgrid.ui.words import dollars
+from promptgrid.words import dollars
 
 _PILLS = 10  # more samples than this are chosen from a list
 _TALL = 900  # characters; longer texts scroll in a box of their own

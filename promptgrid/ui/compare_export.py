@@ -14,7 +14,7 @@ from promptgrid.export.runs import Form, save_run, write_run
 from promptgrid.store import Database
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui.feedback import show_error
-from promptgrid.ui.words import many
+from promptgrid.words import many
 
 DOWNLOAD_ROWS = 20_000  # a download holds the whole file in memory; what is larger goes to a file
 

@@ -13,7 +13,7 @@ from promptgrid.store import Database, results, runs
 from promptgrid.store.runs import ACTIVE, RunInfo
 from promptgrid.ui import compare_view
 from promptgrid.ui.feedback import empty_state, show_error
-from promptgrid.ui.words import STATUS_WORDS, many
+from promptgrid.words import STATUS_WORDS, many
 
 TICK_S = 5.0
 _KEY = "compare_run"

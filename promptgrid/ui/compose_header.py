@@ -11,7 +11,7 @@ from promptgrid.ui import compose_state as state
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.state import database, library
-from promptgrid.ui.words import ago
+from promptgrid.words import ago
 
 RUN_PAGE = "pages/2_Run.py"
 

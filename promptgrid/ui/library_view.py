@@ -16,7 +16,7 @@ from promptgrid.techniques import TECHNIQUES, unavailable
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.state import library
-from promptgrid.ui.words import ago
+from promptgrid.words import ago
 
 COMPOSE_PAGE = "pages/1_Compose.py"
 ROW_HEIGHT, HEADER_HEIGHT, MOST_ROWS = 36, 38, 17

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from promptgrid import words
 from promptgrid.store import runs
 from promptgrid.store.runs import RunInfo
-from promptgrid.ui import state, words
+from promptgrid.ui import state
 from promptgrid.ui.plain import plain
 
 SHOWN = 8

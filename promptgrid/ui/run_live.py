@@ -7,12 +7,13 @@ from typing import Literal
 
 import streamlit as st
 
+from promptgrid import words
 from promptgrid.errors import PromptgridError
 from promptgrid.runner import client
 from promptgrid.runner.process import ensure_runner
 from promptgrid.store import runs
 from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
-from promptgrid.ui import state, words
+from promptgrid.ui import state
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.run_summary import summary_table

@@ -9,12 +9,12 @@ from concurrent.futures import TimeoutError as NotYet
 
 import streamlit as st
 
-from promptgrid import builtin, connections
+from promptgrid import builtin, connections, words
 from promptgrid.errors import BuiltinError, PromptgridError
 from promptgrid.grid import Plan
 from promptgrid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import client
-from promptgrid.ui import state, words
+from promptgrid.ui import state
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.run_plan import sheets, usual_name

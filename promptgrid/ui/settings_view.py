@@ -8,14 +8,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from promptgrid import builtin, connections, paths
+from promptgrid import builtin, connections, paths, words
 from promptgrid.connections import BUILTIN
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import PromptgridError
 from promptgrid.library import library_folder
 from promptgrid.runner.process import log_path
 from promptgrid.store import runs
-from promptgrid.ui import state, words
+from promptgrid.ui import state
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.home import endpoint_line
 from promptgrid.ui.plain import plain

@@ -166,7 +166,7 @@ def footer(run: RunInfo | None) -> list[FootLine]:
     if run is not None:
         state = runs.progress(database(), run.id)
         share = f"{100 * state.done // max(state.total, 1)} %"
-        lines.append(FootLine(f"{run.name} {share}", "busy", "pages/2_Run.py", {"run": run.id}))
+        lines.append(FootLine(f"{share} {run.name}", "busy", "pages/2_Run.py", {"run": run.id}))
     return lines
 
 

@@ -21,7 +21,7 @@ from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.state import database, model_refs
 from promptgrid.ui.weights import weights_notice
-from promptgrid.ui.words import dollars
+from promptgrid.words import dollars
 
 POLL_S = 0.15
 WRITING_S = 0.1  # what arrives all at once says nothing about the speed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from promptgrid import builtin
-from promptgrid.ui import state, words
+from promptgrid import builtin, words
+from promptgrid.ui import state
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 

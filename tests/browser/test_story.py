@@ -31,9 +31,7 @@ def server() -> Iterator[HostileServer]:
 
 @pytest.fixture(scope="module")
 def app(serve: Serve, server: HostileServer) -> Iterator[Dashboard]:
-    with serve(
-        CHECKOUT / "workbench.py", OPENAI_BASE_URL=server.url, PROMPTGRID_BUILTIN_MODEL="none.gguf"
-    ) as running:
+    with serve(CHECKOUT / "workbench.py", OPENAI_BASE_URL=server.url, PROMPTGRID_BUILTIN_MODEL="none.gguf") as running:
         yield running
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 
-from promptgrid.preflight import Preflight
+from promptgrid.preflight import ModelPreflight, Preflight
 from promptgrid.store.runs import Progress, RunInfo, RunStatus
 
 STATUS_WORDS: Mapping[RunStatus, str] = {
@@ -67,7 +67,7 @@ def ago(then: float, now: float | None = None) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes: `98 MB`, `1.2 GB`."""
+    """Bytes: `98 MB`, `1.2 GB`, `4 kB`."""
     if count < 1e6:
         return f"{count / 1e3:.0f} kB"
     return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
@@ -83,12 +83,12 @@ def many(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def cost(sheet: Preflight) -> str:
+def cost(sheet: Preflight | ModelPreflight) -> str:
     """`free`, a range in US dollars, or that it is not known."""
     if sheet.free:
         return "free"
     if sheet.cost_floor is None:
-        return "not known"
+        return "price not known"
     if sheet.cost_ceiling is None:
         return f"{dollars(sheet.cost_floor)} or more"
     return f"{dollars(sheet.cost_floor)} to {dollars(sheet.cost_ceiling)}"
