@@ -98,8 +98,8 @@ def _case(row: Mapping[str, str] | Case, number: int) -> Case:
     if isinstance(row, Case):
         return row
     inputs = {name: str(value) for name, value in row.items() if name != "expected"}
-    expected = row.get("expected")
-    return Case(id=str(number), inputs=inputs, expected=None if expected is None else str(expected))
+    expected = str(row.get("expected") or "")
+    return Case(id=str(number), inputs=inputs, expected=expected if expected.strip() else None)
 
 
 def _usual_cases(prompt: Prompt) -> tuple[Case, ...]:

@@ -43,6 +43,16 @@ def parse_budget(text: str) -> Budget | None:
     return Budget(float(found[1]), unit)
 
 
+class BudgetReached(Exception):
+    """The next call may cost more than is left, or nobody knows how much; the message says which."""
+
+
+_KNOW = {
+    "usd": "Its price is not known: take a budget in calls or tokens, or put the price into models.toml.",
+    "tok": "Set max tokens: without it a reply has no known limit.",
+}
+
+
 @dataclass
 class Wall:
     """Keeps account of what is spent and reserved against a budget (None: everything is allowed)."""
@@ -55,17 +65,21 @@ class Wall:
         """Counts in what was spent by the same run before it was paused."""
         self.spent += self._amount(cost) or 0.0
 
-    def reserve(self, worst: Cost) -> bool:
-        """Sets the worst case aside; False when that would cross the budget. An unknown cost always does."""
+    def reserve(self, worst: Cost) -> None:
+        """Sets the worst case aside. Raises BudgetReached when it, or an unknown one, would cross the budget."""
         if self.budget is None:
-            return True
-        if self.budget.unit == "min":
-            return time.monotonic() - self.started < self.budget.amount * 60
+            return
+        if self.budget.unit == "min" and time.monotonic() - self.started >= self.budget.amount * 60:
+            raise BudgetReached(f"The budget of {self.budget} is reached; what is left was not sent.")
         amount = self._amount(worst)
-        if amount is None or self.spent + amount > self.budget.amount * (1 + 1e-9):
-            return False
+        if amount is None:
+            raise BudgetReached(f"A call may cost any number of {self.budget.unit}. {_KNOW[self.budget.unit]}")
+        if self.spent + amount > self.budget.amount * (1 + 1e-9):
+            raise BudgetReached(
+                f"The next call may cross the budget of {self.budget}; what is left was not sent."
+                " Resume with a larger one."
+            )
         self.spent += amount
-        return True
 
     def settle(self, worst: Cost, real: Cost) -> None:
         """Replaces a reservation by what the call really cost; a lost attempt is never settled and stays reserved."""

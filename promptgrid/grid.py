@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from promptgrid import models, techniques
+from promptgrid.budget import parse_budget
 from promptgrid.cases import Case
 from promptgrid.connections import DEFAULT_MODEL, model_facts, split_model
 from promptgrid.endpoint import Endpoint, Request
@@ -22,6 +24,8 @@ from promptgrid.prompt import EMPTY, Message, Prompt, variables
 from promptgrid.techniques import ExamplesAs
 
 MAX_SAMPLES = 1000
+MAX_TOKENS = 10_000_000
+MAX_CONCURRENCY = 1024
 
 
 @dataclass(frozen=True)
@@ -59,16 +63,38 @@ class Plan:
                 raise PlanError(f"The plan has no {what}.", hint=f"Choose at least one of the {what}.")
         for what in ("models", "techniques", "temperatures"):
             object.__setattr__(self, what, tuple(dict.fromkeys(getattr(self, what))))
+        object.__setattr__(self, "models", tuple(ref.strip() for ref in self.models))
         for technique in self.techniques:
             techniques.known_technique(technique)
+        parse_budget(self.budget)
+        self._check_numbers()
+        self._check_names()
+
+    def _check_numbers(self) -> None:
         if bad := [t for t in self.temperatures if not 0 <= t <= 2]:
             raise PlanError(f"Temperature {bad[0]:g} is out of range.", hint="It goes from 0 to 2.")
-        if not 1 <= self.samples <= MAX_SAMPLES:
-            raise PlanError(f"{self.samples} samples are out of range.", hint=f"It goes from 1 to {MAX_SAMPLES}.")
-        if self.max_tokens is not None and self.max_tokens < 1:
-            raise PlanError(f"max_tokens {self.max_tokens} is out of range.", hint="It starts at 1.")
-        if len({p.version for p in self.prompts}) < len(self.prompts):
-            raise PlanError("The same version of a prompt is in the plan twice.", hint="Take one of them out.")
+        ranges: tuple[tuple[str, float, float], ...] = (
+            ("samples", 1, MAX_SAMPLES),
+            ("max_tokens", 1, MAX_TOKENS),
+            ("top_p", 0, 1),
+            ("examples_k", 0, MAX_TOKENS),
+            ("concurrency", 1, MAX_CONCURRENCY),
+            ("seed", -(2**53), 2**53),
+        )
+        for name, low, high in ranges:
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise PlanError(f"{name} {value:g} is out of range.", hint=f"It goes from {low:,} to {high:,}.")
+
+    def _check_names(self) -> None:
+        by_name = {
+            "cases": [case.id for case in self.cases],
+            "checks": [check.name for check in self.checks or ()],
+            "prompts": [f"{p.name}@{p.version[:6]}" for p in self.prompts],
+        }
+        for what, names in by_name.items():
+            if twice := [name for name, count in Counter(names).items() if count > 1]:
+                raise PlanError(f"Two {what} are called {twice[0]!r}.", hint="Give each a name of its own.")
 
     @cached_property
     def by_version(self) -> Mapping[str, Prompt]:
@@ -229,7 +255,7 @@ def _request(
 
 def _batch_key(endpoint: Endpoint, request: Request, seed: int | None) -> str:
     """The request as it goes on the wire, without what differs from sample to sample, and where it goes."""
-    wire = {k: v for k, v in endpoint.wire(request).items() if k not in ("n", "seed")}
+    wire = endpoint.wire(replace(request, seed=None, n=1))
     return _hash(json.dumps(wire, sort_keys=True), request.seed if seed is None else seed, endpoint.identity)
 
 

@@ -37,8 +37,8 @@ FAILURES: Mapping[str, tuple[str, str]] = {
 
 
 def duration(seconds: float | None) -> str:
-    """`about 40 s`, `about 4 min`, `about 3 h`; empty where it is not known."""
-    if seconds is None:
+    """`about 40 s`, `about 4 min`, `about 3 h`; empty where it is not known, or nothing is left to do."""
+    if not seconds:
         return ""
     if seconds < 1:
         return "about 1 s"

@@ -1,6 +1,6 @@
 import pytest
 
-from promptgrid.budget import Budget, Cost, Wall, parse_budget
+from promptgrid.budget import Budget, BudgetReached, Cost, Wall, parse_budget
 from promptgrid.errors import PlanError
 
 
@@ -28,20 +28,25 @@ def test_what_is_no_budget_is_refused(text: str) -> None:
 
 def test_the_worst_case_never_crosses_the_wall() -> None:
     wall = Wall(Budget(1.0, "usd"))
-    assert wall.reserve(Cost(0.6, None))
-    assert not wall.reserve(Cost(0.6, None))
+    wall.reserve(Cost(0.6, None))
+    with pytest.raises(BudgetReached, match="1 usd"):
+        wall.reserve(Cost(0.6, None))
     wall.settle(Cost(0.6, None), Cost(0.1, None))
-    assert wall.reserve(Cost(0.6, None))
+    wall.reserve(Cost(0.6, None))
     assert wall.spent == pytest.approx(0.7)
 
 
 def test_a_lost_attempt_keeps_its_reservation() -> None:
     wall = Wall(Budget(2, "calls"))
-    assert wall.reserve(Cost(None, None))
-    assert wall.reserve(Cost(None, None))
-    assert not wall.reserve(Cost(None, None))
+    wall.reserve(Cost(None, None))
+    wall.reserve(Cost(None, None))
+    with pytest.raises(BudgetReached):
+        wall.reserve(Cost(None, None))
 
 
 def test_an_unknown_cost_is_not_zero() -> None:
-    assert not Wall(Budget(100, "usd")).reserve(Cost(None, 10))
-    assert Wall(None).reserve(Cost(None, None))
+    with pytest.raises(BudgetReached, match="price is not known"):
+        Wall(Budget(100, "usd")).reserve(Cost(None, 10))
+    with pytest.raises(BudgetReached, match="Set max tokens"):
+        Wall(Budget(100, "tok")).reserve(Cost(None, None))
+    Wall(None).reserve(Cost(None, None))

@@ -133,6 +133,24 @@ def test_plan_shows_the_sheet_and_sends_nothing(hostile: HostileServer) -> None:
 
 
 @pytest.mark.usefixtures("work")
+def test_plan_writes_prices_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+    result = promptgrid("plan", *RUN[1:4], "--model", "openai/gpt-4o", "--max-tokens", "5", "--json")
+    assert result.exit_code == 0, result.output
+    assert 0 < json.loads(result.stdout)["cost_floor"] < json.loads(result.stdout)["cost_ceiling"]
+
+
+@pytest.mark.skipif(os.name == "nt" or not Path("/proc").is_dir(), reason="/proc cannot be written to")
+@pytest.mark.usefixtures("work")
+def test_results_that_cannot_be_written_are_not_lost() -> None:
+    result = promptgrid(*RUN, "--csv", "/proc/out.csv")
+    assert result.exit_code == 1
+    assert "promptgrid export" in result.stderr
+    assert "zero-shot" in result.stdout
+
+
+@pytest.mark.usefixtures("work")
 def test_plan_says_what_is_merged_and_skipped() -> None:
     Path("plain.prompty").write_text("---\nname: plain\n---\nuser:\nHi\n", "utf-8")
     result = promptgrid("plan", "plain.prompty", "--model", "openai/o3", "--technique", "zero-shot,few-shot",
@@ -164,7 +182,7 @@ def test_the_life_of_a_run() -> None:
 def test_a_stopped_run_is_resumed(hostile: HostileServer) -> None:
     stopped = promptgrid(*RUN, "--budget", "1calls", "--concurrency", "1")
     assert stopped.exit_code == 1
-    assert "budget of 1calls is reached" in stopped.stderr
+    assert "budget of 1 calls" in stopped.stderr
     hostile.answer = lambda body: "good"
     assert promptgrid("resume", "last").exit_code == 1
     assert hostile.calls("ok") == 1  # the budget is the run's, not the attempt's

@@ -213,3 +213,9 @@ def test_each_answer_rule_has_its_usual_checks(rule: AnswerRule, with_expected: 
 
 def test_every_kind_of_check_has_its_options_listed() -> None:
     assert set(CHECKS) == set(OPTIONS)
+
+
+@pytest.mark.parametrize("text", ["foo ", " foo", "", 'a "b"', "a,b"])
+def test_a_check_survives_being_written_and_read(text: str) -> None:
+    spec = CheckSpec("contains", "contains", {"text": text})
+    assert parse_check(str(spec)) == spec

@@ -9,6 +9,7 @@ from promptgrid import grid
 from promptgrid.cases import Case
 from promptgrid.endpoint import Request, ScriptedEndpoint
 from promptgrid.errors import MissingVariables, PlanError, PromptError
+from promptgrid.grading import parse_check
 from promptgrid.grid import Cell, Plan
 from promptgrid.prompt import Example, Message, Prompt
 
@@ -62,6 +63,7 @@ def test_the_key_knows_endpoint_seed_and_request() -> None:
     assert cells(a_plan(), identity="elsewhere")[0].key != key
     assert cells(a_plan(seed=1))[0].key != key
     assert cells(a_plan(max_tokens=5))[0].key != key
+    assert cells(a_plan(extra_body={"seed": 1}))[0].key != cells(a_plan(extra_body={"seed": 2}))[0].key
     assert cells(a_plan(prompts=(replace(PROMPT, description="other words about it"),)))[0].key == key
 
 
@@ -105,10 +107,17 @@ def test_a_technique_that_cannot_be_served_makes_no_cells_and_says_why() -> None
         ({"prompts": ()}, "no prompts"),
         ({"cases": ()}, "no cases"),
         ({"temperatures": (2.5,)}, "2.5 is out of range"),
-        ({"samples": 0}, "0 samples"),
+        ({"samples": 0}, "samples 0"),
         ({"max_tokens": 0}, "max_tokens 0"),
         ({"techniques": ("few-shoot",)}, 'Did you mean "few-shot"'),
-        ({"prompts": (PROMPT, replace(PROMPT, name="again"))}, "twice"),
+        ({"prompts": (PROMPT, PROMPT)}, "Two prompts are called 'sum@"),
+        ({"cases": (CASES[0], CASES[0])}, "Two cases are called '1'"),
+        ({"checks": (parse_check("contains:text=a"), parse_check("contains:text=b"))}, "Two checks"),
+        ({"concurrency": 0}, "concurrency 0"),
+        ({"examples_k": -1}, "examples_k -1"),
+        ({"top_p": 1.5}, "top_p 1.5"),
+        ({"seed": 10**20}, "seed"),
+        ({"budget": "2,50"}, "is not a budget"),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(change: dict[str, Any], said: str) -> None:

@@ -10,9 +10,9 @@ import promptgrid
 ROOT = Path(promptgrid.__file__).parents[1]
 ENGINE = sorted((ROOT / "promptgrid").rglob("*.py"))
 ORDER = [
-    "errors", "paths", "prompt", "answers", "techniques", "prompt_files", "library",
+    "errors", "budget", "paths", "prompt", "answers", "techniques", "prompt_files", "library",
     "cases", "models", "endpoint", "snippets", "builtin",
-    "connections", "tokens", "grading", "grid", "preflight", "budget", "store", "runner", "tries", "compare", "export",
+    "connections", "tokens", "grading", "grid", "preflight", "store", "runner", "tries", "compare", "export",
     "words",
     "api", "doctor", "cli", "ui",
 ]  # fmt: skip

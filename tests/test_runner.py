@@ -183,7 +183,80 @@ def test_a_budget_is_a_wall(database: Database, hostile: HostileServer) -> None:
     assert status == "stopped"
     assert hostile.calls("ok") == 2
     assert Counter(row["status"] for row in rows) == {"answered": 2, "pending": 3}
-    assert "budget of 2calls is reached" in runs.find_run(database, run_id).message
+    assert "budget of 2 calls" in runs.find_run(database, run_id).message
+
+
+def test_a_refusal_costs_nothing_of_the_budget(database: Database, hostile: HostileServer) -> None:
+    model = "rate-limited-ms+rate-limited-ms+ok"
+    _, status, _ = carried_out(database, a_plan(model, words=1, budget="1calls"))
+    assert (status, hostile.calls(model)) == ("finished", 3)
+
+
+@pytest.mark.parametrize(("wanted", "status"), [("pause", "paused"), ("cancel", "cancelled")])
+def test_what_is_asked_before_the_runner_comes_is_heeded(
+    database: Database, hostile: HostileServer, wanted: Any, status: str
+) -> None:
+    run_id = client.submit(database, a_plan())
+    runs.ask(database, run_id, wanted)
+    assert connections.run_sync(carry_out(database, run_id, connect=connections.connect)) == status
+    assert hostile.calls("ok") == 0
+
+
+def test_a_cancel_that_a_dead_runner_left_behind_is_heeded(database: Database, hostile: HostileServer) -> None:
+    run_id = client.submit(database, a_plan())
+    work.claim(database, run_id)
+    assert runs.ask(database, run_id, "cancel") == "cancelling"
+    assert connections.run_sync(carry_out(database, run_id, connect=connections.connect)) == "cancelled"
+    assert hostile.calls("ok") == 0
+
+
+def test_a_run_is_taken_over_when_the_process_before_has_ended(database: Database, hostile: HostileServer) -> None:
+    run_id = client.submit(database, a_plan())
+    other = RunnerLock()
+    assert other.acquire(stays=False)
+    with client.carried_out_here(database, run_id) as watch:
+        states = client.follow(database, run_id, watch)
+        assert next(states)[0].status == "queued"
+        other.release()
+        *_, (last, _) = states
+    assert last.status == "finished"
+    assert RunnerLock().holder() is None
+
+
+def test_nothing_keeps_spending_when_the_caller_is_gone(database: Database, hostile: HostileServer) -> None:
+    run_id = client.submit(database, a_plan("slow", words=20, concurrency=1))
+
+    def interrupted() -> None:
+        with client.carried_out_here(database, run_id):
+            until(lambda: hostile.calls("slow") >= 2)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    sent = hostile.calls("slow")
+    assert runs.find_run(database, run_id).status == "paused"
+    assert RunnerLock().holder() is None
+    time.sleep(0.8)
+    assert hostile.calls("slow") == sent
+
+
+def test_planning_leaves_the_database_to_others(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = runs.PlannedCell
+
+    def writes_meanwhile(self: Any) -> bool:
+        runs.change(Database(), first, note="written while planning")
+        return True
+
+    first = client.submit(database, a_plan())
+    monkeypatch.setattr(planned, "fits", property(writes_meanwhile))
+    client.submit(database, a_plan())
+    assert runs.find_run(database, first).note == "written while planning"
+
+
+def test_a_prompt_with_odd_line_ends_runs(database: Database, hostile: HostileServer) -> None:
+    odd = Prompt("odd", (Message("user", "one\u2028two\x0cthree {{ word }}"),))
+    _, status, rows = carried_out(database, api.plan(odd, [{"word": "x"}], models="openai/ok"))
+    assert (status, rows[0]["status"]) == ("finished", "answered")
 
 
 def test_a_runner_that_lost_the_run_writes_nothing(database: Database, hostile: HostileServer) -> None:

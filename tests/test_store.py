@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,35 @@ def test_an_unknown_price_is_not_zero(database: Database) -> None:
     outcome = work.Outcome([work.CellResult(0, "answered")], reply=Reply("x"), facts=facts)
     work.commit(database, run_id, epoch, [outcome])
     assert runs.progress(database, run_id).spent_usd is None
+
+
+def test_odd_names_from_a_server_do_not_lose_a_reply(database: Database) -> None:
+    run_id = queued(database, a_plan())
+    epoch = work.claim(database, run_id)
+    facts = {"key": "k", "endpoint": "openai", "model": "m", "seed": None, "batch": 1, "cost_usd": None}
+    reply = Reply("x", model_returned="m\ud800", finish_reason="\udfff")
+    work.commit(database, run_id, epoch, [work.Outcome([work.CellResult(0, "answered")], reply=reply, facts=facts)])
+    assert next(results.result_rows(database, run_id))["model_returned"] == "m\ufffd"
+
+
+def test_why_a_run_stopped_survives_a_cancel_that_does_nothing(database: Database) -> None:
+    run_id = queued(database, a_plan())
+    work.end(database, run_id, work.claim(database, run_id), "stopped", "No credit left.")
+    runs.ask(database, run_id, "pause")
+    assert runs.find_run(database, run_id).message == "No credit left."
+
+
+def test_a_deleted_run_that_goes_on_is_in_the_list_again(database: Database) -> None:
+    run_id = queued(database, a_plan())
+    runs.delete(database, run_id)
+    runs.ask(database, run_id, "resume")
+    assert [(r.id, r.ended) for r in runs.list_runs(database)] == [(run_id, None)]
+
+
+def test_a_copy_under_another_name_has_versions_of_its_own(database: Database) -> None:
+    queued(database, a_plan())
+    queued(database, a_plan(prompts=(replace(PROMPT, name="copy"),)))
+    assert len(plans.versions(database, "greet")) == len(plans.versions(database, "copy")) == 1
 
 
 def test_a_lost_epoch_commits_nothing(database: Database) -> None:

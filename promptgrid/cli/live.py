@@ -15,7 +15,8 @@ import click
 from promptgrid import builtin, connections
 from promptgrid.cli import sheet
 from promptgrid.compare import summary
-from promptgrid.export.runs import save_run
+from promptgrid.errors import ExportError
+from promptgrid.export.runs import Form, save_run
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.store.runs import Progress, RunInfo
@@ -63,12 +64,13 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
             info, progress = _follow(database, run_id, watch)
         except KeyboardInterrupt:
             info, progress = _pause(database, run_id, watch)
-    _write(database, run_id, outputs)
     if outputs.as_json:
         click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress)}))
     else:
-        _say_end(database, info, progress, outputs)
-    return 0 if progress.by_status == {"answered": progress.total} else 1
+        click.echo(sheet.summary_table(summary(database, info.id)))
+        click.echo(sheet.end_line(info, progress), err=True)
+    written = _write(database, run_id, outputs)
+    return 0 if written and progress.by_status == {"answered": progress.total} else 1
 
 
 def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, Progress]:
@@ -117,16 +119,19 @@ def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInf
     return last
 
 
-def _write(database: Database, run_id: str, outputs: Outputs) -> None:
-    if outputs.csv:
-        save_run(database, run_id, outputs.csv, "csv-for-excel" if outputs.for_excel else "csv")
-    if outputs.jsonl:
-        save_run(database, run_id, outputs.jsonl, "jsonl")
-
-
-def _say_end(database: Database, info: RunInfo, progress: Progress, outputs: Outputs) -> None:
-    click.echo(sheet.summary_table(summary(database, info.id)))
-    click.echo(sheet.end_line(info, progress), err=True)
-    for path in (outputs.csv, outputs.jsonl):
-        if path:
-            click.echo(f"Wrote {path}.", err=True)
+def _write(database: Database, run_id: str, outputs: Outputs) -> bool:
+    """Writes the files that were asked for; a run that is paid for is not lost when that fails."""
+    forms: dict[Form, Path | None] = {
+        "csv-for-excel" if outputs.for_excel else "csv": outputs.csv,
+        "jsonl": outputs.jsonl,
+    }
+    for form, path in forms.items():
+        if path is None:
+            continue
+        try:
+            save_run(database, run_id, path, form)
+        except ExportError as error:
+            click.echo(f"{error} The replies are kept: promptgrid export {run_id} writes them elsewhere.", err=True)
+            return False
+        click.echo(f"Wrote {path}.", err=True)
+    return True

@@ -39,7 +39,7 @@ def as_json(sheet: Preflight) -> str:
     """The whole sheet for a machine."""
     body = asdict(sheet) | {"calls": sheet.calls, "answered": sheet.answered, "too_long": sheet.too_long,
                             "cost_floor": sheet.cost_floor, "cost_ceiling": sheet.cost_ceiling}  # fmt: skip
-    return json.dumps(body, ensure_ascii=False, indent=2)
+    return json.dumps(body, ensure_ascii=False, indent=2, default=float)
 
 
 def progress_line(info: RunInfo, progress: Progress) -> str:

@@ -165,13 +165,16 @@ class OpenAIEndpoint:
         headers: dict[str, Any] = dict(settings.headers)
         if not settings.is_openai:  # the SDK would tell OPENAI_ORG_ID and OPENAI_PROJECT_ID to everybody
             headers = {"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit, **headers}
+        direct = settings.base_url.startswith("http:") and settings.is_loopback
+        if direct:  # costs nothing here, and a kept connection that the server has just closed is a lost call
+            headers["Connection"] = "close"
         return openai.AsyncOpenAI(
             api_key=settings.api_key or KEYLESS,
             base_url=settings.base_url,
             max_retries=0,
             timeout=openai.Timeout(settings.timeout_s, connect=min(CONNECT_S, settings.timeout_s)),
             default_headers=headers,
-            http_client=_direct() if settings.base_url.startswith("http:") and settings.is_loopback else None,
+            http_client=_direct() if direct else None,
         )
 
     @contextmanager

@@ -102,7 +102,7 @@ def _typed(key: str, value: str, wanted: type, text: str) -> Any:
 def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and (value.startswith('"') or "," in value):
+    if isinstance(value, str) and (value.startswith('"') or "," in value or value != value.strip() or not value):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
 

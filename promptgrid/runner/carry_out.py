@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from promptgrid import grid
-from promptgrid.budget import Wall, parse_budget
+from promptgrid.budget import BudgetReached, Wall, parse_budget
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.grid import Plan
 from promptgrid.runner.batches import Batch, Sample, to_batches, to_samples
-from promptgrid.runner.sending import BudgetReached, Sender, read_and_score
+from promptgrid.runner.sending import Sender, read_and_score
 from promptgrid.store import Database, work
 from promptgrid.store.runs import RunStatus, plan_of
 from promptgrid.store.work import Fenced, Outcome
@@ -24,6 +24,14 @@ _GROUP_S = 0.02  # replies that come within this time share a commit: one fsync 
 _WATCH_S = 0.25
 _BEAT_S = 3.0
 _REUSE_ROWS = 200
+
+_ENDS: Mapping[RunStatus, RunStatus] = {
+    "pausing": "paused",
+    "paused": "paused",
+    "cancelling": "cancelled",
+    "cancelled": "cancelled",
+}
+"""What is asked of a run while it works, and the state that it then ends in."""
 
 Connect = Callable[[str], Endpoint]
 
@@ -47,6 +55,12 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect, slots:
     Raises Fenced when another runner has taken the run over.
     """
     epoch = await asyncio.to_thread(work.claim, database, run_id)
+    asked, _ = await asyncio.to_thread(work.status_and_epoch, database, run_id)
+    if asked != "running":  # somebody was quicker than the runner
+        ended = _ENDS.get(asked, asked)
+        if ended != asked:
+            await asyncio.to_thread(work.end, database, run_id, epoch, ended)
+        return ended
     run = _Run(database, run_id, epoch, slots or Slots())
     try:
         status, message = await run.until_done(connect)
@@ -60,7 +74,7 @@ class _Run:
     def __init__(self, database: Database, run_id: str, epoch: int, slots: Slots) -> None:
         self.database, self.id, self.epoch, self.slots = database, run_id, epoch, slots
         self.outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        self.over_budget = False
+        self.over_budget = ""
 
     async def until_done(self, connect: Connect) -> tuple[RunStatus, str]:
         """The state that the run ends in, and why if it did not simply finish."""
@@ -82,10 +96,7 @@ class _Run:
             return asked.result(), ""
         sending.result()
         if self.over_budget:
-            return (
-                "stopped",
-                f"The budget of {plan.budget} is reached; what is left was not sent. Resume with a larger one.",
-            )
+            return "stopped", self.over_budget
         return "finished", ""
 
     def _pending_samples(self, plan: Plan, endpoints: Mapping[str, Endpoint]) -> list[Sample]:
@@ -94,7 +105,8 @@ class _Run:
         if any(cell.key != pending[cell.position] for cell in cells):
             # The key holds the base URL: what was planned for one server must not go to another.
             raise PlanError(
-                "An endpoint's base URL or the built-in model's weights have changed since this run was planned.",
+                "An endpoint's base URL, the built-in model's weights or what is known of a model have changed"
+                " since this run was planned.",
                 hint="Set them back and resume, or start a new run.",
             )
         return to_samples(cells)
@@ -141,8 +153,8 @@ class _Run:
             try:
                 async with slot:
                     outcomes = await sender.send(endpoint, batch)
-            except BudgetReached:  # calls in flight are paid for already: they come in, nothing follows them
-                self.over_budget = True
+            except BudgetReached as reached:  # calls in flight are paid for: they come in, nothing follows them
+                self.over_budget = str(reached)
                 batches.clear()
                 return
             for outcome in outcomes:
@@ -174,8 +186,8 @@ class _Run:
             status, epoch = await asyncio.to_thread(work.status_and_epoch, self.database, self.id)
             if epoch != self.epoch:
                 raise Fenced(self.id)
-            if status in ("pausing", "cancelling"):
-                return "paused" if status == "pausing" else "cancelled"
+            if status in _ENDS:
+                return _ENDS[status]
             if loop.time() > beat_at:
                 await asyncio.to_thread(work.beat, self.database, self.id, self.epoch)
                 beat_at = loop.time() + _BEAT_S

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 
 from promptgrid import connections
 from promptgrid.grid import Plan
@@ -14,10 +15,12 @@ from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
 from promptgrid.runner.process import ask_to_leave, ensure_runner
 from promptgrid.store import Database, runs, work
-from promptgrid.store.runs import ACTIVE, Progress, RunInfo
+from promptgrid.store.plans import as_stored
+from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
 
 _TICK_S = 0.25
 _LEAVE_S = 1.5
+_END_S = 10.0
 
 Watch = Callable[[], object]
 
@@ -31,11 +34,12 @@ def preflight(database: Database, plan: Plan) -> Preflight:
         allowed = connections.connect(name).concurrency
         return None if one is None else one / (allowed if allowed == 1 else plan.concurrency or allowed)
 
-    return sheet(plan, lambda keys: work.stored_replies(database, keys).keys(), speed)
+    return sheet(plan, lambda keys: work.stored_keys(database, keys), speed)
 
 
 def submit(database: Database, plan: Plan, *, name: str = "") -> str:
     """Queues the plan as a run and returns its id; nothing is sent yet. Raises PlanError or PromptError."""
+    plan = as_stored(plan)
     plan.check_variables()
     return runs.create_run(database, plan, plan_cells(plan), name=name)
 
@@ -55,23 +59,45 @@ def resume(database: Database, run_id: str) -> None:
 
 @contextmanager
 def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
-    """Carries the run out in this process while the block watches it; by the runner process when that one is busy.
+    """Carries the run out in this process while the block watches it, as soon as no other process carries runs out.
 
-    Yields what `follow` wants to know: it raises what went wrong in here, so that nobody waits for a run that has died.
+    Yields what `follow` calls at every look: it raises what went wrong in here, and takes over from a runner that ended
+    before the run did. A block that ends early, by Ctrl+C say, leaves the run paused.
     A runner with nothing to do is asked to leave first, so that what this process knows of keys and endpoints counts.
     """
     lock = RunnerLock()
-    if lock.holder() is not None:
+    holder = lock.holder()
+    if holder is not None and holder.stays:
         ask_to_leave()
-    if not lock.acquire(wait_s=_LEAVE_S, stays=False):
-        yield lambda: None
-        return
-    carrying = connections.start(carry_out(database, run_id, connect=connections.connect))
+    carrying: Future[RunStatus] | None = None
+
+    def watch(wait_s: float = 0.0) -> None:
+        nonlocal carrying
+        if carrying is not None:
+            if carrying.done():
+                carrying.result()
+        elif runs.find_run(database, run_id).status in ACTIVE and lock.acquire(wait_s=wait_s, stays=False):
+            carrying = connections.start(carry_out(database, run_id, connect=connections.connect))
+
+    watch(_LEAVE_S)
     try:
-        yield lambda: carrying.result() if carrying.done() else None
-        carrying.result()
+        yield watch
+        if carrying is not None:
+            carrying.result()
+    except BaseException:
+        _pause(database, run_id, carrying)
+        raise
     finally:
-        lock.release()
+        if carrying is not None:
+            lock.release()
+
+
+def _pause(database: Database, run_id: str, carrying: Future[RunStatus] | None) -> None:
+    """Nothing keeps spending when nobody looks any more."""
+    runs.ask(database, run_id, "pause")
+    if carrying is not None:
+        with suppress(Exception):  # what it ended with is not what the user is told about
+            carrying.result(timeout=_END_S)
 
 
 def follow(database: Database, run_id: str, watch: Watch) -> Iterator[tuple[RunInfo, Progress]]:

@@ -13,6 +13,10 @@ from filelock import FileLock, Timeout
 
 from promptgrid import connections, paths
 
+_SETTINGS = frozenset(
+    {"PROMPTGRID_BUILTIN_MODEL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -25,8 +29,9 @@ class Holder:
 
 def settings_digest() -> str:
     """Changes when an endpoint, a base URL or a key changes; says nothing about them."""
-    known = [(s.name, s.base_url, s.api_key) for s in connections.settings().values()]
-    return hashlib.sha256(json.dumps(sorted(map(str, known))).encode()).hexdigest()[:16]
+    known = [str((s.name, s.base_url, s.api_key)) for s in connections.settings().values()]
+    around = [f"{name}={value}" for name, value in paths.environment().items() if name.upper() in _SETTINGS]
+    return hashlib.sha256(json.dumps(sorted([*known, *around])).encode()).hexdigest()[:16]
 
 
 class RunnerLock:

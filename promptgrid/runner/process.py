@@ -29,12 +29,14 @@ log = logging.getLogger("promptgrid.runner")
 def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
     """Carries out whatever is queued; returns when idle for `idle_s` seconds or asked to make room for a successor."""
     lock = RunnerLock()
-    if not lock.acquire_in_turn(wait_s=_WAIT_FOR_LOCK_S):
-        return
-    try:
-        connections.run_sync(_serve(database, lock.folder, idle_s))
-    finally:
-        lock.release()
+    while lock.acquire_in_turn(wait_s=_WAIT_FOR_LOCK_S):
+        try:
+            connections.run_sync(_serve(database, lock.folder, idle_s))
+        finally:
+            lock.release()
+        # Who queued a run between the last look and the release still saw a runner, and started none.
+        if not work.waiting_runs(database):
+            return
 
 
 async def _serve(database: Database, folder: Path, idle_s: float) -> None:

@@ -23,10 +23,9 @@ from promptgrid.tokens import context_limit
 
 MAX_ATTEMPTS = 6
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
-
-
-class BudgetReached(Exception):
-    """The worst case of the next call would cross the budget."""
+_COSTS_NOTHING = frozenset(
+    {"auth", "quota", "unknown_model", "rate_limited", "refused_parameter", "too_long", "bad_request"}
+)
 
 
 @dataclass
@@ -49,12 +48,13 @@ class Sender:
             if error := self._stop_for(batch.cell):
                 return [_failure(batch.samples, error, attempts)]
             worst = self._worst(batch)
-            if not self.wall.reserve(worst):
-                raise BudgetReached
+            self.wall.reserve(worst)
             attempts += 1
             try:
                 replies = await endpoint.complete(batch.request)
             except EndpointError as error:
+                if error.kind in _COSTS_NOTHING:
+                    self.wall.settle(worst, Cost(0.0, 0, 0))
                 if error.stops_endpoint:
                     self.stopped[(batch.cell.endpoint, _scope(error, batch.cell))] = error
                 if not error.retryable or attempts == MAX_ATTEMPTS:
@@ -142,5 +142,5 @@ def _failure(samples: Sequence[Sample], error: EndpointError, attempts: int) -> 
 
 def _wait_s(attempt: int, retry_after: float | None) -> float:
     """What the endpoint asks for, else doubling from half a second, spread so that workers do not return together."""
-    wait = retry_after if retry_after is not None else _FIRST_WAIT_S * 2.0 ** (attempt - 1)
-    return float(min(wait, _LONGEST_WAIT_S) * random.uniform(1.0, 1.25))
+    own = min(_FIRST_WAIT_S * 2.0 ** (attempt - 1), _LONGEST_WAIT_S)
+    return float((own if retry_after is None else retry_after) * random.uniform(1.0, 1.25))

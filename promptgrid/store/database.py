@@ -97,6 +97,8 @@ def said_plainly(path: Path) -> Iterator[None]:
         ) from error
     except DBAPIError as error:
         raise StoreError(f"The database {path} cannot be used: {error.orig}.", hint=_remedy(str(error.orig))) from error
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise StoreError(f"A value cannot be stored: {error}.", hint="Take it out, or make it smaller.") from error
 
 
 def _remedy(said: str) -> str:
@@ -112,3 +114,12 @@ def _remedy(said: str) -> str:
 def now() -> float:
     """Seconds since 1970, UTC."""
     return time.time()
+
+
+def storable(text: str) -> str:
+    """The text with lone surrogates as U+FFFD: neither UTF-8 nor SQLite can hold them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from promptgrid.errors import LibraryError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
 from promptgrid.prompt import Prompt, dumps, loads
-from promptgrid.store.database import Database, now
+from promptgrid.store.database import Database, now, storable
 from promptgrid.store.schema import cases, prompt_versions, runs
 
 _SPECIAL = ("prompts", "cases", "checks")
@@ -49,9 +49,14 @@ def load_plan(connection: sa.Connection, run_id: str) -> Plan:
     )
 
 
+def as_stored(plan: Plan) -> Plan:
+    """The plan with its prompts as they will be read back: a text file has only one kind of line end."""
+    return replace(plan, prompts=tuple(loads(dumps(prompt), prompt.name) for prompt in plan.prompts))
+
+
 def _prompt(connection: sa.Connection, name: str, version: str) -> Prompt:
-    text = connection.scalars(sa.select(prompt_versions.c.text).where(prompt_versions.c.version == version)).one()
-    return loads(text, name)
+    mine = (prompt_versions.c.version == version) & (prompt_versions.c.name == name)
+    return loads(connection.scalars(sa.select(prompt_versions.c.text).where(mine)).one(), name)
 
 
 def load_cases(connection: sa.Connection, run_id: str) -> Iterable[Case]:
@@ -69,7 +74,7 @@ def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> Non
             "position": i,
             "case_id": case.id,
             "inputs": json.dumps(dict(case.inputs)),
-            "expected": case.expected,
+            "expected": None if case.expected is None else storable(case.expected),
         }
         for i, case in enumerate(plan.cases)
     ]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from promptgrid.errors import StoreError
 from promptgrid.grid import Plan
 from promptgrid.preflight import PlannedCell
-from promptgrid.store.database import Database, now
+from promptgrid.store.database import Database, now, storable
 from promptgrid.store.plans import insert_plan_parts, load_plan, plan_json
 from promptgrid.store.schema import cases, cells, replies, runs, scores
 
@@ -71,33 +71,20 @@ def create_run(database: Database, plan: Plan, planned: Iterable[PlannedCell], *
     run_id = secrets.token_hex(4)
     row: dict[str, Any] = {
         "id": run_id,
-        "name": name or plan.name or default_name(plan),
+        "name": storable(name or plan.name or default_name(plan)),
         "status": "queued",
         "plan": plan_json(plan),
-        "total": 0,
         "created": now(),
     }
-    case_positions = {id(case): i for i, case in enumerate(plan.cases)}
+    case_positions = {case.id: i for i, case in enumerate(plan.cases)}
+    # Planning renders templates and asks endpoints for counts: never while nobody else can write.
+    cell_rows = [_cell_row(run_id, case_positions[one.cell.case.id], one) for one in planned]
     with database.write() as connection:
-        connection.execute(runs.insert(), row)
+        connection.execute(runs.insert(), {**row, "total": len(cell_rows)})
         insert_plan_parts(connection, run_id, plan)
-        total = 0
-        batch: list[dict[str, Any]] = []
-        for one in planned:
-            batch.append(_cell_row(run_id, case_positions[id(one.cell.case)], one))
-            if len(batch) == _INSERT_ROWS:
-                total += _insert(connection, batch)
-        total += _insert(connection, batch)
-        connection.execute(runs.update().where(runs.c.id == run_id).values(total=total))
+        for start in range(0, len(cell_rows), _INSERT_ROWS):
+            connection.execute(cells.insert(), cell_rows[start : start + _INSERT_ROWS])
     return run_id
-
-
-def _insert(connection: sa.Connection, batch: list[dict[str, Any]]) -> int:
-    count = len(batch)
-    if batch:
-        connection.execute(cells.insert(), batch)
-        batch.clear()
-    return count
 
 
 def default_name(plan: Plan) -> str:
@@ -142,6 +129,14 @@ def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) ->
     with database.read() as connection:
         rows = connection.execute(chosen.order_by(runs.c.created.desc()).limit(limit))
         return [RunInfo(**row._mapping) for row in rows]
+
+
+def active_run(database: Database) -> RunInfo | None:
+    """The newest run that is queued or in progress."""
+    chosen = _infos().where(runs.c.status.in_(ACTIVE), runs.c.deleted.is_(None)).order_by(runs.c.created.desc())
+    with database.read() as connection:
+        row = connection.execute(chosen.limit(1)).one_or_none()
+    return None if row is None else RunInfo(**row._mapping)
 
 
 def find_run(database: Database, ref: str) -> RunInfo:
@@ -214,7 +209,8 @@ def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "res
             _reopen(connection, run_id)
         if new == "cancelled":
             cancel_pending(connection, run_id)
-        connection.execute(runs.update().where(runs.c.id == run_id).values(status=new, message=""))
+        if new != status:
+            connection.execute(runs.update().where(runs.c.id == run_id).values(status=new, message=""))
     return new
 
 
@@ -223,6 +219,8 @@ def _reopen(connection: sa.Connection, run_id: str) -> None:
     again = cells.c.status.in_(["cancelled", "failed"])
     pending = {"status": "pending", "error": "", "error_kind": ""}
     connection.execute(cells.update().where(cells.c.run_id == run_id, again).values(pending))
+    # Nothing works, and spends, that is not in the list of runs.
+    connection.execute(runs.update().where(runs.c.id == run_id).values(ended=None, deleted=None))
 
 
 def cancel_pending(connection: sa.Connection, run_id: str) -> None:
@@ -241,7 +239,7 @@ def set_budget(database: Database, run_id: str, budget: str) -> None:
 
 def change(database: Database, run_id: str, **values: str) -> None:
     """Sets `name` or `note`."""
-    _update(database, run_id, **values)
+    _update(database, run_id, **{name: storable(value) for name, value in values.items()})
 
 
 def delete(database: Database, run_id: str) -> None:

@@ -26,7 +26,7 @@ prompt_versions = Table(
     "prompt_versions",
     metadata,
     Column("version", String, primary_key=True),
-    Column("name", String, nullable=False, index=True),
+    Column("name", String, primary_key=True, index=True),
     Column("text", Text, nullable=False),  # the .prompty file of that version
     Column("created", Float, nullable=False),
 )

@@ -17,7 +17,7 @@ from promptgrid.answers import Answer
 from promptgrid.budget import Cost
 from promptgrid.endpoint import Reply
 from promptgrid.grading import Score
-from promptgrid.store.database import Database, now
+from promptgrid.store.database import Database, now, storable
 from promptgrid.store.runs import RunStatus, cancel_pending
 from promptgrid.store.schema import cells, replies, runs, scores
 
@@ -98,6 +98,17 @@ def stored_replies(database: Database, keys: Iterable[str]) -> dict[str, tuple[i
     return found
 
 
+def stored_keys(database: Database, keys: Iterable[str]) -> set[str]:
+    """Those of the keys that have a reply."""
+    wanted = list(keys)
+    found: set[str] = set()
+    with database.read() as connection:
+        for start in range(0, len(wanted), _LOOKUP):
+            some = replies.c.key.in_(wanted[start : start + _LOOKUP])
+            found.update(connection.scalars(sa.select(replies.c.key).where(some)))
+    return found
+
+
 def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | None:
     """Mean over the model's latest 50 replies, each its share where several came together; None: none yet."""
     columns = (replies.c.latency_ms / replies.c.batch).label("ms")
@@ -148,10 +159,10 @@ def _insert_reply(connection: sa.Connection, run_id: str, outcome: Outcome) -> i
 def insert_reply(connection: sa.Connection, reply: Reply, **facts: Any) -> int:
     """Stores one reply; `facts` are the columns that the reply itself does not know. Returns its id."""
     row = {
-        "model_returned": reply.model_returned,
+        "model_returned": storable(reply.model_returned),
         "text": storable(reply.text),
         "reasoning": storable(reply.reasoning),
-        "finish_reason": reply.finish_reason,
+        "finish_reason": storable(reply.finish_reason),
         "prompt_tokens": reply.prompt_tokens,
         "completion_tokens": reply.completion_tokens,
         "reasoning_tokens": reply.reasoning_tokens,
@@ -208,12 +219,3 @@ def end(database: Database, run_id: str, epoch: int, status: RunStatus, message:
         ended = None if status in ("paused", "queued") else now()
         values = {"status": status, "message": storable(message), "ended": ended}
         connection.execute(runs.update().where(runs.c.id == run_id).values(values))
-
-
-def storable(text: str) -> str:
-    """The text with lone surrogates as U+FFFD: neither UTF-8 nor SQLite can hold them."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

@@ -23,7 +23,7 @@ def recent_runs(*, shown: int = SHOWN, manage: bool = True) -> None:
 
     `manage` adds each one's menu, pages, and the deleted ones.
     """
-    active = state.active_run() is not None
+    active = runs.active_run(state.database()) is not None
     st.fragment(_runs, run_every=TICK_S if active else None)(shown, manage)
 
 

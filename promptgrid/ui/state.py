@@ -20,7 +20,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.library import Library, library_folder
 from promptgrid.runner.process import ensure_runner
 from promptgrid.store import Database, runs
-from promptgrid.store.runs import ACTIVE, RunInfo
+from promptgrid.store.runs import RunInfo
 from promptgrid.ui.frame import FootLine, start_page
 
 logger = logging.getLogger(__name__)
@@ -137,11 +137,6 @@ def model_refs() -> list[str]:
     return list(dict.fromkeys([DEFAULT_MODEL, *listed]))
 
 
-def active_run() -> RunInfo | None:
-    """The newest run that is queued or in progress."""
-    return next((run for run in runs.list_runs(database(), limit=50) if run.status in ACTIVE), None)
-
-
 def open_page(title: str) -> None:
     """The first call of every page: the frame, what goes on in the background, and a stop where nothing can work."""
     try:
@@ -154,7 +149,7 @@ def open_page(title: str) -> None:
     if time.monotonic() - known.checked > CHECK_AGAIN_S:
         known.refresh()
     fetching()
-    run = active_run()
+    run = runs.active_run(database())
     if run is not None:
         ensure_runner()
     start_page(title, footer=footer(run))

@@ -76,6 +76,7 @@ def test_ctrl_enter_starts_and_what_failed_says_what_to_do(bench: Dashboard, tab
     _choose_model(tab, "openai/html")
     expect(tab.get_by_text("72 calls")).to_be_visible(timeout=STARTS_MS)
     tab.keyboard.press("Escape")
+    expect(tab.get_by_role("button", name="Start")).to_be_enabled(timeout=STARTS_MS)
     tab.keyboard.press("Control+Enter")
     expect(tab.locator(".st-key-run_panel").get_by_text("72 failed")).to_be_visible(timeout=STARTS_MS)
     expect(tab.get_by_text("It was not what the protocol promises")).to_be_visible()
