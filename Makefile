@@ -23,6 +23,7 @@ screenshots: .venv/installed-dev
 	$(BIN)/python docs/screenshots.py
 
 .venv/installed: pyproject.toml
+	@echo "Setting up .venv: a minute or two, once"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -e .
 	touch $@

@@ -65,6 +65,14 @@ def split_model(model_ref: str) -> tuple[str, str]:
     return endpoint, model
 
 
+def check_model(model_ref: str) -> None:
+    """Raises PlanError for a model that is known not to be there; endpoints are not asked."""
+    endpoint, model = split_model(model_ref)
+    if endpoint == BUILTIN and model not in builtin.names():
+        hint = f"Did you mean {BUILTIN}/{builtin.names()[0]}?"
+        raise PlanError(f"The built-in endpoint has no model {model!r}.", hint=hint)
+
+
 def _check_configured(endpoint: str) -> None:
     names = endpoint_names()
     if endpoint in names:

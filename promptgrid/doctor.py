@@ -136,7 +136,7 @@ def _port(port: int) -> Iterator[Finding]:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            fix = f"If that is not the dashboard itself: `streamlit run workbench.py --server.port {port + 1}`."
+            fix = f"If that is not the dashboard itself: `promptgrid dashboard --port {port + 1}`."
             yield Finding("port", None, f"Port {port} is in use ({error.strerror}).", fix)
             return
     yield Finding("port", True, f"Port {port} is free for the dashboard.")

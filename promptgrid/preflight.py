@@ -142,6 +142,8 @@ def _sum(values: Iterable[Number | None]) -> Number | None:
 
 def plan_cells(plan: Plan) -> Iterator[PlannedCell]:
     """Every cell of the plan with its token count and its model's context limit."""
+    for ref in plan.models:
+        connections.check_model(ref)
     endpoints = {
         name: connections.connect(name)
         for name in dict.fromkeys(connections.split_model(ref)[0] for ref in plan.models)

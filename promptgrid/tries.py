@@ -8,7 +8,9 @@ from promptgrid import connections, grid, models
 from promptgrid.endpoint import Delta, Reply
 from promptgrid.errors import PlanError
 from promptgrid.grid import Cell, Plan
+from promptgrid.preflight import PlannedCell
 from promptgrid.store import Database, work
+from promptgrid.tokens import context_limit, count_messages
 
 
 def try_cell(plan: Plan) -> Cell:
@@ -18,6 +20,13 @@ def try_cell(plan: Plan) -> Cell:
     if cell is None:
         first = grid.skipped(plan)[0]
         raise PlanError(f'"{first.prompt}" cannot be put as {first.technique}: {first.reason}.')
+    count = count_messages(cell.request.messages, cell.model_ref, cell.request.api)
+    planned = PlannedCell(cell, count, context_limit(cell.model_ref))
+    if not planned.fits:
+        hint = "Shorten the prompt, show fewer examples, or leave less room for the reply."
+        raise PlanError(
+            f"{count.tokens:,} prompt tokens do not fit into {planned.limit:,}: nothing was sent.", hint=hint
+        )
     return cell
 
 

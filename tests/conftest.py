@@ -23,6 +23,11 @@ def missing(what: str) -> None:
     pytest.skip(f"{what} is missing on this machine")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's tests come last: Playwright leaves a running event loop behind, and `asyncio.run` refuses then."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
 @pytest.fixture(scope="session", name="missing")
 def _missing() -> Callable[[str], None]:
     """`missing` for folders below, which cannot import this file by its name."""

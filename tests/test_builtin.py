@@ -405,4 +405,4 @@ class TestTurns:
             async with asyncio.timeout(5), turn(Place(tmp_path)):
                 pass
 
-        asyncio.run(scene())
+        connections.run_sync(scene())

@@ -81,6 +81,7 @@ def test_a_cell_that_failed_makes_exit_code_1() -> None:
     result = promptgrid("run", "label.prompty", "--cases", "cases.csv", "--model", "openai/html")
     assert result.exit_code == 1
     assert "2 failed" in result.stderr
+    assert "2 cells: " in result.stderr  # and why
     assert "promptgrid resume" in result.stderr
 
 
@@ -90,6 +91,7 @@ def test_a_cell_that_failed_makes_exit_code_1() -> None:
         (["run", "lable.prompty"], "lable.prompty"),
         (["run", "label.prompty", "--model", "opnai/x"], "Did you mean openai"),
         (["run", "label.prompty", "--model", "gpt-4o"], "ENDPOINT/MODEL"),
+        (["plan", "label.prompty", "--model", "builtin/nope"], "has no model 'nope'"),
         (["run", "label.prompty", "--technique", "cot", "--model", "openai/ok"], 'no technique "cot"'),
         (["run", "label.prompty", "--temperature", "3", "--model", "openai/ok"], "Temperature 3"),
         (["run", "label.prompty", "--temperature", "hot", "--model", "openai/ok"], "not a list of numbers"),

@@ -114,7 +114,7 @@ def test_a_port_in_use_names_another() -> None:
         port = taken.getsockname()[1]
         (found,) = findings("port", port=port)
     assert found.ok is None
-    assert f"--server.port {port + 1}" in found.fix
+    assert f"--port {port + 1}" in found.fix
 
 
 def test_the_folders_are_where_they_are(home: Path) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,7 @@ def test_progress_counts_and_spends(database: Database) -> None:
     answer_all(database, run_id)
     progress = runs.progress(database, run_id)
     assert (progress.done, progress.total, progress.spent_usd) == (4, 4, 2.0)
+    assert (progress.reused, progress.retried) == (0, 0)
     assert work.spent(database, run_id).tokens == 4 * 6
 
 
@@ -169,6 +172,7 @@ def test_purge_keeps_replies_that_another_run_shows(database: Database) -> None:
     for position, key in work.pending(database, shows).items():
         result = work.CellResult(position, "answered", reused=True)
         work.commit(database, shows, epoch, [work.Outcome([result], reply_id=stored[key][0])])
+    assert runs.progress(database, shows).reused == 2
     runs.delete(database, paid)
     runs.purge(database)
     assert [row["output"] for row in results.result_rows(database, shows)] == ["hello", "hello"]
@@ -212,6 +216,20 @@ def test_a_database_of_another_version_is_refused(home: Path) -> None:
     database.close()
     with pytest.raises(StoreError, match="schema version 99"):
         Database()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of this kind are POSIX's")
+def test_another_process_takes_nothing_away_from_an_open_database(database: Database) -> None:
+    run_id = queued(database, a_plan())
+    Database()  # a second one in this process: its opening must not drop the locks of the first
+    script = "from promptgrid.store import Database, runs; d = Database(); print(len(runs.list_runs(d))); d.close()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "1", done.stderr
+    runs.change(database, run_id, name="still there")
+    again = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert again.stdout.strip() == "1", again.stderr
+    assert runs.list_runs(database)[0].name == "still there"
+    assert (database.path.parent / f"{database.path.name}-wal").exists()
 
 
 def test_a_file_that_is_no_database_is_named(home: Path) -> None:

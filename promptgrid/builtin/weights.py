@@ -64,7 +64,7 @@ def require() -> Path:
             f"{OVERRIDE} names {named}, and there is no such file.", hint="Correct the path, or unset the variable."
         )
     raise BuiltinError(
-        f"The built-in model's weights are not on this machine yet ({DOWNLOAD_BYTES // 1_000_000} MB).",
+        f"The built-in model's weights are not on this machine yet ({DOWNLOAD_BYTES / 1e6:.0f} MB).",
         hint="Fetch them on the Settings page, or with any `promptgrid run` on the built-in model.",
     )
 

@@ -68,6 +68,8 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
         click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress)}))
     else:
         click.echo(sheet.summary_table(summary(database, info.id)))
+        for line in sheet.error_lines(runs.errors(database, info.id)):
+            click.echo(line, err=True)
         click.echo(sheet.end_line(info, progress), err=True)
     written = _write(database, run_id, outputs)
     return 0 if written and progress.by_status == {"answered": progress.total} else 1

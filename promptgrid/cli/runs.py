@@ -18,6 +18,7 @@ def runs(deleted: bool, as_json: bool) -> None:
     """List the runs, newest first."""
     from datetime import datetime
 
+    from promptgrid import words
     from promptgrid.cli import sheet
     from promptgrid.store import Database
     from promptgrid.store import runs as store
@@ -31,7 +32,13 @@ def runs(deleted: bool, as_json: bool) -> None:
         click.echo("No runs yet. Start one with: promptgrid run sentiment")
         return
     rows = [
-        [i.id, i.name, i.status, f"{p.done}/{p.total}", datetime.fromtimestamp(i.created).strftime("%Y-%m-%d %H:%M")]
+        [
+            i.id,
+            i.name,
+            words.STATUS_WORDS[i.status],
+            f"{p.done}/{p.total}",
+            f"{datetime.fromtimestamp(i.created):%F %H:%M}",
+        ]
         for i, p in found
     ]
     click.echo(sheet.table(["run", "name", "status", "done", "created"], rows))

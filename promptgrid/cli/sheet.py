@@ -48,6 +48,15 @@ def progress_line(info: RunInfo, progress: Progress) -> str:
     return " · ".join([*parts, *words.progress_words(info, progress)])
 
 
+def error_lines(errors: Sequence[tuple[str, int]]) -> list[str]:
+    """Each error in one line without control characters, with the number of cells that ended so."""
+    lines = []
+    for said, count in errors:
+        first = "".join(c if c.isprintable() else " " for c in said.splitlines()[0])
+        lines.append(f"{words.many(count, 'cell')}: {first[:300]}")
+    return lines
+
+
 def end_line(info: RunInfo, progress: Progress) -> str:
     """How the run ended and what to do next, if anything."""
     said = f"Run {info.id}: {progress_line(info, progress)}."

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,13 @@ class Database:
             self._check_schema()
 
     def _create_file(self) -> None:
-        # Prompts and replies may be private: nobody else on the machine reads them.
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        """Prompts and replies may be private: nobody else on the machine reads the file.
+
+        One that is there is never opened here: closing any descriptor of a file drops all locks that this process has
+        on it (POSIX), SQLite's too, and another process could then take the log away from under an open database.
+        """
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     def _check_schema(self) -> None:
         with self._engine.begin() as connection:

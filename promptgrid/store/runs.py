@@ -58,12 +58,17 @@ class Progress:
 
     @property
     def done(self) -> int:
-        return self.total - self.by_status.get("pending", 0)
+        """Cells that were carried out, well or badly; cancelled ones were not."""
+        return self.total - self.left - self.by_status.get("cancelled", 0)
+
+    @property
+    def left(self) -> int:
+        return self.by_status.get("pending", 0)
 
     @property
     def seconds_left(self) -> float | None:
         """None while nothing has come in lately."""
-        return (self.total - self.done) / self.per_second if self.per_second else None
+        return self.left / self.per_second if self.per_second else None
 
 
 def create_run(database: Database, plan: Plan, planned: Iterable[PlannedCell], *, name: str = "") -> str:
@@ -166,7 +171,10 @@ def progress(database: Database, run_id: str) -> Progress:
     mine = cells.c.run_id == run_id
     paid = sa.select(replies.c.cost_usd, replies.c.created).where(replies.c.run_id == run_id).subquery()
     counts = sa.select(
-        cells.c.status, sa.func.count(), sa.func.sum(cells.c.reused), sa.func.sum(_retries(cells.c.attempts))
+        cells.c.status,
+        sa.func.count(),
+        sa.func.sum(sa.cast(cells.c.reused, sa.Integer)),  # a sum of Booleans would be a Boolean
+        sa.func.sum(_retries(cells.c.attempts)),
     )
     kinds = sa.select(cells.c.error_kind, sa.func.count()).where(mine, cells.c.error_kind != "")
     recent = now() - 20
@@ -188,6 +196,15 @@ def progress(database: Database, run_id: str) -> Progress:
         per_second=lately / max(now() - first, 1.0) if lately else 0.0,
         errors={row[0]: row[1] for row in errors},
     )
+
+
+def errors(database: Database, run_id: str, limit: int = 3) -> list[tuple[str, int]]:
+    """The commonest errors of a run's cells, with how many cells ended so; foreign text may be in them."""
+    mine = (cells.c.run_id == run_id) & (cells.c.error != "")
+    count = sa.func.count().label("count")
+    chosen = sa.select(cells.c.error, count).where(mine).group_by(cells.c.error).order_by(count.desc()).limit(limit)
+    with database.read() as connection:
+        return [(row[0], row[1]) for row in connection.execute(chosen)]
 
 
 def _retries(attempts: sa.ColumnElement[int]) -> sa.ColumnElement[int]:

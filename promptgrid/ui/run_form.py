@@ -185,6 +185,7 @@ def temperatures_field() -> list[str]:
         wrap=True,
         on_change=_tidy_temperatures,
         help="Type another one from 0 to 2. None: each prompt's own.",
+        filter_mode="prefix",  # 5 is not 0.5
         select_all=False,  # Enter after typing takes what was typed
     )
 

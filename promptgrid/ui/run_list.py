@@ -8,7 +8,7 @@ import streamlit as st
 
 from promptgrid import words
 from promptgrid.store import runs
-from promptgrid.store.runs import RunInfo
+from promptgrid.store.runs import Progress, RunInfo
 from promptgrid.ui import state
 from promptgrid.ui.plain import plain
 
@@ -44,21 +44,24 @@ def _runs(shown: int, manage: bool) -> None:
 
 def _row(info: RunInfo, manage: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"run_row_{info.id}"):
-        mark = _MARKS.get(info.status, ":gray[○]")
+        state_now = runs.progress(state.database(), info.id)
+        bad = info.status == "finished" and state_now.by_status.get("answered", 0) < info.total
+        mark = ":orange[●]" if bad else _MARKS.get(info.status, ":gray[○]")
         st.page_link("pages/2_Run.py", label=f"{mark} {plain(info.name, limit=90)}", query_params={"run": info.id})
         note = f" · {plain(info.note, limit=60)}" if info.note else ""
-        st.caption(f"{_so_far(info)} · {words.ago(info.created)}{note}", width="stretch")
+        st.caption(f"{_so_far(info, state_now)} · {words.ago(info.created)}{note}", width="stretch")
         if manage:
             chosen = st.menu_button("More", _ACTIONS, key=f"run_menu_{info.id}", type="tertiary")
             if chosen:
                 _act(chosen, info)
 
 
-def _so_far(info: RunInfo) -> str:
+def _so_far(info: RunInfo, progress: Progress) -> str:
     said = words.STATUS_WORDS[info.status]
-    if info.status == "finished":
-        return f"{said}, {words.many(info.total, 'cell')}"
-    return f"{said}, {runs.progress(state.database(), info.id).done:,} of {info.total:,}"
+    if info.status != "finished":
+        return f"{said}, {progress.done:,} of {info.total:,}"
+    bad = info.total - progress.by_status.get("answered", 0)
+    return f"{said}, {words.many(info.total, 'cell')}" + (f", {bad:,} without an answer" if bad else "")
 
 
 def _act(chosen: str, info: RunInfo) -> None:

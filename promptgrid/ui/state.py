@@ -75,7 +75,7 @@ class Fetching:
             self.done, self.total = done, total
             if 100 * done // total >= said + _SAY_EVERY:
                 said = 100 * done // total
-                logger.warning("Fetching the built-in model: %d of %d MB", done // 1_000_000, total // 1_000_000)
+                logger.warning("Fetching the built-in model: %d of %d MB", round(done / 1e6), round(total / 1e6))
 
         try:
             builtin.fetch(advance)
