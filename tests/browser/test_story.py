@@ -42,6 +42,12 @@ def page(app: Dashboard, browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+def settled(page: Page) -> None:
+    """The script has run after a change: what it draws anew takes the list from under the pointer."""
+    page.wait_for_timeout(100)  # the change is on its way
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def choose(page: Page, key: str, *values: str) -> None:
     """Empties the multiselect of that key and picks the values."""
     box = page.locator(f".st-key-{key}")
@@ -50,12 +56,13 @@ def choose(page: Page, key: str, *values: str) -> None:
     if (clear := box.get_by_role("button", name="Clear all")).is_visible():
         clear.click()
     expect(chosen).to_have_count(0)
+    settled(page)
     for count, value in enumerate(values, 1):
         box.get_by_role("combobox").fill(value)
-        # not Enter, which would take the first entry of the list: "Select all"
         listed = page.get_by_role("option", name=value, exact=True)
         listed.or_(page.get_by_role("option", name=f"Add: {value}", exact=True)).click()
         expect(chosen).to_have_count(count)
+        settled(page)
     page.keyboard.press("Escape")
 
 
