@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +49,21 @@ def test_static_files_travel_too(unpacked: Path) -> None:
     assert [str(path) for path in ours if not (unpacked / path).is_file()] == []
 
 
+def test_nothing_is_used_that_only_another_dependency_brings() -> None:
+    declared = " ".join(PROJECT["dependencies"])
+    names = {"dotenv": "python-dotenv", "ruamel": "ruamel.yaml", "genai_prices": "genai-prices"}
+    used: set[str] = set()
+    for path in [*(ROOT / "promptgrid").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "workbench.py"]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                used |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                used.add(node.module.split(".")[0])
+    foreign = used - set(sys.stdlib_module_names) - {"promptgrid"}
+    assert sorted(name for name in foreign if f"{names.get(name, name)}>=" not in declared) == []
+
+
 def test_every_dependency_is_bounded_and_used() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     modules = {
         "bpe-openai": "bpe_openai",
         "python-dotenv": "dotenv",
@@ -56,7 +71,8 @@ def test_every_dependency_is_bounded_and_used() -> None:
         "genai-prices": "genai_prices",
     }
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "promptgrid").rglob("*.py"))
-    for requirement in project["dependencies"]:
+    for requirement in PROJECT["dependencies"]:
         name = requirement.split(">=")[0]
         assert ">=" in requirement, requirement
+        assert "<" in requirement, requirement
         assert modules.get(name, name) in sources, f"{name} is not used"
