@@ -19,11 +19,12 @@ with st.container(horizontal=True, vertical_alignment="center", key="library_hea
         live=True,
         width=380,
     )
-    st.caption(f"{len(entries)} prompts", width="stretch")
+    found = view.matching(entries, words or "")
+    shown = f"{len(found)} of " if len(found) < len(entries) else ""
+    st.caption(f"{shown}{len(entries)} prompts", width="stretch")
     view.uploads()
 view.notices()
 
-found = view.matching(entries, words or "")
 if not entries:
     detail = f"They are files in {library().folder}."
     if ui.empty_state("There are no prompts yet.", "Write the first one", "library_first", detail=detail):

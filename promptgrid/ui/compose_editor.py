@@ -95,6 +95,7 @@ def _examples(columns: list[str]) -> None:
         session.compose_columns = columns
     variables = ", ".join(columns[: -len(ANSWER_COLUMNS)])
     st.caption(f"Variables: {plain(variables) or 'none yet; write {{ name }} in a message'}")
+    st.caption("Examples, which few-shot shows to the model")
     base = pd.DataFrame(session.compose_table, columns=columns, dtype="object").fillna("")
     edited = st.data_editor(
         base,

@@ -88,6 +88,8 @@ def _sheet(plan: Plan, sheet: Preflight) -> str | None:
 def _cannot_start(plan: Plan, sheet: Preflight) -> str:
     if not sheet.cells:
         return "There is nothing to run: no chosen technique can serve a chosen prompt."
+    if sheet.too_long == sheet.cells:
+        return "No cell fits into its model's context: shorten the prompt, the cases or the room for the reply."
     if wants_builtin(plan) and not builtin.status().ready:
         return "The built-in model is not here yet: wait for its download, or take another model."
     return ""

@@ -142,7 +142,7 @@ def data() -> None:
             "where": [str(path) for path in folders.values()],
             "size": [words.size(taken(path)) for path in folders.values()],
         },
-        column_config={"where": st.column_config.TextColumn(width="large")},
+        column_config={"what": st.column_config.TextColumn(width=70), "size": st.column_config.TextColumn(width=80)},
     )
     st.caption("PROMPTGRID_HOME in the .env file moves data, cache and config.")
     _empty_the_deleted()
