@@ -63,6 +63,8 @@ def test_a_run_is_started_seen_elsewhere_reloaded_paused_and_finished(bench: Das
     expect(tab.get_by_role("button", name="Resume")).to_be_visible(timeout=STARTS_MS)
 
     tab.get_by_role("button", name="Resume").click()
+    expect(tab.get_by_role("button", name="Pause")).to_be_visible(timeout=STARTS_MS)
+    expect(other.get_by_role("button", name="Pause")).to_be_visible(timeout=STARTS_MS)
     other.get_by_role("button", name="Cancel").click(timeout=STARTS_MS)
     expect(panel.get_by_text(re.compile(r"· cancelled ·"))).to_be_visible(timeout=STARTS_MS)
     expect(tab.get_by_role("button", name="Compare")).to_be_visible()
