@@ -46,7 +46,7 @@ def one_round(browser: Browser) -> dict[str, float]:
                 time.sleep(0.02)
             seconds["port open"] = time.perf_counter() - begun
             page.goto(f"http://127.0.0.1:{port}")
-            page.get_by_text("sentiment").first.wait_for()
+            page.get_by_text("Try a prompt").first.wait_for()
             seconds["first page visible"] = time.perf_counter() - begun
             for name, text in PAGES.items():
                 clicked = time.perf_counter()

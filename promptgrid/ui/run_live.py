@@ -19,6 +19,7 @@ from promptgrid.ui.plain import plain
 from promptgrid.ui.run_summary import summary_table
 
 TICK_S = 1.0
+SLOW_TICK_S = 5.0  # a run at rest may be resumed in another tab, or in a terminal
 QUIET_S = 10.0  # a run without a sign of life for so long may have lost its runner
 
 
@@ -32,7 +33,7 @@ def run_panel(run_id: str, *, primary: bool) -> None:
     with st.container(border=True, key="run_panel", gap="small"):
         _head(info, primary)  # not in the fragment: a click that falls between two of its ticks would be lost
         active = info.status in ACTIVE
-        st.fragment(_live, run_every=TICK_S if active else None)(info.id, info.status)
+        st.fragment(_live, run_every=TICK_S if active else SLOW_TICK_S)(info.id, info.status)
         if not active:
             summary_table(info)
 
