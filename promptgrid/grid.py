@@ -10,7 +10,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 from promptgrid import models, techniques
@@ -95,11 +94,6 @@ class Plan:
         for what, names in by_name.items():
             if twice := [name for name, count in Counter(names).items() if count > 1]:
                 raise PlanError(f"Two {what} are called {twice[0]!r}.", hint="Give each a name of its own.")
-
-    @cached_property
-    def by_version(self) -> Mapping[str, Prompt]:
-        """The plan's prompts by their version."""
-        return {p.version: p for p in self.prompts}
 
     def checks_for(self, prompt: Prompt) -> tuple[CheckSpec, ...]:
         """The checks that score this prompt's replies."""
