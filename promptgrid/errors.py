@@ -20,7 +20,7 @@ is a bug of ours and keeps its traceback.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 
 class PromptgridError(Exception):
@@ -92,7 +92,8 @@ class EndpointError(PromptgridError):
     """A call to a model brought no usable reply.
 
     `raw` keeps what the endpoint said (foreign text: show it as text only), `retry_after` is in seconds, `param` names
-    the parameter of a `refused_parameter`.
+    the parameter of a `refused_parameter`, `limits` is the RateLimits (of the endpoint's own words) that
+    the response's headers told of, or None.
     """
 
     RETRYABLE = frozenset({"rate_limited", "server", "timeout", "connection"})
@@ -108,6 +109,7 @@ class EndpointError(PromptgridError):
         retry_after: float | None = None,
         param: str = "",
         raw: str = "",
+        limits: Any = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.kind: ErrorKind = kind
@@ -115,6 +117,7 @@ class EndpointError(PromptgridError):
         self.retry_after = retry_after
         self.param = param
         self.raw = raw
+        self.limits = limits
 
     @property
     def retryable(self) -> bool:

@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptgrid.endpoint import Delta, Endpoint, EndpointSettings, OpenAIEndpoint, Reply, Request, ScriptedEndpoint
-from promptgrid.endpoint.faults import one_line, retry_after, told
+from promptgrid.endpoint.faults import one_line, told
+from promptgrid.endpoint.limits import retry_after
 from promptgrid.endpoint.replies import replies
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Message
@@ -217,7 +218,7 @@ def test_refused_temperature_is_named_and_a_default_one_passes(server: HostileSe
 
 @pytest.mark.parametrize(
     ("model", "low", "high"),
-    [("rate-limited-seconds", 1, 1), ("rate-limited-ms", 0.05, 0.05), ("rate-limited-date", 1.5, 3.5)],
+    [("rate-limited-seconds", 1, 1), ("rate-limited-ms", 0.05, 0.05), ("rate-limited-date", 3, 4)],
 )
 def test_retry_after_is_in_seconds(server: HostileServer, model: str, low: float, high: float) -> None:
     seconds = failure(server.url, ask(model)).retry_after

@@ -34,6 +34,7 @@ class BuiltinEndpoint:
     name = NAME
     max_n = process.SLOTS
     concurrency = 1
+    parallel_repeats = False
 
     def __init__(self) -> None:
         self._adapter = _adapter(Listening("http://127.0.0.1", "", 0))
@@ -43,6 +44,9 @@ class BuiltinEndpoint:
     def identity(self) -> str:
         """`sha256:…` of the weights. Raises BuiltinError where PROMPTGRID_BUILTIN_MODEL names no file."""
         return weights.identity()
+
+    async def prepare(self) -> None:
+        """Nothing to ask: what the server can do is known before it is started."""
 
     def wire(self, request: Request) -> dict[str, Any]:
         return self._adapter.wire(_repeatable(request))

@@ -1,15 +1,17 @@
 """The one seam to any model: Endpoint.complete(request) -> replies."""
 
-from promptgrid.endpoint.base import Delta, Endpoint, Reply, Request
+from promptgrid.endpoint.base import Allowance, Delta, Endpoint, RateLimits, Reply, Request
 from promptgrid.endpoint.openai import OpenAIEndpoint
 from promptgrid.endpoint.scripted import ScriptedEndpoint
 from promptgrid.endpoint.settings import EndpointSettings, read_settings
 
 __all__ = [
+    "Allowance",
     "Delta",
     "Endpoint",
     "EndpointSettings",
     "OpenAIEndpoint",
+    "RateLimits",
     "Reply",
     "Request",
     "ScriptedEndpoint",

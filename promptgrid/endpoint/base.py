@@ -31,11 +31,29 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of one rate limit, and in how many seconds it is whole again. None: not told."""
+
+    limit: int | None
+    remaining: int | None
+    reset_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """What a response told of its endpoint's rate limits."""
+
+    requests: Allowance | None = None
+    tokens: Allowance | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What came back for one choice. Token counts are None where the endpoint did not report them.
 
     `latency_ms` is for the whole call; `first_token_ms` only where it was streamed. `sent` is the JSON body as it went
-    on the wire, `prompt_tokens` that of the whole call's prompt, `completion_tokens` this choice's own.
+    on the wire, `prompt_tokens` that of the whole call's prompt, `completion_tokens` this choice's own, `limits` None
+    where the endpoint tells nothing of its rate limits.
     """
 
     text: str
@@ -49,6 +67,7 @@ class Reply:
     latency_ms: float = 0.0
     first_token_ms: float | None = None
     sent: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    limits: RateLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +96,16 @@ class Endpoint(Protocol):
     @property
     def concurrency(self) -> int:
         """How many requests may be in flight at once."""
+
+    @property
+    def parallel_repeats(self) -> bool:
+        """False: requests in flight together change one another's replies even at temperature 0, as llama.cpp's do."""
+
+    async def prepare(self) -> None:
+        """Asks a server on this machine what it can do, once; `concurrency` and `max_n` know it from then on.
+
+        Never raises, and takes 2 s at most.
+        """
 
     def wire(self, request: Request) -> dict[str, Any]:
         """The JSON body that `complete` would send. No network: the cell's key is made of this."""

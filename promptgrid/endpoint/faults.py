@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import email.utils
 import json
-import math
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from promptgrid.endpoint.limits import rate_limits, retry_after
 from promptgrid.endpoint.replies import RAW_LIMIT
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError, ErrorKind
@@ -53,7 +50,7 @@ def from_sdk(error: openai.APIError, settings: EndpointSettings, model: str, par
     if isinstance(error, openai.APITimeoutError):
         return timed_out(settings, partial)
     if isinstance(error, openai.APIConnectionError):
-        return _connection(error, settings, partial)
+        return broken(error, settings, partial) if partial else unreachable(error, settings)
     if isinstance(error, openai.APIStatusError):
         return told(error.status_code, error.body, error.response.headers, settings, model)
     return _inside_stream(error, settings, model, partial)
@@ -87,6 +84,24 @@ def unsendable_key(settings: EndpointSettings) -> EndpointError:
     )
 
 
+def unsendable_header(name: str) -> EndpointError:
+    """A header of the settings holds what no request can carry (often a line break, or a pasted quote)."""
+    return EndpointError(
+        "auth",
+        f"The header {one_line(name, 100)} holds a line break or a character outside of ASCII.",
+        hint="Correct it, or the variable that it is read from, in endpoints.toml.",
+    )
+
+
+def unsendable_body(error: Exception) -> EndpointError:
+    """The parameters hold what JSON has no word for."""
+    return EndpointError(
+        "bad_request",
+        f"The request cannot be written as JSON: {one_line(str(error))}.",
+        hint="Look for NaN, an infinite number or an object in extra_body and response_format.",
+    )
+
+
 def unsendable_text(error: UnicodeEncodeError) -> EndpointError:
     """The prompt holds half a character (a lone surrogate), which no request can carry."""
     return EndpointError(
@@ -112,21 +127,6 @@ def redacted(text: str, settings: EndpointSettings) -> str:
     return text
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait as told by retry-after-ms or Retry-After (seconds or a date); None where it is not told."""
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) / unit
-        except ValueError:
-            continue
-        return max(0.0, seconds) if math.isfinite(seconds) else None
-    try:
-        date = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
-    except (TypeError, ValueError):
-        return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time())
-
-
 def told(
     status: int, body: object, headers: Mapping[str, str], settings: EndpointSettings, model: str
 ) -> EndpointError:
@@ -141,7 +141,17 @@ def told(
         retry_after=retry_after(headers),
         param=answer.param if kind == "refused_parameter" else "",
         raw=_raw(body, settings),
+        limits=rate_limits(headers),
     )
+
+
+def unwrapped(text: str) -> object:
+    """An error response's body as `told` takes it: parsed where it is JSON, without the outer {"error": …}."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return text.strip()
+    return body.get("error", body) if isinstance(body, dict) else body
 
 
 def _inside_stream(error: openai.APIError, settings: EndpointSettings, model: str, partial: str) -> EndpointError:
@@ -245,21 +255,31 @@ def _key_hint(settings: EndpointSettings) -> str:
     return f"Name the environment variable of its key: key_env under [{settings.name}] in endpoints.toml."
 
 
-def _connection(error: openai.APIConnectionError, settings: EndpointSettings, partial: str) -> EndpointError:
-    causes = _causes(error)
-    reason = one_line(redacted(next((text for text in reversed(causes) if text), "the connection broke"), settings))
-    if partial:
-        message = f"{settings.name} broke the connection in the middle of the reply: {reason}."
-    else:
-        message = f"{settings.name} cannot be reached at {settings.base_url}: {reason}."
-    return EndpointError("connection", message, hint=_connection_hint(causes, settings), raw=partial[:RAW_LIMIT])
+def unreachable(error: Exception, settings: EndpointSettings) -> EndpointError:
+    """No answer had begun; `error` is the transport's, the reason lies in it or in what caused it."""
+    message = f"{settings.name} cannot be reached at {settings.base_url}: {_reason(error, settings)}."
+    return EndpointError("connection", message, hint=_connection_hint(_causes(error), settings))
+
+
+def broken(error: Exception, settings: EndpointSettings, partial: str = "") -> EndpointError:
+    """The answer had begun; `partial` is what had come of its text."""
+    message = f"{settings.name} broke the connection in the middle of the reply: {_reason(error, settings)}."
+    hint = _connection_hint(_causes(error), settings)
+    return EndpointError("connection", message, hint=hint, raw=redacted(partial, settings)[:RAW_LIMIT])
+
+
+def _reason(error: Exception, settings: EndpointSettings) -> str:
+    """The innermost message."""
+    said = next((text for text in reversed(_causes(error)) if text), "the connection broke")
+    return one_line(redacted(said, settings)).rstrip(".")
 
 
 def _causes(error: BaseException | None) -> list[str]:
-    """The messages of what lies below the SDK's error, the innermost last."""
+    """The messages of the error and of what lies below it, the innermost last."""
     found: list[str] = []
-    while error is not None and (error := error.__cause__ or error.__context__) is not None:
-        found.append(str(error).strip().rstrip("."))
+    while error is not None:
+        found.append(str(error).strip())
+        error = error.__cause__ or error.__context__
     return found
 
 

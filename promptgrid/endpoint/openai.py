@@ -1,20 +1,23 @@
 """Any endpoint that speaks the OpenAI protocol: chat completions, and legacy completions for plain continuation.
 
-The SDK carries the bytes; bodies are written in `wire`, read in `replies`, and errors are told in `faults`. No retry in
-here: the runner's policy is the only one, so that every attempt is seen, counted and can be cancelled.
+A grid's calls are posted by `pool`, which costs a fraction of the SDK's time; what is interactive (streams, model
+lists, counting) goes by the SDK. For both, bodies are written in `wire`, read in `replies`, errors told in `faults`. No
+retry in here: the runner's policy is the only one, so that every attempt is seen, counted and can be cancelled.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.endpoint import faults, wire
+from promptgrid.endpoint import faults, headers, sdk, wire
 from promptgrid.endpoint.base import Delta, Reply, Request
 from promptgrid.endpoint.counting import TokenCounter
+from promptgrid.endpoint.limits import rate_limits
 from promptgrid.endpoint.replies import bad_reply, parsed, replies
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.endpoint.streaming import deltas
@@ -25,22 +28,31 @@ from promptgrid.prompt import Api, Message
 if TYPE_CHECKING:
     import openai
 
-CONNECT_S = 10.0
-KEYLESS = "no-key"  # the SDK insists on one
+    from promptgrid.endpoint.pool import Answer, Pool
+
+CONCURRENCY = 8
+MAX_N = 8  # of OpenAI's own service
+PREPARE_S = 2.0
+PATHS: Mapping[Api, str] = {"chat": "/chat/completions", "completion": "/completions"}
+
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class OpenAIEndpoint:
-    """The Endpoint over AsyncOpenAI. Proxies and certificates of the environment are honoured.
+    """The Endpoint over real sockets. Proxies and certificates of the environment are honoured.
 
-    One client, made at the first call, belongs to the event loop of that call; a call from another loop gets a new one.
+    Pool and client, made at the first call, belong to the event loop of that call; a call from another loop gets new
+    ones.
     """
-
-    max_n = 1  # many servers ignore or refuse `n`
 
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings
+        self._pool: Pool | None = None
         self._client: openai.AsyncOpenAI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._slots: int | None = None
+        self._prepared = not settings.is_loopback
+        self._one_by_one = False
         self._served: list[str] | None = None
         self._token_parameters: dict[str, str] = {}
         self._counter = TokenCounter(settings)
@@ -60,8 +72,32 @@ class OpenAIEndpoint:
 
     @property
     def concurrency(self) -> int:
-        """How many requests may be in flight at once."""
-        return self.settings.concurrency
+        """How many requests may be in flight at once: the setting, else the server's slots, else 8."""
+        return self.settings.concurrency or self._slots or CONCURRENCY
+
+    @property
+    def max_n(self) -> int:
+        """The setting, else llama.cpp's slots, else 8 for OpenAI; 1 elsewhere, since many servers ignore `n`.
+
+        1 from then on, as soon as the endpoint has refused `n` or brought fewer choices than asked for.
+        """
+        if self._one_by_one:
+            return 1
+        return self.settings.max_n or self._slots or (MAX_N if self.settings.is_openai else 1)
+
+    @property
+    def parallel_repeats(self) -> bool:
+        """False for llama.cpp: the replies of its slots depend on one another."""
+        return self._slots is None
+
+    async def prepare(self) -> None:
+        """Asks llama.cpp on this machine how many slots it has. A server that is down is asked again the next time."""
+        if self._prepared:
+            return
+        with suppress(EndpointError):
+            answer = await self._connected().ask(f"{self._counter.root}/props", timeout_s=PREPARE_S)
+            self._slots = _slots(answer)
+            self._prepared = True
 
     def wire(self, request: Request) -> dict[str, Any]:
         """The JSON body that `complete` sends. Raises EndpointError(bad_request) for one that cannot be written."""
@@ -72,12 +108,11 @@ class OpenAIEndpoint:
         sent = self.wire(request)
         started = time.perf_counter()
         try:
-            with self._faults(request.model):
-                async with asyncio.timeout(self.settings.timeout_s):
-                    text = await self._post(request.api, sent)
-                latency = (time.perf_counter() - started) * 1000
-                return replies(text, request.n, latency_ms=latency, sent=sent)
+            answer = await self._connected().ask(self.settings.base_url + PATHS[request.api], _bytes(sent))
+            latency = (time.perf_counter() - started) * 1000
+            return self._read(answer, request, latency_ms=latency, sent=sent)
         except EndpointError as error:
+            self._one_by_one |= error.kind == "refused_parameter" and error.param == "n"
             await self._explain(error, request.model)
             raise
 
@@ -102,7 +137,7 @@ class OpenAIEndpoint:
         """What the endpoint lists, sorted; else the names in its settings. Raises EndpointError."""
         try:
             with self._faults(""):
-                text = (await self._connected().models.with_raw_response.list()).text
+                text = (await self._sdk().models.with_raw_response.list()).text
                 self._served = _names(parsed(text)) or list(self.settings.models)
         except EndpointError as error:
             if self.settings.models and error.kind in ("bad_request", "bad_reply"):
@@ -115,13 +150,33 @@ class OpenAIEndpoint:
         if not self._counter.may_know:
             return None
         with self._faults(model):
-            return await self._counter.count(self._connected(), model, messages, api)
+            return await self._counter.count(self._sdk(), model, messages, api)
 
     async def aclose(self) -> None:
         """Frees sockets."""
-        client, self._client = self._client, None
-        if client is not None and self._loop is asyncio.get_running_loop():
+        pool, client, self._pool, self._client = self._pool, self._client, None, None
+        if self._loop is not asyncio.get_running_loop():
+            return
+        if pool is not None:
+            await pool.aclose()
+        if client is not None:
             await client.close()
+
+    def _read(self, answer: Answer, request: Request, **common: Any) -> list[Reply]:
+        """The replies in an answer. Raises EndpointError with keys cut out."""
+        if not 200 <= answer.status < 300:
+            body = faults.unwrapped(answer.text)
+            raise faults.told(answer.status, body, answer.headers, self.settings, request.model)
+        limits = rate_limits(answer.headers)
+        try:
+            found = replies(answer.text, request.n, limits=limits, **common)
+        except EndpointError as error:
+            self._redact(error)
+            error.limits = limits
+            raise
+        if len(found) < request.n:  # choices without a text were sent, though
+            self._one_by_one |= len(parsed(answer.text)["choices"]) < request.n
+        return found
 
     def _token_parameter(self, request: Request) -> str:
         if request.api == "completion":
@@ -134,48 +189,34 @@ class OpenAIEndpoint:
             self._token_parameters[request.model] = token_parameter(request.model)
         return self._token_parameters[request.model]
 
-    async def _post(self, api: Api, sent: Mapping[str, Any]) -> str:
-        """The response's text. The SDK would take a web page for a reply, so it does not parse here."""
-        client = self._connected()
-        if api == "chat":
-            return (await client.chat.completions.with_raw_response.create(model="", messages=[], extra_body=sent)).text
-        return (await client.completions.with_raw_response.create(model="", prompt="", extra_body=sent)).text
-
     async def _open(self, api: Api, sent: Mapping[str, Any]) -> openai.AsyncStream[Any]:
-        client = self._connected()
+        client = self._sdk()
         if api == "chat":
             return await client.chat.completions.create(model="", messages=[], stream=True, extra_body=sent)
         return await client.completions.create(model="", prompt="", stream=True, extra_body=sent)
 
-    def _connected(self) -> openai.AsyncOpenAI:
-        """The client of the running loop: pooled connections cannot be used from another one."""
-        loop = asyncio.get_running_loop()
-        if self._client is None or self._loop is not loop:
-            self._client, self._loop = self._new_client(), loop
+    def _connected(self) -> Pool:
+        """The pool of the running loop."""
+        self._follow_loop()
+        if self._pool is None:
+            wanted = headers.request_headers(self.settings)
+            from promptgrid.endpoint.pool import Pool
+
+            self._pool = Pool(self.settings, wanted)
+        return self._pool
+
+    def _sdk(self) -> openai.AsyncOpenAI:
+        """The client of the running loop."""
+        self._follow_loop()
+        if self._client is None:
+            self._client = sdk.client(self.settings)
         return self._client
 
-    def _new_client(self) -> openai.AsyncOpenAI:
-        settings = self.settings
-        if settings.key_env and not settings.api_key:
-            raise faults.missing_key(settings)
-        if not all("!" <= character <= "~" for character in settings.api_key):
-            raise faults.unsendable_key(settings)
-        import openai
-
-        headers: dict[str, Any] = dict(settings.headers)
-        if not settings.is_openai:  # the SDK would tell OPENAI_ORG_ID and OPENAI_PROJECT_ID to everybody
-            headers = {"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit, **headers}
-        direct = settings.base_url.startswith("http:") and settings.is_loopback
-        if direct:  # costs nothing here, and a kept connection that the server has just closed is a lost call
-            headers["Connection"] = "close"
-        return openai.AsyncOpenAI(
-            api_key=settings.api_key or KEYLESS,
-            base_url=settings.base_url,
-            max_retries=0,
-            timeout=openai.Timeout(settings.timeout_s, connect=min(CONNECT_S, settings.timeout_s)),
-            default_headers=headers,
-            http_client=_direct() if direct else None,
-        )
+    def _follow_loop(self) -> None:
+        """Forgets the connections of another loop: they cannot be used from this one."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._pool, self._client = loop, None, None
 
     @contextmanager
     def _faults(self, model: str, heard: Sequence[str] = ()) -> Iterator[None]:
@@ -188,7 +229,7 @@ class OpenAIEndpoint:
         try:
             yield
         except EndpointError as error:
-            error.raw = faults.redacted(error.raw, self.settings)
+            self._redact(error)
             raise
         except openai.APIError as error:
             raise faults.from_sdk(error, self.settings, model, "".join(heard)) from None
@@ -199,6 +240,11 @@ class OpenAIEndpoint:
         except ValueError as error:  # a stream's event that is no JSON, or no UTF-8
             raise bad_reply(f"{self.name} sent an event that cannot be read: {error}.", "".join(heard)) from None
 
+    def _redact(self, error: EndpointError) -> None:
+        """Cuts keys out of what `replies` quotes."""
+        error.raw = faults.redacted(error.raw, self.settings)
+        error.hint = faults.redacted(error.hint, self.settings)
+
     async def _explain(self, error: EndpointError, model: str) -> None:
         """Adds the models that are served to an unknown_model error, where the endpoint tells them."""
         if error.kind != "unknown_model":
@@ -207,11 +253,23 @@ class OpenAIEndpoint:
             faults.name_served(error, model, self._served or await self.models())
 
 
-def _direct() -> Any:
-    """A client past HTTP_PROXY: a company's proxy cannot reach this machine, and NO_PROXY is often not set."""
-    import openai
+def _bytes(sent: Mapping[str, Any]) -> bytes:
+    """The body as it goes on the wire. Raises EndpointError(bad_request)."""
+    try:
+        return _json(sent).encode()
+    except UnicodeEncodeError as error:
+        raise faults.unsendable_text(error) from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise faults.unsendable_body(error) from None
 
-    return openai.DefaultAsyncHttpxClient(trust_env=False)
+
+def _slots(answer: Answer) -> int | None:
+    """llama.cpp's total_slots; None where it is another server's answer."""
+    with suppress(EndpointError):
+        slots = parsed(answer.text).get("total_slots")
+        if answer.status == 200 and isinstance(slots, int) and not isinstance(slots, bool) and slots > 0:
+            return slots
+    return None
 
 
 def _names(listing: Mapping[str, Any]) -> list[str]:

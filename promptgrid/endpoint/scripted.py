@@ -35,16 +35,21 @@ class ScriptedEndpoint:
         latency_s: float = 0.0,
         max_n: int = 8,
         concurrency: int = 8,
+        parallel_repeats: bool = True,
     ) -> None:
         self.name = name
         self.identity = f"scripted:{name}"
         self.max_n = max_n
         self.concurrency = concurrency
+        self.parallel_repeats = parallel_repeats
         self.latency_s = latency_s
         self.history: list[Request] = []
         self._models = list(models)
         self._script = script
         self._outcomes: Iterator[Outcome] = itertools.cycle(() if callable(script) else script)
+
+    async def prepare(self) -> None:
+        """Nothing to ask."""
 
     def wire(self, request: Request) -> dict[str, Any]:
         """As an OpenAI-compatible server would get it."""

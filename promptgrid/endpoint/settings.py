@@ -4,7 +4,7 @@
     base_url = "https://api.deepseek.com/v1"
     key_env = "DEEPSEEK_API_KEY"      # the *name* of the environment variable that holds the key
     models = ["deepseek-chat"]        # optional: what to offer where the endpoint lists nothing
-    concurrency = 8                   # optional, as are timeout_s, token_parameter, free and headers
+    concurrency = 8                   # optional, as are max_n, timeout_s, token_parameter, free and headers
 
 A key is never written in that file: a file is copied, shown and committed more easily than an environment.
 """
@@ -28,6 +28,7 @@ from promptgrid.prompt import EMPTY
 OPENAI_URL = "https://api.openai.com/v1"
 TOKEN_PARAMETERS = ("max_completion_tokens", "max_tokens")
 SECRET_LENGTH = 8
+CONNECT_S = 10.0
 RESERVED_NAMES = ("builtin",)
 
 
@@ -37,6 +38,7 @@ class EndpointSettings:
 
     `key_env` names the variable that has to hold the key ("": the endpoint takes none). `token_parameter` "" means: as
     the host and the model want it. `timeout_s` bounds a whole call, and each wait for the next piece of a stream.
+    `concurrency` and `max_n` (samples that one request may ask for) None mean: as the server says, else as is usual.
     `free` None means: free on loopback, else by the price list. `headers` are sent with every request.
     """
 
@@ -45,7 +47,8 @@ class EndpointSettings:
     api_key: str = field(default="", repr=False)
     key_env: str = ""
     token_parameter: str = ""
-    concurrency: int = 8
+    concurrency: int | None = None
+    max_n: int | None = None
     timeout_s: float = 120.0
     models: tuple[str, ...] = ()
     free: bool | None = None
@@ -58,6 +61,11 @@ class EndpointSettings:
     def is_loopback(self) -> bool:
         """The endpoint runs on this machine."""
         return is_loopback(self.base_url)
+
+    @property
+    def is_direct(self) -> bool:
+        """Never by a proxy: a company's cannot reach this machine, and NO_PROXY is often not set."""
+        return self.base_url.startswith("http:") and self.is_loopback
 
     @property
     def is_openai(self) -> bool:
@@ -132,7 +140,9 @@ class _Table:
     table: Any
     env: Mapping[str, str] = field(repr=False)
 
-    FIELDS = ("base_url", "key_env", "token_parameter", "concurrency", "timeout_s", "models", "free", "headers")
+    FIELDS = (
+        "base_url", "key_env", "token_parameter", "concurrency", "max_n", "timeout_s", "models", "free", "headers",
+    )  # fmt: skip
     LITERAL_KEYS = ("api_key", "apikey", "key", "token", "secret", "password")
 
     def settings(self) -> EndpointSettings:
@@ -149,8 +159,9 @@ class _Table:
             api_key=self.env.get(key_env, "").strip() if key_env else "",
             key_env=key_env,
             token_parameter=self._token_parameter(),
-            concurrency=int(self._positive("concurrency", 8)),
-            timeout_s=float(self._positive("timeout_s", 120)),
+            concurrency=self._whole("concurrency"),
+            max_n=self._whole("max_n"),
+            timeout_s=self._timeout_s(),
             models=self._models(),
             free=self._take("free", bool, None),
             headers=self._headers(),
@@ -190,10 +201,16 @@ class _Table:
             raise self._error("token_parameter", f"{value!r} is unknown.", f"Use {' or '.join(TOKEN_PARAMETERS)}.")
         return value
 
-    def _positive(self, key: str, default: float) -> float:
-        value: float = self._take(key, (int, float), default)
+    def _timeout_s(self) -> float:
+        value: float = self._take("timeout_s", (int, float), 120)
         if isinstance(value, bool) or not 0 < value < 1e6:
-            raise self._error(key, f"{key} must be a number above 0, not {value!r}.")
+            raise self._error("timeout_s", f"timeout_s must be a number above 0, not {value!r}.")
+        return float(value)
+
+    def _whole(self, key: str) -> int | None:
+        value: int | None = self._take(key, int, None)
+        if isinstance(value, bool) or (value is not None and not 0 < value < 1e6):
+            raise self._error(key, f"{key} must be a whole number above 0, not {value!r}.")
         return value
 
     def _models(self) -> tuple[str, ...]:

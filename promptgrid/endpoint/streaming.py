@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.endpoint.base import Delta, Reply
+from promptgrid.endpoint.base import Delta, RateLimits, Reply
+from promptgrid.endpoint.limits import rate_limits
 from promptgrid.endpoint.replies import Usage, bad_reply, content_text, read_usage, reasoning_text, replies, reply
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ async def deltas(
     `started` is by time.perf_counter(). A server that does not stream and sends one JSON body gives one Delta.
     Raises EndpointError(bad_reply) for a stream that ends before the model has finished.
     """
-    if "event-stream" not in opened.response.headers.get("content-type", "event-stream"):
-        whole = replies(await _body(opened), 1, latency_ms=_since(started), sent=sent)[0]
+    headers = opened.response.headers
+    limits = rate_limits(headers)
+    if "event-stream" not in headers.get("content-type", "event-stream"):
+        whole = replies(await _body(opened), 1, latency_ms=_since(started), sent=sent, limits=limits)[0]
         yield Delta(text=whole.text, reply=whole)
         return
     collected = _Collected(heard, started)
@@ -31,7 +34,7 @@ async def deltas(
         text = collected.add(chunk)
         if text:
             yield Delta(text=text)
-    yield Delta(reply=collected.reply(sent))
+    yield Delta(reply=collected.reply(sent, limits))
 
 
 @dataclass(slots=True)
@@ -73,7 +76,7 @@ class _Collected:
         self.heard.append(text)
         return text
 
-    def reply(self, sent: Mapping[str, Any]) -> Reply:
+    def reply(self, sent: Mapping[str, Any], limits: RateLimits | None) -> Reply:
         """The whole reply. Raises EndpointError(bad_reply) when the end is missing."""
         answer, reasoning = "".join(self.heard), "".join(self.reasoning)
         if not self.finish:
@@ -90,6 +93,7 @@ class _Collected:
             latency_ms=_since(self.started),
             first_token_ms=self.first_token_ms,
             sent=sent,
+            limits=limits,
         )
 
 

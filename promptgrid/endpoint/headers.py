@@ -1,0 +1,38 @@
+"""Who asks: the key and the other headers of every request, checked before anything is sent."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+
+from promptgrid.endpoint import faults
+from promptgrid.endpoint.settings import EndpointSettings
+
+KEYLESS = "no-key"  # the SDK insists on one
+OPENAI_ENV = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
+
+
+def check(settings: EndpointSettings) -> None:
+    """Raises EndpointError(auth) for a key that is missing, and for a key or header that no request can carry."""
+    if settings.key_env and not settings.api_key:
+        raise faults.missing_key(settings)
+    if not all("!" <= character <= "~" for character in settings.api_key):
+        raise faults.unsendable_key(settings)
+    for name, value in settings.headers.items():
+        if not all(" " <= character <= "~" for character in name + value):
+            raise faults.unsendable_header(name)
+
+
+def request_headers(settings: EndpointSettings) -> dict[str, str]:
+    """The headers of a JSON request; those of the settings go before ours. Raises EndpointError as `check` does."""
+    check(settings)
+    ours = {
+        "Authorization": f"Bearer {settings.api_key or KEYLESS}",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "User-Agent": f"promptgrid/{version('promptgrid')}",
+    }
+    if settings.is_openai:  # nobody else's business
+        ours |= {name: os.environ[env] for name, env in OPENAI_ENV.items() if os.environ.get(env)}
+    taken = {name.lower() for name in settings.headers}
+    return {**{name: value for name, value in ours.items() if name.lower() not in taken}, **settings.headers}

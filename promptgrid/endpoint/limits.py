@@ -1,0 +1,105 @@
+"""What an endpoint's headers say about its rate limits: how long to wait, and what is left."""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from promptgrid.endpoint.base import Allowance, RateLimits
+
+Names = tuple[str, ...]  # of the headers for limit, remaining and reset
+FIELDS = ("limit", "remaining", "reset")
+
+
+def _names(pattern: str) -> Names:
+    return tuple(pattern.format(field) for field in FIELDS)
+
+
+# As OpenAI and those who follow it spell them, then Anthropic; then the draft standard, which counts requests.
+REQUESTS = (
+    _names("x-ratelimit-{}-requests"),
+    _names("anthropic-ratelimit-requests-{}"),
+    _names("ratelimit-{}"),
+    _names("x-ratelimit-{}"),
+)
+TOKENS = (_names("x-ratelimit-{}-tokens"), _names("anthropic-ratelimit-tokens-{}"))
+UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
+PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+EPOCH_S, EPOCH_MS = 1e9, 1e12  # from here on a plain number is a moment and no duration
+COUNT_LIMIT = 2**53
+
+
+def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
+    """What is left, by requests and by tokens; None where the endpoint tells nothing, as most do.
+
+    `headers` have names in lower case or are indifferent to case.
+    """
+    requests, tokens = _allowance(headers, REQUESTS), _allowance(headers, TOKENS)
+    return RateLimits(requests, tokens) if requests or tokens else None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait as told by retry-after-ms or Retry-After (seconds or a date); None where it is not told.
+
+    A date is taken by the endpoint's own clock, which may be wrong, where it tells that too.
+    """
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+    return _until(_date(headers.get("retry-after", "")), headers)
+
+
+def _allowance(headers: Mapping[str, str], spellings: tuple[Names, ...]) -> Allowance | None:
+    for limit, remaining, reset in spellings:
+        if limit in headers or remaining in headers:
+            return Allowance(
+                _count(headers.get(limit, "")), _count(headers.get(remaining, "")), _reset(headers.get(reset), headers)
+            )
+    return None
+
+
+def _count(text: str) -> int | None:
+    """A whole number; the draft standard may add its window: `100, 100;w=60`."""
+    found = re.match(r"\s*(\d{1,16})(?:\.0*)?\s*(?:[,;].*)?$", text, re.ASCII)
+    return int(found[1]) if found else None
+
+
+def _reset(text: str | None, headers: Mapping[str, str]) -> float | None:
+    """Seconds from `6m0s`, `20ms`, `12`, `0.5`, a moment in seconds or milliseconds, or a date; None for the rest."""
+    text = (text or "").strip().lower()
+    if DURATION.fullmatch(text):
+        return sum(float(number) * UNITS_S[unit] for number, unit in PART.findall(text))
+    try:
+        seconds = float(text)
+    except ValueError:
+        return _until(_date(text), headers)
+    if not math.isfinite(seconds):
+        return None
+    if seconds >= EPOCH_S:
+        return _until(seconds / 1000 if seconds >= EPOCH_MS else seconds, headers)
+    return max(0.0, seconds)
+
+
+def _until(moment: float | None, headers: Mapping[str, str]) -> float | None:
+    """Seconds from the endpoint's now to `moment`, never negative."""
+    if moment is None:
+        return None
+    now = _date(headers.get("date", ""))
+    return max(0.0, moment - (time.time() if now is None else now))
+
+
+def _date(text: str) -> float | None:
+    """An HTTP or an ISO date in seconds since 1970; without a zone it is UTC."""
+    try:
+        date = datetime.fromisoformat(text) if text[:1].isdigit() else email.utils.parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,152 @@
+"""The fast way to an endpoint: prepared bytes over kept connections. Imported when first needed: aiohttp loads slowly.
+
+Does not handle: streams, and any retry but one. A kept connection may be closed by the server in the very moment in
+which it is used again; such a request reached nobody and is sent once more, on a connection of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+import aiohttp
+
+from promptgrid.endpoint import faults
+from promptgrid.endpoint.settings import CONNECT_S, EndpointSettings
+
+if TYPE_CHECKING:
+    import ssl
+
+KEEP_S = 3.0  # servers close a kept connection after 5 s or more
+HEADER_BYTES = 65_536  # a line of the answer's head; aiohttp's own 8 kB is less than some gateways send
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, whole. `headers` are indifferent to case."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One sending of a request: whether it must have, and whether it had, a connection of its own."""
+
+    fresh: bool = False
+    reused: bool = False
+
+
+_attempt: ContextVar[_Attempt] = ContextVar("_attempt")
+
+
+class Pool:
+    """Kept connections to one endpoint, for the event loop that runs when it is made. As many as are asked for."""
+
+    def __init__(self, settings: EndpointSettings, headers: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._session = aiohttp.ClientSession(
+            connector=_Connector(limit=0, keepalive_timeout=KEEP_S, ssl=_certificates(settings)),
+            headers=headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT_S, settings.timeout_s)),
+            proxy=_proxy(settings),
+            max_line_size=HEADER_BYTES,
+            max_field_size=HEADER_BYTES,
+        )
+
+    async def ask(self, url: str, body: bytes | None = None, timeout_s: float | None = None) -> Answer:
+        """POSTs `body`, or GETs without one; whatever the status, it is an Answer.
+
+        The whole call is bounded by `timeout_s`, by default that of the settings. Cancelling it hangs up at once.
+        Raises EndpointError(timeout | connection).
+        """
+        with _faults(self._settings):
+            async with asyncio.timeout(self._settings.timeout_s if timeout_s is None else timeout_s):
+                response = await self._sent(url, body)
+                async with response:
+                    content = await response.read()
+        return Answer(response.status, response.headers, content.decode("utf-8", "replace"))
+
+    async def aclose(self) -> None:
+        """Frees sockets."""
+        await self._session.close()
+
+    async def _sent(self, url: str, body: bytes | None) -> aiohttp.ClientResponse:
+        """The response's head."""
+        method = "GET" if body is None else "POST"
+        attempt = _Attempt()
+        _attempt.set(attempt)
+        try:
+            return await self._session.request(method, url, data=body)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if not attempt.reused or not _unanswered(error):
+                raise
+        _attempt.set(_Attempt(fresh=True))
+        return await self._session.request(method, url, data=body)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells each attempt whether its connection was used before, and can give it one that was not."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._used: WeakSet[Any] = WeakSet()
+
+    async def connect(self, *args: Any, **options: Any) -> Any:
+        attempt = _attempt.get()
+        connection = await super().connect(*args, **options)
+        while attempt.fresh and connection.protocol in self._used:
+            connection.close()  # the others that were kept are as old
+            connection = await super().connect(*args, **options)
+        attempt.reused = connection.protocol in self._used
+        self._used.add(connection.protocol)
+        return connection
+
+
+def _unanswered(error: aiohttp.ClientError) -> bool:
+    """Not a byte of the answer had come. `message` holds the head as far as it came."""
+    return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(error.message, str)
+
+
+@contextmanager
+def _faults(settings: EndpointSettings) -> Iterator[None]:
+    """Turns whatever goes wrong on the wire into an EndpointError.
+
+    `from None`, since the transport's own errors quote addresses and headers.
+    """
+    try:
+        yield
+    except TimeoutError:
+        raise faults.timed_out(settings) from None
+    except aiohttp.ClientPayloadError as error:
+        raise faults.broken(error, settings) from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that cannot be written
+        raise faults.unreachable(error, settings) from None
+
+
+def _proxy(settings: EndpointSettings) -> str | None:
+    """The environment's proxy for this endpoint, looked up once: aiohttp's trust_env does it in a thread each time."""
+    url = urlsplit(settings.base_url)
+    if settings.is_direct or urllib.request.proxy_bypass(url.hostname or ""):
+        return None
+    proxies = urllib.request.getproxies()
+    found = proxies.get(url.scheme) or proxies.get("all")
+    return found if not found or "://" in found else f"http://{found}"
+
+
+def _certificates(settings: EndpointSettings) -> ssl.SSLContext | bool:
+    """SSL_CERT_FILE, else SSL_CERT_DIR, else what this machine trusts: the same as the SDK's."""
+    if settings.base_url.startswith("http:"):
+        return True
+    import httpx2
+
+    return httpx2.create_ssl_context()
