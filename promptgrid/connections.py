@@ -14,7 +14,8 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from promptgrid import builtin, models
@@ -22,6 +23,7 @@ from promptgrid.endpoint import Endpoint
 from promptgrid.endpoint.settings import EndpointSettings, read_settings
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.models import ModelFacts
+from promptgrid.paths import config_folder, environment
 
 T = TypeVar("T")
 
@@ -32,7 +34,16 @@ CHECK_S = 5.0
 CLOSE_S = 5.0
 
 _BUILTIN_FACTS = ModelFacts(
-    builtin.MODEL, context=builtin.CONTEXT, temperature="any", token_parameter="max_tokens", free=True, known=True
+    builtin.MODEL,
+    context=builtin.CONTEXT,
+    temperature="any",
+    top_p="any",
+    logprobs=True,
+    seed=True,
+    n=True,
+    token_parameter="max_tokens",
+    free=True,
+    known=True,
 )
 
 
@@ -47,8 +58,21 @@ class EndpointState:
 
 
 def settings() -> dict[str, EndpointSettings]:
-    """The configured endpoints by name, without the built-in one. Raises PromptgridError for a broken file."""
-    return {name: found for name, found in read_settings().items() if name != BUILTIN}
+    """The configured endpoints by name, without the built-in one. Raises PromptgridError for a broken file.
+
+    Asked for often: the file is read each time, and understood only when it or the environment has changed.
+    """
+    path = config_folder() / "endpoints.toml"
+    try:
+        text = path.read_bytes()
+    except OSError:
+        text = b""  # not there, or read_settings says why it cannot be read
+    return dict(_settings(path, text, tuple(environment().items())))
+
+
+@lru_cache(maxsize=1)
+def _settings(path: Path, text: bytes, env: tuple[tuple[str, str], ...]) -> dict[str, EndpointSettings]:
+    return {name: found for name, found in read_settings(dict(env), path).items() if name != BUILTIN}
 
 
 def endpoint_names() -> list[str]:
@@ -88,7 +112,10 @@ def _check_configured(endpoint: str) -> None:
 
 
 def model_facts(model_ref: str) -> ModelFacts:
-    """What is known about the model where it is served: its price there, its context, which parameters it takes."""
+    """What is known about the model where it is served: its price there, its context, which parameters it takes.
+
+    What the endpoint itself refused is in it at once.
+    """
     endpoint, model = split_model(model_ref)
     if endpoint == BUILTIN:
         return _BUILTIN_FACTS

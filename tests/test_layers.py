@@ -11,7 +11,7 @@ ROOT = Path(promptgrid.__file__).parents[1]
 ENGINE = sorted((ROOT / "promptgrid").rglob("*.py"))
 ORDER = [
     "errors", "budget", "paths", "prompt", "answers", "techniques", "prompt_files", "library",
-    "cases", "models", "endpoint", "snippets", "builtin",
+    "cases", "learned", "models", "endpoint", "snippets", "builtin",
     "connections", "tokens", "grading", "grid", "preflight", "store", "runner", "tries", "compare", "export",
     "words",
     "api", "doctor", "cli", "ui",

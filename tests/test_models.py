@@ -1,4 +1,4 @@
-"""Facts, prices and what becomes of a temperature."""
+"""Facts and prices."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from promptgrid import connections, learned
 from promptgrid.errors import PromptgridError
-from promptgrid.models import LongPrice, ModelFacts, cost_usd, facts, spellings, temperature_sent, token_parameter
+from promptgrid.models import LongPrice, ModelFacts, cost_usd, facts, spellings, tables, token_parameter
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -122,37 +123,6 @@ def test_the_cost_agrees_with_genai_prices() -> None:
             assert cost_usd(facts(name, OPENAI), tokens, 500, 100) == pytest.approx(float(expected))
 
 
-@pytest.mark.parametrize(
-    ("model", "effort", "sent"),
-    [
-        ("gpt-4o", None, 0.3),
-        ("mystery", None, 0.3),
-        ("gpt-5", None, None),
-        ("o3-mini", "low", None),
-        ("gpt-6-astra", "none", None),
-        ("gpt-5.2", None, 0.3),
-        ("gpt-5.2", "none", 0.3),
-        ("gpt-5.2", "high", None),
-        ("gpt-6-sol", None, None),
-        ("gpt-6-sol", "none", 0.3),
-        ("gpt-5-chat-latest", None, 0.3),
-    ],
-)
-def test_a_temperature_goes_out_only_where_it_is_taken(model: str, effort: str | None, sent: float | None) -> None:
-    value, note = temperature_sent(facts(model), 0.3, effort)
-    assert value == sent
-    assert bool(note) is (sent is None)
-    if note:
-        assert "0.3" in note
-        assert model in note
-
-
-def test_no_temperature_stays_none_and_zero_stays_zero() -> None:
-    assert temperature_sent(facts("gpt-5"), None, None) == (None, "")
-    assert temperature_sent(facts("gpt-4o"), 0.0, None) == (0.0, "")
-    assert temperature_sent(facts("gpt-5"), 0.9, None, parameter="top_p")[1].startswith("top_p 0.9")
-
-
 def test_reasoning_models_want_another_token_parameter() -> None:
     assert token_parameter("o3") == token_parameter("openai/gpt-5-mini") == "max_completion_tokens"
     assert token_parameter("gpt-4o") == token_parameter("llama3") == "max_tokens"
@@ -191,6 +161,10 @@ def test_a_changed_file_is_read_again(users: Path) -> None:
         ('[models."m"]\ncontext = "8k"\n', "context = 8k"),
         ('[models."m"]\ninput_price = -1\n', "input_price = -1"),
         ('[models."m"]\ntemperature = "hot"\n', "temperature = hot"),
+        ('[models."m"]\ntemperature = "not_with_temperature"\n', "temperature = not_with_temperature"),
+        ('[models."m"]\ntop_p = "hot"\n', "top_p is one of any, only_default"),
+        ('[models."m"]\nseed = "yes"\n', "seed is true or false"),
+        ('[models."m"]\nn = 1\n', "n = 1"),
         ('[models]\nm = "x"\n', "m is no table"),
         ("models = 3\n", "models is no table"),
     ],
@@ -200,10 +174,157 @@ def test_a_wrong_fact_is_named(users: Path, text: str, says: str) -> None:
     with pytest.raises(PromptgridError) as caught:
         facts("m")
     assert str(users) in caught.value.message
-    assert says in caught.value.message
+    assert says in str(caught.value)
 
 
 def test_spellings_go_from_exact_to_general() -> None:
     assert spellings("openai/gpt-4o-2024-08-06") == ["openai/gpt-4o-2024-08-06", "gpt-4o-2024-08-06", "gpt-4o"]
     assert spellings("gpt-4-0125-preview") == ["gpt-4-0125-preview", "gpt-4"]
     assert spellings("llama3.2:3b") == ["llama3.2:3b"]
+
+
+REFUSED = (
+    "Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) value is supported."
+)
+HERE = "http://localhost:4000/v1"
+
+
+def test_the_fields_of_models_toml_are_facts() -> None:
+    stated = facts("gpt-4o-mini", HERE)
+    assert all(hasattr(stated, name) for name in tables.FIELDS)
+
+
+def test_a_listed_model_says_what_it_takes() -> None:
+    found = facts("gpt-4.1")
+    assert (found.temperature, found.top_p, found.logprobs, found.seed, found.n) == ("any", "any", True, True, True)
+    found = facts("o3")
+    assert (found.temperature, found.top_p, found.logprobs, found.seed) == ("only_default", "only_default", False, None)
+    assert facts("gpt-5.2").top_p == "only_without_reasoning"
+    assert facts("anthropic/claude-sonnet-4-5-20250929").top_p == "not_with_temperature"
+    assert facts("claude-opus-4-7").temperature == "only_default"
+    found = facts("mystery")
+    assert (found.temperature, found.top_p, found.logprobs, found.seed, found.n) == (*("unknown",) * 2, *(None,) * 3)
+
+
+def test_what_the_endpoint_refused_is_over_our_table_and_only_there() -> None:
+    learned.remember(HERE, "gpt-4o", "temperature", 0.7, REFUSED)
+    assert facts("gpt-4o", HERE).temperature == "only_default"
+    assert facts("gpt-4o", HERE).top_p == "any"
+    assert facts("gpt-4o", OPENAI).temperature == "any"
+    assert facts("gpt-4o-mini", HERE).temperature == "any"
+    assert facts("gpt-4o").temperature == "any"
+
+
+def test_the_facts_say_where_a_lesson_came_from() -> None:
+    learned.remember(HERE, "m", "temperature", 0.7, REFUSED)
+    (note,) = facts("m", HERE).notes
+    assert note.startswith("m refused temperature 0.7 on 20")
+    assert note.endswith(REFUSED)
+    assert not facts("m", HERE).known  # nobody stated anything
+
+
+def test_the_users_file_is_over_what_was_learned(users: Path) -> None:
+    users.write_text('[models."m"]\ntemperature = "any"\nseed = true\ntoken_parameter = "max_tokens"\n')
+    learned.remember(HERE, "m", "temperature", 0.7, REFUSED)
+    learned.remember(HERE, "m", "seed", 1, "Unrecognized request argument supplied: seed")
+    learned.remember(HERE, "m", "max_tokens", 9, "Use 'max_completion_tokens' instead.")
+    learned.remember(HERE, "m", "logprobs", True, "logprobs is not supported")
+    found = facts("m", HERE)
+    assert (found.temperature, found.seed, found.token_parameter, found.logprobs) == ("any", True, "max_tokens", False)
+    assert [refusal.parameter for refusal in found.learned] == ["logprobs"]
+    assert token_parameter("m", HERE) == "max_tokens"
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "policy"),
+    [
+        ("mystery", None, "only_default"),
+        ("mystery", "none", "only_default"),
+        ("mystery", "high", "only_without_reasoning"),  # it may take one where it does not reason
+        ("gpt-4o", None, "only_default"),
+        ("gpt-5.2", None, "only_without_reasoning"),
+        ("gpt-5.2", "none", "only_default"),
+        ("o3", "high", "only_default"),
+    ],
+)
+def test_a_refused_temperature_counts_for_the_effort_it_went_with(model: str, effort: str | None, policy: str) -> None:
+    learned.remember(HERE, model, "temperature", 0.7, REFUSED, effort=effort)
+    assert facts(model, HERE).temperature == policy
+
+
+def test_a_bound_refuses_the_value_and_not_the_parameter() -> None:
+    learned.remember(HERE, "m", "temperature", 1.2, "temperature: range: 0..1")
+    learned.remember(HERE, "m", "seed", 2**40, "seed must be less than or equal to 2147483647")
+    found = facts("m", HERE)
+    assert (found.temperature, found.seed) == ("unknown", None)
+    assert found.refusal("temperature", 1.2)
+    assert not found.refusal("temperature", 0.7)
+
+
+def test_temperature_and_top_p_refused_together_are_each_taken_alone() -> None:
+    said = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
+    learned.remember(HERE, "m", "temperature", 0.7, said)
+    found = facts("m", HERE)
+    assert (found.temperature, found.top_p) == ("unknown", "not_with_temperature")
+    assert not found.refusal("temperature", 0.7)
+
+
+@pytest.mark.parametrize("said", ["n must be less than 4", "Only one completion choice is allowed", "no"])
+def test_a_refused_n_is_not_asked_for_again(said: str) -> None:
+    learned.remember(HERE, "gpt-4o", "n", 8, said)
+    assert facts("gpt-4o", HERE).n is False
+
+
+def test_the_other_token_parameter_is_learned_both_ways() -> None:
+    said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    learned.remember(HERE, "new", "max_tokens", 64, said)
+    assert facts("new", HERE).token_parameter == token_parameter("new", HERE) == "max_completion_tokens"
+    assert token_parameter("new") == "max_tokens"
+    learned.remember(HERE, "o3", "max_completion_tokens", 64, "Unknown field; did you mean max_tokens?")
+    assert token_parameter("o3", HERE) == "max_tokens"
+    assert facts("new", HERE).refused == {}
+
+
+def test_too_large_a_max_tokens_teaches_no_other_name() -> None:
+    learned.remember(HERE, "m", "max_tokens", 10**6, "max_tokens is too large. This model supports at most 4096.")
+    assert token_parameter("m", HERE) == "max_tokens"
+    assert facts("m", HERE).refused == {}
+
+
+def test_a_parameter_without_a_field_of_its_own_is_listed_as_refused() -> None:
+    learned.remember(HERE, "m", "response_format", {"type": "json_object"}, "response_format is not supported")
+    learned.remember(HERE, "m", "seed", 1, "seed is not supported")
+    learned.remember(HERE, "m", "reasoning_effort", "none", "Supported values are: 'low', 'high'.")
+    found = facts("m", HERE)
+    assert list(found.refused) == ["response_format"]
+    assert "response_format is not supported" in found.refused["response_format"]
+    assert found.seed is False
+    assert found.refusal("reasoning_effort", "none")
+    assert not found.refusal("reasoning_effort", "low")
+
+
+def test_a_changed_env_file_or_lesson_counts_at_once(home: Path) -> None:
+    env = Path(".env")
+    env.write_text("OPENAI_BASE_URL=http://localhost:1/v1\n")
+    assert connections.model_facts("openai/m").free
+    env.write_text("OPENAI_BASE_URL=http://gateway.example\n")
+    assert not connections.model_facts("openai/m").free
+    learned.remember("http://gateway.example", "m", "seed", 1, "seed is not supported")
+    assert connections.model_facts("openai/m").seed is False
+    learned.forget()
+    assert connections.model_facts("openai/m").seed is None
+
+
+def test_the_endpoints_are_understood_again_only_when_something_changed(
+    home: Path, users: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = users.with_name("endpoints.toml")
+    file.write_text('[one]\nbase_url = "http://localhost:1"\nkey_env = "K"\n')
+    first = connections.settings()["one"]
+    assert connections.settings()["one"] is first
+    monkeypatch.setenv("K", "secret-of-the-test")
+    assert connections.settings()["one"].api_key == "secret-of-the-test"
+    file.write_text('[two]\nbase_url = "http://localhost:1"\nkey_env = "K"\n')
+    assert list(connections.settings()) == ["two"]
+    file.unlink()
+    assert connections.settings() == {}

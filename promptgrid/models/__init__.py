@@ -1,0 +1,27 @@
+"""Facts about models: context, longest reply, encoding, price, and which parameters they take.
+
+`known` is the data, `lookup` puts it together from `prices` (genai-prices), `tables` (models.toml) and what endpoints
+refused; `parameters` decides what goes on the wire.
+"""
+
+from promptgrid.models import parameters
+from promptgrid.models.addresses import is_loopback, is_openai
+from promptgrid.models.known import LongPrice, ModelFacts, Policy
+from promptgrid.models.lookup import facts, token_parameter
+from promptgrid.models.parameters import temperature_sent
+from promptgrid.models.prices import cost_usd
+from promptgrid.models.tables import spellings
+
+__all__ = [
+    "LongPrice",
+    "ModelFacts",
+    "Policy",
+    "cost_usd",
+    "facts",
+    "is_loopback",
+    "is_openai",
+    "parameters",
+    "spellings",
+    "temperature_sent",
+    "token_parameter",
+]

@@ -1,0 +1,22 @@
+"""Whose address a base URL is."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+
+def is_loopback(base_url: str) -> bool:
+    """The address is this machine's own."""
+    host = (urlsplit(base_url).hostname or "").rstrip(".")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified  # 0.0.0.0 reaches this machine too
+
+
+def is_openai(base_url: str) -> bool:
+    """OpenAI's own API, or Azure's copy of it."""
+    host = urlsplit(base_url).hostname or ""
+    return host == "api.openai.com" or host.endswith((".api.openai.com", ".openai.azure.com"))

@@ -1,0 +1,68 @@
+"""What a call costs: prices by genai-prices, and the sum."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from promptgrid.models.known import LongPrice, ModelFacts
+
+MILLION = 1_000_000
+
+
+def cost_usd(facts: ModelFacts, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float | None:
+    """The price of one call; None where it is not known. Cached tokens are part of the prompt's."""
+    if facts.free:
+        return 0.0
+    if facts.input_price is None or facts.output_price is None:
+        return None
+    price = LongPrice(0, facts.input_price, facts.output_price, facts.cached_price)
+    for longer in facts.long_prices:
+        price = longer if prompt_tokens > longer.above else price
+    cached = min(max(cached_tokens, 0), prompt_tokens)
+    cached_price = price.input if price.cached is None else price.cached
+    total = (prompt_tokens - cached) * price.input + cached * cached_price + completion_tokens * price.output
+    return float(total / MILLION)
+
+
+@lru_cache(maxsize=512)
+def priced(model: str, base_url: str) -> Mapping[str, Any]:
+    """Context and prices by genai-prices, named as in ModelFacts; empty where it does not know provider or model.
+
+    Always asked with the provider's address: by the name alone it would answer with OpenAI's price.
+    """
+    import genai_prices
+    from genai_prices.data_snapshot import get_snapshot
+
+    for name in (model, model.rsplit("/", 1)[-1]):  # and no other spelling: a fine-tuned model costs more than its base
+        try:
+            _, info = get_snapshot().find_provider_model(name, None, None, base_url)
+        except LookupError:
+            continue
+        checked = re.findall(r"20\d\d-\d\d-\d\d", info.price_comments or "")
+        prices = _prices(info.get_prices(datetime.now(UTC)))
+        found = {**prices, "price_date": max(checked, default=""), "context": info.context_window}
+        return {**found, "source": f"genai-prices {genai_prices.__version__}"}
+    return {}
+
+
+def _prices(price: Any) -> dict[str, Any]:
+    """The base prices, and `long_prices` where they rise with the prompt's length."""
+    input_price, output_price, cached = price.input_mtok, price.output_mtok, price.cache_read_mtok
+    parts = (input_price, output_price, cached)
+    found = dict(zip(("input_price", "output_price", "cached_price"), (_at(part, 0) for part in parts), strict=True))
+    if input_price is None or output_price is None:
+        return found
+    starts = sorted({tier.start for part in parts for tier in getattr(part, "tiers", ())})
+    return {**found, "long_prices": tuple(LongPrice(start, *(_at(part, start) for part in parts)) for start in starts)}
+
+
+def _at(price: Any, start: int) -> Any:
+    """A price for prompts longer than `start`: a Decimal or None stands for all lengths."""
+    found = getattr(price, "base", price)
+    for tier in getattr(price, "tiers", ()):
+        found = tier.price if tier.start <= start else found
+    return found

@@ -1,0 +1,130 @@
+"""models.toml: ours, and one of the same form in the user's config folder."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from promptgrid.errors import PromptgridError
+from promptgrid.models.known import POLICIES
+from promptgrid.paths import config_folder
+
+Row = Mapping[str, Any]
+
+
+def shipped(model: str) -> Row:
+    """What our models.toml states about the model; empty where it does not list it."""
+    return _row(_shipped(), model)
+
+
+def users(model: str) -> Row:
+    """What the user's models.toml states. Raises PromptgridError for a broken file, naming file and model."""
+    path = config_folder() / "models.toml"
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        return {}
+    return _row(_table_of(path, changed), model)
+
+
+def spellings(model: str) -> list[str]:
+    """The names to look a model up by, the most exact first.
+
+    >>> spellings("openai/gpt-4o-2024-08-06")
+    ['openai/gpt-4o-2024-08-06', 'gpt-4o-2024-08-06', 'gpt-4o']
+    """
+    name = model.strip().lower()
+    names = [name, name.rsplit("/", 1)[-1]]
+    if names[-1].startswith("ft:"):
+        names.append(names[-1].split(":")[1])
+    names.append(re.sub(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4}(-preview)?)$", "", names[-1]))
+    names.append(names[-1].removesuffix("-latest"))
+    return list(dict.fromkeys(names))
+
+
+def _row(table: Mapping[str, Row], model: str) -> Row:
+    """The model's row: by the most exact name, else by the longest `prefix*`."""
+    names = spellings(model)
+    for name in names:
+        if name in table:
+            return table[name]
+    prefixes = [key for key in table if key.endswith("*") and any(name.startswith(key[:-1]) for name in names)]
+    return table[max(prefixes, key=len)] if prefixes else {}
+
+
+@cache
+def _shipped() -> Mapping[str, Row]:
+    return _table(Path(__file__).with_name("models.toml"))
+
+
+@lru_cache(maxsize=4)
+def _table_of(path: Path, changed: int) -> Mapping[str, Row]:
+    """Read again only when the file has changed."""
+    return _table(path)
+
+
+def _table(path: Path) -> Mapping[str, Row]:
+    """Rows by lower-case name, each with only the fields it states. Raises PromptgridError naming file and model."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise PromptgridError(f"{path} is not valid TOML: {error}.", hint="Mend that line.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptgridError(f"{path} cannot be read: {error}.", hint="Mend or remove the file.") from error
+    rows = data.get("models", {})
+    if not isinstance(rows, dict):
+        raise PromptgridError(f"{path}: models is no table.", hint='Write a line [models."NAME"] above the facts.')
+    source = f"{data.get('source', path)}, as of {data['as_of']}" if "as_of" in data else str(path)
+    return {name.lower(): {"source": source, **_checked(path, name, row)} for name, row in rows.items()}
+
+
+def _checked(path: Path, name: str, row: Any) -> dict[str, Any]:
+    """A row's values in the types of ModelFacts."""
+    if not isinstance(row, dict):
+        raise PromptgridError(f"{path}: {name} is no table.", hint=f'Write a line [models."{name}"] above its facts.')
+    found = {}
+    for key, value in row.items():
+        if key not in FIELDS or not FIELDS[key](value):
+            raise PromptgridError(f"{path}: {key} = {value!s} cannot stand under {name}.", hint=_hint(key))
+        found[key] = Decimal(value) if key.endswith("_price") else value
+    return found
+
+
+def _hint(key: str) -> str:
+    if key in ("temperature", "top_p"):
+        return f"{key} is one of {', '.join(POLICIES if key == 'top_p' else TEMPERATURE_POLICIES)}."
+    if key in ("logprobs", "seed", "n"):
+        return f"{key} is true or false; leave it out where it is not known."
+    return f"Known are {', '.join(sorted(FIELDS))}."
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_price(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool) and value >= 0
+
+
+TEMPERATURE_POLICIES = tuple(policy for policy in POLICIES if policy != "not_with_temperature")
+FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("context", "max_output"), _is_count),
+    **dict.fromkeys(("encoding", "default_effort", "token_parameter", "price_date", "source"), _is_text),
+    **dict.fromkeys(("input_price", "output_price", "cached_price"), _is_price),
+    **dict.fromkeys(("logprobs", "seed", "n"), _is_flag),
+    "temperature": lambda value: value in TEMPERATURE_POLICIES,
+    "top_p": lambda value: value in POLICIES,
+}
