@@ -17,7 +17,8 @@ from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.ui import compare_cells, compare_detail, compare_export, compare_run
-from tests.faults.modes import Body, prompt_text
+from tests.faults.answers import prompt_text
+from tests.faults.books import Body
 from tests.faults.server import HostileServer
 
 HOME_PAGE = Path(__file__).resolve().parents[1] / "workbench.py"

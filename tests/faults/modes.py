@@ -6,15 +6,20 @@ import asyncio
 import email.utils
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 
-Body = dict[str, Any]
-Mode = Callable[[Request, Body, str], Awaitable[Response]]  # (request, its JSON, the answer to give)
+from tests.faults import parameters
+from tests.faults.answers import Dropped, error, events, in_pieces, ok, produced, streamed
+from tests.faults.books import Body
+from tests.faults.parameters import Mode
 
+SLOW_S = 0.5
+HOUR_S = 3600
 HOSTILE_TEXT = (
     "<script>document.title='owned'</script><img src=http://127.0.0.1:9/x.png onerror=alert(1)>"
     "![pixel](http://127.0.0.1:9/pixel.png) [click](javascript:alert(1)) $\\frac{1}{0}$ :material/bolt: :red[red] "
@@ -25,97 +30,50 @@ HOSTILE_ERROR = (
 )
 
 
-def prompt_text(body: Body) -> str:
-    """The last message, or a legacy completion's prompt."""
-    messages = body.get("messages") or [{"content": body.get("prompt", "")}]
-    return str(messages[-1].get("content", ""))
-
-
-def words_in(body: Body) -> int:
-    return sum(
-        len(str(m.get("content", "")).split()) for m in body.get("messages") or [{"content": body.get("prompt")}]
-    )
-
-
-def completion(body: Body, answer: str, **changes: Any) -> Body:
-    """A well-formed answer. Tokens are words; usage covers one choice only, as llama.cpp counts it."""
-    words = answer.split(" ")
-    limit = body.get("max_completion_tokens") or body.get("max_tokens") or len(words)
-    text, finish = " ".join(words[:limit]), "stop" if len(words) <= limit else "length"
-    choice: Body = {"finish_reason": finish, "logprobs": None}
-    choice |= {"text": text} if "prompt" in body else {"message": {"role": "assistant", "content": text}}
-    used = {"prompt_tokens": words_in(body), "completion_tokens": min(len(words), limit)}
-    return {
-        "id": "cmpl-1",
-        "object": "text_completion" if "prompt" in body else "chat.completion",
-        "created": 0,
-        "model": body["model"],
-        "choices": [{"index": index, **choice} for index in range(body.get("n") or 1)],
-        "usage": {**used, "total_tokens": sum(used.values())},
-        **changes,
-    }
-
-
-def events(body: Body, answer: str) -> list[Body]:
-    """The same answer as chunks of a stream, one a word; then the finish reason, then the usage."""
-    whole = completion(body, answer)
-    legacy = "prompt" in body
-    text = whole["choices"][0]["text"] if legacy else whole["choices"][0]["message"]["content"]
-    pieces = [word + " " for word in text.split(" ")[:-1]] + [text.split(" ")[-1]]
-    base = {"id": "cmpl-1", "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
-
-    def chunk(piece: str, finish: str | None = None) -> Body:
-        said: Body = {"text": piece} if legacy else {"delta": {"content": piece} if piece else {}}
-        return {**base, "choices": [{"index": 0, "finish_reason": finish, **said}]}
-
-    last = [chunk("", whole["choices"][0]["finish_reason"])]
-    usage = [{**base, "choices": [], "usage": whole["usage"]}] if body.get("stream_options") else []
-    return [chunk(piece) for piece in pieces] + last + usage
-
-
-def streamed(chunks: list[Body], *, done: bool = True, broken: bool = False, pause_s: float = 0.0) -> Response:
-    """`broken` cuts the connection after the chunks, `done=False` only leaves the end out."""
-
-    async def lines() -> AsyncIterator[bytes]:
-        for chunk in chunks:
-            yield f"data: {json.dumps(chunk)}\n\n".encode()
-            await asyncio.sleep(pause_s)
-        if broken:
-            raise ConnectionResetError
-        if done:
-            yield b"data: [DONE]\n\n"
-
-    return StreamingResponse(lines(), media_type="text/event-stream")
-
-
-def error(status: int, message: str, *, headers: dict[str, str] | None = None, **fields: Any) -> Response:
-    body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None, **fields}}
-    return JSONResponse(body, status, headers=headers)
-
-
-async def ok(request: Request, body: Body, answer: str) -> Response:
-    if body.get("stream"):
-        return streamed(events(body, answer))
-    return JSONResponse(completion(body, answer))
+def http_date(offset_s: float) -> str:
+    """Now and `offset_s` seconds, as headers have it."""
+    return email.utils.formatdate(time.time() + offset_s, usegmt=True)
 
 
 async def slow(request: Request, body: Body, answer: str) -> Response:
-    await asyncio.sleep(0.5)
+    """Nothing for half a second, not even headers; then the answer."""
+    await asyncio.sleep(SLOW_S)
     return await ok(request, body, answer)
+
+
+async def slow_body(request: Request, body: Body, answer: str) -> Response:
+    """The headers at once, the body in ten pieces over half a second."""
+    if body.get("stream"):
+        return await slow_stream(request, body, answer)
+    whole = json.dumps(produced(request, body, answer)).encode()
+    step = -(-len(whole) // 10)
+    return in_pieces([whole[at : at + step] for at in range(0, len(whole), step)], pause_s=SLOW_S / 10)
 
 
 async def slow_stream(request: Request, body: Body, answer: str) -> Response:
     """A word every 50 ms, where streamed."""
-    return streamed(events(body, answer), pause_s=0.05) if body.get("stream") else await ok(request, body, answer)
+    if body.get("stream"):
+        return streamed(events(request, body, answer), pause_s=0.05)
+    return await ok(request, body, answer)
 
 
 async def hang(request: Request, body: Body, answer: str) -> Response:
     """Never answers; ends when the client hangs up or the server stops."""
-    server = request.app.state.server
-    while not server.stopping and not await request.is_disconnected():
+    while not request.app.state.server.stopping:
         await asyncio.sleep(0.02)
-    server.hung_up += 1
-    return Response(status_code=499)
+    raise Dropped
+
+
+async def drop(request: Request, body: Body, answer: str) -> Response:
+    """The connection breaks before a byte of the answer."""
+    raise Dropped
+
+
+async def ok_then_close(request: Request, body: Body, answer: str) -> Response:
+    """A good answer; then the connection is closed unannounced, as a server does whose keep-alive has run out."""
+    response = await ok(request, body, answer)
+    response.background = BackgroundTask(request.state.close)
+    return response
 
 
 def _rate_limited(**headers: Callable[[], str]) -> Mode:
@@ -124,6 +82,11 @@ def _rate_limited(**headers: Callable[[], str]) -> Mode:
         return error(429, "Rate limit reached.", headers=said, type="requests", code="rate_limit_exceeded")
 
     return mode
+
+
+def _skewed(clock_s: float) -> Mode:
+    """Retry in 2 to 3 s by the server's own clock, which is `clock_s` off."""
+    return _rate_limited(date=lambda: http_date(clock_s), retry_after=lambda: http_date(clock_s + 3))
 
 
 def _error(status: int, message: str, **fields: Any) -> Mode:
@@ -137,7 +100,7 @@ def _answer(**changes: Any) -> Mode:
     """A completion with some top fields replaced."""
 
     async def mode(request: Request, body: Body, answer: str) -> Response:
-        return JSONResponse(completion(body, answer, **changes))
+        return JSONResponse(produced(request, body, answer, **changes))
 
     return mode
 
@@ -157,30 +120,43 @@ async def html(request: Request, body: Body, answer: str) -> Response:
     return HTMLResponse("<!DOCTYPE html><html><title>Sign in</title><body>Welcome to the proxy</body></html>")
 
 
+async def bad_gateway(request: Request, body: Body, answer: str) -> Response:
+    """As a proxy says it, whose server is gone."""
+    return HTMLResponse("<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>", 502)
+
+
 async def bad_json(request: Request, body: Body, answer: str) -> Response:
+    produced(request, body, answer)
     return Response('{"choices": [{"message": {"content": "hal', media_type="application/json")
 
 
 async def bad_event(request: Request, body: Body, answer: str) -> Response:
-    async def lines() -> AsyncIterator[bytes]:
-        yield f"data: {json.dumps(events(body, answer)[0])}\n\ndata: {{not json\n\n".encode()
-
-    return StreamingResponse(lines(), media_type="text/event-stream")
+    first = json.dumps(events(request, body, answer)[0])
+    return Response(f"data: {first}\n\ndata: {{not json\n\n", media_type="text/event-stream")
 
 
 async def half_stream(request: Request, body: Body, answer: str) -> Response:
     """Ends without a finish reason."""
-    return streamed(events(body, answer)[:2], done=False)
+    return streamed(events(request, body, answer)[:2], done=False)
+
+
+async def half_body(request: Request, body: Body, answer: str) -> Response:
+    """Half of the bytes that the headers promise; then the connection breaks."""
+    if body.get("stream"):
+        return await reset(request, body, answer)
+    whole = json.dumps(produced(request, body, answer)).encode()
+    return in_pieces([whole[: len(whole) // 2]], size=len(whole))
 
 
 async def reset(request: Request, body: Body, answer: str) -> Response:
-    """The connection breaks in the middle of the body."""
+    """The connection breaks in the middle of a body of unknown length."""
     if body.get("stream"):
-        return streamed(events(body, answer)[:2], broken=True)
+        return streamed(events(request, body, answer)[:2], broken=True)
+    produced(request, body, answer)
 
     async def half() -> AsyncIterator[bytes]:
         yield b'{"choices": ['
-        raise ConnectionResetError
+        raise Dropped
 
     return StreamingResponse(half(), media_type="application/json")
 
@@ -198,19 +174,13 @@ async def trickle(request: Request, body: Body, answer: str) -> Response:
 
 async def stream_error(request: Request, body: Body, answer: str) -> Response:
     """An error as an event, after status 200."""
-    return streamed([events(body, answer)[0], {"error": {"message": "The engine fell over.", "code": "server_error"}}])
+    failure = {"error": {"message": "The engine fell over.", "code": "server_error"}}
+    return streamed([events(request, body, answer)[0], failure])
 
 
 async def whole_body(request: Request, body: Body, answer: str) -> Response:
     """Ignores stream=true."""
-    return JSONResponse(completion(body, answer))
-
-
-async def refuses_temperature(request: Request, body: Body, answer: str) -> Response:
-    if body.get("temperature") in (None, 1):
-        return await ok(request, body, answer)
-    message = f"Unsupported value: 'temperature' does not support {body['temperature']} with this model."
-    return error(400, message, param="temperature", code="unsupported_value")
+    return JSONResponse(produced(request, body, answer))
 
 
 async def hostile_text(request: Request, body: Body, answer: str) -> Response:
@@ -222,16 +192,21 @@ async def long_text(request: Request, body: Body, answer: str) -> Response:
     return await ok(request, body, "lorem ipsum " * 8500)
 
 
-MODES: dict[str, Mode] = {
+MODES: dict[str, Mode] = parameters.MODES | {
     "ok": ok,
+    "ok-then-close": ok_then_close,
     "slow": slow,
+    "slow-body": slow_body,
     "slow-stream": slow_stream,
     "hang": hang,
     "rate-limited": _rate_limited(),
     "rate-limited-seconds": _rate_limited(retry_after=lambda: "1"),
     "rate-limited-ms": _rate_limited(retry_after_ms=lambda: "50", retry_after=lambda: "1"),
-    "rate-limited-date": _rate_limited(retry_after=lambda: email.utils.formatdate(time.time() + 3, usegmt=True)),
+    "rate-limited-date": _rate_limited(retry_after=lambda: http_date(3)),
+    "rate-limited-fast-clock": _skewed(HOUR_S),
+    "rate-limited-slow-clock": _skewed(-HOUR_S),
     "server-error": _error(500, "The server had an error.", type="server_error"),
+    "bad-gateway": bad_gateway,
     "overloaded": _error(503, "Try again later.", type="server_error"),
     "unauthorized": unauthorized,
     "forbidden": _error(403, "Your project may not use this.", code="forbidden"),
@@ -246,8 +221,8 @@ MODES: dict[str, Mode] = {
         n_prompt_tokens=9000,
         n_ctx=8192,
     ),
-    "refuses-temperature": refuses_temperature,
     "html": html,
+    "duplicate-ids": _answer(id="cmpl-1"),
     "no-choices": _answer(choices=[]),
     "odd-choices": _answer(choices="none"),
     "null-content": _message("stop", content=None),
@@ -261,9 +236,11 @@ MODES: dict[str, Mode] = {
     "bad-json": bad_json,
     "bad-event": bad_event,
     "half-stream": half_stream,
+    "half-body": half_body,
     "stream-error": stream_error,
     "whole-body": whole_body,
     "reset": reset,
+    "drop": drop,
     "trickle": trickle,
     "hostile-text": hostile_text,
     "hostile-error": _error(500, HOSTILE_ERROR),

@@ -1,12 +1,18 @@
 """A hostile endpoint: speaks the OpenAI protocol over real sockets, and breaks it on request.
 
 The model's name chooses the mode: `html` answers with a web page, `rate-limited+rate-limited+ok` with two refusals and
-then well for ever, any name that is no mode is `ok` and repeats what it was told. See modes.py for all of them.
+then well for ever, any name that is no mode is `ok` and repeats what it was told. See modes.py and parameters.py for
+all of them.
 
     with HostileServer() as server:
         server.url                          # http://127.0.0.1:PORT/v1
         server.script("gpt-x", "html", "ok")
+        server.from_call(20, "unauthorized")           # the key is revoked
+        server.mix({"server-error": 0.1}, seed=1)
+        server.limit(requests_per_s=50, burst=10)
+        server.max_in_flight = 8
         server.requests[0].body["model"]
+        server.books.most_in_flight
 
 As a process: python -m tests.faults.server --port 0
 """
@@ -16,13 +22,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import random
 import socket
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import uvicorn
@@ -31,45 +37,75 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.faults.modes import MODES, Body, error, prompt_text, words_in
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One request as it came in; `at` is by time.monotonic()."""
-
-    path: str
-    body: Body
-    headers: dict[str, str]
-    at: float
+from tests.faults.answers import error, prompt_text, words_in
+from tests.faults.books import Body, Books, Recorded
+from tests.faults.calls import Completions
+from tests.faults.limits import Bucket
+from tests.faults.modes import MODES
 
 
 class HostileServer:
     """Serves in a thread on a free loopback port. `kind` "llama.cpp" or "vllm" adds that server's way of counting.
 
     `answer` makes the text of a well-behaved reply from the request's body; `api_key`, when set, is the one accepted.
+    `latency_s` goes before every answer; more than `max_in_flight` calls at a time are refused (429, no Retry-After).
     """
 
     def __init__(self, *, port: int = 0, kind: str = "plain", api_key: str = "") -> None:
-        self.requests: list[Recorded] = []
+        self.books = Books()
         self.answer: Callable[[Body], str] = lambda body: f"You said: {prompt_text(body)}"
         self.api_key = api_key
         self.kind = kind
+        self.latency_s = 0.0
+        self.max_in_flight: int | None = None
+        self.buckets: list[Bucket] = []
         self.stopping = False
-        self.hung_up = 0  # calls to `hang` that ended
         self._scripts: dict[str, list[str]] = {}
+        self._mix: tuple[Mapping[str, float], int] = ({}, 0)
+        self._from_call: dict[int, str] = {}
         self._calls: Counter[str] = Counter()
         self._socket = socket.create_server(("127.0.0.1", port))
         self.root = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.url = f"{self.root}/v1"
         config = uvicorn.Config(
-            self._app(), log_level="critical", access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2
+            self._app(),
+            log_level="critical",
+            access_log=False,
+            date_header=False,  # the modes with a wrong clock send their own
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
+
+    @property
+    def requests(self) -> list[Recorded]:
+        """Every request, in the order in which they came."""
+        return self.books.requests
+
+    @property
+    def hung_up(self) -> int:
+        """Calls whose client left before its answer was complete."""
+        return self.books.hung_up
 
     def script(self, model: str, *modes: str) -> None:
         """What `model` does at its first, second … call; the last one stays."""
         self._scripts[model] = list(modes)
+
+    def mix(self, shares: Mapping[str, float], seed: int = 0) -> None:
+        """Any call is answered with one of these modes, by its share; by seed and the call's number alone."""
+        self._mix = (shares, seed)
+
+    def from_call(self, number: int, mode: str) -> None:
+        """From the number-th call on, whatever the model, this mode; it goes before scripts and mixes."""
+        self._from_call[number] = mode
+
+    def limit(
+        self, *, requests_per_s: float | None = None, tokens_per_s: float | None = None, burst: float = 1.0
+    ) -> None:
+        """Token buckets, the burst of each being its size; every reply tells how they stand."""
+        rates = (("requests", requests_per_s), ("tokens", tokens_per_s))
+        self.buckets += [Bucket(what, per_s, burst) for what, per_s in rates if per_s is not None]
 
     def calls(self, model: str) -> int:
         """How many completions `model` was asked for."""
@@ -98,10 +134,30 @@ class HostileServer:
         with contextlib.suppress(KeyboardInterrupt):
             self._server.run([self._socket])
 
+    def mode(self, entry: Recorded) -> str:
+        """What this call is answered with; counts it as one of its model's."""
+        model = str(entry.body.get("model", ""))
+        self._calls[model] += 1
+        modes = self._scripts.get(model) or model.split("+")
+        own = modes[min(self._calls[model], len(modes)) - 1]
+        passed = [number for number in self._from_call if number <= entry.number]
+        chosen = self._from_call[max(passed)] if passed else self._mixed(entry.number) or own
+        return chosen if chosen in MODES else "ok"
+
+    def _mixed(self, number: int) -> str:
+        shares, seed = self._mix
+        drawn = random.Random(f"{seed}/{number}").random() if shares else 1.0
+        for mode, share in shares.items():
+            drawn -= share
+            if drawn < 0:
+                return mode
+        return ""
+
     def _app(self) -> Starlette:
+        completions = Completions(self)
         routes = [
-            Route("/v1/chat/completions", self._complete, methods=["POST"]),
-            Route("/v1/completions", self._complete, methods=["POST"]),
+            Route("/v1/chat/completions", completions, methods=["POST"]),
+            Route("/v1/completions", completions, methods=["POST"]),
             Route("/v1/models", self._models),
         ]
         if self.kind == "llama.cpp":
@@ -112,30 +168,17 @@ class HostileServer:
         app.state.server = self
         return app
 
-    async def _complete(self, request: Request) -> Response:
-        body = await self._recorded(request)
-        if self.api_key and request.headers.get("authorization") != f"Bearer {self.api_key}":
-            return error(401, "Incorrect API key provided.", code="invalid_api_key")
-        model = str(body.get("model", ""))
-        self._calls[model] += 1
-        return await MODES[self._mode(model)](request, body, self.answer(body))
-
-    def _mode(self, model: str) -> str:
-        modes = self._scripts.get(model) or model.split("+")
-        mode = modes[min(self._calls[model], len(modes)) - 1]
-        return mode if mode in MODES else "ok"
-
     async def _models(self, request: Request) -> Response:
-        await self._recorded(request)
+        await self.record(request)
         return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in MODES]})
 
     async def _apply_template(self, request: Request) -> Response:
-        body = await self._recorded(request)
+        body = (await self.record(request)).body
         return JSONResponse({"prompt": " ".join(f"<{m['role']}> {m['content']}" for m in body["messages"])})
 
     async def _tokenize(self, request: Request) -> Response:
         """Tokens are words; vLLM counts its template's by itself."""
-        body = await self._recorded(request)
+        body = (await self.record(request)).body
         if self.kind == "llama.cpp":
             return JSONResponse({"tokens": list(range(len(str(body.get("content", "")).split())))})
         if "messages" not in body and "prompt" not in body:
@@ -143,16 +186,18 @@ class HostileServer:
         return JSONResponse({"count": words_in(body) + len(body.get("messages", ())), "max_model_len": 4096})
 
     async def _nothing(self, request: Request) -> Response:
-        await self._recorded(request)
+        await self.record(request)
         return JSONResponse({"detail": "Not Found"}, 404)
 
-    async def _recorded(self, request: Request) -> dict[str, Any]:
+    async def record(self, request: Request) -> Recorded:
+        """Puts the request into the books."""
         try:
-            body = json.loads(await request.body() or b"{}")
+            body: dict[str, Any] = json.loads(await request.body() or b"{}")
         except (ValueError, ClientDisconnect):
             body = {}
-        self.requests.append(Recorded(request.url.path, body, dict(request.headers), time.monotonic()))
-        return body
+        entry = Recorded(request.url.path, body, dict(request.headers), time.monotonic())
+        self.requests.append(entry)
+        return entry
 
 
 def main() -> None:

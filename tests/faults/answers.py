@@ -1,0 +1,120 @@
+"""What well-formed answers look like, whole and as a stream, and errors as OpenAI words them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from tests.faults.books import Body, Recorded
+
+
+class Dropped(Exception):
+    """Ends the connection without another byte."""
+
+
+def prompt_text(body: Body) -> str:
+    """The last message, or a legacy completion's prompt."""
+    messages = body.get("messages") or [{"content": body.get("prompt", "")}]
+    return str(messages[-1].get("content", ""))
+
+
+def words_in(body: Body) -> int:
+    return sum(
+        len(str(m.get("content", "")).split()) for m in body.get("messages") or [{"content": body.get("prompt")}]
+    )
+
+
+def completion(body: Body, answer: str, **changes: Any) -> Body:
+    """A well-formed answer. Tokens are words; usage covers one choice only, as llama.cpp counts it."""
+    words = answer.split(" ")
+    limit = body.get("max_completion_tokens") or body.get("max_tokens") or len(words)
+    text, finish = " ".join(words[:limit]), "stop" if len(words) <= limit else "length"
+    choice: Body = {"finish_reason": finish, "logprobs": None}
+    choice |= {"text": text} if "prompt" in body else {"message": {"role": "assistant", "content": text}}
+    used = {"prompt_tokens": words_in(body), "completion_tokens": min(len(words), limit)}
+    return {
+        "id": "cmpl-1",
+        "object": "text_completion" if "prompt" in body else "chat.completion",
+        "created": 0,
+        "model": body["model"],
+        "choices": [{"index": index, **choice} for index in range(body.get("n") or 1)],
+        "usage": {**used, "total_tokens": sum(used.values())},
+        **changes,
+    }
+
+
+def recorded(request: Request) -> Recorded:
+    """The request's entry in the server's books."""
+    found: Recorded = request.state.recorded
+    return found
+
+
+def produced(request: Request, body: Body, answer: str, **changes: Any) -> Body:
+    """A completion that is charged, whether or not the client gets it; its id is its own."""
+    entry = recorded(request)
+    whole = completion(body, answer, **{"id": f"cmpl-{entry.number}", **changes})
+    entry.charge(whole)
+    return whole
+
+
+def events(request: Request, body: Body, answer: str) -> list[Body]:
+    """A completion, charged too, as chunks of a stream: one a word, then the finish reason, then the usage."""
+    whole = produced(request, body, answer)
+    legacy = "prompt" in body
+    text = whole["choices"][0]["text"] if legacy else whole["choices"][0]["message"]["content"]
+    pieces = [word + " " for word in text.split(" ")[:-1]] + [text.split(" ")[-1]]
+    base = {"id": whole["id"], "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
+
+    def chunk(piece: str, finish: str | None = None) -> Body:
+        said: Body = {"text": piece} if legacy else {"delta": {"content": piece} if piece else {}}
+        return {**base, "choices": [{"index": 0, "finish_reason": finish, **said}]}
+
+    last = [chunk("", whole["choices"][0]["finish_reason"])]
+    usage = [{**base, "choices": [], "usage": whole["usage"]}] if body.get("stream_options") else []
+    return [chunk(piece) for piece in pieces] + last + usage
+
+
+def streamed(chunks: list[Body], *, done: bool = True, broken: bool = False, pause_s: float = 0.0) -> Response:
+    """`broken` cuts the connection after the chunks, `done=False` only leaves the end out."""
+
+    async def lines() -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield f"data: {json.dumps(chunk)}\n\n".encode()
+            await asyncio.sleep(pause_s)
+        if broken:
+            raise Dropped
+        if done:
+            yield b"data: [DONE]\n\n"
+
+    return StreamingResponse(lines(), media_type="text/event-stream")
+
+
+def in_pieces(pieces: list[bytes], *, pause_s: float = 0.0, size: int | None = None) -> Response:
+    """A JSON body sent piece by piece; where they are less than the `size` that is promised, the connection is cut."""
+    promised = sum(map(len, pieces)) if size is None else size
+
+    async def sent() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+            await asyncio.sleep(pause_s)
+        if promised > sum(map(len, pieces)):
+            raise Dropped
+
+    headers = {"Content-Length": str(promised)}
+    return StreamingResponse(sent(), media_type="application/json", headers=headers)
+
+
+def error(status: int, message: str, *, headers: dict[str, str] | None = None, **fields: Any) -> Response:
+    body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None, **fields}}
+    return JSONResponse(body, status, headers=headers)
+
+
+async def ok(request: Request, body: Body, answer: str) -> Response:
+    if body.get("stream"):
+        return streamed(events(request, body, answer))
+    return JSONResponse(produced(request, body, answer))
