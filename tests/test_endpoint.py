@@ -20,8 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptgrid.endpoint import Delta, Endpoint, EndpointSettings, OpenAIEndpoint, Reply, Request, ScriptedEndpoint
-from promptgrid.endpoint.faults import one_line, told
+from promptgrid.endpoint.faults import one_line
 from promptgrid.endpoint.limits import retry_after
+from promptgrid.endpoint.refusals import told
 from promptgrid.endpoint.replies import replies
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Message

@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.endpoint import faults, headers, sdk, wire
+from promptgrid.endpoint import faults, headers, refusals, sdk, wire
 from promptgrid.endpoint.base import Delta, Reply, Request
 from promptgrid.endpoint.counting import TokenCounter
 from promptgrid.endpoint.limits import rate_limits
-from promptgrid.endpoint.replies import bad_reply, parsed, replies
+from promptgrid.endpoint.replies import parsed, replies
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.endpoint.streaming import deltas
 from promptgrid.errors import EndpointError
@@ -122,7 +122,7 @@ class OpenAIEndpoint:
         heard: list[str] = []
         started = time.perf_counter()
         try:
-            with self._faults(request.model, heard):
+            with sdk.errors_told(self.settings, request.model, heard):
                 opened = await self._open(request.api, sent)
                 try:
                     async for delta in deltas(opened, heard, started, sent):
@@ -136,7 +136,7 @@ class OpenAIEndpoint:
     async def models(self) -> list[str]:
         """What the endpoint lists, sorted; else the names in its settings. Raises EndpointError."""
         try:
-            with self._faults(""):
+            with sdk.errors_told(self.settings, ""):
                 text = (await self._sdk().models.with_raw_response.list()).text
                 self._served = _names(parsed(text)) or list(self.settings.models)
         except EndpointError as error:
@@ -149,7 +149,7 @@ class OpenAIEndpoint:
         """Exact where the server is llama.cpp or vLLM, else None. Raises EndpointError when it cannot be reached."""
         if not self._counter.may_know:
             return None
-        with self._faults(model):
+        with sdk.errors_told(self.settings, model):
             return await self._counter.count(self._sdk(), model, messages, api)
 
     async def aclose(self) -> None:
@@ -165,13 +165,13 @@ class OpenAIEndpoint:
     def _read(self, answer: Answer, request: Request, **common: Any) -> list[Reply]:
         """The replies in an answer. Raises EndpointError with keys cut out."""
         if not 200 <= answer.status < 300:
-            body = faults.unwrapped(answer.text)
-            raise faults.told(answer.status, body, answer.headers, self.settings, request.model)
+            body = refusals.unwrapped(answer.text)
+            raise refusals.told(answer.status, body, answer.headers, self.settings, request.model)
         limits = rate_limits(answer.headers)
         try:
             found = replies(answer.text, request.n, limits=limits, **common)
         except EndpointError as error:
-            self._redact(error)
+            faults.redact(error, self.settings)
             error.limits = limits
             raise
         if len(found) < request.n:  # choices without a text were sent, though
@@ -217,33 +217,6 @@ class OpenAIEndpoint:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._pool, self._client = loop, None, None
-
-    @contextmanager
-    def _faults(self, model: str, heard: Sequence[str] = ()) -> Iterator[None]:
-        """Turns whatever goes wrong into an EndpointError.
-
-        `from None`, since the SDK's own error quotes the server, and the server may quote the key.
-        """
-        import openai
-
-        try:
-            yield
-        except EndpointError as error:
-            self._redact(error)
-            raise
-        except openai.APIError as error:
-            raise faults.from_sdk(error, self.settings, model, "".join(heard)) from None
-        except TimeoutError:
-            raise faults.timed_out(self.settings, "".join(heard)) from None
-        except UnicodeEncodeError as error:
-            raise faults.unsendable_text(error) from None
-        except ValueError as error:  # a stream's event that is no JSON, or no UTF-8
-            raise bad_reply(f"{self.name} sent an event that cannot be read: {error}.", "".join(heard)) from None
-
-    def _redact(self, error: EndpointError) -> None:
-        """Cuts keys out of what `replies` quotes."""
-        error.raw = faults.redacted(error.raw, self.settings)
-        error.hint = faults.redacted(error.hint, self.settings)
 
     async def _explain(self, error: EndpointError, model: str) -> None:
         """Adds the models that are served to an unknown_model error, where the endpoint tells them."""

@@ -19,7 +19,7 @@ from weakref import WeakSet
 import aiohttp
 
 from promptgrid.endpoint import faults
-from promptgrid.endpoint.settings import CONNECT_S, EndpointSettings
+from promptgrid.endpoint.settings import EndpointSettings
 
 if TYPE_CHECKING:
     import ssl
@@ -57,7 +57,7 @@ class Pool:
             connector=_Connector(limit=0, keepalive_timeout=KEEP_S, ssl=_certificates(settings)),
             headers=headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT_S, settings.timeout_s)),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s),
             proxy=_proxy(settings),
             max_line_size=HEADER_BYTES,
             max_field_size=HEADER_BYTES,
@@ -125,6 +125,8 @@ def _faults(settings: EndpointSettings) -> Iterator[None]:
     """
     try:
         yield
+    except aiohttp.ConnectionTimeoutError:
+        raise faults.no_connection(settings) from None
     except TimeoutError:
         raise faults.timed_out(settings) from None
     except aiohttp.ClientPayloadError as error:

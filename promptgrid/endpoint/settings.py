@@ -63,6 +63,11 @@ class EndpointSettings:
         return is_loopback(self.base_url)
 
     @property
+    def connect_s(self) -> float:
+        """How long to wait for a connection, in seconds."""
+        return min(CONNECT_S, self.timeout_s)
+
+    @property
     def is_direct(self) -> bool:
         """Never by a proxy: a company's cannot reach this machine, and NO_PROXY is often not set."""
         return self.base_url.startswith("http:") and self.is_loopback

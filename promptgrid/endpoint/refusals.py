@@ -1,0 +1,162 @@
+"""What an endpoint answers in place of a reply -> EndpointError: one table from status, code and message to kind."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from promptgrid.endpoint.faults import one_line, redacted
+from promptgrid.endpoint.limits import rate_limits, retry_after
+from promptgrid.endpoint.replies import RAW_LIMIT
+from promptgrid.endpoint.settings import EndpointSettings
+from promptgrid.errors import EndpointError, ErrorKind
+
+PARAMETERS = frozenset({"temperature", "top_p", "seed", "stop", "n", "max_tokens", "max_completion_tokens", "logprobs"})
+PARAMETERS |= {"reasoning_effort", "response_format"}
+QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+REFUSED_CODES = frozenset({"unsupported_value", "unsupported_parameter", "unknown_parameter"})
+UNKNOWN_MODEL = re.compile(
+    r"\b(unknown|no such|invalid|not a valid|unable to access) model\b|\bmodel\b.{0,200}\bnot (found|exist)",
+    re.IGNORECASE | re.DOTALL,
+)
+TOO_LONG = re.compile(r"context (length|window|size)|maximum context|prompt is too long|too many tokens", re.I)
+QUOTED = re.compile(r"['\"`](\w+)['\"`]|: (\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An error response, taken apart. `said` is the server's own sentence."""
+
+    status: int
+    codes: frozenset[str]
+    param: str
+    said: str
+
+
+def told(
+    status: int, body: object, headers: Mapping[str, str], settings: EndpointSettings, model: str
+) -> EndpointError:
+    """The EndpointError for an HTTP error; `body` is parsed JSON where it was JSON, without the outer {"error": …}."""
+    answer = _taken_apart(status, body, settings)
+    kind = _kind(answer)
+    return EndpointError(
+        kind,
+        f"{settings.name} {SENTENCES[kind](answer, model)}",
+        hint=_hint(kind, answer, settings),
+        status=status,
+        retry_after=retry_after(headers),
+        param=answer.param if kind == "refused_parameter" else "",
+        raw=_raw(body, settings),
+        limits=rate_limits(headers),
+    )
+
+
+def unwrapped(text: str) -> object:
+    """An error response's body as `told` takes it: parsed where it is JSON, without the outer {"error": …}."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return text.strip()
+    return body.get("error", body) if isinstance(body, dict) else body
+
+
+def told_in_stream(body: object, settings: EndpointSettings, partial: str) -> EndpointError:
+    """The EndpointError for an error that came as an event, after status 200 and after the text `partial`."""
+    answer = _taken_apart(500, body, settings)
+    kind = _kind(answer)
+    return EndpointError(
+        kind,
+        f"{settings.name} broke off the stream: {_said(answer)}",
+        hint=_hint(kind, answer, settings),
+        raw=(redacted(partial, settings) or _raw(body, settings))[:RAW_LIMIT],
+    )
+
+
+def _taken_apart(status: int, body: object, settings: EndpointSettings) -> _Answer:
+    """The SDK has unwrapped {"error": …} already; FastAPI servers say `detail`, some only a plain text."""
+    fields: Mapping[str, Any] = body if isinstance(body, dict) else {}
+    message = fields.get("message") or fields.get("detail") or (body if isinstance(body, str) else "")
+    said = one_line(redacted(message if isinstance(message, str) else json.dumps(message, default=str), settings))
+    codes = frozenset(str(fields[key]) for key in ("code", "type") if fields.get(key) is not None)
+    param = fields.get("param")
+    return _Answer(status, codes, param if isinstance(param, str) and param else _named(said), said)
+
+
+def _named(said: str) -> str:
+    """The parameter that an error message quotes, where the server has no field for it."""
+    words = (word for found in QUOTED.finditer(said) for word in found.groups())
+    return next((word for word in words if word in PARAMETERS), "")
+
+
+def _kind(answer: _Answer) -> ErrorKind:
+    """The first rule that holds; codes go before statuses, since statuses are shared."""
+    return next(kind for kind, holds in RULES if holds(answer))
+
+
+RULES: tuple[tuple[ErrorKind, Callable[[_Answer], bool]], ...] = (
+    ("quota", lambda a: bool(a.codes & QUOTA_CODES) or a.status == 402),
+    ("unknown_model", lambda a: "model_not_found" in a.codes),
+    ("too_long", lambda a: bool(a.codes & CONTEXT_CODES) or a.status == 413),
+    ("auth", lambda a: a.status in (401, 403) or "invalid_api_key" in a.codes),
+    ("rate_limited", lambda a: a.status == 429 or "rate_limit_exceeded" in a.codes),
+    ("timeout", lambda a: a.status == 408),
+    ("server", lambda a: a.status >= 500),
+    ("unknown_model", lambda a: a.status in (400, 404) and bool(UNKNOWN_MODEL.search(a.said))),
+    ("too_long", lambda a: a.status in (400, 422) and bool(TOO_LONG.search(a.said))),
+    ("refused_parameter", lambda a: a.status in (400, 422) and _refuses(a)),
+    ("bad_request", lambda a: True),
+)
+
+
+def _refuses(a: _Answer) -> bool:
+    return bool(a.param) and (a.param in PARAMETERS or bool(a.codes & REFUSED_CODES))
+
+
+def _said(a: _Answer) -> str:
+    said = a.said or f"status {a.status}, no reason given"
+    return said if said.endswith((".", "!", "?", "…", "。")) else f"{said}."
+
+
+SENTENCES: Mapping[ErrorKind, Callable[[_Answer, str], str]] = {
+    "auth": lambda a, m: f"does not accept the key ({a.status}): {_said(a)}",
+    "quota": lambda a, m: f"has no money left for this key: {_said(a)}",
+    "unknown_model": lambda a, m: f"does not know the model {m!r}: {_said(a)}",
+    "rate_limited": lambda a, m: f"asks to wait (429): {_said(a)}",
+    "server": lambda a, m: f"has an error of its own ({a.status}): {_said(a)}",
+    "timeout": lambda a, m: f"timed out ({a.status}): {_said(a)}",
+    "refused_parameter": lambda a, m: f"refuses {a.param} for {m!r}: {_said(a)}",
+    "too_long": lambda a, m: f"says that the prompt does not fit into the context of {m!r}: {_said(a)}",
+    "bad_request": lambda a, m: f"refused the request ({a.status}): {_said(a)}",
+}
+
+
+def _hint(kind: ErrorKind, answer: _Answer, settings: EndpointSettings) -> str:
+    if kind == "auth":
+        return _key_hint(settings)
+    if kind == "bad_request" and answer.status in (404, 405):
+        return f"Check the base URL {settings.base_url}: it usually ends in /v1."
+    return {
+        "quota": "Add credit or raise the limit in the provider's billing settings, then run again.",
+        "unknown_model": "Check the model's name, and whether your key may use it.",
+        "rate_limited": "Lower the concurrency of this endpoint if this happens often.",
+        "server": "It may pass: run again. Nothing on this side is wrong.",
+        "refused_parameter": f"Leave {answer.param} out for this model.",
+        "too_long": "Shorten the prompt, use fewer examples, or ask for fewer tokens.",
+    }.get(kind, "")
+
+
+def _key_hint(settings: EndpointSettings) -> str:
+    if settings.key_env:
+        return f"Check the key in {settings.key_env}, and what it is allowed to do."
+    if settings.name == "openai":
+        return "Set OPENAI_API_KEY in the environment or in .env."
+    return f"Name the environment variable of its key: key_env under [{settings.name}] in endpoints.toml."
+
+
+def _raw(body: object, settings: EndpointSettings) -> str:
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
+    return redacted(text, settings)[:RAW_LIMIT] if body is not None else ""
