@@ -1,4 +1,4 @@
-"""A plan: prompts × techniques × cases × models × temperatures × samples, and the cells that it unrolls into.
+"""A plan: prompts × techniques × cases × models × temperatures × samples, and the points that it unrolls into.
 
 Pure: the endpoints are handed in, and asked only for what they would send (`wire`), never to send it.
 """
@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from promptgrid import models, techniques
@@ -25,6 +26,7 @@ from promptgrid.techniques import ExamplesAs
 MAX_SAMPLES = 1000
 MAX_TOKENS = 10_000_000
 MAX_CONCURRENCY = 1024
+MAX_RETRIES = 100
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Plan:
     """What to run. Every prompt meets every technique, case, model and temperature, `samples` times.
 
     `temperatures` empty: each prompt's own. `checks` None: the usual ones of each prompt's answer rule. `examples_k`
-    None: all examples. `budget` as in `2.50usd`, empty: none. `fresh` asks again for what is already answered.
+    None: all examples. `budget` as in `2.50usd`, empty: none. `concurrency` None:
+    the endpoint's own. `retries` is how often a call that failed is sent again. `fresh` asks anew for what is answered.
     """
 
     prompts: tuple[Prompt, ...]
@@ -53,6 +56,7 @@ class Plan:
     checks: tuple[CheckSpec, ...] | None = None
     budget: str = ""
     concurrency: int | None = None
+    retries: int = 5
     fresh: bool = False
     name: str = ""
 
@@ -78,6 +82,7 @@ class Plan:
             ("top_p", 0, 1),
             ("examples_k", 0, MAX_TOKENS),
             ("concurrency", 1, MAX_CONCURRENCY),
+            ("retries", 0, MAX_RETRIES),
             ("seed", -(2**53), 2**53),
         )
         for name, low, high in ranges:
@@ -99,7 +104,11 @@ class Plan:
         """The checks that score this prompt's replies."""
         if self.checks is not None:
             return self.checks
-        return default_checks(prompt.answer, any(c.expected is not None for c in self.cases))
+        return default_checks(prompt.answer, self._has_expected)
+
+    @cached_property
+    def _has_expected(self) -> bool:
+        return any(case.expected is not None for case in self.cases)
 
     def check_variables(self) -> None:
         """Raises MissingVariables with all the variables that some case leaves without a value."""
@@ -123,14 +132,13 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One call to be made, or found answered: where it stands in the grid, and its single-sample request.
+class Point:
+    """One point of the grid: a call but for the sample number. As many cells stand on it as the plan has samples.
 
-    `key` is what makes two cells the same call; `batch_key` is the key without the sample, so cells that share it can
-    go out as one request with `n`. `temperature` is the one asked for; the request has the one sent.
+    `key` is what makes two points the same call. `temperature` is the one asked for, `request` (of the first sample)
+    has the one sent.
     """
 
-    position: int
     prompt: Prompt
     technique: str
     examples_k: int
@@ -138,16 +146,19 @@ class Cell:
     endpoint: str
     model: str
     temperature: float | None
-    sample: int
     request: Request
     parameter_note: str
     key: str
-    batch_key: str
 
     @property
     def model_ref(self) -> str:
         """ENDPOINT/MODEL."""
         return f"{self.endpoint}/{self.model}"
+
+    def request_for(self, sample: int, n: int = 1) -> Request:
+        """What asks for `n` samples from this one on: with a seed, sample i has seed + i."""
+        seed = None if self.request.seed is None else self.request.seed + sample
+        return replace(self.request, seed=seed, n=n)
 
 
 def skipped(plan: Plan) -> list[Skipped]:
@@ -156,16 +167,17 @@ def skipped(plan: Plan) -> list[Skipped]:
     return [Skipped(p.name, t, why) for p, t in pairs if (why := techniques.unavailable(p, t))]
 
 
-def cells(plan: Plan, endpoints: Mapping[str, Endpoint]) -> Iterator[Cell]:
-    """Every cell of the plan, in the order it is best sent: model, prompt, technique, case, temperature, sample.
+def points(plan: Plan, endpoints: Mapping[str, Endpoint], refs: Sequence[str] | None = None) -> Iterator[Point]:
+    """Every point of the plan (of the models `refs`), in the order it is best sent: model, prompt, technique, case,
+    temperature; what comes one after the other shares its beginning, which a server may have kept.
 
-    Temperatures that are the same on the wire (a model that takes none) are merged into one variant whose
+    Temperatures that are the same on the wire (a model that takes none) are merged into one point whose
     `parameter_note` names them; samples never are. Raises PromptError with the case where a template cannot be filled.
     """
-    position = 0
-    for ref in plan.models:
+    for ref in plan.models if refs is None else refs:
         name, model = split_model(ref)
         endpoint, facts = endpoints[name], model_facts(ref)
+        identity = endpoint.identity
         for prompt, technique in _served(plan):
             k = len(techniques.select_examples(prompt, technique, plan.examples_k))
             variants = _variants(plan, prompt, facts)
@@ -173,14 +185,8 @@ def cells(plan: Plan, endpoints: Mapping[str, Endpoint]) -> Iterator[Cell]:
                 messages = _messages(plan, prompt, technique, case)
                 for temperature, sent, note in variants:
                     request = _request(plan, prompt, model, messages, sent)
-                    batch_key = _batch_key(endpoint, request, plan.seed)
-                    for sample in range(plan.samples):
-                        yield Cell(
-                            position, prompt, technique, k, case, name, model, temperature, sample,
-                            request if request.seed is None else replace(request, seed=request.seed + sample),
-                            note, _hash(batch_key, sample), batch_key,
-                        )  # fmt: skip
-                        position += 1
+                    key = _key(endpoint.wire(replace(request, seed=None)), request.seed, identity)
+                    yield Point(prompt, technique, k, case, name, model, temperature, request, note, key)
 
 
 def _served(plan: Plan) -> Iterator[tuple[Prompt, str]]:
@@ -247,11 +253,6 @@ def _request(
     )
 
 
-def _batch_key(endpoint: Endpoint, request: Request, seed: int | None) -> str:
+def _key(wire: Mapping[str, Any], seed: int | None, identity: str) -> str:
     """The request as it goes on the wire, without what differs from sample to sample, and where it goes."""
-    wire = endpoint.wire(replace(request, seed=None, n=1))
-    return _hash(json.dumps(wire, sort_keys=True), request.seed if seed is None else seed, endpoint.identity)
-
-
-def _hash(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([wire, seed, identity], sort_keys=True).encode()).hexdigest()[:32]

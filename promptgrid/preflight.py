@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from promptgrid import connections, grid, models
-from promptgrid.grid import Cell, Plan, Skipped
+from promptgrid.endpoint import Endpoint
+from promptgrid.grid import Plan, Point, Skipped
 from promptgrid.models import ModelFacts
 from promptgrid.tokens import Count, context_limit, count_messages
 
 Number = TypeVar("Number", int, float)
+Stored = Callable[[Sequence[str]], Mapping[str, Iterable[int]]]
+"""From the keys of points to the samples of each that have a reply; a point without any may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedCell:
-    """A cell with its prompt's tokens. One that does not fit into the context `limit` is never sent.
+class PlannedPoint:
+    """A point with its prompt's tokens. One that does not fit into the context `limit` is never sent.
 
-    A count that is only an estimate never keeps a cell from being sent.
+    A count that is only an estimate never keeps a point from being sent.
     """
 
-    cell: Cell
+    point: Point
     count: Count
     limit: int | None
 
     @property
     def fits(self) -> bool:
-        room = self.cell.request.max_tokens or 1
+        room = self.point.request.max_tokens or 1
         return self.limit is None or not self.count.exact or self.count.tokens + room <= self.limit
 
 
@@ -42,6 +45,7 @@ class ModelPreflight:
     facts: ModelFacts
     calls: int = 0
     answered: int = 0
+    shared: int = 0  # cells that are the same on the wire as one before: they show its reply
     too_long: int = 0
     prompt_tokens: int = 0
     completion_ceiling: int | None = 0
@@ -56,26 +60,28 @@ class ModelPreflight:
     def free(self) -> bool:
         return self.facts.free
 
-    def add(self, planned: PlannedCell, *, answered: bool, repeated: bool) -> None:
-        """Counts a cell in: as one that does not fit, is answered already, or is to be sent (once a key)."""
-        note = planned.cell.parameter_note
+    def add(self, planned: PlannedPoint, samples: int, answered: int, *, repeated: bool) -> None:
+        """Counts a point's cells in: as ones that do not fit, are answered already, or are to be sent (once a key)."""
+        note = planned.point.parameter_note
         if note and note not in self.notes:
             self.notes.append(note)
         if not planned.fits:
-            self.too_long += 1
-        elif answered:
-            self.answered += 1
-        elif not repeated:
-            self._add_call(planned)
+            self.too_long += samples
+        elif repeated:
+            self.shared += samples
+        else:
+            self.answered += answered
+            if samples > answered:
+                self._add_calls(planned, samples - answered)
 
-    def _add_call(self, planned: PlannedCell) -> None:
-        tokens, room = planned.count.tokens, planned.cell.request.max_tokens or self.facts.max_output
-        self.calls += 1
-        self.prompt_tokens += tokens
+    def _add_calls(self, planned: PlannedPoint, calls: int) -> None:
+        tokens, room = planned.count.tokens, planned.point.request.max_tokens or self.facts.max_output
+        self.calls += calls
+        self.prompt_tokens += tokens * calls
         self.exact, self.reason = self.exact and planned.count.exact, self.reason or planned.count.reason
-        self.completion_ceiling = _sum([self.completion_ceiling, room])
-        self.cost_floor = _sum([self.cost_floor, models.cost_usd(self.facts, tokens, 0)])
-        self.cost_ceiling = _sum([self.cost_ceiling, self._ceiling(tokens, room)])
+        self.completion_ceiling = _sum([self.completion_ceiling, room and room * calls])
+        self.cost_floor = _sum([self.cost_floor, _times(calls, models.cost_usd(self.facts, tokens, 0))])
+        self.cost_ceiling = _sum([self.cost_ceiling, _times(calls, self._ceiling(tokens, room))])
 
     def _ceiling(self, tokens: int, room: int | None) -> float | None:
         if self.facts.free:
@@ -140,41 +146,46 @@ def _sum(values: Iterable[Number | None]) -> Number | None:
     return total
 
 
-def plan_cells(plan: Plan) -> Iterator[PlannedCell]:
-    """Every cell of the plan with its token count and its model's context limit."""
+def _times(calls: int, one: float | None) -> float | None:
+    return None if one is None else calls * one
+
+
+def endpoints_of(plan: Plan) -> dict[str, Endpoint]:
+    """The endpoints of the plan's models by name. Raises PlanError for one that is not configured."""
+    names = dict.fromkeys(connections.split_model(ref)[0] for ref in plan.models)
+    return {name: connections.connect(name) for name in names}
+
+
+def plan_points(plan: Plan) -> Iterator[PlannedPoint]:
+    """Every point of the plan with its token count and its model's context limit."""
     for ref in plan.models:
         connections.check_model(ref)
-    endpoints = {
-        name: connections.connect(name)
-        for name in dict.fromkeys(connections.split_model(ref)[0] for ref in plan.models)
-    }
     limits = {ref: context_limit(ref) for ref in plan.models}
     counted: tuple[object, str, Count] | None = None
-    for cell in grid.cells(plan, endpoints):
-        # Temperatures and samples of one case come one after the other, with the very same messages.
-        if counted is None or counted[0] is not cell.request.messages or counted[1] != cell.model_ref:
-            count = count_messages(cell.request.messages, cell.model_ref, cell.request.api)
-            counted = (cell.request.messages, cell.model_ref, count)
-        yield PlannedCell(cell, counted[2], limits[cell.model_ref])
+    for point in grid.points(plan, endpoints_of(plan)):
+        # Temperatures of one case come one after the other, with the very same messages.
+        ref, messages = point.model_ref, point.request.messages
+        if counted is None or counted[0] is not messages or counted[1] != ref:
+            counted = (messages, ref, count_messages(messages, ref, point.request.api))
+        yield PlannedPoint(point, counted[2], limits[ref])
 
 
-def preflight(
-    plan: Plan, stored: Callable[[Sequence[str]], Collection[str]], speed: Callable[[str], float | None]
-) -> Preflight:
-    """The sheet for this plan. `stored` says which keys have a reply, `speed` the seconds a call of a model takes.
+def preflight(plan: Plan, stored: Stored, speed: Callable[[str], float | None]) -> Preflight:
+    """The sheet for this plan. `stored` says which samples have a reply, `speed` the seconds a call of a model takes.
 
     Raises PlanError or PromptError when the plan cannot be carried out at all.
     """
     plan.check_variables()
-    planned = list(plan_cells(plan))
-    answered = set() if plan.fresh else set(stored([p.cell.key for p in planned]))
+    planned = list(plan_points(plan))
+    known = {} if plan.fresh else stored([p.point.key for p in planned])
     sheets = {ref: ModelPreflight(ref, connections.model_facts(ref)) for ref in plan.models}
     seen: set[str] = set()
     for one in planned:
-        key = one.cell.key
-        sheets[one.cell.model_ref].add(one, answered=key in answered, repeated=key in seen)
+        key = one.point.key
+        answered = sum(sample < plan.samples for sample in known.get(key, ()))
+        sheets[one.point.model_ref].add(one, plan.samples, answered, repeated=key in seen)
         seen.add(key)
     for sheet in sheets.values():
         one_call = speed(sheet.ref)
         sheet.seconds = None if one_call is None else sheet.calls * one_call
-    return Preflight(list(sheets.values()), grid.skipped(plan), len(planned))
+    return Preflight(list(sheets.values()), grid.skipped(plan), len(planned) * plan.samples)

@@ -7,42 +7,42 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from promptgrid import connections, grid, models
 from promptgrid.endpoint import Delta, Reply
 from promptgrid.errors import PlanError
-from promptgrid.grid import Cell, Plan
-from promptgrid.preflight import PlannedCell
+from promptgrid.grid import Plan, Point
+from promptgrid.preflight import PlannedPoint
 from promptgrid.store import Database, work
 from promptgrid.tokens import context_limit, count_messages
 
 
-def try_cell(plan: Plan) -> Cell:
-    """The first cell of a plan: what `try_once` sends. Raises PlanError or PromptError."""
+def try_point(plan: Plan) -> Point:
+    """The first point of a plan: what `try_once` sends. Raises PlanError or PromptError."""
     name, _ = connections.split_model(plan.models[0])
-    cell = next(grid.cells(plan, {name: connections.connect(name)}), None)
-    if cell is None:
+    point = next(grid.points(plan, {name: connections.connect(name)}), None)
+    if point is None:
         first = grid.skipped(plan)[0]
         raise PlanError(f'"{first.prompt}" cannot be put as {first.technique}: {first.reason}.')
-    count = count_messages(cell.request.messages, cell.model_ref, cell.request.api)
-    planned = PlannedCell(cell, count, context_limit(cell.model_ref))
+    count = count_messages(point.request.messages, point.model_ref, point.request.api)
+    planned = PlannedPoint(point, count, context_limit(point.model_ref))
     if not planned.fits:
         hint = "Shorten the prompt, show fewer examples, or leave less room for the reply."
         raise PlanError(
             f"{count.tokens:,} prompt tokens do not fit into {planned.limit:,}: nothing was sent.", hint=hint
         )
-    return cell
+    return point
 
 
 def try_once(database: Database, plan: Plan) -> Iterator[Delta]:
-    """Streams the first cell's reply; the last piece has the whole reply. Closing the iterator cancels the call."""
-    yield from connections.iterate_sync(stream_try(database, try_cell(plan)))
+    """Streams the reply to the first point; the last piece has it whole. Closing the iterator cancels the call."""
+    yield from connections.iterate_sync(stream_try(database, try_point(plan)))
 
 
-async def stream_try(database: Database, cell: Cell) -> AsyncIterator[Delta]:
+async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
     """The same for a coroutine: cancelling its task cancels the call, whatever it is waiting for."""
-    deltas = connections.connect(cell.endpoint).stream(cell.request)
+    deltas = connections.connect(point.endpoint).stream(point.request)
     try:
         async for delta in deltas:
             if delta.reply is not None:
                 with database.write() as connection:
-                    work.insert_reply(connection, delta.reply, **_facts(cell, delta.reply))
+                    work.insert_reply(connection, delta.reply, **_facts(point, delta.reply))
             yield delta
     finally:
         close = getattr(deltas, "aclose", None)
@@ -50,23 +50,24 @@ async def stream_try(database: Database, cell: Cell) -> AsyncIterator[Delta]:
             await close()
 
 
-def cost_usd(cell: Cell, reply: Reply) -> float | None:
+def cost_usd(point: Point, reply: Reply) -> float | None:
     """What the reply cost, in US dollars; None where the price or the token counts are not known."""
-    known = connections.model_facts(cell.model_ref)
+    known = connections.model_facts(point.model_ref)
     if reply.prompt_tokens is None or reply.completion_tokens is None:
         return 0.0 if known.free else None
     return models.cost_usd(known, reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens or 0)
 
 
-def _facts(cell: Cell, reply: Reply) -> Mapping[str, object]:
+def _facts(point: Point, reply: Reply) -> Mapping[str, object]:
     return {
         # A key of its own: a try is never taken for a reply of a run.
-        "key": f"try:{cell.key}",
+        "key": f"try:{point.key}",
+        "sample": 0,
         "kind": "try",
         "run_id": None,
-        "endpoint": cell.endpoint,
-        "model": cell.model,
-        "seed": cell.request.seed,
+        "endpoint": point.endpoint,
+        "model": point.model,
+        "seed": point.request.seed,
         "batch": 1,
-        "cost_usd": cost_usd(cell, reply),
+        "cost_usd": cost_usd(point, reply),
     }

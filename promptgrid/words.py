@@ -10,6 +10,7 @@ from promptgrid.preflight import ModelPreflight, Preflight
 from promptgrid.store.runs import Progress, RunInfo, RunStatus
 
 STATUS_WORDS: Mapping[RunStatus, str] = {
+    "planning": "being planned",
     "queued": "waiting to start",
     "running": "running",
     "pausing": "pausing",

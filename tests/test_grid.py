@@ -10,7 +10,7 @@ from promptgrid.cases import Case
 from promptgrid.endpoint import Request, ScriptedEndpoint
 from promptgrid.errors import MissingVariables, PlanError, PromptError
 from promptgrid.grading import parse_check
-from promptgrid.grid import Cell, Plan
+from promptgrid.grid import Plan, Point
 from promptgrid.prompt import Example, Message, Prompt
 
 PROMPT = Prompt("sum", (Message("user", "{{ sum }}"),), examples=(Example({"sum": "1+1"}, "2"),))
@@ -26,61 +26,60 @@ def a_plan(**changes: Any) -> Plan:
     return Plan(**{"prompts": (PROMPT,), "cases": CASES, "models": ("openai/gpt-4o",), **changes})
 
 
-def cells(plan: Plan, identity: str = "here") -> list[Cell]:
+def points(plan: Plan, identity: str = "here") -> list[Point]:
     endpoint = ScriptedEndpoint(["x"], name="openai")
     object.__setattr__(endpoint, "identity", identity)
-    return list(grid.cells(plan, {"openai": endpoint}))
+    return list(grid.points(plan, {"openai": endpoint}))
 
 
 def test_a_plan_unrolls_into_every_combination() -> None:
-    found = cells(a_plan(techniques=("zero-shot", "few-shot"), temperatures=(0, 0.7), samples=2))
-    assert len(found) == 3 * 2 * 2 * 2
-    assert [c.position for c in found] == list(range(24))
-    assert len({c.key for c in found}) == 24
-    assert {(c.technique, c.temperature, c.sample, c.case.id) for c in found} == {
-        (t, temp, s, str(n)) for t in ("zero-shot", "few-shot") for temp in (0, 0.7) for s in (0, 1) for n in (1, 2, 3)
+    found = points(a_plan(techniques=("zero-shot", "few-shot"), temperatures=(0, 0.7), samples=2))
+    assert len(found) == len({p.key for p in found}) == 3 * 2 * 2
+    assert {(p.technique, p.temperature, p.case.id) for p in found} == {
+        (t, temp, str(n)) for t in ("zero-shot", "few-shot") for temp in (0, 0.7) for n in (1, 2, 3)
     }
 
 
-def test_temperatures_and_samples_of_a_case_follow_each_other() -> None:
-    assert [c.case.id for c in cells(a_plan(temperatures=(0, 1), samples=2))] == ["1"] * 4 + ["2"] * 4 + ["3"] * 4
+def test_temperatures_of_a_case_follow_each_other() -> None:
+    assert [p.case.id for p in points(a_plan(temperatures=(0, 1)))] == ["1"] * 2 + ["2"] * 2 + ["3"] * 2
 
 
-def test_more_samples_keep_the_keys_of_the_first_ones() -> None:
-    five, twenty = cells(a_plan(samples=5)), cells(a_plan(samples=20))
-    assert {c.key for c in five} < {c.key for c in twenty}
+def test_the_number_of_samples_is_not_in_the_key() -> None:
+    assert points(a_plan(samples=5))[0].key == points(a_plan(samples=20))[0].key
 
 
 def test_sample_i_is_sent_with_seed_plus_i() -> None:
-    found = cells(a_plan(seed=7, samples=3, cases=CASES[:1]))
-    assert [c.request.seed for c in found] == [7, 8, 9]
-    assert len({c.batch_key for c in found}) == 1
+    (found,) = points(a_plan(seed=7, samples=3, cases=CASES[:1]))
+    assert [found.request_for(i).seed for i in range(3)] == [7, 8, 9]
+    assert (found.request_for(1, n=2).seed, found.request_for(1, n=2).n) == (8, 2)
+    (unseeded,) = points(a_plan(samples=3, cases=CASES[:1]))
+    assert unseeded.request_for(2).seed is None
 
 
 def test_the_key_knows_endpoint_seed_and_request() -> None:
-    key = cells(a_plan())[0].key
-    assert cells(a_plan())[0].key == key
-    assert cells(a_plan(), identity="elsewhere")[0].key != key
-    assert cells(a_plan(seed=1))[0].key != key
-    assert cells(a_plan(max_tokens=5))[0].key != key
-    assert cells(a_plan(extra_body={"seed": 1}))[0].key != cells(a_plan(extra_body={"seed": 2}))[0].key
-    assert cells(a_plan(prompts=(replace(PROMPT, description="other words about it"),)))[0].key == key
+    key = points(a_plan())[0].key
+    assert points(a_plan())[0].key == key
+    assert points(a_plan(), identity="elsewhere")[0].key != key
+    assert points(a_plan(seed=1))[0].key != key
+    assert points(a_plan(max_tokens=5))[0].key != key
+    assert points(a_plan(extra_body={"seed": 1}))[0].key != points(a_plan(extra_body={"seed": 2}))[0].key
+    assert points(a_plan(prompts=(replace(PROMPT, description="other words about it"),)))[0].key == key
 
 
 def test_0_in_a_prompt_and_0_point_0_in_a_plan_are_the_same_call() -> None:
     own = replace(PROMPT, parameters={"temperature": 0})
-    assert cells(a_plan(prompts=(own,)))[0].key == cells(a_plan(prompts=(own,), temperatures=(0.0,)))[0].key
+    assert points(a_plan(prompts=(own,)))[0].key == points(a_plan(prompts=(own,), temperatures=(0.0,)))[0].key
 
 
 def test_chain_of_thought_and_self_consistency_share_their_replies() -> None:
-    found = cells(a_plan(techniques=("chain-of-thought", "self-consistency"), cases=CASES[:1]))
+    found = points(a_plan(techniques=("chain-of-thought", "self-consistency"), cases=CASES[:1]))
     assert len(found) == 2
     assert found[0].key == found[1].key
 
 
 def test_temperatures_that_the_model_does_not_take_are_merged_and_said() -> None:
-    found = cells(a_plan(models=("openai/o3",), temperatures=(0, 0.7, 1.2), samples=2, cases=CASES[:1]))
-    assert len(found) == 2  # samples are never merged
+    found = points(a_plan(models=("openai/o3",), temperatures=(0, 0.7, 1.2), samples=2, cases=CASES[:1]))
+    assert len(found) == 1
     assert found[0].request.temperature is None
     assert found[0].temperature == 0
     assert "0, 0.7, 1.2 are the same on the wire" in found[0].parameter_note
@@ -88,14 +87,14 @@ def test_temperatures_that_the_model_does_not_take_are_merged_and_said() -> None
 
 def test_without_temperatures_the_prompts_own_is_used() -> None:
     own = replace(PROMPT, parameters={"temperature": 0.3, "max_tokens": 9, "stop": ("END",)})
-    request: Request = cells(a_plan(prompts=(own,)))[0].request
+    request: Request = points(a_plan(prompts=(own,)))[0].request
     assert (request.temperature, request.max_tokens, request.stop) == (0.3, 9, ("END",))
-    assert cells(a_plan(prompts=(own,), max_tokens=5))[0].request.max_tokens == 5
+    assert points(a_plan(prompts=(own,), max_tokens=5))[0].request.max_tokens == 5
 
 
 def test_a_technique_that_cannot_be_served_makes_no_cells_and_says_why() -> None:
     plan = a_plan(techniques=("zero-shot", "few-shot-cot"))
-    assert {c.technique for c in cells(plan)} == {"zero-shot"}
+    assert {p.technique for p in points(plan)} == {"zero-shot"}
     assert [(s.technique, s.reason) for s in grid.skipped(plan)] == [
         ("few-shot-cot", "none of the prompt's examples has a reasoning")
     ]
@@ -135,9 +134,9 @@ def test_all_missing_variables_are_named_before_anything_is_sent() -> None:
 def test_a_case_that_cannot_be_rendered_is_named() -> None:
     broken = replace(PROMPT, messages=(Message("user", "{{ sum.nothing.there }}"),))
     with pytest.raises(PromptError, match='"sum", case 1'):
-        cells(a_plan(prompts=(broken,)))
+        points(a_plan(prompts=(broken,)))
 
 
 def test_an_unknown_endpoint_gets_a_suggestion() -> None:
     with pytest.raises(PlanError, match="Did you mean openai"):
-        cells(a_plan(models=("opnai/gpt-4o",)))
+        points(a_plan(models=("opnai/gpt-4o",)))

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,11 +117,10 @@ def test_what_passes_is_retried_and_counted(database: Database, hostile: Hostile
     ],
 )
 def test_a_cell_ends_with_its_reason_and_the_run_goes_on(
-    database: Database, monkeypatch: pytest.MonkeyPatch, model: str, status: str, said: str
+    database: Database, model: str, status: str, said: str
 ) -> None:
-    monkeypatch.setattr("promptgrid.runner.sending.MAX_ATTEMPTS", 1)
     plan = a_plan(model, words=1, temperatures=[0.5])
-    both = Plan(prompts=plan.prompts, cases=plan.cases, models=(*plan.models, "openai/ok"), temperatures=(0.5,))
+    both = replace(plan, models=(*plan.models, "openai/ok"), retries=0)
     _, ended, rows = carried_out(database, both)
     assert ended == "finished"
     assert [row["status"] for row in rows] == [status, "answered"]
@@ -139,35 +139,37 @@ def test_what_cannot_get_better_stops_that_endpoint_at_once(
 
 def test_an_endpoint_that_is_down_is_a_failed_cell(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    monkeypatch.setattr("promptgrid.runner.sending.MAX_ATTEMPTS", 1)
-    _, _, rows = carried_out(database, a_plan(words=1))
+    _, _, rows = carried_out(database, a_plan(words=1, retries=0))
     assert rows[0]["status"] == "failed"
     assert "127.0.0.1:9" in rows[0]["error"]
 
 
-@pytest.mark.parametrize(
-    ("wanted", "status", "left"), [("pause", "paused", "pending"), ("cancel", "cancelled", "cancelled")]
-)
-def test_a_run_can_be_paused_and_cancelled(
-    database: Database, hostile: HostileServer, wanted: Any, status: str, left: str
-) -> None:
+def test_a_pause_lets_the_calls_in_flight_come_in(database: Database, hostile: HostileServer) -> None:
+    run_id = client.submit(database, a_plan("ok+ok+slow+ok", words=5, concurrency=1))
+    carrying = connections.start(carry_out(database, run_id, connect=connections.connect))
+    until(lambda: hostile.calls("ok+ok+slow+ok") == 3)
+    runs.ask(database, run_id, "pause")
+    assert carrying.result(timeout=10) == "paused"
+    assert Counter(r["status"] for r in result_rows(database, run_id)) == {"answered": 3, "pending": 2}
+    runs.ask(database, run_id, "resume")
+    assert connections.run_sync(carry_out(database, run_id, connect=connections.connect)) == "finished"
+    assert hostile.calls("ok+ok+slow+ok") == 5
+
+
+@pytest.mark.parametrize("paused_first", [False, True])
+def test_a_cancel_ends_the_calls_in_flight(database: Database, hostile: HostileServer, paused_first: bool) -> None:
     run_id = client.submit(database, a_plan("ok+ok+hang", words=5, concurrency=1))
     carrying = connections.start(carry_out(database, run_id, connect=connections.connect))
     until(lambda: hostile.calls("ok+ok+hang") == 3)
-    runs.ask(database, run_id, wanted)
-    assert carrying.result(timeout=10) == status
-    assert Counter(r["status"] for r in result_rows(database, run_id)) == {"answered": 2, left: 3}
-
-
-def test_a_paused_run_goes_on_where_it_was(database: Database, hostile: HostileServer) -> None:
-    run_id = client.submit(database, a_plan("ok+hang+ok", words=4, concurrency=1))
-    carrying = connections.start(carry_out(database, run_id, connect=connections.connect))
-    until(lambda: hostile.calls("ok+hang+ok") == 2)
-    runs.ask(database, run_id, "pause")
-    carrying.result(timeout=10)
-    runs.ask(database, run_id, "resume")
-    assert connections.run_sync(carry_out(database, run_id, connect=connections.connect)) == "finished"
-    assert hostile.calls("ok+hang+ok") == 5  # one was in flight when it was paused
+    if paused_first:
+        assert runs.ask(database, run_id, "pause") == "pausing"
+        until(lambda: runs.progress(database, run_id).in_flight == 1)
+    runs.ask(database, run_id, "cancel")
+    asked = time.monotonic()
+    assert carrying.result(timeout=10) == "cancelled"
+    assert time.monotonic() - asked < 5  # not the two minutes that a call may take
+    assert Counter(r["status"] for r in result_rows(database, run_id)) == {"answered": 2, "cancelled": 3}
+    until(lambda: hostile.hung_up == 1)
 
 
 def test_resume_tries_failed_cells_again(database: Database, hostile: HostileServer) -> None:
@@ -241,7 +243,7 @@ def test_nothing_keeps_spending_when_the_caller_is_gone(database: Database, host
 
 
 def test_planning_leaves_the_database_to_others(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    planned = runs.PlannedCell
+    planned = runs.PlannedPoint
 
     def writes_meanwhile(self: Any) -> bool:
         runs.change(Database(), first, note="written while planning")

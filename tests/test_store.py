@@ -14,10 +14,11 @@ from promptgrid.cases import Case
 from promptgrid.endpoint import Reply, ScriptedEndpoint
 from promptgrid.errors import LibraryError, StoreError
 from promptgrid.grading import parse_check
-from promptgrid.grid import Plan, cells
-from promptgrid.preflight import PlannedCell
+from promptgrid.grid import Plan, Point, points
+from promptgrid.preflight import PlannedPoint
 from promptgrid.prompt import Example, Message, Prompt
-from promptgrid.store import Database, drafts, plans, results, runs, work
+from promptgrid.store import Database, attempts, drafts, plans, results, runs, work
+from promptgrid.store.work import CellResult, Group, Outcome
 from promptgrid.tokens import Count
 
 HOSTILE = "a\ud800\x00`<b>` 我 \u2028"
@@ -39,23 +40,32 @@ def a_plan(**changes: Any) -> Plan:
     return Plan(**{"prompts": (PROMPT,), "cases": cases, "models": ("openai/m",), **changes})
 
 
+def unrolled(plan: Plan) -> list[Point]:
+    return list(points(plan, {"openai": ScriptedEndpoint(["x"], name="openai")}))
+
+
 def queued(database: Database, plan: Plan, limit: int | None = None) -> str:
-    endpoint = ScriptedEndpoint(["x"], name="openai")
-    planned = [PlannedCell(cell, Count(10, True), limit) for cell in cells(plan, {"openai": endpoint})]
-    return runs.create_run(database, plan, planned)
+    return runs.create_run(database, plan, [PlannedPoint(one, Count(10, True), limit) for one in unrolled(plan)])
+
+
+def pending(database: Database, run_id: str) -> dict[work.CellName, int]:
+    keys = [one.key for one in unrolled(runs.plan_of(database, run_id))]
+    return work.pending(database, run_id, keys)
+
+
+def answered(position: int, text: str = "hello", cost: float | None = 0.5, key: str = "k", sample: int = 0) -> Outcome:
+    return Outcome(
+        CellResult(position, "answered", attempts=1),
+        reply=Reply(text, prompt_tokens=4, completion_tokens=2, sent={"model": "m"}),
+        facts={"key": key, "sample": sample, "endpoint": "openai", "model": "m", "seed": None, "batch": 1,
+               "cost_usd": cost},
+    )  # fmt: skip
 
 
 def answer_all(database: Database, run_id: str, text: str = "hello") -> None:
     epoch = work.claim(database, run_id)
-    outcomes = [
-        work.Outcome(
-            [work.CellResult(position, "answered", attempts=1)],
-            reply=Reply(text, prompt_tokens=4, completion_tokens=2, sent={"model": "m"}),
-            facts={"key": key, "endpoint": "openai", "model": "m", "seed": None, "batch": 1, "cost_usd": 0.5},
-        )
-        for position, key in work.pending(database, run_id).items()
-    ]
-    work.commit(database, run_id, epoch, outcomes)
+    outcomes = [answered(at, text, key=name.key, sample=name.sample) for name, at in pending(database, run_id).items()]
+    work.commit(database, run_id, epoch, Group(outcomes))
     work.end(database, run_id, epoch, "finished")
 
 
@@ -73,7 +83,7 @@ def test_cells_that_do_not_fit_end_at_once_and_are_never_pending(database: Datab
     rows = list(results.result_rows(database, run_id))
     assert {row["status"] for row in rows} == {"too_long"}
     assert "over the limit of 12" in rows[0]["error"]
-    assert work.pending(database, run_id) == {}
+    assert pending(database, run_id) == {}
 
 
 def test_hostile_text_is_stored_and_read_back(database: Database) -> None:
@@ -84,12 +94,15 @@ def test_hostile_text_is_stored_and_read_back(database: Database) -> None:
     assert rows[1]["var.name"] == HOSTILE  # inputs are what was typed, to the letter
 
 
-def test_stored_replies_are_found_by_key(database: Database) -> None:
-    first, second = queued(database, a_plan()), queued(database, a_plan())
+def test_stored_replies_are_found_by_key_and_sample(database: Database) -> None:
+    first, second = queued(database, a_plan(samples=2)), queued(database, a_plan(samples=3))
     answer_all(database, first)
-    assert set(work.stored_replies(database, work.pending(database, second).values())) == set(
-        work.pending(database, second).values()
-    )
+    names = pending(database, second)
+    keys = list({name.key for name in names})
+    found = work.stored_replies(database, keys)
+    assert set(found) == {(name.key, name.sample) for name in names if name.sample < 2}
+    assert work.stored_samples(database, keys) == dict.fromkeys(keys, {0, 1})
+    assert work.stored_replies(database, keys, second) == {}  # paid for by another run
     assert work.stored_replies(database, ["nothing"]) == {}
 
 
@@ -100,24 +113,21 @@ def test_progress_counts_and_spends(database: Database) -> None:
     progress = runs.progress(database, run_id)
     assert (progress.done, progress.total, progress.spent_usd) == (4, 4, 2.0)
     assert (progress.reused, progress.retried) == (0, 0)
-    assert work.spent(database, run_id).tokens == 4 * 6
+    assert attempts.spent(database, run_id).tokens == 4 * 6
 
 
 def test_an_unknown_price_is_not_zero(database: Database) -> None:
     run_id = queued(database, a_plan())
     epoch = work.claim(database, run_id)
-    facts = {"key": "k", "endpoint": "openai", "model": "m", "seed": None, "batch": 1, "cost_usd": None}
-    outcome = work.Outcome([work.CellResult(0, "answered")], reply=Reply("x"), facts=facts)
-    work.commit(database, run_id, epoch, [outcome])
+    work.commit(database, run_id, epoch, Group([answered(0, cost=None)]))
     assert runs.progress(database, run_id).spent_usd is None
 
 
 def test_odd_names_from_a_server_do_not_lose_a_reply(database: Database) -> None:
     run_id = queued(database, a_plan())
     epoch = work.claim(database, run_id)
-    facts = {"key": "k", "endpoint": "openai", "model": "m", "seed": None, "batch": 1, "cost_usd": None}
-    reply = Reply("x", model_returned="m\ud800", finish_reason="\udfff")
-    work.commit(database, run_id, epoch, [work.Outcome([work.CellResult(0, "answered")], reply=reply, facts=facts)])
+    odd = replace(answered(0), reply=Reply("x", model_returned="m\ud800", finish_reason="\udfff"))
+    work.commit(database, run_id, epoch, Group([odd]))
     assert next(results.result_rows(database, run_id))["model_returned"] == "m\ufffd"
 
 
@@ -146,7 +156,7 @@ def test_a_lost_epoch_commits_nothing(database: Database) -> None:
     old = work.claim(database, run_id)
     work.claim(database, run_id)
     with pytest.raises(work.Fenced):
-        work.commit(database, run_id, old, [work.Outcome([work.CellResult(0, "failed")])])
+        work.commit(database, run_id, old, Group([Outcome(CellResult(0, "failed"))]))
     assert {row["status"] for row in results.result_rows(database, run_id)} == {"pending"}
 
 
@@ -167,11 +177,12 @@ def test_delete_has_a_way_back_until_purge(database: Database) -> None:
 def test_purge_keeps_replies_that_another_run_shows(database: Database) -> None:
     paid, shows = queued(database, a_plan()), queued(database, a_plan())
     answer_all(database, paid)
-    stored = work.stored_replies(database, work.pending(database, shows).values())
+    names = pending(database, shows)
+    stored = work.stored_replies(database, [name.key for name in names])
     epoch = work.claim(database, shows)
-    for position, key in work.pending(database, shows).items():
-        result = work.CellResult(position, "answered", reused=True)
-        work.commit(database, shows, epoch, [work.Outcome([result], reply_id=stored[key][0])])
+    for name, position in names.items():
+        result = CellResult(position, "answered", reused=True)
+        work.commit(database, shows, epoch, Group([Outcome(result, reply_id=stored[name.key, name.sample][0])]))
     assert runs.progress(database, shows).reused == 2
     runs.delete(database, paid)
     runs.purge(database)

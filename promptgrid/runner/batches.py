@@ -1,67 +1,51 @@
-"""From the cells of a run to what is sent: cells found answered, and batches of samples that go out as one request."""
+"""Samples that go out together as one request with `n`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from promptgrid.endpoint import Endpoint, Request
-from promptgrid.grid import Cell
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One reply to get: its key, and the cells that will show it.
-
-    Chain-of-thought and self-consistency ask the same thing: one reply, two cells.
-    """
-
-    key: str
-    cells: tuple[Cell, ...]
-
-    @property
-    def first(self) -> Cell:
-        return self.cells[0]
+from promptgrid.endpoint import Request
+from promptgrid.grid import Point
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Samples of one request, sent together with `n` where the endpoint honours it."""
+    """Some samples of one point, and the positions of their cells. `attempts` were made before, for more of them."""
 
-    samples: tuple[Sample, ...]
-
-    @property
-    def cell(self) -> Cell:
-        """The cell that the request is taken from: the first sample's, with its seed."""
-        return self.samples[0].first
+    point: Point
+    samples: tuple[int, ...]
+    positions: tuple[int, ...]
+    attempts: int = 0
 
     @property
     def request(self) -> Request:
-        return replace(self.cell.request, n=len(self.samples))
+        """The request has the seed of its first sample."""
+        return self.point.request_for(self.samples[0], len(self.samples))
+
+    def rest(self, answered: int, attempts: int) -> Batch:
+        """What is left when the first samples are answered."""
+        return Batch(self.point, self.samples[answered:], self.positions[answered:], attempts)
+
+    def halves(self, size: int) -> list[Batch]:
+        """The same samples, at most `size` a request."""
+        starts = range(0, len(self.samples), size)
+        return [Batch(self.point, self.samples[i : i + size], self.positions[i : i + size]) for i in starts]
 
 
-def to_samples(cells: Iterable[Cell]) -> list[Sample]:
-    """The cells by key, in the order in which the keys first appear."""
-    by_key: dict[str, list[Cell]] = {}
+def to_batches(point: Point, cells: Sequence[tuple[int, int]], max_n: int) -> Iterator[Batch]:
+    """The point's cells, as (sample, position) in the order of samples, at most `max_n` a request; seeded ones only
+    without a gap, since a request's samples have the seeds that follow its first."""
+    batch: list[tuple[int, int]] = []
     for cell in cells:
-        by_key.setdefault(cell.key, []).append(cell)
-    return [Sample(key, tuple(same)) for key, same in by_key.items()]
-
-
-def to_batches(samples: Sequence[Sample], endpoints: Mapping[str, Endpoint]) -> Iterator[Batch]:
-    """Neighbouring samples of the same request together, at most `max_n` of them; seeded ones only without a gap."""
-    batch: list[Sample] = []
-    for sample in samples:
-        if batch and not _joins(batch, sample, endpoints[sample.first.endpoint].max_n):
-            yield Batch(tuple(batch))
+        gap = bool(batch) and point.request.seed is not None and cell[0] != batch[-1][0] + 1
+        if batch and (gap or len(batch) >= max_n):
+            yield _batch(point, batch)
             batch = []
-        batch.append(sample)
+        batch.append(cell)
     if batch:
-        yield Batch(tuple(batch))
+        yield _batch(point, batch)
 
 
-def _joins(batch: Sequence[Sample], sample: Sample, max_n: int) -> bool:
-    last, next_ = batch[-1].first, sample.first
-    if len(batch) >= max_n or last.batch_key != next_.batch_key:
-        return False
-    return next_.request.seed is None or next_.sample == last.sample + 1
+def _batch(point: Point, cells: Sequence[tuple[int, int]]) -> Batch:
+    return Batch(point, tuple(sample for sample, _ in cells), tuple(position for _, position in cells))

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from promptgrid import grid
 from promptgrid.budget import BudgetReached, Wall, parse_budget
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.grid import Plan
-from promptgrid.runner.batches import Batch, Sample, to_batches, to_samples
-from promptgrid.runner.sending import Sender, read_and_score
+from promptgrid.runner.batches import Batch
+from promptgrid.runner.feeding import Feed
+from promptgrid.runner.journal import Entry, Journal
+from promptgrid.runner.pace import Pace
+from promptgrid.runner.sending import Halted, Sender
 from promptgrid.store import Database, work
+from promptgrid.store.attempts import spent
 from promptgrid.store.runs import RunStatus, plan_of
-from promptgrid.store.work import Fenced, Outcome
+from promptgrid.store.work import Fenced
 
-_GROUP_S = 0.02  # replies that come within this time share a commit: one fsync for all of them
+T = TypeVar("T")
+
 _WATCH_S = 0.25
-_BEAT_S = 3.0
-_REUSE_ROWS = 200
+_BEAT_S = 2.0
+_SURE_S = 0.5  # so old the last look at the run's epoch may be when a call is sent
 
 _ENDS: Mapping[RunStatus, RunStatus] = {
     "pausing": "paused",
@@ -37,22 +42,27 @@ Connect = Callable[[str], Endpoint]
 
 
 @dataclass
-class Slots:
-    """How many requests may be in flight at each endpoint, over all the runs of this process."""
+class Paces:
+    """One pace an endpoint, over all the runs of this process; the widest of what they allow holds."""
 
-    by_endpoint: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    by_endpoint: dict[str, Pace] = field(default_factory=dict)
+    _allowed: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def of(self, endpoint: Endpoint, wanted: int | None) -> asyncio.Semaphore:
-        """The endpoint's own limit; a plan may ask for another where the endpoint allows more than one at a time."""
-        if wanted is not None and endpoint.concurrency > 1:
-            return asyncio.Semaphore(wanted)
-        return self.by_endpoint.setdefault(endpoint.name, asyncio.Semaphore(endpoint.concurrency))
+    def of(self, endpoint: Endpoint, run_id: str, most: int) -> Pace:
+        self._allowed[endpoint.name, run_id] = most
+        pace = self.by_endpoint.setdefault(endpoint.name, Pace(most))
+        pace.allow(max(number for (name, _), number in self._allowed.items() if name == endpoint.name))
+        return pace
+
+    def forget(self, run_id: str) -> None:
+        """The run has ended: what it allowed counts no more."""
+        self._allowed = {key: number for key, number in self._allowed.items() if key[1] != run_id}
 
 
-async def carry_out(database: Database, run_id: str, *, connect: Connect, slots: Slots | None = None) -> RunStatus:
+async def carry_out(database: Database, run_id: str, *, connect: Connect, paces: Paces | None = None) -> RunStatus:
     """Works on the run until it is finished, paused, cancelled or cannot go on; returns the state it ends in.
 
-    Raises Fenced when another runner has taken the run over.
+    Raises Fenced when another runner has taken the run over, StoreError when nothing can be written any more.
     """
     epoch = await asyncio.to_thread(work.claim, database, run_id)
     asked, _ = await asyncio.to_thread(work.status_and_epoch, database, run_id)
@@ -61,139 +71,192 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect, slots:
         if ended != asked:
             await asyncio.to_thread(work.end, database, run_id, epoch, ended)
         return ended
-    run = _Run(database, run_id, epoch, slots or Slots())
+    paces = paces or Paces()
+    run = _Run(database, run_id, epoch, paces)
     try:
         status, message = await run.until_done(connect)
     except PromptgridError as error:
         status, message = "stopped", str(error)
+    finally:
+        paces.forget(run_id)
     await asyncio.to_thread(work.end, database, run_id, epoch, status, message)
     return status
 
 
 class _Run:
-    def __init__(self, database: Database, run_id: str, epoch: int, slots: Slots) -> None:
-        self.database, self.id, self.epoch, self.slots = database, run_id, epoch, slots
-        self.outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        self.over_budget = ""
+    def __init__(self, database: Database, run_id: str, epoch: int, paces: Paces) -> None:
+        self.database, self.id, self.epoch, self.paces = database, run_id, epoch, paces
+        self.journal = Journal(database, run_id, epoch, self._live, self._stop)
+        self.working: set[asyncio.Task[Any]] = set()
+        self.my_paces: dict[str, Pace] = {}
+        self.looked_at = time.time()
+        self.why_stopped = ""
 
     async def until_done(self, connect: Connect) -> tuple[RunStatus, str]:
         """The state that the run ends in, and why if it did not simply finish."""
-        plan = await asyncio.to_thread(plan_of, self.database, self.id)
-        endpoints = {name: connect(name) for name in dict.fromkeys(split_model(ref)[0] for ref in plan.models)}
-        samples = await asyncio.to_thread(self._pending_samples, plan, endpoints)
-        writer = asyncio.create_task(self._write())
-        sending = asyncio.create_task(self._reuse_and_send(plan, endpoints, samples))
+        self.plan = await asyncio.to_thread(plan_of, self.database, self.id)
+        self.endpoints = {name: connect(name) for name in dict.fromkeys(split_model(ref)[0] for ref in self.plan.models)}
+        wall = Wall(parse_budget(self.plan.budget))
+        wall.add(await asyncio.to_thread(spent, self.database, self.id))
+        self.sender = Sender(self.plan, wall, self.journal, self._still_ours)
+        writing = asyncio.create_task(self.journal.run())
+        sending = asyncio.create_task(self._send_everything())
         asked = asyncio.create_task(self._watch())
         try:
-            await asyncio.wait({sending, asked, writer}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sending, asked, writing}, return_when=asyncio.FIRST_COMPLETED)
             if not sending.done():
                 await _cancelled(sending)
-            self.outcomes.put_nowait(None)
-            await writer  # what has come in is committed, whatever ended the sending
+            self.journal.close()
+            await writing  # what has come in is committed, whatever ended the sending
         finally:
-            await _cancelled(asked, sending, writer)
+            await _cancelled(asked, sending, writing)
+        if asked.done() and not asked.cancelled() and (error := asked.exception()):
+            raise error
         if sending.cancelled():
             return asked.result(), ""
-        sending.result()
-        if self.over_budget:
-            return "stopped", self.over_budget
-        return "finished", ""
+        return await self._ended(sending.result())
 
-    def _pending_samples(self, plan: Plan, endpoints: Mapping[str, Endpoint]) -> list[Sample]:
-        pending = work.pending(self.database, self.id)
-        cells = [cell for cell in grid.cells(plan, endpoints) if cell.position in pending]
-        if any(cell.key != pending[cell.position] for cell in cells):
+    async def _ended(self, found: int) -> tuple[RunStatus, str]:
+        if self.why_stopped:
+            return "stopped", self.why_stopped
+        if self.sender.halted:
+            return "paused", ""
+        left = await asyncio.to_thread(work.pending_count, self.database, self.id)
+        if left:
             # The key holds the base URL: what was planned for one server must not go to another.
             raise PlanError(
-                "An endpoint's base URL, the built-in model's weights or what is known of a model have changed"
-                " since this run was planned.",
+                f"{left:,} cells are not what was planned, {found:,} were: an endpoint's base URL, the built-in model's"
+                " weights or what is known of a model have changed since.",
                 hint="Set them back and resume, or start a new run.",
             )
-        return to_samples(cells)
+        return "finished", ""
 
-    async def _reuse_and_send(self, plan: Plan, endpoints: Mapping[str, Endpoint], samples: list[Sample]) -> None:
-        if not plan.fresh:
-            samples = await asyncio.to_thread(self._reuse, plan, samples)
-        wall = Wall(parse_budget(plan.budget))
-        wall.add(await asyncio.to_thread(work.spent, self.database, self.id))
-        sender = Sender(plan, wall)
-        by_endpoint: dict[str, deque[Batch]] = {}
-        for batch in to_batches(samples, endpoints):
-            by_endpoint.setdefault(batch.cell.endpoint, deque()).append(batch)
-        async with asyncio.TaskGroup() as group:
-            for name, batches in by_endpoint.items():
-                endpoint = endpoints[name]
-                slot = self.slots.of(endpoint, plan.concurrency)
-                for _ in range(min(len(batches), plan.concurrency or endpoint.concurrency)):
-                    group.create_task(self._send_all(sender, endpoint, slot, batches))
+    async def _send_everything(self) -> int:
+        """Every endpoint at its own pace, side by side. Returns how many cells were found again."""
+        return sum(await _together([self._serve(endpoint) for endpoint in self.endpoints.values()]), start=0)
 
-    def _reuse(self, plan: Plan, samples: list[Sample]) -> list[Sample]:
-        """Shows the stored replies in their cells and returns the samples that have none."""
-        stored = work.stored_replies(self.database, (s.key for s in samples))
-        rest, group = [], []
-        for sample in samples:
-            if sample.key not in stored:
-                rest.append(sample)
-                continue
-            reply_id, text = stored[sample.key]
-            results = [read_and_score(plan, cell, text, reused=True) for cell in sample.cells]
-            group.append(Outcome(results, reply_id=reply_id))
-            if len(group) == _REUSE_ROWS:
-                work.commit(self.database, self.id, self.epoch, group)
-                group = []
-        if group:
-            work.commit(self.database, self.id, self.epoch, group)
-        return rest
+    async def _serve(self, endpoint: Endpoint) -> int:
+        """All cells of one endpoint's models. Again, as long as cells were waiting for another cell's reply."""
+        await endpoint.prepare()
+        refs = [ref for ref in self.plan.models if split_model(ref)[0] == endpoint.name]
+        most = self._most(endpoint)
+        pace = self.my_paces[endpoint.name] = self.paces.of(endpoint, self.id, most)
+        case_positions = {case.id: position for position, case in enumerate(self.plan.cases)}
+        found = 0
+        while True:
+            feed = Feed(self.database, self.id, self.plan, endpoint, refs, case_positions)
+            await self._pass(feed, endpoint, pace, most)
+            await self.journal.flush()
+            found += feed.found - feed.twins
+            if not feed.twins or self.sender.halted:
+                return found
 
-    async def _send_all(
-        self, sender: Sender, endpoint: Endpoint, slot: asyncio.Semaphore, batches: deque[Batch]
-    ) -> None:
-        while batches:
-            batch = batches.popleft()
-            try:
-                async with slot:
-                    outcomes = await sender.send(endpoint, batch)
-            except BudgetReached as reached:  # calls in flight are paid for: they come in, nothing follows them
-                self.over_budget = str(reached)
-                batches.clear()
-                return
-            for outcome in outcomes:
-                self.outcomes.put_nowait(outcome)
-            answered = sum(outcome.reply is not None for outcome in outcomes)
-            if answered and answered < len(batch.samples):  # fewer than n: the rest goes again
-                batches.appendleft(Batch(batch.samples[answered:]))
+    def _most(self, endpoint: Endpoint) -> int:
+        """The endpoint's own limit; a plan may ask for another where the endpoint allows more than one at a time, unless
+        that costs what the plan asks for: the same reply to the same seed, or at temperature 0."""
+        own: tuple[Any, ...] = tuple(prompt.parameters.get("temperature") for prompt in self.plan.prompts)
+        temperatures = self.plan.temperatures or own
+        repeats = self.plan.seed is not None or 0 in temperatures
+        if endpoint.concurrency == 1 or (repeats and not endpoint.parallel_repeats):
+            return 1
+        return self.plan.concurrency or endpoint.concurrency
 
-    async def _write(self) -> None:
-        """Commits outcomes in groups until None comes."""
-        last = False
-        while not last:
-            group = [await self.outcomes.get()]
-            if group[0] is not None:
-                await asyncio.sleep(_GROUP_S)
-            while not self.outcomes.empty():
-                group.append(self.outcomes.get_nowait())
-            last = None in group
-            ready = [outcome for outcome in group if outcome is not None]
-            if ready:
-                await asyncio.to_thread(work.commit, self.database, self.id, self.epoch, ready)
+    async def _pass(self, feed: Feed, endpoint: Endpoint, pace: Pace, most: int) -> None:
+        queue: asyncio.Queue[Batch | None] = asyncio.Queue(2 * most)
+        # Twice as many as may be in flight: some wait before they try again, and with a budget one waits for the disk.
+        workers = 1 if most == 1 else 2 * most
+        tasks = [asyncio.create_task(self._feed(feed, queue, workers))]
+        tasks += [asyncio.create_task(self._work(queue, endpoint, pace)) for _ in range(workers)]
+        self.working.update(tasks)
+        try:
+            await _together(tasks)
+        finally:
+            self.working.difference_update(tasks)
+
+    async def _feed(self, feed: Feed, queue: asyncio.Queue[Batch | None], workers: int) -> None:
+        chunks = feed.chunks()
+        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None and not self.sender.halted:
+            shown, batches = chunk
+            if shown:
+                self.journal.write(Entry(lambda shown=shown: shown))  # type: ignore[misc]
+            for batch in batches:
+                await queue.put(batch)
+        for _ in range(workers):
+            await queue.put(None)
+
+    async def _work(self, queue: asyncio.Queue[Batch | None], endpoint: Endpoint, pace: Pace) -> None:
+        while not self.sender.halted and (batch := await queue.get()) is not None:
+            left = [batch]
+            while left and not self.sender.halted:
+                try:
+                    left += await self.sender.send(endpoint, pace, left.pop())
+                except BudgetReached as reached:  # calls in flight are paid for: they come in, nothing follows them
+                    self._stop(reached)
+                except Halted:
+                    break
+
+    def _stop(self, why: Exception) -> None:
+        self.why_stopped = str(why)
+        self._halt()
+
+    def _halt(self) -> None:
+        """Nothing more is sent; the calls in flight are paid for, perhaps, and come in."""
+        if not self.sender.halted:
+            self.sender.halted = True
+            asyncio.get_running_loop().call_soon(self._end_idle)
+
+    def _end_idle(self) -> None:
+        for task in self.working - self.sender.in_flight:
+            task.cancel()
+
+    async def _still_ours(self) -> None:
+        """Looks at the epoch, unless it was looked at just now by a clock that runs on while the machine sleeps."""
+        if abs(time.time() - self.looked_at) > _SURE_S:
+            await self._look()
+
+    async def _look(self) -> RunStatus:
+        status, epoch = await asyncio.to_thread(work.status_and_epoch, self.database, self.id)
+        if epoch != self.epoch:
+            raise Fenced(self.id)
+        self.looked_at = time.time()
+        return status
 
     async def _watch(self) -> RunStatus:
-        """Returns when somebody asks for an end: the state to end in. Raises Fenced when the run was taken over."""
-        loop = asyncio.get_running_loop()
-        beat_at = loop.time() + _BEAT_S
+        """Returns when somebody asks for an end at once: the state to end in. Raises Fenced."""
+        beaten_at = 0.0
         while True:
-            await asyncio.sleep(_WATCH_S)
-            status, epoch = await asyncio.to_thread(work.status_and_epoch, self.database, self.id)
-            if epoch != self.epoch:
-                raise Fenced(self.id)
-            if status in _ENDS:
+            status = await self._look()
+            if status == "pausing":
+                self._halt()
+            elif status in _ENDS:
                 return _ENDS[status]
-            if loop.time() > beat_at:
-                await asyncio.to_thread(work.beat, self.database, self.id, self.epoch)
-                beat_at = loop.time() + _BEAT_S
+            if time.monotonic() - beaten_at > _BEAT_S:
+                beaten_at = time.monotonic()
+                await asyncio.to_thread(work.beat, self.database, self.id, self.epoch, self._live())
+            await asyncio.sleep(_WATCH_S)
+
+    def _live(self) -> dict[str, Any]:
+        """What a looker-on wants to know of a run in progress."""
+        return {
+            "per_second": round(self.journal.per_second, 2),
+            "in_flight": len(self.sender.in_flight),
+            "endpoints": {name: {"window": int(pace.window.size), "most": pace.window.most, "waits_s": round(pace.waits_s)}
+                          for name, pace in self.my_paces.items()},
+        }  # fmt: skip
 
 
-async def _cancelled(*tasks: asyncio.Task[object]) -> None:
+async def _together(work: Sequence[Coroutine[Any, Any, T] | asyncio.Task[T]]) -> list[T]:
+    """The results of all of it, but for tasks that were cancelled; the first error ends the rest and is raised as it is
+    (a TaskGroup would wrap it)."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        await _cancelled(*tasks)
+    return [task.result() for task in tasks if not task.cancelled()]
+
+
+async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
     """Cancels the tasks and waits until they have ended; what a task raised stays in it."""
     for task in tasks:
         task.cancel()

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 from promptgrid import connections
 from promptgrid.grid import Plan
-from promptgrid.preflight import Preflight, plan_cells
+from promptgrid.preflight import Preflight, plan_points
 from promptgrid.preflight import preflight as sheet
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
@@ -34,14 +34,14 @@ def preflight(database: Database, plan: Plan) -> Preflight:
         allowed = connections.connect(name).concurrency
         return None if one is None else one / (allowed if allowed == 1 else plan.concurrency or allowed)
 
-    return sheet(plan, lambda keys: work.stored_keys(database, keys), speed)
+    return sheet(plan, lambda keys: work.stored_samples(database, keys), speed)
 
 
 def submit(database: Database, plan: Plan, *, name: str = "") -> str:
     """Queues the plan as a run and returns its id; nothing is sent yet. Raises PlanError or PromptError."""
     plan = as_stored(plan)
     plan.check_variables()
-    return runs.create_run(database, plan, plan_cells(plan), name=name)
+    return runs.create_run(database, plan, plan_points(plan), name=name)
 
 
 def start(database: Database, plan: Plan, *, name: str = "") -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from promptgrid import connections, paths
 from promptgrid.errors import StoreError
-from promptgrid.runner.carry_out import Slots, carry_out
+from promptgrid.runner.carry_out import Paces, carry_out
 from promptgrid.runner.lock import Holder, RunnerLock, settings_digest
 from promptgrid.store import Database, work
 
@@ -40,7 +40,7 @@ def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
 
 
 async def _serve(database: Database, folder: Path, idle_s: float) -> None:
-    slots = Slots()
+    paces = Paces()
     working: dict[str, asyncio.Task[None]] = {}
     loop = asyncio.get_running_loop()
     needed_at = loop.time()
@@ -51,7 +51,7 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
         working = {run_id: task for run_id, task in working.items() if not task.done()}
         for run_id in waiting:
             if run_id not in working:
-                working[run_id] = asyncio.create_task(_carry_out(database, run_id, slots))
+                working[run_id] = asyncio.create_task(_carry_out(database, run_id, paces))
         if working:
             needed_at = loop.time()
         elif stop.exists():
@@ -60,10 +60,10 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
         await asyncio.sleep(_LOOK_S)
 
 
-async def _carry_out(database: Database, run_id: str, slots: Slots) -> None:
+async def _carry_out(database: Database, run_id: str, paces: Paces) -> None:
     """One run, whatever happens to it: a bug of ours stops that run and is logged, the others go on."""
     try:
-        status = await carry_out(database, run_id, connect=connections.connect, slots=slots)
+        status = await carry_out(database, run_id, connect=connections.connect, paces=paces)
         log.info("run %s: %s", run_id, status)
     except work.Fenced:
         log.warning("run %s was taken over by another runner", run_id)

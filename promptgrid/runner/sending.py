@@ -1,107 +1,293 @@
-"""One batch over the wire: reserve, send, retry what may pass, read and score the replies."""
+"""One batch over the wire: reserve, wait for its turn, send, and try again what may pass."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
-from promptgrid import models
-from promptgrid.answers import read_answer
+from promptgrid import learned, models
 from promptgrid.budget import Cost, Wall
 from promptgrid.connections import model_facts
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError
-from promptgrid.grading import grade
-from promptgrid.grid import Cell, Plan
-from promptgrid.runner.batches import Batch, Sample
+from promptgrid.grid import Plan, Point
+from promptgrid.runner.batches import Batch
+from promptgrid.runner.journal import Entry, Journal
+from promptgrid.runner.pace import Pace
+from promptgrid.runner.reading import read_and_score
+from promptgrid.store.attempts import Attempt
 from promptgrid.store.work import CellResult, Outcome
-from promptgrid.techniques import answer_marker
 from promptgrid.tokens import context_limit
 
-MAX_ATTEMPTS = 6
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
+PATIENCE_S = 900.0
+"""So long a call waits, in all, for an endpoint that asks to wait; a daily limit is not waited for."""
 _COSTS_NOTHING = frozenset(
     {"auth", "quota", "unknown_model", "rate_limited", "refused_parameter", "too_long", "bad_request"}
 )
+_NOTHING = Cost(0.0, 0, 0)
+_PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop", "reasoning_effort", "response_format")
+
+
+class Halted(Exception):
+    """The run is to send nothing more; what was asked for stays pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The calls that an error speaks of: an endpoint's, a model's (""; any), those with this value of a parameter."""
+
+    endpoint: str
+    model: str = ""
+    parameter: str = ""
+    value: object = None
+
+    def holds(self, point: Point) -> bool:
+        return (
+            point.endpoint == self.endpoint
+            and self.model in ("", point.model)
+            and (not self.parameter or getattr(point.request, self.parameter) == self.value)
+        )
 
 
 @dataclass
 class Sender:
-    """Sends the batches of one run. `stopped` keeps what made an endpoint or a model of it useless until mended."""
+    """Sends the batches of one run. `stopped` keeps what made calls useless until somebody mends it."""
 
     plan: Plan
     wall: Wall
-    stopped: dict[tuple[str, str], EndpointError] = field(default_factory=dict)
+    journal: Journal
+    still_ours: Callable[[], Awaitable[None]]  # raises Fenced
+    halted: bool = False
+    in_flight: set[asyncio.Task[Any]] = field(default_factory=set)
+    stopped: dict[_Scope, EndpointError] = field(default_factory=dict)
 
     @cached_property
     def facts(self) -> dict[str, models.ModelFacts]:
         """What is known about each model of the plan."""
         return {ref: model_facts(ref) for ref in self.plan.models}
 
-    async def send(self, endpoint: Endpoint, batch: Batch) -> list[Outcome]:
-        """One outcome a reply, or one for the whole batch when it failed. Raises BudgetReached before it sends."""
-        attempts = 0
+    async def send(self, endpoint: Endpoint, pace: Pace, batch: Batch) -> list[Batch]:
+        """Sends until the batch has ended, well or badly; returns what of it is to be sent in another form.
+
+        Raises BudgetReached before it sends, Halted, Fenced.
+        """
+        call = _Call(self, endpoint, pace, batch)
         while True:
-            if error := self._stop_for(batch.cell):
-                return [_failure(batch.samples, error, attempts)]
-            worst = self._worst(batch)
-            self.wall.reserve(worst)
-            attempts += 1
+            if error := self._stop_for(batch.point):
+                return call.fail(error)
             try:
-                replies = await endpoint.complete(batch.request)
+                return call.end(await call.attempt())
             except EndpointError as error:
-                if error.kind in _COSTS_NOTHING:
-                    self.wall.settle(worst, Cost(0.0, 0, 0))
-                if error.stops_endpoint:
-                    self.stopped[(batch.cell.endpoint, _scope(error, batch.cell))] = error
-                if not error.retryable or attempts == MAX_ATTEMPTS:
-                    return [_failure(batch.samples, error, attempts)]
-                await asyncio.sleep(_wait_s(attempts, error.retry_after))
-            else:
-                return self._outcomes(batch, replies, attempts, worst)
+                self._remember(error, batch.point)
+                if (left := call.in_another_form(error)) is not None:
+                    return left
+                wait_s = call.wait_s(error)
+                if wait_s is None:
+                    return call.fail(error)
+                call.failed(error, wait_s)
+                if self.halted:
+                    raise Halted from None
+                await asyncio.sleep(wait_s)
 
-    def _stop_for(self, cell: Cell) -> EndpointError | None:
-        return self.stopped.get((cell.endpoint, "")) or self.stopped.get((cell.endpoint, cell.model))
+    def _stop_for(self, point: Point) -> EndpointError | None:
+        return next((error for scope, error in self.stopped.items() if scope.holds(point)), None)
 
-    def _worst(self, batch: Batch) -> Cost:
-        if self.wall.budget is None:
-            return Cost(None, None)
-        cell, n = batch.cell, len(batch.samples)
-        facts = self.facts[cell.model_ref]
+    def _remember(self, error: EndpointError, point: Point) -> None:
+        """What would end the next call in the same way is not sent."""
+        if error.stops_endpoint:
+            # A wrong key or an empty purse stops the whole endpoint, an unknown model only itself.
+            model = point.model if error.kind == "unknown_model" else ""
+            self.stopped[_Scope(point.endpoint, model)] = error
+        elif error.kind == "refused_parameter" and error.param in _PARAMETERS:
+            value = getattr(point.request, error.param)
+            self.stopped[_Scope(point.endpoint, point.model, error.param, value)] = error
+        elif error.kind == "rate_limited" and (error.retry_after or 0.0) > PATIENCE_S:
+            self.stopped[_Scope(point.endpoint, point.model)] = error
+
+    def worst(self, batch: Batch) -> Cost:
+        """What a call of this batch costs at most; None where nobody knows."""
+        point, n = batch.point, len(batch.samples)
+        facts = self.facts[point.model_ref]
         # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
-        prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in cell.request.messages)
-        limit = context_limit(cell.model_ref)
-        room = cell.request.max_tokens or facts.max_output or limit
+        prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in point.request.messages)
+        limit = context_limit(point.model_ref)
+        room = point.request.max_tokens or facts.max_output or limit
         if room is None:
             return Cost(0.0 if facts.free else None, None)
         return Cost(models.cost_usd(facts, prompt, room * n), prompt + room * n)
 
-    def _outcomes(self, batch: Batch, replies: Sequence[Reply], attempts: int, worst: Cost) -> list[Outcome]:
-        facts = self.facts[batch.cell.model_ref]
+
+class _Call:
+    """One batch on its way."""
+
+    def __init__(self, sender: Sender, endpoint: Endpoint, pace: Pace, batch: Batch) -> None:
+        self.sender, self.endpoint, self.pace, self.batch = sender, endpoint, pace, batch
+        self.attempts = batch.attempts
+        self.waited_s = 0.0
+        self.started = 0.0
+        self.worst: Cost | None = None
+        self.reservation: int | None = None
+
+    async def attempt(self) -> list[Reply]:
+        """One attempt, in its turn. Raises EndpointError; BudgetReached, Halted and Fenced before anything is sent."""
+        self.started = 0.0
+        await self._reserve()
+        try:
+            async with self.pace.turn(self._tokens()) as turn:
+                await self.sender.still_ours()
+                if self.sender.halted:
+                    raise Halted
+                return await self._sent(turn)
+        finally:
+            if not self.started:
+                self._release()
+
+    async def _sent(self, turn: float) -> list[Reply]:
+        self.attempts += 1
+        self.started = time.time()
+        try:
+            with self._in_flight():
+                replies = await self.endpoint.complete(self.batch.request)
+        except EndpointError as error:
+            if error.kind == "rate_limited" or error.status == 503:
+                self.pace.refused(turn, error.limits, error.retry_after)
+            raise
+        self.pace.answered(turn, replies[0].limits)
+        return replies
+
+    @contextmanager
+    def _in_flight(self) -> Iterator[None]:
+        """Marks the task: a call that is under way is waited for when the run is paused."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.sender.in_flight.add(task)
+        try:
+            yield
+        finally:
+            self.sender.in_flight.discard(task)
+
+    def _tokens(self) -> float:
+        request = self.batch.request
+        size = sum(len(message.text) for message in request.messages) / 3
+        return size + (request.max_tokens or 0) * request.n
+
+    async def _reserve(self) -> None:
+        """Sets the worst case aside, in memory and on the disk: a call that is lost with its runner was paid, perhaps."""
+        wall = self.sender.wall
+        if wall.budget is None:
+            return
+        self.worst = self.sender.worst(self.batch)
+        wall.reserve(self.worst)
+        call = Attempt(self.batch.positions[0], self.attempts + 1, time.time(), worst=self.worst)
+        self.reservation = await self.sender.journal.reserve(call)
+
+    def _release(self) -> None:
+        """Nothing was sent."""
+        if self.worst is not None:
+            self.sender.wall.settle(self.worst, _NOTHING)
+            self.sender.journal.write(Entry(settled=self.reservation))
+            self.worst = self.reservation = None
+
+    def wait_s(self, error: EndpointError) -> float | None:
+        """Seconds until the next attempt; None: there is none."""
+        retries = self.sender.plan.retries
+        if not error.retryable or not retries:
+            return None
+        own = min(_FIRST_WAIT_S * 2.0 ** (self.attempts - 1), _LONGEST_WAIT_S)
+        wait = (own if error.retry_after is None else error.retry_after) * random.uniform(1.0, 1.25)
+        if error.kind == "rate_limited":  # it costs nothing and will pass: patience is in time, not in attempts
+            return wait if self.waited_s + wait <= PATIENCE_S else None
+        return wait if self.attempts <= retries else None
+
+    def failed(self, error: EndpointError, wait_s: float | None) -> None:
+        """Writes the attempt down; what it may have cost stays reserved."""
+        self.waited_s += wait_s or 0.0
+        self.sender.journal.write(self._failure(error, wait_s))
+        self.started, self.reservation = 0.0, None
+
+    def _failure(self, error: EndpointError, wait_s: float | None, **more: Any) -> Entry:
+        worst = self.worst
+        if error.kind in _COSTS_NOTHING:
+            if worst is not None:
+                self.sender.wall.settle(worst, _NOTHING)
+            worst = None
+        elif worst is None:
+            worst = self.sender.worst(self.batch)
+        ms = (time.time() - self.started) * 1000
+        lost = [
+            Attempt(position, self.attempts, self.started, ms, error.kind, str(error), wait_s, worst if i == 0 else None)
+            for i, position in enumerate(self.batch.positions)
+        ]
+        return Entry(attempts=lost, settled=self.reservation, retried=int(wait_s is not None), **more)
+
+    def in_another_form(self, error: EndpointError) -> list[Batch] | None:
+        """A server that refuses `n` is asked for its samples one by one."""
+        if error.kind == "refused_parameter" and error.param == "n" and len(self.batch.samples) > 1:
+            self.failed(error, 0.0)
+            return self.batch.halves(1)
+        return None
+
+    def fail(self, error: EndpointError) -> list[Batch]:
+        """The batch's cells end with this error."""
+        status = {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
+        said = str(error) + (f"\n\n{error.raw}" if error.raw else "")
+        ends = [
+            Outcome(CellResult(position, status, error=said, error_kind=error.kind, attempts=self.attempts))
+            for position in self.batch.positions
+        ]
+        entry = Entry(outcomes=lambda: ends)
+        if self.started:
+            entry = self._failure(error, None, outcomes=lambda: ends)
+        self.sender.journal.write(entry)
+        return []
+
+    def end(self, replies: Sequence[Reply]) -> list[Batch]:
+        """Writes the replies down; returns the batch of those samples that got none."""
+        facts = self.sender.facts[self.batch.point.model_ref]
         # The prompt of a request with n is read, and paid, once.
         costs = [_cost(facts, reply, first=index == 0) for index, reply in enumerate(replies)]
-        if all(c.tokens is not None for c in costs):
-            usd = None if any(c.usd is None for c in costs) else sum(c.usd or 0.0 for c in costs)
-            self.wall.settle(worst, Cost(usd, sum(c.tokens or 0 for c in costs)))
-        return [
-            self._outcome(sample, reply, attempts, len(batch.samples), cost.usd)
-            for sample, reply, cost in zip(batch.samples, replies, costs, strict=False)
-        ]
+        self._settle(costs)
+        batch, attempts, plan = self.batch, self.attempts, self.sender.plan
+        answered = list(zip(batch.samples, batch.positions, replies, costs, strict=False))
 
-    def _outcome(self, sample: Sample, reply: Reply, attempts: int, n: int, cost: float | None) -> Outcome:
-        facts = {
-            "key": sample.key,
-            "endpoint": sample.first.endpoint,
-            "model": sample.first.model,
-            "seed": reply.sent.get("seed"),
-            "batch": n,
-            "cost_usd": cost,
-        }
-        results = [read_and_score(self.plan, cell, reply.text, attempts) for cell in sample.cells]
-        return Outcome(results, reply=reply, facts=facts)
+        def outcomes() -> list[Outcome]:
+            return [
+                Outcome(
+                    read_and_score(plan, batch.point, position, reply.text, attempts),
+                    reply=reply,
+                    facts=_reply_facts(batch, sample, reply, cost),
+                )
+                for sample, position, reply, cost in answered
+            ]
+
+        self.sender.journal.write(Entry(outcomes, attempts=self._unreported(costs), settled=self.reservation))
+        left = batch.rest(len(answered), attempts)
+        return [left] if left.samples else []
+
+    def _settle(self, costs: Sequence[Cost]) -> None:
+        if self.worst is not None and _known(costs):
+            usd = None if any(c.usd is None for c in costs) else sum(c.usd or 0.0 for c in costs)
+            self.sender.wall.settle(self.worst, Cost(usd, sum(c.tokens or 0 for c in costs)))
+
+    def _unreported(self, costs: Sequence[Cost]) -> list[Attempt]:
+        """A reply that does not say what it cost is counted at its worst."""
+        if self.worst is None or _known(costs):
+            return []
+        ms = (time.time() - self.started) * 1000
+        said = "The endpoint did not report how many tokens it took: the most it may have cost is counted."
+        worst = Cost(self.worst.usd, self.worst.tokens, 0)
+        return [Attempt(self.batch.positions[0], self.attempts, self.started, ms, "unreported", said, None, worst)]
+
+
+def _known(costs: Sequence[Cost]) -> bool:
+    return all(cost.tokens is not None for cost in costs)
 
 
 def _cost(facts: models.ModelFacts, reply: Reply, *, first: bool) -> Cost:
@@ -112,35 +298,14 @@ def _cost(facts: models.ModelFacts, reply: Reply, *, first: bool) -> Cost:
     return Cost(usd, prompt + reply.completion_tokens)
 
 
-def read_and_score(plan: Plan, cell: Cell, text: str, attempts: int = 0, *, reused: bool = False) -> CellResult:
-    """Reads the answer out of a reply's text as the cell's technique asks for, and scores it."""
-    rule = cell.prompt.answer
-    read = read_answer(rule, text, marker=answer_marker(cell.prompt, cell.technique))
-    scores = [
-        grade(check, output=text, answer=read.answer, expected=cell.case.expected, rule=rule)
-        for check in plan.checks_for(cell.prompt)
-    ]
-    return CellResult(cell.position, "answered", read, scores, attempts=attempts, reused=reused)
-
-
-def _scope(error: EndpointError, cell: Cell) -> str:
-    """A wrong key or an empty purse stops the whole endpoint, an unknown model only itself."""
-    return cell.model if error.kind == "unknown_model" else ""
-
-
-def _failure(samples: Sequence[Sample], error: EndpointError, attempts: int) -> Outcome:
-    status = {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
-    said = str(error) + (f"\n\n{error.raw}" if error.raw else "")
-    return Outcome(
-        [
-            CellResult(cell.position, status, error=said, error_kind=error.kind, attempts=attempts)
-            for sample in samples
-            for cell in sample.cells
-        ]
-    )
-
-
-def _wait_s(attempt: int, retry_after: float | None) -> float:
-    """What the endpoint asks for, else doubling from half a second, spread so that workers do not return together."""
-    own = min(_FIRST_WAIT_S * 2.0 ** (attempt - 1), _LONGEST_WAIT_S)
-    return float((own if retry_after is None else retry_after) * random.uniform(1.0, 1.25))
+def _reply_facts(batch: Batch, sample: int, reply: Reply, cost: Cost) -> dict[str, Any]:
+    point = batch.point
+    return {
+        "key": point.key,
+        "sample": sample,
+        "endpoint": point.endpoint,
+        "model": point.model,
+        "seed": reply.sent.get("seed"),
+        "batch": len(batch.samples),
+        "cost_usd": cost.usd,
+    }

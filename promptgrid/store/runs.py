@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, count, islice
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from promptgrid.errors import StoreError
 from promptgrid.grid import Plan
-from promptgrid.preflight import PlannedCell
+from promptgrid.preflight import PlannedPoint
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.plans import insert_plan_parts, load_plan, plan_json
-from promptgrid.store.schema import cases, cells, replies, runs, scores
+from promptgrid.store.schema import attempts, cases, cells, replies, runs, scores
 
-RunStatus = Literal["queued", "running", "pausing", "paused", "cancelling", "cancelled", "finished", "stopped"]
+RunStatus = Literal["planning", "queued", "running", "pausing", "paused", "cancelling", "cancelled", "finished", "stopped"]
 ACTIVE: frozenset[str] = frozenset({"queued", "running", "pausing", "cancelling"})
 """A run in one of these states is a runner's business; `stopped` is one that could not go on, its message says why."""
 
-_INSERT_ROWS = 500
+_INSERT_ROWS = 2000
+_STALE_S = 10.0  # older figures of a run in progress are not shown: its runner is gone, or the machine slept
+_ENDED_BADLY = ("failed", "refused", "too_long")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,24 @@ class RunInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How an endpoint is asked right now: `window` requests may be in flight of the `most` that the user allows.
+
+    `waits_s`: so long the endpoint has asked everybody to wait; 0 when it has not.
+    """
+
+    window: int
+    most: int
+    waits_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a run is. `spent_usd` counts only replies that this run paid for; None: some price is not known.
 
-    `per_second` is the rate over the last 20 seconds of new replies.
+    `per_second` is the rate of new replies over the last 20 seconds, `in_flight` the calls under way, `paces` by
+    endpoint: all three of a run in progress only. `retried` counts calls that were sent again. `errors` are cells that
+    ended badly, by the kind of their error.
     """
 
     total: int
@@ -54,6 +71,8 @@ class Progress:
     retried: int
     spent_usd: float | None
     per_second: float
+    in_flight: int
+    paces: dict[str, Pace]
     errors: dict[str, int]
 
     @property
@@ -71,25 +90,60 @@ class Progress:
         return self.left / self.per_second if self.per_second else None
 
 
-def create_run(database: Database, plan: Plan, planned: Iterable[PlannedCell], *, name: str = "") -> str:
-    """Queues a run of the planned cells and returns its id."""
+def create_run(database: Database, plan: Plan, planned: Iterable[PlannedPoint], *, name: str = "") -> str:
+    """Queues a run of the planned points and returns its id.
+
+    Rows are written while the plan unrolls, a lot at a time: nobody waits long for the database, and no memory is
+    needed for a large grid. Until all are there the run is `planning`, which nobody sees.
+    """
     run_id = secrets.token_hex(4)
     row: dict[str, Any] = {
         "id": run_id,
         "name": storable(name or plan.name or default_name(plan)),
-        "status": "queued",
+        "status": "planning",
         "plan": plan_json(plan),
         "created": now(),
+        "total": 0,
     }
-    case_positions = {case.id: i for i, case in enumerate(plan.cases)}
     # Planning renders templates and asks endpoints for counts: never while nobody else can write.
-    cell_rows = [_cell_row(run_id, case_positions[one.cell.case.id], one) for one in planned]
+    rows = _cell_rows(run_id, plan, planned)
+    first = list(islice(rows, _INSERT_ROWS))
     with database.write() as connection:
-        connection.execute(runs.insert(), {**row, "total": len(cell_rows)})
+        connection.execute(runs.insert(), row)
         insert_plan_parts(connection, run_id, plan)
-        for start in range(0, len(cell_rows), _INSERT_ROWS):
-            connection.execute(cells.insert(), cell_rows[start : start + _INSERT_ROWS])
+    try:
+        total = _insert_cells(database, chain(first, rows))
+    except BaseException:
+        forget(database, run_id)
+        raise
+    _update(database, run_id, total=total, status="queued")
     return run_id
+
+
+def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:
+    rows, total = iter(rows), 0
+    while lot := list(islice(rows, _INSERT_ROWS)):
+        with database.write() as connection:
+            connection.execute(cells.insert(), lot)
+        total += len(lot)
+    return total
+
+
+def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[dict[str, Any]]:
+    case_positions = {case.id: position for position, case in enumerate(plan.cases)}
+    positions = count()
+    for one in planned:
+        row = _point_row(run_id, case_positions[one.point.case.id], one)
+        seed = row["seed"]
+        for sample in range(plan.samples):
+            own = {"position": next(positions), "sample": sample, "seed": None if seed is None else seed + sample}
+            yield {**row, **own}
+
+
+def forget(database: Database, run_id: str) -> None:
+    """Removes a run and what belongs to it alone for good; its replies stay."""
+    with database.write() as connection:
+        _remove(connection, [run_id])
 
 
 def default_name(plan: Plan) -> str:
@@ -97,29 +151,28 @@ def default_name(plan: Plan) -> str:
     return " + ".join(dict.fromkeys(p.name for p in plan.prompts))
 
 
-def _cell_row(run_id: str, case: int, planned: PlannedCell) -> dict[str, Any]:
-    cell, request, tokens = planned.cell, planned.cell.request, planned.count.tokens
+def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
+    """What the cells of a point have in common."""
+    point, request, tokens = planned.point, planned.point.request, planned.count.tokens
     too_long = (
         f"{tokens:,} prompt tokens and {request.max_tokens or 1:,} for the reply are over the limit of {planned.limit}."
     )
     return {
         "run_id": run_id,
-        "position": cell.position,
         "case_position": case,
-        "prompt": cell.prompt.name,
-        "prompt_version": cell.prompt.version,
-        "technique": cell.technique,
-        "examples_k": cell.examples_k,
-        "endpoint": cell.endpoint,
-        "model": cell.model,
-        "temperature": cell.temperature,
+        "prompt": point.prompt.name,
+        "prompt_version": point.prompt.version,
+        "technique": point.technique,
+        "examples_k": point.examples_k,
+        "endpoint": point.endpoint,
+        "model": point.model,
+        "temperature": point.temperature,
         "temperature_sent": request.temperature,
-        "parameter_note": cell.parameter_note,
+        "parameter_note": point.parameter_note,
         "top_p": request.top_p,
         "max_tokens": request.max_tokens,
         "seed": request.seed,
-        "sample": cell.sample,
-        "key": cell.key,
+        "key": point.key,
         "prompt_tokens_counted": tokens,
         "context_limit": planned.limit,
         "status": "pending" if planned.fits else "too_long",
@@ -130,7 +183,8 @@ def _cell_row(run_id: str, case: int, planned: PlannedCell) -> dict[str, Any]:
 
 def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) -> list[RunInfo]:
     """Newest first; the deleted ones instead, if asked."""
-    chosen = _infos().where(runs.c.deleted.is_not(None) if deleted else runs.c.deleted.is_(None))
+    seen = runs.c.deleted.is_not(None) if deleted else runs.c.deleted.is_(None)
+    chosen = _infos().where(seen, runs.c.status != "planning")
     with database.read() as connection:
         rows = connection.execute(chosen.order_by(runs.c.created.desc()).limit(limit))
         return [RunInfo(**row._mapping) for row in rows]
@@ -147,7 +201,7 @@ def active_run(database: Database) -> RunInfo | None:
 def find_run(database: Database, ref: str) -> RunInfo:
     """The run of that id, of that beginning of an id, or `last`. Raises StoreError when there is none, or several."""
     by_id = runs.c.id.startswith(ref, autoescape=True)
-    chosen = _infos().where(runs.c.deleted.is_(None)) if ref == "last" else _infos().where(by_id)
+    chosen = _infos().where(runs.c.status != "planning", runs.c.deleted.is_(None) if ref == "last" else by_id)
     with database.read() as connection:
         found = [RunInfo(**row._mapping) for row in connection.execute(chosen.order_by(runs.c.created.desc()).limit(2))]
     if not found or (len(found) > 1 and ref != "last"):
@@ -167,34 +221,26 @@ def plan_of(database: Database, run_id: str) -> Plan:
 
 
 def progress(database: Database, run_id: str) -> Progress:
-    """Counts only: cheap enough to ask every second."""
+    """Counts only, by an index, and the figures that the runner keeps: cheap enough to ask every second."""
     mine = cells.c.run_id == run_id
-    paid = sa.select(replies.c.cost_usd, replies.c.created).where(replies.c.run_id == run_id).subquery()
-    counts = sa.select(
-        cells.c.status,
-        sa.func.count(),
-        sa.func.sum(sa.cast(cells.c.reused, sa.Integer)),  # a sum of Booleans would be a Boolean
-        sa.func.sum(_retries(cells.c.attempts)),
-    )
-    kinds = sa.select(cells.c.error_kind, sa.func.count()).where(mine, cells.c.error_kind != "")
-    recent = now() - 20
+    by_status = sa.select(cells.c.status, sa.func.count()).where(mine).group_by(cells.c.status)
+    bad = sa.select(cells.c.error_kind, sa.func.count()).where(mine, cells.c.status.in_(_ENDED_BADLY))
+    kept = sa.select(*(runs.c[name] for name in ("spent_usd", "unpriced", "reused", "retried", "live", "heartbeat")))
     with database.read() as connection:
-        by_status = connection.execute(counts.where(mine).group_by(cells.c.status)).all()
-        errors = connection.execute(kinds.group_by(cells.c.error_kind)).all()
-        spent, unpriced = connection.execute(
-            sa.select(sa.func.sum(paid.c.cost_usd), sa.func.count() - sa.func.count(paid.c.cost_usd))
-        ).one()
-        lately, first = connection.execute(
-            sa.select(sa.func.count(), sa.func.min(paid.c.created)).where(paid.c.created > recent)
-        ).one()
+        counted = {row[0]: row[1] for row in connection.execute(by_status)}
+        errors = {row[0]: row[1] for row in connection.execute(bad.group_by(cells.c.error_kind))}
+        row = connection.execute(kept.where(runs.c.id == run_id)).one()
+    live = json.loads(row.live) if now() - (row.heartbeat or 0.0) < _STALE_S else {}
     return Progress(
-        total=sum(row[1] for row in by_status),
-        by_status={row[0]: row[1] for row in by_status},
-        reused=sum(row[2] or 0 for row in by_status),
-        retried=sum(row[3] or 0 for row in by_status),
-        spent_usd=None if unpriced else float(spent or 0),
-        per_second=lately / max(now() - first, 1.0) if lately else 0.0,
-        errors={row[0]: row[1] for row in errors},
+        total=sum(counted.values()),
+        by_status=counted,
+        reused=row.reused,
+        retried=row.retried,
+        spent_usd=None if row.unpriced else row.spent_usd,
+        per_second=live.get("per_second", 0.0),
+        in_flight=live.get("in_flight", 0),
+        paces={name: Pace(**pace) for name, pace in live.get("endpoints", {}).items()},
+        errors=errors,
     )
 
 
@@ -205,10 +251,6 @@ def errors(database: Database, run_id: str, limit: int = 3) -> list[tuple[str, i
     chosen = sa.select(cells.c.error, count).where(mine).group_by(cells.c.error).order_by(count.desc()).limit(limit)
     with database.read() as connection:
         return [(row[0], row[1]) for row in connection.execute(chosen)]
-
-
-def _retries(attempts: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
-    return sa.case((attempts > 1, attempts - 1), else_=0)
 
 
 def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "resume"]) -> RunStatus:
@@ -280,10 +322,14 @@ def purge(database: Database) -> int:
     """Removes deleted runs and the replies that no run shows any more for good. Returns how many runs."""
     with database.write() as connection:
         gone: Sequence[str] = connection.scalars(sa.select(runs.c.id).where(runs.c.deleted.is_not(None))).all()
-        for table in (scores, cells, cases):
-            connection.execute(table.delete().where(table.c.run_id.in_(gone)))
-        connection.execute(runs.delete().where(runs.c.id.in_(gone)))
+        _remove(connection, gone)
         shown = sa.select(cells.c.reply_id).where(cells.c.reply_id.is_not(None))
         connection.execute(replies.delete().where(replies.c.run_id.in_(gone), replies.c.id.not_in(shown)))
     database.vacuum()
     return len(gone)
+
+
+def _remove(connection: sa.Connection, gone: Sequence[str]) -> None:
+    for table in (scores, attempts, cells, cases):
+        connection.execute(table.delete().where(table.c.run_id.in_(gone)))
+    connection.execute(runs.delete().where(runs.c.id.in_(gone)))

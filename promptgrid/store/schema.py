@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = 1
+VERSION = 2
 """The schema's version, kept in `meta`. A database of another version is refused, never guessed at."""
 
 metadata = MetaData()
@@ -56,6 +56,12 @@ runs = Table(
     Column("deleted", Float),  # hidden, and gone for good after a while
     Column("epoch", Integer, nullable=False, default=0),  # fences off a runner that lost the run
     Column("heartbeat", Float),
+    # Figures kept by the runner with each commit, so that a page need not count replies every second.
+    Column("spent_usd", Float, nullable=False, default=0.0),
+    Column("unpriced", Integer, nullable=False, default=0),  # replies whose price is not known
+    Column("reused", Integer, nullable=False, default=0),
+    Column("retried", Integer, nullable=False, default=0),
+    Column("live", Text, nullable=False, default="{}"),  # JSON: what the runner is doing right now
 )
 
 cases = Table(
@@ -72,7 +78,8 @@ replies = Table(
     "replies",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("key", String, nullable=False, index=True),
+    Column("key", String, nullable=False),  # of the point; a reply is found by key and sample
+    Column("sample", Integer, nullable=False),
     Column("kind", String, nullable=False),  # run · try
     Column("run_id", String, index=True),  # the run that paid for it
     Column("endpoint", String, nullable=False),
@@ -91,7 +98,29 @@ replies = Table(
     Column("latency_ms", Float, nullable=False),
     Column("first_token_ms", Float),
     Column("request", Text, nullable=False),  # the JSON body as it went on the wire
+    Column("asked", Text, nullable=False, default="{}"),  # JSON: the parameters as they were asked for
+    Column("honoured", Text, nullable=False, default="{}"),  # JSON, by parameter: true, false, null (nobody knows)
     Column("created", Float, nullable=False),
+    Index("replies_by_key", "key", "sample"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),  # of the cell; for a reservation, of the call's first cell
+    Column("number", Integer, nullable=False),  # 1 for a call's first attempt
+    Column("started", Float, nullable=False),
+    Column("ms", Float),  # NULL: it never came to an end that anybody saw
+    Column("kind", String, nullable=False),  # of its error; "" while it is under way, or lost with its runner
+    Column("message", Text, nullable=False, default=""),
+    Column("wait_s", Float),  # until the next attempt; NULL: there was none
+    # What it may have cost at worst: reserved before it is sent, kept for good when it is lost. NULL: not known.
+    Column("worst_usd", Float),
+    Column("worst_tokens", Integer),
+    Column("worst_calls", Integer, nullable=False, default=0),
+    Index("attempts_by_cell", "run_id", "position"),
 )
 
 cells = Table(
@@ -113,7 +142,7 @@ cells = Table(
     Column("max_tokens", Integer),
     Column("seed", Integer),
     Column("sample", Integer, nullable=False),
-    Column("key", String, nullable=False, index=True),
+    Column("key", String, nullable=False),
     Column("prompt_tokens_counted", Integer),
     Column("context_limit", Integer),
     Column("status", String, nullable=False),  # pending answered failed refused too_long cancelled
@@ -128,6 +157,7 @@ cells = Table(
     Column("human_score", Float),
     Column("human_note", Text, nullable=False, default=""),
     Index("cells_by_status", "run_id", "status"),
+    Index("cells_by_key", "run_id", "key"),
     Index("cells_by_reply", "reply_id"),
 )
 

@@ -7,16 +7,18 @@ sleep, a takeover) gets `Fenced` and writes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from promptgrid.answers import Answer
-from promptgrid.budget import Cost
 from promptgrid.endpoint import Reply
 from promptgrid.grading import Score
+from promptgrid.store import attempts
+from promptgrid.store.attempts import Attempt
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.runs import RunStatus, cancel_pending
 from promptgrid.store.schema import cells, replies, runs, scores
@@ -26,6 +28,19 @@ _LOOKUP = 500  # keys a query: SQLite takes 32,766 variables, older builds 999
 
 class Fenced(Exception):
     """Somebody else has claimed the run since: stop touching it."""
+
+
+class CellName(NamedTuple):
+    """What tells a cell of a run from all others, whatever the order in which they were planned."""
+
+    key: str
+    sample: int
+    prompt: str
+    prompt_version: str
+    technique: str
+    case_position: int
+    endpoint: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +59,23 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One reply (new: `reply`, stored before: `reply_id`) or none, and the cells that show it."""
+    """How a cell ended: with a new reply, with one stored before (`reply_id`), or with none."""
 
-    results: Sequence[CellResult]
+    result: CellResult
     reply: Reply | None = None
     reply_id: int | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)  # key, endpoint, model, seed, batch, cost_usd
+    facts: Mapping[str, Any] = field(default_factory=dict)  # the columns that a reply does not know itself
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is committed together. `settled` are the ids of reservations whose calls came to a known end."""
+
+    outcomes: Sequence[Outcome] = ()
+    attempts: Sequence[Attempt] = ()
+    settled: Sequence[int] = ()
+    retried: int = 0
+    live: Mapping[str, Any] | None = None
 
 
 def waiting_runs(database: Database) -> list[str]:
@@ -66,7 +92,7 @@ def claim(database: Database, run_id: str) -> int:
     """Makes the run ours and returns its new epoch."""
     with database.write() as connection:
         mine = runs.update().where(runs.c.id == run_id)
-        connection.execute(mine.values(epoch=runs.c.epoch + 1, heartbeat=now()))
+        connection.execute(mine.values(epoch=runs.c.epoch + 1, heartbeat=now(), live="{}"))
         connection.execute(mine.where(runs.c.status == "queued").values(status="running"))
         connection.execute(mine.where(runs.c.started.is_(None)).values(started=now()))
         return int(connection.scalars(sa.select(runs.c.epoch).where(runs.c.id == run_id)).one())
@@ -79,34 +105,47 @@ def status_and_epoch(database: Database, run_id: str) -> tuple[RunStatus, int]:
     return row.status, row.epoch
 
 
-def pending(database: Database, run_id: str) -> dict[int, str]:
-    """position -> key of the cells that have not ended."""
-    chosen = sa.select(cells.c.position, cells.c.key).where(cells.c.run_id == run_id, cells.c.status == "pending")
+def pending_count(database: Database, run_id: str) -> int:
+    """How many cells have not ended."""
+    chosen = sa.select(sa.func.count()).where(cells.c.run_id == run_id, cells.c.status == "pending")
     with database.read() as connection:
-        return {row.position: row.key for row in connection.execute(chosen)}
+        return int(connection.scalar(chosen) or 0)
 
 
-def stored_replies(database: Database, keys: Iterable[str]) -> dict[str, tuple[int, str]]:
-    """key -> (reply id, text) of the newest reply stored under each key that has one."""
-    wanted = list(keys)
-    found: dict[str, tuple[int, str]] = {}
+def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellName, int]:
+    """The positions of the cells under these keys that have not ended."""
+    columns = [cells.c[name] for name in CellName._fields]
+    chosen = sa.select(*columns, cells.c.position).where(cells.c.run_id == run_id, cells.c.status == "pending")
     with database.read() as connection:
-        for start in range(0, len(wanted), _LOOKUP):
-            chosen = sa.select(replies.c.key, replies.c.id, replies.c.text)
-            some = chosen.where(replies.c.key.in_(wanted[start : start + _LOOKUP])).order_by(replies.c.id)
-            found.update({row.key: (row.id, row.text) for row in connection.execute(some)})
+        return {CellName(*row[:-1]): row[-1] for some in _lots(keys) for row in
+                connection.execute(chosen.where(cells.c.key.in_(some)))}  # fmt: skip
+
+
+def stored_replies(
+    database: Database, keys: Sequence[str], run_id: str | None = None
+) -> dict[tuple[str, int], tuple[int, str]]:
+    """(key, sample) -> (reply id, text) of the newest reply stored for each; `run_id`: only those that it paid for."""
+    chosen = sa.select(replies.c.key, replies.c.sample, replies.c.id, replies.c.text).order_by(replies.c.id)
+    if run_id is not None:
+        chosen = chosen.where(replies.c.run_id == run_id)
+    with database.read() as connection:
+        return {(row.key, row.sample): (row.id, row.text) for some in _lots(keys) for row in
+                connection.execute(chosen.where(replies.c.key.in_(some)))}  # fmt: skip
+
+
+def stored_samples(database: Database, keys: Sequence[str]) -> dict[str, set[int]]:
+    """The numbers of the samples that have a reply, by key."""
+    found: dict[str, set[int]] = defaultdict(set)
+    chosen = sa.select(replies.c.key, replies.c.sample)
+    with database.read() as connection:
+        for some in _lots(keys):
+            for row in connection.execute(chosen.where(replies.c.key.in_(some))):
+                found[row.key].add(row.sample)
     return found
 
 
-def stored_keys(database: Database, keys: Iterable[str]) -> set[str]:
-    """Those of the keys that have a reply."""
-    wanted = list(keys)
-    found: set[str] = set()
-    with database.read() as connection:
-        for start in range(0, len(wanted), _LOOKUP):
-            some = replies.c.key.in_(wanted[start : start + _LOOKUP])
-            found.update(connection.scalars(sa.select(replies.c.key).where(some)))
-    return found
+def _lots(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + _LOOKUP] for start in range(0, len(keys), _LOOKUP))
 
 
 def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | None:
@@ -119,46 +158,74 @@ def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | 
     return None if ms is None else float(ms) / 1000
 
 
-def spent(database: Database, run_id: str) -> Cost:
-    """What the run's stored replies cost; calls that brought several replies count once."""
-    prompt = sa.func.coalesce(replies.c.prompt_tokens, 0) / replies.c.batch  # read once for all of a call's replies
-    tokens = sa.func.coalesce(replies.c.completion_tokens, 0) + prompt
-    columns = (sa.func.sum(replies.c.cost_usd), sa.func.sum(tokens), sa.func.sum(1.0 / replies.c.batch))
-    with database.read() as connection:
-        usd, used, calls = connection.execute(sa.select(*columns).where(replies.c.run_id == run_id)).one()
-    return Cost(usd or 0.0, used or 0, round(calls or 0))
+def commit(
+    database: Database, run_id: str, epoch: int, group: Group, calls: Sequence[Attempt] = ()
+) -> list[int]:
+    """Stores replies, cells, scores and attempts in one transaction, before anybody sees them. Raises Fenced.
 
-
-def commit(database: Database, run_id: str, epoch: int, outcomes: Sequence[Outcome]) -> None:
-    """Stores replies, cells and scores in one transaction, before anybody sees them. Raises Fenced."""
+    `calls` are about to be sent: what they may cost is written down first. Returns an id for each.
+    """
     with database.write() as connection:
-        _beat(connection, run_id, epoch)
-        for outcome in outcomes:
-            reply_id = outcome.reply_id if outcome.reply is None else _insert_reply(connection, run_id, outcome)
-            for result in outcome.results:
-                _end_cell(connection, run_id, result, reply_id)
+        _update_run(connection, run_id, epoch, group)
+        if group.settled:
+            attempts.settle(connection, group.settled)
+        _insert_outcomes(connection, run_id, group.outcomes)
+        ids = attempts.insert(connection, run_id, [*calls, *group.attempts]) if calls or group.attempts else []
+        return ids[: len(calls)]
 
 
-def beat(database: Database, run_id: str, epoch: int) -> None:
-    """Says that the runner is alive. Raises Fenced."""
-    with database.write() as connection:
-        _beat(connection, run_id, epoch)
+def _update_run(connection: sa.Connection, run_id: str, epoch: int, group: Group) -> None:
+    """The heartbeat and the run's figures, if the run is still ours."""
+    prices = [outcome.facts["cost_usd"] for outcome in group.outcomes if outcome.reply is not None]
+    added = {
+        "spent_usd": sum(price for price in prices if price is not None),
+        "unpriced": prices.count(None),
+        "reused": sum(outcome.result.reused for outcome in group.outcomes),
+        "retried": group.retried,
+    }
+    values: dict[str, Any] = {name: runs.c[name] + number for name, number in added.items() if number}
+    if group.live is not None:
+        values["live"] = json.dumps(group.live)
+    _beat(connection, run_id, epoch, **values)
 
 
-def _beat(connection: sa.Connection, run_id: str, epoch: int) -> None:
+def beat(database: Database, run_id: str, epoch: int, live: Mapping[str, Any]) -> None:
+    """Says that the runner is alive, and what it is doing. Raises Fenced."""
+    commit(database, run_id, epoch, Group(live=live))
+
+
+def _beat(connection: sa.Connection, run_id: str, epoch: int, **values: Any) -> None:
     mine = runs.update().where(runs.c.id == run_id, runs.c.epoch == epoch)
-    if connection.execute(mine.values(heartbeat=now())).rowcount != 1:
+    if connection.execute(mine.values(heartbeat=now(), **values)).rowcount != 1:
         raise Fenced(run_id)
 
 
-def _insert_reply(connection: sa.Connection, run_id: str, outcome: Outcome) -> int:
-    assert outcome.reply is not None
-    return insert_reply(connection, outcome.reply, kind="run", run_id=run_id, **outcome.facts)
+def _insert_outcomes(connection: sa.Connection, run_id: str, outcomes: Sequence[Outcome]) -> None:
+    """Many rows with one statement each: at thousands of replies a second, the statement is what costs."""
+    new = [outcome for outcome in outcomes if outcome.reply is not None]
+    # The write lock is held: nobody else takes the next ids.
+    first = (connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0) + 1 if new else 0
+    ids = {id(outcome): first + i for i, outcome in enumerate(new)}
+    if new:
+        connection.execute(replies.insert(), [_reply_row(ids[id(o)], o.reply, kind="run", run_id=run_id, **o.facts)
+                                              for o in new if o.reply is not None])  # fmt: skip
+    if outcomes:
+        ends = [_cell_end(run_id, o.result, ids.get(id(o), o.reply_id)) for o in outcomes]
+        connection.execute(_END_CELL, ends)
+    scored = [_score_row(run_id, o.result.position, score) for o in outcomes for score in o.result.scores]
+    if scored:
+        connection.execute(scores.insert(), scored)
 
 
-def insert_reply(connection: sa.Connection, reply: Reply, **facts: Any) -> int:
-    """Stores one reply; `facts` are the columns that the reply itself does not know. Returns its id."""
-    row = {
+def insert_reply(connection: sa.Connection, reply: Reply, **facts: Any) -> None:
+    """Stores one reply; `facts` are the columns that the reply itself does not know."""
+    row = _reply_row(None, reply, **facts)
+    connection.execute(replies.insert().values({name: value for name, value in row.items() if name != "id"}))
+
+
+def _reply_row(id_: int | None, reply: Reply, **facts: Any) -> dict[str, Any]:
+    return {
+        "id": id_,
         "model_returned": storable(reply.model_returned),
         "text": storable(reply.text),
         "reasoning": storable(reply.reasoning),
@@ -173,29 +240,34 @@ def insert_reply(connection: sa.Connection, reply: Reply, **facts: Any) -> int:
         "created": now(),
         **facts,
     }
-    inserted = connection.execute(replies.insert().values(row)).inserted_primary_key
-    assert inserted is not None
-    return int(inserted[0])
 
 
-def _end_cell(connection: sa.Connection, run_id: str, result: CellResult, reply_id: int | None) -> None:
+_END_CELL = (
+    cells.update()
+    .where(cells.c.run_id == sa.bindparam("of_run"), cells.c.position == sa.bindparam("at"))
+    .values(
+        attempts=cells.c.attempts + sa.bindparam("attempted"),
+        **{name: sa.bindparam(f"new_{name}") for name in
+           ("status", "error", "error_kind", "reused", "reply_id", "reasoning", "answer", "answer_note")},
+    )
+)  # fmt: skip
+
+
+def _cell_end(run_id: str, result: CellResult, reply_id: int | None) -> dict[str, Any]:
     read = result.answer or Answer("", None, "")
-    values = {
-        "status": result.status,
-        "error": storable(result.error),
-        "error_kind": result.error_kind,
-        "attempts": cells.c.attempts + result.attempts,
-        "reused": result.reused,
-        "reply_id": reply_id,
-        "reasoning": storable(read.reasoning),
-        "answer": None if read.answer is None else storable(read.answer),
-        "answer_note": storable(read.note),
+    return {
+        "of_run": run_id,
+        "at": result.position,
+        "attempted": result.attempts,
+        "new_status": result.status,
+        "new_error": storable(result.error),
+        "new_error_kind": result.error_kind,
+        "new_reused": result.reused,
+        "new_reply_id": reply_id,
+        "new_reasoning": storable(read.reasoning),
+        "new_answer": None if read.answer is None else storable(read.answer),
+        "new_answer_note": storable(read.note),
     }
-    mine = (cells.c.run_id == run_id) & (cells.c.position == result.position)
-    connection.execute(cells.update().where(mine).values(values))
-    connection.execute(scores.delete().where(scores.c.run_id == run_id, scores.c.position == result.position))
-    if result.scores:
-        connection.execute(scores.insert(), [_score_row(run_id, result.position, score) for score in result.scores])
 
 
 def _score_row(run_id: str, position: int, score: Score) -> dict[str, Any]:
@@ -213,9 +285,11 @@ def _score_row(run_id: str, position: int, score: Score) -> dict[str, Any]:
 def end(database: Database, run_id: str, epoch: int, status: RunStatus, message: str = "") -> None:
     """Ends the run as finished, paused, cancelled or stopped (`message` says why). Raises Fenced."""
     with database.write() as connection:
-        _beat(connection, run_id, epoch)
+        _beat(connection, run_id, epoch, live="{}")
         if status == "cancelled":
             cancel_pending(connection, run_id)
         ended = None if status in ("paused", "queued") else now()
         values = {"status": status, "message": storable(message), "ended": ended}
         connection.execute(runs.update().where(runs.c.id == run_id).values(values))
+
+

@@ -192,9 +192,9 @@ def _budget(prompt: Prompt, technique: str, turns: Sequence[Turn], model: str) -
 def code(model: str, temperature: float | None) -> None:
     """The call as code, to copy."""
     try:
-        cell = tries.try_cell(plan_now(model, temperature))
-        body = connect(cell.endpoint).wire(cell.request)
-        found = None if cell.endpoint == BUILTIN else settings()[cell.endpoint]
+        point = tries.try_point(plan_now(model, temperature))
+        body = connect(point.endpoint).wire(point.request)
+        found = None if point.endpoint == BUILTIN else settings()[point.endpoint]
     except PromptgridError as error:
         st.caption(plain(error))
         return

@@ -13,7 +13,7 @@ from promptgrid.answers import read_answer
 from promptgrid.connections import BUILTIN, DEFAULT_MODEL
 from promptgrid.endpoint import Reply
 from promptgrid.errors import PromptgridError
-from promptgrid.grid import Cell
+from promptgrid.grid import Point
 from promptgrid.store import Database
 from promptgrid.techniques import answer_marker
 from promptgrid.ui.compose_preview import code, expected, plan_now
@@ -33,7 +33,7 @@ REPLY_HEIGHT = 130  # px: what streams does not push the page around
 class Attempt:
     """A call in flight, or done. It runs on the engine's loop: a rerun of the page does not touch it."""
 
-    cell: Cell
+    point: Point
     expected: str | None
     text: str = ""
     reply: Reply | None = None
@@ -61,7 +61,7 @@ class Attempt:
             self._future.cancel()
 
     async def _collect(self, store: Database) -> None:
-        async for delta in tries.stream_try(store, self.cell):
+        async for delta in tries.stream_try(store, self.point):
             self.text += delta.text
             self.reply = delta.reply or self.reply
 
@@ -121,7 +121,7 @@ def _asked() -> tuple[str, float | None]:
 
 def _start(model: str, temperature: float | None) -> None:
     try:
-        attempt = Attempt(tries.try_cell(plan_now(model, temperature)), expected())
+        attempt = Attempt(tries.try_point(plan_now(model, temperature)), expected())
     except PromptgridError as error:
         st.session_state.compose_try_error = error
         st.session_state.pop("compose_attempt", None)
@@ -157,11 +157,11 @@ def _draw(attempt: Attempt, running: bool) -> None:
 
 def _answer(attempt: Attempt) -> str:
     """What was read out of the reply, as Markdown; empty where the whole reply is the answer."""
-    cell, reply = attempt.cell, attempt.reply
-    marker = answer_marker(cell.prompt, cell.technique)
-    if reply is None or (cell.prompt.answer.kind == "text" and not marker):
+    point, reply = attempt.point, attempt.reply
+    marker = answer_marker(point.prompt, point.technique)
+    if reply is None or (point.prompt.answer.kind == "text" and not marker):
         return ""
-    read = read_answer(cell.prompt.answer, reply.text, marker=marker)
+    read = read_answer(point.prompt.answer, reply.text, marker=marker)
     shown = "no answer could be read" if read.answer is None else f"**{plain(read.answer, limit=300)}**"
     expected = "" if attempt.expected is None else f"expected {attempt.expected}"
     notes = plain(" · ".join(filter(None, [read.note, expected])), limit=300)
@@ -169,16 +169,16 @@ def _answer(attempt: Attempt) -> str:
 
 
 def _facts(attempt: Attempt, running: bool) -> str:
-    cell = attempt.cell
-    name = plain(f"{cell.technique} · {cell.model}")
+    point = attempt.point
+    name = plain(f"{point.technique} · {point.model}")
     if attempt.reply is None:
         state = "stopped" if attempt.stopped else "failed"
         return f"{name} · " + (f"{time.monotonic() - attempt.began:.1f} s …" if running else state)
-    reply, cost = attempt.reply, tries.cost_usd(cell, attempt.reply)
+    reply, cost = attempt.reply, tries.cost_usd(point, attempt.reply)
     parts = [name, f"{reply.latency_ms / 1000:.2f} s", _speed(reply), _tokens(reply)]
     price = "price not known" if cost is None else "free" if not cost else dollars(cost)
     cut = "cut at the reply's limit" if reply.finish_reason == "length" else ""
-    return " · ".join(filter(None, [*parts, plain(price), cut, plain(cell.parameter_note)]))
+    return " · ".join(filter(None, [*parts, plain(price), cut, plain(point.parameter_note)]))
 
 
 def _speed(reply: Reply) -> str:

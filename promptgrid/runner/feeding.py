@@ -1,0 +1,77 @@
+"""From a run's plan to what is to be sent: pending cells, found again by their names; what is stored is shown at once.
+
+The grid is unrolled again, a few hundred cells at a time, so that a run of any size needs the memory of a small one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from promptgrid import grid
+from promptgrid.endpoint import Endpoint
+from promptgrid.grid import Plan, Point
+from promptgrid.runner.batches import Batch, to_batches
+from promptgrid.runner.reading import read_and_score
+from promptgrid.store import Database, work
+from promptgrid.store.work import CellName, Outcome
+
+_CELLS = 400  # a chunk
+
+
+@dataclass
+class Feed:
+    """The batches of one endpoint's models. `twins` counts cells left out because another cell's call is under way that
+    will bring their reply too: feed again when that has been committed."""
+
+    database: Database
+    run_id: str
+    plan: Plan
+    endpoint: Endpoint
+    refs: Sequence[str]
+    case_positions: Mapping[str, int]
+    twins: int = 0
+    found: int = 0
+    _sent: set[tuple[str, int]] = field(default_factory=set)
+
+    def chunks(self) -> Iterator[tuple[list[Outcome], list[Batch]]]:
+        """(cells that a stored reply ends, batches to send), chunk by chunk; reads the database."""
+        points = grid.points(self.plan, {self.endpoint.name: self.endpoint}, self.refs)
+        size = max(1, _CELLS // self.plan.samples)
+        while chunk := list(islice(points, size)):
+            yield self._chunk(chunk)
+
+    def _chunk(self, points: Sequence[Point]) -> tuple[list[Outcome], list[Batch]]:
+        keys = list(dict.fromkeys(point.key for point in points))
+        pending = work.pending(self.database, self.run_id, keys)
+        if not pending:
+            return [], []
+        stored = work.stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
+        shown: list[Outcome] = []
+        batches: list[Batch] = []
+        for point in points:
+            missing: list[tuple[int, int]] = []
+            for sample in range(self.plan.samples):
+                position = pending.get(self._name(point, sample))
+                if position is None:
+                    continue
+                self.found += 1
+                if (reply := stored.get((point.key, sample))) is not None:
+                    shown.append(self._shown(point, position, *reply))
+                elif (point.key, sample) in self._sent:
+                    self.twins += 1
+                else:
+                    self._sent.add((point.key, sample))
+                    missing.append((sample, position))
+            batches += to_batches(point, missing, self.endpoint.max_n)
+        return shown, batches
+
+    def _name(self, point: Point, sample: int) -> CellName:
+        prompt, case = point.prompt, self.case_positions[point.case.id]
+        return CellName(
+            point.key, sample, prompt.name, prompt.version, point.technique, case, point.endpoint, point.model
+        )
+
+    def _shown(self, point: Point, position: int, reply_id: int, text: str) -> Outcome:
+        return Outcome(read_and_score(self.plan, point, position, text, reused=True), reply_id=reply_id)

@@ -1,0 +1,139 @@
+"""What a run writes down while it works: replies, results and attempts, in groups that share a commit.
+
+One fsync serves all that comes within 20 ms; nothing is counted as done, and no budgeted call is sent, before its group
+is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptgrid.errors import StoreError
+from promptgrid.store import Database, work
+from promptgrid.store.attempts import Attempt
+from promptgrid.store.work import Group, Outcome
+
+_GROUP_S = 0.02
+_FULL_DISK_S = 30.0  # so long a paid reply waits in memory for the disk to take it
+_TRY_AGAIN_S = 1.0
+_RATE_S = 20.0
+_BIGGEST = 2000  # entries a commit: others want to write too
+
+log = logging.getLogger("promptgrid.runner")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to write: how cells ended, attempts that failed, and the reservation that is settled by it.
+
+    `outcomes` is called in the writing thread: reading and scoring a reply may take a while.
+    """
+
+    outcomes: Callable[[], Sequence[Outcome]] | None = None
+    attempts: Sequence[Attempt] = ()
+    settled: int | None = None
+    retried: int = 0
+
+
+@dataclass
+class Journal:
+    """Writes for one claim of a run. `live` tells what the runner is doing, for whoever looks on."""
+
+    database: Database
+    run_id: str
+    epoch: int
+    live: Callable[[], Mapping[str, Any]]
+    on_trouble: Callable[[StoreError], None]  # nothing can be written: stop sending
+    _entries: asyncio.Queue[Entry | None] = field(default_factory=asyncio.Queue)
+    _calls: list[tuple[Attempt, asyncio.Future[int]]] = field(default_factory=list)
+    _ended: deque[tuple[float, int]] = field(default_factory=deque)
+    _begun: float = field(default_factory=time.monotonic)
+
+    def write(self, entry: Entry) -> None:
+        """To be committed within a moment, in the order of the calls."""
+        self._entries.put_nowait(entry)
+
+    async def reserve(self, call: Attempt) -> int:
+        """Comes back when the reservation is on the disk; with its id, for `Entry.settled`."""
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._calls.append((call, future))
+        self._entries.put_nowait(Entry())
+        return await future
+
+    async def flush(self) -> None:
+        """Comes back when all that was written before is committed."""
+        await self._entries.join()
+
+    def close(self) -> None:
+        """Ends `run` when all is committed."""
+        self._entries.put_nowait(None)
+
+    @property
+    def per_second(self) -> float:
+        """Replies that came in lately, a second."""
+        now = time.monotonic()
+        while self._ended and self._ended[0][0] < now - _RATE_S:
+            self._ended.popleft()
+        count = sum(number for _, number in self._ended)
+        return count / min(max(now - self._begun, 1.0), _RATE_S)
+
+    async def run(self) -> None:
+        """Commits until closed. Raises Fenced, or StoreError when the disk took nothing for half a minute."""
+        open_ = True
+        while open_:
+            group = [await self._entries.get()]
+            if group[0] is not None:
+                await asyncio.sleep(_GROUP_S)
+            while not self._entries.empty() and len(group) < _BIGGEST:
+                group.append(self._entries.get_nowait())
+            open_ = None not in group
+            await self._commit([entry for entry in group if entry is not None])
+            for _ in group:
+                self._entries.task_done()
+
+    async def _commit(self, entries: Sequence[Entry]) -> None:
+        calls, self._calls = self._calls, []
+        given_up_at = time.monotonic() + _FULL_DISK_S
+        read = await asyncio.to_thread(_read, entries)
+        while True:
+            try:
+                ids, new = await asyncio.to_thread(self._write, read, entries, [call for call, _ in calls])
+            except StoreError as error:
+                self.on_trouble(error)
+                if time.monotonic() > given_up_at:
+                    raise
+                log.error("run %s: %s", self.run_id, error)
+                await asyncio.sleep(_TRY_AGAIN_S)
+            else:
+                break
+        if new:
+            self._ended.append((time.monotonic(), new))
+        for id_, (_, future) in zip(ids, calls, strict=True):
+            if future.done():  # who asked has been cancelled: nothing will be sent
+                self.write(Entry(settled=id_))
+            else:
+                future.set_result(id_)
+
+    def _write(
+        self, outcomes: Sequence[Outcome], entries: Sequence[Entry], calls: Sequence[Attempt]
+    ) -> tuple[list[int], int]:
+        """The ids of the reservations, and the number of new replies."""
+        group = Group(
+            outcomes=outcomes,
+            attempts=[attempt for entry in entries for attempt in entry.attempts],
+            settled=[entry.settled for entry in entries if entry.settled is not None],
+            retried=sum(entry.retried for entry in entries),
+            live=self.live(),
+        )
+        ids = work.commit(self.database, self.run_id, self.epoch, group, calls)
+        return ids, sum(outcome.reply is not None for outcome in outcomes)
+
+
+def _read(entries: Sequence[Entry]) -> list[Outcome]:
+    return [outcome for entry in entries if entry.outcomes for outcome in entry.outcomes()]

@@ -1,0 +1,218 @@
+"""How fast an endpoint is asked: a window of requests in flight that grows and shrinks as TCP's does, and buckets of
+requests and tokens, filled as the endpoint's rate-limit headers say.
+
+Slow start doubles the window each round trip while latency holds, then adds one; a refusal (429, 503) halves it. Source:
+V. Jacobson, Congestion Avoidance and Control, 1988; the first window as in RFC 6928, a little wider.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from promptgrid.endpoint.base import Allowance, RateLimits
+
+FIRST_WINDOW = 16
+SLOW = 2.0  # times the usual latency: more in flight would only wait on the other side
+CALM_WINDOW = 8  # latency alone never narrows the window below it: some prompts simply take longer
+NEAR = 10  # this near to where it was last refused, the window grows so many times more slowly
+LONGEST_WAIT_S = 60.0
+
+Clock = Callable[[], float]
+
+
+@dataclass
+class Bucket:
+    """What is left of one rate limit, in requests or tokens; `rate` a second come back."""
+
+    level: float
+    limit: float
+    rate: float
+    at: float
+
+    @classmethod
+    def told(cls, allowance: Allowance, under_way: float, now: float) -> Bucket | None:
+        """As a header says it. What is under way may not be counted in yet: taken off, to be sure."""
+        if allowance.remaining is None:
+            return None
+        limit = float(allowance.limit or allowance.remaining)
+        used, whole_in = limit - allowance.remaining, allowance.reset_s or 0.0
+        rate = used / whole_in if used > 0 and whole_in > 0 else limit / LONGEST_WAIT_S
+        return cls(allowance.remaining - under_way, limit, max(rate, 1e-3), now)
+
+    def wait_s(self, amount: float, now: float) -> float:
+        """How long until `amount` may be taken; one larger than the whole bucket waits for a full one."""
+        missing = min(amount, self.limit) - self._level(now)
+        return min(missing / self.rate, LONGEST_WAIT_S) if missing > 0 else 0.0
+
+    def take(self, amount: float, now: float) -> None:
+        self.level, self.at = self._level(now) - amount, now
+
+    def _level(self, now: float) -> float:
+        return min(self.limit, self.level + self.rate * (now - self.at))
+
+
+@dataclass
+class Window:
+    """How many requests may be in flight; `most` is what the user allows."""
+
+    most: int
+    size: float = 0.0
+    starting: bool = True  # slow start
+    refused_at: float = float("inf")  # the size at which it was last refused
+    _cut_at: float = float("-inf")
+    _round: list[float] = field(default_factory=list)
+    _usual_s: float = float("inf")
+
+    def __post_init__(self) -> None:
+        self.size = float(min(FIRST_WINDOW, self.most))
+
+    def answered(self, latency_s: float, in_flight: int) -> None:
+        """A reply came; `in_flight` counts it. A window that is not filled says nothing, and does not grow."""
+        self._round.append(latency_s)
+        if len(self._round) >= self.size:
+            self._end_round()
+        if in_flight * 2 >= self.size:
+            self.size = min(self.most, self.size + self._step())
+
+    def _step(self) -> float:
+        if self.starting:
+            return 1.0
+        return 1.0 / self.size / (NEAR if self.size + 1 >= self.refused_at else 1)
+
+    def _end_round(self) -> None:
+        mean = sum(self._round) / len(self._round)
+        self._round.clear()
+        if mean > SLOW * self._usual_s:
+            self.starting = False
+            self.size = max(self.size * 0.9, min(self.size, CALM_WINDOW))
+        self._usual_s = min(mean, self._usual_s * 1.05)  # forgets slowly: longer replies may have become usual
+
+    def refused(self, sent_at: float, now: float) -> None:
+        """Halves once a round trip: what was sent before the last cut says nothing new."""
+        self.starting = False
+        if sent_at >= self._cut_at:
+            self.refused_at, self._cut_at = self.size, now
+            self.size = max(1.0, self.size / 2)
+
+
+class Pace:
+    """Says when the next request may go to an endpoint; one for all the runs of a process."""
+
+    def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
+        self.window = Window(most)
+        self.in_flight = 0
+        self.closed_until = float("-inf")
+        self._clock = clock
+        self._buckets: dict[str, Bucket] = {}
+        self._tokens_under_way = 0.0
+        self._refusals = 0  # since the last reply
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def allow(self, most: int) -> None:
+        """The user allows so many at once, from now on."""
+        self.window.most = most
+        self.window.size = min(self.window.size, most)
+
+    @asynccontextmanager
+    async def turn(self, tokens: float = 0.0) -> AsyncIterator[float]:
+        """Waits until a request of so many tokens may go, and holds its place in the window while the block runs.
+
+        Yields the time at which it went, by this pace's clock; `answered` and `refused` want it back.
+        """
+        while not self._may_go(tokens):
+            await self._wait(tokens)
+        now = self._clock()
+        self._take(tokens, now)
+        try:
+            yield now
+        finally:
+            self.in_flight -= 1
+            self._tokens_under_way -= tokens
+            self._wake()
+
+    def answered(self, sent_at: float, limits: RateLimits | None) -> None:
+        """A reply came. To be called within the turn."""
+        self._refusals = 0
+        self.window.answered(self._clock() - sent_at, self.in_flight)
+        self._hear(limits)
+        self._wake()  # the window may have grown
+
+    def refused(self, sent_at: float, limits: RateLimits | None, retry_after: float | None) -> None:
+        """The endpoint asked to wait (429, 503). One refusal among replies concerns its own call; the second without a
+        reply between them closes the endpoint for as long as it asks for."""
+        now = self._clock()
+        self._refusals += 1
+        self.window.refused(sent_at, now)
+        self._hear(limits)
+        if retry_after is not None and self._refusals > 1:
+            self.closed_until = max(self.closed_until, now + min(retry_after, LONGEST_WAIT_S))
+
+    @property
+    def waits_s(self) -> float:
+        """How long the endpoint has asked everybody to wait from now on."""
+        return max(0.0, self.closed_until - self._clock())
+
+    def _hear(self, limits: RateLimits | None) -> None:
+        if limits is None:
+            return
+        under_way = {"requests": float(self.in_flight - 1), "tokens": self._tokens_under_way}
+        for name, allowance in (("requests", limits.requests), ("tokens", limits.tokens)):
+            told = Bucket.told(allowance, under_way[name], self._clock()) if allowance else None
+            if told:
+                self._buckets[name] = told
+
+    def _may_go(self, tokens: float) -> bool:
+        return self.in_flight < int(self.window.size) and not self._wait_s(tokens)
+
+    def _wait_s(self, tokens: float) -> float:
+        """Until time alone allows a request; 0: it does now."""
+        now = self._clock()
+        waits = [bucket.wait_s(self._amount(name, tokens), now) for name, bucket in self._buckets.items()]
+        return max(self.closed_until - now, 0.0, *waits)
+
+    def _take(self, tokens: float, now: float) -> None:
+        self.in_flight += 1
+        self._tokens_under_way += tokens
+        for name, bucket in self._buckets.items():
+            bucket.take(self._amount(name, tokens), now)
+
+    @staticmethod
+    def _amount(bucket: str, tokens: float) -> float:
+        return 1.0 if bucket == "requests" else tokens
+
+    async def _wait(self, tokens: float) -> None:
+        loop = asyncio.get_running_loop()
+        place = loop.create_future()
+        self._waiting.append(place)
+        wait = self._wait_s(tokens)
+        timer = loop.call_later(wait, _let, place) if wait else None
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._wake()  # it was this one's turn: now it is the next one's
+            raise
+        finally:
+            if timer:
+                timer.cancel()
+            if place in self._waiting:
+                self._waiting.remove(place)
+
+    def _wake(self) -> None:
+        """Lets as many try as there are places in the window; who may not go yet waits again."""
+        for _ in range(max(0, int(self.window.size) - self.in_flight)):
+            while self._waiting and self._waiting[0].done():
+                self._waiting.popleft()
+            if not self._waiting:
+                return
+            _let(self._waiting.popleft())
+
+
+def _let(place: asyncio.Future[None]) -> None:
+    if not place.done():
+        place.set_result(None)

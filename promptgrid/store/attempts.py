@@ -1,0 +1,92 @@
+"""Attempts: calls that failed, and calls of a run with a budget that are under way. The log of a cell, and the memory
+of what may have been paid for nothing: a reservation is here before its call is sent, and stays when the call is lost.
+
+A call that was answered at once leaves no row: its reply says all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from promptgrid.budget import Cost
+from promptgrid.store.database import Database, storable
+from promptgrid.store.schema import attempts, replies
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at a call. `started` is in seconds since 1970, `ms` None where its end was never seen.
+
+    `kind` is that of its EndpointError. `wait_s` is the pause before the next attempt; None where there was none.
+    `worst` is what it may have cost (None: nothing).
+    """
+
+    position: int
+    number: int
+    started: float
+    ms: float | None = None
+    kind: str = ""
+    message: str = ""
+    wait_s: float | None = None
+    worst: Cost | None = None
+
+
+def insert(connection: sa.Connection, run_id: str, calls: Sequence[Attempt]) -> list[int]:
+    """Adds rows, within a transaction that writes; returns their ids."""
+    first = (connection.scalar(sa.select(sa.func.max(attempts.c.id))) or 0) + 1
+    ids = list(range(first, first + len(calls)))
+    connection.execute(attempts.insert(), [_row(id_, run_id, call) for id_, call in zip(ids, calls, strict=True)])
+    return ids
+
+
+def _row(id_: int, run_id: str, call: Attempt) -> dict[str, object]:
+    worst = call.worst or Cost(None, None, 0)
+    return {
+        "id": id_,
+        "run_id": run_id,
+        "position": call.position,
+        "number": call.number,
+        "started": call.started,
+        "ms": call.ms,
+        "kind": call.kind,
+        "message": storable(call.message),
+        "wait_s": call.wait_s,
+        "worst_usd": worst.usd,
+        "worst_tokens": worst.tokens,
+        "worst_calls": worst.calls,
+    }
+
+
+def settle(connection: sa.Connection, ids: Sequence[int]) -> None:
+    """Removes reservations whose calls came to an end that is kept otherwise: as a reply, or as a failed attempt."""
+    connection.execute(attempts.delete().where(attempts.c.id == sa.bindparam("of")), [{"of": id_} for id_ in ids])
+
+
+def log(database: Database, run_id: str, position: int) -> list[Attempt]:
+    """The attempts at a cell's call that failed or were lost, in their order."""
+    mine = (attempts.c.run_id == run_id) & (attempts.c.position == position)
+    with database.read() as connection:
+        rows = connection.execute(sa.select(attempts).where(mine).order_by(attempts.c.id)).all()
+    return [_attempt(row) for row in rows]
+
+
+def _attempt(row: sa.Row[Any]) -> Attempt:
+    worst = Cost(row.worst_usd, row.worst_tokens, row.worst_calls)
+    return Attempt(row.position, row.number, row.started, row.ms, row.kind, row.message, row.wait_s, worst)
+
+
+def spent(database: Database, run_id: str) -> Cost:
+    """What the run has spent at most: its replies (a call that brought several counts once) and its lost attempts."""
+    prompt = sa.func.coalesce(replies.c.prompt_tokens, 0) / replies.c.batch  # read once for all of a call's replies
+    tokens = sa.func.coalesce(replies.c.completion_tokens, 0) + prompt
+    paid = (sa.func.sum(replies.c.cost_usd), sa.func.sum(tokens), sa.func.sum(1.0 / replies.c.batch))
+    lost = tuple(sa.func.sum(attempts.c[name]) for name in ("worst_usd", "worst_tokens", "worst_calls"))
+    with database.read() as connection:
+        for_replies = connection.execute(sa.select(*paid).where(replies.c.run_id == run_id)).one()
+        for_nothing = connection.execute(sa.select(*lost).where(attempts.c.run_id == run_id)).one()
+    usd, tokens_used, calls = ((a or 0) + (b or 0) for a, b in zip(for_replies, for_nothing, strict=True))
+    return Cost(usd, tokens_used, round(calls))
