@@ -126,7 +126,8 @@ def _causes(error: BaseException | None) -> list[str]:
     """The messages of the error and of what lies below it, the innermost last."""
     found: list[str] = []
     while error is not None:
-        found.append(str(error).strip())
+        said = getattr(error, "message", None)  # aiohttp's str() puts a status before it that nobody sent
+        found.append((said if isinstance(said, str) else str(error)).strip())
         error = error.__cause__ or error.__context__
     return found
 

@@ -28,8 +28,8 @@ REQUESTS = (
 )
 TOKENS = (_names("x-ratelimit-{}-tokens"), _names("anthropic-ratelimit-tokens-{}"))
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
-PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+PART = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)", re.ASCII)
+DURATION = re.compile(f"(?:{PART.pattern})+", re.ASCII)
 EPOCH_S, EPOCH_MS = 1e9, 1e12  # from here on a plain number is a moment and no duration
 COUNT_LIMIT = 2**53
 
@@ -74,7 +74,7 @@ def _count(text: str) -> int | None:
 
 def _reset(text: str | None, headers: Mapping[str, str]) -> float | None:
     """Seconds from `6m0s`, `20ms`, `12`, `0.5`, a moment in seconds or milliseconds, or a date; None for the rest."""
-    text = (text or "").strip().lower()
+    text = (text or "").strip()
     if DURATION.fullmatch(text):
         return sum(float(number) * UNITS_S[unit] for number, unit in PART.findall(text))
     try:
