@@ -91,8 +91,8 @@ def shown(value: Value) -> str:
 def remember(identity: str, model: str, parameter: str, value: object, said: str, *, effort: str | None = None) -> None:
     """Keeps that `model` at the endpoint `identity` refused `parameter`, sent as `value` with that reasoning effort.
 
-    `said` is the server's sentence or an EndpointError's message, without keys. Cheap where it is known already. Where
-    the file cannot be written nothing is learned: that is no reason to lose a run.
+    `said` is the server's sentence or an EndpointError's message, without keys. Cheap where it is known already, else
+    it may wait for the file for 5 s. Where that cannot be written nothing is learned: no reason to lose a run.
     """
     said = _said(said, parameter, model)
     new = Refusal(identity, model, parameter, _plain(value), said, datetime.now(UTC), effort or "")

@@ -217,6 +217,7 @@ def test_two_processes_lose_nothing_of_each_other() -> None:
         ("Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 3 instead.", False),
         ("max_tokens is too large: 100000. This model supports at most 16384 completion tokens", False),
         ("`temperature` and `top_p` cannot both be specified for this model. Please use only one.", False),
+        ("This model does not support both temperature and top_p.", False),
         ("no", False),
         ("", False),
     ],

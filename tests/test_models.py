@@ -267,6 +267,18 @@ def test_temperature_and_top_p_refused_together_are_each_taken_alone() -> None:
     found = facts("m", HERE)
     assert (found.temperature, found.top_p) == ("unknown", "not_with_temperature")
     assert not found.refusal("temperature", 0.7)
+    learned.remember(HERE, "gpt-4o", "temperature", 0.7, said)
+    assert facts("gpt-4o", HERE).top_p == "not_with_temperature"
+    learned.remember(HERE, "o3", "temperature", 0.7, said)
+    assert facts("o3", HERE).top_p == "only_default"
+
+
+def test_the_latest_refusal_is_the_one_that_is_quoted() -> None:
+    learned.remember(HERE, "m", "temperature", 0.7, "no")
+    learned.remember(HERE, "m", "temperature", 0.2, REFUSED)
+    found = facts("m", HERE).refusal("temperature", 0.7)
+    assert found is not None
+    assert found.said == REFUSED
 
 
 @pytest.mark.parametrize("said", ["n must be less than 4", "Only one completion choice is allowed", "no"])

@@ -149,6 +149,8 @@ def test_top_p_gives_way_to_a_temperature_that_is_sent() -> None:
     assert both.note == "top_p 0.9 not sent: claude-sonnet-4-5 does not take it together with a temperature"
     alone = sent(claude, Asked(top_p=0.9))
     assert (alone.top_p, alone.notes, alone.honoured["top_p"]) == (0.9, (), True)
+    neither = ModelFacts("m", temperature="only_default", top_p="not_with_temperature")
+    assert sent(neither, Asked(temperature=0.5, top_p=0.9)).top_p == 0.9  # no temperature goes out
 
 
 def test_a_note_quotes_the_refusal_that_it_rests_on() -> None:
@@ -162,6 +164,27 @@ def test_a_refused_value_is_left_out_and_others_are_tried() -> None:
     known = ModelFacts("m", temperature="any", learned=(refusal("temperature", 1.2, "it must be at most 1"),))
     assert sent(known, Asked(temperature=1.2)).temperature is None
     assert sent(known, Asked(temperature=0.7)).temperature == 0.7
+
+
+def test_what_was_refused_after_reasoning_is_sent_without() -> None:
+    said = "temperature is not supported with this effort"
+    known = ModelFacts("m", temperature="only_without_reasoning", learned=(refusal("temperature", 0.7, said),))
+    assert sent(known, Asked(temperature=0.7, reasoning_effort="none")).temperature == 0.7
+    assert sent(known, Asked(temperature=0.7, reasoning_effort="high")).note == (
+        "temperature 0.7 not sent: m does not take it with reasoning effort high"
+    )
+
+
+def test_an_effort_is_known_to_be_taken_only_where_a_table_says_so() -> None:
+    assert sent(facts("gpt-5.2"), Asked(reasoning_effort="none")).honoured["reasoning_effort"] is True
+    assert sent(facts("gpt-5.2"), Asked(reasoning_effort="high")).honoured["reasoning_effort"] is None
+    assert sent(facts("mystery"), Asked(reasoning_effort="none")).honoured["reasoning_effort"] is None
+
+
+def test_a_refused_1_is_not_taken_for_the_default() -> None:
+    known = ModelFacts("m", top_p="any", learned=(refusal("top_p", 1.0, "it must be less than 1"),))
+    found = sent(known, Asked(top_p=1.0))
+    assert (found.top_p, found.honoured["top_p"], len(found.notes)) == (None, False, 1)
 
 
 def test_without_effort_none_there_is_no_temperature() -> None:

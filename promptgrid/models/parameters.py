@@ -123,12 +123,12 @@ def _sampling(
         why = _reasons(facts, effort)
     elif policy == "not_with_temperature" and temperature is not None:
         why = f"{facts.model} does not take it together with a temperature"
+    if why and value == DEFAULT:
+        return _Fate(None, True)
     if not why and refusal and not refusal.whole:
         why = refusal.sentence
     if not why:
         return _Fate(value, None if policy == "unknown" else True)
-    if value == DEFAULT:
-        return _Fate(None, True)
     return _Fate(None, False, f"{name} {shown(float(value))} not sent: {why}")
 
 
