@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from promptgrid.endpoint import Delta, Endpoint, EndpointSettings, OpenAIEndpoint, Reply, Request, ScriptedEndpoint
 from promptgrid.endpoint.faults import one_line
+from promptgrid.endpoint.headers import request_headers
 from promptgrid.endpoint.limits import retry_after
 from promptgrid.endpoint.refusals import told
 from promptgrid.endpoint.replies import replies
@@ -59,17 +60,21 @@ def complete(url: str, request: Request, **options: Any) -> list[Reply]:
     return with_endpoint(url, lambda endpoint: endpoint.complete(request), **options)
 
 
-def failure(url: str, request: Request, **options: Any) -> EndpointError:
-    with pytest.raises(EndpointError) as caught:
-        complete(url, request, **options)
-    return caught.value
-
-
 def stream(url: str, request: Request, **options: Any) -> list[Delta]:
     async def collect(endpoint: OpenAIEndpoint) -> list[Delta]:
         return [delta async for delta in endpoint.stream(request)]
 
     return with_endpoint(url, collect, **options)
+
+
+Way = Callable[..., list[Any]]
+both_ways = pytest.mark.parametrize("way", [complete, stream])
+
+
+def failure(url: str, request: Request, way: Way = complete, **options: Any) -> EndpointError:
+    with pytest.raises(EndpointError) as caught:
+        way(url, request, **options)
+    return caught.value
 
 
 def test_a_reply_carries_text_counts_and_what_was_sent(server: HostileServer) -> None:
@@ -137,6 +142,7 @@ def test_several_choices_leave_the_counts_of_each_open(server: HostileServer) ->
     assert [reply.prompt_tokens for reply in found] == [4] * 3
 
 
+@both_ways
 @pytest.mark.parametrize(
     ("model", "kind", "says"),
     [
@@ -159,8 +165,10 @@ def test_several_choices_leave_the_counts_of_each_open(server: HostileServer) ->
         ("hostile-error", "server", "overloaded"),
     ],
 )
-def test_each_fault_has_its_kind_and_a_sentence(server: HostileServer, model: str, kind: str, says: str) -> None:
-    error = failure(server.url, ask(model))
+def test_each_fault_has_its_kind_and_a_sentence(
+    server: HostileServer, model: str, kind: str, says: str, way: Way
+) -> None:
+    error = failure(server.url, ask(model), way)
     assert error.kind == kind
     assert says in error.message
     assert str(error).isprintable()
@@ -197,6 +205,16 @@ def test_what_other_servers_say_is_understood(status: int, body: object, kind: s
     assert error.message.endswith(".")
 
 
+FAULTS = ["rate-limited-ms", "unauthorized", "no-quota", "unknown-model", "too-long", "server-error", "bad-json"]
+
+
+@pytest.mark.parametrize("model", FAULTS)
+def test_both_ways_tell_the_same(server: HostileServer, model: str) -> None:
+    posted, streamed = (failure(server.url, ask(model), way) for way in (complete, stream))
+    for name in ("kind", "message", "hint", "status", "retry_after", "param", "raw"):
+        assert getattr(posted, name) == getattr(streamed, name)
+
+
 def test_nothing_is_retried_here(server: HostileServer) -> None:
     for model in ("server-error+ok", "rate-limited-ms+ok", "no-quota+ok"):
         before = server.calls(model)
@@ -211,8 +229,9 @@ def test_a_bad_answer_keeps_its_raw_text_cut(server: HostileServer) -> None:
     assert len(failure(server.url, Request("null-content", (Message("user", "x"),), n=500)).raw) <= 2000
 
 
-def test_refused_temperature_is_named_and_a_default_one_passes(server: HostileServer) -> None:
-    error = failure(server.url, ask("refuses-temperature", temperature=0.3))
+@both_ways
+def test_refused_temperature_is_named_and_a_default_one_passes(server: HostileServer, way: Way) -> None:
+    error = failure(server.url, ask("refuses-temperature", temperature=0.3), way)
     assert (error.kind, error.param, error.status) == ("refused_parameter", "temperature", 400)
     assert complete(server.url, ask("refuses-temperature"))[0].text
 
@@ -288,10 +307,11 @@ def test_odd_bodies_are_bad_replies(text: str) -> None:
     assert caught.value.kind == "bad_reply"
 
 
-def test_the_key_is_never_told(server: HostileServer, caplog: pytest.LogCaptureFixture) -> None:
+@both_ways
+def test_the_key_is_never_told(server: HostileServer, way: Way, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with pytest.raises(EndpointError) as caught:
-        complete(server.url, ask("unauthorized"), api_key=KEY, key_env="OPENAI_API_KEY")
+        way(server.url, ask("unauthorized"), api_key=KEY, key_env="OPENAI_API_KEY")
     assert server.requests[-1].headers["authorization"] == f"Bearer {KEY}"
     error = caught.value
     told = "".join(traceback.format_exception(error)) + error.raw + error.hint + caplog.text
@@ -302,53 +322,65 @@ def test_the_key_is_never_told(server: HostileServer, caplog: pytest.LogCaptureF
     assert KEY not in repr(secret) + repr(OpenAIEndpoint(secret))
 
 
-def test_a_missing_key_is_told_before_anything_is_sent(server: HostileServer) -> None:
+@both_ways
+def test_a_missing_key_is_told_before_anything_is_sent(server: HostileServer, way: Way) -> None:
     before = len(server.requests)
-    error = failure(server.url, ask("ok"), key_env="MY_KEY")
+    error = failure(server.url, ask("ok"), way, key_env="MY_KEY")
     assert error.kind == "auth"
     assert "MY_KEY" in error.message
-    assert failure(server.url, ask("ok"), key_env="MY_KEY", api_key="“sk-1”").kind == "auth"
+    assert failure(server.url, ask("ok"), way, key_env="MY_KEY", api_key="“sk-1”").kind == "auth"
     assert len(server.requests) == before
 
 
-def test_the_organisation_is_told_to_openai_only(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@both_ways
+def test_the_organisation_is_told_to_openai_only(
+    server: HostileServer, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-mine")
     monkeypatch.setenv("OPENAI_PROJECT_ID", "project-mine")
-    complete(server.url, ask("ok"), headers={"X-Team": "prompts"})
+    sent = request_headers(EndpointSettings("openai", "https://api.openai.com/v1", api_key=KEY))
+    assert (sent["OpenAI-Organization"], sent["OpenAI-Project"]) == ("org-mine", "project-mine")
+    way(server.url, ask("ok"), headers={"X-Team": "prompts"})
     headers = server.requests[-1].headers
     assert not [value for value in headers.values() if "mine" in value]
     assert headers["x-team"] == "prompts"
 
 
-def test_a_server_that_is_not_there_is_a_connection_error() -> None:
+@both_ways
+def test_a_server_that_is_not_there_is_a_connection_error(way: Way) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    error = failure(url, ask("m"))
+    error = failure(url, ask("m"), way)
     assert error.kind == "connection"
     assert url in error.message
     assert "running" in error.hint
     assert error.retryable
 
 
-def test_a_proxy_is_used_but_not_to_reach_this_machine(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@both_ways
+def test_a_proxy_is_used_but_not_to_reach_this_machine(
+    server: HostileServer, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, server.root)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    assert failure("http://models.example/v1", ask("ok")).status == 404  # the hostile endpoint is no proxy
+    assert failure("http://models.example/v1", ask("ok"), way).status == 404  # the hostile endpoint is no proxy
     with HostileServer() as other:
-        assert complete(other.url, ask("ok"))
+        assert way(other.url, ask("ok"))
         assert len(other.requests) == 1
 
 
-def test_a_base_url_without_v1_is_guessed(server: HostileServer) -> None:
-    error = failure(server.root, ask("ok"))
+@both_ways
+def test_a_base_url_without_v1_is_guessed(server: HostileServer, way: Way) -> None:
+    error = failure(server.root, ask("ok"), way)
     assert (error.kind, error.status) == ("bad_request", 404)
     assert "/v1" in error.hint
 
 
-def test_an_unknown_model_is_answered_with_those_served(server: HostileServer) -> None:
-    error = failure(server.url, ask("unknown-model"))
+@both_ways
+def test_an_unknown_model_is_answered_with_those_served(server: HostileServer, way: Way) -> None:
+    error = failure(server.url, ask("unknown-model"), way)
     assert error.stops_endpoint
     assert "Did you mean unknown-model?" in error.hint
     assert "Served are" in error.hint
@@ -385,9 +417,10 @@ def test_a_call_that_is_cancelled_hangs_up(server: HostileServer) -> None:
     with_endpoint(server.url, cancel, timeout_s=60.0)
 
 
-def test_half_a_character_cannot_be_sent(server: HostileServer) -> None:
+@both_ways
+def test_half_a_character_cannot_be_sent(server: HostileServer, way: Way) -> None:
     request = Request("ok", (Message("user", "cut \ud83d here"),))
-    assert failure(server.url, request).kind == "bad_request"
+    assert failure(server.url, request, way).kind == "bad_request"
 
 
 def test_a_stream_brings_pieces_then_the_whole_reply(server: HostileServer) -> None:
@@ -498,6 +531,8 @@ def test_both_endpoints_keep_the_protocol() -> None:
     request = ask("m", temperature=1, max_tokens=5)
     assert endpoints[0].wire(request) == endpoints[1].wire(request)
     assert [endpoint.max_n for endpoint in endpoints] == [1, 8]
+    assert [endpoint.parallel_repeats for endpoint in endpoints] == [True, True]
+    asyncio.run(endpoints[1].prepare())
 
 
 def test_the_scripted_endpoint_replies_in_order_and_remembers() -> None:

@@ -427,6 +427,36 @@ def test_a_certificate_is_checked_and_the_environment_may_name_another(
         assert complete(server.url)[0].text == "ok"
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_certificates_that_cannot_be_read_are_told(streamed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates.pem")
+
+    async def work(endpoint: OpenAIEndpoint) -> EndpointError:
+        with pytest.raises(EndpointError) as caught:
+            await (anext(endpoint.stream(ASK)) if streamed else endpoint.complete(ASK))
+        return caught.value
+
+    error = run("https://models.example/v1", work)
+    assert error.kind == "connection"
+    assert "SSL_CERT_FILE" in error.hint
+
+
+def test_connections_left_open_make_no_noise() -> None:
+    code = """
+import asyncio, gc, sys
+from promptgrid.endpoint import EndpointSettings, OpenAIEndpoint, Request
+from promptgrid.prompt import Message
+endpoint = OpenAIEndpoint(EndpointSettings("x", sys.argv[1]))
+for _ in range(2):
+    asyncio.run(endpoint.complete(Request("m", (Message("user", "Hello"),))))
+del endpoint
+gc.collect()
+"""
+    with Wire(OK) as server:
+        ran = subprocess.run([sys.executable, "-c", code, server.url], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_a_call_imports_neither_the_sdk_nor_anything_else_that_is_slow() -> None:
     code = """
 import asyncio, sys

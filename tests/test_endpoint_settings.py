@@ -17,6 +17,7 @@ base_url = "https://API.DeepSeek.com:443/v1/"
 key_env = "DEEPSEEK_API_KEY"
 models = ["deepseek-chat"]
 concurrency = 3
+max_n = 4
 timeout_s = 30.5
 
 [gateway]
@@ -76,10 +77,12 @@ def test_the_file_names_endpoints_and_the_environment_holds_their_keys(tmp_path:
         api_key="sk-deep",
         key_env="DEEPSEEK_API_KEY",
         concurrency=3,
+        max_n=4,
         timeout_s=30.5,
         models=("deepseek-chat",),
     )
     gateway = found["gateway"]
+    assert (gateway.concurrency, gateway.max_n) == (None, None)
     assert (gateway.free, gateway.key_env, gateway.token_parameter) == (True, "", "max_completion_tokens")
     assert gateway.headers == {"X-Team": "prompts", "X-Secret": "shh"}
     assert "sk-deep" not in repr(found)
@@ -105,6 +108,8 @@ def test_a_key_that_is_not_set_is_empty_and_still_named(tmp_path: Path) -> None:
         ("[a]\nconcurrency = 2\n", "line 1", "no base URL"),
         ('[b]\nbase_url = "http://h/v1"\n[a]\nbase_url = "http://h/v1"\nconcurrency = 0\n', "line 5", "above 0"),
         ('[a]\nbase_url = "http://h/v1"\nconcurrency = true\n', "line 3", "above 0"),
+        ('[a]\nbase_url = "http://h/v1"\nconcurrency = 0.5\n', "line 3", "wrong kind: float"),
+        ('[a]\nbase_url = "http://h/v1"\nmax_n = 0\n', "line 3", "above 0"),
         ('[a]\nbase_url = "http://h/v1"\ntimeout_s = "60"\n', "line 3", "wrong kind: str"),
         ('[a]\nbase_url = "http://h/v1"\ntimeout_s = nan\n', "line 3", "above 0"),
         ('[a]\nbase_url = "http://h/v1"\ntoken_parameter = "tokens"\n', "line 3", "max_tokens"),

@@ -34,6 +34,7 @@ class BuiltinEndpoint:
     name = NAME
     max_n = process.SLOTS
     concurrency = 1
+    counts_tokens = True
     parallel_repeats = False
 
     def __init__(self) -> None:

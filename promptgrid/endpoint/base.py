@@ -119,6 +119,10 @@ class Endpoint(Protocol):
     async def models(self) -> list[str]:
         """The names of the models served, as the endpoint reports them."""
 
+    @property
+    def counts_tokens(self) -> bool:
+        """False once it is known to have no tokenizer to ask."""
+
     async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
         """Prompt tokens by the endpoint's own tokenizer and chat template; None where it has none."""
 

@@ -98,6 +98,15 @@ def one_line(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else text[:limit] + "…"
 
 
+def unread_certificates(error: OSError) -> EndpointError:
+    """What SSL_CERT_FILE or SSL_CERT_DIR names is not there, or holds no certificates."""
+    return EndpointError(
+        "connection",
+        f"The certificates of the environment cannot be read: {error.strerror or error}.",
+        hint="Correct SSL_CERT_FILE and SSL_CERT_DIR, or remove them to trust what this machine trusts.",
+    )
+
+
 def redact(error: EndpointError, settings: EndpointSettings) -> None:
     """Cuts keys out of what an error quotes."""
     error.raw, error.hint = redacted(error.raw, settings), redacted(error.hint, settings)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 8
 MAX_N = 8  # of OpenAI's own service
+MAX_SLOTS = 1024
 PREPARE_S = 2.0
 PATHS: Mapping[Api, str] = {"chat": "/chat/completions", "completion": "/completions"}
 
@@ -145,9 +146,14 @@ class OpenAIEndpoint:
             raise
         return self._served
 
+    @property
+    def counts_tokens(self) -> bool:
+        """llama.cpp and vLLM do; others are found out at the first question."""
+        return self._counter.may_know
+
     async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
         """Exact where the server is llama.cpp or vLLM, else None. Raises EndpointError when it cannot be reached."""
-        if not self._counter.may_know:
+        if not self.counts_tokens:
             return None
         with sdk.errors_told(self.settings, model):
             return await self._counter.count(self._sdk(), model, messages, api)
@@ -200,9 +206,9 @@ class OpenAIEndpoint:
         self._follow_loop()
         if self._pool is None:
             wanted = headers.request_headers(self.settings)
-            from promptgrid.endpoint.pool import Pool
+            from promptgrid.endpoint import pool
 
-            self._pool = Pool(self.settings, wanted)
+            self._pool = pool.opened(self.settings, wanted)
         return self._pool
 
     def _sdk(self) -> openai.AsyncOpenAI:
@@ -240,7 +246,7 @@ def _slots(answer: Answer) -> int | None:
     """llama.cpp's total_slots; None where it is another server's answer."""
     with suppress(EndpointError):
         slots = parsed(answer.text).get("total_slots")
-        if answer.status == 200 and isinstance(slots, int) and not isinstance(slots, bool) and slots > 0:
+        if answer.status == 200 and isinstance(slots, int) and not isinstance(slots, bool) and 0 < slots <= MAX_SLOTS:
             return slots
     return None
 

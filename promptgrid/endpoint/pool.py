@@ -48,20 +48,30 @@ class _Attempt:
 _attempt: ContextVar[_Attempt] = ContextVar("_attempt")
 
 
-class Pool:
-    """Kept connections to one endpoint, for the event loop that runs when it is made. As many as are asked for."""
+def opened(settings: EndpointSettings, headers: Mapping[str, str]) -> Pool:
+    """A pool for the event loop that runs now; all its requests carry `headers`.
 
-    def __init__(self, settings: EndpointSettings, headers: Mapping[str, str]) -> None:
+    Raises EndpointError(connection) for certificates that cannot be read.
+    """
+    certificates, proxy = _certificates(settings), _proxy(settings)
+    session = aiohttp.ClientSession(
+        connector=_Connector(limit=0, keepalive_timeout=KEEP_S, ssl=certificates),
+        headers=headers,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s),
+        proxy=proxy,
+        max_line_size=HEADER_BYTES,
+        max_field_size=HEADER_BYTES,
+    )
+    return Pool(settings, session)
+
+
+class Pool:
+    """Kept connections to one endpoint, as many as are asked for. `opened` makes one."""
+
+    def __init__(self, settings: EndpointSettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
-        self._session = aiohttp.ClientSession(
-            connector=_Connector(limit=0, keepalive_timeout=KEEP_S, ssl=_certificates(settings)),
-            headers=headers,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_s),
-            proxy=_proxy(settings),
-            max_line_size=HEADER_BYTES,
-            max_field_size=HEADER_BYTES,
-        )
+        self._session = session
 
     async def ask(self, url: str, body: bytes | None = None, timeout_s: float | None = None) -> Answer:
         """POSTs `body`, or GETs without one; whatever the status, it is an Answer.
@@ -79,6 +89,10 @@ class Pool:
     async def aclose(self) -> None:
         """Frees sockets."""
         await self._session.close()
+
+    def __del__(self) -> None:
+        """One that outlived its event loop goes in silence: aiohttp would print complaints that no user understands."""
+        self._session.detach()
 
     async def _sent(self, url: str, body: bytes | None) -> aiohttp.ClientResponse:
         """The response's head."""
@@ -110,6 +124,9 @@ class _Connector(aiohttp.TCPConnector):
         attempt.reused = connection.protocol in self._used
         self._used.add(connection.protocol)
         return connection
+
+    def __del__(self, *_: object) -> None:
+        """As the pool's: without complaints."""
 
 
 def _unanswered(error: aiohttp.ClientError) -> bool:
@@ -151,4 +168,7 @@ def _certificates(settings: EndpointSettings) -> ssl.SSLContext | bool:
         return True
     import httpx2
 
-    return httpx2.create_ssl_context()
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as error:
+        raise faults.unread_certificates(error) from None

@@ -73,6 +73,8 @@ class ScriptedEndpoint:
         """As given."""
         return list(self._models)
 
+    counts_tokens = True
+
     async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
         """The words of all messages."""
         return sum(len(message.text.split()) for message in messages)

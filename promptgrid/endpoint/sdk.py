@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def client(settings: EndpointSettings) -> openai.AsyncOpenAI:
-    """A client without retries. Raises EndpointError(auth) for a key or header that cannot be sent."""
+    """A client without retries.
+
+    Raises EndpointError for a key or header that cannot be sent (auth), and certificates that cannot be read.
+    """
     headers.check(settings)
     import openai
 
@@ -25,14 +28,17 @@ def client(settings: EndpointSettings) -> openai.AsyncOpenAI:
         extra = {"OpenAI-Organization": openai.omit, "OpenAI-Project": openai.omit, **extra}
     if settings.is_direct:  # costs nothing here, and a kept connection that the server has just closed is a lost call
         extra["Connection"] = "close"
-    return openai.AsyncOpenAI(
-        api_key=settings.api_key or headers.KEYLESS,
-        base_url=settings.base_url,
-        max_retries=0,
-        timeout=openai.Timeout(settings.timeout_s, connect=settings.connect_s),
-        default_headers=extra,
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if settings.is_direct else None,
-    )
+    try:
+        return openai.AsyncOpenAI(
+            api_key=settings.api_key or headers.KEYLESS,
+            base_url=settings.base_url,
+            max_retries=0,
+            timeout=openai.Timeout(settings.timeout_s, connect=settings.connect_s),
+            default_headers=extra,
+            http_client=openai.DefaultAsyncHttpxClient(trust_env=False) if settings.is_direct else None,
+        )
+    except OSError as error:
+        raise faults.unread_certificates(error) from None
 
 
 @contextmanager
