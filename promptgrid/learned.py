@@ -76,11 +76,15 @@ class Refusal:
     @property
     def whole(self) -> bool:
         """The parameter is refused, and not just this value of it. Where the server leaves that open: the value."""
-        if self.together:
+        if self.together or self._quotes_its_word():
             return False
         if _ONLY_DEFAULT.search(self.said):
             return True
         return bool(_NOT_TAKEN.search(self.said)) and not _OTHER_VALUES.search(self.said)
+
+    def _quotes_its_word(self) -> bool:
+        """A word like 'none' that the server quotes is what it refuses; of a number that says nothing."""
+        return isinstance(self.value, str) and bool(re.search(rf"['\"`]{re.escape(self.value)}['\"`]", self.said))
 
 
 def shown(value: Value) -> str:

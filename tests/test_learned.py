@@ -12,11 +12,15 @@ from typing import Any
 
 import pytest
 
-from promptgrid import learned
+from promptgrid import connections, learned
+from promptgrid.endpoint import Request
 from promptgrid.endpoint.refusals import told
 from promptgrid.endpoint.settings import EndpointSettings
-from promptgrid.errors import StoreError
+from promptgrid.errors import EndpointError, StoreError
 from promptgrid.learned import Refusal
+from promptgrid.models.parameters import Asked, Sent, sent
+from promptgrid.prompt import Message
+from tests.faults.server import HostileServer
 
 HERE, THERE = "https://one.example/v1", "https://two.example/v1"
 ONLY_DEFAULT = (
@@ -92,6 +96,42 @@ def test_an_endpoint_errors_message_leaves_the_servers_sentence() -> None:
 def test_any_value_can_be_refused(value: object, kept: object, file: Path) -> None:
     learned.remember(HERE, "m", "x", value, "no")
     assert learned.refusals(HERE, "m")[0].value == kept
+
+
+@pytest.mark.parametrize(
+    ("model", "asked"),
+    [
+        ("refuses-temperature", Asked(temperature=0.7, reasoning_effort="none")),
+        ("refuses-top-p", Asked(temperature=0.7, top_p=0.5)),
+        ("refuses-temperature-with-top-p", Asked(temperature=0.7, top_p=0.5)),
+        ("refuses-seed", Asked(seed=3)),
+    ],
+)
+def test_after_one_refusal_the_next_request_is_answered(
+    hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, model: str, asked: Asked
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    first = parameters_sent(model, asked)
+    assert first.notes == ()
+    with pytest.raises(EndpointError) as refused:
+        ask(model, first)
+    error = refused.value
+    value = getattr(first, error.param)
+    learned.remember(hostile.url, model, error.param, value, error.message, effort=first.reasoning_effort)
+    second = parameters_sent(model, asked)
+    assert len(second.notes) == 1
+    assert f"{model} refused {error.param} {value}" in second.note or "together" in second.note
+    assert ask(model, second)
+
+
+def parameters_sent(model: str, asked: Asked) -> Sent:
+    return sent(connections.model_facts(f"openai/{model}"), asked)
+
+
+def ask(model: str, parameters: Sent) -> str:
+    values = {name: getattr(parameters, name) for name in Asked.__slots__}
+    request = Request(model, (Message("user", "hello"),), **values)
+    return connections.run_sync(connections.connect("openai").complete(request))[0].text
 
 
 def test_the_same_refusal_is_not_written_again(file: Path) -> None:
@@ -192,6 +232,13 @@ def test_two_processes_lose_nothing_of_each_other() -> None:
     both = [subprocess.Popen([sys.executable, "-c", code, name]) for name in ("a", "b")]
     assert [process.wait(60) for process in both] == [0, 0]
     assert len(learned.all_refusals()) == 30
+
+
+def test_a_word_that_the_server_quotes_is_a_value() -> None:
+    said = "Unsupported value: 'reasoning_effort' does not support 'none' with this model."
+    assert not Refusal(HERE, "m", "reasoning_effort", "none", said, datetime.now(UTC)).whole
+    said = "Unsupported parameter: 'reasoning_effort' is not supported with this model."
+    assert Refusal(HERE, "m", "reasoning_effort", "none", said, datetime.now(UTC)).whole
 
 
 @pytest.mark.parametrize(
