@@ -18,6 +18,12 @@ check: .venv/installed-dev
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/first_page.py
 	$(BIN)/python benchmarks/commands.py
+	$(BIN)/python benchmarks/throughput.py --big
+	$(BIN)/python benchmarks/faulty.py
+	$(BIN)/python benchmarks/kill.py
+	$(BIN)/python benchmarks/preflight.py
+	$(BIN)/python benchmarks/dashboard_load.py
+	$(BIN)/python benchmarks/builtin_sweep.py
 
 screenshots: .venv/installed-dev
 	$(BIN)/python docs/screenshots.py

@@ -1,7 +1,7 @@
 """kill -9 in the middle of a run, and again: what is lost, what is sent again, by the server's own books.
 
-    python benchmarks/kill.py
-    python benchmarks/kill.py --scale 0.2
+python benchmarks/kill.py
+python benchmarks/kill.py --scale 0.2
 """
 
 from __future__ import annotations
