@@ -138,6 +138,17 @@ def failure(url: str, request: Request = ASK, **options: Any) -> EndpointError:
     return caught.value
 
 
+def way(streamed: bool) -> Callable[[OpenAIEndpoint], Awaitable[EndpointError]]:
+    """The error of one call, streamed or not."""
+
+    async def work(endpoint: OpenAIEndpoint) -> EndpointError:
+        with pytest.raises(EndpointError) as caught:
+            await (anext(endpoint.stream(ASK)) if streamed else endpoint.complete(ASK))
+        return caught.value
+
+    return work
+
+
 async def twice(endpoint: OpenAIEndpoint) -> list[str]:
     return [(await endpoint.complete(ASK))[0].text for _ in range(2)]
 
@@ -296,12 +307,7 @@ def silent() -> Iterator[str]:
 def test_a_call_that_nobody_takes_is_told_as_such(silent: str, streamed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("promptgrid.endpoint.settings.CONNECT_S", 0.2)
 
-    async def work(endpoint: OpenAIEndpoint) -> EndpointError:
-        with pytest.raises(EndpointError) as caught:
-            await (anext(endpoint.stream(ASK)) if streamed else endpoint.complete(ASK))
-        return caught.value
-
-    error = run(silent, work)
+    error = run(silent, way(streamed))
     assert (error.kind, error.message) == ("timeout", f"local did not take the call at {silent} within 0.2 s.")
 
 
@@ -386,17 +392,21 @@ def test_a_proxy_is_passed_by_where_the_environment_says_so(monkeypatch: pytest.
         assert complete(server.url)[0].text == "ok"
 
 
-@pytest.mark.parametrize("proxy", ["http://me:hunter2hunter2@127.0.0.1:{}", "socks5://me:hunter2hunter2@127.0.0.1:{}"])
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("scheme", ["http", "socks5", "odd"])
 def test_a_proxy_that_refuses_is_told_without_its_password(
-    proxy: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    scheme: str, streamed: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with Wire(answer(b"", "407 Proxy Authentication Required")) as server:
-        proxied(monkeypatch, https_proxy=proxy.format(server.port))
-        error = failure("https://models.example/v1")
+        proxied(monkeypatch, https_proxy=f"{scheme}://me:hunter2hunter2@127.0.0.1:{server.port}")
+        error = run("https://models.example/v1", way(streamed))
     assert error.kind == "connection"
     assert "hunter2" not in str(error) + error.raw + caplog.text
     assert "HTTPS_PROXY" in error.hint
+    for _, head, _ in server.requests:
+        assert head.startswith("CONNECT models.example:443 ")
+        assert "Proxy-Authorization: Basic " in head
 
 
 @pytest.fixture
@@ -431,12 +441,7 @@ def test_a_certificate_is_checked_and_the_environment_may_name_another(
 def test_certificates_that_cannot_be_read_are_told(streamed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates.pem")
 
-    async def work(endpoint: OpenAIEndpoint) -> EndpointError:
-        with pytest.raises(EndpointError) as caught:
-            await (anext(endpoint.stream(ASK)) if streamed else endpoint.complete(ASK))
-        return caught.value
-
-    error = run("https://models.example/v1", work)
+    error = run("https://models.example/v1", way(streamed))
     assert error.kind == "connection"
     assert "SSL_CERT_FILE" in error.hint
 
@@ -477,10 +482,6 @@ assert not {"openai", "httpx2", "pandas", "genai_prices"} & set(sys.modules), "a
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def props(slots: object) -> Script:
-    return lambda connection, request: answer({"total_slots": slots}) if request == 0 else OK
-
-
 @pytest.mark.parametrize(
     ("said", "slots"),
     [
@@ -503,6 +504,16 @@ def test_llama_cpp_is_asked_for_its_slots(said: bytes, slots: int | None) -> Non
     with Wire(said) as server:
         assert run(server.url, work) == (slots or 8, slots or 1, slots is None)
     assert server.requests[0][1].startswith("GET /props HTTP/1.1")
+
+
+def test_more_than_the_slots_is_never_asked_for_at_once() -> None:
+    async def work(endpoint: OpenAIEndpoint) -> tuple[int, int]:
+        await endpoint.prepare()
+        return endpoint.concurrency, endpoint.max_n
+
+    with Wire(answer({"total_slots": 4})) as server:
+        assert run(server.url, work, max_n=16, concurrency=2) == (2, 4)
+        assert run(server.url, work, max_n=3) == (4, 3)
 
 
 def test_a_server_is_asked_once_unless_it_was_down() -> None:

@@ -80,11 +80,13 @@ class OpenAIEndpoint:
     def max_n(self) -> int:
         """The setting, else llama.cpp's slots, else 8 for OpenAI; 1 elsewhere, since many servers ignore `n`.
 
-        1 from then on, as soon as the endpoint has refused `n` or brought fewer choices than asked for.
+        Never more than the slots, since llama.cpp refuses that. 1 from then on, as soon as the endpoint has refused `n`
+        or brought fewer choices than asked for.
         """
         if self._one_by_one:
             return 1
-        return self.settings.max_n or self._slots or (MAX_N if self.settings.is_openai else 1)
+        usual = self._slots or (MAX_N if self.settings.is_openai else 1)
+        return min(self.settings.max_n or usual, self._slots or MAX_SLOTS)
 
     @property
     def parallel_repeats(self) -> bool:

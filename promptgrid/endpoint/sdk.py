@@ -39,6 +39,8 @@ def client(settings: EndpointSettings) -> openai.AsyncOpenAI:
         )
     except OSError as error:
         raise faults.unread_certificates(error) from None
+    except (ValueError, ImportError) as error:  # a proxy of the environment that the SDK cannot use
+        raise faults.unreachable(error, settings) from None
 
 
 @contextmanager
