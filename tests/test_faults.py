@@ -25,8 +25,8 @@ HELLO = [{"role": "user", "content": "Hello there"}]
 class Client:
     """One connection, kept alive."""
 
-    def __init__(self, server: HostileServer) -> None:
-        self.connection = http.client.HTTPConnection(server.root.removeprefix("http://"), timeout=10)
+    def __init__(self, server: HostileServer, timeout_s: float = 10.0) -> None:
+        self.connection = http.client.HTTPConnection(server.root.removeprefix("http://"), timeout=timeout_s)
 
     def send(self, model: str, **parameters: Any) -> http.client.HTTPResponse:
         body = json.dumps({"model": model, "messages": HELLO, **parameters})
@@ -232,18 +232,37 @@ def test_durations_are_written_as_openai_does(seconds: float, said: str) -> None
 def test_every_reply_tells_the_limits_and_an_empty_bucket_how_long_to_wait(
     hostile: HostileServer, client: Client
 ) -> None:
-    hostile.limit(requests_per_s=0.25, tokens_per_s=100, burst=20)
     hostile.limit(requests_per_s=0.25, burst=2)
-    left = []
-    for _ in range(2):
+    hostile.limit(tokens_per_s=0.001, burst=30)
+    told = []
+    for _ in range(3):
         response = client.send("ok", max_tokens=5)
         response.read()
-        left.append((response.status, response.headers["x-ratelimit-remaining-tokens"]))
-    assert left == [(200, "13"), (200, "6")]
-    response = client.send("ok", max_tokens=5)
-    assert (response.status, response.headers["retry-after"]) == (429, "4")
+        told.append(
+            [response.status, *(response.headers[f"x-ratelimit-remaining-{w}"] for w in ("requests", "tokens"))]
+        )
+    assert told == [[200, "1", "23"], [200, "0", "16"], [429, "0", "16"]]
+    assert response.headers["retry-after"] == "4"
     assert 3000 < int(response.headers["retry-after-ms"]) <= 4000
     assert hostile.books.charged == 2
+
+
+def test_a_bucket_of_tokens_is_named_when_it_is_empty(hostile: HostileServer, client: Client) -> None:
+    hostile.limit(requests_per_s=100, burst=100)
+    hostile.limit(tokens_per_s=0.01, burst=20)
+    assert client.ask("ok", max_tokens=9, n=2)[0] == 200
+    status, body = client.ask("ok", max_tokens=9)
+    assert (status, body["error"]["type"]) == (429, "tokens")
+
+
+def test_a_server_of_slots_says_how_many_and_takes_no_more_choices() -> None:
+    with HostileServer(kind="llama.cpp") as server:
+        client = Client(server)
+        server.slots = 2
+        client.connection.request("GET", "/props")
+        assert json.loads(client.connection.getresponse().read()) == {"total_slots": 2}
+        assert [client.ask("ok", n=n)[0] for n in (1, 2, 3)] == [200, 200, 400]
+        client.close()
 
 
 def test_a_mix_depends_on_seed_and_number_alone(hostile: HostileServer) -> None:
@@ -313,3 +332,28 @@ def test_a_quick_client_that_leaves_after_its_answer_has_not_hung_up(hostile: Ho
         client.close()
     until(lambda: hostile.books.in_flight == 0)
     assert (hostile.hung_up, hostile.books.replies_sent) == (0, 30)
+
+
+def test_the_books_add_up_whatever_happens(hostile: HostileServer) -> None:
+    modes = ("half-body", "drop", "hang", "rate-limited", "slow-body", "null-content", "reset")
+    hostile.mix(dict.fromkeys(modes, 0.08), seed=3)
+
+    def got(_: int) -> int:
+        client = Client(hostile, timeout_s=0.2)
+        try:
+            return len(client.ask("ok", n=2)[1].get("choices", []))
+        except (OSError, http.client.HTTPException):
+            return 0
+        finally:
+            client.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        replies = sum(pool.map(got, range(80)))
+    until(lambda: hostile.books.in_flight == 0)
+    books, entries = hostile.books, hostile.books.completions
+    assert {entry.mode for entry in entries} == {*modes, "ok"}
+    assert sorted(entry.number for entry in entries) == list(range(1, 81))
+    assert all(entry.ended and entry.ended >= entry.at for entry in entries)
+    assert books.replies_sent == replies < books.charged
+    assert 1 < books.most_in_flight <= 8
+    assert {entry.mode for entry in entries if entry.hung_up} == {"hang"}

@@ -99,9 +99,9 @@ def in_pieces(pieces: list[bytes], *, pause_s: float = 0.0, size: int | None = N
     promised = sum(map(len, pieces)) if size is None else size
 
     async def sent() -> AsyncIterator[bytes]:
-        for piece in pieces:
+        for number, piece in enumerate(pieces):
+            await asyncio.sleep(pause_s if number else 0)  # not after the last: who has it all may leave
             yield piece
-            await asyncio.sleep(pause_s)
         if promised > sum(map(len, pieces)):
             raise Dropped
 

@@ -73,15 +73,18 @@ class Completions:
             return error(401, "Incorrect API key provided.", code="invalid_api_key")
         if server.max_in_flight is not None and server.books.in_flight >= server.max_in_flight:
             return error(429, "Too many requests at a time.", type="requests", code="rate_limit_exceeded")
+        if server.slots is not None and (entry.body.get("n") or 1) > server.slots:
+            return error(400, f"n must be at most {server.slots}, the number of slots.", type="invalid_request_error")
         return self._limited(entry)
 
     def _limited(self, entry: Recorded) -> Response | None:
-        """Takes the call out of the buckets, or says how long it has to wait."""
+        """Takes the call out of the buckets, or names the one that is empty and how long it takes."""
         amounts = {"requests": 1.0, "tokens": _tokens(entry)}
-        wait_s = max((bucket.wait_s(amounts[bucket.what]) for bucket in self.server.buckets), default=0.0)
-        if wait_s:
-            headers = {"Retry-After": f"{math.ceil(wait_s)}", "Retry-After-Ms": f"{math.ceil(1000 * wait_s)}"}
-            return error(429, "Rate limit reached.", headers=headers, type="requests", code="rate_limit_exceeded")
+        waits = {bucket.what: bucket.wait_s(amounts[bucket.what]) for bucket in self.server.buckets}
+        if any(waits.values()):
+            what = max(waits, key=lambda name: waits[name])
+            times = {"Retry-After": f"{math.ceil(waits[what])}", "Retry-After-Ms": f"{math.ceil(1000 * waits[what])}"}
+            return error(429, f"Rate limit reached for {what}.", headers=times, type=what, code="rate_limit_exceeded")
         for bucket in self.server.buckets:
             bucket.take(amounts[bucket.what])
         return None

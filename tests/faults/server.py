@@ -49,6 +49,7 @@ class HostileServer:
 
     `answer` makes the text of a well-behaved reply from the request's body; `api_key`, when set, is the one accepted.
     `latency_s` goes before every answer; more than `max_in_flight` calls at a time are refused (429, no Retry-After).
+    `slots`, for "llama.cpp", is what /props tells and the most choices that one call may ask for.
     """
 
     def __init__(self, *, port: int = 0, kind: str = "plain", api_key: str = "") -> None:
@@ -58,6 +59,7 @@ class HostileServer:
         self.kind = kind
         self.latency_s = 0.0
         self.max_in_flight: int | None = None
+        self.slots: int | None = None
         self.buckets: list[Bucket] = []
         self.stopping = False
         self._scripts: dict[str, list[str]] = {}
@@ -100,10 +102,11 @@ class HostileServer:
         """From the number-th call on, whatever the model, this mode; it goes before scripts and mixes."""
         self._from_call[number] = mode
 
-    def limit(
-        self, *, requests_per_s: float | None = None, tokens_per_s: float | None = None, burst: float = 1.0
-    ) -> None:
-        """Token buckets, the burst of each being its size; every reply tells how they stand."""
+    def limit(self, *, requests_per_s: float | None = None, tokens_per_s: float | None = None, burst: float) -> None:
+        """A bucket of `burst` for each rate that is given; every reply tells how they stand.
+
+        Called again for a bucket of another size.
+        """
         rates = (("requests", requests_per_s), ("tokens", tokens_per_s))
         self.buckets += [Bucket(what, per_s, burst) for what, per_s in rates if per_s is not None]
 
@@ -162,6 +165,7 @@ class HostileServer:
         ]
         if self.kind == "llama.cpp":
             routes.append(Route("/apply-template", self._apply_template, methods=["POST"]))
+            routes.append(Route("/props", self._props))
         if self.kind in ("llama.cpp", "vllm"):
             routes.append(Route("/tokenize", self._tokenize, methods=["POST"]))
         app = Starlette(routes=[*routes, Route("/{path:path}", self._nothing, methods=["GET", "POST"])])
@@ -171,6 +175,10 @@ class HostileServer:
     async def _models(self, request: Request) -> Response:
         await self.record(request)
         return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in MODES]})
+
+    async def _props(self, request: Request) -> Response:
+        await self.record(request)
+        return error(404, "Not found.") if self.slots is None else JSONResponse({"total_slots": self.slots})
 
     async def _apply_template(self, request: Request) -> Response:
         body = (await self.record(request)).body
