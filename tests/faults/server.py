@@ -67,6 +67,8 @@ class HostileServer:
         self._from_call: dict[int, str] = {}
         self._calls: Counter[str] = Counter()
         self._socket = socket.create_server(("127.0.0.1", port))
+        # asyncio does not do it for a socket made so, and every answer on a kept connection would come 40 ms late
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.root = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.url = f"{self.root}/v1"
         config = uvicorn.Config(
