@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 
 from promptgrid.endpoint import faults
 from promptgrid.endpoint.settings import EndpointSettings
@@ -26,6 +25,8 @@ def check(settings: EndpointSettings) -> None:
 def request_headers(settings: EndpointSettings) -> dict[str, str]:
     """The headers of a JSON request; those of the settings go before ours. Raises EndpointError as `check` does."""
     check(settings)
+    from importlib.metadata import version
+
     ours = {
         "Authorization": f"Bearer {settings.api_key or KEYLESS}",
         "Content-Type": "application/json",
