@@ -48,14 +48,19 @@ def sweep(plan: Plan) -> float:
     return time.perf_counter() - begun
 
 
-def one_by_one(plan: Plan) -> float:
+def one_by_one(animal: str) -> float:
     """Seconds of the same requests, each sent when the one before is answered."""
-    from promptgrid import connections, grid
+    from promptgrid import builtin, connections
+    from promptgrid.endpoint import Request
+    from promptgrid.prompt import loads, render
 
-    endpoint = connections.connect(connections.BUILTIN)
+    prompt, endpoint = loads(PROMPT), connections.connect(connections.BUILTIN)
+    messages = render(prompt.messages, {"animal": animal}, prompt.inputs)
     begun = time.perf_counter()
-    for cell in grid.cells(plan, {connections.BUILTIN: endpoint}):
-        connections.run_sync(endpoint.complete(cell.request))
+    for temperature in TEMPERATURES:
+        request = Request(builtin.MODEL, messages, temperature=temperature, max_tokens=24)
+        for _ in range(SAMPLES):
+            connections.run_sync(endpoint.complete(request))
     return time.perf_counter() - begun
 
 
@@ -72,13 +77,11 @@ def main() -> None:
         os.environ["PROMPTGRID_HOME"] = home
         (Path(home) / "cache").mkdir()
         (Path(home) / "cache" / weights.name).symlink_to(weights)
-        plans = [
-            api.plan(loads(PROMPT), [{"animal": animal}], temperatures=TEMPERATURES, samples=SAMPLES, fresh=True)
-            for animal in ("fox", "owl")
-        ]
+        prompt = loads(PROMPT)
+        plan = api.plan(prompt, [{"animal": "fox"}], temperatures=TEMPERATURES, samples=SAMPLES, fresh=True)
         try:
-            sweep(api.plan(loads(PROMPT), [{"animal": "cat"}]))
-            taken = [(sweep(plans[0]), one_by_one(plans[1])) for _ in range(rounds)]
+            sweep(api.plan(prompt, [{"animal": "cat"}]))
+            taken = [(sweep(plan), one_by_one("owl")) for _ in range(rounds)]
         finally:
             builtin.stop()
     together, apart = (statistics.median(seconds) for seconds in zip(*taken, strict=True))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
+from io import StringIO
 from pathlib import Path
 
 from promptgrid.errors import StoreError
@@ -16,11 +17,18 @@ def environment() -> Mapping[str, str]:
 
 
 def _dotenv(path: Path) -> dict[str, str]:
-    if not path.is_file():
+    try:
+        return _parsed(path.read_text(encoding="utf-8"), tuple(os.environ.items()))
+    except (FileNotFoundError, IsADirectoryError):
         return {}
+
+
+@lru_cache(maxsize=1)
+def _parsed(text: str, env: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Parsing costs more than reading, and the environment is asked for often; `${NAME}` in the file reads `env`."""
     from dotenv import dotenv_values
 
-    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
 
 
 def data_folder() -> Path:

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from promptgrid import connections, grid, models
 from promptgrid.endpoint import Endpoint
-from promptgrid.grid import Plan, Point, Skipped
+from promptgrid.grid import Decided, Plan, Point, Skipped
 from promptgrid.models import ModelFacts
-from promptgrid.tokens import Count, context_limit, count_messages
+from promptgrid.tokens import Count, context_limit, counter
 
 Number = TypeVar("Number", int, float)
 Stored = Callable[[Sequence[str]], Mapping[str, Iterable[int]]]
@@ -62,7 +62,7 @@ class ModelPreflight:
 
     def add(self, planned: PlannedPoint, samples: int, answered: int, *, repeated: bool) -> None:
         """Counts a point's cells in: as ones that do not fit, are answered already, or are to be sent (once a key)."""
-        note = planned.point.parameter_note
+        note = planned.point.variant.note
         if note and note not in self.notes:
             self.notes.append(note)
         if not planned.fits:
@@ -156,17 +156,18 @@ def endpoints_of(plan: Plan) -> dict[str, Endpoint]:
     return {name: connections.connect(name) for name in names}
 
 
-def plan_points(plan: Plan) -> Iterator[PlannedPoint]:
+def plan_points(plan: Plan, decided: Decided) -> Iterator[PlannedPoint]:
     """Every point of the plan with its token count and its model's context limit."""
     for ref in plan.models:
         connections.check_model(ref)
     limits = {ref: context_limit(ref) for ref in plan.models}
+    counters = {ref: counter(ref) for ref in plan.models}
     counted: tuple[object, str, Count] | None = None
-    for point in grid.points(plan, endpoints_of(plan)):
+    for point in grid.points(plan, endpoints_of(plan), decided):
         # Temperatures of one case come one after the other, with the very same messages.
         ref, messages = point.model_ref, point.request.messages
         if counted is None or counted[0] is not messages or counted[1] != ref:
-            counted = (messages, ref, count_messages(messages, ref, point.request.api))
+            counted = (messages, ref, counters[ref](messages, point.request.api))
         yield PlannedPoint(point, counted[2], limits[ref])
 
 
@@ -176,7 +177,7 @@ def preflight(plan: Plan, stored: Stored, speed: Callable[[str], float | None]) 
     Raises PlanError or PromptError when the plan cannot be carried out at all.
     """
     plan.check_variables()
-    planned = list(plan_points(plan))
+    planned = list(plan_points(plan, grid.decide(plan)))
     known = {} if plan.fresh else stored([p.point.key for p in planned])
     sheets = {ref: ModelPreflight(ref, connections.model_facts(ref)) for ref in plan.models}
     seen: set[str] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 from promptgrid import connections, grid, models
@@ -16,7 +17,7 @@ from promptgrid.tokens import context_limit, count_messages
 def try_point(plan: Plan) -> Point:
     """The first point of a plan: what `try_once` sends. Raises PlanError or PromptError."""
     name, _ = connections.split_model(plan.models[0])
-    point = next(grid.points(plan, {name: connections.connect(name)}), None)
+    point = next(grid.points(plan, {name: connections.connect(name)}, grid.decide(plan)), None)
     if point is None:
         first = grid.skipped(plan)[0]
         raise PlanError(f'"{first.prompt}" cannot be put as {first.technique}: {first.reason}.')
@@ -70,4 +71,5 @@ def _facts(point: Point, reply: Reply) -> Mapping[str, object]:
         "seed": point.request.seed,
         "batch": 1,
         "cost_usd": cost_usd(point, reply),
+        "honoured": json.dumps(dict(point.variant.sent.honoured)),
     }

@@ -333,6 +333,12 @@ def test_a_cut_answer_is_charged_and_not_a_reply(hostile: HostileServer, client:
     assert hostile.books.tokens == (2 + 4) + (2 + 3 * 4)
 
 
+@pytest.mark.parametrize("model", ["no-usage", "wrong-usage", "no-choices", "odd-choices", "bad-json"])
+def test_a_spoiled_answer_costs_what_a_good_one_costs(hostile: HostileServer, client: Client, model: str) -> None:
+    client.send(model, n=2).read()
+    assert (hostile.books.charged, hostile.books.tokens) == (2, 2 + 2 * 4)
+
+
 def test_a_quick_client_that_leaves_after_its_answer_has_not_hung_up(hostile: HostileServer) -> None:
     for _ in range(30):
         client = Client(hostile)

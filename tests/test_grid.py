@@ -29,13 +29,13 @@ def a_plan(**changes: Any) -> Plan:
 def points(plan: Plan, identity: str = "here") -> list[Point]:
     endpoint = ScriptedEndpoint(["x"], name="openai")
     object.__setattr__(endpoint, "identity", identity)
-    return list(grid.points(plan, {"openai": endpoint}))
+    return list(grid.points(plan, {"openai": endpoint}, grid.decide(plan)))
 
 
 def test_a_plan_unrolls_into_every_combination() -> None:
     found = points(a_plan(techniques=("zero-shot", "few-shot"), temperatures=(0, 0.7), samples=2))
     assert len(found) == len({p.key for p in found}) == 3 * 2 * 2
-    assert {(p.technique, p.temperature, p.case.id) for p in found} == {
+    assert {(p.technique, p.variant.temperature, p.case.id) for p in found} == {
         (t, temp, str(n)) for t in ("zero-shot", "few-shot") for temp in (0, 0.7) for n in (1, 2, 3)
     }
 
@@ -81,8 +81,8 @@ def test_temperatures_that_the_model_does_not_take_are_merged_and_said() -> None
     found = points(a_plan(models=("openai/o3",), temperatures=(0, 0.7, 1.2), samples=2, cases=CASES[:1]))
     assert len(found) == 1
     assert found[0].request.temperature is None
-    assert found[0].temperature == 0
-    assert "0, 0.7, 1.2 are the same on the wire" in found[0].parameter_note
+    assert found[0].variant.temperature == 0
+    assert "0, 0.7, 1.2 are the same on the wire" in found[0].variant.note
 
 
 def test_without_temperatures_the_prompts_own_is_used() -> None:

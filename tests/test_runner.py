@@ -24,7 +24,7 @@ from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
-from promptgrid.store import Database, runs, work
+from promptgrid.store import Database, creation, runs, work
 from promptgrid.store.results import result_rows
 from promptgrid.store.runs import RunStatus
 
@@ -243,7 +243,7 @@ def test_nothing_keeps_spending_when_the_caller_is_gone(database: Database, host
 
 
 def test_planning_leaves_the_database_to_others(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    planned = runs.PlannedPoint
+    planned = creation.PlannedPoint
 
     def writes_meanwhile(self: Any) -> bool:
         runs.change(Database(), first, note="written while planning")

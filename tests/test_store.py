@@ -14,10 +14,10 @@ from promptgrid.cases import Case
 from promptgrid.endpoint import Reply, ScriptedEndpoint
 from promptgrid.errors import LibraryError, StoreError
 from promptgrid.grading import parse_check
-from promptgrid.grid import Plan, Point, points
+from promptgrid.grid import Plan, Point, decide, points
 from promptgrid.preflight import PlannedPoint
 from promptgrid.prompt import Example, Message, Prompt
-from promptgrid.store import Database, attempts, drafts, plans, results, runs, work
+from promptgrid.store import Database, attempts, creation, drafts, plans, results, runs, work
 from promptgrid.store.work import CellResult, Group, Outcome
 from promptgrid.tokens import Count
 
@@ -41,11 +41,12 @@ def a_plan(**changes: Any) -> Plan:
 
 
 def unrolled(plan: Plan) -> list[Point]:
-    return list(points(plan, {"openai": ScriptedEndpoint(["x"], name="openai")}))
+    return list(points(plan, {"openai": ScriptedEndpoint(["x"], name="openai")}, decide(plan)))
 
 
 def queued(database: Database, plan: Plan, limit: int | None = None) -> str:
-    return runs.create_run(database, plan, [PlannedPoint(one, Count(10, True), limit) for one in unrolled(plan)])
+    planned = [PlannedPoint(one, Count(10, True), limit) for one in unrolled(plan)]
+    return creation.create_run(database, plan, decide(plan), planned)
 
 
 def pending(database: Database, run_id: str) -> dict[work.CellName, int]:
@@ -58,7 +59,7 @@ def answered(position: int, text: str = "hello", cost: float | None = 0.5, key: 
         CellResult(position, "answered", attempts=1),
         reply=Reply(text, prompt_tokens=4, completion_tokens=2, sent={"model": "m"}),
         facts={"key": key, "sample": sample, "endpoint": "openai", "model": "m", "seed": None, "batch": 1,
-               "cost_usd": cost},
+               "cost_usd": cost, "honoured": "{}"},
     )  # fmt: skip
 
 
@@ -101,7 +102,7 @@ def test_stored_replies_are_found_by_key_and_sample(database: Database) -> None:
     keys = list({name.key for name in names})
     found = work.stored_replies(database, keys)
     assert set(found) == {(name.key, name.sample) for name in names if name.sample < 2}
-    assert work.stored_samples(database, keys) == dict.fromkeys(keys, {0, 1})
+    assert work.stored_samples(database, keys) == {key: {0, 1} for key in keys}
     assert work.stored_replies(database, keys, second) == {}  # paid for by another run
     assert work.stored_replies(database, ["nothing"]) == {}
 

@@ -195,7 +195,7 @@ def test_without_weights_the_estimate_says_so() -> None:
 def test_the_running_built_in_model_counts_as_its_usage_does(builtin_home: Path) -> None:
     builtin.ensure()
     messages = [*CHAT, Message("assistant", "negative"), Message("user", "Lone \ud800 and 雪")]
-    request = Request(builtin.MODEL, tuple(Message(m.role, count._clean(m.text)) for m in messages), max_tokens=1)
+    request = Request(builtin.MODEL, tuple(count._clean(m) for m in messages), max_tokens=1)
     reply = connections.run_sync(connections.connect("builtin").complete(request))[0]
     assert tokens.count_messages(messages, BUILTIN) == tokens.Count(reply.prompt_tokens or -1, True)
 

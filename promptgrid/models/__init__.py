@@ -8,7 +8,6 @@ from promptgrid.models import parameters
 from promptgrid.models.addresses import is_loopback, is_openai
 from promptgrid.models.known import LongPrice, ModelFacts, Policy
 from promptgrid.models.lookup import facts, token_parameter
-from promptgrid.models.parameters import temperature_sent
 from promptgrid.models.prices import cost_usd
 from promptgrid.models.tables import spellings
 
@@ -22,6 +21,5 @@ __all__ = [
     "is_openai",
     "parameters",
     "spellings",
-    "temperature_sent",
     "token_parameter",
 ]

@@ -76,14 +76,6 @@ def sent(facts: ModelFacts, asked: Asked) -> Sent:
     )
 
 
-def temperature_sent(
-    facts: ModelFacts, temperature: float | None, reasoning_effort: str | None
-) -> tuple[float | None, str]:
-    """(what goes on the wire, a note where that differs from what was asked for)."""
-    found = sent(facts, Asked(temperature=temperature, reasoning_effort=reasoning_effort))
-    return found.temperature, found.note if found.temperature != temperature else ""
-
-
 def _effort(facts: ModelFacts, value: str | None) -> _Fate:
     if value is None:
         return _Fate()

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -54,7 +55,7 @@ class AnswerRule:
     pattern: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the version is worked out once
 class Prompt:
     """A prompt template with all that makes it an experiment.
 
@@ -76,7 +77,7 @@ class Prompt:
     cases: str = ""
     api: Api = "chat"
 
-    @property
+    @cached_property
     def version(self) -> str:
         """12 hex digits over everything that changes what is sent or how it is read; not name, description or tags."""
         content = {

@@ -13,14 +13,15 @@ from promptgrid.budget import BudgetReached, Wall, parse_budget
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import PlanError, PromptgridError
-from promptgrid.grid import Plan
 from promptgrid.runner.batches import Batch
+from promptgrid.runner.call import Halted
 from promptgrid.runner.feeding import Feed
 from promptgrid.runner.journal import Entry, Journal
 from promptgrid.runner.pace import Pace
-from promptgrid.runner.sending import Halted, Sender
+from promptgrid.runner.sending import Sender
 from promptgrid.store import Database, work
 from promptgrid.store.attempts import spent
+from promptgrid.store.plans import decided_of
 from promptgrid.store.runs import RunStatus, plan_of
 from promptgrid.store.work import Fenced
 
@@ -95,7 +96,9 @@ class _Run:
     async def until_done(self, connect: Connect) -> tuple[RunStatus, str]:
         """The state that the run ends in, and why if it did not simply finish."""
         self.plan = await asyncio.to_thread(plan_of, self.database, self.id)
-        self.endpoints = {name: connect(name) for name in dict.fromkeys(split_model(ref)[0] for ref in self.plan.models)}
+        self.decided = await asyncio.to_thread(decided_of, self.database, self.id)
+        names = dict.fromkeys(split_model(ref)[0] for ref in self.plan.models)
+        self.endpoints = {name: connect(name) for name in names}
         wall = Wall(parse_budget(self.plan.budget))
         wall.add(await asyncio.to_thread(spent, self.database, self.id))
         self.sender = Sender(self.plan, wall, self.journal, self._still_ours)
@@ -144,7 +147,7 @@ class _Run:
         case_positions = {case.id: position for position, case in enumerate(self.plan.cases)}
         found = 0
         while True:
-            feed = Feed(self.database, self.id, self.plan, endpoint, refs, case_positions)
+            feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, case_positions)
             await self._pass(feed, endpoint, pace, most)
             await self.journal.flush()
             found += feed.found - feed.twins
@@ -152,8 +155,8 @@ class _Run:
                 return found
 
     def _most(self, endpoint: Endpoint) -> int:
-        """The endpoint's own limit; a plan may ask for another where the endpoint allows more than one at a time, unless
-        that costs what the plan asks for: the same reply to the same seed, or at temperature 0."""
+        """The endpoint's own limit, or the plan's where the endpoint allows more than one at a time; one, where more
+        would cost what the plan asks for: the same reply to the same seed, or at temperature 0."""
         own: tuple[Any, ...] = tuple(prompt.parameters.get("temperature") for prompt in self.plan.prompts)
         temperatures = self.plan.temperatures or own
         repeats = self.plan.seed is not None or 0 in temperatures
@@ -240,9 +243,8 @@ class _Run:
         return {
             "per_second": round(self.journal.per_second, 2),
             "in_flight": len(self.sender.in_flight),
-            "endpoints": {name: {"window": int(pace.window.size), "most": pace.window.most, "waits_s": round(pace.waits_s)}
-                          for name, pace in self.my_paces.items()},
-        }  # fmt: skip
+            "endpoints": {name: pace.shown() for name, pace in self.my_paces.items()},
+        }
 
 
 async def _together(work: Sequence[Coroutine[Any, Any, T] | asyncio.Task[T]]) -> list[T]:

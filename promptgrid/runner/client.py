@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 
-from promptgrid import connections
+from promptgrid import connections, grid
 from promptgrid.grid import Plan
 from promptgrid.preflight import Preflight, plan_points
 from promptgrid.preflight import preflight as sheet
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
 from promptgrid.runner.process import ask_to_leave, ensure_runner
-from promptgrid.store import Database, runs, work
+from promptgrid.store import Database, creation, runs, work
 from promptgrid.store.plans import as_stored
 from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
 
@@ -41,7 +41,8 @@ def submit(database: Database, plan: Plan, *, name: str = "") -> str:
     """Queues the plan as a run and returns its id; nothing is sent yet. Raises PlanError or PromptError."""
     plan = as_stored(plan)
     plan.check_variables()
-    return runs.create_run(database, plan, plan_points(plan), name=name)
+    decided = grid.decide(plan)
+    return creation.create_run(database, plan, decided, plan_points(plan, decided), name=name)
 
 
 def start(database: Database, plan: Plan, *, name: str = "") -> str:

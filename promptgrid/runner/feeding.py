@@ -11,7 +11,7 @@ from itertools import islice
 
 from promptgrid import grid
 from promptgrid.endpoint import Endpoint
-from promptgrid.grid import Plan, Point
+from promptgrid.grid import Decided, Plan, Point
 from promptgrid.runner.batches import Batch, to_batches
 from promptgrid.runner.reading import read_and_score
 from promptgrid.store import Database, work
@@ -30,6 +30,7 @@ class Feed:
     plan: Plan
     endpoint: Endpoint
     refs: Sequence[str]
+    decided: Decided
     case_positions: Mapping[str, int]
     twins: int = 0
     found: int = 0
@@ -37,7 +38,7 @@ class Feed:
 
     def chunks(self) -> Iterator[tuple[list[Outcome], list[Batch]]]:
         """(cells that a stored reply ends, batches to send), chunk by chunk; reads the database."""
-        points = grid.points(self.plan, {self.endpoint.name: self.endpoint}, self.refs)
+        points = grid.points(self.plan, {self.endpoint.name: self.endpoint}, self.decided, self.refs)
         size = max(1, _CELLS // self.plan.samples)
         while chunk := list(islice(points, size)):
             yield self._chunk(chunk)

@@ -1,8 +1,8 @@
 """How fast an endpoint is asked: a window of requests in flight that grows and shrinks as TCP's does, and buckets of
 requests and tokens, filled as the endpoint's rate-limit headers say.
 
-Slow start doubles the window each round trip while latency holds, then adds one; a refusal (429, 503) halves it. Source:
-V. Jacobson, Congestion Avoidance and Control, 1988; the first window as in RFC 6928, a little wider.
+Slow start doubles the window each round trip while latency holds, then adds one; a refusal (429, 503) halves it.
+Source: V. Jacobson, Congestion Avoidance and Control, 1988; the first window as in RFC 6928, a little wider.
 """
 
 from __future__ import annotations
@@ -152,10 +152,10 @@ class Pace:
         if retry_after is not None and self._refusals > 1:
             self.closed_until = max(self.closed_until, now + min(retry_after, LONGEST_WAIT_S))
 
-    @property
-    def waits_s(self) -> float:
-        """How long the endpoint has asked everybody to wait from now on."""
-        return max(0.0, self.closed_until - self._clock())
+    def shown(self) -> dict[str, float]:
+        """For whoever looks on: the window, the most it may be, and how long the endpoint asks everybody to wait."""
+        waits_s = max(0.0, self.closed_until - self._clock())
+        return {"window": int(self.window.size), "most": self.window.most, "waits_s": round(waits_s, 1)}
 
     def _hear(self, limits: RateLimits | None) -> None:
         if limits is None:

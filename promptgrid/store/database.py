@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from promptgrid.errors import StoreError
 from promptgrid.store import schema
 
 _BUSY_MS = 15_000
+
+Row = Mapping[str, Any]
 
 
 class Database:
@@ -114,6 +117,24 @@ def _remedy(said: str) -> str:
     if "locked" in said:
         return "Another process holds it for long; try again."
     return "Move the file away to start with an empty one, or set PROMPTGRID_HOME to another folder."
+
+
+def write_many(connection: sa.Connection, statement: sa.Insert | sa.Update | sa.Delete, rows: Sequence[Row]) -> None:
+    """The statement once for each row, a mapping of all its columns or parameters: at a third of what `execute` costs,
+    which looks at every value of every row. For plain values only: no column may need a conversion or have a default.
+    """
+    if not rows:
+        return
+    names = tuple(rows[0])
+    sql, order = _compiled(statement, connection.dialect, names)
+    connection.exec_driver_sql(sql, [tuple(row[name] for name in order) for row in rows])
+
+
+@cache
+def _compiled(statement: Any, dialect: sa.Dialect, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The SQL text, and the names of its parameters by position."""
+    compiled = statement.compile(dialect=dialect, column_keys=names)
+    return str(compiled), tuple(compiled.positiontup)
 
 
 def now() -> float:

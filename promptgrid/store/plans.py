@@ -13,7 +13,8 @@ from sqlalchemy.dialects.sqlite import insert
 from promptgrid.cases import Case
 from promptgrid.errors import LibraryError
 from promptgrid.grading import parse_check
-from promptgrid.grid import Plan
+from promptgrid.grid import Decided, Plan, Variant
+from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Prompt, dumps, loads
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.schema import cases, prompt_versions, runs
@@ -47,6 +48,28 @@ def load_plan(connection: sa.Connection, run_id: str) -> Plan:
         checks=None if checks is None else tuple(parse_check(text) for text in checks),
         **settings,
     )
+
+
+def decided_json(decided: Decided) -> str:
+    """What goes on the wire for each model, prompt and temperature, for `decided_of`."""
+    return json.dumps([[key, [_variant_json(variant) for variant in variants]] for key, variants in decided.items()])
+
+
+def _variant_json(variant: Variant) -> dict[str, Any]:
+    sent = {f.name: _jsonable(getattr(variant.sent, f.name)) for f in fields(Sent)}
+    return {"same": variant.same, "sent": sent}
+
+
+def decided_of(database: Database, run_id: str) -> Decided:
+    """What was decided when the run was planned."""
+    with database.read() as connection:
+        body = json.loads(connection.scalars(sa.select(runs.c.decided).where(runs.c.id == run_id)).one())
+    return {tuple(key): [_variant(found) for found in variants] for key, variants in body}
+
+
+def _variant(found: Mapping[str, Any]) -> Variant:
+    sent = {**found["sent"], "notes": tuple(found["sent"]["notes"])}
+    return Variant(tuple(found["same"]), Sent(**sent))
 
 
 def as_stored(plan: Plan) -> Plan:

@@ -45,7 +45,8 @@ def _chunk(run_id: str, after: int, wanted: Sequence[int] | None) -> sa.Select[A
     chosen = (
         sa.select(
             *columns, cells.c.case_position, cells.c.model.label("model_name"), replies.c.text.label("output"),
-            replies.c.request.label("request_json"), replies.c.created, replies.c.batch, replies.c.asked, replies.c.honoured,
+            replies.c.request.label("request_json"), replies.c.created, replies.c.batch,
+            replies.c.honoured,
         )
         .select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
         .where(cells.c.run_id == run_id, cells.c.position > after)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, count, islice
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from promptgrid.errors import StoreError
 from promptgrid.grid import Plan
-from promptgrid.preflight import PlannedPoint
 from promptgrid.store.database import Database, now, storable
-from promptgrid.store.plans import insert_plan_parts, load_plan, plan_json
+from promptgrid.store.plans import load_plan
 from promptgrid.store.schema import attempts, cases, cells, replies, runs, scores
 
-RunStatus = Literal["planning", "queued", "running", "pausing", "paused", "cancelling", "cancelled", "finished", "stopped"]
+RunStatus = Literal[
+    "planning", "queued", "running", "pausing", "paused", "cancelling", "cancelled", "finished", "stopped"
+]
 ACTIVE: frozenset[str] = frozenset({"queued", "running", "pausing", "cancelling"})
 """A run in one of these states is a runner's business; `stopped` is one that could not go on, its message says why."""
 
-_INSERT_ROWS = 2000
 _STALE_S = 10.0  # older figures of a run in progress are not shown: its runner is gone, or the machine slept
 _ENDED_BADLY = ("failed", "refused", "too_long")
 
@@ -88,97 +86,6 @@ class Progress:
     def seconds_left(self) -> float | None:
         """None while nothing has come in lately."""
         return self.left / self.per_second if self.per_second else None
-
-
-def create_run(database: Database, plan: Plan, planned: Iterable[PlannedPoint], *, name: str = "") -> str:
-    """Queues a run of the planned points and returns its id.
-
-    Rows are written while the plan unrolls, a lot at a time: nobody waits long for the database, and no memory is
-    needed for a large grid. Until all are there the run is `planning`, which nobody sees.
-    """
-    run_id = secrets.token_hex(4)
-    row: dict[str, Any] = {
-        "id": run_id,
-        "name": storable(name or plan.name or default_name(plan)),
-        "status": "planning",
-        "plan": plan_json(plan),
-        "created": now(),
-        "total": 0,
-    }
-    # Planning renders templates and asks endpoints for counts: never while nobody else can write.
-    rows = _cell_rows(run_id, plan, planned)
-    first = list(islice(rows, _INSERT_ROWS))
-    with database.write() as connection:
-        connection.execute(runs.insert(), row)
-        insert_plan_parts(connection, run_id, plan)
-    try:
-        total = _insert_cells(database, chain(first, rows))
-    except BaseException:
-        forget(database, run_id)
-        raise
-    _update(database, run_id, total=total, status="queued")
-    return run_id
-
-
-def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:
-    rows, total = iter(rows), 0
-    while lot := list(islice(rows, _INSERT_ROWS)):
-        with database.write() as connection:
-            connection.execute(cells.insert(), lot)
-        total += len(lot)
-    return total
-
-
-def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[dict[str, Any]]:
-    case_positions = {case.id: position for position, case in enumerate(plan.cases)}
-    positions = count()
-    for one in planned:
-        row = _point_row(run_id, case_positions[one.point.case.id], one)
-        seed = row["seed"]
-        for sample in range(plan.samples):
-            own = {"position": next(positions), "sample": sample, "seed": None if seed is None else seed + sample}
-            yield {**row, **own}
-
-
-def forget(database: Database, run_id: str) -> None:
-    """Removes a run and what belongs to it alone for good; its replies stay."""
-    with database.write() as connection:
-        _remove(connection, [run_id])
-
-
-def default_name(plan: Plan) -> str:
-    """What a run is called when nobody named it."""
-    return " + ".join(dict.fromkeys(p.name for p in plan.prompts))
-
-
-def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
-    """What the cells of a point have in common."""
-    point, request, tokens = planned.point, planned.point.request, planned.count.tokens
-    too_long = (
-        f"{tokens:,} prompt tokens and {request.max_tokens or 1:,} for the reply are over the limit of {planned.limit}."
-    )
-    return {
-        "run_id": run_id,
-        "case_position": case,
-        "prompt": point.prompt.name,
-        "prompt_version": point.prompt.version,
-        "technique": point.technique,
-        "examples_k": point.examples_k,
-        "endpoint": point.endpoint,
-        "model": point.model,
-        "temperature": point.temperature,
-        "temperature_sent": request.temperature,
-        "parameter_note": point.parameter_note,
-        "top_p": request.top_p,
-        "max_tokens": request.max_tokens,
-        "seed": request.seed,
-        "key": point.key,
-        "prompt_tokens_counted": tokens,
-        "context_limit": planned.limit,
-        "status": "pending" if planned.fits else "too_long",
-        "error": "" if planned.fits else too_long,
-        "error_kind": "" if planned.fits else "too_long",
-    }
 
 
 def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) -> list[RunInfo]:
@@ -327,6 +234,12 @@ def purge(database: Database) -> int:
         connection.execute(replies.delete().where(replies.c.run_id.in_(gone), replies.c.id.not_in(shown)))
     database.vacuum()
     return len(gone)
+
+
+def forget(database: Database, run_id: str) -> None:
+    """Removes a run and what belongs to it alone for good; its replies stay."""
+    with database.write() as connection:
+        _remove(connection, [run_id])
 
 
 def _remove(connection: sa.Connection, gone: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 VERSION = 2
@@ -49,6 +50,7 @@ runs = Table(
     Column("status", String, nullable=False, index=True),
     Column("message", Text, nullable=False, default=""),  # why it stopped, when it did not simply finish
     Column("plan", Text, nullable=False),  # JSON, without the cases
+    Column("decided", Text, nullable=False),  # JSON: what goes on the wire for each temperature
     Column("total", Integer, nullable=False),
     Column("created", Float, nullable=False),
     Column("started", Float),
@@ -98,8 +100,7 @@ replies = Table(
     Column("latency_ms", Float, nullable=False),
     Column("first_token_ms", Float),
     Column("request", Text, nullable=False),  # the JSON body as it went on the wire
-    Column("asked", Text, nullable=False, default="{}"),  # JSON: the parameters as they were asked for
-    Column("honoured", Text, nullable=False, default="{}"),  # JSON, by parameter: true, false, null (nobody knows)
+    Column("honoured", Text, nullable=False),  # JSON, by parameter: true, false, null (nobody knows)
     Column("created", Float, nullable=False),
     Index("replies_by_key", "key", "sample"),
 )
@@ -146,16 +147,16 @@ cells = Table(
     Column("prompt_tokens_counted", Integer),
     Column("context_limit", Integer),
     Column("status", String, nullable=False),  # pending answered failed refused too_long cancelled
-    Column("error", Text, nullable=False, default=""),
-    Column("error_kind", String, nullable=False, default=""),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("reused", Boolean, nullable=False, default=False),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("error_kind", String, nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("reused", Boolean, nullable=False, server_default=false()),
     Column("reply_id", ForeignKey("replies.id")),
-    Column("reasoning", Text, nullable=False, default=""),
+    Column("reasoning", Text, nullable=False, server_default=""),
     Column("answer", Text),  # NULL: none could be read
-    Column("answer_note", Text, nullable=False, default=""),
+    Column("answer_note", Text, nullable=False, server_default=""),
     Column("human_score", Float),
-    Column("human_note", Text, nullable=False, default=""),
+    Column("human_note", Text, nullable=False, server_default=""),
     Index("cells_by_status", "run_id", "status"),
     Index("cells_by_key", "run_id", "key"),
     Index("cells_by_reply", "reply_id"),

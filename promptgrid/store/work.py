@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from promptgrid.endpoint import Reply
 from promptgrid.grading import Score
 from promptgrid.store import attempts
 from promptgrid.store.attempts import Attempt
-from promptgrid.store.database import Database, now, storable
+from promptgrid.store.database import Database, now, storable, write_many
 from promptgrid.store.runs import RunStatus, cancel_pending
 from promptgrid.store.schema import cells, replies, runs, scores
 
@@ -158,9 +158,7 @@ def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | 
     return None if ms is None else float(ms) / 1000
 
 
-def commit(
-    database: Database, run_id: str, epoch: int, group: Group, calls: Sequence[Attempt] = ()
-) -> list[int]:
+def commit(database: Database, run_id: str, epoch: int, group: Group, calls: Sequence[Attempt] = ()) -> list[int]:
     """Stores replies, cells, scores and attempts in one transaction, before anybody sees them. Raises Fenced.
 
     `calls` are about to be sent: what they may cost is written down first. Returns an id for each.
@@ -206,15 +204,11 @@ def _insert_outcomes(connection: sa.Connection, run_id: str, outcomes: Sequence[
     # The write lock is held: nobody else takes the next ids.
     first = (connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0) + 1 if new else 0
     ids = {id(outcome): first + i for i, outcome in enumerate(new)}
-    if new:
-        connection.execute(replies.insert(), [_reply_row(ids[id(o)], o.reply, kind="run", run_id=run_id, **o.facts)
-                                              for o in new if o.reply is not None])  # fmt: skip
-    if outcomes:
-        ends = [_cell_end(run_id, o.result, ids.get(id(o), o.reply_id)) for o in outcomes]
-        connection.execute(_END_CELL, ends)
+    write_many(connection, _INSERT_REPLY, [_reply_row(ids[id(o)], o.reply, kind="run", run_id=run_id, **o.facts)
+                                           for o in new if o.reply is not None])  # fmt: skip
+    write_many(connection, _END_CELL, [_cell_end(run_id, o.result, ids.get(id(o), o.reply_id)) for o in outcomes])
     scored = [_score_row(run_id, o.result.position, score) for o in outcomes for score in o.result.scores]
-    if scored:
-        connection.execute(scores.insert(), scored)
+    write_many(connection, _INSERT_SCORE, scored)
 
 
 def insert_reply(connection: sa.Connection, reply: Reply, **facts: Any) -> None:
@@ -242,6 +236,7 @@ def _reply_row(id_: int | None, reply: Reply, **facts: Any) -> dict[str, Any]:
     }
 
 
+_INSERT_REPLY, _INSERT_SCORE = replies.insert(), scores.insert()
 _END_CELL = (
     cells.update()
     .where(cells.c.run_id == sa.bindparam("of_run"), cells.c.position == sa.bindparam("at"))
@@ -291,5 +286,3 @@ def end(database: Database, run_id: str, epoch: int, status: RunStatus, message:
         ended = None if status in ("paused", "queued") else now()
         values = {"status": status, "message": storable(message), "ended": ended}
         connection.execute(runs.update().where(runs.c.id == run_id).values(values))
-
-

@@ -5,17 +5,19 @@
 
 from promptgrid.connections import context_limit
 from promptgrid.tokens.context import Budget, budget
-from promptgrid.tokens.count import Count, count_messages, count_text, estimate
+from promptgrid.tokens.count import Count, Counter, count_messages, count_text, counter, estimate
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 
 __all__ = [
     "ENCODINGS",
     "Budget",
     "Count",
+    "Counter",
     "budget",
     "context_limit",
     "count_messages",
     "count_text",
+    "counter",
     "encoding",
     "estimate",
 ]

@@ -8,11 +8,13 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from promptgrid import builtin, connections
+from promptgrid.endpoint import Endpoint
 from promptgrid.errors import BuiltinError, EndpointError
 from promptgrid.prompt import Api, Message
 from promptgrid.tokens.encodings import encoding
@@ -26,7 +28,7 @@ BYTES_PER_TOKEN = 4
 _ENDLESS_SPACE = re.compile(r"\s{100000}")
 ASK_S = 3.0
 RETRY_S = 30.0
-REMEMBERED = 8192
+REMEMBERED = 200_000  # of some 150 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +47,33 @@ def count_text(text: str, model_ref: str) -> Count:
 
 def count_messages(messages: Sequence[Message], model_ref: str, api: Api = "chat") -> Count:
     """The tokens of the prompt that these messages make, chat overhead included. Raises as `count_text`."""
-    clean = [Message(message.role, _clean(message.text)) for message in messages]
+    return counter(model_ref)(messages, api)
+
+
+class Counter(Protocol):
+    """Counts for one model."""
+
+    def __call__(self, messages: Sequence[Message], api: Api = "chat") -> Count:
+        """As `count_messages`."""
+
+
+def counter(model_ref: str) -> Counter:
+    """What counts for this model (to find that out costs more than counting). Raises PlanError."""
     endpoint, model = connections.split_model(model_ref)
+    count: Callable[[Sequence[Message], Api], Count]
     if endpoint == connections.BUILTIN:
-        return _asked_builtin(model, clean, api)
-    where = connections.settings()[endpoint]
-    known = connections.model_facts(model_ref).encoding
-    if known and not where.is_loopback:
-        return _encoded(clean, known, api)
-    return _asked(endpoint, model, clean, api) or _guessed(endpoint, model, clean, api, known)
+        count = partial(_asked_builtin, model)
+    else:
+        known = connections.model_facts(model_ref).encoding
+        if known and not connections.settings()[endpoint].is_loopback:
+            count = partial(_encoded, known)
+        else:
+            count = _Asked(endpoint, model, known)
+
+    def counted(messages: Sequence[Message], api: Api = "chat") -> Count:
+        return count([_clean(message) for message in messages], api)
+
+    return counted
 
 
 def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Count:
@@ -62,9 +82,13 @@ def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Cou
     return Count(tokens + _overhead(messages, api), False, reason)
 
 
-def _clean(text: str) -> str:
+def _clean(message: Message) -> Message:
     """Without lone surrogates, which no request can carry."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    try:
+        message.text.encode()
+    except UnicodeEncodeError:
+        return Message(message.role, message.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return message
 
 
 def _overhead(messages: Sequence[Message], api: Api) -> int:
@@ -72,7 +96,7 @@ def _overhead(messages: Sequence[Message], api: Api) -> int:
     return (PER_MESSAGE + 1) * len(messages) + OPENING if api == "chat" else 0
 
 
-def _encoded(messages: Sequence[Message], name: str, api: Api) -> Count:
+def _encoded(name: str, messages: Sequence[Message], api: Api) -> Count:
     if any(_ENDLESS_SPACE.search(message.text) for message in messages):
         return estimate(messages, "tiktoken cannot read that many blanks in a row.", api)
     lengths = [_length(message.text, name) for message in messages]
@@ -96,34 +120,46 @@ def _asked_builtin(model: str, messages: Sequence[Message], api: Api) -> Count:
     state = builtin.status()
     if not state.ready:
         return estimate(messages, "The built-in model is not on this machine yet.", api)
-    asked = _asked(connections.BUILTIN, model, messages, api, reach=state.running)
+    asked = _ask(connections.connect(connections.BUILTIN), model, messages, api, reach=state.running)
     return asked or estimate(messages, "The built-in model is not running yet.", api)
 
 
-def _guessed(endpoint: str, model: str, messages: Sequence[Message], api: Api, known: str) -> Count:
-    """For an endpoint that cannot be asked: by the encoding that the model's name stands for, if any."""
-    if known and (encoded := _encoded(messages, known, api)).exact:
-        reason = f"Counted with {known}, as {model} has it at OpenAI; {endpoint} reports no counts."
-        return Count(encoded.tokens, False, reason)
-    return estimate(messages, f"{endpoint} reports no counts, and the tokenizer of {model} is not known here.", api)
+class _Asked:
+    """By the endpoint's own tokenizer; where it has none, by the encoding that the model's name stands for, if any."""
+
+    def __init__(self, endpoint: str, model: str, known: str) -> None:
+        self.endpoint, self.model, self.known = connections.connect(endpoint), model, known
+
+    def __call__(self, messages: Sequence[Message], api: Api) -> Count:
+        return _ask(self.endpoint, self.model, messages, api) or self._guessed(messages, api)
+
+    def _guessed(self, messages: Sequence[Message], api: Api) -> Count:
+        name = self.endpoint.name
+        if self.known and (encoded := _encoded(self.known, messages, api)).exact:
+            reason = f"Counted with {self.known}, as {self.model} has it at OpenAI; {name} reports no counts."
+            return Count(encoded.tokens, False, reason)
+        return estimate(
+            messages, f"{name} reports no counts, and the tokenizer of {self.model} is not known here.", api
+        )
 
 
-def _asked(endpoint: str, model: str, messages: Sequence[Message], api: Api, *, reach: bool = True) -> Count | None:
+def _ask(endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, *, reach: bool = True) -> Count | None:
     """By the endpoint's own tokenizer; None where it has none or does not answer in time."""
-    connected = connections.connect(endpoint)
+    if not endpoint.counts_tokens:
+        return None
     try:
         words = [word for message in messages for word in (message.role, message.text)]
-        key = _key(connected.identity, model, api, *words)
+        key = _key(endpoint.identity, model, api, *words)
     except BuiltinError:
         return None
     if (known := _memory.get(key)) is not None:
         return Count(known, True)
-    if not reach or time.monotonic() < _silent.get(endpoint, 0.0):
+    if not reach or time.monotonic() < _silent.get(endpoint.name, 0.0):
         return None
     try:
-        tokens = connections.run_sync(_within_limit(connected.count_tokens(model, messages, api)))
+        tokens = connections.run_sync(_within_limit(endpoint.count_tokens(model, messages, api)))
     except (EndpointError, TimeoutError):
-        _silent[endpoint] = time.monotonic() + RETRY_S
+        _silent[endpoint.name] = time.monotonic() + RETRY_S
         return None
     return None if tokens is None else Count(_memory.put(key, tokens), True)
 

@@ -178,7 +178,7 @@ def _facts(attempt: Attempt, running: bool) -> str:
     parts = [name, f"{reply.latency_ms / 1000:.2f} s", _speed(reply), _tokens(reply)]
     price = "price not known" if cost is None else "free" if not cost else dollars(cost)
     cut = "cut at the reply's limit" if reply.finish_reason == "length" else ""
-    return " · ".join(filter(None, [*parts, plain(price), cut, plain(point.parameter_note)]))
+    return " · ".join(filter(None, [*parts, plain(price), cut, plain(point.variant.note)]))
 
 
 def _speed(reply: Reply) -> str:

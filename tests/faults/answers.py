@@ -55,11 +55,13 @@ def recorded(request: Request) -> Recorded:
 
 
 def produced(request: Request, body: Body, answer: str, **changes: Any) -> Body:
-    """A completion that is charged, whether or not the client gets it; its id is its own."""
+    """A completion that is charged, whether or not the client gets it or `changes` spoil it; its id is its own."""
     entry = recorded(request)
-    whole = completion(body, answer, **{"id": f"cmpl-{entry.number}", **changes})
-    entry.charge(whole)
-    return whole
+    whole = completion(body, answer, id=f"cmpl-{entry.number}")
+    choices, used = changes.get("choices"), whole["usage"]
+    made = len(choices) if choices and isinstance(choices, list) else len(whole["choices"])
+    entry.charge(made, used["prompt_tokens"], used["completion_tokens"])
+    return whole | changes
 
 
 def events(request: Request, body: Body, answer: str) -> list[Body]:

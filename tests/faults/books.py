@@ -23,15 +23,12 @@ class Recorded:
     whole: bool = False  # the answer left in full
     hung_up: bool = False  # the client left before its answer was complete
     charged: int = 0  # completions that were produced, whether or not the client got them
-    tokens: int = 0  # what they cost, prompt included
+    tokens: int = 0  # what they cost, prompt included, whatever the answer's usage says
 
-    def charge(self, whole: Body) -> None:
-        """The model has produced this: it is paid for from now on."""
-        self.charged = max(len(whole["choices"]), 1) if isinstance(whole["choices"], list) else 1
-        used = whole.get("usage") or {}
-        counts = (used.get("prompt_tokens"), used.get("completion_tokens"))
-        if all(isinstance(count, int) and count >= 0 for count in counts):
-            self.tokens = counts[0] + counts[1] * self.charged
+    def charge(self, completions: int, prompt_tokens: int, completion_tokens: int) -> None:
+        """The model has produced this: it is paid for from now on. `completion_tokens` is of each."""
+        self.charged = completions
+        self.tokens = prompt_tokens + completion_tokens * completions
 
 
 @dataclass

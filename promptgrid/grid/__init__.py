@@ -1,0 +1,17 @@
+"""What to run, and the calls that it comes to: a Plan and its Points."""
+
+from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_SAMPLES, Plan
+from promptgrid.grid.points import Decided, Point, Skipped, Variant, decide, points, skipped
+
+__all__ = [
+    "MAX_CONCURRENCY",
+    "MAX_SAMPLES",
+    "Decided",
+    "Plan",
+    "Point",
+    "Skipped",
+    "Variant",
+    "decide",
+    "points",
+    "skipped",
+]

@@ -1,0 +1,116 @@
+"""A plan: prompts × techniques × cases × models × temperatures × samples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from promptgrid import techniques
+from promptgrid.budget import parse_budget
+from promptgrid.cases import Case
+from promptgrid.connections import DEFAULT_MODEL
+from promptgrid.errors import MissingVariables, PlanError
+from promptgrid.grading import CheckSpec, default_checks
+from promptgrid.prompt import EMPTY, Prompt, variables
+from promptgrid.techniques import ExamplesAs
+
+MAX_SAMPLES = 1000
+MAX_TOKENS = 10_000_000
+MAX_CONCURRENCY = 1024
+MAX_RETRIES = 100
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run. Every prompt meets every technique, case, model and temperature, `samples` times.
+
+    `temperatures` empty: each prompt's own. `checks` None: the usual ones of each prompt's answer rule. `examples_k`
+    None: all examples. `budget` as in `2.50usd`, empty: none. `concurrency` None:
+    the endpoint's own. `retries` is how often a call that failed is sent again. `fresh` asks anew for what is answered.
+    """
+
+    prompts: tuple[Prompt, ...]
+    cases: tuple[Case, ...]
+    models: tuple[str, ...] = (DEFAULT_MODEL,)
+    techniques: tuple[str, ...] = ("zero-shot",)
+    temperatures: tuple[float, ...] = ()
+    samples: int = 1
+    max_tokens: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    reasoning_effort: str | None = None
+    response_format: Mapping[str, Any] | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    examples_k: int | None = None
+    examples_as: ExamplesAs = "turns"
+    checks: tuple[CheckSpec, ...] | None = None
+    budget: str = ""
+    concurrency: int | None = None
+    retries: int = 5
+    fresh: bool = False
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for what in ("prompts", "cases", "models", "techniques"):
+            if not getattr(self, what):
+                raise PlanError(f"The plan has no {what}.", hint=f"Choose at least one of the {what}.")
+        for what in ("models", "techniques", "temperatures"):
+            object.__setattr__(self, what, tuple(dict.fromkeys(getattr(self, what))))
+        object.__setattr__(self, "models", tuple(ref.strip() for ref in self.models))
+        for technique in self.techniques:
+            techniques.known_technique(technique)
+        parse_budget(self.budget)
+        self._check_numbers()
+        self._check_names()
+
+    def _check_numbers(self) -> None:
+        if bad := [t for t in self.temperatures if not 0 <= t <= 2]:
+            raise PlanError(f"Temperature {bad[0]:g} is out of range.", hint="It goes from 0 to 2.")
+        ranges: tuple[tuple[str, float, float], ...] = (
+            ("samples", 1, MAX_SAMPLES),
+            ("max_tokens", 1, MAX_TOKENS),
+            ("top_p", 0, 1),
+            ("examples_k", 0, MAX_TOKENS),
+            ("concurrency", 1, MAX_CONCURRENCY),
+            ("retries", 0, MAX_RETRIES),
+            ("seed", -(2**53), 2**53),
+        )
+        for name, low, high in ranges:
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise PlanError(f"{name} {value:g} is out of range.", hint=f"It goes from {low:,} to {high:,}.")
+
+    def _check_names(self) -> None:
+        by_name = {
+            "cases": [case.id for case in self.cases],
+            "checks": [check.name for check in self.checks or ()],
+            "prompts": [f"{p.name}@{p.version[:6]}" for p in self.prompts],
+        }
+        for what, names in by_name.items():
+            if twice := [name for name, count in Counter(names).items() if count > 1]:
+                raise PlanError(f"Two {what} are called {twice[0]!r}.", hint="Give each a name of its own.")
+
+    def checks_for(self, prompt: Prompt) -> tuple[CheckSpec, ...]:
+        """The checks that score this prompt's replies."""
+        if self.checks is not None:
+            return self.checks
+        return default_checks(prompt.answer, self._has_expected)
+
+    @cached_property
+    def _has_expected(self) -> bool:
+        return any(case.expected is not None for case in self.cases)
+
+    def check_variables(self) -> None:
+        """Raises MissingVariables with all the variables that some case leaves without a value."""
+        missing: dict[str, list[int]] = {}
+        for prompt in self.prompts:
+            needed = [v for v in variables(prompt.messages, prompt.inputs) if v.required]
+            for variable in needed:
+                if any(variable.name not in case.inputs for case in self.cases):
+                    missing.setdefault(variable.name, []).extend(variable.lines)
+        if missing:
+            raise MissingVariables(missing)

@@ -1,0 +1,199 @@
+"""The points that a plan unrolls into.
+
+Pure: the endpoints are handed in, and asked only for what they would send (`wire`), never to send it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from promptgrid import models, techniques
+from promptgrid.cases import Case
+from promptgrid.connections import model_facts, split_model
+from promptgrid.endpoint import Endpoint, Request
+from promptgrid.errors import MissingVariables, PromptError
+from promptgrid.grid.plan import Plan
+from promptgrid.models.parameters import Asked, Sent
+from promptgrid.prompt import EMPTY, Message, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A technique that a prompt cannot serve, and why: it makes no cells."""
+
+    prompt: str
+    technique: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What becomes of a temperature (the first of `same`, None: the model's default) at one model with one prompt.
+
+    The others of `same` are the same on the wire and were merged with it.
+    """
+
+    same: tuple[float | None, ...]
+    sent: Sent
+
+    @property
+    def temperature(self) -> float | None:
+        return self.same[0]
+
+    @property
+    def note(self) -> str:
+        """How what is sent differs from what was asked for."""
+        if len(self.same) == 1:
+            return self.sent.note
+        listed = ", ".join(f"{t:g}" for t in self.same if t is not None)
+        return f"{self.sent.note}; temperatures {listed} are the same on the wire and were merged".lstrip("; ")
+
+
+Decided = Mapping[tuple[str, str, str], Sequence[Variant]]
+"""By model, prompt and version, the variants that differ on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of the grid: a call but for the sample number. As many cells stand on it as the plan has samples.
+
+    `key` is what makes two points the same call; `request` is that of the first sample.
+    """
+
+    prompt: Prompt
+    technique: str
+    examples_k: int
+    case: Case
+    endpoint: str
+    model: str
+    variant: Variant
+    request: Request
+    key: str
+
+    @property
+    def model_ref(self) -> str:
+        """ENDPOINT/MODEL."""
+        return f"{self.endpoint}/{self.model}"
+
+    def request_for(self, sample: int, n: int = 1) -> Request:
+        """What asks for `n` samples from this one on: with a seed, sample i has seed + i."""
+        seed = None if self.request.seed is None else self.request.seed + sample
+        return replace(self.request, seed=seed, n=n)
+
+
+def skipped(plan: Plan) -> list[Skipped]:
+    """Every technique of the plan that one of its prompts cannot serve."""
+    pairs = ((p, t) for p in plan.prompts for t in plan.techniques)
+    return [Skipped(p.name, t, why) for p, t in pairs if (why := techniques.unavailable(p, t))]
+
+
+def decide(plan: Plan) -> dict[tuple[str, str, str], list[Variant]]:
+    """What goes on the wire for each model, prompt and temperature, by what is known of the models now.
+
+    A run keeps it: what is learned while it goes on, or forgotten before it is resumed, does not change its calls.
+    """
+    return {
+        (ref, prompt.name, prompt.version): _variants(plan, prompt, model_facts(ref))
+        for ref in plan.models
+        for prompt in plan.prompts
+    }
+
+
+def points(
+    plan: Plan, endpoints: Mapping[str, Endpoint], decided: Decided, refs: Sequence[str] | None = None
+) -> Iterator[Point]:
+    """Every point of the plan (of the models `refs`), in the order it is best sent: model, prompt, technique, case,
+    temperature; what comes one after the other shares its beginning, which a server may have kept.
+
+    Temperatures that are the same on the wire are one point, samples never are. Raises PromptError with the case where
+    a template cannot be filled.
+    """
+    for ref in plan.models if refs is None else refs:
+        name, model = split_model(ref)
+        endpoint = endpoints[name]
+        identity = endpoint.identity
+        for prompt, technique in _served(plan):
+            k = len(techniques.select_examples(prompt, technique, plan.examples_k))
+            variants = decided[ref, prompt.name, prompt.version]
+            requests = [_request(plan, prompt, model, variant.sent) for variant in variants]
+            for case in plan.cases:
+                messages = _messages(plan, prompt, technique, case)
+                for variant, request in zip(variants, requests, strict=True):
+                    unseeded = replace(request, messages=messages, seed=None)
+                    key = _key(endpoint.wire(unseeded), request.seed, identity)
+                    whole = unseeded if request.seed is None else replace(unseeded, seed=request.seed)
+                    yield Point(prompt, technique, k, case, name, model, variant, whole, key)
+
+
+def _served(plan: Plan) -> Iterator[tuple[Prompt, str]]:
+    for prompt in plan.prompts:
+        for technique in plan.techniques:
+            if not techniques.unavailable(prompt, technique):
+                yield prompt, technique
+
+
+def _messages(plan: Plan, prompt: Prompt, technique: str, case: Case) -> tuple[Message, ...]:
+    try:
+        turns = techniques.build_turns(prompt, case.inputs, technique, k=plan.examples_k, examples_as=plan.examples_as)
+    except MissingVariables:
+        raise
+    except PromptError as error:
+        message = f'"{prompt.name}", case {case.id}: {error.message}'
+        raise PromptError(message, hint=error.hint, line=error.line) from error
+    return tuple(turn.message for turn in turns)
+
+
+def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[Variant]:
+    chosen = _chooser(plan, prompt)
+    temperatures: Sequence[float | None] = plan.temperatures or (prompt.parameters.get("temperature"),)
+    by_wire: dict[tuple[Any, ...], list[tuple[float | None, Sent]]] = {}
+    for temperature in temperatures:
+        # 0 and 0.0 are one temperature but two texts in JSON, and so two keys.
+        temperature = None if temperature is None else float(temperature)
+        asked = Asked(temperature, chosen("top_p"), chosen("seed"), chosen("reasoning_effort"))
+        sent = models.parameters.sent(facts, asked)
+        wire = (sent.temperature, sent.top_p, sent.seed, sent.reasoning_effort)
+        by_wire.setdefault(wire, []).append((temperature, sent))
+    return [Variant(tuple(t for t, _ in same), _most_telling(same)) for same in by_wire.values()]
+
+
+def _most_telling(same: Sequence[tuple[float | None, Sent]]) -> Sent:
+    """The model's own default needs no note; another temperature that comes to the same does."""
+    return next((sent for _, sent in same if sent.notes), same[0][1])
+
+
+def _chooser(plan: Plan, prompt: Prompt) -> Callable[[str], Any]:
+    """What the plan says of a parameter, else what the prompt says."""
+
+    def chosen(name: str) -> Any:
+        value = getattr(plan, name)
+        return prompt.parameters.get(name) if value is None or value == () or value == EMPTY else value
+
+    return chosen
+
+
+def _request(plan: Plan, prompt: Prompt, model: str, sent: Sent) -> Request:
+    """The request without its messages."""
+    chosen = _chooser(plan, prompt)
+    return Request(
+        model=model,
+        messages=(),
+        api=prompt.api,
+        temperature=sent.temperature,
+        top_p=sent.top_p,
+        max_tokens=chosen("max_tokens"),
+        seed=sent.seed,
+        stop=tuple(chosen("stop") or ()),
+        reasoning_effort=sent.reasoning_effort,
+        response_format=chosen("response_format"),
+        extra_body=chosen("extra_body") or EMPTY,
+    )
+
+
+def _key(wire: Mapping[str, Any], seed: int | None, identity: str) -> str:
+    """The request as it goes on the wire, without what differs from sample to sample, and where it goes."""
+    return hashlib.sha256(json.dumps([wire, seed, identity], sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,227 @@
+"""One batch on its way: reserved, sent in its turn, and written down however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from promptgrid import models
+from promptgrid.budget import Cost
+from promptgrid.endpoint import Endpoint, Reply
+from promptgrid.errors import EndpointError
+from promptgrid.runner.batches import Batch
+from promptgrid.runner.journal import Entry
+from promptgrid.runner.pace import Pace
+from promptgrid.runner.reading import read_and_score
+from promptgrid.store.attempts import Attempt
+from promptgrid.store.work import CellResult, Outcome
+
+if TYPE_CHECKING:
+    from promptgrid.runner.sending import Sender
+
+PATIENCE_S = 900.0
+"""So long a call waits, in all, for an endpoint that asks to wait; a daily limit is not waited for."""
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
+_COSTS_NOTHING = frozenset(
+    {"auth", "quota", "unknown_model", "rate_limited", "refused_parameter", "too_long", "bad_request"}
+)
+_NOTHING = Cost(0.0, 0, 0)
+
+
+class Halted(Exception):
+    """The run is to send nothing more; what was asked for stays pending."""
+
+
+class Call:
+    """One batch on its way."""
+
+    def __init__(self, sender: Sender, endpoint: Endpoint, pace: Pace, batch: Batch) -> None:
+        self.sender, self.endpoint, self.pace, self.batch = sender, endpoint, pace, batch
+        self.attempts = batch.attempts
+        self.waited_s = 0.0
+        self.started = 0.0
+        self.worst: Cost | None = None
+        self.reservation: int | None = None
+
+    async def attempt(self) -> list[Reply]:
+        """One attempt, in its turn. Raises EndpointError; BudgetReached, Halted and Fenced before anything is sent."""
+        self.started = 0.0
+        await self._reserve()
+        try:
+            async with self.pace.turn(self._tokens()) as turn:
+                await self.sender.still_ours()
+                if self.sender.halted:
+                    raise Halted
+                return await self._sent(turn)
+        finally:
+            if not self.started:
+                self._release()
+
+    async def _sent(self, turn: float) -> list[Reply]:
+        self.attempts += 1
+        self.started = time.time()
+        try:
+            with self._in_flight():
+                replies = await self.endpoint.complete(self.batch.request)
+        except EndpointError as error:
+            if error.kind == "rate_limited" or error.status == 503:
+                self.pace.refused(turn, error.limits, error.retry_after)
+            raise
+        self.pace.answered(turn, replies[0].limits)
+        return replies
+
+    @contextmanager
+    def _in_flight(self) -> Iterator[None]:
+        """Marks the task: a call that is under way is waited for when the run is paused."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.sender.in_flight.add(task)
+        try:
+            yield
+        finally:
+            self.sender.in_flight.discard(task)
+
+    def _tokens(self) -> float:
+        request = self.batch.request
+        size = sum(len(message.text) for message in request.messages) / 3
+        return size + (request.max_tokens or 0) * request.n
+
+    async def _reserve(self) -> None:
+        """Sets the worst case aside, on the disk too: a call that is lost with its runner was paid, perhaps."""
+        wall = self.sender.wall
+        if wall.budget is None:
+            return
+        self.worst = self.sender.worst(self.batch)
+        wall.reserve(self.worst)
+        call = Attempt(self.batch.positions[0], self.attempts + 1, time.time(), worst=self.worst)
+        self.reservation = await self.sender.journal.reserve(call)
+
+    def _release(self) -> None:
+        """Nothing was sent."""
+        if self.worst is not None:
+            self.sender.wall.settle(self.worst, _NOTHING)
+            self.sender.journal.write(Entry(settled=self.reservation))
+            self.worst = self.reservation = None
+
+    def wait_s(self, error: EndpointError) -> float | None:
+        """Seconds until the next attempt; None: there is none."""
+        retries = self.sender.plan.retries
+        if not error.retryable or not retries:
+            return None
+        own = min(_FIRST_WAIT_S * 2.0 ** (self.attempts - 1), _LONGEST_WAIT_S)
+        wait = (own if error.retry_after is None else error.retry_after) * random.uniform(1.0, 1.25)
+        if error.kind == "rate_limited":  # it costs nothing and will pass: patience is in time, not in attempts
+            return wait if self.waited_s + wait <= PATIENCE_S else None
+        return wait if self.attempts <= retries else None
+
+    def failed(self, error: EndpointError, wait_s: float | None) -> None:
+        """Writes the attempt down; what it may have cost stays reserved."""
+        self.waited_s += wait_s or 0.0
+        self.sender.journal.write(self._failure(error, wait_s))
+        self.started, self.reservation = 0.0, None
+
+    def _failure(self, error: EndpointError, wait_s: float | None, **more: Any) -> Entry:
+        worst = self.worst
+        if error.kind in _COSTS_NOTHING:
+            if worst is not None:
+                self.sender.wall.settle(worst, _NOTHING)
+            worst = None
+        elif worst is None:
+            worst = self.sender.worst(self.batch)
+        ms = (time.time() - self.started) * 1000
+        lost = [
+            Attempt(
+                position, self.attempts, self.started, ms, error.kind, str(error), wait_s, worst if i == 0 else None
+            )
+            for i, position in enumerate(self.batch.positions)
+        ]
+        return Entry(attempts=lost, settled=self.reservation, retried=int(wait_s is not None), **more)
+
+    def in_another_form(self, error: EndpointError) -> list[Batch] | None:
+        """A server that refuses `n` is asked for its samples one by one."""
+        if error.kind == "refused_parameter" and error.param == "n" and len(self.batch.samples) > 1:
+            self.failed(error, 0.0)
+            return self.batch.halves(1)
+        return None
+
+    def fail(self, error: EndpointError) -> list[Batch]:
+        """The batch's cells end with this error."""
+        status = {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
+        said = str(error) + (f"\n\n{error.raw}" if error.raw else "")
+        ends = [
+            Outcome(CellResult(position, status, error=said, error_kind=error.kind, attempts=self.attempts))
+            for position in self.batch.positions
+        ]
+        entry = Entry(outcomes=lambda: ends)
+        if self.started:
+            entry = self._failure(error, None, outcomes=lambda: ends)
+        self.sender.journal.write(entry)
+        return []
+
+    def end(self, replies: Sequence[Reply]) -> list[Batch]:
+        """Writes the replies down; returns the batch of those samples that got none."""
+        facts = self.sender.facts[self.batch.point.model_ref]
+        # The prompt of a request with n is read, and paid, once.
+        costs = [_cost(facts, reply, first=index == 0) for index, reply in enumerate(replies)]
+        self._settle(costs)
+        batch, attempts, plan = self.batch, self.attempts, self.sender.plan
+        answered = list(zip(batch.samples, batch.positions, replies, costs, strict=False))
+
+        def outcomes() -> list[Outcome]:
+            return [
+                Outcome(
+                    read_and_score(plan, batch.point, position, reply.text, attempts),
+                    reply=reply,
+                    facts=_reply_facts(batch, sample, reply, cost),
+                )
+                for sample, position, reply, cost in answered
+            ]
+
+        self.sender.journal.write(Entry(outcomes, attempts=self._unreported(costs), settled=self.reservation))
+        left = batch.rest(len(answered), attempts)
+        return [left] if left.samples else []
+
+    def _settle(self, costs: Sequence[Cost]) -> None:
+        if self.worst is not None and _known(costs):
+            usd = None if any(c.usd is None for c in costs) else sum(c.usd or 0.0 for c in costs)
+            self.sender.wall.settle(self.worst, Cost(usd, sum(c.tokens or 0 for c in costs)))
+
+    def _unreported(self, costs: Sequence[Cost]) -> list[Attempt]:
+        """A reply that does not say what it cost is counted at its worst."""
+        if self.worst is None or _known(costs):
+            return []
+        ms = (time.time() - self.started) * 1000
+        said = "The endpoint did not report how many tokens it took: the most it may have cost is counted."
+        worst = Cost(self.worst.usd, self.worst.tokens, 0)
+        return [Attempt(self.batch.positions[0], self.attempts, self.started, ms, "unreported", said, None, worst)]
+
+
+def _known(costs: Sequence[Cost]) -> bool:
+    return all(cost.tokens is not None for cost in costs)
+
+
+def _cost(facts: models.ModelFacts, reply: Reply, *, first: bool) -> Cost:
+    prompt = reply.prompt_tokens if first else 0
+    if prompt is None or reply.completion_tokens is None:
+        return Cost(0.0 if facts.free else None, None)
+    usd = models.cost_usd(facts, prompt, reply.completion_tokens, reply.cached_tokens or 0 if first else 0)
+    return Cost(usd, prompt + reply.completion_tokens)
+
+
+def _reply_facts(batch: Batch, sample: int, reply: Reply, cost: Cost) -> dict[str, Any]:
+    point = batch.point
+    return {
+        "key": point.key,
+        "sample": sample,
+        "endpoint": point.endpoint,
+        "model": point.model,
+        "seed": reply.sent.get("seed"),
+        "batch": len(batch.samples),
+        "honoured": json.dumps(dict(point.variant.sent.honoured)),
+        "cost_usd": cost.usd,
+    }

@@ -1,0 +1,107 @@
+"""A plan becomes a run: its row, its cases, its cells; and more cells for a run that is there."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from itertools import chain, count, islice
+from typing import Any
+
+from promptgrid.grid import Decided, Plan
+from promptgrid.preflight import PlannedPoint
+from promptgrid.store import runs as runs_store
+from promptgrid.store.database import Database, now, storable, write_many
+from promptgrid.store.plans import decided_json, insert_plan_parts, plan_json
+from promptgrid.store.schema import cells, runs
+
+_INSERT_ROWS = 2000
+_INSERT_CELL = cells.insert()
+
+
+def create_run(
+    database: Database, plan: Plan, decided: Decided, planned: Iterable[PlannedPoint], *, name: str = ""
+) -> str:
+    """Queues a run of the planned points and returns its id.
+
+    Rows are written while the plan unrolls, a lot at a time: nobody waits long for the database, and no memory is
+    needed for a large grid. Until all are there the run is `planning`, which nobody sees.
+    """
+    run_id = secrets.token_hex(4)
+    row: dict[str, Any] = {
+        "id": run_id,
+        "name": storable(name or plan.name or default_name(plan)),
+        "status": "planning",
+        "plan": plan_json(plan),
+        "decided": decided_json(decided),
+        "created": now(),
+        "total": 0,
+    }
+    # Planning renders templates and asks endpoints for counts: never while nobody else can write.
+    rows = _cell_rows(run_id, plan, planned)
+    first = list(islice(rows, _INSERT_ROWS))
+    with database.write() as connection:
+        connection.execute(runs.insert(), row)
+        insert_plan_parts(connection, run_id, plan)
+    try:
+        total = _insert_cells(database, chain(first, rows))
+    except BaseException:
+        runs_store.forget(database, run_id)
+        raise
+    with database.write() as connection:
+        connection.execute(runs.update().where(runs.c.id == run_id).values(total=total, status="queued"))
+    return run_id
+
+
+def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:
+    rows, total = iter(rows), 0
+    while lot := list(islice(rows, _INSERT_ROWS)):
+        with database.write() as connection:
+            write_many(connection, _INSERT_CELL, lot)
+        total += len(lot)
+    return total
+
+
+def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[dict[str, Any]]:
+    case_positions = {case.id: position for position, case in enumerate(plan.cases)}
+    positions = count()
+    for one in planned:
+        row = _point_row(run_id, case_positions[one.point.case.id], one)
+        seed = row["seed"]
+        for sample in range(plan.samples):
+            own = {"position": next(positions), "sample": sample, "seed": None if seed is None else seed + sample}
+            yield {**row, **own}
+
+
+def default_name(plan: Plan) -> str:
+    """What a run is called when nobody named it."""
+    return " + ".join(dict.fromkeys(p.name for p in plan.prompts))
+
+
+def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
+    """What the cells of a point have in common."""
+    point, request, tokens = planned.point, planned.point.request, planned.count.tokens
+    too_long = (
+        f"{tokens:,} prompt tokens and {request.max_tokens or 1:,} for the reply are over the limit of {planned.limit}."
+    )
+    return {
+        "run_id": run_id,
+        "case_position": case,
+        "prompt": point.prompt.name,
+        "prompt_version": point.prompt.version,
+        "technique": point.technique,
+        "examples_k": point.examples_k,
+        "endpoint": point.endpoint,
+        "model": point.model,
+        "temperature": point.variant.temperature,
+        "temperature_sent": request.temperature,
+        "parameter_note": point.variant.note,
+        "top_p": request.top_p,
+        "max_tokens": request.max_tokens,
+        "seed": request.seed,
+        "key": point.key,
+        "prompt_tokens_counted": tokens,
+        "context_limit": planned.limit,
+        "status": "pending" if planned.fits else "too_long",
+        "error": "" if planned.fits else too_long,
+        "error_kind": "" if planned.fits else "too_long",
+    }
