@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from promptgrid import connections, grid, models
+from promptgrid.budget import Budget, parse_budget
 from promptgrid.endpoint import Endpoint
 from promptgrid.grid import Decided, Plan, Point, Skipped
 from promptgrid.models import ModelFacts
@@ -96,6 +97,21 @@ class Preflight:
     models: Sequence[ModelPreflight]
     skipped: Sequence[Skipped]
     cells: int
+    budget: Budget | None = None
+
+    @property
+    def within_budget(self) -> bool | None:
+        """The most that this plan takes is within its budget, or there is none. None: nobody knows.
+
+        A budget in minutes is compared with what the calls are thought to take; failed attempts come on top of all.
+        """
+        if self.budget is None or not self.calls:
+            return True
+        ceilings = [model.completion_ceiling for model in self.models if model.calls]
+        tokens = None if None in ceilings else self.prompt_tokens + sum(c or 0 for c in ceilings)
+        minutes = None if self.seconds is None else self.seconds / 60
+        most = {"usd": self.cost_ceiling, "tok": tokens, "calls": self.calls, "min": minutes}[self.budget.unit]
+        return None if most is None else most <= self.budget.amount
 
     @property
     def calls(self) -> int:
@@ -189,4 +205,4 @@ def preflight(plan: Plan, stored: Stored, speed: Callable[[str], float | None]) 
     for sheet in sheets.values():
         one_call = speed(sheet.ref)
         sheet.seconds = None if one_call is None else sheet.calls * one_call
-    return Preflight(list(sheets.values()), grid.skipped(plan), len(planned) * plan.samples)
+    return Preflight(list(sheets.values()), grid.skipped(plan), len(planned) * plan.samples, parse_budget(plan.budget))

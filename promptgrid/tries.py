@@ -43,7 +43,7 @@ async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
         async for delta in deltas:
             if delta.reply is not None:
                 with database.write() as connection:
-                    work.insert_reply(connection, delta.reply, **_facts(point, delta.reply))
+                    work.insert_reply(connection, work.reply_row(delta.reply, **_facts(point, delta.reply)))
             yield delta
     finally:
         close = getattr(deltas, "aclose", None)

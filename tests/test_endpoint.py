@@ -100,20 +100,21 @@ def test_what_is_not_set_is_not_sent_and_zero_is(server: HostileServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "model", "setting", "expected"),
+    ("url", "wanted", "setting", "expected"),
     [
-        ("https://api.openai.com/v1", "gpt-4o", "", "max_completion_tokens"),
-        ("https://us.api.openai.com/v1", "gpt-4o", "", "max_completion_tokens"),
-        ("https://me.openai.azure.com/openai/v1", "mine", "", "max_completion_tokens"),
-        ("http://localhost:11434/v1", "llama3.2", "", "max_tokens"),
-        ("https://gateway.example/v1", "openai/o3", "", "max_completion_tokens"),
-        ("https://api.openai.com.evil.example/v1", "gpt-4o", "", "max_tokens"),
-        ("https://gateway.example/v1", "openai/o3", "max_tokens", "max_tokens"),
+        ("https://api.openai.com/v1", "", "", "max_completion_tokens"),
+        ("https://us.api.openai.com/v1", "", "", "max_completion_tokens"),
+        ("https://me.openai.azure.com/openai/v1", "", "", "max_completion_tokens"),
+        ("https://api.openai.com/v1", "max_tokens", "", "max_tokens"),
+        ("http://localhost:11434/v1", "", "", "max_tokens"),
+        ("https://gateway.example/v1", "max_completion_tokens", "", "max_completion_tokens"),
+        ("https://api.openai.com.evil.example/v1", "", "", "max_tokens"),
+        ("https://gateway.example/v1", "max_completion_tokens", "max_tokens", "max_tokens"),
     ],
 )
-def test_the_token_parameter_follows_setting_host_and_model(url: str, model: str, setting: str, expected: str) -> None:
+def test_the_token_parameter_follows_setting_model_and_host(url: str, wanted: str, setting: str, expected: str) -> None:
     endpoint = OpenAIEndpoint(EndpointSettings("x", url, token_parameter=setting))
-    assert endpoint.wire(ask(model, max_tokens=9))[expected] == 9
+    assert endpoint.wire(ask("m", max_tokens=9, token_parameter=wanted))[expected] == 9
 
 
 def test_extra_body_adds_but_never_replaces() -> None:

@@ -140,3 +140,8 @@ def test_a_case_that_cannot_be_rendered_is_named() -> None:
 def test_an_unknown_endpoint_gets_a_suggestion() -> None:
     with pytest.raises(PlanError, match="Did you mean openai"):
         points(a_plan(models=("opnai/gpt-4o",)))
+
+
+def test_the_model_says_how_its_limit_of_tokens_is_called() -> None:
+    (found,) = points(a_plan(models=("openai/o3",), cases=CASES[:1], max_tokens=5))
+    assert found.request.token_parameter == "max_completion_tokens"

@@ -54,18 +54,24 @@ def pending(database: Database, run_id: str) -> dict[work.CellName, int]:
     return work.pending(database, run_id, keys)
 
 
-def answered(position: int, text: str = "hello", cost: float | None = 0.5, key: str = "k", sample: int = 0) -> Outcome:
-    return Outcome(
-        CellResult(position, "answered", attempts=1),
-        reply=Reply(text, prompt_tokens=4, completion_tokens=2, sent={"model": "m"}),
-        facts={"key": key, "sample": sample, "endpoint": "openai", "model": "m", "seed": None, "batch": 1,
-               "cost_usd": cost, "honoured": "{}"},
+def answered(
+    position: int, text: str = "hello", *, run_id: str = "r", cost: float | None = 0.5, key: str = "k",
+    sample: int = 0, **reply: Any,
+) -> Outcome:  # fmt: skip
+    row = work.reply_row(
+        Reply(text, prompt_tokens=4, completion_tokens=2, sent={"model": "m"}, **reply),
+        key=key, sample=sample, kind="run", run_id=run_id, endpoint="openai", model="m", seed=None, batch=1,
+        cost_usd=cost, honoured="{}",
     )  # fmt: skip
+    return Outcome(CellResult(position, "answered", attempts=1), reply=row)
 
 
 def answer_all(database: Database, run_id: str, text: str = "hello") -> None:
     epoch = work.claim(database, run_id)
-    outcomes = [answered(at, text, key=name.key, sample=name.sample) for name, at in pending(database, run_id).items()]
+    outcomes = [
+        answered(at, text, run_id=run_id, key=name.key, sample=name.sample)
+        for name, at in pending(database, run_id).items()
+    ]
     work.commit(database, run_id, epoch, Group(outcomes))
     work.end(database, run_id, epoch, "finished")
 
@@ -127,7 +133,7 @@ def test_an_unknown_price_is_not_zero(database: Database) -> None:
 def test_odd_names_from_a_server_do_not_lose_a_reply(database: Database) -> None:
     run_id = queued(database, a_plan())
     epoch = work.claim(database, run_id)
-    odd = replace(answered(0), reply=Reply("x", model_returned="m\ud800", finish_reason="\udfff"))
+    odd = answered(0, model_returned="m\ud800", finish_reason="\udfff")
     work.commit(database, run_id, epoch, Group([odd]))
     assert next(results.result_rows(database, run_id))["model_returned"] == "m\ufffd"
 
@@ -183,7 +189,7 @@ def test_purge_keeps_replies_that_another_run_shows(database: Database) -> None:
     epoch = work.claim(database, shows)
     for name, position in names.items():
         result = CellResult(position, "answered", reused=True)
-        work.commit(database, shows, epoch, Group([Outcome(result, reply_id=stored[name.key, name.sample][0])]))
+        work.commit(database, shows, epoch, Group([Outcome(result, reply_id=stored[name.key, name.sample].id)]))
     assert runs.progress(database, shows).reused == 2
     runs.delete(database, paid)
     runs.purge(database)

@@ -22,6 +22,7 @@ class Request:
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
+    token_parameter: str = ""
     seed: int | None = None
     stop: tuple[str, ...] = ()
     n: int = 1

@@ -5,36 +5,44 @@ Both listen at the server's root, beside /v1, and are told apart by asking: only
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from promptgrid.endpoint import refusals
+from promptgrid.endpoint.replies import parsed
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
 
 if TYPE_CHECKING:
-    import openai
+    from promptgrid.endpoint.pool import Pool
 
-    Way = Callable[[openai.AsyncOpenAI, str, Sequence[Message], Api], Awaitable[int | None]]
+    Way = Callable[[Pool, str, Sequence[Message], Api], Awaitable[int | None]]
 
 
 class TokenCounter:
     """Finds out once which way an endpoint counts, and remembers it."""
 
     def __init__(self, settings: EndpointSettings) -> None:
-        self.root = settings.base_url.removesuffix("/v1")
+        self.settings = settings
         self._ways: list[Way] = [] if settings.is_openai else [self._llama_cpp, self._vllm]
+
+    @property
+    def root(self) -> str:
+        """Where the server's own paths begin, beside the protocol's."""
+        return self.settings.base_url.removesuffix("/v1")
 
     @property
     def may_know(self) -> bool:
         """False once the endpoint is known to have no tokenizer to ask."""
         return bool(self._ways)
 
-    async def count(self, client: openai.AsyncOpenAI, model: str, messages: Sequence[Message], api: Api) -> int | None:
-        """Tokens, or None. Raises the SDK's errors for a server that is down, busy or slow: that says nothing of it."""
+    async def count(self, pool: Pool, model: str, messages: Sequence[Message], api: Api) -> int | None:
+        """Tokens, or None. Raises EndpointError for a server that is down, busy or slow: that says nothing of it."""
         for way in tuple(self._ways):
             try:
-                tokens = await way(client, model, messages, api)
+                tokens = await way(pool, model, messages, api)
             except _Unsupported:
                 self._ways = [other for other in self._ways if other != way]
                 continue
@@ -43,11 +51,9 @@ class TokenCounter:
                 return tokens
         return None
 
-    async def _llama_cpp(
-        self, client: openai.AsyncOpenAI, model: str, messages: Sequence[Message], api: Api
-    ) -> int | None:
+    async def _llama_cpp(self, pool: Pool, model: str, messages: Sequence[Message], api: Api) -> int | None:
         if api == "chat":
-            prompt = (await self._ask(client, "/apply-template", {"model": model, "messages": _turns(messages)})).get(
+            prompt = (await self._ask(pool, "/apply-template", {"model": model, "messages": _turns(messages)})).get(
                 "prompt"
             )
         else:
@@ -55,29 +61,29 @@ class TokenCounter:
         if not isinstance(prompt, str):
             return None
         question = {"model": model, "content": prompt, "add_special": True, "parse_special": True}
-        tokens = (await self._ask(client, "/tokenize", question)).get("tokens")
+        tokens = (await self._ask(pool, "/tokenize", question)).get("tokens")
         return len(tokens) if isinstance(tokens, list) else None
 
-    async def _vllm(self, client: openai.AsyncOpenAI, model: str, messages: Sequence[Message], api: Api) -> int | None:
+    async def _vllm(self, pool: Pool, model: str, messages: Sequence[Message], api: Api) -> int | None:
         prompt = {"messages": _turns(messages)} if api == "chat" else {"prompt": _text(messages)}
-        count = (await self._ask(client, "/tokenize", {"model": model, **prompt})).get("count")
+        count = (await self._ask(pool, "/tokenize", {"model": model, **prompt})).get("count")
         return count if isinstance(count, int) and not isinstance(count, bool) else None
 
-    async def _ask(self, client: openai.AsyncOpenAI, path: str, question: dict[str, Any]) -> dict[str, Any]:
+    async def _ask(self, pool: Pool, path: str, question: dict[str, Any]) -> dict[str, Any]:
         """The answer's object; empty where this one question was refused. Raises _Unsupported for an unknown path."""
-        import openai
-
-        try:
-            answer = await client.post(self.root + path, body=question, cast_to=object)
-        except openai.APIStatusError as error:
-            if error.status_code in (401, 403, 404, 405, 501):
-                raise _Unsupported from None
-            if error.status_code == 429 or error.status_code >= 500:
-                raise
-            return {}
-        if not isinstance(answer, dict):
+        answer = await pool.ask(self.root + path, json.dumps(question).encode())
+        if answer.status in (401, 403, 404, 405, 501):
             raise _Unsupported
-        return answer
+        if answer.status == 429 or answer.status >= 500:
+            raise refusals.told(
+                answer.status, refusals.unwrapped(answer.text), answer.headers, self.settings, question["model"]
+            )
+        if answer.status >= 400:
+            return {}
+        try:
+            return parsed(answer.text)
+        except EndpointError:
+            raise _Unsupported from None
 
 
 class _Unsupported(Exception):

@@ -22,7 +22,6 @@ from promptgrid.endpoint.replies import parsed, replies
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.endpoint.streaming import deltas
 from promptgrid.errors import EndpointError
-from promptgrid.models import token_parameter
 from promptgrid.prompt import Api, Message
 
 if TYPE_CHECKING:
@@ -55,7 +54,6 @@ class OpenAIEndpoint:
         self._prepared = not settings.is_loopback
         self._one_by_one = False
         self._served: list[str] | None = None
-        self._token_parameters: dict[str, str] = {}
         self._counter = TokenCounter(settings)
 
     def __repr__(self) -> str:
@@ -139,9 +137,8 @@ class OpenAIEndpoint:
     async def models(self) -> list[str]:
         """What the endpoint lists, sorted; else the names in its settings. Raises EndpointError."""
         try:
-            with sdk.errors_told(self.settings, ""):
-                text = (await self._sdk().models.with_raw_response.list()).text
-                self._served = _names(parsed(text)) or list(self.settings.models)
+            answer = await self._connected().ask(self.settings.base_url + "/models")
+            self._served = _names(self._object(answer, "")) or list(self.settings.models)
         except EndpointError as error:
             if self.settings.models and error.kind in ("bad_request", "bad_reply"):
                 return list(self.settings.models)
@@ -157,8 +154,7 @@ class OpenAIEndpoint:
         """Exact where the server is llama.cpp or vLLM, else None. Raises EndpointError when it cannot be reached."""
         if not self.counts_tokens:
             return None
-        with sdk.errors_told(self.settings, model):
-            return await self._counter.count(self._sdk(), model, messages, api)
+        return await self._counter.count(self._connected(), model, messages, api)
 
     async def aclose(self) -> None:
         """Frees sockets."""
@@ -172,9 +168,7 @@ class OpenAIEndpoint:
 
     def _read(self, answer: Answer, request: Request, **common: Any) -> list[Reply]:
         """The replies in an answer. Raises EndpointError with keys cut out."""
-        if not 200 <= answer.status < 300:
-            body = refusals.unwrapped(answer.text)
-            raise refusals.told(answer.status, body, answer.headers, self.settings, request.model)
+        self._check_status(answer, request.model)
         limits = rate_limits(answer.headers)
         try:
             found = replies(answer.text, request.n, limits=limits, **common)
@@ -186,16 +180,25 @@ class OpenAIEndpoint:
             self._one_by_one |= len(parsed(answer.text)["choices"]) < request.n
         return found
 
+    def _check_status(self, answer: Answer, model: str) -> None:
+        if not 200 <= answer.status < 300:
+            body = refusals.unwrapped(answer.text)
+            raise refusals.told(answer.status, body, answer.headers, self.settings, model)
+
+    def _object(self, answer: Answer, model: str) -> dict[str, Any]:
+        """The answer's JSON object. Raises EndpointError with keys cut out."""
+        self._check_status(answer, model)
+        try:
+            return parsed(answer.text)
+        except EndpointError as error:
+            faults.redact(error, self.settings)
+            raise
+
     def _token_parameter(self, request: Request) -> str:
         if request.api == "completion":
             return "max_tokens"  # legacy completions know no other
-        if self.settings.token_parameter:
-            return self.settings.token_parameter
-        if self.settings.is_openai:
-            return "max_completion_tokens"
-        if request.model not in self._token_parameters:  # asked for every cell, and the answer lies in a file
-            self._token_parameters[request.model] = token_parameter(request.model)
-        return self._token_parameters[request.model]
+        usual = "max_completion_tokens" if self.settings.is_openai else "max_tokens"
+        return self.settings.token_parameter or request.token_parameter or usual
 
     async def _open(self, api: Api, sent: Mapping[str, Any]) -> openai.AsyncStream[Any]:
         client = self._sdk()

@@ -39,6 +39,7 @@ class Variant:
 
     same: tuple[float | None, ...]
     sent: Sent
+    token_parameter: str = ""
 
     @property
     def temperature(self) -> float | None:
@@ -119,7 +120,7 @@ def points(
         for prompt, technique in _served(plan):
             k = len(techniques.select_examples(prompt, technique, plan.examples_k))
             variants = decided[ref, prompt.name, prompt.version]
-            requests = [_request(plan, prompt, model, variant.sent) for variant in variants]
+            requests = [_request(plan, prompt, model, variant) for variant in variants]
             for case in plan.cases:
                 messages = _messages(plan, prompt, technique, case)
                 for variant, request in zip(variants, requests, strict=True):
@@ -158,7 +159,8 @@ def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[Vari
         sent = models.parameters.sent(facts, asked)
         wire = (sent.temperature, sent.top_p, sent.seed, sent.reasoning_effort)
         by_wire.setdefault(wire, []).append((temperature, sent))
-    return [Variant(tuple(t for t, _ in same), _most_telling(same)) for same in by_wire.values()]
+    name = facts.token_parameter
+    return [Variant(tuple(t for t, _ in same), _most_telling(same), name) for same in by_wire.values()]
 
 
 def _most_telling(same: Sequence[tuple[float | None, Sent]]) -> Sent:
@@ -176,9 +178,9 @@ def _chooser(plan: Plan, prompt: Prompt) -> Callable[[str], Any]:
     return chosen
 
 
-def _request(plan: Plan, prompt: Prompt, model: str, sent: Sent) -> Request:
+def _request(plan: Plan, prompt: Prompt, model: str, variant: Variant) -> Request:
     """The request without its messages."""
-    chosen = _chooser(plan, prompt)
+    chosen, sent = _chooser(plan, prompt), variant.sent
     return Request(
         model=model,
         messages=(),
@@ -186,6 +188,7 @@ def _request(plan: Plan, prompt: Prompt, model: str, sent: Sent) -> Request:
         temperature=sent.temperature,
         top_p=sent.top_p,
         max_tokens=chosen("max_tokens"),
+        token_parameter=variant.token_parameter,
         seed=sent.seed,
         stop=tuple(chosen("stop") or ()),
         reasoning_effort=sent.reasoning_effort,

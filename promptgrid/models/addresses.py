@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
+@lru_cache(maxsize=256)
 def is_loopback(base_url: str) -> bool:
     """The address is this machine's own."""
     host = (urlsplit(base_url).hostname or "").rstrip(".")
@@ -16,6 +18,7 @@ def is_loopback(base_url: str) -> bool:
     return address.is_loopback or address.is_unspecified  # 0.0.0.0 reaches this machine too
 
 
+@lru_cache(maxsize=256)  # asked for every call
 def is_openai(base_url: str) -> bool:
     """OpenAI's own API, or Azure's copy of it."""
     host = urlsplit(base_url).hostname or ""

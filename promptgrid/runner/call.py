@@ -19,7 +19,7 @@ from promptgrid.runner.journal import Entry
 from promptgrid.runner.pace import Pace
 from promptgrid.runner.reading import read_and_score
 from promptgrid.store.attempts import Attempt
-from promptgrid.store.work import CellResult, Outcome
+from promptgrid.store.work import CellResult, Outcome, reply_row
 
 if TYPE_CHECKING:
     from promptgrid.runner.sending import Sender
@@ -170,19 +170,19 @@ class Call:
         costs = [_cost(facts, reply, first=index == 0) for index, reply in enumerate(replies)]
         self._settle(costs)
         batch, attempts, plan = self.batch, self.attempts, self.sender.plan
-        answered = list(zip(batch.samples, batch.positions, replies, costs, strict=False))
+        answered = [
+            (position, reply.text, reply_row(reply, **_facts(batch, sample, reply, cost), run_id=self.sender.run_id))
+            for sample, position, reply, cost in zip(batch.samples, batch.positions, replies, costs, strict=False)
+        ]
 
         def outcomes() -> list[Outcome]:
             return [
-                Outcome(
-                    read_and_score(plan, batch.point, position, reply.text, attempts),
-                    reply=reply,
-                    facts=_reply_facts(batch, sample, reply, cost),
-                )
-                for sample, position, reply, cost in answered
+                Outcome(read_and_score(plan, batch.point, position, text, attempts), reply=row)
+                for position, text, row in answered
             ]
 
-        self.sender.journal.write(Entry(outcomes, attempts=self._unreported(costs), settled=self.reservation))
+        rows = [row for _, _, row in answered]
+        self.sender.journal.write(Entry(outcomes, rows, self._unreported(costs), self.reservation))
         left = batch.rest(len(answered), attempts)
         return [left] if left.samples else []
 
@@ -213,11 +213,12 @@ def _cost(facts: models.ModelFacts, reply: Reply, *, first: bool) -> Cost:
     return Cost(usd, prompt + reply.completion_tokens)
 
 
-def _reply_facts(batch: Batch, sample: int, reply: Reply, cost: Cost) -> dict[str, Any]:
+def _facts(batch: Batch, sample: int, reply: Reply, cost: Cost) -> dict[str, Any]:
     point = batch.point
     return {
         "key": point.key,
         "sample": sample,
+        "kind": "run",
         "endpoint": point.endpoint,
         "model": point.model,
         "seed": reply.sent.get("seed"),

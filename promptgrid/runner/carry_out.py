@@ -18,6 +18,7 @@ from promptgrid.runner.call import Halted
 from promptgrid.runner.feeding import Feed
 from promptgrid.runner.journal import Entry, Journal
 from promptgrid.runner.pace import Pace
+from promptgrid.runner.rescue import recover
 from promptgrid.runner.sending import Sender
 from promptgrid.store import Database, work
 from promptgrid.store.attempts import spent
@@ -99,9 +100,10 @@ class _Run:
         self.decided = await asyncio.to_thread(decided_of, self.database, self.id)
         names = dict.fromkeys(split_model(ref)[0] for ref in self.plan.models)
         self.endpoints = {name: connect(name) for name in names}
+        await asyncio.to_thread(recover, self.database, self.id, self.epoch)
         wall = Wall(parse_budget(self.plan.budget))
         wall.add(await asyncio.to_thread(spent, self.database, self.id))
-        self.sender = Sender(self.plan, wall, self.journal, self._still_ours)
+        self.sender = Sender(self.id, self.plan, wall, self.journal, self._still_ours)
         writing = asyncio.create_task(self.journal.run())
         sending = asyncio.create_task(self._send_everything())
         asked = asyncio.create_task(self._watch())

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from promptgrid import connections, grid
-from promptgrid.grid import Plan
+from promptgrid.errors import PlanError, PromptgridError
+from promptgrid.grid import Decided, Plan
 from promptgrid.preflight import Preflight, plan_points
 from promptgrid.preflight import preflight as sheet
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
 from promptgrid.runner.process import ask_to_leave, ensure_runner
-from promptgrid.store import Database, creation, runs, work
+from promptgrid.store import Database, creation, plans, runs, work
 from promptgrid.store.plans import as_stored
 from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
 
@@ -56,6 +58,66 @@ def resume(database: Database, run_id: str) -> None:
     """Goes on with a paused, stopped or cancelled run, or retries the failed cells of a finished one."""
     runs.ask(database, run_id, "resume")
     ensure_runner()
+
+
+def extend(
+    database: Database,
+    run_id: str,
+    *,
+    samples: int | None = None,
+    temperatures: Sequence[float] = (),
+    models: Sequence[str] = (),
+) -> int:
+    """Adds cells to a run at rest: more samples (`samples` in all), other temperatures or models beside its own.
+
+    Queues the run, for a runner or `carried_out_here` to send only what is new, and what had failed. Returns the number
+    of cells added. Raises PlanError where nothing would be new, or the run is still at work.
+    """
+    plan = runs.plan_of(database, run_id)
+    info = runs.find_run(database, run_id)
+    if info.status in ACTIVE:
+        raise PlanError(f"Run {run_id} is still {info.status}.", hint="Pause it, or wait until it is done.")
+    own = plan.temperatures or _own_temperatures(plan)
+    wider = replace(
+        plan,
+        samples=max(plan.samples, samples or 0),
+        temperatures=(*own, *temperatures) if temperatures else plan.temperatures,
+        models=(*plan.models, *models),
+    )
+    decided = {**grid.decide(wider), **_kept(plans.decided_of(database, run_id), plan, wider)}
+    added = creation.extend_run(database, run_id, wider, decided, plan_points(wider, decided))
+    if not added:
+        raise PlanError("The run has all of these cells.", hint="Ask for more samples, or another temperature.")
+    runs.ask(database, run_id, "resume")
+    return added
+
+
+def _own_temperatures(plan: Plan) -> tuple[float, ...]:
+    """The one temperature that all prompts of a plan without temperatures have themselves."""
+    own = {prompt.parameters.get("temperature") for prompt in plan.prompts}
+    if len(own) != 1 or None in own:
+        raise PlanError(
+            "This run took each prompt's own temperature, so no other can stand beside it.",
+            hint="Start a run that names its temperatures: what is answered is not sent again.",
+        )
+    return tuple(float(temperature) for temperature in own if temperature is not None)
+
+
+def _kept(old: Decided, plan: Plan, wider: Plan) -> Decided:
+    """What was decided for the run stays; only where temperatures are added it is decided anew."""
+    return old if wider.temperatures == plan.temperatures else {}
+
+
+def watch_over(every_s: float = 5.0) -> None:
+    """Sees to it that a runner works on active runs, for as long as this process lives: runs left behind by a runner
+    that was killed, or by a machine that was switched off, go on by themselves. Blocks; for a thread of the dashboard.
+    """
+    database = Database()
+    while True:
+        with suppress(PromptgridError):  # the disk is full, say: the runs' page tells
+            if runs.active_run(database) is not None:
+                ensure_runner()
+        time.sleep(every_s)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from promptgrid.grid import Decided, Plan, Point
 from promptgrid.runner.batches import Batch, to_batches
 from promptgrid.runner.reading import read_and_score
 from promptgrid.store import Database, work
-from promptgrid.store.work import CellName, Outcome
+from promptgrid.store.work import CellName, Outcome, Stored
 
 _CELLS = 400  # a chunk
 
@@ -59,7 +59,7 @@ class Feed:
                     continue
                 self.found += 1
                 if (reply := stored.get((point.key, sample))) is not None:
-                    shown.append(self._shown(point, position, *reply))
+                    shown.append(self._shown(point, position, reply))
                 elif (point.key, sample) in self._sent:
                     self.twins += 1
                 else:
@@ -74,5 +74,6 @@ class Feed:
             point.key, sample, prompt.name, prompt.version, point.technique, case, point.endpoint, point.model
         )
 
-    def _shown(self, point: Point, position: int, reply_id: int, text: str) -> Outcome:
-        return Outcome(read_and_score(self.plan, point, position, text, reused=True), reply_id=reply_id)
+    def _shown(self, point: Point, position: int, stored: Stored) -> Outcome:
+        reused = stored.shown or stored.run_id != self.run_id  # else this run paid for it, and was killed
+        return Outcome(read_and_score(self.plan, point, position, stored.text, reused=reused), reply_id=stored.id)

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptgrid.errors import StoreError
+from promptgrid.runner.rescue import Rescue
 from promptgrid.store import Database, work
 from promptgrid.store.attempts import Attempt
+from promptgrid.store.database import Row
 from promptgrid.store.work import Group, Outcome
 
 _GROUP_S = 0.02
@@ -32,10 +34,12 @@ log = logging.getLogger("promptgrid.runner")
 class Entry:
     """One thing to write: how cells ended, attempts that failed, and the reservation that is settled by it.
 
-    `outcomes` is called in the writing thread: reading and scoring a reply may take a while.
+    `outcomes` is called in the writing thread: reading and scoring a reply may take a while. `replies` are the new ones
+    among them.
     """
 
     outcomes: Callable[[], Sequence[Outcome]] | None = None
+    replies: Sequence[Row] = ()
     attempts: Sequence[Attempt] = ()
     settled: int | None = None
     retried: int = 0
@@ -55,8 +59,13 @@ class Journal:
     _ended: deque[tuple[float, int]] = field(default_factory=deque)
     _begun: float = field(default_factory=time.monotonic)
 
+    def __post_init__(self) -> None:
+        self._rescue = Rescue(self.run_id, self.epoch)
+
     def write(self, entry: Entry) -> None:
-        """To be committed within a moment, in the order of the calls."""
+        """To be committed within a moment, in the order of the calls; new replies are safe from kill -9 at once."""
+        if entry.replies:
+            self._rescue.note(entry.replies, entry.settled)
         self._entries.put_nowait(entry)
 
     async def reserve(self, call: Attempt) -> int:
@@ -93,7 +102,11 @@ class Journal:
             while not self._entries.empty() and len(group) < _BIGGEST:
                 group.append(self._entries.get_nowait())
             open_ = None not in group
+            self._rescue.turn()
+            all_ = self._entries.empty()
             await self._commit([entry for entry in group if entry is not None])
+            if all_:
+                self._rescue.clear()
             for _ in group:
                 self._entries.task_done()
 

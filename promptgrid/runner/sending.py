@@ -44,6 +44,7 @@ class _Scope:
 class Sender:
     """Sends the batches of one run. `stopped` keeps what made calls useless until somebody mends it."""
 
+    run_id: str
     plan: Plan
     wall: Wall
     journal: Journal

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, count, islice
 from typing import Any
+
+import sqlalchemy as sa
 
 from promptgrid.grid import Decided, Plan
 from promptgrid.preflight import PlannedPoint
@@ -13,6 +15,7 @@ from promptgrid.store import runs as runs_store
 from promptgrid.store.database import Database, now, storable, write_many
 from promptgrid.store.plans import decided_json, insert_plan_parts, plan_json
 from promptgrid.store.schema import cells, runs
+from promptgrid.store.work import CellName
 
 _INSERT_ROWS = 2000
 _INSERT_CELL = cells.insert()
@@ -59,6 +62,30 @@ def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:
             write_many(connection, _INSERT_CELL, lot)
         total += len(lot)
     return total
+
+
+def extend_run(database: Database, run_id: str, plan: Plan, decided: Decided, planned: Iterable[PlannedPoint]) -> int:
+    """Gives the run this wider plan, and the cells that it has not yet; returns how many. They come after the others.
+
+    All or nothing: a run is extended in one transaction, after all has been planned.
+    """
+    with database.read() as connection:
+        names = [cells.c[name] for name in CellName._fields]
+        known = {CellName(*row) for row in connection.execute(sa.select(*names).where(cells.c.run_id == run_id))}
+        last = connection.scalar(sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id))
+    positions = count(0 if last is None else last + 1)
+    rows = (row for row in _cell_rows(run_id, plan, planned) if _name(row) not in known)
+    new = [{**row, "position": position} for position, row in zip(positions, rows, strict=False)]
+    if new:
+        changed = {"plan": plan_json(plan), "decided": decided_json(decided), "total": runs.c.total + len(new)}
+        with database.write() as connection:
+            connection.execute(runs.update().where(runs.c.id == run_id).values(changed))
+            write_many(connection, _INSERT_CELL, new)
+    return len(new)
+
+
+def _name(row: Mapping[str, Any]) -> CellName:
+    return CellName(**{name: row[name] for name in CellName._fields})
 
 
 def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[dict[str, Any]]:

@@ -57,7 +57,7 @@ def decided_json(decided: Decided) -> str:
 
 def _variant_json(variant: Variant) -> dict[str, Any]:
     sent = {f.name: _jsonable(getattr(variant.sent, f.name)) for f in fields(Sent)}
-    return {"same": variant.same, "sent": sent}
+    return {"same": variant.same, "sent": sent, "token_parameter": variant.token_parameter}
 
 
 def decided_of(database: Database, run_id: str) -> Decided:
@@ -69,7 +69,7 @@ def decided_of(database: Database, run_id: str) -> Decided:
 
 def _variant(found: Mapping[str, Any]) -> Variant:
     sent = {**found["sent"], "notes": tuple(found["sent"]["notes"])}
-    return Variant(tuple(found["same"]), Sent(**sent))
+    return Variant(tuple(found["same"]), Sent(**sent), found["token_parameter"])
 
 
 def as_stored(plan: Plan) -> Plan:

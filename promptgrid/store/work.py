@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import count
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from promptgrid.endpoint import Reply
 from promptgrid.grading import Score
 from promptgrid.store import attempts
 from promptgrid.store.attempts import Attempt
-from promptgrid.store.database import Database, now, storable, write_many
+from promptgrid.store.database import Database, Row, now, storable, write_many
 from promptgrid.store.runs import RunStatus, cancel_pending
 from promptgrid.store.schema import cells, replies, runs, scores
 
@@ -59,19 +60,20 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a cell ended: with a new reply, with one stored before (`reply_id`), or with none."""
+    """How a cell ended: with a new reply (the row of `reply_row`), with one stored before, or with none."""
 
     result: CellResult
-    reply: Reply | None = None
+    reply: Row | None = None
     reply_id: int | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)  # the columns that a reply does not know itself
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is committed together. `settled` are the ids of reservations whose calls came to a known end."""
+    """What is committed together. `settled` are the ids of reservations whose calls came to a known end; `replies` are
+    rows that no cell shows yet."""
 
     outcomes: Sequence[Outcome] = ()
+    replies: Sequence[Row] = ()
     attempts: Sequence[Attempt] = ()
     settled: Sequence[int] = ()
     retried: int = 0
@@ -121,16 +123,28 @@ def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellNa
                 connection.execute(chosen.where(cells.c.key.in_(some)))}  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A reply in the database. `shown`: some cell shows it already."""
+
+    id: int
+    text: str
+    run_id: str | None
+    shown: bool
+
+
 def stored_replies(
     database: Database, keys: Sequence[str], run_id: str | None = None
-) -> dict[tuple[str, int], tuple[int, str]]:
-    """(key, sample) -> (reply id, text) of the newest reply stored for each; `run_id`: only those that it paid for."""
-    chosen = sa.select(replies.c.key, replies.c.sample, replies.c.id, replies.c.text).order_by(replies.c.id)
+) -> dict[tuple[str, int], Stored]:
+    """By key and sample the newest reply stored for it; `run_id`: only those that this run paid for."""
+    shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
+    columns = (replies.c[name] for name in ("key", "sample", "id", "text", "run_id"))
+    chosen = sa.select(*columns, shown).order_by(replies.c.id)
     if run_id is not None:
         chosen = chosen.where(replies.c.run_id == run_id)
     with database.read() as connection:
-        return {(row.key, row.sample): (row.id, row.text) for some in _lots(keys) for row in
-                connection.execute(chosen.where(replies.c.key.in_(some)))}  # fmt: skip
+        return {(row.key, row.sample): Stored(row.id, row.text, row.run_id, row.shown) for some in _lots(keys)
+                for row in connection.execute(chosen.where(replies.c.key.in_(some)))}  # fmt: skip
 
 
 def stored_samples(database: Database, keys: Sequence[str]) -> dict[str, set[int]]:
@@ -167,14 +181,14 @@ def commit(database: Database, run_id: str, epoch: int, group: Group, calls: Seq
         _update_run(connection, run_id, epoch, group)
         if group.settled:
             attempts.settle(connection, group.settled)
-        _insert_outcomes(connection, run_id, group.outcomes)
+        _insert_outcomes(connection, run_id, group)
         ids = attempts.insert(connection, run_id, [*calls, *group.attempts]) if calls or group.attempts else []
         return ids[: len(calls)]
 
 
 def _update_run(connection: sa.Connection, run_id: str, epoch: int, group: Group) -> None:
     """The heartbeat and the run's figures, if the run is still ours."""
-    prices = [outcome.facts["cost_usd"] for outcome in group.outcomes if outcome.reply is not None]
+    prices = [row["cost_usd"] for row in _new_replies(group)]
     added = {
         "spent_usd": sum(price for price in prices if price is not None),
         "unpriced": prices.count(None),
@@ -198,28 +212,31 @@ def _beat(connection: sa.Connection, run_id: str, epoch: int, **values: Any) -> 
         raise Fenced(run_id)
 
 
-def _insert_outcomes(connection: sa.Connection, run_id: str, outcomes: Sequence[Outcome]) -> None:
+def _new_replies(group: Group) -> list[Row]:
+    return [*(outcome.reply for outcome in group.outcomes if outcome.reply is not None), *group.replies]
+
+
+def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> None:
     """Many rows with one statement each: at thousands of replies a second, the statement is what costs."""
-    new = [outcome for outcome in outcomes if outcome.reply is not None]
+    new = _new_replies(group)
     # The write lock is held: nobody else takes the next ids.
     first = (connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0) + 1 if new else 0
-    ids = {id(outcome): first + i for i, outcome in enumerate(new)}
-    write_many(connection, _INSERT_REPLY, [_reply_row(ids[id(o)], o.reply, kind="run", run_id=run_id, **o.facts)
-                                           for o in new if o.reply is not None])  # fmt: skip
-    write_many(connection, _END_CELL, [_cell_end(run_id, o.result, ids.get(id(o), o.reply_id)) for o in outcomes])
-    scored = [_score_row(run_id, o.result.position, score) for o in outcomes for score in o.result.scores]
+    ids = count(first)
+    write_many(connection, _INSERT_REPLY, [{**row, "id": first + i} for i, row in enumerate(new)])
+    ends = [_cell_end(run_id, o.result, o.reply_id if o.reply is None else next(ids)) for o in group.outcomes]
+    write_many(connection, _END_CELL, ends)
+    scored = [_score_row(run_id, o.result.position, score) for o in group.outcomes for score in o.result.scores]
     write_many(connection, _INSERT_SCORE, scored)
 
 
-def insert_reply(connection: sa.Connection, reply: Reply, **facts: Any) -> None:
-    """Stores one reply; `facts` are the columns that the reply itself does not know."""
-    row = _reply_row(None, reply, **facts)
-    connection.execute(replies.insert().values({name: value for name, value in row.items() if name != "id"}))
+def insert_reply(connection: sa.Connection, row: Row) -> None:
+    """Stores one reply, the row of `reply_row`."""
+    connection.execute(replies.insert().values(row))
 
 
-def _reply_row(id_: int | None, reply: Reply, **facts: Any) -> dict[str, Any]:
+def reply_row(reply: Reply, **facts: Any) -> dict[str, Any]:
+    """The reply as a row of the database, without its id; `facts` are the columns that it does not know itself."""
     return {
-        "id": id_,
         "model_returned": storable(reply.model_returned),
         "text": storable(reply.text),
         "reasoning": storable(reply.reasoning),
