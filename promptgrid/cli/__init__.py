@@ -8,7 +8,7 @@ import click
 
 from promptgrid.cli.dashboard import dashboard
 from promptgrid.cli.run import plan, run
-from promptgrid.cli.runs import cancel, delete, export, pause, rename, resume, runs, undelete
+from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, resume, runs, undelete
 from promptgrid.cli.show import doctor, models, prompts, tokens
 from promptgrid.errors import PromptgridError
 
@@ -43,6 +43,7 @@ def main(ctx: click.Context) -> None:
 
 
 for command in (
-    dashboard, run, plan, runs, resume, pause, cancel, delete, undelete, rename, export, tokens, prompts, models, doctor
+    dashboard, run, plan, runs, resume, extend, pause, cancel, delete, undelete, rename, export,
+    tokens, prompts, models, doctor,
 ):  # fmt: skip
     main.add_command(command)

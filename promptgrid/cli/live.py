@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 
-from promptgrid import builtin, connections
+from promptgrid import builtin, connections, words
 from promptgrid.cli import sheet
 from promptgrid.compare import summary
 from promptgrid.errors import ExportError
 from promptgrid.export.runs import Form, save_run
 from promptgrid.runner import client
-from promptgrid.store import Database, runs
+from promptgrid.store import Database, runs, work
 from promptgrid.store.runs import Progress, RunInfo
 
 _LINE_EVERY_S = 5.0
@@ -68,7 +68,7 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
         click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress)}))
     else:
         click.echo(sheet.summary_table(summary(database, info.id)))
-        for line in sheet.error_lines(runs.errors(database, info.id)):
+        for line in [*sheet.error_lines(runs.errors(database, info.id)), *sheet.remedy_lines(progress)]:
             click.echo(line, err=True)
         click.echo(sheet.end_line(info, progress), err=True)
     written = _write(database, run_id, outputs)
@@ -91,9 +91,15 @@ def _shown() -> Iterator[Show]:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
+    from rich.table import Column
 
-    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.description}", markup=False))
-    with Bar(*columns, console=Console(stderr=True)) as bar:
+    said_in_full = Column(ratio=1, overflow="fold")  # in a narrow terminal, over several lines
+    columns = (
+        BarColumn(bar_width=20),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.description}", markup=False, table_column=said_in_full),
+    )
+    with Bar(*columns, console=Console(stderr=True), expand=True) as bar:
         task = bar.add_task("starting", total=None)
 
         def show(info: RunInfo, progress: Progress) -> None:
@@ -116,9 +122,24 @@ def _plain_lines() -> Show:
 
 
 def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, Progress]:
-    runs.ask(database, run_id, "pause")
-    *_, last = client.follow(database, run_id, watch)
-    return last
+    """Lets the calls in flight come in; a second Ctrl+C gives them up."""
+    in_flight = runs.progress(database, run_id).in_flight
+    if runs.ask(database, run_id, "pause") == "pausing" and in_flight:
+        waited_for = f"{words.many(in_flight, 'call')} in flight to come in"
+        click.echo(f"Pausing: waiting for {waited_for}. Ctrl+C again gives up on that.", err=True)
+    try:
+        return _follow(database, run_id, watch)
+    except KeyboardInterrupt:
+        _give_up(database, run_id)
+        return _follow(database, run_id, watch)
+
+
+def _give_up(database: Database, run_id: str) -> None:
+    """Pauses the run at once: whoever carries it out lets go of the calls in flight when it sees that."""
+    status, epoch = work.status_and_epoch(database, run_id)
+    if status in runs.ACTIVE:
+        click.echo("Given up: those calls may be paid for, and are sent again when the run goes on.", err=True)
+        work.end(database, run_id, epoch, "paused")
 
 
 def _write(database: Database, run_id: str, outputs: Outputs) -> bool:

@@ -54,6 +54,7 @@ _OPTIONS = (
     click.option("--check", "checks", multiple=True, help="Such as label, or number:tolerance=0.1."),
     click.option("--budget", default="", help="2.50usd, 100000tok, 500calls, 30min: a wall."),
     click.option("--concurrency", type=click.IntRange(1, 1024), help="Requests in flight at one endpoint."),
+    click.option("--retries", type=int, default=5, show_default=True, help="How often a failed call is sent again."),
     click.option("--fresh", is_flag=True, help="Ask again for what is already answered."),
     click.option("--name", default="", help="What the run is called."),
 )  # fmt: skip
@@ -62,6 +63,19 @@ _OPTIONS = (
 def plan_options(command: Command) -> Command:
     """The options that make a plan."""
     for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def output_options(command: Command) -> Command:
+    """Where the results go when the run has ended."""
+    path = click.Path(path_type=Path, dir_okay=False)
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print the summary for a machine to read."),
+        click.option("--jsonl", "jsonl_path", type=path),
+        click.option("--csv-for-excel", is_flag=True, help="With a BOM, cells cut at what Excel can hold."),
+        click.option("--csv", "csv_path", type=path, help="Write the results here."),
+    ):
         command = option(command)
     return command
 
@@ -91,10 +105,7 @@ def plan(as_json: bool, **options: Any) -> None:
 
 @click.command()
 @plan_options
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the results here.")
-@click.option("--csv-for-excel", is_flag=True, help="With a BOM, cells cut at what Excel can hold.")
-@click.option("--jsonl", "jsonl_path", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print the summary for a machine to read.")
+@output_options
 def run(csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_json: bool, **options: Any) -> None:
     """Run prompts over cases; exit 0 when every cell is answered, 1 when not, 2 when the command was wrong.
 

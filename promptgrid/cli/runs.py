@@ -1,12 +1,18 @@
-"""`promptgrid runs` and what can be done to one: resume, pause, cancel, rename, delete, undelete, export."""
+"""`promptgrid runs` and what can be done to one: resume, extend, pause, cancel, rename, delete, undelete, export."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from promptgrid.cli.run import Listed, Numbers, output_options
+
+if TYPE_CHECKING:
+    from promptgrid.store import Database
 
 _RUN = click.argument("run", metavar="RUN")
 
@@ -47,16 +53,10 @@ def runs(deleted: bool, as_json: bool) -> None:
 @click.command()
 @_RUN
 @click.option("--budget", default="", help="A new one, for all that the run spends from its start on.")
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the results here.")
-@click.option("--csv-for-excel", is_flag=True)
-@click.option("--jsonl", "jsonl_path", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--json", "as_json", is_flag=True)
-def resume(
-    run: str, budget: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_json: bool
-) -> None:
+@output_options
+def resume(run: str, budget: str, **outputs: Any) -> None:
     """Go on with a paused, stopped or cancelled run, or try the failed cells of a finished one again."""
     from promptgrid.budget import parse_budget
-    from promptgrid.cli import live
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
@@ -65,8 +65,44 @@ def resume(
     if parse_budget(budget):
         store.set_budget(database, run_id, budget)
     store.ask(database, run_id, "resume")
-    outputs = live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json)
-    raise SystemExit(live.carry_out(database, run_id, outputs))
+    raise SystemExit(_carry_out(database, run_id, **outputs))
+
+
+@click.command()
+@_RUN
+@click.option("--samples", type=int, help="So many to each cell, with those that are there.")
+@click.option("--temperature", "temperatures", type=Numbers(), default=(), help="More of them, from 0 to 2.")
+@click.option("--model", "models", type=Listed(), default=(), help="More of them, as ENDPOINT/MODEL.")
+@output_options
+def extend(
+    run: str, samples: int | None, temperatures: tuple[float, ...], models: tuple[str, ...], **outputs: Any
+) -> None:
+    """Add samples, temperatures or models to a run that is at rest; only the new cells are sent.
+
+    promptgrid extend last --samples 20 --temperature 0,0.7,1.2
+    """
+    from promptgrid import words
+    from promptgrid.cli import live
+    from promptgrid.runner import client
+    from promptgrid.store import Database
+    from promptgrid.store import runs as store
+
+    if not (samples or temperatures or models):
+        raise click.UsageError("Say what to add: --samples N, --temperature T or --model ENDPOINT/MODEL.")
+    database = Database()
+    run_id = store.find_run(database, run).id
+    live.prepare((*store.plan_of(database, run_id).models, *models))
+    added = client.extend(database, run_id, samples=samples, temperatures=temperatures, models=models)
+    click.echo(f"{words.many(added, 'cell')} added to run {run_id}.", err=True)
+    raise SystemExit(_carry_out(database, run_id, **outputs))
+
+
+def _carry_out(
+    database: Database, run_id: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_json: bool
+) -> int:
+    from promptgrid.cli import live
+
+    return live.carry_out(database, run_id, live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json))
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from decimal import Decimal
 
 from promptgrid import words
 from promptgrid.compare import VariantSummary
@@ -17,8 +18,10 @@ def as_text(sheet: Preflight) -> str:
     cells, calls = words.many(sheet.cells, "cell"), words.many(sheet.calls, "call")
     lines = [f"{cells}: {calls} to send, {sheet.answered:,} already answered"]
     lines += [_model_line(model) for model in sheet.models]
-    lines += [f"  {model.ref}: {note}" for model in sheet.models for note in model.notes]
+    lines += [f"  {model.ref}: {printable(note)}" for model in sheet.models for note in model.notes]
     lines += [f"  skipped: {s.prompt} as {s.technique}, {s.reason}" for s in sheet.skipped]
+    if budget := words.budget_words(sheet):
+        lines.append(f"  {budget}")
     return "\n".join(lines)
 
 
@@ -29,6 +32,8 @@ def _model_line(model: ModelPreflight) -> str:
         parts.append(f"at most {model.completion_ceiling:,} reply tokens")
     dated = f" (price of {model.facts.price_date})" if model.facts.price_date and not model.free else ""
     parts += [words.cost(model) + dated, words.duration(model.seconds)]
+    if model.shared:
+        parts.append(f"{words.many(model.shared, 'cell')} the same on the wire as another")
     if model.too_long:
         parts.append(f"{model.too_long:,} do not fit and are not sent")
     reason = f"  (≈: {model.reason})" if not model.exact else ""
@@ -37,24 +42,41 @@ def _model_line(model: ModelPreflight) -> str:
 
 def as_json(sheet: Preflight) -> str:
     """The whole sheet for a machine."""
-    body = asdict(sheet) | {"calls": sheet.calls, "answered": sheet.answered, "too_long": sheet.too_long,
-                            "cost_floor": sheet.cost_floor, "cost_ceiling": sheet.cost_ceiling}  # fmt: skip
-    return json.dumps(body, ensure_ascii=False, indent=2, default=float)
+    names = (
+        "calls", "answered", "too_long", "prompt_tokens", "exact", "cost_floor", "cost_ceiling", "seconds",
+        "within_budget",
+    )  # fmt: skip
+    body = asdict(sheet) | {name: getattr(sheet, name) for name in names}
+    body["shared"] = sum(model.shared for model in sheet.models)
+    return json.dumps(body, ensure_ascii=False, indent=2, default=_jsonable)
+
+
+def _jsonable(value: object) -> object:
+    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def progress_line(info: RunInfo, progress: Progress) -> str:
-    """`120 of 216 · 4.1/s · 1:40 left · 3 retried · $0.0142`."""
-    parts = [] if info.status == "running" else [words.STATUS_WORDS[info.status]]
-    return " · ".join([*parts, *words.progress_words(info, progress)])
+    """`120 of 216 · 4.1/s · 1:40 left · 12 in flight · 3 retried · $0.0142 · openai: 4 at a time of 32, waits 12 s`."""
+    state = [] if info.status == "running" else [words.status_words(info, progress)]
+    return " · ".join([*state, *words.progress_words(info, progress), *words.pace_words(info, progress)])
 
 
 def error_lines(errors: Sequence[tuple[str, int]]) -> list[str]:
     """Each error in one line without control characters, with the number of cells that ended so."""
     lines = []
     for said, count in errors:
-        first = "".join(c if c.isprintable() else " " for c in said.splitlines()[0])
-        lines.append(f"{words.many(count, 'cell')}: {first[:300]}")
+        lines.append(f"{words.many(count, 'cell')}: {printable(said.splitlines()[0])[:300]}")
     return lines
+
+
+def remedy_lines(progress: Progress) -> list[str]:
+    """What to do about each kind of failure."""
+    return [f"{count_and_kind}: {remedy}" for count_and_kind, remedy in words.failures(progress)]
+
+
+def printable(text: str) -> str:
+    """Without the control characters that a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def end_line(info: RunInfo, progress: Progress) -> str:
