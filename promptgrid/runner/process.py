@@ -16,11 +16,12 @@ from promptgrid import connections, paths
 from promptgrid.errors import StoreError
 from promptgrid.runner.carry_out import Paces, carry_out
 from promptgrid.runner.lock import Holder, RunnerLock, settings_digest
-from promptgrid.store import Database, work
+from promptgrid.store import Database, runs, work
 
 IDLE_S = 600.0
 _LOOK_S = 0.3
 _WAIT_FOR_LOCK_S = 30.0
+_SILENT_S = 10.0  # who has a run writes its heartbeat every two seconds: one not heard of for so long is dead
 _STOP = "runner.stop"
 
 log = logging.getLogger("promptgrid.runner")
@@ -67,6 +68,7 @@ async def _carry_out(database: Database, run_id: str, paces: Paces) -> None:
         log.info("run %s: %s", run_id, status)
     except work.Fenced:
         log.warning("run %s was taken over by another runner", run_id)
+        await _silence(database, run_id)  # taking it back at once would take it from somebody who is at work
     except StoreError as error:
         log.error("run %s: %s", run_id, error)
         await asyncio.sleep(5)  # the disk is full, say: look again when somebody may have mended it
@@ -75,6 +77,18 @@ async def _carry_out(database: Database, run_id: str, paces: Paces) -> None:
         message = f"Promptgrid failed: {type(error).__name__}. The log {log_path()} has the details."
         epoch = await asyncio.to_thread(work.claim, database, run_id)
         await asyncio.to_thread(work.end, database, run_id, epoch, "stopped", message)
+
+
+async def _silence(database: Database, run_id: str) -> None:
+    """Comes back when whoever has the run is not heard of any more. By this machine's clock: theirs may differ."""
+    loop = asyncio.get_running_loop()
+    heard: float | None = None
+    heard_at = loop.time()
+    while loop.time() - heard_at < _SILENT_S:
+        await asyncio.sleep(_LOOK_S)
+        info = await asyncio.to_thread(runs.find_run, database, run_id)
+        if info.heartbeat != heard:
+            heard, heard_at = info.heartbeat, loop.time()
 
 
 def log_path() -> Path:
