@@ -82,6 +82,8 @@ class Point:
 
     def request_for(self, sample: int, n: int = 1) -> Request:
         """What asks for `n` samples from this one on: with a seed, sample i has seed + i."""
+        if n == 1 and (sample == 0 or self.request.seed is None):
+            return self.request
         seed = None if self.request.seed is None else self.request.seed + sample
         return replace(self.request, seed=seed, n=n)
 

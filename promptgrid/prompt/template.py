@@ -37,6 +37,7 @@ class _Compiled(NamedTuple):
     template: Template
     uses: tuple[_Use, ...]
     height: int  # lines of the source
+    pieces: tuple[tuple[str, bool], ...]  # (text, False) and (variable, True), where it is no more than these
 
 
 def variables(messages: Sequence[Message], inputs: Sequence[Input] = ()) -> list[Variable]:
@@ -107,7 +108,8 @@ def _compiled(text: str) -> _Compiled:
     environment = _environment()
     try:
         _check_size(environment, text)
-        uses = _find_uses(environment, text)
+        tree = environment.parse(text)
+        uses = _find_uses(tree)
         code = environment.compile(environment.bounded_ast(text))
         template = Template.from_code(environment, code, environment.make_globals(None))
     except TemplateSyntaxError as error:
@@ -116,7 +118,7 @@ def _compiled(text: str) -> _Compiled:
         raise TemplateLimit("The template is nested too deeply.") from error
     except (SyntaxError, ValueError, OverflowError) as error:
         raise PromptError(f"The template cannot be read: {_sentence(error)}") from error
-    return _Compiled(template, uses, text.count("\n") + 1)
+    return _Compiled(template, uses, text.count("\n") + 1, _pieces(tree))
 
 
 def _check_size(environment: BoundedEnvironment, text: str) -> None:
@@ -135,10 +137,25 @@ def _environment() -> BoundedEnvironment:
     return BoundedEnvironment()
 
 
-def _find_uses(environment: BoundedEnvironment, text: str) -> tuple[_Use, ...]:
+def _pieces(tree: nodes.Template) -> tuple[tuple[str, bool], ...]:
+    """Most templates are text and variables only: they are put together without Jinja, in a tenth of the time."""
+    from jinja2 import nodes
+
+    found: list[tuple[str, bool]] = []
+    for output in tree.body:
+        for node in output.nodes if isinstance(output, nodes.Output) else [output]:
+            if isinstance(node, nodes.TemplateData):
+                found.append((node.data, False))
+            elif isinstance(node, nodes.Name):
+                found.append((node.name, True))
+            else:
+                return ()
+    return tuple(found)
+
+
+def _find_uses(tree: nodes.Template) -> tuple[_Use, ...]:
     from jinja2 import meta
 
-    tree = environment.parse(text)
     names = meta.find_undeclared_variables(tree)
     return tuple(use for use in _walk(tree, frozenset()) if use.name in names)
 
@@ -179,13 +196,19 @@ def _rendered(message: Message, compiled: _Compiled, given: dict[str, str], star
 
     template = compiled.template
     try:
-        text = "".join(template.root_render_func(template.new_context(given))).strip("\n")
+        text = (_joined(compiled, given) or "".join(template.root_render_func(template.new_context(given)))).strip("\n")
         if len(text) > MAX_CHARS:
             raise TemplateLimit(f"The message has {len(text):,} characters; {MAX_CHARS:,} is the limit.")
     except Exception as error:
         line = _line(template, error.__traceback__)
         raise _placed(_as_ours(error), message, line, start) from error
     return text
+
+
+def _joined(compiled: _Compiled, given: Mapping[str, str]) -> str:
+    """The text of a template that is pieces only; "" for others, and where a value is something else than text."""
+    parts = [given.get(piece) if is_variable else piece for piece, is_variable in compiled.pieces]
+    return "".join(parts) if all(type(part) is str for part in parts) else ""  # type: ignore[arg-type]
 
 
 def _as_ours(error: Exception) -> PromptError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from promptgrid.endpoint import Request
 from promptgrid.grid import Point
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the request is put together once
 class Batch:
     """Some samples of one point, and the positions of their cells. `attempts` were made before, for more of them."""
 
@@ -18,7 +19,7 @@ class Batch:
     positions: tuple[int, ...]
     attempts: int = 0
 
-    @property
+    @cached_property
     def request(self) -> Request:
         """The request has the seed of its first sample."""
         return self.point.request_for(self.samples[0], len(self.samples))
@@ -48,4 +49,5 @@ def to_batches(point: Point, cells: Sequence[tuple[int, int]], max_n: int) -> It
 
 
 def _batch(point: Point, cells: Sequence[tuple[int, int]]) -> Batch:
-    return Batch(point, tuple(sample for sample, _ in cells), tuple(position for _, position in cells))
+    samples, positions = zip(*cells, strict=True)
+    return Batch(point, samples, positions)

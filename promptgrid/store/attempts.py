@@ -88,5 +88,6 @@ def spent(database: Database, run_id: str) -> Cost:
     with database.read() as connection:
         for_replies = connection.execute(sa.select(*paid).where(replies.c.run_id == run_id)).one()
         for_nothing = connection.execute(sa.select(*lost).where(attempts.c.run_id == run_id)).one()
-    usd, tokens_used, calls = ((a or 0) + (b or 0) for a, b in zip(for_replies, for_nothing, strict=True))
-    return Cost(usd, tokens_used, round(calls))
+    # The driver may answer with Decimals where rows were divided.
+    usd, tokens_used, calls = (float(a or 0) + float(b or 0) for a, b in zip(for_replies, for_nothing, strict=True))
+    return Cost(usd, round(tokens_used), round(calls))
