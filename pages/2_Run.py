@@ -9,7 +9,7 @@ from promptgrid.ui.cases_input import cases_input, missing_columns
 from promptgrid.ui.checks_field import checks_field
 from promptgrid.ui.run_again import run_again_button
 from promptgrid.ui.run_list import recent_runs
-from promptgrid.ui.run_live import run_panel
+from promptgrid.ui.run_live import disk_notice, run_panel
 from promptgrid.ui.run_sheet import preflight_panel, wants_builtin
 from promptgrid.ui.weights import weights_notice
 
@@ -62,6 +62,7 @@ def set_up() -> None:
         st.rerun()
 
 
+disk_notice()
 run_id = st.query_params.get("run")
 opened = bool(run_id) and run_id != st.session_state.get(
     "run_started"

@@ -1,4 +1,4 @@
-"""Settings: endpoints and where a key goes, the built-in model, the data, what is missing."""
+"""Settings: endpoints and where a key goes, what models refused, the built-in model, the data, what is missing."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ ui.open_page("Settings")
 
 left, right = st.columns(2, gap="large")
 for column, sections in (
-    (left, (settings_view.endpoints, settings_view.where_keys_go)),
+    (left, (settings_view.endpoints, settings_view.where_keys_go, settings_view.refused_parameters)),
     (right, (settings_view.builtin_model, settings_view.data, settings_view.health)),
 ):
     with column:

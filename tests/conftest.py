@@ -98,6 +98,14 @@ def builtin_home(_builtin_home: Path, home: Path, monkeypatch: pytest.MonkeyPatc
     return _builtin_home
 
 
+@pytest.fixture
+def no_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of pages: runs stay queued until the test carries them out, and no thread outlives it."""
+    for module in ("promptgrid.runner.client", "promptgrid.ui.state"):
+        monkeypatch.setattr(f"{module}.ensure_runner", lambda: None)
+    monkeypatch.setattr("promptgrid.runner.client.watch_over", lambda: None)
+
+
 @pytest.fixture(autouse=True)
 def _sockets_closed() -> Iterator[None]:
     """No test leaves its endpoints' connections to the next one."""

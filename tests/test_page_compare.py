@@ -21,6 +21,7 @@ from tests.faults.answers import prompt_text
 from tests.faults.books import Body
 from tests.faults.server import HostileServer
 
+pytestmark = pytest.mark.usefixtures("no_runner")
 HOME_PAGE = Path(__file__).resolve().parents[1] / "workbench.py"
 LABELS = ("good", "bad")
 
@@ -35,7 +36,6 @@ def database(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     hostile.answer = answer
     monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
     monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    monkeypatch.setattr("promptgrid.ui.state.ensure_runner", lambda: None)
     st.cache_resource.clear()
     opened = Database()
     yield opened

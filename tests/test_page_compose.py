@@ -18,6 +18,7 @@ from promptgrid.prompt import Message
 from promptgrid.store import Database, drafts, plans
 from tests.faults.server import HostileServer
 
+pytestmark = pytest.mark.usefixtures("no_runner")
 HOME_PAGE = Path(__file__).resolve().parents[1] / "workbench.py"
 
 

@@ -15,6 +15,7 @@ from promptgrid.store import Database, runs
 from promptgrid.ui import home
 from tests.faults.server import HostileServer
 
+pytestmark = pytest.mark.usefixtures("no_runner")
 HOME_PAGE = Path(__file__).resolve().parents[1] / "workbench.py"
 
 
@@ -24,8 +25,6 @@ def visit(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
     monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
     monkeypatch.setattr(home, "_example_model", lambda: "openai/ok")
-    for module in ("promptgrid.runner.client", "promptgrid.ui.state", "promptgrid.ui.run_live"):
-        monkeypatch.setattr(f"{module}.ensure_runner", lambda: None)
     st.cache_resource.clear()
     yield AppTest.from_file(str(HOME_PAGE), default_timeout=30)
     st.cache_resource.clear()

@@ -16,6 +16,7 @@ from promptgrid.library import Library
 from promptgrid.paths import shipped_folder
 from promptgrid.ui import library_view
 
+pytestmark = pytest.mark.usefixtures("no_runner")
 HOME_PAGE = Path(__file__).resolve().parents[1] / "workbench.py"
 GOOD = b"---\nname: other\ndescription: Says hello. # a comment\n---\nuser:\nHello {{ name }}\n"
 

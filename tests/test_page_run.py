@@ -13,6 +13,7 @@ from promptgrid.runner import client
 from promptgrid.store import Database, drafts, runs
 from tests.faults.server import HostileServer
 
+pytestmark = pytest.mark.usefixtures("no_runner")
 HOME_PAGE = Path(__file__).resolve().parents[1] / "workbench.py"
 
 
@@ -21,8 +22,6 @@ def run_page(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     """The page before its first run. Runs stay queued until the test carries them out."""
     monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
     monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    for module in ("promptgrid.runner.client", "promptgrid.ui.state", "promptgrid.ui.run_live"):
-        monkeypatch.setattr(f"{module}.ensure_runner", lambda: None)
     st.cache_resource.clear()
     drafts.keep_draft(Database(), "run", {"run_models": ["openai/ok"], "run_max_tokens": 8})
     yield opened()

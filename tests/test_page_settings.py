@@ -14,6 +14,7 @@ from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from tests.faults.server import HostileServer
 
+pytestmark = pytest.mark.usefixtures("no_runner")
 HOME_PAGE = Path(__file__).resolve().parents[1] / "workbench.py"
 KEY = "sk-a-secret-that-must-not-be-shown"
 

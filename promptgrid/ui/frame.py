@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -35,8 +35,9 @@ class FootLine:
     query: Mapping[str, str] = field(default_factory=dict)
 
 
-def start_page(title: str, *, footer: Sequence[FootLine] = ()) -> None:
-    """The first call of every page: wide layout, title of the browser's tab, menu, and the lines of `footer`.
+def start_page(title: str, *, footer: Sequence[FootLine] = (), beneath: Callable[[], None] | None = None) -> None:
+    """The first call of every page: wide layout, title of the browser's tab, menu, and the lines of `footer`; what
+    `beneath` draws stands under them.
 
     Each page calls it, since a page whose address is opened first runs without workbench.py.
     """
@@ -48,7 +49,9 @@ def start_page(title: str, *, footer: Sequence[FootLine] = ()) -> None:
             _menu()
         with st.container(key="pg_foot", gap=None):
             for line in footer:
-                _foot_line(line)
+                draw_foot_line(line)
+            if beneath is not None:
+                beneath()
 
 
 def _menu() -> None:
@@ -67,7 +70,8 @@ def _app_folder() -> Path:
     return Path(context.main_script_path).parent if context else Path()
 
 
-def _foot_line(line: FootLine) -> None:
+def draw_foot_line(line: FootLine) -> None:
+    """One line at the foot of the sidebar, whose container is open."""
     label = f"{_DOTS[line.state]} {plain(line.text, limit=80)}"
     if line.page:
         st.page_link(line.page, label=label, query_params=dict(line.query), width="stretch")

@@ -14,6 +14,7 @@ import streamlit as st
 from promptgrid import builtin, connections
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import PromptgridError
+from promptgrid.grid.plan import MAX_RETRIES
 from promptgrid.prompt import Prompt
 from promptgrid.store import drafts, plans
 from promptgrid.techniques import TECHNIQUES, unavailable
@@ -37,6 +38,7 @@ DEFAULTS: Mapping[str, Any] = {
     "run_examples_as": "turns",
     "run_budget": "",
     "run_concurrency": None,
+    "run_retries": 5,
     "run_fresh": False,
     "run_name": "",
     "run_checks": None,  # None: the usual ones of each prompt
@@ -227,12 +229,13 @@ def more_fields(form: Form) -> None:
         st.number_input("Seed", 0, 2**31 - 1, value=None, key="run_seed", placeholder="none", step=1,
                         help="Sample i is sent with seed + i, so that a run can be repeated.")  # fmt: skip
         st.number_input("top_p", 0.0, 1.0, value=None, key="run_top_p", placeholder="the prompt's own", step=0.05)
-        st.checkbox("Ask again for what is already answered", key="run_fresh")
     with second:
         st.text_input("Budget", key="run_budget", placeholder="none", help="2.50usd, 100000tok, 500calls or 30min.")
         st.number_input(
             "Concurrency", 1, 512, value=None, key="run_concurrency", placeholder="the endpoint's own", step=1
         )
+        retries = "How often a call that failed is sent again. Waiting for a rate limit does not count."
+        st.number_input("Retries", 0, MAX_RETRIES, key="run_retries", step=1, help=retries)
         st.number_input("Examples shown", 0, 100, value=None, key="run_examples_k", placeholder="all", step=1)
         st.segmented_control(
             "Examples as", ["turns", "text"], default=form["run_examples_as"], key="run_examples_as", required=True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Literal
 
 import streamlit as st
@@ -10,17 +9,16 @@ import streamlit as st
 from promptgrid import words
 from promptgrid.errors import PromptgridError
 from promptgrid.runner import client
-from promptgrid.runner.process import ensure_runner
 from promptgrid.store import runs
-from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
-from promptgrid.ui import state
+from promptgrid.store.runs import ACTIVE, RunInfo, RunStatus
+from promptgrid.ui import foot, state
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
+from promptgrid.ui.run_extend import extend_popover
 from promptgrid.ui.run_summary import summary_table
 
 TICK_S = 1.0
 SLOW_TICK_S = 5.0  # a run at rest may be resumed in another tab, or in a terminal
-QUIET_S = 10.0  # a run without a sign of life for so long may have lost its runner
 
 
 def run_panel(run_id: str, *, primary: bool) -> None:
@@ -33,6 +31,8 @@ def run_panel(run_id: str, *, primary: bool) -> None:
     with st.container(border=True, key="run_panel", gap="small"):
         _head(info, primary)  # not in the fragment: a click that falls between two of its ticks would be lost
         active = info.status in ACTIVE
+        if active:
+            foot.follow(info)
         st.fragment(_live, run_every=TICK_S if active else SLOW_TICK_S)(info.id, info.status)
         if not active:
             summary_table(info)
@@ -43,24 +43,24 @@ def _live(run_id: str, drawn_as: RunStatus) -> None:
     info = runs.find_run(state.database(), run_id)
     if info.status != drawn_as:
         st.rerun()
-    if info.status in ACTIVE:
-        wake_runner(info)
     progress = runs.progress(state.database(), run_id)
     share = progress.done / progress.total if progress.total else 1.0
-    said = [f"{100 * share:.0f} %", *words.progress_words(info, progress)]
+    waits = [words.status_words(info, progress)] if info.status == "pausing" else []
+    said = [*waits, f"{100 * share:.0f} %", *words.progress_words(info, progress), *words.pace_words(info, progress)]
     st.progress(share, text=plain(" · ".join(said)))
     if info.message:
         st.warning(plain(info.message, limit=600))
-    _failures(progress)
+    for what, remedy in words.failures(progress):
+        st.caption(f":red[**{plain(what)}**] {plain(remedy)}")
 
 
-def wake_runner(info: RunInfo) -> None:
-    """Sees to it that somebody works on the run: its runner may have died with the machine's sleep or by a signal."""
-    last = max(filter(None, (info.heartbeat, info.started, info.created)))
-    checked = st.session_state.get("runner_woken_at", 0.0)
-    if time.time() - last > QUIET_S and time.monotonic() - checked > QUIET_S:
-        st.session_state.runner_woken_at = time.monotonic()
-        ensure_runner()
+def disk_notice() -> None:
+    """Says that the disk is nearly full, before a run has to stop for it."""
+    if free := state.low_disk():
+        st.warning(
+            f"The disk is nearly full: {plain(free)} free. A run that can write no more stops, and loses nothing: free "
+            "some space, then resume it. Settings shows what takes up how much."
+        )
 
 
 def _head(info: RunInfo, primary: bool) -> None:
@@ -75,6 +75,8 @@ def _head(info: RunInfo, primary: bool) -> None:
             st.button("Resume", key="run_resume", on_click=_resume, args=(info.id,))
         if info.status == "finished" and _can_retry(info):
             st.button("Try the failed again", key="run_retry", on_click=_resume, args=(info.id,))
+        if info.status not in ACTIVE:
+            extend_popover(info)
         if st.button(
             "Compare", key="run_compare", type="primary" if primary and info.status not in ACTIVE else "secondary"
         ):
@@ -91,10 +93,3 @@ def _ask(run_id: str, wanted: Literal["pause", "cancel"]) -> None:
 
 def _resume(run_id: str) -> None:
     client.resume(state.database(), run_id)
-
-
-def _failures(progress: Progress) -> None:
-    """Each kind of failure with its count and what to do about it."""
-    for kind, count in sorted(progress.errors.items(), key=lambda item: -item[1]):
-        what, remedy = words.FAILURES.get(kind, (kind, "Compare shows what happened, cell by cell."))
-        st.caption(f":red[**{count:,} {plain(what)}**] {plain(remedy)}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from promptgrid import api
+from promptgrid import api, learned
 from promptgrid.errors import PromptgridError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
@@ -55,6 +55,7 @@ def plan_of(form: Form, prompts: Sequence[Prompt], table: Table) -> Plan:
         checks=None if checks is None else tuple(map(parse_check, checks)),
         budget=form["run_budget"],
         concurrency=form["run_concurrency"],
+        retries=form["run_retries"],
         fresh=form["run_fresh"],
         name=form["run_name"].strip(),
     )
@@ -82,6 +83,7 @@ def form_of(plan: Plan, upload: str) -> Form:
         "run_examples_as": plan.examples_as,
         "run_budget": plan.budget,
         "run_concurrency": plan.concurrency,
+        "run_retries": plan.retries,
         "run_name": plan.name,
         "run_checks": None if plan.checks is None else [str(check) for check in plan.checks],
         "cases_source": "upload",
@@ -99,11 +101,12 @@ def _ref(prompt: Prompt) -> str:
 
 
 def digest(form: Form, prompts: Sequence[Prompt], table: Table, database: Database) -> str:
-    """The same for the same sheet: what is asked, and what may have been answered since."""
+    """The same for the same sheet: what is asked, and what may have been answered or refused since."""
     asked = {name: value for name, value in form.items() if name.startswith("run_") and name != "run_name"}
     versions = [[p.name, p.version] for p in prompts]
-    known = [[run.id, run.status] for run in runs.list_runs(database, limit=20)]
-    text = json.dumps([asked, versions, table.digest, known], sort_keys=True, default=str)
+    known = [[run.id, run.status, run.total] for run in runs.list_runs(database, limit=20)]
+    refused = [[refusal.identity, refusal.model, refusal.at] for refusal in learned.all_refusals()]
+    text = json.dumps([asked, versions, table.digest, known, refused], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

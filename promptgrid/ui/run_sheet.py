@@ -74,6 +74,8 @@ def _sheet(plan: Plan, sheet: Preflight) -> str | None:
     reason = _cannot_start(plan, sheet)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(" · ".join(facts(sheet)), width="stretch")
+        if sheet.answered or plan.fresh:
+            st.toggle("Ask again", key="run_fresh", help="Sends, and pays for, what is already answered once more.")
         pressed = st.button(
             "Start", type="primary", key="start", shortcut="Ctrl+Enter", disabled=bool(reason), width=190
         )
@@ -119,21 +121,33 @@ def facts(sheet: Preflight) -> list[str]:
     about = "" if sheet.exact else "≈ "
     found = [f"**{sheet.calls:,}** {'call' if sheet.calls == 1 else 'calls'}"]
     found += [f"**{sheet.answered:,}** already answered"] if sheet.answered else []
+    shared = sum(model.shared for model in sheet.models)
+    found += [f"**{shared:,}** the same as another"] if shared else []
     found.append(f"**{about}{sheet.prompt_tokens:,}** prompt tokens")
     ceilings = [model.completion_ceiling for model in sheet.models]
     if None not in ceilings:
         found.append(f"at most **{sum(c for c in ceilings if c is not None):,}** reply tokens")
     price = plain(words.cost(sheet))
-    found.append(f"cost **{price}**" if price[0] != "f" else "**free**")
+    found.append("**free**" if sheet.free else f"cost **{price}**{_dated(sheet)}")
     if sheet.calls:
         found.append(f"**{words.duration(sheet.seconds)}**" if sheet.seconds is not None else "time not known yet")
     found.append(f":orange[**{sheet.too_long:,}** do not fit]" if sheet.too_long else "**0** do not fit")
     return found
 
 
+def _dated(sheet: Preflight) -> str:
+    """When the oldest of the prices was last checked."""
+    dates = [model.facts.price_date for model in sheet.models if model.facts.price_date and not model.free]
+    return f" (prices of {plain(min(dates))})" if dates and sheet.cost_floor is not None else ""
+
+
 def notes(sheet: Preflight, reason: str) -> list[str]:
     """What a reader must know before starting, as captions: why not, what is left out, merged, estimated, unknown."""
     found = [f":orange[{plain(reason)}]"] if reason else []
+    if budget := words.budget_words(sheet):
+        found.append(f":orange[{plain(budget)}]")
+    if any(model.shared for model in sheet.models):
+        found.append("Cells that are the same on the wire are sent once and show the same reply.")
     if sheet.too_long:
         found.append("Cells that do not fit into the context are never sent: fewer examples, or fewer max tokens.")
     found += [f"{plain(s.prompt)} is not put as {s.technique}: {plain(s.reason)}." for s in sheet.skipped]
@@ -159,6 +173,7 @@ def _model_table(sheet: Preflight) -> None:
         "model": [model.ref for model in sheet.models],
         "calls": [model.calls for model in sheet.models],
         "answered": [model.answered for model in sheet.models],
+        "same as another": [model.shared for model in sheet.models],
         "do not fit": [model.too_long for model in sheet.models],
         "prompt tokens": [model.prompt_tokens for model in sheet.models],
         "reply tokens, at most": [model.completion_ceiling for model in sheet.models],
@@ -171,10 +186,10 @@ def _model_table(sheet: Preflight) -> None:
         columns,
         height="content",
         column_config=dict.fromkeys(
-            ["calls", "answered", "do not fit", "prompt tokens", "reply tokens, at most"], numbers
+            ["calls", "answered", "same as another", "do not fit", "prompt tokens", "reply tokens, at most"], numbers
         ),
     )
 
 
 def _model_cost(model: ModelPreflight) -> str:
-    return words.cost(Preflight([model], [], 0)) + (f" ({model.facts.price_date})" if model.facts.price_date else "")
+    return words.cost(model) + (f" ({model.facts.price_date})" if model.facts.price_date else "")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from promptgrid import builtin, connections, paths, words
+from promptgrid import builtin, connections, learned, paths, words
 from promptgrid.connections import BUILTIN
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import PromptgridError
@@ -124,6 +124,32 @@ def builtin_model() -> None:
     if status.running and st.button("Stop it", key="builtin_stop", help="Frees its memory; it starts when needed."):
         builtin.stop()
         st.rerun()
+
+
+def refused_parameters() -> None:
+    """What models refused, as it counts for the next plans, and the way to ask them again."""
+    st.subheader("What models refused")
+    known = learned.all_refusals()
+    if not known:
+        st.caption(
+            "Nothing so far. When a model refuses a parameter, that is kept here for 30 days with its own words, and "
+            "later runs say so before they spend anything."
+        )
+    for number, (identity, model) in enumerate(dict.fromkeys((r.identity, r.model) for r in known)):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"refused_{number}"):
+            mine = [plain(r.sentence, limit=400) for r in known if (r.identity, r.model) == (identity, model)]
+            st.caption("  \n".join([*mine, plain(f"at {identity}")]), width="stretch")
+            st.button(
+                "Forget", key=f"forget_{number}", on_click=_forget, args=(identity, model),
+                help="The next run sends it again, and sees.",
+            )  # fmt: skip
+
+
+def _forget(identity: str, model: str) -> None:
+    try:
+        learned.forget(identity, model)
+    except PromptgridError as error:
+        show_error(error)
 
 
 def data() -> None:

@@ -6,26 +6,30 @@ Streamlit's session state holds only what is on the screen; everything in here l
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
-from promptgrid import builtin, connections
+from promptgrid import builtin, connections, paths, words
 from promptgrid.connections import BUILTIN, DEFAULT_MODEL, EndpointState
 from promptgrid.errors import PromptgridError
 from promptgrid.library import Library, library_folder
+from promptgrid.runner import client
 from promptgrid.runner.process import ensure_runner
 from promptgrid.store import Database, runs
-from promptgrid.store.runs import RunInfo
+from promptgrid.ui import foot
 from promptgrid.ui.frame import FootLine, start_page
 
 logger = logging.getLogger(__name__)
 
 CHECK_AGAIN_S = 60.0
+LOW_DISK_BYTES = 200_000_000
 _SAY_EVERY = 10  # per cent of the download, in the terminal
 
 
@@ -137,6 +141,20 @@ def model_refs() -> list[str]:
     return list(dict.fromkeys([DEFAULT_MODEL, *listed]))
 
 
+@st.cache_resource
+def watching() -> threading.Thread:
+    """Sees to it, as long as this server lives, that a runner works on active runs: one that was killed leaves some."""
+    thread = threading.Thread(target=client.watch_over, name="watch-over-runs", daemon=True)
+    thread.start()
+    return thread
+
+
+def low_disk() -> str:
+    """How much room is left, as `120 MB`, where the data folder's disk is nearly full; else ""."""
+    free = shutil.disk_usage(paths.data_folder()).free
+    return words.size(free) if free < LOW_DISK_BYTES else ""
+
+
 def open_page(title: str) -> None:
     """The first call of every page: the frame, what goes on in the background, and a stop where nothing can work."""
     try:
@@ -149,19 +167,19 @@ def open_page(title: str) -> None:
     if time.monotonic() - known.checked > CHECK_AGAIN_S:
         known.refresh()
     fetching()
+    watching()
     run = runs.active_run(database())
     if run is not None:
         ensure_runner()
-    start_page(title, footer=footer(run))
+    start_page(title, footer=footer(), beneath=partial(foot.run_line, database(), run) if run else None)
+    foot.tell_what_ended(database())
 
 
-def footer(run: RunInfo | None) -> list[FootLine]:
-    """One line for the endpoints, one for a run in progress."""
+def footer() -> list[FootLine]:
+    """One line for the endpoints, and one for a disk that is nearly full."""
     lines = [_endpoint_line()]
-    if run is not None:
-        state = runs.progress(database(), run.id)
-        share = f"{100 * state.done // max(state.total, 1)} %"
-        lines.append(FootLine(f"{share} {run.name}", "busy", "pages/2_Run.py", {"run": run.id}))
+    if free := low_disk():
+        lines.append(FootLine(f"disk nearly full, {free} free", "mind", "pages/5_Settings.py"))
     return lines
 
 
