@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 from promptgrid import connections, grid, models
@@ -12,6 +13,8 @@ from promptgrid.endpoint import Endpoint
 from promptgrid.grid import Decided, Plan, Point, Skipped
 from promptgrid.models import ModelFacts
 from promptgrid.tokens import Count, context_limit, counter
+
+_LOOKUP = 500  # points whose stored replies are asked for at once
 
 Number = TypeVar("Number", int, float)
 Stored = Callable[[Sequence[str]], Mapping[str, Iterable[int]]]
@@ -187,22 +190,48 @@ def plan_points(plan: Plan, decided: Decided) -> Iterator[PlannedPoint]:
         yield PlannedPoint(point, counted[2], limits[ref])
 
 
-def preflight(plan: Plan, stored: Stored, speed: Callable[[str], float | None]) -> Preflight:
-    """The sheet for this plan. `stored` says which samples have a reply, `speed` the seconds a call of a model takes.
+@dataclass
+class Tally:
+    """Adds a plan's points up to its sheet. `stored` says which samples have a reply, `speed` the seconds that a call of
+    a model takes; a large plan is added up as it unrolls, and needs no memory for its points."""
 
-    Raises PlanError or PromptError when the plan cannot be carried out at all.
-    """
-    plan.check_variables()
-    planned = list(plan_points(plan, grid.decide(plan)))
-    known = {} if plan.fresh else stored([p.point.key for p in planned])
-    sheets = {ref: ModelPreflight(ref, connections.model_facts(ref)) for ref in plan.models}
-    seen: set[str] = set()
-    for one in planned:
-        key = one.point.key
-        answered = sum(sample < plan.samples for sample in known.get(key, ()))
-        sheets[one.point.model_ref].add(one, plan.samples, answered, repeated=key in seen)
-        seen.add(key)
-    for sheet in sheets.values():
-        one_call = speed(sheet.ref)
-        sheet.seconds = None if one_call is None else sheet.calls * one_call
-    return Preflight(list(sheets.values()), grid.skipped(plan), len(planned) * plan.samples, parse_budget(plan.budget))
+    plan: Plan
+    stored: Stored
+    speed: Callable[[str], float | None]
+
+    def __post_init__(self) -> None:
+        self._sheets = {ref: ModelPreflight(ref, connections.model_facts(ref)) for ref in self.plan.models}
+        self._seen: set[str] = set()
+        self._points = 0
+
+    def through(self, planned: Iterable[PlannedPoint]) -> Iterator[PlannedPoint]:
+        """The same points, added up."""
+        planned = iter(planned)
+        while chunk := list(islice(planned, _LOOKUP)):
+            known = {} if self.plan.fresh else self.stored([one.point.key for one in chunk])
+            for one in chunk:
+                self._add(one, known.get(one.point.key, ()))
+                yield one
+
+    def _add(self, one: PlannedPoint, known: Iterable[int]) -> None:
+        key, samples = one.point.key, self.plan.samples
+        answered = sum(sample < samples for sample in known)
+        self._sheets[one.point.model_ref].add(one, samples, answered, repeated=key in self._seen)
+        self._seen.add(key)
+        self._points += 1
+
+    def sheet(self) -> Preflight:
+        """Of all that went through."""
+        for sheet in self._sheets.values():
+            one_call = self.speed(sheet.ref)
+            sheet.seconds = None if one_call is None else sheet.calls * one_call
+        cells = self._points * self.plan.samples
+        return Preflight(list(self._sheets.values()), grid.skipped(self.plan), cells, parse_budget(self.plan.budget))
+
+
+def preflight(tally: Tally) -> Preflight:
+    """The sheet of the tally's plan. Raises PlanError or PromptError for one that cannot be carried out at all."""
+    tally.plan.check_variables()
+    for _ in tally.through(plan_points(tally.plan, grid.decide(tally.plan))):
+        pass
+    return tally.sheet()

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from promptgrid.grid import Plan
+    from promptgrid.preflight import Preflight
 
 Command = Callable[..., Any]
 
@@ -119,10 +120,12 @@ def run(csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_
         _check_writable(path)
     chosen, database = _plan(**options), Database()
     live.prepare(chosen.models)
-    found = client.preflight(database, chosen)
-    if not as_json:
-        click.echo(sheet.as_text(found), err=True)
-    run_id = client.submit(database, chosen)
+
+    def show(found: Preflight) -> None:
+        if not as_json:
+            click.echo(sheet.as_text(found), err=True)
+
+    run_id = client.submit(database, chosen, show=show)
     raise SystemExit(live.carry_out(database, run_id, live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json)))
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from promptgrid import connections, grid
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.grid import Decided, Plan
-from promptgrid.preflight import Preflight, plan_points
+from promptgrid.preflight import Preflight, Tally, plan_points
 from promptgrid.preflight import preflight as sheet
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
@@ -29,22 +29,31 @@ Watch = Callable[[], object]
 
 def preflight(database: Database, plan: Plan) -> Preflight:
     """The plan's sheet, with what is answered and how fast each model was lately taken from the database."""
+    return sheet(_tally(database, plan))
 
+
+def _tally(database: Database, plan: Plan) -> Tally:
     def speed(ref: str) -> float | None:
         name, model = connections.split_model(ref)
         one = work.seconds_per_reply(database, name, model)
         allowed = connections.connect(name).concurrency
         return None if one is None else one / (allowed if allowed == 1 else plan.concurrency or allowed)
 
-    return sheet(plan, lambda keys: work.stored_samples(database, keys), speed)
+    return Tally(plan, lambda keys: work.stored_samples(database, keys), speed)
 
 
-def submit(database: Database, plan: Plan, *, name: str = "") -> str:
-    """Queues the plan as a run and returns its id; nothing is sent yet. Raises PlanError or PromptError."""
+def submit(
+    database: Database, plan: Plan, *, name: str = "", show: Callable[[Preflight], object] = lambda sheet: None
+) -> str:
+    """Queues the plan as a run and returns its id; nothing is sent yet. Raises PlanError or PromptError.
+
+    `show` gets the plan's sheet before the run is queued; where it raises, there is no run.
+    """
     plan = as_stored(plan)
     plan.check_variables()
-    decided = grid.decide(plan)
-    return creation.create_run(database, plan, decided, plan_points(plan, decided), name=name)
+    decided, tally = grid.decide(plan), _tally(database, plan)
+    planned = tally.through(plan_points(plan, decided))
+    return creation.create_run(database, plan, decided, planned, name=name, ready=lambda: show(tally.sheet()))
 
 
 def start(database: Database, plan: Plan, *, name: str = "") -> str:

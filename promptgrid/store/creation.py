@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, count, islice
 from typing import Any
 
@@ -22,9 +22,15 @@ _INSERT_CELL = cells.insert()
 
 
 def create_run(
-    database: Database, plan: Plan, decided: Decided, planned: Iterable[PlannedPoint], *, name: str = ""
+    database: Database,
+    plan: Plan,
+    decided: Decided,
+    planned: Iterable[PlannedPoint],
+    *,
+    name: str = "",
+    ready: Callable[[], object] = lambda: None,
 ) -> str:
-    """Queues a run of the planned points and returns its id.
+    """Queues a run of the planned points and returns its id. `ready` is called before it is queued.
 
     Rows are written while the plan unrolls, a lot at a time: nobody waits long for the database, and no memory is
     needed for a large grid. Until all are there the run is `planning`, which nobody sees.
@@ -47,6 +53,7 @@ def create_run(
         insert_plan_parts(connection, run_id, plan)
     try:
         total = _insert_cells(database, chain(first, rows))
+        ready()
     except BaseException:
         runs_store.forget(database, run_id)
         raise
