@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +17,9 @@ from promptgrid import api, paths
 from promptgrid.compare import matrix, summarise
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
-from promptgrid.store import Database, runs
-from promptgrid.ui import compare_cells, compare_detail, compare_export, compare_run
+from promptgrid.store import Database, attempts, results, runs
+from promptgrid.store.attempts import Attempt
+from promptgrid.ui import compare_cells, compare_circumstances, compare_detail, compare_export, compare_run
 from tests.faults.answers import prompt_text
 from tests.faults.books import Body
 from tests.faults.server import HostileServer
@@ -286,3 +289,62 @@ def test_the_messages_are_the_ones_on_the_wire() -> None:
     chat = '{"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": null}]}'
     assert compare_detail.sent_messages(chat) == [Message("system", "s"), Message("user", "")]
     assert compare_detail.sent_messages('{"prompt": "I am"}') == [Message("user", "I am")]
+
+
+def test_a_cell_says_what_became_of_its_parameters(database: Database) -> None:
+    plan = api.plan(judge(), [{"text": "case 1"}], models="openai/o3", temperatures=[0, 1.5], seed=7, top_p=0.5)
+    made = client.submit(database, plan)
+    carry_out(database, made)
+    (row,) = results.result_rows(database, made)
+    told = {fact.name: (fact.value, fact.note) for fact in compare_circumstances.circumstances(row)}
+    assert told["temperature"] == ("0", "asked 0, sent none")
+    assert "temperatures 0, 1.5 are the same on the wire" in told["mind"][1]
+    assert told["top_p"] == ("", "not sent")
+    assert told["seed"][0] == "7"
+    assert json.loads(told["on the wire"][0]) == {"model": "o3", "seed": 7}
+    assert told["reused"] == ("", "")
+
+
+def test_what_nobody_knows_is_not_called_honoured(database: Database) -> None:
+    plan = api.plan(judge(), [{"text": "case 1"}], models="openai/ok", temperatures=0.3)
+    made = client.submit(database, plan)
+    carry_out(database, made)
+    (row,) = results.result_rows(database, made)
+    assert row["honoured"] == '{"temperature": null}'
+    told = {fact.name: (fact.value, fact.note) for fact in compare_circumstances.circumstances(row)}
+    assert told["temperature"] == ("0.3", "nobody knows whether the model heeds it")
+
+
+def test_a_reused_reply_is_marked(database: Database, run_id: str) -> None:
+    again = new_run(database)
+    carry_out(database, again)
+    row = next(results.result_rows(database, again, [0]))
+    told = {fact.name: (fact.value, fact.note) for fact in compare_circumstances.circumstances(row)}
+    assert told["reused"] == ("yes", "answered before: not sent, and not paid, by this cell")
+
+
+def test_the_attempts_of_a_cell_are_listed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("promptgrid.runner.call._FIRST_WAIT_S", 0.01)
+    made = new_run(database, cases=1, models=("openai/server-error+ok",), temperatures=(0,), samples=1)
+    carry_out(database, made)
+    (attempt,) = attempts.log(database, made, 0)
+    (line,) = compare_circumstances.attempt_lines([attempt], runs.find_run(database, made), "answered")
+    assert (line.name[:5], line.value) == ("1 at ", "server errors")
+    assert "tried again 0.0 s later" in line.note
+    (only,) = variant_ids(database, made)
+    page = opened(run=made, case="1", variant=only)
+    assert "Attempts that failed (1)" in [expander.label for expander in page.expander]
+
+
+def test_an_attempt_without_an_end_was_lost_with_its_runner(database: Database) -> None:
+    made = new_run(database, cases=1, temperatures=(0,), samples=1)
+    lost = Attempt(0, 1, started=time.time() - 3600)
+    (line,) = compare_circumstances.attempt_lines([lost], runs.find_run(database, made), "pending")
+    assert (line.value, line.note) == ("lost with its runner", "")
+
+
+def test_a_cell_without_a_reply_shows_the_messages_of_its_plan(database: Database) -> None:
+    made = new_run(database, cases=2, temperatures=(0,), samples=1)
+    rows = list(results.result_rows(database, made))
+    planned = compare_detail.planned_messages(runs.plan_of(database, made), rows[1])
+    assert planned == [Message("user", "Judge case 2.")]

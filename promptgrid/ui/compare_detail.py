@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
 
+from promptgrid import techniques
 from promptgrid.compare import Entry, MatrixCase, Sample
+from promptgrid.grid import Plan
 from promptgrid.prompt import Message
-from promptgrid.store import Database, results
+from promptgrid.store import Database, attempts, results, runs
 from promptgrid.ui import compare_cells, compare_view
+from promptgrid.ui.compare_circumstances import attempt_lines, circumstances
 from promptgrid.ui.compare_facts import Fact, facts
 from promptgrid.ui.matrix import STATE_WORDS
 from promptgrid.ui.messages import message_list
 from promptgrid.ui.plain import plain
-from promptgrid.words import dollars
 
 _PILLS = 10  # more samples than this are chosen from a list
 _TALL = 900  # characters; longer texts scroll in a box of their own
@@ -33,7 +35,8 @@ def detail(database: Database, run_id: str, view: compare_view.View, case: Matri
     _what_came(row)
     facts(judged(row, entry), key="compare_judged")
     _folded("Reasoning", row["reasoning"], "compare_reasoning")
-    _messages(row)
+    _messages(row, lambda: planned_messages(runs.plan_of(database, run_id), row))
+    _attempts(database, run_id, row)
     with st.expander("Parameters, tokens, cost", key="compare_facts_open", on_change="rerun") as opened:
         if opened.open:
             facts(circumstances(row), key="compare_facts")
@@ -123,12 +126,34 @@ def _folded(label: str, text: str, key: str) -> None:
             _text(text)
 
 
-def _messages(row: Row) -> None:
-    if row["request_json"] is None:
-        return
-    with st.expander("Messages sent", key="compare_messages_open", on_change="rerun") as opened:
+def _messages(row: Row, planned: Callable[[], list[Message]]) -> None:
+    """What was sent; of a cell without a reply what its plan says."""
+    sent = row["request_json"]
+    with st.expander(
+        "Messages" if sent is None else "Messages sent", key="compare_messages_open", on_change="rerun"
+    ) as opened:
         if opened.open:
-            message_list(sent_messages(row["request_json"]), height=420, key="compare_messages")
+            message_list(planned() if sent is None else sent_messages(sent), height=420, key="compare_messages")
+
+
+def planned_messages(plan: Plan, row: Row) -> list[Message]:
+    """The messages that a cell of the plan is sent with, told by its result row."""
+    prompt = next(p for p in plan.prompts if (p.name, p.version) == (row["prompt"], row["prompt_version"]))
+    case = next(case for case in plan.cases if case.id == row["case_id"])
+    turns = techniques.build_turns(
+        prompt, case.inputs, row["technique"], k=plan.examples_k, examples_as=plan.examples_as
+    )
+    return [turn.message for turn in turns]
+
+
+def _attempts(database: Database, run_id: str, row: Row) -> None:
+    """What failed or was lost on the way to the reply, or instead of one."""
+    made = attempts.log(database, run_id, row["position"])
+    if not made:
+        return
+    with st.expander(f"Attempts that failed ({len(made)})", key="compare_attempts_open", on_change="rerun") as opened:
+        if opened.open:
+            facts(attempt_lines(made, runs.find_run(database, run_id), row["status"]), key="compare_attempts")
 
 
 def sent_messages(request_json: str) -> list[Message]:
@@ -161,60 +186,3 @@ def _score(row: Row, check: str) -> Fact:
     word = STATE_WORDS["right" if passed else "wrong"]
     share = "" if value in (0, 1) else f" ({compare_cells.percent(value)})"
     return Fact(f"check {check}", word + share, why, "good" if passed else "bad")
-
-
-def circumstances(row: Row) -> list[Fact]:
-    """What was asked for and sent, and what it took."""
-    return [
-        Fact("model", f"{row['endpoint']}/{row['model']}", _other_model(row)),
-        Fact("prompt", f"{row['prompt']}@{row['prompt_version'][:6]}", row["technique"]),
-        Fact("temperature", *_temperature(row)),
-        Fact("top_p", _number(row["top_p"])),
-        Fact("max tokens", _number(row["max_tokens"])),
-        Fact("seed", _number(row["seed"])),
-        Fact("sample", str(row["sample"] + 1), _batch_note(row)),
-        Fact("tokens", *_tokens(row)),
-        Fact("cost", "" if row["cost_usd"] is None else dollars(row["cost_usd"]) if row["cost_usd"] else "free"),
-        Fact("latency", "" if row["latency_ms"] is None else f"{row['latency_ms'] / 1000:,.2f} s"),
-        Fact("attempts", str(row["attempts"] or ""), "reused: sent by an earlier run" if row["reused"] else ""),
-        Fact("finished", row["finish_reason"] or "", _cut_note(row)),
-        Fact("when", (row["created_utc"] or "")[:19].replace("T", " "), "UTC" if row["created_utc"] else ""),
-        Fact("cell", row["cell_id"]),
-    ]
-
-
-def _other_model(row: Row) -> str:
-    returned = row["model_returned"]
-    return f"answered as {returned}" if returned and returned != row["model"] else ""
-
-
-def _temperature(row: Row) -> tuple[str, str]:
-    asked, sent, note = row["temperature"], row["temperature_sent"], row["parameter_note"]
-    if asked is None and sent is None:
-        return "the model's default", note
-    said = "" if asked == sent else f"asked {_number(asked)}, sent {_number(sent) or 'none'}"
-    return _number(asked if sent is None else sent), "; ".join(filter(None, [said, note]))
-
-
-def _tokens(row: Row) -> tuple[str, str]:
-    if row["prompt_tokens"] is None and row["completion_tokens"] is None:
-        counted = row["prompt_tokens_counted"]
-        return "", "" if counted is None else f"{counted:,} in the prompt by our count; the endpoint reported none"
-    value = f"{_number(row['prompt_tokens']) or '?'} → {_number(row['completion_tokens']) or '?'}"
-    parts = [("reasoning_tokens", "of them reasoning"), ("cached_tokens", "cached")]
-    return value, ", ".join(f"{row[name]:,} {word}" for name, word in parts if row[name])
-
-
-def _batch_note(row: Row) -> str:
-    batch = row["batch"] or 1
-    return f"one of {batch} that a single request asked for" if batch > 1 else ""
-
-
-def _cut_note(row: Row) -> str:
-    return "the reply was cut at the token limit" if row["finish_reason"] == "length" else ""
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
