@@ -66,17 +66,19 @@ class Window:
     refused_at: float = float("inf")  # the size at which it was last refused
     _cut_at: float = float("-inf")
     _round: list[float] = field(default_factory=list)
+    _round_size: int = 0  # the window when the round trip began
     _usual_s: float = float("inf")
 
     def __post_init__(self) -> None:
         self.size = float(min(FIRST_WINDOW, self.most))
+        self._round_size = int(self.size)
 
     def answered(self, latency_s: float, in_flight: int) -> None:
         """A reply came; `in_flight` counts it. A window that is not filled says nothing, and does not grow."""
         self._round.append(latency_s)
-        if len(self._round) >= self.size:
+        if len(self._round) >= self._round_size:
             self._end_round()
-        if in_flight * 2 >= self.size:
+        if in_flight * 2 >= self.size and latency_s <= SLOW * self._usual_s:
             self.size = min(self.most, self.size + self._step())
 
     def _step(self) -> float:
@@ -90,6 +92,7 @@ class Window:
         if mean > SLOW * self._usual_s:
             self.starting = False
             self.size = max(self.size * 0.9, min(self.size, CALM_WINDOW))
+        self._round_size = int(self.size)
         self._usual_s = min(mean, self._usual_s * 1.05)  # forgets slowly: longer replies may have become usual
 
     def refused(self, sent_at: float, now: float) -> None:
