@@ -47,6 +47,7 @@ class Call:
         self.started = 0.0
         self.worst: Cost | None = None
         self.reservation: int | None = None
+        self.reserves = False
 
     async def attempt(self) -> list[Reply]:
         """One attempt, in its turn. Raises EndpointError; BudgetReached, Halted and Fenced before anything is sent."""
@@ -93,11 +94,11 @@ class Call:
 
     async def _reserve(self) -> None:
         """Sets the worst case aside, on the disk too: a call that is lost with its runner was paid, perhaps."""
-        wall = self.sender.wall
-        if wall.budget is None:
+        if self.sender.wall.budget is None:
             return
         self.worst = self.sender.worst(self.batch)
-        wall.reserve(self.worst)
+        await self.sender.reserve(self.worst)
+        self.reserves = True
         call = Attempt(self.batch.positions[0], self.attempts + 1, time.time(), worst=self.worst)
         self.reservation = await self.sender.journal.reserve(call)
 
@@ -107,6 +108,13 @@ class Call:
             self.sender.wall.settle(self.worst, _NOTHING)
             self.sender.journal.write(Entry(settled=self.reservation))
             self.worst = self.reservation = None
+            self._over()
+
+    def _over(self) -> None:
+        """What the call costs at most is known; to be said after the wall has been told."""
+        if self.reserves:
+            self.reserves = False
+            self.sender.ended()
 
     def wait_s(self, error: EndpointError) -> float | None:
         """Seconds until the next attempt; None: there is none."""
@@ -133,6 +141,7 @@ class Call:
             worst = None
         elif worst is None:
             worst = self.sender.worst(self.batch)
+        self._over()
         ms = (time.time() - self.started) * 1000
         lost = [
             Attempt(
@@ -171,7 +180,11 @@ class Call:
         self._settle(costs)
         batch, attempts, plan = self.batch, self.attempts, self.sender.plan
         answered = [
-            (position, reply.text, reply_row(reply, **_facts(batch, sample, reply, cost), run_id=self.sender.run_id))
+            (
+                position,
+                reply.text,
+                reply_row(reply, **_facts(batch, sample, reply, cost, len(costs)), run_id=self.sender.run_id),
+            )
             for sample, position, reply, cost in zip(batch.samples, batch.positions, replies, costs, strict=False)
         ]
 
@@ -182,7 +195,7 @@ class Call:
             ]
 
         rows = [row for _, _, row in answered]
-        self.sender.journal.write(Entry(outcomes, rows, self._unreported(costs), self.reservation))
+        self.sender.journal.write(Entry(outcomes, rows, self._unreported(replies, costs), self.reservation))
         left = batch.rest(len(answered), attempts)
         return [left] if left.samples else []
 
@@ -190,14 +203,17 @@ class Call:
         if self.worst is not None and _known(costs):
             usd = None if any(c.usd is None for c in costs) else sum(c.usd or 0.0 for c in costs)
             self.sender.wall.settle(self.worst, Cost(usd, sum(c.tokens or 0 for c in costs)))
+        self._over()
 
-    def _unreported(self, costs: Sequence[Cost]) -> list[Attempt]:
+    def _unreported(self, replies: Sequence[Reply], costs: Sequence[Cost]) -> list[Attempt]:
         """A reply that does not say what it cost is counted at its worst."""
         if self.worst is None or _known(costs):
             return []
         ms = (time.time() - self.started) * 1000
         said = "The endpoint did not report how many tokens it took: the most it may have cost is counted."
-        worst = Cost(self.worst.usd, self.worst.tokens, 0)
+        reported = (replies[0].prompt_tokens or 0) + sum(reply.completion_tokens or 0 for reply in replies)
+        tokens = None if self.worst.tokens is None else max(0, self.worst.tokens - reported)
+        worst = Cost(self.worst.usd, tokens, 0)
         return [Attempt(self.batch.positions[0], self.attempts, self.started, ms, "unreported", said, None, worst)]
 
 
@@ -213,7 +229,7 @@ def _cost(facts: models.ModelFacts, reply: Reply, *, first: bool) -> Cost:
     return Cost(usd, prompt + reply.completion_tokens)
 
 
-def _facts(batch: Batch, sample: int, reply: Reply, cost: Cost) -> dict[str, Any]:
+def _facts(batch: Batch, sample: int, reply: Reply, cost: Cost, together: int) -> dict[str, Any]:
     point = batch.point
     return {
         "key": point.key,
@@ -222,7 +238,7 @@ def _facts(batch: Batch, sample: int, reply: Reply, cost: Cost) -> dict[str, Any
         "endpoint": point.endpoint,
         "model": point.model,
         "seed": reply.sent.get("seed"),
-        "batch": len(batch.samples),
+        "batch": together,
         "honoured": json.dumps(dict(point.variant.sent.honoured)),
         "cost_usd": cost.usd,
     }

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from promptgrid import learned, models
-from promptgrid.budget import Cost, Wall
+from promptgrid.budget import BudgetReached, Cost, Wall
 from promptgrid.connections import model_facts
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import EndpointError
@@ -52,6 +52,8 @@ class Sender:
     halted: bool = False
     in_flight: set[asyncio.Task[Any]] = field(default_factory=set)
     stopped: dict[_Scope, EndpointError] = field(default_factory=dict)
+    _reserved: int = 0  # calls that have something set aside and have not ended
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @cached_property
     def facts(self) -> dict[str, models.ModelFacts]:
@@ -80,6 +82,26 @@ class Sender:
                 if self.halted:
                     raise Halted from None
                 await asyncio.sleep(wait_s)
+
+    async def reserve(self, worst: Cost) -> None:
+        """Sets the worst case of a call aside. Where there is no room, calls under way are waited for: they may cost
+        less than was set aside for them. Raises BudgetReached when there are none."""
+        while True:
+            try:
+                self.wall.reserve(worst)
+            except BudgetReached:
+                if not self._reserved:
+                    raise
+                await self._freed.wait()
+            else:
+                self._reserved += 1
+                return
+
+    def ended(self) -> None:
+        """A call for which something was set aside has ended: who waits for room looks again."""
+        self._reserved -= 1
+        self._freed.set()
+        self._freed = asyncio.Event()
 
     def _stop_for(self, point: Point) -> EndpointError | None:
         return next((error for scope, error in self.stopped.items() if scope.holds(point)), None)

@@ -88,7 +88,7 @@ replies = Table(
     Column("model", String, nullable=False),
     Column("model_returned", String, nullable=False),
     Column("seed", Integer),
-    Column("batch", Integer, nullable=False),  # how many samples the request asked for
+    Column("batch", Integer, nullable=False),  # how many replies its call brought
     Column("text", Text, nullable=False),
     Column("reasoning", Text, nullable=False),
     Column("finish_reason", String, nullable=False),
