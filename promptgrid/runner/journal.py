@@ -65,7 +65,8 @@ class Journal:
     def write(self, entry: Entry) -> None:
         """To be committed within a moment, in the order of the calls; new replies are safe from kill -9 at once."""
         if entry.replies:
-            self._rescue.note(entry.replies, entry.settled)
+            # The reservation of a reply that does not say what it cost stays: the rescue keeps no attempts.
+            self._rescue.note(entry.replies, None if entry.attempts else entry.settled)
         self._entries.put_nowait(entry)
 
     async def reserve(self, call: Attempt) -> int:
@@ -73,7 +74,12 @@ class Journal:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._calls.append((call, future))
         self._entries.put_nowait(Entry())
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():  # it came at the very moment
+                self.write(Entry(settled=future.result()))
+            raise
 
     async def flush(self) -> None:
         """Comes back when all that was written before is committed."""
@@ -95,13 +101,13 @@ class Journal:
     async def run(self) -> None:
         """Commits until closed. Raises Fenced, or StoreError when the disk took nothing for half a minute."""
         open_ = True
-        while open_:
+        while open_ or not self._entries.empty():
             group = [await self._entries.get()]
             if group[0] is not None:
                 await asyncio.sleep(_GROUP_S)
             while not self._entries.empty() and len(group) < _BIGGEST:
                 group.append(self._entries.get_nowait())
-            open_ = None not in group
+            open_ = open_ and None not in group
             self._rescue.turn()
             all_ = self._entries.empty()
             await self._commit([entry for entry in group if entry is not None])
@@ -111,7 +117,7 @@ class Journal:
                 self._entries.task_done()
 
     async def _commit(self, entries: Sequence[Entry]) -> None:
-        calls, self._calls = self._calls, []
+        calls, self._calls = [(call, asked) for call, asked in self._calls if not asked.done()], []
         given_up_at = time.monotonic() + _FULL_DISK_S
         read: list[Outcome] = []
         while True:

@@ -76,8 +76,10 @@ def recover(database: Database, run_id: str, epoch: int) -> int:
     rows = [row for note in notes for row in note["rows"]]
     stored = work.stored_replies(database, list({row["key"] for row in rows}), run_id)
     new = {(row["key"], row["sample"]): row for row in rows if (row["key"], row["sample"]) not in stored}
-    settled = [note["settled"] for note in notes if note["settled"] is not None]
-    if new or settled:
+    # One whose replies are in the database was settled with them, and its number is another one's by now.
+    unsaved = (note for note in notes if any((row["key"], row["sample"]) in new for row in note["rows"]))
+    settled = [note["settled"] for note in unsaved if note["settled"] is not None]
+    if new:
         work.commit(database, run_id, epoch, work.Group(replies=list(new.values()), settled=settled))
         log.info("run %s: %d replies of a runner that was killed are kept", run_id, len(new))
     for file in files:
