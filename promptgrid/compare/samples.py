@@ -55,12 +55,17 @@ def sample_of(row: Mapping[str, Any]) -> Sample:
         ballot=None if answer is None else _ballot(answer),
         output=cut(row["output"] or ""),
         error=cut(row["error"] or ""),
-        scores={name[6:]: value for name, value in row.items() if name.startswith("score.")},
+        scores=row["scores"] if "scores" in row else scores_of(row),
         prompt_tokens=row["prompt_tokens"],
         completion_tokens=row["completion_tokens"],
         cost_usd=row["cost_usd"],
         latency_ms=row["latency_ms"],
     )
+
+
+def scores_of(row: Mapping[str, Any]) -> dict[str, float | None]:
+    """By check, the scores of a result row."""
+    return {name[6:]: value for name, value in row.items() if name.startswith("score.")}
 
 
 def cut(text: str) -> str:

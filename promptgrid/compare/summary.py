@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import TypeVar
 
-from promptgrid.compare.matrix import Matrix, matrix
+from promptgrid.compare.matrix import Matrix, matrix_of
 from promptgrid.compare.samples import Sample
 from promptgrid.compare.variants import Variant
 from promptgrid.store import Database
+from promptgrid.store.results import figure_rows
 
 N = TypeVar("N", int, float)
 
@@ -53,7 +54,7 @@ class VariantSummary:
 
 def summary(database: Database, run_id: str) -> list[VariantSummary]:
     """One summary a variant of the run, in the order of the matrix's columns."""
-    return summarise(matrix(database, run_id))
+    return summarise(matrix_of(figure_rows(database, run_id)))
 
 
 def summarise(found: Matrix) -> list[VariantSummary]:

@@ -86,11 +86,10 @@ def extend(
     info = runs.find_run(database, run_id)
     if info.status in ACTIVE:
         raise PlanError(f"Run {run_id} is still {info.status}.", hint="Pause it, or wait until it is done.")
-    own = plan.temperatures or _own_temperatures(plan)
     wider = replace(
         plan,
         samples=max(plan.samples, samples or 0),
-        temperatures=(*own, *temperatures) if temperatures else plan.temperatures,
+        temperatures=(*_own_temperatures(plan), *temperatures) if temperatures else plan.temperatures,
         models=(*plan.models, *models),
     )
     decided = {**grid.decide(wider), **_kept(plans.decided_of(database, run_id), plan, wider)}
@@ -102,7 +101,9 @@ def extend(
 
 
 def _own_temperatures(plan: Plan) -> tuple[float, ...]:
-    """The one temperature that all prompts of a plan without temperatures have themselves."""
+    """The plan's; else the one that all its prompts have themselves. Raises PlanError where there is no such one."""
+    if plan.temperatures:
+        return plan.temperatures
     own = {prompt.parameters.get("temperature") for prompt in plan.prompts}
     if len(own) != 1 or None in own:
         raise PlanError(

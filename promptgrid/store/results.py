@@ -40,6 +40,42 @@ def result_rows(database: Database, run_id: str, positions: Sequence[int] | None
             after = rows[-1].position
 
 
+_FIGURES = ("position", "prompt", "prompt_version", "technique", "endpoint", "model", "temperature", "status", "answer")
+_REPLY_FIGURES = ("prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")
+_MANY = 5000
+
+
+def figure_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]:
+    """As `result_rows`, without the long texts, inputs and explanations: what a summary is made of. Its `case_id` is
+    the case's position. Rows that are alike share their `scores`."""
+    columns = [*(cells.c[name] for name in _FIGURES), *(replies.c[name] for name in _REPLY_FIGURES)]
+    chosen = (
+        sa.select(cells.c.case_position.label("case_id"), *columns)
+        .select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
+        .where(cells.c.run_id == run_id)
+        .order_by(cells.c.position)
+    )
+    rest: dict[str, Any] = {"output": "", "error": "", "expected": None}
+    shared: dict[Any, dict[str, float | None]] = {}
+    after = -1
+    with database.read() as connection:
+        while rows := connection.execute(chosen.where(cells.c.position > after).limit(_MANY)).all():
+            scored = _values(connection, run_id, rows[0].position, rows[-1].position)
+            for row in rows:
+                values = tuple(scored.get(row.position, ()))
+                yield {**rest, **row._mapping, "scores": shared.setdefault(values, dict(values))}
+            after = rows[-1].position
+
+
+def _values(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, list[tuple[str, float | None]]]:
+    columns = (scores.c.position, scores.c.check, scores.c.value)
+    chosen = sa.select(*columns).where(scores.c.run_id == run_id, scores.c.position.between(first, last))
+    by_position: dict[int, list[tuple[str, float | None]]] = defaultdict(list)
+    for position, check, value in connection.execute(chosen):
+        by_position[position].append((check, value))
+    return by_position
+
+
 def _chunk(run_id: str, after: int, wanted: Sequence[int] | None) -> sa.Select[Any]:
     columns = [cells.c[name] for name in _CELL_COLUMNS] + [replies.c[name] for name in _REPLY_COLUMNS]
     chosen = (
