@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from promptgrid import builtin
+from promptgrid import builtin, learned
 from promptgrid.cli import main
 from promptgrid.export import COLUMNS
+from promptgrid.store import Database, runs
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -263,3 +265,141 @@ def test_ctrl_c_pauses_and_nothing_keeps_spending(hostile: HostileServer) -> Non
     (run,) = json.loads(promptgrid("runs", "--json").stdout)
     assert run["status"] == "paused"
     assert hostile.calls("slow") < 50
+
+
+def interrupted(hostile: HostileServer, model: str, times: int) -> subprocess.Popen[str]:
+    """A run of two cells at once whose calls to `model` are in flight, after so many Ctrl+C."""
+    command = [sys.executable, "-m", "promptgrid", *RUN[:4], "--model", f"openai/{model}", "--concurrency", "2"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 20
+    while hostile.calls(model) < 2:
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert running.stderr is not None
+    for sent in range(times):
+        running.send_signal(signal.SIGINT)
+        if sent + 1 < times:
+            while "Ctrl+C again" not in running.stderr.readline():
+                assert running.poll() is None
+    return running
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+@pytest.mark.usefixtures("work")
+def test_a_first_ctrl_c_lets_the_calls_in_flight_come_in(hostile: HostileServer) -> None:
+    hostile.latency_s = 1.5
+    _, said = interrupted(hostile, "ok", 1).communicate(timeout=20)
+    assert "Pausing: the calls in flight are coming in. Ctrl+C again gives them up." in said
+    assert rows_of_export()[0]["status"] == "answered"
+    assert hostile.calls("ok") == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+@pytest.mark.usefixtures("work")
+def test_a_second_ctrl_c_gives_the_calls_in_flight_up(hostile: HostileServer) -> None:
+    running = interrupted(hostile, "hang", 2)
+    began = time.monotonic()
+    _, said = running.communicate(timeout=20)
+    assert time.monotonic() - began < 5
+    assert running.returncode == 1
+    assert "may be paid for" in said
+    assert "paused · 0 of 2" in said
+    assert "Traceback" not in said
+    (run,) = json.loads(promptgrid("runs", "--json").stdout)
+    assert run["status"] == "paused"
+
+
+@pytest.mark.usefixtures("work")
+def test_a_run_is_extended_by_what_is_new(hostile: HostileServer) -> None:
+    promptgrid(*RUN, "--temperature", "0.7")
+    more = promptgrid("extend", "last", "--samples", "3", "--temperature", "1.2", "--csv", "more.csv")
+    assert more.exit_code == 0, more.output
+    assert "10 cells added" in more.stderr
+    assert hostile.calls("ok") == 12
+    assert Counter((row["temperature"], row["sample"]) for row in rows_of("more.csv")) == {
+        (t, s): 2 for t in ("0.7", "1.2") for s in ("0", "1", "2")
+    }
+    nothing = promptgrid("extend", "last", "--samples", "2")
+    assert (nothing.exit_code, hostile.calls("ok")) == (2, 12)
+    assert "has all of these cells" in nothing.output
+
+
+@pytest.mark.xfail(strict=True, reason="client.extend asks for temperatures where none are added")
+@pytest.mark.usefixtures("work")
+def test_samples_are_added_to_a_run_at_the_models_own_temperature(hostile: HostileServer) -> None:
+    promptgrid(*RUN)
+    more = promptgrid("extend", "last", "--samples", "2")
+    assert more.exit_code == 0, more.output
+    assert hostile.calls("ok") == 4
+
+
+@pytest.mark.usefixtures("work")
+def test_what_the_run_has_already_may_be_named_again(hostile: HostileServer) -> None:
+    promptgrid(*RUN, "--temperature", "0,0.7")
+    more = promptgrid("extend", "last", "--temperature", "0,0.7,1.2", "--model", "openai/ok")
+    assert more.exit_code == 0, more.output
+    assert hostile.calls("ok") == 6
+    assert {row["parameter_note"] for row in rows_of_export()} == {""}
+
+
+@pytest.mark.xfail(strict=True, reason="client.extend adds what the plan has once more")
+@pytest.mark.usefixtures("work")
+def test_what_is_named_again_stands_in_the_plan_once() -> None:
+    promptgrid(*RUN, "--temperature", "0,0.7")
+    promptgrid("extend", "last", "--temperature", "0,0.7,1.2", "--model", "openai/ok")
+    plan = runs.plan_of(Database(), json.loads(promptgrid("runs", "--json").stdout)[0]["id"])
+    assert (plan.temperatures, plan.models) == ((0, 0.7, 1.2), ("openai/ok",))
+
+
+@pytest.mark.usefixtures("work")
+def test_extend_wants_to_know_what() -> None:
+    promptgrid(*RUN)
+    result = promptgrid("extend", "last")
+    assert result.exit_code == 2
+    assert "Say what to add" in result.output
+
+
+@pytest.mark.usefixtures("work")
+def test_the_number_of_retries_is_chosen(hostile: HostileServer) -> None:
+    result = promptgrid(*RUN[:4], "--model", "openai/server-error+ok", "--retries", "0")
+    assert result.exit_code == 1
+    assert "server errors: The endpoint had trouble of its own" in result.stderr
+    assert hostile.calls("server-error+ok") == 2
+
+
+@pytest.mark.usefixtures("work")
+def test_plan_says_what_a_budget_will_do_and_which_cells_are_one_call() -> None:
+    Path("cases.csv").write_text("text,expected\nlovely,good\nlovely,bad\n", "utf-8")
+    result = promptgrid("plan", *RUN[1:], "--samples", "3", "--budget", "2calls")
+    assert "3 cells the same on the wire as another" in result.stdout
+    assert "over the budget of 2 calls" in result.stdout
+    sheet = json.loads(promptgrid("plan", *RUN[1:], "--budget", "2calls", "--json").stdout)
+    assert (sheet["shared"], sheet["calls"], sheet["within_budget"]) == (1, 1, True)
+    assert sheet["budget"] == {"amount": 2.0, "unit": "calls"}
+
+
+@pytest.mark.usefixtures("work")
+def test_plan_writes_what_was_learned_as_json(hostile: HostileServer) -> None:
+    learned.remember(hostile.url, "ok", "temperature", 0.7, "Unsupported value.")
+    result = promptgrid("plan", *RUN[1:], "--temperature", "0.7", "--json")
+    assert result.exit_code == 0, result.output
+    assert "refused temperature 0.7" in json.dumps(json.loads(result.stdout)["models"][0]["notes"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+@pytest.mark.usefixtures("work")
+def test_a_terminal_shows_a_bar_with_the_same_words() -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "promptgrid", *RUN]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # an error is its end
+        while data := terminal.read(4096):
+            said += data
+    assert running.wait(timeout=20) == 0
+    for word in ("100 %", "2 of 2", "━"):
+        assert word in said.decode("utf-8", "replace")

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid.runner import client
-from promptgrid.store import Database, drafts, runs
+from promptgrid.store import Database, drafts, runs, work
 from tests.faults.server import HostileServer
 
 pytestmark = pytest.mark.usefixtures("no_runner")
@@ -232,3 +232,137 @@ def test_a_huge_plan_is_counted_on_request_only(run_page: AppTest) -> None:
     page.text_area(key="cases_text").set_value(f"text,expected\n{rows}").run()
     assert "**240,000 cells**: counting their tokens takes minutes." in shown(page)
     assert "start" not in [button.key for button in page.button]
+
+
+def test_what_is_answered_is_asked_again_at_a_switch_beside_its_number(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    assert [toggle.key for toggle in page.toggle] == []
+    carry_out(start(page))
+    page.run()
+    assert "**0** calls" in shown(page)
+    page.toggle(key="run_fresh").set_value(True).run()
+    assert "**72** calls" in shown(page)
+    assert "already answered" not in shown(page)
+    page.session_state["run_started_at"] = 0.0
+    assert runs.plan_of(Database(), start(page)).fresh
+    page.toggle(key="run_fresh").set_value(False).run()
+    assert "**72** already answered" in shown(page)
+
+
+def test_the_number_of_retries_is_the_users(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    assert page.number_input(key="run_retries").value == 5
+    page.number_input(key="run_retries").set_value(0).run()
+    assert runs.plan_of(Database(), start(page)).retries == 0
+
+
+def test_a_budget_that_is_too_small_is_said_before_the_start(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.text_input(key="run_budget").set_value("10calls").run()
+    assert "over the budget of 10 calls" in shown(page)
+    assert not page.button(key="start").disabled
+    page.text_input(key="run_budget").set_value("500calls").run()
+    assert "the budget of" not in shown(page)
+
+
+def test_a_run_at_rest_is_extended_and_only_the_new_cells_are_sent(run_page: AppTest, hostile: HostileServer) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    carry_out(run_id)
+    sent = hostile.calls("ok")
+    page.run()
+    assert page.button(key="run_extend_go").disabled
+    page.number_input(key=f"extend_samples_{run_id}").set_value(2).run()
+    page.multiselect(key=f"extend_temperatures_{run_id}").set_value(["1.3"]).run()
+    assert "144 new cells: **144** calls" in shown(page)
+    page.button(key="run_extend_go").click().run()
+    assert not page.exception
+    info = runs.find_run(Database(), run_id)
+    assert (info.status, info.total) == ("queued", 216)
+    assert "run_extend_go" not in [button.key for button in page.button]
+    carry_out(run_id)
+    assert hostile.calls("ok") == sent + 144
+    assert runs.plan_of(Database(), run_id).temperatures == (0.0, 0.7, 1.3)
+
+
+def test_temperatures_that_are_none_are_said_where_they_are_typed(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    carry_out(run_id)
+    page.run()
+    page.multiselect(key=f"extend_temperatures_{run_id}").set_value(["hot"]).run()
+    assert "hot: a temperature is a number from 0 to 2." in shown(page)
+    assert page.button(key="run_extend_go").disabled
+
+
+def test_the_end_of_a_run_is_told_once_by_whatever_page_is_open(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    assert not page.toast
+    carry_out(run_id)
+    page.switch_page("pages/4_Library.py").run()
+    assert [str(toast.value).replace("\\", "") for toast in page.toast] == [
+        "sentiment × 2 techniques × 2 temperatures is done: 72 of 72 answered"
+    ]
+    page.run()
+    assert not page.toast
+
+
+def test_a_run_that_was_cancelled_needs_no_word(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    runs.ask(Database(), run_id, "cancel")
+    page.run()
+    assert not page.toast
+
+
+def test_the_sidebar_follows_the_run(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    assert any(label.startswith(":blue[●] 0 \\% sentiment") for label in links(page))
+    carry_out(run_id)
+    page.run()
+    assert not any("sentiment" in label for label in links(page)[:8])
+
+
+def links(page: AppTest) -> list[str]:
+    return [element.proto.label for element in page.sidebar.get("page_link")]
+
+
+def test_a_disk_that_is_nearly_full_is_said(run_page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = run_page
+    page.run()
+    assert "nearly full" not in shown(page)
+    monkeypatch.setattr("promptgrid.ui.state.LOW_DISK_BYTES", 10**18)
+    page.run()
+    assert "The disk is nearly full" in shown(page)
+    assert any("disk nearly full" in link for link in links(page))
+
+
+def test_an_endpoint_that_is_held_back_is_named_while_the_run_goes_on(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    database = Database()
+    epoch = work.claim(database, run_id)
+    paces = {"openai": {"window": 4, "most": 32, "waits_s": 12.0}}
+    work.beat(database, run_id, epoch, {"per_second": 4.0, "in_flight": 3, "endpoints": paces})
+    page.run()
+    (bar,) = page.get("progress")
+    said = bar.proto.text.replace("\\", "").replace("\u2060", "")
+    assert said == "0 % · 0 of 72 · 4.0/s · 0:18 left · 3 in flight · openai: 4 at a time of 32, waits 12 s"
+    page.button(key="run_pause").click().run()
+    (bar,) = page.get("progress")
+    assert (
+        bar.proto.text.replace("\\", "").replace("\u2060", "")
+        == "pausing: 3 calls in flight are coming in · 0 % · 0 of 72"
+    )
+    assert "run_cancel" in [button.key for button in page.button]

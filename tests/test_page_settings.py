@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from promptgrid import api
+from promptgrid import api, learned
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from tests.faults.server import HostileServer
@@ -97,3 +97,18 @@ def test_the_doctor_looks_at_everything_on_request(settings: AppTest) -> None:
     assert not page.exception
     assert "**database**" in shown(page)
     assert KEY not in shown(page)
+
+
+def test_what_models_refused_is_shown_as_text_and_forgotten_on_request(settings: AppTest) -> None:
+    page = settings.run()
+    assert "When a model refuses a parameter" in shown(page)
+    learned.remember("http://a.b/v1", "m", "temperature", 0.7, "Unsupported ![x](http://127.0.0.1:9/x.png)")
+    learned.remember("http://a.b/v1", "m", "seed", 1, "No seed here.")
+    learned.remember("http://a.b/v1", "other", "seed", 1, "No seed here.")
+    page.run()
+    assert "m refused temperature 0.7 on 20" in shown(page)
+    assert "![x](" not in "".join(str(caption.value) for caption in page.caption)
+    page.button(key="forget_0").click().run()
+    assert not page.exception
+    assert [(r.model, r.parameter) for r in learned.all_refusals()] == [("other", "seed")]
+    assert "m refused" not in shown(page)

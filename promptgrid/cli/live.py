@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from promptgrid import builtin, connections, words
+from promptgrid import builtin, connections
 from promptgrid.cli import sheet
 from promptgrid.compare import summary
 from promptgrid.errors import ExportError
@@ -123,10 +123,8 @@ def _plain_lines() -> Show:
 
 def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, Progress]:
     """Lets the calls in flight come in; a second Ctrl+C gives them up."""
-    in_flight = runs.progress(database, run_id).in_flight
-    if runs.ask(database, run_id, "pause") == "pausing" and in_flight:
-        waited_for = f"{words.many(in_flight, 'call')} in flight to come in"
-        click.echo(f"Pausing: waiting for {waited_for}. Ctrl+C again gives up on that.", err=True)
+    if runs.ask(database, run_id, "pause") == "pausing":
+        click.echo("Pausing: the calls in flight are coming in. Ctrl+C again gives them up.", err=True)
     try:
         return _follow(database, run_id, watch)
     except KeyboardInterrupt:
