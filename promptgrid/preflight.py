@@ -192,8 +192,8 @@ def plan_points(plan: Plan, decided: Decided) -> Iterator[PlannedPoint]:
 
 @dataclass
 class Tally:
-    """Adds a plan's points up to its sheet. `stored` says which samples have a reply, `speed` the seconds that a call of
-    a model takes; a large plan is added up as it unrolls, and needs no memory for its points."""
+    """Adds a plan's points up to its sheet. `stored` says which samples have a reply, `speed` the seconds that a call
+    of a model takes; a large plan is added up as it unrolls, and needs no memory for its points."""
 
     plan: Plan
     stored: Stored

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 from promptgrid import connections, grid, models
@@ -71,5 +70,5 @@ def _facts(point: Point, reply: Reply) -> Mapping[str, object]:
         "seed": point.request.seed,
         "batch": 1,
         "cost_usd": cost_usd(point, reply),
-        "honoured": json.dumps(dict(point.variant.sent.honoured)),
+        "honoured": point.variant.honoured,
     }

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from promptgrid import models, techniques
@@ -30,7 +31,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `honoured` is written down once
 class Variant:
     """What becomes of a temperature (the first of `same`, None: the model's default) at one model with one prompt.
 
@@ -45,7 +46,12 @@ class Variant:
     def temperature(self) -> float | None:
         return self.same[0]
 
-    @property
+    @cached_property
+    def honoured(self) -> str:
+        """JSON: for each parameter that was asked for whether the model is known to take it; null: nobody knows."""
+        return json.dumps(dict(self.sent.honoured))
+
+    @cached_property
     def note(self) -> str:
         """How what is sent differs from what was asked for."""
         if len(self.same) == 1:

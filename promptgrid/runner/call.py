@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -239,6 +238,6 @@ def _facts(batch: Batch, sample: int, reply: Reply, cost: Cost, together: int) -
         "model": point.model,
         "seed": reply.sent.get("seed"),
         "batch": together,
-        "honoured": json.dumps(dict(point.variant.sent.honoured)),
+        "honoured": point.variant.honoured,
         "cost_usd": cost.usd,
     }

@@ -17,13 +17,14 @@ from promptgrid.runner.batches import Batch
 from promptgrid.runner.call import Halted
 from promptgrid.runner.feeding import Feed
 from promptgrid.runner.journal import Entry, Journal
+from promptgrid.runner.notify import notify
 from promptgrid.runner.pace import Pace
 from promptgrid.runner.rescue import recover
 from promptgrid.runner.sending import Sender
 from promptgrid.store import Database, work
 from promptgrid.store.attempts import spent
 from promptgrid.store.plans import decided_of
-from promptgrid.store.runs import RunStatus, plan_of
+from promptgrid.store.runs import RunStatus, find_run, plan_of, progress
 from promptgrid.store.work import Fenced
 
 T = TypeVar("T")
@@ -82,7 +83,13 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect, paces:
     finally:
         paces.forget(run_id)
     await asyncio.to_thread(work.end, database, run_id, epoch, status, message)
+    if status in ("finished", "stopped"):  # not what somebody asked for a moment ago
+        await asyncio.to_thread(_notify, database, run_id)
     return status
+
+
+def _notify(database: Database, run_id: str) -> None:
+    notify(find_run(database, run_id), progress(database, run_id))
 
 
 class _Run:
