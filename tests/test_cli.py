@@ -325,7 +325,6 @@ def test_a_run_is_extended_by_what_is_new(hostile: HostileServer) -> None:
     assert "has all of these cells" in nothing.output
 
 
-@pytest.mark.xfail(strict=True, reason="client.extend asks for temperatures where none are added")
 @pytest.mark.usefixtures("work")
 def test_samples_are_added_to_a_run_at_the_models_own_temperature(hostile: HostileServer) -> None:
     promptgrid(*RUN)
@@ -343,7 +342,6 @@ def test_what_the_run_has_already_may_be_named_again(hostile: HostileServer) -> 
     assert {row["parameter_note"] for row in rows_of_export()} == {""}
 
 
-@pytest.mark.xfail(strict=True, reason="client.extend adds what the plan has once more")
 @pytest.mark.usefixtures("work")
 def test_what_is_named_again_stands_in_the_plan_once() -> None:
     promptgrid(*RUN, "--temperature", "0,0.7")
