@@ -42,6 +42,7 @@ class Call:
     def __init__(self, sender: Sender, endpoint: Endpoint, pace: Pace, batch: Batch) -> None:
         self.sender, self.endpoint, self.pace, self.batch = sender, endpoint, pace, batch
         self.attempts = batch.attempts
+        self.faults = 0  # attempts that failed otherwise than by a request to wait
         self.waited_s = 0.0
         self.started = 0.0
         self.worst: Cost | None = None
@@ -69,6 +70,7 @@ class Call:
             with self._in_flight():
                 replies = await self.endpoint.complete(self.batch.request)
         except EndpointError as error:
+            self.faults += error.kind != "rate_limited"
             if error.kind == "rate_limited" or error.status == 503:
                 self.pace.refused(turn, error.limits, error.retry_after)
             raise
@@ -124,7 +126,7 @@ class Call:
         wait = (own if error.retry_after is None else error.retry_after) * random.uniform(1.0, 1.25)
         if error.kind == "rate_limited":  # it costs nothing and will pass: patience is in time, not in attempts
             return wait if self.waited_s + wait <= PATIENCE_S else None
-        return wait if self.attempts <= retries else None
+        return wait if self.faults <= retries else None
 
     def failed(self, error: EndpointError, wait_s: float | None) -> None:
         """Writes the attempt down; what it may have cost stays reserved."""
