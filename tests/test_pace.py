@@ -62,9 +62,15 @@ def test_rising_latency_ends_slow_start_and_narrows_no_further_than_a_usual_wind
     window = Window(200)
     rounds(window, [0.2, 0.2])
     before = window.size
-    after = rounds(window, [1.0] * 60)
+    after = rounds(window, [1.2] * 60)
     assert after[0] < before
     assert min(after) >= CALM_WINDOW
+
+
+def test_a_busy_machine_of_our_own_narrows_nothing() -> None:
+    window = Window(200)
+    rounds(window, [0.05, 0.05])
+    assert rounds(window, [0.3] * 5)[-1] == 200
 
 
 def test_a_window_that_is_not_filled_does_not_grow() -> None:

@@ -18,6 +18,7 @@ from promptgrid.endpoint.base import Allowance, RateLimits
 
 FIRST_WINDOW = 16
 SLOW = 2.0  # times the usual latency: more in flight would only wait on the other side
+SLACK_S = 0.5  # as much again may be this machine's own doing
 CALM_WINDOW = 8  # latency alone never narrows the window below it: some prompts simply take longer
 NEAR = 10  # this near to where it was last refused, the window grows so many times more slowly
 LONGEST_WAIT_S = 60.0
@@ -78,7 +79,7 @@ class Window:
         self._round.append(latency_s)
         if len(self._round) >= self._round_size:
             self._end_round()
-        if in_flight * 2 >= self.size and latency_s <= SLOW * self._usual_s:
+        if in_flight * 2 >= self.size and not self._is_slow(latency_s):
             self.size = min(self.most, self.size + self._step())
 
     def _step(self) -> float:
@@ -86,10 +87,13 @@ class Window:
             return 1.0
         return 1.0 / self.size / (NEAR if self.size + 1 >= self.refused_at else 1)
 
+    def _is_slow(self, latency_s: float) -> bool:
+        return latency_s > SLOW * self._usual_s + SLACK_S
+
     def _end_round(self) -> None:
         mean = sum(self._round) / len(self._round)
         self._round.clear()
-        if mean > SLOW * self._usual_s:
+        if self._is_slow(mean):
             self.starting = False
             self.size = max(self.size * 0.9, min(self.size, CALM_WINDOW))
         self._round_size = int(self.size)
