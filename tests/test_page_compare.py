@@ -298,7 +298,7 @@ def test_a_cell_says_what_became_of_its_parameters(database: Database) -> None:
     (row,) = results.result_rows(database, made)
     told = {fact.name: (fact.value, fact.note) for fact in compare_circumstances.circumstances(row)}
     assert told["temperature"] == ("0", "asked 0, sent none")
-    assert "temperatures 0, 1.5 are the same on the wire" in told["mind"][1]
+    assert "temperatures 0, 1.5 are the same on the wire" in told["note"][1]
     assert told["top_p"] == ("", "not sent")
     assert told["seed"][0] == "7"
     assert json.loads(told["on the wire"][0]) == {"model": "o3", "seed": 7}

@@ -29,7 +29,7 @@ def circumstances(row: Row) -> list[Fact]:
         _parameter("seed", row["seed"], honoured),
         _parameter("reasoning_effort", wire.get("reasoning_effort"), honoured),
         Fact("max tokens", _number(row["max_tokens"])),
-        Fact("mind", "", row["parameter_note"]),
+        Fact("note", "", row["parameter_note"]),
         Fact("sample", str(row["sample"] + 1), _batch_note(row)),
         Fact("tokens", *_tokens(row)),
         Fact("cost", "" if row["cost_usd"] is None else words.dollars(row["cost_usd"]) if row["cost_usd"] else "free"),

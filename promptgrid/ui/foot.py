@@ -8,7 +8,7 @@ from promptgrid import words
 from promptgrid.errors import StoreError
 from promptgrid.store import Database, runs
 from promptgrid.store.runs import ACTIVE, RunInfo
-from promptgrid.ui.frame import FootLine, draw_foot_line
+from promptgrid.ui.frame import FootLine, FootState, draw_foot_line
 from promptgrid.ui.plain import plain
 
 TICK_S = 3.0
@@ -32,8 +32,8 @@ def _line(database: Database, run_id: str) -> FootLine:
     query = {"run": run_id}
     if info.status in ACTIVE:
         return FootLine(f"{100 * progress.done // max(progress.total, 1)} % {info.name}", "busy", RUN_PAGE, query)
-    state = "ok" if progress.by_status == {"answered": progress.total} else "mind"
-    return FootLine(f"{words.STATUS_WORDS[info.status]}: {info.name}", state, RUN_PAGE, query)  # type: ignore[arg-type]
+    state: FootState = "ok" if progress.by_status == {"answered": progress.total} else "mind"
+    return FootLine(f"{words.STATUS_WORDS[info.status]}: {info.name}", state, RUN_PAGE, query)
 
 
 def follow(run: RunInfo) -> None:

@@ -73,9 +73,10 @@ def _counting(plan: Plan, waiting: Future[Preflight]) -> None:
 def _sheet(plan: Plan, sheet: Preflight) -> str | None:
     reason = _cannot_start(plan, sheet)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        st.markdown(" · ".join(facts(sheet)), width="stretch")
-        if sheet.answered or plan.fresh:
-            st.toggle("Ask again", key="run_fresh", help="Sends, and pays for, what is already answered once more.")
+        with st.container(width="stretch", gap="xsmall"):
+            st.markdown(" · ".join(facts(sheet)))
+            if sheet.answered or plan.fresh:
+                st.toggle("Ask again", key="run_fresh", help="Sends, and pays for, what is already answered once more.")
         pressed = st.button(
             "Start", type="primary", key="start", shortcut="Ctrl+Enter", disabled=bool(reason), width=190
         )
