@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from promptgrid.answers.patterns import TIMEOUT_S
+from promptgrid.answers.patterns import SHORT, TIMEOUT_S
 
 if TYPE_CHECKING:
     from regex import Pattern
@@ -26,7 +26,7 @@ def find_labels(labels: Sequence[str], text: str) -> list[str]:
     spelling = {_key(label): label for label in reversed(names)}
     found: list[str] = []
     try:
-        for match in _pattern(names).finditer(text, timeout=TIMEOUT_S, concurrent=True):
+        for match in _pattern(names).finditer(text, timeout=TIMEOUT_S, concurrent=len(text) > SHORT):
             label = spelling.get(_key(match.group()))
             if label is not None:
                 found.append(label)

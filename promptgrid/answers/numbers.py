@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING
 
-from promptgrid.answers.patterns import TIMEOUT_S
+from promptgrid.answers.patterns import SHORT, TIMEOUT_S
 
 if TYPE_CHECKING:
     from regex import Match, Pattern
@@ -67,7 +67,7 @@ def last_number(text: str) -> Number | None:
 
 def _matches(text: str) -> list[Match[str]]:
     try:
-        return list(_pattern().finditer(_plain_digits(text), timeout=TIMEOUT_S, concurrent=True))
+        return list(_pattern().finditer(_plain_digits(text), timeout=TIMEOUT_S, concurrent=len(text) > SHORT))
     except TimeoutError:
         return []
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from regex import Pattern
 
+SHORT = 4_000  # characters: our own patterns search so little before another thread could take over
 TIMEOUT_S = 0.5
 
 

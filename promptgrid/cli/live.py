@@ -18,6 +18,7 @@ from promptgrid.compare import summary
 from promptgrid.errors import ExportError
 from promptgrid.export.runs import Form, save_run
 from promptgrid.runner import client
+from promptgrid.runner.process import tune
 from promptgrid.store import Database, runs, work
 from promptgrid.store.runs import Progress, RunInfo
 
@@ -59,6 +60,7 @@ def fetch() -> None:
 
 def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
     """Follows the run to its end and writes the results; Ctrl+C pauses it. Returns the exit code."""
+    tune()
     with client.carried_out_here(database, run_id) as watch:
         try:
             info, progress = _follow(database, run_id, watch)

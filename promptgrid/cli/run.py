@@ -112,13 +112,10 @@ def run(csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_
 
     promptgrid run prompts/sentiment.prompty --cases prompts/cases/sentiment.csv --temperature 0,0.7 --csv out.csv
     """
-    import gc
-
     from promptgrid.cli import live, sheet
     from promptgrid.runner import client
     from promptgrid.store import Database
 
-    gc.set_threshold(20_000, 20, 20)  # as the runner process does
     for path in (csv_path, jsonl_path):
         _check_writable(path)
     chosen, database = _plan(**options), Database()

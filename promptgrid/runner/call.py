@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from promptgrid import models
@@ -41,6 +40,9 @@ class Call:
 
     def __init__(self, sender: Sender, endpoint: Endpoint, pace: Pace, batch: Batch) -> None:
         self.sender, self.endpoint, self.pace, self.batch = sender, endpoint, pace, batch
+        # Bytes over three: near enough to pace by, and free.
+        size = sum(len(message.text) for message in batch.request.messages) / 3
+        self.tokens = size + (batch.request.max_tokens or 0) * batch.request.n
         self.attempts = batch.attempts
         self.faults = 0  # attempts that failed otherwise than by a request to wait
         self.waited_s = 0.0
@@ -54,11 +56,14 @@ class Call:
         self.started = 0.0
         await self._reserve()
         try:
-            async with self.pace.turn(self._tokens()) as turn:
+            turn = await self.pace.enter(self.tokens)
+            try:
                 await self.sender.still_ours()
                 if self.sender.halted:
                     raise Halted
                 return await self._sent(turn)
+            finally:
+                self.pace.leave(self.tokens)
         finally:
             if not self.started:
                 self._release()
@@ -66,32 +71,19 @@ class Call:
     async def _sent(self, turn: float) -> list[Reply]:
         self.attempts += 1
         self.started = time.time()
+        task = asyncio.current_task()
+        self.sender.in_flight.add(task)  # a call that is under way is waited for when the run is paused
         try:
-            with self._in_flight():
-                replies = await self.endpoint.complete(self.batch.request)
+            replies = await self.endpoint.complete(self.batch.request)
         except EndpointError as error:
             self.faults += error.kind != "rate_limited"
             if error.kind == "rate_limited" or error.status == 503:
                 self.pace.refused(turn, error.limits, error.retry_after)
             raise
-        self.pace.answered(turn, replies[0].limits)
-        return replies
-
-    @contextmanager
-    def _in_flight(self) -> Iterator[None]:
-        """Marks the task: a call that is under way is waited for when the run is paused."""
-        task = asyncio.current_task()
-        assert task is not None
-        self.sender.in_flight.add(task)
-        try:
-            yield
         finally:
             self.sender.in_flight.discard(task)
-
-    def _tokens(self) -> float:
-        request = self.batch.request
-        size = sum(len(message.text) for message in request.messages) / 3
-        return size + (request.max_tokens or 0) * request.n
+        self.pace.answered(turn, replies[0].limits)
+        return replies
 
     async def _reserve(self) -> None:
         """Sets the worst case aside, on the disk too: a call that is lost with its runner was paid, perhaps."""

@@ -127,27 +127,35 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, tokens: float = 0.0) -> AsyncIterator[float]:
-        """Waits until a request of so many tokens may go, and holds its place in the window while the block runs.
+        """`enter` and `leave` around a block."""
+        sent_at = await self.enter(tokens)
+        try:
+            yield sent_at
+        finally:
+            self.leave(tokens)
 
-        Yields the time at which it went, by this pace's clock; `answered` and `refused` want it back.
+    async def enter(self, tokens: float = 0.0) -> float:
+        """Waits until a request of so many tokens may go, and takes its place in the window until `leave`.
+
+        Returns the time at which it went, by this pace's clock; `answered` and `refused` want it back.
         """
         while not self._may_go(tokens):
             await self._wait(tokens)
         now = self._clock()
         self._take(tokens, now)
-        try:
-            yield now
-        finally:
-            self.in_flight -= 1
-            self._tokens_under_way -= tokens
-            self._wake()
+        return now
+
+    def leave(self, tokens: float = 0.0) -> None:
+        """Gives the place back."""
+        self.in_flight -= 1
+        self._tokens_under_way -= tokens
+        self._wake()
 
     def answered(self, sent_at: float, limits: RateLimits | None) -> None:
         """A reply came. To be called within the turn."""
         self._refusals = 0
         self.window.answered(self._clock() - sent_at, self.in_flight)
-        self._hear(limits)
-        self._wake()  # the window may have grown
+        self._hear(limits)  # the window may have grown, too: `leave` lets in as many as it holds
 
     def refused(self, sent_at: float, limits: RateLimits | None, retry_after: float | None) -> None:
         """The endpoint asked to wait (429, 503). One refusal among replies concerns its own call; the second without a
@@ -179,6 +187,8 @@ class Pace:
     def _wait_s(self, tokens: float) -> float:
         """Until time alone allows a request; 0: it does now."""
         now = self._clock()
+        if not self._buckets:  # the usual case, asked for every call
+            return max(self.closed_until - now, 0.0)
         waits = [bucket.wait_s(self._amount(name, tokens), now) for name, bucket in self._buckets.items()]
         return max(self.closed_until - now, 0.0, *waits)
 

@@ -50,7 +50,7 @@ class Sender:
     journal: Journal
     still_ours: Callable[[], Awaitable[None]]  # raises Fenced
     halted: bool = False
-    in_flight: set[asyncio.Task[Any]] = field(default_factory=set)
+    in_flight: set[asyncio.Task[Any] | None] = field(default_factory=set)
     stopped: dict[_Scope, EndpointError] = field(default_factory=dict)
     _reserved: int = 0  # calls that have something set aside and have not ended
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
