@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from promptgrid import connections
+from promptgrid.errors import StoreError
 from promptgrid.runner import client
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
@@ -24,6 +25,7 @@ from tests.running import (
     RUNNER,
     a_plan,
     asked,
+    carried_out,
     kill,
     kill_pid,
     named,
@@ -113,6 +115,29 @@ def test_a_runner_killed_before_it_could_cancel_leaves_a_cancelled_run(
         until(lambda: is_(database, run_id, "cancelled"))
     assert statuses(database, run_id) == {"answered": 1, "cancelled": 4}
     assert hostile.calls("m") == 2
+
+
+@pytest.mark.parametrize("wanted", ["resume", "cancel"])
+def test_replies_that_a_killed_runner_had_not_committed_are_kept(
+    database: Database, hostile: HostileServer, home: Path, wanted: Any
+) -> None:
+    slow_to_write = "import promptgrid.runner.journal as journal; journal._GROUP_S = 60;"
+    serve = "import runpy; runpy.run_module('promptgrid.runner', run_name='__main__')"
+    run_id = client.submit(database, a_plan(words=6, concurrency=6))
+    with process(home, "-c", slow_to_write + serve) as runner:
+        until(lambda: hostile.books.replies_sent == 6 and unsaved(home) == 6)
+        assert not named(database, run_id)
+        kill(runner)
+    runs.ask(database, run_id, wanted)
+    carried_out(database, run_id)
+    assert unsaved(home) == 0
+    assert len(replies_of(database)) == 6
+    assert carried_out(database, client.submit(database, a_plan(words=6))) == "finished"
+    assert hostile.calls("ok") == 6
+
+
+def unsaved(home: Path) -> int:
+    return sum(file.read_text().count("\n") for file in home.glob("data/unsaved/*"))
 
 
 def test_a_dashboard_that_comes_back_goes_on_with_the_run_by_itself(
@@ -262,6 +287,20 @@ class Disk:
     def seen(self, connection: Any, *_: object) -> None:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count={2**30 if self.room is None else pages + self.room}")
+
+
+def test_what_is_in_flight_comes_in_when_the_heartbeat_cannot_be_written(
+    database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("The disk is full.")
+
+    run_id = client.submit(database, a_plan("slow", words=20, concurrency=4))
+    monkeypatch.setattr(work, "beat", full)
+    assert carried_out(database, run_id) == "stopped"
+    assert "disk is full" in runs.find_run(database, run_id).message
+    assert hostile.hung_up == 0
+    assert len(named(database, run_id)) == hostile.calls("slow")
 
 
 def test_a_full_disk_stops_the_run_and_loses_nothing_that_was_committed(

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from promptgrid.budget import BudgetReached, Wall, parse_budget
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Endpoint
-from promptgrid.errors import PlanError, PromptgridError
+from promptgrid.errors import PlanError, PromptgridError, StoreError
 from promptgrid.runner.batches import Batch
 from promptgrid.runner.call import Halted
 from promptgrid.runner.feeding import Feed
@@ -68,6 +68,7 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect, paces:
     Raises Fenced when another runner has taken the run over, StoreError when nothing can be written any more.
     """
     epoch = await asyncio.to_thread(work.claim, database, run_id)
+    await asyncio.to_thread(recover, database, run_id, epoch)  # paid for, whatever is asked of the run now
     asked, _ = await asyncio.to_thread(work.status_and_epoch, database, run_id)
     if asked != "running":  # somebody was quicker than the runner
         ended = _ENDS.get(asked, asked)
@@ -107,7 +108,6 @@ class _Run:
         self.decided = await asyncio.to_thread(decided_of, self.database, self.id)
         names = dict.fromkeys(split_model(ref)[0] for ref in self.plan.models)
         self.endpoints = {name: connect(name) for name in names}
-        await asyncio.to_thread(recover, self.database, self.id, self.epoch)
         wall = Wall(parse_budget(self.plan.budget))
         wall.add(await asyncio.to_thread(spent, self.database, self.id))
         self.sender = Sender(self.id, self.plan, wall, self.journal, self._still_ours)
@@ -244,7 +244,10 @@ class _Run:
                 return _ENDS[status]
             if time.monotonic() - beaten_at > _BEAT_S:
                 beaten_at = time.monotonic()
-                await asyncio.to_thread(work.beat, self.database, self.id, self.epoch, self._live())
+                try:
+                    await asyncio.to_thread(work.beat, self.database, self.id, self.epoch, self._live())
+                except StoreError as error:  # the journal may still get written what is in flight
+                    self._stop(error)
             await asyncio.sleep(_WATCH_S)
 
     def _live(self) -> dict[str, Any]:
