@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from promptgrid import words
@@ -22,7 +24,8 @@ def run_line(database: Database, run: RunInfo) -> None:
 
     def line() -> None:
         tell_what_ended(database)
-        draw_foot_line(_line(database, run.id))
+        with suppress(StoreError):  # removed for good
+            draw_foot_line(_line(database, run.id))
 
     st.fragment(line, run_every=TICK_S)()
 

@@ -170,7 +170,10 @@ def data() -> None:
         },
         column_config={"what": st.column_config.TextColumn(width=70), "size": st.column_config.TextColumn(width=80)},
     )
-    st.caption("PROMPTGRID_HOME in the .env file moves data, cache and config.")
+    st.caption(
+        "PROMPTGRID_HOME in the .env file moves data, cache and config. PROMPTGRID_NOTIFY in it names a command that "
+        "is started when a run has ended."
+    )
     _empty_the_deleted()
 
 
