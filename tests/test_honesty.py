@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptgrid import api, connections, learned
+from promptgrid.compare import suspicions
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message, Prompt
 from promptgrid.runner import client
@@ -89,6 +90,16 @@ def test_a_server_that_refuses_n_is_asked_one_by_one(
     rows = carried_out(database, a_plan("refuses-n", words=1, samples=4, temperatures=[1]))
     assert Counter(row["status"] for row in rows) == {"answered": 4}
     assert hostile.calls("refuses-n") == 5
+
+
+@pytest.mark.parametrize(("model", "said"), [("ok", ["alike in 3 of 3 cases"]), ("honours-temperature", [])])
+def test_a_server_that_seems_to_ignore_the_temperature_is_named(
+    database: Database, model: str, said: list[str]
+) -> None:
+    run_id = client.submit(database, a_plan(model, words=3, samples=4, temperatures=[0.0, 1.2]))
+    connections.run_sync(carry_out(database, run_id, connect=connections.connect))
+    found = suspicions(database, run_id)
+    assert [words in sentence for words, sentence in zip(said, found, strict=True)] == [True] * len(said)
 
 
 def test_temperatures_can_be_added_to_a_run_and_only_they_are_sent(database: Database, hostile: HostileServer) -> None:

@@ -14,7 +14,7 @@ import click
 
 from promptgrid import builtin, connections
 from promptgrid.cli import sheet
-from promptgrid.compare import summary
+from promptgrid.compare import summary, suspicions
 from promptgrid.errors import ExportError
 from promptgrid.export.runs import Form, save_run
 from promptgrid.runner import client
@@ -70,7 +70,8 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
         click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress)}))
     else:
         click.echo(sheet.summary_table(summary(database, info.id)))
-        for line in [*sheet.error_lines(runs.errors(database, info.id)), *sheet.remedy_lines(progress)]:
+        said = [*sheet.error_lines(runs.errors(database, info.id)), *sheet.remedy_lines(progress)]
+        for line in [*said, *suspicions(database, info.id)]:
             click.echo(line, err=True)
         click.echo(sheet.end_line(info, progress), err=True)
     written = _write(database, run_id, outputs)

@@ -3,7 +3,7 @@
 from promptgrid.compare.filters import SHOWS, Filter, Show
 from promptgrid.compare.matrix import Entry, Matrix, MatrixCase, is_failed, is_wrong, matrix, matrix_of
 from promptgrid.compare.samples import Sample
-from promptgrid.compare.summary import VariantSummary, summarise, summary
+from promptgrid.compare.summary import VariantSummary, summarise, summary, suspicions
 from promptgrid.compare.variants import Variant, labels, variant_of
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "matrix_of",
     "summarise",
     "summary",
+    "suspicions",
     "variant_of",
 ]

@@ -10,8 +10,9 @@ from typing import TypeVar
 from promptgrid.compare.matrix import Matrix, matrix_of
 from promptgrid.compare.samples import Sample
 from promptgrid.compare.variants import Variant
+from promptgrid.models.parameters import suspicion
 from promptgrid.store import Database
-from promptgrid.store.results import figure_rows
+from promptgrid.store.results import alike, figure_rows
 
 N = TypeVar("N", int, float)
 
@@ -55,6 +56,12 @@ class VariantSummary:
 def summary(database: Database, run_id: str) -> list[VariantSummary]:
     """One summary a variant of the run, in the order of the matrix's columns."""
     return summarise(matrix_of(figure_rows(database, run_id)))
+
+
+def suspicions(database: Database, run_id: str) -> list[str]:
+    """A sentence for each model that seems to ignore the temperature."""
+    said = ((ref, suspicion(seen)) for ref, seen in alike(database, run_id).items())
+    return [f"{ref}: {sentence}" for ref, sentence in said if sentence]
 
 
 def summarise(found: Matrix) -> list[VariantSummary]:

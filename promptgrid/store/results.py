@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from promptgrid.models.parameters import Alike
 from promptgrid.store.database import Database
 from promptgrid.store.schema import cases, cells, replies, scores
 
@@ -24,6 +25,7 @@ _REPLY_COLUMNS = (
     "latency_ms", "first_token_ms", "finish_reason",
 )  # fmt: skip
 _CHUNK = 500
+_ENOUGH_SAMPLES = 3
 
 
 def result_rows(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
@@ -122,6 +124,27 @@ def _row(row: Any, case: Any, scored: Sequence[Any]) -> dict[str, Any]:
         found[f"score.{score.check}"] = score.value
         found[f"passed.{score.check}"] = score.passed
         found[f"explain.{score.check}"] = score.explanation
+    return found
+
+
+def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
+    """By ENDPOINT/MODEL and for each temperature that went on the wire: the cases with three samples or more, and how
+    many of these have the very same text in all of them."""
+    group = [cells.c[name] for name in (
+        "endpoint", "model", "temperature_sent", "prompt", "prompt_version", "technique", "case_position"
+    )]  # fmt: skip
+    texts = sa.func.count(replies.c.text.distinct())
+    mine = (cells.c.run_id == run_id) & cells.c.temperature_sent.is_not(None)
+    asked = sa.select(*group[:3], texts.label("texts")).select_from(
+        cells.join(replies, cells.c.reply_id == replies.c.id)
+    )
+    per_case = asked.where(mine).group_by(*group).having(sa.func.count() >= _ENOUGH_SAMPLES).subquery()
+    same = sa.func.sum(sa.case((per_case.c.texts == 1, 1), else_=0))
+    columns = [per_case.c[name] for name in ("endpoint", "model", "temperature_sent")]
+    found: dict[str, list[Alike]] = defaultdict(list)
+    with database.read() as connection:
+        for row in connection.execute(sa.select(*columns, sa.func.count(), same).group_by(*columns)):
+            found[f"{row[0]}/{row[1]}"].append(Alike(row[2], row[3], row[4]))
     return found
 
 

@@ -6,9 +6,10 @@ from typing import Literal
 
 import streamlit as st
 
-from promptgrid.compare import VariantSummary, summary
+from promptgrid.compare import VariantSummary, summary, suspicions
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui import state
+from promptgrid.ui.plain import plain
 
 SHOWN = 12
 PER_CHARACTER, WIDEST = 7, 380  # pixels
@@ -21,6 +22,13 @@ def summary_table(info: RunInfo) -> None:
     variant = st.column_config.TextColumn(width=min(PER_CHARACTER * widest + 24, WIDEST))
     height: Literal["content"] | int = "content" if len(found) <= SHOWN else 460
     st.dataframe(_columns(found), height=height, column_config={**_FORMATS, "variant": variant}, placeholder="–")
+    for sentence in _suspicions(info.id, info.ended or 0.0):
+        st.caption(f":orange[{plain(sentence)}]")
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _suspicions(run_id: str, ended: float) -> list[str]:
+    return suspicions(state.database(), run_id)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Summing up …")
