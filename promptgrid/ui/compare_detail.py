@@ -78,9 +78,9 @@ def _choose_sample(entry: Entry) -> Sample:
 def _sample_widget(entry: Entry, usual: int) -> int:
     count = len(entry.samples)
     key = f"compare_sample_{entry.samples[0].position}"  # each cell its own: the choice in one means nothing in another
-    if key not in st.session_state:
-        asked = compare_view.start_sample(entry)
-        st.session_state[key] = asked if 1 <= asked <= count else usual
+    # Given as the widget's own default: pills whose script loads late would lose a value that session state has set.
+    start = st.session_state.get(key) or compare_view.start_sample(entry)
+    start = start if 1 <= start <= count else usual
 
     def label(number: int) -> str:
         sample = entry.samples[number - 1]
@@ -89,10 +89,14 @@ def _sample_widget(entry: Entry, usual: int) -> int:
 
     numbers = list(range(1, count + 1))
     if count > _PILLS:
-        return st.selectbox(f"Sample of {count}", numbers, format_func=lambda n: label(n)[:60], key=key) or usual
+        shown = st.selectbox(
+            f"Sample of {count}", numbers, index=start - 1, format_func=lambda n: label(n)[:60], key=key
+        )
+        return shown or usual
     chosen = st.pills(
         "Sample",
         numbers,
+        default=start,
         format_func=lambda n: plain(label(n), limit=16),
         key=key,
         required=True,

@@ -136,13 +136,13 @@ def refused_parameters() -> None:
             "later runs say so before they spend anything."
         )
     for number, (identity, model) in enumerate(dict.fromkeys((r.identity, r.model) for r in known)):
-        with st.container(horizontal=True, vertical_alignment="center", key=f"refused_{number}"):
-            mine = [plain(r.sentence, limit=400) for r in known if (r.identity, r.model) == (identity, model)]
-            st.caption("  \n".join([*mine, plain(f"at {identity}")]), width="stretch")
-            st.button(
-                "Forget", key=f"forget_{number}", on_click=_forget, args=(identity, model),
-                help="The next run sends it again, and sees.",
-            )  # fmt: skip
+        said, button = st.columns([5, 1], vertical_alignment="center")
+        mine = [plain(r.sentence, limit=400) for r in known if (r.identity, r.model) == (identity, model)]
+        said.caption("  \n".join([*mine, plain(f"at {identity}")]))
+        button.button(
+            "Forget", key=f"forget_{number}", on_click=_forget, args=(identity, model),
+            help="The next run sends it again, and sees.",
+        )  # fmt: skip
 
 
 def _forget(identity: str, model: str) -> None:
