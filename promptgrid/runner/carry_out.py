@@ -244,8 +244,9 @@ class _Run:
                 return _ENDS[status]
             if time.monotonic() - beaten_at > _BEAT_S:
                 beaten_at = time.monotonic()
+                live = self._live()
                 try:
-                    await asyncio.to_thread(work.beat, self.database, self.id, self.epoch, self._live())
+                    await asyncio.to_thread(work.beat, self.database, self.id, self.epoch, live)
                 except StoreError as error:  # the journal may still get written what is in flight
                     self._stop(error)
             await asyncio.sleep(_WATCH_S)

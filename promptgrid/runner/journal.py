@@ -122,7 +122,8 @@ class Journal:
         read: list[Outcome] = []
         while True:
             try:
-                ids, new = await asyncio.to_thread(self._write, read, entries, [call for call, _ in calls])
+                live = self.live()  # here: the loop's own figures are for its own thread
+                ids, new = await asyncio.to_thread(self._write, read, entries, [call for call, _ in calls], live)
             except StoreError as error:
                 self.on_trouble(error)
                 if time.monotonic() > given_up_at:
@@ -140,7 +141,7 @@ class Journal:
                 future.set_result(id_)
 
     def _write(
-        self, outcomes: list[Outcome], entries: Sequence[Entry], calls: Sequence[Attempt]
+        self, outcomes: list[Outcome], entries: Sequence[Entry], calls: Sequence[Attempt], live: Mapping[str, Any]
     ) -> tuple[list[int], int]:
         """The ids of the reservations, and the number of new replies. `outcomes` is filled at the first try."""
         if not outcomes:
@@ -150,7 +151,7 @@ class Journal:
             attempts=[attempt for entry in entries for attempt in entry.attempts],
             settled=[entry.settled for entry in entries if entry.settled is not None],
             retried=sum(entry.retried for entry in entries),
-            live=self.live(),
+            live=live,
         )
         ids = work.commit(self.database, self.run_id, self.epoch, group, calls)
         return ids, sum(outcome.reply is not None for outcome in outcomes)

@@ -18,7 +18,6 @@ from promptgrid.runner.batches import Batch
 from promptgrid.runner.call import PATIENCE_S, Call, Halted
 from promptgrid.runner.journal import Journal
 from promptgrid.runner.pace import Pace
-from promptgrid.tokens import context_limit
 
 _PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop", "reasoning_effort", "response_format")
 
@@ -126,8 +125,7 @@ class Sender:
         facts = self.facts[point.model_ref]
         # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
         prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in point.request.messages)
-        limit = context_limit(point.model_ref)
-        room = point.request.max_tokens or facts.max_output or limit
+        room = point.request.max_tokens or facts.max_output or facts.context
         if room is None:
             return Cost(0.0 if facts.free else None, None)
         return Cost(models.cost_usd(facts, prompt, room * n), prompt + room * n)
