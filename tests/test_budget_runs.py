@@ -168,7 +168,7 @@ def reserved(database: Database) -> int:
 
 
 @pytest.mark.parametrize("wanted", ["pause", "cancel"])
-@pytest.mark.parametrize("moment", [0.0, 0.1, 0.2])
+@pytest.mark.parametrize("moment", [0.1, 0.2])
 def test_a_reservation_whose_call_is_never_sent_is_given_back(
     database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, moment: float, wanted: Any
 ) -> None:
@@ -176,7 +176,7 @@ def test_a_reservation_whose_call_is_never_sent_is_given_back(
     monkeypatch.setattr(journal, "_GROUP_S", 0.3)
     run_id = client.submit(database, a_plan("m", words=3, concurrency=1, budget="9calls", max_tokens=ROOM))
     carrying = connections.start(carry_out(database, run_id, connect=connections.connect))
-    until(lambda: hostile.calls("m") == 1)
+    until(lambda: hostile.books.replies_sent == 1)
     time.sleep(moment)
     runs.ask(database, run_id, wanted)
     assert carrying.result(timeout=10) in ("paused", "cancelled")
