@@ -186,7 +186,6 @@ def test_what_differs_only_in_its_variables_is_not_shared(database: Database, ho
     assert hostile.calls("ok") == 2
 
 
-@pytest.mark.xfail(strict=True, reason="what another run of this process is asking for is not waited for")
 def test_two_runs_of_one_plan_at_once_pay_once(database: Database, hostile: HostileServer) -> None:
     hostile.latency_s = 0.05
     ids = [client.submit(database, a_plan("m", words=8, concurrency=2)) for _ in range(2)]
@@ -195,7 +194,6 @@ def test_two_runs_of_one_plan_at_once_pay_once(database: Database, hostile: Host
     assert hostile.calls("m") == len(set(replies_of(database))) == 8
 
 
-@pytest.mark.xfail(strict=True, reason="endpoints are fed side by side, each without knowing what the other asks for")
 def test_two_names_of_one_address_pay_once(database: Database, hostile: HostileServer) -> None:
     hostile.latency_s = 0.05
     rows_of(database, replace(a_plan(words=8, concurrency=2), models=("openai/m", "many/m")))

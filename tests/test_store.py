@@ -17,7 +17,7 @@ from promptgrid.grading import parse_check
 from promptgrid.grid import Plan, Point, decide, points
 from promptgrid.preflight import PlannedPoint
 from promptgrid.prompt import Example, Message, Prompt
-from promptgrid.store import Database, attempts, creation, drafts, plans, results, runs, work
+from promptgrid.store import Database, attempts, creation, drafts, kept, plans, results, runs, work
 from promptgrid.store.work import CellResult, Group, Outcome
 from promptgrid.tokens import Count
 
@@ -106,11 +106,11 @@ def test_stored_replies_are_found_by_key_and_sample(database: Database) -> None:
     answer_all(database, first)
     names = pending(database, second)
     keys = list({name.key for name in names})
-    found = work.stored_replies(database, keys)
+    found = kept.stored_replies(database, keys)
     assert set(found) == {(name.key, name.sample) for name in names if name.sample < 2}
-    assert work.stored_samples(database, keys) == {key: {0, 1} for key in keys}
-    assert work.stored_replies(database, keys, second) == {}  # paid for by another run
-    assert work.stored_replies(database, ["nothing"]) == {}
+    assert kept.stored_samples(database, keys) == {key: {0, 1} for key in keys}
+    assert kept.stored_replies(database, keys, second) == {}  # paid for by another run
+    assert kept.stored_replies(database, ["nothing"]) == {}
 
 
 def test_progress_counts_and_spends(database: Database) -> None:
@@ -185,7 +185,7 @@ def test_purge_keeps_replies_that_another_run_shows(database: Database) -> None:
     paid, shows = queued(database, a_plan()), queued(database, a_plan())
     answer_all(database, paid)
     names = pending(database, shows)
-    stored = work.stored_replies(database, [name.key for name in names])
+    stored = kept.stored_replies(database, [name.key for name in names])
     epoch = work.claim(database, shows)
     for name, position in names.items():
         result = CellResult(position, "answered", reused=True)

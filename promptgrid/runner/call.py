@@ -16,7 +16,7 @@ from promptgrid.runner.batches import Batch
 from promptgrid.runner.journal import Entry
 from promptgrid.runner.pace import Pace
 from promptgrid.runner.reading import read_and_score
-from promptgrid.store.attempts import Attempt
+from promptgrid.store.attempts import UNREPORTED, Attempt
 from promptgrid.store.work import CellResult, Outcome, reply_row
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Call:
         size = sum(len(message.text) for message in batch.request.messages) / 3
         self.tokens = size + (batch.request.max_tokens or 0) * batch.request.n
         self.attempts = batch.attempts
+        self.logged = 0  # attempts that were written down when they failed, and counted there
         self.faults = 0  # attempts that failed otherwise than by a request to wait
         self.waited_s = 0.0
         self.started = 0.0
@@ -126,7 +127,7 @@ class Call:
         self.sender.journal.write(self._failure(error, wait_s))
         self.started, self.reservation = 0.0, None
 
-    def _failure(self, error: EndpointError, wait_s: float | None, **more: Any) -> Entry:
+    def _failure(self, error: EndpointError, wait_s: float | None) -> Entry:
         worst = self.worst
         if error.kind in _COSTS_NOTHING:
             if worst is not None:
@@ -142,7 +143,8 @@ class Call:
             )
             for i, position in enumerate(self.batch.positions)
         ]
-        return Entry(attempts=lost, settled=self.reservation, retried=int(wait_s is not None), **more)
+        self.logged += 1
+        return Entry(attempts=lost, settled=self.reservation, retried=int(wait_s is not None))
 
     def in_another_form(self, error: EndpointError) -> list[Batch] | None:
         """A server that refuses `n` is asked for its samples one by one."""
@@ -155,14 +157,14 @@ class Call:
         """The batch's cells end with this error."""
         status = {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
         said = str(error) + (f"\n\n{error.raw}" if error.raw else "")
+        if self.started:
+            self.sender.journal.write(self._failure(error, None))
+        attempts = self.attempts - self.logged
         ends = [
-            Outcome(CellResult(position, status, error=said, error_kind=error.kind, attempts=self.attempts))
+            Outcome(CellResult(position, status, error=said, error_kind=error.kind, attempts=attempts))
             for position in self.batch.positions
         ]
-        entry = Entry(outcomes=lambda: ends)
-        if self.started:
-            entry = self._failure(error, None, outcomes=lambda: ends)
-        self.sender.journal.write(entry)
+        self.sender.journal.write(Entry(outcomes=lambda: ends))
         return []
 
     def end(self, replies: Sequence[Reply]) -> list[Batch]:
@@ -171,7 +173,7 @@ class Call:
         # The prompt of a request with n is read, and paid, once.
         costs = [_cost(facts, reply, first=index == 0) for index, reply in enumerate(replies)]
         self._settle(costs)
-        batch, attempts, plan = self.batch, self.attempts, self.sender.plan
+        batch, attempts, plan = self.batch, self.attempts - self.logged, self.sender.plan
         answered = [
             (
                 position,
@@ -207,7 +209,7 @@ class Call:
         reported = (replies[0].prompt_tokens or 0) + sum(reply.completion_tokens or 0 for reply in replies)
         tokens = None if self.worst.tokens is None else max(0, self.worst.tokens - reported)
         worst = Cost(self.worst.usd, tokens, 0)
-        return [Attempt(self.batch.positions[0], self.attempts, self.started, ms, "unreported", said, None, worst)]
+        return [Attempt(self.batch.positions[0], self.attempts, self.started, ms, UNREPORTED, said, None, worst)]
 
 
 def _known(costs: Sequence[Cost]) -> bool:

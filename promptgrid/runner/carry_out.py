@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,7 +31,8 @@ from promptgrid.store.work import Fenced
 T = TypeVar("T")
 
 _WATCH_S = 0.25
-_BEAT_S = 2.0
+_BEAT_S = 1.0
+_OTHERS_S = 0.5
 _SURE_S = 0.5  # so old the last look at the run's epoch may be when a call is sent
 
 _ENDS: Mapping[RunStatus, RunStatus] = {
@@ -45,15 +47,17 @@ Connect = Callable[[str], Endpoint]
 
 
 @dataclass
-class Paces:
-    """One pace an endpoint, over all the runs of this process; the widest of what they allow holds."""
+class Shared:
+    """What the runs of a process share: the pace of each endpoint, where the widest of what they allow holds, and the
+    samples that one of them is asking for, which no other asks for meanwhile."""
 
-    by_endpoint: dict[str, Pace] = field(default_factory=dict)
+    paces: dict[str, Pace] = field(default_factory=dict)
+    under_way: set[tuple[str, int]] = field(default_factory=set)
     _allowed: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def of(self, endpoint: Endpoint, run_id: str, most: int) -> Pace:
+    def pace(self, endpoint: Endpoint, run_id: str, most: int) -> Pace:
         self._allowed[endpoint.name, run_id] = most
-        pace = self.by_endpoint.setdefault(endpoint.name, Pace(most))
+        pace = self.paces.setdefault(endpoint.name, Pace(most))
         pace.allow(max(number for (name, _), number in self._allowed.items() if name == endpoint.name))
         return pace
 
@@ -62,7 +66,10 @@ class Paces:
         self._allowed = {key: number for key, number in self._allowed.items() if key[1] != run_id}
 
 
-async def carry_out(database: Database, run_id: str, *, connect: Connect, paces: Paces | None = None) -> RunStatus:
+_shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Shared] = weakref.WeakKeyDictionary()
+
+
+async def carry_out(database: Database, run_id: str, *, connect: Connect) -> RunStatus:
     """Works on the run until it is finished, paused, cancelled or cannot go on; returns the state it ends in.
 
     Raises Fenced when another runner has taken the run over, StoreError when nothing can be written any more.
@@ -75,14 +82,14 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect, paces:
         if ended != asked:
             await asyncio.to_thread(work.end, database, run_id, epoch, ended)
         return ended
-    paces = paces or Paces()
-    run = _Run(database, run_id, epoch, paces)
+    shared = _shared.setdefault(asyncio.get_running_loop(), Shared())
+    run = _Run(database, run_id, epoch, shared)
     try:
         status, message = await run.until_done(connect)
     except PromptgridError as error:
         status, message = "stopped", str(error)
     finally:
-        paces.forget(run_id)
+        shared.forget(run_id)
     await asyncio.to_thread(work.end, database, run_id, epoch, status, message)
     if status in ("finished", "stopped"):  # not what somebody asked for a moment ago
         await asyncio.to_thread(_notify, database, run_id)
@@ -94,11 +101,11 @@ def _notify(database: Database, run_id: str) -> None:
 
 
 class _Run:
-    def __init__(self, database: Database, run_id: str, epoch: int, paces: Paces) -> None:
-        self.database, self.id, self.epoch, self.paces = database, run_id, epoch, paces
+    def __init__(self, database: Database, run_id: str, epoch: int, shared: Shared) -> None:
+        self.database, self.id, self.epoch, self.shared = database, run_id, epoch, shared
         self.journal = Journal(database, run_id, epoch, self._live, self._stop)
         self.working: set[asyncio.Task[Any]] = set()
-        self.my_paces: dict[str, Pace] = {}
+        self.paces: dict[str, Pace] = {}
         self.looked_at = time.time()
         self.why_stopped = ""
 
@@ -129,11 +136,9 @@ class _Run:
         return await self._ended(sending.result())
 
     async def _ended(self, found: int) -> tuple[RunStatus, str]:
-        if self.why_stopped:
-            return "stopped", self.why_stopped
-        if self.sender.halted:
-            return "paused", ""
         left = await asyncio.to_thread(work.pending_count, self.database, self.id)
+        if left and self.sender.halted:
+            return ("stopped", self.why_stopped) if self.why_stopped else ("paused", "")
         if left:
             # The key holds the base URL: what was planned for one server must not go to another.
             raise PlanError(
@@ -152,16 +157,22 @@ class _Run:
         await endpoint.prepare()
         refs = [ref for ref in self.plan.models if split_model(ref)[0] == endpoint.name]
         most = self._most(endpoint)
-        pace = self.my_paces[endpoint.name] = self.paces.of(endpoint, self.id, most)
+        pace = self.paces[endpoint.name] = self.shared.pace(endpoint, self.id, most)
         case_positions = {case.id: position for position, case in enumerate(self.plan.cases)}
+        under_way = set() if self.plan.fresh else self.shared.under_way
         found = 0
         while True:
-            feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, case_positions)
-            await self._pass(feed, endpoint, pace, most)
-            await self.journal.flush()
+            feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, case_positions, under_way)
+            try:
+                await self._pass(feed, endpoint, pace, most)
+                await self.journal.flush()
+            finally:
+                under_way -= feed.sent
             found += feed.found - feed.twins
             if not feed.twins or self.sender.halted:
                 return found
+            if not feed.sent:  # another run is asking for what is left
+                await asyncio.sleep(_OTHERS_S)
 
     def _most(self, endpoint: Endpoint) -> int:
         """The endpoint's own limit, or the plan's where the endpoint allows more than one at a time; one, where more
@@ -256,7 +267,7 @@ class _Run:
         return {
             "per_second": round(self.journal.per_second, 2),
             "in_flight": len(self.sender.in_flight),
-            "endpoints": {name: pace.shown() for name, pace in self.my_paces.items()},
+            "endpoints": {name: pace.shown() for name, pace in self.paces.items()},
         }
 
 

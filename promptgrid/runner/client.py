@@ -16,7 +16,7 @@ from promptgrid.preflight import preflight as sheet
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
 from promptgrid.runner.process import ask_to_leave, ensure_runner
-from promptgrid.store import Database, creation, plans, runs, work
+from promptgrid.store import Database, creation, kept, plans, runs
 from promptgrid.store.plans import as_stored
 from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
 
@@ -35,11 +35,11 @@ def preflight(database: Database, plan: Plan) -> Preflight:
 def _tally(database: Database, plan: Plan) -> Tally:
     def speed(ref: str) -> float | None:
         name, model = connections.split_model(ref)
-        one = work.seconds_per_reply(database, name, model)
+        one = kept.seconds_per_reply(database, name, model)
         allowed = connections.connect(name).concurrency
         return None if one is None else one / (allowed if allowed == 1 else plan.concurrency or allowed)
 
-    return Tally(plan, lambda keys: work.stored_samples(database, keys), speed)
+    return Tally(plan, lambda keys: kept.stored_samples(database, keys), speed)
 
 
 def submit(

@@ -15,15 +15,19 @@ from promptgrid.grid import Decided, Plan, Point
 from promptgrid.runner.batches import Batch, to_batches
 from promptgrid.runner.reading import read_and_score
 from promptgrid.store import Database, work
-from promptgrid.store.work import CellName, Outcome, Stored
+from promptgrid.store.kept import Stored, stored_replies
+from promptgrid.store.work import CellName, Outcome
 
 _CELLS = 400  # a chunk
 
 
 @dataclass
 class Feed:
-    """The batches of one endpoint's models. `twins` counts cells left out because another cell's call is under way that
-    will bring their reply too: feed again when that has been committed."""
+    """The batches of one endpoint's models.
+
+    `twins` counts cells left out because a call is under way, of this run or of another, that will bring their reply
+    too: feed again when that has been committed. `sent` is what this feed adds to what is under way.
+    """
 
     database: Database
     run_id: str
@@ -32,9 +36,10 @@ class Feed:
     refs: Sequence[str]
     decided: Decided
     case_positions: Mapping[str, int]
+    under_way: set[tuple[str, int]]
     twins: int = 0
     found: int = 0
-    _sent: set[tuple[str, int]] = field(default_factory=set)
+    sent: set[tuple[str, int]] = field(default_factory=set)
 
     def chunks(self) -> Iterator[tuple[list[Outcome], list[Batch]]]:
         """(cells that a stored reply ends, batches to send), chunk by chunk; reads the database."""
@@ -48,7 +53,7 @@ class Feed:
         pending = work.pending(self.database, self.run_id, keys)
         if not pending:
             return [], []
-        stored = work.stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
+        stored = stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
         shown: list[Outcome] = []
         batches: list[Batch] = []
         for point in points:
@@ -60,10 +65,11 @@ class Feed:
                 self.found += 1
                 if (reply := stored.get((point.key, sample))) is not None:
                     shown.append(self._shown(point, position, reply))
-                elif (point.key, sample) in self._sent:
+                elif (point.key, sample) in self.under_way:
                     self.twins += 1
                 else:
-                    self._sent.add((point.key, sample))
+                    self.sent.add((point.key, sample))
+                    self.under_way.add((point.key, sample))
                     missing.append((sample, position))
             batches += to_batches(point, missing, self.endpoint.max_n)
         return shown, batches

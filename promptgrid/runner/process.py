@@ -15,7 +15,7 @@ from pathlib import Path
 
 from promptgrid import connections, paths
 from promptgrid.errors import StoreError
-from promptgrid.runner.carry_out import Paces, carry_out
+from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import Holder, RunnerLock, settings_digest
 from promptgrid.store import Database, runs, work
 
@@ -49,7 +49,6 @@ def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
 
 
 async def _serve(database: Database, folder: Path, idle_s: float) -> None:
-    paces = Paces()
     working: dict[str, asyncio.Task[None]] = {}
     loop = asyncio.get_running_loop()
     needed_at = loop.time()
@@ -60,7 +59,7 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
         working = {run_id: task for run_id, task in working.items() if not task.done()}
         for run_id in waiting:
             if run_id not in working:
-                working[run_id] = asyncio.create_task(_carry_out(database, run_id, paces))
+                working[run_id] = asyncio.create_task(_carry_out(database, run_id))
         if working:
             needed_at = loop.time()
         elif stop.exists():
@@ -69,10 +68,10 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
         await asyncio.sleep(_LOOK_S)
 
 
-async def _carry_out(database: Database, run_id: str, paces: Paces) -> None:
+async def _carry_out(database: Database, run_id: str) -> None:
     """One run, whatever happens to it: a bug of ours stops that run and is logged, the others go on."""
     try:
-        status = await carry_out(database, run_id, connect=connections.connect, paces=paces)
+        status = await carry_out(database, run_id, connect=connections.connect)
         log.info("run %s: %s", run_id, status)
     except work.Fenced:
         log.warning("run %s was taken over by another runner", run_id)

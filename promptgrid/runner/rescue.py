@@ -17,6 +17,7 @@ from typing import Any
 from promptgrid import paths
 from promptgrid.store import Database, work
 from promptgrid.store.database import Row
+from promptgrid.store.kept import stored_replies
 
 _FOLDER = "unsaved"
 
@@ -74,7 +75,7 @@ def recover(database: Database, run_id: str, epoch: int) -> int:
     files = sorted(folder().glob(f"{run_id}.*.jsonl"))
     notes = [note for file in files for note in _notes(file)]
     rows = [row for note in notes for row in note["rows"]]
-    stored = work.stored_replies(database, list({row["key"] for row in rows}), run_id)
+    stored = stored_replies(database, list({row["key"] for row in rows}), run_id)
     new = {(row["key"], row["sample"]): row for row in rows if (row["key"], row["sample"]) not in stored}
     # One whose replies are in the database was settled with them, and its number is another one's by now.
     unsaved = (note for note in notes if any((row["key"], row["sample"]) in new for row in note["rows"]))

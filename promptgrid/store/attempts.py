@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from promptgrid.budget import Cost
-from promptgrid.store.database import Database, storable
-from promptgrid.store.schema import attempts, replies
+from promptgrid.store.database import Database, storable, write_many
+from promptgrid.store.schema import attempts, cells, replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,23 @@ class Attempt:
     worst: Cost | None = None
 
 
+UNREPORTED = "unreported"
+"""The kind of a reply that did not say what it cost: it was answered, and is kept for its worst case alone."""
+_INSERT = attempts.insert()
+_COUNT = (
+    cells.update()
+    .where(cells.c.run_id == sa.bindparam("of_run"), cells.c.position == sa.bindparam("at"))
+    .values(attempts=cells.c.attempts + sa.literal_column("1"))
+)
+
+
 def insert(connection: sa.Connection, run_id: str, calls: Sequence[Attempt]) -> list[int]:
-    """Adds rows, within a transaction that writes; returns their ids."""
+    """Adds rows, within a transaction that writes; returns their ids. A failed attempt counts for its cell at once."""
     first = (connection.scalar(sa.select(sa.func.max(attempts.c.id))) or 0) + 1
     ids = list(range(first, first + len(calls)))
-    connection.execute(attempts.insert(), [_row(id_, run_id, call) for id_, call in zip(ids, calls, strict=True)])
+    write_many(connection, _INSERT, [_row(id_, run_id, call) for id_, call in zip(ids, calls, strict=True)])
+    failed = [call for call in calls if call.ms is not None and call.kind != UNREPORTED]
+    write_many(connection, _COUNT, [{"of_run": run_id, "at": call.position} for call in failed])
     return ids
 
 

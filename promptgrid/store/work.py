@@ -7,8 +7,7 @@ sleep, a takeover) gets `Fenced` and writes nothing.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
@@ -21,10 +20,9 @@ from promptgrid.grading import Score
 from promptgrid.store import attempts
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.database import Database, Row, now, storable, write_many
+from promptgrid.store.kept import lots
 from promptgrid.store.runs import RunStatus, cancel_pending
 from promptgrid.store.schema import cells, replies, runs, scores
-
-_LOOKUP = 500  # keys a query: SQLite takes 32,766 variables, older builds 999
 
 
 class Fenced(Exception):
@@ -119,57 +117,8 @@ def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellNa
     columns = [cells.c[name] for name in CellName._fields]
     chosen = sa.select(*columns, cells.c.position).where(cells.c.run_id == run_id, cells.c.status == "pending")
     with database.read() as connection:
-        return {CellName(*row[:-1]): row[-1] for some in _lots(keys) for row in
+        return {CellName(*row[:-1]): row[-1] for some in lots(keys) for row in
                 connection.execute(chosen.where(cells.c.key.in_(some)))}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A reply in the database. `shown`: some cell shows it already."""
-
-    id: int
-    text: str
-    run_id: str | None
-    shown: bool
-
-
-def stored_replies(
-    database: Database, keys: Sequence[str], run_id: str | None = None
-) -> dict[tuple[str, int], Stored]:
-    """By key and sample the newest reply stored for it; `run_id`: only those that this run paid for."""
-    shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
-    columns = (replies.c[name] for name in ("key", "sample", "id", "text", "run_id"))
-    chosen = sa.select(*columns, shown).order_by(replies.c.id)
-    if run_id is not None:
-        chosen = chosen.where(replies.c.run_id == run_id)
-    with database.read() as connection:
-        return {(row.key, row.sample): Stored(row.id, row.text, row.run_id, row.shown) for some in _lots(keys)
-                for row in connection.execute(chosen.where(replies.c.key.in_(some)))}  # fmt: skip
-
-
-def stored_samples(database: Database, keys: Sequence[str]) -> dict[str, set[int]]:
-    """The numbers of the samples that have a reply, by key."""
-    found: dict[str, set[int]] = defaultdict(set)
-    chosen = sa.select(replies.c.key, replies.c.sample)
-    with database.read() as connection:
-        for some in _lots(keys):
-            for row in connection.execute(chosen.where(replies.c.key.in_(some))):
-                found[row.key].add(row.sample)
-    return found
-
-
-def _lots(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (keys[start : start + _LOOKUP] for start in range(0, len(keys), _LOOKUP))
-
-
-def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | None:
-    """Mean over the model's latest 50 replies, each its share where several came together; None: none yet."""
-    columns = (replies.c.latency_ms / replies.c.batch).label("ms")
-    mine = (replies.c.endpoint == endpoint) & (replies.c.model == model)
-    latest = sa.select(columns).where(mine).order_by(replies.c.id.desc()).limit(50).subquery()
-    with database.read() as connection:
-        ms = connection.scalar(sa.select(sa.func.avg(latest.c.ms)))
-    return None if ms is None else float(ms) / 1000
 
 
 def commit(database: Database, run_id: str, epoch: int, group: Group, calls: Sequence[Attempt] = ()) -> list[int]:

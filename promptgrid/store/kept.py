@@ -1,0 +1,62 @@
+"""Replies that are kept: found again by the key of their point and the number of their sample."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from promptgrid.store.database import Database
+from promptgrid.store.schema import cells, replies
+
+_LOOKUP = 500  # keys a query: SQLite takes 32,766 variables, older builds 999
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A reply in the database. `shown`: some cell shows it already."""
+
+    id: int
+    text: str
+    run_id: str | None
+    shown: bool
+
+
+def stored_replies(database: Database, keys: Sequence[str], run_id: str | None = None) -> dict[tuple[str, int], Stored]:
+    """By key and sample the newest reply stored for it; `run_id`: only those that this run paid for."""
+    shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
+    columns = (replies.c[name] for name in ("key", "sample", "id", "text", "run_id"))
+    chosen = sa.select(*columns, shown).order_by(replies.c.id)
+    if run_id is not None:
+        chosen = chosen.where(replies.c.run_id == run_id)
+    with database.read() as connection:
+        return {(row.key, row.sample): Stored(row.id, row.text, row.run_id, row.shown) for some in lots(keys)
+                for row in connection.execute(chosen.where(replies.c.key.in_(some)))}  # fmt: skip
+
+
+def stored_samples(database: Database, keys: Sequence[str]) -> dict[str, set[int]]:
+    """The numbers of the samples that have a reply, by key."""
+    found: dict[str, set[int]] = defaultdict(set)
+    chosen = sa.select(replies.c.key, replies.c.sample)
+    with database.read() as connection:
+        for some in lots(keys):
+            for row in connection.execute(chosen.where(replies.c.key.in_(some))):
+                found[row.key].add(row.sample)
+    return found
+
+
+def lots(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many keys at a time as one query takes."""
+    return (keys[start : start + _LOOKUP] for start in range(0, len(keys), _LOOKUP))
+
+
+def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | None:
+    """Mean over the model's latest 50 replies, each its share where several came together; None: none yet."""
+    columns = (replies.c.latency_ms / replies.c.batch).label("ms")
+    mine = (replies.c.endpoint == endpoint) & (replies.c.model == model)
+    latest = sa.select(columns).where(mine).order_by(replies.c.id.desc()).limit(50).subquery()
+    with database.read() as connection:
+        ms = connection.scalar(sa.select(sa.func.avg(latest.c.ms)))
+    return None if ms is None else float(ms) / 1000
