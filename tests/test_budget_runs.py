@@ -173,7 +173,8 @@ def test_a_reservation_whose_call_is_never_sent_is_given_back(
     database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, moment: float, wanted: Any
 ) -> None:
     """The end is asked for while the reservation of the second call is on its way to the disk."""
-    monkeypatch.setattr(journal, "_GROUP_S", 0.3)
+    monkeypatch.setattr(journal, "_GROUP_S", 0.6)
+    monkeypatch.setattr(journal, "_RESERVE_S", 0.3)
     run_id = client.submit(database, a_plan("m", words=3, concurrency=1, budget="9calls", max_tokens=ROOM))
     carrying = connections.start(carry_out(database, run_id, connect=connections.connect))
     until(lambda: hostile.books.replies_sent == 1)

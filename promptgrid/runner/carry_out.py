@@ -199,10 +199,10 @@ class _Run:
     async def _feed(self, feed: Feed, queue: asyncio.Queue[Batch | None], workers: int) -> None:
         chunks = feed.chunks()
         while (chunk := await asyncio.to_thread(next, chunks, None)) is not None and not self.sender.halted:
-            shown, batches = chunk
+            shown, missing = chunk
             if shown:
                 self.journal.write(Entry(lambda shown=shown: shown))  # type: ignore[misc]
-            for batch in batches:
+            for batch in feed.batches(missing):
                 await queue.put(batch)
         for _ in range(workers):
             await queue.put(None)

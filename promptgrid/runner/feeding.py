@@ -20,6 +20,9 @@ from promptgrid.store.work import CellName, Outcome
 
 _CELLS = 400  # a chunk
 
+Missing = tuple[Point, list[tuple[int, int]]]
+"""A point, and its cells that have no reply: (sample, position)."""
+
 
 @dataclass
 class Feed:
@@ -41,23 +44,23 @@ class Feed:
     found: int = 0
     sent: set[tuple[str, int]] = field(default_factory=set)
 
-    def chunks(self) -> Iterator[tuple[list[Outcome], list[Batch]]]:
-        """(cells that a stored reply ends, batches to send), chunk by chunk; reads the database."""
+    def chunks(self) -> Iterator[tuple[list[Outcome], list[Missing]]]:
+        """(cells that a stored reply ends, those to ask for), chunk by chunk; reads the database."""
         points = grid.points(self.plan, {self.endpoint.name: self.endpoint}, self.decided, self.refs)
         size = max(1, _CELLS // self.plan.samples)
         while chunk := list(islice(points, size)):
             yield self._chunk(chunk)
 
-    def _chunk(self, points: Sequence[Point]) -> tuple[list[Outcome], list[Batch]]:
+    def _chunk(self, points: Sequence[Point]) -> tuple[list[Outcome], list[Missing]]:
         keys = list(dict.fromkeys(point.key for point in points))
         pending = work.pending(self.database, self.run_id, keys)
         if not pending:
             return [], []
         stored = stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
         shown: list[Outcome] = []
-        batches: list[Batch] = []
+        missing: list[Missing] = []
         for point in points:
-            missing: list[tuple[int, int]] = []
+            cells: list[tuple[int, int]] = []
             for sample in range(self.plan.samples):
                 position = pending.get(self._name(point, sample))
                 if position is None:
@@ -65,14 +68,21 @@ class Feed:
                 self.found += 1
                 if (reply := stored.get((point.key, sample))) is not None:
                     shown.append(self._shown(point, position, reply))
-                elif (point.key, sample) in self.under_way:
-                    self.twins += 1
                 else:
-                    self.sent.add((point.key, sample))
-                    self.under_way.add((point.key, sample))
-                    missing.append((sample, position))
-            batches += to_batches(point, missing, self.endpoint.max_n)
-        return shown, batches
+                    cells.append((sample, position))
+            if cells:
+                missing.append((point, cells))
+        return shown, missing
+
+    def batches(self, missing: Sequence[Missing]) -> Iterator[Batch]:
+        """What of it to send; from now on it is under way. For the loop's thread, which alone knows when that ends."""
+        for point, cells in missing:
+            mine = [cell for cell in cells if (point.key, cell[0]) not in self.under_way]
+            self.twins += len(cells) - len(mine)
+            names = {(point.key, sample) for sample, _ in mine}
+            self.sent |= names
+            self.under_way |= names
+            yield from to_batches(point, mine, self.endpoint.max_n)
 
     def _name(self, point: Point, sample: int) -> CellName:
         prompt, case = point.prompt, self.case_positions[point.case.id]

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from promptgrid.store.database import Row
 from promptgrid.store.work import Group, Outcome
 
 _GROUP_S = 0.05
+_RESERVE_S = 0.005  # a call waits for its reservation
 _FULL_DISK_S = 30.0  # so long a paid reply waits in memory for the disk to take it
 _TRY_AGAIN_S = 1.0
 _RATE_S = 20.0
@@ -56,6 +58,7 @@ class Journal:
     on_trouble: Callable[[StoreError], None]  # nothing can be written: stop sending
     _entries: asyncio.Queue[Entry | None] = field(default_factory=asyncio.Queue)
     _calls: list[tuple[Attempt, asyncio.Future[int]]] = field(default_factory=list)
+    _asked: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: deque[tuple[float, int]] = field(default_factory=deque)
     _begun: float = field(default_factory=time.monotonic)
 
@@ -73,6 +76,7 @@ class Journal:
         """Comes back when the reservation is on the disk; with its id, for `Entry.settled`."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._calls.append((call, future))
+        self._asked.set()
         self._entries.put_nowait(Entry())
         try:
             return await future
@@ -104,7 +108,7 @@ class Journal:
         while open_ or not self._entries.empty():
             group = [await self._entries.get()]
             if group[0] is not None:
-                await asyncio.sleep(_GROUP_S)
+                await self._wait_for_others()
             while not self._entries.empty() and len(group) < _BIGGEST:
                 group.append(self._entries.get_nowait())
             open_ = open_ and None not in group
@@ -115,6 +119,13 @@ class Journal:
                 self._rescue.clear()
             for _ in group:
                 self._entries.task_done()
+
+    async def _wait_for_others(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GROUP_S):
+                await self._asked.wait()
+                await asyncio.sleep(_RESERVE_S)
+        self._asked.clear()
 
     async def _commit(self, entries: Sequence[Entry]) -> None:
         calls, self._calls = [(call, asked) for call, asked in self._calls if not asked.done()], []
