@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -20,11 +20,11 @@ from promptgrid.store import Database, creation, kept, plans, runs
 from promptgrid.store.plans import as_stored
 from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
 
-_TICK_S = 0.25
+_TICK_S = 1.0
 _LEAVE_S = 1.5
 _END_S = 10.0
 
-Watch = Callable[[], object]
+Watch = Callable[[float], object]
 
 
 def preflight(database: Database, plan: Plan) -> Preflight:
@@ -134,8 +134,9 @@ def watch_over(every_s: float = 5.0) -> None:
 def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
     """Carries the run out in this process while the block watches it, as soon as no other process carries runs out.
 
-    Yields what `follow` calls at every look: it raises what went wrong in here, and takes over from a runner that ended
-    before the run did. A block that ends early, by Ctrl+C say, leaves the run paused.
+    Yields what `follow` calls to wait so many seconds, or until the run has ended in here: it raises what went wrong,
+    and takes over from a runner that ended before the run did. A block that ends early, by Ctrl+C say, leaves the run
+    paused.
     A runner with nothing to do is asked to leave first, so that what this process knows of keys and endpoints counts.
     """
     lock = RunnerLock()
@@ -147,7 +148,7 @@ def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
     def watch(wait_s: float = 0.0) -> None:
         nonlocal carrying
         if carrying is not None:
-            if carrying.done():
+            if wait({carrying}, wait_s).done:
                 carrying.result()
         elif runs.find_run(database, run_id).status in ACTIVE and lock.acquire(wait_s=wait_s, stays=False):
             carrying = connections.start(carry_out(database, run_id, connect=connections.connect))
@@ -174,11 +175,11 @@ def _pause(database: Database, run_id: str, carrying: Future[RunStatus] | None) 
 
 
 def follow(database: Database, run_id: str, watch: Watch) -> Iterator[tuple[RunInfo, Progress]]:
-    """The run's state four times a second until it has ended (that state is the last)."""
+    """The run's state once a second until it has ended (that state is the last)."""
+    watch(0.0)
     while True:
-        watch()
         info = runs.find_run(database, run_id)
         yield info, runs.progress(database, run_id)
         if info.status not in ACTIVE:
             return
-        time.sleep(_TICK_S)
+        watch(_TICK_S)
