@@ -29,6 +29,11 @@ def rounds(window: Window, latencies: list[float]) -> list[int]:
     return sizes
 
 
+def refuse(window: Window, count: int, at: float) -> None:
+    for _ in range(count):
+        window.refused(sent_at=at, now=at)
+
+
 def test_slow_start_doubles_each_round_trip_up_to_what_the_user_allows() -> None:
     assert rounds(Window(100), [0.2] * 4) == [2 * FIRST_WINDOW, 4 * FIRST_WINDOW, 100, 100]
     assert Window(3).size == 3
@@ -36,7 +41,7 @@ def test_slow_start_doubles_each_round_trip_up_to_what_the_user_allows() -> None
 
 def test_after_a_refusal_the_window_is_half_and_grows_by_one_a_round() -> None:
     window = Window(64)
-    window.refused(sent_at=0.0, now=1.0)
+    refuse(window, 5, at=0.0)
     assert window.size == 8
     rounds(window, [0.2] * 4)
     assert window.size == pytest.approx(12, abs=0.5)
@@ -44,18 +49,46 @@ def test_after_a_refusal_the_window_is_half_and_grows_by_one_a_round() -> None:
 
 def test_refusals_of_one_round_trip_halve_once() -> None:
     window = Window(64)
-    for sent_at in (0.0, 0.1, 0.2):
-        window.refused(sent_at, now=1.0 + sent_at)
+    for _ in range(16):
+        window.refused(sent_at=0.0, now=1.0)
     assert window.size == FIRST_WINDOW / 2
-    window.refused(sent_at=1.1, now=2.0)
+    for _ in range(16):
+        window.refused(sent_at=1.1, now=2.0)
     assert window.size == FIRST_WINDOW / 4
+
+
+def test_a_few_refusals_by_chance_narrow_nothing_at_any_width() -> None:
+    for most in (8, 64):
+        window = Window(most)
+        for number in range(1000):
+            if number % 20 == 0:
+                refuse(window, 1, at=float(number))
+            else:
+                window.answered(0.2, int(window.size))
+        assert window.size >= min(most, 40)
+
+
+def test_what_a_server_takes_at_once_is_found_and_kept() -> None:
+    """Eight are taken at once, all above are refused."""
+    window, refused, sent = Window(32), 0, 0
+    for number in range(300):
+        size = int(window.size)
+        sent += size
+        for _ in range(max(0, size - 8)):
+            refused += 1
+            window.refused(sent_at=float(number), now=number + 0.01)
+        for _ in range(min(size, 8)):
+            window.answered(0.2, size)
+    assert sent / (sent - refused) < 1.2
+    assert (sent - refused) / 300 > 6  # of the eight that it could be
 
 
 def test_near_to_where_it_was_refused_the_window_creeps() -> None:
     window = Window(64)
-    window.refused(sent_at=0.0, now=1.0)
+    refuse(window, 5, at=0.0)
     assert rounds(window, [0.2] * 8)[-1] == 15
     assert rounds(window, [0.2] * 5)[-1] == 15
+    assert rounds(window, [0.2] * 20)[-1] > 20  # that was long ago
 
 
 def test_rising_latency_ends_slow_start_and_narrows_no_further_than_a_usual_window() -> None:
@@ -83,7 +116,7 @@ def test_a_window_that_is_not_filled_does_not_grow() -> None:
 def test_the_window_never_falls_below_one() -> None:
     window = Window(8)
     for second in range(10):
-        window.refused(sent_at=float(second), now=second + 0.5)
+        refuse(window, 5, at=float(second))
     assert window.size == 1
 
 
@@ -145,7 +178,7 @@ def test_a_turn_given_and_cancelled_in_the_same_moment_is_not_lost() -> None:
     asyncio.run(run())
 
 
-def test_one_refusal_among_replies_closes_nothing_and_two_in_a_row_close_for_as_long_as_is_asked() -> None:
+def test_one_refusal_among_replies_closes_nothing_and_three_in_a_row_close_for_as_long_as_is_asked() -> None:
     async def run() -> list[float]:
         clock = Clock()
         pace, waits = Pace(8, clock), []
@@ -157,8 +190,9 @@ def test_one_refusal_among_replies_closes_nothing_and_two_in_a_row_close_for_as_
         async with pace.turn() as sent:
             pace.refused(sent, None, retry_after=5.0)
         waits.append(pace.shown()["waits_s"])
-        async with pace.turn() as sent:
-            pace.refused(sent, None, retry_after=5.0)
+        for _ in range(2):
+            async with pace.turn() as sent:
+                pace.refused(sent, None, retry_after=5.0)
         waits.append(pace.shown()["waits_s"])
         return waits
 

@@ -20,7 +20,10 @@ FIRST_WINDOW = 16
 SLOW = 2.0  # times the usual latency: more in flight would only wait on the other side
 SLACK_S = 0.5  # as much again may be this machine's own doing
 CALM_WINDOW = 8  # latency alone never narrows the window below it: some prompts simply take longer
-NEAR = 10  # this near to where it was last refused, the window grows so many times more slowly
+CHANCE = 0.08  # so small a share of refusals is no sign of a window that is too wide
+MEMORY = 50  # calls that the share of refusals looks back on
+NEAR = 10  # this near to where it was last halved, the window grows so many times more slowly
+FORGET = 20  # round trips after which that counts no more
 LONGEST_WAIT_S = 60.0
 
 Clock = Callable[[], float]
@@ -64,10 +67,12 @@ class Window:
     most: int
     size: float = 0.0
     starting: bool = True  # slow start
-    refused_at: float = float("inf")  # the size at which it was last refused
+    halved_at: float = float("inf")  # the size at which it was last halved
     _cut_at: float = float("-inf")
     _round: list[float] = field(default_factory=list)
     _round_size: int = 0  # the window when the round trip began
+    _rounds: int = 0  # since it was halved
+    _refused: float = 0.0  # the share of refusals lately
     _usual_s: float = float("inf")
 
     def __post_init__(self) -> None:
@@ -76,6 +81,7 @@ class Window:
 
     def answered(self, latency_s: float, in_flight: int) -> None:
         """A reply came; `in_flight` counts it. A window that is not filled says nothing, and does not grow."""
+        self._refused -= self._refused / MEMORY
         self._round.append(latency_s)
         if len(self._round) >= self._round_size:
             self._end_round()
@@ -85,7 +91,7 @@ class Window:
     def _step(self) -> float:
         if self.starting:
             return 1.0
-        return 1.0 / self.size / (NEAR if self.size + 1 >= self.refused_at else 1)
+        return 1.0 / self.size / (NEAR if self.size + 1 >= self.halved_at else 1)
 
     def _is_slow(self, latency_s: float) -> bool:
         return latency_s > SLOW * self._usual_s + SLACK_S
@@ -96,14 +102,20 @@ class Window:
         if self._is_slow(mean):
             self.starting = False
             self.size = max(self.size * 0.9, min(self.size, CALM_WINDOW))
-        self._round_size = int(self.size)
+        self._round_size, self._rounds = int(self.size), self._rounds + 1
+        if self._rounds == FORGET:
+            self.halved_at = float("inf")
         self._usual_s = min(mean, self._usual_s * 1.05)  # forgets slowly: longer replies may have become usual
 
     def refused(self, sent_at: float, now: float) -> None:
-        """Halves once a round trip: what was sent before the last cut says nothing new."""
+        """Halves where more than a chance few were refused lately, once a round trip: what was sent before the last cut
+        says nothing new."""
         self.starting = False
-        if sent_at >= self._cut_at:
-            self.refused_at, self._cut_at = self.size, now
+        if sent_at < self._cut_at:
+            return
+        self._refused += (1 - self._refused) / MEMORY
+        if self._refused > CHANCE:
+            self.halved_at, self._cut_at, self._refused, self._rounds = self.size, now, 0.0, 0
             self.size = max(1.0, self.size / 2)
 
 
@@ -158,13 +170,13 @@ class Pace:
         self._hear(limits)  # the window may have grown, too: `leave` lets in as many as it holds
 
     def refused(self, sent_at: float, limits: RateLimits | None, retry_after: float | None) -> None:
-        """The endpoint asked to wait (429, 503). One refusal among replies concerns its own call; the second without a
+        """The endpoint asked to wait (429, 503). One refusal among replies concerns its own call; the third without a
         reply between them closes the endpoint for as long as it asks for."""
         now = self._clock()
         self._refusals += 1
         self.window.refused(sent_at, now)
         self._hear(limits)
-        if retry_after is not None and self._refusals > 1:
+        if retry_after is not None and self._refusals > 2:
             self.closed_until = max(self.closed_until, now + min(retry_after, LONGEST_WAIT_S))
 
     def shown(self) -> dict[str, float]:
