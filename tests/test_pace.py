@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -120,6 +122,15 @@ def test_the_window_never_falls_below_one() -> None:
     assert window.size == 1
 
 
+@asynccontextmanager
+async def turn(pace: Pace) -> AsyncIterator[float]:
+    sent = await pace.enter()
+    try:
+        yield sent
+    finally:
+        pace.leave()
+
+
 @dataclass
 class Server:
     """Books of what is in flight in a simulation."""
@@ -134,7 +145,7 @@ def test_no_more_than_the_window_are_in_flight_and_all_get_their_turn() -> None:
         pace, server = Pace(4), Server()
 
         async def call() -> None:
-            async with pace.turn() as sent:
+            async with turn(pace) as sent:
                 server.in_flight += 1
                 server.most = max(server.most, server.in_flight)
                 await asyncio.sleep(0)
@@ -152,7 +163,7 @@ def test_no_more_than_the_window_are_in_flight_and_all_get_their_turn() -> None:
 def test_a_place_that_was_waited_for_and_given_up_goes_to_the_next() -> None:
     async def run() -> None:
         pace = Pace(1)
-        async with pace.turn():
+        async with turn(pace):
             waiting = [asyncio.create_task(_through(pace)) for _ in range(3)]
             await asyncio.sleep(0)
             waiting[0].cancel()
@@ -162,14 +173,14 @@ def test_a_place_that_was_waited_for_and_given_up_goes_to_the_next() -> None:
 
 
 async def _through(pace: Pace) -> None:
-    async with pace.turn():
+    async with turn(pace):
         await asyncio.sleep(0)
 
 
 def test_a_turn_given_and_cancelled_in_the_same_moment_is_not_lost() -> None:
     async def run() -> None:
         pace = Pace(1)
-        async with pace.turn():
+        async with turn(pace):
             first, second = (asyncio.create_task(_through(pace)) for _ in range(2))
             await asyncio.sleep(0)
         first.cancel()  # its turn has been given by the end of the block above
@@ -182,16 +193,16 @@ def test_one_refusal_among_replies_closes_nothing_and_three_in_a_row_close_for_a
     async def run() -> list[float]:
         clock = Clock()
         pace, waits = Pace(8, clock), []
-        async with pace.turn() as sent:
+        async with turn(pace) as sent:
             pace.refused(sent, None, retry_after=5.0)
         waits.append(pace.shown()["waits_s"])
-        async with pace.turn() as sent:
+        async with turn(pace) as sent:
             pace.answered(sent, None)
-        async with pace.turn() as sent:
+        async with turn(pace) as sent:
             pace.refused(sent, None, retry_after=5.0)
         waits.append(pace.shown()["waits_s"])
         for _ in range(2):
-            async with pace.turn() as sent:
+            async with turn(pace) as sent:
                 pace.refused(sent, None, retry_after=5.0)
         waits.append(pace.shown()["waits_s"])
         return waits
@@ -233,7 +244,7 @@ def test_an_empty_bucket_of_requests_holds_the_next_one_back() -> None:
     async def run() -> float:
         loop = asyncio.get_running_loop()
         pace = Pace(8)
-        async with pace.turn() as sent:
+        async with turn(pace) as sent:
             pace.answered(sent, RateLimits(requests=Allowance(10, 0, 1.0)))
         began = loop.time()
         await _through(pace)

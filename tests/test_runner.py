@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from promptgrid.runner.lock import RunnerLock
 from promptgrid.store import Database, creation, runs, work
 from promptgrid.store.results import result_rows
 from promptgrid.store.runs import RunStatus
+from tests.running import until
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -53,13 +53,6 @@ def carried_out(database: Database, plan: Plan) -> tuple[str, RunStatus, list[di
     run_id = client.submit(database, plan)
     status = connections.run_sync(carry_out(database, run_id, connect=connections.connect))
     return run_id, status, list(result_rows(database, run_id))
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen within 20 s"
-        time.sleep(0.02)
 
 
 def test_every_cell_is_answered_read_and_scored(database: Database, hostile: HostileServer) -> None:

@@ -1,7 +1,8 @@
 """How fast an endpoint is asked: a window of requests in flight that grows and shrinks as TCP's does, and buckets of
 requests and tokens, filled as the endpoint's rate-limit headers say.
 
-Slow start doubles the window each round trip while latency holds, then adds one; a refusal (429, 503) halves it.
+Slow start doubles the window each round trip while latency holds, then adds one; refusals (429, 503) halve it. Other
+than TCP's it forgives the few by chance that vendors hand out at any pace.
 Source: V. Jacobson, Congestion Avoidance and Control, 1988; the first window as in RFC 6928, a little wider.
 """
 
@@ -10,8 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from promptgrid.endpoint.base import Allowance, RateLimits
@@ -137,15 +137,6 @@ class Pace:
         self.window.most = most
         self.window.size = min(self.window.size, most)
 
-    @asynccontextmanager
-    async def turn(self, tokens: float = 0.0) -> AsyncIterator[float]:
-        """`enter` and `leave` around a block."""
-        sent_at = await self.enter(tokens)
-        try:
-            yield sent_at
-        finally:
-            self.leave(tokens)
-
     async def enter(self, tokens: float = 0.0) -> float:
         """Waits until a request of so many tokens may go, and takes its place in the window until `leave`.
 
@@ -164,7 +155,7 @@ class Pace:
         self._wake()
 
     def answered(self, sent_at: float, limits: RateLimits | None) -> None:
-        """A reply came. To be called within the turn."""
+        """A reply came. To be called before `leave`."""
         self._refusals = 0
         self.window.answered(self._clock() - sent_at, self.in_flight)
         self._hear(limits)  # the window may have grown, too: `leave` lets in as many as it holds
