@@ -6,21 +6,19 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from promptgrid import models
 from promptgrid.budget import Cost
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError
 from promptgrid.runner.batches import Batch
+from promptgrid.runner.job import Job
 from promptgrid.runner.journal import Entry
 from promptgrid.runner.pace import Pace
 from promptgrid.runner.reading import read_and_score
 from promptgrid.store.attempts import UNREPORTED, Attempt
 from promptgrid.store.work import CellResult, Outcome, reply_row
-
-if TYPE_CHECKING:
-    from promptgrid.runner.sending import Sender
 
 PATIENCE_S = 900.0
 """So long a call waits, in all, for an endpoint that asks to wait; a daily limit is not waited for."""
@@ -38,8 +36,8 @@ class Halted(Exception):
 class Call:
     """One batch on its way."""
 
-    def __init__(self, sender: Sender, endpoint: Endpoint, pace: Pace, batch: Batch) -> None:
-        self.sender, self.endpoint, self.pace, self.batch = sender, endpoint, pace, batch
+    def __init__(self, job: Job, endpoint: Endpoint, pace: Pace, batch: Batch) -> None:
+        self.job, self.endpoint, self.pace, self.batch = job, endpoint, pace, batch
         # Bytes over three: near enough to pace by, and free.
         size = sum(len(message.text) for message in batch.request.messages) / 3
         self.tokens = size + (batch.request.max_tokens or 0) * batch.request.n
@@ -59,8 +57,8 @@ class Call:
         try:
             turn = await self.pace.enter(self.tokens)
             try:
-                await self.sender.still_ours()
-                if self.sender.halted:
+                await self.job.still_ours()
+                if self.job.halted:
                     raise Halted
                 return await self._sent(turn)
             finally:
@@ -73,7 +71,7 @@ class Call:
         self.attempts += 1
         self.started = time.time()
         task = asyncio.current_task()
-        self.sender.in_flight.add(task)  # a call that is under way is waited for when the run is paused
+        self.job.in_flight.add(task)  # a call that is under way is waited for when the run is paused
         try:
             replies = await self.endpoint.complete(self.batch.request)
         except EndpointError as error:
@@ -82,25 +80,25 @@ class Call:
                 self.pace.refused(turn, error.limits, error.retry_after)
             raise
         finally:
-            self.sender.in_flight.discard(task)
+            self.job.in_flight.discard(task)
         self.pace.answered(turn, replies[0].limits)
         return replies
 
     async def _reserve(self) -> None:
         """Sets the worst case aside, on the disk too: a call that is lost with its runner was paid, perhaps."""
-        if self.sender.wall.budget is None:
+        if self.job.wall.budget is None:
             return
-        self.worst = self.sender.worst(self.batch)
-        await self.sender.reserve(self.worst)
+        self.worst = self.job.worst(self.batch)
+        await self.job.reserve(self.worst)
         self.reserves = True
         call = Attempt(self.batch.positions[0], self.attempts + 1, time.time(), worst=self.worst)
-        self.reservation = await self.sender.journal.reserve(call)
+        self.reservation = await self.job.journal.reserve(call)
 
     def _release(self) -> None:
         """Nothing was sent."""
         if self.worst is not None:
-            self.sender.wall.settle(self.worst, _NOTHING)
-            self.sender.journal.write(Entry(settled=self.reservation))
+            self.job.wall.settle(self.worst, _NOTHING)
+            self.job.journal.write(Entry(settled=self.reservation))
             self.worst = self.reservation = None
             self._over()
 
@@ -108,11 +106,11 @@ class Call:
         """What the call costs at most is known; to be said after the wall has been told."""
         if self.reserves:
             self.reserves = False
-            self.sender.ended()
+            self.job.ended()
 
     def wait_s(self, error: EndpointError) -> float | None:
         """Seconds until the next attempt; None: there is none."""
-        retries = self.sender.plan.retries
+        retries = self.job.plan.retries
         if not error.retryable or not retries:
             return None
         own = min(_FIRST_WAIT_S * 2.0 ** (self.attempts - 1), _LONGEST_WAIT_S)
@@ -124,17 +122,17 @@ class Call:
     def failed(self, error: EndpointError, wait_s: float | None) -> None:
         """Writes the attempt down; what it may have cost stays reserved."""
         self.waited_s += wait_s or 0.0
-        self.sender.journal.write(self._failure(error, wait_s))
+        self.job.journal.write(self._failure(error, wait_s))
         self.started, self.reservation = 0.0, None
 
     def _failure(self, error: EndpointError, wait_s: float | None) -> Entry:
         worst = self.worst
         if error.kind in _COSTS_NOTHING:
             if worst is not None:
-                self.sender.wall.settle(worst, _NOTHING)
+                self.job.wall.settle(worst, _NOTHING)
             worst = None
         elif worst is None:
-            worst = self.sender.worst(self.batch)
+            worst = self.job.worst(self.batch)
         self._over()
         ms = (time.time() - self.started) * 1000
         lost = [
@@ -158,27 +156,27 @@ class Call:
         status = {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
         said = str(error) + (f"\n\n{error.raw}" if error.raw else "")
         if self.started:
-            self.sender.journal.write(self._failure(error, None))
+            self.job.journal.write(self._failure(error, None))
         attempts = self.attempts - self.logged
         ends = [
             Outcome(CellResult(position, status, error=said, error_kind=error.kind, attempts=attempts))
             for position in self.batch.positions
         ]
-        self.sender.journal.write(Entry(outcomes=lambda: ends))
+        self.job.journal.write(Entry(outcomes=lambda: ends))
         return []
 
     def end(self, replies: Sequence[Reply]) -> list[Batch]:
         """Writes the replies down; returns the batch of those samples that got none."""
-        facts = self.sender.facts[self.batch.point.model_ref]
+        facts = self.job.facts[self.batch.point.model_ref]
         # The prompt of a request with n is read, and paid, once.
         costs = [_cost(facts, reply, first=index == 0) for index, reply in enumerate(replies)]
         self._settle(costs)
-        batch, attempts, plan = self.batch, self.attempts - self.logged, self.sender.plan
+        batch, attempts, plan = self.batch, self.attempts - self.logged, self.job.plan
         answered = [
             (
                 position,
                 reply.text,
-                reply_row(reply, **_facts(batch, sample, reply, cost, len(costs)), run_id=self.sender.run_id),
+                reply_row(reply, **_facts(batch, sample, reply, cost, len(costs)), run_id=self.job.run_id),
             )
             for sample, position, reply, cost in zip(batch.samples, batch.positions, replies, costs, strict=False)
         ]
@@ -190,14 +188,14 @@ class Call:
             ]
 
         rows = [row for _, _, row in answered]
-        self.sender.journal.write(Entry(outcomes, rows, self._unreported(replies, costs), self.reservation))
+        self.job.journal.write(Entry(outcomes, rows, self._unreported(replies, costs), self.reservation))
         left = batch.rest(len(answered), attempts)
         return [left] if left.samples else []
 
     def _settle(self, costs: Sequence[Cost]) -> None:
         if self.worst is not None and _known(costs):
             usd = None if any(c.usd is None for c in costs) else sum(c.usd or 0.0 for c in costs)
-            self.sender.wall.settle(self.worst, Cost(usd, sum(c.tokens or 0 for c in costs)))
+            self.job.wall.settle(self.worst, Cost(usd, sum(c.tokens or 0 for c in costs)))
         self._over()
 
     def _unreported(self, replies: Sequence[Reply], costs: Sequence[Cost]) -> list[Attempt]:

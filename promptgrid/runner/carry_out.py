@@ -17,6 +17,7 @@ from promptgrid.errors import PlanError, PromptgridError, StoreError
 from promptgrid.runner.batches import Batch
 from promptgrid.runner.call import Halted
 from promptgrid.runner.feeding import Feed
+from promptgrid.runner.job import Job
 from promptgrid.runner.journal import Entry, Journal
 from promptgrid.runner.notify import notify
 from promptgrid.runner.pace import Pace
@@ -117,7 +118,8 @@ class _Run:
         self.endpoints = {name: connect(name) for name in names}
         wall = Wall(parse_budget(self.plan.budget))
         wall.add(await asyncio.to_thread(spent, self.database, self.id))
-        self.sender = Sender(self.id, self.plan, wall, self.journal, self._still_ours)
+        self.job = Job(self.id, self.plan, wall, self.journal, self._still_ours)
+        self.sender = Sender(self.job)
         writing = asyncio.create_task(self.journal.run())
         sending = asyncio.create_task(self._send_everything())
         asked = asyncio.create_task(self._watch())
@@ -137,7 +139,7 @@ class _Run:
 
     async def _ended(self, found: int) -> tuple[RunStatus, str]:
         left = await asyncio.to_thread(work.pending_count, self.database, self.id)
-        if left and self.sender.halted:
+        if left and self.job.halted:
             return ("stopped", self.why_stopped) if self.why_stopped else ("paused", "")
         if left:
             # The key holds the base URL: what was planned for one server must not go to another.
@@ -169,7 +171,7 @@ class _Run:
             finally:
                 under_way -= feed.sent
             found += feed.found - feed.twins
-            if not feed.twins or self.sender.halted:
+            if not feed.twins or self.job.halted:
                 return found
             if not feed.sent:  # another run is asking for what is left
                 await asyncio.sleep(_OTHERS_S)
@@ -198,7 +200,7 @@ class _Run:
 
     async def _feed(self, feed: Feed, queue: asyncio.Queue[Batch | None], workers: int) -> None:
         chunks = feed.chunks()
-        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None and not self.sender.halted:
+        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None and not self.job.halted:
             shown, missing = chunk
             if shown:
                 self.journal.write(Entry(lambda shown=shown: shown))  # type: ignore[misc]
@@ -208,9 +210,9 @@ class _Run:
             await queue.put(None)
 
     async def _work(self, queue: asyncio.Queue[Batch | None], endpoint: Endpoint, pace: Pace) -> None:
-        while not self.sender.halted and (batch := await queue.get()) is not None:
+        while not self.job.halted and (batch := await queue.get()) is not None:
             left = [batch]
-            while left and not self.sender.halted:
+            while left and not self.job.halted:
                 try:
                     left += await self.sender.send(endpoint, pace, left.pop())
                 except BudgetReached as reached:  # calls in flight are paid for: they come in, nothing follows them
@@ -224,12 +226,12 @@ class _Run:
 
     def _halt(self) -> None:
         """Nothing more is sent; the calls in flight are paid for, perhaps, and come in."""
-        if not self.sender.halted:
-            self.sender.halted = True
+        if not self.job.halted:
+            self.job.halted = True
             asyncio.get_running_loop().call_soon(self._end_idle)
 
     def _end_idle(self) -> None:
-        for task in self.working - self.sender.in_flight:
+        for task in self.working - self.job.in_flight:
             task.cancel()
 
     async def _still_ours(self) -> None:
@@ -266,7 +268,7 @@ class _Run:
         """What a looker-on wants to know of a run in progress."""
         return {
             "per_second": round(self.journal.per_second, 2),
-            "in_flight": len(self.sender.in_flight),
+            "in_flight": len(self.job.in_flight),
             "endpoints": {name: pace.shown() for name, pace in self.paces.items()},
         }
 
