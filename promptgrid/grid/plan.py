@@ -58,9 +58,9 @@ class Plan:
         for what in ("prompts", "cases", "models", "techniques"):
             if not getattr(self, what):
                 raise PlanError(f"The plan has no {what}.", hint=f"Choose at least one of the {what}.")
+        object.__setattr__(self, "models", tuple(ref.strip() for ref in self.models))
         for what in ("models", "techniques", "temperatures"):
             object.__setattr__(self, what, tuple(dict.fromkeys(getattr(self, what))))
-        object.__setattr__(self, "models", tuple(ref.strip() for ref in self.models))
         for technique in self.techniques:
             techniques.known_technique(technique)
         parse_budget(self.budget)

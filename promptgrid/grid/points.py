@@ -46,6 +46,12 @@ class Variant:
     def temperature(self) -> float | None:
         return self.same[0]
 
+    @property
+    def wire(self) -> tuple[object, ...]:
+        """What goes on the wire."""
+        sent = self.sent
+        return (sent.temperature, sent.top_p, sent.seed, sent.reasoning_effort)
+
     @cached_property
     def honoured(self) -> str:
         """JSON: for each parameter that was asked for whether the model is known to take it; null: nobody knows."""

@@ -31,7 +31,9 @@ class Batch:
     def halves(self, size: int) -> list[Batch]:
         """The same samples, at most `size` a request."""
         starts = range(0, len(self.samples), size)
-        return [Batch(self.point, self.samples[i : i + size], self.positions[i : i + size]) for i in starts]
+        return [
+            Batch(self.point, self.samples[i : i + size], self.positions[i : i + size], self.attempts) for i in starts
+        ]
 
 
 def to_batches(point: Point, cells: Sequence[tuple[int, int]], max_n: int) -> Iterator[Batch]:

@@ -23,6 +23,7 @@ from promptgrid.store.work import CellResult, Outcome, reply_row
 PATIENCE_S = 900.0
 """So long a call waits, in all, for an endpoint that asks to wait; a daily limit is not waited for."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
+_LEAST_WAIT_S = 0.02
 _COSTS_NOTHING = frozenset(
     {"auth", "quota", "unknown_model", "rate_limited", "refused_parameter", "too_long", "bad_request"}
 )
@@ -113,8 +114,11 @@ class Call:
         retries = self.job.plan.retries
         if not error.retryable or not retries:
             return None
-        own = min(_FIRST_WAIT_S * 2.0 ** (self.attempts - 1), _LONGEST_WAIT_S)
-        wait = (own if error.retry_after is None else error.retry_after) * random.uniform(1.0, 1.25)
+        doubled = 2.0 ** min(self.attempts - 1, 10)
+        own = min(_FIRST_WAIT_S * doubled, _LONGEST_WAIT_S)
+        # A server may ask to wait for no time at all, over and over.
+        told = own if error.retry_after is None else max(error.retry_after, min(_LEAST_WAIT_S * doubled, own))
+        wait = told * random.uniform(1.0, 1.25)
         if error.kind == "rate_limited":  # it costs nothing and will pass: patience is in time, not in attempts
             return wait if self.waited_s + wait <= PATIENCE_S else None
         return wait if self.faults <= retries else None

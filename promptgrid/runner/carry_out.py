@@ -34,6 +34,7 @@ T = TypeVar("T")
 _WATCH_S = 0.25
 _BEAT_S = 1.0
 _OTHERS_S = 0.5
+_FAILURES = 4  # of the database in a row: then nothing more is sent
 _SURE_S = 0.5  # so old the last look at the run's epoch may be when a call is sent
 
 _ENDS: Mapping[RunStatus, RunStatus] = {
@@ -65,6 +66,8 @@ class Shared:
     def forget(self, run_id: str) -> None:
         """The run has ended: what it allowed counts no more."""
         self._allowed = {key: number for key, number in self._allowed.items() if key[1] != run_id}
+        for name, pace in self.paces.items():
+            pace.allow(max((n for (other, _), n in self._allowed.items() if other == name), default=pace.window.most))
 
 
 _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Shared] = weakref.WeakKeyDictionary()
@@ -107,6 +110,7 @@ class _Run:
         self.journal = Journal(database, run_id, epoch, self._live, self._stop)
         self.working: set[asyncio.Task[Any]] = set()
         self.paces: dict[str, Pace] = {}
+        self.feeds: list[Feed] = []
         self.looked_at = time.time()
         self.why_stopped = ""
 
@@ -131,6 +135,8 @@ class _Run:
             await writing  # what has come in is committed, whatever ended the sending
         finally:
             await _cancelled(asked, sending, writing)
+            for feed in self.feeds:
+                feed.under_way -= feed.sent  # not before: what came in has to be found by who asks next
         if asked.done() and not asked.cancelled() and (error := asked.exception()):
             raise error
         if sending.cancelled():
@@ -165,11 +171,10 @@ class _Run:
         found = 0
         while True:
             feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, case_positions, under_way)
-            try:
-                await self._pass(feed, endpoint, pace, most)
-                await self.journal.flush()
-            finally:
-                under_way -= feed.sent
+            self.feeds.append(feed)
+            await self._pass(feed, endpoint, pace, most)
+            await self.journal.flush()
+            under_way -= feed.sent
             found += feed.found - feed.twins
             if not feed.twins or self.job.halted:
                 return found
@@ -201,10 +206,11 @@ class _Run:
     async def _feed(self, feed: Feed, queue: asyncio.Queue[Batch | None], workers: int) -> None:
         chunks = feed.chunks()
         while (chunk := await asyncio.to_thread(next, chunks, None)) is not None and not self.job.halted:
-            shown, missing = chunk
+            claimed = feed.claim(chunk)
+            shown, batches = await asyncio.to_thread(feed.look_up, claimed) if claimed else ([], [])
             if shown:
                 self.journal.write(Entry(lambda shown=shown: shown))  # type: ignore[misc]
-            for batch in feed.batches(missing):
+            for batch in batches:
                 await queue.put(batch)
         for _ in range(workers):
             await queue.put(None)
@@ -237,7 +243,10 @@ class _Run:
     async def _still_ours(self) -> None:
         """Looks at the epoch, unless it was looked at just now by a clock that runs on while the machine sleeps."""
         if abs(time.time() - self.looked_at) > _SURE_S:
-            await self._look()
+            try:
+                await self._look()
+            except StoreError as error:
+                self._stop(error)
 
     async def _look(self) -> RunStatus:
         status, epoch = await asyncio.to_thread(work.status_and_epoch, self.database, self.id)
@@ -248,20 +257,23 @@ class _Run:
 
     async def _watch(self) -> RunStatus:
         """Returns when somebody asks for an end at once: the state to end in. Raises Fenced."""
-        beaten_at = 0.0
+        beaten_at, failures = 0.0, 0
         while True:
-            status = await self._look()
-            if status == "pausing":
-                self._halt()
-            elif status in _ENDS:
-                return _ENDS[status]
-            if time.monotonic() - beaten_at > _BEAT_S:
-                beaten_at = time.monotonic()
-                live = self._live()
-                try:
-                    await asyncio.to_thread(work.beat, self.database, self.id, self.epoch, live)
-                except StoreError as error:  # the journal may still get written what is in flight
+            try:
+                status = await self._look()
+                if time.monotonic() - beaten_at > _BEAT_S:
+                    await asyncio.to_thread(work.beat, self.database, self.id, self.epoch, self._live())
+                    beaten_at = time.monotonic()
+                failures = 0
+            except StoreError as error:  # it may pass; if not, the journal may still get written what is in flight
+                failures += 1
+                if failures == _FAILURES:
                     self._stop(error)
+            else:
+                if status == "pausing":
+                    self._halt()
+                elif status in _ENDS:
+                    return _ENDS[status]
             await asyncio.sleep(_WATCH_S)
 
     def _live(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from promptgrid import connections, grid
 from promptgrid.errors import PlanError, PromptgridError
-from promptgrid.grid import Decided, Plan
+from promptgrid.grid import Decided, Plan, Variant
 from promptgrid.preflight import Preflight, Tally, plan_points
 from promptgrid.preflight import preflight as sheet
 from promptgrid.runner.carry_out import carry_out
@@ -82,6 +82,7 @@ def extend(
     Queues the run, for a runner or `carried_out_here` to send only what is new, and what had failed. Returns the number
     of cells added. Raises PlanError where nothing would be new, or the run is still at work.
     """
+    before = plans.planned_as(database, run_id)  # read first: what changes from now on is told below
     plan = runs.plan_of(database, run_id)
     info = runs.find_run(database, run_id)
     if info.status in ACTIVE:
@@ -92,11 +93,10 @@ def extend(
         temperatures=(*_own_temperatures(plan), *temperatures) if temperatures else plan.temperatures,
         models=(*plan.models, *models),
     )
-    decided = {**grid.decide(wider), **_kept(plans.decided_of(database, run_id), plan, wider)}
-    added = creation.extend_run(database, run_id, wider, decided, plan_points(wider, decided))
+    decided = _decided(plans.decided_of(database, run_id), wider, temperatures)
+    added = creation.extend_run(database, run_id, before, wider, decided, plan_points(wider, decided))
     if not added:
         raise PlanError("The run has all of these cells.", hint="Ask for more samples, or another temperature.")
-    runs.ask(database, run_id, "resume")
     return added
 
 
@@ -113,9 +113,16 @@ def _own_temperatures(plan: Plan) -> tuple[float, ...]:
     return tuple(float(temperature) for temperature in own if temperature is not None)
 
 
-def _kept(old: Decided, plan: Plan, wider: Plan) -> Decided:
-    """What was decided for the run stays; only where temperatures are added it is decided anew."""
-    return old if wider.temperatures == plan.temperatures else {}
+def _decided(old: Decided, wider: Plan, added: Sequence[float]) -> Decided:
+    """What was decided for the run stays, whatever has been learned since; added temperatures that differ from it on
+    the wire come after it, and models that are new have all."""
+    fresh = grid.decide(wider)
+    more = grid.decide(replace(wider, temperatures=tuple(added))) if added else {}
+    both: dict[tuple[str, str, str], Sequence[Variant]] = dict(fresh)
+    for key, variants in old.items():
+        wires = {variant.wire for variant in variants}
+        both[key] = [*variants, *(variant for variant in more.get(key, ()) if variant.wire not in wires)]
+    return both
 
 
 def watch_over(every_s: float = 5.0) -> None:

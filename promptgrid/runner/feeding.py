@@ -20,15 +20,15 @@ from promptgrid.store.work import CellName, Outcome
 
 _CELLS = 400  # a chunk
 
-Missing = tuple[Point, list[tuple[int, int]]]
-"""A point, and its cells that have no reply: (sample, position)."""
+Wanted = tuple[Point, list[tuple[int, int]]]
+"""A point, and those of its cells that have no result: (sample, position)."""
 
 
 @dataclass
 class Feed:
     """The batches of one endpoint's models.
 
-    `twins` counts cells left out because a call is under way, of this run or of another, that will bring their reply
+    `twins` counts cells left out because a call is under way, of this run or of another, that may bring their reply
     too: feed again when that has been committed. `sent` is what this feed adds to what is under way.
     """
 
@@ -44,45 +44,44 @@ class Feed:
     found: int = 0
     sent: set[tuple[str, int]] = field(default_factory=set)
 
-    def chunks(self) -> Iterator[tuple[list[Outcome], list[Missing]]]:
-        """(cells that a stored reply ends, those to ask for), chunk by chunk; reads the database."""
+    def chunks(self) -> Iterator[list[Wanted]]:
+        """What has no result yet, some hundred cells at a time; reads the database."""
         points = grid.points(self.plan, {self.endpoint.name: self.endpoint}, self.decided, self.refs)
         size = max(1, _CELLS // self.plan.samples)
         while chunk := list(islice(points, size)):
-            yield self._chunk(chunk)
+            pending = work.pending(self.database, self.run_id, list({point.key for point in chunk}))
+            yield [(point, cells) for point in chunk if (cells := self._pending(point, pending))]
 
-    def _chunk(self, points: Sequence[Point]) -> tuple[list[Outcome], list[Missing]]:
-        keys = list(dict.fromkeys(point.key for point in points))
-        pending = work.pending(self.database, self.run_id, keys)
-        if not pending:
-            return [], []
-        stored = stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
-        shown: list[Outcome] = []
-        missing: list[Missing] = []
-        for point in points:
-            cells: list[tuple[int, int]] = []
-            for sample in range(self.plan.samples):
-                position = pending.get(self._name(point, sample))
-                if position is None:
-                    continue
-                self.found += 1
-                if (reply := stored.get((point.key, sample))) is not None:
-                    shown.append(self._shown(point, position, reply))
-                else:
-                    cells.append((sample, position))
-            if cells:
-                missing.append((point, cells))
-        return shown, missing
+    def _pending(self, point: Point, pending: Mapping[CellName, int]) -> list[tuple[int, int]]:
+        found = ((sample, pending.get(self._name(point, sample))) for sample in range(self.plan.samples))
+        return [(sample, position) for sample, position in found if position is not None]
 
-    def batches(self, missing: Sequence[Missing]) -> Iterator[Batch]:
-        """What of it to send; from now on it is under way. For the loop's thread, which alone knows when that ends."""
-        for point, cells in missing:
+    def claim(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+        """Those of it that nobody is asking for: from now on this feed is. For the loop's thread alone."""
+        claimed = []
+        for point, cells in wanted:
             mine = [cell for cell in cells if (point.key, cell[0]) not in self.under_way]
+            self.found += len(cells)
             self.twins += len(cells) - len(mine)
             names = {(point.key, sample) for sample, _ in mine}
             self.sent |= names
             self.under_way |= names
-            yield from to_batches(point, mine, self.endpoint.max_n)
+            if mine:
+                claimed.append((point, mine))
+        return claimed
+
+    def look_up(self, claimed: Sequence[Wanted]) -> tuple[list[Outcome], list[Batch]]:
+        """(cells that a stored reply ends, what to send). Reads the database, after the claim: what another run got in
+        the meantime is there."""
+        keys = list({point.key for point, _ in claimed})
+        stored = stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
+        shown: list[Outcome] = []
+        batches: list[Batch] = []
+        for point, cells in claimed:
+            kept = {sample: stored.get((point.key, sample)) for sample, _ in cells}
+            shown += [self._shown(point, at, reply) for sample, at in cells if (reply := kept[sample])]
+            batches += to_batches(point, [cell for cell in cells if kept[cell[0]] is None], self.endpoint.max_n)
+        return shown, batches
 
     def _name(self, point: Point, sample: int) -> CellName:
         prompt, case = point.prompt, self.case_positions[point.case.id]

@@ -130,7 +130,8 @@ class Pace:
         self._buckets: dict[str, Bucket] = {}
         self._tokens_under_way = 0.0
         self._refusals = 0  # since the last reply
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
 
     def allow(self, most: int) -> None:
         """The user allows so many at once, from now on."""
@@ -138,21 +139,29 @@ class Pace:
         self.window.size = min(self.window.size, most)
 
     async def enter(self, tokens: float = 0.0) -> float:
-        """Waits until a request of so many tokens may go, and takes its place in the window until `leave`.
+        """Waits until a request of so many tokens may go, first come first served, and takes its place in the window
+        until `leave`.
 
         Returns the time at which it went, by this pace's clock; `answered` and `refused` want it back.
         """
-        while not self._may_go(tokens):
-            await self._wait(tokens)
-        now = self._clock()
-        self._take(tokens, now)
-        return now
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append((place, tokens))
+        self._let_in()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.cancelled():
+                self._let_in()  # it may have stood before others
+            else:
+                self.leave(tokens)  # it had just been let in
+            raise
+        return self._clock()
 
     def leave(self, tokens: float = 0.0) -> None:
         """Gives the place back."""
         self.in_flight -= 1
         self._tokens_under_way -= tokens
-        self._wake()
+        self._let_in()
 
     def answered(self, sent_at: float, limits: RateLimits | None) -> None:
         """A reply came. To be called before `leave`."""
@@ -184,9 +193,6 @@ class Pace:
             if told:
                 self._buckets[name] = told
 
-    def _may_go(self, tokens: float) -> bool:
-        return self.in_flight < int(self.window.size) and not self._wait_s(tokens)
-
     def _wait_s(self, tokens: float) -> float:
         """Until time alone allows a request; 0: it does now."""
         now = self._clock()
@@ -205,34 +211,21 @@ class Pace:
     def _amount(bucket: str, tokens: float) -> float:
         return 1.0 if bucket == "requests" else tokens
 
-    async def _wait(self, tokens: float) -> None:
-        loop = asyncio.get_running_loop()
-        place = loop.create_future()
-        self._waiting.append(place)
-        wait = self._wait_s(tokens)
-        timer = loop.call_later(wait, _let, place) if wait else None
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self._wake()  # it was this one's turn: now it is the next one's
-            raise
-        finally:
-            if timer:
-                timer.cancel()
-            if place in self._waiting:
-                self._waiting.remove(place)
+    def _let_in(self) -> None:
+        """Gives those who wait a place, as many as may go now; a timer looks again where time is what they wait for."""
+        while self._waiting:
+            place, tokens = self._waiting[0]
+            if not place.done():
+                if self.in_flight >= int(self.window.size):
+                    return
+                if wait := self._wait_s(tokens):
+                    self._look_again(wait)
+                    return
+                self._take(tokens, self._clock())
+                place.set_result(None)
+            self._waiting.popleft()
 
-    def _wake(self) -> None:
-        """Lets as many try as there are places in the window; who may not go yet waits again."""
-        for _ in range(max(0, int(self.window.size) - self.in_flight)):
-            while self._waiting and self._waiting[0].done():
-                self._waiting.popleft()
-            if not self._waiting:
-                return
-            _let(self._waiting.popleft())
-
-
-def _let(place: asyncio.Future[None]) -> None:
-    if not place.done():
-        place.set_result(None)
+    def _look_again(self, wait_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self._let_in)

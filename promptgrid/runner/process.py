@@ -22,7 +22,7 @@ from promptgrid.store import Database, runs, work
 IDLE_S = 600.0
 _LOOK_S = 0.3
 _WAIT_FOR_LOCK_S = 30.0
-_SILENT_S = 10.0  # who has a run writes its heartbeat every two seconds: one not heard of for so long is dead
+_SILENT_S = 10.0  # who has a run writes its heartbeat every second: one not heard of for so long is dead
 _STOP = "runner.stop"
 
 log = logging.getLogger("promptgrid.runner")
@@ -55,7 +55,12 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
     stop = folder / _STOP
     stop.unlink(missing_ok=True)
     while loop.time() - needed_at < idle_s:
-        waiting = await asyncio.to_thread(work.waiting_runs, database)
+        try:
+            waiting = await asyncio.to_thread(work.waiting_runs, database)
+        except StoreError as error:  # runs are at work meanwhile, and have troubles of their own to tell
+            log.error("%s", error)
+            await asyncio.sleep(_LOOK_S)
+            continue
         working = {run_id: task for run_id, task in working.items() if not task.done()}
         for run_id in waiting:
             if run_id not in working:

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from promptgrid.errors import PlanError
 from promptgrid.grid import Decided, Plan
 from promptgrid.preflight import PlannedPoint
 from promptgrid.store import runs as runs_store
@@ -71,24 +72,33 @@ def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:
     return total
 
 
-def extend_run(database: Database, run_id: str, plan: Plan, decided: Decided, planned: Iterable[PlannedPoint]) -> int:
-    """Gives the run this wider plan, and the cells that it has not yet; returns how many. They come after the others.
+def extend_run(
+    database: Database, run_id: str, before: str, plan: Plan, decided: Decided, planned: Iterable[PlannedPoint]
+) -> int:
+    """Gives a run at rest this wider plan and the cells that it has not yet, and queues it; returns how many are new.
+    They come after the others. With nothing new, nothing changes.
 
-    All or nothing: a run is extended in one transaction, after all has been planned.
+    Raises PlanError where the run's plan is not `before` any more, or the run is at work.
     """
     with database.read() as connection:
         names = [cells.c[name] for name in CellName._fields]
         known = {CellName(*row) for row in connection.execute(sa.select(*names).where(cells.c.run_id == run_id))}
-        last = connection.scalar(sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id))
-    positions = count(0 if last is None else last + 1)
-    rows = (row for row in _cell_rows(run_id, plan, planned) if _name(row) not in known)
-    new = [{**row, "position": position} for position, row in zip(positions, rows, strict=False)]
+    new = [row for row in _cell_rows(run_id, plan, planned) if _name(row) not in known]
     if new:
-        changed = {"plan": plan_json(plan), "decided": decided_json(decided), "total": runs.c.total + len(new)}
         with database.write() as connection:
-            connection.execute(runs.update().where(runs.c.id == run_id).values(changed))
-            write_many(connection, _INSERT_CELL, new)
+            _widen(connection, run_id, before, plan, decided, len(new))
+            last = connection.scalar(sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id))
+            numbered = zip(count(0 if last is None else last + 1), new, strict=False)
+            write_many(connection, _INSERT_CELL, [{**row, "position": position} for position, row in numbered])
     return len(new)
+
+
+def _widen(connection: sa.Connection, run_id: str, before: str, plan: Plan, decided: Decided, new: int) -> None:
+    changed = {"plan": plan_json(plan), "decided": decided_json(decided), "total": runs.c.total + new}
+    unchanged = (runs.c.id == run_id) & (runs.c.plan == before) & runs.c.status.not_in(runs_store.ACTIVE)
+    if connection.execute(runs.update().where(unchanged).values(changed)).rowcount != 1:
+        raise PlanError(f"Run {run_id} was changed or resumed in the meantime.", hint="Look at it, and try again.")
+    runs_store.queue(connection, run_id)
 
 
 def _name(row: Mapping[str, Any]) -> CellName:

@@ -50,6 +50,12 @@ def load_plan(connection: sa.Connection, run_id: str) -> Plan:
     )
 
 
+def planned_as(database: Database, run_id: str) -> str:
+    """The run's plan as it is kept: changes whenever the plan does."""
+    with database.read() as connection:
+        return str(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
+
+
 def decided_json(decided: Decided) -> str:
     """What goes on the wire for each model, prompt and temperature, for `decided_of`."""
     return json.dumps([[key, [_variant_json(variant) for variant in variants]] for key, variants in decided.items()])

@@ -169,24 +169,30 @@ def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "res
         "resume": {"paused": "queued", "stopped": "queued", "cancelled": "queued", "finished": "queued"},
     }  # fmt: skip
     with database.write() as connection:
-        status: RunStatus = connection.scalars(sa.select(runs.c.status).where(runs.c.id == run_id)).one()
-        new = moves[wanted].get(status, status)
+        status, heartbeat = connection.execute(
+            sa.select(runs.c.status, runs.c.heartbeat).where(runs.c.id == run_id)
+        ).one()
+        new: RunStatus = moves[wanted].get(status, status)
+        if wanted == "resume" and status == "pausing" and now() - (heartbeat or 0.0) > _STALE_S:
+            new = "queued"  # its runner was killed before it had paused
         if wanted == "resume" and new == "queued":
-            _reopen(connection, run_id)
-        if new == "cancelled":
-            cancel_pending(connection, run_id)
-        if new != status:
+            queue(connection, run_id)
+        elif new != status:
+            if new == "cancelled":
+                cancel_pending(connection, run_id)
             connection.execute(runs.update().where(runs.c.id == run_id).values(status=new, message=""))
     return new
 
 
-def _reopen(connection: sa.Connection, run_id: str) -> None:
-    """Cells without an answer get another chance; a finished run has none but the failed ones."""
+def queue(connection: sa.Connection, run_id: str) -> None:
+    """For a runner to take; cells without an answer get another chance, a finished run has none but the failed ones."""
     again = cells.c.status.in_(["cancelled", "failed"])
     pending = {"status": "pending", "error": "", "error_kind": ""}
     connection.execute(cells.update().where(cells.c.run_id == run_id, again).values(pending))
     # Nothing works, and spends, that is not in the list of runs.
-    connection.execute(runs.update().where(runs.c.id == run_id).values(ended=None, deleted=None))
+    connection.execute(
+        runs.update().where(runs.c.id == run_id).values(status="queued", message="", ended=None, deleted=None)
+    )
 
 
 def cancel_pending(connection: sa.Connection, run_id: str) -> None:
