@@ -17,7 +17,7 @@ from promptgrid.grading import parse_check
 from promptgrid.grid import Plan, Point, decide, points
 from promptgrid.preflight import PlannedPoint
 from promptgrid.prompt import Example, Message, Prompt
-from promptgrid.store import Database, attempts, creation, drafts, kept, plans, results, runs, work
+from promptgrid.store import Database, attempts, creation, drafts, kept, plans, results, runs, schema, work
 from promptgrid.store.work import CellResult, Group, Outcome
 from promptgrid.tokens import Count
 
@@ -248,6 +248,13 @@ def test_another_process_takes_nothing_away_from_an_open_database(database: Data
     assert again.stdout.strip() == "1", again.stderr
     assert runs.list_runs(database)[0].name == "still there"
     assert (database.path.parent / f"{database.path.name}-wal").exists()
+
+
+def test_a_database_opens_while_another_process_writes(database: Database) -> None:
+    queued(database, a_plan())
+    with database.write() as connection:  # held for longer than anybody waits
+        connection.execute(schema.runs.update().values(name="being written"))
+        assert [run.name for run in runs.list_runs(Database())] == ["greet"]
 
 
 def test_a_file_that_is_no_database_is_named(home: Path) -> None:

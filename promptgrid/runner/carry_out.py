@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-import weakref
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from promptgrid.budget import BudgetReached, Wall, parse_budget
@@ -23,6 +21,7 @@ from promptgrid.runner.notify import notify
 from promptgrid.runner.pace import Pace
 from promptgrid.runner.rescue import recover
 from promptgrid.runner.sending import Sender
+from promptgrid.runner.shared import Shared, shared_by_loop
 from promptgrid.store import Database, work
 from promptgrid.store.attempts import spent
 from promptgrid.store.plans import decided_of
@@ -48,31 +47,6 @@ _ENDS: Mapping[RunStatus, RunStatus] = {
 Connect = Callable[[str], Endpoint]
 
 
-@dataclass
-class Shared:
-    """What the runs of a process share: the pace of each endpoint, where the widest of what they allow holds, and the
-    samples that one of them is asking for, which no other asks for meanwhile."""
-
-    paces: dict[str, Pace] = field(default_factory=dict)
-    under_way: set[tuple[str, int]] = field(default_factory=set)
-    _allowed: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def pace(self, endpoint: Endpoint, run_id: str, most: int) -> Pace:
-        self._allowed[endpoint.name, run_id] = most
-        pace = self.paces.setdefault(endpoint.name, Pace(most))
-        pace.allow(max(number for (name, _), number in self._allowed.items() if name == endpoint.name))
-        return pace
-
-    def forget(self, run_id: str) -> None:
-        """The run has ended: what it allowed counts no more."""
-        self._allowed = {key: number for key, number in self._allowed.items() if key[1] != run_id}
-        for name, pace in self.paces.items():
-            pace.allow(max((n for (other, _), n in self._allowed.items() if other == name), default=pace.window.most))
-
-
-_shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Shared] = weakref.WeakKeyDictionary()
-
-
 async def carry_out(database: Database, run_id: str, *, connect: Connect) -> RunStatus:
     """Works on the run until it is finished, paused, cancelled or cannot go on; returns the state it ends in.
 
@@ -86,7 +60,7 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect) -> Run
         if ended != asked:
             await asyncio.to_thread(work.end, database, run_id, epoch, ended)
         return ended
-    shared = _shared.setdefault(asyncio.get_running_loop(), Shared())
+    shared = shared_by_loop()
     run = _Run(database, run_id, epoch, shared)
     try:
         status, message = await run.until_done(connect)

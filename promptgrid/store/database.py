@@ -49,16 +49,28 @@ class Database:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     def _check_schema(self) -> None:
-        with self._engine.begin() as connection:
-            schema.metadata.create_all(connection)
-            version = insert(schema.meta).values(name="schema_version", value=str(schema.VERSION))
-            connection.execute(version.on_conflict_do_nothing())
-            found = connection.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.name == "schema_version"))
+        found = self._schema_version() or self._create_tables()
         if found != str(schema.VERSION):
             raise StoreError(
                 f"The database {self.path} has the schema version {found}; this promptgrid reads {schema.VERSION}.",
                 hint="Update promptgrid, or set PROMPTGRID_HOME to another folder.",
             )
+
+    def _schema_version(self) -> str | None:
+        """None for a new database. Reads only: another process may be writing without a pause."""
+        with self._engine.connect() as connection:
+            if not sa.inspect(connection).has_table(schema.meta.name):
+                return None
+            chosen = sa.select(schema.meta.c.value).where(schema.meta.c.name == "schema_version")
+            return connection.scalar(chosen)
+
+    def _create_tables(self) -> str:
+        """In one transaction that holds the write lock from its start: of two processes, the second finds them."""
+        with self._engine.execution_options(writes=True).connect() as connection, connection.begin():
+            schema.metadata.create_all(connection)
+            version = insert(schema.meta).values(name="schema_version", value=str(schema.VERSION))
+            connection.execute(version.on_conflict_do_nothing())
+        return str(schema.VERSION)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
