@@ -29,6 +29,8 @@ from promptgrid.prompt import Message
 
 CONTENT = b"GGUF a tiny stand-in"
 QUESTION = (Message("user", "Name a colour."),)
+LONG = {"messages": (Message("user", "Write the numbers from 1 to 2000, separated by commas."),), "max_tokens": 2000}
+"""At temperature 0 the model counts for many seconds: whatever is done to the stream meets it in the middle."""
 CHATS = [
     (Message("user", "hi"),),
     (Message("system", "You label reviews."), Message("user", "It broke.")),
@@ -272,7 +274,7 @@ class TestReplies:
         assert whole.completion_tokens == 12 or whole.finish_reason == "stop"
 
     def test_a_stream_that_is_closed_gives_its_turn_back(self, endpoint: builtin.BuiltinEndpoint) -> None:
-        deltas = connections.iterate_sync(endpoint.stream(asked(max_tokens=2000, temperature=1.0)))
+        deltas = connections.iterate_sync(endpoint.stream(asked(**LONG, temperature=0.0)))
         next(deltas)
         deltas.close()  # type: ignore[attr-defined]
         started = time.monotonic()
@@ -296,7 +298,7 @@ class TestServer:
     ) -> None:
         complete(endpoint, max_tokens=1)
         server = process.ensure()
-        deltas = connections.iterate_sync(endpoint.stream(asked(max_tokens=2000, temperature=1.0)))
+        deltas = connections.iterate_sync(endpoint.stream(asked(**LONG, temperature=0.0)))
         next(deltas)
         os.kill(server.pid, signal.SIGKILL)
         with pytest.raises(EndpointError) as caught:
