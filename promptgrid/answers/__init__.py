@@ -5,13 +5,14 @@ from promptgrid.answers.labels import find_labels
 from promptgrid.answers.numbers import Number, find_numbers, last_number
 from promptgrid.answers.patterns import Found, search
 from promptgrid.answers.read import Answer, read_answer
-from promptgrid.answers.voting import Vote, vote
+from promptgrid.answers.voting import Vote, ballot, vote
 
 __all__ = [
     "Answer",
     "Found",
     "Number",
     "Vote",
+    "ballot",
     "canonical_json",
     "find_json",
     "find_labels",

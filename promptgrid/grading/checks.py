@@ -22,7 +22,8 @@ _SHOWN = 60  # characters of a text within an explanation
 class Score:
     """What a check says of one reply: `value` 0 to 1, `passed`, the `answer` it judged, and why.
 
-    `value` and `passed` are None where nothing could be scored (no expected, no answer, a broken pattern).
+    `value` and `passed` are None where nothing could be scored (no expected, no answer, a broken pattern), `failed`
+    where that is the check's own fault: it raised, or it took too long.
     """
 
     check: str
@@ -30,6 +31,7 @@ class Score:
     passed: bool | None
     answer: str
     explanation: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

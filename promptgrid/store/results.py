@@ -18,7 +18,7 @@ _CELL_COLUMNS = (
     "run_id", "position", "prompt", "prompt_version", "technique", "examples_k", "endpoint", "temperature",
     "temperature_sent", "parameter_note", "top_p", "max_tokens", "seed", "sample", "prompt_tokens_counted",
     "context_limit", "attempts", "reused", "status", "error", "error_kind", "reasoning", "answer", "answer_note",
-    "human_score", "human_note", "reply_id",
+    "reply_id",
 )  # fmt: skip
 _REPLY_COLUMNS = (
     "model_returned", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "cost_usd",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -16,7 +17,7 @@ from sqlalchemy import (
     false,
 )
 
-VERSION = 2
+VERSION = 3
 """The schema's version, kept in `meta`. A database of another version is refused, never guessed at."""
 
 metadata = MetaData()
@@ -82,7 +83,7 @@ replies = Table(
     Column("id", Integer, primary_key=True),
     Column("key", String, nullable=False),  # of the point; a reply is found by key and sample
     Column("sample", Integer, nullable=False),
-    Column("kind", String, nullable=False),  # run · try
+    Column("kind", String, nullable=False),  # run · try · judge
     Column("run_id", String, index=True),  # the run that paid for it
     Column("endpoint", String, nullable=False),
     Column("model", String, nullable=False),
@@ -90,6 +91,7 @@ replies = Table(
     Column("seed", Integer),
     Column("batch", Integer, nullable=False),  # how many replies its call brought
     Column("text", Text, nullable=False),
+    Column("chars", Integer, nullable=False),  # of the text, so that nobody has to read it to know
     Column("reasoning", Text, nullable=False),
     Column("finish_reason", String, nullable=False),
     Column("prompt_tokens", Integer),
@@ -154,9 +156,8 @@ cells = Table(
     Column("reply_id", ForeignKey("replies.id")),
     Column("reasoning", Text, nullable=False, server_default=""),
     Column("answer", Text),  # NULL: none could be read
+    Column("ballot", BigInteger),  # what answers are compared by (answers.ballot), so that texts need not be read
     Column("answer_note", Text, nullable=False, server_default=""),
-    Column("human_score", Float),
-    Column("human_note", Text, nullable=False, server_default=""),
     Index("cells_by_status", "run_id", "status"),
     Index("cells_by_key", "run_id", "key"),
     Index("cells_by_reply", "reply_id"),
@@ -172,4 +173,40 @@ scores = Table(
     Column("passed", Boolean),
     Column("answer", Text, nullable=False),
     Column("explanation", Text, nullable=False),
+    Column("failed", Boolean, nullable=False, server_default=false()),  # the check itself: it raised, or took too long
+    Column("judge_reply_id", ForeignKey("replies.id")),  # the reply of the model that judged
+)
+
+ratings = Table(
+    "ratings",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("owner", String, primary_key=True),  # who judged
+    Column("value", Float),  # 0 to 1; NULL: a note only
+    Column("scale", String, nullable=False),  # thumb: 0 or 1 · stars: 1 to 5 as 0, 0.25 … 1
+    Column("note", Text, nullable=False, server_default=""),
+    Column("updated", Float, nullable=False),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("left_position", Integer, nullable=False),  # the cells as they were shown
+    Column("right_position", Integer, nullable=False),
+    Column("outcome", String, nullable=False),  # left · right · tie · skip
+    Column("owner", String, nullable=False),  # who judged; of a model ENDPOINT/MODEL
+    Column("by_model", Boolean, nullable=False, server_default=false()),
+    Column("judge_reply_id", ForeignKey("replies.id")),
+    Column("created", Float, nullable=False),
+)
+
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("prompt", String, primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("pinned", Float, nullable=False),
 )

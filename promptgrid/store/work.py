@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from promptgrid.answers import Answer
+from promptgrid.answers import Answer, ballot
 from promptgrid.endpoint import Reply
 from promptgrid.grading import Score
 from promptgrid.store import attempts
@@ -188,6 +188,7 @@ def reply_row(reply: Reply, **facts: Any) -> dict[str, Any]:
     return {
         "model_returned": storable(reply.model_returned),
         "text": storable(reply.text),
+        "chars": len(reply.text),
         "reasoning": storable(reply.reasoning),
         "finish_reason": storable(reply.finish_reason),
         "prompt_tokens": reply.prompt_tokens,
@@ -209,7 +210,7 @@ _END_CELL = (
     .values(
         attempts=cells.c.attempts + sa.bindparam("attempted"),
         **{name: sa.bindparam(f"new_{name}") for name in
-           ("status", "error", "error_kind", "reused", "reply_id", "reasoning", "answer", "answer_note")},
+           ("status", "error", "error_kind", "reused", "reply_id", "reasoning", "answer", "ballot", "answer_note")},
     )
 )  # fmt: skip
 
@@ -227,6 +228,7 @@ def _cell_end(run_id: str, result: CellResult, reply_id: int | None) -> dict[str
         "new_reply_id": reply_id,
         "new_reasoning": storable(read.reasoning),
         "new_answer": None if read.answer is None else storable(read.answer),
+        "new_ballot": ballot(read.answer),
         "new_answer_note": storable(read.note),
     }
 
@@ -240,6 +242,7 @@ def _score_row(run_id: str, position: int, score: Score) -> dict[str, Any]:
         "passed": score.passed,
         "answer": storable(score.answer),
         "explanation": storable(score.explanation),
+        "failed": score.failed,
     }
 
 
