@@ -69,5 +69,7 @@ class Books:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
 
     def end(self, request: Recorded, at: float) -> None:
-        self.in_flight -= 1
-        request.ended = at
+        """The call is over; only the first to say so counts."""
+        if request.ended is None:
+            self.in_flight -= 1
+            request.ended = at

@@ -35,8 +35,8 @@ class Completions:
         # uvicorn's receive is a method of the object that knows the connection
         request.state.close = receive.__self__.transport.close  # type: ignore[attr-defined]
         if refusal := self._refused(entry):
-            await refusal(scope, receive, self._told(entry, send))
             entry.ended = time.monotonic()
+            await refusal(scope, receive, self._told(entry, send))
             return
         self.server.books.begin()
         try:
@@ -100,8 +100,10 @@ class Completions:
                     headers.append(("date", http_date(0)))
                 said = [(name.encode(), value.encode()) for name, value in headers]
                 message = {**message, "headers": [*message["headers"], *said]}
-            # noted first: who has read the answer finds it in the books
-            entry.whole = message["type"] == "http.response.body" and not message.get("more_body", False)
+            # noted first: who has read the answer finds it in the books, and its next call is not beside this one
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                entry.whole = True
+                self.server.books.end(entry, time.monotonic())
             await send(message)
 
         return told
