@@ -1,0 +1,81 @@
+"""Votes: which of two replies to the same case is the better one, said by a person or by a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+
+from promptgrid.errors import StoreError
+from promptgrid.store.database import Database, now, storable
+from promptgrid.store.schema import cells, votes
+
+Outcome = Literal["left", "right", "tie", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """Two cells as they were shown, by position, and which was preferred.
+
+    `owner` is who judged; of a model ENDPOINT/MODEL. `created` in seconds since 1970.
+    """
+
+    id: int
+    left_position: int
+    right_position: int
+    outcome: Outcome
+    owner: str
+    by_model: bool
+    judge_reply_id: int | None
+    created: float
+
+
+def add(
+    database: Database,
+    run_id: str,
+    left_position: int,
+    right_position: int,
+    outcome: Outcome,
+    owner: str,
+    *,
+    by_model: bool = False,
+    judge_reply_id: int | None = None,
+) -> int:
+    """Keeps a vote and returns its id. Raises StoreError when the run has no such cells (any more)."""
+    row = {
+        "run_id": run_id,
+        "left_position": left_position,
+        "right_position": right_position,
+        "outcome": outcome,
+        "owner": storable(owner),
+        "by_model": by_model,
+        "judge_reply_id": judge_reply_id,
+        "created": now(),
+    }
+    with database.write() as connection:
+        require_cells(connection, run_id, {left_position, right_position})
+        return int(connection.execute(votes.insert().values(row).returning(votes.c.id)).scalar_one())
+
+
+def undo(database: Database, vote_id: int) -> None:
+    """Takes a vote back; one that is gone already stays so."""
+    with database.write() as connection:
+        connection.execute(votes.delete().where(votes.c.id == vote_id))
+
+
+def listed(database: Database, run_id: str) -> list[Vote]:
+    """All votes on the run's replies, in the order in which they were given."""
+    chosen = sa.select(*(votes.c[name] for name in Vote.__dataclass_fields__)).where(votes.c.run_id == run_id)
+    with database.read() as connection:
+        return [Vote(**row._mapping) for row in connection.execute(chosen.order_by(votes.c.id))]
+
+
+def require_cells(connection: sa.Connection, run_id: str, positions: set[int]) -> None:
+    """Raises StoreError unless the run has cells at all these positions: it may be gone for good meanwhile."""
+    mine = (cells.c.run_id == run_id) & cells.c.position.in_(positions)
+    if connection.scalar(sa.select(sa.func.count()).where(mine)) != len(positions):
+        named = " and ".join(map(str, sorted(positions)))
+        raise StoreError(
+            f"The run {run_id} has no cell {named}; nothing was kept.", hint="Was it removed in another tab?"
+        )
