@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from promptgrid import api
 from promptgrid.errors import StoreError
+from promptgrid.export.csv_in import read_csv
+from promptgrid.export.runs import save_run
 from promptgrid.prompt import Message, Prompt
 from promptgrid.runner import client
-from promptgrid.store import Database, runs, votes
+from promptgrid.store import Database, ratings, results, runs, votes
+from promptgrid.store.ratings import Rating, value_of
 
 
 @pytest.fixture
@@ -59,3 +64,42 @@ def test_votes_go_with_their_run(database: Database, run_id: str) -> None:
 def test_a_name_that_cannot_be_stored_loses_no_vote(database: Database, run_id: str) -> None:
     votes.add(database, run_id, 0, 1, "right", "a\ud800")
     assert votes.listed(database, run_id)[0].owner == "a\ufffd"
+
+
+def test_a_rating_is_changed_and_taken_away(database: Database, run_id: str) -> None:
+    first = Rating(1, "ada", value_of("stars", 4), "stars", "good")
+    ratings.put(database, run_id, first)
+    ratings.put(database, run_id, Rating(1, "bo", value_of("thumb", 0), "thumb", ""))
+    assert ratings.listed(database, run_id, 1) == [first, Rating(1, "bo", 0.0, "thumb", "")]
+    ratings.put(database, run_id, Rating(1, "ada", None, "stars", "only a note"))
+    assert {r.owner: (r.value, r.note) for r in ratings.listed(database, run_id)}["ada"] == (None, "only a note")
+    ratings.put(database, run_id, Rating(1, "ada", None, "stars", "  "))
+    assert [r.owner for r in ratings.listed(database, run_id)] == ["bo"]
+    assert ratings.listed(database, run_id, 0) == []
+
+
+@pytest.mark.parametrize(("scale", "marks"), [("thumb", (0, 1)), ("stars", (1, 2, 3, 4, 5))])
+def test_a_mark_comes_back_as_it_was_given(scale: ratings.Scale, marks: tuple[int, ...]) -> None:
+    values = [value_of(scale, mark) for mark in marks]
+    assert (values[0], values[-1]) == (0.0, 1.0)
+    assert tuple(Rating(0, "a", value, scale, "").mark for value in values) == marks
+
+
+def test_the_results_file_has_what_people_said(database: Database, run_id: str, tmp_path: Path) -> None:
+    ratings.put(database, run_id, Rating(0, "ada", value_of("stars", 2), "stars", "too long"))
+    ratings.put(database, run_id, Rating(0, "bo", value_of("thumb", 1), "thumb", '=1+1, "so"\nwhat'))
+    ratings.put(database, run_id, Rating(2, "bo", None, "stars", "odd"))
+    rows = list(results.result_rows(database, run_id))
+    said = [(row["human_score"], row["human_note"]) for row in rows]
+    assert said == [(0.625, 'ada: too long\nbo: =1+1, "so"\nwhat'), (None, None), (None, "bo: odd"), (None, None)]
+    save_run(database, run_id, tmp_path / "out.csv")
+    read = list(read_csv(tmp_path / "out.csv"))
+    assert [(row["human_score"], row["human_note"] or None) for row in read] == said
+
+
+def test_a_rating_of_what_is_gone_says_so(database: Database, run_id: str) -> None:
+    ratings.put(database, run_id, Rating(0, "ada", 1.0, "thumb", ""))
+    runs.forget(database, run_id)
+    assert ratings.listed(database, run_id) == []
+    with pytest.raises(StoreError, match="has no cell 0"):
+        ratings.put(database, run_id, Rating(0, "ada", 1.0, "thumb", ""))

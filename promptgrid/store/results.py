@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from promptgrid.models.parameters import Alike
+from promptgrid.store import ratings
 from promptgrid.store.database import Database
 from promptgrid.store.schema import cases, cells, replies, scores
 
@@ -37,8 +38,11 @@ def result_rows(database: Database, run_id: str, positions: Sequence[int] | None
         after = -1
         while rows := connection.execute(_chunk(run_id, after, wanted)).all():
             explained = _scores(connection, run_id, rows[0].position, rows[-1].position)
+            rated = ratings.summed(connection, run_id, rows[0].position, rows[-1].position)
             for row in rows:
-                yield _row(row, known_cases[row.case_position], explained[row.position])
+                found = _row(row, known_cases[row.case_position], explained[row.position])
+                found["human_score"], found["human_note"] = rated.get(row.position, (None, None))
+                yield found
             after = rows[-1].position
 
 

@@ -1,0 +1,98 @@
+"""Ratings: what people say about one reply: a thumb or stars, and a note."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from promptgrid.store.database import Database, now, storable
+from promptgrid.store.schema import ratings
+from promptgrid.store.votes import require_cells
+
+Scale = Literal["thumb", "stars"]
+STARS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One person's word on the reply of a cell, told by its position.
+
+    `value` from 0 to 1, by `scale`: a thumb is 0 or 1, one to five stars are 0, 0.25 … 1; None: a note only.
+    """
+
+    position: int
+    owner: str
+    value: float | None
+    scale: Scale
+    note: str
+
+    @property
+    def mark(self) -> int | None:
+        """The value as it was given: 0 or 1 for a thumb, 1 to 5 stars; None: a note only."""
+        if self.value is None or self.scale == "thumb":
+            return None if self.value is None else round(self.value)
+        return round(self.value * (STARS - 1)) + 1
+
+
+def value_of(scale: Scale, mark: int) -> float:
+    """The other way round: 0 to 1 from a thumb (0 or 1) or from 1 to 5 stars."""
+    return float(mark) if scale == "thumb" else (mark - 1) / (STARS - 1)
+
+
+def put(database: Database, run_id: str, rating: Rating) -> None:
+    """Keeps the owner's rating of the cell in place of the one before; without value and note it is taken away.
+
+    Raises StoreError when the run has no such cell (any more).
+    """
+    row = {
+        "run_id": run_id,
+        "position": rating.position,
+        "owner": storable(rating.owner),
+        "value": rating.value,
+        "scale": rating.scale,
+        "note": storable(rating.note.strip()),
+        "updated": now(),
+    }
+    with database.write() as connection:
+        require_cells(connection, run_id, {rating.position})
+        if row["value"] is None and not row["note"]:
+            named = (ratings.c[name] == row[name] for name in ("run_id", "position", "owner"))
+            connection.execute(ratings.delete().where(*named))
+        else:
+            kept = insert(ratings).values(row)
+            connection.execute(kept.on_conflict_do_update(index_elements=["run_id", "position", "owner"], set_=row))
+
+
+def listed(database: Database, run_id: str, position: int | None = None) -> list[Rating]:
+    """All ratings of the run or of one cell, by position, then in the order in which they were last changed."""
+    chosen = sa.true() if position is None else ratings.c.position == position
+    with database.read() as connection:
+        return _listed(connection, run_id, chosen)
+
+
+def summed(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, tuple[float | None, str | None]]:
+    """What a results file says of the rated cells from `first` to `last`: the mean over the people who gave a value,
+    and their notes as `name: note`, one a line. None: nobody gave one."""
+    by_position: dict[int, list[Rating]] = defaultdict(list)
+    for rating in _listed(connection, run_id, ratings.c.position.between(first, last)):
+        by_position[rating.position].append(rating)
+    return {position: _summed(rated) for position, rated in by_position.items()}
+
+
+def _summed(rated: Sequence[Rating]) -> tuple[float | None, str | None]:
+    values = [one.value for one in rated if one.value is not None]
+    notes = [f"{one.owner}: {one.note}" for one in rated if one.note]
+    return fmean(values) if values else None, "\n".join(notes) or None
+
+
+def _listed(connection: sa.Connection, run_id: str, chosen: sa.ColumnElement[bool]) -> list[Rating]:
+    columns = (ratings.c[name] for name in Rating.__dataclass_fields__)
+    asked = sa.select(*columns).where(ratings.c.run_id == run_id, chosen)
+    rows = connection.execute(asked.order_by(ratings.c.position, ratings.c.updated, ratings.c.owner))
+    return [Rating(**row._mapping) for row in rows]
