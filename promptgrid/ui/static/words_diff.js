@@ -1,0 +1,34 @@
+// One text as it differs from another. All text is foreign and goes in by textContent only.
+
+const roots = new WeakMap(); // parent element -> what is drawn in it
+const TAGS = { removed: "del", added: "ins" };
+
+export default function ({ data, parentElement }) {
+  let root = roots.get(parentElement);
+  if (!root) roots.set(parentElement, (root = parentElement.appendChild(element("div", "pg words-diff"))));
+  const legend = element("div", "legend");
+  legend.append(...data.legend.map(part));
+  const text = element("pre", "text");
+  text.dir = "auto";
+  text.tabIndex = 0;
+  text.setAttribute("aria-label", data.label);
+  text.style.maxHeight = `${data.height}px`;
+  text.append(...data.parts.map(part));
+  root.replaceChildren(legend, text);
+  if (data.cut) root.append(element("div", "cut", data.cut));
+  return () => {
+    root.remove();
+    roots.delete(parentElement);
+  };
+}
+
+function element(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+function part({ kind, text }) {
+  return element(TAGS[kind] ?? "span", kind, text);
+}

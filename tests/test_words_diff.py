@@ -1,0 +1,78 @@
+"""Two texts word by word: nothing is lost, little is torn, and a megabyte takes no minute."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptgrid.compare.words_diff import Part, WordsDiff, words_diff
+
+TEXT = st.text(alphabet="ab \n,.好评é\U0001f600\ud800\x00", max_size=40)
+
+
+def sides(found: WordsDiff) -> tuple[str, str]:
+    first = "".join(part.text for part in found.parts if part.kind != "added")
+    second = "".join(part.text for part in found.parts if part.kind != "removed")
+    return first, second
+
+
+@given(TEXT, TEXT)
+def test_the_parts_are_the_two_texts(first: str, second: str) -> None:
+    found = words_diff(first, second)
+    assert sides(found) == (first, second)
+    assert found.equal == (first == second)
+    assert all(part.text for part in found.parts)
+
+
+@given(TEXT, TEXT, st.integers(0, 5))
+def test_what_is_cut_is_told_in_characters(first: str, second: str, most: int) -> None:
+    found = words_diff(first, second, most)
+    a, b = sides(found)
+    assert found.compared in (None, (len(a), len(b)))
+    assert first.startswith(a)
+    assert second.startswith(b)
+    if found.compared is None:
+        assert (a, b) == (first, second)
+    else:
+        assert not found.equal
+
+
+def test_a_sentence_is_not_torn_by_the_spaces_that_both_have() -> None:
+    found = words_diff("The review is positive, I think.", "The review seems quite negative.")
+    assert list(found.parts) == [
+        Part("same", "The review "),
+        Part("removed", "is positive, I think"),
+        Part("added", "seems quite negative"),
+        Part("same", "."),
+    ]
+    assert (found.words("removed"), found.words("added")) == (4, 3)
+
+
+def test_words_that_moved_little_are_found_again() -> None:
+    found = words_diff("one two three four", "one two and three four")
+    assert [part.text for part in found.parts if part.kind == "added"] in (["and "], [" and"])
+    assert not found.words("removed")
+
+
+def test_without_spaces_characters_are_the_words() -> None:
+    assert list(words_diff("评论很好", "评论不好").parts) == [
+        Part("same", "评论"),
+        Part("removed", "很"),
+        Part("added", "不"),
+        Part("same", "好"),
+    ]
+
+
+@pytest.mark.parametrize("second", ["y " * 500_000, "x " * 499_999 + "y", "", "a" * 1_000_000])
+def test_a_megabyte_is_compared_in_seconds(second: str) -> None:
+    first = "x " * 500_000
+    started = time.monotonic()
+    found = words_diff(first, second)
+    assert time.monotonic() - started < 10
+    assert not found.equal
+    a, b = sides(found)
+    assert first.startswith(a)
+    assert second.startswith(b)
