@@ -25,18 +25,30 @@ import streamlit as st
 from promptgrid import ui
 
 HOSTILE = {HOSTILE!r}
-columns = [ui.MatrixColumn(f"c{{x}}", ["few-shot", f"t={{x}}", HOSTILE], "53 % ±12 · 3/5 agree") for x in range(9)]
+columns = [
+    ui.MatrixColumn(
+        f"c{{x}}", ["few-shot", f"t={{x}}", HOSTILE], "53 %, 41–65 · 3/5 agree", "best", "ascending" if x == 2 else ""
+    )
+    for x in range(9)
+]
 states = ["right", "wrong", "partly", "plain", "failed", "pending", "refused", "too_long", "none"]
 find = st.text_input("Find", key="find", live=True)
 extra = st.toggle("Extra", key="extra")
 rows = [
     ui.MatrixRow(f"r{{y}}", f"{{y}} {{HOSTILE}}", "expected mixed", [
-        ui.MatrixCell(f"{{y}}-{{x}}" + ("!" if extra and x == y == 0 else ""), HOSTILE, "3 of 5", states[x], x == 1)
+        ui.MatrixCell(f"{{y}}-{{x}}" + ("!" if extra and x == y == 0 else ""), HOSTILE, "3 of 5", states[x], x == 1,
+                      HOSTILE if x == 3 else "", [ui.Badge("+12 tokens " + HOSTILE, "bad")] if x == 4 else [])
         for x in range(9)
     ])
     for y in range(24) if find in str(y)
 ]
-got = ui.matrix("m", columns=columns, rows=rows, height=420, find="find")
+st.session_state.setdefault("heard", [])
+got = ui.matrix(
+    "m", columns=columns, rows=rows, height=420, find="find",
+    on_sort=lambda *said: st.session_state.heard.append(said),
+    on_turn=lambda *said: st.session_state.heard.append(said),
+)
+st.text(f"heard {{st.session_state.heard}}")
 st.text(f"picked {{got}}")
 st.session_state.runs = st.session_state.get("runs", 0) + 1
 st.text(f"run {{st.session_state.runs}}")
@@ -67,6 +79,7 @@ ui.show_error(EndpointError("server", HOSTILE, hint=HOSTILE, raw=HOSTILE))
 ui.empty_state(HOSTILE, HOSTILE, "go", detail=HOSTILE)
 ui.message_list([Message("system", HOSTILE), Message("user", "second")], marks=["system", HOSTILE])
 ui.token_bar([(HOSTILE, 5)], 4, 3, False, HOSTILE)
+ui.show_words_diff("a <b>b</b> " + HOSTILE, HOSTILE + " <i>c</i>", HOSTILE, HOSTILE, height=200, key="diff")
 """
 
 WATCH_PAGE = """
@@ -156,6 +169,34 @@ def test_quick_keys_are_never_thrown_back_by_an_older_answer(sheet: Page) -> Non
         sheet.wait_for_timeout(70)
     picked(sheet, 12, 0)
     expect(sheet.locator(cell(sheet, 12, 0))).to_have_attribute("aria-selected", "true")
+
+
+def test_letters_move_from_case_to_case_and_beyond_the_page(sheet: Page) -> None:
+    sheet.keyboard.press("n")
+    picked(sheet, 0, 0)
+    sheet.click(cell(sheet, 1, 2))
+    for key in ["n", "j", "p"]:
+        sheet.keyboard.press(key)
+    picked(sheet, 2, 2)
+    sheet.get_by_label("Find").focus()
+    sheet.keyboard.type("n")
+    expect(sheet.get_by_text("No case matches.")).to_be_visible()
+    sheet.get_by_label("Find").fill("")
+    sheet.click(cell(sheet, 0, 2))
+    picked(sheet, 0, 2)
+    sheet.keyboard.press("k")
+    expect(sheet.get_by_text("heard [('r0', 'c2', -1)]")).to_be_visible()
+    expect(sheet.locator(cell(sheet, 0, 2))).to_have_attribute("aria-selected", "true")
+
+
+def test_a_head_that_is_pressed_asks_for_another_order(sheet: Page) -> None:
+    heads = sheet.locator("thead th")
+    expect(heads.nth(3)).to_have_attribute("aria-sort", "ascending")
+    heads.nth(4).get_by_role("button").click()
+    expect(sheet.get_by_text("heard [('c3',)]")).to_be_visible()
+    heads.first.get_by_role("button").press("Enter")
+    expect(sheet.get_by_text("heard [('c3',), ('',)]")).to_be_visible()
+    expect(heads.first.get_by_role("button")).to_be_focused()
 
 
 def test_escape_clears_the_selection(sheet: Page) -> None:
@@ -272,6 +313,15 @@ def test_foreign_text_is_shown_letter_by_letter(page: Page, plain_server: Dashbo
     )
     found = page.locator(f"[data-testid=stMain] [data-testid=stMarkdownContainer] {interpreted}")
     assert found.evaluate_all("nodes => nodes.map(node => node.outerHTML)") == []
+
+
+def test_two_texts_are_shown_as_one_with_what_goes_and_what_comes(page: Page, plain_server: Dashboard) -> None:
+    page.goto(plain_server.url)
+    text = page.locator(".words-diff .text")
+    expect(text.locator("del").first).to_have_text("a <b>b</b> ")
+    expect(text.locator("ins")).to_have_text(" <i>c</i>")
+    assert text.locator(":scope > :not(span, del, ins), :scope > * *").count() == 0
+    assert page.locator(".words-diff :is(img, a, b, i)").count() == 0
 
 
 def test_messages_are_copied_as_they_will_be_sent(page: Page, plain_server: Dashboard) -> None:

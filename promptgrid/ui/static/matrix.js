@@ -3,10 +3,12 @@
 
 const sheets = new WeakMap(); // parent element -> the sheet drawn in it
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   let sheet = sheets.get(parentElement);
   if (!sheet) sheets.set(parentElement, (sheet = newSheet(parentElement)));
   sheet.send = (pair) => setStateValue("selected", pair);
+  sheet.sort = (column) => setTriggerValue("sort", column);
+  sheet.turn = (pair, by) => setTriggerValue("turn", [...pair, by]);
   sheet.find = data.find;
   draw(sheet, data);
   return sheet.leave;
@@ -24,17 +26,19 @@ function newSheet(parent) {
   const sheet = { root, cells: [], shape: "", at: null, given: "", sent: [], timer: 0 };
   root.addEventListener("click", (event) => {
     const cell = event.target.closest("td[role=gridcell]");
-    if (cell) choose(sheet, cell, { at: 0 });
+    if (cell) return choose(sheet, cell, { at: 0 });
+    const sorter = event.target.closest("button.sort");
+    if (sorter) sheet.sort(sorter.column);
   });
   root.addEventListener("keydown", (event) => onKey(sheet, event));
   const width = new ResizeObserver(() => keepInSight(sheet));
   width.observe(root);
-  const slash = (event) => focusFilter(sheet, event);
-  document.addEventListener("keydown", slash);
+  const anywhere = (event) => onPageKey(sheet, event);
+  document.addEventListener("keydown", anywhere);
   sheet.leave = () => {
     clearTimeout(sheet.timer);
     width.disconnect();
-    document.removeEventListener("keydown", slash);
+    document.removeEventListener("keydown", anywhere);
     root.remove();
     sheets.delete(parent);
   };
@@ -44,16 +48,20 @@ function newSheet(parent) {
 
 // Redraws only what changed: the same cells keep their nodes, and with them focus and scroll position.
 function draw(sheet, data) {
+  const sorter = sheet.root.getRootNode().activeElement?.column; // of the head that has the focus
   sheet.root.style.maxHeight = `${data.height}px`;
   const shape = JSON.stringify([data.columns.map((c) => c.id), data.rows.map((r) => r.id)]);
   if (shape !== sheet.shape) build(sheet, data, shape);
-  data.columns.forEach((column, x) => fill(sheet.heads[x], column, fillHead));
+  const { words } = data;
+  fill(sheet.corner, { lines: [data.corner], arrow: "", id: "" }, (node, head) => fillHead(node, head, words));
+  data.columns.forEach((column, x) => fill(sheet.heads[x], column, (node) => fillHead(node, column, words)));
   data.rows.forEach((row, y) => {
     fill(sheet.sides[y], { title: row.title, sub: row.sub }, fillSide);
-    row.cells.forEach((cell, x) => fill(sheet.cells[y][x], cell, (node) => fillCell(node, cell, data.words)));
+    row.cells.forEach((cell, x) => fill(sheet.cells[y][x], cell, (node) => fillCell(node, cell, words)));
   });
   const header = sheet.root.querySelector("thead").offsetHeight;
   sheet.root.style.scrollPadding = `${header + 2}px 2px 2px ${sheet.corner.offsetWidth + 2}px`;
+  if (sorter !== undefined) [...sheet.root.querySelectorAll(".sort")].find((b) => b.column === sorter)?.focus();
   adopt(sheet, data.selected);
 }
 
@@ -64,7 +72,7 @@ function build(sheet, data, shape) {
   table.setAttribute("aria-label", data.words.label);
   table.style.setProperty("--columns", data.columns.length);
   const top = table.appendChild(element("thead")).appendChild(element("tr"));
-  sheet.corner = top.appendChild(head("col", data.words.corner));
+  sheet.corner = top.appendChild(head("col"));
   sheet.heads = data.columns.map(() => top.appendChild(head("col")));
   const body = table.appendChild(element("tbody"));
   sheet.sides = [];
@@ -83,8 +91,8 @@ function build(sheet, data, shape) {
   if (focused) (sheet.at || sheet.cells[0]?.[0])?.focus({ preventScroll: true });
 }
 
-function head(scope, text) {
-  const node = element("th", "", text);
+function head(scope) {
+  const node = element("th");
   node.scope = scope;
   node.setAttribute("role", scope === "col" ? "columnheader" : "rowheader");
   return node;
@@ -105,11 +113,19 @@ function fill(node, content, paint) {
   paint(node, content);
 }
 
-function fillHead(node, { lines, summary }) {
+// The whole head is a button that sorts by its column; that of the corner brings back the order of the cases.
+function fillHead(node, { id, lines, mark, summary, arrow }, words) {
   const [first = "", ...rest] = lines;
-  node.title = lines.join("\n");
-  node.replaceChildren(element("div", "name", first), element("div", "rest", rest.join(" · ")));
-  if (summary) node.append(element("div", "summary", summary));
+  const button = element("button", "sort");
+  button.type = "button";
+  button.column = id;
+  button.title = [...lines, mark, summary, "", id ? words.sort : words.unsort].filter((line) => line !== undefined).join("\n");
+  const top = button.appendChild(element("span", "top"));
+  top.append(element("span", "name", first), element("span", "mark", mark ?? ""), element("span", "arrow", ARROWS[arrow] ?? ""));
+  if (id) button.append(element("span", "rest", rest.join(" · ")));
+  if (summary) button.append(element("span", "summary", summary));
+  node.setAttribute("aria-sort", arrow || "none");
+  node.replaceChildren(button);
 }
 
 function fillSide(node, { title, sub }) {
@@ -125,10 +141,14 @@ function fillCell(node, cell, words) {
   answer.dir = "auto";
   if (cell.differs) line.appendChild(element("span", "differs", "≠")).title = words.differs;
   line.append(element("span", "word", cell.word), element("span", "tally", cell.tally));
-  const detail = element("div", "detail", cell.detail);
-  detail.dir = "auto";
-  node.replaceChildren(line, detail);
-  const spoken = [cell.answer, cell.word, cell.tally, cell.differs && words.differs, cell.detail];
+  const others = element("div", "others", cell.others);
+  const detail = element("div", cell.others ? "detail one" : "detail", cell.detail);
+  others.dir = detail.dir = "auto";
+  const badges = element("div", "badges");
+  badges.append(...cell.badges.map(({ text, tone }) => element("span", `badge ${tone}`, text)));
+  node.replaceChildren(line, others, detail, badges);
+  const against = cell.badges.length && `${words.against}: ${cell.badges.map(({ text }) => text).join(", ")}`;
+  const spoken = [cell.answer, cell.word, cell.tally, cell.differs && words.differs, cell.others, cell.detail, against];
   node.setAttribute("aria-label", spoken.filter(Boolean).join(", "));
 }
 
@@ -180,6 +200,18 @@ function tell(sheet, pair, after) {
   }, after);
 }
 
+// To the case above or below; where the page ends, Python is asked for what follows.
+function step(sheet, by) {
+  const { at } = sheet;
+  const next = at ? sheet.cells[at.y + by]?.[at.x] : sheet.cells[by > 0 ? 0 : sheet.cells.length - 1]?.[0];
+  if (next) return choose(sheet, next, { at: 150 });
+  if (!at) return;
+  clearTimeout(sheet.timer);
+  sheet.turn(at.pair, by);
+}
+
+const ARROWS = { ascending: "↑", descending: "↓" };
+const CASES = { j: 1, n: 1, k: -1, p: -1 };
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-5, 0], PageDown: [5, 0] };
 
 function target(sheet, from, event) {
@@ -196,16 +228,27 @@ function onKey(sheet, event) {
   const to = target(sheet, from, event);
   if (to) choose(sheet, sheet.cells[to[0]][to[1]], { at: 150 });
   else if (event.key === "Enter" || event.key === " ") choose(sheet, from, { at: 0 });
-  else if (event.key === "Escape") {
-    mark(sheet, null);
-    tell(sheet, [], 0);
-  } else return;
+  else if (event.key === "Escape") close(sheet);
+  else return;
   event.preventDefault();
 }
 
+// Keys that hold on the whole page, unless somebody types or a dialog is open.
+function onPageKey(sheet, event) {
+  const from = event.composedPath()[0];
+  const typing = from.closest?.("input, textarea, select, [contenteditable], [role=dialog], [role=listbox]");
+  if (typing || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key in CASES) step(sheet, CASES[event.key]);
+  else if (event.key === "Escape" && sheet.at && from === document.body) close(sheet);
+  else if (event.key === "/" && sheet.find) focusFilter(sheet, event);
+}
+
+function close(sheet) {
+  mark(sheet, null);
+  tell(sheet, [], 0);
+}
+
 function focusFilter(sheet, event) {
-  const typing = event.composedPath()[0].closest?.("input, textarea, select, [contenteditable]");
-  if (event.key !== "/" || !sheet.find || typing || event.ctrlKey || event.metaKey || event.altKey) return;
   const input = document.querySelector(`.st-key-${CSS.escape(sheet.find)} input`);
   if (!input) return;
   event.preventDefault();
