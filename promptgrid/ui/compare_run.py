@@ -11,13 +11,12 @@ from promptgrid.store.runs import ACTIVE, RunInfo
 from promptgrid.ui import compare_view, run_choice
 
 TICK_S = 5.0
-_KEY = "compare_run"
 
 
 def choose_run(database: Database) -> RunInfo:
     """The selector; another run begins with a view of its own."""
     detail = "Answers are compared here, side by side."
-    return run_choice.choose_run(database, _KEY, detail=detail, on_change=compare_view.forget)
+    return run_choice.choose_run(database, "compare", detail=detail, on_change=compare_view.forget)
 
 
 def read_matrix(database: Database, run: RunInfo) -> tuple[Matrix, list[VariantSummary]]:

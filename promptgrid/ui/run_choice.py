@@ -14,19 +14,20 @@ from promptgrid.ui.feedback import empty_state, show_error
 from promptgrid.words import STATUS_WORDS, many
 
 
-def choose_run(database: Database, key: str, *, detail: str, on_change: Callable[[], None] | None = None) -> RunInfo:
+def choose_run(database: Database, page: str, *, detail: str, on_change: Callable[[], None] | None = None) -> RunInfo:
     """The selector, at the run of the address (`?run=`), else at the newest.
 
-    Stops the page where there is no run; `detail` then says what the page would show. `key` is the widget's.
+    Stops the page where there is no run; `detail` then says what the page would show. The widget's key is `PAGE_run`.
     """
     known = {run.id: run for run in runs.list_runs(database)}
     asked = st.query_params.get("run", "")
     if asked and asked not in known:
         _add_asked(database, asked, known)
     if not known:
-        if empty_state("No runs yet", "Set up a run", f"{key}_to_run", detail=detail):
+        if empty_state("No runs yet", "Set up a run", f"{page}_to_run", detail=detail):
             st.switch_page("pages/2_Run.py")
         st.stop()
+    key = f"{page}_run"
     if st.session_state.get(key) not in known:
         st.session_state[key] = asked if asked in known else next(iter(known))
     chosen = st.selectbox(
