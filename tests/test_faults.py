@@ -93,10 +93,12 @@ def test_a_connection_serves_again_after_any_answer_that_ends(kept: Client, mode
 
 def test_a_kept_connection_answers_without_delay(client: Client) -> None:
     client.ask("ok")
-    begun = time.monotonic()
+    took = []
     for _ in range(20):
+        begun = time.monotonic()
         client.ask("ok")
-    assert time.monotonic() - begun < 0.6  # 20 × 40 ms where the kernel holds small packets back
+        took.append(time.monotonic() - begun)
+    assert min(took) < 0.035  # each takes 40 ms where the kernel holds small packets back
 
 
 @pytest.mark.parametrize("model", sorted(CUT))
