@@ -12,7 +12,7 @@ ENGINE = sorted((ROOT / "promptgrid").rglob("*.py"))
 ORDER = [
     "errors", "budget", "paths", "prompt", "answers", "techniques", "prompt_files", "library",
     "cases", "learned", "models", "endpoint", "snippets", "builtin",
-    "connections", "tokens", "grading", "grid", "preflight", "store", "runner", "tries", "compare", "export",
+    "connections", "tokens", "grading", "grid", "preflight", "store", "runner", "tries", "stats", "compare", "export",
     "words",
     "api", "doctor", "cli", "ui",
 ]  # fmt: skip
@@ -82,7 +82,7 @@ def test_every_topic_has_its_place() -> None:
 def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     code = "import sys, promptgrid, promptgrid.cli; print(*sorted(m for m in sys.modules if '.' not in m))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"streamlit", "openai", "pandas", "tiktoken", "sqlalchemy", "jinja2", "rich", "asyncio"}
+    heavy = {"streamlit", "openai", "pandas", "tiktoken", "sqlalchemy", "jinja2", "rich", "asyncio", "numpy", "scipy"}
     assert heavy.isdisjoint(loaded)
 
 

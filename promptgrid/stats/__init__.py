@@ -1,0 +1,38 @@
+"""How sure one can be: intervals, paired tests, samples of one case, agreement of judges, rankings.
+
+Pure: numbers in, numbers out. What is missing is None and is left out, it is not zero; of nothing the result is None,
+so that data a user can have never raises.
+"""
+
+from promptgrid.stats.agreement import cohen_kappa, krippendorff_alpha
+from promptgrid.stats.chance import holm, mcnemar, paired_permutation
+from promptgrid.stats.intervals import Interval, bca_interval, clustered_rate, mean_interval, wilson
+from promptgrid.stats.paired import Comparison, Verdict, compared, compared_all
+from promptgrid.stats.ranking import PositionBias, Ranking, bradley_terry, position_bias
+from promptgrid.stats.samples import entropy, mean_similarity, pass_at_k, pass_hat_k, vote_margin
+
+__all__ = [
+    "Comparison",
+    "Interval",
+    "PositionBias",
+    "Ranking",
+    "Verdict",
+    "bca_interval",
+    "bradley_terry",
+    "clustered_rate",
+    "cohen_kappa",
+    "compared",
+    "compared_all",
+    "entropy",
+    "holm",
+    "krippendorff_alpha",
+    "mcnemar",
+    "mean_interval",
+    "mean_similarity",
+    "paired_permutation",
+    "pass_at_k",
+    "pass_hat_k",
+    "position_bias",
+    "vote_margin",
+    "wilson",
+]

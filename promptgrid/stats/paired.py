@@ -1,0 +1,195 @@
+"""Two variants over the same cases: which is better, or is it luck, and how many more cases would tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from promptgrid.stats.chance import holm, mcnemar, permuted
+from promptgrid.stats.intervals import Floats, Interval, bca_interval, mean_interval, normal_quantile
+
+Verdict = Literal["better", "worse", "not distinguishable", "needs more"]
+
+ALPHA = 0.05
+POWER = 0.8
+FEWEST = 6  # pairs that all differ the same way come below 5 % by chance: 2 · 0.5⁶ = 3.1 %
+WITHIN_REACH = 10  # times the cases there are: more than that nobody collects to tell two variants apart
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Variant A against variant B over the `n` cases that both have a score for; `missing` cases are left out.
+
+    a, b           their mean scores over these cases; None for n = 0
+    difference     a - b, with its 95 % `interval` (of this pair alone, whatever else is compared)
+    p              the chance of a difference at least so large between equals; None for n = 0
+    p_adjusted     p after Holm's correction for the `among` comparisons it stands with
+    better, worse, tied    cases where A scores above B, below it, the same
+    verdict        `better` or `worse`: A is, with p_adjusted < 0.05. `needs more`: fewer than 6 cases, or
+                   `cases_needed` are within reach (ten times the cases there are). Else `not distinguishable`.
+    cases_needed   about so many cases more would separate the two in 8 of 10 tries, if the difference is what it looks
+                   like; 0 where they are separated, None where there is no difference
+    """
+
+    n: int
+    missing: int
+    a: float | None
+    b: float | None
+    difference: float | None
+    interval: Interval | None
+    p: float | None
+    p_adjusted: float | None
+    among: int
+    better: int
+    worse: int
+    tied: int
+    verdict: Verdict
+    cases_needed: int | None
+
+    def sentence(self, a_name: str, b_name: str) -> str:
+        """The verdict in plain words. The names stand in it as they are: foreign text is for the caller to mind."""
+        missing = f" {_cases(self.missing)} left out: a score is missing." if self.missing else ""
+        return f"{self._said(a_name, b_name)}{missing}"
+
+    def _said(self, a_name: str, b_name: str) -> str:
+        if self.a is None or self.b is None or self.interval is None or self.p_adjusted is None:
+            return f"No case has a score of both {a_name} and {b_name}."
+        means = f"{_percent(self.a)} against {_percent(self.b)}"
+        low, high = _points(self.interval.low), _points(self.interval.high)
+        if self.verdict == "not distinguishable":
+            return (
+                f"{a_name} and {b_name} are not distinguishable over {_cases(self.n)}: {means}; a difference from {low}"
+                f" to {high} points is possible."
+            )
+        if self.verdict == "needs more":
+            few = f"{_cases(self.n)} {'is' if self.n == 1 else 'are'} too few to tell {a_name} from {b_name}: {means}."
+            if self.cases_needed is None:
+                return few
+            return f"{few} If the difference is what it looks like, about {self.cases_needed:,} more would show it."
+        correction = f", corrected for {self.among} comparisons" if self.among > 1 else ""
+        return (
+            f"{a_name} is {self.verdict} than {b_name} over {_cases(self.n)}: {means}, a difference of"
+            f" {_points(self.a - self.b)} points (95 % interval {low} to {high}); p {_p(self.p_adjusted)}{correction}."
+        )
+
+
+def compared(a: Sequence[float | None], b: Sequence[float | None], *, seed: int = 0) -> Comparison:
+    """A against B: `a[i]` and `b[i]` are their scores of case i, 0 to 1, the mean over its samples; None or NaN where
+    there is none.
+
+    Where all scores are 0 or 1 the test is McNemar's exact one and the interval that of D. Bonett and R. Price,
+    "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data" (2012); else the
+    test changes signs (see `paired_permutation`) and the interval is `mean_interval`'s, of the differences.
+    `cases_needed` follows R. Connor, "Sample size for testing differences in proportions for the paired-sample design",
+    Biometrics 43 (1987), with the differences' own spread.
+    """
+    return compared_all(b, [a], seed=seed)[0]
+
+
+def compared_all(
+    baseline: Sequence[float | None], others: Sequence[Sequence[float | None]], *, seed: int = 0
+) -> list[Comparison]:
+    """Each of `others` as A against the baseline as B, over the same cases in the same order; the p-values are
+    corrected for their number by Holm's method, and the cases needed by Bonferroni's."""
+    b = np.asarray(baseline, dtype=np.float64)
+    pairs = [(np.asarray(other, dtype=np.float64), b) for other in others]
+    there = [~np.isnan(a) & ~np.isnan(b) for a, b in pairs]
+    apart = [np.where(both, a - b, 0.0) for (a, b), both in zip(pairs, there, strict=True)]
+    for differences in apart:
+        differences[np.abs(differences) < 1e-12] = 0.0  # 0.7 - 0.4 is 0.3, not a little less
+    flags = [_all_flags(a[both]) and _all_flags(b[both]) for (a, b), both in zip(pairs, there, strict=True)]
+    scored = [i for i, flag in enumerate(flags) if not flag]
+    permutations = permuted(np.column_stack([apart[i] for i in scored]), seed=seed) if scored else []
+    by_permutation = dict(zip(scored, permutations, strict=True))
+    tests = sum(bool(both.any()) for both in there)
+    found = [
+        _comparison(a[both], b[both], differences[both], int((~both).sum()), by_permutation.get(i), max(tests, 1), seed)
+        for i, ((a, b), both, differences) in enumerate(zip(pairs, there, apart, strict=True))
+    ]
+    raised = holm([comparison.p for comparison in found])
+    return [_judged(comparison, p) for comparison, p in zip(found, raised, strict=True)]
+
+
+def _comparison(
+    a: Floats, b: Floats, differences: Floats, missing: int, permutation: float | None, among: int, seed: int
+) -> Comparison:
+    """Without a verdict. `permutation` is the p-value where scores are not all 0 or 1."""
+    n, better, worse = len(differences), int((differences > 0).sum()), int((differences < 0).sum())
+    nothing: Comparison = Comparison(
+        n, missing, None, None, None, None, None, None, among, better, worse, n - better - worse, "needs more", None
+    )
+    if n == 0:
+        return nothing
+    flags = permutation is None
+    return replace(
+        nothing,
+        a=float(a.mean()),
+        b=float(b.mean()),
+        difference=float(differences.mean()),
+        interval=_flag_interval(better, worse, n) if flags else _difference_interval(differences, seed),
+        p=mcnemar(better, worse) if flags else permutation,
+        cases_needed=_cases_needed(differences, ALPHA / among),
+    )
+
+
+def _judged(found: Comparison, p_adjusted: float | None) -> Comparison:
+    """With its verdict, which needs the p-values of all."""
+    if p_adjusted is None:
+        return found
+    verdict: Verdict = "not distinguishable"
+    needed = found.cases_needed
+    if p_adjusted < ALPHA:
+        verdict, needed = "better" if (found.difference or 0) > 0 else "worse", 0
+    elif found.n < FEWEST or (needed is not None and needed <= (WITHIN_REACH - 1) * found.n):
+        verdict = "needs more"
+    return replace(found, p_adjusted=p_adjusted, verdict=verdict, cases_needed=needed)
+
+
+def _all_flags(scores: Floats) -> bool:
+    return bool(np.all((scores == 0) | (scores == 1)))
+
+
+def _flag_interval(better: int, worse: int, n: int) -> Interval:
+    up, down = (better + 1) / (n + 2), (worse + 1) / (n + 2)
+    half = normal_quantile(0.95) * math.sqrt((up + down - (up - down) ** 2) / (n + 2))
+    return Interval(max(-1.0, up - down - half), min(1.0, up - down + half))
+
+
+def _difference_interval(differences: Floats, seed: int) -> Interval | None:
+    if not differences.any():
+        return _flag_interval(0, 0, len(differences))
+    if np.abs(differences).max() > 1:
+        return bca_interval(differences, seed=seed)
+    share = mean_interval((differences + 1) / 2)
+    return share and Interval(2 * share.low - 1, 2 * share.high - 1)
+
+
+def _cases_needed(differences: Floats, alpha: float) -> int | None:
+    mean, square = float(differences.mean()), float((differences**2).mean())
+    if abs(mean) < 1e-12:
+        return None
+    deviation = math.sqrt(max(0.0, square - mean**2))
+    total = (normal_quantile(1 - alpha) * math.sqrt(square) + normal_quantile(2 * POWER - 1) * deviation) ** 2 / mean**2
+    return max(1, math.ceil(max(total, FEWEST)) - len(differences))
+
+
+def _cases(count: int) -> str:
+    return f"{count:,} case{'' if count == 1 else 's'}"
+
+
+def _percent(value: float) -> str:
+    """One decimal only where whole numbers would hide a difference from 0 or 100."""
+    return f"{100 * value:.0f} %" if value in (0, 1) or 0.005 < value < 0.995 else f"{100 * value:.1f} %"
+
+
+def _points(value: float) -> str:
+    text = f"{100 * value:+.0f}" if abs(value) >= 0.01 else f"{100 * value:+.1f}"
+    return text.replace("-", "−") if float(text) else "0"
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.2g}"

@@ -1,0 +1,108 @@
+"""Rankings out of votes between two, and whether the place on the screen decided them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from promptgrid.stats.intervals import Floats, Interval, normal_quantile, wilson
+
+_STEPS = 100
+_CLOSE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Strengths on the log-odds scale, their mean 0: x wins against y with probability 1 / (1 + exp(y - x)).
+
+    `strengths` has one (strength, 95 % interval) for each competitor, in the order given. `regularised`: the votes
+    alone have no finite answer (somebody won or lost everything, or groups never met), so each competitor was given
+    half a win and half a loss against one of mean strength.
+    """
+
+    strengths: tuple[tuple[float, Interval], ...]
+    regularised: bool
+
+
+def bradley_terry(wins: Sequence[Sequence[float]], level: float = 0.95) -> Ranking:
+    """The ranking by the most likely strengths: `wins[i][j]` is how often i beat j, a tie counting half for each.
+
+    Intervals are normal ones, by the information in the votes. Sources: R. Bradley and M. Terry, "Rank analysis of
+    incomplete block designs", Biometrika 39 (1952); when there is a finite answer, L. Ford (1957).
+    """
+    won = np.array(wins, dtype=np.float64).reshape(len(wins), len(wins))
+    np.fill_diagonal(won, 0.0)
+    k = len(won)
+    if k < 2:
+        return Ranking(tuple((0.0, Interval(0.0, 0.0)) for _ in range(k)), regularised=False)
+    regularised = not _all_reach_all(won)
+    prior = 0.5 if regularised else 0.0
+    strengths, covariance = _fitted(won, prior)
+    half = normal_quantile(level) * np.sqrt(np.diag(covariance))
+    return Ranking(
+        tuple((float(s), Interval(float(s - h), float(s + h))) for s, h in zip(strengths, half, strict=True)),
+        regularised,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PositionBias:
+    """How often the left one was preferred where there was a preference: `left` of `decided`.
+
+    `share` with its 95 % `interval` (Wilson) would be 0.5 without bias; `p` is the exact binomial test of that. All
+    three are None where nothing was decided. `ties` prefer no side.
+    """
+
+    left: int
+    decided: int
+    ties: int
+    share: float | None
+    interval: Interval | None
+    p: float | None
+
+
+def position_bias(left_wins: int, right_wins: int, ties: int = 0) -> PositionBias:
+    """Whether the place on the screen decides: with shuffled sides the left one wins half of the votes.
+
+    Source of the concern: L. Zheng et al., "Judging LLM-as-a-judge with MT-Bench and Chatbot Arena" (2023).
+    """
+    from promptgrid.stats.chance import mcnemar
+
+    decided = left_wins + right_wins
+    if decided == 0:
+        return PositionBias(0, 0, ties, None, None, None)
+    interval = wilson(left_wins, decided)
+    return PositionBias(left_wins, decided, ties, left_wins / decided, interval, mcnemar(left_wins, right_wins))
+
+
+def _all_reach_all(won: Floats) -> bool:
+    """Everybody has, over however many others, beaten everybody: then the likelihood has a finite maximum."""
+    reach = (won > 0) | np.eye(len(won), dtype=bool)
+    for _ in range(len(won).bit_length()):
+        reach = (reach.astype(np.int64) @ reach) > 0
+    return bool(reach.all())
+
+
+def _fitted(won: Floats, prior: float) -> tuple[Floats, Floats]:
+    """Strengths of mean 0 and their covariance, by Newton's method on the (concave) log-likelihood.
+
+    `prior` wins and losses against one of strength 0 are added for each competitor.
+    """
+    k = len(won)
+    met = won + won.T
+    strengths = np.zeros(k)
+    information = np.eye(k)
+    for _ in range(_STEPS):
+        chance = 1 / (1 + np.exp(strengths[None, :] - strengths[:, None]))
+        against_mean = 1 / (1 + np.exp(-strengths))
+        slope = (won - met * chance).sum(axis=1) + prior * (1 - 2 * against_mean)
+        weight = met * chance * (1 - chance)
+        information = np.diag(weight.sum(axis=1) + 2 * prior * against_mean * (1 - against_mean)) - weight
+        step = np.linalg.pinv(information, hermitian=True) @ slope
+        strengths = strengths + step * min(1.0, 2.0 / max(float(np.abs(step).max()), _CLOSE))
+        if np.abs(step).max() < _CLOSE:
+            break
+    centre = np.eye(k) - 1 / k
+    return centre @ strengths, centre @ np.linalg.pinv(information, hermitian=True) @ centre

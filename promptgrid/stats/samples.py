@@ -1,0 +1,68 @@
+"""Many samples of one case: does one of them pass, do all, how much alike are they."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Sequence
+from statistics import fmean
+
+COMPARED = 2_000  # characters of each text that are compared; the time grows with their square
+PAIRS = 200
+
+
+def pass_at_k(n: int, c: int, k: int) -> float | None:
+    """The chance that at least one of `k` samples passes, when `c` of `n` did; None where k is not from 1 to n.
+
+    The unbiased estimate of M. Chen et al., "Evaluating large language models trained on code" (2021).
+    """
+    return 1 - math.comb(n - c, k) / math.comb(n, k) if 1 <= k <= n and 0 <= c <= n else None
+
+
+def pass_hat_k(n: int, c: int, k: int) -> float | None:
+    """pass^k: the chance that all of `k` samples pass, when `c` of `n` did; None where k is not from 1 to n.
+
+    Source: S. Yao et al., "τ-bench: a benchmark for tool-agent-user interaction in real-world domains" (2024).
+    """
+    return math.comb(c, k) / math.comb(n, k) if 1 <= k <= n and 0 <= c <= n else None
+
+
+def vote_margin(counts: Sequence[int]) -> float | None:
+    """The lead of the commonest answer over the second, as a share of all votes, 0 to 1; None without votes.
+
+    The vote is that of X. Wang et al., "Self-consistency improves chain of thought reasoning" (2022).
+    """
+    first, second = [*sorted(counts, reverse=True), 0, 0][:2]
+    return (first - second) / sum(counts) if first > 0 else None
+
+
+def entropy(counts: Sequence[int]) -> float | None:
+    """How spread out answers are, in bits: 0 where all are the same, log2(m) for m equally common ones. None of none.
+
+    Source: C. Shannon, "A mathematical theory of communication" (1948); as counted, not corrected for few samples.
+    """
+    total = sum(counts)
+    if total <= 0:
+        return None
+    return math.fsum(-count / total * math.log2(count / total) for count in counts if 0 < count < total)
+
+
+def mean_similarity(texts: Sequence[str], *, seed: int = 0, most: int = PAIRS) -> float | None:
+    """How much alike texts are, 0 to 1: the mean over their pairs of 1 - edit distance / length of the longer one.
+
+    The edit distance is V. Levenshtein's (1966). Of each text the first 2,000 characters are compared, and of more than
+    `most` pairs so many drawn by `seed`. None for fewer than two texts.
+    """
+    from rapidfuzz.distance import Levenshtein
+
+    n = len(texts)
+    if n < 2:
+        return None
+    if math.comb(n, 2) <= most:
+        pairs = list(itertools.combinations(range(n), 2))
+    else:
+        draw = random.Random(seed)
+        pairs = [(first, second) for first, second in (draw.sample(range(n), 2) for _ in range(most))]
+    cut = [text[:COMPARED] for text in texts]
+    return fmean(Levenshtein.normalized_similarity(cut[i], cut[j]) for i, j in pairs)
