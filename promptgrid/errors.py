@@ -8,6 +8,7 @@
     │   └── StaleSave            somebody saved a newer version in the meantime
     ├── CasesError           a table of cases cannot be read
     ├── PlanError            a plan that cannot be carried out as asked
+    ├── GateError            a gate that cannot be asked of this run
     ├── EndpointError        a call to a model brought no usable reply
     ├── BuiltinError         the built-in model cannot be fetched or started
     ├── StoreError           the data folder or the database cannot be used
@@ -71,6 +72,10 @@ class CasesError(PromptgridError):
 
 class PlanError(PromptgridError):
     """A plan that cannot be carried out as asked."""
+
+
+class GateError(PromptgridError):
+    """A gate that cannot be asked of this run: no such check, nothing to compare with."""
 
 
 ErrorKind = Literal[

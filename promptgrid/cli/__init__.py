@@ -7,6 +7,7 @@ import sys
 import click
 
 from promptgrid.cli.dashboard import dashboard
+from promptgrid.cli.gate import gate
 from promptgrid.cli.run import plan, run
 from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, resume, runs, undelete
 from promptgrid.cli.show import doctor, models, prompts, tokens
@@ -43,7 +44,7 @@ def main(ctx: click.Context) -> None:
 
 
 for command in (
-    dashboard, run, plan, runs, resume, extend, pause, cancel, delete, undelete, rename, export,
+    dashboard, run, plan, runs, resume, extend, pause, cancel, delete, undelete, rename, export, gate,
     tokens, prompts, models, doctor,
 ):  # fmt: skip
     main.add_command(command)

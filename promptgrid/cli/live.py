@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from promptgrid import builtin, connections
-from promptgrid.cli import sheet
+from promptgrid.cli import gating, sheet
 from promptgrid.compare import summary, suspicions
 from promptgrid.errors import ExportError
 from promptgrid.export.runs import Form, save_run
@@ -35,6 +35,7 @@ class Outputs:
     for_excel: bool = False
     jsonl: Path | None = None
     as_json: bool = False
+    gates: gating.Gating | None = None
 
 
 def prepare(models: Sequence[str]) -> None:
@@ -59,23 +60,28 @@ def fetch() -> None:
 
 
 def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
-    """Follows the run to its end and writes the results; Ctrl+C pauses it. Returns the exit code."""
+    """Follows the run to its end, asks its gates and writes the results; Ctrl+C pauses it. Returns the exit code."""
     tune()
     with client.carried_out_here(database, run_id) as watch:
         try:
             info, progress = _follow(database, run_id, watch)
         except KeyboardInterrupt:
             info, progress = _pause(database, run_id, watch)
+    asked = gating.ask(database, run_id, outputs.gates) if outputs.gates else None
     if outputs.as_json:
-        click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress)}))
+        told = gating.as_json(asked) if asked else {}
+        click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress), **told}))
     else:
         click.echo(sheet.summary_table(summary(database, info.id)))
         said = [*sheet.error_lines(runs.errors(database, info.id)), *sheet.remedy_lines(progress)]
         for line in [*said, *suspicions(database, info.id)]:
             click.echo(line, err=True)
         click.echo(sheet.end_line(info, progress), err=True)
+        if asked:
+            gating.show(asked)
     written = _write(database, run_id, outputs)
-    return 0 if written and progress.by_status == {"answered": progress.total} else 1
+    held = asked is None or asked.held
+    return 0 if written and held and progress.by_status == {"answered": progress.total} else 1
 
 
 def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, Progress]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from promptgrid.cli.gating import check_writable, gate_options, understood
+
 if TYPE_CHECKING:
     from promptgrid.grid import Plan
     from promptgrid.preflight import Preflight
@@ -106,9 +108,20 @@ def plan(as_json: bool, **options: Any) -> None:
 
 @click.command()
 @plan_options
+@gate_options
 @output_options
-def run(csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_json: bool, **options: Any) -> None:
-    """Run prompts over cases; exit 0 when every cell is answered, 1 when not, 2 when the command was wrong.
+def run(
+    csv_path: Path | None,
+    csv_for_excel: bool,
+    jsonl_path: Path | None,
+    as_json: bool,
+    min_scores: tuple[str, ...],
+    confident: bool,
+    junit_path: Path | None,
+    **options: Any,
+) -> None:
+    """Run prompts over cases; exit 0 when every cell is answered and every gate held, 1 when not, 2 when the command
+    was wrong.
 
     promptgrid run prompts/sentiment.prompty --cases prompts/cases/sentiment.csv --temperature 0,0.7 --csv out.csv
     """
@@ -116,9 +129,10 @@ def run(csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_
     from promptgrid.runner import client
     from promptgrid.store import Database
 
-    for path in (csv_path, jsonl_path):
-        _check_writable(path)
+    for path in (csv_path, jsonl_path, junit_path):
+        check_writable(path)
     chosen, database = _plan(**options), Database()
+    gates = understood(database, chosen, min_scores=min_scores, confident=confident, junit_path=junit_path)
     live.prepare(chosen.models)
 
     def show(found: Preflight) -> None:
@@ -126,10 +140,5 @@ def run(csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, as_
             click.echo(sheet.as_text(found), err=True)
 
     run_id = client.submit(database, chosen, show=show)
-    raise SystemExit(live.carry_out(database, run_id, live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json)))
-
-
-def _check_writable(path: Path | None) -> None:
-    """Better said before a long run than after it."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise click.UsageError(f"The folder of {path} does not exist.")
+    outputs = live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json, gates)
+    raise SystemExit(live.carry_out(database, run_id, outputs))

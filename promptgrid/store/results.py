@@ -30,8 +30,9 @@ _ENOUGH_SAMPLES = 3
 
 
 def result_rows(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
-    """One dict a cell, with `var.NAME` and `score.NAME` entries; also `explain.NAME`, `passed.NAME` and `batch` for the
-    pages. `positions` chooses cells. Memory stays bounded: rows are read in chunks of the primary key."""
+    """One dict a cell, with `var.NAME` and `score.NAME` entries; also `explain.NAME`, `passed.NAME`, `failed.NAME` and
+    `batch`, which no file shows. `positions` chooses cells. Memory stays bounded: chunks of the primary key are read.
+    """
     with database.read() as connection:
         known_cases = _cases(connection, run_id)
         wanted = None if positions is None else sorted(positions)
@@ -128,6 +129,7 @@ def _row(row: Any, case: Any, scored: Sequence[Any]) -> dict[str, Any]:
         found[f"score.{score.check}"] = score.value
         found[f"passed.{score.check}"] = score.passed
         found[f"explain.{score.check}"] = score.explanation
+        found[f"failed.{score.check}"] = score.failed
     return found
 
 

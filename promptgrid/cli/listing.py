@@ -1,0 +1,48 @@
+"""Tables of long texts: with rich on a terminal, in plain columns elsewhere. What models wrote cannot steer it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from promptgrid.cli.sheet import printable
+
+_WIDEST = 100  # characters of a cell where nothing wraps
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+    """On stdout; columns that are empty in every row are left out."""
+    used = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    names = [header[i] for i in used]
+    cells = [[" ".join(printable(row[i]).split()) for i in used] for row in rows]
+    if sys.stdout.isatty():
+        _rich(names, cells, title)
+        return
+    if title:
+        click.echo(f"\n{title}")
+    click.echo(_plain([names, *cells]))
+
+
+def _plain(lines: Sequence[Sequence[str]]) -> str:
+    from rich.cells import cell_len
+
+    cut = [[cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…" for cell in line] for line in lines]
+    widths = [max(map(cell_len, column)) for column in zip(*cut, strict=True)]
+    padded = ([c + " " * (w - cell_len(c)) for c, w in zip(line, widths, strict=True)] for line in cut)
+    return "\n".join("  ".join(line).rstrip() for line in padded)
+
+
+def _rich(header: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for name in header:
+        table.add_column(Text(name), overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)

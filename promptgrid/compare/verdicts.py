@@ -1,0 +1,172 @@
+"""Right or wrong, one verdict a case and check, all samples taken together: what gates and test reports are made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Literal
+
+from promptgrid.answers import ballot
+from promptgrid.compare.variants import Variant, in_grid_order, labels, variant_of
+from promptgrid.store import Database, runs
+from promptgrid.store.results import result_rows
+
+Outcome = Literal["failed", "no reply", "broken", "not scored", "passed"]
+
+_KEPT = 2000  # characters of a text that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one check says of one case under one variant, which is `label` in one line. `check` is "" where the prompt
+    has no checks.
+
+    outcome            of the samples' outcomes the worst: `failed` wrong, `no reply`, `broken` the check itself failed,
+                       `not scored`, `passed`. Self-consistency is one answer made of many samples: the voted one's.
+    value              mean over the scored samples, 0 to 1; None when none was scored, which is not zero
+    at_worst           the same if the replies that should have been scored and were not had been wrong; None: no reply
+                       should have been scored
+    answer, explanation    of the first sample with that outcome; where it brought no reply, its error
+    samples, such      how many samples there are, and how many of them have that outcome
+    latency_ms         sum over the replies
+
+    Texts are cut to 2,000 characters.
+    """
+
+    variant: Variant
+    label: str
+    case_id: str
+    check: str
+    outcome: Outcome
+    value: float | None
+    at_worst: float | None
+    inputs: Mapping[str, str]
+    expected: str | None
+    answer: str | None
+    explanation: str
+    samples: int
+    such: int
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A cell, as much of it as a verdict needs. `scores` holds (value, outcome, explanation) a check."""
+
+    replied: bool
+    answer: str | None
+    ballot: int | None
+    error: str
+    latency_ms: float
+    scores: Mapping[str, tuple[float | None, Outcome, str]]
+
+
+def verdicts(database: Database, run_id: str) -> list[Verdict]:
+    """Every verdict of a run, by variant in the grid's order, then by case.
+
+    Their number is cases × variants × checks; the long texts are read one after the other and not kept.
+    """
+    plan = runs.plan_of(database, run_id)
+    checks = {(p.name, p.version): [check.name for check in plan.checks_for(p)] or [""] for p in plan.prompts}
+    cases = {case.id: case for case in plan.cases}
+    grouped = _grouped(result_rows(database, run_id), checks)
+    ordered = in_grid_order(list(grouped))
+    label = {variant: " · ".join(labels(ordered)[variant.id]) for variant in ordered}
+    found = []
+    for variant in ordered:
+        for case_id, samples in grouped[variant].items():
+            case = cases[case_id]
+            inputs = {name: _cut(value) for name, value in case.inputs.items()}
+            expected = None if case.expected is None else _cut(case.expected)
+            voted = _voted(samples) if variant.technique == "self-consistency" else samples
+            for check in checks[variant.prompt, variant.version]:
+                found.append(_verdict(variant, label[variant], case_id, check, inputs, expected, voted))
+    return found
+
+
+def _grouped(
+    rows: Iterable[Mapping[str, Any]], checks: Mapping[tuple[str, str], Sequence[str]]
+) -> dict[Variant, dict[str, list[_Sample]]]:
+    grouped: dict[Variant, dict[str, list[_Sample]]] = {}
+    for row in rows:
+        names = checks[row["prompt"], row["prompt_version"]]
+        sample = _sample(row, names)
+        grouped.setdefault(variant_of(row), {}).setdefault(row["case_id"], []).append(sample)
+    return grouped
+
+
+def _sample(row: Mapping[str, Any], checks: Sequence[str]) -> _Sample:
+    return _Sample(
+        replied=row["status"] == "answered",
+        answer=None if row["answer"] is None else _cut(row["answer"]),
+        ballot=ballot(row["answer"]),
+        error=_cut(row["error"] or f"no reply: the cell is {row['status'].replace('_', ' ')}"),
+        latency_ms=row["latency_ms"] or 0.0,
+        scores={check: _score(row, check) for check in checks},
+    )
+
+
+def _score(row: Mapping[str, Any], check: str) -> tuple[float | None, Outcome, str]:
+    if not check:
+        return None, "passed", ""
+    value, explanation = row.get(f"score.{check}"), _cut(row.get(f"explain.{check}") or "not scored")
+    if row.get(f"failed.{check}"):
+        return None, "broken", explanation
+    if value is None:
+        return None, "not scored", explanation
+    return value, "failed" if row[f"passed.{check}"] is False else "passed", explanation
+
+
+def _voted(samples: Sequence[_Sample]) -> Sequence[_Sample]:
+    """The sample whose answer the vote chose; all of them when none brought a reply."""
+    replies = [sample for sample in samples if sample.replied]
+    votes = Counter(sample.ballot for sample in replies if sample.ballot is not None)
+    chosen = votes.most_common(1)[0][0] if votes else None
+    return [next(sample for sample in replies if sample.ballot == chosen)] if replies else samples
+
+
+def _verdict(
+    variant: Variant,
+    label: str,
+    case_id: str,
+    check: str,
+    inputs: Mapping[str, str],
+    expected: str | None,
+    samples: Sequence[_Sample],
+) -> Verdict:
+    replies = [sample for sample in samples if sample.replied]
+    values = [value for sample in replies if (value := sample.scores[check][0]) is not None]
+    # A case without an expected value is not scored by intent; where there is one, the reply left nothing to score.
+    owed = 0 if expected is None else len(replies) - len(values)
+    outcomes = [_outcome(sample, check) for sample in samples]
+    worst = min(outcomes, key=_WORST_FIRST.index)
+    first = samples[outcomes.index(worst)]
+    return Verdict(
+        variant=variant,
+        label=label,
+        case_id=case_id,
+        check=check,
+        outcome=worst,
+        value=fmean(values) if values else None,
+        at_worst=sum(values) / (len(values) + owed) if values or owed else None,
+        inputs=inputs,
+        expected=expected,
+        answer=first.answer,
+        explanation=first.scores[check][2] if first.replied else first.error,
+        samples=len(samples),
+        such=outcomes.count(worst),
+        latency_ms=sum(sample.latency_ms for sample in replies),
+    )
+
+
+_WORST_FIRST: Sequence[Outcome] = ("failed", "no reply", "broken", "not scored", "passed")
+
+
+def _outcome(sample: _Sample, check: str) -> Outcome:
+    return sample.scores[check][1] if sample.replied else "no reply"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _KEPT else text[:_KEPT] + "…"

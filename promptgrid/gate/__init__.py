@@ -1,0 +1,23 @@
+"""Gates: what a run must reach, so that a script can stop where a prompt got worse."""
+
+from promptgrid.gate.ask import Asked, Gates, ask, gates_for
+from promptgrid.gate.junit import junit, save_junit
+from promptgrid.gate.measure import all_answered, min_score
+from promptgrid.gate.results import Broke, GateResult, MinScore, ask_known, broke, parse_min_score
+
+__all__ = [
+    "Asked",
+    "Broke",
+    "GateResult",
+    "Gates",
+    "MinScore",
+    "all_answered",
+    "ask",
+    "ask_known",
+    "broke",
+    "gates_for",
+    "junit",
+    "min_score",
+    "parse_min_score",
+    "save_junit",
+]

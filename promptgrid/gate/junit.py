@@ -1,0 +1,108 @@
+"""JUnit XML, as CI servers read it: a suite of the gates, then a suite a variant with a test a case and check.
+
+The dialect is what Jenkins, GitLab and the report actions of GitHub have in common: `testsuites`, `testsuite` and
+`testcase` with `classname`, `name` and `time`; one `failure`, `error` or `skipped` in a test; everything that a person
+needs in its text, since GitLab shows only that. Dots are kept out of class names: Jenkins cuts them there.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from promptgrid.compare.verdicts import Verdict
+from promptgrid.export.files import save
+from promptgrid.gate.results import GateResult, broke
+
+# What XML 1.0 cannot carry in any way, and the carriage return, which its readers turn into something else.
+_UNSPEAKABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PROBLEMS = {"failed": "failure", "no reply": "error", "broken": "error", "not scored": "skipped"}
+_SHOWN = 200  # characters of a message, which stands in one line
+
+
+def save_junit(path: Path, run: str, results: Sequence[GateResult], verdicts: Sequence[Verdict]) -> int:
+    """Writes the report of a run, called `run`; returns the number of tests. Raises ExportError."""
+    text = junit(run, results, verdicts)
+    save(path, lambda out: out.write(text))
+    return len(results) + len(verdicts)
+
+
+def junit(run: str, results: Sequence[GateResult], verdicts: Sequence[Verdict]) -> bytes:
+    """The report as UTF-8. Any text may be in it: what XML cannot carry is written as `\\x1b` or `\\ud800`."""
+    report = ET.Element("testsuites", name=_line(f"promptgrid {run}"))
+    if results:
+        _suite(report, "gates", [_gate(result) for result in results])
+    for _, mine in groupby(verdicts, key=lambda verdict: verdict.variant):
+        tests = list(mine)
+        _suite(report, _suite_name(tests[0]), [_test(verdict) for verdict in tests])
+    _count(report, report.iter("testcase"))
+    ET.indent(report, " ")
+    text: bytes = ET.tostring(report, encoding="utf-8", xml_declaration=True)
+    return text
+
+
+def _suite(report: ET.Element, name: str, tests: Sequence[ET.Element]) -> None:
+    suite = ET.SubElement(report, "testsuite", name=_line(name))
+    suite.extend(tests)
+    _count(suite, tests)
+
+
+def _count(element: ET.Element, tests: Iterable[ET.Element]) -> None:
+    listed = list(tests)
+    problems = Counter(problem.tag for test in listed for problem in test)
+    names = {"tests": len(listed), "failures": problems["failure"], "errors": problems["error"]}
+    for name, count in {**names, "skipped": problems["skipped"]}.items():
+        element.set(name, str(count))
+    element.set("time", f"{sum(float(test.attrib['time']) for test in listed):.3f}")
+
+
+def _suite_name(verdict: Verdict) -> str:
+    return f"{verdict.variant.prompt} · {verdict.label}"
+
+
+def _gate(result: GateResult) -> ET.Element:
+    name = f"{result.gate} · {result.variant}" if result.variant else result.gate
+    test = ET.Element("testcase", classname="gates", name=_line(name), time="0")
+    if not result.held:
+        broken = [f"case {b.case_id}: {b.explanation}" for b in result.broke]
+        _problem(test, "failure", "gate", result.reason, "\n".join([f"found: {result.found}", *broken]))
+    return test
+
+
+def _test(verdict: Verdict) -> ET.Element:
+    name = " · ".join(part for part in (f"case {verdict.case_id}", verdict.check) if part)
+    classname = _line(_suite_name(verdict)).replace(".", "_")
+    test = ET.Element("testcase", classname=classname, name=_line(name), time=f"{verdict.latency_ms / 1000:.3f}")
+    if verdict.outcome != "passed":
+        said = broke(verdict).explanation
+        lines = [f"{name}: {value}" for name, value in verdict.inputs.items()]
+        lines += [] if verdict.expected is None else [f"expected: {verdict.expected}"]
+        lines += [] if verdict.answer is None else [f"answer: {verdict.answer}"]
+        kind = verdict.check or "reply"
+        _problem(test, _PROBLEMS[verdict.outcome], kind, said, "\n".join([*lines, said]))
+    return test
+
+
+def _problem(test: ET.Element, tag: str, kind: str, message: str, text: str) -> None:
+    problem = ET.SubElement(test, tag, message=_line(message))
+    if tag != "skipped":
+        problem.set("type", _line(kind))
+    problem.text = _speakable(text)
+
+
+def _line(text: str) -> str:
+    """In one line and short, for an attribute."""
+    line = " ".join(_speakable(text[: 4 * _SHOWN]).split())
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+
+
+def _speakable(text: str) -> str:
+    return _UNSPEAKABLE.sub(lambda match: _escape(ord(match[0])), text.replace("\r\n", "\n"))
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

@@ -1,0 +1,101 @@
+"""What a gate asks, and what became of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from promptgrid.compare.verdicts import Verdict
+from promptgrid.errors import GateError
+
+
+@dataclass(frozen=True, slots=True)
+class MinScore:
+    """In every variant the mean score of `check`, 0 to 1, must be at least `least`; with `confident` the low end of its
+    95 % interval must be."""
+
+    check: str
+    least: float
+    confident: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """One case to look at. `before` is "" where nothing is compared with. Foreign text is in all of it."""
+
+    case_id: str
+    variant: str
+    check: str
+    expected: str | None
+    before: str
+    now: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What became of one gate in one variant (its label; "" where the gate is over all of them).
+
+    found      what was measured, in words
+    reason     why the gate was missed, "" where it held
+    broke      the cases to look at, also where the gate held
+    """
+
+    gate: str
+    variant: str
+    held: bool
+    found: str
+    reason: str = ""
+    broke: tuple[Broke, ...] = ()
+
+
+def parse_min_score(text: str, *, confident: bool = False) -> MinScore:
+    """`CHECK=0.9` or `CHECK=90%`. Raises GateError.
+
+    >>> parse_min_score("label=90%").least
+    0.9
+    """
+    check, equals, number = (part.strip() for part in text.rpartition("="))
+    try:
+        least = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
+    except ValueError:
+        least = -1.0
+    if not (equals and check and 0 <= least <= 1):
+        raise GateError(f'"{text}" is not a gate.', hint="Write CHECK=SCORE with a score from 0 to 1: label=0.9.")
+    return MinScore(check, least, confident)
+
+
+def ask_known(gates: Iterable[MinScore], known: Collection[str]) -> None:
+    """Raises GateError for a gate on a check that is not among the `known` names."""
+    for gate in gates:
+        if gate.check not in known:
+            close = difflib.get_close_matches(gate.check, known, n=1)
+            there = f"There are: {', '.join(known)}." if known else "It has no checks: add one with --check."
+            raise GateError(
+                f'The run has no check "{gate.check}".', hint=f"Did you mean {close[0]}?" if close else there
+            )
+
+
+def broke(verdict: Verdict) -> Broke:
+    """The verdict as a case to look at."""
+    several = verdict.such < verdict.samples or verdict.samples > 1
+    count = f"{verdict.such} of {verdict.samples} samples {_SUCH[verdict.outcome]}: " if several else ""
+    return Broke(
+        case_id=verdict.case_id,
+        variant=verdict.label,
+        check=verdict.check,
+        expected=verdict.expected,
+        before="",
+        now="" if verdict.answer is None else verdict.answer,
+        explanation=count + verdict.explanation,
+    )
+
+
+_SUCH = {
+    "failed": "wrong",
+    "no reply": "without a reply",
+    "broken": "not judged",
+    "not scored": "not scored",
+    "passed": "right",
+}
