@@ -68,7 +68,7 @@ def _gate(result: GateResult) -> ET.Element:
     name = f"{result.gate} · {result.variant}" if result.variant else result.gate
     test = ET.Element("testcase", classname="gates", name=_line(name), time="0")
     if not result.held:
-        broken = [f"case {b.case_id}: {b.explanation}" for b in result.broke]
+        broken = [f"case {b.case_id} · {b.variant}: {b.explanation}" for b in result.broke]
         _problem(test, "failure", "gate", result.reason, "\n".join([f"found: {result.found}", *broken]))
     return test
 
