@@ -12,6 +12,7 @@
     ├── EndpointError        a call to a model brought no usable reply
     ├── BuiltinError         the built-in model cannot be fetched or started
     ├── StoreError           the data folder or the database cannot be used
+    ├── CompareError         a comparison that cannot be made as asked
     └── ExportError          results cannot be written or read back
 
 The engine raises these; the command line prints them and sets the exit code; a page shows them. Any other exception
@@ -141,6 +142,10 @@ class BuiltinError(PromptgridError):
 
 class StoreError(PromptgridError):
     """The data folder or the database cannot be used."""
+
+
+class CompareError(PromptgridError):
+    """A comparison that cannot be made as asked."""
 
 
 class ExportError(PromptgridError):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from promptgrid.compare import Entry, Filter, Matrix, matrix_of, summarise
+from promptgrid.compare.filters import Filter
+from promptgrid.compare.matrix import Entry, Matrix, matrix_of
+from promptgrid.compare.old_summary import summarise
 from promptgrid.compare.samples import SHOWN
 from promptgrid.compare.variants import Variant, in_grid_order, labels
 

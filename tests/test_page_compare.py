@@ -14,7 +14,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid import api, paths
-from promptgrid.compare import matrix, summarise
+from promptgrid.compare.matrix import matrix
+from promptgrid.compare.old_summary import summarise
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, attempts, results, runs

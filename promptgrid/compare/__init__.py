@@ -1,26 +1,42 @@
-"""Replies side by side: a matrix of cases × variants, filters over it, and a summary per variant."""
+"""Replies side by side: any axis of a run on rows and columns, filtered, sorted and summed up; two runs as well.
 
-from promptgrid.compare.filters import SHOWS, Filter, Show
-from promptgrid.compare.matrix import Entry, Matrix, MatrixCase, is_failed, is_wrong, matrix, matrix_of
-from promptgrid.compare.samples import Sample
+`facts` reads a run as columns, a `View` says what is looked at, `arranged` which rows that leaves and in which order,
+and `page` reads the texts of some of them.
+"""
+
+from promptgrid.compare.arranged import Arranged, arranged
+from promptgrid.compare.axes import AXES, VARIANT, Axis, Head
+from promptgrid.compare.facts import Facts, facts
+from promptgrid.compare.pages import Entry, Row, Sample, Tally, page, samples
 from promptgrid.compare.summary import VariantSummary, summarise, summary, suspicions
 from promptgrid.compare.variants import Variant, labels, variant_of
+from promptgrid.compare.views import METRICS, SHOWS, Filter, Metric, Show, Sort, View
 
 __all__ = [
+    "AXES",
+    "METRICS",
     "SHOWS",
+    "VARIANT",
+    "Arranged",
+    "Axis",
     "Entry",
+    "Facts",
     "Filter",
-    "Matrix",
-    "MatrixCase",
+    "Head",
+    "Metric",
+    "Row",
     "Sample",
     "Show",
+    "Sort",
+    "Tally",
     "Variant",
     "VariantSummary",
-    "is_failed",
-    "is_wrong",
+    "View",
+    "arranged",
+    "facts",
     "labels",
-    "matrix",
-    "matrix_of",
+    "page",
+    "samples",
     "summarise",
     "summary",
     "suspicions",

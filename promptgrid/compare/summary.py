@@ -1,61 +1,83 @@
-"""One line a variant: how many answered, how well, how much alike, and what it took."""
+"""One line a column: how many answered, how well and how sure that is, how much alike, and what it took."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
-from typing import TypeVar
 
-from promptgrid.compare.matrix import Matrix, matrix_of
-from promptgrid.compare.samples import Sample
-from promptgrid.compare.variants import Variant
+import numpy as np
+
+from promptgrid import stats
+from promptgrid.compare.axes import Head
+from promptgrid.compare.facts import Facts, Floats, facts, known
+from promptgrid.compare.layouts import Layout, Longs, entry_scores, layout, mean_by
+from promptgrid.compare.views import View
 from promptgrid.models.parameters import suspicion
+from promptgrid.stats import Comparison, Interval
 from promptgrid.store import Database
-from promptgrid.store.results import alike, figure_rows
-
-N = TypeVar("N", int, float)
+from promptgrid.store.results import alike
 
 
 @dataclass(frozen=True, slots=True)
 class VariantSummary:
-    """One variant over all cases of the matrix. What is missing is None and is left out of every mean: it is not zero.
+    """One column over all rows of a view. What is missing is None and is left out of every mean: it is not zero.
 
     cells              all samples, whatever became of them; `answered` are those that brought a reply
     unread             replies in which no answer could be read
-    score, scored      mean over the `scored` cases of their score (see Entry.score); `by_check` the same for each check
+    score, scored      mean over the `scored` cases of their score; `by_check` the same for each check
+    interval           95 % for the score, by cases (stats.mean_interval): samples of a case are one number, their mean
     distinct           different answers among all replies, "no answer" not counted
     agreement          mean over cases of the share of replies that gave the voted answer; None: no case has two replies
     samples            the most replies that a case has
+    chars              mean length of the replies
     tokens             sum of prompt and reply tokens; None where a reply did not report them
     prompt_tokens, completion_tokens    means over the replies that report them; samples that were asked for together
                        each count the prompt
     cost_usd           sum of the replies' prices, also of those that were reused; None: nothing answered, or a price
                        is not known
-    latency_ms         median over the replies
+    cost_per_correct   what the replies to the scored cases cost, for each answer that scored 1; None when none did, or
+                       a price is not known. Self-consistency gives one answer a case
+    latency_ms, latency_p95_ms    median and 95th percentile over the replies
+    versus             its score against the baseline's over the same cases, corrected for the number of columns; None:
+                       it is the baseline, or there are no cases to compare. `sentence` says it in words
+    best               better than each other column, as far as the evidence goes after that correction
     """
 
-    variant: Variant
-    label: str
+    head: Head
     cells: int
     answered: int
     unread: int
     score: float | None
+    interval: Interval | None
     scored: int
     by_check: Mapping[str, tuple[float | None, int]]
     distinct: int
     agreement: float | None
     samples: int
+    chars: float | None
     tokens: int | None
     prompt_tokens: float | None
     completion_tokens: float | None
     cost_usd: float | None
+    cost_per_correct: float | None
     latency_ms: float | None
+    latency_p95_ms: float | None
+    versus: Comparison | None
+    sentence: str
+    best: bool
+
+    @property
+    def label(self) -> str:
+        """The column in one line."""
+        return self.head.label
 
 
 def summary(database: Database, run_id: str) -> list[VariantSummary]:
-    """One summary a variant of the run, in the order of the matrix's columns."""
-    return summarise(matrix_of(figure_rows(database, run_id)))
+    """One summary a variant of the run, in the order of the grid; the first is the baseline.
+
+    Raises StoreError when there is no such run any more.
+    """
+    return summarise(facts(database, run_id), View())
 
 
 def suspicions(database: Database, run_id: str) -> list[str]:
@@ -64,50 +86,125 @@ def suspicions(database: Database, run_id: str) -> list[str]:
     return [f"{ref}: {sentence}" for ref, sentence in said if sentence]
 
 
-def summarise(found: Matrix) -> list[VariantSummary]:
-    """The summaries of a matrix, or of a part of one."""
-    checks = found.checks
-    return [_summary(found, variant, checks) for variant in found.variants]
+def summarise(found: Facts, view: View) -> list[VariantSummary]:
+    """One summary a shown column of the view, its baseline first. Which rows a filter leaves is nothing to it."""
+    laid = layout(found, view)
+    shown = laid.shown(view)
+    return found.kept((view.layout, tuple(shown)), lambda: _summaries(laid, shown))
 
 
-def _summary(found: Matrix, variant: Variant, checks: Sequence[str]) -> VariantSummary:
-    entries = [case.entries[variant.id] for case in found.cases if variant.id in case.entries]
-    replies = [sample for entry in entries for sample in entry.answered]
-    ballots = [sample.ballot for sample in replies]
-    latencies = [sample.latency_ms for sample in replies if sample.latency_ms is not None]
-    score, scored = _mean_and_count([entry.score for entry in entries])
+def _summaries(laid: Layout, shown: Sequence[int]) -> list[VariantSummary]:
+    cases = _case_scores(laid)
+    versus = _versus(cases, shown)
+    best = _best(cases, shown)
+    return [_summary(laid, column, cases[:, column], shown[0], versus.get(column), column == best) for column in shown]
+
+
+def _case_scores(laid: Layout) -> Floats:
+    """Cases × columns: the mean over the rows of each case, for cases are what is drawn; where columns are cases, the
+    rows stand for them."""
+    scores = laid.units.metrics["score"]
+    case = laid.case_of if "case" not in laid.column_axes else laid.row_of
+    count = int(case.max(initial=-1)) + 1
+    return np.column_stack([mean_by(column, case, count) for column in scores.T]) if count else scores
+
+
+def _versus(cases: Floats, shown: Sequence[int]) -> dict[int, Comparison]:
+    others = shown[1:]
+    if not others:
+        return {}
+    found = stats.compared_all(cases[:, shown[0]].tolist(), cases[:, others].T.tolist())
+    return {column: versus for column, versus in zip(others, found, strict=True) if versus.n}
+
+
+def _best(cases: Floats, shown: Sequence[int]) -> int | None:
+    """The column whose score is the highest, if it is better than each of the others after correction."""
+    means = {column: float(np.nanmean(cases[:, column])) for column in shown if not np.isnan(cases[:, column]).all()}
+    if len(means) < 2:
+        return None
+    first = max(means, key=means.__getitem__)
+    others = [column for column in means if column != first]
+    found = stats.compared_all(cases[:, first].tolist(), cases[:, others].T.tolist())
+    return first if all(versus.verdict == "worse" for versus in found) else None
+
+
+def _summary(
+    laid: Layout, column: int, cases: Floats, baseline: int, versus: Comparison | None, best: bool
+) -> VariantSummary:
+    found, head = laid.facts, laid.columns[column]
+    cells = laid.cells_in(column)
+    replies = cells[found.answered[cells]]
+    said = found.answer[replies]
+    scored = cases[~np.isnan(cases)]
+    agreement = laid.units.metrics["agreement"][:, column]
+    latency = _known(found.latency_ms[replies])
+    costs = found.cost_usd[replies]
     return VariantSummary(
-        variant=variant,
-        label=found.label(variant),
-        cells=sum(len(entry.samples) for entry in entries),
+        head=head,
+        cells=len(cells),
         answered=len(replies),
-        unread=ballots.count(None),
-        score=score,
-        scored=scored,
-        by_check={check: _mean_and_count([entry.score_of(check) for entry in entries]) for check in checks},
-        distinct=len(set(ballots) - {None}),
-        agreement=_mean_and_count([entry.agreement for entry in entries])[0],
-        samples=max((len(entry.answered) for entry in entries), default=0),
-        tokens=_sum([_tokens(sample) for sample in replies]),
-        prompt_tokens=_mean_and_count([sample.prompt_tokens for sample in replies])[0],
-        completion_tokens=_mean_and_count([sample.completion_tokens for sample in replies])[0],
-        cost_usd=_sum([sample.cost_usd for sample in replies]),
-        latency_ms=median(latencies) if latencies else None,
+        unread=int((said < 0).sum()),
+        score=_mean(scored),
+        interval=stats.mean_interval(scored),
+        scored=len(scored),
+        by_check=_by_check(found, cells),
+        distinct=len(np.unique(said[said >= 0])),
+        agreement=_mean(_known(agreement)),
+        samples=int(laid.units.answered[:, column].max(initial=0)),
+        chars=_mean(found.chars[replies]),
+        tokens=None if (total := _sum(found.tokens[replies])) is None else int(total),
+        prompt_tokens=_mean(_known(found.prompt_tokens[replies])),
+        completion_tokens=_mean(_known(found.completion_tokens[replies])),
+        cost_usd=_sum(costs),
+        cost_per_correct=_cost_per_correct(found, replies),
+        latency_ms=float(np.median(latency)) if len(latency) else None,
+        latency_p95_ms=float(np.percentile(latency, 95)) if len(latency) else None,
+        versus=versus,
+        sentence=versus.sentence(head.label, laid.columns[baseline].label) if versus else "",
+        best=best,
     )
 
 
-def _mean_and_count(values: Sequence[float | None]) -> tuple[float | None, int]:
-    known = [value for value in values if value is not None]
-    return (fmean(known) if known else None), len(known)
+def _entries(found: Facts, cells: Longs) -> tuple[Longs, Longs]:
+    """The cells by case and variant: the number of each cell's entry, and the case of each entry."""
+    width = max(1, len(found.variants))
+    known_ones, entry = np.unique(
+        found.case[cells].astype(np.int64) * width + found.variant[cells], return_inverse=True
+    )
+    return entry, known_ones // width
 
 
-def _tokens(sample: Sample) -> int | None:
-    if sample.prompt_tokens is None or sample.completion_tokens is None:
-        return None
-    return sample.prompt_tokens + sample.completion_tokens
+def _by_check(found: Facts, cells: Longs) -> dict[str, tuple[float | None, int]]:
+    """By check, the mean over the cases and how many of these were scored."""
+    entry, case_of = _entries(found, cells)
+    means = {}
+    for at, check in enumerate(found.checks):
+        scores = entry_scores(found, cells, entry, len(case_of), found.scores[:, at])
+        by_case = _known(mean_by(scores, case_of, len(found.case_ids)))
+        means[check] = (_mean(by_case), len(by_case))
+    return means
 
 
-def _sum(values: Sequence[N | None]) -> N | None:
+def _cost_per_correct(found: Facts, replies: Longs) -> float | None:
+    """A case that was not scored is neither paid for here nor counted."""
+    entry, case_of = _entries(found, replies)
+    scores = entry_scores(found, replies, entry, len(case_of), found.score)
+    spent = _sum(found.cost_usd[replies][~np.isnan(scores)[entry]])
+    by_vote = np.array([variant.technique == "self-consistency" for variant in found.variants], dtype=np.bool_)
+    voting = by_vote[found.variant[replies]]
+    one_each = np.unique(entry[voting])
+    correct = int((found.score[replies][~voting] == 1).sum()) + int((scores[one_each] == 1).sum())
+    return spent / correct if spent is not None and correct else None
+
+
+def _known(values: Floats) -> Floats:
+    return values[~np.isnan(values)]
+
+
+def _mean(values: Floats) -> float | None:
+    return known(values.mean()) if len(values) else None
+
+
+def _sum(values: Floats) -> float | None:
     """None when one is missing, and of nothing."""
-    known = [value for value in values if value is not None]
-    return sum(known[1:], known[0]) if known and len(known) == len(values) else None
+    return known(values.sum()) if len(values) else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from promptgrid.compare.axes import IN_ORDER, VARIANT, Axis, Value, head_id, heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +20,14 @@ class Variant:
     temperature: float | None
 
     @property
+    def values(self) -> dict[Axis, Value]:
+        """What it fixes, by axis."""
+        return {axis: getattr(self, axis) for axis in VARIANT}
+
+    @property
     def id(self) -> str:
         """Eight letters, the same on every page load: fit for an address."""
-        parts = (self.prompt, self.version, self.technique, self.model, self.temperature)
-        return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        return head_id(self.values)
 
 
 def variant_of(row: Mapping[str, Any]) -> Variant:
@@ -33,38 +38,25 @@ def variant_of(row: Mapping[str, Any]) -> Variant:
 
 def in_grid_order(variants: Sequence[Variant]) -> list[Variant]:
     """Models, prompts and techniques as they first appear, temperatures by size (the model's default first)."""
+    axes = [axis for axis in IN_ORDER if axis not in ("case", "temperature")]
     places = {
-        name: {value: i for i, value in enumerate(dict.fromkeys(getattr(v, name) for v in variants))}
-        for name in ("model", "prompt", "version", "technique")
+        axis: {value: i for i, value in enumerate(dict.fromkeys(getattr(v, axis) for v in variants))} for axis in axes
     }
 
     def place(v: Variant) -> tuple[float, ...]:
-        return (
-            *(at[getattr(v, name)] for name, at in places.items()),
-            -1.0 if v.temperature is None else v.temperature,
-        )
+        return (*(at[getattr(v, axis)] for axis, at in places.items()), warmth(v.temperature))
 
     return sorted(variants, key=place)
 
 
-def labels(variants: Sequence[Variant]) -> dict[str, list[str]]:
+def warmth(temperature: Value) -> float:
+    """What temperatures are sorted by: the model's default comes first."""
+    return temperature if isinstance(temperature, float) else -1.0
+
+
+def labels(variants: Sequence[Variant]) -> dict[str, Sequence[str]]:
     """For each variant id what tells it apart from the others, most telling first; what all share is left out.
 
     A variant that stands alone is told by technique and temperature.
     """
-    varying = {name for name in Variant.__slots__ if len({getattr(v, name) for v in variants}) > 1}
-    names = [name for name, _ in {(v.prompt, v.version) for v in variants}]
-    versions = {name for name in names if names.count(name) > 1}
-    return {v.id: list(_parts(v, varying or {"technique", "temperature"}, versions)) for v in variants}
-
-
-def _parts(v: Variant, varying: set[str], versions: set[str]) -> Iterator[str]:
-    """`versions` are the prompts that are there in more than one."""
-    if varying & {"prompt", "version"}:
-        yield f"{v.prompt}@{v.version[:6]}" if v.prompt in versions else v.prompt
-    if "technique" in varying:
-        yield v.technique
-    if "temperature" in varying:
-        yield "t = default" if v.temperature is None else f"t = {v.temperature:g}"
-    if "model" in varying:
-        yield v.model
+    return {head.id: head.lines for head in heads([variant.values for variant in variants])}

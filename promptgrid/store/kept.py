@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sqlalchemy as sa
 
 from promptgrid.store.database import Database
 from promptgrid.store.schema import cells, replies
+
+Key = TypeVar("Key", str, int)
 
 _LOOKUP = 500  # keys a query: SQLite takes 32,766 variables, older builds 999
 
@@ -47,7 +50,7 @@ def stored_samples(database: Database, keys: Sequence[str]) -> dict[str, set[int
     return found
 
 
-def lots(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+def lots(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
     """As many keys at a time as one query takes."""
     return (keys[start : start + _LOOKUP] for start in range(0, len(keys), _LOOKUP))
 

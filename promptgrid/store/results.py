@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from promptgrid.models.parameters import Alike
 from promptgrid.store import ratings
 from promptgrid.store.database import Database
-from promptgrid.store.schema import cases, cells, replies, scores
+from promptgrid.store.schema import attempts, cases, cells, replies, scores
+from promptgrid.store.schema import ratings as ratings_table
 
 _CELL_COLUMNS = (
     "run_id", "position", "prompt", "prompt_version", "technique", "examples_k", "endpoint", "temperature",
@@ -154,13 +155,30 @@ def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
     return found
 
 
-def stamp(database: Database, run_id: str) -> tuple[int, int, int]:
-    """Changes whenever a result of the run does: (cells that ended, newest reply, attempts). Cheap to ask."""
-    ended = sa.func.sum(sa.case((cells.c.status == "pending", 0), else_=1))
-    asked = sa.select(ended, sa.func.max(cells.c.reply_id), sa.func.sum(cells.c.attempts))
+Stamp = tuple[Any, ...]
+
+_PRIME, _STEP = 1_000_003, 7_919
+
+
+def stamp(database: Database, run_id: str) -> Stamp:
+    """Changes whenever a result of the run, a score or a rating does. Cheap to ask."""
     with database.read() as connection:
-        row = connection.execute(asked.where(cells.c.run_id == run_id)).one()
-    return row[0] or 0, row[1] or 0, row[2] or 0
+        return stamp_in(connection, run_id)
+
+
+def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
+    """As `stamp`, of what this connection sees."""
+    count = sa.func.count()
+    # Scores are replaced by others: each value has a weight of its own, so that two that change places are seen.
+    weight = 1 + (scores.c.position * _STEP) % _PRIME
+    values = sa.func.sum((sa.func.coalesce(scores.c.value, -1.0) + 2.0) * weight)
+    asked = [
+        sa.select(cells.c.status, count).where(cells.c.run_id == run_id).group_by(cells.c.status),
+        sa.select(count, sa.func.max(attempts.c.id)).where(attempts.c.run_id == run_id),
+        sa.select(scores.c.check, count, values).where(scores.c.run_id == run_id).group_by(scores.c.check),
+        sa.select(count, sa.func.max(ratings_table.c.updated)).where(ratings_table.c.run_id == run_id),
+    ]
+    return tuple(tuple(row) for chosen in asked for row in connection.execute(chosen))
 
 
 def columns_of(database: Database, run_id: str) -> tuple[list[str], list[str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from promptgrid.compare import Entry, Matrix, MatrixCase, VariantSummary
+from promptgrid.compare.matrix import Entry, Matrix, MatrixCase
+from promptgrid.compare.old_summary import VariantSummary
 from promptgrid.ui.matrix import CellState, MatrixCell, MatrixColumn, MatrixRow
 
 _LINE = 160  # characters of an output that a cell can show

@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 
 from promptgrid import techniques
-from promptgrid.compare import Entry, MatrixCase, Sample
+from promptgrid.compare.matrix import Entry, MatrixCase
+from promptgrid.compare.samples import Sample
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message
 from promptgrid.store import Database, attempts, results, runs

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from promptgrid import compare
-from promptgrid.compare import Matrix, VariantSummary
+from promptgrid.compare.matrix import Matrix, matrix
+from promptgrid.compare.old_summary import VariantSummary, summarise
 from promptgrid.store import Database, results, runs
+from promptgrid.store.results import Stamp
 from promptgrid.store.runs import ACTIVE, RunInfo
 from promptgrid.ui import compare_view, run_choice
 
@@ -25,9 +26,9 @@ def read_matrix(database: Database, run: RunInfo) -> tuple[Matrix, list[VariantS
 
 
 @st.cache_resource(max_entries=6, show_spinner="Reading the replies…")
-def _matrix(run_id: str, stamp: tuple[int, int, int], *, _database: Database) -> tuple[Matrix, list[VariantSummary]]:
-    found = compare.matrix(_database, run_id)
-    return found, compare.summarise(found)
+def _matrix(run_id: str, stamp: Stamp, *, _database: Database) -> tuple[Matrix, list[VariantSummary]]:
+    found = matrix(_database, run_id)
+    return found, summarise(found)
 
 
 def watch_run(database: Database, run: RunInfo) -> None:
@@ -44,7 +45,7 @@ def watch_run(database: Database, run: RunInfo) -> None:
 
 
 @st.fragment(run_every=TICK_S)
-def _tick(run_id: str, seen: tuple[int, int, int], *, _database: Database) -> None:
+def _tick(run_id: str, seen: Stamp, *, _database: Database) -> None:
     if st.session_state.pop("compare_drawn", False):
         return
     if results.stamp(_database, run_id) != seen or runs.find_run(_database, run_id).status not in ACTIVE:

@@ -7,7 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from promptgrid.compare import Matrix, MatrixCase, VariantSummary
+from promptgrid.compare.matrix import Matrix, MatrixCase
+from promptgrid.compare.old_summary import VariantSummary
 from promptgrid.ui import compare_cells
 from promptgrid.ui.matrix import STATE_WORDS, MatrixCell
 

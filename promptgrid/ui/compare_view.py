@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from promptgrid.compare import SHOWS, Entry, Filter, Matrix, MatrixCase, Show
+from promptgrid.compare.filters import SHOWS, Filter, Show
+from promptgrid.compare.matrix import Entry, Matrix, MatrixCase
 from promptgrid.ui.component import STATIC
 
 PAGE_ROWS = 40

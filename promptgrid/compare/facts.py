@@ -1,0 +1,230 @@
+"""A run's cells as columns: everything that is counted, voted on, filtered and sorted by; no long texts.
+
+A hundred thousand cells take about 15 MB so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promptgrid.compare.axes import AXES, Axis, Value, value_text
+from promptgrid.compare.variants import Variant, in_grid_order, warmth
+from promptgrid.store import Database
+from promptgrid.store.columns import CELL_COLUMNS, REPLY_COLUMNS, RunColumns, run_columns
+from promptgrid.store.results import Stamp, stamp
+
+STATUSES = ("answered", "pending", "failed", "refused", "too_long", "cancelled")
+ANSWERED, PENDING = 0, 1
+ENDED_BADLY = (2, 3, 4)
+"""Codes of `Facts.status`: a cell that was cancelled or waits has not ended badly."""
+
+Found = TypeVar("Found")
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+
+_KEPT, _WORKED_OUT = 3, 12  # runs whose facts are kept, and of each what was worked out
+_AT = {name: i for i, name in enumerate((*CELL_COLUMNS, *REPLY_COLUMNS))}
+_STATUS_CODE = {status: code for code, status in enumerate(STATUSES)}
+_FLOATS = ("chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """One entry an array for each cell, in the run's order. NaN: not known, or not scored, which is not zero.
+
+    case, variant    codes: places in `case_ids` and in `variants` (which stand in the order of the grid)
+    status           place in STATUSES
+    ballot           what answers are compared by (answers.ballot), -1 where `read` is false: none could be read
+    answer           a small code for the ballot, -1 where there is none
+    scores           one column for each of `checks`; `score` is the mean over those that could be scored
+    reply_id         0: no reply. chars: of the reply's text. cost_usd in US dollars, latency_ms of the call
+    too_long         the prompt was over the context limit
+    """
+
+    run_id: str
+    stamp: Stamp
+    case_ids: Sequence[str]
+    variants: Sequence[Variant]
+    checks: Sequence[str]
+    position: Ints
+    case: Ints
+    variant: Ints
+    status: NDArray[np.int8]
+    sample: Ints
+    ballot: NDArray[np.int64]
+    answer: Ints
+    scores: Floats
+    reused: Bools
+    too_long: Bools
+    reply_id: NDArray[np.int64]
+    chars: Floats
+    prompt_tokens: Floats
+    completion_tokens: Floats
+    cost_usd: Floats
+    latency_ms: Floats
+    _kept: dict[object, Any] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    @cached_property
+    def score(self) -> Floats:
+        """By cell, the mean over the checks that could be scored."""
+        return mean_known(self.scores)
+
+    @cached_property
+    def answered(self) -> Bools:
+        return np.equal(self.status, ANSWERED)
+
+    @cached_property
+    def tokens(self) -> Floats:
+        """Of prompt and reply together; NaN where either was not reported."""
+        return self.prompt_tokens + self.completion_tokens
+
+    @cached_property
+    def values(self) -> Mapping[Axis, Sequence[Value]]:
+        """By axis, its values in their order; `codes` are places in them."""
+        return {axis: self._axis(axis)[0] for axis in AXES}
+
+    @property
+    def axes(self) -> dict[Axis, list[str]]:
+        """By axis, its values as texts, in their order."""
+        return {axis: [value_text(value) for value in values] for axis, values in self.values.items()}
+
+    def kept(self, key: object, work: Callable[[], Found]) -> Found:
+        """What was worked out of these facts under this key, or is now: filtering and sorting need not do it again."""
+        if key not in self._kept:
+            found = work()
+            while len(self._kept) >= _WORKED_OUT:
+                self._kept.pop(next(iter(self._kept)), None)
+            self._kept[key] = found
+            return found
+        kept: Found = self._kept[key]
+        return kept
+
+    def codes(self, axis: Axis) -> Ints:
+        """By cell, the place of its value in `values[axis]`."""
+        found = self._axis(axis)[1]
+        return found if axis == "case" else found[self.variant]
+
+    def _axis(self, axis: Axis) -> tuple[Sequence[Value], Ints]:
+        """Its values, and their codes: of the cells for the case, of the variants for all other axes."""
+        if axis == "case":
+            return self.case_ids, self.case
+        of_variants: list[Value] = [getattr(variant, axis) for variant in self.variants]
+        values = list(dict.fromkeys(of_variants))
+        if axis == "temperature":
+            values.sort(key=warmth)
+        place = {value: code for code, value in enumerate(values)}
+        return values, np.array([place[value] for value in of_variants], dtype=np.int32)
+
+
+_cache: OrderedDict[tuple[Path, str], Facts] = OrderedDict()
+_lock = threading.Lock()
+
+
+def facts(database: Database, run_id: str) -> Facts:
+    """The run's facts as they are now: read once and kept until a result, a score or a rating changes.
+
+    Raises StoreError when there is no such run any more.
+    """
+    key = (database.path, run_id)
+    now = stamp(database, run_id)
+    with _lock:
+        kept = _cache.get(key)
+        if kept is not None and kept.stamp == now and len(kept):  # one without cells may be gone: see for yourself
+            _cache.move_to_end(key)
+            return kept
+    with run_columns(database, run_id) as columns:
+        found = read(run_id, columns)
+    with _lock:
+        _cache[key] = found
+        _cache.move_to_end(key)
+        while len(_cache) > _KEPT:
+            _cache.popitem(last=False)
+    return found
+
+
+def read(run_id: str, columns: RunColumns) -> Facts:
+    """The facts of a run that is open for reading."""
+    variants: dict[tuple[Any, ...], int] = {}
+    lots = [_lot(rows, variants) for rows in columns.cells] or [_lot([], variants)]
+    joined: dict[str, Any] = {name: np.concatenate([lot[name] for lot in lots]) for name in lots[0]}
+    del lots
+    found = [Variant(p, v, t, f"{endpoint}/{model}", temperature) for p, v, t, endpoint, model, temperature in variants]
+    ordered = in_grid_order(found)
+    places = np.array([ordered.index(variant) for variant in found], dtype=np.int32)
+    joined["variant"] = places[joined["variant"]]
+    checks, scores = _scores(columns.scores, joined["position"])
+    read_ones = joined.pop("read")
+    answer = np.full(len(read_ones), -1, dtype=np.int32)
+    answer[read_ones] = np.unique(joined["ballot"][read_ones], return_inverse=True)[1]
+    return Facts(
+        run_id=run_id, stamp=columns.stamp, case_ids=columns.case_ids, variants=ordered, checks=checks, scores=scores,
+        answer=answer, **joined,
+    )  # fmt: skip
+
+
+def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) -> dict[str, NDArray[Any]]:
+    """Some rows as arrays; variants that were not met before are added."""
+    column = list(zip(*rows, strict=True)) or [()] * len(_AT)
+    names = ("prompt", "prompt_version", "technique", "endpoint", "model", "temperature")
+    keys = zip(*(column[_AT[name]] for name in names), strict=True)
+    ballots, replies = column[_AT["ballot"]], column[_AT["id"]]
+    status = column[_AT["status"]]
+    return {
+        "position": np.array(column[_AT["position"]], dtype=np.int32),
+        "case": np.array(column[_AT["case_position"]], dtype=np.int32),
+        "variant": np.array([variants.setdefault(key, len(variants)) for key in keys], dtype=np.int32),
+        "status": np.array([_STATUS_CODE.get(s, 0) for s in status], dtype=np.int8),
+        "sample": np.array(column[_AT["sample"]], dtype=np.int32),
+        "ballot": np.array([-1 if b is None else b for b in ballots], dtype=np.int64),
+        "read": np.array([b is not None for b in ballots], dtype=np.bool_),
+        "reused": np.array(column[_AT["reused"]], dtype=np.bool_),
+        "too_long": np.array(
+            [s == "too_long" or kind == "too_long" for s, kind in zip(status, column[_AT["error_kind"]], strict=True)],
+            dtype=np.bool_,
+        ),
+        "reply_id": np.array([reply or 0 for reply in replies], dtype=np.int64),
+        **{name: np.array(column[_AT[name]], dtype=np.float64) for name in _FLOATS},
+    }
+
+
+def _scores(lots: Iterable[Sequence[tuple[Any, ...]]], position: Ints) -> tuple[list[str], Floats]:
+    """The checks by name, and a column for each."""
+    by_check: dict[str, Floats] = {}
+    for rows in lots:
+        positions, names, values = zip(*rows, strict=True)
+        at = np.searchsorted(position, np.array(positions))
+        of = np.array(names, dtype=object)
+        known = np.array(values, dtype=np.float64)
+        for name in dict.fromkeys(names):
+            column = by_check.setdefault(name, np.full(len(position), np.nan))
+            column[at[of == name]] = known[of == name]
+    checks = sorted(by_check)
+    return checks, np.column_stack([by_check[c] for c in checks]) if checks else np.empty((len(position), 0))
+
+
+def mean_known(table: Floats) -> Floats:
+    """By row, the mean over what is known; NaN where nothing is."""
+    known = ~np.isnan(table)
+    counts = known.sum(axis=1)
+    sums = np.where(known, table, 0.0).sum(axis=1)
+    means: Floats = np.divide(sums, counts, out=np.full(len(table), np.nan), where=counts > 0)
+    return means
+
+
+def known(value: float) -> float | None:
+    """None for NaN."""
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,281 @@
+"""Rows × columns over the facts of a run: what was voted, scored and spent in each place, as dense arrays.
+
+Samples that meet in a place are pooled, none is preferred. A place that pools several cases is first worked out case by
+case (a `unit` is one case within a row), then averaged: answers to different cases are never voted on together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promptgrid.compare.axes import IN_ORDER, Axis, Head, Value, heads
+from promptgrid.compare.facts import ANSWERED, ENDED_BADLY, PENDING, STATUSES, Bools, Facts, Floats, Ints
+from promptgrid.compare.views import METRICS, Metric, View
+
+Longs = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Figures by place, each an array of rows × columns.
+
+    samples, answered    how many cells, and how many of them brought a reply
+    unread               replies in which no answer could be read
+    votes, voted         how many gave the commonest answer, and its code (of equals the one seen first; -1: none)
+    distinct             different answers; pooled over cases, the sum over them
+    shown                the cell to show (a place in Facts): the first that gave the voted answer, else the first
+                         reply, else the first cell; -1: there is none
+    status               place in STATUSES: answered if any cell is, else pending if any waits, else the commonest
+    failed, too_long     some cell ended badly; some prompt was over the limit
+    metrics              score and agreement (see `places`), means a reply of tokens, cost, latency and length, and
+                         the number of distinct answers; NaN: not known
+    """
+
+    samples: Ints
+    answered: Ints
+    unread: Ints
+    votes: Ints
+    distinct: Ints
+    voted: Ints
+    shown: Ints
+    status: Ints
+    failed: Bools
+    too_long: Bools
+    metrics: Mapping[Metric, Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The places of a view before anything is filtered. `cells` are the places in Facts of all that is looked at,
+    sorted by row and column; `starts` says where the cells of place row × columns + column begin.
+
+    `units` are the places by case and row, `row_of` gives the row of each unit, `case_of` its case (-1 where columns
+    are cases). `places` are the units themselves, where rows or columns are cases.
+    """
+
+    facts: Facts
+    row_keys: Sequence[tuple[int, ...]]
+    row_axes: Sequence[Axis]
+    column_axes: Sequence[Axis]
+    columns: Sequence[Head]
+    cells: Longs
+    starts: Longs
+    row_of: Ints
+    case_of: Ints
+    units: Places
+    places: Places
+
+    @property
+    def by_case(self) -> bool:
+        """Every place belongs to one case."""
+        return self.units is self.places
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.row_keys), len(self.columns)
+
+    def cells_at(self, row: int, column: int) -> Longs:
+        """The cells of a place, in the order of the run."""
+        at = row * len(self.columns) + column
+        return self.cells[self.starts[at] : self.starts[at + 1]]
+
+    def cells_in(self, column: int) -> Longs:
+        """The cells of a column, row by row."""
+        starts = self.starts[:-1].reshape(self.shape)[:, column]
+        ends = self.starts[1:].reshape(self.shape)[:, column]
+        return np.concatenate([self.cells[:0], *(self.cells[a:b] for a, b in zip(starts, ends, strict=True))])
+
+    def shown(self, view: View) -> list[int]:
+        """The columns that the view shows, its baseline first."""
+        kept = [i for i, head in enumerate(self.columns) if head.id in view.shown] or list(range(len(self.columns)))
+        return sorted(kept, key=lambda i: self.columns[i].id != view.baseline)
+
+    def row_values(self, row: int) -> dict[Axis, Value]:
+        """What the row stands for."""
+        values = self.facts.values
+        return {axis: values[axis][code] for axis, code in zip(self.row_axes, self.row_keys[row], strict=True)}
+
+
+def layout(facts: Facts, view: View) -> Layout:
+    """The layout of a view, kept with the facts."""
+    return facts.kept(view.layout, lambda: _laid_out(facts, view))
+
+
+def _laid_out(facts: Facts, view: View) -> Layout:
+    chosen = _chosen(facts, view.only)
+    row_axes, row_keys, row = _compressed(facts, view.rows, chosen)
+    column_axes, column_keys, column = _compressed(facts, view.columns, chosen)
+    values = facts.values
+    columns = heads(
+        [{axis: values[axis][code] for axis, code in zip(column_axes, key, strict=True)} for key in column_keys]
+    )
+    case, width = facts.case[chosen], len(columns)
+    if "case" in (*view.rows, *view.columns):
+        unit, row_of = row.astype(np.int64), np.arange(len(row_keys), dtype=np.int32)
+        case_of = np.full(len(row_keys), -1, dtype=np.int32)
+        if "case" in view.rows:
+            case_of[row] = case
+    else:
+        known, unit = np.unique(row.astype(np.int64) * max(1, len(facts.case_ids)) + case, return_inverse=True)
+        row_of, case_of = (part.astype(np.int32) for part in np.divmod(known, max(1, len(facts.case_ids))))
+    units = _places(facts, chosen, unit * width + column, (len(row_of), width))
+    places = units if len(row_of) == len(row_keys) else _pooled(units, row_of, (len(row_keys), width))
+    at = row.astype(np.int64) * width + column
+    order = np.argsort(at, kind="stable")
+    starts = np.searchsorted(at[order], np.arange(len(row_keys) * width + 1))
+    return Layout(
+        facts, row_keys, row_axes, column_axes, columns, chosen[order], starts, row_of, case_of, units, places
+    )
+
+
+def _chosen(facts: Facts, only: Mapping[Axis, Sequence[str]]) -> Longs:
+    """The cells that have one of these values on each of these axes."""
+    kept = np.ones(len(facts), dtype=np.bool_)
+    texts = facts.axes if only else {}
+    for axis, wanted in only.items():
+        codes = [code for code, text in enumerate(texts[axis]) if text in set(wanted)]
+        kept &= np.isin(facts.codes(axis), codes)
+    return np.flatnonzero(kept)
+
+
+def _compressed(facts: Facts, axes: Sequence[Axis], chosen: Longs) -> tuple[list[Axis], list[tuple[int, ...]], Ints]:
+    """The axes in their order, the combinations of their codes that there are, and for each cell which of them."""
+    ordered = [axis for axis in IN_ORDER if axis in axes]
+    key = np.zeros(len(chosen), dtype=np.int64)
+    sizes = [max(1, len(facts.values[axis])) for axis in ordered]
+    for axis, size in zip(ordered, sizes, strict=True):
+        key = key * size + facts.codes(axis)[chosen]
+    known, codes = np.unique(key, return_inverse=True)
+    columns: list[Sequence[int]] = []
+    for size in reversed(sizes):
+        known, rest = np.divmod(known, size)
+        columns.insert(0, rest.tolist())
+    keys: list[tuple[int, ...]] = list(zip(*columns, strict=True)) if columns else [()] * len(known)
+    return ordered, keys, codes.astype(np.int32)
+
+
+def _places(facts: Facts, chosen: Longs, key: Longs, shape: tuple[int, int]) -> Places:
+    """The figures of each place, a case's samples pooled. Its score is the mean over its variants' scores."""
+    size = shape[0] * shape[1]
+    status, answered = facts.status[chosen], facts.answered[chosen]
+    answer = facts.answer[chosen]
+    by_status = np.bincount(key * len(STATUSES) + status, minlength=size * len(STATUSES)).reshape(size, -1)
+    counts = by_status[:, ANSWERED]
+    vote = _voted(key, answered, answer, size)
+    commonest = by_status.argmax(axis=1)
+    metrics: dict[Metric, Floats] = {
+        "score": _score(facts, chosen, key, size),
+        "agreement": np.divide(vote.votes, counts, out=np.full(size, np.nan), where=counts > 1),
+        "answers": np.where(counts > 0, vote.distinct, np.nan),
+    }
+    means: dict[Metric, Floats] = {
+        "tokens": facts.tokens, "cost": facts.cost_usd, "latency": facts.latency_ms, "length": facts.chars
+    }  # fmt: skip
+    for name, values in means.items():
+        metrics[name] = mean_by(np.where(answered, values[chosen], np.nan), key, size)
+    flat = {
+        "samples": by_status.sum(axis=1),
+        "answered": counts,
+        "unread": counts - np.bincount(key[answered & (answer >= 0)], minlength=size),
+        "votes": vote.votes,
+        "distinct": vote.distinct,
+        "voted": vote.voted,
+        "shown": np.where(vote.shown >= 0, np.append(chosen, -1)[vote.shown], -1),
+        "status": np.where(counts > 0, ANSWERED, np.where(by_status[:, PENDING] > 0, PENDING, commonest)),
+    }
+    return Places(
+        **{name: values.astype(np.int32).reshape(shape) for name, values in flat.items()},
+        failed=(by_status[:, ENDED_BADLY].sum(axis=1) > 0).reshape(shape),
+        too_long=(np.bincount(key[facts.too_long[chosen]], minlength=size) > 0).reshape(shape),
+        metrics={name: metrics[name].reshape(shape) for name in METRICS},
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """By place: see Places. `shown` are places in the arrays that were given."""
+
+    votes: Longs
+    distinct: Longs
+    voted: Longs
+    shown: Longs
+
+
+def _voted(key: Longs, answered: Bools, answer: Ints, size: int) -> Votes:
+    """The vote in each place over the answers that could be read; of equals the one seen first wins."""
+    readable = np.flatnonzero(answered & (answer >= 0))
+    width = int(answer.max(initial=0)) + 1
+    pairs, first, counts = np.unique(key[readable] * width + answer[readable], return_index=True, return_counts=True)
+    place, said = np.divmod(pairs, width)
+    order = np.lexsort((first, -counts, place))
+    winners = order[np.flatnonzero(np.diff(place[order], prepend=-1))]
+    votes, voted = np.zeros(size, dtype=np.int64), np.full(size, -1, dtype=np.int64)
+    shown = np.full(size, -1, dtype=np.int64)
+    for some in (np.arange(len(key)), np.flatnonzero(answered)):  # the first cell, else; the first reply goes before
+        places, at = np.unique(key[some], return_index=True)
+        shown[places] = some[at]
+    at = place[winners]
+    votes[at], voted[at], shown[at] = counts[winners], said[winners], readable[first[winners]]
+    return Votes(votes, np.bincount(place, minlength=size), voted, shown)
+
+
+def _score(facts: Facts, chosen: Longs, key: Longs, size: int) -> Floats:
+    """By place, the mean over its variants of their score."""
+    own = key * max(1, len(facts.variants)) + facts.variant[chosen]
+    known, entry = np.unique(own, return_inverse=True)
+    scores = entry_scores(facts, chosen, entry, len(known), facts.score)
+    return mean_by(scores, known // max(1, len(facts.variants)), size)
+
+
+def entry_scores(facts: Facts, chosen: Longs, entry: Longs, size: int, score: Floats) -> Floats:
+    """By entry (the samples of one case under one variant) the mean over its replies' scores, NaN: nothing was scored.
+
+    Self-consistency is one answer made of many samples, so there the voted answer's score is the score.
+    """
+    answered = facts.answered[chosen]
+    values = np.where(answered, score[chosen], np.nan)
+    means = mean_by(values, entry, size)
+    by_vote = np.array([variant.technique == "self-consistency" for variant in facts.variants], dtype=np.bool_)
+    if by_vote.any():
+        shown = _voted(entry, answered, facts.answer[chosen], size).shown
+        voting = by_vote[facts.variant[chosen][shown]]
+        means[voting] = values[shown[voting]]
+    return means
+
+
+def mean_by(values: Floats, key: Longs | Ints, size: int) -> Floats:
+    """By key (0 to size), the mean over what is known; NaN where nothing is."""
+    known = ~np.isnan(values)
+    counts = np.bincount(key[known], minlength=size)
+    sums = np.bincount(key[known], weights=values[known], minlength=size)
+    means: Floats = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
+    return means
+
+
+def _pooled(units: Places, row_of: Ints, shape: tuple[int, int]) -> Places:
+    """The units of each row together: counts are summed, metrics are means over the cases."""
+    size, width = shape[0] * shape[1], shape[1]
+    key = (row_of[:, None].astype(np.int64) * width + np.arange(width)).ravel()
+
+    def summed(values: NDArray[Any]) -> NDArray[Any]:
+        return np.bincount(key, weights=values.ravel(), minlength=size).reshape(shape)
+
+    flat = {name: summed(getattr(units, name)).astype(np.int32) for name in
+            ("samples", "answered", "unread", "votes", "distinct")}  # fmt: skip
+    waits = summed(units.status == PENDING) > 0
+    none = np.full(shape, -1, dtype=np.int32)
+    bad = summed(units.failed) > 0
+    return Places(
+        **flat,
+        voted=none,
+        shown=none,
+        status=np.where(flat["answered"] > 0, ANSWERED, np.where(waits, PENDING, np.where(bad, 2, 5))).astype(np.int32),
+        failed=bad,
+        too_long=summed(units.too_long) > 0,
+        metrics={name: mean_by(values.ravel(), key, size).reshape(shape) for name, values in units.metrics.items()},
+    )

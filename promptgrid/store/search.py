@@ -1,0 +1,106 @@
+"""Finding a text in a run, whatever its capitals: by the database, and made sure of here.
+
+SQLite's LIKE is quick, and blind to the case of anything but ASCII. So it is asked for all that hold the text as it was
+typed, and for all that may hold it by Unicode's case folding: a pattern with wildcards where a letter has other forms
+("Straße" is found by "STRASSE"). Only these are read and folded here. What follows a NUL is not looked at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import sqlalchemy as sa
+
+from promptgrid.store.database import Database
+from promptgrid.store.schema import cases, cells, replies
+
+# No character beyond the first becomes several when it is folded, none beyond the second has another form.
+_LAST_EXPANDING, _LAST_CASED = 0xFB17, 0x1E943
+_PATTERN = 200  # characters of a text that are asked for by pattern; what is longer is made sure of
+_ESCAPE = "\\"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Positions of the cases whose id, inputs or expected answer hold the text, and of the cells whose answer, output
+    or error does."""
+
+    cases: list[int]
+    cells: list[int]
+
+
+def matching(database: Database, run_id: str, text: str) -> Found:
+    """Where the run holds the text; any case, by str.casefold."""
+    wanted = text.casefold()
+    with database.read() as connection:
+        return Found(list(_cases(connection, run_id, wanted)), list(_cells(connection, run_id, text)))
+
+
+def _cases(connection: sa.Connection, run_id: str, wanted: str) -> Iterator[int]:
+    """Inputs are kept as JSON, in which a text looks otherwise: they are read."""
+    chosen = sa.select(cases.c.position, cases.c.case_id, cases.c.expected, cases.c.inputs)
+    for position, case_id, expected, inputs in connection.execute(chosen.where(cases.c.run_id == run_id)):
+        texts = (case_id, expected or "", *map(str, json.loads(inputs).values()))
+        if any(wanted in said.casefold() for said in texts):
+            yield position
+
+
+def _cells(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
+    wanted, part = text.casefold(), text[:_PATTERN]
+    mine = cells.c.run_id == run_id
+    joined = cells.join(replies, cells.c.reply_id == replies.c.id)
+    for column, chars, table in (
+        (replies.c.text, replies.c.chars, joined),
+        (cells.c.answer, sa.func.length(cells.c.answer), cells),
+        (cells.c.error, sa.func.length(cells.c.error), cells),
+    ):
+        as_typed = column.like(_exactly(part), escape=_ESCAPE)
+        may_hold: sa.ColumnElement[bool] = column.like(maybe(part.casefold()), escape=_ESCAPE)
+        if text.isascii():  # what is all ASCII has no other forms: there LIKE knows
+            beyond_ascii = sa.func.length(sa.cast(column, sa.LargeBinary)) != chars
+            may_hold = as_typed | (beyond_ascii & may_hold)
+        said = sa.case((as_typed, None), else_=column) if part == text else column
+        chosen = sa.select(cells.c.position, said).select_from(table).where(mine, may_hold)
+        found = connection.execute(chosen).cursor
+        assert found is not None  # a SELECT has one
+        yield from (at for at, unsure in found.fetchall() if unsure is None or wanted in unsure.casefold())
+
+
+def maybe(wanted: str) -> str:
+    """The LIKE pattern of all texts that may hold the folded text: any one character where a character has other forms
+    than LIKE knows, and anything where several may have come of one ("ss" of "ß")."""
+    free = [False] * len(wanted)
+    for several in _expansions():
+        for at in range(1 - len(several), len(wanted)):  # it may begin before the text, or end after it
+            meets = wanted[max(at, 0) : at + len(several)]
+            if several[max(-at, 0) :].startswith(meets):
+                free[max(at, 0) : at + len(several)] = [True] * len(meets)
+    forms = _with_other_forms()
+    pieces = ("%" if anything else "_" if char in forms else _literal(char)
+              for char, anything in zip(wanted, free, strict=True))  # fmt: skip
+    return f"%{''.join(pieces)}%"
+
+
+def _exactly(text: str) -> str:
+    return f"%{''.join(map(_literal, text))}%"
+
+
+def _literal(char: str) -> str:
+    return _ESCAPE + char if char in ("%", "_", _ESCAPE) else char
+
+
+@cache
+def _expansions() -> frozenset[str]:
+    """What single characters become when they are folded, where that is several."""
+    folded = (chr(code).casefold() for code in range(_LAST_EXPANDING + 1))
+    return frozenset(several for several in folded if len(several) > 1)
+
+
+@cache
+def _with_other_forms() -> frozenset[str]:
+    """Folded characters that others than ASCII's capitals become: "ä" of "Ä", "k" of the sign for kelvin."""
+    folded = ((chr(code), chr(code).casefold()) for code in range(0x80, _LAST_CASED + 1))
+    return frozenset(one for char, one in folded if one != char and len(one) == 1)
