@@ -13,7 +13,7 @@ ORDER = [
     "errors", "budget", "paths", "prompt", "answers", "techniques", "prompt_files", "library",
     "cases", "learned", "models", "endpoint", "snippets", "builtin",
     "connections", "tokens", "grading", "grid", "preflight", "store", "runner", "tries", "stats", "compare", "export",
-    "words", "gate",
+    "words", "gate", "arena",
     "api", "doctor", "cli", "ui",
 ]  # fmt: skip
 

@@ -174,14 +174,23 @@ def undelete(run: str) -> None:
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--csv-for-excel", is_flag=True, help="With a BOM, cells cut at what Excel can hold.")
 @click.option("--jsonl", "jsonl_path", type=click.Path(path_type=Path, dir_okay=False))
-def export(run: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None) -> None:
+@click.option(
+    "--preferences",
+    "preferences_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The votes as JSONL: prompt, chosen, rejected.",
+)
+def export(
+    run: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, preferences_path: Path | None
+) -> None:
     """Write the results of a run as CSV or JSONL, one row a cell. RUN is an id, its beginning, or `last`."""
+    from promptgrid.export.preferences import save_preferences
     from promptgrid.export.runs import save_run
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
-    if not (csv_path or jsonl_path):
-        raise click.UsageError("Say where to: --csv OUT.csv or --jsonl OUT.jsonl.")
+    if not (csv_path or jsonl_path or preferences_path):
+        raise click.UsageError("Say where to: --csv OUT.csv, --jsonl OUT.jsonl or --preferences OUT.jsonl.")
     database = Database()
     run_id = store.find_run(database, run).id
     if csv_path:
@@ -190,3 +199,6 @@ def export(run: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Pat
     if jsonl_path:
         rows = save_run(database, run_id, jsonl_path, "jsonl")
         click.echo(f"Wrote {rows:,} rows to {jsonl_path}.")
+    if preferences_path:
+        pairs = save_preferences(database, run_id, preferences_path)
+        click.echo(f"Wrote {pairs:,} preference pairs to {preferences_path}.")

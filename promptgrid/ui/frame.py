@@ -20,7 +20,11 @@ _DOTS: Mapping[FootState, str] = {"ok": ":green[●]", "busy": ":blue[●]", "mi
 MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "": [("workbench.py", "Home", "home")],
     "Prompts": [("pages/1_Compose.py", "Compose", "edit_note"), ("pages/4_Library.py", "Library", "folder_open")],
-    "Experiments": [("pages/2_Run.py", "Run", "play_arrow"), ("pages/3_Compare.py", "Compare", "table_chart")],
+    "Experiments": [
+        ("pages/2_Run.py", "Run", "play_arrow"),
+        ("pages/3_Compare.py", "Compare", "table_chart"),
+        ("pages/7_Judge.py", "Judge", "how_to_vote"),
+    ],
     "Setup": [("pages/5_Settings.py", "Settings", "tune")],
 }
 

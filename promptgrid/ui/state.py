@@ -155,8 +155,11 @@ def low_disk() -> str:
     return words.size(free) if free < LOW_DISK_BYTES else ""
 
 
-def open_page(title: str) -> None:
-    """The first call of every page: the frame, what goes on in the background, and a stop where nothing can work."""
+def open_page(title: str, *, blind: bool = False) -> None:
+    """The first call of every page: the frame, what goes on in the background, and a stop where nothing can work.
+
+    On a `blind` page the frame names no model.
+    """
     try:
         database()
     except PromptgridError as error:
@@ -171,13 +174,13 @@ def open_page(title: str) -> None:
     run = runs.active_run(database())
     if run is not None:
         ensure_runner()
-    start_page(title, footer=footer(), beneath=partial(foot.run_line, database(), run) if run else None)
+    start_page(title, footer=footer(blind=blind), beneath=partial(foot.run_line, database(), run) if run else None)
     foot.tell_what_ended(database())
 
 
-def footer() -> list[FootLine]:
-    """One line for the endpoints, and one for a disk that is nearly full."""
-    lines = [_endpoint_line()]
+def footer(*, blind: bool = False) -> list[FootLine]:
+    """One line for the endpoints, unless that is not to be seen, and one for a disk that is nearly full."""
+    lines = [] if blind else [_endpoint_line()]
     if free := low_disk():
         lines.append(FootLine(f"disk nearly full, {free} free", "mind", "pages/5_Settings.py"))
     return lines

@@ -1,0 +1,142 @@
+"""Which two replies to show next: of the same case, from two variants, with different texts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+
+from promptgrid.compare.variants import Variant, in_grid_order, labels, variant_of
+from promptgrid.store import Database
+from promptgrid.store.outputs import answered
+from promptgrid.store.votes import Vote
+
+VOTES_A_VARIANT = 10
+"""So many votes are suggested for each variant; each is then seen about twice as often, since a vote is on two."""
+
+Duel = tuple[int, int, int]  # a case's position, and two variants by their place, the smaller first
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two cells by position, as they are shown."""
+
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    position: int
+    digest: bytes  # of its text without the white space around it
+
+
+@dataclass(frozen=True)
+class Arena:
+    """A run's replies as pairs to be judged.
+
+    A pair is a case and two variants that answered it. `identical` of them are left out, since all their texts are the
+    same; `possible` are there to be judged. Which samples are shown of several, and on which sides, is drawn by `seed`.
+    """
+
+    variants: Sequence[Variant]
+    labels: Mapping[str, Sequence[str]]
+    possible: int
+    identical: int
+    seed: int
+    _replies: Mapping[int, Mapping[int, Sequence[_Reply]]]  # by case and variant
+    _places: Mapping[int, tuple[int, int]]  # position -> case and variant
+
+    @property
+    def goal(self) -> int:
+        """About so many votes of one judge tell the variants apart, if anything does."""
+        return min(self.possible, VOTES_A_VARIANT * len(self.variants))
+
+    def label(self, variant: int) -> str:
+        """The variant in one line."""
+        return " · ".join(self.labels[self.variants[variant].id])
+
+    def variant_at(self, position: int) -> int | None:
+        """The place among `variants` of the cell's; None where the run has no such reply (any more)."""
+        place = self._places.get(position)
+        return None if place is None else place[1]
+
+    def duel_of(self, vote: Vote) -> Duel | None:
+        """What was compared; None for cells that have no reply (any more) or are not of one case and two variants."""
+        left, right = self._places.get(vote.left_position), self._places.get(vote.right_position)
+        if left is None or right is None or left[0] != right[0] or left[1] == right[1]:
+            return None
+        return (left[0], *sorted((left[1], right[1])))  # type: ignore[return-value]
+
+    def next_pair(self, votes: Sequence[Vote], owner: str) -> Pair | None:
+        """The pair that this judge sees next; None when all were seen. The same votes lead to the same pair.
+
+        First come the two variants that the judge has compared least, with the case judged least. All judges are
+        led through the pairs in the same order, so that it can be told how far they agree; sides differ between them.
+        """
+        seen = Counter(duel for vote in votes if vote.owner == owner and (duel := self.duel_of(vote)))
+        compared, cases = Counter[tuple[int, int]](), Counter[int]()
+        for (case, *two), count in seen.items():
+            compared[two[0], two[1]] += count
+            cases[case] += count
+        rivals = combinations(range(len(self.variants)), 2)
+        for a, b in sorted(rivals, key=lambda two: (compared[two], self._draw(two))):
+            duels = [(case, a, b) for case in self._replies if (case, a, b) not in seen and self._differ(case, a, b)]
+            if duels:
+                return self._sides(min(duels, key=lambda duel: (cases[duel[0]], self._draw(duel))), owner)
+        return None
+
+    def _differ(self, case: int, a: int, b: int) -> bool:
+        found = self._replies[case]
+        return a in found and b in found and len({r.digest for r in (*found[a], *found[b])}) > 1
+
+    def _sides(self, duel: Duel, owner: str) -> Pair:
+        case, a, b = duel
+        ours, theirs = (sorted(self._replies[case][v], key=lambda r: self._draw(r.position)) for v in (a, b))
+        one, other = next((x, y) for x, y in product(ours, theirs) if x.digest != y.digest)
+        if self._draw((owner, *duel)) % 2:
+            one, other = other, one
+        return Pair(one.position, other.position)
+
+    def _draw(self, what: object) -> int:
+        """A number that looks like chance and is the same every time."""
+        text = repr((self.seed, what)).encode("utf-8", "surrogatepass")
+        return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
+
+
+def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
+    """The run's arena as it is now. Every text is looked at once and none is kept."""
+    grouped: dict[int, dict[Variant, list[_Reply]]] = defaultdict(lambda: defaultdict(list))
+    variants: dict[Variant, Variant] = {}
+    for row in answered(database, run_id):
+        variant = variant_of(row)
+        digest = hashlib.blake2b(row["text"].strip().encode(), digest_size=8).digest()
+        reply = _Reply(row["position"], digest)
+        grouped[row["case_position"]][variants.setdefault(variant, variant)].append(reply)
+    ordered = in_grid_order(list(variants))
+    places = {variant: at for at, variant in enumerate(ordered)}
+    replies = {case: {places[v]: found for v, found in by_variant.items()} for case, by_variant in grouped.items()}
+    alike = [_alike(by_variant) for by_variant in replies.values()]
+    pairs = sum(_two_of(len(by_variant)) for by_variant in replies.values())
+    return Arena(
+        variants=ordered,
+        labels=labels(ordered),
+        possible=pairs - sum(alike),
+        identical=sum(alike),
+        seed=seed,
+        _replies=replies,
+        _places={r.position: (case, at) for case, found in replies.items() for at, rs in found.items() for r in rs},
+    )
+
+
+def _alike(by_variant: Mapping[int, Sequence[_Reply]]) -> int:
+    """How many pairs of variants have one and the same text in all their samples."""
+    texts = [{reply.digest for reply in found} for found in by_variant.values()]
+    uniform = Counter(next(iter(digests)) for digests in texts if len(digests) == 1)
+    return sum(_two_of(count) for count in uniform.values())
+
+
+def _two_of(count: int) -> int:
+    return count * (count - 1) // 2

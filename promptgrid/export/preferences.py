@@ -1,0 +1,81 @@
+"""Preference pairs: what people (or a model that judges) preferred, as data that a model can be aligned with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from promptgrid.export.files import save
+from promptgrid.export.jsonl import write_jsonl
+from promptgrid.store import Database, results, votes
+from promptgrid.store.votes import Vote
+
+_MANY = 500
+_TOLD = ("cell_id", "prompt", "prompt_version", "technique", "endpoint", "model", "temperature", "top_p", "max_tokens",
+         "seed", "sample")  # fmt: skip
+
+
+def preference_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]:
+    """One row a vote that prefers one reply; ties and skips make none, nor do replies that are gone.
+
+    `prompt` is the list of messages, `chosen` and `rejected` are lists of one assistant message: the conversational
+    preference format that TRL's DPOTrainer and others read. `metadata` holds the case, who judged, and for both sides
+    where the reply comes from. Where the two replies answer different messages (two prompts or techniques), `prompt`
+    is what the chosen one answered, `same_prompt` false, and `metadata.rejected.messages` what the other did.
+    """
+    decided = [vote for vote in votes.listed(database, run_id) if vote.outcome in ("left", "right")]
+    for start in range(0, len(decided), _MANY):
+        some = decided[start : start + _MANY]
+        positions = sorted({position for vote in some for position in (vote.left_position, vote.right_position)})
+        found = {row["position"]: row for row in results.result_rows(database, run_id, positions)}
+        for vote in some:
+            chosen, rejected = vote.left_position, vote.right_position
+            if vote.outcome == "right":
+                chosen, rejected = rejected, chosen
+            if all(at in found and found[at]["request_json"] is not None for at in (chosen, rejected)):
+                yield _row(vote, found[chosen], found[rejected])
+
+
+def write_preferences(database: Database, run_id: str, out: BinaryIO) -> int:
+    """Writes them as JSON lines to an open file; returns how many."""
+    return write_jsonl(preference_rows(database, run_id), out)
+
+
+def save_preferences(database: Database, run_id: str, path: Path) -> int:
+    """The same into a file that is there whole or not at all. Raises ExportError when it cannot be written."""
+    return save(path, lambda out: write_preferences(database, run_id, out))
+
+
+def _row(vote: Vote, chosen: Mapping[str, Any], rejected: Mapping[str, Any]) -> dict[str, Any]:
+    prompt, other = _messages(chosen["request_json"]), _messages(rejected["request_json"])
+    same = prompt == other
+    return {
+        "prompt": prompt,
+        "chosen": [{"role": "assistant", "content": chosen["output"]}],
+        "rejected": [{"role": "assistant", "content": rejected["output"]}],
+        "metadata": {
+            "run_id": chosen["run_id"],
+            "case_id": chosen["case_id"],
+            "judge": vote.owner,
+            "by_model": vote.by_model,
+            "voted_utc": datetime.fromtimestamp(vote.created, UTC).isoformat(timespec="milliseconds"),
+            "same_prompt": same,
+            "chosen": _told(chosen),
+            "rejected": _told(rejected) | ({} if same else {"messages": other}),
+        },
+    }
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in _TOLD}
+
+
+def _messages(request_json: str) -> list[dict[str, Any]]:
+    """As they were sent; a plain continuation's prompt stands as the user's."""
+    body = json.loads(request_json)
+    if "messages" in body:
+        return list(body["messages"])
+    return [{"role": "user", "content": str(body.get("prompt", ""))}]
