@@ -56,7 +56,7 @@ def _ranking_table(found: Standings) -> None:
     share = st.column_config.ProgressColumn(
         "Wins", format="%.0f %%", min_value=0, max_value=100, help="Of the votes against a variant of mean strength"
     )
-    config = {"variant": column("Variant", width="large"), "share": share, "range": column("95 % interval"),
+    config = {"variant": column("Variant", pinned=True), "share": share, "range": column("95 % interval"),
               "won": number("Won"), "lost": number("Lost"), "tied": number("Tied")}  # fmt: skip
     st.dataframe(pd.DataFrame(lines), hide_index=True, column_config=config, key="judge_ranking")
 

@@ -3,7 +3,7 @@
 const boards = new WeakMap(); // parent element -> the board drawn in it
 const KEYS = { arrowleft: "left", arrowright: "right", arrowdown: "tie", t: "tie", s: "skip", u: "undo" };
 const ELSEWHERE = "input, textarea, select, [contenteditable], [role=listbox], [role=menu], [role=dialog]";
-const PATIENCE_MS = 2000; // a vote that brought nothing new by then may be given again
+const PATIENCE_MS = 5000; // a vote that brought nothing new by then may be given again
 
 export default function ({ data, parentElement, setTriggerValue }) {
   let board = boards.get(parentElement);
@@ -23,7 +23,7 @@ function element(tag, className, text) {
 function newBoard(parent, words) {
   const root = element("section", "pg arena");
   root.setAttribute("aria-label", words.label);
-  const board = { root, at: null, waits: false, timer: 0, tall: 0, wide: 0 };
+  const board = { root, at: null, waits: false, early: null, timer: 0, tall: 0, wide: 0 };
   const progress = root.appendChild(element("div", "progress"));
   board.bar = progress.appendChild(element("div", "bar")).appendChild(element("div", "done"));
   board.count = progress.appendChild(element("div", "count"));
@@ -69,8 +69,11 @@ function newButton(board, choice, key, label) {
 }
 
 function draw(board, data) {
-  if (data.at !== board.at) settle(board);
+  if (board.waits && data.at === board.at) return; // drawn anew for another reason: the vote is not known yet
+  const early = JSON.stringify(data.pair) === board.shown ? board.early : null;
+  settle(board);
   board.at = data.at;
+  board.given = data.pair;
   board.next = data.next;
   board.undoable = data.undoable;
   board.bar.style.width = `${data.percent}%`;
@@ -78,9 +81,11 @@ function draw(board, data) {
   board.over.textContent = data.over;
   show(board, data.pair);
   for (const button of board.buttons) button.setAttribute("aria-disabled", String(!allowed(board, button.choice)));
+  if (early) vote(board, early);
 }
 
 function show(board, pair) {
+  board.shown = JSON.stringify(pair);
   board.open = pair !== null;
   board.root.classList.toggle("empty", !board.open);
   if (!pair) return;
@@ -108,11 +113,12 @@ function allowed(board, choice) {
   return choice === "undo" ? board.undoable : board.open;
 }
 
-// The next pair is there already and stands at once; a vote on it waits until this one is known to be kept.
+// The next pair is there already and stands at once; a vote on it waits until the one before is known to be kept.
 function vote(board, choice) {
-  if (board.waits || !allowed(board, choice)) return;
+  if (!allowed(board, choice)) return;
+  if (board.waits) return void (board.early ??= choice);
   board.waits = true;
-  board.timer = setTimeout(() => settle(board), PATIENCE_MS);
+  board.timer = setTimeout(() => giveUp(board), PATIENCE_MS);
   board.send(choice);
   if (choice !== "undo" && board.next) show(board, board.next);
 }
@@ -120,6 +126,12 @@ function vote(board, choice) {
 function settle(board) {
   clearTimeout(board.timer);
   board.waits = false;
+  board.early = null;
+}
+
+function giveUp(board) {
+  settle(board);
+  show(board, board.given);
 }
 
 function press(board, event) {
