@@ -8,21 +8,26 @@ from promptgrid.compare.arranged import Arranged, arranged
 from promptgrid.compare.axes import AXES, VARIANT, Axis, Head
 from promptgrid.compare.facts import Facts, facts
 from promptgrid.compare.pages import Entry, Row, Sample, Tally, page, samples
+from promptgrid.compare.runs import KINDS, Change, Changes, Kind, VariantChange, against
 from promptgrid.compare.summary import VariantSummary, summarise, summary, suspicions
 from promptgrid.compare.variants import Variant, labels, variant_of
 from promptgrid.compare.views import METRICS, SHOWS, Filter, Metric, Show, Sort, View
 
 __all__ = [
     "AXES",
+    "KINDS",
     "METRICS",
     "SHOWS",
     "VARIANT",
     "Arranged",
     "Axis",
+    "Change",
+    "Changes",
     "Entry",
     "Facts",
     "Filter",
     "Head",
+    "Kind",
     "Metric",
     "Row",
     "Sample",
@@ -30,8 +35,10 @@ __all__ = [
     "Sort",
     "Tally",
     "Variant",
+    "VariantChange",
     "VariantSummary",
     "View",
+    "against",
     "arranged",
     "facts",
     "labels",

@@ -149,8 +149,9 @@ def _differ(found: Layout, shown: Sequence[int], some: Sequence[int]) -> Bools:
     if len(some) == 1:
         return _changed(found, some, shown)
     answered, voted = units.answered[:, shown] > 0, units.voted[:, shown]
-    highest = np.where(answered, voted, -2).max(axis=1)
-    lowest = np.where(answered, voted, np.iinfo(np.int32).max).min(axis=1)
+    highest = np.where(answered, voted, -2).max(axis=1, initial=-2)
+    most = np.iinfo(np.int32).max
+    lowest = np.where(answered, voted, most).min(axis=1, initial=most)
     differ: Bools = _any(answered) & (highest != lowest)
     return differ
 

@@ -164,7 +164,7 @@ def _places(facts: Facts, chosen: Longs, key: Longs, shape: tuple[int, int]) -> 
     size = shape[0] * shape[1]
     status, answered = facts.status[chosen], facts.answered[chosen]
     answer = facts.answer[chosen]
-    by_status = np.bincount(key * len(STATUSES) + status, minlength=size * len(STATUSES)).reshape(size, -1)
+    by_status = np.bincount(key * len(STATUSES) + status, minlength=size * len(STATUSES)).reshape(size, len(STATUSES))
     counts = by_status[:, ANSWERED]
     vote = _voted(key, answered, answer, size)
     commonest = by_status.argmax(axis=1)

@@ -118,7 +118,7 @@ def samples(database: Database, facts: Facts, entry: Entry) -> list[Sample]:
     texts = cell_texts(database, facts.run_id, entry.positions, SHOWN)
     places = np.searchsorted(facts.position, np.array(entry.positions, dtype=np.int64))
     return [
-        Sample(position, int(facts.sample[at]) + 1, STATUSES[facts.status[at]], _cut(texts[position].answer),
+        Sample(position, int(facts.sample[at]) + 1, STATUSES[facts.status[at]], cut(texts[position].answer),
                known(facts.score[at]))
         for position, at in zip(entry.positions, places, strict=True) if position in texts
     ]  # fmt: skip
@@ -183,13 +183,13 @@ class _Draft:
             samples=int(places.samples[at]),
             answered=int(places.answered[at]),
             cases=1 if layout.by_case else len(np.unique(self._found.facts.case[self._cells])),
-            answer=_cut(shown.answer) if read else None,
+            answer=cut(shown.answer) if read else None,
             votes=int(places.votes[at]),
             distinct=int(places.distinct[at]),
-            tallies=[Tally(_cut(texts[t.position].answer), t.count, t.score, t.position)
+            tallies=[Tally(cut(texts[t.position].answer), t.count, t.score, t.position)
                      for t in self._tallies if t.position in texts],
-            output=_cut(shown.output) or "",
-            error=_cut(shown.error) or "",
+            output=cut(shown.output) or "",
+            error=cut(shown.error) or "",
             metrics=metrics,
             delta=delta,
             differs=self._differs(),
@@ -221,6 +221,6 @@ def _tallies(facts: Facts, cells: Longs) -> Iterator[Tally]:
         yield Tally(None, count, float(mean.mean()) if len(mean) else None, int(facts.position[giving[0]]))
 
 
-def _cut(text: str | None) -> str | None:
+def cut(text: str | None) -> str | None:
     """The beginning of a text, with "…" where something is left out."""
     return text if text is None or len(text) <= SHOWN else text[:SHOWN] + "…"

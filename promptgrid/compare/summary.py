@@ -94,6 +94,8 @@ def summarise(found: Facts, view: View) -> list[VariantSummary]:
 
 
 def _summaries(laid: Layout, shown: Sequence[int]) -> list[VariantSummary]:
+    if not shown:
+        return []
     cases = _case_scores(laid)
     versus = _versus(cases, shown)
     best = _best(cases, shown)

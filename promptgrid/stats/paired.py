@@ -14,6 +14,8 @@ from promptgrid.stats.intervals import Floats, Interval, bca_interval, mean_inte
 
 Verdict = Literal["better", "worse", "not distinguishable", "needs more"]
 
+Pair = tuple[Sequence[float | None], Sequence[float | None]]
+
 ALPHA = 0.05
 POWER = 0.8
 FEWEST = 6  # pairs that all differ the same way come below 5 % by chance: 2 · 0.5⁶ = 3.1 %
@@ -95,20 +97,24 @@ def compared_all(
 ) -> list[Comparison]:
     """Each of `others` as A against the baseline as B, over the same cases in the same order; the p-values are
     corrected for their number by Holm's method, and the cases needed by Bonferroni's."""
-    b = np.asarray(baseline, dtype=np.float64)
-    pairs = [(np.asarray(other, dtype=np.float64), b) for other in others]
-    there = [~np.isnan(a) & ~np.isnan(b) for a, b in pairs]
-    apart = [np.where(both, a - b, 0.0) for (a, b), both in zip(pairs, there, strict=True)]
+    return compared_pairs([(other, baseline) for other in others], seed=seed)
+
+
+def compared_pairs(pairs: Sequence[Pair], *, seed: int = 0) -> list[Comparison]:
+    """As `compared_all`, of pairs (A, B) that each have a baseline of their own, and all the same cases."""
+    arrays = [(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)) for a, b in pairs]
+    there = [~np.isnan(a) & ~np.isnan(b) for a, b in arrays]
+    apart = [np.where(both, a - b, 0.0) for (a, b), both in zip(arrays, there, strict=True)]
     for differences in apart:
         differences[np.abs(differences) < 1e-12] = 0.0  # 0.7 - 0.4 is 0.3, not a little less
-    flags = [_all_flags(a[both]) and _all_flags(b[both]) for (a, b), both in zip(pairs, there, strict=True)]
+    flags = [_all_flags(a[both]) and _all_flags(b[both]) for (a, b), both in zip(arrays, there, strict=True)]
     scored = [i for i, flag in enumerate(flags) if not flag]
     permutations = permuted(np.column_stack([apart[i] for i in scored]), seed=seed) if scored else []
     by_permutation = dict(zip(scored, permutations, strict=True))
     tests = sum(bool(both.any()) for both in there)
     found = [
         _comparison(a[both], b[both], differences[both], int((~both).sum()), by_permutation.get(i), max(tests, 1), seed)
-        for i, ((a, b), both, differences) in enumerate(zip(pairs, there, apart, strict=True))
+        for i, ((a, b), both, differences) in enumerate(zip(arrays, there, apart, strict=True))
     ]
     raised = holm([comparison.p for comparison in found])
     return [_judged(comparison, p) for comparison, p in zip(found, raised, strict=True)]

@@ -1,0 +1,249 @@
+"""Two runs against each other: what improved, what broke, what is new, and whether it is luck.
+
+Cases are matched by what they say (inputs and expected answer), not by place or id; the second of two that say the same
+is matched with the second. Variants are matched by prompt name, technique, model and temperature: the prompt's version
+may be another, that is what is compared mostly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promptgrid import stats
+from promptgrid.compare.facts import STATUSES, Bools, Floats, Ints, facts, known, mean_known
+from promptgrid.compare.layouts import Layout, layout
+from promptgrid.compare.matching import contents, matched, matched_columns, pair_labels
+from promptgrid.compare.pages import SHOWN, cut
+from promptgrid.compare.variants import Variant
+from promptgrid.compare.views import View
+from promptgrid.errors import StoreError
+from promptgrid.stats import Comparison
+from promptgrid.store import Database, runs
+from promptgrid.store.columns import CaseText, case_texts, cell_texts
+from promptgrid.store.runs import RunInfo
+
+Kind = Literal["improved", "broke", "same", "changed", "new", "gone"]
+KINDS: tuple[Kind, ...] = ("improved", "broke", "same", "changed", "new", "gone")
+
+_ALIKE = 1e-12  # 0.1 + 0.2 is 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One case under one variant in both runs: A the older one, B the newer; None where a run has nothing there.
+
+    kind       improved, broke: the score is higher, lower in B · same: it is equal, or the voted answer is where not
+               both are scored · changed: not both are scored, and the answer is another · new, gone: only B, only A
+               brought a reply; the status tells why
+    answers    voted by the samples, cut to SHOWN characters; positions are those of the cells that are shown
+    """
+
+    kind: Kind
+    label: str
+    case_id: str
+    inputs: Mapping[str, str]
+    expected: str | None
+    score_a: float | None
+    score_b: float | None
+    answer_a: str | None
+    answer_b: str | None
+    status_a: str | None
+    status_b: str | None
+    position_a: int | None
+    position_b: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class VariantChange:
+    """One variant in both runs, `a` or `b` None where it is in one only. `counts` of its cases by kind.
+
+    versus     B's scores against A's over the cases that both have, corrected for the number of variants: "worse" means
+               that B is worse. None: there is no such case. `sentence` says it in words
+    """
+
+    label: str
+    a: Variant | None
+    b: Variant | None
+    counts: Mapping[Kind, int]
+    versus: Comparison | None
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """All that is different between two runs; `versus` takes all variants of a case together, as their mean.
+
+    `found` holds one line a change: its place in KINDS and in `variants`, then row and column in A's layout and in B's,
+    -1 where there is none.
+    """
+
+    run_a: RunInfo
+    run_b: RunInfo
+    variants: Sequence[VariantChange]
+    versus: Comparison | None
+    sentence: str
+    a: Layout
+    b: Layout
+    found: Ints
+
+    @property
+    def counts(self) -> dict[Kind, int]:
+        """How many changes there are of each kind: a case counts once a variant."""
+        return {kind: sum(variant.counts[kind] for variant in self.variants) for kind in KINDS}
+
+    def listed(
+        self, database: Database, kinds: Sequence[Kind] = KINDS, start: int = 0, count: int = 50
+    ) -> list[Change]:
+        """Changes of these kinds with their texts, in the order of B's cases; those that are gone come last."""
+        chosen = np.isin(self.found[:, 0], [KINDS.index(kind) for kind in kinds])
+        some = self.found[chosen][start : start + count]
+        a, b = _Texts(database, self.a, some[:, 2:4].tolist()), _Texts(database, self.b, some[:, 4:6].tolist())
+        return [self._change(kind, variant, a, b, at) for at, (kind, variant, *_) in enumerate(some.tolist())]
+
+    def _change(self, kind: int, variant: int, a: _Texts, b: _Texts, at: int) -> Change:
+        case = b.case(at) or a.case(at) or CaseText("", {}, None)
+        return Change(
+            KINDS[kind], self.variants[variant].label, case.case_id, case.inputs, case.expected,
+            a.score(at), b.score(at), a.answer(at), b.answer(at), a.status(at), b.status(at),
+            a.position(at), b.position(at),
+        )  # fmt: skip
+
+
+def against(database: Database, run_a: str, run_b: str) -> Changes:
+    """Run B, the newer one, against run A; each by id, by the beginning of one, or `last`.
+
+    Raises StoreError when one of them is not there or was deleted.
+    """
+    info_a, info_b = _there(database, run_a), _there(database, run_b)
+    a, b = (layout(facts(database, info.id), View()) for info in (info_a, info_b))
+    cases = matched(contents(database, a), contents(database, b))
+    columns = matched_columns(a.columns, b.columns)
+    sides = [(_Side.of(a, cases[:, 0], at_a), _Side.of(b, cases[:, 1], at_b)) for at_a, at_b in columns]
+    kinds = [_kinds(*pair) for pair in sides]
+    compared = stats.compared_pairs([(of_b.score.tolist(), of_a.score.tolist()) for of_a, of_b in sides])
+    variants = [
+        VariantChange(
+            label,
+            _variant(a, at_a),
+            _variant(b, at_b),
+            {kind: int((found == code).sum()) for code, kind in enumerate(KINDS)},
+            *_said(versus, f"{label} in {info_b.id}", f"in {info_a.id}"),
+        )
+        for label, (at_a, at_b), found, versus in zip(pair_labels(a, b, columns), columns, kinds, compared, strict=True)
+    ]
+    means = [mean_known(np.column_stack([pair[side].score for pair in sides])) for side in (1, 0) if sides]
+    together = stats.compared(*(mean.tolist() for mean in means)) if means else None
+    versus, sentence = _said(together, f"run {info_b.id}", f"run {info_a.id}")
+    return Changes(info_a, info_b, variants, versus, sentence, a, b, _lines(cases, columns, kinds))
+
+
+def _there(database: Database, ref: str) -> RunInfo:
+    info = runs.find_run(database, ref)
+    if info.deleted:
+        raise StoreError(f"The run {info.id} was deleted.", hint="Undo that under Runs, or take another run.")
+    return info
+
+
+def _said(versus: Comparison | None, b: str, a: str) -> tuple[Comparison | None, str]:
+    """Nothing, where no case has two scores."""
+    return (versus, versus.sentence(b, a)) if versus is not None and versus.n else (None, "")
+
+
+def _variant(laid: Layout, column: int) -> Variant | None:
+    if column < 0:
+        return None
+    found = {variant.id: variant for variant in laid.facts.variants}
+    return found[laid.columns[column].id]
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """One variant in one run, by matched case: whether it brought a reply, its score, and what it voted for."""
+
+    answered: Bools
+    score: Floats
+    read: Bools
+    ballot: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, laid: Layout, rows: Ints, column: int) -> _Side:
+        """`rows` and `column` -1: it is not there."""
+        places, there = laid.places, (rows >= 0) & (column >= 0)
+        if not there.any():
+            return cls(there, np.full(len(rows), np.nan), there, np.zeros(len(rows), dtype=np.int64))
+        shown = places.shown[rows, column]
+        return cls(
+            there & (places.answered[rows, column] > 0),
+            np.where(there, places.metrics["score"][rows, column], np.nan),
+            there & (places.voted[rows, column] >= 0),
+            laid.facts.ballot[shown],
+        )
+
+
+def _kinds(a: _Side, b: _Side) -> Ints:
+    """By matched case its place in KINDS; -1: neither brought a reply."""
+    alike = np.where(a.read & b.read, a.ballot == b.ballot, a.read == b.read)
+    gain = b.score - a.score
+    scored = ~np.isnan(gain)
+    kinds = np.where(alike, KINDS.index("same"), KINDS.index("changed"))
+    kinds = np.where(scored & (np.abs(gain) <= _ALIKE), KINDS.index("same"), kinds)
+    kinds = np.where(scored & (gain > _ALIKE), KINDS.index("improved"), kinds)
+    kinds = np.where(scored & (gain < -_ALIKE), KINDS.index("broke"), kinds)
+    kinds = np.where(b.answered, kinds, KINDS.index("gone"))
+    kinds = np.where(a.answered, kinds, np.where(b.answered, KINDS.index("new"), -1))
+    return kinds.astype(np.int32)
+
+
+def _lines(cases: Ints, columns: Sequence[tuple[int, int]], kinds: Sequence[Ints]) -> Ints:
+    """See Changes.found; case by case, the variants of each in their order."""
+    blocks = [
+        np.column_stack(
+            [found, np.full(len(found), at), cases[:, 0], np.full(len(found), at_a), cases[:, 1],
+             np.full(len(found), at_b)]
+        )
+        for at, (found, (at_a, at_b)) in enumerate(zip(kinds, columns, strict=True))
+    ]  # fmt: skip
+    if not blocks:
+        return np.empty((0, 6), dtype=np.int32)
+    lines = np.stack(blocks, axis=1).reshape(-1, 6).astype(np.int32)
+    return lines[lines[:, 0] >= 0]
+
+
+class _Texts:
+    """What one run has at some places (row and column, -1: nothing there)."""
+
+    def __init__(self, database: Database, laid: Layout, places: Sequence[Sequence[int]]) -> None:
+        self._laid = laid
+        self._places = [None if row < 0 or column < 0 else (row, column) for row, column in places]
+        rows = {row for row, _ in places if row >= 0}
+        self._rows = [row for row, _ in places]
+        self._cases = case_texts(database, laid.facts.run_id, {int(laid.case_of[row]) for row in rows})
+        shown = [position for at in range(len(places)) if (position := self.position(at)) is not None]
+        self._texts = cell_texts(database, laid.facts.run_id, shown, SHOWN)
+
+    def case(self, at: int) -> CaseText | None:
+        return self._cases.get(int(self._laid.case_of[self._rows[at]])) if self._rows[at] >= 0 else None
+
+    def score(self, at: int) -> float | None:
+        place = self._places[at]
+        return None if place is None else known(self._laid.places.metrics["score"][place])
+
+    def status(self, at: int) -> str | None:
+        place = self._places[at]
+        return (
+            None if place is None or not self._laid.places.samples[place] else STATUSES[self._laid.places.status[place]]
+        )
+
+    def position(self, at: int) -> int | None:
+        place = self._places[at]
+        cell = -1 if place is None else int(self._laid.places.shown[place])
+        return None if cell < 0 else int(self._laid.facts.position[cell])
+
+    def answer(self, at: int) -> str | None:
+        position = self.position(at)
+        return None if position is None or position not in self._texts else cut(self._texts[position].answer)

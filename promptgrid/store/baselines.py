@@ -1,0 +1,55 @@
+"""Which run is the baseline of a prompt: the one that later runs of it are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from promptgrid.errors import StoreError
+from promptgrid.store.database import Database, now
+from promptgrid.store.schema import baselines, cells, runs
+
+
+def pin(database: Database, run_id: str, prompts: Sequence[str] | None = None) -> list[str]:
+    """Makes the run the baseline of these prompts, or of all that it has; returns their names.
+
+    Raises StoreError when there is no such run, or it has no such prompt.
+    """
+    with database.write() as connection:
+        if connection.scalar(_alive().where(runs.c.id == run_id)) is None:
+            raise StoreError(f"There is no run {run_id} to pin.", hint="`promptgrid runs` lists those that are there.")
+        chosen = sa.select(cells.c.prompt).where(cells.c.run_id == run_id).distinct().order_by(cells.c.prompt)
+        has = list(connection.scalars(chosen))
+        for name in has if prompts is None else prompts:
+            if name not in has:
+                raise StoreError(f'The run {run_id} has no prompt "{name}".', hint=f"It has {', '.join(has)}.")
+        named = list(has if prompts is None else prompts)
+        for name in named:
+            row = insert(baselines).values(prompt=name, run_id=run_id, pinned=now())
+            newer = {"run_id": row.excluded.run_id, "pinned": row.excluded.pinned}
+            connection.execute(row.on_conflict_do_update(index_elements=["prompt"], set_=newer))
+    return named
+
+
+def unpin(database: Database, prompt: str) -> bool:
+    """Leaves the prompt without a baseline; False: it had none."""
+    with database.write() as connection:
+        return connection.execute(baselines.delete().where(baselines.c.prompt == prompt)).rowcount > 0
+
+
+def pinned(database: Database) -> dict[str, str]:
+    """By the name of the prompt the run that is its baseline; deleted runs are none."""
+    chosen = sa.select(baselines.c.prompt, baselines.c.run_id).where(baselines.c.run_id.in_(_alive()))
+    with database.read() as connection:
+        return {row[0]: row[1] for row in connection.execute(chosen.order_by(baselines.c.prompt))}
+
+
+def baseline_of(database: Database, prompt: str) -> str | None:
+    """The run that is the prompt's baseline; None: it has none, or that was deleted."""
+    return pinned(database).get(prompt)
+
+
+def _alive() -> sa.Select[tuple[str]]:
+    return sa.select(runs.c.id).where(runs.c.deleted.is_(None))
