@@ -1,10 +1,23 @@
-"""Results out, and back in: CSV (design: one row a cell), JSON lines, a wide CSV for slides. Everything streams."""
+"""Results out, one row a cell, streamed: CSV and JSON lines (and back in), Parquet, Excel; a wide CSV for slides."""
 
 from promptgrid.export.columns import COLUMNS, columns_for
 from promptgrid.export.csv_in import read_csv
 from promptgrid.export.csv_out import write_csv
+from promptgrid.export.excel import write_xlsx
 from promptgrid.export.files import save
 from promptgrid.export.jsonl import read_jsonl, write_jsonl
+from promptgrid.export.parquet import write_parquet
 from promptgrid.export.wide import write_wide_csv
 
-__all__ = ["COLUMNS", "columns_for", "read_csv", "read_jsonl", "save", "write_csv", "write_jsonl", "write_wide_csv"]
+__all__ = [
+    "COLUMNS",
+    "columns_for",
+    "read_csv",
+    "read_jsonl",
+    "save",
+    "write_csv",
+    "write_jsonl",
+    "write_parquet",
+    "write_wide_csv",
+    "write_xlsx",
+]

@@ -26,7 +26,8 @@ PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)
 EXCEL_CELL = 32_767 - 1  # UTF-16 units, one left for the guard; Excel drops what is beyond, without a word
 
 _TWO_QUOTES = '""'
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
+MARK = "'\\"  # how an escaped cell begins
 _ESCAPED = re.compile(r"\\(\\|ud[89a-f][0-9a-f]{2})")
 
 
@@ -75,10 +76,14 @@ def guarded(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Text with lone surrogates in its marked escape; other text as it is."""
-    if not _SURROGATE.search(text):
+    if not SURROGATE.search(text):
         return text
+    return Escaped(_escape(text))
+
+
+def _escape(text: str) -> str:
     doubled = text.replace("\\", "\\\\")
-    return Escaped("'\\" + _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", doubled))
+    return MARK + SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", doubled)
 
 
 def decoded_text(cell: str) -> str:
@@ -88,6 +93,19 @@ def decoded_text(cell: str) -> str:
     if cell[1:2] != "\\":
         return cell[1:]
     return _ESCAPED.sub(lambda match: "\\" if match[1] == "\\" else chr(int(match[1][1:], 16)), cell[2:])
+
+
+def marked(text: str) -> str:
+    """For files without a guard: lone surrogates in the same marked escape, and what looks like one escaped too.
+
+    Whatever starts with the mark is thus ours; all other text is as it was.
+    """
+    return _escape(text) if text.startswith(MARK) or SURROGATE.search(text) else text
+
+
+def unmarked(text: str) -> str:
+    """What `marked` made, undone."""
+    return decoded_text(text) if text.startswith(MARK) else text
 
 
 def cut_for_excel(text: str) -> str:

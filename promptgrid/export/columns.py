@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 from promptgrid.errors import ExportError
 
@@ -15,9 +15,16 @@ _ASKED = [
     "context_limit", "cost_usd", "latency_ms", "first_token_ms", "attempts", "reused", "finish_reason", "status",
     "error",
 ]
-# fmt: on
 _ANSWERED = ["expected", "reasoning", "answer", "output"]
 _JUDGED = ["human_score", "human_note", "created_utc", "request_json"]
+_WHOLE = frozenset({
+    "examples_k", "max_tokens", "seed", "sample", "prompt_tokens_counted", "prompt_tokens", "completion_tokens",
+    "reasoning_tokens", "cached_tokens", "context_limit", "attempts",
+})
+_REAL = frozenset({
+    "temperature", "temperature_sent", "top_p", "cost_usd", "latency_ms", "first_token_ms", "human_score",
+})
+# fmt: on
 
 COLUMNS: Final[tuple[str, ...]] = (*_ASKED, "var.*", *_ANSWERED, "score.*", *_JUDGED)
 """`var.*` and `score.*` stand where one column a variable and one a check go."""
@@ -31,3 +38,12 @@ def columns_for(variables: Sequence[str], checks: Sequence[str]) -> tuple[str, .
             raise ExportError(f"Two {kind}s are called {', '.join(map(repr, twice))}.", hint="Give each its own name.")
     var, score = [f"var.{name}" for name in variables], [f"score.{name}" for name in checks]
     return (*_ASKED, *var, *_ANSWERED, *score, *_JUDGED)
+
+
+def kind_of(column: str) -> Literal["text", "int", "float", "bool"]:
+    """What a column's values are where they are not missing: for files whose columns have types."""
+    if column in _WHOLE:
+        return "int"
+    if column in _REAL or column.startswith("score."):
+        return "float"
+    return "bool" if column == "reused" else "text"

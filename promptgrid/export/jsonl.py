@@ -1,4 +1,8 @@
-"""JSON lines: the same rows, one object a line, keys as the CSV's headers."""
+"""JSON lines: the same rows, one object a line, keys as the CSV's headers.
+
+Text is as it is, with no guard before formulas. What UTF-8 cannot carry is in the CSV's marked escape (`cells.marked`):
+JSON's own would make one character of two lone surrogates, and strict readers refuse it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from promptgrid.errors import ExportError
+from promptgrid.export.cells import MARK, SURROGATE, marked, unmarked
 from promptgrid.export.csv_in import MAX_RECORD, opened
 
-# UTF-8 cannot carry the first; the others end a line for many readers.
-_ESCAPE_LINE = re.compile("[\ud800-\udfff\x85\u2028\u2029]")
+_LINE_END = re.compile("[\x85\u2028\u2029]")  # for many readers
+_MARK = json.dumps(MARK)[:-1]
 
 
 def write_jsonl(rows: Iterable[Mapping[str, Any]], out: BinaryIO) -> int:
@@ -45,13 +50,18 @@ def read_jsonl(source: Path | BinaryIO) -> Iterator[dict[str, Any]]:
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    plain = dict(row)
+    text = _json(dict(row))
+    if SURROGATE.search(text) or _MARK in text:
+        text = _json({marked(key): marked(v) if isinstance(v, str) else v for key, v in row.items()})
+    return _LINE_END.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _json(row: dict[str, Any]) -> str:
     try:
-        text = json.dumps(plain, ensure_ascii=False, allow_nan=False)
+        return json.dumps(row, ensure_ascii=False, allow_nan=False)
     except ValueError:
-        finite = {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in plain.items()}
-        text = json.dumps(finite, ensure_ascii=False)
-    return json.dumps(json.loads(text)) if _ESCAPE_LINE.search(text) else text
+        finite = {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
+        return json.dumps(finite, ensure_ascii=False)
 
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
@@ -61,4 +71,4 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
         raise ExportError(f"{where} is not JSON: {error}.", hint="Is the file complete?") from error
     if not isinstance(row, dict):
         raise ExportError(f"{where} is no JSON object: {row!s:.40}.", hint="One object a line is expected.")
-    return row
+    return {unmarked(key): unmarked(value) if isinstance(value, str) else value for key, value in row.items()}

@@ -2,36 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from promptgrid.export.columns import columns_for
 from promptgrid.export.csv_out import write_csv
+from promptgrid.export.excel import write_xlsx
 from promptgrid.export.files import save
 from promptgrid.export.jsonl import write_jsonl
+from promptgrid.export.parquet import write_parquet
 from promptgrid.export.wide import write_wide_csv
 from promptgrid.store import Database, results
 
-Form = Literal["csv", "csv-for-excel", "csv-wide", "jsonl"]
+Form = Literal["csv", "csv-for-excel", "csv-wide", "jsonl", "xlsx", "parquet"]
+Progress = Callable[[int], object]
+"""Called now and then with the number of rows that were written."""
+
+_TELL_ROWS = 1000
 
 
 def write_run(
-    database: Database, run_id: str, out: BinaryIO, form: Form, positions: Sequence[int] | None = None
+    database: Database,
+    run_id: str,
+    out: BinaryIO,
+    form: Form,
+    positions: Sequence[int] | None = None,
+    progress: Progress | None = None,
 ) -> int:
-    """Writes the run's results (or those of some cells) to an open file; returns the number of rows."""
+    """Writes the run's results (or those of some cells) to an open file; returns the number of rows.
+
+    Raises StoreError when the run is gone.
+    """
     variables, checks = results.columns_of(database, run_id)
-    names = columns_for(variables, checks)
-    rows = ({name: row.get(name) for name in names} for row in results.result_rows(database, run_id, positions))
-    if form == "jsonl":
-        return write_jsonl(rows, out)
-    if form == "csv-wide":
-        return write_wide_csv(rows, out, variables=variables)
-    return write_csv(rows, out, variables=variables, checks=checks, excel=form == "csv-for-excel")
+    rows = _named(results.result_rows(database, run_id, positions), columns_for(variables, checks))
+    if progress:
+        rows = _told(rows, progress)
+    names: dict[str, Any] = {"variables": variables, "checks": checks}
+    match form:
+        case "jsonl":
+            return write_jsonl(rows, out)
+        case "csv-wide":
+            return write_wide_csv(rows, out, variables=variables)
+        case "xlsx":
+            return write_xlsx(rows, out, **names)
+        case "parquet":
+            return write_parquet(rows, out, **names)
+        case _:
+            return write_csv(rows, out, **names, excel=form == "csv-for-excel")
 
 
 def save_run(
-    database: Database, run_id: str, path: Path, form: Form = "csv", positions: Sequence[int] | None = None
+    database: Database,
+    run_id: str,
+    path: Path,
+    form: Form = "csv",
+    positions: Sequence[int] | None = None,
+    progress: Progress | None = None,
 ) -> int:
     """The same into a file that is there whole or not at all. Raises ExportError when it cannot be written."""
-    return save(path, lambda out: write_run(database, run_id, out, form, positions))
+    return save(path, lambda out: write_run(database, run_id, out, form, positions, progress))
+
+
+def _named(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """Only what has a column: a check may have been added since the header was made."""
+    return ({name: row.get(name) for name in names} for row in rows)
+
+
+def _told(rows: Iterator[Mapping[str, Any]], progress: Progress) -> Iterator[Mapping[str, Any]]:
+    for count, row in enumerate(rows, start=1):
+        yield row
+        if count % _TELL_ROWS == 0:
+            progress(count)

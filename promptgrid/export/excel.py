@@ -1,0 +1,105 @@
+"""An Excel workbook: the results, one row a cell, and tables beside them on sheets of their own."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+from promptgrid.errors import ExportError
+from promptgrid.export.cells import cut_for_excel, marked
+from promptgrid.export.columns import columns_for
+from promptgrid.export.tables import Table
+
+Workbook = Any  # xlsxwriter's, which has no types
+Worksheet = Any
+
+SHEET_ROWS, SHEET_COLUMNS = 1_048_576, 16_384  # of Excel's; rows beyond go on in a sheet of their own
+_EXACT = 2**53  # Excel's numbers are doubles
+
+_WIDE = {"output": 60, "reasoning": 40, "answer": 24, "expected": 24, "error": 30, "prompt": 18, "model": 24}
+_WIDTH = 14
+
+
+def write_xlsx(
+    rows: Iterable[Mapping[str, Any]],
+    out: BinaryIO,
+    *,
+    variables: Sequence[str],
+    checks: Sequence[str],
+    tables: Sequence[Table] = (),
+) -> int:
+    """The rows of `write_csv` on the sheet `results`, then each table on a sheet; returns the number of rows.
+
+    Text is always text: nothing becomes a formula, a link or a number, so there is no guard. A cell holds 32,767
+    characters (UTF-16 units); one that is cut says so at its end. Excel has no empty text, no infinity and no number
+    beyond 2^53: these are an empty cell, an empty cell and text. What UTF-8 cannot carry is in the CSV's marked escape.
+    Rows go through a temporary file, one at a time. Raises ExportError for more columns than a sheet has.
+    """
+    import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError
+
+    columns = columns_for(variables, checks)
+    if len(columns) > SHEET_COLUMNS:
+        message = f"The results have {len(columns):,} columns, an Excel sheet {SHEET_COLUMNS:,}."
+        raise ExportError(message, hint="Export them as CSV or Parquet.")
+    with tempfile.TemporaryDirectory(prefix="promptgrid-", ignore_cleanup_errors=True) as folder:
+        workbook = xlsxwriter.Workbook(out, {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
+        try:
+            count = _results(workbook, columns, rows)
+            for table in tables:
+                _beside(workbook, table)
+            workbook.close()
+        except FileCreateError as error:  # what `close` makes of an OSError
+            raise error.args[0] from error
+        finally:
+            for sheet in workbook.worksheets():  # their temporary files, where it did not come to the end
+                with suppress(OSError):
+                    sheet.row_data_fh.close()
+    return count
+
+
+def _results(workbook: Workbook, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    sheet, count, at = _sheet(workbook, "results", columns), 0, 0
+    for row in rows:
+        if at == SHEET_ROWS - 1:
+            sheet, at = _sheet(workbook, f"results {count // at + 1}", columns), 0
+        count, at = count + 1, at + 1
+        _write(sheet, at, map(row.get, columns))
+    return count
+
+
+def _beside(workbook: Workbook, table: Table) -> None:
+    sheet = _sheet(workbook, table.name, table.columns)
+    for at, row in enumerate(table.rows, start=1):
+        _write(sheet, at, row)
+
+
+def _sheet(workbook: Workbook, name: str, columns: Sequence[str]) -> Worksheet:
+    """With its header, which stays in sight."""
+    sheet = workbook.add_worksheet(name)
+    bold = workbook.add_format({"bold": True})
+    sheet.freeze_panes(1, 0)
+    for at, column in enumerate(columns):
+        sheet.set_column(at, at, _WIDE.get(column, _WIDTH))
+        sheet.write_string(0, at, _text(column), bold)
+    return sheet
+
+
+def _write(sheet: Worksheet, at: int, values: Iterable[Any]) -> None:
+    for column, value in enumerate(values):
+        if isinstance(value, bool):
+            sheet.write_boolean(at, column, value)
+        elif isinstance(value, str) or (isinstance(value, int) and abs(value) > _EXACT):
+            sheet.write_string(at, column, _text(str(value)))
+        elif isinstance(value, int | float):
+            if math.isfinite(value):
+                sheet.write_number(at, column, value)
+        elif value is not None:
+            raise ExportError(f"A cell holds a {type(value).__name__}: {value!r:.80}.", hint="Export text or numbers.")
+
+
+def _text(text: str) -> str:
+    return cut_for_excel(marked(text))

@@ -1,0 +1,56 @@
+"""Parquet: the columns of the results file with their types, for DuckDB, pandas, Polars, Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+from promptgrid.errors import ExportError
+from promptgrid.export.cells import marked
+from promptgrid.export.columns import columns_for, kind_of
+
+GROUP_ROWS, GROUP_CHARACTERS = 10_000, 32_000_000  # a row group is held in memory whole: at most so much of it
+
+Row = Mapping[str, Any]
+
+
+def write_parquet(rows: Iterable[Row], out: BinaryIO, *, variables: Sequence[str], checks: Sequence[str]) -> int:
+    """The rows of `write_csv`; returns their number. Memory is that of one row group.
+
+    A column has the same type in every file: text, int64, double or bool, and null for what is missing. Text is as it
+    is, with no guard before formulas; what UTF-8 cannot carry is in the CSV's marked escape (`cells.marked`).
+    Raises ExportError for a value that its column cannot hold.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    columns = columns_for(variables, checks)
+    schema = pa.schema([(marked(column), types[kind_of(column)]) for column in columns])
+    texts = [column for column in columns if kind_of(column) == "text"]
+    count = 0
+    with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
+        for lot in _lots(rows, texts):
+            try:
+                arrays = [
+                    pa.array([row.get(c) for row in lot], field.type) for c, field in zip(columns, schema, strict=True)
+                ]
+                writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+                raise ExportError(f"A value does not fit into its column: {error}.") from error
+            count += len(lot)
+    return count
+
+
+def _lots(rows: Iterable[Row], texts: Sequence[str]) -> Iterator[list[Row]]:
+    lot: list[Row] = []
+    size = 0
+    for row in rows:
+        found = {column: marked(row[column]) for column in texts if row.get(column) is not None}
+        lot.append({**row, **found})
+        size += sum(map(len, found.values()))
+        if len(lot) == GROUP_ROWS or size > GROUP_CHARACTERS:
+            yield lot
+            lot, size = [], 0
+    if lot:
+        yield lot
