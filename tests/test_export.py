@@ -190,17 +190,21 @@ class Counting(io.BytesIO):
         return len(data)
 
 
-def test_rows_are_written_as_they_come() -> None:
+def test_rows_are_written_as_they_come_and_few_wait_where_they_are_large() -> None:
     out = Counting()
-    seen: list[int] = []
+    waiting: list[int] = []
 
     def rows() -> Iterator[dict[str, Any]]:
-        for _ in range(3):
-            seen.append(out.written)
-            yield one(output="x" * 1000)
+        made = 0
+        for size in [10] * 100 + [100_000] * 300:
+            made += size
+            waiting.append(made - out.written)
+            yield one(output="x" * size)
 
-    assert write_csv(rows(), out, variables=["text"], checks=["label"]) == 3
-    assert seen[2] - seen[1] > 1000
+    assert write_csv(rows(), out, variables=["text"], checks=["label"]) == 400
+    assert out.written > 30_000_000
+    assert waiting[25] <= 50  # the first are there before more are asked for
+    assert max(waiting[-100:]) < 3_000_000
 
 
 def test_json_lines_come_back_and_carry_what_utf_8_cannot() -> None:

@@ -31,21 +31,20 @@ MARK = "'\\"  # how an escaped cell begins
 _ESCAPED = re.compile(r"\\(\\|ud[89a-f][0-9a-f]{2})")
 
 
-def row_text(row: Mapping[str, Any], columns: Sequence[str]) -> str:
-    """One record with its CRLF. The hot path of an export: one pass, no call for the usual text."""
-    cells = []
-    get = row.get
-    for column in columns:
-        value = get(column)
-        if value is None:
-            cells.append("")
-        elif type(value) is str:
-            if value[:1] in GUARDED and not PLAIN_NUMBER.fullmatch(value):
-                value = "'" + value
-            cells.append(f'"{value.replace(chr(34), _TWO_QUOTES)}"' if '"' in value else f'"{value}"')
-        else:
-            cells.append(plain_cell(value, column))
-    return ",".join(cells) + "\r\n"
+def records_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Some records, each with its CRLF. The hot path of an export: column by column, what repeats is written once."""
+    cells = [_cells([row.get(column) for row in rows], column) for column in columns]
+    return "".join([",".join(record) + "\r\n" for record in zip(*cells, strict=True)])
+
+
+def _cells(values: Sequence[Any], column: str) -> Sequence[str]:
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds == {float}:  # not by value: 0.0 == -0.0
+        return ["" if value is None else repr(value) for value in values]
+    if len(kinds) <= 1 and kinds <= {str, int, bool}:
+        by_value = {value: _cell(value, column) for value in set(values)}
+        return [by_value[value] for value in values]
+    return [_cell(value, column) for value in values]
 
 
 class Escaped(str):
@@ -54,18 +53,18 @@ class Escaped(str):
     __slots__ = ()
 
 
-def plain_cell(value: Any, column: str) -> str:
-    """A cell that is no plain str: numbers and bools as they are, subclasses of str as text."""
-    if isinstance(value, Escaped):
-        return f'"{value.replace(chr(34), _TWO_QUOTES)}"'
+def _cell(value: Any, column: str) -> str:
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str):
+        text = value if isinstance(value, Escaped) else guarded(value)
+        return f'"{text.replace(chr(34), _TWO_QUOTES)}"'
     if isinstance(value, int):
         return int.__repr__(value)
     if isinstance(value, float):
         return float.__repr__(value)
-    if isinstance(value, str):
-        return f'"{guarded(value).replace(chr(34), _TWO_QUOTES)}"'
     raise ExportError(f"{column} holds a {type(value).__name__}: {value!r:.80}.", hint="Export text, numbers or bools.")
 
 

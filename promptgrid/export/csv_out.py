@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, BinaryIO
 
 from promptgrid.errors import ExportError
-from promptgrid.export.cells import cut_for_excel, escaped, row_text
+from promptgrid.export.cells import cut_for_excel, escaped, records_text
 from promptgrid.export.columns import columns_for
 
 BOM = b"\xef\xbb\xbf"
+_FIRST_ROWS, _ROWS, _BYTES = 20, 200, 1_000_000  # written at once: the first of them soon, fewer where they are large
 
 
 def write_csv(
@@ -33,25 +35,34 @@ def write_table(
     rows: Iterable[Mapping[str, Any]], out: BinaryIO, columns: Sequence[str], *, excel: bool = False
 ) -> int:
     """The same with any columns, each named once."""
-    known = frozenset(columns)
+    known, waiting = frozenset(columns), iter(rows)
     out.write(BOM if excel else b"")
-    out.write(_encoded(dict(zip(columns, columns, strict=True)), columns))
-    count = 0
-    for count, row in enumerate(rows, start=1):
-        if not known.issuperset(row):
-            unknown = ", ".join(sorted(set(row) - known))
-            raise ExportError(f"Row {count} has values without a column: {unknown}.", hint="Name them to the export.")
-        out.write(_encoded(_cut(row) if excel else row, columns))
+    out.write(_encoded([dict(zip(columns, columns, strict=True))], columns))
+    count, limit = 0, _FIRST_ROWS
+    while some := list(islice(waiting, limit)):
+        for number, row in enumerate(some, start=count + 1):
+            if not known.issuperset(row):
+                unknown = ", ".join(sorted(set(row) - known))
+                raise ExportError(
+                    f"Row {number} has values without a column: {unknown}.", hint="Name them to the export."
+                )
+        data = _encoded([_cut(row) for row in some] if excel else some, columns)
+        out.write(data)
+        count += len(some)
+        limit = min(_ROWS, 1 + len(some) * _BYTES // len(data))
     return count
 
 
-def _encoded(row: Mapping[str, Any], columns: Sequence[str]) -> bytes:
+def _encoded(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
     try:
-        return row_text(row, columns).encode()
+        return records_text(rows, columns).encode()
     except UnicodeEncodeError:  # rare enough to look at every cell only now
-        plain = {key: escaped(value) if isinstance(value, str) else value for key, value in row.items()}
-        return row_text(plain, columns).encode()
+        return records_text([_values(row, escaped) for row in rows], columns).encode()
 
 
 def _cut(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {key: cut_for_excel(value) if isinstance(value, str) else value for key, value in row.items()}
+    return _values(row, cut_for_excel)
+
+
+def _values(row: Mapping[str, Any], change: Callable[[str], str]) -> Mapping[str, Any]:
+    return {key: change(value) if isinstance(value, str) else value for key, value in row.items()}

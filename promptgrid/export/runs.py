@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -35,7 +35,7 @@ def write_run(
     Raises StoreError when the run is gone.
     """
     variables, checks = results.columns_of(database, run_id)
-    rows = _named(results.result_rows(database, run_id, positions), columns_for(variables, checks))
+    rows = results.named_rows(database, run_id, columns_for(variables, checks), positions)
     if progress:
         rows = _told(rows, progress)
     names: dict[str, Any] = {"variables": variables, "checks": checks}
@@ -64,12 +64,7 @@ def save_run(
     return save(path, lambda out: write_run(database, run_id, out, form, positions, progress))
 
 
-def _named(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-    """Only what has a column: a check may have been added since the header was made."""
-    return ({name: row.get(name) for name in names} for row in rows)
-
-
-def _told(rows: Iterator[Mapping[str, Any]], progress: Progress) -> Iterator[Mapping[str, Any]]:
+def _told(rows: Iterator[dict[str, Any]], progress: Progress) -> Iterator[dict[str, Any]]:
     for count, row in enumerate(rows, start=1):
         yield row
         if count % _TELL_ROWS == 0:
