@@ -45,6 +45,15 @@ def compare(page: Page, url: str) -> None:
     expect(page.get_by_text("Messages sent")).to_be_visible()
 
 
+def judge(page: Page, url: str) -> None:
+    """A pair of the blind arena, three votes on."""
+    page.goto(f"{url}/Judge")
+    for count in range(3):
+        expect(page.get_by_text(re.compile(f"^{count} of"))).to_be_visible()
+        page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text(re.compile("^3 of"))).to_be_visible()
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         weights = builtin.fetch()
@@ -71,7 +80,7 @@ def take(url: str) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
         wait_for(page, url)
-        for show in (compose, compare, run):
+        for show in (compose, compare, judge, run):
             show(page, url)
             page.wait_for_timeout(1500)  # toasts and animations end
             page.screenshot(path=ROOT / "docs" / f"{show.__name__}.png")

@@ -118,6 +118,23 @@ def test_the_ranking_is_revealed_only_when_asked_for_and_after_some_votes(databa
     assert not at.dataframe
 
 
+def test_people_are_held_against_a_model_that_judges(database: Database) -> None:
+    run_id = new_run(database)
+    at = opened(run=run_id)
+    for outcome in ("left", "left", "tie"):
+        pair = at.session_state["judge_shown"].pair
+        votes.add(database, run_id, pair.right, pair.left, "right", "openai/<b>judge</b>", by_model=True)
+        vote(at, outcome)
+    at = opened(run=run_id, view="ranking")
+    ranking, _, agreement = (frame.value for frame in at.dataframe)
+    assert ranking["tied"].sum() == 2  # the people's one tie, on both sides
+    assert list(agreement.iloc[0][["one", "other", "same"]]) == ["ada", "openai/<b>judge</b>", "2 of 3"]
+    at.segmented_control(key="judge_votes_of").set_value("models").run()
+    assert at.dataframe[0].value["tied"].sum() == 0
+    at.segmented_control(key="judge_votes_of").set_value("all").run()
+    assert at.dataframe[0].value[["won", "lost"]].sum().sum() == 2 * 5
+
+
 def test_what_the_browser_gets_names_neither_model_nor_temperature(database: Database) -> None:
     run_id = new_run(database, temperatures=[0.25, 1.75], models="openai/ok")
     found = arena.read(database, run_id)

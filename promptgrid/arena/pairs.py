@@ -7,10 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
+from typing import Any
 
 from promptgrid.compare.variants import Variant, in_grid_order, labels, variant_of
 from promptgrid.store import Database
-from promptgrid.store.outputs import answered
+from promptgrid.store.outputs import VARIANT, answered
 from promptgrid.store.votes import Vote
 
 VOTES_A_VARIANT = 10
@@ -109,13 +110,14 @@ class Arena:
 def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
     """The run's arena as it is now. Every text is looked at once and none is kept."""
     grouped: dict[int, dict[Variant, list[_Reply]]] = defaultdict(lambda: defaultdict(list))
-    variants: dict[Variant, Variant] = {}
-    for row in answered(database, run_id):
-        variant = variant_of(row)
-        digest = hashlib.blake2b(row["text"].strip().encode(), digest_size=8).digest()
-        reply = _Reply(row["position"], digest)
-        grouped[row["case_position"]][variants.setdefault(variant, variant)].append(reply)
-    ordered = in_grid_order(list(variants))
+    variants: dict[tuple[Any, ...], Variant] = {}
+    for position, case, text, values in answered(database, run_id):
+        variant = variants.get(values) or variants.setdefault(
+            values, variant_of(dict(zip(VARIANT, values, strict=True)))
+        )
+        digest = hashlib.blake2b(text.strip().encode(), digest_size=8).digest()
+        grouped[case][variant].append(_Reply(position, digest))
+    ordered = in_grid_order(list(variants.values()))
     places = {variant: at for at, variant in enumerate(ordered)}
     replies = {case: {places[v]: found for v, found in by_variant.items()} for case, by_variant in grouped.items()}
     alike = [_alike(by_variant) for by_variant in replies.values()]

@@ -23,8 +23,8 @@ def verdict(found: Standings) -> str:
 def notes(found: Standings) -> list[str]:
     """How to read the ranking, and what was left out of it."""
     lines = [
-        f"By {many(found.votes, 'vote')}, a tie as half a win for each (Bradley–Terry); the interval holds the true "
-        "value in 95 of 100 cases."
+        f"By {many(found.votes, 'vote')}, a tie as half a win for each (Bradley–Terry); 95 of 100 such intervals "
+        "hold the true value."
     ]
     if found.regularised:
         lines.append(
@@ -42,7 +42,7 @@ def bias_words(found: Standings) -> str:
         return "Position bias: nothing was decided."
     share = f"{100 * bias.share:.0f} %, {in_percent(bias.interval)}"
     seen = f"A was preferred in {bias.left} of {bias.decided} ({share})"
-    sign = "the side seems to matter" if bias.p < _BIAS_P else "no sign of one"
+    sign = "the side seems to matter" if bias.p < _BIAS_P else "no more than chance would bring"
     return f"Position bias: {seen}, {sign} (p = {bias.p:.2g})."
 
 

@@ -13,7 +13,8 @@ from promptgrid.store.database import Database
 from promptgrid.store.schema import cases, cells, replies
 
 _MANY = 5000
-_VARIANT = ("prompt", "prompt_version", "technique", "endpoint", "model", "temperature")
+VARIANT = ("prompt", "prompt_version", "technique", "endpoint", "model", "temperature")
+"""The columns of a cell that tell variants apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,12 @@ class Output:
     expected: str | None
 
 
-def answered(database: Database, run_id: str) -> Iterator[dict[str, Any]]:
-    """The cells that have a reply, in the grid's order: `position`, `case_position`, `text`, and what tells variants
-    apart (`prompt`, `prompt_version`, `technique`, `endpoint`, `model`, `temperature`). Memory stays bounded."""
-    columns = (cells.c[name] for name in ("position", "case_position", *_VARIANT))
+def answered(database: Database, run_id: str) -> Iterator[tuple[int, int, str, tuple[Any, ...]]]:
+    """The cells that have a reply, in the grid's order: position, its case's, text, and the values of VARIANT. Memory
+    stays bounded."""
+    columns = (cells.c.position, cells.c.case_position, replies.c.text, *(cells.c[name] for name in VARIANT))
     chosen = (
-        sa.select(*columns, replies.c.text)
+        sa.select(*columns)
         .select_from(cells.join(replies, cells.c.reply_id == replies.c.id))
         .where(cells.c.run_id == run_id, cells.c.status == "answered")
         .order_by(cells.c.position)
@@ -41,7 +42,7 @@ def answered(database: Database, run_id: str) -> Iterator[dict[str, Any]]:
     after = -1
     with database.read() as connection:
         while rows := connection.execute(chosen.where(cells.c.position > after)).all():
-            yield from (dict(row._mapping) for row in rows)
+            yield from ((row[0], row[1], row[2], tuple(row[3:])) for row in rows)
             after = rows[-1].position
 
 
