@@ -158,10 +158,10 @@ def test_neither_page_nor_wire_says_what_is_behind_a_reply(
     page.on("websocket", listen)
     page.on("request", lambda request: asked.append(request.url))
     open_judge(page, dashboard, run_id)
-    for count in range(3):
+    for count in range(5):
         seen(page, count)
         page.keyboard.press("ArrowDown")
-    seen(page, 3)
+    seen(page, 5)
     expect(page.locator(".arena article pre").first).to_contain_text("<script>document.title='owned'</script>")
     heard = b"".join(frames)
     assert b"calm case" in heard  # the frames are what we think they are
@@ -172,6 +172,9 @@ def test_neither_page_nor_wire_says_what_is_behind_a_reply(
         assert not any(secret in url for url in asked), secret
     assert not any("127.0.0.1:9/" in url for url in asked)
     assert page.title() == "Judge · Promptgrid"
+    page.get_by_role("button", name="Reveal the ranking").click()
+    expect(page.get_by_text("Position bias")).to_be_visible(timeout=20_000)
+    assert b"0.1875" in b"".join(frames)  # now it is told, and it would have been found before
     context.close()
 
 
