@@ -65,6 +65,29 @@ def scored(check: str, output: str, expected: str | None, rule: AnswerRule = TEX
         ("json-schema", ORDER, '{"item": "tea"}', None, False, "$: 'quantity' is a required property"),
         ("json-schema", ORDER, '{"item":"a","quantity":1,"x":2}', None, False, "$: 'x' is not in the schema"),
         ("json-schema", ORDER, "no order", None, False, "no JSON in the reply"),
+        ("number", TEXT, "It weighs 1.5 kg.", "1500 g", True, "answer 1.5 kg, expected 1500 g: equal"),
+        ("number", NUMBER, "It weighs 1.5 kg.", "1500 g", True, "answer 1.5 kg, expected 1500 g: equal"),
+        ("number", NUMBER, "1500", "1500 g", True, "answer 1500, expected 1500 g: equal"),
+        ("number", TEXT, "1500 kg", "1500 g", False, "answer 1500 kg, expected 1500 g, off by 1.4985e+06 g"),
+        ("number", TEXT, "20 degrees Celsius", "68 °F", True, "answer 20 °C, expected 68 °F: equal"),
+        ("number:tolerance=2", TEXT, "21 ℃", "68 °F", True, "answer 21 °C, expected 68 °F, off by 1.8 °F (allowed 2)"),
+        ("number", TEXT, "90 km/h", "25 m/s", True, "answer 90 km/h, expected 25 m/s: equal"),
+        ("number", TEXT, "36 千米", "36000 m", True, "answer 36 km, expected 36000 m: equal"),
+        ("number", TEXT, "5 MW", "5 mW", False, "answer 5 MW, expected 5 mW, off by 5e+09 mW"),
+        ("number", TEXT, "12 in total", "12 apples", True, "answer 12, expected 12: equal"),
+        ("number:unit=kg", TEXT, "1500 g", "1.5", True, "answer 1500 g, expected 1.5 kg: equal"),
+        ("number:unit=kg", TEXT, "3 m", "1.5", False, "answer 3 m is no mass"),
+        ("json-equal", TEXT, '{"b": 1.0, "a": [1, 2]}', '{"a": [1, 2.0], "b": 1}', True, "the same JSON"),
+        ("json-equal", TEXT, 'So: [{"x": 2}]', '[{"x": 3}]', False, "$[0].x: 2, expected 3"),
+        ("json-equal", TEXT, '{"a": 1}', '{"a": 1, "b": 2}', False, "$: 'b' is missing"),
+        ("json-equal", TEXT, '{"a": 1, "c": {}}', '{"a": 1}', False, "$: 'c' is not expected"),
+        ("json-equal", TEXT, '{"a": [1]}', '{"a": []}', False, "$.a: 1 items, expected 0"),
+        ("json-equal", TEXT, "true", "1", False, "$: true, expected 1"),
+        ("json-equal", TEXT, "none", "{}", False, "no JSON in the reply"),
+        ("length:max=3", TEXT, "Two words, really four.", None, False, "4 words (at most 3)"),
+        ("length:min=3,max=9", TEXT, "我喜欢你", None, True, "4 words (at least 3, at most 9)"),
+        ("length:unit=chars,max=5", TEXT, "héllo", None, True, "5 chars (at most 5)"),
+        ("length:unit=tokens,max=2", TEXT, "hello world", None, True, "2 tokens (at most 2)"),
     ],
 )  # fmt: skip
 def test_a_score_explains_itself(
@@ -87,6 +110,17 @@ def test_a_score_explains_itself(
         ("regex:pattern=(", TEXT, "x", None, "not scored: the pattern '(' is wrong: missing ) at position 1"),
         ("json-schema", TEXT, "{}", None, "not scored: the prompt's answer rule has no schema"),
         ("json-schema", ORDER, "", None, "not scored: the reply is empty"),
+        ("number:unit=kg", TEXT, "1 kg", "1 m", "not scored: expected 1 m is no mass"),
+        ("json-equal", TEXT, "{}", "{", "not scored: expected { is not JSON"),
+        ("similarity", TEXT, "x", None, "not scored: the case has no expected value"),
+        ("language:is=en", TEXT, "yes", None, "not scored: too little text to tell its language"),
+        (
+            "language:is=english",
+            TEXT,
+            "yes",
+            None,
+            "not scored: no language has the code english here (English is en, Chinese zh)",
+        ),
     ],
 )
 def test_what_cannot_be_scored_is_none_and_not_zero(
@@ -94,6 +128,44 @@ def test_what_cannot_be_scored_is_none_and_not_zero(
 ) -> None:
     score = scored(check, output, expected, rule)
     assert (score.value, score.passed, score.explanation) == (None, None, explanation)
+
+
+@pytest.mark.parametrize(
+    ("check", "output", "value", "passed"),
+    [
+        ("similarity", "kitten", 1 - 3 / 7, False),  # to sitting: three of seven letters change
+        ("similarity:min=0.5", "kitten", 1 - 3 / 7, True),
+        ("similarity", "SITTING", 0.0, False),
+        ("similarity:ignore_case=true", "SITTING", 1.0, True),
+        ("similarity:method=token", "sitting", 1.0, True),
+    ],
+)
+def test_similarity_is_a_value_that_passes_from_a_threshold_on(
+    check: str, output: str, value: float, passed: bool
+) -> None:
+    score = scored(check, output, "sitting")
+    assert score.value == pytest.approx(value)
+    assert score.passed is passed
+
+
+def test_words_in_another_order_are_similar_by_token_alone() -> None:
+    assert scored("similarity:method=token", "tea and two cakes", "two cakes and tea").value == 1
+    assert (scored("similarity", "tea and two cakes", "two cakes and tea").value or 0) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("output", "code"),
+    [
+        ("The review mentions both good and bad things.", "en"),
+        ("这个评论是正面的，我很喜欢它。", "zh"),
+        ("Das ist ein kurzer Satz über das Wetter.", "de"),
+    ],
+)
+def test_the_language_of_a_reply_is_told_offline(output: str, code: str) -> None:
+    assert scored(f"language:is={code}", output, None).passed is True
+    wrong = scored("language:is=fr", output, None)
+    assert wrong.passed is False
+    assert wrong.explanation.startswith(f"{code} (")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +209,11 @@ HOSTILE = {
     "huge integer": ("json-schema", AnswerRule("json", schema={"items": {"multipleOf": 0.1}}), f"[{'9' * 4000}]"),
     "huge number": ("number", NUMBER, "9" * 390),
     "long text": ("exact", TEXT, "x" * 1_000_000),
+    "long texts to compare": ("similarity", TEXT, "ab" * 500_000),
+    "deep JSON to compare": ("json-equal", TEXT, "[" * 50_000 + "]" * 50_000),
+    "one long word": ("length:max=5", TEXT, "x" * 1_000_000),
+    "tokens of one long word": ("length:unit=tokens,max=5", TEXT, "x" * 1_000_000),
+    "a long text's language": ("language:is=en", TEXT, "x\ud800" * 500_000),
 }  # fmt: skip
 
 
@@ -150,11 +227,14 @@ def test_hostile_output_is_scored_in_bounded_time(name: str) -> None:
     assert ("too slow" in score.explanation) == name.startswith("slow")
 
 
+WITH_OPTIONS = ("length:max=2", "length:unit=tokens,min=1", "language:is=en", "number:unit=kg")
+
+
 @settings(deadline=None, max_examples=60)
-@given(st.sampled_from(sorted(CHECKS)), st.text(), st.text())
-def test_grading_never_raises(kind: str, output: str, expected: str) -> None:
+@given(st.sampled_from([*sorted({*CHECKS} - {"length", "language"}), *WITH_OPTIONS]), st.text(), st.text())
+def test_grading_never_raises(check: str, output: str, expected: str) -> None:
     for rule in (TEXT, NUMBER, MOOD, ORDER):
-        score = scored(kind, output, expected, rule)
+        score = scored(check, output, expected, rule)
         assert (score.value is None) == (score.passed is None)
         assert score.explanation
 
@@ -187,6 +267,21 @@ def test_any_option_survives_being_written(text: str, flag: bool) -> None:
         ("regex:abc", "no option 'abc'"),
         ('contains:text="open', "does not end"),
         ("a/b=exact", "cannot name a check"),
+        ("lenght:max=1", "Did you mean length?"),
+        ("length", "Give it a length"),
+        ("length:min=5,max=2", "Give it a length"),
+        ("length:unit=words", "Give it a length"),
+        ("number:unit=kgg", "Did you mean kg?"),
+        ("similarity:method=edits", "one of edit, token, embedding"),
+        ("similarity:method=embedding", "belong together"),
+        ("similarity:min=2", "from 0 to 1"),
+        ("language", "Name the language"),
+        ("python:function=score", "Name the file"),
+        ("python:file=a.py,seconds=0", "a number of seconds up to 600"),
+        ("judge:rubric=polite", "Name the model"),
+        ("judge:model=a/b,scale=5-1", "pass/fail, or two whole numbers"),
+        ("judge:model=a/b,rubirc=x", "Did you mean rubric?"),
+        ("mine=usual", "no name of its own"),
     ],
 )
 def test_a_wrong_check_says_what_to_write(text: str, says: str) -> None:
@@ -212,7 +307,7 @@ def test_each_answer_rule_has_its_usual_checks(rule: AnswerRule, with_expected: 
 
 
 def test_every_kind_of_check_has_its_options_listed() -> None:
-    assert set(CHECKS) == set(OPTIONS)
+    assert {*CHECKS, "python", "judge", "usual"} == set(OPTIONS)
 
 
 @pytest.mark.parametrize("text", ["foo ", " foo", "", 'a "b"', "a,b"])

@@ -2,7 +2,7 @@
 
 from promptgrid.answers.json_text import canonical_json, find_json
 from promptgrid.answers.labels import find_labels
-from promptgrid.answers.numbers import Number, find_numbers, last_number
+from promptgrid.answers.numbers import Number, find_numbers, last_measured, last_number
 from promptgrid.answers.patterns import Found, search
 from promptgrid.answers.read import Answer, read_answer
 from promptgrid.answers.voting import Vote, ballot, vote
@@ -17,6 +17,7 @@ __all__ = [
     "find_json",
     "find_labels",
     "find_numbers",
+    "last_measured",
     "last_number",
     "read_answer",
     "search",

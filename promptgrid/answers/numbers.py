@@ -65,6 +65,15 @@ def last_number(text: str) -> Number | None:
     return next((number for number in map(_number, reversed(_matches(text))) if number is not None), None)
 
 
+def last_measured(text: str, spelled: str = "") -> tuple[Number, str] | None:
+    """The last number in the text (of those spelled so, if given), and the text behind it, where its unit would be."""
+    for match in reversed(_matches(text)):
+        number = _number(match)
+        if number is not None and spelled in ("", number.text):
+            return number, match.string[match.end() :]
+    return None
+
+
 def _matches(text: str) -> list[Match[str]]:
     try:
         return list(_pattern().finditer(_plain_digits(text), timeout=TIMEOUT_S, concurrent=len(text) > SHORT))

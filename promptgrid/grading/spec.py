@@ -10,22 +10,37 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from promptgrid.errors import PlanError
+from promptgrid.grading import units
 
-# kind -> its options and the type of each
-OPTIONS: Final[Mapping[str, Mapping[str, type]]] = {
+Kind = type | tuple[str, ...]
+
+USUAL = "usual"
+"""In a list of checks: whatever is usual for each prompt's answer rule."""
+
+# kind -> its options and the type of each, or the words that it may be
+OPTIONS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "exact": {"ignore_case": bool, "ignore_space": bool},
     "label": {},
     "contains": {"text": str, "ignore_case": bool},
     "regex": {"pattern": str, "ignore_case": bool},
-    "number": {"tolerance": float, "relative": float},
+    "number": {"tolerance": float, "relative": float, "unit": str},
     "json-schema": {},
+    "json-equal": {},
+    "similarity": {"method": ("edit", "token", "embedding"), "min": float, "ignore_case": bool, "model": str},
+    "length": {"unit": ("words", "chars", "tokens"), "min": float, "max": float},
+    "language": {"is": str},
+    "python": {"file": str, "function": str, "min": float, "seconds": float, "sha": str},
+    "judge": {"model": str, "rubric": str, "scale": str, "min": float, "prompt": str},
+    USUAL: {},
 }
+MAX_SECONDS = 600.0
 _NAME = re.compile(r"[\w][\w .-]{0,39}", re.UNICODE)
+_SCALE = re.compile(r"(-?\d{1,4})\s*-\s*(\d{1,4})")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckSpec:
-    """One check of a run: `name` heads its column (score.NAME), `kind` is one of CHECKS, `options` as in OPTIONS.
+    """One check of a run: `name` heads its column (score.NAME), `kind` and `options` are as in OPTIONS.
 
     `str(spec)` is the text that `parse_check` reads.
     """
@@ -33,6 +48,23 @@ class CheckSpec:
     name: str
     kind: str
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> bool:
+        """`grade` scores it at once; others need a process or an endpoint, and are scored when replies are there."""
+        return self.kind not in ("python", "judge", USUAL) and self.options.get("method") != "embedding"
+
+    @property
+    def model(self) -> str:
+        """ENDPOINT/MODEL of the model that is asked for the score; empty where none is."""
+        return str(self.options.get("model", "")) if not self.plain else ""
+
+    @property
+    def scale(self) -> tuple[int, int] | None:
+        """The lowest and the highest mark of a judge; None: it says pass or fail."""
+        text = self.options.get("scale", "1-5")
+        found = _SCALE.fullmatch(text)
+        return (int(found[1]), int(found[2])) if found else None
 
     def __str__(self) -> str:
         head = self.kind if self.name == self.kind else f"{self.name}={self.kind}"
@@ -55,7 +87,40 @@ def parse_check(text: str) -> CheckSpec:
         raise PlanError(
             f"{name!r} cannot name a check.", hint="Take up to 40 letters, digits, spaces, dots, dashes, underscores."
         )
-    return CheckSpec(name, kind, dict(_options(kind, rest, text)))
+    options = dict(_options(kind, rest, text))
+    _require(kind, options, name, text)
+    return CheckSpec(name, kind, options)
+
+
+def _require(kind: str, options: Mapping[str, Any], name: str, text: str) -> None:
+    """Raises PlanError for options that make no check together."""
+    least, most = options.get("min"), options.get("max")
+    wrong = {
+        "number": ("unit" in options and units.find_unit(options["unit"]) is None)
+        and f"{options.get('unit')!r} is no unit known here. {units.suggestion(str(options.get('unit')))}",
+        "similarity": (options.get("method") == "embedding") != ("model" in options)
+        and "method=embedding and model=ENDPOINT/MODEL belong together.",
+        "length": ((least is None and most is None) or (most is not None and most < (least or 0)))
+        and "Give it a length: length:max=100, or length:unit=chars,min=10,max=80.",
+        "language": "is" not in options and "Name the language: language:is=en.",
+        "python": "file" not in options and "Name the file: python:file=checks.py,function=score.",
+        "judge": _judge_problem(options),
+        USUAL: name != USUAL and "It stands for several checks, and has no name of its own.",
+    }.get(kind)
+    if not wrong and kind != "length" and (least or 0) > 1:
+        wrong = "min is the score from which a reply has passed, from 0 to 1."
+    if wrong:
+        raise PlanError(f"The check {text!r} cannot be used.", hint=str(wrong))
+
+
+def _judge_problem(options: Mapping[str, Any]) -> str:
+    if "model" not in options:
+        return "Name the model that judges: judge:model=ENDPOINT/MODEL,rubric=…"
+    scale = options.get("scale", "1-5")
+    found = _SCALE.fullmatch(scale)
+    if scale != "pass/fail" and (found is None or int(found[1]) >= int(found[2])):
+        return "scale is pass/fail, or two whole numbers such as 1-5."
+    return ""
 
 
 def _options(kind: str, rest: str, text: str) -> Iterable[tuple[str, Any]]:
@@ -80,22 +145,36 @@ def _cut_value(rest: str, allowed: Iterable[str], text: str) -> tuple[str, str]:
             raise PlanError(f"Something stands behind the quoted value in {text!r}: {rest[end:]!r}.")
         return str(value), rest[end + 1 :]
     comma = re.search(rf",(?=\s*(?:{'|'.join(allowed)})=)", rest)
-    return (rest[: comma.start()], rest[comma.end() :]) if comma else (rest, "")
+    value, rest = (rest[: comma.start()], rest[comma.end() :]) if comma else (rest, "")
+    for word in re.findall(r",\s*(\w+)=", value):
+        if close := difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.8):
+            hint = f"Did you mean {close[0]}? A value that holds these signs is written in quotes."
+            raise PlanError(f"There is no option {word!r} in {text!r}.", hint=hint)
+    return value, rest
 
 
-def _typed(key: str, value: str, wanted: type, text: str) -> Any:
+def _typed(key: str, value: str, wanted: Kind, text: str) -> Any:
     if wanted is str:
         return value
-    if wanted is bool and value.strip().lower() in ("true", "false"):
-        return value.strip().lower() == "true"
-    if wanted is float:
+    word = value.strip().lower()
+    if isinstance(wanted, tuple):
+        if word in wanted:
+            return word
+        example = f"one of {', '.join(wanted)}"
+    elif wanted is bool:
+        if word in ("true", "false"):
+            return word == "true"
+        example = "true or false"
+    else:
+        example = "a number from 0 up, e.g. 0.01"
+        if key == "seconds":
+            example = f"a number of seconds up to {MAX_SECONDS:.0f}"
         try:
             number = float(value)
         except ValueError:
             number = -1.0
-        if 0 <= number < float("inf"):
+        if 0 <= number < float("inf") and (key != "seconds" or 0 < number <= MAX_SECONDS):
             return number
-    example = "true or false" if wanted is bool else "a number from 0 up, e.g. 0.01"
     raise PlanError(f"{key}={value} in {text!r} cannot be used.", hint=f"{key} is {example}.")
 
 

@@ -5,7 +5,7 @@
 
 from promptgrid.connections import context_limit
 from promptgrid.tokens.context import Budget, budget
-from promptgrid.tokens.count import Count, Counter, count_messages, count_text, counter, estimate
+from promptgrid.tokens.count import Count, Counter, count_in, count_messages, count_text, counter, estimate
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Counter",
     "budget",
     "context_limit",
+    "count_in",
     "count_messages",
     "count_text",
     "counter",

@@ -50,6 +50,11 @@ def count_messages(messages: Sequence[Message], model_ref: str, api: Api = "chat
     return counter(model_ref)(messages, api)
 
 
+def count_in(encoding_name: str, text: str) -> Count:
+    """The tokens of a text in one of `ENCODINGS`, whoever's model. Never raises."""
+    return _encoded(encoding_name, [_clean(Message("user", text))], "completion")
+
+
 class Counter(Protocol):
     """Counts for one model."""
 
