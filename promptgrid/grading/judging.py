@@ -1,0 +1,97 @@
+"""A model as judge: what it is told, and how its mark is read. Pure; the runner asks it.
+
+Zheng et al. 2023, "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena": reasons before the mark, and where two
+replies are compared, both orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from promptgrid.answers import last_number, read_answer
+from promptgrid.errors import PlanError
+from promptgrid.grading.spec import CheckSpec
+from promptgrid.grading.subject import Verdict, short
+from promptgrid.prompt import Prompt, loads, variables
+
+INPUTS = ("question", "conversation", "output", "answer", "expected", "rubric", "scale")
+PAIR_INPUTS = ("question", "conversation", "first", "second", "expected", "rubric")
+RUBRIC = "The reply does what was asked: it is correct, complete, clear, and says nothing that was not asked for."
+USUAL_MIN = 0.5
+_EXPLAINED = 600  # characters of a judge's reasons
+_PASS = {"pass": True, "passed": True, "yes": True, "fail": False, "failed": False, "no": False}
+
+Shipped = Literal["judge", "judge-pair"]
+
+
+@cache
+def shipped_prompt(name: Shipped) -> Prompt:
+    """Our own prompt for judges: of one reply, or of two."""
+    return loads(Path(__file__).with_name(f"{name}.prompty").read_text("utf-8"), name)
+
+
+def check_prompt(prompt: Prompt, inputs: tuple[str, ...] = INPUTS) -> None:
+    """Raises PlanError for a prompt that cannot judge: it asks for a variable that nobody gives, or never shows the
+    replies."""
+    used = variables(prompt.messages, prompt.inputs)
+    if unknown := [variable.name for variable in used if variable.required and variable.name not in inputs]:
+        hint = f"A judge's prompt may use {', '.join(inputs)}."
+        raise PlanError(f'The prompt "{prompt.name}" needs {unknown[0]!r}, which no judge is given.', hint=hint)
+    shown = ("output", "answer") if "output" in inputs else ("first", "second")
+    names = {variable.name for variable in used}
+    if names.isdisjoint(shown) if "output" in inputs else not names.issuperset(shown):
+        hint = f"Put {' and '.join(f'{{{{ {name} }}}}' for name in shown)} into it."
+        raise PlanError(f'The prompt "{prompt.name}" shows the judge nothing to judge.', hint=hint)
+
+
+def inputs_for(
+    spec: CheckSpec, *, question: str, conversation: str, output: str, answer: str | None, expected: str | None
+) -> Mapping[str, str]:
+    """The variables of the judge's prompt for one reply."""
+    scale = "pass or fail" if spec.scale is None else "a whole number from {} (worst) to {} (best)".format(*spec.scale)
+    return {
+        "question": question,
+        "conversation": conversation,
+        "output": output,
+        "answer": answer or "",
+        "expected": expected or "",
+        "rubric": spec.options.get("rubric") or RUBRIC,
+        "scale": scale,
+    }
+
+
+def read_mark(spec: CheckSpec, prompt: Prompt, text: str) -> Verdict:
+    """The mark in a judge's reply, read by its prompt's answer rule; what is none scores nothing and shows what was
+    said."""
+    said = read_answer(prompt.answer, text).answer
+    value = None if said is None else _mark(spec, said)
+    if value is None:
+        scale = spec.options.get("scale", "1-5")
+        return Verdict(None, f"the check failed: the judge gave no mark of {scale}, but: {short(text)}", failed=True)
+    return Verdict(value >= spec.options.get("min", USUAL_MIN), _reasons(text, str(said)), value)
+
+
+def _mark(spec: CheckSpec, said: str) -> float | None:
+    if spec.scale is None:
+        passed = _PASS.get(said.strip(" .*_`\"'").casefold())
+        return None if passed is None else float(passed)
+    low, high = spec.scale
+    number = last_number(said.partition("/")[0])
+    if number is None or not low <= number.value <= high:
+        return None
+    return float((number.value - low) / (high - low))
+
+
+def _reasons(text: str, said: str) -> str:
+    """What the judge said before its mark, in one line, and the mark."""
+    thought = " ".join(text.split())
+    return f"{said.strip()}: {thought if len(thought) <= _EXPLAINED else thought[: _EXPLAINED - 1] + '…'}"
+
+
+def read_preference(prompt: Prompt, text: str) -> Literal["first", "second", "tie"] | None:
+    """Which of two replies the judge prefers; None where it does not say."""
+    said = (read_answer(prompt.answer, text).answer or "").strip(" .*_`\"'").casefold()
+    return {"first": "first", "second": "second", "tie": "tie"}.get(said)  # type: ignore[return-value]
