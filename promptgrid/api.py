@@ -11,7 +11,7 @@ from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import CasesError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
-from promptgrid.library import Library, library_folder, load_prompt
+from promptgrid.library import library_folder
 from promptgrid.prompt import Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, plans, results
@@ -25,10 +25,7 @@ CasesLike = str | Path | Iterable[Mapping[str, str] | Case] | None
 
 def load(ref: str | Path, database: Database | None = None) -> Prompt:
     """The prompt of a file, of a name in the library, or of `name@version` as it once was."""
-    name, at, version = str(ref).rpartition("@")
-    if at and name and not Path(ref).exists():
-        return plans.prompt_at(database or Database(), name, version)
-    return load_prompt(str(ref), Library(library_folder()))
+    return plans.named_prompt(database or Database(), str(ref))
 
 
 def plan(

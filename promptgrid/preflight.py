@@ -87,6 +87,20 @@ class ModelPreflight:
         self.cost_floor = _sum([self.cost_floor, _times(calls, models.cost_usd(self.facts, tokens, 0))])
         self.cost_ceiling = _sum([self.cost_ceiling, _times(calls, self._ceiling(tokens, room))])
 
+    def add_judged(self, planned: PlannedPoint, samples: int, asks: int, room: int | None) -> None:
+        """Counts in the replies that this model will judge: a prompt of `asks` tokens without them, a mark of `room`.
+
+        The floor is that prompt alone; the ceiling has the whole question and a reply as long as it may be.
+        """
+        reply = planned.point.request.max_tokens
+        self.calls += samples
+        self.prompt_tokens += (asks + planned.count.tokens) * samples
+        self.exact, self.reason = False, "the replies are not there yet"
+        self.completion_ceiling = _sum([self.completion_ceiling, room and room * samples])
+        self.cost_floor = _sum([self.cost_floor, _times(samples, models.cost_usd(self.facts, asks, 0))])
+        most = None if reply is None else self._ceiling(asks + planned.count.tokens + reply, room)
+        self.cost_ceiling = _sum([self.cost_ceiling, 0.0 if self.facts.free else _times(samples, most)])
+
     def _ceiling(self, tokens: int, room: int | None) -> float | None:
         if self.facts.free:
             return 0.0
@@ -101,6 +115,7 @@ class Preflight:
     skipped: Sequence[Skipped]
     cells: int
     budget: Budget | None = None
+    judges: Sequence[ModelPreflight] = ()  # one a check that a model scores, once the replies are there
 
     @property
     def within_budget(self) -> bool | None:
@@ -110,10 +125,13 @@ class Preflight:
         """
         if self.budget is None or not self.calls:
             return True
-        ceilings = [model.completion_ceiling for model in self.models if model.calls]
-        tokens = None if None in ceilings else self.prompt_tokens + sum(c or 0 for c in ceilings)
+        asked = [model for model in (*self.models, *self.judges) if model.calls]
+        ceilings = [model.completion_ceiling for model in asked]
+        tokens = None if None in ceilings else sum(m.prompt_tokens for m in asked) + sum(c or 0 for c in ceilings)
         minutes = None if self.seconds is None else self.seconds / 60
-        most = {"usd": self.cost_ceiling, "tok": tokens, "calls": self.calls, "min": minutes}[self.budget.unit]
+        most = {"usd": self.cost_ceiling, "tok": tokens, "calls": sum(m.calls for m in asked), "min": minutes}[
+            self.budget.unit
+        ]
         return None if most is None else most <= self.budget.amount
 
     @property
@@ -138,15 +156,15 @@ class Preflight:
 
     @property
     def free(self) -> bool:
-        return all(m.free for m in self.models)
+        return all(m.free for m in (*self.models, *self.judges))
 
     @property
     def cost_floor(self) -> float | None:
-        return _sum(m.cost_floor for m in self.models)
+        return _sum(m.cost_floor for m in (*self.models, *self.judges))
 
     @property
     def cost_ceiling(self) -> float | None:
-        return _sum(m.cost_ceiling for m in self.models)
+        return _sum(m.cost_ceiling for m in (*self.models, *self.judges))
 
     @property
     def seconds(self) -> float | None:
@@ -190,6 +208,16 @@ def plan_points(plan: Plan, decided: Decided) -> Iterator[PlannedPoint]:
         yield PlannedPoint(point, counted[2], limits[ref])
 
 
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """A check that a model scores: its prompt has `asks` tokens without the question and the reply, its mark `room`."""
+
+    ref: str
+    facts: ModelFacts
+    asks: int
+    room: int | None
+
+
 @dataclass
 class Tally:
     """Adds a plan's points up to its sheet. `stored` says which samples have a reply, `speed` the seconds that a call
@@ -198,8 +226,10 @@ class Tally:
     plan: Plan
     stored: Stored
     speed: Callable[[str], float | None]
+    judges: Mapping[str, Judging] = field(default_factory=dict)  # by the check
 
     def __post_init__(self) -> None:
+        self._judged = {name: ModelPreflight(one.ref, one.facts) for name, one in self.judges.items()}
         self._sheets = {ref: ModelPreflight(ref, connections.model_facts(ref)) for ref in self.plan.models}
         self._seen: set[str] = set()
         self._points = 0
@@ -219,6 +249,10 @@ class Tally:
         self._sheets[one.point.model_ref].add(one, samples, answered, repeated=key in self._seen)
         self._seen.add(key)
         self._points += 1
+        names = [str(check) for check in self.plan.checks_for(one.point.prompt)] if self.judges and one.fits else []
+        for name in names:
+            if name in self.judges:
+                self._judged[name].add_judged(one, samples, self.judges[name].asks, self.judges[name].room)
 
     def sheet(self) -> Preflight:
         """Of all that went through."""
@@ -226,7 +260,9 @@ class Tally:
             one_call = self.speed(sheet.ref)
             sheet.seconds = None if one_call is None else sheet.calls * one_call
         cells = self._points * self.plan.samples
-        return Preflight(list(self._sheets.values()), grid.skipped(self.plan), cells, parse_budget(self.plan.budget))
+        judged = list(self._judged.values())
+        budget = parse_budget(self.plan.budget)
+        return Preflight(list(self._sheets.values()), grid.skipped(self.plan), cells, budget, judged)
 
 
 def preflight(tally: Tally) -> Preflight:

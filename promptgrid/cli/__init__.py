@@ -7,6 +7,7 @@ import sys
 import click
 
 from promptgrid.cli.arena import arena
+from promptgrid.cli.check import check
 from promptgrid.cli.dashboard import dashboard
 from promptgrid.cli.gate import gate
 from promptgrid.cli.run import plan, run
@@ -45,7 +46,7 @@ def main(ctx: click.Context) -> None:
 
 
 for command in (
-    dashboard, run, plan, runs, resume, extend, pause, cancel, delete, undelete, rename, export, gate, arena,
+    dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, export, gate, arena,
     tokens, prompts, models, doctor,
 ):  # fmt: skip
     main.add_command(command)

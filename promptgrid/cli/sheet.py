@@ -11,6 +11,7 @@ from promptgrid import words
 from promptgrid.compare import VariantSummary
 from promptgrid.preflight import ModelPreflight, Preflight
 from promptgrid.store.runs import Progress, RunInfo
+from promptgrid.store.scores import Total
 
 
 def as_text(sheet: Preflight) -> str:
@@ -18,6 +19,7 @@ def as_text(sheet: Preflight) -> str:
     cells, calls = words.many(sheet.cells, "cell"), words.many(sheet.calls, "call")
     lines = [f"{cells}: {calls} to send, {sheet.answered:,} already answered"]
     lines += [_model_line(model) for model in sheet.models]
+    lines += [judge_line(model) for model in sheet.judges]
     lines += [f"  {model.ref}: {printable(note)}" for model in sheet.models for note in model.notes]
     lines += [f"  skipped: {s.prompt} as {s.technique}, {s.reason}" for s in sheet.skipped]
     if budget := words.budget_words(sheet):
@@ -38,6 +40,12 @@ def _model_line(model: ModelPreflight) -> str:
         parts.append(f"{model.too_long:,} do not fit and are not sent")
     reason = f"  (≈: {model.reason})" if not model.exact else ""
     return f"  {model.ref}: {' · '.join(p for p in parts if p)}{reason}"
+
+
+def judge_line(model: ModelPreflight) -> str:
+    """What a model that judges will take."""
+    answered = f" · {model.answered:,} judged already" if model.answered else ""
+    return f"  judged by{_model_line(model)[1:]}{answered}"
 
 
 def as_json(sheet: Preflight) -> str:
@@ -61,11 +69,11 @@ def progress_line(info: RunInfo, progress: Progress) -> str:
     return " · ".join([*state, *words.progress_words(info, progress), *words.pace_words(info, progress)])
 
 
-def error_lines(errors: Sequence[tuple[str, int]]) -> list[str]:
+def error_lines(errors: Sequence[tuple[str, int]], noun: str = "cell") -> list[str]:
     """Each error in one line without control characters, with the number of cells that ended so."""
     lines = []
     for said, count in errors:
-        lines.append(f"{words.many(count, 'cell')}: {printable(said.splitlines()[0])[:300]}")
+        lines.append(f"{words.many(count, noun)}: {printable(said.splitlines()[0])[:300]}")
     return lines
 
 
@@ -108,6 +116,20 @@ def _summary_cells(v: VariantSummary) -> list[str]:
         "" if v.cost_usd is None else f"{v.cost_usd:.4f}" if v.cost_usd else "free",
         "" if v.latency_ms is None else f"{v.latency_ms:,.0f}",
     ]
+
+
+def totals_table(totals: Sequence[Total]) -> str:
+    """One line a check, in columns."""
+    rows = [
+        [t.check, "" if t.mean is None else f"{t.mean:.3f}", *map(str, (t.scored, t.unscored - t.failed, t.failed))]
+        for t in totals
+    ]
+    return table(["check", "mean", "scored", "not scored", "failed"], rows)
+
+
+def totals_json(run_id: str, totals: Sequence[Total]) -> str:
+    """The same for a machine."""
+    return json.dumps({"run": run_id, "checks": [asdict(total) for total in totals]}, ensure_ascii=False, indent=2)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,5 +1,5 @@
-"""The other side of `own_code`: calls a function of a user's file for one reply a line. Run as a script; it imports nothing
-of ours, and nothing that the function prints or reads gets between the lines."""
+"""The other side of `own_code`: calls a function of a user's file for one reply a line. Run as a script; it imports
+nothing of ours, and nothing that the function prints or reads gets between the lines."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class OwnCode:
         except OSError as error:
             return f"{name} cannot be read: {error.strerror}"
         if sha != self._spec.options["sha"]:
-            return f"{name} has changed since the check was set up: run the check again, and all replies are scored anew"
+            return f"{name} has changed since the check was set up: run the check again to score all replies by it"
         # -P: the folder of child.py has modules named as the standard library's.
         arguments = ("-P", str(_CHILD), self._file, self._spec.options["function"])
         devnull, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE

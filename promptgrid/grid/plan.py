@@ -13,7 +13,7 @@ from promptgrid.budget import parse_budget
 from promptgrid.cases import Case
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import MissingVariables, PlanError
-from promptgrid.grading import CheckSpec, default_checks
+from promptgrid.grading import USUAL, CheckSpec, default_checks
 from promptgrid.prompt import EMPTY, Prompt, variables
 from promptgrid.techniques import ExamplesAs
 
@@ -27,9 +27,10 @@ MAX_RETRIES = 100
 class Plan:
     """What to run. Every prompt meets every technique, case, model and temperature, `samples` times.
 
-    `temperatures` empty: each prompt's own. `checks` None: the usual ones of each prompt's answer rule. `examples_k`
-    None: all examples. `budget` as in `2.50usd`, empty: none. `concurrency` None:
-    the endpoint's own. `retries` is how often a call that failed is sent again. `fresh` asks anew for what is answered.
+    `temperatures` empty: each prompt's own. `checks` None: the usual ones of each prompt's answer rule, which the check
+    `usual` stands for among others. `examples_k` None: all examples. `budget` as in `2.50usd`, empty: none.
+    `concurrency` None: the endpoint's own. `retries` is how often a call that failed is sent again. `fresh` asks anew
+    for what is answered.
     """
 
     prompts: tuple[Prompt, ...]
@@ -96,9 +97,16 @@ class Plan:
 
     def checks_for(self, prompt: Prompt) -> tuple[CheckSpec, ...]:
         """The checks that score this prompt's replies."""
-        if self.checks is not None:
-            return self.checks
-        return default_checks(prompt.answer, self._has_expected)
+        usual = default_checks(prompt.answer, self._has_expected)
+        if self.checks is None:
+            return usual
+        chosen = [check for one in self.checks for check in (usual if one.kind == USUAL else (one,))]
+        return tuple({check.name: check for check in chosen}.values())  # a usual one gives way to one of its name
+
+    @property
+    def all_checks(self) -> tuple[CheckSpec, ...]:
+        """The checks of all its prompts, each once."""
+        return tuple({str(check): check for prompt in self.prompts for check in self.checks_for(prompt)}.values())
 
     @cached_property
     def _has_expected(self) -> bool:

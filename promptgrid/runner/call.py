@@ -176,11 +176,12 @@ class Call:
         costs = [_cost(facts, reply, first=index == 0) for index, reply in enumerate(replies)]
         self._settle(costs)
         batch, attempts, plan = self.batch, self.attempts - self.logged, self.job.plan
+        ours = {"kind": self.job.kind, "run_id": self.job.run_id}
         answered = [
             (
                 position,
                 reply.text,
-                reply_row(reply, **_facts(batch, sample, reply, cost, len(costs)), run_id=self.job.run_id),
+                reply_row(reply, **_facts(batch, sample, reply, cost, len(costs)), **ours),
             )
             for sample, position, reply, cost in zip(batch.samples, batch.positions, replies, costs, strict=False)
         ]
@@ -231,7 +232,6 @@ def _facts(batch: Batch, sample: int, reply: Reply, cost: Cost, together: int) -
     return {
         "key": point.key,
         "sample": sample,
-        "kind": "run",
         "endpoint": point.endpoint,
         "model": point.model,
         "seed": reply.sent.get("seed"),

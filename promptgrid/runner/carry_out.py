@@ -12,6 +12,7 @@ from promptgrid.budget import BudgetReached, Wall, parse_budget
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import PlanError, PromptgridError, StoreError
+from promptgrid.grading import CheckSpec
 from promptgrid.runner.batches import Batch
 from promptgrid.runner.call import Halted
 from promptgrid.runner.feeding import Feed
@@ -20,6 +21,7 @@ from promptgrid.runner.journal import Entry, Journal
 from promptgrid.runner.notify import notify
 from promptgrid.runner.pace import Pace
 from promptgrid.runner.rescue import recover
+from promptgrid.runner.scoring import Scoring, slow_checks
 from promptgrid.runner.sending import Sender
 from promptgrid.runner.shared import Shared, shared_by_loop
 from promptgrid.store import Database, work
@@ -87,9 +89,11 @@ class _Run:
         self.feeds: list[Feed] = []
         self.looked_at = time.time()
         self.why_stopped = ""
+        self.scoring: Scoring | None = None
 
     async def until_done(self, connect: Connect) -> tuple[RunStatus, str]:
         """The state that the run ends in, and why if it did not simply finish."""
+        self.connect = connect
         self.plan = await asyncio.to_thread(plan_of, self.database, self.id)
         self.decided = await asyncio.to_thread(decided_of, self.database, self.id)
         names = dict.fromkeys(split_model(ref)[0] for ref in self.plan.models)
@@ -119,7 +123,8 @@ class _Run:
 
     async def _ended(self, found: int) -> tuple[RunStatus, str]:
         left = await asyncio.to_thread(work.pending_count, self.database, self.id)
-        if left and self.job.halted:
+        unscored = self.scoring is not None and (self.scoring.halted or self.job.halted)
+        if (left or unscored) and self.job.halted:
             return ("stopped", self.why_stopped) if self.why_stopped else ("paused", "")
         if left:
             # The key holds the base URL: what was planned for one server must not go to another.
@@ -131,8 +136,22 @@ class _Run:
         return "finished", ""
 
     async def _send_everything(self) -> int:
-        """Every endpoint at its own pace, side by side. Returns how many cells were found again."""
-        return sum(await _together([self._serve(endpoint) for endpoint in self.endpoints.values()]), start=0)
+        """Every endpoint at its own pace, side by side; then what scores replies when they are there. Returns how many
+        cells were found again."""
+        found = sum(await _together([self._serve(endpoint) for endpoint in self.endpoints.values()]), start=0)
+        if slow := slow_checks(self.plan):
+            await self._score(slow)
+        return found
+
+    async def _score(self, checks: Sequence[CheckSpec]) -> None:
+        wall, connect = self.job.wall, self.connect
+        self.scoring = Scoring(self.database, self.id, self.plan, checks, connect, self.shared, wall)
+        if self.job.halted:
+            return
+        try:
+            await self.scoring.run()
+        except BudgetReached as reached:
+            self._stop(reached)
 
     async def _serve(self, endpoint: Endpoint) -> int:
         """All cells of one endpoint's models. Again, as long as cells were waiting for another cell's reply."""
@@ -208,6 +227,8 @@ class _Run:
         """Nothing more is sent; the calls in flight are paid for, perhaps, and come in."""
         if not self.job.halted:
             self.job.halted = True
+            if self.scoring is not None:
+                self.scoring.halt()
             asyncio.get_running_loop().call_soon(self._end_idle)
 
     def _end_idle(self) -> None:
@@ -256,6 +277,7 @@ class _Run:
             "per_second": round(self.journal.per_second, 2),
             "in_flight": len(self.job.in_flight),
             "endpoints": {name: pace.shown() for name, pace in self.paces.items()},
+            "scored": None if self.scoring is None else [self.scoring.done, self.scoring.total],
         }
 
 

@@ -15,7 +15,9 @@ from promptgrid.preflight import Preflight, Tally, plan_points
 from promptgrid.preflight import preflight as sheet
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
+from promptgrid.runner.markers import judging, pinned
 from promptgrid.runner.process import ask_to_leave, ensure_runner
+from promptgrid.runner.scoring import slow_checks
 from promptgrid.store import Database, creation, kept, plans, runs
 from promptgrid.store.plans import as_stored
 from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
@@ -29,7 +31,7 @@ Watch = Callable[[float], object]
 
 def preflight(database: Database, plan: Plan) -> Preflight:
     """The plan's sheet, with what is answered and how fast each model was lately taken from the database."""
-    return sheet(_tally(database, plan))
+    return sheet(_tally(database, _pinned(database, plan)))
 
 
 def _tally(database: Database, plan: Plan) -> Tally:
@@ -39,7 +41,8 @@ def _tally(database: Database, plan: Plan) -> Tally:
         allowed = connections.connect(name).concurrency
         return None if one is None else one / (allowed if allowed == 1 else plan.concurrency or allowed)
 
-    return Tally(plan, lambda keys: kept.stored_samples(database, keys), speed)
+    judges = {str(check): judging(database, check) for check in slow_checks(plan) if check.kind == "judge"}
+    return Tally(plan, lambda keys: kept.stored_samples(database, keys), speed, judges)
 
 
 def submit(
@@ -49,11 +52,16 @@ def submit(
 
     `show` gets the plan's sheet before the run is queued; where it raises, there is no run.
     """
-    plan = as_stored(plan)
+    plan = _pinned(database, as_stored(plan))
     plan.check_variables()
     decided, tally = grid.decide(plan), _tally(database, plan)
     planned = tally.through(plan_points(plan, decided))
     return creation.create_run(database, plan, decided, planned, name=name, ready=lambda: show(tally.sheet()))
+
+
+def _pinned(database: Database, plan: Plan) -> Plan:
+    """With checks that mean the same for every reply. Raises PlanError for one that cannot be carried out."""
+    return replace(plan, checks=plan.checks and tuple(pinned(database, check) for check in plan.checks))
 
 
 def start(database: Database, plan: Plan, *, name: str = "") -> str:

@@ -6,14 +6,25 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from promptgrid import models
 from promptgrid.budget import BudgetReached, Cost, Wall
 from promptgrid.connections import model_facts
 from promptgrid.grid import Plan
 from promptgrid.runner.batches import Batch
-from promptgrid.runner.journal import Journal
+from promptgrid.runner.journal import Entry
+from promptgrid.store.attempts import Attempt
+
+
+class Book(Protocol):
+    """Where calls are written down: the Journal of a run, or that of a judge."""
+
+    def write(self, entry: Entry) -> None:
+        """To be committed within a moment."""
+
+    async def reserve(self, call: Attempt) -> int:
+        """Comes back when the reservation is kept; with its id, for `Entry.settled`."""
 
 
 @dataclass
@@ -23,8 +34,9 @@ class Job:
     run_id: str
     plan: Plan
     wall: Wall
-    journal: Journal
+    journal: Book
     still_ours: Callable[[], Awaitable[None]]  # raises Fenced
+    kind: str = "run"  # of its replies
     halted: bool = False
     in_flight: set[asyncio.Task[Any] | None] = field(default_factory=set)
     _reserved: int = 0  # calls that have something set aside and have not ended

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from promptgrid.cases import Case
 from promptgrid.errors import LibraryError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Decided, Plan, Variant
+from promptgrid.library import Library, library_folder, load_prompt
 from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Prompt, dumps, loads
 from promptgrid.store.database import Database, now, storable
@@ -124,6 +126,15 @@ def versions(database: Database, name: str) -> list[tuple[str, float]]:
     chosen = sa.select(*columns).where(prompt_versions.c.name == name).order_by(prompt_versions.c.created.desc())
     with database.read() as connection:
         return [(row.version, row.created) for row in connection.execute(chosen)]
+
+
+def named_prompt(database: Database, ref: str) -> Prompt:
+    """The prompt of a file, of a name in the library, or of `name@version` as it once was. Raises LibraryError or
+    PromptError."""
+    name, at, version = ref.rpartition("@")
+    if at and name and not Path(ref).exists():
+        return prompt_at(database, name, version)
+    return load_prompt(ref, Library(library_folder()))
 
 
 def prompt_at(database: Database, name: str, version: str) -> Prompt:

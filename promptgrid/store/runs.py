@@ -13,7 +13,7 @@ from promptgrid.errors import StoreError
 from promptgrid.grid import Plan
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.plans import load_plan
-from promptgrid.store.schema import attempts, cases, cells, replies, runs, scores
+from promptgrid.store.schema import attempts, cases, cells, replies, runs, scores, votes
 
 RunStatus = Literal[
     "planning", "queued", "running", "pausing", "paused", "cancelling", "cancelled", "finished", "stopped"
@@ -236,7 +236,8 @@ def purge(database: Database) -> int:
     with database.write() as connection:
         gone: Sequence[str] = connection.scalars(sa.select(runs.c.id).where(runs.c.deleted.is_not(None))).all()
         _remove(connection, gone)
-        shown = sa.select(cells.c.reply_id).where(cells.c.reply_id.is_not(None))
+        columns = (cells.c.reply_id, scores.c.judge_reply_id, votes.c.judge_reply_id)
+        shown = sa.union_all(*(sa.select(column).where(column.is_not(None)) for column in columns))
         connection.execute(replies.delete().where(replies.c.run_id.in_(gone), replies.c.id.not_in(shown)))
     database.vacuum()
     return len(gone)

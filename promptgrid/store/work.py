@@ -23,6 +23,7 @@ from promptgrid.store.database import Database, Row, now, storable, write_many
 from promptgrid.store.kept import lots
 from promptgrid.store.runs import RunStatus, cancel_pending
 from promptgrid.store.schema import cells, replies, runs, scores
+from promptgrid.store.scores import score_row
 
 
 class Fenced(Exception):
@@ -174,7 +175,7 @@ def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> No
     write_many(connection, _INSERT_REPLY, [{**row, "id": first + i} for i, row in enumerate(new)])
     ends = [_cell_end(run_id, o.result, o.reply_id if o.reply is None else next(ids)) for o in group.outcomes]
     write_many(connection, _END_CELL, ends)
-    scored = [_score_row(run_id, o.result.position, score) for o in group.outcomes for score in o.result.scores]
+    scored = [score_row(run_id, o.result.position, score) for o in group.outcomes for score in o.result.scores]
     write_many(connection, _INSERT_SCORE, scored)
 
 
@@ -230,19 +231,6 @@ def _cell_end(run_id: str, result: CellResult, reply_id: int | None) -> dict[str
         "new_answer": None if read.answer is None else storable(read.answer),
         "new_ballot": ballot(read.answer),
         "new_answer_note": storable(read.note),
-    }
-
-
-def _score_row(run_id: str, position: int, score: Score) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "position": position,
-        "check": score.check,
-        "value": score.value,
-        "passed": score.passed,
-        "answer": storable(score.answer),
-        "explanation": storable(score.explanation),
-        "failed": score.failed,
     }
 
 

@@ -1,0 +1,199 @@
+"""Scores beside the replies that they judge: read what there is to score, replace scores, change a run's checks."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from promptgrid.errors import PlanError
+from promptgrid.grading import CheckSpec, Score
+from promptgrid.grid import Plan
+from promptgrid.store import runs as runs_store
+from promptgrid.store.database import Database, Row, storable, write_many
+from promptgrid.store.plans import plan_json
+from promptgrid.store.schema import cases, cells, replies, runs, scores
+
+CHUNK = 200  # replies
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One cell that has a reply, and all that a check may look at. `request` is the body as it went on the wire.
+
+    `scored` are the checks that have a score for it, but for those that failed themselves.
+    """
+
+    position: int
+    prompt: str
+    prompt_version: str
+    output: str
+    answer: str | None
+    expected: str | None
+    inputs: Mapping[str, str]
+    request: Mapping[str, object]
+    scored: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A score of one cell, and the reply of the model that gave it (None: none did)."""
+
+    position: int
+    score: Score
+    judge_reply_id: int | None = None
+
+
+def answered(database: Database, run_id: str, positions: Collection[int] | None = None) -> Iterator[list[Answered]]:
+    """The run's answered cells, some hundred at a time in the grid's order; `positions` chooses among them."""
+    columns = (cells.c.position, cells.c.prompt, cells.c.prompt_version, cells.c.answer, replies.c.text.label("output"))
+    chosen = (
+        sa.select(*columns, replies.c.request, cases.c.inputs, cases.c.expected)
+        .join(replies, cells.c.reply_id == replies.c.id)
+        .join(cases, (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position))
+        .where(cells.c.run_id == run_id, cells.c.status == "answered")
+        .order_by(cells.c.position)
+        .limit(CHUNK)
+    )
+    after = -1
+    while True:
+        with database.read() as connection:  # not held open: a judge may take minutes over a chunk
+            rows = connection.execute(chosen.where(cells.c.position > after)).all()
+            scored = _scored(connection, run_id, rows[0].position, rows[-1].position) if rows else {}
+        if not rows:
+            return
+        wanted = [row for row in rows if positions is None or row.position in positions]
+        yield [_answered(row._asdict(), scored.get(row.position, frozenset())) for row in wanted]
+        after = rows[-1].position
+
+
+def _scored(connection: sa.Connection, run_id: str, first: int, last: int) -> Mapping[int, frozenset[str]]:
+    mine = (scores.c.run_id == run_id) & scores.c.position.between(first, last) & ~scores.c.failed
+    found: dict[int, set[str]] = defaultdict(set)
+    for position, check in connection.execute(sa.select(scores.c.position, scores.c.check).where(mine)):
+        found[position].add(check)
+    return {position: frozenset(names) for position, names in found.items()}
+
+
+def _answered(row: dict[str, Any], scored: frozenset[str]) -> Answered:
+    return Answered(
+        **{**row, "inputs": json.loads(row["inputs"]), "request": json.loads(row["request"]), "scored": scored}
+    )
+
+
+def answered_count(database: Database, run_id: str) -> int:
+    """How many cells of the run have a reply."""
+    mine = (cells.c.run_id == run_id) & (cells.c.status == "answered")
+    with database.read() as connection:
+        return int(connection.scalar(sa.select(sa.func.count()).where(mine)) or 0)
+
+
+def missing(database: Database, run_id: str, checks: Sequence[str]) -> dict[str, int]:
+    """How many answered cells have no score of each check, or one that failed itself."""
+    mine = (scores.c.run_id == run_id) & scores.c.check.in_(checks) & ~scores.c.failed
+    there = sa.select(scores.c.check, sa.func.count()).where(mine).group_by(scores.c.check)
+    all_ = answered_count(database, run_id)
+    with database.read() as connection:
+        counted = {row[0]: int(row[1]) for row in connection.execute(there)}
+    return {check: all_ - counted.get(check, 0) for check in checks}
+
+
+def put(database: Database, run_id: str, marks: Sequence[Mark]) -> None:
+    """Keeps these scores in place of those that the same checks gave the same cells, all of them or none."""
+    rows = [score_row(run_id, mark.position, mark.score, mark.judge_reply_id) for mark in marks]
+    with database.write() as connection:
+        write_many(connection, _DELETE, [{"of": run_id, "at": row["position"], "by": row["check"]} for row in rows])
+        write_many(connection, scores.insert(), rows)
+
+
+_DELETE = scores.delete().where(
+    scores.c.run_id == sa.bindparam("of"),
+    scores.c.position == sa.bindparam("at"),
+    scores.c.check == sa.bindparam("by"),
+)
+
+
+def score_row(run_id: str, position: int, score: Score, judge_reply_id: int | None = None) -> Row:
+    """The score of a cell as a row of the database."""
+    return {
+        "run_id": run_id,
+        "position": position,
+        "check": score.check,
+        "value": score.value,
+        "passed": score.passed,
+        "answer": storable(score.answer),
+        "explanation": storable(score.explanation),
+        "failed": score.failed,
+        "judge_reply_id": judge_reply_id,
+    }
+
+
+def change_checks(database: Database, run_id: str, before: str, checks: Sequence[CheckSpec]) -> Plan:
+    """Gives the run other checks, for the cells to come too, and drops the scores of those that are gone or are now
+    another check of that name. Returns the plan.
+
+    `before` is the plan as it was seen (`plans.planned_as`). Raises PlanError where the plan has changed since, or the
+    run is at work.
+    """
+    plan = runs_store.plan_of(database, run_id)
+    new = replace(plan, checks=tuple(checks))
+    kept = {str(check) for check in plan.all_checks} & {str(check) for check in new.all_checks}
+    names = [check.name for check in plan.all_checks if str(check) in kept]
+    unchanged = (runs.c.id == run_id) & (runs.c.plan == before) & runs.c.status.not_in(runs_store.ACTIVE)
+    with database.write() as connection:
+        if connection.execute(runs.update().where(unchanged).values(plan=plan_json(new))).rowcount != 1:
+            raise PlanError(f"Run {run_id} is at work, or was changed meanwhile.", hint="Try again when it rests.")
+        connection.execute(scores.delete().where(scores.c.run_id == run_id, scores.c.check.not_in(names)))
+    return new
+
+
+def keep_judgement(database: Database, run_id: str, rows: Sequence[Row]) -> list[int]:
+    """Stores replies of a judge, the rows of `reply_row`, and counts them in to what the run has spent. Returns their
+    ids."""
+    prices = [row["cost_usd"] for row in rows]
+    spent = sum(price for price in prices if price is not None)
+    added = {"spent_usd": runs.c.spent_usd + spent, "unpriced": runs.c.unpriced + prices.count(None)}
+    with database.write() as connection:
+        connection.execute(runs.update().where(runs.c.id == run_id).values(added))
+        return [int(connection.execute(_INSERT_REPLY.values(row)).scalar_one()) for row in rows]
+
+
+_INSERT_REPLY = replies.insert().returning(replies.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What a check said of a run: the `mean` over the replies that it `scored` (None: it scored none), how many it
+    could not score, and on how many of these it `failed` itself."""
+
+    check: str
+    mean: float | None
+    scored: int
+    unscored: int
+    failed: int
+
+
+def totals(database: Database, run_id: str) -> list[Total]:
+    """One a check that looked at any reply, by name."""
+    columns = (
+        sa.func.avg(scores.c.value),
+        sa.func.count(scores.c.value),
+        sa.func.sum(sa.case((scores.c.value.is_(None), 1), else_=0)),
+        sa.func.sum(sa.case((scores.c.failed, 1), else_=0)),
+    )
+    chosen = sa.select(scores.c.check, *columns).where(scores.c.run_id == run_id).group_by(scores.c.check)
+    with database.read() as connection:
+        return [Total(*row) for row in connection.execute(chosen.order_by(scores.c.check))]
+
+
+def complaints(database: Database, run_id: str, check: str, limit: int = 3) -> list[tuple[str, int]]:
+    """Why a check failed, the commonest first, with how often; foreign text may be in it."""
+    mine = (scores.c.run_id == run_id) & (scores.c.check == check) & scores.c.failed
+    count = sa.func.count().label("count")
+    chosen = sa.select(scores.c.explanation, count).where(mine).group_by(scores.c.explanation)
+    with database.read() as connection:
+        return [(row[0], row[1]) for row in connection.execute(chosen.order_by(count.desc()).limit(limit))]
