@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from promptgrid.ui import compare_cells, compare_run, compare_tables, compare_view, matrix, open_page
+from promptgrid import compare
+from promptgrid.ui import compare_cells, compare_controls, compare_run, compare_tables, compare_view, matrix, open_page
 from promptgrid.ui.compare_detail import detail
 from promptgrid.ui.compare_export import export_popover
 from promptgrid.ui.state import database
@@ -13,34 +14,43 @@ open_page("Compare")
 compare_view.start()
 with st.container(horizontal=True, vertical_alignment="center", key="compare_top"):
     run = compare_run.choose_run(database())
-    found, summaries = compare_run.read_matrix(database(), run)
-    shown = compare_view.columns_popover(found)
-    chosen = compare_view.filter_popover(shown)
-    view = compare_view.view_of(shown, chosen)
-    export_popover(database(), run, view.positions())
+    found = compare_run.read_facts(database(), run)
+    shown = compare_view.current(found)
+    arranged = compare_run.arrange(database(), found, shown.view)
+    compare_controls.layout_popover(found, shown)
+    compare_controls.sort_popover(shown)
+    compare_controls.filter_popover(found, shown)
+    export_popover(database(), run, arranged.positions())
 
-compare_view.chips(chosen.counts(shown))
+compare_controls.chips(shown, arranged.counts)
 compare_run.watch_run(database(), run)
 
+pages = compare_view.pages_of(len(arranged), len(arranged.columns))
+rows, drawn = compare_run.read_rows(database(), arranged, pages.start, pages.rows)
+summaries = compare.summarise(found, shown.view)
+columns = compare_cells.columns(arranged, summaries)
 with st.container(horizontal=True, key="compare_beside"):
     with st.container(key="compare_answers"):
         selected = matrix(
             compare_view.MATRIX,
-            columns=compare_cells.columns(summaries, shown),
-            rows=compare_cells.rows(shown, view.on_page),
+            columns=columns,
+            rows=drawn,
             selected=compare_view.start_selection(),
             height=HEIGHT,
-            find="compare_find",
+            find=compare_view.FIND,
+            corner=shown.side,
+            on_sort=compare_view.sort_by,
+            on_turn=lambda row_id, column_id, by: compare_view.turn(arranged, row_id, column_id, by),
         )
-        compare_view.pages(view)
-    if selected:
-        case = next(case for case in view.on_page if case.case_id == selected[0])
+        compare_controls.turn_pages(pages)
+    if selected and (cell := compare_run.cell_of(rows, selected)):
         with st.container(border=True, height=HEIGHT, gap="xsmall", key="compare_detail"):
-            detail(database(), run.id, view, case, case.entries[selected[1]])
+            detail(database(), found, arranged, *cell)
 
 st.subheader("Summary")
-compare_tables.summary_table([s for s in summaries if s.variant in shown.variants])
+compare_tables.summary_table(summaries)
+compare_tables.sentences(summaries)
 with st.expander("The matrix as a table", key="compare_table", on_change="rerun") as table:
     if table.open:
-        compare_tables.matrix_table(shown, view.on_page)
+        compare_tables.matrix_table(columns, drawn, shown.side)
 compare_view.remember(run.id, selected)

@@ -13,14 +13,21 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from promptgrid import api, paths
-from promptgrid.compare.matrix import matrix
-from promptgrid.compare.old_summary import summarise
+from promptgrid import api, compare, paths
+from promptgrid.compare import Arranged, View
+from promptgrid.errors import StoreError
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, attempts, results, runs
 from promptgrid.store.attempts import Attempt
-from promptgrid.ui import compare_cells, compare_circumstances, compare_detail, compare_export, compare_run
+from promptgrid.ui import (
+    compare_cells,
+    compare_circumstances,
+    compare_detail,
+    compare_export,
+    compare_tables,
+    compare_view,
+)
 from tests.faults.answers import prompt_text
 from tests.faults.books import Body
 from tests.faults.server import HostileServer
@@ -103,7 +110,16 @@ def address(page: AppTest) -> dict[str, str]:
 
 
 def variant_ids(database: Database, run_id: str) -> list[str]:
-    return [variant.id for variant in matrix(database, run_id).variants]
+    return [head.id for head in arranged(database, run_id).columns]
+
+
+def arranged(database: Database, run_id: str, view: View | None = None) -> Arranged:
+    return compare.arranged(database, compare.facts(database, run_id), view or View())
+
+
+def figures(page: AppTest, column: str) -> list[object]:
+    """A column of the summary."""
+    return list(page.dataframe[0].value[column])
 
 
 def test_without_runs_the_page_offers_to_set_one_up(database: Database) -> None:
@@ -133,7 +149,8 @@ def test_the_address_brings_the_view_back(database: Database, run_id: str) -> No
 
 
 def test_an_address_that_makes_no_sense_shows_the_run_all_the_same(database: Database, run_id: str) -> None:
-    nonsense = {"show": "everything", "columns": "nonsense,more", "baseline": "nonsense", "in": "nonsense"}
+    names = ("show", "columns", "baseline", "in", "rows", "across", "model", "sort", "by", "order", "below", "with")
+    nonsense = dict.fromkeys(names, "nonsense")
     page = opened(run=run_id, **nonsense, page="99", sample="77", case="1", variant="nonsense")
     assert chips(page)[0] == "All 3"
     assert address(page) == {"run": run_id}
@@ -216,38 +233,135 @@ def test_a_run_in_progress_shows_what_is_there(database: Database) -> None:
     assert "0 of 12 so far" in texts(page)
 
 
-def test_results_that_came_in_are_read_and_others_come_from_the_cache(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_results_that_came_in_are_shown(database: Database) -> None:
     made = new_run(database)
-    info = runs.find_run(database, made)
-    before, _ = compare_run.read_matrix(database, info)
-    assert compare_run.read_matrix(database, info)[0] is before
-    carry_out(database, made)
-    after, _ = compare_run.read_matrix(database, info)
-    assert not before.cases[1].wrong
-    assert after.cases[1].wrong
-
-
-def test_the_tables_under_the_matrix_say_the_same(database: Database, run_id: str) -> None:
     page = opened()
-    frame = page.dataframe[0].value
-    assert list(frame["variant"]) == ["t = 0", "t = 1"]
-    assert [round(score) for score in frame["score"]] == [100, 67]
-    assert list(frame["scored"]) == [3, 3]
+    assert chips(page)[2] == "Wrong 0"
+    carry_out(database, made)
+    page.run()
+    assert chips(page)[2] == "Wrong 1"
+
+
+def test_a_run_that_went_meanwhile_is_said(database: Database, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = opened()
+
+    def gone(*_: object) -> None:
+        raise StoreError(f"There is no run {run_id} any more.")
+
+    monkeypatch.setattr(compare, "facts", gone)
+    page.run()
+    assert not page.exception
+    assert "any more" in page.error[0].value
+
+
+def test_the_summary_says_how_sure_it_is(database: Database, run_id: str) -> None:
+    page = opened()
+    assert figures(page, "variant") == ["t = 0", "t = 1"]
+    assert [round(score) for score in figures(page, "score")] == [100, 67]  # type: ignore[call-overload]
+    assert figures(page, "scored") == [3, 3]
+    lows = [str(interval).split("–")[0] for interval in figures(page, "interval")]
+    assert all(0 < int(low) < 60 for low in lows)
+    assert figures(page, "versus")[1] == "needs more"
+    assert "best" not in page.dataframe[0].value
+    assert "None is marked as the best" in texts(page)
+
+
+def test_rows_and_columns_can_be_anything_that_differs(database: Database, run_id: str) -> None:
+    page = opened(rows="temperature")
+    assert chips(page)[0] == "All 2"
+    assert address(page) == {"run": run_id, "rows": "temperature"}
+    assert figures(page, "answered") == ["12 of 12"]
+    page.selectbox(key="compare_rows").set_value("case").run()
+    assert chips(page)[0] == "All 3"
+
+
+def test_a_pooled_cell_leads_to_its_cases(database: Database, run_id: str) -> None:
+    pooled = arranged(
+        database, run_id, View(rows=("temperature",), columns=("prompt", "version", "technique", "model"))
+    )
+    page = opened(run=run_id, rows="temperature", case=pooled.row_id(1), variant=pooled.columns[0].id)
+    page.button(key="compare_drill").click().run()
+    assert not page.exception
+    assert address(page) == {"run": run_id, "temperature": "1"}
+    assert chips(page)[:3] == ["All 3", "Answers differ 0", "Wrong 1"]
+
+
+def test_rows_are_sorted_by_what_is_asked_and_the_address_knows(database: Database, run_id: str) -> None:
+    _, hot = variant_ids(database, run_id)
+    page = opened(case="2", variant=hot)
+    page.selectbox(key="compare_sort").set_value("score").run()
+    page.selectbox(key="compare_sort_column").set_value(hot).run()
+    assert not page.exception
+    assert page.button(key="compare_chevron_left").disabled  # the wrong one is first now
+    assert {"sort": "score", "by": hot}.items() <= address(page).items()
+    again = opened(**address(page))
+    assert again.button(key="compare_chevron_left").disabled
+    assert address(again) == address(page)
+
+
+def test_a_head_turns_the_order_and_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    state: dict[str, object] = {"compare_sort": "case", "compare_order": "up"}
+    monkeypatch.setattr(compare_view.st, "session_state", state)
+    orders = []
+    for column in ("a", "a", "b", "b", "b", "a", ""):
+        compare_view.sort_by(column)
+        orders.append((state["compare_sort"], state["compare_sort_column"], state["compare_order"]))
+    assert orders == [
+        ("score", "a", "up"),
+        ("score", "a", "down"),
+        ("score", "b", "up"),
+        ("score", "b", "down"),
+        ("case", "", "up"),
+        ("score", "a", "up"),
+        ("case", "", "up"),
+    ]
+
+
+def test_cases_below_a_score_and_of_one_model_only(database: Database) -> None:
+    made = new_run(database, models=("openai/ok", "openai/other"))
+    carry_out(database, made)
+    page = opened(run=made, below="50", model="openai/other", temperature="1")
+    assert chips(page)[0] == "All 1"
+    assert figures(page, "answered") == ["6 of 6"]
+    assert address(page) == {"run": made, "below": "50", "model": "openai/other", "temperature": "1"}
+
+
+def test_what_the_baseline_said_is_put_beside(database: Database, run_id: str) -> None:
+    cold, hot = variant_ids(database, run_id)
+    page = opened(run=run_id, case="2", variant=hot)
+    chosen = page.selectbox(key="compare_with")
+    assert list(chosen.options) == ["nothing", "the expected answer", "t = 0, the baseline", "sample 2"]
+    chosen.set_value(cold).run()
+    assert not page.exception
+    assert not page.code  # the difference stands in its place
+    assert address(page)["with"] == cold
+    page.button(key="compare_chevron_right").click().run()
+    assert page.selectbox(key="compare_with").value == cold
 
 
 def test_the_cells_say_answer_tally_and_state(database: Database, run_id: str) -> None:
-    found = matrix(database, run_id)
-    heads = compare_cells.columns(summarise(found), found)
-    assert [list(head.title_lines) for head in heads] == [["t = 0", "baseline"], ["t = 1"]]
-    assert [head.summary for head in heads] == ["100 % of 3 · 2/2 agree", "67 % of 3 · 2/2 agree"]
-    first, second, _ = compare_cells.rows(found, found.cases)
+    found = arranged(database, run_id)
+    heads = compare_cells.columns(found, compare.summarise(found.facts, found.view))
+    assert [(list(head.title_lines), head.mark) for head in heads] == [(["t = 0"], "baseline"), (["t = 1"], "")]
+    assert heads[0].summary.startswith("100 % (")
+    assert heads[1].summary.startswith("67 % (")
+    assert all(head.summary.endswith(") · 2/2 agree") for head in heads)
+    first, second, _ = compare_cells.rows(found, compare.page(database, found, 0, 9))
     assert (first.title, first.sub) == ("1 case 1", "expected good")
     assert [(c.answer, c.detail, c.tally, c.state, c.differs) for c in second.cells] == [
         ("good", "It is good.", "2 of 2", "right", False),
         ("bad", "bad", "2 of 2", "wrong", True),
     ]
+    assert not second.cells[0].badges
+    assert (second.cells[1].badges[0].text, second.cells[1].badges[0].tone) == ("−100 points", "bad")
+
+
+def test_the_table_to_copy_has_heads_of_its_own(database: Database, run_id: str) -> None:
+    found = arranged(database, run_id)
+    columns = compare_cells.columns(found, compare.summarise(found.facts, found.view))
+    heads, lines = compare_tables.as_table([*columns, *columns], compare_cells.rows(found, []), "case")
+    assert heads == ["case", "expected", "t = 0", "t = 1", "t = 0 (4)", "t = 1 (5)"]
+    assert lines == []
 
 
 @pytest.mark.parametrize(

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from promptgrid import techniques
-from promptgrid.compare.matrix import Entry, MatrixCase
-from promptgrid.compare.samples import Sample
+from promptgrid import compare, techniques
+from promptgrid.compare import Arranged, Entry, Facts, Head, Sample
+from promptgrid.compare import Row as Shown
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message
 from promptgrid.store import Database, attempts, results, runs
 from promptgrid.ui import compare_cells, compare_view
 from promptgrid.ui.compare_circumstances import attempt_lines, circumstances
 from promptgrid.ui.compare_facts import Fact, facts
+from promptgrid.ui.compare_with import compared_with
 from promptgrid.ui.matrix import STATE_WORDS
 from promptgrid.ui.messages import message_list
 from promptgrid.ui.plain import plain
+from promptgrid.ui.ratings import rating_widget
 
 _PILLS = 10  # more samples than this are chosen from a list
 _TALL = 900  # characters; longer texts scroll in a box of their own
@@ -28,64 +30,90 @@ _TEXT_HEIGHT = 280
 Row = Mapping[str, Any]
 
 
-def detail(database: Database, run_id: str, view: compare_view.View, case: MatrixCase, entry: Entry) -> None:
+def detail(database: Database, found: Facts, arranged: Arranged, row: Shown, entry: Entry) -> None:
     """Draws the selected cell; the texts are read in full from the database."""
-    _head(view, case, entry)
-    sample = _choose_sample(entry)
-    row = next(results.result_rows(database, run_id, [sample.position]))
-    _what_came(row)
-    facts(judged(row, entry), key="compare_judged")
+    column = next(head for head in arranged.columns if head.id == entry.column)
+    _head(arranged, row, column)
+    if entry.cases > 1:
+        _pooled(row, column, entry)
+        return
+    samples = compare.samples(database, found, entry)
+    sample = _choose_sample(entry, samples)
+    full = next(results.result_rows(database, found.run_id, [sample.position]))
+    if not compared_with(database, found.run_id, arranged, row, entry, samples, full):
+        what_came(full)
+    facts(judged(full, entry), key="compare_judged")
+    if full["status"] == "answered":
+        rating_widget(database, found.run_id, sample.position)
+    everything_about(database, found.run_id, full)
+
+
+def everything_about(database: Database, run_id: str, row: Row) -> None:
+    """Reasoning, messages, failed attempts, parameters and the request of one result row, each folded away."""
     _folded("Reasoning", row["reasoning"], "compare_reasoning")
     _messages(row, lambda: planned_messages(runs.plan_of(database, run_id), row))
     _attempts(database, run_id, row)
     with st.expander("Parameters, tokens, cost", key="compare_facts_open", on_change="rerun") as opened:
         if opened.open:
             facts(circumstances(row), key="compare_facts")
+    _folded("Request as it was sent", _indented(row["request_json"] or ""), "compare_request")
 
 
-def _head(view: compare_view.View, case: MatrixCase, entry: Entry) -> None:
-    index = next(i for i, other in enumerate(view.cases) if other.case_id == case.case_id)
+def _indented(text: str) -> str:
+    return json.dumps(json.loads(text), ensure_ascii=False, indent=2) if text else ""
+
+
+def _head(arranged: Arranged, row: Shown, column: Head) -> None:
+    index = arranged.index_of(row.id) or 0
     with st.container(horizontal=True, vertical_alignment="center", gap=None, key="compare_head"):
-        st.markdown(f"**{plain(view.matrix.label(entry.variant))}**", width="stretch")
-        _step(view, index - 1, entry, "Previous case", "chevron_left")
-        _step(view, index + 1, entry, "Next case", "chevron_right")
+        st.markdown(f"**{plain(column.label)}**", width="stretch")
+        for by, label, icon in ((-1, "Previous case (p)", "chevron_left"), (1, "Next case (n)", "chevron_right")):
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                type="tertiary",
+                key=f"compare_{icon}",
+                disabled=not 0 <= index + by < len(arranged),
+                on_click=compare_view.turn,
+                args=(arranged, row.id, column.id, by),
+            )
         st.button(
             "Close", icon=":material/close:", type="tertiary", key="compare_close", on_click=compare_view.unselect
         )
-    st.caption(plain(f"Case {compare_cells.case_title(case)}"))
+    title = compare_cells.row_title(row)
+    st.caption(plain(title if row.case is None else f"Case {title}"))
 
 
-def _step(view: compare_view.View, index: int, entry: Entry, label: str, icon: str) -> None:
-    there = 0 <= index < len(view.cases)
+def _pooled(row: Shown, column: Head, entry: Entry) -> None:
+    """Of many cases there is no one text to read: the figures, and the way to the cases."""
+    cell = compare_cells.figures(entry)
+    facts([Fact(name, value) for name, value in cell], key="compare_pooled")
     st.button(
-        label,
-        icon=f":material/{icon}:",
-        type="tertiary",
-        key=f"compare_{icon}",
-        disabled=not there,
-        on_click=compare_view.select,
-        args=(view.cases[index].case_id, entry.variant.id, index // compare_view.PAGE_ROWS + 1) if there else None,
+        f"Show the {entry.cases:,} cases",
+        key="compare_drill",
+        on_click=compare_view.drill,
+        args=({**row.head.values, **column.values},),
     )
 
 
-def _choose_sample(entry: Entry) -> Sample:
+def _choose_sample(entry: Entry, samples: Sequence[Sample]) -> Sample:
     """The sample to read: where there are several, the first with the voted answer unless another was chosen."""
-    usual = entry.samples.index(entry.shown) + 1
-    number = _sample_widget(entry, usual) if len(entry.samples) > 1 else usual
+    usual = next((i for i, sample in enumerate(samples, 1) if sample.position == entry.shown), 1)
+    number = _sample_widget(entry, samples, usual) if len(samples) > 1 else usual
     st.session_state[compare_view.SAMPLE] = None if number == usual else number
-    return entry.samples[number - 1]
+    return samples[number - 1]
 
 
-def _sample_widget(entry: Entry, usual: int) -> int:
-    count = len(entry.samples)
-    key = f"compare_sample_{entry.samples[0].position}"  # each cell its own: the choice in one means nothing in another
+def _sample_widget(entry: Entry, samples: Sequence[Sample], usual: int) -> int:
+    count = len(samples)
+    key = f"compare_sample_{samples[0].position}"  # each cell its own: the choice in one means nothing in another
     # Given as the widget's own default: pills whose script loads late would lose a value that session state has set.
-    start = st.session_state.get(key) or compare_view.start_sample(entry)
+    start = st.session_state.get(key) or compare_view.start_sample(entry.row, entry.column)
     start = start if 1 <= start <= count else usual
 
     def label(number: int) -> str:
-        sample = entry.samples[number - 1]
-        said = (sample.answer or "no answer") if sample.answered else sample.status.replace("_", " ")
+        sample = samples[number - 1]
+        said = (sample.answer or "no answer") if sample.status == "answered" else sample.status.replace("_", " ")
         return f"{number} {said}"
 
     numbers = list(range(1, count + 1))
@@ -106,7 +134,8 @@ def _sample_widget(entry: Entry, usual: int) -> int:
     return chosen or usual
 
 
-def _what_came(row: Row) -> None:
+def what_came(row: Row) -> None:
+    """The reply of a result row; of one without a reply, why."""
     if row["status"] == "answered":
         _text(row["output"])
     elif row["error"]:
@@ -169,15 +198,15 @@ def sent_messages(request_json: str) -> list[Message]:
     return [Message(m["role"], str(m.get("content") or "")) for m in body["messages"]]
 
 
-def judged(row: Row, entry: Entry) -> list[Fact]:
-    """What was read out of the reply, what was expected, and what each check says."""
+def judged(row: Row, entry: Entry | None = None) -> list[Fact]:
+    """What was read out of the reply, what was expected, and what each check says; of an entry how the vote went."""
     lines = []
     if row["status"] == "answered":
         answer = compare_cells.one_line(row["answer"]) if row["answer"] is not None else ""
         lines.append(Fact("answer", answer or ("(empty)" if row["answer"] == "" else "none read"), row["answer_note"]))
-    if len(entry.samples) > 1 and entry.vote.answer is not None:
-        shown = compare_cells.one_line(entry.shown.answer or "")
-        lines.append(Fact("vote", shown, f"{entry.vote.votes} of {len(entry.answered)} replies"))
+    if entry is not None and entry.samples > 1 and entry.answer is not None:
+        shown = compare_cells.one_line(entry.answer)
+        lines.append(Fact("vote", shown, f"{entry.votes} of {entry.answered} replies"))
     if row["expected"] is not None:
         lines.append(Fact("expected", compare_cells.one_line(row["expected"])))
     return lines + [_score(row, name[6:]) for name in row if name.startswith("score.")]

@@ -1,15 +1,20 @@
-"""Which run the Compare page shows, and its matrix, read once and kept until a result changes."""
+"""Which run the Compare page shows, and what is read of it: kept until a result changes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 import streamlit as st
 
-from promptgrid.compare.matrix import Matrix, matrix
-from promptgrid.compare.old_summary import VariantSummary, summarise
+from promptgrid import compare
+from promptgrid.compare import Arranged, Entry, Facts, Row, View
+from promptgrid.errors import StoreError
 from promptgrid.store import Database, results, runs
-from promptgrid.store.results import Stamp
 from promptgrid.store.runs import ACTIVE, RunInfo
-from promptgrid.ui import compare_view, run_choice
+from promptgrid.ui import compare_cells, compare_view, run_choice
+from promptgrid.ui.feedback import show_error
+from promptgrid.ui.matrix import MatrixRow
 
 TICK_S = 5.0
 
@@ -20,15 +25,44 @@ def choose_run(database: Database) -> RunInfo:
     return run_choice.choose_run(database, "compare", detail=detail, on_change=compare_view.forget)
 
 
-def read_matrix(database: Database, run: RunInfo) -> tuple[Matrix, list[VariantSummary]]:
-    """The run's matrix as it is now, and the summary of each variant over all its cases."""
-    return _matrix(run.id, results.stamp(database, run.id), _database=database)
+def read_facts(database: Database, run: RunInfo) -> Facts:
+    """The run's facts as they are now. Stops the page where the run has gone meanwhile: deleted for good elsewhere."""
+    try:
+        return compare.facts(database, run.id)
+    except StoreError as error:
+        show_error(error)
+        st.stop()
 
 
-@st.cache_resource(max_entries=6, show_spinner="Reading the replies…")
-def _matrix(run_id: str, stamp: Stamp, *, _database: Database) -> tuple[Matrix, list[VariantSummary]]:
-    found = matrix(_database, run_id)
-    return found, summarise(found)
+def arrange(database: Database, found: Facts, view: View) -> Arranged:
+    """The rows of the view; kept, since every press of a cell asks for the same again."""
+    return _arranged(found.run_id, found.stamp, view, _database=database, _facts=found)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _arranged(run_id: str, stamp: object, view: View, *, _database: Database, _facts: Facts) -> Arranged:
+    return compare.arranged(_database, _facts, view)
+
+
+def read_rows(database: Database, arranged: Arranged, start: int, count: int) -> tuple[list[Row], list[MatrixRow]]:
+    """So many of the rows that are shown, with their texts, and as they are drawn; kept as what is arranged is."""
+    found = arranged.facts
+    return _rows(found.run_id, found.stamp, arranged.view, start, count, _database=database, _arranged=arranged)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _rows(
+    run_id: str, stamp: object, view: View, start: int, count: int, *, _database: Database, _arranged: Arranged
+) -> tuple[list[Row], list[MatrixRow]]:
+    rows = compare.page(_database, _arranged, start, count)
+    return rows, compare_cells.rows(_arranged, rows)
+
+
+def cell_of(rows: Sequence[Row], selected: tuple[str, str]) -> tuple[Row, Entry] | None:
+    """The selected (row id, column id) of a page; None where that place is empty."""
+    row = next(row for row in rows if row.id == selected[0])
+    entry = row.entries.get(selected[1])
+    return None if entry is None else (row, entry)
 
 
 def watch_run(database: Database, run: RunInfo) -> None:
@@ -45,8 +79,10 @@ def watch_run(database: Database, run: RunInfo) -> None:
 
 
 @st.fragment(run_every=TICK_S)
-def _tick(run_id: str, seen: Stamp, *, _database: Database) -> None:
+def _tick(run_id: str, seen: tuple[int, int, int], *, _database: Database) -> None:
     if st.session_state.pop("compare_drawn", False):
         return
-    if results.stamp(_database, run_id) != seen or runs.find_run(_database, run_id).status not in ACTIVE:
-        st.rerun()
+    with suppress(StoreError):  # gone for good meanwhile: the page will say so
+        if results.stamp(_database, run_id) == seen and runs.find_run(_database, run_id).status in ACTIVE:
+            return
+    st.rerun()

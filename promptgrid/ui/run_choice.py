@@ -33,7 +33,7 @@ def choose_run(database: Database, page: str, *, detail: str, on_change: Callabl
     chosen = st.selectbox(
         "Run",
         list(known),
-        format_func=lambda run_id: _label(known[run_id]),
+        format_func=lambda run_id: run_label(known[run_id]),
         key=key,
         label_visibility="collapsed",
         on_change=on_change,
@@ -53,8 +53,8 @@ def _add_asked(database: Database, asked: str, known: dict[str, RunInfo]) -> Non
         st.query_params["run"] = run.id
 
 
-def _label(run: RunInfo) -> str:
-    """Not escaped: the options of a selectbox are shown as they are."""
+def run_label(run: RunInfo) -> str:
+    """Name, time, size and state. Not escaped: the options of a selectbox are shown as they are."""
     when = f"{datetime.fromtimestamp(run.created):%d %b %H:%M}".lstrip("0")
     state = "deleted" if run.deleted else STATUS_WORDS[run.status]
     return f"{run.name} · {when} · {many(run.total, 'cell')} · {state} · {run.id}"

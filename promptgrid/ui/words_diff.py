@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from promptgrid.compare.words_diff import Part, WordsDiff, words_diff
+from promptgrid.compare.words_diff import Part, PartKind, WordsDiff, words_diff
 from promptgrid.ui.component import component
 from promptgrid.words import many
 
@@ -28,14 +28,11 @@ def show_words_diff(first: str, second: str, first_name: str, second_name: str, 
     component("words_diff")(key=key, data=data)
 
 
-def _legend(found: WordsDiff, first_name: str, second_name: str) -> list[dict[str, str]]:
+def _legend(found: WordsDiff, first_name: str, second_name: str) -> list[dict[str, Any]]:
     if found.equal:
-        return [{"kind": "same", "text": f"The same text as {first_name}."}]
-    gone, come = (many(found.words(kind), "word") for kind in ("removed", "added"))
-    return [
-        {"kind": "removed", "text": f"{gone} only in {first_name}"},
-        {"kind": "added", "text": f"{come} only in {second_name}"},
-    ]
+        return [{"kind": "same", "text": "", "rest": f"The same text as {first_name}."}]
+    sides: Sequence[tuple[PartKind, str]] = (("removed", first_name), ("added", second_name))
+    return [{"kind": kind, "text": many(found.words(kind), "word"), "rest": f" only in {name}"} for kind, name in sides]
 
 
 def _cut(found: WordsDiff, first: str, second: str) -> str:

@@ -7,7 +7,7 @@ export default function ({ data, parentElement }) {
   let root = roots.get(parentElement);
   if (!root) roots.set(parentElement, (root = parentElement.appendChild(element("div", "pg words-diff"))));
   const legend = element("div", "legend");
-  legend.append(...data.legend.map(part));
+  legend.append(...data.legend.map(said));
   const text = element("pre", "text");
   text.dir = "auto";
   text.tabIndex = 0;
@@ -27,6 +27,12 @@ function element(tag, className, text) {
   if (className) node.className = className;
   if (text !== undefined) node.textContent = text;
   return node;
+}
+
+function said({ kind, text, rest }) {
+  const line = element("span");
+  line.append(part({ kind, text }), rest);
+  return line;
 }
 
 function part({ kind, text }) {
