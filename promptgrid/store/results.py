@@ -230,10 +230,13 @@ def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
     # Scores are replaced by others: each value has a weight of its own, so that two that change places are seen.
     weight = 1 + (scores.c.position * _STEP) % _PRIME
     values = sa.func.sum((sa.func.coalesce(scores.c.value, -1.0) + 2.0) * weight)
+    failed = sa.func.sum(sa.case((scores.c.failed, weight), else_=0))
     asked = [
         sa.select(cells.c.status, count).where(cells.c.run_id == run_id).group_by(cells.c.status),
         sa.select(count, sa.func.max(attempts.c.id)).where(attempts.c.run_id == run_id),
-        sa.select(scores.c.check, count, values).where(scores.c.run_id == run_id).group_by(scores.c.check),
+        sa.select(scores.c.check, count, values, failed, sa.func.max(scores.c.judge_reply_id))
+        .where(scores.c.run_id == run_id)
+        .group_by(scores.c.check),
         sa.select(count, sa.func.max(ratings_table.c.updated)).where(ratings_table.c.run_id == run_id),
     ]
     return tuple(tuple(row) for chosen in asked for row in connection.execute(chosen))
