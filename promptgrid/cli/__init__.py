@@ -8,6 +8,7 @@ import click
 
 from promptgrid.cli.arena import arena
 from promptgrid.cli.check import check
+from promptgrid.cli.compare import compare, pin, unpin
 from promptgrid.cli.dashboard import dashboard
 from promptgrid.cli.gate import gate
 from promptgrid.cli.run import plan, run
@@ -47,6 +48,7 @@ def main(ctx: click.Context) -> None:
 
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, export, gate, arena,
+    compare, pin, unpin,
     tokens, prompts, models, doctor,
 ):  # fmt: skip
     main.add_command(command)

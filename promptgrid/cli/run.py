@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptgrid.cli.gating import check_writable, gate_options, understood
+from promptgrid.cli.gating import GateOptions, check_writable, gate_options, understood
 
 if TYPE_CHECKING:
     from promptgrid.grid import Plan
@@ -117,6 +117,8 @@ def run(
     as_json: bool,
     min_scores: tuple[str, ...],
     confident: bool,
+    not_worse_than: str,
+    strict: bool,
     junit_path: Path | None,
     **options: Any,
 ) -> None:
@@ -129,10 +131,10 @@ def run(
     from promptgrid.runner import client
     from promptgrid.store import Database
 
-    for path in (csv_path, jsonl_path, junit_path):
+    for path in (csv_path, jsonl_path):
         check_writable(path)
     chosen, database = _plan(**options), Database()
-    gates = understood(database, chosen, min_scores=min_scores, confident=confident, junit_path=junit_path)
+    gates = understood(database, chosen, GateOptions(min_scores, confident, not_worse_than, strict, junit_path))
     live.prepare(chosen.models)
 
     def show(found: Preflight) -> None:

@@ -26,13 +26,20 @@ def runs(deleted: bool, as_json: bool) -> None:
 
     from promptgrid import words
     from promptgrid.cli import sheet
-    from promptgrid.store import Database
+    from promptgrid.store import Database, baselines
     from promptgrid.store import runs as store
 
     database = Database()
+    baseline_of: dict[str, list[str]] = {}
+    for prompt, run_id in baselines.pinned(database).items():
+        baseline_of.setdefault(run_id, []).append(prompt)
     found = [(info, store.progress(database, info.id)) for info in store.list_runs(database, deleted=deleted)]
     if as_json:
-        click.echo(json.dumps([asdict(info) | {"progress": asdict(progress)} for info, progress in found]))
+        listed = [
+            asdict(info) | {"progress": asdict(progress), "baseline_of": baseline_of.get(info.id, [])}
+            for info, progress in found
+        ]
+        click.echo(json.dumps(listed))
         return
     if not found:
         click.echo("No runs yet. Start one with: promptgrid run sentiment")
@@ -44,10 +51,13 @@ def runs(deleted: bool, as_json: bool) -> None:
             words.STATUS_WORDS[i.status],
             f"{p.done}/{p.total}",
             f"{datetime.fromtimestamp(i.created):%F %H:%M}",
+            ", ".join(baseline_of.get(i.id, ())),
         ]
         for i, p in found
     ]
-    click.echo(sheet.table(["run", "name", "status", "done", "created"], rows))
+    header = ["run", "name", "status", "done", "created", "baseline of"]
+    shown = len(header) if any(row[-1] for row in rows) else len(header) - 1
+    click.echo(sheet.table(header[:shown], [row[:shown] for row in rows]))
 
 
 @click.command()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from promptgrid import stats
 from promptgrid.compare.facts import STATUSES, Bools, Floats, Ints, facts, known, mean_known
-from promptgrid.compare.layouts import Layout, layout
+from promptgrid.compare.layouts import Layout, entry_scores, layout
 from promptgrid.compare.matching import contents, matched, matched_columns, pair_labels
 from promptgrid.compare.pages import SHOWN, cut
 from promptgrid.compare.variants import Variant
@@ -37,9 +37,10 @@ _ALIKE = 1e-12  # 0.1 + 0.2 is 0.3
 class Change:
     """One case under one variant in both runs: A the older one, B the newer; None where a run has nothing there.
 
-    kind       improved, broke: the score is higher, lower in B · same: it is equal, or the voted answer is where not
-               both are scored · changed: not both are scored, and the answer is another · new, gone: only B, only A
-               brought a reply; the status tells why
+    kind       improved, broke: the score is higher, lower in B; a reply that cannot be scored is no better than a wrong
+               one · same: it is equal, or the voted answer is where not both are scored · changed: not both are scored,
+               and the answer is another · new, gone: only B, only A brought a reply; the status tells why
+    score_a, score_b    over the checks that both runs have
     answers    voted by the samples, cut to SHOWN characters; positions are those of the cells that are shown
     """
 
@@ -78,8 +79,9 @@ class VariantChange:
 class Changes:
     """All that is different between two runs; `versus` takes all variants of a case together, as their mean.
 
-    `found` holds one line a change: its place in KINDS and in `variants`, then row and column in A's layout and in B's,
-    -1 where there is none.
+    `scores` are by row and column of A's layout and of B's, over the checks that both runs have. `found` holds
+    one line a change: its place in KINDS and in `variants`, then row and column in A's layout and in B's, -1: there is
+    none.
     """
 
     run_a: RunInfo
@@ -89,6 +91,7 @@ class Changes:
     sentence: str
     a: Layout
     b: Layout
+    scores: tuple[Floats, Floats]
     found: Ints
 
     @property
@@ -102,7 +105,8 @@ class Changes:
         """Changes of these kinds with their texts, in the order of B's cases; those that are gone come last."""
         chosen = np.isin(self.found[:, 0], [KINDS.index(kind) for kind in kinds])
         some = self.found[chosen][start : start + count]
-        a, b = _Texts(database, self.a, some[:, 2:4].tolist()), _Texts(database, self.b, some[:, 4:6].tolist())
+        a = _Texts(database, self.a, self.scores[0], some[:, 2:4].tolist())
+        b = _Texts(database, self.b, self.scores[1], some[:, 4:6].tolist())
         return [self._change(kind, variant, a, b, at) for at, (kind, variant, *_) in enumerate(some.tolist())]
 
     def _change(self, kind: int, variant: int, a: _Texts, b: _Texts, at: int) -> Change:
@@ -123,7 +127,11 @@ def against(database: Database, run_a: str, run_b: str) -> Changes:
     a, b = (layout(facts(database, info.id), View()) for info in (info_a, info_b))
     cases = matched(contents(database, a), contents(database, b))
     columns = matched_columns(a.columns, b.columns)
-    sides = [(_Side.of(a, cases[:, 0], at_a), _Side.of(b, cases[:, 1], at_b)) for at_a, at_b in columns]
+    checks = [check for check in a.facts.checks if check in b.facts.checks]
+    scores = _scores(a, checks), _scores(b, checks)
+    sides = [
+        (_Side.of(a, scores[0], cases[:, 0], at_a), _Side.of(b, scores[1], cases[:, 1], at_b)) for at_a, at_b in columns
+    ]
     kinds = [_kinds(*pair) for pair in sides]
     compared = stats.compared_pairs([(of_b.score.tolist(), of_a.score.tolist()) for of_a, of_b in sides])
     variants = [
@@ -136,10 +144,17 @@ def against(database: Database, run_a: str, run_b: str) -> Changes:
         )
         for label, (at_a, at_b), found, versus in zip(pair_labels(a, b, columns), columns, kinds, compared, strict=True)
     ]
-    means = [mean_known(np.column_stack([pair[side].score for pair in sides])) for side in (1, 0) if sides]
-    together = stats.compared(*(mean.tolist() for mean in means)) if means else None
-    versus, sentence = _said(together, f"run {info_b.id}", f"run {info_a.id}")
-    return Changes(info_a, info_b, variants, versus, sentence, a, b, _lines(cases, columns, kinds))
+    versus, sentence = _said(_together(sides), f"run {info_b.id}", f"run {info_a.id}")
+    return Changes(info_a, info_b, variants, versus, sentence, a, b, scores, _lines(cases, columns, kinds))
+
+
+def _scores(laid: Layout, checks: Sequence[str]) -> Floats:
+    """By row and column, the score over these checks only."""
+    found, size = laid.facts, laid.shape[0] * laid.shape[1]
+    by_cell = mean_known(found.scores[:, [found.checks.index(check) for check in checks]])
+    entry = np.repeat(np.arange(size), np.diff(laid.starts))
+    scores = entry_scores(found, laid.cells, entry, size, by_cell).reshape(laid.shape)
+    return np.where(laid.places.samples > 0, scores, np.nan)
 
 
 def _there(database: Database, ref: str) -> RunInfo:
@@ -147,6 +162,16 @@ def _there(database: Database, ref: str) -> RunInfo:
     if info.deleted:
         raise StoreError(f"The run {info.id} was deleted.", hint="Undo that under Runs, or take another run.")
     return info
+
+
+def _together(sides: Sequence[tuple[_Side, _Side]]) -> Comparison | None:
+    """B's cases against A's, of each the mean over the variants that are scored in both."""
+    if not sides:
+        return None
+    a, b = (np.column_stack([pair[at].score for pair in sides]) for at in (0, 1))
+    both = ~np.isnan(a) & ~np.isnan(b)
+    means = [mean_known(np.where(both, scores, np.nan)).tolist() for scores in (b, a)]
+    return stats.compared(*means)
 
 
 def _said(versus: Comparison | None, b: str, a: str) -> tuple[Comparison | None, str]:
@@ -171,7 +196,7 @@ class _Side:
     ballot: NDArray[np.int64]
 
     @classmethod
-    def of(cls, laid: Layout, rows: Ints, column: int) -> _Side:
+    def of(cls, laid: Layout, scores: Floats, rows: Ints, column: int) -> _Side:
         """`rows` and `column` -1: it is not there."""
         places, there = laid.places, (rows >= 0) & (column >= 0)
         if not there.any():
@@ -179,7 +204,7 @@ class _Side:
         shown = places.shown[rows, column]
         return cls(
             there & (places.answered[rows, column] > 0),
-            np.where(there, places.metrics["score"][rows, column], np.nan),
+            np.where(there, scores[rows, column], np.nan),
             there & (places.voted[rows, column] >= 0),
             laid.facts.ballot[shown],
         )
@@ -188,10 +213,10 @@ class _Side:
 def _kinds(a: _Side, b: _Side) -> Ints:
     """By matched case its place in KINDS; -1: neither brought a reply."""
     alike = np.where(a.read & b.read, a.ballot == b.ballot, a.read == b.read)
-    gain = b.score - a.score
-    scored = ~np.isnan(gain)
+    gain = np.nan_to_num(b.score) - np.nan_to_num(a.score)  # what cannot be scored is no better than wrong
+    scored = ~(np.isnan(a.score) & np.isnan(b.score))
     kinds = np.where(alike, KINDS.index("same"), KINDS.index("changed"))
-    kinds = np.where(scored & (np.abs(gain) <= _ALIKE), KINDS.index("same"), kinds)
+    kinds = np.where(~np.isnan(b.score - a.score) & (np.abs(gain) <= _ALIKE), KINDS.index("same"), kinds)
     kinds = np.where(scored & (gain > _ALIKE), KINDS.index("improved"), kinds)
     kinds = np.where(scored & (gain < -_ALIKE), KINDS.index("broke"), kinds)
     kinds = np.where(b.answered, kinds, KINDS.index("gone"))
@@ -217,8 +242,8 @@ def _lines(cases: Ints, columns: Sequence[tuple[int, int]], kinds: Sequence[Ints
 class _Texts:
     """What one run has at some places (row and column, -1: nothing there)."""
 
-    def __init__(self, database: Database, laid: Layout, places: Sequence[Sequence[int]]) -> None:
-        self._laid = laid
+    def __init__(self, database: Database, laid: Layout, scores: Floats, places: Sequence[Sequence[int]]) -> None:
+        self._laid, self._scores = laid, scores
         self._places = [None if row < 0 or column < 0 else (row, column) for row, column in places]
         rows = {row for row, _ in places if row >= 0}
         self._rows = [row for row, _ in places]
@@ -231,7 +256,7 @@ class _Texts:
 
     def score(self, at: int) -> float | None:
         place = self._places[at]
-        return None if place is None else known(self._laid.places.metrics["score"][place])
+        return None if place is None else known(self._scores[place])
 
     def status(self, at: int) -> str | None:
         place = self._places[at]

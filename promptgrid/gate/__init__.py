@@ -4,6 +4,7 @@ from promptgrid.gate.ask import Asked, Gates, ask, gates_for
 from promptgrid.gate.junit import junit, save_junit
 from promptgrid.gate.measure import all_answered, min_score
 from promptgrid.gate.results import Broke, GateResult, MinScore, ask_known, broke, parse_min_score
+from promptgrid.gate.worse import NotWorse, not_worse, parse_not_worse
 
 __all__ = [
     "Asked",
@@ -11,6 +12,7 @@ __all__ = [
     "GateResult",
     "Gates",
     "MinScore",
+    "NotWorse",
     "all_answered",
     "ask",
     "ask_known",
@@ -18,6 +20,8 @@ __all__ = [
     "gates_for",
     "junit",
     "min_score",
+    "not_worse",
     "parse_min_score",
+    "parse_not_worse",
     "save_junit",
 ]

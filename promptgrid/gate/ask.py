@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from promptgrid.compare.verdicts import Verdict, verdicts
 from promptgrid.gate.measure import all_answered, min_score
 from promptgrid.gate.results import GateResult, MinScore, ask_known, parse_min_score
+from promptgrid.gate.worse import NotWorse, not_worse, parse_not_worse
 from promptgrid.grid import Plan
 from promptgrid.store import Database, runs
 
@@ -17,6 +18,7 @@ class Gates:
     """What a run must reach. That every cell is answered is always asked."""
 
     min_scores: tuple[MinScore, ...] = ()
+    not_worse: tuple[NotWorse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +34,32 @@ class Asked:
         return all(result.held for result in self.results)
 
 
-def gates_for(plan: Plan, min_scores: Sequence[str] = (), *, confident: bool = False) -> Gates:
-    """Gates for a run of this plan, `min_scores` as in `label=0.9`. Raises GateError for what it could never answer."""
-    found = tuple(parse_min_score(text, confident=confident) for text in min_scores)
-    ask_known(found, list(dict.fromkeys(check.name for p in plan.prompts for check in plan.checks_for(p))))
-    return Gates(found)
+def gates_for(
+    database: Database,
+    plan: Plan,
+    *,
+    min_scores: Sequence[str] = (),
+    confident: bool = False,
+    not_worse_than: str = "",
+    strict: bool = False,
+) -> Gates:
+    """Gates for a run of this plan: `min_scores` as in `label=0.9`, `not_worse_than` a run or `pinned`.
+
+    Raises GateError for what the run could never answer, StoreError for an unknown run.
+    """
+    least = tuple(parse_min_score(text, confident=confident) for text in min_scores)
+    ask_known(least, list(dict.fromkeys(check.name for p in plan.prompts for check in plan.checks_for(p))))
+    prompts = dict.fromkeys(prompt.name for prompt in plan.prompts)
+    compared = parse_not_worse(database, not_worse_than, prompts, strict=strict) if not_worse_than else ()
+    return Gates(least, compared)
 
 
 def ask(database: Database, run_id: str, gates: Gates) -> Asked:
-    """Measures every gate. Raises StoreError when the run is gone."""
+    """Measures every gate. Raises StoreError when the run, or one that it is compared with, is gone."""
     judged = verdicts(database, run_id)
     results = [all_answered(runs.progress(database, run_id).by_status, judged)]
-    for gate in gates.min_scores:
-        results += min_score(gate, judged)
+    for least in gates.min_scores:
+        results += min_score(least, judged)
+    for compared in gates.not_worse:
+        results += not_worse(database, run_id, compared)
     return Asked(results, judged)

@@ -40,6 +40,7 @@ class GateResult:
     found      what was measured, in words
     reason     why the gate was missed, "" where it held
     broke      the cases to look at, also where the gate held
+    note       what the statistics say of it, in a sentence
     """
 
     gate: str
@@ -48,6 +49,7 @@ class GateResult:
     found: str
     reason: str = ""
     broke: tuple[Broke, ...] = ()
+    note: str = ""
 
 
 def parse_min_score(text: str, *, confident: bool = False) -> MinScore:

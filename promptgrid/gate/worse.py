@@ -1,0 +1,103 @@
+"""Not worse than an earlier run: by the paired statistics, or case by case where that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from promptgrid import words
+from promptgrid.compare.runs import Change, VariantChange, against
+from promptgrid.errors import GateError
+from promptgrid.gate.results import Broke, GateResult
+from promptgrid.store import Database, baselines, runs
+
+PINNED = "pinned"
+
+
+@dataclass(frozen=True, slots=True)
+class NotWorse:
+    """No variant of these prompts may be worse than in the run `than`; with `strict` no case may have broken at all."""
+
+    than: str
+    prompts: frozenset[str]
+    strict: bool = False
+
+
+def parse_not_worse(
+    database: Database, ref: str, prompts: Collection[str], *, strict: bool = False
+) -> tuple[NotWorse, ...]:
+    """Against the run that `ref` names, or with `pinned` for each prompt against the run that is its baseline.
+
+    Raises GateError where a prompt has no baseline, StoreError for an unknown run.
+    """
+    by_run: dict[str, set[str]] = {}
+    known = baselines.pinned(database) if ref == PINNED else dict.fromkeys(prompts, runs.find_run(database, ref).id)
+    for prompt in prompts:
+        if prompt not in known:
+            raise GateError(f'No run is the baseline of "{prompt}".', hint="Make one with: promptgrid pin RUN")
+        by_run.setdefault(known[prompt], set()).add(prompt)
+    return tuple(NotWorse(than, frozenset(names), strict) for than, names in by_run.items())
+
+
+def not_worse(database: Database, run_id: str, gate: NotWorse) -> list[GateResult]:
+    """One result a variant of the run. One that the other run does not have is a miss: nobody knows.
+
+    Raises GateError for a run against itself, StoreError when one of them is gone.
+    """
+    if gate.than == run_id:
+        raise GateError(
+            f"Run {run_id} cannot be worse than itself.", hint="Name another: `promptgrid runs` lists them."
+        )
+    changes = against(database, gate.than, run_id)
+    broke = [_broke(change) for change in changes.listed(database, ["broke"], count=changes.counts["broke"])]
+    return [
+        _not_worse(gate, variant, [case for case in broke if case.variant == variant.label])
+        for variant in changes.variants
+        if variant.b is not None and variant.b.prompt in gate.prompts
+    ]
+
+
+def _not_worse(gate: NotWorse, variant: VariantChange, broke: Sequence[Broke]) -> GateResult:
+    reason = _missed(gate, variant)
+    return GateResult(
+        gate=f"not worse than {gate.than}" + (", case by case" if gate.strict else ""),
+        variant=variant.label,
+        held=not reason,
+        found=", ".join(f"{count:,} {kind}" for kind, count in variant.counts.items() if count),
+        reason=reason,
+        broke=tuple(broke),
+        note=variant.sentence,
+    )
+
+
+def _missed(gate: NotWorse, variant: VariantChange) -> str:
+    """Why the gate is missed; "" when it holds."""
+    if variant.a is None:
+        return f"run {gate.than} has no such variant"
+    if variant.versus is None:
+        return "no case is scored in both runs"
+    if variant.versus.verdict == "worse":
+        return "it is worse"
+    broke = variant.counts["broke"]
+    return f"{words.many(broke, 'case')} broke" if gate.strict and broke else ""
+
+
+def _broke(change: Change) -> Broke:
+    return Broke(
+        case_id=change.case_id,
+        variant=change.label,
+        check="",
+        expected=change.expected,
+        before=_said(change.answer_a, change.status_a),
+        now=_said(change.answer_b, change.status_b),
+        explanation=f"score {_score(change.score_a)} before, {_score(change.score_b)} now",
+    )
+
+
+def _said(answer: str | None, status: str | None) -> str:
+    """The answer, or what became of the cell."""
+    return answer if answer is not None else "no answer" if status == "answered" else (status or "").replace("_", " ")
+
+
+def _score(score: float | None) -> str:
+    return "none" if score is None else f"{score:.3g}"
