@@ -6,6 +6,7 @@ from promptgrid import compare
 from promptgrid.ui import compare_cells, compare_controls, compare_run, compare_tables, compare_view, matrix, open_page
 from promptgrid.ui.compare_detail import detail
 from promptgrid.ui.compare_export import export_popover
+from promptgrid.ui.compare_runs import runs_popover, two_runs
 from promptgrid.ui.state import database
 
 HEIGHT = 620
@@ -14,13 +15,19 @@ open_page("Compare")
 compare_view.start()
 with st.container(horizontal=True, vertical_alignment="center", key="compare_top"):
     run = compare_run.choose_run(database())
-    found = compare_run.read_facts(database(), run)
-    shown = compare_view.current(found)
-    arranged = compare_run.arrange(database(), found, shown.view)
-    compare_controls.layout_popover(found, shown)
-    compare_controls.sort_popover(shown)
-    compare_controls.filter_popover(found, shown)
-    export_popover(database(), run, arranged.positions())
+    before = runs_popover(database(), run)
+    if before is None:
+        found = compare_run.read_facts(database(), run)
+        shown = compare_view.current(found)
+        arranged = compare_run.arrange(database(), found, shown.view)
+        compare_controls.layout_popover(found, shown)
+        compare_controls.sort_popover(shown)
+        compare_controls.filter_popover(found, shown)
+        export_popover(database(), run, arranged.positions())
+
+if before is not None:
+    two_runs(database(), before, run)
+    st.stop()
 
 compare_controls.chips(shown, arranged.counts)
 compare_run.watch_run(database(), run)
@@ -44,7 +51,8 @@ with st.container(horizontal=True, key="compare_beside"):
         )
         compare_controls.turn_pages(pages)
     if selected and (cell := compare_run.cell_of(rows, selected)):
-        with st.container(border=True, height=HEIGHT, gap="xsmall", key="compare_detail"):
+        tall = "content" if cell[1].cases > 1 else HEIGHT
+        with st.container(border=True, height=tall, gap="xsmall", key="compare_detail"):
             detail(database(), found, arranged, *cell)
 
 st.subheader("Summary")

@@ -18,7 +18,7 @@ from promptgrid.compare import Arranged, View
 from promptgrid.errors import StoreError
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
-from promptgrid.store import Database, attempts, results, runs
+from promptgrid.store import Database, attempts, baselines, results, runs
 from promptgrid.store.attempts import Attempt
 from promptgrid.ui import (
     compare_cells,
@@ -337,6 +337,31 @@ def test_what_the_baseline_said_is_put_beside(database: Database, run_id: str) -
     assert address(page)["with"] == cold
     page.button(key="compare_chevron_right").click().run()
     assert page.selectbox(key="compare_with").value == cold
+
+
+def test_two_runs_are_shown_against_each_other(database: Database, run_id: str, hostile: HostileServer) -> None:
+    hostile.answer = lambda body: "bad" if "case 1" in prompt_text(body) else "It is good."
+    plan = api.plan(judge(), [{"text": f"case {i}", "expected": "good"} for i in (1, 2, 4)], models="openai/ok",
+                    temperatures=(0, 1), samples=2, seed=1)  # fmt: skip
+    after = client.submit(database, plan)
+    carry_out(database, after)
+    page = opened(run=after, against=run_id)
+    (control,) = [group for group in page.button_group if group.key == "compare_kind"]
+    counted = dict(str(option).rsplit(" ", 1) for option in control.options)
+    assert (counted["Broke"], counted["Improved"], counted["New"], counted["Gone"]) == ("2", "1", "2", "2")
+    assert address(page) == {"run": after, "against": run_id, "changes": "broke"}
+    page.selectbox(key="compare_against").set_value("").run()
+    assert not page.exception
+    assert address(page) == {"run": after}
+
+
+def test_a_run_is_pinned_as_baseline_and_unpinned(database: Database, run_id: str) -> None:
+    page = opened()
+    page.button(key="compare_pin").click().run()
+    assert baselines.pinned(database) == {"judge": run_id}
+    assert "baseline of judge" in texts(page)
+    page.button(key="compare_unpin").click().run()
+    assert baselines.pinned(database) == {}
 
 
 def test_the_cells_say_answer_tally_and_state(database: Database, run_id: str) -> None:

@@ -17,12 +17,13 @@ from promptgrid.ui.feedback import show_error
 from promptgrid.ui.matrix import MatrixRow
 
 TICK_S = 5.0
+PAGE = "compare"  # what the keys of its widgets begin with
 
 
 def choose_run(database: Database) -> RunInfo:
     """The selector; another run begins with a view of its own."""
     detail = "Answers are compared here, side by side."
-    return run_choice.choose_run(database, "compare", detail=detail, on_change=compare_view.forget)
+    return run_choice.choose_run(database, PAGE, detail=detail, on_change=compare_view.forget)
 
 
 def read_facts(database: Database, run: RunInfo) -> Facts:

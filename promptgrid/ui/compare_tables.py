@@ -20,7 +20,10 @@ def summary_table(summaries: Sequence[VariantSummary]) -> None:
     """One line a column, to be sorted by any figure."""
     import pandas as pd
 
-    checks = list(summaries[0].by_check) if summaries else []
+    if not summaries:
+        st.caption("There is nothing to sum up yet.")
+        return
+    checks = list(summaries[0].by_check)
     frame = pd.DataFrame([_line(found, checks) for found in summaries])
     st.dataframe(
         frame.dropna(axis="columns", how="all"), hide_index=True, placeholder="–", column_config=_column_config(checks)

@@ -49,6 +49,10 @@ _NUMBERS = {"compare_page": "page", "compare_below": "below"}
 _FLAGS = {"compare_delta": "delta"}
 _NAMES = {**_TEXTS, **_LISTS, **_NUMBERS, **_FLAGS}
 
+# A closed popover's widgets are not on the page yet. When it opens they take what the last run has set, and where it
+# has set nothing their default: so every run sets them.
+_IN_POPOVERS = _NAMES.keys() - {FIND, "compare_show", "compare_page"}
+
 _OF_CELL = {SAMPLE: "sample", WITH: "with"}
 
 # What a widget stands at when nobody has touched it: not worth a word in the address.
@@ -66,6 +70,8 @@ def start() -> None:
         st.session_state[WITH] = st.query_params["with"]
     for key, usual in _USUAL.items():
         st.session_state.setdefault(key, usual)
+    for key in _IN_POPOVERS & st.session_state.keys():
+        st.session_state[key] = st.session_state[key]
 
 
 def _read(key: str, texts: Sequence[str]) -> object:

@@ -113,6 +113,7 @@ def matrix(
         "selected": _selection(st.session_state.get(key), selected),
         "height": height,
         "find": find,
+        "sortable": on_sort is not None,
         "words": _WORDS,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from tests.faults.server import HostileServer
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
+expect.set_options(timeout=30_000)
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODELS = ("openai/ok", "openai/hostile-text", "openai/unknown-model", "openai/long-text")
 
@@ -117,6 +119,39 @@ def test_the_view_outlives_a_refresh_and_the_arrows_move_on(dashboard: Dashboard
     page.keyboard.type("You said: one")
     expect(page.locator(".matrix tbody tr")).to_have_count(1)
     expect(page.locator(".st-key-compare_detail")).to_have_count(0)
+
+
+def test_an_address_brings_back_what_closed_popovers_hold(dashboard: Dashboard, page: Page, run_id: str) -> None:
+    open_compare(page, dashboard, f"run={run_id}&rows=model&sort=length&order=down&cases=1,2")
+    expect(page.locator(".matrix thead th").first).to_have_text("model")
+    cell(page, 0, 0).click()
+    page.wait_for_url("**variant=*")
+    page.get_by_role("button", name="Columns", exact=True).click()
+    expect(page.get_by_label("Rows", exact=True)).to_have_value("Models")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_placeholder("all; or ids")).to_have_value("1,2")
+    page.keyboard.press("Escape")
+    page.locator(".matrix thead .sort").nth(1).click()
+    page.wait_for_url("**by=*")
+    expect(page.locator(".matrix thead th").nth(1)).to_have_attribute("aria-sort", "ascending")
+    assert {"rows=model", "sort=length", "cases=1%2C2"} <= set(urlsplit(page.url).query.split("&"))
+
+
+def test_two_hostile_replies_are_read_as_one(dashboard: Dashboard, page: Page, run_id: str) -> None:
+    open_compare(page, dashboard, f"run={run_id}")
+    cell(page, 0, 1).click()
+    page.get_by_label("Compare with").click()
+    page.get_by_role("option", name="the baseline").click()
+    drawn = page.locator(".words-diff .text")
+    expect(drawn.locator("del").first).to_have_text(re.compile("^You said: one"))
+    expect(drawn).to_contain_text("<script>document.title='owned'</script>")
+    assert drawn.locator(":not(span, ins, del)").count() == 0
+    page.wait_for_url("**with=**")
+    cell(page, 0, 1).click()
+    page.keyboard.press("n")
+    page.wait_for_url("**case=2**")
+    expect(drawn).to_be_visible()
 
 
 def test_the_export_is_downloaded_and_can_be_read_back(

@@ -53,8 +53,9 @@ function draw(sheet, data) {
   const shape = JSON.stringify([data.columns.map((c) => c.id), data.rows.map((r) => r.id)]);
   if (shape !== sheet.shape) build(sheet, data, shape);
   const { words } = data;
-  fill(sheet.corner, { lines: [data.corner], arrow: "", id: "" }, (node, head) => fillHead(node, head, words));
-  data.columns.forEach((column, x) => fill(sheet.heads[x], column, (node) => fillHead(node, column, words)));
+  const paintHead = (node, head) => fillHead(node, head, data.sortable && words);
+  fill(sheet.corner, { lines: [data.corner], arrow: "", id: "" }, paintHead);
+  data.columns.forEach((column, x) => fill(sheet.heads[x], column, paintHead));
   data.rows.forEach((row, y) => {
     fill(sheet.sides[y], { title: row.title, sub: row.sub }, fillSide);
     row.cells.forEach((cell, x) => fill(sheet.cells[y][x], cell, (node) => fillCell(node, cell, words)));
@@ -113,13 +114,16 @@ function fill(node, content, paint) {
   paint(node, content);
 }
 
-// The whole head is a button that sorts by its column; that of the corner brings back the order of the cases.
+// The whole head is a button that sorts by its column; that of the corner brings back the order of the cases. Without
+// words nothing can be sorted.
 function fillHead(node, { id, lines, mark, summary, arrow }, words) {
   const [first = "", ...rest] = lines;
   const button = element("button", "sort");
   button.type = "button";
   button.column = id;
-  button.title = [...lines, mark, summary, "", id ? words.sort : words.unsort].filter((line) => line !== undefined).join("\n");
+  button.disabled = !words;
+  const help = words && (id ? words.sort : words.unsort);
+  button.title = [...lines, mark, summary, help].filter(Boolean).join("\n");
   const top = button.appendChild(element("span", "top"));
   top.append(element("span", "name", first), element("span", "mark", mark ?? ""), element("span", "arrow", ARROWS[arrow] ?? ""));
   if (id) button.append(element("span", "rest", rest.join(" · ")));
