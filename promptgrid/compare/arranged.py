@@ -68,8 +68,7 @@ class Arranged:
         """Every cell of the rows and columns that are shown, in the run's order."""
         kept = np.zeros(self.layout.shape, dtype=np.bool_)
         kept[np.ix_(self.order, np.array(self.shown, dtype=np.int64))] = True
-        counts = np.diff(self.layout.starts)
-        cells = self.layout.cells[np.repeat(kept.ravel(), counts)]
+        cells = self.layout.cells[kept.ravel()[self.layout.place_of]]
         return [int(position) for position in np.sort(self.facts.position[cells])]
 
 
@@ -117,9 +116,8 @@ def _mentions(database: Database, facts: Facts, text: str) -> Bools:
 
 def _rows_with(found: Layout, cells: Bools, shown: Sequence[int] | None = None) -> Bools:
     """The rows that have one of these cells, in one of these columns."""
-    place = np.repeat(np.arange(len(found.starts) - 1), np.diff(found.starts))
     hits = np.zeros(found.shape, dtype=np.bool_)
-    hits.ravel()[place[cells[found.cells]]] = True
+    hits.ravel()[found.place_of[cells[found.cells]]] = True
     return _any(hits if shown is None else hits[:, shown])
 
 

@@ -203,17 +203,17 @@ def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) 
 
 def _scores(lots: Iterable[Sequence[tuple[Any, ...]]], position: Ints) -> tuple[list[str], Floats]:
     """The checks by name, and a column for each."""
-    by_check: dict[str, Floats] = {}
+    names: dict[str, int] = {}
+    parts = []
     for rows in lots:
-        positions, names, values = zip(*rows, strict=True)
-        at = np.searchsorted(position, np.array(positions))
-        of = np.array(names, dtype=object)
-        known = np.array(values, dtype=np.float64)
-        for name in dict.fromkeys(names):
-            column = by_check.setdefault(name, np.full(len(position), np.nan))
-            column[at[of == name]] = known[of == name]
-    checks = sorted(by_check)
-    return checks, np.column_stack([by_check[c] for c in checks]) if checks else np.empty((len(position), 0))
+        positions, checks, values = zip(*rows, strict=True)
+        code = np.array([names.setdefault(check, len(names)) for check in checks], dtype=np.int32)
+        parts.append((np.searchsorted(position, np.array(positions)), code, np.array(values, dtype=np.float64)))
+    table = np.full((len(position), len(names)), np.nan)
+    for at, code, known_or_not in parts:
+        table[at, code] = known_or_not
+    order = sorted(names)
+    return order, table[:, [names[check] for check in order]]
 
 
 def mean_known(table: Floats) -> Floats:

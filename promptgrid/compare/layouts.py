@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,11 @@ class Layout:
     def shape(self) -> tuple[int, int]:
         return len(self.row_keys), len(self.columns)
 
+    @cached_property
+    def place_of(self) -> Longs:
+        """By cell, its place: row × columns + column."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+
     def cells_at(self, row: int, column: int) -> Longs:
         """The cells of a place, in the order of the run."""
         at = row * len(self.columns) + column
@@ -86,9 +92,7 @@ class Layout:
 
     def cells_in(self, column: int) -> Longs:
         """The cells of a column, row by row."""
-        starts = self.starts[:-1].reshape(self.shape)[:, column]
-        ends = self.starts[1:].reshape(self.shape)[:, column]
-        return np.concatenate([self.cells[:0], *(self.cells[a:b] for a, b in zip(starts, ends, strict=True))])
+        return self.cells[np.flatnonzero(self.place_of % max(1, len(self.columns)) == column)]
 
     def shown(self, view: View) -> list[int]:
         """The columns that the view shows, its baseline first."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from promptgrid.store.columns import CaseText, CellText, case_texts, cell_texts
 
 SHOWN = 600  # characters of a text that are read; the rest is in the database
 TALLIES = 5  # different answers of a place whose texts are read
+
+_COUNTS = ("samples", "answered", "votes", "distinct", "voted", "shown", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +105,15 @@ class Sample:
 
 def page(database: Database, found: Arranged, start: int, count: int) -> list[Row]:
     """`count` rows of the order from `start` on; a cell that has gone in the meantime has no text."""
-    at = [int(row) for row in found.order[start : start + count]]
-    drafts = [_Draft(found, row, column) for row in at for column in found.shown if _any(found.layout, row, column)]
-    wanted = {position for draft in drafts for position in draft.wanted}
-    texts = cell_texts(database, found.facts.run_id, sorted(wanted), SHOWN)
-    entries: dict[int, dict[str, Entry]] = {row: {} for row in at}
-    for draft in drafts:
-        entries[draft.row][draft.column_id] = draft.entry(texts)
-    said = _cases(database, found, at)
-    return [Row(head, entries[row], said.get(row)) for row, head in zip(at, _heads(found.layout, at), strict=True)]
+    rows = [int(row) for row in found.order[start : start + count]]
+    drafts = _Drafts(found, rows)
+    texts = cell_texts(database, found.facts.run_id, drafts.wanted, SHOWN)
+    said = _cases(database, found, rows)
+    heads = _heads(found.layout, rows)
+    return [
+        Row(head, drafts.entries(at, head.id, texts), said.get(row))
+        for at, (row, head) in enumerate(zip(rows, heads, strict=True))
+    ]
 
 
 def samples(database: Database, facts: Facts, entry: Entry) -> list[Sample]:
@@ -122,10 +125,6 @@ def samples(database: Database, facts: Facts, entry: Entry) -> list[Sample]:
                known(facts.score[at]))
         for position, at in zip(entry.positions, places, strict=True) if position in texts
     ]  # fmt: skip
-
-
-def _any(layout: Layout, row: int, column: int) -> bool:
-    return bool(layout.places.samples[row, column])
 
 
 def _heads(layout: Layout, rows: Sequence[int]) -> list[Head]:
@@ -149,76 +148,96 @@ def _cases(database: Database, found: Arranged, rows: Sequence[int]) -> dict[int
     return {row: texts[code] for row, code in codes.items() if code in texts}
 
 
-class _Draft:
-    """An entry before its texts are read."""
+class _Drafts:
+    """The entries of some rows before their texts are read; the figures of all are taken out of the arrays at once."""
 
-    def __init__(self, found: Arranged, row: int, column: int) -> None:
-        self.row, self.column_id = row, found.layout.columns[column].id
-        self._found, self._column = found, column
-        self._cells = found.layout.cells_at(row, column)
-        self._tallies = list(_tallies(found.facts, self._cells)) if found.layout.by_case else []
-        shown = int(found.layout.places.shown[row, column])
-        self._shown = int(found.facts.position[shown]) if shown >= 0 else None
+    def __init__(self, found: Arranged, rows: Sequence[int]) -> None:
+        self._found, self._layout, self._rows = found, found.layout, rows
+        facts, places = found.facts, found.layout.places
+        at = np.ix_(np.array(rows, dtype=np.int64), np.array(found.shown, dtype=np.int64))
+        self._counts = {name: getattr(places, name)[at].tolist() for name in _COUNTS}
+        self._metrics = {name: places.metrics[name][at].tolist() for name in METRICS}
+        self._tallies: dict[tuple[int, int], list[Tally]] = {}
+        self._cells = {
+            (i, j): self._layout.cells_at(row, column)
+            for i, row in enumerate(rows)
+            for j, column in enumerate(found.shown)
+            if self._counts["samples"][i][j]
+        }
+        if self._layout.by_case:
+            self._tallies = {place: _tallies(facts, cells) for place, cells in self._cells.items()}
 
     @property
     def wanted(self) -> list[int]:
         """The positions of the cells whose texts are to be read."""
-        return [tally.position for tally in self._tallies] + ([] if self._shown is None else [self._shown])
+        tallied = [tally.position for tallies in self._tallies.values() for tally in tallies]
+        shown = [position for place in self._cells if (position := self._shown(place)) is not None]
+        return sorted({*tallied, *shown})
 
-    def entry(self, texts: Mapping[int, CellText]) -> Entry:
-        layout, places = self._found.layout, self._found.layout.places
-        at = (self.row, self._column)
-        shown = texts.get(-1 if self._shown is None else self._shown, CellText(None, None, ""))
-        metrics, delta = self._metrics(self._column), {}
-        baseline = self._found.shown[0]
-        if self._column != baseline:
-            base = self._metrics(baseline)
-            delta = {name: value - base[name] for name, value in metrics.items() if name in base}
-        read = places.voted[at] >= 0
+    def entries(self, row: int, row_id: str, texts: Mapping[int, CellText]) -> dict[str, Entry]:
+        """The entries of a row, by its place among `rows`."""
+        heads = self._found.columns
+        return {
+            head.id: self._entry((row, j), row_id, head.id, texts) for j, head in enumerate(heads)
+            if (row, j) in self._cells
+        }  # fmt: skip
+
+    def _entry(self, place: tuple[int, int], row_id: str, column_id: str, texts: Mapping[int, CellText]) -> Entry:
+        facts, cells, (i, j) = self._found.facts, self._cells[place], place
+        counts = {name: values[i][j] for name, values in self._counts.items()}
+        position = self._shown(place)
+        shown = texts.get(-1 if position is None else position, CellText(None, None, ""))
+        metrics = self._known(i, j)
+        base = self._known(i, 0) if j else {}
         return Entry(
-            row=head_id(layout.row_values(self.row)),
-            column=self.column_id,
-            status=STATUSES[places.status[at]],
-            statuses=Counter(STATUSES[code] for code in self._found.facts.status[self._cells]),
-            samples=int(places.samples[at]),
-            answered=int(places.answered[at]),
-            cases=1 if layout.by_case else len(np.unique(self._found.facts.case[self._cells])),
-            answer=cut(shown.answer) if read else None,
-            votes=int(places.votes[at]),
-            distinct=int(places.distinct[at]),
+            row=row_id,
+            column=column_id,
+            status=STATUSES[counts["status"]],
+            statuses=Counter(STATUSES[code] for code in facts.status[cells].tolist()),
+            samples=counts["samples"],
+            answered=counts["answered"],
+            cases=1 if self._layout.by_case else len(np.unique(facts.case[cells])),
+            answer=cut(shown.answer) if counts["voted"] >= 0 else None,
+            votes=counts["votes"],
+            distinct=counts["distinct"],
             tallies=[Tally(cut(texts[t.position].answer), t.count, t.score, t.position)
-                     for t in self._tallies if t.position in texts],
+                     for t in self._tallies.get(place, ()) if t.position in texts],
             output=cut(shown.output) or "",
             error=cut(shown.error) or "",
             metrics=metrics,
-            delta=delta,
-            differs=self._differs(),
-            shown=self._shown,
-            positions=self._found.facts.position[self._cells].tolist(),
+            delta={name: value - base[name] for name, value in metrics.items() if name in base},
+            differs=self._differs(i, j),
+            shown=position,
+            positions=facts.position[cells].tolist(),
         )  # fmt: skip
 
-    def _metrics(self, column: int) -> dict[Metric, float]:
-        figures = self._found.layout.places.metrics
-        return {name: float(value) for name in METRICS if not np.isnan(value := figures[name][self.row, column])}
+    def _shown(self, place: tuple[int, int]) -> int | None:
+        cell = self._counts["shown"][place[0]][place[1]]
+        return None if cell < 0 else int(self._found.facts.position[cell])
 
-    def _differs(self) -> bool:
-        layout, baseline = self._found.layout, self._found.shown[0]
-        if not layout.by_case or "case" in layout.column_axes:
+    def _known(self, i: int, j: int) -> dict[Metric, float]:
+        return {name: value for name in METRICS if not isnan(value := self._metrics[name][i][j])}
+
+    def _differs(self, i: int, j: int) -> bool:
+        if not self._layout.by_case or "case" in self._layout.column_axes:
             return False
-        answered, voted = layout.places.answered[self.row], layout.places.voted[self.row]
-        both = answered[baseline] > 0 and answered[self._column] > 0
-        return bool(both and voted[baseline] != voted[self._column])
+        answered, voted = self._counts["answered"][i], self._counts["voted"][i]
+        return bool(answered[0] and answered[j] and voted[0] != voted[j])
 
 
-def _tallies(facts: Facts, cells: Longs) -> Iterator[Tally]:
+def _tallies(facts: Facts, cells: Longs) -> list[Tally]:
     """The different answers among the replies, of equals the one seen first; without their texts."""
-    replies = [int(cell) for cell in cells[facts.answered[cells]]]
-    said = [int(facts.answer[cell]) for cell in replies]
-    for answer, count in Counter(said).most_common(TALLIES):
-        giving = [cell for cell, code in zip(replies, said, strict=True) if code == answer]
-        scores = facts.score[giving]
-        mean = scores[~np.isnan(scores)]
-        yield Tally(None, count, float(mean.mean()) if len(mean) else None, int(facts.position[giving[0]]))
+    replies = cells[facts.answered[cells]]
+    given: dict[int, list[int]] = {}
+    for at, answer in enumerate(facts.answer[replies].tolist()):
+        given.setdefault(answer, []).append(at)
+    scores, positions = facts.score[replies].tolist(), facts.position[replies].tolist()
+    tallies = []
+    for places in sorted(given.values(), key=len, reverse=True)[:TALLIES]:
+        scored = [scores[at] for at in places if not isnan(scores[at])]
+        mean = sum(scored) / len(scored) if scored else None
+        tallies.append(Tally(None, len(places), mean, positions[places[0]]))
+    return tallies
 
 
 def cut(text: str | None) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
@@ -20,6 +21,7 @@ from promptgrid.store.schema import cases, cells, replies
 # No character beyond the first becomes several when it is folded, none beyond the second has another form.
 _LAST_EXPANDING, _LAST_CASED = 0xFB17, 0x1E943
 _PATTERN = 200  # characters of a text that are asked for by pattern; what is longer is made sure of
+_MANY = 10_000  # cells from which on two threads look
 _ESCAPE = "\\"
 
 
@@ -34,9 +36,14 @@ class Found:
 
 def matching(database: Database, run_id: str, text: str) -> Found:
     """Where the run holds the text; any case, by str.casefold."""
-    wanted = text.casefold()
+    last = sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id)
     with database.read() as connection:
-        return Found(list(_cases(connection, run_id, wanted)), list(_cells(connection, run_id, text)))
+        of_cases = list(_cases(connection, run_id, text.casefold()))
+        count = (connection.scalar(last) or 0) + 1
+    halves = [(0, count // 2), (count // 2, count)] if count > _MANY else [(0, count)]
+    with ThreadPoolExecutor(len(halves)) as pool:  # SQLite works beside Python's lock
+        parts = pool.map(lambda half: _cells(database, run_id, text, *half), halves)
+        return Found(of_cases, [position for part in parts for position in part])
 
 
 def _cases(connection: sa.Connection, run_id: str, wanted: str) -> Iterator[int]:
@@ -48,25 +55,44 @@ def _cases(connection: sa.Connection, run_id: str, wanted: str) -> Iterator[int]
             yield position
 
 
-def _cells(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
+def _cells(database: Database, run_id: str, text: str, start: int, end: int) -> list[int]:
+    """The cells from `start` to before `end` that hold it."""
     wanted, part = text.casefold(), text[:_PATTERN]
-    mine = cells.c.run_id == run_id
-    joined = cells.join(replies, cells.c.reply_id == replies.c.id)
-    for column, chars, table in (
-        (replies.c.text, replies.c.chars, joined),
-        (cells.c.answer, sa.func.length(cells.c.answer), cells),
-        (cells.c.error, sa.func.length(cells.c.error), cells),
-    ):
-        as_typed = column.like(_exactly(part), escape=_ESCAPE)
-        may_hold: sa.ColumnElement[bool] = column.like(maybe(part.casefold()), escape=_ESCAPE)
-        if text.isascii():  # what is all ASCII has no other forms: there LIKE knows
-            beyond_ascii = sa.func.length(sa.cast(column, sa.LargeBinary)) != chars
-            may_hold = as_typed | (beyond_ascii & may_hold)
-        said = sa.case((as_typed, None), else_=column) if part == text else column
-        chosen = sa.select(cells.c.position, said).select_from(table).where(mine, may_hold)
+    exact, pattern = _exactly(part), maybe(part.casefold())
+    columns = (
+        (replies.c.text, replies.c.chars),
+        (cells.c.answer, sa.func.length(cells.c.answer)),
+        (cells.c.error, sa.func.length(cells.c.error)),
+    )
+    if part.lower() == part.upper() and pattern == exact:  # no letter has two forms: a good half faster than LIKE
+        as_typed = sa.or_(*(sa.func.instr(column, part) > 0 for column, _ in columns))
+        may_hold: sa.ColumnElement[bool] = sa.false()
+    else:
+        as_typed = sa.or_(*(column.like(exact, escape=_ESCAPE) for column, _ in columns))
+        may_hold = sa.or_(
+            *(column.like(pattern, escape=_ESCAPE) & (_beyond_ascii(column, chars) if text.isascii() else sa.true())
+              for column, chars in columns)
+        )  # fmt: skip
+    sure = as_typed if part == text else sa.false()
+    said = [sa.case((sure, None), else_=column) for column, _ in columns]
+    chosen = (
+        sa.select(cells.c.position, *said)
+        .select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
+        .where(cells.c.run_id == run_id, cells.c.position >= start, cells.c.position < end, as_typed | may_hold)
+    )
+    with database.read() as connection:
         found = connection.execute(chosen).cursor
         assert found is not None  # a SELECT has one
-        yield from (at for at, unsure in found.fetchall() if unsure is None or wanted in unsure.casefold())
+        return [
+            position
+            for position, *texts in found.fetchall()
+            if not any(texts) or any(wanted in said.casefold() for said in texts if said)
+        ]
+
+
+def _beyond_ascii(column: sa.ColumnElement[str], chars: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """What is all ASCII has no other forms: there LIKE knows it all. `chars` first: it stands before the text."""
+    return chars != sa.func.length(sa.cast(column, sa.LargeBinary))
 
 
 def maybe(wanted: str) -> str:
