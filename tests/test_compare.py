@@ -588,6 +588,24 @@ def test_the_stamp_sees_any_change_of_a_score(database: Database, change: dict[s
     assert results.stamp(database, run_id) != before
 
 
+def test_what_another_process_commits_is_seen(database: Database) -> None:
+    run_id = store_run(database, [Cell(score=1.0)])
+    other = Database(database.path)
+    before = (results.stamp(database, run_id), results.stamp(other, run_id))
+    assert before[0] == before[1]
+    for writer, reader in ((other, database), (database, other)):
+        seen = results.stamp(reader, run_id)
+        with writer.write() as connection:
+            connection.execute(scores.update().values(value=scores.c.value / 2))
+        assert results.stamp(reader, run_id) != seen
+    reopened = Database(database.path)
+    with reopened.write() as connection:
+        connection.execute(scores.update().values(value=None))
+    assert results.stamp(reopened, run_id) == results.stamp(database, run_id) != before[0]
+    for opened in (other, reopened, database):
+        opened.close()
+
+
 def test_a_run_that_was_removed_in_the_meantime_is_said(database: Database) -> None:
     found = arrange(database, [Cell("1"), Cell("2")])
     runs.delete(database, "run00001")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from promptgrid.errors import StoreError
 from promptgrid.store import schema
 
 _BUSY_MS = 15_000
+_watchers = count()
 
 Row = Mapping[str, Any]
 
@@ -32,6 +35,8 @@ class Database:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or paths.data_folder() / "promptgrid.sqlite3"
+        self._watching = threading.Lock()
+        self._watcher: tuple[int, sqlite3.Connection] | None = None
         with said_plainly(self.path):
             self._create_file()
             self._engine = sa.create_engine(f"sqlite:///{self.path}", poolclass=sa.pool.QueuePool, pool_size=4)
@@ -85,6 +90,19 @@ class Database:
         with said_plainly(self.path), self._engine.connect() as connection:
             yield connection
 
+    def version(self) -> object:
+        """Another one whenever anybody, in any process, has committed since it was asked last. Costs next to nothing.
+
+        Asked on a connection that does nothing else: SQLite counts what others commit.
+        """
+        with said_plainly(self.path), self._watching:
+            if self._watcher is None:
+                number = next(_watchers)  # what two connections say cannot be compared
+                self._watcher = number, sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+                self._watcher[1].execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+            number, connection = self._watcher
+            return number, connection.execute("PRAGMA data_version").fetchone()
+
     def vacuum(self) -> None:
         """Gives the space of removed rows back to the disk; takes as long as copying what is left."""
         with said_plainly(self.path), self._engine.connect() as connection:
@@ -92,6 +110,10 @@ class Database:
 
     def close(self) -> None:
         """Gives the file back; the next use would open it again."""
+        with self._watching:
+            if self._watcher is not None:
+                self._watcher[1].close()
+                self._watcher = None
         self._engine.dispose()
 
 
@@ -115,8 +137,9 @@ def said_plainly(path: Path) -> Iterator[None]:
         raise StoreError(
             f"Cannot open {path}: {error.strerror}.", hint="Set PROMPTGRID_HOME to a folder that you can write to."
         ) from error
-    except DBAPIError as error:
-        raise StoreError(f"The database {path} cannot be used: {error.orig}.", hint=_remedy(str(error.orig))) from error
+    except (DBAPIError, sqlite3.Error) as error:
+        said = error.orig if isinstance(error, DBAPIError) else error
+        raise StoreError(f"The database {path} cannot be used: {said}.", hint=_remedy(str(said))) from error
     except (UnicodeEncodeError, OverflowError) as error:
         raise StoreError(f"A value cannot be stored: {error}.", hint="Take it out, or make it smaller.") from error
 

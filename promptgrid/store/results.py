@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -111,42 +112,6 @@ def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-_FIGURES = ("position", "prompt", "prompt_version", "technique", "endpoint", "model", "temperature", "status", "answer")
-_REPLY_FIGURES = ("prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")
-_MANY = 5000
-
-
-def figure_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]:
-    """As `result_rows`, without the long texts, inputs and explanations: what a summary is made of. Its `case_id` is
-    the case's position. Rows that are alike share their `scores`."""
-    columns = [*(cells.c[name] for name in _FIGURES), *(replies.c[name] for name in _REPLY_FIGURES)]
-    chosen = (
-        sa.select(cells.c.case_position.label("case_id"), *columns)
-        .select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
-        .where(cells.c.run_id == run_id)
-        .order_by(cells.c.position)
-    )
-    rest: dict[str, Any] = {"output": "", "error": "", "expected": None}
-    shared: dict[Any, dict[str, float | None]] = {}
-    after = -1
-    with database.read() as connection:
-        while rows := connection.execute(chosen.where(cells.c.position > after).limit(_MANY)).all():
-            scored = _values(connection, run_id, rows[0].position, rows[-1].position)
-            for row in rows:
-                values = tuple(scored.get(row.position, ()))
-                yield {**rest, **row._mapping, "scores": shared.setdefault(values, dict(values))}
-            after = rows[-1].position
-
-
-def _values(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, list[tuple[str, float | None]]]:
-    columns = (scores.c.position, scores.c.check, scores.c.value)
-    chosen = sa.select(*columns).where(scores.c.run_id == run_id, scores.c.position.between(first, last))
-    by_position: dict[int, list[tuple[str, float | None]]] = defaultdict(list)
-    for position, check, value in connection.execute(chosen):
-        by_position[position].append((check, value))
-    return by_position
-
-
 def _part(chosen: sa.Select[Any], wanted: Sequence[int] | None, after: int, limit: int) -> sa.Select[Any]:
     if wanted is None:
         return chosen.where(cells.c.position > after).limit(limit)
@@ -216,12 +181,22 @@ def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
 Stamp = tuple[Any, ...]
 
 _PRIME, _STEP = 1_000_003, 7_919
+_MANY_STAMPS = 100
+_stamps: dict[tuple[Path, str], tuple[object, Stamp]] = {}
 
 
 def stamp(database: Database, run_id: str) -> Stamp:
-    """Changes whenever a result of the run, a score or a rating does. Cheap to ask."""
+    """Changes whenever a result of the run, a score or a rating does. Asked of the database only when that changed."""
+    version, key = database.version(), (database.path, run_id)
+    known = _stamps.get(key)
+    if known is not None and known[0] == version:
+        return known[1]
     with database.read() as connection:
-        return stamp_in(connection, run_id)
+        found = stamp_in(connection, run_id)
+    if len(_stamps) >= _MANY_STAMPS:
+        _stamps.clear()
+    _stamps[key] = version, found
+    return found
 
 
 def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
