@@ -51,7 +51,12 @@ def test_static_files_travel_too(unpacked: Path) -> None:
 
 def test_nothing_is_used_that_only_another_dependency_brings() -> None:
     declared = " ".join(PROJECT["dependencies"])
-    names = {"dotenv": "python-dotenv", "ruamel": "ruamel.yaml", "genai_prices": "genai-prices"}
+    names = {
+        "dotenv": "python-dotenv",
+        "ruamel": "ruamel.yaml",
+        "genai_prices": "genai-prices",
+        "vl_convert": "vl-convert-python",
+    }
     used: set[str] = set()
     for path in [*(ROOT / "promptgrid").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "workbench.py"]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -69,6 +74,7 @@ def test_every_dependency_is_bounded_and_used() -> None:
         "python-dotenv": "dotenv",
         "ruamel.yaml": "ruamel",
         "genai-prices": "genai_prices",
+        "vl-convert-python": "vl_convert",
     }
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "promptgrid").rglob("*.py"))
     for requirement in PROJECT["dependencies"]:

@@ -9,6 +9,7 @@ import click
 from promptgrid.cli.arena import arena
 from promptgrid.cli.check import check
 from promptgrid.cli.compare import compare, pin, unpin
+from promptgrid.cli.curve import curve
 from promptgrid.cli.dashboard import dashboard
 from promptgrid.cli.gate import gate
 from promptgrid.cli.run import plan, run
@@ -48,7 +49,7 @@ def main(ctx: click.Context) -> None:
 
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, export, gate, arena,
-    compare, pin, unpin,
+    compare, pin, unpin, curve,
     tokens, prompts, models, doctor,
 ):  # fmt: skip
     main.add_command(command)

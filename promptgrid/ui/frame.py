@@ -23,6 +23,7 @@ MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "Experiments": [
         ("pages/2_Run.py", "Run", "play_arrow"),
         ("pages/3_Compare.py", "Compare", "table_chart"),
+        ("pages/6_Curves.py", "Curves", "show_chart"),
         ("pages/7_Judge.py", "Judge", "how_to_vote"),
     ],
     "Setup": [("pages/5_Settings.py", "Settings", "tune")],

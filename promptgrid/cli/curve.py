@@ -1,0 +1,69 @@
+"""`promptgrid curve`: what the temperature does, as a table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from promptgrid.compare.curve import CurvePoint
+
+_HEADS = ("line", "temperature", "cases", "score", "95 %", "distinct", "entropy", "similarity", "characters")
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="All figures, a row a point.")
+@click.option("--json", "as_json", is_flag=True)
+def curve(run: str, csv_path: Path | None, as_json: bool) -> None:
+    """Show score, variety and length over the temperatures of a run. RUN is an id, its beginning, or `last`."""
+    from promptgrid.cli import sheet
+    from promptgrid.compare.curve import CurvePoint
+    from promptgrid.compare.curve import curve as curve_of
+    from promptgrid.export.csv_out import write_table
+    from promptgrid.export.files import save
+    from promptgrid.store import Database
+    from promptgrid.store import runs as store
+
+    database = Database()
+    found = curve_of(database, store.find_run(database, run).id)
+    rows = [asdict(point) for point in found.points]
+    if csv_path:
+        save(csv_path, lambda out: write_table(rows, out, list(CurvePoint.__slots__)))
+        click.echo(f"Wrote {len(rows):,} points to {csv_path}.", err=True)
+    if as_json:
+        click.echo(json.dumps({"points": rows, "left_out": list(found.left_out)}))
+    elif not csv_path:
+        click.echo(sheet.table(list(_HEADS), [_line(point) for point in found.points if point.cases]))
+        for sentence in found.left_out:
+            click.echo(sheet.printable(sentence))
+
+
+def _line(point: CurvePoint) -> list[str]:
+    from promptgrid.cli import sheet
+
+    asked = "default" if point.temperature is None else f"{point.temperature:g}"
+    band = f"{_percent(point.score_low)} to {_percent(point.score_high)}" if point.score_low is not None else "–"
+    return [
+        sheet.printable(point.line),
+        asked if point.drawn else f"{asked} (not sent)",
+        f"{point.cases:,}",
+        _percent(point.score),
+        band,
+        _number(point.distinct),
+        _number(point.entropy_bits),
+        _number(point.similarity),
+        "–" if point.characters is None else f"{point.characters:,.0f}",
+    ]
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

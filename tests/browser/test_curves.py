@@ -1,0 +1,86 @@
+"""Curves in a real browser: the charts are drawn, nothing spills over a narrow screen, and the data come as a file."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.faults.server import HostileServer
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Dashboard, Serve
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CHARTS = "[data-testid=stVegaLiteChart] :is(canvas, svg)"
+
+SEED = """
+from promptgrid import api
+from promptgrid.prompt import AnswerRule, Message, Prompt
+from promptgrid.store import Database, runs
+
+prompt = Prompt("judge", (Message("user", "Judge {{ text }}."),), answer=AnswerRule("label", labels=("good", "bad")))
+rows = [{"text": f"case {i}", "expected": "good"} for i in range(4)]
+models = ("openai/ok", "openai/refuses-temperature")
+api.run(api.plan(prompt, rows, models=models, temperatures=(0, 0.7, 1), samples=3))
+print(runs.list_runs(Database())[0].id)
+"""
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[HostileServer]:
+    with HostileServer() as server:
+        server.answer = lambda body: "good" if body.get("temperature") == 0 else "bad"
+        yield server
+
+
+@pytest.fixture(scope="module")
+def dashboard(serve: Serve, endpoint: HostileServer) -> Iterator[Dashboard]:
+    with serve(
+        CHECKOUT / "workbench.py", OPENAI_BASE_URL=endpoint.url, PROMPTGRID_BUILTIN_MODEL="/none.gguf"
+    ) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def run_id(dashboard: Dashboard, endpoint: HostileServer) -> str:
+    added = {"PROMPTGRID_HOME": str(dashboard.home), "OPENAI_BASE_URL": endpoint.url, "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(
+        [sys.executable, "-c", SEED], env={**os.environ, **added}, cwd=dashboard.home, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_charts_are_drawn_and_their_data_come_as_csv(
+    dashboard: Dashboard, run_id: str, warm: BrowserContext, tmp_path: Path
+) -> None:
+    page = warm.new_page()
+    page.goto(f"{dashboard.url}/Curves?run={run_id}")
+    expect(page.locator(CHARTS)).to_have_count(6, timeout=30_000)
+    expect(page.get_by_text("openai/refuses-temperature at temperatures 0, 0.7: refused by the model.")).to_be_visible()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="CSV").first.click()
+    saved = tmp_path / "score.csv"
+    started.value.save_as(saved)
+    with saved.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["line"], row["temperature"], row["score"]) for row in rows] == [
+        ("openai/ok", "0.0", "1.0"),
+        ("openai/ok", "0.7", "0.0"),
+        ("openai/ok", "1.0", "0.0"),
+        ("openai/refuses-temperature", "1.0", "0.0"),
+    ]
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= 400")
+    page.wait_for_function(
+        f"[...document.querySelectorAll('{CHARTS}')].every(chart => chart.getBoundingClientRect().right <= 400)"
+    )
+    page.close()
