@@ -33,7 +33,7 @@ RIGHT = Verdict(
 WRONG = replace(RIGHT, outcome="failed", value=0.0, at_worst=0.0, answer="bad", explanation="answer bad, expected good")
 UNREAD = replace(RIGHT, outcome="not scored", value=None, at_worst=0.0, answer=None, explanation="no answer")
 UNASKED = replace(UNREAD, at_worst=None, expected=None, explanation="no expected value")
-BROKEN = replace(UNREAD, outcome="broken", explanation="it took longer than 5 s")
+BROKEN = replace(UNREAD, outcome="broken", explanation="the check failed: it took longer than 5 s")
 SILENT = replace(UNREAD, outcome="no reply", at_worst=None, explanation="timed out")
 
 
@@ -265,7 +265,7 @@ def test_cases_without_expected_score_nothing_and_that_is_a_miss() -> None:
     Path("cases.csv").write_text("text\nlovely\n", "utf-8")
     result = promptgrid(*RUN, "--check", "label", "--min-score", "label=0")
     assert result.exit_code == 1
-    assert "nothing was scored: not scored: the case has no expected value" in result.stdout
+    assert "nothing was scored: the case has no expected value" in result.stdout
 
 
 @pytest.mark.usefixtures("work")

@@ -21,7 +21,9 @@ _KINDS: tuple[Kind, ...] = ("broke", "improved", "changed", "new", "gone", "same
 @click.option("--all", "show_all", is_flag=True, help="List every case, also those that are new, gone or the same.")
 @click.option("--json", "for_machine", is_flag=True, help="For a machine to read, with every case.")
 def compare(run_a: str, run_b: str, show_all: bool, for_machine: bool) -> None:
-    """Say what is better and what is worse in RUN_B than in RUN_A, and whether that may be luck.
+    """What improved and what broke in RUN_B.
+
+    Against RUN_A, the older one, and whether the difference may be luck.
 
     Cases are matched by their inputs and expected value, variants by prompt, technique, model and temperature; the
     prompt's version may differ.
@@ -101,7 +103,10 @@ def _cell(answer: str | None, status: str | None, score: float | None) -> str:
 @click.command()
 @click.argument("run", metavar="RUN")
 def pin(run: str) -> None:
-    """Make a run the baseline of its prompts: what `--no-worse-than pinned` compares with."""
+    """Make a run the baseline of its prompts.
+
+    That is the run that `--no-worse-than pinned` compares with, at `promptgrid run` and `promptgrid gate`.
+    """
     from promptgrid.store import Database, baselines, runs
 
     database = Database()

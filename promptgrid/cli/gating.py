@@ -108,7 +108,7 @@ def show(asked: Asked, show_all: bool = False) -> None:
     print_table(["gate", "variant", "found", "result"], rows, "Gates")
     for result in asked.results:
         if result.note:
-            click.echo(printable(f"{result.variant}: {result.note}"))
+            click.echo(printable(result.note))
     broke = _broke(asked.results)
     if not broke:
         return

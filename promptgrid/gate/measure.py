@@ -53,9 +53,9 @@ def _missed(gate: MinScore, verdicts: Sequence[Verdict], values: Sequence[float]
     """Why the gate is missed; "" when it holds."""
     broken = [v for v in verdicts if v.outcome == "broken"]
     if broken:
-        return f"the check itself failed in {words.many(len(broken), 'case')}: {broken[0].explanation}"
+        return f"the check itself failed in {words.many(len(broken), 'case')}: {_why(broken[0])}"
     if not values:
-        return f"nothing was scored: {verdicts[0].explanation}"
+        return f"nothing was scored: {_why(verdicts[0])}"
     least = gate.least - _ROUNDING
     score, at_worst = fmean(values), fmean(v.at_worst for v in verdicts if v.at_worst is not None)
     if score < least:
@@ -65,6 +65,11 @@ def _missed(gate: MinScore, verdicts: Sequence[Verdict], values: Sequence[float]
     if gate.confident and (low := _low_end(values)) < least:
         return f"it may be as low as {_down(low)}: more cases would tell"
     return ""
+
+
+def _why(verdict: Verdict) -> str:
+    """Its explanation, where what became of it is said already."""
+    return verdict.explanation.removeprefix("not scored: ").removeprefix("the check failed: ")
 
 
 def _found(values: Sequence[float], cases: int) -> str:
