@@ -215,7 +215,7 @@ def test_compare_tells_the_two_runs_apart(server: HostileServer) -> None:
     assert "broke" in table
     assert "word2" in table
     assert "word3" not in table  # the same in both
-    assert f"run {second} and run {first} are not distinguishable over 12 cases" in table
+    assert f"in {second} and the one in {first} are not distinguishable over 12 cases" in table
     assert "word3" in promptgrid("compare", first, "last", "--all").stdout
     told = json.loads(promptgrid("compare", first, "last", "--json").stdout)
     assert (told["run_a"], told["run_b"], told["counts"]["broke"]) == (first, second, 1)

@@ -74,8 +74,9 @@ def _show(found: Changes, listed: list[Change]) -> None:
 
     rows = [[v.label, *(str(v.counts[kind]) if v.counts[kind] else "" for kind in _KINDS)] for v in found.variants]
     print_table(["variant", *_KINDS], rows)
-    said = [v.sentence for v in found.variants if v.sentence] if len(found.variants) > 1 else []
-    for sentence in [*said, found.sentence or "No case is scored in both runs: nobody knows which is better."]:
+    said = [v.sentence for v in found.variants if v.sentence]
+    whole = found.sentence or "No case is scored in both runs: nobody knows which is better."
+    for sentence in said if len(said) == 1 else [*said, whole]:
         click.echo(printable(sentence))
     if listed:
         cases = [

@@ -140,7 +140,7 @@ def against(database: Database, run_a: str, run_b: str) -> Changes:
             _variant(a, at_a),
             _variant(b, at_b),
             {kind: int((found == code).sum()) for code, kind in enumerate(KINDS)},
-            *_said(versus, f"{label} in {info_b.id}", f"in {info_a.id}"),
+            *_said(versus, f"{label} in {info_b.id}", f"the one in {info_a.id}"),
         )
         for label, (at_a, at_b), found, versus in zip(pair_labels(a, b, columns), columns, kinds, compared, strict=True)
     ]
