@@ -217,6 +217,10 @@ def test_json_lines_come_back_and_carry_what_utf_8_cannot() -> None:
     lines = out.getvalue().decode().splitlines()
     assert [list(json.loads(line)) for line in lines] == [list(HEADERS)] * 2
     assert list(read_jsonl(io.BytesIO(out.getvalue()))) == [rows[0], one()]
+    nested = [{"prompt": [{"role": "user", "content": "\ud83d\ude00 '\\x"}], "metadata": {"a": None, "'\\": [1]}}]
+    out = io.BytesIO()
+    write_jsonl(nested, out)
+    assert list(read_jsonl(io.BytesIO(out.getvalue()))) == nested
     plain = io.BytesIO()
     write_jsonl([{"output": "今天"}], plain)
     assert plain.getvalue().decode() == '{"output": "今天"}\n'

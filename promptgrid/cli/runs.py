@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptgrid.cli.run import Listed, Numbers, output_options
+from promptgrid.cli.run import Command, Listed, Numbers, output_options
 
 if TYPE_CHECKING:
+    from promptgrid.export.runs import Form
     from promptgrid.store import Database
+    from promptgrid.store.runs import RunInfo
 
 _RUN = click.argument("run", metavar="RUN")
 
@@ -179,36 +182,55 @@ def undelete(run: str) -> None:
     click.echo(f"Run {info.id} is back.")
 
 
+_FORMS: dict[Form, str] = {
+    "csv": "One row a cell, with everything needed to redo it.",
+    "csv-wide": "A CSV with one row a case, one column a variant: the answers.",
+    "jsonl": "One JSON object a cell.",
+    "xlsx": "An Excel workbook: results, summary, how the run was made.",
+    "parquet": "One row a cell, with types: for DuckDB, pandas, Polars.",
+    "html": "A report in one file: summary, charts, the first cases.",
+    "markdown": "The summary and the first cases as tables.",
+}
+_OUT = click.Path(path_type=Path, dir_okay=False)
+
+
+def _form_options(command: Command) -> Command:
+    for form, told in reversed(_FORMS.items()):
+        command = click.option(f"--{form}", type=_OUT, metavar="OUT", help=told)(command)
+    return command
+
+
 @click.command()
 @_RUN
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--csv-for-excel", is_flag=True, help="With a BOM, cells cut at what Excel can hold.")
-@click.option("--jsonl", "jsonl_path", type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "--preferences",
-    "preferences_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The votes as JSONL: prompt, chosen, rejected.",
-)
-def export(
-    run: str, csv_path: Path | None, csv_for_excel: bool, jsonl_path: Path | None, preferences_path: Path | None
-) -> None:
-    """Write the results of a run as CSV or JSONL, one row a cell. RUN is an id, its beginning, or `last`."""
+@_form_options
+@click.option("--csv-for-excel", is_flag=True, help="--csv with a BOM, cells cut at what Excel can hold.")
+@click.option("--preferences", type=_OUT, metavar="OUT", help="The votes as JSONL: prompt, chosen, rejected.")
+def export(run: str, csv_for_excel: bool, preferences: Path | None, **outputs: Path | None) -> None:
+    """Write the results of a run to files. RUN is an id, its beginning, or `last`.
+
+    promptgrid export last --csv out.csv --html report.html
+    """
     from promptgrid.export.preferences import save_preferences
-    from promptgrid.export.runs import save_run
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
-    if not (csv_path or jsonl_path or preferences_path):
-        raise click.UsageError("Say where to: --csv OUT.csv, --jsonl OUT.jsonl or --preferences OUT.jsonl.")
+    asked = [(form, path) for form in _FORMS if (path := outputs[form.replace("-", "_")])]
+    if not (preferences or asked):
+        every = ", ".join(f"--{form}" for form in (*_FORMS, "preferences"))
+        raise click.UsageError(f"Say where to, with one or more of {every}.")
     database = Database()
-    run_id = store.find_run(database, run).id
-    if csv_path:
-        rows = save_run(database, run_id, csv_path, "csv-for-excel" if csv_for_excel else "csv")
-        click.echo(f"Wrote {rows:,} rows to {csv_path}.")
-    if jsonl_path:
-        rows = save_run(database, run_id, jsonl_path, "jsonl")
-        click.echo(f"Wrote {rows:,} rows to {jsonl_path}.")
-    if preferences_path:
-        pairs = save_preferences(database, run_id, preferences_path)
-        click.echo(f"Wrote {pairs:,} preference pairs to {preferences_path}.")
+    info = store.find_run(database, run)
+    for form, path in asked:
+        _export(database, info, path, "csv-for-excel" if form == "csv" and csv_for_excel else form)
+    if preferences:
+        pairs = save_preferences(database, info.id, preferences)
+        click.echo(f"Wrote {pairs:,} preference pairs to {preferences}.")
+
+
+def _export(database: Database, info: RunInfo, path: Path, form: Form) -> None:
+    from promptgrid import words
+    from promptgrid.export.runs import BY_CASE, save_run
+
+    with click.progressbar(length=info.total, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        rows = save_run(database, info.id, path, form, progress=lambda done: bar.update(done - bar.pos))
+    click.echo(f"Wrote {words.many(rows, 'case' if form in BY_CASE else 'row')} to {path}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -33,7 +34,7 @@ COLUMNS: Final[tuple[str, ...]] = (*_ASKED, "var.*", *_ANSWERED, "score.*", *_JU
 def columns_for(variables: Sequence[str], checks: Sequence[str]) -> tuple[str, ...]:
     """The headers of a file with these variables and checks. Raises ExportError when one is named twice."""
     for kind, names in (("variable", variables), ("check", checks)):
-        twice = sorted({name for name in names if list(names).count(name) > 1})
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
             raise ExportError(f"Two {kind}s are called {', '.join(map(repr, twice))}.", hint="Give each its own name.")
     var, score = [f"var.{name}" for name in variables], [f"score.{name}" for name in checks]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from promptgrid.errors import ExportError
@@ -36,7 +38,7 @@ def write_xlsx(
     Text is always text: nothing becomes a formula, a link or a number, so there is no guard. A cell holds 32,767
     characters (UTF-16 units); one that is cut says so at its end. Excel has no empty text, no infinity and no number
     beyond 2^53: these are an empty cell, an empty cell and text. What UTF-8 cannot carry is in the CSV's marked escape.
-    Rows go through a temporary file, one at a time. Raises ExportError for more columns than a sheet has.
+    Rows go through temporary files, one at a time. Raises ExportError for more columns than a sheet has.
     """
     import xlsxwriter
     from xlsxwriter.exceptions import FileCreateError
@@ -46,7 +48,8 @@ def write_xlsx(
         message = f"The results have {len(columns):,} columns, an Excel sheet {SHEET_COLUMNS:,}."
         raise ExportError(message, hint="Export them as CSV or Parquet.")
     with tempfile.TemporaryDirectory(prefix="promptgrid-", ignore_cleanup_errors=True) as folder:
-        workbook = xlsxwriter.Workbook(out, {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
+        book = Path(folder) / "results.xlsx"  # not `out` at once: a workbook that cannot be ended complains for ever
+        workbook = xlsxwriter.Workbook(book, {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
         try:
             count = _results(workbook, columns, rows)
             for table in tables:
@@ -58,6 +61,8 @@ def write_xlsx(
             for sheet in workbook.worksheets():  # their temporary files, where it did not come to the end
                 with suppress(OSError):
                     sheet.row_data_fh.close()
+        with book.open("rb") as file:
+            shutil.copyfileobj(file, out)
     return count
 
 

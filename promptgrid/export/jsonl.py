@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -52,7 +52,7 @@ def read_jsonl(source: Path | BinaryIO) -> Iterator[dict[str, Any]]:
 def _line(row: Mapping[str, Any]) -> str:
     text = _json(dict(row))
     if SURROGATE.search(text) or _MARK in text:
-        text = _json({marked(key): marked(v) if isinstance(v, str) else v for key, v in row.items()})
+        text = _json(_texts(row, marked))
     return _LINE_END.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -71,4 +71,14 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
         raise ExportError(f"{where} is not JSON: {error}.", hint="Is the file complete?") from error
     if not isinstance(row, dict):
         raise ExportError(f"{where} is no JSON object: {row!s:.40}.", hint="One object a line is expected.")
-    return {unmarked(key): unmarked(value) if isinstance(value, str) else value for key, value in row.items()}
+    found: dict[str, Any] = _texts(row, unmarked) if _MARK.encode() in line else row
+    return found
+
+
+def _texts(value: Any, change: Callable[[str], str]) -> Any:
+    """The same with each text changed, the keys' too."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {change(key): _texts(part, change) for key, part in value.items()}
+    return [_texts(part, change) for part in value] if isinstance(value, list) else value

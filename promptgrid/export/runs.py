@@ -12,10 +12,14 @@ from promptgrid.export.excel import write_xlsx
 from promptgrid.export.files import save
 from promptgrid.export.jsonl import write_jsonl
 from promptgrid.export.parquet import write_parquet
+from promptgrid.export.tables import Table, summary_table
 from promptgrid.export.wide import write_wide_csv
-from promptgrid.store import Database, results
+from promptgrid.store import Database, results, runs
 
-Form = Literal["csv", "csv-for-excel", "csv-wide", "jsonl", "xlsx", "parquet"]
+Form = Literal["csv", "csv-for-excel", "csv-wide", "jsonl", "xlsx", "parquet", "html", "markdown"]
+BY_CASE: frozenset[Form] = frozenset({"csv-wide", "html", "markdown"})
+"""Where a row is a case, not a cell."""
+
 Progress = Callable[[int], object]
 """Called now and then with the number of rows that were written."""
 
@@ -32,8 +36,10 @@ def write_run(
 ) -> int:
     """Writes the run's results (or those of some cells) to an open file; returns the number of rows.
 
-    Raises StoreError when the run is gone.
+    A row is a cell, or a case (BY_CASE). Raises StoreError when the run is gone.
     """
+    if form in ("html", "markdown"):
+        return _write_report(database, run_id, out, form, positions)
     variables, checks = results.columns_of(database, run_id)
     rows = results.named_rows(database, run_id, columns_for(variables, checks), positions)
     if progress:
@@ -44,12 +50,31 @@ def write_run(
             return write_jsonl(rows, out)
         case "csv-wide":
             return write_wide_csv(rows, out, variables=variables)
-        case "xlsx":
-            return write_xlsx(rows, out, **names)
         case "parquet":
             return write_parquet(rows, out, **names)
+        case "xlsx":
+            return write_xlsx(rows, out, **names, tables=_tables_beside(database, run_id))
         case _:
             return write_csv(rows, out, **names, excel=form == "csv-for-excel")
+
+
+def _write_report(database: Database, run_id: str, out: BinaryIO, form: Form, positions: Sequence[int] | None) -> int:
+    from promptgrid.export import html, markdown, report
+
+    if form == "html":
+        return html.write_html(database, run_id, out, positions)
+    found = report.report(database, run_id, positions)
+    out.write(markdown.of_report(found).encode())
+    return len(found.rows)
+
+
+def _tables_beside(database: Database, run_id: str) -> list[Table]:
+    """The summary, which is over all cases whatever part is exported, and how the run was made."""
+    from promptgrid import compare
+    from promptgrid.export import report
+
+    made = report.made(runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id))
+    return [summary_table(compare.summary(database, run_id)), Table("run", ["what", "value"], list(made))]
 
 
 def save_run(

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from promptgrid.compare import Entry, Head, Row, VariantSummary
+
+LINE = 160  # characters of a text in one line
+_ENDINGS: Mapping[str, str] = {
+    "pending": "not answered yet",
+    "failed": "failed",
+    "refused": "refused",
+    "too_long": "too long",
+    "cancelled": "cancelled",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +26,123 @@ class Table:
     name: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+
+
+def summary_table(summaries: Sequence[VariantSummary]) -> Table:
+    """One row a variant with every figure of its summary, as numbers: scores from 0 to 1, costs in US dollars."""
+    checks = _checks(summaries)
+    columns = [
+        "variant", "cells", "answered", "no_answer_read", "scored_cases", "score", "score_low", "score_high",
+        *(f"score.{check}" for check in checks), "best", "agreement", "distinct_answers", "characters",
+        "prompt_tokens", "completion_tokens", "cost_usd", "cost_per_correct_usd", "latency_ms_p50", "latency_ms_p95",
+        "against_the_first",
+    ]  # fmt: skip
+    rows = [
+        [
+            s.label, s.cells, s.answered, s.unread, s.scored, s.score, s.interval and s.interval.low,
+            s.interval and s.interval.high, *(s.by_check[check][0] for check in checks), s.best, s.agreement,
+            s.distinct, s.chars, s.prompt_tokens, s.completion_tokens, s.cost_usd, s.cost_per_correct, s.latency_ms,
+            s.latency_p95_ms, s.sentence,
+        ]
+        for s in summaries
+    ]  # fmt: skip
+    return Table("summary", columns, rows)
+
+
+def summary_words(summaries: Sequence[VariantSummary]) -> Table:
+    """The same to be read: "53 %", "31 to 74 %"; a column in which nothing is known is left out."""
+    checks = _checks(summaries)
+    columns = [
+        "Variant", "Answered", "Score", "95 % interval", "Cases scored", *checks, "Samples agree", "Distinct answers",
+        "Characters", "Tokens", "Cost, US$", "Cost per correct, US$", "Latency p50, s", "p95, s",
+    ]  # fmt: skip
+    rows = [
+        [
+            s.label, f"{s.answered:,} of {s.cells:,}", f"{percent(s.score)}{', best' if s.best else ''}",
+            _interval(s), f"{s.scored:,}" if s.scored else "", *(percent(s.by_check[check][0]) for check in checks),
+            percent(s.agreement), f"{s.distinct:,}", _number(s.chars, ",.0f"), _tokens(s),
+            _number(s.cost_usd, ",.4f", "free"), _number(s.cost_per_correct or None, ",.5f"),
+            _seconds(s.latency_ms), _seconds(s.latency_p95_ms),
+        ]
+        for s in summaries
+    ]  # fmt: skip
+    kept = [at for at in range(len(columns)) if at < 2 or any(row[at] for row in rows)]
+    return Table("Summary", [columns[at] for at in kept], [[row[at] for at in kept] for row in rows])
+
+
+def matrix_words(heads: Sequence[Head], rows: Sequence[Row]) -> Table:
+    """One row a case, one column a variant: the answer, how many samples gave it, whether it is right."""
+    table = [
+        [row.id, one_line(" · ".join(row.case.inputs.values())), one_line(row.case.expected or "")]
+        + [cell_words(row.entries[head.id]) if head.id in row.entries else "" for head in heads]
+        for row in rows
+        if row.case
+    ]
+    return Table("Answers", ["Case", "Inputs", "Expected", *(head.label for head in heads)], table)
+
+
+def cell_words(entry: Entry) -> str:
+    """A place of the matrix in one line: "mixed · 4 of 5 · right"."""
+    return " · ".join(part for part in (answer_words(entry), tally_words(entry), verdict(entry)) if part)
+
+
+def answer_words(entry: Entry) -> str:
+    """The voted answer in one line; without one, what became of the cells."""
+    if entry.answered:
+        return "no answer read" if entry.answer is None else one_line(entry.answer) or "empty answer"
+    return _ENDINGS.get(entry.status, entry.status)
+
+
+def tally_words(entry: Entry) -> str:
+    """ "4 of 5", where several samples were asked."""
+    if entry.samples < 2 or not entry.answered:
+        return ""
+    return (
+        f"{entry.votes:,} of {entry.answered:,}" if entry.votes else f"{entry.answered:,} of {entry.samples:,} answered"
+    )
+
+
+def verdict(entry: Entry) -> str:
+    """`right`, `wrong`, a share between them, "" where nothing was scored."""
+    if entry.score is None:
+        return ""
+    return "right" if entry.score == 1 else "wrong" if entry.score == 0 else percent(entry.score)
+
+
+def percent(share: float | None) -> str:
+    """ "53 %"; 100 only where it is all, 0 only where it is none; "" for None."""
+    if share is None:
+        return ""
+    rounded = int(100 * share + 0.5)
+    return f"{min(99, max(1, rounded)) if 0 < share < 1 else rounded} %"
+
+
+def one_line(text: str) -> str:
+    """Its beginning, with single spaces for white space."""
+    line = " ".join(text[: 4 * LINE].split())
+    return line if len(line) <= LINE and len(text) <= 4 * LINE else line[: LINE - 1] + "…"
+
+
+def _checks(summaries: Sequence[VariantSummary]) -> list[str]:
+    """Those with a column of their own: one alone is the score."""
+    checks = list(dict.fromkeys(check for summary in summaries for check in summary.by_check))
+    return checks if len(checks) > 1 else []
+
+
+def _interval(summary: VariantSummary) -> str:
+    if summary.interval is None:
+        return ""
+    return f"{percent(summary.interval.low).removesuffix(' %')} to {percent(summary.interval.high)}"
+
+
+def _tokens(summary: VariantSummary) -> str:
+    asked, said = _number(summary.prompt_tokens, ",.0f"), _number(summary.completion_tokens, ",.0f")
+    return f"{asked} → {said}" if asked or said else ""
+
+
+def _seconds(milliseconds: float | None) -> str:
+    return "" if milliseconds is None else f"{milliseconds / 1000:,.2f}"
+
+
+def _number(value: float | None, form: str, zero: str = "") -> str:
+    return "" if value is None else format(value, form) if value or not zero else zero

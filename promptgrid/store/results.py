@@ -217,6 +217,14 @@ def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
     return tuple(tuple(row) for chosen in asked for row in connection.execute(chosen))
 
 
+def parameter_notes(database: Database, run_id: str) -> list[tuple[str, int]]:
+    """What is to be said of parameters that were not sent as asked, with how many cells it is said of."""
+    mine = (cells.c.run_id == run_id) & (cells.c.parameter_note != "")
+    chosen = sa.select(cells.c.parameter_note, sa.func.count()).where(mine).group_by(cells.c.parameter_note)
+    with database.read() as connection:
+        return [(row[0], row[1]) for row in connection.execute(chosen.order_by(sa.func.count().desc()))]
+
+
 def columns_of(database: Database, run_id: str) -> tuple[list[str], list[str]]:
     """The names of the run's variables and of its checks, for the header of a results file."""
     mine = scores.c.run_id == run_id

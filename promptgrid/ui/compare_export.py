@@ -10,7 +10,7 @@ import streamlit as st
 
 from promptgrid import paths
 from promptgrid.errors import PromptgridError
-from promptgrid.export.runs import Form, save_run, write_run
+from promptgrid.export.runs import BY_CASE, Form, save_run, write_run
 from promptgrid.store import Database
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui.feedback import show_error
@@ -21,10 +21,15 @@ DOWNLOAD_ROWS = 20_000  # a download holds the whole file in memory; what is lar
 # form -> (label, end of the file's name, MIME type)
 FORMS: dict[Form, tuple[str, str, str]] = {
     "csv": ("CSV, one row a reply", ".csv", "text/csv"),
-    "csv-for-excel": ("CSV for Excel", "-excel.csv", "text/csv"),
     "csv-wide": ("CSV, one row a case", "-wide.csv", "text/csv"),
+    "csv-for-excel": ("CSV for Excel", "-excel.csv", "text/csv"),
+    "xlsx": ("Excel workbook", ".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "parquet": ("Parquet", ".parquet", "application/vnd.apache.parquet"),
     "jsonl": ("JSONL", ".jsonl", "application/x-ndjson"),
+    "html": ("Report, one HTML file", ".html", "text/html"),
+    "markdown": ("Markdown tables", ".md", "text/markdown"),
 }
+_BOUNDED: frozenset[Form] = frozenset({"html", "markdown"})  # however large the run
 
 
 def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> None:
@@ -39,8 +44,9 @@ def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> Non
         positions = list(view) if part == "view" else None
         large = (len(view) if positions else run.total) > DOWNLOAD_ROWS
         for form in FORMS:
-            (_to_file if large else _download)(database, run, form, positions)
-        st.caption("Every text cell is quoted; a leading ' guards what a spreadsheet would run as a formula.")
+            (_to_file if large and form not in _BOUNDED else _download)(database, run, form, positions)
+        st.caption("In a CSV a leading ' guards what a spreadsheet would run as a formula. The report has a summary, "
+                   "charts and the first cases, and needs nothing but a browser.")  # fmt: skip
 
 
 def _download(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> None:
@@ -71,13 +77,19 @@ def _to_file(database: Database, run: RunInfo, form: Form, positions: Sequence[i
     if not st.button(f"{FORMS[form][0]}, into a file", key=f"compare_save_{form}", width="stretch"):
         return
     path = paths.data_folder() / "exports" / file_name(run, form)
+    total = len(positions) if positions else run.total
+    bar = st.progress(0.0, text="Writing…")
     try:
-        with st.spinner("Writing…"):
-            count = save_run(database, run.id, path, form, positions)
+        count = save_run(
+            database, run.id, path, form, positions,
+            lambda done: bar.progress(min(1.0, done / total), text=f"{done:,} of {total:,}"),
+        )  # fmt: skip
     except PromptgridError as error:
         show_error(error)
         return
-    st.caption(f"{many(count, 'row')} in")
+    finally:
+        bar.empty()
+    st.caption(f"{many(count, 'case' if form in BY_CASE else 'row')} in")
     st.code(str(path), language=None, wrap_lines=True)
 
 

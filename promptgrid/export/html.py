@@ -1,0 +1,138 @@
+"""A run as one HTML file that anybody can open, send and print: no script, nothing from elsewhere, all text as text."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import BinaryIO
+
+from promptgrid.compare import Entry
+from promptgrid.export import tables
+from promptgrid.export.report import Report, report
+from promptgrid.store import Database
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+_SVG = "{http://www.w3.org/2000/svg}"
+_DRAWN = {"svg", "g", "path", "rect", "line", "circle", "text", "tspan", "title", "desc", "defs", "clipPath"}
+_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # would turn the words around them
+
+
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    title: str
+    about: str
+    svg: str
+
+
+def write_html(database: Database, run_id: str, out: BinaryIO, positions: Sequence[int] | None = None) -> int:
+    """Writes the report of the run (see `report`), and returns how many cases its matrix shows.
+
+    Raises StoreError when the run is gone.
+    """
+    found = report(database, run_id, positions)
+    charts, left_out = _charts(database, run_id)
+    for piece in _pieces(found, charts, left_out):
+        out.write(piece.encode())
+    return len(found.rows)
+
+
+def _pieces(found: Report, charts: Sequence[_Chart], left_out: Sequence[str]) -> Iterator[str]:
+    import jinja2
+
+    from promptgrid.prompt import dumps
+
+    here = files("promptgrid.export")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.from_string(here.joinpath("report.html.j2").read_text("utf-8"))
+    yield from page.generate(
+        policy=POLICY,
+        report=found,
+        style=here.joinpath("report.css").read_text("utf-8"),
+        lead=_lead(found),
+        summary=tables.summary_words(found.summaries),
+        sentences=[summary.sentence for summary in found.summaries if summary.sentence],
+        shown=_shown_words(found),
+        charts=charts,
+        left_out=left_out,
+        prompts=found.plan.prompts,
+        dumps=dumps,
+        colour=_colour,
+        one_line=tables.one_line,
+        answer_words=tables.answer_words,
+        tally_words=tables.tally_words,
+        verdict=tables.verdict,
+    )
+
+
+def _shown(value: object) -> object:
+    """Of foreign text, what a browser cannot show becomes U+FFFD."""
+    if type(value) is not str:  # what is marked as safe is ours
+        return value
+    return _TURNS.sub("\ufffd", _NOT_TEXT.sub("\ufffd", value))
+
+
+def _lead(found: Report) -> str:
+    made = dict(found.made)
+    told = [made.get("created", ""), made["models"], made["cells"]]
+    return " · ".join(part for part in told if part)
+
+
+def _shown_words(found: Report) -> str:
+    shown, matching = len(found.rows), found.matching
+    every = "all" if matching == found.total else f"{matching:,} of {found.total:,}"
+    if shown == matching:
+        return f"{every.capitalize()} cases." if every != "all" else f"All {shown:,} cases."
+    return f"The first {shown:,} of {matching:,} cases; the rest is in the run's other files."
+
+
+def _colour(entry: Entry) -> str:
+    """Right, wrong and failed have an edge, with a word beside it."""
+    if not entry.answered:
+        return "wrong" if entry.status in ("failed", "refused", "too_long") else ""
+    return {"right": "right", "wrong": "wrong", "": ""}.get(tables.verdict(entry), "mind")
+
+
+def _charts(database: Database, run_id: str) -> tuple[list[_Chart], Sequence[str]]:
+    """The curves over the temperature where there are several, score against cost, and what is on no line."""
+    from promptgrid.compare import charts
+    from promptgrid.compare.curve import curve
+
+    found = curve(database, run_id)
+    drawn: list[_Chart] = []
+    if len(found.temperatures) > 1:
+        for measure in charts.MEASURES:
+            chart = charts.curve_chart(found, measure, found.lines[: charts.MOST_LINES])
+            if chart is not None:
+                drawn.append(_Chart(measure.title, measure.about, inline(charts.svg(chart), f"c{len(drawn)}-")))
+    cost = charts.cost_chart(found, found.lines[: charts.MOST_LINES])
+    if cost is not None:
+        title = "Score against cost" if found.price == "cost_usd" else "Score against tokens"
+        about = "On the dashed line nothing scores as high for less. The numbers are temperatures."
+        drawn.append(_Chart(title, about, inline(charts.svg(cost), f"c{len(drawn)}-")))
+    return drawn, found.left_out if drawn else []
+
+
+def inline(svg: str, prefix: str) -> str:
+    """A drawing to stand in a page among others: only what draws is left of it, its ids are its own."""
+    root = ET.fromstring(svg)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag.removeprefix(_SVG) not in _DRAWN:
+                parent.remove(child)
+    for element in root.iter():
+        for name, value in list(element.attrib.items()):
+            if name.startswith("on") or "href" in name:
+                del element.attrib[name]
+            elif name == "id":
+                element.set(name, prefix + value)
+            elif value.startswith("url(#"):
+                element.set(name, f"url(#{prefix}{value[5:]}")
+    ET.register_namespace("", _SVG[1:-1])
+    return ET.tostring(root, encoding="unicode")

@@ -1,0 +1,56 @@
+"""Tables in GitHub's Markdown: whatever a cell holds, nothing of it becomes a link, an image, HTML or a new cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from promptgrid.export.tables import matrix_words, summary_words
+
+if TYPE_CHECKING:
+    from promptgrid.export.report import Report
+
+_SIGNS = re.compile(r"[\\`*_\[\]<>|~&$]")  # what Markdown reads within a cell
+# What GitHub makes something of without a sign around it: mentions, numbers of issues, emoji codes, addresses. A
+# backslash does not stop those, a character that takes no room does.
+_LATE = re.compile(r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=:)(?=\w+:)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
+_WORD_JOINER = "\u2060"
+_NOT_SHOWN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LINE_ENDS = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    r"""A table with these headers; None is an empty cell. Columns of numbers only are set to the right.
+
+    >>> print(table(["a|b", "n"], [["x\ny", 1]]), end="")
+    | a\|b | n |
+    | --- | ---: |
+    | x<br>y | 1 |
+    """
+    body = list(rows)
+    numbers = [all(isinstance(row[at], int | float) for row in body) and bool(body) for at in range(len(columns))]
+    head, *lines = [[cell(value) for value in line] for line in (columns, *body)]
+    rule = ["---:" if number else "---" for number in numbers]
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *lines))
+
+
+def cell(value: Any) -> str:
+    """One value as a cell: shown letter by letter, line ends as <br>, what cannot be shown as U+FFFD."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = _NOT_SHOWN.sub("\ufffd", _LINE_ENDS.sub("\n", str(value))).strip()
+    return _SIGNS.sub(r"\\\g<0>", _LATE.sub(_WORD_JOINER, text)).replace("\n", "<br>")
+
+
+def of_report(found: Report) -> str:
+    """The run's name, its summary, and the answers to the cases of the report."""
+    summary, answers = summary_words(found.summaries), matrix_words(found.heads, found.rows)
+    parts = [f"## {cell(found.run.name)}", table(summary.columns, summary.rows)]
+    parts += [cell(summary.sentence) for summary in found.summaries if summary.sentence]
+    parts += [table(answers.columns, answers.rows)]
+    if len(found.rows) < found.matching:
+        parts += [f"The first {len(found.rows):,} of {found.matching:,} cases."]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"

@@ -1,0 +1,149 @@
+"""What a report of a run says: how it was made, the summary, the charts, and the first cases with their full texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from promptgrid import compare
+from promptgrid.compare import Arranged, Facts, Filter, Head, Row, VariantSummary, View
+from promptgrid.grid import Plan
+from promptgrid.store import Database, results, runs
+from promptgrid.store.runs import Progress, RunInfo
+
+CASES, CHARACTERS = 200, 8_000_000  # more make a page that no browser likes to open
+TEXT = 20_000  # characters of one text
+_PAGE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The reply of a cell, whole but for what is beyond TEXT characters: `left_out` says how many are."""
+
+    output: str
+    left_out: int
+    reasoning: str
+    error: str
+    explanations: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`rows` are the first of `matching` cases, of `total`; `texts` are by position of the cell that an entry shows."""
+
+    run: RunInfo
+    plan: Plan
+    made: Sequence[tuple[str, str]]
+    notes: Sequence[str]
+    summaries: Sequence[VariantSummary]
+    heads: Sequence[Head]
+    rows: Sequence[Row]
+    texts: Mapping[int, Text]
+    matching: int
+    total: int
+
+
+def report(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Report:
+    """The run's report; with `positions` the matrix has only the cases and variants of these cells, while the summary
+    is over all cases in any case. Raises StoreError when the run is gone."""
+    found = compare.facts(database, run_id)
+    info, plan, state = runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id)
+    arranged = compare.arranged(database, found, _view(database, found, positions))
+    rows, texts = _read(database, arranged)
+    return Report(
+        run=info,
+        plan=plan,
+        made=list(made(info, plan, state)),
+        notes=[*_notes(database, run_id), *compare.suspicions(database, run_id)],
+        summaries=arranged.summaries,
+        heads=arranged.columns,
+        rows=rows,
+        texts=texts,
+        matching=len(arranged),
+        total=arranged.total,
+    )
+
+
+def _view(database: Database, found: Facts, positions: Sequence[int] | None) -> View:
+    if positions is None:
+        return View()
+    chosen = np.isin(found.position, np.array(positions, dtype=np.int64))
+    cases = tuple(found.case_ids[code] for code in np.unique(found.case[chosen]))
+    columns = compare.arranged(database, found, View()).all_columns
+    wanted = {found.variants[code] for code in np.unique(found.variant[chosen])}
+    values = [{axis: getattr(variant, axis) for axis in compare.VARIANT} for variant in wanted]
+    shown = tuple(head.id for head in columns if dict(head.values) in values)
+    return View(shown=shown, filter=Filter(case_ids=cases))
+
+
+def _read(database: Database, arranged: Arranged) -> tuple[list[Row], dict[int, Text]]:
+    """The first cases with the texts that they show, as many as fit."""
+    rows: list[Row] = []
+    texts: dict[int, Text] = {}
+    size = 0
+    for start in range(0, min(CASES, len(arranged)), _PAGE):
+        some = compare.page(database, arranged, start, min(_PAGE, CASES - start))
+        shown = [entry.shown for row in some for entry in row.entries.values() if entry.shown is not None]
+        read = {row["position"]: _text(row) for row in results.result_rows(database, arranged.facts.run_id, shown)}
+        size += sum(len(text.output) + len(text.reasoning) for text in read.values())
+        if rows and size > CHARACTERS:
+            break
+        rows += some
+        texts |= read
+    return rows, texts
+
+
+def _text(row: Mapping[str, Any]) -> Text:
+    output = row["output"] or ""
+    explanations = [(name[8:], why) for name, why in row.items() if name.startswith("explain.") and why]
+    left_out = max(0, len(output) - TEXT)
+    return Text(output[:TEXT], left_out, row["reasoning"][:TEXT], row["error"][:TEXT], explanations)
+
+
+def _notes(database: Database, run_id: str) -> Iterator[str]:
+    for note, count in results.parameter_notes(database, run_id):
+        yield f"{note} ({count:,} cells)"
+    for error, count in runs.errors(database, run_id, limit=5):
+        yield f"{error[:600]} ({count:,} cells)"
+
+
+def made(info: RunInfo, plan: Plan, state: Progress) -> Iterator[tuple[str, str]]:
+    """How the run was made: (what, value) where there is a value."""
+    values: dict[str, Any] = {
+        "run": info.id,
+        "name": info.name,
+        "note": info.note,
+        "status": f"{info.status} {info.message}".strip(),
+        "created": _utc(info.created),
+        "ended": _utc(info.ended),
+        "prompts": ", ".join(f"{prompt.name}@{prompt.version[:6]}" for prompt in plan.prompts),
+        "techniques": ", ".join(plan.techniques),
+        "models": ", ".join(plan.models),
+        "temperatures": ", ".join(f"{value:g}" for value in plan.temperatures) or "the prompts' own",
+        "samples": plan.samples,
+        "cases": f"{len(plan.cases):,}",
+        "cells": f"{state.total:,} cells, {state.by_status.get('answered', 0):,} answered",
+        "max tokens": plan.max_tokens,
+        "top_p": plan.top_p,
+        "seed": plan.seed,
+        "stop": ", ".join(map(repr, plan.stop)),
+        "reasoning effort": plan.reasoning_effort,
+        "response format": plan.response_format and json.dumps(dict(plan.response_format)),
+        "extra body": plan.extra_body and json.dumps(dict(plan.extra_body)),
+        "examples": plan.examples_k,
+        "checks": "each prompt's usual ones" if plan.checks is None else ", ".join(map(str, plan.checks)),
+        "budget": plan.budget,
+        "spent": "not known" if state.spent_usd is None else f"${state.spent_usd:,.4f}" if state.spent_usd else "",
+        "promptgrid": version("promptgrid"),
+    }
+    return ((what, str(value)) for what, value in values.items() if value not in (None, "", {}))
+
+
+def _utc(seconds: float | None) -> str:
+    return "" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
