@@ -1,0 +1,217 @@
+"""Checks ▾ on the Compare page: what scores the run's replies, to be added, changed, removed and run again.
+
+Nothing is sent to the model under test. The work goes on in this server whatever becomes of the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from promptgrid import words
+from promptgrid.budget import BudgetReached
+from promptgrid.errors import PromptgridError
+from promptgrid.grading import CheckSpec
+from promptgrid.grading.judging import shipped_prompt
+from promptgrid.preflight import ModelPreflight
+from promptgrid.runner import recheck
+from promptgrid.runner.recheck import Recheck
+from promptgrid.store import Database, runs, scores
+from promptgrid.store.runs import ACTIVE, RunInfo
+from promptgrid.store.scores import Total
+from promptgrid.ui import state
+from promptgrid.ui.check_form import check_form, fill_form
+from promptgrid.ui.feedback import show_error
+from promptgrid.ui.plain import plain
+
+_LOOK_S = 1.0
+
+
+@dataclass
+class Work:
+    """One pass over a run's replies, in a thread: `done` of `total` scores are there."""
+
+    future: Future[None] = field(default_factory=Future)
+    done: int = 0
+    total: int = 0
+
+    def tell(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+
+
+@dataclass
+class Works:
+    """The passes of this server, the latest of each run."""
+
+    by_run: dict[str, Work] = field(default_factory=dict)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "checks"))
+
+    def start(self, database: Database, planned: Recheck) -> None:
+        """Begins one; who wants to know looks it up."""
+        work = self.by_run[planned.run_id] = Work()
+        work.future = self._pool.submit(recheck.carry_out, database, planned, tell=work.tell)
+
+
+@st.cache_resource
+def works() -> Works:
+    """One a server."""
+    return Works()
+
+
+def checks_popover(database: Database, run: RunInfo) -> None:
+    """The run's checks with what they said, and the fields for another."""
+    with st.popover("Checks", key="compare_checks"):
+        work = works().by_run.get(run.id)
+        if work is not None and not work.future.done():
+            _progress(work)
+        elif run.status in ACTIVE:
+            st.caption("The run is at work: its checks can be changed when it rests.")
+        else:
+            _told(run.id, work)
+            _checks(database, run.id)
+
+
+def _progress(work: Work) -> None:
+    @st.fragment(run_every=_LOOK_S)
+    def look() -> None:
+        if work.future.done():
+            st.rerun()
+        done = f"{work.done:,} of {work.total:,} scores" if work.total else "Scoring …"
+        st.progress(work.done / work.total if work.total else 0.0, text=done)
+        st.caption("Goes on when you leave the page; not when the dashboard is stopped: run the checks again then.")
+
+    look()
+
+
+def _told(run_id: str, work: Work | None) -> None:
+    """What ended the last pass, unless all went well; once."""
+    if work is None:
+        return
+    del works().by_run[run_id]
+    try:
+        work.future.result()
+    except BudgetReached as reached:
+        st.error(plain(str(reached)))
+    except PromptgridError as error:
+        show_error(error)
+
+
+@st.fragment
+def _checks(database: Database, run_id: str) -> None:
+    plan = runs.plan_of(database, run_id)
+    said = {total.check: total for total in scores.totals(database, run_id)}
+    for spec in plan.all_checks:
+        _row(database, run_id, spec, said)
+    if plan.all_checks:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            fresh = any(spec.model for spec in plan.all_checks) and st.toggle("Ask judges again", key="checks_fresh")
+            if st.button("Run all again", key="checks_again"):
+                _offer(database, run_id, fresh=fresh)
+    st.markdown("**Add or change a check**")
+    prefix = f"check_{run_id}"
+    spec = check_form(prefix)
+    if spec is not None and spec.kind == "judge":
+        _copy_of_ours()
+    known = [one.name for one in plan.all_checks]
+    label = "Change and score" if spec is not None and spec.name in known else "Add and score"
+    if st.button(label, type="primary", key="checks_add", disabled=spec is None) and spec is not None:
+        _offer(database, run_id, add=spec)
+    _offered(database)
+
+
+def _row(database: Database, run_id: str, spec: CheckSpec, said: Mapping[str, Total]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(width="stretch", gap=None):
+            st.markdown(f"**{plain(spec.name)}** {plain(_options(spec), limit=120)}")
+            st.caption(plain(_said(said.get(spec.name))))
+        st.button(
+            "Change",
+            key=f"check_change_{spec.name}",
+            on_click=fill_form,
+            args=(f"check_{run_id}", spec),
+            type="tertiary",
+        )
+        if st.button("Remove", key=f"check_remove_{spec.name}", type="tertiary"):
+            _offer(database, run_id, remove=spec.name)
+    if (total := said.get(spec.name)) and total.failed:
+        for why, count in scores.complaints(database, run_id, spec.name, limit=2):
+            st.caption(f":orange[{count:,} × {plain(why, limit=200)}]")
+
+
+def _options(spec: CheckSpec) -> str:
+    """How it is set, in its own words."""
+    return str(CheckSpec(spec.kind, spec.kind, {k: v for k, v in spec.options.items() if k != "sha"}))
+
+
+def _said(total: Total | None) -> str:
+    if total is None:
+        return "no scores yet"
+    mean = "nothing scored" if total.mean is None else f"mean {total.mean:.2f} over {words.many(total.scored, 'reply')}"
+    mean = mean.replace("replys", "replies")
+    rest = total.unscored - total.failed
+    return ", ".join(
+        [mean, *([f"{rest:,} not scored"] * bool(rest)), *([f"{total.failed:,} failed"] * bool(total.failed))]
+    )
+
+
+def _copy_of_ours() -> None:
+    """Our judge's prompt as a file of the library, to be edited on the Compose page."""
+    if st.button("Copy our prompt into the library", key="checks_copy", type="tertiary"):
+        try:
+            state.library().save(shipped_prompt("judge"), None)
+        except PromptgridError as error:
+            show_error(error)
+        else:
+            st.rerun(scope="fragment")
+
+
+def _offer(
+    database: Database, run_id: str, *, add: CheckSpec | None = None, remove: str = "", fresh: bool = False
+) -> None:
+    """Begins what costs nothing at once; what asks a judge shows first what that will take."""
+    try:
+        planned = recheck.plan_recheck(
+            database, run_id, add=[add] if add else [], remove=[remove] if remove else [], fresh=fresh
+        )
+        with st.spinner("Counting …"):
+            sheets = recheck.judges_sheet(database, planned)
+    except PromptgridError as error:
+        show_error(error)
+        return
+    if any(sheet.calls for sheet in sheets):
+        st.session_state.checks_offered = (planned, sheets)
+    else:
+        _start(database, planned)
+
+
+def _offered(database: Database) -> None:
+    offered: tuple[Recheck, list[ModelPreflight]] | None = st.session_state.get("checks_offered")
+    if offered is None:
+        return
+    planned, sheets = offered
+    with st.container(border=True, gap="xsmall"):
+        for sheet in sheets:
+            st.markdown(f"{plain(sheet.ref)} is asked: {_takes(sheet)}")
+        with st.container(horizontal=True):
+            if st.button("Ask and score", type="primary", key="checks_go"):
+                _start(database, planned)
+            if st.button("Leave it", key="checks_leave"):
+                del st.session_state.checks_offered
+                st.rerun(scope="fragment")
+
+
+def _takes(sheet: ModelPreflight) -> str:
+    about = "" if sheet.exact else "≈ "
+    parts = [f"**{words.many(sheet.calls, 'call')}**", f"{about}{sheet.prompt_tokens:,} prompt tokens"]
+    parts += [f"**{plain(words.cost(sheet))}**", words.duration(sheet.seconds)]
+    parts += [f"{sheet.answered:,} judged already"] if sheet.answered else []
+    return " · ".join(part for part in parts if part)
+
+
+def _start(database: Database, planned: Recheck) -> None:
+    st.session_state.pop("checks_offered", None)
+    works().start(database, planned)
+    st.rerun()
