@@ -4,6 +4,7 @@ import streamlit as st
 
 from promptgrid import compare
 from promptgrid.ui import compare_cells, compare_controls, compare_run, compare_tables, compare_view, matrix, open_page
+from promptgrid.ui.compare_checks import checks_popover
 from promptgrid.ui.compare_detail import detail
 from promptgrid.ui.compare_export import export_popover
 from promptgrid.ui.compare_runs import runs_popover, two_runs
@@ -23,6 +24,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="compare_top
         compare_controls.layout_popover(found, shown)
         compare_controls.sort_popover(shown)
         compare_controls.filter_popover(found, shown)
+        checks_popover(database(), run)
         export_popover(database(), run, arranged.positions())
 
 if before is not None:

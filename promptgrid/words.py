@@ -112,6 +112,7 @@ def progress_words(info: RunInfo, state: Progress) -> list[str]:
         words.append(f"{state.per_second:.1f}/s")
         words += [f"{clock(state.seconds_left)} left"] if state.seconds_left else []
     words += [f"{state.in_flight:,} in flight"] if state.in_flight and info.status == "running" else []
+    words += [f"{state.scored[0]:,} of {state.scored[1]:,} scored"] if state.scored and info.status == "running" else []
     words += [f"{state.reused:,} already answered"] if state.reused else []
     words += [f"{state.retried:,} retried"] if state.retried else []
     words += [f"{count:,} {name.replace('_', ' ')}" for name, count in _ended_badly(state)]

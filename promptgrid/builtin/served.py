@@ -76,6 +76,10 @@ class BuiltinEndpoint:
         async with _crash_named():
             return await adapter.count_tokens(model, messages, api)
 
+    async def embeddings(self, model: str, texts: Sequence[str]) -> list[tuple[float, ...]]:
+        hint = "Take similarity:method=edit or token, or a model of an endpoint that has /embeddings."
+        raise EndpointError("bad_request", "The built-in model makes no embeddings.", hint=hint)
+
     async def aclose(self) -> None:
         await self._adapter.aclose()
 

@@ -38,7 +38,7 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
     for line in map(sheet.judge_line, recheck.judges_sheet(database, planned)):
         click.echo(line, err=True)
     try:
-        with _bar() as tell:
+        with bar("Scoring") as tell:
             recheck.carry_out(database, planned, budget=budget, tell=tell)
     except BudgetReached as reached:
         hint = f"What is scored is kept, and judges are not asked again for it: promptgrid check {run_id}"
@@ -53,11 +53,12 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
-    with click.progressbar(length=1, label="Scoring", file=sys.stderr) as bar:
+def bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, and what moves it: to `done` of `total`."""
+    with click.progressbar(length=1, label=label, file=sys.stderr) as shown:
 
         def tell(done: int, total: int) -> None:
-            bar.length = max(total, 1)
-            bar.update(done - bar.pos)
+            shown.length = max(total, 1)
+            shown.update(done - shown.pos)
 
         yield tell

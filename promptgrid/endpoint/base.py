@@ -127,5 +127,8 @@ class Endpoint(Protocol):
     async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
         """Prompt tokens by the endpoint's own tokenizer and chat template; None where it has none."""
 
+    async def embeddings(self, model: str, texts: Sequence[str]) -> list[tuple[float, ...]]:
+        """A vector for each text, by a model that makes such."""
+
     async def aclose(self) -> None:
         """Frees sockets. The endpoint cannot be used afterwards."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from promptgrid.endpoint import faults, headers, refusals, sdk, wire
 from promptgrid.endpoint.base import Delta, Reply, Request
 from promptgrid.endpoint.counting import TokenCounter
+from promptgrid.endpoint.embeddings import Vector, vectors
 from promptgrid.endpoint.limits import rate_limits
 from promptgrid.endpoint.replies import parsed, replies
 from promptgrid.endpoint.settings import EndpointSettings
@@ -155,6 +156,17 @@ class OpenAIEndpoint:
         if not self.counts_tokens:
             return None
         return await self._counter.count(self._connected(), model, messages, api)
+
+    async def embeddings(self, model: str, texts: Sequence[str]) -> list[Vector]:
+        """A vector for each text, in one call. Raises EndpointError."""
+        body = _bytes({"model": model, "input": list(texts), "encoding_format": "float"})
+        answer = await self._connected().ask(f"{self.settings.base_url}/embeddings", body)
+        self._check_status(answer, model)
+        try:
+            return vectors(answer.text, len(texts))
+        except EndpointError as error:
+            faults.redact(error, self.settings)
+            raise
 
     async def aclose(self) -> None:
         """Frees sockets."""

@@ -79,6 +79,10 @@ class ScriptedEndpoint:
         """The words of all messages."""
         return sum(len(message.text.split()) for message in messages)
 
+    async def embeddings(self, model: str, texts: Sequence[str]) -> list[tuple[float, ...]]:
+        """How often each letter of the alphabet is in the text."""
+        return [tuple(float(text.lower().count(chr(97 + i))) for i in range(26)) for text in texts]
+
     async def aclose(self) -> None:
         """Nothing to free."""
 

@@ -6,7 +6,7 @@ Its replies are kept as soon as they come, with their cost, and reused when the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from promptgrid import grid
@@ -66,7 +66,7 @@ class Asking:
 
     def __init__(
         self, database: Database, run_id: str, prompt: Prompt, ref: str, endpoint: Endpoint, shared: Shared,
-        wall: Wall, *, fresh: bool = False,
+        wall: Wall, *, fresh: bool = False, one: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._database, self._run_id, self._endpoint, self._fresh = database, run_id, endpoint, fresh
         self._plan = judge_plan(prompt, ref, [{}])
@@ -74,7 +74,7 @@ class Asking:
         self._ledger = _Ledger()
         self._job = Job(run_id, self._plan, wall, self._ledger, _still_ours, kind=KIND)
         self._sender = Sender(self._job)
-        self._shared = shared
+        self._shared, self._one = shared, one
         self._asked: dict[str, Said] = {}  # by the key of the call, in this pass
         self._working: set[asyncio.Task[None]] = set()
         self.reached: BudgetReached | None = None
@@ -126,6 +126,7 @@ class Asking:
             except Halted:
                 pass
             await asyncio.shield(asyncio.create_task(self._keep(planned)))
+            self._one()
 
     async def _keep(self, planned: PlannedPoint) -> None:
         """Commits what has come, whoever it came to."""

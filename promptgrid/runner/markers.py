@@ -16,6 +16,7 @@ from promptgrid.grid import Plan
 from promptgrid.preflight import Judging, plan_points
 from promptgrid.prompt import AnswerRule, Prompt
 from promptgrid.runner.asking import Asking, Said, judge_plan
+from promptgrid.runner.embedded import Embedded
 from promptgrid.runner.shared import Shared
 from promptgrid.store import Database, plans
 from promptgrid.store.scores import Answered, Mark
@@ -74,17 +75,24 @@ def judging(database: Database, spec: CheckSpec) -> Judging:
 
 def marker(
     database: Database, run_id: str, plan: Plan, spec: CheckSpec, connect: Connect, shared: Shared, wall: Wall,
-    *, fresh: bool,
+    *, fresh: bool, one: Callable[[], None],
 ) -> Marker:  # fmt: skip
-    """Who scores by this check. Raises PlanError for an endpoint that is not configured."""
+    """Who scores by this check; calls `one` for each reply that takes its time.
+
+    Raises PlanError for an endpoint that is not configured.
+    """
     rules = {(prompt.name, prompt.version): prompt.answer for prompt in plan.prompts}
     if spec.plain:
         return _Plain(spec, rules)
     if spec.kind == "python":
-        return _Own(spec)
+        return _Own(spec, one)
     endpoint = connect(split_model(spec.model)[0])
+    if spec.kind == "similarity":
+        return Embedded(spec, endpoint, shared.pace(endpoint, f"embed:{run_id}", endpoint.concurrency))
     prompt = judge_prompt(database, spec)
-    return _Judge(spec, prompt, Asking(database, run_id, prompt, spec.model, endpoint, shared, wall, fresh=fresh))
+    return _Judge(
+        spec, prompt, Asking(database, run_id, prompt, spec.model, endpoint, shared, wall, fresh=fresh, one=one)
+    )
 
 
 class _Plain:
@@ -106,8 +114,8 @@ class _Plain:
 
 
 class _Own:
-    def __init__(self, spec: CheckSpec) -> None:
-        self._spec, self._code, self._halted = spec, own_code.OwnCode(spec), False
+    def __init__(self, spec: CheckSpec, one: Callable[[], None]) -> None:
+        self._spec, self._code, self._one, self._halted = spec, own_code.OwnCode(spec), one, False
 
     async def marks(self, replies: Sequence[Answered]) -> list[Mark]:
         done = []
@@ -116,6 +124,7 @@ class _Own:
                 break
             verdict = await self._code.verdict(one.output, one.answer, one.expected, one.inputs)
             done.append(Mark(one.position, verdict.score(self._spec.name, one.answer)))
+            self._one()
         return done
 
     def halt(self) -> None:

@@ -4,7 +4,7 @@ under test; what a judge will take is told before."""
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -14,6 +14,7 @@ from promptgrid.errors import PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks
 from promptgrid.grid import Plan
 from promptgrid.preflight import ModelPreflight, Tally, plan_points
+from promptgrid.prompt import Prompt
 from promptgrid.runner.asking import judge_plan
 from promptgrid.runner.markers import judge_inputs, judge_prompt, pinned
 from promptgrid.runner.scoring import Scoring
@@ -86,19 +87,25 @@ def judges_sheet(database: Database, recheck: Recheck) -> list[ModelPreflight]:
 
 
 def _sheet(database: Database, recheck: Recheck, spec: CheckSpec) -> ModelPreflight:
-    prompt = judge_prompt(database, spec)
-    plan = replace(judge_plan(prompt, spec.model, [{}]), fresh=recheck.fresh)
-    decided = grid.decide(plan)
-    name, model = connections.split_model(spec.model)
+    chunks = ([judge_inputs(spec, one) for one in chunk] for chunk in scores.answered(database, recheck.run_id))
+    return asking_sheet(database, judge_prompt(database, spec), spec.model, chunks, fresh=recheck.fresh)
 
-    def seconds(ref: str) -> float | None:
+
+def asking_sheet(
+    database: Database, prompt: Prompt, ref: str, chunks: Iterable[Sequence[Mapping[str, str]]], *, fresh: bool
+) -> ModelPreflight:
+    """What a model will be asked when it judges these inputs; what it has said already is not, unless `fresh`."""
+    plan = replace(judge_plan(prompt, ref, [{}]), fresh=fresh)
+    decided = grid.decide(plan)
+    name, model = connections.split_model(ref)
+
+    def seconds(_: str) -> float | None:
         one = kept.seconds_per_reply(database, name, model)
         return None if one is None else one / connections.connect(name).concurrency
 
     tally = Tally(plan, lambda keys: kept.stored_samples(database, keys), seconds)
-    for chunk in scores.answered(database, recheck.run_id):
-        inputs = [judge_inputs(spec, one) for one in chunk]
-        for _ in tally.through(plan_points(judge_plan(prompt, spec.model, inputs), decided)):
+    for inputs in chunks:
+        for _ in tally.through(plan_points(judge_plan(prompt, ref, inputs), decided) if inputs else ()):
             pass
     return tally.sheet().models[0]
 
@@ -110,7 +117,7 @@ def carry_out(database: Database, recheck: Recheck, *, budget: str = "", tell: T
     cross the budget: what is scored by then is kept, and a later one goes on.
     """
     wall = Wall(parse_budget(budget))
-    with _alone(recheck.run_id):
+    with alone(recheck.run_id):
         plan = scores.change_checks(database, recheck.run_id, recheck.before, recheck.checks)
         connections.run_sync(_scored(database, recheck, plan, wall, tell))
 
@@ -131,7 +138,7 @@ async def _scored(database: Database, recheck: Recheck, plan: Plan, wall: Wall, 
 
 
 @contextmanager
-def _alone(run_id: str) -> Iterator[None]:
+def alone(run_id: str) -> Iterator[None]:
     """One at a time for a run: two would pay a judge twice."""
     from filelock import FileLock, Timeout
 

@@ -70,16 +70,24 @@ class Scoring:
 
     def _marker(self, check: CheckSpec) -> Marker:
         return marker(
-            self.database, self.run_id, self.plan, check, self.connect, self.shared, self.wall, fresh=self.fresh
-        )
+            self.database, self.run_id, self.plan, check, self.connect, self.shared, self.wall, fresh=self.fresh,
+            one=self._one,
+        )  # fmt: skip
+
+    def _one(self) -> None:
+        """A reply is scored, and not kept yet."""
+        self.done += 1
+        self.tell(self.done, self.total)
 
     async def _all(self) -> None:
         chunks = scores.answered(self.database, self.run_id)
+        kept = 0
         while not self.halted and (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
             marks = [mark for check in self.checks for mark in await self._marks(check, chunk)]
             if marks:
                 await asyncio.to_thread(scores.put, self.database, self.run_id, marks)
-            self.done += len(marks)
+            kept += len(marks)
+            self.done = kept
             self.tell(self.done, self.total)
 
     async def _marks(self, check: CheckSpec, chunk: Sequence[Answered]) -> list[Mark]:

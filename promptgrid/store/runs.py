@@ -60,7 +60,8 @@ class Progress:
 
     `per_second` is the rate of new replies over the last 20 seconds, `in_flight` the calls under way, `paces` by
     endpoint: all three of a run in progress only. `retried` counts calls that were sent again. `errors` are cells that
-    ended badly, by the kind of their error.
+    ended badly, by the kind of their error. `scored`: (scores that are there, all of them) while judges, or a function
+    of one's own, look at the replies of a run in progress.
     """
 
     total: int
@@ -72,6 +73,7 @@ class Progress:
     in_flight: int
     paces: dict[str, Pace]
     errors: dict[str, int]
+    scored: tuple[int, int] | None = None
 
     @property
     def done(self) -> int:
@@ -148,6 +150,7 @@ def progress(database: Database, run_id: str) -> Progress:
         in_flight=live.get("in_flight", 0),
         paces={name: Pace(**pace) for name, pace in live.get("endpoints", {}).items()},
         errors=errors,
+        scored=(scored[0], scored[1]) if (scored := live.get("scored")) else None,
     )
 
 

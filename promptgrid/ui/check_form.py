@@ -89,18 +89,14 @@ def fill_form(prefix: str, spec: CheckSpec) -> None:
 def _field(kind: str, option: str, type_: Any, key: str) -> Any:
     label = _PASSES if option == "min" and kind != "length" else LABELS[option]
     if option == "model":
-        return st.selectbox(
-            label, state.model_refs(), index=None, accept_new_options=True, key=key, filter_mode="contains"
-        )
+        return st.selectbox(label, state.model_refs(), index=None, accept_new_options=True, key=key)
     if option == "scale":
         return st.selectbox(label, _SCALES, accept_new_options=True, key=key)
     if option == "prompt":
         chosen = st.selectbox(label, [_SHIPPED, *_judges()], key=key, help=_HELP)
         return None if chosen == _SHIPPED else chosen
     if option == "rubric":
-        return st.text_area(
-            label, key=key, height=90, placeholder="It answers the question, politely and in one sentence."
-        )
+        return st.text_area(label, key=key, height=90, placeholder="It answers politely, in one sentence.")
     if isinstance(type_, tuple):
         return st.selectbox(label, type_, key=key)
     if type_ is bool:

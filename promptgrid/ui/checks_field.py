@@ -13,7 +13,10 @@ from promptgrid.prompt import Prompt
 from promptgrid.ui.plain import plain
 from promptgrid.ui.run_form import Form
 
-OTHERS = ("exact", "exact:ignore_case=true", "label", "number", "number:tolerance=0.01", "json-schema")
+OTHERS = (
+    "exact", "exact:ignore_case=true", "label", "number", "number:tolerance=0.01", "json-schema", "json-equal",
+    "similarity", "length:max=100", "language:is=en",
+)  # fmt: skip
 KEY = "checks_shown"  # the widget's; the form's own field is None while nobody has chosen
 
 
@@ -33,7 +36,8 @@ def checks_field(form: Form, prompts: Sequence[Prompt], cases: Sequence[Case]) -
         wrap=True,
         on_change=_chosen,
         args=(form, usual),
-        help="Type one with its options: contains:text=please, regex:pattern=\\d+, number:tolerance=0.5.",
+        help="Type one with its options: contains:text=please, number:tolerance=0.5, python:file=checks.py,"
+        " judge:model=ENDPOINT/MODEL,rubric=It is polite. Compare adds others when the replies are there.",
     )
 
 

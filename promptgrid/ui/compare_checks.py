@@ -5,7 +5,7 @@ Nothing is sent to the model under test. The work goes on in this server whateve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -27,6 +27,7 @@ from promptgrid.ui.check_form import check_form, fill_form
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 
+WIDTH = 440
 _LOOK_S = 1.0
 
 
@@ -63,15 +64,21 @@ def works() -> Works:
 
 def checks_popover(database: Database, run: RunInfo) -> None:
     """The run's checks with what they said, and the fields for another."""
-    with st.popover("Checks", key="compare_checks"):
-        work = works().by_run.get(run.id)
-        if work is not None and not work.future.done():
-            _progress(work)
-        elif run.status in ACTIVE:
-            st.caption("The run is at work: its checks can be changed when it rests.")
-        else:
-            _told(run.id, work)
-            _checks(database, run.id)
+    with st.popover("Checks", key="compare_checks", on_change="rerun") as popover:
+        if popover.open:
+            with st.container(width=WIDTH, key="compare_checks_body"):
+                _body(database, run)
+
+
+def _body(database: Database, run: RunInfo) -> None:
+    work = works().by_run.get(run.id)
+    if work is not None and not work.future.done():
+        _progress(work)
+    elif run.status in ACTIVE:
+        st.caption("The run is at work: its checks can be changed when it rests.")
+    else:
+        _told(run.id, work)
+        _checks(database, run.id)
 
 
 def _progress(work: Work) -> None:
@@ -101,13 +108,20 @@ def _told(run_id: str, work: Work | None) -> None:
 
 @st.fragment
 def _checks(database: Database, run_id: str) -> None:
+    if offered := st.session_state.get("checks_offered"):
+        _offered(database, *offered)
+    else:
+        _list_and_form(database, run_id)
+
+
+def _list_and_form(database: Database, run_id: str) -> None:
     plan = runs.plan_of(database, run_id)
     said = {total.check: total for total in scores.totals(database, run_id)}
-    for spec in plan.all_checks:
-        _row(database, run_id, spec, said)
+    for one in plan.all_checks:
+        _row(database, run_id, one, said)
     if plan.all_checks:
         with st.container(horizontal=True, vertical_alignment="center"):
-            fresh = any(spec.model for spec in plan.all_checks) and st.toggle("Ask judges again", key="checks_fresh")
+            fresh = any(one.model for one in plan.all_checks) and st.toggle("Ask judges again", key="checks_fresh")
             if st.button("Run all again", key="checks_again"):
                 _offer(database, run_id, fresh=fresh)
     st.markdown("**Add or change a check**")
@@ -119,21 +133,15 @@ def _checks(database: Database, run_id: str) -> None:
     label = "Change and score" if spec is not None and spec.name in known else "Add and score"
     if st.button(label, type="primary", key="checks_add", disabled=spec is None) and spec is not None:
         _offer(database, run_id, add=spec)
-    _offered(database)
 
 
 def _row(database: Database, run_id: str, spec: CheckSpec, said: Mapping[str, Total]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch", gap=None):
-            st.markdown(f"**{plain(spec.name)}** {plain(_options(spec), limit=120)}")
+            st.markdown(f"**{plain(spec.name)}** {plain(_set(spec), limit=160)}")
             st.caption(plain(_said(said.get(spec.name))))
-        st.button(
-            "Change",
-            key=f"check_change_{spec.name}",
-            on_click=fill_form,
-            args=(f"check_{run_id}", spec),
-            type="tertiary",
-        )
+        form = (f"check_{run_id}", spec)
+        st.button("Change", key=f"check_change_{spec.name}", on_click=fill_form, args=form, type="tertiary")
         if st.button("Remove", key=f"check_remove_{spec.name}", type="tertiary"):
             _offer(database, run_id, remove=spec.name)
     if (total := said.get(spec.name)) and total.failed:
@@ -141,20 +149,24 @@ def _row(database: Database, run_id: str, spec: CheckSpec, said: Mapping[str, To
             st.caption(f":orange[{count:,} × {plain(why, limit=200)}]")
 
 
-def _options(spec: CheckSpec) -> str:
-    """How it is set, in its own words."""
-    return str(CheckSpec(spec.kind, spec.kind, {k: v for k, v in spec.options.items() if k != "sha"}))
+def _set(spec: CheckSpec) -> str:
+    """Its kind, unless the name says it, and how it is set."""
+    parts = [] if spec.kind == spec.name else [spec.kind]
+    parts += [f"{name} {_value(value)}" for name, value in spec.options.items() if name not in ("sha", "prompt")]
+    parts += [f"prompt {str(spec.options['prompt'])[:-6]}"] if "prompt" in spec.options else []  # six digits are enough
+    return " · ".join(parts)
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _said(total: Total | None) -> str:
     if total is None:
         return "no scores yet"
-    mean = "nothing scored" if total.mean is None else f"mean {total.mean:.2f} over {words.many(total.scored, 'reply')}"
-    mean = mean.replace("replys", "replies")
-    rest = total.unscored - total.failed
-    return ", ".join(
-        [mean, *([f"{rest:,} not scored"] * bool(rest)), *([f"{total.failed:,} failed"] * bool(total.failed))]
-    )
+    mean = "nothing scored" if total.mean is None else f"mean {total.mean:.2f} over {words.many(total.scored, 'score')}"
+    counts = {"not scored": total.unscored - total.failed, "failed": total.failed}
+    return ", ".join([mean, *(f"{count:,} {what}" for what, count in counts.items() if count)])
 
 
 def _copy_of_ours() -> None:
@@ -183,24 +195,21 @@ def _offer(
         return
     if any(sheet.calls for sheet in sheets):
         st.session_state.checks_offered = (planned, sheets)
+        st.rerun(scope="fragment")
     else:
         _start(database, planned)
 
 
-def _offered(database: Database) -> None:
-    offered: tuple[Recheck, list[ModelPreflight]] | None = st.session_state.get("checks_offered")
-    if offered is None:
-        return
-    planned, sheets = offered
-    with st.container(border=True, gap="xsmall"):
-        for sheet in sheets:
-            st.markdown(f"{plain(sheet.ref)} is asked: {_takes(sheet)}")
-        with st.container(horizontal=True):
-            if st.button("Ask and score", type="primary", key="checks_go"):
-                _start(database, planned)
-            if st.button("Leave it", key="checks_leave"):
-                del st.session_state.checks_offered
-                st.rerun(scope="fragment")
+def _offered(database: Database, planned: Recheck, sheets: Sequence[ModelPreflight]) -> None:
+    for sheet in sheets:
+        st.markdown(f"**{plain(sheet.ref)}** judges: {_takes(sheet)}")
+    st.caption("Nothing is sent to the model whose replies these are.")
+    with st.container(horizontal=True):
+        if st.button("Ask and score", type="primary", key="checks_go"):
+            _start(database, planned)
+        if st.button("Back", key="checks_leave"):
+            del st.session_state.checks_offered
+            st.rerun(scope="fragment")
 
 
 def _takes(sheet: ModelPreflight) -> str:

@@ -158,6 +158,10 @@ def notes(sheet: Preflight, reason: str) -> list[str]:
             found.append(f"The price of {plain(model.ref)} is not known, so a budget in USD cannot be kept.")
         elif model.calls and not model.facts.free and model.cost_ceiling is None:
             found.append(f"{plain(model.ref)}: set max tokens to know the most it can cost.")
+    for judge in sheet.judges:
+        found.append(
+            f"{plain(judge.ref)} judges the replies: at most {judge.calls:,} calls, {plain(words.cost(judge))}."
+        )
     return found + _estimates(sheet)
 
 

@@ -164,6 +164,7 @@ class HostileServer:
             Route("/v1/chat/completions", completions, methods=["POST"]),
             Route("/v1/completions", completions, methods=["POST"]),
             Route("/v1/models", self._models),
+            Route("/v1/embeddings", self._embeddings, methods=["POST"]),
         ]
         if self.kind == "llama.cpp":
             routes.append(Route("/apply-template", self._apply_template, methods=["POST"]))
@@ -177,6 +178,15 @@ class HostileServer:
     async def _models(self, request: Request) -> Response:
         await self.record(request)
         return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in MODES]})
+
+    async def _embeddings(self, request: Request) -> Response:
+        """How often each letter is in the text; a model called after a mode answers with its fault."""
+        body = (await self.record(request)).body
+        if body["model"] in MODES and body["model"] != "ok":
+            return await MODES[body["model"]](request, body, "")
+        made = [[text.lower().count(chr(97 + i)) for i in range(26)] for text in body["input"]]
+        rows = [{"index": index, "embedding": vector} for index, vector in enumerate(made)]
+        return JSONResponse({"object": "list", "data": rows[::-1]})
 
     async def _props(self, request: Request) -> Response:
         await self.record(request)

@@ -1,0 +1,29 @@
+"""The answer of /embeddings -> vectors. Trusts nothing, as `replies`."""
+
+from __future__ import annotations
+
+import math
+
+from promptgrid.endpoint.replies import bad_reply, parsed
+
+Vector = tuple[float, ...]
+
+
+def vectors(text: str, n: int) -> list[Vector]:
+    """The `n` vectors in a response's body, in the order of the texts. Raises EndpointError(bad_reply)."""
+    rows = parsed(text).get("data")
+    found: dict[object, object] = {}
+    if isinstance(rows, list):
+        found = {row.get("index"): row.get("embedding") for row in rows if isinstance(row, dict)}
+    made = [found.get(index) for index in range(n)]
+    if not all(_is_vector(one) for one in made):
+        raise bad_reply(f"The endpoint's answer has no {n} embeddings.", text)
+    return [tuple(map(float, one)) for one in made]  # type: ignore[call-overload]
+
+
+def _is_vector(found: object) -> bool:
+    return isinstance(found, list) and bool(found) and all(_is_number(value) for value in found)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

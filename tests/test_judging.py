@@ -1,0 +1,170 @@
+"""What a judge is told and how it is understood, vectors, and pairs judged in both orders, against real sockets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from promptgrid import api, arena
+from promptgrid.cli import main
+from promptgrid.endpoint.embeddings import vectors
+from promptgrid.errors import EndpointError, PlanError
+from promptgrid.grading import parse_check
+from promptgrid.grading.judging import PAIR_INPUTS, check_prompt, read_mark, read_preference, shipped_prompt
+from promptgrid.grading.likeness import cosine
+from promptgrid.prompt import Message, Prompt
+from promptgrid.runner import embedded
+from promptgrid.runner.pairs import PairJudge, judge_pairs, pairs_sheet
+from promptgrid.store import Database, results, votes
+from tests.test_rechecks import a_plan, completions, ran, rechecked, values
+
+if TYPE_CHECKING:
+    from tests.faults.server import HostileServer
+
+WISE = PairJudge("openai/wise")
+
+
+@pytest.fixture(autouse=True)
+def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models say a number and their temperature; `wise` prefers the warm reply, `left` whatever stands first."""
+    hostile.answer = answered
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    monkeypatch.setattr(embedded, "_FIRST_WAIT_S", 0.002)
+
+
+def answered(body: dict[str, Any]) -> str:
+    text = body["messages"][-1]["content"]
+    if "<first>" not in text:
+        return f"It is 2, at {body.get('temperature')}."
+    if body["model"] == "mute":
+        return "I would rather not say."
+    warm_first = text.index("at 1") < text.index("at 0") if body["model"] == "wise" else True
+    return f"Both are short.\nVerdict: {'first' if warm_first else 'second'}"
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.mark.parametrize(
+    ("scale", "text", "value"),
+    [
+        ("1-5", "It is good.\nVerdict: 4", 0.75),
+        ("1-5", "**Verdict: 5/5**", 1.0),
+        ("1-5", "Verdict: 1 was my first thought.\n**Verdict:** 3.", 0.5),
+        ("1-5", "Verdict: 4.5", 0.875),
+        ("0-10", "verdict - 3", 0.3),
+        ("pass/fail", "Verdict: PASS", 1.0),
+        ("pass/fail", "Verdict: *fail*", 0.0),
+        ("1-5", "Verdict: 6", None),
+        ("1-5", "Verdict: pass", None),
+        ("pass/fail", "Verdict: 5", None),
+        ("1-5", "I give it a 4", None),
+        ("1-5", "", None),
+        ("1-5", "verdict" * 100_000, None),
+    ],
+)
+def test_a_mark_is_read_on_its_scale_or_not_at_all(scale: str, text: str, value: float | None) -> None:
+    spec = parse_check(f"judge:model=openai/wise,scale={scale}")
+    found = read_mark(spec, shipped_prompt("judge"), text)
+    assert (found.value, found.failed) == (value, value is None)
+    assert len(found.why) < 700
+
+
+def test_both_prompts_of_ours_can_judge() -> None:
+    check_prompt(shipped_prompt("judge"))
+    check_prompt(shipped_prompt("judge-pair"), PAIR_INPUTS)
+    with pytest.raises(PlanError, match="which no judge is given"):
+        check_prompt(shipped_prompt("judge-pair"))
+    assert read_preference(shipped_prompt("judge-pair"), "So.\n**Verdict: Second.**") == "second"
+    assert read_preference(shipped_prompt("judge-pair"), "Both.") is None
+
+
+def test_pairs_are_asked_in_both_orders_and_the_votes_kept(database: Database, hostile: HostileServer) -> None:
+    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    pairs = [(0, 1), (3, 2)]
+    sheet = pairs_sheet(database, run_id, pairs, WISE)
+    assert (sheet.calls, completions(hostile).count("wise")) == (4, 0)
+    found = judge_pairs(database, run_id, pairs, WISE)
+    assert (found.votes, found.changed, found.failed) == (2, 0, 0)
+    given = votes.listed(database, run_id)
+    assert [(v.left_position, v.right_position, v.outcome) for v in given] == [(0, 1, "right"), (3, 2, "left")]
+    assert all(v.by_model and v.owner == "openai/wise" and v.judge_reply_id for v in given)
+    assert completions(hostile).count("wise") == 4
+    judge_pairs(database, run_id, [(1, 0)], WISE)
+    assert completions(hostile).count("wise") == 4  # the same two questions
+
+
+def test_a_judge_that_only_likes_a_place_sees_ties(database: Database) -> None:
+    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    found = judge_pairs(database, run_id, [(0, 1)], PairJudge("openai/left"))
+    assert (found.votes, found.changed) == (1, 1)
+    assert [vote.outcome for vote in votes.listed(database, run_id)] == ["tie"]
+
+
+@pytest.mark.parametrize(("model", "why"), [("mute", "rather not say"), ("html", "web page")])
+def test_a_judge_that_gives_no_word_gives_no_vote(database: Database, model: str, why: str) -> None:
+    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    found = judge_pairs(database, run_id, [(0, 1)], PairJudge(f"openai/{model}"))
+    assert (found.votes, found.failed) == (0, 1)
+    assert why in found.why
+    assert votes.listed(database, run_id) == []
+
+
+def test_the_command_line_lets_a_model_vote_first_where_people_did(database: Database, hostile: HostileServer) -> None:
+    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    votes.add(database, run_id, 5, 4, "left", "ann")
+    asked = ["judge", "last", "--model", "openai/wise", "--pairs", "2"]
+    found = CliRunner().invoke(main, [*asked, "--dry-run"])
+    assert found.exit_code == 0, found.output
+    assert "judged by openai/wise: 4 calls" in found.stderr
+    assert "wise" not in completions(hostile)
+    assert CliRunner().invoke(main, asked).exit_code == 0
+    first, *others = [vote for vote in votes.listed(database, run_id) if vote.by_model]
+    assert {first.left_position, first.right_position} == {4, 5}
+    assert len(others) == 1
+    CliRunner().invoke(main, asked)
+    assert "has judged all pairs" in CliRunner().invoke(main, asked).output
+    assert arena.agreements(votes.listed(database, run_id))
+
+
+def test_similarity_by_embedding_asks_once_for_each_text(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = lambda body: "the red cat" if "1" in body["messages"][-1]["content"] else "zzz"
+    cases = [{"a": "1", "expected": "cat the red"}, {"a": "2", "expected": "dog"}, {"a": "3"}]
+    plan = api.plan(Prompt("say", (Message("user", "Say {{ a }}."),)), cases, models="openai/m", samples=2)
+    run_id = ran(database, plan)
+    rechecked(database, run_id, "similarity:method=embedding,model=openai/vectors")
+    assert values(database, run_id)["similarity"] == pytest.approx([1, 1, 0, 0, None, None])
+    (call,) = [request for request in hostile.requests if request.path.endswith("/embeddings")]
+    assert sorted(call.body["input"]) == ["cat the red", "dog", "the red cat", "zzz"]
+
+
+@pytest.mark.parametrize(("model", "why"), [("html", "web page"), ("unauthorized", "key"), ("server-error", "")])
+def test_an_endpoint_without_embeddings_scores_nothing(database: Database, model: str, why: str) -> None:
+    run_id = ran(database, a_plan())
+    rechecked(database, run_id, f"similarity:method=embedding,model=openai/{model}")
+    row = next(iter(results.result_rows(database, run_id)))
+    assert row["score.similarity"] is None
+    assert row["explain.similarity"].startswith("the check failed: ")
+    assert why in row["explain.similarity"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"data": [{"index": 0}]}', '{"data": [{"index": 1, "embedding": [1]}]}',
+     '{"data": [{"index": 0, "embedding": [1, "x"]}]}', '{"data": [{"index": 0, "embedding": [NaN]}]}'],
+)  # fmt: skip
+def test_what_is_no_vector_is_a_bad_reply(text: str) -> None:
+    with pytest.raises(EndpointError) as caught:
+        vectors(text, 1)
+    assert caught.value.kind == "bad_reply"
+
+
+def test_the_cosine_of_nothing_is_no_number() -> None:
+    assert cosine([1, 0], [2, 0]) == 1
+    assert cosine([1, 0], [-1, 0]) == 0
+    assert cosine([0, 0], [1, 0]) != cosine([0, 0], [1, 0])
+    assert cosine([1], [1, 2]) != cosine([1], [1, 2])
