@@ -291,6 +291,16 @@ def test_a_report_alone_asks_that_every_cell_is_answered() -> None:
     assert promptgrid(*RUN[:4], "--model", "openai/html", "--junit", "out.xml").exit_code == 1
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="/proc cannot be written to")
+@pytest.mark.usefixtures("work")
+def test_a_report_that_cannot_be_written_loses_nothing() -> None:
+    result = promptgrid(*RUN, "--junit", "/proc/out.xml", "--csv", "out.csv")
+    assert result.exit_code == 1
+    assert "promptgrid gate" in result.stderr
+    assert "zero-shot" in result.stdout
+    assert Path("out.csv").is_file()
+
+
 @pytest.mark.usefixtures("work")
 def test_a_prompt_without_checks_is_reported_by_its_replies() -> None:
     Path("label.prompty").write_text("---\nname: say\n---\nuser:\n{{ text }}\n", "utf-8")

@@ -15,8 +15,9 @@ import click
 from promptgrid import builtin, connections
 from promptgrid.cli import gating, sheet
 from promptgrid.compare import summary, suspicions
-from promptgrid.errors import ExportError
+from promptgrid.errors import ExportError, PromptgridError
 from promptgrid.export.runs import Form, save_run
+from promptgrid.gate import Asked
 from promptgrid.runner import client
 from promptgrid.runner.process import tune
 from promptgrid.store import Database, runs, work
@@ -67,7 +68,7 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
             info, progress = _follow(database, run_id, watch)
         except KeyboardInterrupt:
             info, progress = _pause(database, run_id, watch)
-    asked = gating.ask(database, run_id, outputs.gates) if outputs.gates else None
+    asked, held = _ask(database, run_id, outputs.gates)
     if outputs.as_json:
         told = gating.as_json(asked) if asked else {}
         click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress), **told}))
@@ -80,8 +81,19 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
         if asked:
             gating.show(asked)
     written = _write(database, run_id, outputs)
-    held = asked is None or asked.held
     return 0 if written and held and progress.by_status == {"answered": progress.total} else 1
+
+
+def _ask(database: Database, run_id: str, gates: gating.Gating | None) -> tuple[Asked | None, bool]:
+    """The gates' results, and whether all is well; what could not be asked or written is said, and is not well."""
+    if gates is None:
+        return None, True
+    try:
+        asked = gating.ask(database, run_id, gates)
+    except PromptgridError as error:
+        click.echo(f"{error} The replies are kept: promptgrid gate {run_id} asks again.", err=True)
+        return None, False
+    return asked, asked.held
 
 
 def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, Progress]:
