@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from promptgrid.errors import PromptgridError
-from promptgrid.grading import CheckSpec, parse_check
+from promptgrid.grading import USUAL, CheckSpec, parse_check
 from promptgrid.grading.spec import OPTIONS
 from promptgrid.prompt import variables
 from promptgrid.ui import state
@@ -58,17 +58,28 @@ def check_form(prefix: str) -> CheckSpec | None:
     """Draws the fields, kept under keys that begin with `prefix`; the check that they describe, None while they do
     not."""
     kind = st.selectbox("Check", list(KINDS), format_func=KINDS.__getitem__, key=f"{prefix}_kind")
-    options = {}
     for option, type_ in OPTIONS[kind].items():
-        value = None if option in _HIDDEN else _field(kind, option, type_, f"{prefix}_{kind}_{option}")
-        if value is not None and value != "" and value is not False:
-            options[option] = value
-    name = "" if kind == "usual" else st.text_input("Name", key=f"{prefix}_name", placeholder=kind)
+        if option not in _HIDDEN:
+            _field(kind, option, type_, f"{prefix}_{kind}_{option}")
+    if kind != USUAL:
+        st.text_input("Name", key=f"{prefix}_name", placeholder=kind)
     try:
-        return parse_check(str(CheckSpec((name or "").strip() or kind, kind, options)))
+        return check_in(prefix)
     except PromptgridError as error:
         st.caption(f":orange[{plain(error.hint or error)}]")
         return None
+
+
+def check_in(prefix: str) -> CheckSpec:
+    """The check that the fields describe now. Raises PlanError."""
+    kind = st.session_state[f"{prefix}_kind"]
+    options = {}
+    for option in OPTIONS[kind]:
+        value = st.session_state.get(f"{prefix}_{kind}_{option}")
+        if value not in (None, "", False, _SHIPPED):
+            options[option] = value
+    name = "" if kind == USUAL else str(st.session_state.get(f"{prefix}_name") or "").strip()
+    return parse_check(str(CheckSpec(name or kind, kind, options)))
 
 
 def fill_form(prefix: str, spec: CheckSpec) -> None:
@@ -86,24 +97,24 @@ def fill_form(prefix: str, spec: CheckSpec) -> None:
         st.session_state[f"{prefix}_{spec.kind}_{option}"] = value
 
 
-def _field(kind: str, option: str, type_: Any, key: str) -> Any:
+def _field(kind: str, option: str, type_: Any, key: str) -> None:
     label = _PASSES if option == "min" and kind != "length" else LABELS[option]
     if option == "model":
-        return st.selectbox(label, state.model_refs(), index=None, accept_new_options=True, key=key)
-    if option == "scale":
-        return st.selectbox(label, _SCALES, accept_new_options=True, key=key)
-    if option == "prompt":
-        chosen = st.selectbox(label, [_SHIPPED, *_judges()], key=key, help=_HELP)
-        return None if chosen == _SHIPPED else chosen
-    if option == "rubric":
-        return st.text_area(label, key=key, height=90, placeholder="It answers politely, in one sentence.")
-    if isinstance(type_, tuple):
-        return st.selectbox(label, type_, key=key)
-    if type_ is bool:
-        return st.toggle(label, key=key)
-    if type_ is float:
-        return st.number_input(label, min_value=0.0, value=None, key=key, placeholder="none")
-    return st.text_input(label, key=key)
+        st.selectbox(label, state.model_refs(), index=None, accept_new_options=True, key=key)
+    elif option == "scale":
+        st.selectbox(label, _SCALES, accept_new_options=True, key=key)
+    elif option == "prompt":
+        st.selectbox(label, [_SHIPPED, *_judges()], key=key, help=_HELP)
+    elif option == "rubric":
+        st.text_area(label, key=key, height=90, placeholder="It answers politely, in one sentence.")
+    elif isinstance(type_, tuple):
+        st.selectbox(label, type_, key=key)
+    elif type_ is bool:
+        st.toggle(label, key=key)
+    elif type_ is float:
+        st.number_input(label, min_value=0.0, value=None, key=key, placeholder="none")
+    else:
+        st.text_input(label, key=key)
 
 
 _HELP = "Any prompt of the library that shows {{ output }}: copy ours there to change it."

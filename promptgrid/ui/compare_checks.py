@@ -23,12 +23,21 @@ from promptgrid.store import Database, runs, scores
 from promptgrid.store.runs import ACTIVE, RunInfo
 from promptgrid.store.scores import Total
 from promptgrid.ui import state
-from promptgrid.ui.check_form import check_form, fill_form
+from promptgrid.ui.check_form import check_form, check_in, fill_form
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 
 WIDTH = 440
 _LOOK_S = 1.0
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What somebody is asked to agree to, and what it will take; stands where the button was."""
+
+    planned: Recheck
+    sheets: Sequence[ModelPreflight]
+    check: CheckSpec | None  # the one of the form; None: all checks again
 
 
 @dataclass
@@ -108,31 +117,43 @@ def _told(run_id: str, work: Work | None) -> None:
 
 @st.fragment
 def _checks(database: Database, run_id: str) -> None:
-    if offered := st.session_state.get("checks_offered"):
-        _offered(database, *offered)
-    else:
-        _list_and_form(database, run_id)
-
-
-def _list_and_form(database: Database, run_id: str) -> None:
+    """What is pressed in here is done by callbacks, before this draws what has become of it."""
+    if run_id in works().by_run:
+        st.rerun()
+    if (error := st.session_state.pop("checks_error", None)) is not None:
+        show_error(error)
     plan = runs.plan_of(database, run_id)
     said = {total.check: total for total in scores.totals(database, run_id)}
     for one in plan.all_checks:
         _row(database, run_id, one, said)
-    if plan.all_checks:
+    offered = _offered_to(run_id)
+    if offered is not None and offered.check is None:
+        _offered(database, offered)
+    elif plan.all_checks:
         with st.container(horizontal=True, vertical_alignment="center"):
-            fresh = any(one.model for one in plan.all_checks) and st.toggle("Ask judges again", key="checks_fresh")
-            if st.button("Run all again", key="checks_again"):
-                _offer(database, run_id, fresh=fresh)
+            if any(one.model for one in plan.all_checks):
+                st.toggle("Ask judges again", key="checks_fresh")
+            st.button("Run all again", key="checks_again", on_click=_again, args=(database, run_id))
     st.markdown("**Add or change a check**")
-    prefix = f"check_{run_id}"
-    spec = check_form(prefix)
+    spec = check_form(_prefix(run_id))
     if spec is not None and spec.kind == "judge":
-        _copy_of_ours()
-    known = [one.name for one in plan.all_checks]
-    label = "Change and score" if spec is not None and spec.name in known else "Add and score"
-    if st.button(label, type="primary", key="checks_add", disabled=spec is None) and spec is not None:
-        _offer(database, run_id, add=spec)
+        st.button("Copy our prompt into the library", key="checks_copy", type="tertiary", on_click=_copy_of_ours)
+    if offered is not None and spec is not None and offered.check == spec:  # else it was changed since
+        _offered(database, offered)
+    else:
+        changes = spec is not None and spec.name in [one.name for one in plan.all_checks]
+        label, add = "Change and score" if changes else "Add and score", (database, run_id)
+        st.button(label, type="primary", key="checks_add", disabled=spec is None, on_click=_add, args=add)
+
+
+def _offered_to(run_id: str) -> Offer | None:
+    offered: Offer | None = st.session_state.get("checks_offered")
+    return offered if offered is not None and offered.planned.run_id == run_id else None
+
+
+def _prefix(run_id: str) -> str:
+    """Of the keys of the form's fields."""
+    return f"check_{run_id}"
 
 
 def _row(database: Database, run_id: str, spec: CheckSpec, said: Mapping[str, Total]) -> None:
@@ -140,10 +161,9 @@ def _row(database: Database, run_id: str, spec: CheckSpec, said: Mapping[str, To
         with st.container(width="stretch", gap=None):
             st.markdown(f"**{plain(spec.name)}** {plain(_set(spec), limit=160)}")
             st.caption(plain(_said(said.get(spec.name))))
-        form = (f"check_{run_id}", spec)
-        st.button("Change", key=f"check_change_{spec.name}", on_click=fill_form, args=form, type="tertiary")
-        if st.button("Remove", key=f"check_remove_{spec.name}", type="tertiary"):
-            _offer(database, run_id, remove=spec.name)
+        change, remove = f"check_change_{spec.name}", f"check_remove_{spec.name}"
+        st.button("Change", key=change, on_click=fill_form, args=(_prefix(run_id), spec), type="tertiary")
+        st.button("Remove", key=remove, on_click=_offer, args=(database, run_id, (), (spec.name,)), type="tertiary")
     if (total := said.get(spec.name)) and total.failed:
         for why, count in scores.complaints(database, run_id, spec.name, limit=2):
             st.caption(f":orange[{count:,} × {plain(why, limit=200)}]")
@@ -171,45 +191,53 @@ def _said(total: Total | None) -> str:
 
 def _copy_of_ours() -> None:
     """Our judge's prompt as a file of the library, to be edited on the Compose page."""
-    if st.button("Copy our prompt into the library", key="checks_copy", type="tertiary"):
-        try:
-            state.library().save(shipped_prompt("judge"), None)
-        except PromptgridError as error:
-            show_error(error)
-        else:
-            st.rerun(scope="fragment")
+    try:
+        state.library().save(shipped_prompt("judge"), None)
+    except PromptgridError as error:
+        st.toast(plain(error))
+    else:
+        st.toast("It is in the library as judge: change it on Compose.")
+
+
+def _add(database: Database, run_id: str) -> None:
+    try:
+        _offer(database, run_id, (check_in(_prefix(run_id)),))
+    except PromptgridError as error:
+        st.session_state.checks_error = error
+
+
+def _again(database: Database, run_id: str) -> None:
+    _offer(database, run_id, fresh=st.session_state.get("checks_fresh", False))
 
 
 def _offer(
-    database: Database, run_id: str, *, add: CheckSpec | None = None, remove: str = "", fresh: bool = False
+    database: Database, run_id: str, add: Sequence[CheckSpec] = (), remove: Sequence[str] = (), fresh: bool = False
 ) -> None:
     """Begins what costs nothing at once; what asks a judge shows first what that will take."""
     try:
-        planned = recheck.plan_recheck(
-            database, run_id, add=[add] if add else [], remove=[remove] if remove else [], fresh=fresh
-        )
-        with st.spinner("Counting …"):
-            sheets = recheck.judges_sheet(database, planned)
+        planned = recheck.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
+        sheets = recheck.judges_sheet(database, planned)
     except PromptgridError as error:
-        show_error(error)
+        st.session_state.checks_error = error
         return
     if any(sheet.calls for sheet in sheets):
-        st.session_state.checks_offered = (planned, sheets)
-        st.rerun(scope="fragment")
+        st.session_state.checks_offered = Offer(planned, sheets, add[0] if add else None)
     else:
-        _start(database, planned)
+        works().start(database, planned)
 
 
-def _offered(database: Database, planned: Recheck, sheets: Sequence[ModelPreflight]) -> None:
-    for sheet in sheets:
+def _offered(database: Database, offered: Offer) -> None:
+    for sheet in offered.sheets:
         st.markdown(f"**{plain(sheet.ref)}** judges: {_takes(sheet)}")
-    st.caption("Nothing is sent to the model whose replies these are.")
     with st.container(horizontal=True):
-        if st.button("Ask and score", type="primary", key="checks_go"):
-            _start(database, planned)
-        if st.button("Back", key="checks_leave"):
-            del st.session_state.checks_offered
-            st.rerun(scope="fragment")
+        st.button("Ask and score", type="primary", key="checks_go", on_click=_go, args=(database, offered.planned))
+        st.button("Back", key="checks_leave", on_click=st.session_state.pop, args=("checks_offered",))
+    st.caption("Nothing is sent to the model whose replies these are.")
+
+
+def _go(database: Database, planned: Recheck) -> None:
+    del st.session_state.checks_offered
+    works().start(database, planned)
 
 
 def _takes(sheet: ModelPreflight) -> str:
@@ -218,9 +246,3 @@ def _takes(sheet: ModelPreflight) -> str:
     parts += [f"**{plain(words.cost(sheet))}**", words.duration(sheet.seconds)]
     parts += [f"{sheet.answered:,} judged already"] if sheet.answered else []
     return " · ".join(part for part in parts if part)
-
-
-def _start(database: Database, planned: Recheck) -> None:
-    st.session_state.pop("checks_offered", None)
-    works().start(database, planned)
-    st.rerun()
