@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from promptgrid.compare.axes import Head, head_id
-from promptgrid.compare.facts import Bools, Facts, mean_known
-from promptgrid.compare.layouts import Layout, Longs, layout
+from promptgrid.compare.axes import Head
+from promptgrid.compare.facts import Bools, Facts, Longs, mean_known
+from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.summary import VariantSummary, summarise
 from promptgrid.compare.views import SHOWS, Show, View
 from promptgrid.store import Database
@@ -49,15 +48,12 @@ class Arranged:
 
     def row_id(self, index: int) -> str:
         """The id of the row at this place of the order."""
-        return head_id(self.layout.row_values(int(self.order[index])))
+        return self.layout.row_ids[int(self.order[index])]
 
     def index_of(self, row_id: str) -> int | None:
         """Where the row stands in the order; None: it is not shown."""
-        return self._places.get(row_id)
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {self.row_id(index): index for index in range(len(self))}
+        found = np.flatnonzero(self.order == self.layout.row_at.get(row_id, -1))
+        return int(found[0]) if len(found) else None
 
     @property
     def summaries(self) -> list[VariantSummary]:

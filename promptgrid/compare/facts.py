@@ -31,9 +31,10 @@ Found = TypeVar("Found")
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_KEPT, _WORKED_OUT = 3, 12  # runs whose facts are kept, and of each what was worked out
+_KEPT, _WORKED_OUT = 3, 8  # runs whose facts are kept, and of each what was worked out
 _AT = {name: i for i, name in enumerate((*CELL_COLUMNS, *REPLY_COLUMNS))}
 _STATUS_CODE = {status: code for code, status in enumerate(STATUSES)}
 _FLOATS = ("chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")
@@ -62,12 +63,12 @@ class Facts:
     variant: Ints
     status: NDArray[np.int8]
     sample: Ints
-    ballot: NDArray[np.int64]
+    ballot: Longs
     answer: Ints
     scores: Floats
     reused: Bools
     too_long: Bools
-    reply_id: NDArray[np.int64]
+    reply_id: Longs
     chars: Floats
     prompt_tokens: Floats
     completion_tokens: Floats

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from promptgrid.compare.axes import IN_ORDER, Axis, Head, Value, heads
-from promptgrid.compare.facts import ANSWERED, ENDED_BADLY, PENDING, STATUSES, Bools, Facts, Floats, Ints
+from promptgrid.compare.axes import IN_ORDER, Axis, Head, Value, head_id, heads, value_text
+from promptgrid.compare.facts import ANSWERED, ENDED_BADLY, PENDING, STATUSES, Bools, Facts, Floats, Ints, Longs
+from promptgrid.compare.pooling import entry_scores, mean_by, voted
 from promptgrid.compare.views import METRICS, Metric, View
-
-Longs = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +59,7 @@ class Layout:
     """
 
     facts: Facts
-    row_keys: Sequence[tuple[int, ...]]
+    row_keys: Ints
     row_axes: Sequence[Axis]
     column_axes: Sequence[Axis]
     columns: Sequence[Head]
@@ -85,6 +84,19 @@ class Layout:
         """By cell, its place: row × columns + column."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
+    @cached_property
+    def row_ids(self) -> Sequence[str]:
+        """The id of each row's head."""
+        if len(self.row_axes) > 1:
+            return [head_id(self.row_values(row)) for row in range(len(self.row_keys))]
+        values = self.facts.values[self.row_axes[0]]
+        return [value_text(values[code]) for code in self.row_keys[:, 0].tolist()]
+
+    @cached_property
+    def row_at(self) -> Mapping[str, int]:
+        """By id, the row."""
+        return {row_id: row for row, row_id in enumerate(self.row_ids)}
+
     def cells_at(self, row: int, column: int) -> Longs:
         """The cells of a place, in the order of the run."""
         at = row * len(self.columns) + column
@@ -102,7 +114,7 @@ class Layout:
     def row_values(self, row: int) -> dict[Axis, Value]:
         """What the row stands for."""
         values = self.facts.values
-        return {axis: values[axis][code] for axis, code in zip(self.row_axes, self.row_keys[row], strict=True)}
+        return {axis: values[axis][code] for axis, code in zip(self.row_axes, self.row_keys[row].tolist(), strict=True)}
 
 
 def layout(facts: Facts, view: View) -> Layout:
@@ -116,7 +128,10 @@ def _laid_out(facts: Facts, view: View) -> Layout:
     column_axes, column_keys, column = _compressed(facts, view.columns, chosen)
     values = facts.values
     columns = heads(
-        [{axis: values[axis][code] for axis, code in zip(column_axes, key, strict=True)} for key in column_keys]
+        [
+            {axis: values[axis][code] for axis, code in zip(column_axes, key, strict=True)}
+            for key in column_keys.tolist()
+        ]
     )
     case, width = facts.case[chosen], len(columns)
     if "case" in (*view.rows, *view.columns):
@@ -147,20 +162,18 @@ def _chosen(facts: Facts, only: Mapping[Axis, Sequence[str]]) -> Longs:
     return np.flatnonzero(kept)
 
 
-def _compressed(facts: Facts, axes: Sequence[Axis], chosen: Longs) -> tuple[list[Axis], list[tuple[int, ...]], Ints]:
-    """The axes in their order, the combinations of their codes that there are, and for each cell which of them."""
+def _compressed(facts: Facts, axes: Sequence[Axis], chosen: Longs) -> tuple[list[Axis], Ints, Ints]:
+    """The axes in their order; the combinations of their codes that there are, one a line; for each cell its line."""
     ordered = [axis for axis in IN_ORDER if axis in axes]
     key = np.zeros(len(chosen), dtype=np.int64)
     sizes = [max(1, len(facts.values[axis])) for axis in ordered]
     for axis, size in zip(ordered, sizes, strict=True):
         key = key * size + facts.codes(axis)[chosen]
-    known, codes = np.unique(key, return_inverse=True)
-    columns: list[Sequence[int]] = []
-    for size in reversed(sizes):
-        known, rest = np.divmod(known, size)
-        columns.insert(0, rest.tolist())
-    keys: list[tuple[int, ...]] = list(zip(*columns, strict=True)) if columns else [()] * len(known)
-    return ordered, keys, codes.astype(np.int32)
+    known, lines = np.unique(key, return_inverse=True)
+    keys = np.empty((len(known), len(ordered)), dtype=np.int32)
+    for at in reversed(range(len(ordered))):
+        known, keys[:, at] = np.divmod(known, sizes[at])
+    return ordered, keys, lines.astype(np.int32)
 
 
 def _places(facts: Facts, chosen: Longs, key: Longs, shape: tuple[int, int]) -> Places:
@@ -170,7 +183,7 @@ def _places(facts: Facts, chosen: Longs, key: Longs, shape: tuple[int, int]) -> 
     answer = facts.answer[chosen]
     by_status = np.bincount(key * len(STATUSES) + status, minlength=size * len(STATUSES)).reshape(size, len(STATUSES))
     counts = by_status[:, ANSWERED]
-    vote = _voted(key, answered, answer, size)
+    vote = voted(key, answered, answer, size)
     commonest = by_status.argmax(axis=1)
     metrics: dict[Metric, Floats] = {
         "score": _score(facts, chosen, key, size),
@@ -200,65 +213,12 @@ def _places(facts: Facts, chosen: Longs, key: Longs, shape: tuple[int, int]) -> 
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Votes:
-    """By place: see Places. `shown` are places in the arrays that were given."""
-
-    votes: Longs
-    distinct: Longs
-    voted: Longs
-    shown: Longs
-
-
-def _voted(key: Longs, answered: Bools, answer: Ints, size: int) -> Votes:
-    """The vote in each place over the answers that could be read; of equals the one seen first wins."""
-    readable = np.flatnonzero(answered & (answer >= 0))
-    width = int(answer.max(initial=0)) + 1
-    pairs, first, counts = np.unique(key[readable] * width + answer[readable], return_index=True, return_counts=True)
-    place, said = np.divmod(pairs, width)
-    order = np.lexsort((first, -counts, place))
-    winners = order[np.flatnonzero(np.diff(place[order], prepend=-1))]
-    votes, voted = np.zeros(size, dtype=np.int64), np.full(size, -1, dtype=np.int64)
-    shown = np.full(size, -1, dtype=np.int64)
-    for some in (np.arange(len(key)), np.flatnonzero(answered)):  # the first cell, else; the first reply goes before
-        places, at = np.unique(key[some], return_index=True)
-        shown[places] = some[at]
-    at = place[winners]
-    votes[at], voted[at], shown[at] = counts[winners], said[winners], readable[first[winners]]
-    return Votes(votes, np.bincount(place, minlength=size), voted, shown)
-
-
 def _score(facts: Facts, chosen: Longs, key: Longs, size: int) -> Floats:
     """By place, the mean over its variants of their score."""
     own = key * max(1, len(facts.variants)) + facts.variant[chosen]
     known, entry = np.unique(own, return_inverse=True)
     scores = entry_scores(facts, chosen, entry, len(known), facts.score)
     return mean_by(scores, known // max(1, len(facts.variants)), size)
-
-
-def entry_scores(facts: Facts, chosen: Longs, entry: Longs, size: int, score: Floats) -> Floats:
-    """By entry (the samples of one case under one variant) the mean over its replies' scores, NaN: nothing was scored.
-
-    Self-consistency is one answer made of many samples, so there the voted answer's score is the score.
-    """
-    answered = facts.answered[chosen]
-    values = np.where(answered, score[chosen], np.nan)
-    means = mean_by(values, entry, size)
-    by_vote = np.array([variant.technique == "self-consistency" for variant in facts.variants], dtype=np.bool_)
-    if by_vote.any():
-        shown = _voted(entry, answered, facts.answer[chosen], size).shown
-        voting = by_vote[facts.variant[chosen][shown]]
-        means[voting] = values[shown[voting]]
-    return means
-
-
-def mean_by(values: Floats, key: Longs | Ints, size: int) -> Floats:
-    """By key (0 to size), the mean over what is known; NaN where nothing is."""
-    known = ~np.isnan(values)
-    counts = np.bincount(key[known], minlength=size)
-    sums = np.bincount(key[known], weights=values[known], minlength=size)
-    means: Floats = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
-    return means
 
 
 def _pooled(units: Places, row_of: Ints, shape: tuple[int, int]) -> Places:

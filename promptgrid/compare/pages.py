@@ -11,8 +11,8 @@ import numpy as np
 
 from promptgrid.compare.arranged import Arranged
 from promptgrid.compare.axes import Axis, Head, head_id, value_text
-from promptgrid.compare.facts import STATUSES, Facts, known
-from promptgrid.compare.layouts import Layout, Longs
+from promptgrid.compare.facts import STATUSES, Facts, Longs, known
+from promptgrid.compare.layouts import Layout
 from promptgrid.compare.views import METRICS, Metric
 from promptgrid.store import Database
 from promptgrid.store.columns import CaseText, CellText, case_texts, cell_texts

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from promptgrid import stats
 from promptgrid.compare.facts import STATUSES, Bools, Floats, Ints, facts, known, mean_known
-from promptgrid.compare.layouts import Layout, entry_scores, layout
+from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.matching import contents, matched, matched_columns, pair_labels
 from promptgrid.compare.pages import SHOWN, cut
+from promptgrid.compare.pooling import entry_scores
 from promptgrid.compare.variants import Variant
 from promptgrid.compare.views import View
 from promptgrid.errors import StoreError

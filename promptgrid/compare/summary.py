@@ -9,8 +9,9 @@ import numpy as np
 
 from promptgrid import stats
 from promptgrid.compare.axes import Head
-from promptgrid.compare.facts import Facts, Floats, facts, known
-from promptgrid.compare.layouts import Layout, Longs, entry_scores, layout, mean_by
+from promptgrid.compare.facts import Facts, Floats, Longs, facts, known
+from promptgrid.compare.layouts import Layout, layout
+from promptgrid.compare.pooling import entry_scores, mean_by
 from promptgrid.compare.views import View
 from promptgrid.models.parameters import suspicion
 from promptgrid.stats import Comparison, Interval

@@ -38,7 +38,7 @@ def matching(database: Database, run_id: str, text: str) -> Found:
     """Where the run holds the text; any case, by str.casefold."""
     last = sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id)
     with database.read() as connection:
-        of_cases = list(_cases(connection, run_id, text.casefold()))
+        of_cases = list(_cases(connection, run_id, text))
         count = (connection.scalar(last) or 0) + 1
     halves = [(0, count // 2), (count // 2, count)] if count > _MANY else [(0, count)]
     with ThreadPoolExecutor(len(halves)) as pool:  # SQLite works beside Python's lock
@@ -46,10 +46,21 @@ def matching(database: Database, run_id: str, text: str) -> Found:
         return Found(of_cases, [position for part in parts for position in part])
 
 
-def _cases(connection: sa.Connection, run_id: str, wanted: str) -> Iterator[int]:
-    """Inputs are kept as JSON, in which a text looks otherwise: they are read."""
+def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
+    """Inputs are kept as JSON of ASCII, in which plain text looks as it is; where there is other, they are read."""
+    wanted = text.casefold()
     chosen = sa.select(cases.c.position, cases.c.case_id, cases.c.expected, cases.c.inputs)
-    for position, case_id, expected, inputs in connection.execute(chosen.where(cases.c.run_id == run_id)):
+    chosen = chosen.where(cases.c.run_id == run_id)
+    if text.isascii() and text.isprintable() and not set(text) & set('"\\'):
+        pattern, part = maybe(wanted[:_PATTERN]), text[:_PATTERN]
+        may_hold = (
+            cases.c.case_id.like(pattern, escape=_ESCAPE),
+            cases.c.expected.like(pattern, escape=_ESCAPE),
+            cases.c.inputs.like(_exactly(part), escape=_ESCAPE),
+            cases.c.inputs.like(_exactly("\\u"), escape=_ESCAPE),
+        )
+        chosen = chosen.where(sa.or_(*may_hold))
+    for position, case_id, expected, inputs in connection.execute(chosen):
         texts = (case_id, expected or "", *map(str, json.loads(inputs).values()))
         if any(wanted in said.casefold() for said in texts):
             yield position
