@@ -13,8 +13,9 @@ _LINE = 160  # characters of an output that a cell can show
 _HEAD = 34  # characters of a long answer that stand out; the rest follows beneath
 _OTHERS = 2  # answers beside the commonest that have room
 _PLAIN: tuple[Metric, ...] = ("tokens", "cost", "latency", "length")
-_TELLING = 0.1  # of the baseline's figure: what differs by less is no news in a cell
-_LEAST: Mapping[Metric, float] = {"tokens": 1, "cost": 5e-7, "latency": 50}  # nor is less than this
+# What is news in a cell: a difference of at least so much, and of this share of the baseline's figure. The latency of a
+# single reply is mostly the queue that it stood in.
+_TELLING: Mapping[Metric, tuple[float, float]] = {"tokens": (1, 0.1), "cost": (5e-7, 0.1), "latency": (100, 0.5)}
 
 STATES: dict[str, CellState] = {
     "pending": "pending",
@@ -43,14 +44,17 @@ def columns(arranged: Arranged, summaries: Sequence[VariantSummary]) -> list[Mat
 
 
 def column_summary(found: VariantSummary) -> str:
-    """ "53 % (41–65) · 3.4/5 agree": the score with its 95 % interval, and how many of the samples say the same."""
+    """ "53 % (41–65) · 3.4/5 agree": the score with its 95 % interval, what it leaves out, and how many of the samples
+    say the same."""
     if found.answered < found.cells and not found.scored:
         return f"{found.answered:,} of {found.cells:,} answered"
     parts = [f"{found.answered:,} answered"]
     if found.score is not None:
         parts = [f"{percent(found.score)} ({interval})" if (interval := interval_of(found)) else percent(found.score)]
+    if found.unread:
+        parts.append(f"{found.unread:,} of {found.answered:,} unread")
     if found.agreement is not None:
-        parts.append(f"{found.agreement * found.samples:.2g}/{found.samples} agree")
+        parts.append(f"{found.agreement * found.samples:.1f}/{found.samples} agree")
     return " · ".join(parts)
 
 
@@ -177,9 +181,9 @@ def _others(entry: Entry) -> str:
 def badges(entry: Entry) -> list[Badge]:
     """What is not as in the baseline: the score always, tokens, cost and latency where they differ tellingly."""
     found = [score_badge(delta)] if (delta := entry.delta.get("score")) else []
-    for name in _LEAST:
+    for name, (least, share) in _TELLING.items():
         delta, value = entry.delta.get(name, 0.0), entry.metrics.get(name, 0.0)
-        if abs(delta) >= max(_LEAST[name], _TELLING * abs(value - delta)):
+        if abs(delta) >= max(least, share * abs(value - delta)):
             found.append(Badge(f"{'−' if delta < 0 else '+'}{in_words(name, abs(delta))}"))
     return found
 

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from promptgrid import compare, techniques
-from promptgrid.compare import Arranged, Entry, Facts, Head, Sample
+from promptgrid.compare import Arranged, Entry, Head, Sample
 from promptgrid.compare import Row as Shown
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message
@@ -30,8 +30,9 @@ _TEXT_HEIGHT = 280
 Row = Mapping[str, Any]
 
 
-def detail(database: Database, found: Facts, arranged: Arranged, row: Shown, entry: Entry) -> None:
+def detail(database: Database, arranged: Arranged, row: Shown, entry: Entry) -> None:
     """Draws the selected cell; the texts are read in full from the database."""
+    found = arranged.facts
     column = next(head for head in arranged.columns if head.id == entry.column)
     _head(arranged, row, column)
     if entry.cases > 1:

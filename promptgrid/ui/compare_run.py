@@ -45,6 +45,16 @@ def _arranged(run_id: str, stamp: object, view: View, *, _database: Database, _f
     return compare.arranged(_database, _facts, view)
 
 
+def positions(arranged: Arranged) -> list[int]:
+    """The cells of all rows that are shown; kept, for of 100,000 it takes a while to list them."""
+    return _positions(arranged.facts.run_id, arranged.facts.stamp, arranged.view, _arranged=arranged)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _positions(run_id: str, stamp: object, view: View, *, _arranged: Arranged) -> list[int]:
+    return _arranged.positions()
+
+
 def read_rows(database: Database, arranged: Arranged, start: int, count: int) -> tuple[list[Row], list[MatrixRow]]:
     """So many of the rows that are shown, with their texts, and as they are drawn; kept as what is arranged is."""
     found = arranged.facts

@@ -262,9 +262,15 @@ def unselect() -> None:
     st.session_state[MATRIX] = {"selected": []}
 
 
+def whole_page_wanted() -> bool:
+    """A callback changed more than the answers; says so once."""
+    return bool(st.session_state.pop("compare_whole_page", False))
+
+
 def drill(values: Mapping[Axis, Value]) -> None:
     """Shows the cases that a pooled cell is made of; a callback."""
     unselect()
+    st.session_state["compare_whole_page"] = True
     for key in ("compare_across", "compare_columns", "compare_baseline", "compare_in"):
         st.session_state.pop(key, None)
     st.session_state["compare_rows"], st.session_state["compare_page"] = "case", 1
@@ -284,3 +290,4 @@ def sort_by(column_id: str) -> None:
         state["compare_sort"] = "score" if state["compare_sort"] == "case" else state["compare_sort"]
         state["compare_sort_column"], state["compare_order"] = column_id, "up"
     state["compare_page"] = 1
+    state["compare_whole_page"] = True

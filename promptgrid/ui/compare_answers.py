@@ -1,0 +1,49 @@
+"""The matrix of the Compare page with the detail of the selected cell: what most presses change, drawn by itself."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from promptgrid import compare
+from promptgrid.compare import Arranged
+from promptgrid.store import Database
+from promptgrid.ui import compare_cells, compare_controls, compare_run, compare_tables, compare_view
+from promptgrid.ui.compare_detail import detail
+from promptgrid.ui.matrix import matrix
+
+_HEIGHT = 620
+
+
+@st.fragment
+def answers(database: Database, arranged: Arranged, corner: str) -> None:
+    """Draws a page of the rows and the selected cell, and puts both into the address; `corner` says what rows are.
+
+    A press that changes what the rest of the page shows asks for the whole page.
+    """
+    if compare_view.whole_page_wanted():
+        st.rerun()
+    pages = compare_view.pages_of(len(arranged), len(arranged.columns))
+    rows, drawn = compare_run.read_rows(database, arranged, pages.start, pages.rows)
+    columns = compare_cells.columns(arranged, compare.summarise(arranged.facts, arranged.view))
+    with st.container(horizontal=True, key="compare_beside"):
+        with st.container(key="compare_answers"):
+            selected = matrix(
+                compare_view.MATRIX,
+                columns=columns,
+                rows=drawn,
+                selected=compare_view.start_selection(),
+                height=_HEIGHT,
+                find=compare_view.FIND,
+                corner=corner,
+                on_sort=compare_view.sort_by,
+                on_turn=lambda row_id, column_id, by: compare_view.turn(arranged, row_id, column_id, by),
+            )
+            compare_controls.turn_pages(pages)
+        if selected and (cell := compare_run.cell_of(rows, selected)):
+            pooled = cell[1].cases > 1  # there is little to say of it
+            with st.container(border=True, height="content" if pooled else _HEIGHT, gap="xsmall", key="compare_detail"):
+                detail(database, arranged, *cell)
+    with st.expander("The matrix as a table", key="compare_table", on_change="rerun") as table:
+        if table.open:
+            compare_tables.matrix_table(columns, drawn, corner)
+    compare_view.remember(arranged.facts.run_id, selected)
