@@ -43,7 +43,9 @@ def test_the_wheel_finds_its_pages_and_prompts(unpacked: Path, home: Path) -> No
 
 def test_static_files_travel_too(unpacked: Path) -> None:
     ours = {
-        p.relative_to(ROOT) for p in (ROOT / "promptgrid").rglob("*") if p.suffix in (".js", ".css", ".svg", ".toml")
+        p.relative_to(ROOT)
+        for p in (ROOT / "promptgrid").rglob("*")
+        if p.suffix in (".js", ".css", ".svg", ".toml", ".j2")
     }
     assert ours
     assert [str(path) for path in ours if not (unpacked / path).is_file()] == []
