@@ -1,4 +1,4 @@
-"""The long CSV: one row a cell. RFC 4180, UTF-8, CRLF, text quoted, numbers plain.
+r"""The long CSV: one row a cell. RFC 4180, UTF-8, CRLF, text quoted, numbers plain.
 
 `read_csv` gives back every value with its type. Other readers see the same records, guards and marks (see `cells`) as
 they stand in the file, whatever is in them, NUL and lone line ends too:
@@ -6,7 +6,7 @@ they stand in the file, whatever is in them, NUL and lone line ends too:
     csv      open(…, newline="", encoding="utf-8"); csv.field_size_limit for cells over 131,072 characters; NUL from
              Python 3.11 on. It cannot tell "" from nothing.
     pandas   keep_default_na=False, else "NA", "null" and "" become NaN; dtype=str, else 007 becomes 7. Both engines.
-    DuckDB   delim=',', quote='"', escape='"', new_line='\\r\\n', comment='', header=true, all_varchar=true,
+    DuckDB   delim=',', quote='"', escape='"', new_line='\r\n', comment='', header=true, all_varchar=true,
              allow_quoted_nulls=false: what it is not told it guesses, and hostile text misleads the guess; without the
              last, "" is NULL. max_line_size for records over 2 MB. It may rename columns that differ by case only.
 """

@@ -31,7 +31,7 @@ _REPLY_COLUMNS = (
     "latency_ms", "first_token_ms", "finish_reason",
 )  # fmt: skip
 _NAMES = (*_CELL_COLUMNS, "model", *_REPLY_COLUMNS, "output", "request_json", "batch", "honoured")
-_CHUNK, _CHUNK_CHARACTERS = 500, 8_000_000  # rows that are read at once: fewer where their texts are long
+_FIRST_CHUNK, _CHUNK, _CHUNK_CHARACTERS = 100, 2_000, 8_000_000  # rows read at once: fewer where texts are long
 _KEPT_CASES = 5_000
 _ENOUGH_SAMPLES = 3
 
@@ -52,8 +52,9 @@ def result_rows(database: Database, run_id: str, positions: Sequence[int] | None
 def named_rows(
     database: Database, run_id: str, names: Sequence[str], positions: Sequence[int] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The same with these entries only, in this order, None for what a cell has not: for exports, at half the cost."""
-    for chunk in _chunks(database, run_id, positions):
+    """The same with these entries only, in this order, None for what a cell has not: for exports, at half the cost.
+    Of its scores a cell has the values."""
+    for chunk in _chunks(database, run_id, positions, explained=False):
         columns = [chunk.column(name) for name in names]
         yield from (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
 
@@ -76,28 +77,39 @@ _Known = dict[int, tuple[str, str | None, Mapping[str, Any]]]
 """By position of the case: its id, what is expected, and the entries of its inputs."""
 
 
-def _chunks(database: Database, run_id: str, positions: Sequence[int] | None) -> Iterator[_Chunk]:
+def _chunks(
+    database: Database, run_id: str, positions: Sequence[int] | None, *, explained: bool = True
+) -> Iterator[_Chunk]:
     chosen, wanted = _chosen(run_id), None if positions is None else sorted(positions)
     known: _Known = {}
-    after, limit = -1, _CHUNK
+    after, limit = -1, _FIRST_CHUNK
     with database.read() as connection:
         if connection.scalar(sa.select(runs.c.id).where(runs.c.id == run_id)) is None:
             raise StoreError(f"The run {run_id} is gone.", hint="`promptgrid runs` lists those that are there.")
-        while rows := connection.execute(_part(chosen, wanted, after, limit)).all():
-            chunk = _chunk(connection, run_id, rows, known)
+        while rows := _tuples(connection, _part(chosen, wanted, after, limit)):
+            chunk = _chunk(connection, run_id, rows, known, explained)
             yield chunk
             after = chunk.columns["position"][-1]
             characters = sum(len(text) for name in ("output", "request_json") for text in chunk.columns[name] if text)
             limit = min(_CHUNK, 1 + len(rows) * _CHUNK_CHARACTERS // (characters + 1))
 
 
-def _chunk(connection: sa.Connection, run_id: str, rows: Sequence[Any], known: _Known) -> _Chunk:
+def _tuples(connection: sa.Connection, chosen: sa.Select[Any]) -> list[tuple[Any, ...]]:
+    """As the driver gives them: a row object each would cost as much as reading it."""
+    cursor = connection.execute(chosen).cursor
+    assert cursor is not None  # a SELECT has one
+    return list(cursor.fetchall())
+
+
+def _chunk(
+    connection: sa.Connection, run_id: str, rows: Sequence[tuple[Any, ...]], known: _Known, explained: bool
+) -> _Chunk:
     """What `_chosen` found, and what belongs to it from the other tables."""
     *found, reused, created, of_case = zip(*rows, strict=True)
     columns: dict[str, Sequence[Any]] = dict(zip(_NAMES, found, strict=True))
     positions = columns["position"]
     _get_to_know(connection, run_id, set(of_case), known)
-    scored = _scores(connection, run_id, positions[0], positions[-1])
+    scored = _scores(connection, run_id, positions[0], positions[-1], explained)
     rated = ratings.summed(connection, run_id, positions[0], positions[-1])
     columns["case_id"], columns["expected"], inputs = zip(*(known[case] for case in of_case), strict=True)
     columns["cell_id"] = [f"{run_id}-{position}" for position in positions]
@@ -122,11 +134,10 @@ def _part(chosen: sa.Select[Any], wanted: Sequence[int] | None, after: int, limi
 def _chosen(run_id: str) -> sa.Select[Any]:
     """Columns for _NAMES, then `reused`, when the reply was made, and the case's position."""
     columns = [*(cells.c[name] for name in _CELL_COLUMNS), cells.c.model, *(replies.c[name] for name in _REPLY_COLUMNS)]
-    reused = sa.type_coerce(cells.c.reused, sa.Integer)  # a Boolean would have every row looked at
     return (
         sa.select(
             *columns, replies.c.text, replies.c.request, replies.c.batch, replies.c.honoured,
-            reused, replies.c.created, cells.c.case_position,
+            cells.c.reused, replies.c.created, cells.c.case_position,
         )
         .select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
         .where(cells.c.run_id == run_id)
@@ -144,16 +155,22 @@ def _get_to_know(connection: sa.Connection, run_id: str, wanted: set[int], known
             known[case.position] = (case.case_id, case.expected, inputs)
 
 
-def _scores(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, dict[str, Any]]:
+def _scores(
+    connection: sa.Connection, run_id: str, first: int, last: int, explained: bool
+) -> dict[int, dict[str, Any]]:
     """By position: the entries of its scores."""
-    columns = [scores.c[name] for name in ("position", "check", "value", "passed", "explanation", "failed")]
-    chosen = sa.select(*columns).where(scores.c.run_id == run_id, scores.c.position.between(first, last))
-    names: dict[str, Sequence[str]] = {}
+    columns = ["position", "check", "value", *(["explanation", "passed", "failed"] if explained else [])]
+    chosen = sa.select(*(scores.c[name] for name in columns))
+    mine = (scores.c.run_id == run_id) & scores.c.position.between(first, last)
+    names: dict[str, str] = {}
     found: dict[int, dict[str, Any]] = defaultdict(dict)
-    for position, check, *values in connection.execute(chosen).all():
-        if check not in names:
-            names[check] = [f"{what}.{check}" for what in ("score", "passed", "explain", "failed")]
-        found[position].update(zip(names[check], values, strict=True))
+    for position, check, value, *more in _tuples(connection, chosen.where(mine)):
+        entries = found[position]
+        entries[names.get(check) or names.setdefault(check, f"score.{check}")] = value
+        if explained:
+            why, passed, failed = more
+            entries[f"explain.{check}"], entries[f"failed.{check}"] = why, bool(failed)
+            entries[f"passed.{check}"] = None if passed is None else bool(passed)
     return found
 
 
