@@ -22,6 +22,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/faulty.py
 	$(BIN)/python benchmarks/kill.py
 	$(BIN)/python benchmarks/preflight.py
+	$(BIN)/python benchmarks/export.py
 	$(BIN)/python benchmarks/evidence.py
 	$(BIN)/python benchmarks/dashboard_load.py
 	$(BIN)/python benchmarks/builtin_sweep.py
