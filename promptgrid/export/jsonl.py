@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from promptgrid.errors import ExportError
-from promptgrid.export.cells import MARK, SURROGATE, marked, unmarked
+from promptgrid.export.cells import MARK, marked, unmarked
 from promptgrid.export.csv_in import MAX_RECORD, opened
 
 _LINE_END = re.compile("[\x85\u2028\u2029]")  # for many readers
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _MARK = json.dumps(MARK)[:-1]
 
 
@@ -30,9 +31,9 @@ def write_jsonl(rows: Iterable[Mapping[str, Any]], out: BinaryIO) -> int:
     for count, row in enumerate(rows, start=1):
         try:
             line = _line(row)
-        except (TypeError, RecursionError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ExportError(f"Row {count} cannot be written as JSON: {error}.") from error
-        out.write(line.encode() + b"\n")
+        out.write(line + b"\n")
     return count
 
 
@@ -49,19 +50,26 @@ def read_jsonl(source: Path | BinaryIO) -> Iterator[dict[str, Any]]:
                 yield _row(line, f"{name}: line {number}")
 
 
-def _line(row: Mapping[str, Any]) -> str:
+def _line(row: Mapping[str, Any]) -> bytes:
     text = _json(dict(row))
-    if SURROGATE.search(text) or _MARK in text:
+    if _MARK in text:
         text = _json(_texts(row, marked))
+    try:
+        return (text if text.isascii() else _one_line(text)).encode()
+    except UnicodeEncodeError:  # rare enough to look at every text only now
+        return _one_line(_json(_texts(row, marked))).encode()
+
+
+def _one_line(text: str) -> str:
     return _LINE_END.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def _json(row: dict[str, Any]) -> str:
+def _json(row: Any) -> str:
     try:
-        return json.dumps(row, ensure_ascii=False, allow_nan=False)
+        return _encode(row)
     except ValueError:
         finite = {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
-        return json.dumps(finite, ensure_ascii=False)
+        return _encode(finite)
 
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
