@@ -144,9 +144,9 @@ def _plain_lines() -> Show:
 
 def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, Progress]:
     """Lets the calls in flight come in; a second Ctrl+C gives them up."""
-    if runs.ask(database, run_id, "pause") == "pausing":
-        click.echo("Pausing: the calls in flight are coming in. Ctrl+C again gives them up.", err=True)
     try:
+        if runs.ask(database, run_id, "pause") == "pausing":
+            click.echo("Pausing: the calls in flight are coming in. Ctrl+C again gives them up.", err=True)
         return _follow(database, run_id, watch)
     except KeyboardInterrupt:
         _give_up(database, run_id)
