@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -303,3 +304,22 @@ def test_the_command_line_checks_again(database: Database, tmp_path: Path) -> No
     assert found.exit_code == 1, found.output
     assert "python: 3 scores: the check failed: ValueError: no" in found.stderr
     assert CliRunner().invoke(main, ["check", run_id, "--remove", "pythn"]).exit_code == 2
+
+
+def test_a_run_that_is_paused_while_it_is_judged_goes_on(database: Database, hostile: HostileServer) -> None:
+    run_id = client.submit(database, a_plan(checks=[JUDGE], concurrency=1))
+
+    def pausing(body: dict[str, Any]) -> str:
+        if body["model"] == "wise":
+            runs.ask(database, run_id, "pause")
+            time.sleep(0.7)  # the runner looks four times a second
+        return answered(body)
+
+    hostile.answer = pausing
+    assert carried_out(database, run_id) == "paused"
+    judged = sent(hostile, "wise")
+    hostile.answer = answered
+    assert resumed(database, run_id) == "finished"
+    assert values(database, run_id)["judge"] == [1] * 3
+    assert (sent(hostile, "m"), sent(hostile, "wise")) == (3, 3)
+    assert judged <= 3
