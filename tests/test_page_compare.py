@@ -381,6 +381,21 @@ def test_the_cells_say_answer_tally_and_state(database: Database, run_id: str) -
     assert (second.cells[1].badges[0].text, second.cells[1].badges[0].tone) == ("−100 points", "bad")
 
 
+def test_the_rows_are_copied_as_markdown(database: Database, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare_tables, "MOST_COPIED", 2)
+    page = opened()
+    page.session_state["compare_table"] = True
+    page.run()
+    (form,) = [group for group in page.button_group if group.key == "compare_table_form"]
+    form.set_value(form.options[2]).run()
+    assert not page.exception
+    assert "The first 2 of 3 rows" in texts(page)
+    lines = page.code[0].value.splitlines()
+    assert lines[0] == "| case | expected | t = 0 | t = 1 |"
+    assert len(lines) == 4
+    assert lines[3].startswith("| 2 case 2 | good | good · 2 of 2 · right | bad · 2 of 2 · wrong · differs")
+
+
 def test_the_table_to_copy_has_heads_of_its_own(database: Database, run_id: str) -> None:
     found = arranged(database, run_id)
     columns = compare_cells.columns(found, compare.summarise(found.facts, found.view))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from promptgrid import compare
@@ -9,7 +11,7 @@ from promptgrid.compare import Arranged
 from promptgrid.store import Database
 from promptgrid.ui import compare_cells, compare_controls, compare_run, compare_tables, compare_view
 from promptgrid.ui.compare_detail import detail
-from promptgrid.ui.matrix import matrix
+from promptgrid.ui.matrix import MatrixRow, matrix
 
 _HEIGHT = 620
 
@@ -43,7 +45,13 @@ def answers(database: Database, arranged: Arranged, corner: str) -> None:
             pooled = cell[1].cases > 1  # there is little to say of it
             with st.container(border=True, height="content" if pooled else _HEIGHT, gap="xsmall", key="compare_detail"):
                 detail(database, arranged, *cell)
-    with st.expander("The matrix as a table", key="compare_table", on_change="rerun") as table:
+    with st.expander("As a table, or Markdown to copy", key="compare_table", on_change="rerun") as table:
         if table.open:
-            compare_tables.matrix_table(columns, drawn, corner)
+            first = partial(_first, database, arranged)
+            compare_tables.matrix_table(len(arranged), columns, drawn, corner, first)
     compare_view.remember(arranged.facts.run_id, selected)
+
+
+def _first(database: Database, arranged: Arranged, count: int) -> list[MatrixRow]:
+    """The first rows of all that are shown, on whatever page."""
+    return compare_run.read_rows(database, arranged, 0, count)[1]

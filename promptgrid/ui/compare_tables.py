@@ -3,16 +3,19 @@ component or wants it elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
 from promptgrid.compare import VariantSummary
+from promptgrid.export import markdown
 from promptgrid.ui import compare_cells
 from promptgrid.ui.compare_facts import Fact, facts
 from promptgrid.ui.matrix import STATE_WORDS, MatrixCell, MatrixColumn, MatrixRow
 
+MOST_COPIED = 1_000  # rows that are made one Markdown text
+_FORMS = ("This page", "This page as Markdown", "All rows as Markdown")
 _SENTENCES = 8  # comparisons that are read at once; more are folded away
 
 
@@ -98,12 +101,28 @@ def sentences(summaries: Sequence[VariantSummary]) -> None:
         st.caption("None is marked as the best: the evidence does not say so.")
 
 
-def matrix_table(columns: Sequence[MatrixColumn], rows: Sequence[MatrixRow], corner: str) -> None:
-    """The same rows and columns as the matrix, in words."""
+def matrix_table(
+    total: int,
+    columns: Sequence[MatrixColumn],
+    rows: Sequence[MatrixRow],
+    corner: str,
+    first: Callable[[int], Sequence[MatrixRow]],
+) -> None:
+    """The matrix in words: as a table, or as Markdown to copy, of this page or of the `first` of all `total` rows."""
     import pandas as pd
 
-    heads, lines = as_table(columns, rows, corner)
-    st.dataframe(pd.DataFrame(lines, columns=pd.Index(heads)), hide_index=True, height=420)
+    form = st.segmented_control(
+        "Form", _FORMS, default=_FORMS[0], required=True, key="compare_table_form", label_visibility="collapsed"
+    )
+    if form == _FORMS[0]:
+        heads, lines = as_table(columns, rows, corner)
+        st.dataframe(pd.DataFrame(lines, columns=pd.Index(heads)), hide_index=True, height=420)
+        return
+    if form == _FORMS[2]:
+        rows = first(MOST_COPIED)
+        if len(rows) < total:
+            st.caption(f"The first {len(rows):,} of {total:,} rows; Export has them all.")
+    st.code(markdown.table(*as_table(columns, rows, corner)), language=None, height=420)
 
 
 def as_table(

@@ -93,7 +93,7 @@ def test_hostile_replies_are_text_in_matrix_and_detail(dashboard: Dashboard, pag
     for folded in ("Messages sent", "Parameters, tokens, cost"):
         detail.get_by_text(folded).click()
     expect(detail.get_by_text("openai/hostile-text").first).to_be_visible()
-    page.get_by_text("The matrix as a table").click()
+    page.get_by_text("As a table, or Markdown to copy").click()
     cell(page, 0, 2).click()
     expect(detail.locator("code").first).to_contain_text("model_not_found")
     cell(page, 0, 3).click()
