@@ -42,7 +42,7 @@ def resumed(database: Database, run_id: str) -> RunStatus:
     return carried_out(database, run_id)
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"it did not happen within {seconds:g} s"
