@@ -54,8 +54,9 @@ class Layout:
     """The places of a view before anything is filtered. `cells` are the places in Facts of all that is looked at,
     sorted by row and column; `starts` says where the cells of place row × columns + column begin.
 
-    `units` are the places by case and row, `row_of` gives the row of each unit, `case_of` its case (-1 where columns
-    are cases). `places` are the units themselves, where rows or columns are cases.
+    `row_keys` are rows × `row_axes`: what each row stands for, as places in `Facts.values`. `units` are the places by
+    case and row, `row_of` gives the row of each unit, `case_of` its case (-1 where columns are cases). `places` are the
+    units themselves where rows or columns are cases.
     """
 
     facts: Facts
