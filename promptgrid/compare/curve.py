@@ -21,7 +21,7 @@ from promptgrid.store.curves import beginnings, curve_cells
 if TYPE_CHECKING:
     import pandas as pd
 
-READ = 6_000  # replies of a run whose texts are read for the similarity
+READ = 4_000  # replies of a run whose texts are read for the similarity
 PAIRS = 30  # pairs of one case that are compared
 _SEED = 0
 
@@ -162,7 +162,7 @@ def _point(name: str, key: tuple[Any, ...], cells: Sequence[Any], texts: Mapping
         entropy_bits=_mean([stats.entropy(list(counts.values())) for counts in several]),
         similarity=_mean(alike),
         similarity_cases=len(alike),
-        characters=_mean([fmean(cell.chars for cell in case) for case in cases]),
+        characters=_mean([fmean([cell.chars for cell in case]) for case in cases]),
         cost_usd=_per_answer(cases, voted, "cost_usd"),
         tokens=_per_answer(cases, voted, "tokens"),
     )
@@ -190,7 +190,7 @@ def _per_answer(cases: Sequence[Sequence[Any]], voted: bool, name: str) -> float
     known = [[getattr(cell, name) for cell in case] for case in cases]
     if not known or any(value is None for case in known for value in case):
         return None
-    return fmean(sum(case) if voted else fmean(case) for case in known)
+    return fmean([sum(case) if voted else fmean(case) for case in known])
 
 
 def _texts(database: Database, groups: Iterable[Sequence[Any]]) -> dict[int, str]:
