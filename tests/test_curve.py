@@ -200,6 +200,14 @@ def test_a_chart_as_svg_stands_alone_and_holds_text_as_text(database: Database) 
         assert "currentColor" in text
 
 
+def test_a_temperature_is_written_at_the_axis_as_it_is() -> None:
+    points = [point(0.5, 1.0, temperature=temperature) for temperature in (0.0, 0.7, 1.2)]
+    chart = charts.curve_chart(Curve(points, [], "tokens"), charts.MEASURES[0])
+    assert chart is not None
+    text = charts.svg(chart)
+    assert all(f">{label}</text>" in text for label in ("0", "0.7", "1.2"))
+
+
 def test_the_frame_has_a_row_a_point(database: Database) -> None:
     frame = curve(database, ran(database)).frame()
     assert list(frame.columns) == list(CurvePoint.__slots__)

@@ -100,7 +100,9 @@ def curve_chart(
         return None
     import altair as alt
 
-    x = alt.X("temperature:Q", title="temperature", axis=alt.Axis(values=found.temperatures, format="~g", grid=False))
+    # Not by `format`: an axis rounds that to the step of its ticks, and 1.2 would read 1.
+    labels = alt.Axis(values=found.temperatures, labelExpr="format(datum.value, '~g')", grid=False)
+    x = alt.X("temperature:Q", title="temperature", axis=labels)
     scale = alt.Scale(domain=[0, 1]) if measure.share else alt.Scale(zero=False, nice=True)
     axis = alt.Axis(format="%" if measure.column == "score" else measure.format, tickCount=5)
     y = alt.Y(f"{measure.column}:Q", title=measure.axis, scale=scale, axis=axis)
