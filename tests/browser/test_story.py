@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.acting import choose
 from tests.faults.server import HostileServer
 
 if TYPE_CHECKING:
@@ -40,30 +41,6 @@ def page(app: Dashboard, browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     yield context.new_page()
     context.close()
-
-
-def settled(page: Page) -> None:
-    """The script has run after a change: what it draws anew takes the list from under the pointer."""
-    page.wait_for_timeout(100)  # the change is on its way
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-
-
-def choose(page: Page, key: str, *values: str) -> None:
-    """Empties the multiselect of that key and picks the values."""
-    box = page.locator(f".st-key-{key}")
-    chosen = box.locator("[data-tag]")  # not by role: an open list hides all else from the tree of roles
-    expect(box.get_by_role("combobox")).to_be_visible()
-    if (clear := box.get_by_role("button", name="Clear all")).is_visible():
-        clear.click()
-    expect(chosen).to_have_count(0)
-    settled(page)
-    for count, value in enumerate(values, 1):
-        box.get_by_role("combobox").fill(value)
-        listed = page.get_by_role("option", name=value, exact=True)
-        listed.or_(page.get_by_role("option", name=f"Add: {value}", exact=True)).click()
-        expect(chosen).to_have_count(count)
-        settled(page)
-    page.keyboard.press("Escape")
 
 
 def run_of(page: Page) -> str:

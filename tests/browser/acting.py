@@ -1,0 +1,31 @@
+"""What a person does with the fields of a page, at the pace of the page."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+
+def settled(page: Page) -> None:
+    """The script has run after a change: what it draws anew takes the list from under the pointer."""
+    page.wait_for_timeout(100)  # the change is on its way
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def choose(page: Page, key: str, *values: str) -> None:
+    """Empties the multiselect of that key and picks the values."""
+    box = page.locator(f".st-key-{key}")
+    chosen = box.locator("[data-tag]")  # not by role: an open list hides all else from the tree of roles
+    expect(box.get_by_role("combobox")).to_be_visible()
+    if (clear := box.get_by_role("button", name="Clear all")).is_visible():
+        clear.click()
+    expect(chosen).to_have_count(0)
+    settled(page)
+    for count, value in enumerate(values, 1):
+        box.get_by_role("combobox").fill(value)
+        box.get_by_role("combobox").press("Enter")  # takes what was typed, wherever the list has moved
+        expect(chosen).to_have_count(count)
+        expect(chosen.filter(has_text=re.compile(f"^{re.escape(value)}$"))).to_have_count(1)
+        settled(page)
+    page.keyboard.press("Escape")
