@@ -18,7 +18,8 @@ from promptgrid import builtin
 
 ROOT = Path(__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
-PLAN = ["sentiment", "--technique", "zero-shot,few-shot", "--temperature", "0,0.7", "--samples", "3", "--seed", "7"]
+PLAN = ["sentiment", "--technique", "zero-shot,few-shot", "--temperature", "0,0.7,1.2", "--samples", "3", "--seed", "7"]
+CASES = 8
 expect.set_options(timeout=120_000)
 
 
@@ -39,10 +40,20 @@ def run(page: Page, url: str) -> None:
 
 
 def compare(page: Page, url: str) -> None:
-    """The matrix of the seeded run, with one cell open."""
-    page.goto(f"{url}/Compare")
-    page.get_by_role("grid").first.get_by_role("gridcell").nth(3).click()
+    """The cases of the seeded run whose answers differ, and how one reply differs from the baseline's."""
+    page.goto(f"{url}/Compare?show=differ")
+    page.locator("td").filter(has=page.locator(".differs")).first.click()
     expect(page.get_by_text("Messages sent")).to_be_visible()
+    page.wait_for_timeout(1500)  # or the list closes again when the pane is drawn anew
+    page.get_by_role("combobox", name="Compare with").click()
+    page.get_by_role("option", name="the baseline").click()
+    expect(page.locator(".words-diff pre")).to_be_visible()
+
+
+def curves(page: Page, url: str) -> None:
+    """The seeded run's score and variety over the temperature."""
+    page.goto(f"{url}/Curves")
+    expect(page.get_by_test_id("stVegaLiteChart").nth(2).locator("canvas, svg").first).to_be_visible()
 
 
 def judge(page: Page, url: str) -> None:
@@ -60,7 +71,11 @@ def main() -> None:
         os.environ["PROMPTGRID_HOME"] = home
         (Path(home) / "cache").mkdir()
         shutil.copy(weights, Path(home) / "cache" / weights.name)
-        subprocess.run([sys.executable, "-m", "promptgrid", "run", *PLAN, "--max-tokens", "32"], cwd=ROOT, check=False)
+        cases = Path(home) / "cases.csv"
+        rows = (ROOT / "prompts" / "cases" / "sentiment.csv").read_text("utf-8").splitlines()
+        cases.write_text("\n".join(rows[: 1 + CASES]), "utf-8")
+        options = [*PLAN, "--max-tokens", "16", "--cases", str(cases)]
+        subprocess.run([sys.executable, "-m", "promptgrid", "run", *options], cwd=ROOT, check=False)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -80,7 +95,7 @@ def take(url: str) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
         wait_for(page, url)
-        for show in (compose, compare, judge, run):
+        for show in (compose, compare, curves, judge, run):
             show(page, url)
             page.wait_for_timeout(1500)  # toasts and animations end
             page.screenshot(path=ROOT / "docs" / f"{show.__name__}.png")
