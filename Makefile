@@ -26,6 +26,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/evidence.py
 	$(BIN)/python benchmarks/dashboard_load.py
 	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/compare_page.py
 	$(BIN)/python benchmarks/builtin_sweep.py
 
 screenshots: .venv/installed-dev

@@ -114,7 +114,8 @@ def _sample_widget(entry: Entry, samples: Sequence[Sample], usual: int) -> int:
 
     def label(number: int) -> str:
         sample = samples[number - 1]
-        said = (sample.answer or "no answer") if sample.status == "answered" else sample.status.replace("_", " ")
+        ended = STATE_WORDS[compare_cells.STATES[sample.status]] if sample.status in compare_cells.STATES else ""
+        said = (sample.answer or "no answer") if sample.status == "answered" else ended or sample.status
         return f"{number} {said}"
 
     numbers = list(range(1, count + 1))

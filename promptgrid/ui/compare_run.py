@@ -50,7 +50,7 @@ def positions(arranged: Arranged) -> list[int]:
     return _positions(arranged.facts.run_id, arranged.facts.stamp, arranged.view, _arranged=arranged)
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@st.cache_resource(max_entries=1, show_spinner=False)
 def _positions(run_id: str, stamp: object, view: View, *, _arranged: Arranged) -> list[int]:
     return _arranged.positions()
 
