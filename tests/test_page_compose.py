@@ -12,6 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.library import Library
 from promptgrid.paths import shipped_folder
 from promptgrid.prompt import Message
@@ -117,6 +118,16 @@ def test_the_temperature_of_a_try_goes_before_the_prompts_own(hostile: HostileSe
     page.number_input(key="compose_try_temperature").set_value(1.3)
     tried(page)
     assert hostile.requests[-1].body["temperature"] == 1.3
+
+
+def test_a_model_chosen_just_before_the_press_is_the_one_that_is_asked(hostile: HostileServer) -> None:
+    page = tried(opened())
+    chosen = next(one for one in page.selectbox(key="compose_model").options if one not in ("openai/ok", DEFAULT_MODEL))
+    page.selectbox(key="compose_model").set_value(chosen)
+    page.number_input(key="compose_try_temperature").set_value(0.4)
+    press(page, "compose_try")  # in the same rerun: nothing was drawn between
+    page.session_state["compose_attempt"]._future.exception(10)
+    assert (hostile.requests[-1].body["model"], hostile.requests[-1].body["temperature"]) == (chosen.removeprefix("openai/"), 0.4)
 
 
 def test_a_technique_that_cannot_be_used_says_why_and_shows_no_messages() -> None:

@@ -81,7 +81,6 @@ def try_once() -> None:
                 key="compose_try",
                 type="primary",
                 on_click=_start,
-                args=(model, temperature),
                 shortcut="Ctrl+Enter",
                 disabled=not ready,
                 width=BUTTON_WIDTH if ready else "content",
@@ -119,7 +118,9 @@ def _asked() -> tuple[str, float | None]:
     return str(model or DEFAULT_MODEL), temperature
 
 
-def _start(model: str, temperature: float | None) -> None:
+def _start() -> None:
+    """Reads what is chosen now: arguments would be those of the last drawing, which a quick click comes before."""
+    model, temperature = chosen_model(), st.session_state.get("compose_try_temperature")
     try:
         attempt = Attempt(tries.try_point(plan_now(model, temperature)), expected())
     except PromptgridError as error:
