@@ -45,7 +45,7 @@ def test_static_files_travel_too(unpacked: Path) -> None:
     ours = {
         p.relative_to(ROOT)
         for p in (ROOT / "promptgrid").rglob("*")
-        if p.suffix in (".js", ".css", ".svg", ".toml", ".j2")
+        if p.suffix in (".js", ".css", ".svg", ".toml", ".j2", ".md")
     }
     assert ours
     assert [str(path) for path in ours if not (unpacked / path).is_file()] == []

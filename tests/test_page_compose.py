@@ -127,7 +127,10 @@ def test_a_model_chosen_just_before_the_press_is_the_one_that_is_asked(hostile: 
     page.number_input(key="compose_try_temperature").set_value(0.4)
     press(page, "compose_try")  # in the same rerun: nothing was drawn between
     page.session_state["compose_attempt"]._future.exception(10)
-    assert (hostile.requests[-1].body["model"], hostile.requests[-1].body["temperature"]) == (chosen.removeprefix("openai/"), 0.4)
+    assert (hostile.requests[-1].body["model"], hostile.requests[-1].body["temperature"]) == (
+        chosen.removeprefix("openai/"),
+        0.4,
+    )
 
 
 def test_a_technique_that_cannot_be_used_says_why_and_shows_no_messages() -> None:
