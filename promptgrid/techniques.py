@@ -13,7 +13,7 @@ from typing import Literal
 from promptgrid.errors import PlanError
 from promptgrid.prompt import Example, Message, Prompt, render
 
-Part = Literal["system", "history", "examples", "question"]
+Part = Literal["system", "examples", "retrieved", "history", "question"]
 ExamplesAs = Literal["turns", "text"]
 
 WORDING: Mapping[str, Mapping[str, str]] = {

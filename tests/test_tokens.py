@@ -1,4 +1,4 @@
-"""Counts against vectors and a server's own usage; what cannot be exact says why; the budget adds up."""
+"""Counts against vectors and a server's own usage; what cannot be exact says why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import hashlib
 import threading
 import time
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
@@ -198,60 +197,6 @@ def test_the_running_built_in_model_counts_as_its_usage_does(builtin_home: Path)
     request = Request(builtin.MODEL, tuple(count._clean(m) for m in messages), max_tokens=1)
     reply = connections.run_sync(connections.connect("builtin").complete(request))[0]
     assert tokens.count_messages(messages, BUILTIN) == tokens.Count(reply.prompt_tokens or -1, True)
-
-
-class TestBudget:
-    PARTS: ClassVar[dict[str, list[Message]]] = {
-        "system": [Message("system", "You label product reviews.")],
-        "examples": [Message("user", "Arrived broken."), Message("assistant", "negative")] * 3,
-        "history": [],
-        "question": [Message("user", "What a great day!")],
-    }
-
-    @pytest.mark.parametrize("model", [GPT, BUILTIN])
-    def test_the_parts_sum_to_the_total(self, model: str, openai: None) -> None:
-        found = tokens.budget(self.PARTS, model, 64, 8192)
-        whole = tokens.count_messages([m for part in tokens.context.PARTS for m in self.PARTS[part]], model)
-        assert found.system + found.examples + found.question + found.history == found.total == whole.tokens
-        assert found.history == 0
-        assert min(found.system, found.examples, found.question) > 0
-        assert (found.exact, found.reason) == (whole.exact, whole.reason)
-
-    def test_the_parts_sum_for_a_template_with_a_system_message_of_its_own(self, builtin_home: Path) -> None:
-        builtin.ensure()
-        found = tokens.budget({"question": self.PARTS["question"]}, BUILTIN, 10, 8192)
-        assert found.exact
-        assert (found.question, found.system) == (found.total, 0)
-
-    def test_more_examples_are_those_that_really_fit(self, openai: None) -> None:
-        bare = tokens.budget(self.PARTS, GPT, 0, 10_000)
-        one = sum(tokens.count_text(message.text, GPT).tokens + 4 for message in self.PARTS["examples"][:2])
-        found = tokens.budget(self.PARTS, GPT, 100, bare.total + 100 + 2 * one)
-        assert (found.fits, found.more_examples) == (True, 2)
-        more = {**self.PARTS, "examples": self.PARTS["examples"][:2] * 5}
-        assert tokens.budget(more, GPT, 100, found.limit).fits
-        more = {**self.PARTS, "examples": self.PARTS["examples"][:2] * 6}
-        assert not tokens.budget(more, GPT, 100, found.limit).fits
-
-    def test_the_reserve_counts_against_the_limit_to_the_token(self, openai: None) -> None:
-        total = tokens.budget(self.PARTS, GPT, 0, None).total
-        assert tokens.budget(self.PARTS, GPT, 50, total + 50).fits
-        over = tokens.budget(self.PARTS, GPT, 51, total + 50)
-        assert (over.fits, over.more_examples) == (False, 0)
-
-    def test_without_a_limit_or_examples_nothing_is_promised(self, openai: None) -> None:
-        assert tokens.budget(self.PARTS, GPT, 50, None).more_examples is None
-        assert tokens.budget({"question": self.PARTS["question"]}, GPT, 50, 8192).more_examples is None
-
-    def test_examples_in_one_text_are_counted_as_told(self, openai: None) -> None:
-        parts = {"examples": [Message("user", "Q: a\nA: b\n\nQ: c\nA: d")]}
-        alone = tokens.budget(parts, GPT, 0, 8192, example_count=2)
-        both = tokens.count_text(parts["examples"][0].text, GPT).tokens + 4
-        assert alone.more_examples == (8192 - alone.total) * 2 // both
-
-    def test_no_messages_are_a_budget_too(self, openai: None) -> None:
-        found = tokens.budget({}, GPT, 0, 8192)
-        assert found.system + found.examples + found.question + found.history == found.total
 
 
 def test_context_limits_are_the_models_own(openai: None) -> None:

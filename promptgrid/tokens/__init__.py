@@ -1,18 +1,24 @@
 """Token counts, exact where they can be and marked where they cannot, and the context budget.
 
-`encodings` brings OpenAI's vocabularies offline, `count` asks them or the endpoint, `context` adds up a budget.
+`encodings` brings OpenAI's vocabularies offline, `count` asks them or the endpoint, `context` adds up a budget,
+`memory` says what is cut where not all of it fits.
 """
 
 from promptgrid.connections import context_limit
 from promptgrid.tokens.context import Budget, budget
 from promptgrid.tokens.count import Count, Counter, count_in, count_messages, count_text, counter, estimate
 from promptgrid.tokens.encodings import ENCODINGS, encoding
+from promptgrid.tokens.memory import POLICIES, POLICY_WORDS, Policy, Window, window
 
 __all__ = [
     "ENCODINGS",
+    "POLICIES",
+    "POLICY_WORDS",
     "Budget",
     "Count",
     "Counter",
+    "Policy",
+    "Window",
     "budget",
     "context_limit",
     "count_in",
@@ -21,4 +27,5 @@ __all__ = [
     "counter",
     "encoding",
     "estimate",
+    "window",
 ]

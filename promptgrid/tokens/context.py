@@ -1,93 +1,116 @@
-"""The context budget: what fills the window, part by part, and what is left."""
+"""The context budget: what fills the window, part by part, and what is left. Pure: who counts is handed in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from promptgrid.prompt import Api, Message
-from promptgrid.tokens.count import count_messages, count_text
+from promptgrid.techniques import Part, Turn
+from promptgrid.tokens.count import Counter
 
-PARTS = ("system", "examples", "history", "question")
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """All in tokens. `system + examples + question + history == total`: chat overhead is shared out among the parts.
+    """All in tokens. The five parts add up to `total`: what the chat format adds is shared out among the messages.
 
     `reserve` is kept for the reply, beside the total. `limit` is None where the context is not known; then it `fits`.
-    `more_examples` of average length would fit too; None where there is no limit or no example to go by.
+    `more_examples` and `more_turns` (a question with its reply) of average length would fit too, one or the other;
+    None where there is no limit or nothing to go by. `sizes` has the tokens of each turn, in order.
     """
 
     system: int
     examples: int
-    question: int
+    retrieved: int
     history: int
+    question: int
     reserve: int
     total: int
     limit: int | None
     fits: bool
     more_examples: int | None
+    more_turns: int | None
     exact: bool
     reason: str
+    sizes: tuple[int, ...]
+
+    @property
+    def parts(self) -> list[tuple[str, int]]:
+        """Name and tokens of each part, in the order in which they are usually sent."""
+        return [(name, getattr(self, name)) for name in PARTS]
 
 
 def budget(
-    parts: Mapping[str, Sequence[Message]],
-    model_ref: str,
+    turns: Sequence[Turn],
+    count: Counter,
     reserve: int,
     limit: int | None,
     *,
     api: Api = "chat",
-    example_count: int | None = None,
 ) -> Budget:
-    """Adds up the parts `system`, `examples`, `history` and `question` (any may be missing) in this order.
-
-    `example_count` says how many examples there are where they stand in one text; else each assistant turn is one.
-    """
-    groups = {name: list(parts.get(name, ())) for name in PARTS}
-    whole = count_messages(_in_order(groups), model_ref, api)
-    sizes = _shared_out(whole.tokens, groups, model_ref)
+    """Adds up what these turns take when they are sent in this order; `count` is the model's `tokens.counter`."""
+    whole = count(_messages(turns), api)
+    sizes = _sizes(whole.tokens, turns, count)
+    parts = dict.fromkeys(PARTS, 0)
+    for turn, size in zip(turns, sizes, strict=True):
+        parts[turn.part] += size
+    parts["question"] += whole.tokens - sum(sizes)  # without any turn the chat format still takes something
     left = None if limit is None else limit - whole.tokens - reserve
-    if example_count is None:
-        example_count = sum(message.role == "assistant" for message in groups["examples"])
+
+    groups = units(turns)
+
+    def more(part: Part) -> int | None:
+        """How many more of that part fit, when all of them once more would cost what they really cost in this chat."""
+        there = sum(turns[unit[0]].part == part for unit in groups)
+        if left is None or not there:
+            return None
+        twice = [turns[at] for unit in groups for at in (unit * 2 if turns[unit[0]].part == part else unit)]
+        added = count(_messages(twice), api).tokens - whole.tokens
+        return max(0, left * there // added) if added > 0 else None
+
     return Budget(
-        **sizes,
+        **parts,
         reserve=reserve,
         total=whole.tokens,
         limit=limit,
         fits=left is None or left >= 0,
-        more_examples=_more(left, example_count, whole.tokens, groups, model_ref, api),
+        more_examples=more("examples"),
+        more_turns=more("history"),
         exact=whole.exact,
         reason=whole.reason,
+        sizes=tuple(sizes),
     )
 
 
-def _shared_out(total: int, groups: Mapping[str, Sequence[Message]], model_ref: str) -> dict[str, int]:
-    """Each part's own text, and of what the chat format adds a share by its number of messages."""
-    texts = {name: sum(count_text(m.text, model_ref).tokens for m in group) for name, group in groups.items()}
-    messages = sum(map(len, groups.values()))
-    overhead = total - sum(texts.values())
-    sizes, seen, given = dict(texts), 0, 0
-    for name, group in groups.items():
-        seen += len(group)
-        due = overhead * seen // messages if messages else 0
-        sizes[name] += due - given
+def units(turns: Sequence[Turn]) -> list[list[int]]:
+    """The turns that come and go together, by index: a question with the replies to it, an example; the rest alone."""
+    found: list[list[int]] = []
+    for at, turn in enumerate(turns):
+        goes_on = at > 0 and turn.message.role == "assistant" and _may_follow(turns[at - 1], turn)
+        if goes_on:
+            found[-1].append(at)
+        else:
+            found.append([at])
+    return found
+
+
+def _may_follow(before: Turn, turn: Turn) -> bool:
+    return before.part == turn.part and before.message.role != "system"
+
+
+def _messages(turns: Sequence[Turn]) -> list[Message]:
+    return [turn.message for turn in turns]
+
+
+def _sizes(total: int, turns: Sequence[Turn], count: Counter) -> list[int]:
+    """Each turn's own text, and an equal share of what the chat format adds."""
+    texts = [count([Message("user", turn.message.text)], "completion").tokens for turn in turns]
+    overhead, given, sizes = total - sum(texts), 0, []
+    for number, text in enumerate(texts, 1):
+        due = overhead * number // len(texts)
+        sizes.append(text + due - given)
         given = due
-    sizes["question"] += overhead - given
     return sizes
-
-
-def _in_order(groups: Mapping[str, Sequence[Message]]) -> list[Message]:
-    return [message for name in PARTS for message in groups[name]]
-
-
-def _more(
-    left: int | None, examples: int, total: int, groups: Mapping[str, Sequence[Message]], model_ref: str, api: Api
-) -> int | None:
-    """How many more examples fit, when all of them once more would cost what they really cost in this chat."""
-    if left is None or not examples:
-        return None
-    twice = {**groups, "examples": [*groups["examples"], *groups["examples"]]}
-    added = count_messages(_in_order(twice), model_ref, api).tokens - total
-    return max(0, left * examples // added) if added > 0 else None

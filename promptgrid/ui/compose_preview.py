@@ -13,11 +13,12 @@ from promptgrid.cases import Case, read_cases
 from promptgrid.connections import BUILTIN, connect, settings
 from promptgrid.errors import MissingVariables, PromptgridError
 from promptgrid.grid import Plan
-from promptgrid.prompt import Message, Prompt, variables
+from promptgrid.prompt import Prompt, variables
 from promptgrid.techniques import TECHNIQUES, Turn
 from promptgrid.ui import compose_state as state
 from promptgrid.ui.compose_fields import prompt_of
 from promptgrid.ui.compose_header import status
+from promptgrid.ui.context_view import context_view
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.messages import message_list
 from promptgrid.ui.plain import plain
@@ -168,25 +169,18 @@ def _sent(prompt: Prompt, technique: str, given: Mapping[str, str], model: str) 
     turns = techniques.build_turns(prompt, given, technique)
     marks = [f"example {turn.example}" if turn.example else turn.part for turn in turns]
     message_list([turn.message for turn in turns], marks=marks, height=MESSAGES_HEIGHT, key="compose_messages")
-    _budget(prompt, technique, turns, model)
+    _budget(prompt, turns, model)
 
 
-def _budget(prompt: Prompt, technique: str, turns: Sequence[Turn], model: str) -> None:
-    parts: dict[str, list[Message]] = {}
-    for turn in turns:
-        parts.setdefault(turn.part, []).append(turn.message)
-    found = tokens.budget(
-        parts,
-        model,
-        int(prompt.parameters.get("max_tokens") or 0),
-        tokens.context_limit(model),
-        api=prompt.api,
-        example_count=len(techniques.select_examples(prompt, technique)),
-    )
-    shown = [(name, getattr(found, name)) for name in ("system", "examples", "history", "question")]
-    token_bar(shown, found.limit, found.reserve, found.exact, found.reason, key="compose_tokens")
+def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:
+    reserve = int(prompt.parameters.get("max_tokens") or 0)
+    found = tokens.budget(turns, tokens.counter(model), reserve, tokens.context_limit(model), api=prompt.api)
+    token_bar(found.parts, found.limit, found.reserve, found.exact, found.reason, key="compose_tokens")
     if found.more_examples is not None:
         st.caption(f"{found.more_examples:,} more examples of this length would fit.")
+    with st.expander("Try another limit", key="compose_context_open", on_change="rerun") as opened:
+        if opened.open:
+            context_view(turns, model, reserve, key="compose_context", api=prompt.api)
 
 
 def code(model: str, temperature: float | None) -> None:
