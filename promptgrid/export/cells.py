@@ -14,7 +14,7 @@ An apostrophe at the start of a cell is therefore always ours: the importer take
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from promptgrid.errors import ExportError
@@ -31,19 +31,24 @@ MARK = "'\\"  # how an escaped cell begins
 _ESCAPED = re.compile(r"\\(\\|ud[89a-f][0-9a-f]{2})")
 
 
-def records_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Some records, each with its CRLF. The hot path of an export: column by column, what repeats is written once."""
-    cells = [_cells([row.get(column) for row in rows], column) for column in columns]
+def records_text(values: Sequence[Sequence[Any]], columns: Sequence[str]) -> str:
+    """Some records, each with its CRLF, of one sequence of values a column. The hot path of an export: column by
+    column, and what repeats is written once."""
+    cells = [_cells(of_one, column) for of_one, column in zip(values, columns, strict=True)]
     return "".join([",".join(record) + "\r\n" for record in zip(*cells, strict=True)])
 
 
 def _cells(values: Sequence[Any], column: str) -> Sequence[str]:
-    kinds = set(map(type, values)) - {type(None)}
-    if kinds == {float}:  # not by value: 0.0 == -0.0
+    kinds = set(map(type, values))
+    if kinds <= {float, type(None)}:  # not by value: 0.0 == -0.0
         return ["" if value is None else repr(value) for value in values]
-    if len(kinds) <= 1 and kinds <= {str, int, bool}:
-        by_value = {value: _cell(value, column) for value in set(values)}
-        return [by_value[value] for value in values]
+    if len(kinds - {type(None)}) == 1 and kinds <= {str, int, bool, type(None)}:
+        distinct = set(values)
+        if 2 * len(distinct) < len(values):
+            by_value = {value: _cell(value, column) for value in distinct}
+            return [by_value[value] for value in values]
+        if kinds == {str}:
+            return [_quoted(guarded(text) if text[:1] in GUARDED else text) for text in values]
     return [_cell(value, column) for value in values]
 
 
@@ -59,13 +64,16 @@ def _cell(value: Any, column: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        text = value if isinstance(value, Escaped) else guarded(value)
-        return f'"{text.replace(chr(34), _TWO_QUOTES)}"'
+        return _quoted(value if isinstance(value, Escaped) else guarded(value))
     if isinstance(value, int):
         return int.__repr__(value)
     if isinstance(value, float):
         return float.__repr__(value)
     raise ExportError(f"{column} holds a {type(value).__name__}: {value!r:.80}.", hint="Export text, numbers or bools.")
+
+
+def _quoted(text: str) -> str:
+    return f'"{text.replace(chr(34), _TWO_QUOTES)}"'
 
 
 def guarded(text: str) -> str:

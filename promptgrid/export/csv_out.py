@@ -13,7 +13,7 @@ they stand in the file, whatever is in them, NUL and lone line ends too:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -22,7 +22,7 @@ from promptgrid.export.cells import cut_for_excel, escaped, records_text
 from promptgrid.export.columns import columns_for
 
 BOM = b"\xef\xbb\xbf"
-_FIRST_ROWS, _ROWS, _BYTES = 20, 200, 1_000_000  # written at once: the first of them soon, fewer where they are large
+_FIRST_ROWS, _ROWS, _CHARACTERS = 20, 200, 1_000_000  # written at once: the first soon, fewer where texts are long
 
 
 def write_csv(
@@ -46,9 +46,24 @@ def write_table(
     rows: Iterable[Mapping[str, Any]], out: BinaryIO, columns: Sequence[str], *, excel: bool = False
 ) -> int:
     """The same with any columns, each named once."""
-    known, waiting = frozenset(columns), iter(rows)
+    return write_columns(_parts(rows, columns), out, columns, excel=excel)
+
+
+def write_columns(
+    parts: Iterable[Sequence[Sequence[Any]]], out: BinaryIO, columns: Sequence[str], *, excel: bool = False
+) -> int:
+    """The same of rows that come some at a time, each time as one sequence of values a column."""
     out.write(BOM if excel else b"")
-    out.write(_encoded([dict(zip(columns, columns, strict=True))], columns))
+    out.write(_encoded([[column] for column in columns], columns))
+    count = 0
+    for part in parts:
+        out.write(_encoded([_changed(values, cut_for_excel) for values in part] if excel else part, columns))
+        count += len(part[0])
+    return count
+
+
+def _parts(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[list[list[Any]]]:
+    known, waiting = frozenset(columns), iter(rows)
     count, limit = 0, _FIRST_ROWS
     while some := list(islice(waiting, limit)):
         for number, row in enumerate(some, start=count + 1):
@@ -57,23 +72,18 @@ def write_table(
                 raise ExportError(
                     f"Row {number} has values without a column: {unknown}.", hint="Name them to the export."
                 )
-        data = _encoded([_cut(row) for row in some] if excel else some, columns)
-        out.write(data)
+        yield [[row.get(column) for row in some] for column in columns]
         count += len(some)
-        limit = min(_ROWS, 1 + len(some) * _BYTES // len(data))
-    return count
+        characters = sum(len(value) for row in some for value in row.values() if isinstance(value, str))
+        limit = min(_ROWS, 1 + len(some) * _CHARACTERS // (characters + 1))
 
 
-def _encoded(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
+def _encoded(part: Sequence[Sequence[Any]], columns: Sequence[str]) -> bytes:
     try:
-        return records_text(rows, columns).encode()
+        return records_text(part, columns).encode()
     except UnicodeEncodeError:  # rare enough to look at every cell only now
-        return records_text([_values(row, escaped) for row in rows], columns).encode()
+        return records_text([_changed(values, escaped) for values in part], columns).encode()
 
 
-def _cut(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _values(row, cut_for_excel)
-
-
-def _values(row: Mapping[str, Any], change: Callable[[str], str]) -> Mapping[str, Any]:
-    return {key: change(value) if isinstance(value, str) else value for key, value in row.items()}
+def _changed(values: Sequence[Any], change: Callable[[str], str]) -> Sequence[Any]:
+    return [change(value) if isinstance(value, str) else value for value in values]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypeVar
 
 from promptgrid.export.columns import columns_for
-from promptgrid.export.csv_out import write_csv
+from promptgrid.export.csv_out import write_columns
 from promptgrid.export.excel import write_xlsx
 from promptgrid.export.files import save
 from promptgrid.export.jsonl import write_jsonl
@@ -25,6 +25,8 @@ Progress = Callable[[int], object]
 
 _TELL_ROWS = 1000
 
+T = TypeVar("T")
+
 
 def write_run(
     database: Database,
@@ -41,9 +43,11 @@ def write_run(
     if form in ("html", "markdown"):
         return _write_report(database, run_id, out, form, positions)
     variables, checks = results.columns_of(database, run_id)
-    rows = results.named_rows(database, run_id, columns_for(variables, checks), positions)
-    if progress:
-        rows = _told(rows, progress)
+    columns = columns_for(variables, checks)
+    if form in ("csv", "csv-for-excel"):
+        parts = results.named_columns(database, run_id, columns, positions)
+        return write_columns(_told(parts, lambda part: len(part[0]), progress), out, columns, excel=form != "csv")
+    rows = _told(results.named_rows(database, run_id, columns, positions), lambda row: 1, progress)
     names: dict[str, Any] = {"variables": variables, "checks": checks}
     match form:
         case "jsonl":
@@ -52,10 +56,8 @@ def write_run(
             return write_wide_csv(rows, out, variables=variables)
         case "parquet":
             return write_parquet(rows, out, **names)
-        case "xlsx":
-            return write_xlsx(rows, out, **names, tables=_tables_beside(database, run_id))
         case _:
-            return write_csv(rows, out, **names, excel=form == "csv-for-excel")
+            return write_xlsx(rows, out, **names, tables=_tables_beside(database, run_id))
 
 
 def _write_report(database: Database, run_id: str, out: BinaryIO, form: Form, positions: Sequence[int] | None) -> int:
@@ -89,8 +91,11 @@ def save_run(
     return save(path, lambda out: write_run(database, run_id, out, form, positions, progress))
 
 
-def _told(rows: Iterator[dict[str, Any]], progress: Progress) -> Iterator[dict[str, Any]]:
-    for count, row in enumerate(rows, start=1):
-        yield row
-        if count % _TELL_ROWS == 0:
+def _told(items: Iterator[T], rows_of: Callable[[T], int], progress: Progress | None) -> Iterator[T]:
+    """The items, with a word to `progress` each time that another thousand rows have gone by."""
+    count = 0
+    for item in items:
+        yield item
+        before, count = count, count + rows_of(item)
+        if progress and before // _TELL_ROWS < count // _TELL_ROWS:
             progress(count)
