@@ -97,7 +97,7 @@ def _chunks(
             chunk = _chunk(connection, run_id, rows, known, explained)
             yield chunk
             after = chunk.columns["position"][-1]
-            characters = sum(len(text) for name in ("output", "request_json") for text in chunk.columns[name] if text)
+            characters = sum(sum(map(len, filter(None, chunk.columns[name]))) for name in ("output", "request_json"))
             limit = min(_CHUNK, 1 + len(rows) * _CHUNK_CHARACTERS // (characters + 1))
 
 
@@ -122,8 +122,8 @@ def _chunk(
     columns["reused"] = list(map(bool, reused))
     columns["created_utc"] = [None if seconds is None else _utc(seconds) for seconds in created]
     rated = ratings.summed(connection, run_id, first, last)
-    columns["human_score"] = [rated.get(position, (None, None))[0] for position in positions]
-    columns["human_note"] = [rated.get(position, (None, None))[1] for position in positions]
+    people = [rated.get(position, (None, None)) for position in positions] if rated else [(None, None)] * len(positions)
+    columns["human_score"], columns["human_note"] = zip(*people, strict=True)
     if explained:
         scored = _explained(connection, run_id, first, last)
         return _Chunk(columns, inputs, [scored.get(position, {}) for position in positions])
