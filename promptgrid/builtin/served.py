@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from promptgrid.builtin import process, weights
 from promptgrid.builtin.place import Listening, Place
 from promptgrid.builtin.turns import turn
-from promptgrid.endpoint.base import Delta, Reply, Request
+from promptgrid.endpoint.base import Delta, Reply, Request, Token
 from promptgrid.errors import BuiltinError, EndpointError, ErrorKind, StoreError
 from promptgrid.prompt import Api, Message
 
@@ -36,6 +36,7 @@ class BuiltinEndpoint:
     concurrency = 1
     counts_tokens = True
     parallel_repeats = False
+    takes_tokens = True
 
     def __init__(self) -> None:
         self._adapter = _adapter(Listening("http://127.0.0.1", "", 0))
@@ -75,6 +76,12 @@ class BuiltinEndpoint:
         adapter = await self._connected(model)
         async with _crash_named():
             return await adapter.count_tokens(model, messages, api)
+
+    async def tokenize(self, model: str, text: str) -> list[Token] | None:
+        """As `count_tokens` does."""
+        adapter = await self._connected(model)
+        async with _crash_named():
+            return await adapter.tokenize(model, text)
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> list[tuple[float, ...]]:
         hint = "Take similarity:method=edit or token, or a model of an endpoint that has /embeddings."
@@ -118,7 +125,8 @@ def _adapter(server: Listening) -> OpenAIEndpoint:
             concurrency=1,
             timeout_s=TIMEOUT_S,
             free=True,
-        )
+        ),
+        slots=process.SLOTS,
     )
 
 
@@ -132,6 +140,8 @@ def _repeatable(request: Request) -> Request:
 
 async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> Reply:
     """With the choice's own completion tokens: for n > 1 the server's usage speaks of one choice only."""
+    if reply.steps:
+        return dataclasses.replace(reply, completion_tokens=len(reply.steps))
     if reply.finish_reason == "length" and request.max_tokens:
         return dataclasses.replace(reply, completion_tokens=request.max_tokens)
     tokens = await adapter.count_tokens(request.model, [Message("assistant", reply.text)], "completion")

@@ -13,7 +13,9 @@ from promptgrid.prompt import EMPTY, Api, Message
 class Request:
     """What one call asks for, before an endpoint puts it into its own words (`Endpoint.wire`).
 
-    None (or empty) means: not sent, the model's default. `n` replies are asked for in one call.
+    None (or empty) means: not sent, the model's default. `n` replies are asked for in one call. `logprobs` asks for the
+    probability of each token of the reply, and for as many of the most likely ones at its place. `prompt_ids` stand in
+    for the text of a plain continuation, where the endpoint `takes_tokens`.
     """
 
     model: str
@@ -29,6 +31,43 @@ class Request:
     reasoning_effort: str | None = None
     response_format: Mapping[str, Any] | None = None
     extra_body: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    logprobs: int | None = None
+    prompt_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a text as an endpoint's own tokenizer cuts it; `data` are its bytes, often no whole character."""
+
+    id: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TokenChance:
+    """A token and the natural logarithm of its probability, before temperature and top_p.
+
+    `data` are its bytes, often no whole character, and none for a token that ends the text; `id` is None where the
+    endpoint tells none.
+    """
+
+    data: bytes
+    logprob: float
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStep:
+    """One token of a reply, and the most likely ones at its place, the likeliest first.
+
+    `logprob` is None where the endpoint does not tell it: for the first token of a text that is scored, and (llama.cpp)
+    for the parts of a character but its last; of such a part `data` is empty too.
+    """
+
+    data: bytes
+    logprob: float | None
+    id: int | None = None
+    likely: tuple[TokenChance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +93,8 @@ class Reply:
 
     `latency_ms` is for the whole call; `first_token_ms` only where it was streamed. `sent` is the JSON body as it went
     on the wire, `prompt_tokens` that of the whole call's prompt, `completion_tokens` this choice's own, `limits` None
-    where the endpoint tells nothing of its rate limits.
+    where the endpoint tells nothing of its rate limits. `steps` are its tokens, where `logprobs` were asked for and
+    told.
     """
 
     text: str
@@ -69,6 +109,7 @@ class Reply:
     first_token_ms: float | None = None
     sent: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     limits: RateLimits | None = None
+    steps: tuple[TokenStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +143,10 @@ class Endpoint(Protocol):
     def parallel_repeats(self) -> bool:
         """False: requests in flight together change one another's replies even at temperature 0, as llama.cpp's do."""
 
+    @property
+    def takes_tokens(self) -> bool:
+        """True for llama.cpp: it takes a prompt of token ids, tells those of its reply, and lets a token be forced."""
+
     async def prepare(self) -> None:
         """Asks a server on this machine what it can do, once; `concurrency` and `max_n` know it from then on.
 
@@ -126,6 +171,9 @@ class Endpoint(Protocol):
 
     async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
         """Prompt tokens by the endpoint's own tokenizer and chat template; None where it has none."""
+
+    async def tokenize(self, model: str, text: str) -> list[Token] | None:
+        """The text's tokens by the endpoint's own tokenizer; None where it has none, or does not tell the bytes."""
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> list[tuple[float, ...]]:
         """A vector for each text, by a model that makes such."""

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from promptgrid.endpoint import refusals
+from promptgrid.endpoint.base import Token
 from promptgrid.endpoint.replies import parsed
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError
@@ -51,6 +52,16 @@ class TokenCounter:
                 return tokens
         return None
 
+    async def tokens(self, pool: Pool, model: str, text: str) -> list[Token] | None:
+        """The text's tokens with their bytes, by llama.cpp; None elsewhere. Raises EndpointError."""
+        question = {"model": model, "content": text, "add_special": True, "with_pieces": True}
+        try:
+            told = (await self._ask(pool, "/tokenize", question)).get("tokens")
+        except _Unsupported:
+            return None
+        found = [_token(entry) for entry in told] if isinstance(told, list) else []
+        return [token for token in found if token] if found and None not in found else None
+
     async def _llama_cpp(self, pool: Pool, model: str, messages: Sequence[Message], api: Api) -> int | None:
         if api == "chat":
             prompt = (await self._ask(pool, "/apply-template", {"model": model, "messages": _turns(messages)})).get(
@@ -88,6 +99,17 @@ class TokenCounter:
 
 class _Unsupported(Exception):
     """The endpoint has no such path; some answer 401, 403 or a web page in place of 404."""
+
+
+def _token(entry: Any) -> Token | None:
+    """llama.cpp writes a piece that is no text as a list of its bytes."""
+    fields = entry if isinstance(entry, dict) else {}
+    number, piece = fields.get("id"), fields.get("piece")
+    if isinstance(piece, str):
+        piece = list(piece.encode("utf-8", "replace"))
+    if type(number) is not int or not isinstance(piece, list):
+        return None
+    return Token(number, bytes(byte for byte in piece if type(byte) is int and 0 <= byte < 256))
 
 
 def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:

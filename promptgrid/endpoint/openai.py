@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.endpoint import faults, headers, refusals, sdk, wire
-from promptgrid.endpoint.base import Delta, Reply, Request
+from promptgrid.endpoint import faults, headers, llama_cpp, refusals, sdk, wire
+from promptgrid.endpoint.base import Delta, Reply, Request, Token
 from promptgrid.endpoint.counting import TokenCounter
 from promptgrid.endpoint.embeddings import Vector, vectors
 from promptgrid.endpoint.limits import rate_limits
@@ -43,16 +43,16 @@ class OpenAIEndpoint:
     """The Endpoint over real sockets. Proxies and certificates of the environment are honoured.
 
     Pool and client, made at the first call, belong to the event loop of that call; a call from another loop gets new
-    ones.
+    ones. `slots` says beforehand that the server is llama.cpp, and how many requests it works on at a time.
     """
 
-    def __init__(self, settings: EndpointSettings) -> None:
+    def __init__(self, settings: EndpointSettings, slots: int | None = None) -> None:
         self.settings = settings
         self._pool: Pool | None = None
         self._client: openai.AsyncOpenAI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._slots: int | None = None
-        self._prepared = not settings.is_loopback
+        self._slots = slots
+        self._prepared = slots is not None or not settings.is_loopback
         self._one_by_one = False
         self._served: list[str] | None = None
         self._counter = TokenCounter(settings)
@@ -92,6 +92,11 @@ class OpenAIEndpoint:
         """False for llama.cpp: the replies of its slots depend on one another."""
         return self._slots is None
 
+    @property
+    def takes_tokens(self) -> bool:
+        """True for llama.cpp."""
+        return self._slots is not None
+
     async def prepare(self) -> None:
         """Asks llama.cpp on this machine how many slots it has. A server that is down is asked again the next time."""
         if self._prepared:
@@ -103,6 +108,8 @@ class OpenAIEndpoint:
 
     def wire(self, request: Request) -> dict[str, Any]:
         """The JSON body that `complete` sends. Raises EndpointError(bad_request) for one that cannot be written."""
+        if self._by_tokens(request):
+            return llama_cpp.body(request)
         return wire.body(request, self._token_parameter(request))
 
     async def complete(self, request: Request) -> list[Reply]:
@@ -110,7 +117,7 @@ class OpenAIEndpoint:
         sent = self.wire(request)
         started = time.perf_counter()
         try:
-            answer = await self._connected().ask(self.settings.base_url + PATHS[request.api], _bytes(sent))
+            answer = await self._connected().ask(self._url(request), _bytes(sent))
             latency = (time.perf_counter() - started) * 1000
             return self._read(answer, request, latency_ms=latency, sent=sent)
         except EndpointError as error:
@@ -157,6 +164,10 @@ class OpenAIEndpoint:
             return None
         return await self._counter.count(self._connected(), model, messages, api)
 
+    async def tokenize(self, model: str, text: str) -> list[Token] | None:
+        """Of llama.cpp, else None. Raises EndpointError when it cannot be reached."""
+        return await self._counter.tokens(self._connected(), model, text) if self.counts_tokens else None
+
     async def embeddings(self, model: str, texts: Sequence[str]) -> list[Vector]:
         """A vector for each text, in one call. Raises EndpointError."""
         body = _bytes({"model": model, "input": list(texts), "encoding_format": "float"})
@@ -183,12 +194,13 @@ class OpenAIEndpoint:
         self._check_status(answer, request.model)
         limits = rate_limits(answer.headers)
         try:
-            found = replies(answer.text, request.n, limits=limits, **common)
+            read = llama_cpp.replies if self._by_tokens(request) else replies
+            found = read(answer.text, request.n, limits=limits, **common)
         except EndpointError as error:
             faults.redact(error, self.settings)
             error.limits = limits
             raise
-        if len(found) < request.n:  # choices without a text were sent, though
+        if len(found) < request.n and not self._by_tokens(request):  # choices without a text were sent, though
             self._one_by_one |= len(parsed(answer.text)["choices"]) < request.n
         return found
 
@@ -205,6 +217,14 @@ class OpenAIEndpoint:
         except EndpointError as error:
             faults.redact(error, self.settings)
             raise
+
+    def _by_tokens(self, request: Request) -> bool:
+        """It goes llama.cpp's own way, which tells of each token even where several make one character."""
+        return self.takes_tokens and request.api == "completion" and request.logprobs is not None
+
+    def _url(self, request: Request) -> str:
+        own = self._by_tokens(request)
+        return self._counter.root + llama_cpp.PATH if own else self.settings.base_url + PATHS[request.api]
 
     def _token_parameter(self, request: Request) -> str:
         if request.api == "completion":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptgrid.endpoint.base import Reply
+from promptgrid.endpoint.logprobs import read_steps
 from promptgrid.errors import EndpointError
 
 RAW_LIMIT = 2_000  # characters of foreign text that an error keeps
@@ -72,7 +73,8 @@ def replies(text: str, n: int, **common: Any) -> list[Reply]:
         except EndpointError as error:
             failure = failure or error
             continue
-        found.append(reply(answer, reasoning, finish, data, usage, alone=alone, **common))
+        steps = read_steps(choice.get("logprobs"))
+        found.append(reply(answer, reasoning, finish, data, usage, alone=alone, steps=steps, **common))
     if not found and failure:
         raise failure
     return found

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from promptgrid.endpoint import wire
-from promptgrid.endpoint.base import Delta, Reply, Request
+from promptgrid.endpoint.base import Delta, Reply, Request, Token
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
 
@@ -48,6 +48,8 @@ class ScriptedEndpoint:
         self._script = script
         self._outcomes: Iterator[Outcome] = itertools.cycle(() if callable(script) else script)
 
+    takes_tokens = False
+
     async def prepare(self) -> None:
         """Nothing to ask."""
 
@@ -78,6 +80,10 @@ class ScriptedEndpoint:
     async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
         """The words of all messages."""
         return sum(len(message.text.split()) for message in messages)
+
+    async def tokenize(self, model: str, text: str) -> list[Token] | None:
+        """None: words have no numbers."""
+        return None
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> list[tuple[float, ...]]:
         """How often each letter of the alphabet is in the text."""

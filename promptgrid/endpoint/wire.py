@@ -35,13 +35,20 @@ def _content(request: Request) -> dict[str, Any]:
     if request.api == "chat":
         messages = [{"role": message.role, "content": message.text} for message in request.messages]
         return {"model": request.model, "messages": messages}
+    return {"model": request.model, "prompt": plain_prompt(request)}
+
+
+def plain_prompt(request: Request) -> str | list[int]:
+    """A plain continuation's prompt: token ids, else a text. Raises EndpointError(bad_request)."""
+    if request.prompt_ids:
+        return list(request.prompt_ids)
     if len(request.messages) != 1:
         raise EndpointError(
             "bad_request",
             f"A plain continuation takes one text, not {len(request.messages)} messages.",
             hint="Use zero-shot, or a chat model.",
         )
-    return {"model": request.model, "prompt": request.messages[0].text}
+    return request.messages[0].text
 
 
 def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
@@ -55,5 +62,12 @@ def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
         "n": request.n if request.n > 1 else None,
         "reasoning_effort": request.reasoning_effort,
         "response_format": dict(request.response_format) if request.response_format is not None else None,
+        **_probabilities(request),
     }
     return {name: value for name, value in asked.items() if value is not None}
+
+
+def _probabilities(request: Request) -> dict[str, Any]:
+    if request.api == "chat" and request.logprobs is not None:
+        return {"logprobs": True, "top_logprobs": request.logprobs}
+    return {"logprobs": request.logprobs}

@@ -56,9 +56,12 @@ def lots(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
 
 
 def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | None:
-    """Mean over the model's latest 50 replies, each its share where several came together; None: none yet."""
+    """Mean over the model's latest 50 replies, each its share where several came together; None: none yet.
+
+    Looks at the next token are no replies: they are over after one.
+    """
     columns = (replies.c.latency_ms / replies.c.batch).label("ms")
-    mine = (replies.c.endpoint == endpoint) & (replies.c.model == model)
+    mine = (replies.c.endpoint == endpoint) & (replies.c.model == model) & (replies.c.kind != "look")
     latest = sa.select(columns).where(mine).order_by(replies.c.id.desc()).limit(50).subquery()
     with database.read() as connection:
         ms = connection.scalar(sa.select(sa.func.avg(latest.c.ms)))

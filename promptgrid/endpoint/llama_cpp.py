@@ -1,0 +1,90 @@
+"""llama.cpp's own way to a plain continuation with probabilities: by token ids, where the protocol's loses tokens.
+
+Several tokens often make one character, in Chinese or an emoji. The protocol's form tells only of the last of them,
+and of none while the character is unfinished; the server's own `/completion` names every token at least.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from promptgrid.endpoint import wire
+from promptgrid.endpoint.base import Reply, Request, TokenStep
+from promptgrid.endpoint.logprobs import step
+from promptgrid.errors import EndpointError
+
+PATH = "/completion"  # at the server's root
+FINISHED = {"limit": "length", "eos": "stop", "word": "stop"}
+
+
+def body(request: Request) -> dict[str, Any]:
+    """The JSON body. Raises EndpointError(bad_request) for a request without exactly one text and no token ids."""
+    asked = {
+        "model": request.model,
+        "prompt": wire.plain_prompt(request),
+        "n_predict": request.max_tokens,
+        "n_probs": request.logprobs,
+        "return_tokens": True,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "seed": request.seed,
+        "stop": list(request.stop) or None,
+        "n": request.n if request.n > 1 else None,
+    }
+    return {**request.extra_body, **{name: value for name, value in asked.items() if value is not None}}
+
+
+def replies(text: str, n: int, **common: Any) -> list[Reply]:
+    """One Reply a choice, at most `n`; `common` are the fields that all share. Raises EndpointError(bad_reply)."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = None
+    choices = [choice for choice in (data if isinstance(data, list) else [data]) if isinstance(choice, dict)]
+    found = [_reply(choice, common) for choice in choices[:n] if isinstance(choice.get("content"), str)]
+    if not found:
+        raise EndpointError("bad_reply", "The server's answer to /completion holds no text.", raw=text[:2000])
+    return found
+
+
+def _reply(choice: Mapping[str, Any], common: Mapping[str, Any]) -> Reply:
+    return Reply(
+        text=choice["content"],
+        finish_reason=FINISHED.get(str(choice.get("stop_type")), ""),
+        model_returned=str(choice.get("model") or ""),
+        prompt_tokens=_count(choice.get("tokens_evaluated")),
+        completion_tokens=_count(choice.get("tokens_predicted")),
+        steps=_steps(choice.get("tokens"), choice.get("completion_probabilities")),
+        **common,
+    )
+
+
+def _steps(ids: Any, told: Any) -> tuple[TokenStep, ...]:
+    """Every token that was written; some of them are told of, in the same order.
+
+    Told of is the token that completes a character, under the bytes of the whole character. Matched from the end, since
+    one character may hold a token twice, and of two alike the later one completes it.
+    """
+    waiting = [step(entry) for entry in told if isinstance(entry, dict)] if isinstance(told, list) else []
+    if not isinstance(ids, list):
+        return tuple(waiting)
+    steps: list[TokenStep] = []
+    for token in reversed(ids):
+        found = waiting.pop() if waiting and waiting[-1].id == token else None
+        steps.append(_own(found) if found else TokenStep(b"", None, token))
+    return tuple(reversed(steps))
+
+
+def _own(found: TokenStep) -> TokenStep:
+    """With the token's own bytes, which stand among the likely ones; without them a whole character's may be meant."""
+    own = next((other.data for other in found.likely if other.id == found.id), None)
+    if own is not None:
+        return replace(found, data=own)
+    return found if found.data.isascii() else replace(found, data=b"", logprob=None)
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value >= 0 else None

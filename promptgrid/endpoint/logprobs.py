@@ -1,0 +1,92 @@
+"""The probabilities of a reply's tokens -> TokenSteps: as chat completions tell them, and as legacy completions do.
+
+Trusts nothing: what is not a token with a probability is left out. llama.cpp tells legacy completions in the form of
+chat completions, others in lists that run side by side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from promptgrid.endpoint.base import TokenChance, TokenStep
+
+ROUNDING = 1e-3  # how far above 0 a logarithm of a probability may be told
+LEAST = -1e4  # endpoints write -9999 for never
+ID_LIMIT = 2**31
+
+# A token that is no text, in the words of OpenAI's legacy completions and of servers that name bytes.
+_BYTES_TOLD = re.compile(r"bytes:((?:\\x[0-9a-fA-F]{2})+)")
+_BYTE_TOLD = re.compile(r"<0x([0-9A-F]{2})>")
+
+
+def read_steps(logprobs: Any) -> tuple[TokenStep, ...]:
+    """The `logprobs` of one choice, token by token; empty where there are none."""
+    if not isinstance(logprobs, dict):
+        return ()
+    content = logprobs.get("content")
+    if isinstance(content, list):
+        return tuple(step(entry) for entry in content if isinstance(entry, dict))
+    return tuple(_side_by_side(logprobs))
+
+
+def step(entry: Mapping[str, Any]) -> TokenStep:
+    """One token as chat completions tell it."""
+    listed = entry.get("top_logprobs")
+    likely = (chance(other) for other in listed if isinstance(other, dict)) if isinstance(listed, list) else ()
+    return TokenStep(_data(entry), _logprob(entry.get("logprob")), _id(entry.get("id")), ordered(likely))
+
+
+def chance(entry: Mapping[str, Any]) -> TokenChance | None:
+    """One of the likely tokens; None where its probability is missing."""
+    logprob = _logprob(entry.get("logprob"))
+    return None if logprob is None else TokenChance(_data(entry), logprob, _id(entry.get("id")))
+
+
+def ordered(chances: Iterable[TokenChance | None]) -> tuple[TokenChance, ...]:
+    """The likeliest first, each token once."""
+    known: dict[tuple[int | None, bytes], TokenChance] = {}
+    for found in chances:
+        if found is not None:
+            known.setdefault((found.id, found.data), found)
+    return tuple(sorted(known.values(), key=lambda found: -found.logprob))
+
+
+def _side_by_side(logprobs: Mapping[str, Any]) -> Iterable[TokenStep]:
+    tokens, told, listed = (logprobs.get(name) for name in ("tokens", "token_logprobs", "top_logprobs"))
+    if not isinstance(tokens, list) or not isinstance(told, list):
+        return
+    others = listed if isinstance(listed, list) else []
+    for place, (token, logprob) in enumerate(zip(tokens, told, strict=False)):
+        likely = others[place] if place < len(others) and isinstance(others[place], dict) else {}
+        chances = (chance({"token": text, "logprob": value}) for text, value in likely.items())
+        yield TokenStep(_bytes_of(token), _logprob(logprob), likely=ordered(chances))
+
+
+def _data(entry: Mapping[str, Any]) -> bytes:
+    told = entry.get("bytes")
+    if isinstance(told, list) and all(type(byte) is int and 0 <= byte < 256 for byte in told):
+        return bytes(told)
+    return _bytes_of(entry.get("token"))
+
+
+def _bytes_of(token: Any) -> bytes:
+    if not isinstance(token, str):
+        return b""
+    if found := _BYTES_TOLD.fullmatch(token):
+        return bytes.fromhex(found[1].replace("\\x", ""))
+    if found := _BYTE_TOLD.fullmatch(token):
+        return bytes.fromhex(found[1])
+    return token.encode("utf-8", "replace")
+
+
+def _logprob(value: Any) -> float | None:
+    """A logarithm of a probability; None for what is none (NaN too)."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value <= ROUNDING:
+        return None
+    return max(LEAST, min(0.0, float(value)))
+
+
+def _id(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value < ID_LIMIT else None

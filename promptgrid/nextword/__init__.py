@@ -1,0 +1,40 @@
+"""What comes next: the likeliest next tokens of a text, what temperature and top_p make of them, and surprise.
+
+Pure: `chances` (a distribution reshaped), `pieces` (tokens as a person can read them), `tallies` (samples against the
+curve), `surprise`. With calls to a model: `place` (where in a text the model is asked), `asking` (the one way out),
+`looking` (the next token), `writing`, `scoring`, `sampling`.
+"""
+
+from promptgrid.nextword.asking import Asker
+from promptgrid.nextword.chances import VOCABULARY, Chances, Share, Shares, reshape
+from promptgrid.nextword.looking import Look, look
+from promptgrid.nextword.pieces import is_whole, shown
+from promptgrid.nextword.place import Place
+from promptgrid.nextword.sampling import repeated, sampled
+from promptgrid.nextword.scoring import MAX_SCORED, scored
+from promptgrid.nextword.surprise import bits, perplexity
+from promptgrid.nextword.tallies import Tally, tally
+from promptgrid.nextword.writing import written
+
+__all__ = [
+    "MAX_SCORED",
+    "VOCABULARY",
+    "Asker",
+    "Chances",
+    "Look",
+    "Place",
+    "Share",
+    "Shares",
+    "Tally",
+    "bits",
+    "is_whole",
+    "look",
+    "perplexity",
+    "repeated",
+    "reshape",
+    "sampled",
+    "scored",
+    "shown",
+    "tally",
+    "written",
+]
