@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
 
 from promptgrid import connections, grid, models
-from promptgrid.endpoint import Delta, Reply
+from promptgrid.endpoint import Delta, Reply, Request
 from promptgrid.errors import PlanError
 from promptgrid.grid import Plan, Point
 from promptgrid.preflight import PlannedPoint
@@ -37,12 +40,42 @@ def try_once(database: Database, plan: Plan) -> Iterator[Delta]:
 
 async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
     """The same for a coroutine: cancelling its task cancels the call, whatever it is waiting for."""
-    deltas = connections.connect(point.endpoint).stream(point.request)
+    call = Call(point.endpoint, point.model, point.request, point.key, point.variant.honoured)
+    async with aclosing(stream_call(database, call)) as deltas:
+        async for delta in deltas:
+            yield delta
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request outside of any run. `key` tells equal calls, `honoured` is as of `grid.Variant`."""
+
+    endpoint: str
+    model: str
+    request: Request
+    key: str
+    honoured: str = "{}"
+
+    @property
+    def model_ref(self) -> str:
+        """ENDPOINT/MODEL."""
+        return f"{self.endpoint}/{self.model}"
+
+
+async def stream_call(
+    database: Database, call: Call, kept: Callable[[Any, int, Reply], None] | None = None
+) -> AsyncGenerator[Delta]:
+    """Streams the reply and stores it when it has ended; `kept` is called in the same transaction, with the connection,
+    the id that the reply got, and the reply."""
+    deltas = connections.connect(call.endpoint).stream(call.request)
     try:
         async for delta in deltas:
             if delta.reply is not None:
                 with database.write() as connection:
-                    work.insert_reply(connection, work.reply_row(delta.reply, **_facts(point, delta.reply)))
+                    row = work.reply_row(delta.reply, **_facts(call, delta.reply))
+                    reply_id = work.insert_reply(connection, row)
+                    if kept is not None:
+                        kept(connection, reply_id, delta.reply)
             yield delta
     finally:
         close = getattr(deltas, "aclose", None)
@@ -50,25 +83,25 @@ async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
             await close()
 
 
-def cost_usd(point: Point, reply: Reply) -> float | None:
+def cost_usd(asked: Point | Call, reply: Reply) -> float | None:
     """What the reply cost, in US dollars; None where the price or the token counts are not known."""
-    known = connections.model_facts(point.model_ref)
+    known = connections.model_facts(asked.model_ref)
     if reply.prompt_tokens is None or reply.completion_tokens is None:
         return 0.0 if known.free else None
     return models.cost_usd(known, reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens or 0)
 
 
-def _facts(point: Point, reply: Reply) -> Mapping[str, object]:
+def _facts(call: Call, reply: Reply) -> Mapping[str, object]:
     return {
         # A key of its own: a try is never taken for a reply of a run.
-        "key": f"try:{point.key}",
+        "key": f"try:{call.key}",
         "sample": 0,
         "kind": "try",
         "run_id": None,
-        "endpoint": point.endpoint,
-        "model": point.model,
-        "seed": point.request.seed,
+        "endpoint": call.endpoint,
+        "model": call.model,
+        "seed": call.request.seed,
         "batch": 1,
-        "cost_usd": cost_usd(point, reply),
-        "honoured": point.variant.honoured,
+        "cost_usd": cost_usd(call, reply),
+        "honoured": call.honoured,
     }

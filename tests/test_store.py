@@ -17,7 +17,19 @@ from promptgrid.grading import parse_check
 from promptgrid.grid import Plan, Point, decide, points
 from promptgrid.preflight import PlannedPoint
 from promptgrid.prompt import Example, Message, Prompt
-from promptgrid.store import Database, attempts, creation, drafts, kept, plans, results, runs, schema, work
+from promptgrid.store import (
+    Database,
+    attempts,
+    conversations,
+    creation,
+    drafts,
+    kept,
+    plans,
+    results,
+    runs,
+    schema,
+    work,
+)
 from promptgrid.store.work import CellResult, Group, Outcome
 from promptgrid.tokens import Count
 
@@ -225,6 +237,18 @@ def test_runs_are_found_by_the_beginning_of_their_id(database: Database) -> None
     assert runs.find_run(database, "last").id == run_id
     with pytest.raises(StoreError, match="no run that starts"):
         runs.find_run(database, "zzz")
+
+
+def test_a_database_of_the_version_before_gets_its_new_tables(home: Path) -> None:
+    with Database().write() as connection:
+        for table in ("turn_replies", "turns", "conversations"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+        connection.exec_driver_sql("UPDATE meta SET value='3' WHERE name='schema_version'")
+        connection.exec_driver_sql("INSERT INTO drafts VALUES ('kept', '1', 0)")
+    for _ in range(2):
+        opened = Database()
+        assert drafts.draft(opened, "kept") == 1
+        assert conversations.listed(opened) == []
 
 
 def test_a_database_of_another_version_is_refused(home: Path) -> None:

@@ -54,7 +54,9 @@ class Database:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     def _check_schema(self) -> None:
-        found = self._schema_version() or self._create_tables()
+        found = self._schema_version()
+        if found is None or found in schema.WITHOUT_NEW_TABLES:
+            found = self._create_tables()
         if found != str(schema.VERSION):
             raise StoreError(
                 f"The database {self.path} has the schema version {found}; this promptgrid reads {schema.VERSION}.",
@@ -70,11 +72,12 @@ class Database:
             return connection.scalar(chosen)
 
     def _create_tables(self) -> str:
-        """In one transaction that holds the write lock from its start: of two processes, the second finds them."""
+        """Those that are missing, in one transaction that holds the write lock from its start: of two processes, the
+        second finds them."""
+        row = {"name": "schema_version", "value": str(schema.VERSION)}
         with self._engine.execution_options(writes=True).connect() as connection, connection.begin():
             schema.metadata.create_all(connection)
-            version = insert(schema.meta).values(name="schema_version", value=str(schema.VERSION))
-            connection.execute(version.on_conflict_do_nothing())
+            connection.execute(insert(schema.meta).values(row).on_conflict_do_update(index_elements=["name"], set_=row))
         return str(schema.VERSION)
 
     @contextmanager

@@ -17,8 +17,11 @@ from sqlalchemy import (
     false,
 )
 
-VERSION = 3
-"""The schema's version, kept in `meta`. A database of another version is refused, never guessed at."""
+VERSION = 4
+"""The schema's version, kept in `meta`. A database of another version is refused, never guessed at, but for those in
+`WITHOUT_NEW_TABLES`: they lack whole tables, which are added."""
+
+WITHOUT_NEW_TABLES = frozenset({"3"})
 
 metadata = MetaData()
 
@@ -209,4 +212,41 @@ baselines = Table(
     Column("prompt", String, primary_key=True),
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("pinned", Float, nullable=False),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("settings", Text, nullable=False),  # JSON: the variants, and what is cut when the window is full
+    Column("leaf", Integer),  # the turn that the branch on the screen ends with; NULL: none yet
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Column("deleted", Float),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("parent", Integer),  # the turn before it; NULL: it begins the conversation
+    Column("role", String, nullable=False),
+    Column("part", String, nullable=False),  # of the context budget: history, or examples, retrieved
+    Column("text", Text, nullable=False),  # of a turn that a person wrote, or a reply that is the same for all variants
+    Column("created", Float, nullable=False),
+    Column("deleted", Float),  # passed over
+)
+
+turn_replies = Table(
+    "turn_replies",
+    metadata,
+    Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    Column("variant", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("state", String, nullable=False),  # answered · stopped · failed · edited
+    Column("error", Text, nullable=False, server_default=""),
+    Column("cut", Integer, nullable=False, server_default="0"),  # turns that the model did not see
+    Column("reply_id", ForeignKey("replies.id")),
 )

@@ -179,9 +179,9 @@ def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> No
     write_many(connection, _INSERT_SCORE, scored)
 
 
-def insert_reply(connection: sa.Connection, row: Row) -> None:
-    """Stores one reply, the row of `reply_row`."""
-    connection.execute(replies.insert().values(row))
+def insert_reply(connection: sa.Connection, row: Row) -> int:
+    """Stores one reply, the row of `reply_row`; returns its id."""
+    return int(connection.execute(replies.insert().values(row).returning(replies.c.id)).scalar_one())
 
 
 def reply_row(reply: Reply, **facts: Any) -> dict[str, Any]:

@@ -1,0 +1,25 @@
+"""Conversations with models: a tree of turns, one to four variants side by side, and a window on what is remembered.
+
+`tree` says which branch is shown and what is sent, `asking` asks, `saving` makes other things of a conversation.
+"""
+
+from promptgrid.chat.asking import Live, Round, prepare, window_of
+from promptgrid.chat.saving import as_case, as_json, as_markdown, as_prompt, opening
+from promptgrid.chat.settings import MAX_VARIANTS, Settings, Variant, from_json, to_json
+
+__all__ = [
+    "MAX_VARIANTS",
+    "Live",
+    "Round",
+    "Settings",
+    "Variant",
+    "as_case",
+    "as_json",
+    "as_markdown",
+    "as_prompt",
+    "from_json",
+    "opening",
+    "prepare",
+    "to_json",
+    "window_of",
+]

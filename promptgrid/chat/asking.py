@@ -1,0 +1,171 @@
+"""Asking the variants of a conversation: streamed side by side, stored when each has ended, stopped when asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptgrid import connections, tokens, tries
+from promptgrid.chat import tree
+from promptgrid.chat.settings import Settings, Variant, from_json
+from promptgrid.connections import split_model
+from promptgrid.endpoint import Reply, Request
+from promptgrid.errors import PlanError, PromptgridError
+from promptgrid.models.parameters import Asked, sent
+from promptgrid.store import Database, conversations
+from promptgrid.store.conversations import Said
+from promptgrid.techniques import Turn
+from promptgrid.tokens import Window
+from promptgrid.tries import Call
+
+
+def window_of(turns: Sequence[Turn], variant: Variant, settings: Settings) -> Window:
+    """What of these turns reaches the variant's model. Raises PlanError for a model that cannot be named so."""
+    limit = tokens.context_limit(variant.model)
+    if settings.limit is not None:
+        limit = settings.limit if limit is None else min(limit, settings.limit)
+    return tokens.window(turns, tokens.counter(variant.model), settings.room, limit, settings.policy)
+
+
+def prepare(turns: Sequence[Turn], variant: Variant, settings: Settings) -> tuple[Call, int]:
+    """The call that asks this variant, and how many turns are cut from it. Raises PlanError where it cannot fit."""
+    if not any(turn.part == "question" for turn in turns):
+        raise PlanError("There is no user turn to answer.", hint="Write one, then send it.")
+    endpoint, model = split_model(variant.model)
+    connections.check_model(variant.model)
+    found = window_of(turns, variant, settings)
+    budget = found.budget
+    if not budget.fits:
+        raise PlanError(
+            f"{budget.total:,} tokens of what cannot be cut and {budget.reserve:,} for the reply do not fit into"
+            f" {budget.limit:,}: nothing was sent.",
+            hint="Shorten the turn or the system message, or leave less room for the reply.",
+        )
+    facts = connections.model_facts(variant.model)
+    parameters = sent(facts, Asked(temperature=variant.temperature))
+    request = Request(
+        model,
+        tuple(turns[at].message for at in found.kept),
+        temperature=parameters.temperature,
+        reasoning_effort=parameters.reasoning_effort,
+        max_tokens=settings.room,
+        token_parameter=facts.token_parameter,
+    )
+    wire = connections.connect(endpoint).wire(request)
+    key = hashlib.sha256(json.dumps(wire, sort_keys=True).encode()).hexdigest()[:32]
+    return Call(endpoint, model, request, key, json.dumps(dict(parameters.honoured))), len(found.cut)
+
+
+@dataclass
+class Live:
+    """One variant's reply in flight, or ended."""
+
+    variant: int
+    text: str = ""
+    error: str = ""
+    done: bool = False
+    began: float = field(default_factory=time.monotonic)
+
+
+class Round:
+    """The variants answer one turn, and then each of the `then` user texts: it runs on the engine's loop, so neither a
+    rerun nor a refresh of the page touches it.
+
+    `slot` is the turn that is being answered, `live` its replies by variant.
+    """
+
+    def __init__(
+        self, database: Database, conversation_id: str, slot: int, variants: Sequence[int], then: Sequence[str] = ()
+    ) -> None:
+        self.database, self.conversation_id = database, conversation_id
+        self.slot, self.then = slot, tuple(then)
+        self.variants = tuple(variants)
+        self.live = {number: Live(number) for number in variants}
+        self.stopped = False
+        self._future: Future[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Until the last reply is stored."""
+        return self._future is not None and not self._future.done()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended it, where that was not a reply's own failure."""
+        future = self._future
+        return None if future is None or not future.done() or future.cancelled() else future.exception()
+
+    def start(self) -> None:
+        """Sets it going."""
+        self._future = connections.start(self._go())
+
+    def stop(self) -> None:
+        """Closes the connections; what has come is kept as stopped."""
+        self.stopped = True
+        if self._future is not None:
+            self._future.cancel()
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Until it has ended; for those who have no screen to draw on."""
+        if self._future is not None:
+            self._future.exception(timeout_s)
+
+    async def _go(self) -> None:
+        await self._answers()
+        for text in self.then:
+            if any(one.error for one in self.live.values()):
+                return
+            await asyncio.to_thread(self._next_turn, text)
+            await self._answers()
+
+    def _next_turn(self, text: str) -> None:
+        asked = conversations.add_turn(self.database, self.conversation_id, self.slot, "user", text)
+        self.slot = conversations.add_turn(self.database, self.conversation_id, asked, "assistant")
+        self.live = {number: Live(number) for number in self.variants}
+
+    async def _answers(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for one in self.live.values():
+                group.create_task(self._answer(one))
+
+    async def _answer(self, one: Live) -> None:
+        """Never raises what a user can mend: that is kept as the variant's reply."""
+        said = Said("", "stopped")
+        stored = False
+        try:
+            call, cut = await asyncio.to_thread(self._prepared, one.variant)
+            said = Said("", "stopped", cut=cut)
+
+            def keep(connection: Any, reply_id: int, reply: Reply) -> None:
+                nonlocal stored
+                answered = Said(reply.text, "answered", cut=cut, reply_id=reply_id)
+                conversations.keep_reply(connection, self.slot, one.variant, answered)
+                stored = True
+
+            async for delta in tries.stream_call(self.database, call, keep):
+                one.text += delta.text
+        except PromptgridError as error:
+            one.error = str(error)
+            said = Said("", "failed", one.error, said.cut)
+        finally:
+            one.done = True
+            if not stored:
+                self._keep(one, said)
+
+    def _prepared(self, number: int) -> tuple[Call, int]:
+        conversation = conversations.load(self.database, self.conversation_id)
+        settings = from_json(conversation.settings)
+        variant = settings.variant(number)
+        before = tree.path(conversation, conversation.nodes[self.slot].parent)
+        return prepare([turn for _, turn in tree.sent(before, variant)], variant, settings)
+
+    def _keep(self, one: Live, said: Said) -> None:
+        with self.database.write() as connection:
+            kept = Said(one.text, said.state, said.error, said.cut)
+            conversations.keep_reply(connection, self.slot, one.variant, kept)

@@ -1,0 +1,92 @@
+"""A conversation as something else: a prompt, a case, Markdown, JSON; and a prompt as a conversation. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+from promptgrid import techniques
+from promptgrid.cases import Case
+from promptgrid.errors import PromptError
+from promptgrid.prompt import Example, Input, Message, Prompt
+from promptgrid.techniques import Turn
+
+QUESTION = "question"
+As = Literal["messages", "examples"]
+
+_JINJA = re.compile(r"\{[{%#]")
+_END_OF_RAW = re.compile(r"\{%-?\s*endraw")
+
+
+def opening(prompt: Prompt) -> tuple[list[Turn], str]:
+    """The turns that a conversation begins with, its variables filled with their examples; and the user's last turn,
+    which is not sent yet. Raises PromptError."""
+    values = {item.name: item.example or item.default or f"[{item.name}]" for item in prompt.inputs}
+    turns = techniques.build_turns(prompt, values, "zero-shot")
+    last = max((at for at, turn in enumerate(turns) if turn.message.role == "user"), default=len(turns))
+    return turns[:last], turns[last].message.text if last < len(turns) else ""
+
+
+def as_prompt(messages: Sequence[Message], name: str, how: As) -> Prompt:
+    """A prompt whose variable `question` stands for the last user turn; what follows that is left out.
+
+    The turns before it become messages, or, with "examples", each user turn with its reply becomes a worked example
+    and only system messages stay. Raises PromptError where there is no user turn.
+    """
+    last = max((at for at, message in enumerate(messages) if message.role == "user"), default=None)
+    if last is None:
+        raise PromptError("There is no user turn in this conversation.", hint="A prompt asks something: write one.")
+    question = Input(QUESTION, example=messages[last].text)
+    asked = Message("user", f"{{{{ {QUESTION} }}}}")
+    before = [Message(message.role, _literal(message.text)) for message in messages[:last]]
+    if how == "messages":
+        return Prompt(name, (*before, asked), inputs=(question,))
+    pairs = [(a, b) for a, b in pairwise(messages[:last]) if (a.role, b.role) == ("user", "assistant")]
+    examples = tuple(Example({QUESTION: user.text}, reply.text) for user, reply in pairs)
+    system = tuple(message for message in before if message.role == "system")
+    return Prompt(name, (*system, asked), inputs=(question,), examples=examples)
+
+
+def as_case(messages: Sequence[Message], columns: Sequence[str] = ()) -> Case:
+    """The last user turn with the reply to it, if there is one, as what is expected.
+
+    `columns` are those of the table that it goes into, whose first one takes the question, as far as there is no
+    `question`. Raises PromptError where there is no user turn.
+    """
+    last = max((at for at, message in enumerate(messages) if message.role == "user"), default=None)
+    if last is None:
+        raise PromptError("There is no user turn in this conversation.", hint="A case asks something: write one.")
+    after = messages[last + 1 :]
+    own = [column for column in columns if column.casefold() not in ("id", "case_id", "expected")]
+    name = QUESTION if not own or QUESTION in own else own[0]
+    return Case("1", {name: messages[last].text}, after[0].text if after else None)
+
+
+def as_markdown(name: str, messages: Sequence[Message]) -> str:
+    """Each turn in a fence of its own, so that nothing in it is read as Markdown."""
+    parts = [f"# {' '.join(name.split())}"]
+    for message in messages:
+        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", message.text)), default=0))
+        parts.append(f"**{message.role}**\n\n{fence}text\n{message.text}\n{fence}")
+    return "\n\n".join(parts) + "\n"
+
+
+def as_json(name: str, settings: Mapping[str, Any], by_variant: Mapping[int, Sequence[Message]]) -> str:
+    """The settings, and of each variant the messages as the OpenAI protocol has them."""
+    talks = {
+        str(number): [{"role": message.role, "content": message.text} for message in messages]
+        for number, messages in by_variant.items()
+    }
+    return json.dumps({"name": name, "settings": dict(settings), "messages": talks}, ensure_ascii=False, indent=2)
+
+
+def _literal(text: str) -> str:
+    """The text as a template that gives it back."""
+    if not _JINJA.search(text):
+        return text
+    if _END_OF_RAW.search(text):
+        raise PromptError("A turn holds {% endraw %}, which no prompt can say.", hint="Edit it first.")
+    return f"{{% raw %}}{text}{{% endraw %}}"
