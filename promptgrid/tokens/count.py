@@ -10,14 +10,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from promptgrid import builtin, connections
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import BuiltinError, EndpointError
 from promptgrid.prompt import Api, Message
-from promptgrid.tokens.encodings import encoding
+from promptgrid.tokens.encodings import ENCODINGS, encoding
+from promptgrid.tokens.parts import parts
 
 # OpenAI's documented chat format: each message is framed by three tokens, and three more open the reply
 PER_MESSAGE = 3
@@ -25,7 +26,8 @@ OPENING = 3
 
 BYTES_PER_TOKEN = 4
 # tiktoken's pattern panics on half a million of them
-_ENDLESS_SPACE = re.compile(r"\s{100000}")
+ENDLESS = 100_000
+_BLANKS = re.compile(r"\s+")
 ASK_S = 3.0
 RETRY_S = 30.0
 REMEMBERED = 200_000  # of some 150 bytes
@@ -87,13 +89,29 @@ def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Cou
     return Count(tokens + _overhead(messages, api), False, reason)
 
 
-def _clean(message: Message) -> Message:
-    """Without lone surrogates, which no request can carry."""
+def clean(text: str) -> str:
+    """Without lone surrogates, which no request can carry: each becomes U+FFFD."""
     try:
-        message.text.encode()
+        text.encode()
     except UnicodeEncodeError:
-        return Message(message.role, message.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    return message
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def endless_space(text: str) -> bool:
+    """More blanks in a row than tiktoken takes."""
+    for at in range(0, len(text), ENDLESS // 2):  # such a row lies around one of these places
+        if text[at].isspace():
+            before = text[max(0, at - ENDLESS) : at]
+            rest = _BLANKS.match(text, at)
+            if len(before) - len(before.rstrip()) + (rest.end() - at if rest else 0) >= ENDLESS:
+                return True
+    return False
+
+
+def _clean(message: Message) -> Message:
+    text = clean(message.text)
+    return message if text is message.text else Message(message.role, text)
 
 
 def _overhead(messages: Sequence[Message], api: Api) -> int:
@@ -102,7 +120,7 @@ def _overhead(messages: Sequence[Message], api: Api) -> int:
 
 
 def _encoded(name: str, messages: Sequence[Message], api: Api) -> Count:
-    if any(_ENDLESS_SPACE.search(message.text) for message in messages):
+    if any(endless_space(message.text) for message in messages):
         return estimate(messages, "tiktoken cannot read that many blanks in a row.", api)
     lengths = [_length(message.text, name) for message in messages]
     if None in lengths:
@@ -114,8 +132,17 @@ def _length(text: str, name: str) -> int | None:
     key = _key(name, text)
     if (known := _memory.get(key)) is not None:
         return known
+    if encoding(name) is None:
+        return None
+    return _memory.put(key, sum(_part_length(name, part) for part in parts(text, ENCODINGS[name])))
+
+
+@lru_cache(maxsize=4096)
+def _part_length(name: str, part: str) -> int:
+    """Remembered by itself: while somebody types, only the part that changes is counted again."""
     found = encoding(name)
-    return None if found is None else _memory.put(key, len(found.encode_ordinary(text)))
+    assert found is not None  # as its caller knows
+    return len(found.encode_ordinary(part))
 
 
 def _asked_builtin(model: str, messages: Sequence[Message], api: Api) -> Count:
