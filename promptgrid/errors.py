@@ -7,6 +7,7 @@
     ├── LibraryError         a prompt cannot be found, read, named or saved
     │   └── StaleSave            somebody saved a newer version in the meantime
     ├── CasesError           a table of cases cannot be read
+    ├── TextError            a file is not text
     ├── PlanError            a plan that cannot be carried out as asked
     ├── GateError            a gate that cannot be asked of this run
     ├── EndpointError        a call to a model brought no usable reply
@@ -69,6 +70,10 @@ class StaleSave(LibraryError):
 
 class CasesError(PromptgridError):
     """A table of cases cannot be read; the message names row and column."""
+
+
+class TextError(PromptgridError):
+    """A file is not text in UTF-8; the message names the place."""
 
 
 class PlanError(PromptgridError):

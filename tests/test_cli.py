@@ -211,6 +211,25 @@ def rows_of_export() -> list[dict[str, str]]:
     return rows_of("all.csv")
 
 
+def test_tokens_line_by_line_the_costliest_first() -> None:
+    Path("text.txt").write_bytes("hi\n我喜欢香蕉\n\x1b[31m\n".encode())
+    command = ["tokens", "text.txt", "--model", "cl100k_base", "--by-line"]
+    told = json.loads(promptgrid(*command, "--json").stdout)
+    assert [(line["line"], line["tokens"]) for line in told["lines"]] == [(1, 2), (2, 11), (3, 4)]
+    assert told["tokens"] == sum(line["tokens"] for line in told["lines"])
+    assert told["lines"][1]["text"] == "我喜欢香蕉"
+    shown = promptgrid(*command).stdout.splitlines()
+    assert [line.split()[1] for line in shown[2:]] == ["2", "3", "1"]
+    assert "\x1b" not in "".join(shown)
+
+
+def test_a_file_that_is_not_utf8_is_not_counted() -> None:
+    Path("text.txt").write_bytes(b"ab\n\xff")
+    refused = promptgrid("tokens", "text.txt")
+    assert refused.exit_code == 2
+    assert "byte 4 (line 2) is 0xFF" in refused.stderr
+
+
 @pytest.mark.usefixtures("work")
 def test_tokens_models_prompts() -> None:
     Path("text.txt").write_text("hello world", "utf-8")

@@ -15,10 +15,27 @@ from promptgrid.tokens import parts as cutting
 from promptgrid.tokens.parts import parts
 
 VOCABULARIES = ["o200k_base", "cl100k_base", "r50k_base"]
-# What the patterns tell apart: letters of each kind, marks, digits, signs, every sort of blank, what joins across a line
-ALPHABET = "aZǅʰªéßЖ我香\u0301\u0e33१1½-!/'s\"<|>🍌\u200d\ufe0f\u00ad\ufeff\x00\x1c\x1f \t\n\r\x0b\x0c\x85\u00a0\u2028\u2029\u3000"  # fmt: skip
-WORDS = ["'S", "'ll", "!\n/", "/\n/", "\n\n", " \n", "\n ", "\r\n", "\r", "\n\n\n", "#include\n", "<|endoftext|>", "一\n", "  \n\n  ", "\n  /", "\n\t"]
-TEXTS = st.lists(st.sampled_from(ALPHABET) | st.sampled_from(WORDS) | st.characters(exclude_categories=["Cs"]), max_size=60)
+# What the patterns tell apart: letters of each kind, marks, digits, signs, every sort of blank
+ALPHABET = "aZǅʰªéßЖ我香\u0301\u0e33१1½-!/'s\"<|>🍌\u200d\ufe0f\u00ad\ufeff\x00"
+BLANKS = "\x1c\x1f \t\n\r\x0b\x0c\x85\u00a0\u2028\u2029\u3000"
+# and what joins across a line, or seems to
+WORDS = [
+    "'S",
+    "'ll",
+    "!\n/",
+    "/\n/",
+    "\n\n",
+    " \n",
+    "\n ",
+    "\r\n",
+    "\n\n\n",
+    "<|endoftext|>",
+    "一\n",
+    "\n  \n\n  ",
+    "\n  /",
+]
+ANY = st.characters(exclude_categories=["Cs"])
+TEXTS = st.lists(st.sampled_from(ALPHABET) | st.sampled_from(BLANKS) | st.sampled_from(WORDS) | ANY, max_size=60)
 
 
 @functools.cache

@@ -171,7 +171,7 @@ def test_a_server_without_one_gives_an_estimate_with_its_name(
 def test_a_server_that_is_down_does_not_hold_up_typing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     assert not tokens.count_text("one", "openai/local").exact
-    monkeypatch.setattr(count, "_within_limit", lambda counting: pytest.fail("it was asked again"))
+    monkeypatch.setattr(count, "_within", lambda seconds, counting: pytest.fail("it was asked again"))
     assert not tokens.count_text("two", "openai/local").exact
 
 

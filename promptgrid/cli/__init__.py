@@ -15,7 +15,8 @@ from promptgrid.cli.gate import gate
 from promptgrid.cli.judge import judge
 from promptgrid.cli.run import plan, run
 from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, resume, runs, undelete
-from promptgrid.cli.show import doctor, models, prompts, tokens
+from promptgrid.cli.show import doctor, models, prompts
+from promptgrid.cli.tokens import tokens
 from promptgrid.errors import PromptgridError
 
 EPILOG = """\b

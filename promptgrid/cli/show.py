@@ -1,36 +1,11 @@
-"""`promptgrid tokens · prompts · models · doctor`: look at things, change nothing."""
+"""`promptgrid prompts · models · doctor`: look at things, change nothing."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import BinaryIO
 
 import click
-
-
-@click.command()
-@click.argument("file", type=click.File("rb"), default="-")
-@click.option("--model", help="ENDPOINT/MODEL; the built-in one without it.")
-@click.option("--json", "as_json", is_flag=True)
-def tokens(file: BinaryIO, model: str | None, as_json: bool) -> None:
-    """Count the tokens of a text file, or of standard input.
-
-    promptgrid tokens README.md --model openai/gpt-4.1
-    """
-    from promptgrid.connections import DEFAULT_MODEL, context_limit
-    from promptgrid.tokens import count_text
-
-    text = file.read().decode("utf-8", "replace")
-    ref = model or DEFAULT_MODEL
-    count, limit = count_text(text, ref), context_limit(ref)
-    if as_json:
-        click.echo(json.dumps({"model": ref, "characters": len(text), "context_limit": limit, **asdict(count)}))
-        return
-    about, of = ("" if count.exact else "≈ "), (f" of {limit:,}" if limit else "")
-    click.echo(f"{about}{count.tokens:,}{of} tokens, {len(text):,} characters ({ref})")
-    if count.reason:
-        click.echo(f"≈: {count.reason}", err=True)
 
 
 @click.command()

@@ -1,6 +1,6 @@
 """The one seam to any model: Endpoint.complete(request) -> replies."""
 
-from promptgrid.endpoint.base import Allowance, Delta, Endpoint, RateLimits, Reply, Request
+from promptgrid.endpoint.base import Allowance, Delta, Endpoint, RateLimits, Reply, Request, Token
 from promptgrid.endpoint.openai import OpenAIEndpoint
 from promptgrid.endpoint.scripted import ScriptedEndpoint
 from promptgrid.endpoint.settings import EndpointSettings, read_settings
@@ -15,5 +15,6 @@ __all__ = [
     "Reply",
     "Request",
     "ScriptedEndpoint",
+    "Token",
     "read_settings",
 ]

@@ -37,10 +37,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a text as an endpoint's own tokenizer cuts it; `data` are its bytes, often no whole character."""
+    """A piece of a text as an endpoint's own tokenizer cuts it; `data` are its bytes, often no whole character.
+
+    A `sign` is a control sign of the model's, which the endpoint finds in plain text too.
+    """
 
     id: int
     data: bytes
+    sign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,16 @@ Both listen at the server's root, beside /v1, and are told apart by asking: only
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from promptgrid.endpoint import refusals
 from promptgrid.endpoint.base import Token
 from promptgrid.endpoint.replies import parsed
 from promptgrid.endpoint.settings import EndpointSettings
+from promptgrid.endpoint.spelling import spelt
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
 
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
     from promptgrid.endpoint.pool import Pool
 
     Way = Callable[[Pool, str, Sequence[Message], Api], Awaitable[int | None]]
+
+T = TypeVar("T")
+
+# What control signs look like: <|im_end|>, <s>, [INST]
+_SIGN = re.compile(rb"[<\[]\S{1,40}[>\]]")
 
 
 class TokenCounter:
@@ -53,14 +61,36 @@ class TokenCounter:
         return None
 
     async def tokens(self, pool: Pool, model: str, text: str) -> list[Token] | None:
-        """The text's tokens with their bytes, by llama.cpp; None elsewhere. Raises EndpointError."""
-        question = {"model": model, "content": text, "add_special": True, "with_pieces": True}
-        try:
-            told = (await self._ask(pool, "/tokenize", question)).get("tokens")
-        except _Unsupported:
+        """The text's tokens with their bytes, or None. Raises EndpointError."""
+        for way, cut in ((self._llama_cpp, self._cut_by_llama_cpp), (self._vllm, self._cut_by_vllm)):
+            if way not in self._ways:
+                continue
+            try:
+                found = await cut(pool, model, text)
+            except _Unsupported:
+                continue
+            if found is not None:
+                return found
+        return None
+
+    async def _cut_by_llama_cpp(self, pool: Pool, model: str, text: str) -> list[Token] | None:
+        question = {"model": model, "content": text, "add_special": True, "parse_special": True, "with_pieces": True}
+        told = (await self._ask(pool, "/tokenize", question)).get("tokens")
+        found = [_token(entry) for entry in told] if isinstance(told, list) else [None]
+        tokens = [token for token in found if token]
+        if len(tokens) < len(found):
             return None
-        found = [_token(entry) for entry in told] if isinstance(told, list) else []
-        return [token for token in found if token] if found and None not in found else None
+        if any(_SIGN.fullmatch(token.data) for token in tokens):  # or is it in the vocabulary as any other word?
+            question |= {"parse_special": False, "with_pieces": False}
+            words = set((await self._ask(pool, "/tokenize", question)).get("tokens") or ())
+            tokens = [token if token.id in words else replace(token, sign=True) for token in tokens]
+        return tokens
+
+    async def _cut_by_vllm(self, pool: Pool, model: str, text: str) -> list[Token] | None:
+        told = await self._ask(pool, "/tokenize", {"model": model, "prompt": text, "return_token_strs": True})
+        ids, strings = _list_of(told.get("tokens"), int), _list_of(told.get("token_strs"), str)
+        data = spelt(strings, text) if len(ids) == len(strings) == told.get("count") else None
+        return None if data is None else [Token(number, own) for number, own in zip(ids, data, strict=True)]
 
     async def _llama_cpp(self, pool: Pool, model: str, messages: Sequence[Message], api: Api) -> int | None:
         if api == "chat":
@@ -110,6 +140,11 @@ def _token(entry: Any) -> Token | None:
     if type(number) is not int or not isinstance(piece, list):
         return None
     return Token(number, bytes(byte for byte in piece if type(byte) is int and 0 <= byte < 256))
+
+
+def _list_of(value: Any, kind: type[T]) -> list[T]:
+    """The value, if it is a list of nothing but those; else an empty one."""
+    return value if isinstance(value, list) and all(type(item) is kind for item in value) else []
 
 
 def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:

@@ -165,7 +165,7 @@ class OpenAIEndpoint:
         return await self._counter.count(self._connected(), model, messages, api)
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
-        """Of llama.cpp, else None. Raises EndpointError when it cannot be reached."""
+        """Of llama.cpp and vLLM, else None. Raises EndpointError when it cannot be reached."""
         return await self._counter.tokens(self._connected(), model, text) if self.counts_tokens else None
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> list[Vector]:

@@ -1,7 +1,8 @@
 """Token counts, exact where they can be and marked where they cannot, and the context budget.
 
-`encodings` brings OpenAI's vocabularies offline, `count` asks them or the endpoint, `context` adds up a budget,
-`memory` says what is cut where not all of it fits.
+`encodings` brings OpenAI's vocabularies offline, `count` asks them or the endpoint, `pieces` shows which tokens they
+are, `parts` says where a text can be cut, `context` adds up a budget, `memory` says what is cut where
+not all of it fits.
 """
 
 from promptgrid.connections import context_limit
@@ -9,6 +10,7 @@ from promptgrid.tokens.context import Budget, budget
 from promptgrid.tokens.count import Count, Counter, count_in, count_messages, count_text, counter, estimate
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 from promptgrid.tokens.memory import POLICIES, POLICY_WORDS, Policy, Window, window
+from promptgrid.tokens.pieces import Difference, Piece, Tokenization, first_difference, tokenize
 
 __all__ = [
     "ENCODINGS",
@@ -17,7 +19,10 @@ __all__ = [
     "Budget",
     "Count",
     "Counter",
+    "Difference",
+    "Piece",
     "Policy",
+    "Tokenization",
     "Window",
     "budget",
     "context_limit",
@@ -27,5 +32,7 @@ __all__ = [
     "counter",
     "encoding",
     "estimate",
+    "first_difference",
+    "tokenize",
     "window",
 ]

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from promptgrid import builtin, connections
 from promptgrid.endpoint import Endpoint
@@ -19,6 +19,8 @@ from promptgrid.errors import BuiltinError, EndpointError
 from promptgrid.prompt import Api, Message
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 from promptgrid.tokens.parts import parts
+
+T = TypeVar("T")
 
 # OpenAI's documented chat format: each message is framed by three tokens, and three more open the reply
 PER_MESSAGE = 3
@@ -29,6 +31,7 @@ BYTES_PER_TOKEN = 4
 ENDLESS = 100_000
 _BLANKS = re.compile(r"\s+")
 ASK_S = 3.0
+ASK_CHARACTERS_A_S = 100_000  # and so much longer for a long text, on a busy machine
 RETRY_S = 30.0
 REMEMBERED = 200_000  # of some 150 bytes
 
@@ -177,28 +180,44 @@ class _Asked:
 
 def _ask(endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, *, reach: bool = True) -> Count | None:
     """By the endpoint's own tokenizer; None where it has none or does not answer in time."""
-    if not endpoint.counts_tokens:
-        return None
     try:
-        words = [word for message in messages for word in (message.role, message.text)]
-        key = _key(endpoint.identity, model, api, *words)
+        key = _asked_key(endpoint, model, messages, api)
     except BuiltinError:
         return None
     if (known := _memory.get(key)) is not None:
         return Count(known, True)
-    if not reach or time.monotonic() < _silent.get(endpoint.name, 0.0):
-        return None
-    try:
-        tokens = connections.run_sync(_within_limit(endpoint.count_tokens(model, messages, api)))
-    except (EndpointError, TimeoutError):
-        _silent[endpoint.name] = time.monotonic() + RETRY_S
-        return None
+    size = sum(len(message.text) for message in messages)
+    tokens = ask(endpoint, lambda: endpoint.count_tokens(model, messages, api), size) if reach else None
     return None if tokens is None else Count(_memory.put(key, tokens), True)
 
 
-async def _within_limit(counting: Coroutine[Any, Any, int | None]) -> int | None:
-    async with asyncio.timeout(ASK_S):
-        return await counting
+def ask(endpoint: Endpoint, question: Callable[[], Coroutine[Any, Any, T | None]], size: int) -> T | None:
+    """The answer of an endpoint's tokenizer to a text of `size` characters.
+
+    None where it has none or does not answer in time; then it is not asked again for a while: somebody is typing.
+    """
+    if not endpoint.counts_tokens or time.monotonic() < _silent.get(endpoint.name, 0.0):
+        return None
+    try:
+        return connections.run_sync(_within(ASK_S + size / ASK_CHARACTERS_A_S, question()))
+    except (EndpointError, TimeoutError):
+        _silent[endpoint.name] = time.monotonic() + RETRY_S
+        return None
+
+
+async def _within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
+    async with asyncio.timeout(seconds):
+        return await asking
+
+
+def remember(endpoint: Endpoint, model: str, text: str, tokens: int) -> None:
+    """What an endpoint said of a text alone need not be asked again."""
+    _memory.put(_asked_key(endpoint, model, [Message("user", text)], "completion"), tokens)
+
+
+def _asked_key(endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api) -> bytes:
+    words = [word for message in messages for word in (message.role, message.text)]
+    return _key(endpoint.identity, model, api, *words)
 
 
 def _key(*words: str) -> bytes:

@@ -1,15 +1,16 @@
 """Where a text can be cut so that the tokens of its parts are exactly the tokens of the whole.
 
-tiktoken first splits a text by its encoding's pattern and then makes tokens of each split by itself. So a cut between two
-splits changes nothing, as long as the pattern splits both sides as before. The patterns never look back, but some look
-ahead: at the end of a text, blanks are split otherwise than before a word. What holds, pattern by pattern:
+tiktoken first splits a text by its encoding's pattern and then makes tokens of each split by itself. So a cut between
+two splits changes nothing, as long as the pattern splits both sides as before. The patterns never look back, but some
+look ahead: at the end of a text, blanks are split otherwise than before a word. What holds, pattern by pattern:
 
-- o200k, cl100k: blanks are taken up to the last line break among them (`\\s*[\\r\\n]`), whatever follows. So a cut after
-  that line break is exact where a word follows, indented or not; except before `/`, since o200k takes `!\\n/` in one.
-- r50k, p50k, gpt2: the last of several blanks is split off (`\\s+(?!\\S)`), the others stay together as they would at the
-  end of a text. So a cut before a line break is exact where a word follows it at once.
+- o200k, cl100k: blanks are taken up to the last line break among them (`\\s*[\\r\\n]`), whatever follows. So a cut
+  after that line break is exact where a word follows, indented or not; except before `/`, since o200k takes `!\\n/` in
+  one.
+- r50k, p50k, gpt2: the last of several blanks is split off (`\\s+(?!\\S)`), the others stay together as they would at
+  the end of a text. So a cut before a line break is exact where a word follows it at once.
 
-tests/test_token_parts.py holds this against the whole encoding, over hostile text. A text without line breaks is one part.
+tests/test_token_parts.py holds this against the whole encoding, over hostile text. What has no line breaks is one part.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ import argparse
 import contextlib
 import json
 import random
+import re
 import socket
 import sys
 import threading
@@ -200,10 +201,16 @@ class HostileServer:
         """Tokens are words; vLLM counts its template's by itself."""
         body = (await self.record(request)).body
         if self.kind == "llama.cpp":
-            return JSONResponse({"tokens": list(range(len(str(body.get("content", "")).split())))})
+            words = re.findall(r"\s*\S+", str(body.get("content", "")))
+            pieces = [{"id": number, "piece": word} for number, word in enumerate(words)]
+            return JSONResponse({"tokens": pieces if body.get("with_pieces") else list(range(len(words)))})
         if "messages" not in body and "prompt" not in body:
             return error(400, "Field required: prompt")
-        return JSONResponse({"count": words_in(body) + len(body.get("messages", ())), "max_model_len": 4096})
+        count = words_in(body) + len(body.get("messages", ()))
+        answer: dict[str, Any] = {"count": count, "max_model_len": 4096, "tokens": list(range(count))}
+        if body.get("return_token_strs"):
+            answer["token_strs"] = [word.replace(" ", "Ġ") for word in re.findall(r" ?\S+", body["prompt"])]
+        return JSONResponse(answer)
 
     async def _nothing(self, request: Request) -> Response:
         await self.record(request)

@@ -1,0 +1,82 @@
+"""`promptgrid tokens`: what a text costs, in all and line by line."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+if TYPE_CHECKING:
+    from promptgrid.tokens import Tokenization
+
+COSTLIEST = 20  # lines shown
+WIDTH = 80  # characters of a line
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--model", help="ENDPOINT/MODEL, or an encoding such as o200k_base; the built-in model without it.")
+@click.option("--by-line", is_flag=True, help="Also say which lines cost most.")
+@click.option("--json", "as_json", is_flag=True)
+def tokens(file: BinaryIO, model: str | None, by_line: bool, as_json: bool) -> None:
+    """Count the tokens of a text file, or of standard input.
+
+    promptgrid tokens README.md --model openai/gpt-4.1 --by-line
+    """
+    from promptgrid.connections import DEFAULT_MODEL, context_limit
+    from promptgrid.tokens import ENCODINGS, tokenize
+    from promptgrid.tokens.texts import read_text
+
+    ref = model or DEFAULT_MODEL
+    text = read_text(file.read(), getattr(file, "name", "The text"))
+    limit = None if ref in ENCODINGS else context_limit(ref)
+    _start(ref)
+    found = tokenize(text, ref)
+    if as_json:
+        said = {"model": ref, "characters": len(text), "context_limit": limit, **asdict(found.count)}
+        click.echo(json.dumps({**said, "lines": _lines(found)} if by_line else said, ensure_ascii=False))
+        return
+    about, of = ("" if found.count.exact else "≈ "), (f" of {limit:,}" if limit else "")
+    click.echo(f"{about}{found.count.tokens:,}{of} tokens, {len(text):,} characters ({ref})")
+    if by_line:
+        click.echo("\n".join(_table(found)))
+    if found.count.reason:
+        click.echo(f"≈: {found.count.reason}", err=True)
+
+
+def _start(ref: str) -> None:
+    """The built-in model counts once it runs. Nobody is typing here, so an exact count is worth the wait."""
+    from promptgrid import builtin
+    from promptgrid.connections import BUILTIN, split_model
+    from promptgrid.tokens import ENCODINGS
+
+    if ref not in ENCODINGS and split_model(ref)[0] == BUILTIN and builtin.status().ready:
+        builtin.ensure()
+
+
+def _lines(found: Tokenization) -> list[dict[str, Any]]:
+    """What follows the last line break is a line only if there is something."""
+    texts = found.text.split("\n")
+    counted = [
+        {"line": number, "tokens": count, "text": text}
+        for number, (count, text) in enumerate(zip(found.by_line(), texts, strict=True), 1)
+    ]
+    return counted if texts[-1] else counted[:-1]
+
+
+def _table(found: Tokenization) -> Sequence[str]:
+    """The costliest lines first."""
+    lines = sorted(_lines(found), key=lambda line: -line["tokens"])
+    rows = [f"{each['tokens']:>8,}{each['line']:>8,}  {_shown(each['text'])}".rstrip() for each in lines[:COSTLIEST]]
+    more = [f"and {len(lines) - COSTLIEST:,} more lines"] if len(lines) > COSTLIEST else []
+    return ["  tokens    line", *rows, *more]
+
+
+def _shown(line: str) -> str:
+    """One line for a terminal: no control characters, and not too long."""
+    clean = "".join(" " if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in line[: WIDTH + 1])
+    return clean if len(clean) <= WIDTH else f"{clean[: WIDTH - 1]}…"
