@@ -10,8 +10,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="curves_top"
     run = run_choice.choose_run(database(), "curves", detail="Scores over the temperature are drawn here.")
     found = curves_view.read_curve(database(), run)
     lines = curves_view.lines_popover(found)
-if st.query_params.to_dict() != {"run": run.id}:
-    st.query_params.from_dict({"run": run.id})
+curves_view.remember(run, found, lines)
 compare_run.watch_run(database(), run)
 
 curves_view.nothing_to_draw(run, found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -228,3 +229,30 @@ def test_the_command_shows_writes_and_hands_over(database: Database, tmp_path: P
         rows = list(csv.DictReader(file))
     assert [row["drawn"] for row in rows] == ["true", "true", "true", "false", "false", "true"]
     assert CliRunner().invoke(main, ["curve", "nothing"]).exit_code == 2
+
+
+def test_a_label_of_the_cost_chart_lies_on_no_other_point() -> None:
+    wide, near, above, same, last = charts.label_widths(
+        [(10, 0.5, "0"), (50, 0.5, "0.7"), (51, 0.9, "1.2"), (60, 0.5, "1"), (60, 0.5, "1.5")]
+    )
+    assert wide < near < 1000  # the nearer the next point, the wider the plot must be
+    assert above == 0  # nothing is on its height
+    assert same == last == charts.NEVER
+    assert charts.label_widths([(5, 0.1, "0")]) == [0]
+
+
+def test_labels_that_would_overlap_are_not_drawn() -> None:
+    import altair as alt
+
+    point = CurvePoint(
+        line="a", prompt="a", prompt_version="1", technique="zero-shot", model="m", temperature=0, drawn=True, note="",
+        cases=3, samples=1, score=0.5, score_low=0.4, score_high=0.6, distinct=None, entropy_bits=None,
+        similarity=None, similarity_cases=0, characters=1.0, cost_usd=None, tokens=100.0,
+    )  # fmt: skip
+    close = [replace(point, temperature=t, tokens=tokens) for t, tokens in ((0, 100), (0.375, 101), (1.625, 200))]
+    chart = charts.cost_chart(Curve(close, (), "tokens"))
+    assert isinstance(chart, alt.LayerChart)
+    drawn = charts.svg(chart, width=400)
+    assert ">0.375<" in drawn
+    assert ">1.625<" in drawn
+    assert drawn.count(">0<") == 0

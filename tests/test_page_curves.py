@@ -133,6 +133,21 @@ def test_only_the_chosen_lines_are_drawn(database: Database) -> None:
     assert all("long-text" not in json.dumps(spec["layer"]) for spec in specs(page))
 
 
+def test_the_chosen_lines_are_in_the_address_and_come_back_from_there(database: Database) -> None:
+    run_id = new_run(database, models=("openai/ok", "openai/long-text"))
+    page = opened(run=run_id)
+    assert "line" not in page.query_params  # all of them: not worth a word
+    page.multiselect(key="curves_lines").set_value(["openai/long-text"]).run()
+    assert "".join(page.query_params["line"]) == "openai/long-text"
+    page.multiselect(key="curves_lines").set_value([]).run()
+    assert "line" not in page.query_params
+    again = opened(run=run_id, line="openai/long-text")
+    assert again.multiselect(key="curves_lines").value == ["openai/long-text"]
+    assert all("openai/ok" not in json.dumps(spec["layer"]) for spec in specs(again))
+    unknown = opened(run=run_id, line="no such line")
+    assert unknown.multiselect(key="curves_lines").value == ["openai/ok", "openai/long-text"]
+
+
 def test_a_run_that_was_deleted_meanwhile_is_said(database: Database) -> None:
     new_run(database)
     assert "There is no run" in said(opened(run="00000000"))

@@ -17,6 +17,8 @@ COLOURS = ("#4c6ef5", "#e8890c", "#0ca678", "#ae3ec9", "#868e96", "#d6336c", "#1
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 MOST_LINES = len(COLOURS)
 LEGEND_ROW = 19  # pixels
+NEVER = 1e9  # pixels: wider than any plot
+_LABEL_X, _LABEL_HEIGHT, _LETTER, _POINT, _PLOT_HEIGHT = 8, 13, 7, 6, 200  # pixels
 _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
@@ -133,7 +135,10 @@ def cost_chart(found: Curve, lines: Sequence[str] = (), *, legend: bool = True) 
     import altair as alt
 
     title, times, number = _PRICES[found.price]
-    drawn = [row | {"price": row[found.price] * times} for row in rows]
+    widths = label_widths([(row[found.price], row["score"], f"{row['temperature'] or 0:g}") for row in rows])
+    drawn = [
+        row | {"price": row[found.price] * times, "from_width": width} for row, width in zip(rows, widths, strict=True)
+    ]
     x = alt.X("price:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(grid=False, tickCount=6))
     y = alt.Y("score:Q", title="score", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5))
     base = alt.Chart(alt.InlineData(values=drawn)).encode(x=x)
@@ -154,9 +159,27 @@ def cost_chart(found: Curve, lines: Sequence[str] = (), *, legend: bool = True) 
         base.mark_point(filled=True, size=80).encode(
             y=y, opacity=opacity, tooltip=tooltip, **_shape(found, lines, legend)
         ),
-        base.mark_text(align="left", dx=8, fontSize=11).encode(y=y, text=alt.Text("temperature:Q", format="~g")),
+        base.mark_text(align="left", dx=_LABEL_X, fontSize=11)
+        .transform_filter("datum.from_width <= width")
+        .encode(y=y, text=alt.Text("temperature:Q", format="~g")),
     ]
     return alt.LayerChart(layer=layers)
+
+
+def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:
+    """For the label at the right of each point (x in any unit, score 0 to 1, text): how many pixels wide the plot must
+    be for the label to lie on no other point. NEVER where two points are one above the other."""
+    span = max(x for x, _, _ in points) - min(x for x, _, _ in points)
+    widths = []
+    for i, (x, score, text) in enumerate(points):
+        room = _LABEL_X + _LETTER * len(text) + _POINT
+        near = [
+            other
+            for j, (other, height, _) in enumerate(points)
+            if j != i and other >= x and abs(height - score) * _PLOT_HEIGHT < _LABEL_HEIGHT
+        ]
+        widths.append(max((room * span / (other - x) if other > x else NEVER for other in near), default=0.0))
+    return widths
 
 
 def svg(chart: alt.LayerChart, *, width: int = 640, height: int = 260) -> str:
@@ -221,4 +244,6 @@ def _legend(names: Sequence[str], wanted: bool) -> alt.Legend | None:
 
     if not wanted or len(names) < 2:
         return None
-    return alt.Legend(title=None, orient="top", columns=1, labelLimit=600, symbolOpacity=1, rowPadding=0, offset=8)
+    return alt.Legend(
+        title=None, orient="top", columns=1, labelLimit=600, symbolOpacity=1, rowPadding=0, padding=0, offset=8
+    )

@@ -13,6 +13,7 @@ from promptgrid.compare.curve import Curve, curve
 from promptgrid.export.csv_out import write_table
 from promptgrid.store import Database, results
 from promptgrid.store.runs import ACTIVE, RunInfo
+from promptgrid.ui.compare_view import go_to
 from promptgrid.ui.feedback import empty_state
 from promptgrid.ui.plain import plain
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 SCORE_HEIGHT, HEIGHT = 320, 220
-_LINES = "curves_lines"
+_LINES, _LINE = "curves_lines", "line"  # the widget, and its name in the address
 
 
 def read_curve(database: Database, run: RunInfo) -> Curve:
@@ -34,15 +35,23 @@ def _curve(run_id: str, stamp: results.Stamp, *, _database: Database) -> Curve:
 
 
 def lines_popover(found: Curve) -> list[str]:
-    """Which lines are shown; as many as colours can tell apart where nobody has chosen."""
+    """Which lines are shown: those of the address (`?line=`), or as many as colours can tell apart where nobody has
+    chosen."""
     every = found.lines
-    kept = [line for line in st.session_state.get(_LINES, ()) if line in every]
-    st.session_state[_LINES] = kept or every[: charts.MOST_LINES]
+    asked = st.session_state[_LINES] if _LINES in st.session_state else st.query_params.get_all(_LINE)
+    kept = [line for line in every if line in asked] or every
+    st.session_state[_LINES] = kept[: charts.MOST_LINES]
     shown = len(st.session_state[_LINES])
     label = f"Lines {shown} of {len(every)}" if shown < len(every) else "Lines"
     with st.popover(label, disabled=len(every) < 2):
         chosen = st.multiselect("Shown", every, key=_LINES, max_selections=charts.MOST_LINES)
     return chosen or every[: charts.MOST_LINES]
+
+
+def remember(run: RunInfo, found: Curve, lines: Sequence[str]) -> None:
+    """Puts what is on the screen into the address."""
+    chosen = list(lines) != found.lines[: charts.MOST_LINES]
+    go_to({"run": run.id, **({_LINE: list(lines)} if chosen else {})})
 
 
 def nothing_to_draw(run: RunInfo, found: Curve) -> None:

@@ -35,10 +35,13 @@ function newSheet(parent) {
   width.observe(root);
   const anywhere = (event) => onPageKey(sheet, event);
   document.addEventListener("keydown", anywhere);
+  const lists = new MutationObserver((changes) => changes.forEach(({ target }) => handBack(target)));
+  lists.observe(document.body, { attributeFilter: ["aria-expanded"], subtree: true });
   sheet.leave = () => {
     clearTimeout(sheet.timer);
     width.disconnect();
     document.removeEventListener("keydown", anywhere);
+    lists.disconnect();
     root.remove();
     sheets.delete(parent);
   };
@@ -245,6 +248,12 @@ function onPageKey(sheet, event) {
   if (event.key in CASES) step(sheet, CASES[event.key]);
   else if (event.key === "Escape" && sheet.at && from === document.body) close(sheet);
   else if (event.key === "/" && sheet.find) focusFilter(sheet, event);
+}
+
+// A selectbox of the page keeps the focus after a choice, and would take the matrix's keys for something to look up.
+function handBack(box) {
+  const closed = box === document.activeElement && box.matches("[role=combobox][aria-expanded=false]");
+  if (closed && !box.closest("[role=dialog]")) box.blur();
 }
 
 function close(sheet) {
