@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 from markdown_it import MarkdownIt
 
+from promptgrid import compare
 from promptgrid.answers import Answer
 from promptgrid.cases import Case
 from promptgrid.cli import main
@@ -100,6 +102,16 @@ def test_the_view_alone_can_be_exported(database: Database, run_id: str) -> None
     found = report.report(database, run_id, [2])
     assert ([row.id for row in found.rows], [head.label for head in found.heads]) == (["2"], ["t = 0"])
     assert (found.matching, found.total, found.summaries[0].cells) == (1, 4, 4)
+
+
+def test_the_report_of_a_view_keeps_the_order_of_its_rows(database: Database, run_id: str) -> None:
+    facts = compare.facts(database, run_id)
+    lengths = compare.arranged(database, facts, compare.View(sort=compare.Sort("length", descending=True)))
+    order = [lengths.row_id(index) for index in range(len(lengths))]
+    assert order != sorted(order)
+    assert [row.id for row in report.report(database, run_id, lengths.positions()).rows] == order
+    page = exported(database, run_id, "html", lengths.positions()).decode()
+    assert re.findall(r'<th scope="row"><b>(\d)</b>', page) == order
 
 
 def test_the_workbook_has_a_summary_and_how_the_run_was_made(database: Database, run_id: str) -> None:

@@ -6,9 +6,10 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -21,6 +22,7 @@ from promptgrid.compare.variants import Variant
 from promptgrid.compare.verdicts import Verdict, verdicts
 from promptgrid.errors import GateError
 from promptgrid.store import Database, runs
+from promptgrid.store.results import result_rows
 from tests.faults.modes import HOSTILE_TEXT
 
 if TYPE_CHECKING:
@@ -333,6 +335,32 @@ def test_samples_are_pooled(hostile: HostileServer) -> None:
     (verdict,) = verdicts(database, runs.find_run(database, "last").id)
     assert (verdict.value, verdict.outcome, verdict.such, verdict.samples) == (0.5, "failed", 1, 3)
     assert verdict.at_worst == pytest.approx(1 / 3)
+
+
+@pytest.mark.usefixtures("work")
+def test_not_worse_alone_reads_only_the_cases_without_a_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    changing = (*RUN[:4], "--model", "openai/html+ok", "--concurrency", "1")
+    promptgrid(*changing)  # the first call brings a web page
+    silent = runs.find_run(Database(), "last").id
+    assert promptgrid(*changing, "--fresh").exit_code == 0
+    whole = runs.find_run(Database(), "last").id
+    read: list[str] = []
+
+    def reading(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
+        for row in result_rows(database, run_id, positions):
+            read.append(row["case_id"])
+            yield row
+
+    monkeypatch.setattr("promptgrid.compare.verdicts.result_rows", reading)
+    assert promptgrid("gate", whole, "--no-worse-than", silent).exit_code == 0
+    assert read == []
+    missed = promptgrid("gate", silent, "--no-worse-than", whole)
+    assert missed.exit_code == 1
+    assert "1 cell without a reply" in missed.stdout
+    assert "web page instead of JSON" in missed.stdout
+    assert read == ["1"]
+    promptgrid("gate", whole, "--no-worse-than", silent, "--junit", "out.xml")
+    assert read == ["1", "1", "2", "3"]  # a report has a test a case
 
 
 @pytest.mark.usefixtures("work")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import streamlit as st
@@ -411,19 +413,40 @@ def test_all_and_none_are_said_only_of_all_and_none(share: float | None, said: s
     assert compare_cells.percent(share) == said
 
 
-def exported(page: AppTest, database: Database, run_id: str, form: compare_export.Form, view: list[int]) -> str:
-    info = runs.find_run(database, run_id)
-    return compare_export._content(database, info.id, form, view or None)().decode()
+Writers = dict[str, Callable[[BinaryIO], object]]
 
 
-def test_an_export_holds_everything_or_the_view(database: Database, run_id: str) -> None:
-    page = opened()
-    everything = list(csv.DictReader(io.StringIO(exported(page, database, run_id, "csv", []))))
-    assert len(everything) == 12
-    part = list(csv.DictReader(io.StringIO(exported(page, database, run_id, "csv", [0, 1]))))
-    assert [row["cell_id"] for row in part] == [f"{run_id}-0", f"{run_id}-1"]
-    assert len(exported(page, database, run_id, "csv-wide", []).splitlines()) == 4
-    assert len(exported(page, database, run_id, "jsonl", []).splitlines()) == 12
+@pytest.fixture
+def writers(monkeypatch: pytest.MonkeyPatch) -> Writers:
+    """By key of its button, what writes each file that the page offers."""
+    found: Writers = {}
+    monkeypatch.setattr(compare_export, "download", lambda *shown, key, **_: found.update({key: shown[1]}))
+    return found
+
+
+def written(writers: Writers, form: compare_export.Form) -> str:
+    out = io.BytesIO()
+    writers[f"compare_download_{form}"](out)
+    return out.getvalue().decode()
+
+
+def test_an_export_holds_everything_or_the_view(database: Database, run_id: str, writers: Writers) -> None:
+    opened()
+    assert len(list(csv.DictReader(io.StringIO(written(writers, "csv"))))) == 12
+    assert len(written(writers, "csv-wide").splitlines()) == 4
+    assert len(written(writers, "jsonl").splitlines()) == 12
+    page = opened(cases="2")
+    page.segmented_control(key="compare_part").set_value("view").run()
+    part = list(csv.DictReader(io.StringIO(written(writers, "csv"))))
+    assert {row["case_id"] for row in part} == {"2"}
+    assert len(part) == 4
+
+
+def test_the_report_of_a_sorted_view_is_sorted(database: Database, run_id: str, writers: Writers) -> None:
+    opened(order="down")  # the cases' own order, turned round
+    assert re.findall(r'<th scope="row"><b>(\d)</b>', written(writers, "html")) == ["3", "2", "1"]
+    ids = [row["case_id"] for row in csv.DictReader(io.StringIO(written(writers, "csv")))]
+    assert ids == sorted(ids)  # the results file has the order of the run
 
 
 def test_a_large_export_goes_to_a_file(database: Database, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,21 +154,21 @@ def test_what_the_browser_gets_names_neither_model_nor_temperature(database: Dat
 
 
 @pytest.mark.parametrize(
-    ("answer", "axes", "said"),
+    ("answer", "axes", "said", "offered"),
     [
-        ("", {"temperatures": [0]}, "Nothing to choose between"),
-        ("same", {}, "All replies are the same"),
-        ("", {"models": "openai/unknown-model"}, "No replies yet"),
+        ("", {"temperatures": [0]}, "Nothing to choose between", "Add to the run"),
+        ("same", {}, "All replies are the same", "Add to the run"),
+        ("", {"models": "openai/unknown-model"}, "No replies yet", "To the run"),
     ],
 )
 def test_where_nothing_can_be_judged_the_page_says_why(
-    database: Database, hostile: HostileServer, answer: str, axes: dict[str, Any], said: str
+    database: Database, hostile: HostileServer, answer: str, axes: dict[str, Any], said: str, offered: str
 ) -> None:
     if answer:
         hostile.answer = lambda body: answer
     at = opened(run=new_run(database, **axes))
     assert any(said in text.value for text in at.markdown)
-    assert at.button(key="judge_none_to_run").label == "Set up a run"
+    assert at.button(key="judge_none_to_run").label == offered
     assert not at.exception
 
 

@@ -75,8 +75,7 @@ def _show(found: Changes, listed: list[Change]) -> None:
     rows = [[v.label, *(str(v.counts[kind]) if v.counts[kind] else "" for kind in _KINDS)] for v in found.variants]
     print_table(["variant", *_KINDS], rows)
     said = [v.sentence for v in found.variants if v.sentence]
-    whole = found.sentence or "No case is scored in both runs: nobody knows which is better."
-    for sentence in said if len(said) == 1 else [*said, whole]:
+    for sentence in said if len(said) == 1 else [*said, found.told]:
         click.echo(printable(sentence))
     if listed:
         cases = [

@@ -86,7 +86,7 @@ def ask(database: Database, run_id: str, wanted: Gating) -> Asked:
     from promptgrid import gate
     from promptgrid.store import runs
 
-    asked = gate.ask(database, run_id, wanted.gates)
+    asked = gate.ask(database, run_id, wanted.gates, report=wanted.junit is not None)
     if wanted.junit:
         name = runs.find_run(database, run_id).name
         gate.save_junit(wanted.junit, f"{run_id} {name}".strip(), asked.results, asked.verdicts)

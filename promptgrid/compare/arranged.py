@@ -61,11 +61,14 @@ class Arranged:
         return summarise(self.facts, self.view)
 
     def positions(self) -> list[int]:
-        """Every cell of the rows and columns that are shown, in the run's order."""
-        kept = np.zeros(self.layout.shape, dtype=np.bool_)
-        kept[np.ix_(self.order, np.array(self.shown, dtype=np.int64))] = True
-        cells = self.layout.cells[kept.ravel()[self.layout.place_of]]
-        return [int(position) for position in np.sort(self.facts.position[cells])]
+        """Every cell of the rows and columns that are shown: row by row as they stand, of each in the run's order."""
+        rank = np.full(len(self.layout.row_keys), -1, dtype=np.int64)
+        rank[self.order] = np.arange(len(self.order))
+        row, column = np.divmod(self.layout.place_of, max(1, len(self.layout.columns)))
+        kept = np.flatnonzero((rank[row] >= 0) & np.isin(column, self.shown))
+        found = self.facts.position[self.layout.cells[kept]]
+        positions: list[int] = found[np.lexsort((found, rank[row[kept]]))].tolist()
+        return positions
 
 
 def arranged(database: Database, facts: Facts, view: View) -> Arranged:

@@ -100,6 +100,15 @@ class Changes:
         """How many changes there are of each kind: a case counts once a variant."""
         return {kind: sum(variant.counts[kind] for variant in self.variants) for kind in KINDS}
 
+    @property
+    def told(self) -> str:
+        """The sentence, or why none can say which run is better."""
+        if self.sentence:
+            return self.sentence
+        if all(variant.a is None or variant.b is None for variant in self.variants):
+            return "No variant is in both runs: only the same prompt, technique, model and temperature can be compared."
+        return "No case is scored in both runs: nobody knows which is better."
+
     def listed(
         self, database: Database, kinds: Sequence[Kind] = KINDS, start: int = 0, count: int = 50
     ) -> list[Change]:

@@ -63,15 +63,16 @@ class _Sample:
     scores: Mapping[str, tuple[float | None, Outcome, str]]
 
 
-def verdicts(database: Database, run_id: str) -> list[Verdict]:
-    """Every verdict of a run, by variant in the grid's order, then by case.
+def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = None) -> list[Verdict]:
+    """Every verdict of a run, by variant in the grid's order, then by case; with `positions` those that these cells
+    make, which should be all samples of their cases.
 
     Their number is cases × variants × checks; the long texts are read one after the other and not kept.
     """
     plan = runs.plan_of(database, run_id)
     checks = {(p.name, p.version): [check.name for check in plan.checks_for(p)] or [""] for p in plan.prompts}
     cases = {case.id: case for case in plan.cases}
-    grouped = _grouped(result_rows(database, run_id), checks)
+    grouped = _grouped(result_rows(database, run_id, positions), checks)
     ordered = in_grid_order(list(grouped))
     label = {variant: " · ".join(labels(ordered)[variant.id]) for variant in ordered}
     found = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -50,11 +50,12 @@ class Report:
 
 
 def report(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Report:
-    """The run's report; with `positions` the matrix has only the cases and variants of these cells, while the summary
-    is over all cases in any case. Raises StoreError when the run is gone."""
+    """The run's report; with `positions` the matrix has only the cases and variants of these cells, in the order in
+    which the cases come there, while the summary is over all cases in any case. Raises StoreError when the run is gone.
+    """
     found = compare.facts(database, run_id)
     info, plan, state = runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id)
-    arranged = compare.arranged(database, found, _view(database, found, positions))
+    arranged = _as_listed(compare.arranged(database, found, _view(database, found, positions)), positions)
     rows, texts = _read(database, arranged)
     return Report(
         run=info,
@@ -80,6 +81,16 @@ def _view(database: Database, found: Facts, positions: Sequence[int] | None) -> 
     values = [{axis: getattr(variant, axis) for axis in compare.VARIANT} for variant in wanted]
     shown = tuple(head.id for head in columns if dict(head.values) in values)
     return View(shown=shown, filter=Filter(case_ids=cases))
+
+
+def _as_listed(arranged: Arranged, positions: Sequence[int] | None) -> Arranged:
+    """Its rows, which are cases, in the order in which the positions name them."""
+    found = arranged.facts
+    case_of = dict(zip(found.position.tolist(), found.case.tolist(), strict=True))
+    listed = dict.fromkeys(case_of[position] for position in positions or () if position in case_of)
+    place = {found.case_ids[case]: place for place, case in enumerate(listed)}
+    order = sorted(arranged.order.tolist(), key=lambda row: place.get(arranged.layout.row_ids[row], 0))
+    return replace(arranged, order=np.array(order, dtype=np.int64))
 
 
 def _read(database: Database, arranged: Arranged) -> tuple[list[Row], dict[int, Text]]:

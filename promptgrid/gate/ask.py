@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from promptgrid.compare.facts import facts
 from promptgrid.compare.verdicts import Verdict, verdicts
 from promptgrid.gate.measure import all_answered, min_score
 from promptgrid.gate.results import GateResult, MinScore, ask_known, parse_min_score
@@ -54,12 +57,22 @@ def gates_for(
     return Gates(least, compared)
 
 
-def ask(database: Database, run_id: str, gates: Gates) -> Asked:
-    """Measures every gate. Raises StoreError when the run, or one that it is compared with, is gone."""
-    judged = verdicts(database, run_id)
+def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) -> Asked:
+    """Measures every gate. The verdicts are those that the gates need, of all cases where a `report` is to be made of
+    them. Raises StoreError when the run, or one that it is compared with, is gone."""
+    every = report or bool(gates.min_scores)
+    judged = verdicts(database, run_id, None if every else _of_silent_cases(database, run_id))
     results = [all_answered(runs.progress(database, run_id).by_status, judged)]
     for least in gates.min_scores:
         results += min_score(least, judged)
     for compared in gates.not_worse:
         results += not_worse(database, run_id, compared)
     return Asked(results, judged)
+
+
+def _of_silent_cases(database: Database, run_id: str) -> list[int]:
+    """The cells of every case that some cell brought no reply for: few, as a rule, and with their texts soon read."""
+    found = facts(database, run_id)
+    silent = np.isin(found.case, found.case[~found.answered])
+    positions: list[int] = found.position[silent].tolist()
+    return positions

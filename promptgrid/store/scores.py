@@ -176,6 +176,11 @@ class Total:
     unscored: int
     failed: int
 
+    @property
+    def telling(self) -> bool:
+        """Somebody should read why: it failed, or scored nothing at all."""
+        return bool(self.failed) or not self.scored
+
 
 def totals(database: Database, run_id: str) -> list[Total]:
     """One a check that looked at any reply, by name."""
@@ -191,9 +196,11 @@ def totals(database: Database, run_id: str) -> list[Total]:
 
 
 def complaints(database: Database, run_id: str, check: str, limit: int = 3) -> list[tuple[str, int]]:
-    """Why a check failed, the commonest first, with how often; foreign text may be in it."""
-    mine = (scores.c.run_id == run_id) & (scores.c.check == check) & scores.c.failed
+    """Why a check failed, or found nothing to score, with how often: failures first, then what is commonest. Foreign
+    text may be in it."""
+    mine = (scores.c.run_id == run_id) & (scores.c.check == check) & scores.c.value.is_(None)
     count = sa.func.count().label("count")
-    chosen = sa.select(scores.c.explanation, count).where(mine).group_by(scores.c.explanation)
+    chosen = sa.select(scores.c.explanation, count).where(mine).group_by(scores.c.explanation, scores.c.failed)
     with database.read() as connection:
-        return [(row[0], row[1]) for row in connection.execute(chosen.order_by(count.desc()).limit(limit))]
+        order = chosen.order_by(scores.c.failed.desc(), count.desc()).limit(limit)
+        return [(row[0], row[1]) for row in connection.execute(order)]

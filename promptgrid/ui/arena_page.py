@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-
 import streamlit as st
 
 from promptgrid import arena
@@ -14,6 +11,7 @@ from promptgrid.store import Database, results, votes
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui import arena_results
 from promptgrid.ui.arena import board
+from promptgrid.ui.downloads import download
 from promptgrid.ui.feedback import empty_state
 from promptgrid.words import many
 
@@ -27,8 +25,8 @@ def read(database: Database, run: RunInfo) -> Arena:
     found = _arena(run.id, results.stamp(database, run.id), _database=database)
     if not found.possible:
         text, detail = why_none(found)
-        if empty_state(text, "Set up a run", "judge_none_to_run", detail=detail):
-            st.switch_page("pages/2_Run.py")
+        if empty_state(text, "Add to the run" if found.variants else "To the run", "judge_none_to_run", detail=detail):
+            st.switch_page("pages/2_Run.py", query_params={"run": run.id})
         st.stop()
     return found
 
@@ -36,7 +34,8 @@ def read(database: Database, run: RunInfo) -> Arena:
 def why_none(found: Arena) -> tuple[str, str]:
     """What there is to say of an arena without pairs: in a few words, and at length."""
     if found.identical:
-        same = f"In {many(found.identical, 'pair')} both texts are equal to the letter: there is nothing to prefer."
+        same = f"In {many(found.identical, 'pair')} both texts are equal to the letter: there is nothing to prefer. "
+        same += "A higher temperature or another prompt would tell them apart."
         return "All replies are the same", same
     if not found.variants:
         return "No replies yet", "Two replies to the same case can be judged as soon as they are there."
@@ -86,24 +85,12 @@ def open_results(database: Database, run: RunInfo, pairs: Arena) -> None:
 
 
 def _export(database: Database, run: RunInfo, pairs: int) -> None:
-    st.download_button(
+    download(
         f"Preference pairs ({pairs:,})",
-        data=_content(database, run.id),
-        file_name=f"preferences-{run.id}.jsonl",
-        mime="application/x-ndjson",
+        lambda out: write_preferences(database, run.id, out),
+        f"preferences-{run.id}.jsonl",
+        "application/x-ndjson",
         key="judge_export",
-        on_click="ignore",
         disabled=not pairs,
         help="JSONL: prompt, chosen, rejected, and where each comes from",
     )
-
-
-def _content(database: Database, run_id: str) -> Callable[[], bytes]:
-    """Called when the button is pressed, not before."""
-
-    def content() -> bytes:
-        out = io.BytesIO()
-        write_preferences(database, run_id, out)
-        return out.getvalue()
-
-    return content

@@ -164,7 +164,7 @@ def _row(database: Database, run_id: str, spec: CheckSpec, said: Mapping[str, To
         change, remove = f"check_change_{spec.name}", f"check_remove_{spec.name}"
         st.button("Change", key=change, on_click=fill_form, args=(_prefix(run_id), spec), type="tertiary")
         st.button("Remove", key=remove, on_click=_offer, args=(database, run_id, (), (spec.name,)), type="tertiary")
-    if (total := said.get(spec.name)) and total.failed:
+    if (total := said.get(spec.name)) and total.telling:
         for why, count in scores.complaints(database, run_id, spec.name, limit=2):
             st.caption(f":orange[{count:,} × {plain(why, limit=200)}]")
 

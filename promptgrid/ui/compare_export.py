@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -13,6 +12,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.export.runs import BY_CASE, Form, save_run, write_run
 from promptgrid.store import Database
 from promptgrid.store.runs import RunInfo
+from promptgrid.ui.downloads import download
 from promptgrid.ui.feedback import show_error
 from promptgrid.words import many
 
@@ -33,7 +33,8 @@ _BOUNDED: frozenset[Form] = frozenset({"html", "markdown"})  # however large the
 
 
 def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> None:
-    """Offers each form; `view` are the positions of the cells that match the filter."""
+    """Offers each form; `view` are the positions of the cells that match the filter, in the order of the rows: that is
+    the order of the cases in a report."""
     with st.popover("Export"):
         part = "all"
         if 0 < len(view) < run.total:
@@ -42,35 +43,27 @@ def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> Non
                 "Replies", list(names), format_func=names.__getitem__, default="all", required=True, key="compare_part"
             )
         positions = list(view) if part == "view" else None
+        as_shown = list(view) if positions or len(view) == run.total else None
         large = (len(view) if positions else run.total) > DOWNLOAD_ROWS
         for form in FORMS:
-            (_to_file if large and form not in _BOUNDED else _download)(database, run, form, positions)
+            if form in _BOUNDED:
+                _download(database, run, form, as_shown)
+            else:
+                (_to_file if large else _download)(database, run, form, positions)
         st.caption("In a CSV a leading ' guards what a spreadsheet would run as a formula. The report has a summary, "
                    "charts and the first cases, and needs nothing but a browser.")  # fmt: skip
 
 
 def _download(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> None:
     label, _, mime = FORMS[form]
-    st.download_button(
+    download(
         label,
-        data=_content(database, run.id, form, positions),
-        file_name=file_name(run, form),
-        mime=mime,
+        lambda out: write_run(database, run.id, out, form, positions),
+        file_name(run, form),
+        mime,
         key=f"compare_download_{form}",
-        on_click="ignore",
         width="stretch",
     )
-
-
-def _content(database: Database, run_id: str, form: Form, positions: Sequence[int] | None) -> Callable[[], bytes]:
-    """Called when the button is pressed, not before."""
-
-    def content() -> bytes:
-        out = io.BytesIO()
-        write_run(database, run_id, out, form, positions)
-        return out.getvalue()
-
-    return content
 
 
 def _to_file(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> None:

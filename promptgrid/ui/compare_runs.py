@@ -19,7 +19,7 @@ from promptgrid.ui.compare_view import AGAINST
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.matrix import CellState, MatrixCell, MatrixColumn, MatrixRow, matrix
 from promptgrid.ui.plain import plain
-from promptgrid.ui.run_choice import run_label
+from promptgrid.ui.run_choice import run_label, run_moment
 from promptgrid.ui.words_diff import show_words_diff
 
 _KIND = "compare_kind"
@@ -87,8 +87,7 @@ def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:
         show_error(error)
         return
     kind = _kind_chips(found)
-    if found.sentence:
-        st.markdown(plain(found.sentence))
+    st.markdown(plain(found.told))
     pages = compare_view.pages_of(found.counts[kind], 2)
     changes = found.listed(database, [kind], pages.start, pages.rows)
     sides = {"before": before, "after": after}
@@ -97,7 +96,7 @@ def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:
         with st.container(key="compare_answers"):
             selected = matrix(
                 _MATRIX,
-                columns=[MatrixColumn(name, [run.name], mark=name) for name, run in sides.items()],
+                columns=[MatrixColumn(name, [run.name, run_moment(run)], mark=name) for name, run in sides.items()],
                 rows=[_row(change) for change in changes],
                 selected=_start(),
                 height=_HEIGHT,

@@ -55,6 +55,14 @@ def _add_asked(database: Database, asked: str, known: dict[str, RunInfo]) -> Non
 
 def run_label(run: RunInfo) -> str:
     """Name, time, size and state. Not escaped: the options of a selectbox are shown as they are."""
-    when = f"{datetime.fromtimestamp(run.created):%d %b %H:%M}".lstrip("0")
-    state = "deleted" if run.deleted else STATUS_WORDS[run.status]
+    when, state = _when(run), "deleted" if run.deleted else STATUS_WORDS[run.status]
     return f"{run.name} · {when} · {many(run.total, 'cell')} · {state} · {run.id}"
+
+
+def run_moment(run: RunInfo) -> str:
+    """What tells it from another run of the same name: when it was made, and its id."""
+    return f"{_when(run)} · {run.id}"
+
+
+def _when(run: RunInfo) -> str:
+    return f"{datetime.fromtimestamp(run.created):%d %b %H:%M}".lstrip("0")
