@@ -7,7 +7,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +30,7 @@ from promptgrid.ui import (
     compare_tables,
     compare_view,
 )
+from promptgrid.ui.downloads import Offer
 from tests.faults.answers import prompt_text
 from tests.faults.books import Body
 from tests.faults.server import HostileServer
@@ -420,7 +421,11 @@ Writers = dict[str, Callable[[BinaryIO], object]]
 def writers(monkeypatch: pytest.MonkeyPatch) -> Writers:
     """By key of its button, what writes each file that the page offers."""
     found: Writers = {}
-    monkeypatch.setattr(compare_export, "download", lambda *shown, key, **_: found.update({key: shown[1]}))
+
+    def downloads(key: str, offers: Sequence[Offer], **_: object) -> None:
+        found.update({offer.key: offer.write for offer in offers})
+
+    monkeypatch.setattr(compare_export, "downloads", downloads)
     return found
 
 

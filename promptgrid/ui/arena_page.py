@@ -11,7 +11,7 @@ from promptgrid.store import Database, results, votes
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui import arena_results
 from promptgrid.ui.arena import board
-from promptgrid.ui.downloads import download
+from promptgrid.ui.downloads import Offer, downloads
 from promptgrid.ui.feedback import empty_state
 from promptgrid.words import many
 
@@ -85,12 +85,13 @@ def open_results(database: Database, run: RunInfo, pairs: Arena) -> None:
 
 
 def _export(database: Database, run: RunInfo, pairs: int) -> None:
-    download(
+    offer = Offer(
         f"Preference pairs ({pairs:,})",
         lambda out: write_preferences(database, run.id, out),
         f"preferences-{run.id}.jsonl",
         "application/x-ndjson",
         key="judge_export",
-        disabled=not pairs,
         help="JSONL: prompt, chosen, rejected, and where each comes from",
+        disabled=not pairs,
     )
+    downloads("judge", [offer])

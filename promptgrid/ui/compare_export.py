@@ -12,10 +12,11 @@ from promptgrid.errors import PromptgridError
 from promptgrid.export.runs import BY_CASE, Form, save_run, write_run
 from promptgrid.store import Database
 from promptgrid.store.runs import RunInfo
-from promptgrid.ui.downloads import download
+from promptgrid.ui.downloads import Offer, downloads
 from promptgrid.ui.feedback import show_error
 from promptgrid.words import many
 
+_WIDTH = 380
 DOWNLOAD_ROWS = 20_000  # a download holds the whole file in memory; what is larger goes to a file
 
 # form -> (label, end of the file's name, MIME type)
@@ -35,7 +36,7 @@ _BOUNDED: frozenset[Form] = frozenset({"html", "markdown"})  # however large the
 def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> None:
     """Offers each form; `view` are the positions of the cells that match the filter, in the order of the rows: that is
     the order of the cases in a report."""
-    with st.popover("Export"):
+    with st.popover("Export"), st.container(width=_WIDTH):
         part = "all"
         if 0 < len(view) < run.total:
             names = {"all": f"Everything, {run.total:,}", "view": f"This view, {len(view):,}"}
@@ -45,25 +46,19 @@ def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> Non
         positions = list(view) if part == "view" else None
         as_shown = list(view) if positions or len(view) == run.total else None
         large = (len(view) if positions else run.total) > DOWNLOAD_ROWS
-        for form in FORMS:
-            if form in _BOUNDED:
-                _download(database, run, form, as_shown)
-            else:
-                (_to_file if large else _download)(database, run, form, positions)
+        for form in (form for form in FORMS if large and form not in _BOUNDED):
+            _to_file(database, run, form, positions)
+        offered = [form for form in FORMS if form in _BOUNDED or not large]
+        files = [_file(database, run, form, as_shown if form in _BOUNDED else positions) for form in offered]
+        downloads("compare", files, width="stretch")
         st.caption("In a CSV a leading ' guards what a spreadsheet would run as a formula. The report has a summary, "
                    "charts and the first cases, and needs nothing but a browser.")  # fmt: skip
 
 
-def _download(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> None:
+def _file(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> Offer:
     label, _, mime = FORMS[form]
-    download(
-        label,
-        lambda out: write_run(database, run.id, out, form, positions),
-        file_name(run, form),
-        mime,
-        key=f"compare_download_{form}",
-        width="stretch",
-    )
+    name, key = file_name(run, form), f"compare_download_{form}"
+    return Offer(label, lambda out: write_run(database, run.id, out, form, positions), name, mime, key)
 
 
 def _to_file(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> None:

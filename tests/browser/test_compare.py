@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from promptgrid.store import Database, runs, scores
+from tests.browser.acting import settled
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
 
@@ -57,6 +59,23 @@ print(runs.list_runs(Database())[0].id)
 @pytest.fixture(scope="module")
 def run_id(dashboard: Dashboard, endpoint: HostileServer) -> str:
     """Two cases, each put to four models; names and inputs are as hostile as the replies."""
+    return seeded(dashboard, endpoint)
+
+
+@pytest.fixture
+def own_run(dashboard: Dashboard, endpoint: HostileServer) -> str:
+    """Another such, for a test that changes it."""
+    return seeded(dashboard, endpoint)
+
+
+@pytest.fixture
+def database(dashboard: Dashboard) -> Iterator[Database]:
+    opened = Database(dashboard.home / "data" / "promptgrid.sqlite3")
+    yield opened
+    opened.close()
+
+
+def seeded(dashboard: Dashboard, endpoint: HostileServer) -> str:
     added = {"PROMPTGRID_HOME": str(dashboard.home), "OPENAI_BASE_URL": endpoint.url, "PYTHONPATH": str(CHECKOUT)}
     done = subprocess.run(
         [sys.executable, "-c", SEED], env={**os.environ, **added}, cwd=dashboard.home, capture_output=True, text=True
@@ -166,6 +185,61 @@ def test_the_export_is_downloaded_and_can_be_read_back(
     assert [row["status"] for row in rows].count("answered") == 6
     assert {row["run_id"] for row in rows} == {run_id}
     assert rows[2]["output"] == HOSTILE_TEXT
+
+
+def test_a_file_that_cannot_be_made_says_why(
+    dashboard: Dashboard, page: Page, own_run: str, database: Database
+) -> None:
+    open_compare(page, dashboard, f"run={own_run}")
+    page.get_by_role("button", name="Export").click()
+    button = page.get_by_role("button", name="JSONL")
+    expect(button).to_be_visible()
+    settled(page)
+    runs.forget(database, own_run)  # for good, in another tab
+    button.click()
+    expect(page.get_by_text(f"The run {own_run} is gone.")).to_be_visible()
+    expect(page.get_by_text("Failed to generate file")).to_be_hidden()
+
+
+def test_checks_are_added_changed_and_removed_in_their_popover(
+    dashboard: Dashboard, page: Page, own_run: str, database: Database
+) -> None:
+    def said() -> dict[str, float | None]:
+        return {total.check: total.mean for total in scores.totals(database, own_run)}
+
+    open_compare(page, dashboard, f"run={own_run}")
+    before = said()
+    page.get_by_role("button", name="Checks").click()
+    popover = page.get_by_test_id("stPopoverBody")
+    expect(popover.get_by_text("Add or change a check")).to_be_visible()
+    popover.get_by_role("combobox", name="Check", exact=True).click()
+    page.get_by_role("option", name=re.compile("^contains")).click()
+    text = popover.get_by_role("textbox", name=re.compile("^Text"))
+    text.fill("You said")
+    text.press("Enter")
+    settled(page)
+    popover.get_by_role("button", name="Add and score").click()
+    expect(popover.get_by_text("mean 0.33 over 6 scores")).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame").first).to_contain_text("contains")  # the summary has the check
+    assert said() == {**before, "contains": pytest.approx(1 / 3)}
+
+    page.locator(".st-key-check_change_contains button").click()
+    expect(text).to_have_value("You said")
+    settled(page)
+    text.fill("You said: two")
+    text.press("Enter")
+    settled(page)
+    popover.get_by_role("button", name="Change and score").click()
+    expect(popover.get_by_text("mean 0.17 over 6 scores")).to_be_visible()
+    cell(page, 1, 0).click()
+    expect(page.locator(".st-key-compare_detail")).to_contain_text("check contains")
+
+    page.get_by_role("button", name="Checks").click()
+    page.locator(".st-key-check_remove_contains button").click()
+    expect(page.locator(".st-key-check_remove_contains")).to_have_count(0)
+    expect(page.locator(".st-key-check_remove_label")).to_be_visible()
+    settled(page)
+    assert said() == before
 
 
 def test_a_phone_has_the_detail_below_the_matrix(dashboard: Dashboard, page: Page, run_id: str) -> None:
