@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from promptgrid import chat
+from promptgrid.cases import Cases, read_cases
 from promptgrid.chat import Round, Settings, Variant, from_json, to_json, tree
 from promptgrid.errors import PlanError, PromptError, StoreError
 from promptgrid.library import Library
@@ -46,10 +47,10 @@ class Talk:
         after = self.now.leaf if parent is None else parent
         return conversations.add_turn(self.database, self.id, after, role, text)  # type: ignore[arg-type]
 
-    def ask(self, *then: str, wait: bool = True) -> Round:
+    def ask(self, *steps: tree.Step, wait: bool = True) -> Round:
         slot = self.add("assistant")
         settings = from_json(self.now.settings)
-        asked = Round(self.database, self.id, slot, [v.id for v in settings.variants], then)
+        asked = Round(self.database, self.id, slot, [v.id for v in settings.variants], steps)
         asked.start()
         if wait:
             asked.wait(60)
@@ -140,14 +141,27 @@ def test_a_deleted_turn_is_passed_over_and_comes_back(database: Database) -> Non
 def test_the_rest_of_a_talk_is_asked_turn_by_turn(database: Database) -> None:
     talk = Talk(database, Settings((Variant(1, OK), Variant(2, OK, 0.5))))
     talk.add("user", "one")
-    talk.ask("two", "three")
-    assert talk.said(2) == ["one", "one at 0.5", "two", "two at 0.5", "three", "three at 0.5"]
+    talk.ask()
+    talk.add("user", "aside")
+    talk.add("assistant", "yes")
+    talk.add("user", "two")
+    talk.ask()
+    now = talk.now
+    before = tree.path(now, now.leaf)
+    slot, left = chat.go_on(database, talk.id, None, tree.steps(before))
+    assert slot is not None
+    asked = Round(database, talk.id, slot, [1, 2], left)
+    asked.start()
+    asked.wait(60)
+    again = tree.path(talk.now, talk.now.leaf)
+    assert talk.said(2) == ["one", "one at 0.5", "aside", "yes", "two", "two at 0.5"]
+    assert not {node.id for node in again} & {node.id for node in before}
 
 
 def test_a_failure_is_kept_with_its_reason_and_ends_the_rest(database: Database) -> None:
     talk = Talk(database, Settings((Variant(1, OK), Variant(2, "openai/html"), Variant(3, "nowhere/x"))))
     talk.add("user", "one")
-    asked = talk.ask("never")
+    asked = talk.ask(tree.Step("user", "never", asks=True))
     said = talk.now.nodes[asked.slot].said
     assert said[1].state == "answered"
     assert (said[2].state, said[3].state) == ("failed", "failed")
@@ -273,10 +287,19 @@ def test_what_no_prompt_can_say_is_refused() -> None:
 
 
 def test_as_a_case_the_reply_is_what_is_expected() -> None:
-    case = chat.as_case(MESSAGES)
-    assert (dict(case.inputs), case.expected) == ({"question": "three {{ x }}"}, "four")
-    assert dict(chat.as_case(MESSAGES[:4], ["id", "text", "expected"]).inputs) == {"text": "three {{ x }}"}
-    assert chat.as_case(MESSAGES[:4]).expected is None
+    def read(csv: str) -> Cases:
+        return read_cases(csv.encode())
+
+    first = read(chat.with_case(MESSAGES))
+    assert [(dict(case.inputs), case.expected) for case in first.cases] == [({"question": "three {{ x }}"}, "four")]
+    second = read(chat.with_case(MESSAGES[:4], first))
+    assert [case.expected for case in second.cases] == ["four", None]
+    other = read(chat.with_case(MESSAGES, read_cases(b"id,text,lang\n7,old,en\n")))
+    assert [dict(case.inputs) for case in other.cases] == [
+        {"id": "7", "text": "old", "lang": "en"},
+        {"id": "chat-2", "text": "three {{ x }}", "lang": ""},
+    ]
+    assert [case.expected for case in other.cases] == [None, "four"]
 
 
 def test_markdown_has_each_turn_in_a_fence_of_its_own() -> None:

@@ -3,8 +3,8 @@
 `tree` says which branch is shown and what is sent, `asking` asks, `saving` makes other things of a conversation.
 """
 
-from promptgrid.chat.asking import Live, Round, prepare, window_of
-from promptgrid.chat.saving import as_case, as_json, as_markdown, as_prompt, opening
+from promptgrid.chat.asking import Live, Round, go_on, prepare, window_of
+from promptgrid.chat.saving import as_json, as_markdown, as_prompt, opening, with_case
 from promptgrid.chat.settings import MAX_VARIANTS, Settings, Variant, from_json, to_json
 
 __all__ = [
@@ -13,13 +13,14 @@ __all__ = [
     "Round",
     "Settings",
     "Variant",
-    "as_case",
     "as_json",
     "as_markdown",
     "as_prompt",
     "from_json",
+    "go_on",
     "opening",
     "prepare",
     "to_json",
     "window_of",
+    "with_case",
 ]

@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from concurrent import futures
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from promptgrid import connections, tokens, tries
 from promptgrid.chat import tree
 from promptgrid.chat.settings import Settings, Variant, from_json
+from promptgrid.chat.tree import Step
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Reply, Request
 from promptgrid.errors import PlanError, PromptgridError
@@ -62,6 +64,18 @@ def prepare(turns: Sequence[Turn], variant: Variant, settings: Settings) -> tupl
     return Call(endpoint, model, request, key, json.dumps(dict(parameters.honoured))), len(found.cut)
 
 
+def go_on(
+    database: Database, conversation_id: str, parent: int | None, steps: Sequence[Step]
+) -> tuple[int | None, tuple[Step, ...]]:
+    """Adds the turns of the steps up to the first that asks; returns the turn for the replies to it (None: no step
+    asks), and the steps that are left."""
+    for number, step in enumerate(steps, 1):
+        parent = conversations.add_turn(database, conversation_id, parent, step.role, step.text, part=step.part)
+        if step.asks:
+            return conversations.add_turn(database, conversation_id, parent, "assistant"), tuple(steps[number:])
+    return None, ()
+
+
 @dataclass
 class Live:
     """One variant's reply in flight, or ended."""
@@ -74,20 +88,21 @@ class Live:
 
 
 class Round:
-    """The variants answer one turn, and then each of the `then` user texts: it runs on the engine's loop, so neither a
+    """The variants answer a turn, and then those of the `steps` that ask: it runs on the engine's loop, so neither a
     rerun nor a refresh of the page touches it.
 
-    `slot` is the turn that is being answered, `live` its replies by variant.
+    `slot` is the turn that holds the replies, `live` has those that are being written, by variant.
     """
 
     def __init__(
-        self, database: Database, conversation_id: str, slot: int, variants: Sequence[int], then: Sequence[str] = ()
+        self, database: Database, conversation_id: str, slot: int, variants: Sequence[int], steps: Sequence[Step] = ()
     ) -> None:
         self.database, self.conversation_id = database, conversation_id
-        self.slot, self.then = slot, tuple(then)
+        self.slot, self.steps = slot, tuple(steps)
         self.variants = tuple(variants)
         self.live = {number: Live(number) for number in variants}
         self.stopped = False
+        self._task: asyncio.Task[None] | None = None
         self._future: Future[None] | None = None
 
     @property
@@ -99,7 +114,8 @@ class Round:
     def error(self) -> BaseException | None:
         """What ended it, where that was not a reply's own failure."""
         future = self._future
-        return None if future is None or not future.done() or future.cancelled() else future.exception()
+        failed = None if future is None or not future.done() or future.cancelled() else future.exception()
+        return failed.exceptions[0] if isinstance(failed, BaseExceptionGroup) else failed
 
     def start(self) -> None:
         """Sets it going."""
@@ -108,26 +124,26 @@ class Round:
     def stop(self) -> None:
         """Closes the connections; what has come is kept as stopped."""
         self.stopped = True
-        if self._future is not None:
-            self._future.cancel()
+        if self._task is not None:  # the future would be done at once, before what has come is stored
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
-    def wait(self, timeout_s: float | None = None) -> None:
+    def wait(self, timeout_s: float) -> None:
         """Until it has ended; for those who have no screen to draw on."""
         if self._future is not None:
-            self._future.exception(timeout_s)
+            futures.wait([self._future], timeout_s)
 
     async def _go(self) -> None:
-        await self._answers()
-        for text in self.then:
-            if any(one.error for one in self.live.values()):
-                return
-            await asyncio.to_thread(self._next_turn, text)
+        self._task = asyncio.current_task()
+        while not self.stopped:
             await self._answers()
-
-    def _next_turn(self, text: str) -> None:
-        asked = conversations.add_turn(self.database, self.conversation_id, self.slot, "user", text)
-        self.slot = conversations.add_turn(self.database, self.conversation_id, asked, "assistant")
-        self.live = {number: Live(number) for number in self.variants}
+            if not self.steps or any(one.error for one in self.live.values()):
+                return
+            slot, self.steps = await asyncio.to_thread(
+                go_on, self.database, self.conversation_id, self.slot, self.steps
+            )
+            if slot is None:
+                return
+            self.slot, self.live = slot, {number: Live(number) for number in self.variants}
 
     async def _answers(self) -> None:
         async with asyncio.TaskGroup() as group:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from promptgrid import techniques
-from promptgrid.cases import Case
+from promptgrid.cases import EXPECTED, Case, Cases, cases_csv
 from promptgrid.errors import PromptError
 from promptgrid.prompt import Example, Input, Message, Prompt
 from promptgrid.techniques import Turn
@@ -50,19 +50,24 @@ def as_prompt(messages: Sequence[Message], name: str, how: As) -> Prompt:
     return Prompt(name, (*system, asked), inputs=(question,), examples=examples)
 
 
-def as_case(messages: Sequence[Message], columns: Sequence[str] = ()) -> Case:
-    """The last user turn with the reply to it, if there is one, as what is expected.
+def with_case(messages: Sequence[Message], table: Cases | None = None) -> str:
+    """The table as CSV with one more row: the last user turn, and the reply to it as what is `expected`.
 
-    `columns` are those of the table that it goes into, whose first one takes the question, as far as there is no
-    `question`. Raises PromptError where there is no user turn.
+    The question goes into the column `question`, in a table without one into the first that is neither id nor expected.
+    Raises PromptError where there is no user turn.
     """
     last = max((at for at, message in enumerate(messages) if message.role == "user"), default=None)
     if last is None:
         raise PromptError("There is no user turn in this conversation.", hint="A case asks something: write one.")
     after = messages[last + 1 :]
-    own = [column for column in columns if column.casefold() not in ("id", "case_id", "expected")]
-    name = QUESTION if not own or QUESTION in own else own[0]
-    return Case("1", {name: messages[last].text}, after[0].text if after else None)
+    rows = table.cases if table else ()
+    columns = table.columns if table else (QUESTION,)
+    ids = [column for column in columns if column.casefold() in ("id", "case_id")]
+    texts = [column for column in columns if column not in (*ids, EXPECTED)]
+    into = QUESTION if QUESTION in texts or not texts else texts[0]
+    inputs = {**dict.fromkeys(ids, f"chat-{len(rows) + 1}"), into: messages[last].text}
+    case = Case(f"chat-{len(rows) + 1}", inputs, after[0].text if after else None)
+    return cases_csv([*rows, case], list(dict.fromkeys([*columns, into, EXPECTED])))
 
 
 def as_markdown(name: str, messages: Sequence[Message]) -> str:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from promptgrid.chat.settings import Variant
-from promptgrid.prompt import Message
+from promptgrid.prompt import Message, Role
 from promptgrid.store.conversations import Conversation, Node
 from promptgrid.techniques import Part, Turn
+
+
+class Step(NamedTuple):
+    """A turn to be written again; `asks`: then the variants reply."""
+
+    role: Role
+    text: str
+    part: Part = "history"
+    asks: bool = False
 
 
 def path(conversation: Conversation, leaf: int | None) -> list[Node]:
@@ -77,6 +87,16 @@ def sent(nodes: Sequence[Node], variant: Variant) -> list[tuple[int | None, Turn
             text = variant.system
         if text.strip():
             found.append((node.id, Turn(Message(node.role, text), _part(node, at >= asked))))
+    return found
+
+
+def steps(nodes: Sequence[Node]) -> list[Step]:
+    """How the turns of a branch are written again: what models said is asked for anew."""
+    found: list[Step] = []
+    for at, node in enumerate(nodes):
+        if not is_reply(node):
+            answered = is_reply(nodes[at + 1]) if at + 1 < len(nodes) else _asks(node)
+            found.append(Step(node.role, node.text, node.part, answered))
     return found
 
 

@@ -106,11 +106,10 @@ def _messages(turns: Sequence[Turn]) -> list[Message]:
 
 
 def _sizes(total: int, turns: Sequence[Turn], count: Counter) -> list[int]:
-    """Each turn's own text, and an equal share of what the chat format adds."""
+    """Each turn's own text, and an equal share of what the chat format adds; what is over opens the reply and belongs
+    to the last one."""
     texts = [count([Message("user", turn.message.text)], "completion").tokens for turn in turns]
-    overhead, given, sizes = total - sum(texts), 0, []
-    for number, text in enumerate(texts, 1):
-        due = overhead * number // len(texts)
-        sizes.append(text + due - given)
-        given = due
-    return sizes
+    if not texts:
+        return []
+    share, over = divmod(total - sum(texts), len(texts))
+    return [text + share for text in texts[:-1]] + [texts[-1] + share + over]

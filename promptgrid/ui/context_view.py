@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -49,16 +49,20 @@ def context_view(turns: Sequence[Turn], model_ref: str, reserve: int, *, key: st
         st.dataframe(rows, hide_index=True, key=f"{key}_policies")
 
 
-def choose_limit(own: int | None, *, key: str) -> int | None:
-    """The limit that is tried, in tokens; at first the model's `own` (None: not known)."""
+def choose_limit(
+    own: int | None, start: int | None = None, *, key: str, on_change: Callable[[], None] | None = None
+) -> int | None:
+    """The limit that is tried, in tokens; the model's `own` (None: not known) unless it starts with another one."""
     options = [*_limits(own), own]
-    if st.session_state.get(key, own) not in options:
-        st.session_state[key] = own  # another model, another limit
+    start = start if start in options else own
+    if key in st.session_state and st.session_state[key] not in options:
+        del st.session_state[key]  # another model, another limit
 
     def shown(limit: int | None) -> str:
         return "not known" if limit is None else f"{limit:,} (the model's)" if limit == own else f"{limit:,}"
 
-    return st.select_slider("Limit of prompt and reply, in tokens", options, own, key=key, format_func=shown)
+    label = "Limit of prompt and reply, in tokens"
+    return st.select_slider(label, options, start, key=key, format_func=shown, on_change=on_change)
 
 
 def _limits(own: int | None) -> list[int]:

@@ -1,0 +1,164 @@
+// The turns of a conversation, replies of several variants side by side. All text is foreign and goes in by textContent
+// only. What is pressed goes to Python as {act, id, …}; a turn is edited in its own place.
+
+const logs = new WeakMap(); // parent element -> the log drawn in it
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let log = logs.get(parentElement);
+  if (!log) logs.set(parentElement, (log = newLog(parentElement)));
+  log.send = (act) => setTriggerValue("act", act);
+  const drawn = JSON.stringify(data);
+  if (drawn !== log.drawn) draw(log, data);
+  log.drawn = drawn;
+  return () => {
+    log.root.remove();
+    logs.delete(parentElement);
+  };
+}
+
+function element(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+function newLog(parent) {
+  const root = element("ol", "pg chat");
+  parent.append(root);
+  return { root, edited: null, area: null };
+}
+
+function draw(log, data) {
+  log.root.setAttribute("aria-label", data.words.label);
+  const { area } = log;
+  const cursor = area && log.root.getRootNode().activeElement === area ? [area.selectionStart, area.selectionEnd] : null;
+  log.data = data;
+  log.root.replaceChildren(...data.turns.map((turn) => drawTurn(log, turn)));
+  if (cursor && area.isConnected) {
+    area.focus();
+    area.setSelectionRange(...cursor);
+  }
+}
+
+function drawTurn(log, turn) {
+  const item = element("li", `${turn.role} ${turn.seen ? "" : "unseen"} ${turn.mark ? "marked" : ""}`);
+  item.dataset.id = turn.id;
+  const who = item.appendChild(element("div", "who"));
+  who.append(element("div", "role", turn.role));
+  if (turn.mark) who.append(element("div", "mark", turn.mark));
+  if (turn.tokens) who.append(element("div", "mark", turn.tokens));
+  const body = item.appendChild(element("div", "body"));
+  const actions = drawActions(log, turn);
+  if (turn.replies.length) {
+    const columns = body.appendChild(element("div", "columns"));
+    columns.style.setProperty("--columns", turn.replies.length);
+    columns.append(...turn.replies.map((reply) => drawReply(log, turn, reply)));
+  } else {
+    body.append(textOrEditor(log, turn, null, turn.text));
+  }
+  const alone = turn.replies.length === 1; // its facts and all that can be done share a line
+  if (alone) body.querySelector(".foot").append(...actions.childNodes);
+  else if (actions.childNodes.length) body.append(actions);
+  return item;
+}
+
+function drawReply(log, turn, reply) {
+  const box = element("section", `reply ${reply.state}`);
+  if (reply.name) box.append(element("h4", "", reply.name));
+  box.append(textOrEditor(log, turn, reply.variant, reply.text));
+  if (reply.error) box.append(element("p", "error", reply.error));
+  const foot = box.appendChild(element("div", "foot"));
+  foot.append(element("span", "facts", reply.facts));
+  for (const act of reply.acts) {
+    const press = act === "edit" ? () => edit(log, turn, reply.variant, reply.text) : null;
+    foot.append(button(log, act, { act, id: turn.id, variant: reply.variant }, press));
+  }
+  return box;
+}
+
+function textOrEditor(log, turn, variant, text) {
+  const { edited } = log;
+  if (edited && edited.id === turn.id && edited.variant === variant) return edited.box;
+  const node = element("pre", "", text);
+  node.dir = "auto";
+  return node;
+}
+
+function drawActions(log, turn) {
+  const row = element("div", "actions");
+  if (log.edited?.id === turn.id) return row;
+  if (turn.of > 1) {
+    const place = `${turn.at} of ${turn.of}`;
+    row.append(
+      button(log, "before", { act: "sibling", id: turn.id, by: -1 }, null, turn.at === 1),
+      element("span", "place", place),
+      button(log, "after", { act: "sibling", id: turn.id, by: 1 }, null, turn.at === turn.of),
+    );
+  }
+  for (const act of turn.acts) {
+    const press = act === "edit" ? () => edit(log, turn, null, turn.text) : null;
+    row.append(button(log, act, { act, id: turn.id }, press));
+  }
+  return row;
+}
+
+function button(log, name, message, press, disabled = false) {
+  const [label, title] = log.data.words.acts[name];
+  const node = element("button", name, label);
+  node.type = "button";
+  node.title = title;
+  node.disabled = disabled;
+  node.addEventListener("click", press ?? (() => log.send(message)));
+  return node;
+}
+
+function edit(log, turn, variant, text) {
+  const box = element("div", "editor");
+  const area = box.appendChild(element("textarea"));
+  area.value = text;
+  area.dir = "auto";
+  area.setAttribute("aria-label", log.data.words.edit);
+  const close = () => {
+    log.edited = log.area = null;
+    draw(log, log.data);
+  };
+  const send = (how) => {
+    const changed = area.value;
+    close();
+    log.send({ act: "edit", id: turn.id, variant, text: changed, how });
+  };
+  area.addEventListener("input", () => fit(area));
+  area.addEventListener("keydown", (event) => {
+    event.stopPropagation(); // the page's own shortcuts mean the message below
+    if (event.key === "Escape") close();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send("here");
+  });
+  const row = box.appendChild(element("div", "actions"));
+  if (variant === null && turn.parts.length) row.append(newParts(log, turn));
+  row.append(
+    button(log, "save", null, () => send("here")),
+    button(log, "save_branch", null, () => send("branch")),
+    button(log, "cancel", null, close),
+  );
+  log.edited = { id: turn.id, variant, box };
+  log.area = area;
+  draw(log, log.data);
+  fit(area);
+  area.focus();
+}
+
+// What the turn is for the context budget.
+function newParts(log, turn) {
+  const choice = element("select");
+  choice.setAttribute("aria-label", log.data.words.part);
+  choice.append(...turn.parts.map(([value, label]) => Object.assign(element("option", "", label), { value })));
+  choice.value = turn.part;
+  choice.addEventListener("change", () => log.send({ act: "part", id: turn.id, part: choice.value }));
+  return choice;
+}
+
+function fit(area) {
+  area.style.height = "auto";
+  area.style.height = `${area.scrollHeight + 2}px`;
+}
