@@ -77,7 +77,7 @@ class Wall:
         if self.spent + amount > self.budget.amount * (1 + 1e-9):
             raise BudgetReached(
                 f"The next call may cross the budget of {self.budget}; what is left was not sent."
-                " Resume with a larger one."
+                " Go on with a larger one."
             )
         self.spent += amount
 

@@ -14,6 +14,7 @@ from promptgrid.grid import Decided, Plan, Point, Skipped
 from promptgrid.models import ModelFacts
 from promptgrid.tokens import Count, context_limit, counter
 
+_TOGETHER = 200  # replies that are scored together; the last call for their vectors may not be full
 _LOOKUP = 500  # points whose stored replies are asked for at once
 
 Number = TypeVar("Number", int, float)
@@ -23,10 +24,8 @@ Stored = Callable[[Sequence[str]], Mapping[str, Iterable[int]]]
 
 @dataclass(frozen=True, slots=True)
 class PlannedPoint:
-    """A point with its prompt's tokens. One that does not fit into the context `limit` is never sent.
-
-    A count that is only an estimate never keeps a point from being sent.
-    """
+    """A point with its prompt's tokens. One that does not fit into the context `limit` is never sent; a count that is
+    only an estimate keeps none from being sent."""
 
     point: Point
     count: Count
@@ -59,6 +58,8 @@ class ModelPreflight:
     cost_ceiling: float | None = 0.0
     seconds: float | None = None
     notes: list[str] = field(default_factory=list)  # parameters merged or not sent, each once
+    embeds: bool = False  # it makes vectors of `texts`, several a call, and is neither asked nor judges
+    texts: int = 0
 
     @property
     def free(self) -> bool:
@@ -87,19 +88,39 @@ class ModelPreflight:
         self.cost_floor = _sum([self.cost_floor, _times(calls, models.cost_usd(self.facts, tokens, 0))])
         self.cost_ceiling = _sum([self.cost_ceiling, _times(calls, self._ceiling(tokens, room))])
 
-    def add_judged(self, planned: PlannedPoint, samples: int, asks: int, room: int | None) -> None:
-        """Counts in the replies that this model will judge: a prompt of `asks` tokens without them, a mark of `room`.
-
-        The floor is that prompt alone; the ceiling has the whole question and a reply as long as it may be.
-        """
-        reply = planned.point.request.max_tokens
+    def add_judged(self, planned: PlannedPoint, samples: int, judge: Judging) -> None:
+        """Counts in the replies that this model will judge. The floor is its prompt alone; the ceiling has the whole
+        question and a reply as long as it may be."""
+        reply, asks, room = planned.point.request.max_tokens, judge.asks, judge.room
         self.calls += samples
         self.prompt_tokens += (asks + planned.count.tokens) * samples
-        self.exact, self.reason = False, "the replies are not there yet"
         self.completion_ceiling = _sum([self.completion_ceiling, room and room * samples])
         self.cost_floor = _sum([self.cost_floor, _times(samples, models.cost_usd(self.facts, asks, 0))])
         most = None if reply is None else self._ceiling(asks + planned.count.tokens + reply, room)
         self.cost_ceiling = _sum([self.cost_ceiling, 0.0 if self.facts.free else _times(samples, most)])
+
+    def add_vectors(self, planned: PlannedPoint, samples: int, judge: Judging) -> None:
+        """The same for a model that embeds. The floor are the expected values alone."""
+        expected, reply = planned.point.case.expected, planned.point.request.max_tokens
+        if not (expected or "").strip():
+            return
+        self.texts += samples + 1
+        self.calls = -(-self.texts // judge.texts_a_call) + self.texts // _TOGETHER
+        tokens = -(-len((expected or "").encode("utf-8", "replace")) // 4)
+        self.prompt_tokens += tokens + samples * (reply or 0)
+        self.cost_floor = _sum([self.cost_floor, models.cost_usd(self.facts, tokens, 0)])
+        most = models.cost_usd(self.facts, tokens + samples * (reply or 0), 0)
+        self.cost_ceiling = _sum([self.cost_ceiling, most if reply is not None or self.facts.free else None])
+
+    def add_embedded(self, texts: Sequence[Count], batch: int) -> None:
+        """Counts in texts that are sent `batch` at a time."""
+        self.texts += len(texts)
+        self.calls += -(-len(texts) // batch)
+        for one in texts:
+            cost = models.cost_usd(self.facts, one.tokens, 0)
+            self.prompt_tokens += one.tokens
+            self.exact, self.reason = self.exact and one.exact, self.reason or one.reason
+            self.cost_floor, self.cost_ceiling = _sum([self.cost_floor, cost]), _sum([self.cost_ceiling, cost])
 
     def _ceiling(self, tokens: int, room: int | None) -> float | None:
         if self.facts.free:
@@ -129,9 +150,8 @@ class Preflight:
         ceilings = [model.completion_ceiling for model in asked]
         tokens = None if None in ceilings else sum(m.prompt_tokens for m in asked) + sum(c or 0 for c in ceilings)
         minutes = None if self.seconds is None else self.seconds / 60
-        most = {"usd": self.cost_ceiling, "tok": tokens, "calls": sum(m.calls for m in asked), "min": minutes}[
-            self.budget.unit
-        ]
+        calls = sum(model.calls for model in asked)
+        most = {"usd": self.cost_ceiling, "tok": tokens, "calls": calls, "min": minutes}[self.budget.unit]
         return None if most is None else most <= self.budget.amount
 
     @property
@@ -210,12 +230,16 @@ def plan_points(plan: Plan, decided: Decided) -> Iterator[PlannedPoint]:
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """A check that a model scores: its prompt has `asks` tokens without the question and the reply, its mark `room`."""
+    """A check that a model scores: its prompt has `asks` tokens without the question and the reply, its mark `room`.
+
+    Where `texts_a_call` is not 0 it makes vectors of replies and expected values instead.
+    """
 
     ref: str
     facts: ModelFacts
-    asks: int
-    room: int | None
+    asks: int = 0
+    room: int | None = 0
+    texts_a_call: int = 0
 
 
 @dataclass
@@ -229,7 +253,9 @@ class Tally:
     judges: Mapping[str, Judging] = field(default_factory=dict)  # by the check
 
     def __post_init__(self) -> None:
-        self._judged = {name: ModelPreflight(one.ref, one.facts) for name, one in self.judges.items()}
+        why = "the replies are not there yet"
+        self._judged = {name: ModelPreflight(one.ref, one.facts, exact=False, reason=why, embeds=one.texts_a_call > 0)
+                        for name, one in self.judges.items()}  # fmt: skip
         self._sheets = {ref: ModelPreflight(ref, connections.model_facts(ref)) for ref in self.plan.models}
         self._seen: set[str] = set()
         self._points = 0
@@ -249,20 +275,19 @@ class Tally:
         self._sheets[one.point.model_ref].add(one, samples, answered, repeated=key in self._seen)
         self._seen.add(key)
         self._points += 1
-        names = [str(check) for check in self.plan.checks_for(one.point.prompt)] if self.judges and one.fits else []
-        for name in names:
-            if name in self.judges:
-                self._judged[name].add_judged(one, samples, self.judges[name].asks, self.judges[name].room)
+        for check in self.plan.checks_for(one.point.prompt) if self.judges and one.fits else ():
+            if judge := self.judges.get(str(check)):
+                sheet = self._judged[str(check)]
+                (sheet.add_vectors if judge.texts_a_call else sheet.add_judged)(one, samples, judge)
 
     def sheet(self) -> Preflight:
         """Of all that went through."""
         for sheet in self._sheets.values():
             one_call = self.speed(sheet.ref)
             sheet.seconds = None if one_call is None else sheet.calls * one_call
-        cells = self._points * self.plan.samples
-        judged = list(self._judged.values())
-        budget = parse_budget(self.plan.budget)
-        return Preflight(list(self._sheets.values()), grid.skipped(self.plan), cells, budget, judged)
+        cells, budget = self._points * self.plan.samples, parse_budget(self.plan.budget)
+        judged, skipped = list(self._judged.values()), grid.skipped(self.plan)
+        return Preflight(list(self._sheets.values()), skipped, cells, budget, judged)
 
 
 def preflight(tally: Tally) -> Preflight:

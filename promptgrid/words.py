@@ -102,6 +102,8 @@ def cost(sheet: Preflight | ModelPreflight) -> str:
         return "price not known"
     if sheet.cost_ceiling is None:
         return f"{dollars(sheet.cost_floor)} or more"
+    if sheet.cost_ceiling == sheet.cost_floor:
+        return dollars(sheet.cost_floor)
     return f"{dollars(sheet.cost_floor)} to {dollars(sheet.cost_ceiling)}"
 
 

@@ -1,4 +1,4 @@
-"""What a judge is told and how it is understood, vectors, and pairs judged in both orders, against real sockets."""
+"""What a judge is told and how it is understood, and pairs judged in both orders, against real sockets."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from promptgrid import api, arena
+from promptgrid import arena
 from promptgrid.cli import main
-from promptgrid.endpoint.embeddings import vectors
-from promptgrid.errors import EndpointError, PlanError
+from promptgrid.errors import PlanError
 from promptgrid.grading import parse_check
 from promptgrid.grading.judging import PAIR_INPUTS, check_prompt, read_mark, read_preference, shipped_prompt
-from promptgrid.grading.likeness import cosine
-from promptgrid.prompt import Message, Prompt
-from promptgrid.runner import embedded
 from promptgrid.runner.pairs import PairJudge, judge_pairs, pairs_sheet
-from promptgrid.store import Database, results, votes
-from tests.test_rechecks import a_plan, completions, ran, rechecked, values
+from promptgrid.store import Database, votes
+from tests.test_rechecks import a_plan, completions, ran
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -31,7 +27,6 @@ def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Models say a number and their temperature; `wise` prefers the warm reply, `left` whatever stands first."""
     hostile.answer = answered
     monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    monkeypatch.setattr(embedded, "_FIRST_WAIT_S", 0.002)
 
 
 def answered(body: dict[str, Any]) -> str:
@@ -126,45 +121,8 @@ def test_the_command_line_lets_a_model_vote_first_where_people_did(database: Dat
     first, *others = [vote for vote in votes.listed(database, run_id) if vote.by_model]
     assert {first.left_position, first.right_position} == {4, 5}
     assert len(others) == 1
-    CliRunner().invoke(main, asked)
-    assert "has judged all pairs" in CliRunner().invoke(main, asked).output
+    assert "has judged 2 pairs" in CliRunner().invoke(main, asked).output  # so many are judged in the end
+    assert len(votes.listed(database, run_id)) == 3
+    assert CliRunner().invoke(main, [*asked, "--pairs", "9"]).exit_code == 0
+    assert "has judged all pairs" in CliRunner().invoke(main, [*asked, "--pairs", "9"]).output
     assert arena.agreements(votes.listed(database, run_id))
-
-
-def test_similarity_by_embedding_asks_once_for_each_text(database: Database, hostile: HostileServer) -> None:
-    hostile.answer = lambda body: "the red cat" if "1" in body["messages"][-1]["content"] else "zzz"
-    cases = [{"a": "1", "expected": "cat the red"}, {"a": "2", "expected": "dog"}, {"a": "3"}]
-    plan = api.plan(Prompt("say", (Message("user", "Say {{ a }}."),)), cases, models="openai/m", samples=2)
-    run_id = ran(database, plan)
-    rechecked(database, run_id, "similarity:method=embedding,model=openai/vectors")
-    assert values(database, run_id)["similarity"] == pytest.approx([1, 1, 0, 0, None, None])
-    (call,) = [request for request in hostile.requests if request.path.endswith("/embeddings")]
-    assert sorted(call.body["input"]) == ["cat the red", "dog", "the red cat", "zzz"]
-
-
-@pytest.mark.parametrize(("model", "why"), [("html", "web page"), ("unauthorized", "key"), ("server-error", "")])
-def test_an_endpoint_without_embeddings_scores_nothing(database: Database, model: str, why: str) -> None:
-    run_id = ran(database, a_plan())
-    rechecked(database, run_id, f"similarity:method=embedding,model=openai/{model}")
-    row = next(iter(results.result_rows(database, run_id)))
-    assert row["score.similarity"] is None
-    assert row["explain.similarity"].startswith("the check failed: ")
-    assert why in row["explain.similarity"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "[]", "{}", '{"data": [{"index": 0}]}', '{"data": [{"index": 1, "embedding": [1]}]}',
-     '{"data": [{"index": 0, "embedding": [1, "x"]}]}', '{"data": [{"index": 0, "embedding": [NaN]}]}'],
-)  # fmt: skip
-def test_what_is_no_vector_is_a_bad_reply(text: str) -> None:
-    with pytest.raises(EndpointError) as caught:
-        vectors(text, 1)
-    assert caught.value.kind == "bad_reply"
-
-
-def test_the_cosine_of_nothing_is_no_number() -> None:
-    assert cosine([1, 0], [2, 0]) == 1
-    assert cosine([1, 0], [-1, 0]) == 0
-    assert cosine([0, 0], [1, 0]) != cosine([0, 0], [1, 0])
-    assert cosine([1], [1, 2]) != cosine([1], [1, 2])

@@ -10,8 +10,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid import api
+from promptgrid.budget import BudgetReached
+from promptgrid.grading import parse_check
 from promptgrid.prompt import AnswerRule, Message, Prompt
-from promptgrid.runner import client
+from promptgrid.runner import client, passes, recheck
 from promptgrid.store import Database, runs, scores
 from promptgrid.ui import compare_checks
 from tests.faults.server import HostileServer
@@ -104,6 +106,45 @@ def test_a_judge_says_first_what_it_takes(database: Database, run_id: str, hosti
     page.button(key="checks_go").click().run()
     finished(page, run_id)
     assert said(database, run_id) == {"judge": 0.75, "number": 1.0}
+
+
+def test_what_was_stopped_with_its_server_is_told_and_gone_on_with(
+    database: Database, run_id: str, hostile: HostileServer
+) -> None:
+    planned = recheck.plan_recheck(database, run_id, add=[parse_check("judge:model=openai/ok")])
+    hostile.answer = lambda body: f"{body['messages'][-1]['content'][-20:]}\nVerdict: 4"
+    with pytest.raises(BudgetReached):
+        recheck.carry_out(database, planned, budget="1calls")
+    judged = hostile.calls("ok")
+    page = opened(run_id)
+    assert "Stopped at 1 of 2 scores" in texts(page)
+    page.button(key="checks_go_on").click().run()
+    assert "openai/ok judges: 1 call " in texts(page).replace("*", "")
+    assert page.text_input(key="checks_budget").value == "1calls"
+    page.text_input(key="checks_budget").set_value("many").run()
+    page.button(key="checks_go").click().run()
+    assert "is not a budget" in texts(page)
+    page.text_input(key="checks_budget").set_value("2calls").run()
+    page.button(key="checks_go").click().run()
+    finished(page, run_id)
+    assert said(database, run_id) == {"judge": 0.75, "number": 1.0}
+    assert hostile.calls("ok") == judged + 1
+    assert "Stopped at" not in texts(opened(run_id))
+
+
+def test_what_was_stopped_can_be_left_so(database: Database, run_id: str) -> None:
+    planned = recheck.plan_recheck(database, run_id, add=[parse_check("judge:model=openai/ok")])
+    with pytest.raises(BudgetReached):
+        recheck.carry_out(database, planned, budget="0calls")
+    page = opened(run_id)
+    page.button(key="checks_forget").click().run()
+    assert "Stopped at" not in texts(page)
+
+
+def test_a_terminal_that_judges_is_seen(database: Database, run_id: str) -> None:
+    with passes.lock(run_id):
+        assert "Another process" in texts(opened(run_id))
+    assert "Another process" not in texts(opened(run_id))
 
 
 def test_what_goes_wrong_is_told(database: Database, run_id: str, tmp_path: Path) -> None:

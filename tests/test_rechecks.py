@@ -126,7 +126,7 @@ def test_cells_that_come_later_are_scored_the_same(database: Database, tmp_path:
 def test_a_judge_is_told_asked_once_and_counted(database: Database, hostile: HostileServer) -> None:
     run_id = ran(database, a_plan(samples=3))
     planned = recheck.plan_recheck(database, run_id, add=[parse_check(JUDGE)])
-    (sheet,) = recheck.judges_sheet(database, planned)
+    (sheet,) = recheck.sheets(database, planned)
     assert (sheet.ref, sheet.calls, sheet.shared, sheet.answered, sheet.free) == ("openai/wise", 3, 6, 0, True)
     assert sent(hostile, "wise") == 0
     heard: list[tuple[int, int]] = []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from promptgrid.builtin import process, weights
 from promptgrid.builtin.place import Listening, Place
 from promptgrid.builtin.turns import turn
-from promptgrid.endpoint.base import Delta, Reply, Request, Token
+from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Token
 from promptgrid.errors import BuiltinError, EndpointError, ErrorKind, StoreError
 from promptgrid.prompt import Api, Message
 
@@ -83,7 +83,7 @@ class BuiltinEndpoint:
         async with _crash_named():
             return await adapter.tokenize(model, text)
 
-    async def embeddings(self, model: str, texts: Sequence[str]) -> list[tuple[float, ...]]:
+    async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
         hint = "Take similarity:method=edit or token, or a model of an endpoint that has /embeddings."
         raise EndpointError("bad_request", "The built-in model makes no embeddings.", hint=hint)
 

@@ -21,7 +21,8 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
 
     promptgrid check last --check number:tolerance=0.5 --remove exact
 
-    Without --check and --remove all checks of the run score again. Exit 0, or 1 where a check failed on some reply.
+    Without --check and --remove all checks of the run score again, or what was stopped before its end goes on: what
+    a judge has said by then is not asked again. Exit 0, or 1 where a check failed on some reply.
     """
     from promptgrid.budget import BudgetReached
     from promptgrid.cli import live, sheet
@@ -29,20 +30,30 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
     from promptgrid.grading import parse_check
     from promptgrid.runner import recheck
     from promptgrid.store import Database, runs, scores
+    from promptgrid.words import many
 
     database = Database()
     run_id = runs.find_run(database, run).id
     add = [parse_check(text) for text in checks]
-    planned = recheck.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
+    stopped = None if add or remove or fresh else recheck.stopped(database, run_id)
+    if stopped is None:
+        planned = recheck.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
+    else:
+        planned, begun = stopped
+        budget = budget or begun.budget
+        click.echo(f"Going on where it was stopped, at {begun.done:,} of {many(begun.total, 'score')}.", err=True)
     live.prepare([spec.model for spec in planned.score if spec.model])
-    for line in map(sheet.judge_line, recheck.judges_sheet(database, planned)):
+    for line in map(sheet.judge_line, recheck.sheets(database, planned)):
         click.echo(line, err=True)
     try:
         with bar("Scoring") as tell:
             recheck.carry_out(database, planned, budget=budget, tell=tell)
     except BudgetReached as reached:
-        hint = f"What is scored is kept, and judges are not asked again for it: promptgrid check {run_id}"
+        hint = f"What judges have said is kept: promptgrid check {run_id} --budget … goes on."
         raise PlanError(str(reached), hint=hint) from None
+    except KeyboardInterrupt:
+        click.echo(f"\nStopped. What judges have said is kept: promptgrid check {run_id} goes on.", err=True)
+        raise SystemExit(1) from None
     totals = scores.totals(database, run_id)
     click.echo(sheet.totals_json(run_id, totals) if as_json else sheet.totals_table(totals))
     for name in [total.check for total in totals if total.telling]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option("--model", required=True, metavar="ENDPOINT/MODEL", help="Who judges.")
-@click.option("--pairs", type=click.IntRange(1, 100_000), default=40, show_default=True, help="How many of them.")
+@click.option(
+    "--pairs", type=click.IntRange(1, 100_000), default=40, show_default=True, help="So many are judged in the end."
+)
 @click.option("--rubric", default="", help="What makes a reply the better one.")
 @click.option(
     "--prompt", default="", help="The judge's prompt: a file or a name of the library that shows both replies."
@@ -34,7 +37,7 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
     from promptgrid.cli.check import bar
     from promptgrid.errors import PlanError
     from promptgrid.runner.pairs import PairJudge, judge_pairs, pairs_sheet
-    from promptgrid.store import Database, runs
+    from promptgrid.store import Database, runs, votes
     from promptgrid.words import many
 
     database = Database()
@@ -43,7 +46,9 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
     who.load(database)
     chosen = _chosen(database, run_id, model, pairs)
     if not chosen:
-        click.echo(f"{model} has judged all pairs of run {run_id}.")
+        done = len(_judged(votes.listed(database, run_id), model))
+        all_ = f"{many(done, 'pair')} of run {run_id} already; more with --pairs" if done >= pairs else "all pairs"
+        click.echo(f"{model} has judged {all_}.")
         return
     live.prepare([model])
     click.echo(sheet.judge_line(pairs_sheet(database, run_id, chosen, who, fresh=fresh)), err=True)
@@ -53,7 +58,11 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
         with bar("Judging") as tell:
             found = judge_pairs(database, run_id, chosen, who, budget=budget, fresh=fresh, tell=tell)
     except BudgetReached as reached:
-        raise PlanError(str(reached), hint="The votes before it are kept.") from None
+        hint = "What it has said is kept: the same command with a larger --budget goes on."
+        raise PlanError(str(reached), hint=hint) from None
+    except KeyboardInterrupt:
+        click.echo("\nStopped. What it has said is kept: the same command goes on.", err=True)
+        raise SystemExit(1) from None
     said = [many(found.votes, "vote"), f"{found.changed:,} of them ties since it changed its mind with the places"]
     click.echo(", ".join(said))
     if found.failed:
@@ -62,20 +71,26 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
 
 
 def _chosen(database: Database, run_id: str, model: str, count: int) -> list[tuple[int, int]]:
-    """Pairs that the model has not judged: first those that people voted on, then as the arena has them."""
+    """Pairs that the model has not judged, until it has judged so many: first those that people voted on, then as the
+    arena has them."""
     from promptgrid import arena
     from promptgrid.store import votes
 
     given = votes.listed(database, run_id)
-    seen = {_both(vote) for vote in given if vote.owner == model}
+    seen = _judged(given, model)
+    count -= len(seen)
     found = {_both(v): (v.left_position, v.right_position) for v in given if not v.by_model and _both(v) not in seen}
-    chosen = list(found.values())[:count]
+    chosen = list(found.values())[: max(count, 0)]
     pairs = arena.read(database, run_id)
     cast = [*given, *(_cast(pair, model) for pair in chosen)]
     while len(chosen) < count and (pair := pairs.next_pair(cast, model)) is not None:
         chosen.append((pair.left, pair.right))
         cast.append(_cast(chosen[-1], model))
     return chosen
+
+
+def _judged(given: Sequence[Vote], model: str) -> set[frozenset[int]]:
+    return {_both(vote) for vote in given if vote.by_model and vote.owner == model}
 
 
 def _both(vote: Vote) -> frozenset[int]:

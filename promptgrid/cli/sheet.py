@@ -43,9 +43,10 @@ def _model_line(model: ModelPreflight) -> str:
 
 
 def judge_line(model: ModelPreflight) -> str:
-    """What a model that judges will take."""
-    answered = f" · {model.answered:,} judged already" if model.answered else ""
-    return f"  judged by{_model_line(model)[1:]}{answered}"
+    """What a model that judges, or embeds, will take."""
+    does, what = ("embedded by", "texts embedded") if model.embeds else ("judged by", "judged")
+    answered = f" · {model.answered:,} {what} already" if model.answered else ""
+    return f"  {does}{_model_line(model)[1:]}{answered}"
 
 
 def as_json(sheet: Preflight) -> str:

@@ -1,6 +1,6 @@
 """The one seam to any model: Endpoint.complete(request) -> replies."""
 
-from promptgrid.endpoint.base import Allowance, Delta, Endpoint, RateLimits, Reply, Request, Token
+from promptgrid.endpoint.base import Allowance, Delta, Embeddings, Endpoint, RateLimits, Reply, Request, Token
 from promptgrid.endpoint.openai import OpenAIEndpoint
 from promptgrid.endpoint.scripted import ScriptedEndpoint
 from promptgrid.endpoint.settings import EndpointSettings, read_settings
@@ -8,6 +8,7 @@ from promptgrid.endpoint.settings import EndpointSettings, read_settings
 __all__ = [
     "Allowance",
     "Delta",
+    "Embeddings",
     "Endpoint",
     "EndpointSettings",
     "OpenAIEndpoint",

@@ -117,6 +117,15 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Embeddings:
+    """A vector for each text of one call. `prompt_tokens` is None where the endpoint did not report them."""
+
+    vectors: Sequence[tuple[float, ...]]
+    prompt_tokens: int | None = None
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """One piece of a streamed reply; the last one carries the whole `reply`."""
 
@@ -179,7 +188,7 @@ class Endpoint(Protocol):
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
         """The text's tokens by the endpoint's own tokenizer; None where it has none, or does not tell the bytes."""
 
-    async def embeddings(self, model: str, texts: Sequence[str]) -> list[tuple[float, ...]]:
+    async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
         """A vector for each text, by a model that makes such."""
 
     async def aclose(self) -> None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import math
+from promptgrid.endpoint.base import Embeddings
+from promptgrid.endpoint.replies import bad_reply, parsed, read_usage
 
-from promptgrid.endpoint.replies import bad_reply, parsed
-
-Vector = tuple[float, ...]
+_LARGEST = 1e30  # of a number: with larger ones no length can be worked out
 
 
-def vectors(text: str, n: int) -> list[Vector]:
+def embeddings(text: str, n: int, latency_ms: float = 0.0) -> Embeddings:
     """The `n` vectors in a response's body, in the order of the texts. Raises EndpointError(bad_reply)."""
-    rows = parsed(text).get("data")
+    body = parsed(text)
+    rows = body.get("data")
     found: dict[object, object] = {}
     if isinstance(rows, list):
         found = {row.get("index"): row.get("embedding") for row in rows if isinstance(row, dict)}
     made = [found.get(index) for index in range(n)]
     if not all(_is_vector(one) for one in made):
         raise bad_reply(f"The endpoint's answer has no {n} embeddings.", text)
-    return [tuple(map(float, one)) for one in made]  # type: ignore[call-overload]
+    vectors = [tuple(map(float, one)) for one in made]  # type: ignore[call-overload]
+    return Embeddings(vectors, read_usage(body).prompt, latency_ms)
 
 
 def _is_vector(found: object) -> bool:
@@ -26,4 +27,4 @@ def _is_vector(found: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _LARGEST

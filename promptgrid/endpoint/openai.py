@@ -15,9 +15,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from promptgrid.endpoint import faults, headers, llama_cpp, refusals, sdk, wire
-from promptgrid.endpoint.base import Delta, Reply, Request, Token
+from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Token
 from promptgrid.endpoint.counting import TokenCounter
-from promptgrid.endpoint.embeddings import Vector, vectors
+from promptgrid.endpoint.embeddings import embeddings
 from promptgrid.endpoint.limits import rate_limits
 from promptgrid.endpoint.replies import parsed, replies
 from promptgrid.endpoint.settings import EndpointSettings
@@ -168,13 +168,15 @@ class OpenAIEndpoint:
         """Of llama.cpp and vLLM, else None. Raises EndpointError when it cannot be reached."""
         return await self._counter.tokens(self._connected(), model, text) if self.counts_tokens else None
 
-    async def embeddings(self, model: str, texts: Sequence[str]) -> list[Vector]:
+    async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
         """A vector for each text, in one call. Raises EndpointError."""
         body = _bytes({"model": model, "input": list(texts), "encoding_format": "float"})
+        started = time.perf_counter()
         answer = await self._connected().ask(f"{self.settings.base_url}/embeddings", body)
+        latency = (time.perf_counter() - started) * 1000
         self._check_status(answer, model)
         try:
-            return vectors(answer.text, len(texts))
+            return embeddings(answer.text, len(texts), latency)
         except EndpointError as error:
             faults.redact(error, self.settings)
             raise

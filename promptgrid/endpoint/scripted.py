@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from promptgrid.endpoint import wire
-from promptgrid.endpoint.base import Delta, Reply, Request, Token
+from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Token
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
 
@@ -85,9 +85,10 @@ class ScriptedEndpoint:
         """None: words have no numbers."""
         return None
 
-    async def embeddings(self, model: str, texts: Sequence[str]) -> list[tuple[float, ...]]:
-        """How often each letter of the alphabet is in the text."""
-        return [tuple(float(text.lower().count(chr(97 + i))) for i in range(26)) for text in texts]
+    async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
+        """How often each letter of the alphabet is in the text; tokens are words."""
+        vectors = [tuple(float(text.lower().count(chr(97 + i))) for i in range(26)) for text in texts]
+        return Embeddings(vectors, sum(len(text.split()) for text in texts))
 
     async def aclose(self) -> None:
         """Nothing to free."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -14,12 +15,15 @@ MILLION = 1_000_000
 
 
 def cost_usd(facts: ModelFacts, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float | None:
-    """The price of one call; None where it is not known. Cached tokens are part of the prompt's."""
+    """The price of one call; None where it is not known. Cached tokens are part of the prompt's.
+
+    A call that brings no tokens, as for embeddings, needs no price of them.
+    """
     if facts.free:
         return 0.0
-    if facts.input_price is None or facts.output_price is None:
+    if facts.input_price is None or (facts.output_price is None and completion_tokens):
         return None
-    price = LongPrice(0, facts.input_price, facts.output_price, facts.cached_price)
+    price = LongPrice(0, facts.input_price, facts.output_price or Decimal(), facts.cached_price)
     for longer in facts.long_prices:
         price = longer if prompt_tokens > longer.above else price
     cached = min(max(cached_tokens, 0), prompt_tokens)

@@ -1,17 +1,18 @@
 """Asks a model about replies that are stored: the same plan, pace, retries and budget as a run's calls, for judges.
 
-Its replies are kept as soon as they come, with their cost, and reused when the same is asked again.
+Its replies are kept as a run's are, with their cost, and reused when the same is asked again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from promptgrid import grid
 from promptgrid.budget import BudgetReached, Wall
 from promptgrid.cases import Case
+from promptgrid.connections import split_model
 from promptgrid.endpoint import Endpoint
 from promptgrid.grid import Plan
 from promptgrid.preflight import PlannedPoint, plan_points
@@ -19,15 +20,34 @@ from promptgrid.prompt import Prompt
 from promptgrid.runner.batches import Batch
 from promptgrid.runner.call import Halted
 from promptgrid.runner.job import Job
-from promptgrid.runner.journal import Entry
+from promptgrid.runner.journal import Entry, Journal
 from promptgrid.runner.sending import Sender
 from promptgrid.runner.shared import Shared
-from promptgrid.store import Database, scores
-from promptgrid.store.attempts import Attempt
-from promptgrid.store.database import Row
+from promptgrid.store import Database
+from promptgrid.store.attempts import NO_CELL, Attempt
 from promptgrid.store.kept import stored_replies
 
 KIND = "judge"
+
+Connect = Callable[[str], Endpoint]
+
+
+async def _nobody_else() -> None:
+    """Who judges a run that rests holds no claim on it."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What models are asked with about a run's replies. Only stored replies with a greater id than `since` count."""
+
+    database: Database
+    run_id: str
+    connect: Connect
+    shared: Shared
+    wall: Wall
+    journal: Journal
+    still_ours: Callable[[], Awaitable[None]] = _nobody_else  # raises Fenced
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +61,19 @@ class Said:
 
 @dataclass
 class _Ledger:
-    """Where the calls write: what came waits here until `Asking` keeps it."""
+    """Stands before the journal: these calls are for no cell, and how they failed is told to who asked."""
 
-    rows: list[Row] = field(default_factory=list)
+    journal: Journal
     errors: dict[int, str] = field(default_factory=dict)
 
     def write(self, entry: Entry) -> None:
-        self.rows += entry.replies
         if entry.outcomes and not entry.replies:
             self.errors |= {outcome.result.position: outcome.result.error for outcome in entry.outcomes()}
+        attempts = [replace(attempt, position=NO_CELL) for attempt in entry.attempts]
+        self.journal.write(Entry(replies=entry.replies, attempts=attempts, settled=entry.settled))
 
     async def reserve(self, call: Attempt) -> int:
-        return 0
+        return await self.journal.reserve(replace(call, position=NO_CELL))
 
 
 def judge_plan(prompt: Prompt, ref: str, inputs: Sequence[Mapping[str, str]]) -> Plan:
@@ -65,16 +86,15 @@ class Asking:
     """One model, asked by one prompt, for one run."""
 
     def __init__(
-        self, database: Database, run_id: str, prompt: Prompt, ref: str, endpoint: Endpoint, shared: Shared,
-        wall: Wall, *, fresh: bool = False, one: Callable[[], None] = lambda: None,
-    ) -> None:  # fmt: skip
-        self._database, self._run_id, self._endpoint, self._fresh = database, run_id, endpoint, fresh
+        self, means: Means, prompt: Prompt, ref: str, *, more: Callable[[int], None] = lambda count: None
+    ) -> None:
+        self._means, self._more = means, more
+        self._endpoint = means.connect(split_model(ref)[0])
         self._plan = judge_plan(prompt, ref, [{}])
         self._decided = grid.decide(self._plan)
-        self._ledger = _Ledger()
-        self._job = Job(run_id, self._plan, wall, self._ledger, _still_ours, kind=KIND)
+        self._ledger = _Ledger(means.journal)
+        self._job = Job(means.run_id, self._plan, means.wall, self._ledger, means.still_ours, kind=KIND)
         self._sender = Sender(self._job)
-        self._shared, self._one = shared, one
         self._asked: dict[str, Said] = {}  # by the key of the call, in this pass
         self._working: set[asyncio.Task[None]] = set()
         self.reached: BudgetReached | None = None
@@ -85,6 +105,7 @@ class Asking:
         planned = await asyncio.to_thread(lambda: list(plan_points(plan, self._decided)))
         await self._look_up([one.point.key for one in planned])
         new = {one.point.key: one for one in planned if one.point.key not in self._asked}
+        self._more(len(planned) - len(new))
         await self._endpoint.prepare()
         most = self._endpoint.concurrency
         queue = iter(new.values())
@@ -99,16 +120,18 @@ class Asking:
         for task in self._working:
             if not task.cancelled():
                 task.result()
+        await self._means.journal.flush()
+        await self._look_up([*new])
         return [self._asked.get(one.point.key) for one in planned]
 
     async def _look_up(self, keys: Sequence[str]) -> None:
-        if not self._fresh:
-            wanted = [key for key in dict.fromkeys(keys) if key not in self._asked]
-            stored = await asyncio.to_thread(stored_replies, self._database, wanted)
-            self._asked |= {key: Said(one.id, one.text) for (key, sample), one in stored.items() if sample == 0}
+        wanted = [key for key in dict.fromkeys(keys) if key not in self._asked]
+        stored = await asyncio.to_thread(stored_replies, self._means.database, wanted)
+        found = {key: one for (key, sample), one in stored.items() if sample == 0 and one.id > self._means.since}
+        self._asked |= {key: Said(one.id, one.text) for key, one in found.items()}
 
     async def _work(self, queue: Iterator[PlannedPoint], most: int) -> None:
-        pace = self._shared.pace(self._endpoint, f"{KIND}:{self._run_id}", most)
+        pace = self._means.shared.pace(self._endpoint, f"{KIND}:{self._means.run_id}", most)
         for planned in queue:
             if self._job.halted:
                 return
@@ -125,24 +148,12 @@ class Asking:
                 self._job.halted = True
             except Halted:
                 pass
-            await asyncio.shield(asyncio.create_task(self._keep(planned)))
-            self._one()
-
-    async def _keep(self, planned: PlannedPoint) -> None:
-        """Commits what has come, whoever it came to."""
-        rows, self._ledger.rows = self._ledger.rows, []
-        if rows:
-            ids = await asyncio.to_thread(scores.keep_judgement, self._database, self._run_id, rows)
-            self._asked |= {row["key"]: Said(id_, row["text"]) for id_, row in zip(ids, rows, strict=True)}
-        if error := self._ledger.errors.pop(int(planned.point.case.id), ""):
-            self._asked[planned.point.key] = Said(error=error)
+            if error := self._ledger.errors.pop(int(planned.point.case.id), ""):
+                self._asked[planned.point.key] = Said(error=error)
+            self._more(1)
 
     def halt(self) -> None:
         """Nothing more is asked; calls in flight are paid for, and come in."""
         self._job.halted = True
         for task in self._working - self._job.in_flight:
             task.cancel()
-
-
-async def _still_ours() -> None:
-    """Who judges holds no claim on the run."""

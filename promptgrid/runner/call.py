@@ -24,7 +24,8 @@ PATIENCE_S = 900.0
 """So long a call waits, in all, for an endpoint that asks to wait; a daily limit is not waited for."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _LEAST_WAIT_S = 0.02
-_COSTS_NOTHING = frozenset(
+NOT_REPORTED = "The endpoint did not report how many tokens it took: the most it may have cost is counted."
+COSTS_NOTHING = frozenset(
     {"auth", "quota", "unknown_model", "rate_limited", "refused_parameter", "too_long", "bad_request"}
 )
 _NOTHING = Cost(0.0, 0, 0)
@@ -131,7 +132,7 @@ class Call:
 
     def _failure(self, error: EndpointError, wait_s: float | None) -> Entry:
         worst = self.worst
-        if error.kind in _COSTS_NOTHING:
+        if error.kind in COSTS_NOTHING:
             if worst is not None:
                 self.job.wall.settle(worst, _NOTHING)
             worst = None
@@ -208,11 +209,12 @@ class Call:
         if self.worst is None or _known(costs):
             return []
         ms = (time.time() - self.started) * 1000
-        said = "The endpoint did not report how many tokens it took: the most it may have cost is counted."
         reported = (replies[0].prompt_tokens or 0) + sum(reply.completion_tokens or 0 for reply in replies)
         tokens = None if self.worst.tokens is None else max(0, self.worst.tokens - reported)
         worst = Cost(self.worst.usd, tokens, 0)
-        return [Attempt(self.batch.positions[0], self.attempts, self.started, ms, UNREPORTED, said, None, worst)]
+        return [
+            Attempt(self.batch.positions[0], self.attempts, self.started, ms, UNREPORTED, NOT_REPORTED, None, worst)
+        ]
 
 
 def _known(costs: Sequence[Cost]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -13,6 +13,8 @@ from promptgrid.connections import split_model
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import PlanError, PromptgridError, StoreError
 from promptgrid.grading import CheckSpec
+from promptgrid.runner import passes
+from promptgrid.runner.asking import Connect, Means
 from promptgrid.runner.batches import Batch
 from promptgrid.runner.call import Halted
 from promptgrid.runner.feeding import Feed
@@ -45,8 +47,6 @@ _ENDS: Mapping[RunStatus, RunStatus] = {
     "cancelled": "cancelled",
 }
 """What is asked of a run while it works, and the state that it then ends in."""
-
-Connect = Callable[[str], Endpoint]
 
 
 async def carry_out(database: Database, run_id: str, *, connect: Connect) -> RunStatus:
@@ -144,12 +144,12 @@ class _Run:
         return found
 
     async def _score(self, checks: Sequence[CheckSpec]) -> None:
-        wall, connect = self.job.wall, self.connect
-        self.scoring = Scoring(self.database, self.id, self.plan, checks, connect, self.shared, wall)
-        if self.job.halted:
-            return
+        means = Means(self.database, self.id, self.connect, self.shared, self.job.wall, self.journal, self._still_ours)
+        self.scoring = Scoring(means, self.plan, checks)
         try:
-            await self.scoring.run()
+            async with passes.in_turn(self.database, self.id, until=lambda: self.job.halted):
+                if not self.job.halted:
+                    await self.scoring.run()
         except BudgetReached as reached:
             self._stop(reached)
 

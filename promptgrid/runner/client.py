@@ -41,7 +41,7 @@ def _tally(database: Database, plan: Plan) -> Tally:
         allowed = connections.connect(name).concurrency
         return None if one is None else one / (allowed if allowed == 1 else plan.concurrency or allowed)
 
-    judges = {str(check): judging(database, check) for check in slow_checks(plan) if check.kind == "judge"}
+    judges = {str(check): judging(database, check) for check in slow_checks(plan) if check.model}
     return Tally(plan, lambda keys: kept.stored_samples(database, keys), speed, judges)
 
 

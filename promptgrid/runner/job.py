@@ -18,7 +18,7 @@ from promptgrid.store.attempts import Attempt
 
 
 class Book(Protocol):
-    """Where calls are written down: the Journal of a run, or that of a judge."""
+    """Where calls are written down: the Journal, or what stands before it."""
 
     def write(self, entry: Entry) -> None:
         """To be committed within a moment."""

@@ -37,7 +37,7 @@ class Entry:
     """One thing to write: how cells ended, attempts that failed, and the reservation that is settled by it.
 
     `outcomes` is called in the writing thread: reading and scoring a reply may take a while. `replies` are the new ones
-    among them.
+    among them; without `outcomes`, replies that no cell shows.
     """
 
     outcomes: Callable[[], Sequence[Outcome]] | None = None
@@ -49,12 +49,13 @@ class Entry:
 
 @dataclass
 class Journal:
-    """Writes for one claim of a run. `live` tells what the runner is doing, for whoever looks on."""
+    """Writes for one claim of a run, or without an `epoch` for who judges a run that rests. `live` tells what the
+    runner is doing, for whoever looks on."""
 
     database: Database
     run_id: str
-    epoch: int
-    live: Callable[[], Mapping[str, Any]]
+    epoch: int | None
+    live: Callable[[], Mapping[str, Any] | None]
     on_trouble: Callable[[StoreError], None]  # nothing can be written: stop sending
     _entries: asyncio.Queue[Entry | None] = field(default_factory=asyncio.Queue)
     _calls: list[tuple[Attempt, asyncio.Future[int]]] = field(default_factory=list)
@@ -152,17 +153,19 @@ class Journal:
                 future.set_result(id_)
 
     def _write(
-        self, outcomes: list[Outcome], entries: Sequence[Entry], calls: Sequence[Attempt], live: Mapping[str, Any]
-    ) -> tuple[list[int], int]:
+        self, outcomes: list[Outcome], entries: Sequence[Entry], calls: Sequence[Attempt],
+        live: Mapping[str, Any] | None,
+    ) -> tuple[list[int], int]:  # fmt: skip
         """The ids of the reservations, and the number of new replies. `outcomes` is filled at the first try."""
         if not outcomes:
             outcomes += [outcome for entry in entries if entry.outcomes for outcome in entry.outcomes()]
         group = Group(
             outcomes=outcomes,
+            replies=[row for entry in entries if entry.outcomes is None for row in entry.replies],
             attempts=[attempt for entry in entries for attempt in entry.attempts],
             settled=[entry.settled for entry in entries if entry.settled is not None],
             retried=sum(entry.retried for entry in entries),
             live=live,
         )
         ids = work.commit(self.database, self.run_id, self.epoch, group, calls)
-        return ids, sum(outcome.reply is not None for outcome in outcomes)
+        return ids, len(group.replies) + sum(outcome.reply is not None for outcome in outcomes)

@@ -7,21 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from promptgrid import grid
-from promptgrid.budget import Wall
-from promptgrid.connections import check_model, model_facts, split_model
-from promptgrid.endpoint import Endpoint
+from promptgrid.connections import check_model, model_facts
 from promptgrid.grading import CheckSpec, Score, Verdict, grade, own_code
 from promptgrid.grading import judging as judge
 from promptgrid.grid import Plan
 from promptgrid.preflight import Judging, plan_points
 from promptgrid.prompt import AnswerRule, Prompt
-from promptgrid.runner.asking import Asking, Said, judge_plan
-from promptgrid.runner.embedded import Embedded
-from promptgrid.runner.shared import Shared
+from promptgrid.runner.asking import Asking, Means, Said, judge_plan
+from promptgrid.runner.embedded import BATCH, Embedded
 from promptgrid.store import Database, plans
 from promptgrid.store.scores import Answered, Mark
-
-Connect = Callable[[str], Endpoint]
 
 
 class Marker(Protocol):
@@ -65,7 +60,9 @@ def judge_prompt(database: Database, spec: CheckSpec) -> Prompt:
 
 
 def judging(database: Database, spec: CheckSpec) -> Judging:
-    """What a judge takes for a reply that is not there yet."""
+    """What a model that judges, or embeds, takes for a reply that is not there yet."""
+    if spec.kind == "similarity":
+        return Judging(spec.model, model_facts(spec.model), texts_a_call=BATCH)
     prompt = judge_prompt(database, spec)
     blank = judge.inputs_for(spec, question="", conversation="", output="", answer=None, expected=None)
     planned = next(iter(plan_points(plan := judge_plan(prompt, spec.model, [blank]), grid.decide(plan))))
@@ -73,11 +70,8 @@ def judging(database: Database, spec: CheckSpec) -> Judging:
     return Judging(spec.model, facts, planned.count.tokens, planned.point.request.max_tokens or facts.max_output)
 
 
-def marker(
-    database: Database, run_id: str, plan: Plan, spec: CheckSpec, connect: Connect, shared: Shared, wall: Wall,
-    *, fresh: bool, one: Callable[[], None],
-) -> Marker:  # fmt: skip
-    """Who scores by this check; calls `one` for each reply that takes its time.
+def marker(means: Means, plan: Plan, spec: CheckSpec, *, more: Callable[[int], None]) -> Marker:
+    """Who scores by this check; calls `more` with how many replies are done, where each takes its time.
 
     Raises PlanError for an endpoint that is not configured.
     """
@@ -85,14 +79,11 @@ def marker(
     if spec.plain:
         return _Plain(spec, rules)
     if spec.kind == "python":
-        return _Own(spec, one)
-    endpoint = connect(split_model(spec.model)[0])
+        return _Own(spec, more)
     if spec.kind == "similarity":
-        return Embedded(spec, endpoint, shared.pace(endpoint, f"embed:{run_id}", endpoint.concurrency))
-    prompt = judge_prompt(database, spec)
-    return _Judge(
-        spec, prompt, Asking(database, run_id, prompt, spec.model, endpoint, shared, wall, fresh=fresh, one=one)
-    )
+        return Embedded(spec, means)
+    prompt = judge_prompt(means.database, spec)
+    return _Judge(spec, prompt, Asking(means, prompt, spec.model, more=more))
 
 
 class _Plain:
@@ -114,8 +105,8 @@ class _Plain:
 
 
 class _Own:
-    def __init__(self, spec: CheckSpec, one: Callable[[], None]) -> None:
-        self._spec, self._code, self._one, self._halted = spec, own_code.OwnCode(spec), one, False
+    def __init__(self, spec: CheckSpec, more: Callable[[int], None]) -> None:
+        self._spec, self._code, self._more, self._halted = spec, own_code.OwnCode(spec), more, False
 
     async def marks(self, replies: Sequence[Answered]) -> list[Mark]:
         done = []
@@ -124,7 +115,7 @@ class _Own:
                 break
             verdict = await self._code.verdict(one.output, one.answer, one.expected, one.inputs)
             done.append(Mark(one.position, verdict.score(self._spec.name, one.answer)))
-            self._one()
+            self._more(1)
         return done
 
     def halt(self) -> None:

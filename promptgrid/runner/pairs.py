@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from promptgrid import connections
-from promptgrid.budget import Wall, parse_budget
-from promptgrid.connections import check_model, split_model
+from promptgrid.connections import check_model
 from promptgrid.grading import judging
 from promptgrid.preflight import ModelPreflight
 from promptgrid.prompt import Prompt
-from promptgrid.runner.asking import Asking, Said
+from promptgrid.runner import passes
+from promptgrid.runner.asking import Asking, Means, Said
+from promptgrid.runner.journal import Journal
 from promptgrid.runner.markers import asked
-from promptgrid.runner.recheck import Tell, alone, asking_sheet
+from promptgrid.runner.passes import Tell
+from promptgrid.runner.recheck import asking_sheet
 from promptgrid.runner.shared import shared_by_loop
 from promptgrid.store import Database, plans, scores, votes
 from promptgrid.store.scores import Answered
 
+KIND = "pairs"
 _CHUNK = 50
 
 Positions = tuple[int, int]
@@ -62,7 +65,13 @@ def pairs_sheet(
     """What the judge will be asked: two calls a pair."""
     prompt = judge.load(database)
     chunks = (_inputs(replies, some, judge.rubric) for some, replies in _chunks(database, run_id, pairs))
-    return asking_sheet(database, prompt, judge.model, chunks, fresh=fresh)
+    since = passes.since(database, run_id, KIND, _work(judge, prompt, fresh), fresh=fresh)
+    return asking_sheet(database, prompt, judge.model, chunks, since)
+
+
+def _work(judge: PairJudge, prompt: Prompt, fresh: bool) -> dict[str, Any]:
+    """As a pass is noted."""
+    return {"model": judge.model, "rubric": judge.rubric, "prompt": f"{prompt.name}@{prompt.version}", "fresh": fresh}
 
 
 def judge_pairs(
@@ -71,37 +80,51 @@ def judge_pairs(
 ) -> Judged:  # fmt: skip
     """Keeps the model's vote on each pair; blocks until that is done. `tell` hears (pairs done, all).
 
-    Raises PlanError and LibraryError as `PairJudge.load`, BudgetReached where the next call may cross the budget: the
-    votes before it are kept.
+    One that was stopped, or killed, is gone on with by the same judge: what it said then is not asked again, and counts
+    in the budget. Raises PlanError and LibraryError as `PairJudge.load`, BudgetReached where the next call may cross
+    the budget: the votes before it are kept.
     """
-    with alone(run_id):
-        return connections.run_sync(_judged(database, run_id, pairs, judge, Wall(parse_budget(budget)), fresh, tell))
-
-
-async def _judged(
-    database: Database, run_id: str, pairs: Sequence[Positions], judge: PairJudge, wall: Wall, fresh: bool, tell: Tell
-) -> Judged:
-    endpoint = connections.connect(split_model(judge.model)[0])
     prompt = judge.load(database)
-    asking = Asking(database, run_id, prompt, judge.model, endpoint, shared_by_loop(), wall, fresh=fresh)
-    found, done = Judged(), 0
-    for some, replies in _chunks(database, run_id, pairs):
-        said = await asking.said(_inputs(replies, some, judge.rubric))
-        for index, (left, right) in enumerate(some):
-            first, second = said[2 * index], said[2 * index + 1]
-            if first is not None and second is not None:
-                _vote(database, run_id, left, right, judge.model, prompt, (first, second), found)
-        done += len(some)
-        tell(done, len(pairs))
-        if asking.reached is not None:
-            raise asking.reached
-    return found
+    with passes.begun(database, run_id, KIND, _work(judge, prompt, fresh), budget=budget, fresh=fresh) as begun:
+
+        def begin(journal: Journal) -> _Judging:
+            wall = begun.wall(database)
+            means = Means(database, run_id, connections.connect, shared_by_loop(), wall, journal, since=begun.since)
+            return _Judging(means, pairs, judge, prompt, tell)
+
+        return passes.carried_out(database, run_id, begin)
+
+
+class _Judging:
+    def __init__(self, means: Means, pairs: Sequence[Positions], judge: PairJudge, prompt: Prompt, tell: Tell) -> None:
+        self._means, self._pairs, self._judge, self._prompt, self._tell = means, pairs, judge, prompt, tell
+        self._asking = Asking(means, prompt, judge.model)
+        self._halted = False
+
+    async def run(self) -> Judged:
+        found, done, means = Judged(), 0, self._means
+        for some, replies in _chunks(means.database, means.run_id, self._pairs):
+            said = await self._asking.said(_inputs(replies, some, self._judge.rubric))
+            for index, (left, right) in enumerate(some):
+                first, second = said[2 * index], said[2 * index + 1]
+                if first is not None and second is not None:
+                    _vote(means, left, right, self._judge.model, self._prompt, (first, second), found)
+            done += len(some)
+            self._tell(done, len(self._pairs))
+            if self._asking.reached is not None:
+                raise self._asking.reached
+            if self._halted:
+                break
+        return found
+
+    def halt(self) -> None:
+        self._halted = True
+        self._asking.halt()
 
 
 def _vote(
-    database: Database, run_id: str, left: int, right: int, model: str, prompt: Prompt, said: tuple[Said, Said],
-    found: Judged,
-) -> None:  # fmt: skip
+    means: Means, left: int, right: int, model: str, prompt: Prompt, said: tuple[Said, Said], found: Judged
+) -> None:
     words = [None if one.error else judging.read_preference(prompt, one.text) for one in said]
     if None in words:
         found.failed += 1
@@ -116,7 +139,7 @@ def _vote(
         outcome = "right"
     elif words != ["tie", "tie"]:
         found.changed += 1
-    votes.add(database, run_id, left, right, outcome, model, by_model=True, judge_reply_id=said[0].reply_id)
+    votes.add(means.database, means.run_id, left, right, outcome, model, by_model=True, judge_reply_id=said[0].reply_id)
     found.votes += 1
 
 

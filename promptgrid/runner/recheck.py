@@ -4,35 +4,44 @@ under test; what a judge will take is told before."""
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from promptgrid import connections, grid, paths
-from promptgrid.budget import Wall, parse_budget
+from promptgrid import connections, grid
 from promptgrid.errors import PlanError
-from promptgrid.grading import USUAL, CheckSpec, default_checks
+from promptgrid.grading import USUAL, CheckSpec, default_checks, parse_check
 from promptgrid.grid import Plan
 from promptgrid.preflight import ModelPreflight, Tally, plan_points
 from promptgrid.prompt import Prompt
-from promptgrid.runner.asking import judge_plan
+from promptgrid.runner import passes
+from promptgrid.runner.asking import Means, judge_plan
+from promptgrid.runner.embedded import embeddings_sheet
+from promptgrid.runner.journal import Journal
 from promptgrid.runner.markers import judge_inputs, judge_prompt, pinned
+from promptgrid.runner.passes import Pass, Tell
 from promptgrid.runner.scoring import Scoring
 from promptgrid.runner.shared import shared_by_loop
 from promptgrid.store import Database, kept, plans, runs, scores
 
-Tell = Callable[[int, int], object]
+KIND = "check"
 
 
 @dataclass(frozen=True)
 class Recheck:
-    """What is to be done to a run's checks: `checks` are all that it will have, `score` those that score anew."""
+    """What is to be done to a run's checks: `checks` are all that it will have, `score` those that score anew; with
+    `fresh` judges are asked again."""
 
     run_id: str
     before: str
     checks: tuple[CheckSpec, ...]
     score: tuple[CheckSpec, ...]
     fresh: bool = False
+
+    @property
+    def work(self) -> dict[str, Any]:
+        """As a pass is noted."""
+        return {"checks": [*map(str, self.checks)], "score": [*map(str, self.score)], "fresh": self.fresh}
 
 
 def plan_recheck(
@@ -81,21 +90,35 @@ def _usual(plan: Plan) -> tuple[CheckSpec, ...]:
     return tuple({c.name: c for prompt in plan.prompts for c in default_checks(prompt.answer, has_expected)}.values())
 
 
-def judges_sheet(database: Database, recheck: Recheck) -> list[ModelPreflight]:
-    """What each model that judges will be asked, by its calls, tokens and cost; what it has said already is not."""
-    return [_sheet(database, recheck, spec) for spec in recheck.score if spec.kind == "judge"]
+def stopped(database: Database, run_id: str) -> tuple[Recheck, Pass] | None:
+    """What was begun and has not come to its end, to be gone on with, and how far it is; None: nothing was."""
+    found = passes.left(run_id, KIND)
+    if found is None or passes.at_work(run_id):
+        return None
+    checks, score = ([parse_check(text) for text in found.work[name]] for name in ("checks", "score"))
+    before = plans.planned_as(database, run_id)
+    return Recheck(run_id, before, tuple(checks), tuple(score), found.work["fresh"]), found
+
+
+def sheets(database: Database, recheck: Recheck) -> list[ModelPreflight]:
+    """What each model that judges or embeds will be asked, by its calls, tokens and cost; what it has said already is
+    not."""
+    return [_sheet(database, recheck, spec) for spec in recheck.score if spec.model]
 
 
 def _sheet(database: Database, recheck: Recheck, spec: CheckSpec) -> ModelPreflight:
+    if spec.kind != "judge":
+        return embeddings_sheet(database, recheck.run_id, spec)
+    since = passes.since(database, recheck.run_id, KIND, recheck.work, fresh=recheck.fresh)
     chunks = ([judge_inputs(spec, one) for one in chunk] for chunk in scores.answered(database, recheck.run_id))
-    return asking_sheet(database, judge_prompt(database, spec), spec.model, chunks, fresh=recheck.fresh)
+    return asking_sheet(database, judge_prompt(database, spec), spec.model, chunks, since)
 
 
 def asking_sheet(
-    database: Database, prompt: Prompt, ref: str, chunks: Iterable[Sequence[Mapping[str, str]]], *, fresh: bool
+    database: Database, prompt: Prompt, ref: str, chunks: Iterable[Sequence[Mapping[str, str]]], since: int
 ) -> ModelPreflight:
-    """What a model will be asked when it judges these inputs; what it has said already is not, unless `fresh`."""
-    plan = replace(judge_plan(prompt, ref, [{}]), fresh=fresh)
+    """What a model will be asked when it judges these inputs; what it has said in replies after `since` is not."""
+    plan = judge_plan(prompt, ref, [{}])
     decided = grid.decide(plan)
     name, model = connections.split_model(ref)
 
@@ -103,7 +126,7 @@ def asking_sheet(
         one = kept.seconds_per_reply(database, name, model)
         return None if one is None else one / connections.connect(name).concurrency
 
-    tally = Tally(plan, lambda keys: kept.stored_samples(database, keys), seconds)
+    tally = Tally(plan, lambda keys: kept.stored_samples(database, keys, since), seconds)
     for inputs in chunks:
         for _ in tally.through(plan_points(judge_plan(prompt, ref, inputs), decided) if inputs else ()):
             pass
@@ -113,39 +136,22 @@ def asking_sheet(
 def carry_out(database: Database, recheck: Recheck, *, budget: str = "", tell: Tell = lambda done, total: None) -> None:
     """Changes the run's checks and scores its replies; blocks until that is done. `tell` hears (done, total).
 
-    Raises PlanError where the run is at work or was changed since `plan_recheck`, BudgetReached where the judges would
-    cross the budget: what is scored by then is kept, and a later one goes on.
+    One that was stopped, or killed, is gone on with by the same: what was asked then is not asked again, and counts in
+    the budget. Raises PlanError where the run is at work or was changed since `plan_recheck`, BudgetReached where the
+    judges would cross the budget, StoreError when the run is removed meanwhile.
     """
-    wall = Wall(parse_budget(budget))
-    with alone(recheck.run_id):
+    with passes.begun(database, recheck.run_id, KIND, recheck.work, budget=budget, fresh=recheck.fresh) as begun:
         plan = scores.change_checks(database, recheck.run_id, recheck.before, recheck.checks)
-        connections.run_sync(_scored(database, recheck, plan, wall, tell))
 
+        def told(done: int, total: int) -> None:
+            begun.tell(done, total)
+            tell(done, total)
 
-async def _scored(database: Database, recheck: Recheck, plan: Plan, wall: Wall, tell: Tell) -> None:
-    await Scoring(
-        database,
-        recheck.run_id,
-        plan,
-        recheck.score,
-        connections.connect,
-        shared_by_loop(),
-        wall,
-        anew=True,
-        fresh=recheck.fresh,
-        tell=tell,
-    ).run()
+        def begin(journal: Journal) -> Scoring:
+            wall = begun.wall(database)
+            means = Means(
+                database, recheck.run_id, connections.connect, shared_by_loop(), wall, journal, since=begun.since
+            )
+            return Scoring(means, plan, recheck.score, anew=True, tell=told)
 
-
-@contextmanager
-def alone(run_id: str) -> Iterator[None]:
-    """One at a time for a run: two would pay a judge twice."""
-    from filelock import FileLock, Timeout
-
-    folder = paths.data_folder() / "checking"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    try:
-        with FileLock(folder / f"{run_id}.lock", timeout=0):
-            yield
-    except Timeout:
-        raise PlanError(f"The checks of run {run_id} are running already.", hint="Wait until they are done.") from None
+        passes.carried_out(database, recheck.run_id, begin)

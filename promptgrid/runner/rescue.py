@@ -25,10 +25,11 @@ log = logging.getLogger("promptgrid.runner")
 
 
 class Rescue:
-    """The file of one claim of a run: written with each reply, begun anew with each commit."""
+    """The file of one claim of a run, or of those who judge it: written with each reply, begun anew with each
+    commit."""
 
-    def __init__(self, run_id: str, epoch: int) -> None:
-        self._stem = folder() / f"{run_id}.{epoch}"
+    def __init__(self, run_id: str, epoch: int | None) -> None:
+        self._stem = folder() / f"{_beginning(run_id, epoch)}{epoch or 0}"
         self._number = 0
         self._file: int | None = None
         self._old: list[Path] = []
@@ -70,15 +71,23 @@ def folder() -> Path:
     return found
 
 
-def recover(database: Database, run_id: str, epoch: int) -> int:
-    """Stores what a killed runner of this run had received and not committed. Returns how many replies."""
-    files = sorted(folder().glob(f"{run_id}.*.jsonl"))
+def _beginning(run_id: str, epoch: int | None) -> str:
+    """Of the names of these files: a runner leaves those alone that somebody who judges is just writing."""
+    return f"judged.{run_id}." if epoch is None else f"{run_id}."
+
+
+def recover(database: Database, run_id: str, epoch: int | None) -> int:
+    """Stores what a killed runner of this run, or without an `epoch` a killed judge, had received and not committed.
+    Returns how many replies."""
+    files = sorted(folder().glob(f"{_beginning(run_id, epoch)}*.jsonl"))
     notes = [note for file in files for note in _notes(file)]
     rows = [row for note in notes for row in note["rows"]]
     stored = stored_replies(database, list({row["key"] for row in rows}), run_id)
-    new = {(row["key"], row["sample"]): row for row in rows if (row["key"], row["sample"]) not in stored}
+    # A judge may have been asked the same twice, each time paid.
+    known = {(key, sample, one.created) for (key, sample), one in stored.items()}
+    new = {_name(row): row for row in rows if (*_name(row), row["created"]) not in known}
     # One whose replies are in the database was settled with them, and its number is another one's by now.
-    unsaved = (note for note in notes if any((row["key"], row["sample"]) in new for row in note["rows"]))
+    unsaved = (note for note in notes if any(_name(row) in new for row in note["rows"]))
     settled = [note["settled"] for note in unsaved if note["settled"] is not None]
     if new:
         work.commit(database, run_id, epoch, work.Group(replies=list(new.values()), settled=settled))
@@ -86,6 +95,10 @@ def recover(database: Database, run_id: str, epoch: int) -> int:
     for file in files:
         file.unlink(missing_ok=True)
     return len(new)
+
+
+def _name(row: Row) -> tuple[str, int]:
+    return row["key"], row["sample"]
 
 
 def _notes(file: Path) -> list[dict[str, Any]]:

@@ -10,12 +10,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from promptgrid.budget import Wall
 from promptgrid.grading import CheckSpec
 from promptgrid.grid import Plan
-from promptgrid.runner.markers import Connect, Marker, marker
-from promptgrid.runner.shared import Shared
-from promptgrid.store import Database, scores
+from promptgrid.runner.asking import Means
+from promptgrid.runner.markers import Marker, marker
+from promptgrid.store import scores
 from promptgrid.store.scores import Answered, Mark
 
 
@@ -23,18 +22,13 @@ from promptgrid.store.scores import Answered, Mark
 class Scoring:
     """One pass over a run's replies. `done` of `total` scores are there; both may be read from any thread.
 
-    `anew`: also where a check has scored a reply already; `fresh`: judges are asked again for what they have said.
+    `anew`: also where a check has scored a reply already.
     """
 
-    database: Database
-    run_id: str
+    means: Means
     plan: Plan
     checks: Sequence[CheckSpec]
-    connect: Connect
-    shared: Shared
-    wall: Wall
     anew: bool = False
-    fresh: bool = False
     done: int = 0
     total: int = 0
     halted: bool = False
@@ -46,12 +40,7 @@ class Scoring:
     async def run(self) -> None:
         """Until all is scored, or it was halted. Raises BudgetReached where nothing more may be asked; PlanError for a
         judge's endpoint that is not configured; what is scored by then is kept."""
-        named = [check.name for check in self.checks]
-        if self.anew:
-            self.total = len(named) * await asyncio.to_thread(scores.answered_count, self.database, self.run_id)
-        else:
-            lacking = await asyncio.to_thread(scores.missing, self.database, self.run_id, named)
-            self.total = sum(lacking.values())
+        self.total = await asyncio.to_thread(self._count)
         for check in self.checks:
             self._markers[str(check)] = await asyncio.to_thread(self._marker, check)
         try:
@@ -68,24 +57,25 @@ class Scoring:
         for one in self._markers.values():
             one.halt()
 
-    def _marker(self, check: CheckSpec) -> Marker:
-        return marker(
-            self.database, self.run_id, self.plan, check, self.connect, self.shared, self.wall, fresh=self.fresh,
-            one=self._one,
-        )  # fmt: skip
+    def _count(self) -> int:
+        named, run = [check.name for check in self.checks], (self.means.database, self.means.run_id)
+        return len(named) * scores.answered_count(*run) if self.anew else sum(scores.missing(*run, named).values())
 
-    def _one(self) -> None:
-        """A reply is scored, and not kept yet."""
-        self.done += 1
+    def _marker(self, check: CheckSpec) -> Marker:
+        return marker(self.means, self.plan, check, more=self._more)
+
+    def _more(self, count: int) -> None:
+        """So many replies more are scored, and not kept yet."""
+        self.done += count
         self.tell(self.done, self.total)
 
     async def _all(self) -> None:
-        chunks = scores.answered(self.database, self.run_id)
+        chunks = scores.answered(self.means.database, self.means.run_id)
         kept = 0
         while not self.halted and (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
             marks = [mark for check in self.checks for mark in await self._marks(check, chunk)]
             if marks:
-                await asyncio.to_thread(scores.put, self.database, self.run_id, marks)
+                await asyncio.to_thread(scores.put, self.means.database, self.means.run_id, marks)
             kept += len(marks)
             self.done = kept
             self.tell(self.done, self.total)

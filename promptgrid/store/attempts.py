@@ -35,6 +35,8 @@ class Attempt:
     worst: Cost | None = None
 
 
+NO_CELL = -1
+"""The position of calls that are not for one cell: those to a judge, or for embeddings."""
 UNREPORTED = "unreported"
 """The kind of a reply that did not say what it cost: it was answered, and is kept for its worst case alone."""
 _INSERT = attempts.insert()

@@ -19,35 +19,42 @@ _LOOKUP = 500  # keys a query: SQLite takes 32,766 variables, older builds 999
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A reply in the database. `shown`: some cell shows it already."""
+    """A reply in the database. `shown`: some cell shows it already. `created` in seconds since 1970."""
 
     id: int
     text: str
     run_id: str | None
     shown: bool
+    created: float
 
 
 def stored_replies(database: Database, keys: Sequence[str], run_id: str | None = None) -> dict[tuple[str, int], Stored]:
     """By key and sample the newest reply stored for it; `run_id`: only those that this run paid for."""
     shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
-    columns = (replies.c[name] for name in ("key", "sample", "id", "text", "run_id"))
+    columns = (replies.c[name] for name in ("key", "sample", "id", "text", "run_id", "created"))
     chosen = sa.select(*columns, shown).order_by(replies.c.id)
     if run_id is not None:
         chosen = chosen.where(replies.c.run_id == run_id)
     with database.read() as connection:
-        return {(row.key, row.sample): Stored(row.id, row.text, row.run_id, row.shown) for some in lots(keys)
-                for row in connection.execute(chosen.where(replies.c.key.in_(some)))}  # fmt: skip
+        rows = [row for some in lots(keys) for row in connection.execute(chosen.where(replies.c.key.in_(some)))]
+    return {(row.key, row.sample): Stored(row.id, row.text, row.run_id, row.shown, row.created) for row in rows}
 
 
-def stored_samples(database: Database, keys: Sequence[str]) -> dict[str, set[int]]:
-    """The numbers of the samples that have a reply, by key."""
+def stored_samples(database: Database, keys: Sequence[str], since: int = 0) -> dict[str, set[int]]:
+    """The numbers of the samples that have a reply, by key; of replies with a greater id than `since`."""
     found: dict[str, set[int]] = defaultdict(set)
-    chosen = sa.select(replies.c.key, replies.c.sample)
+    chosen = sa.select(replies.c.key, replies.c.sample).where(replies.c.id > since)
     with database.read() as connection:
         for some in lots(keys):
             for row in connection.execute(chosen.where(replies.c.key.in_(some))):
                 found[row.key].add(row.sample)
     return found
+
+
+def newest(database: Database) -> int:
+    """The id of the latest reply; 0: there is none."""
+    with database.read() as connection:
+        return int(connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0)
 
 
 def lots(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:

@@ -151,20 +151,6 @@ def change_checks(database: Database, run_id: str, before: str, checks: Sequence
     return new
 
 
-def keep_judgement(database: Database, run_id: str, rows: Sequence[Row]) -> list[int]:
-    """Stores replies of a judge, the rows of `reply_row`, and counts them in to what the run has spent. Returns their
-    ids."""
-    prices = [row["cost_usd"] for row in rows]
-    spent = sum(price for price in prices if price is not None)
-    added = {"spent_usd": runs.c.spent_usd + spent, "unpriced": runs.c.unpriced + prices.count(None)}
-    with database.write() as connection:
-        connection.execute(runs.update().where(runs.c.id == run_id).values(added))
-        return [int(connection.execute(_INSERT_REPLY.values(row)).scalar_one()) for row in rows]
-
-
-_INSERT_REPLY = replies.insert().returning(replies.c.id)
-
-
 @dataclass(frozen=True, slots=True)
 class Total:
     """What a check said of a run: the `mean` over the replies that it `scored` (None: it scored none), how many it

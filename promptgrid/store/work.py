@@ -27,7 +27,7 @@ from promptgrid.store.scores import score_row
 
 
 class Fenced(Exception):
-    """Somebody else has claimed the run since: stop touching it."""
+    """Somebody else has claimed the run since, or it was removed: stop touching it."""
 
 
 class CellName(NamedTuple):
@@ -122,10 +122,13 @@ def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellNa
                 connection.execute(chosen.where(cells.c.key.in_(some)))}  # fmt: skip
 
 
-def commit(database: Database, run_id: str, epoch: int, group: Group, calls: Sequence[Attempt] = ()) -> list[int]:
+def commit(
+    database: Database, run_id: str, epoch: int | None, group: Group, calls: Sequence[Attempt] = ()
+) -> list[int]:
     """Stores replies, cells, scores and attempts in one transaction, before anybody sees them. Raises Fenced.
 
-    `calls` are about to be sent: what they may cost is written down first. Returns an id for each.
+    `calls` are about to be sent: what they may cost is written down first. Returns an id for each. Without an `epoch`
+    it is enough that the run is there: judges look at runs that rest.
     """
     with database.write() as connection:
         _update_run(connection, run_id, epoch, group)
@@ -136,7 +139,7 @@ def commit(database: Database, run_id: str, epoch: int, group: Group, calls: Seq
         return ids[: len(calls)]
 
 
-def _update_run(connection: sa.Connection, run_id: str, epoch: int, group: Group) -> None:
+def _update_run(connection: sa.Connection, run_id: str, epoch: int | None, group: Group) -> None:
     """The heartbeat and the run's figures, if the run is still ours."""
     prices = [row["cost_usd"] for row in _new_replies(group)]
     added = {
@@ -156,9 +159,13 @@ def beat(database: Database, run_id: str, epoch: int, live: Mapping[str, Any]) -
     commit(database, run_id, epoch, Group(live=live))
 
 
-def _beat(connection: sa.Connection, run_id: str, epoch: int, **values: Any) -> None:
-    mine = runs.update().where(runs.c.id == run_id, runs.c.epoch == epoch)
-    if connection.execute(mine.values(heartbeat=now(), **values)).rowcount != 1:
+def _beat(connection: sa.Connection, run_id: str, epoch: int | None, **values: Any) -> None:
+    mine = runs.update().where(runs.c.id == run_id)
+    if epoch is None:
+        mine = mine.values(epoch=runs.c.epoch)  # nothing may be to change: is it there?
+    else:
+        mine = mine.where(runs.c.epoch == epoch).values(heartbeat=now())
+    if connection.execute(mine.values(values)).rowcount != 1:
         raise Fenced(run_id)
 
 

@@ -1,34 +1,34 @@
 """Checks ▾ on the Compare page: what scores the run's replies, to be added, changed, removed and run again.
 
-Nothing is sent to the model under test. The work goes on in this server whatever becomes of the page.
+Nothing is sent to the model under test. The work goes on in this server whatever becomes of the page; one that ended
+with its server can be gone on with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import streamlit as st
 
 from promptgrid import words
-from promptgrid.budget import BudgetReached
+from promptgrid.budget import BudgetReached, parse_budget
 from promptgrid.errors import PromptgridError
 from promptgrid.grading import CheckSpec
 from promptgrid.grading.judging import shipped_prompt
 from promptgrid.preflight import ModelPreflight
-from promptgrid.runner import recheck
+from promptgrid.runner import passes, recheck
 from promptgrid.runner.recheck import Recheck
 from promptgrid.store import Database, runs, scores
 from promptgrid.store.runs import ACTIVE, RunInfo
 from promptgrid.store.scores import Total
 from promptgrid.ui import state
 from promptgrid.ui.check_form import check_form, check_in, fill_form
+from promptgrid.ui.check_works import Work, progress, works
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 
 WIDTH = 440
-_LOOK_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,38 +37,7 @@ class Offer:
 
     planned: Recheck
     sheets: Sequence[ModelPreflight]
-    check: CheckSpec | None  # the one of the form; None: all checks again
-
-
-@dataclass
-class Work:
-    """One pass over a run's replies, in a thread: `done` of `total` scores are there."""
-
-    future: Future[None] = field(default_factory=Future)
-    done: int = 0
-    total: int = 0
-
-    def tell(self, done: int, total: int) -> None:
-        self.done, self.total = done, total
-
-
-@dataclass
-class Works:
-    """The passes of this server, the latest of each run."""
-
-    by_run: dict[str, Work] = field(default_factory=dict)
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "checks"))
-
-    def start(self, database: Database, planned: Recheck) -> None:
-        """Begins one; who wants to know looks it up."""
-        work = self.by_run[planned.run_id] = Work()
-        work.future = self._pool.submit(recheck.carry_out, database, planned, tell=work.tell)
-
-
-@st.cache_resource
-def works() -> Works:
-    """One a server."""
-    return Works()
+    check: CheckSpec | None  # the one of the form; None: all checks again, or what was stopped
 
 
 def checks_popover(database: Database, run: RunInfo) -> None:
@@ -82,24 +51,31 @@ def checks_popover(database: Database, run: RunInfo) -> None:
 def _body(database: Database, run: RunInfo) -> None:
     work = works().by_run.get(run.id)
     if work is not None and not work.future.done():
-        _progress(work)
+        progress(lambda: None if work.future.done() else work)
+        st.caption("Goes on when you leave the page. If the dashboard is stopped, it can be gone on with here.")
     elif run.status in ACTIVE:
         st.caption("The run is at work: its checks can be changed when it rests.")
+    elif passes.at_work(run.id):
+        progress(lambda: (passes.left(run.id, recheck.KIND) or Work()) if passes.at_work(run.id) else None)
+        st.caption("Another process, a terminal perhaps, judges this run's replies.")
     else:
         _told(run.id, work)
+        _stopped(database, run.id)
         _checks(database, run.id)
 
 
-def _progress(work: Work) -> None:
-    @st.fragment(run_every=_LOOK_S)
-    def look() -> None:
-        if work.future.done():
-            st.rerun()
-        done = f"{work.done:,} of {work.total:,} scores" if work.total else "Scoring …"
-        st.progress(work.done / work.total if work.total else 0.0, text=done)
-        st.caption("Goes on when you leave the page; not when the dashboard is stopped: run the checks again then.")
-
-    look()
+def _stopped(database: Database, run_id: str) -> None:
+    """What was begun and has not come to its end, by this server or another."""
+    found = recheck.stopped(database, run_id)
+    if found is None or _offered_to(run_id) is not None:
+        return
+    with st.container(border=True, key="checks_stopped"):
+        st.markdown(f"**Stopped at {found[1].done:,} of {words.many(found[1].total, 'score')}.**")
+        st.caption("What judges have said is kept, and is not asked again.")
+        with st.container(horizontal=True):
+            st.button("Go on", type="primary", key="checks_go_on", on_click=_go_on, args=(database, run_id))
+            forget = (run_id, recheck.KIND)
+            st.button("Leave it so", key="checks_forget", on_click=passes.forget, args=forget, type="tertiary")
 
 
 def _told(run_id: str, work: Work | None) -> None:
@@ -131,7 +107,7 @@ def _checks(database: Database, run_id: str) -> None:
         _offered(database, offered)
     elif plan.all_checks:
         with st.container(horizontal=True, vertical_alignment="center"):
-            if any(one.model for one in plan.all_checks):
+            if any(one.kind == "judge" for one in plan.all_checks):
                 st.toggle("Ask judges again", key="checks_fresh")
             st.button("Run all again", key="checks_again", on_click=_again, args=(database, run_id))
     st.markdown("**Add or change a check**")
@@ -216,33 +192,52 @@ def _offer(
     """Begins what costs nothing at once; what asks a judge shows first what that will take."""
     try:
         planned = recheck.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
-        sheets = recheck.judges_sheet(database, planned)
+        _offer_planned(database, planned, add[0] if add else None)
     except PromptgridError as error:
         st.session_state.checks_error = error
-        return
+
+
+def _go_on(database: Database, run_id: str) -> None:
+    try:
+        if (found := recheck.stopped(database, run_id)) is not None:
+            _offer_planned(database, found[0], None, found[1].budget)
+    except PromptgridError as error:
+        st.session_state.checks_error = error
+
+
+def _offer_planned(database: Database, planned: Recheck, check: CheckSpec | None, budget: str = "") -> None:
+    sheets = recheck.sheets(database, planned)
     if any(sheet.calls for sheet in sheets):
-        st.session_state.checks_offered = Offer(planned, sheets, add[0] if add else None)
+        st.session_state.checks_offered = Offer(planned, sheets, check)
+        st.session_state.checks_budget = budget
     else:
         works().start(database, planned)
 
 
 def _offered(database: Database, offered: Offer) -> None:
     for sheet in offered.sheets:
-        st.markdown(f"**{plain(sheet.ref)}** judges: {_takes(sheet)}")
+        st.markdown(f"**{plain(sheet.ref)}** {'embeds' if sheet.embeds else 'judges'}: {_takes(sheet)}")
+    st.text_input("Budget", key="checks_budget", placeholder="none; 2.50usd, 100000tok, 500calls, 30min")
     with st.container(horizontal=True):
-        st.button("Ask and score", type="primary", key="checks_go", on_click=_go, args=(database, offered.planned))
+        st.button("Ask and score", type="primary", key="checks_go", on_click=_go, args=(database,))
         st.button("Back", key="checks_leave", on_click=st.session_state.pop, args=("checks_offered",))
     st.caption("Nothing is sent to the model whose replies these are.")
 
 
-def _go(database: Database, planned: Recheck) -> None:
-    del st.session_state.checks_offered
-    works().start(database, planned)
+def _go(database: Database) -> None:
+    budget = str(st.session_state.checks_budget)
+    try:
+        parse_budget(budget)
+    except PromptgridError as error:
+        st.session_state.checks_error = error
+    else:
+        works().start(database, st.session_state.pop("checks_offered").planned, budget)
 
 
 def _takes(sheet: ModelPreflight) -> str:
     about = "" if sheet.exact else "≈ "
     parts = [f"**{words.many(sheet.calls, 'call')}**", f"{about}{sheet.prompt_tokens:,} prompt tokens"]
     parts += [f"**{plain(words.cost(sheet))}**", words.duration(sheet.seconds)]
-    parts += [f"{sheet.answered:,} judged already"] if sheet.answered else []
+    what = "texts embedded" if sheet.embeds else "judged"
+    parts += [f"{sheet.answered:,} {what} already"] if sheet.answered else []
     return " · ".join(part for part in parts if part)

@@ -160,7 +160,8 @@ def notes(sheet: Preflight, reason: str) -> list[str]:
             found.append(f"{plain(model.ref)}: set max tokens to know the most it can cost.")
     for judge in sheet.judges:
         found.append(
-            f"{plain(judge.ref)} judges the replies: at most {judge.calls:,} calls, {plain(words.cost(judge))}."
+            f"{plain(judge.ref)} {'embeds' if judge.embeds else 'judges'} the replies: at most {judge.calls:,} calls, "
+            f"{plain(words.cost(judge))}."
         )
     return found + _estimates(sheet)
 

@@ -20,6 +20,7 @@ As a process: python -m tests.faults.server --port 0
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import json
 import random
@@ -181,13 +182,19 @@ class HostileServer:
         return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in MODES]})
 
     async def _embeddings(self, request: Request) -> Response:
-        """How often each letter is in the text; a model called after a mode answers with its fault."""
+        """How often each letter is in the text; a model called after a mode answers with its fault. Tokens are words;
+        `silent` does not report them, and `short` takes no text of more than ten."""
         body = (await self.record(request)).body
+        await asyncio.sleep(self.latency_s)
         if body["model"] in MODES and body["model"] != "ok":
             return await MODES[body["model"]](request, body, "")
+        words = [len(text.split()) for text in body["input"]]
+        if body["model"] == "short" and max(words) > 10:
+            return error(400, "This model's maximum context length is 10 tokens.", code="context_length_exceeded")
         made = [[text.lower().count(chr(97 + i)) for i in range(26)] for text in body["input"]]
         rows = [{"index": index, "embedding": vector} for index, vector in enumerate(made)]
-        return JSONResponse({"object": "list", "data": rows[::-1]})
+        usage = {"prompt_tokens": None if body["model"] == "silent" else sum(words)}
+        return JSONResponse({"object": "list", "data": rows[::-1], "usage": usage})
 
     async def _props(self, request: Request) -> Response:
         await self.record(request)
