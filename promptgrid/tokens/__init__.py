@@ -7,10 +7,20 @@ not all of it fits.
 
 from promptgrid.connections import context_limit
 from promptgrid.tokens.context import Budget, budget
-from promptgrid.tokens.count import Count, Counter, count_in, count_messages, count_text, counter, estimate
+from promptgrid.tokens.count import (
+    Count,
+    Counter,
+    clean,
+    count_in,
+    count_messages,
+    count_text,
+    counter,
+    encoding_of,
+    estimate,
+)
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 from promptgrid.tokens.memory import POLICIES, POLICY_WORDS, Policy, Window, window
-from promptgrid.tokens.pieces import Difference, Piece, Tokenization, first_difference, tokenize
+from promptgrid.tokens.pieces import Difference, Piece, Tokenization, estimated, first_difference, tokenize
 
 __all__ = [
     "ENCODINGS",
@@ -25,13 +35,16 @@ __all__ = [
     "Tokenization",
     "Window",
     "budget",
+    "clean",
     "context_limit",
     "count_in",
     "count_messages",
     "count_text",
     "counter",
     "encoding",
+    "encoding_of",
     "estimate",
+    "estimated",
     "first_difference",
     "tokenize",
     "window",

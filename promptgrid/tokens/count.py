@@ -73,17 +73,28 @@ def counter(model_ref: str) -> Counter:
     count: Callable[[Sequence[Message], Api], Count]
     if endpoint == connections.BUILTIN:
         count = partial(_asked_builtin, model)
+    elif known := encoding_of(model_ref):
+        count = partial(_encoded, known)
     else:
-        known = connections.model_facts(model_ref).encoding
-        if known and not connections.settings()[endpoint].is_loopback:
-            count = partial(_encoded, known)
-        else:
-            count = _Asked(endpoint, model, known)
+        count = _Asked(endpoint, model, connections.model_facts(model_ref).encoding)
 
     def counted(messages: Sequence[Message], api: Api = "chat") -> Count:
         return count([_clean(message) for message in messages], api)
 
     return counted
+
+
+def encoding_of(ref: str) -> str:
+    """The encoding that texts are counted by for this model (or encoding); "" where its server is asked.
+
+    A server on this machine is asked although its model has a name that is known. Raises PlanError.
+    """
+    if ref in ENCODINGS:
+        return ref
+    endpoint, _ = connections.split_model(ref)
+    if endpoint == connections.BUILTIN or connections.settings()[endpoint].is_loopback:
+        return ""
+    return connections.model_facts(ref).encoding
 
 
 def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Count:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from promptgrid import builtin, connections
 from promptgrid.endpoint import Token
-from promptgrid.tokens.count import Count, ask, clean, count_in, count_text, remember
+from promptgrid.prompt import Message
+from promptgrid.tokens.count import Count, ask, clean, count_in, count_text, encoding_of, estimate, remember
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 from promptgrid.tokens.parts import parts
 
@@ -126,7 +127,8 @@ def first_difference(one: Tokenization, other: Tokenization) -> Difference | Non
     """The first token that is cut otherwise; None where the text is cut alike, whatever the ids."""
     import numpy as np
 
-    ends = [np.unique(each.ends) for each in (one, other)]
+    # tokens beside the text end where the one before them does
+    ends = [each.ends[np.diff(each.ends, prepend=0) > 0] for each in (one, other)]
     common = min(map(len, ends))
     apart = np.flatnonzero(ends[0][:common] != ends[1][:common])
     at = int(apart[0]) if len(apart) else common
@@ -147,14 +149,22 @@ def tokenize(text: str, ref: str) -> Tokenization:
     text = clean(text)
     if ref in ENCODINGS:
         return _encoded(ref, ref, text, count_in(ref, text))
+    if name := encoding_of(ref):
+        return _encoded(ref, name, text, count_text(text, ref))
     endpoint, model = connections.split_model(ref)
-    known = "" if endpoint == connections.BUILTIN else connections.model_facts(ref).encoding
-    if known and not connections.settings()[endpoint].is_loopback:
-        return _encoded(ref, known, text, count_text(text, ref))
     if (tokens := _asked(endpoint, model, text)) is not None:
         return _placed(ref, text, tokens)
     count = count_text(text, ref)
-    return _encoded(ref, "" if count.exact else known, text, count)
+    guess = "" if count.exact or endpoint == connections.BUILTIN else connections.model_facts(ref).encoding
+    return _encoded(ref, guess, text, count)
+
+
+def estimated(text: str, ref: str, reason: str) -> Tokenization:
+    """Without asking anybody: no tokens, and a count that is marked as an estimate."""
+    import numpy as np
+
+    none, text = np.zeros(0, np.int64), clean(text)
+    return Tokenization(ref, text, estimate([Message("user", text)], reason, "completion"), none, none)
 
 
 def _encoded(ref: str, name: str, text: str, count: Count) -> Tokenization:

@@ -1,8 +1,10 @@
-// Tells Python what is being typed into the named text areas, 250 ms after the last key.
+// Tells Python what is being typed into the named text areas, 200 ms after the last key.
 // `texts` maps each key to the text that Python knows as the widget's value; it goes back as `base`, so that Python can
 // tell old news: once the widget's value has changed, what was typed on top of another one no longer counts.
+// `notes` go to the edge of their fields, as an attribute that frame.css shows: the nodes belong to Streamlit.
 
-const PAUSE = 250;
+const PAUSE = 200;
+const CELL = "*cell*"; // the editor of a table's cell, which Streamlit puts into a layer of its own
 const watchers = new WeakMap(); // parent element -> its watcher
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -10,6 +12,7 @@ export default function ({ data, parentElement, setStateValue }) {
   if (!watcher) watchers.set(parentElement, (watcher = newWatcher(parentElement)));
   watcher.texts = data.texts;
   watcher.send = (typed) => setStateValue("typed", typed);
+  for (const area of document.querySelectorAll("textarea")) note(watcher, area, data.notes);
   catchUp(watcher, document.activeElement);
   return watcher.leave;
 }
@@ -19,6 +22,7 @@ function newWatcher(parent) {
   const listeners = {
     input: ({ target }) => type(watcher, target),
     keydown: (event) => commit(watcher, event),
+    focusin: ({ target }) => enter(watcher, target),
     focusout: ({ target }) => exit(watcher, target),
   };
   for (const [name, listener] of Object.entries(listeners)) document.addEventListener(name, listener);
@@ -33,7 +37,20 @@ function newWatcher(parent) {
 // Streamlit writes a widget's key into a class, with a dash for what a class cannot hold.
 function keyOf(watcher, area) {
   if (area?.tagName !== "TEXTAREA") return undefined;
+  if (CELL in watcher.texts && area.closest("#portal")) return CELL;
   return Object.keys(watcher.texts).find((key) => area.closest(`.st-key-${key.replace(/[^a-zA-Z0-9_-]/g, "-")}`));
+}
+
+function note(watcher, area, notes) {
+  const key = keyOf(watcher, area);
+  const field = area.parentElement;
+  if (notes[key]) field.dataset.pgNote = notes[key];
+  else if (key !== undefined) delete field.dataset.pgNote;
+}
+
+// A cell's text is not known before it is edited.
+function enter(watcher, area) {
+  if (keyOf(watcher, area) === CELL) type(watcher, area);
 }
 
 function type(watcher, area) {
