@@ -12,12 +12,15 @@ import streamlit as st
 
 from promptgrid import paths, words
 from promptgrid.cases import EXPECTED, Case, Cases, cases_csv, parse_cases, read_cases
+from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import CasesError, PromptgridError
 from promptgrid.prompt import Prompt, variables
 from promptgrid.ui import state
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.run_form import Form
+from promptgrid.ui.token_note import token_note
+from promptgrid.ui.watch import CELL, watch_text
 
 SOURCES: Mapping[str, str] = {
     "own": "The prompt's own",
@@ -118,6 +121,7 @@ def _paste(form: Form, prompts: Sequence[Prompt]) -> Table | None:
         help="From a spreadsheet or as CSV; the first row names the columns. Ctrl+Enter reads it.",
         label_visibility="collapsed",
     )
+    _counts(["cases_text"])
     text = st.session_state.cases_text
     return parsed_table(text) if text.strip() else None
 
@@ -138,9 +142,16 @@ def _type(form: Form, prompts: Sequence[Prompt]) -> Table | None:
         height=180,
         column_config={name: st.column_config.TextColumn(plain(name), width="large") for name in columns},
     )
+    _counts([CELL])
     form["cases_rows"] = [{name: str(row.get(name) or "") for name in columns} for row in rows]
     filled = [row for row in form["cases_rows"] if any(text.strip() for text in row.values())]
     return typed_table(filled, columns) if filled else None
+
+
+@st.fragment
+def _counts(keys: Sequence[str]) -> None:
+    """The tokens of the field that is typed in, for the first model of the run, at its edge."""
+    watch_text(keys, f"cases_watch_{keys[0]}", note=token_note(next(iter(st.session_state.run_models), DEFAULT_MODEL)))
 
 
 _INPUTS = {"own": _own, "file": _file, "upload": _upload, "paste": _paste, "type": _type}

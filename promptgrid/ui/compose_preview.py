@@ -24,7 +24,8 @@ from promptgrid.ui.messages import message_list
 from promptgrid.ui.plain import plain
 from promptgrid.ui.state import library
 from promptgrid.ui.token_bar import token_bar
-from promptgrid.ui.watch import watch_text
+from promptgrid.ui.token_note import token_note
+from promptgrid.ui.watch import CELL, watch_text
 
 MESSAGES_HEIGHT = 270  # px
 VALUES_HEIGHT = 68
@@ -37,7 +38,7 @@ def preview(place: DeltaGenerator, model: str) -> None:
     shown = [f"compose_value_{name}" for name in st.session_state.get("compose_shown", ())]
     with st.container(gap=None):  # the watcher takes no room, and no gap either
         slot = st.container(gap="small")
-        typed = watch_text([*areas, *shown], state.WATCH)
+        typed = watch_text([*areas, *shown, CELL], state.WATCH, note=token_note(model))
     content = state.fields({key: text for key, text in typed.items() if key in areas})
     status(place, state.autosave(content))
     with slot:
