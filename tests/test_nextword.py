@@ -185,6 +185,21 @@ class TestPieces:
     def test_every_token_can_be_read(self, data: bytes, shown: str) -> None:
         assert nextword.shown(data) == shown
 
+    @pytest.mark.parametrize(
+        ("before", "data", "makes"),
+        [
+            (b"\xe6\x97", b"\xa5", "日"),
+            (b"a\xf0\x9f", b"\x98\x98!", "😘"),
+            (b"\xf0", b"\x9f", ""),
+            ("日".encode(), b"\xa5", ""),
+            (b"a", b"b", ""),
+            (b"\xe6\x97", b"a", ""),
+            (b"", b"", ""),
+        ],
+    )
+    def test_what_completes_a_character_says_which(self, before: bytes, data: bytes, makes: str) -> None:
+        assert nextword.completed(before, data) == makes
+
     def test_a_place_inside_a_character_is_no_text(self) -> None:
         inside = Place("我", (TokenStep(b"\xe6\x97", -1.0, 5),))
         with pytest.raises(PlanError, match="inside a character"):

@@ -5,10 +5,11 @@ curve), `surprise`. With calls to a model: `place` (where in a text the model is
 `looking` (the next token), `writing`, `scoring`, `sampling`.
 """
 
+from promptgrid.endpoint.base import TokenStep
 from promptgrid.nextword.asking import Asker
 from promptgrid.nextword.chances import VOCABULARY, Chances, Share, Shares, reshape
 from promptgrid.nextword.looking import Look, look
-from promptgrid.nextword.pieces import is_whole, shown
+from promptgrid.nextword.pieces import completed, is_whole, shown
 from promptgrid.nextword.place import Place
 from promptgrid.nextword.sampling import repeated, sampled
 from promptgrid.nextword.scoring import MAX_SCORED, scored
@@ -26,7 +27,9 @@ __all__ = [
     "Share",
     "Shares",
     "Tally",
+    "TokenStep",
     "bits",
+    "completed",
     "is_whole",
     "look",
     "perplexity",

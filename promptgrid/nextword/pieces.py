@@ -14,6 +14,16 @@ def is_whole(data: bytes) -> bool:
     return True
 
 
+def completed(before: bytes, data: bytes) -> str:
+    """The character that `data` completes, begun at the end of `before`; "" where it completes none."""
+    for parts in (1, 2, 3):
+        begun = before[-parts:]
+        if len(begun) == parts and begun[0] >= 0xC0 and not is_whole(begun):
+            text = (begun + data).decode("utf-8", "replace")
+            return text[0] if text[0] != "\ufffd" else ""
+    return ""
+
+
 def shown(data: bytes) -> str:
     """` with` as `·with`, half a character as `‹E6 97›`; a token without bytes ends the text, or says nothing."""
     if not data:

@@ -26,7 +26,11 @@ MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
         ("pages/6_Curves.py", "Curves", "show_chart"),
         ("pages/7_Judge.py", "Judge", "how_to_vote"),
     ],
-    "Learn": [("pages/8_Tokens.py", "Tokens", "toll"), ("pages/10_Chat.py", "Chat", "forum")],
+    "Learn": [
+        ("pages/8_Tokens.py", "Tokens", "toll"),
+        ("pages/9_Next_word.py", "Next word", "casino"),
+        ("pages/10_Chat.py", "Chat", "forum"),
+    ],
     "Setup": [("pages/5_Settings.py", "Settings", "tune")],
 }
 
