@@ -12,7 +12,7 @@ from promptgrid.budget import Budget, parse_budget
 from promptgrid.endpoint import Endpoint
 from promptgrid.grid import Decided, Plan, Point, Skipped
 from promptgrid.models import ModelFacts
-from promptgrid.tokens import Count, context_limit, counter
+from promptgrid.tokens import Count, context_limit, counter, tools_of
 
 _TOGETHER = 200  # replies that are scored together; the last call for their vectors may not be full
 _LOOKUP = 500  # points whose stored replies are asked for at once
@@ -224,7 +224,7 @@ def plan_points(plan: Plan, decided: Decided) -> Iterator[PlannedPoint]:
         # Temperatures of one case come one after the other, with the very same messages.
         ref, messages = point.model_ref, point.request.messages
         if counted is None or counted[0] is not messages or counted[1] != ref:
-            counted = (messages, ref, counters[ref](messages, point.request.api))
+            counted = (messages, ref, counters[ref](messages, point.request.api, tools_of(point.request)))
         yield PlannedPoint(point, counted[2], limits[ref])
 
 

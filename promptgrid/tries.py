@@ -13,7 +13,7 @@ from promptgrid.errors import PlanError
 from promptgrid.grid import Plan, Point
 from promptgrid.preflight import PlannedPoint
 from promptgrid.store import Database, work
-from promptgrid.tokens import context_limit, count_messages
+from promptgrid.tokens import context_limit, count_messages, tools_of
 
 
 def try_point(plan: Plan) -> Point:
@@ -23,7 +23,8 @@ def try_point(plan: Plan) -> Point:
     if point is None:
         first = grid.skipped(plan)[0]
         raise PlanError(f'"{first.prompt}" cannot be put as {first.technique}: {first.reason}.')
-    count = count_messages(point.request.messages, point.model_ref, point.request.api)
+    request = point.request
+    count = count_messages(request.messages, point.model_ref, request.api, tools_of(request))
     planned = PlannedPoint(point, count, context_limit(point.model_ref))
     if not planned.fits:
         hint = "Shorten the prompt, show fewer examples, or leave less room for the reply."

@@ -15,6 +15,7 @@ from promptgrid.endpoint import Request
 from promptgrid.errors import PlanError
 from promptgrid.prompt import Message
 from promptgrid.tokens import count, encodings
+from tests import talks
 from tests.faults.server import HostileServer
 
 BUILTIN = connections.DEFAULT_MODEL
@@ -197,6 +198,40 @@ def test_the_running_built_in_model_counts_as_its_usage_does(builtin_home: Path)
     request = Request(builtin.MODEL, tuple(count._clean(m) for m in messages), max_tokens=1)
     reply = connections.run_sync(connections.connect("builtin").complete(request))[0]
     assert tokens.count_messages(messages, BUILTIN) == tokens.Count(reply.prompt_tokens or -1, True)
+
+
+WEATHER = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_chats_for_the_built_in_model_count_as_it_reports(seed: int, builtin_home: Path) -> None:
+    builtin.ensure()
+    messages, tools = talks.conversation(seed), [WEATHER] if seed % 2 else []
+    request = Request(builtin.MODEL, tuple(messages), max_tokens=1, extra_body={"tools": tools} if tools else {})
+    reply = connections.run_sync(connections.connect("builtin").complete(request))[0]
+    assert tokens.count_messages(messages, BUILTIN, tools=tools) == tokens.Count(reply.prompt_tokens or -1, True)
+
+
+def test_a_server_writes_tools_into_the_prompt_and_so_does_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    with HostileServer(kind="llama.cpp") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        without = tokens.count_messages(CHAT, "openai/local")
+        assert tokens.count_messages(CHAT, "openai/local", tools=[WEATHER]).tokens > without.tokens
+        assert server.requests[-2].body["tools"] == [WEATHER]
+
+
+def test_how_openai_writes_tools_is_not_known(openai: None) -> None:
+    found = tokens.count_messages(CHAT, GPT, tools=[WEATHER])
+    assert found.tokens > tokens.count_messages(CHAT, GPT).tokens
+    assert (found.exact, "tools" in found.reason) == (False, True)
+
+
+def test_tools_of_a_request_are_a_list_or_nothing() -> None:
+    assert tokens.tools_of(Request("m", (), extra_body={"tools": [WEATHER]})) == [WEATHER]
+    assert tokens.tools_of(Request("m", (), extra_body={"tools": "odd"})) == ()
 
 
 def test_context_limits_are_the_models_own(openai: None) -> None:

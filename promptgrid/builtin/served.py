@@ -71,11 +71,13 @@ class BuiltinEndpoint:
     async def models(self) -> list[str]:
         return list(weights.names())
 
-    async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
+    async def count_tokens(
+        self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
+    ) -> int | None:
         """Starts the server if need be; counting does not wait for the request in flight."""
         adapter = await self._connected(model)
         async with _crash_named():
-            return await adapter.count_tokens(model, messages, api)
+            return await adapter.count_tokens(model, messages, api, tools)
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
         """As `count_tokens` does."""

@@ -182,7 +182,9 @@ class Endpoint(Protocol):
     def counts_tokens(self) -> bool:
         """False once it is known to have no tokenizer to ask."""
 
-    async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
+    async def count_tokens(
+        self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
+    ) -> int | None:
         """Prompt tokens by the endpoint's own tokenizer and chat template; None where it has none."""
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:

@@ -22,7 +22,7 @@ from promptgrid.prompt import Api, Message
 if TYPE_CHECKING:
     from promptgrid.endpoint.pool import Pool
 
-    Way = Callable[[Pool, str, Sequence[Message], Api], Awaitable[int | None]]
+    Way = Callable[[Pool, str, Sequence[Message], Api, Sequence[Any]], Awaitable[int | None]]
 
 T = TypeVar("T")
 
@@ -47,11 +47,13 @@ class TokenCounter:
         """False once the endpoint is known to have no tokenizer to ask."""
         return bool(self._ways)
 
-    async def count(self, pool: Pool, model: str, messages: Sequence[Message], api: Api) -> int | None:
+    async def count(
+        self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
+    ) -> int | None:
         """Tokens, or None. Raises EndpointError for a server that is down, busy or slow: that says nothing of it."""
         for way in tuple(self._ways):
             try:
-                tokens = await way(pool, model, messages, api)
+                tokens = await way(pool, model, messages, api, tools)
             except _Unsupported:
                 self._ways = [other for other in self._ways if other != way]
                 continue
@@ -92,11 +94,12 @@ class TokenCounter:
         data = spelt(strings, text) if len(ids) == len(strings) == told.get("count") else None
         return None if data is None else [Token(number, own) for number, own in zip(ids, data, strict=True)]
 
-    async def _llama_cpp(self, pool: Pool, model: str, messages: Sequence[Message], api: Api) -> int | None:
+    async def _llama_cpp(
+        self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]
+    ) -> int | None:
         if api == "chat":
-            prompt = (await self._ask(pool, "/apply-template", {"model": model, "messages": _turns(messages)})).get(
-                "prompt"
-            )
+            chat = {"model": model, **_chat(messages, tools)}
+            prompt = (await self._ask(pool, "/apply-template", chat)).get("prompt")
         else:
             prompt = _text(messages)
         if not isinstance(prompt, str):
@@ -105,8 +108,10 @@ class TokenCounter:
         tokens = (await self._ask(pool, "/tokenize", question)).get("tokens")
         return len(tokens) if isinstance(tokens, list) else None
 
-    async def _vllm(self, pool: Pool, model: str, messages: Sequence[Message], api: Api) -> int | None:
-        prompt = {"messages": _turns(messages)} if api == "chat" else {"prompt": _text(messages)}
+    async def _vllm(
+        self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]
+    ) -> int | None:
+        prompt = _chat(messages, tools) if api == "chat" else {"prompt": _text(messages)}
         count = (await self._ask(pool, "/tokenize", {"model": model, **prompt})).get("count")
         return count if isinstance(count, int) and not isinstance(count, bool) else None
 
@@ -147,8 +152,9 @@ def _list_of(value: Any, kind: type[T]) -> list[T]:
     return value if isinstance(value, list) and all(type(item) is kind for item in value) else []
 
 
-def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.text} for message in messages]
+def _chat(messages: Sequence[Message], tools: Sequence[Any]) -> dict[str, Any]:
+    turns = [{"role": message.role, "content": message.text} for message in messages]
+    return {"messages": turns, "tools": list(tools)} if tools else {"messages": turns}
 
 
 def _text(messages: Sequence[Message]) -> str:

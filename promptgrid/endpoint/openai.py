@@ -158,11 +158,13 @@ class OpenAIEndpoint:
         """llama.cpp and vLLM do; others are found out at the first question."""
         return self._counter.may_know
 
-    async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
+    async def count_tokens(
+        self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
+    ) -> int | None:
         """Exact where the server is llama.cpp or vLLM, else None. Raises EndpointError when it cannot be reached."""
         if not self.counts_tokens:
             return None
-        return await self._counter.count(self._connected(), model, messages, api)
+        return await self._counter.count(self._connected(), model, messages, api, tools)
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
         """Of llama.cpp and vLLM, else None. Raises EndpointError when it cannot be reached."""

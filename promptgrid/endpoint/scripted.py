@@ -77,7 +77,9 @@ class ScriptedEndpoint:
 
     counts_tokens = True
 
-    async def count_tokens(self, model: str, messages: Sequence[Message], api: Api = "chat") -> int | None:
+    async def count_tokens(
+        self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
+    ) -> int | None:
         """The words of all messages."""
         return sum(len(message.text.split()) for message in messages)
 

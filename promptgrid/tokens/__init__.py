@@ -17,6 +17,7 @@ from promptgrid.tokens.count import (
     counter,
     encoding_of,
     estimate,
+    tools_of,
 )
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 from promptgrid.tokens.memory import POLICIES, POLICY_WORDS, Policy, Window, window
@@ -47,5 +48,6 @@ __all__ = [
     "estimated",
     "first_difference",
     "tokenize",
+    "tools_of",
     "window",
 ]

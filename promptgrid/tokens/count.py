@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import re
 import threading
 import time
@@ -14,7 +15,7 @@ from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar
 
 from promptgrid import builtin, connections
-from promptgrid.endpoint import Endpoint
+from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import BuiltinError, EndpointError
 from promptgrid.prompt import Api, Message
 from promptgrid.tokens.encodings import ENCODINGS, encoding
@@ -50,9 +51,12 @@ def count_text(text: str, model_ref: str) -> Count:
     return count_messages([Message("user", text)], model_ref, "completion")
 
 
-def count_messages(messages: Sequence[Message], model_ref: str, api: Api = "chat") -> Count:
-    """The tokens of the prompt that these messages make, chat overhead included. Raises as `count_text`."""
-    return counter(model_ref)(messages, api)
+def count_messages(messages: Sequence[Message], model_ref: str, api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
+    """The tokens of the prompt that these messages make, chat overhead included. Raises as `count_text`.
+
+    `tools` are what the request offers the model to call, in the protocol's JSON: templates write them into the prompt.
+    """
+    return counter(model_ref)(messages, api, tools)
 
 
 def count_in(encoding_name: str, text: str) -> Count:
@@ -63,25 +67,31 @@ def count_in(encoding_name: str, text: str) -> Count:
 class Counter(Protocol):
     """Counts for one model."""
 
-    def __call__(self, messages: Sequence[Message], api: Api = "chat") -> Count:
+    def __call__(self, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
         """As `count_messages`."""
 
 
 def counter(model_ref: str) -> Counter:
     """What counts for this model (to find that out costs more than counting). Raises PlanError."""
     endpoint, model = connections.split_model(model_ref)
-    count: Callable[[Sequence[Message], Api], Count]
+    count: Callable[[Sequence[Message], Api, Sequence[Any]], Count]
     if endpoint == connections.BUILTIN:
         count = partial(_asked_builtin, model)
     elif known := encoding_of(model_ref):
-        count = partial(_encoded, known)
+        count = partial(_encoded_with, known)
     else:
         count = _Asked(endpoint, model, connections.model_facts(model_ref).encoding)
 
-    def counted(messages: Sequence[Message], api: Api = "chat") -> Count:
-        return count([_clean(message) for message in messages], api)
+    def counted(messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
+        return count([_clean(message) for message in messages], api, tools)
 
     return counted
+
+
+def tools_of(request: Request) -> Sequence[Any]:
+    """What a request offers the model to call; empty for what is no list."""
+    tools = request.extra_body.get("tools")
+    return tools if isinstance(tools, list | tuple) else ()
 
 
 def encoding_of(ref: str) -> str:
@@ -142,6 +152,18 @@ def _encoded(name: str, messages: Sequence[Message], api: Api) -> Count:
     return Count(sum(length or 0 for length in lengths) + _overhead(messages, api), True)
 
 
+def _encoded_with(name: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
+    return _and_tools(_encoded(name, messages, api), tools)
+
+
+def _and_tools(count: Count, tools: Sequence[Any]) -> Count:
+    """Vendors do not publish how they write tools into the prompt; their JSON is not far from it."""
+    if not tools:
+        return count
+    more = -(-len(json.dumps(tools, ensure_ascii=False, default=str)) // BYTES_PER_TOKEN)
+    return Count(count.tokens + more, False, count.reason or "How tools are written into the prompt is not known.")
+
+
 def _length(text: str, name: str) -> int | None:
     key = _key(name, text)
     if (known := _memory.get(key)) is not None:
@@ -159,15 +181,15 @@ def _part_length(name: str, part: str) -> int:
     return len(found.encode_ordinary(part))
 
 
-def _asked_builtin(model: str, messages: Sequence[Message], api: Api) -> Count:
+def _asked_builtin(model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
     """Never starts the server: somebody is only typing."""
     if model not in builtin.names():
         return estimate(messages, f"The built-in endpoint has no model {model}.", api)
     state = builtin.status()
     if not state.ready:
         return estimate(messages, "The built-in model is not on this machine yet.", api)
-    asked = _ask(connections.connect(connections.BUILTIN), model, messages, api, reach=state.running)
-    return asked or estimate(messages, "The built-in model is not running yet.", api)
+    asked = _ask(connections.connect(connections.BUILTIN), model, messages, api, tools, reach=state.running)
+    return asked or _and_tools(estimate(messages, "The built-in model is not running yet.", api), tools)
 
 
 class _Asked:
@@ -176,8 +198,9 @@ class _Asked:
     def __init__(self, endpoint: str, model: str, known: str) -> None:
         self.endpoint, self.model, self.known = connections.connect(endpoint), model, known
 
-    def __call__(self, messages: Sequence[Message], api: Api) -> Count:
-        return _ask(self.endpoint, self.model, messages, api) or self._guessed(messages, api)
+    def __call__(self, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
+        asked = _ask(self.endpoint, self.model, messages, api, tools)
+        return asked or _and_tools(self._guessed(messages, api), tools)
 
     def _guessed(self, messages: Sequence[Message], api: Api) -> Count:
         name = self.endpoint.name
@@ -189,16 +212,18 @@ class _Asked:
         )
 
 
-def _ask(endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, *, reach: bool = True) -> Count | None:
+def _ask(
+    endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], *, reach: bool = True
+) -> Count | None:
     """By the endpoint's own tokenizer; None where it has none or does not answer in time."""
     try:
-        key = _asked_key(endpoint, model, messages, api)
+        key = _asked_key(endpoint, model, messages, api, tools)
     except BuiltinError:
         return None
     if (known := _memory.get(key)) is not None:
         return Count(known, True)
     size = sum(len(message.text) for message in messages)
-    tokens = ask(endpoint, lambda: endpoint.count_tokens(model, messages, api), size) if reach else None
+    tokens = ask(endpoint, lambda: endpoint.count_tokens(model, messages, api, tools), size) if reach else None
     return None if tokens is None else Count(_memory.put(key, tokens), True)
 
 
@@ -226,9 +251,11 @@ def remember(endpoint: Endpoint, model: str, text: str, tokens: int) -> None:
     _memory.put(_asked_key(endpoint, model, [Message("user", text)], "completion"), tokens)
 
 
-def _asked_key(endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api) -> bytes:
+def _asked_key(
+    endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
+) -> bytes:
     words = [word for message in messages for word in (message.role, message.text)]
-    return _key(endpoint.identity, model, api, *words)
+    return _key(endpoint.identity, model, api, json.dumps(tools, default=str), *words)
 
 
 def _key(*words: str) -> bytes:

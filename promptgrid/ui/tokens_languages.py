@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from promptgrid import tokens
 from promptgrid.tokens import Count
 from promptgrid.ui import tokens_state as state
 from promptgrid.ui.plain import plain
@@ -88,5 +87,4 @@ def _row(ref: str, texts: Mapping[str, str]) -> dict[str, object]:
 
 
 def _counted(text: str, ref: str) -> Count:
-    found = state.tokenize(text, ref)
-    return found.count if found else tokens.count_text(text, ref)
+    return state.tokenize(text, ref).count

@@ -92,17 +92,16 @@ def named(ref: str) -> str:
     return f"{ref} · {MODELS_OF[ref]}" if ref in MODELS_OF else ref
 
 
-def _ready(ref: str) -> bool:
-    """The tokenizer can be asked; the built-in model is started first. What stands in the way is said."""
-    if not ref.startswith(f"{BUILTIN}/") or not builtin.status().ready or builtin.running():
-        return True
+def prepare() -> None:
+    """Starts the built-in model if it is to count and can. What stands in the way is said."""
+    wanted = any(ref.startswith(f"{BUILTIN}/") for ref in chosen())
+    if not wanted or not builtin.status().ready or builtin.running():
+        return
     try:
         with st.spinner("Starting the built-in model …"):
             builtin.ensure()
     except PromptgridError as error:
         show_error(error)
-        return False
-    return True
 
 
 def load() -> None:
@@ -162,10 +161,8 @@ def text_of(prompt: Prompt) -> str:
     return "\n\n".join([message.text for message in prompt.messages] + examples)
 
 
-def tokenize(text: str, ref: str) -> tokens.Tokenization | None:
-    """The tokens; None where the tokenizer cannot be had. A long text is sent to a server only on demand."""
-    if not _ready(ref):
-        return None
+def tokenize(text: str, ref: str) -> tokens.Tokenization:
+    """The tokens; a long text is sent to a server only on demand."""
     if len(text) > LIVE and not tokens.encoding_of(ref) and st.session_state.get(f"tokens_patient_{ref}") != hash(text):
         return tokens.estimated(text, ref, "A server takes some seconds for a text of this length.")
     return tokens.tokenize(text, ref)

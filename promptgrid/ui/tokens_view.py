@@ -33,6 +33,7 @@ def body() -> None:
     """Text and views; reruns alone while somebody types."""
     name = st.segmented_control("View", list(VIEWS), key=state.VIEW, required=True, label_visibility="collapsed")
     try:
+        state.prepare()
         VIEWS[str(name)](state.chosen())
     except PromptgridError as error:
         show_error(error)
@@ -78,10 +79,10 @@ def headline(found: Tokenization) -> str:
 def pieces(refs: Sequence[str]) -> None:
     """The tokens as pieces, side by side, and as a table."""
     text = text_field(refs[0])
-    found = [one for ref in refs if (one := state.tokenize(text, ref))]
+    found = [state.tokenize(text, ref) for ref in refs]
     apart = _apart(found)
     first = _window(found)
-    for column, one in zip(st.columns(len(found) or 1, gap="medium"), found, strict=False):
+    for column, one in zip(st.columns(len(found), gap="medium"), found, strict=False):
         number = None if apart is None else (apart.first if one is found[0] else apart.second)
         with column:
             _column(one, first, number)
@@ -148,8 +149,8 @@ def _window(found: Sequence[Tokenization]) -> int:
 def lines(refs: Sequence[str]) -> None:
     """The lines that cost most."""
     text = text_field(refs[0])
-    found = [one for ref in refs if (one := state.tokenize(text, ref))]
-    if not found or not text:
+    found = [state.tokenize(text, ref) for ref in refs]
+    if not text:
         st.caption("No lines yet.")
         return
     counts = [one.by_line() for one in found]

@@ -202,7 +202,9 @@ class HostileServer:
 
     async def _apply_template(self, request: Request) -> Response:
         body = (await self.record(request)).body
-        return JSONResponse({"prompt": " ".join(f"<{m['role']}> {m['content']}" for m in body["messages"])})
+        tools = [json.dumps(tool) for tool in body.get("tools", ())]
+        turns = [f"<{turn['role']}> {turn['content']}" for turn in body["messages"]]
+        return JSONResponse({"prompt": " ".join([*tools, *turns])})
 
     async def _tokenize(self, request: Request) -> Response:
         """Tokens are words; vLLM counts its template's by itself."""
