@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -113,6 +113,9 @@ from promptgrid import ui
 ui.start_page("Frame", footer=[ui.FootLine("run *7* 62 %", "busy", "pages/2_Run.py", {"run": "7"})])
 st.text(f"here {__file__[-16:]} {dict(st.query_params)}")
 st.button("Go", type="primary")
+with st.popover("More"):
+    st.button("Send", type="primary")
+    st.multiselect("Chosen", ["one"], default=["one"])
 """
 
 
@@ -423,11 +426,20 @@ def test_a_page_opened_by_its_address_has_the_menu_and_a_foot_that_links(page: P
     assert [url for url in asked if not url.startswith((frame_server.url, "data:", "blob:"))] == []
 
 
-def test_the_primary_button_can_be_read_in_the_dark(browser: Browser, frame_server: Dashboard) -> None:
-    context = browser.new_context(color_scheme="dark")
+@pytest.mark.parametrize(
+    ("scheme", "text", "ground"),
+    [("dark", "oklch(0 0 0)", "rgb(158, 177, 255)"), ("light", "oklch(1 0 0)", "rgb(52, 81, 178)")],
+)
+def test_what_has_the_accent_as_its_ground_can_be_read(
+    browser: Browser, frame_server: Dashboard, scheme: Literal["dark", "light"], text: str, ground: str
+) -> None:
+    context = browser.new_context(color_scheme=scheme)
     page = context.new_page()
     page.goto(frame_server.url)
-    button = page.get_by_role("button", name="Go")
-    expect(button).to_have_css("color", "rgb(17, 19, 24)")
-    expect(button).to_have_css("background-color", "rgb(158, 177, 255)")
+    page.get_by_role("button", name="More").click()  # a popover stands outside of what has the colour scheme
+    tag = page.locator("[data-tag]")
+    for shown in (page.get_by_text("Go", exact=True), page.get_by_text("Send", exact=True), tag, tag.locator("button")):
+        expect(shown).to_have_css("color", text)
+    for filled in (page.locator("[data-testid=stBaseButton-primary]").first, tag):
+        expect(filled).to_have_css("background-color", ground)
     context.close()
