@@ -29,7 +29,7 @@ def compose(page: Page, url: str) -> None:
     page.get_by_text("few-shot", exact=True).click()
     expect(page.get_by_text("example 1").first).to_be_visible()
     page.get_by_role("button", name=re.compile("Try once")).click()
-    expect(page.get_by_text(re.compile("tokens/s"))).to_be_visible()
+    expect(page.get_by_text(re.compile("first token"))).to_be_visible()
 
 
 def run(page: Page, url: str) -> None:
