@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from promptgrid.errors import PlanError
 from promptgrid.grading import Verdict, own_code, parse_check
 from promptgrid.grading.own_code import OwnCode, pinned
+from tests.running import kill, process, until
 
 
 def judged(
@@ -92,6 +94,55 @@ def test_a_loop_is_stopped_and_the_next_reply_is_scored_by_a_new_child(tmp_path:
     for pid in (before.why, after.why):
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid), 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_what_a_function_leaves_running_holds_nothing_up(tmp_path: Path) -> None:
+    source = f"""
+import os, time
+def score(output):
+    if output == "fork" and os.fork() == 0:
+        open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))
+        time.sleep(600)
+    while output == "fork":
+        pass
+    return True
+"""
+    stopped, scored = judged(tmp_path, source, ["fork", "fine"], ",seconds=5")
+    assert "stopped after 5 s" in stopped.why
+    assert scored.passed
+    until(lambda: gone(int((tmp_path / "pid").read_text())))
+
+
+@pytest.mark.skipif(not hasattr(signal, "alarm"), reason="there are no alarms here")
+def test_a_loop_ends_though_who_asked_for_it_was_killed(tmp_path: Path) -> None:
+    (tmp_path / "checks.py").write_text(
+        f"import os\ndef score(output):\n    open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        "    while True: pass\n"
+    )
+    asking = f"""
+import asyncio
+from promptgrid.grading import own_code, parse_check
+own_code._START_S = 2.0
+code = own_code.OwnCode(own_code.pinned(parse_check("python:file={tmp_path / "checks.py"},seconds=3")))
+asyncio.run(code.verdict("", None, None, {{}}))
+"""
+    with process(tmp_path, "-c", asking) as asked:
+        until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+        kill(asked)
+    until(lambda: gone(int((tmp_path / "pid").read_text())))
+
+
+def gone(pid: int) -> bool:
+    """The process has ended, whether or not somebody has asked how."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+    return False
 
 
 def test_who_hangs_on_every_reply_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

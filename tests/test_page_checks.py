@@ -43,11 +43,11 @@ def run_id(database: Database) -> str:
     return made
 
 
-def opened(run_id: str) -> AppTest:
-    """The page with its popover open."""
+def opened(run_id: str, *, popover: bool = True) -> AppTest:
+    """The page with its popover open, or not."""
     page = AppTest.from_file(str(HOME_PAGE), default_timeout=30).switch_page("pages/3_Compare.py")
     page.query_params["run"] = run_id
-    page.session_state["compare_checks"] = True
+    page.session_state["compare_checks"] = popover
     page.run()
     assert not page.exception
     return page
@@ -118,6 +118,7 @@ def test_what_was_stopped_with_its_server_is_told_and_gone_on_with(
     judged = hostile.calls("ok")
     page = opened(run_id)
     assert "Stopped at 1 of 2 scores" in texts(page)
+    assert "Scoring stopped at 1 of 2" in texts(opened(run_id, popover=False))
     page.button(key="checks_go_on").click().run()
     assert "openai/ok judges: 1 call " in texts(page).replace("*", "")
     assert page.text_input(key="checks_budget").value == "1calls"

@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,8 +17,11 @@ from typing import Any
 _SHOWN = 1000  # characters of an explanation
 
 
-def main(file: str, function: str) -> None:
-    """Says `{}` when the function is there, then one object a line: {"value", "why"} or {"error"}."""
+def main(file: str, function: str, limit_s: str) -> None:
+    """Says `{}` when the function is there, then one object a line: {"value", "why"} or {"error"}.
+
+    Whoever asks stops what takes too long; after `limit_s` nobody is there to do so, and the process ends itself.
+    """
     asked, said = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
@@ -26,17 +30,27 @@ def main(file: str, function: str) -> None:
         said.write(json.dumps(body) + "\n")
         said.flush()
 
+    _end_after(limit_s)
     try:
         score = _loaded(file, function)
     except BaseException as error:  # noqa: BLE001  # whatever a user's file raises while it is loaded, exit() too
         say({"error": _told(error, file)})
         return
     say({})
+    _end_after("0")
     for line in asked:
+        _end_after(limit_s)
         try:
             say(_called(score, json.loads(line)))
         except BaseException as error:  # noqa: BLE001  # one reply's failure is its own
             say({"error": _told(error, file)})
+        _end_after("0")
+
+
+def _end_after(seconds: str) -> None:
+    """0: not at all. A signal, since nothing in Python is heard while a regular expression runs away."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(int(float(seconds)))
 
 
 def _loaded(file: str, function: str) -> Callable[..., Any]:

@@ -12,6 +12,8 @@ import asyncio
 import difflib
 import hashlib
 import json
+import os
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -132,10 +134,11 @@ class OwnCode:
         if sha != self._spec.options["sha"]:
             return f"{name} has changed since the check was set up: run the check again to score all replies by it"
         # -P: the folder of child.py has modules named as the standard library's.
-        arguments = ("-P", str(_CHILD), self._file, self._spec.options["function"])
+        arguments = ("-P", str(_CHILD), self._file, self._spec.options["function"], str(self._limit_s + _START_S))
         devnull, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
+        # In a session of its own: what it starts ends with it, and Ctrl+C is ours.
         self._child = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, stdin=pipe, stdout=pipe, stderr=devnull, limit=_LINE
+            sys.executable, *arguments, stdin=pipe, stdout=pipe, stderr=devnull, limit=_LINE, start_new_session=True
         )
         try:
             async with asyncio.timeout(_START_S):
@@ -168,11 +171,14 @@ class OwnCode:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Ends the child, if there is one."""
+        """Ends the child, if there is one, with all that it has started: they may hold its pipes."""
         child, self._child = self._child, None
         if child is not None:
-            with suppress(ProcessLookupError):
-                child.kill()
+            with suppress(ProcessLookupError, PermissionError):
+                if sys.platform == "win32":
+                    child.kill()
+                else:
+                    os.killpg(child.pid, signal.SIGKILL)
             await child.communicate()  # the pipes are closed with it
 
 

@@ -46,6 +46,8 @@ def checks_popover(database: Database, run: RunInfo) -> None:
         if popover.open:
             with st.container(width=WIDTH, key="compare_checks_body"):
                 _body(database, run)
+    if not popover.open and (begun := passes.left(run.id, recheck.KIND)) and not passes.at_work(run.id):
+        st.badge(f"Scoring stopped at {begun.done:,} of {begun.total:,}", color="orange")
 
 
 def _body(database: Database, run: RunInfo) -> None:
@@ -217,7 +219,12 @@ def _offer_planned(database: Database, planned: Recheck, check: CheckSpec | None
 def _offered(database: Database, offered: Offer) -> None:
     for sheet in offered.sheets:
         st.markdown(f"**{plain(sheet.ref)}** {'embeds' if sheet.embeds else 'judges'}: {_takes(sheet)}")
-    st.text_input("Budget", key="checks_budget", placeholder="none; 2.50usd, 100000tok, 500calls, 30min")
+    st.text_input(
+        "Budget",
+        key="checks_budget",
+        placeholder="none; 2.50usd, 100000tok, 500calls, 30min",
+        help="The most that this may take, with what was asked before it was stopped.",
+    )
     with st.container(horizontal=True):
         st.button("Ask and score", type="primary", key="checks_go", on_click=_go, args=(database,))
         st.button("Back", key="checks_leave", on_click=st.session_state.pop, args=("checks_offered",))
