@@ -57,6 +57,15 @@ def database() -> Database:
         ("1-5", "Verdict: 6", None),
         ("1-5", "Verdict: pass", None),
         ("pass/fail", "Verdict: 5", None),
+        ("1-5", "Verdict: 4 out of 5", 0.75),
+        ("-5-5", "Verdict: \u22123", 0.2),
+        ("0-100", "Verdict: 1,000", None),
+        ("1-5", "Verdict: 4,5", None),
+        ("1-5", "Verdict: 3.5-4", None),
+        ("1-5", "Verdict: 3 \u2013 4", None),
+        ("1-5", "Verdict: 3 or 4", None),
+        ("pass/fail", "Verdict: pass or fail", None),
+        ("pass/fail", "Verdict: pass/fail", None),
         ("1-5", "I give it a 4", None),
         ("1-5", "", None),
         ("1-5", "verdict" * 100_000, None),
@@ -75,7 +84,8 @@ def test_both_prompts_of_ours_can_judge() -> None:
     with pytest.raises(PlanError, match="which no judge is given"):
         check_prompt(shipped_prompt("judge-pair"))
     assert read_preference(shipped_prompt("judge-pair"), "So.\n**Verdict: Second.**") == "second"
-    assert read_preference(shipped_prompt("judge-pair"), "Both.") is None
+    for nothing in ("Both.", "Verdict: first, second or tie", "Verdict: first/second", "Verdict: first or second"):
+        assert read_preference(shipped_prompt("judge-pair"), nothing) is None
 
 
 def test_pairs_are_asked_in_both_orders_and_the_votes_kept(database: Database, hostile: HostileServer) -> None:

@@ -249,6 +249,14 @@ def test_a_check_over_many_replies_comes_in_chunks(database: Database, monkeypat
     assert values(database, run_id)["length"] == [1] * 15
 
 
+def test_chosen_replies_are_read_and_no_others(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "CHUNK", 2)
+    run_id = ran(database, a_plan(samples=3))
+    chunks = list(scores.answered(database, run_id, {8, 0, 5, 99}))
+    assert [[one.position for one in chunk] for chunk in chunks] == [[0, 5], [8]]
+    assert chunks[0][1].scored == {"number"}
+
+
 @pytest.mark.parametrize(
     ("add", "remove", "says"),
     [

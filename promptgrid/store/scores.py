@@ -59,20 +59,26 @@ def answered(database: Database, run_id: str, positions: Collection[int] | None 
         .order_by(cells.c.position)
         .limit(CHUNK)
     )
+    if positions is not None:
+        wanted = sorted(positions)
+        for start in range(0, len(wanted), CHUNK):
+            yield _read(database, run_id, chosen.where(cells.c.position.in_(wanted[start : start + CHUNK])))
+        return
     after = -1
-    while True:
-        with database.read() as connection:  # not held open: a judge may take minutes over a chunk
-            rows = connection.execute(chosen.where(cells.c.position > after)).all()
-            scored = _scored(connection, run_id, rows[0].position, rows[-1].position) if rows else {}
-        if not rows:
-            return
-        wanted = [row for row in rows if positions is None or row.position in positions]
-        yield [_answered(row._asdict(), scored.get(row.position, frozenset())) for row in wanted]
-        after = rows[-1].position
+    while found := _read(database, run_id, chosen.where(cells.c.position > after)):
+        yield found
+        after = found[-1].position
 
 
-def _scored(connection: sa.Connection, run_id: str, first: int, last: int) -> Mapping[int, frozenset[str]]:
-    mine = (scores.c.run_id == run_id) & scores.c.position.between(first, last) & ~scores.c.failed
+def _read(database: Database, run_id: str, chosen: sa.Select[Any]) -> list[Answered]:
+    with database.read() as connection:  # not held open: a judge may take minutes over a chunk
+        rows = connection.execute(chosen).all()
+        scored = _scored(connection, run_id, [row.position for row in rows])
+    return [_answered(row._asdict(), scored.get(row.position, frozenset())) for row in rows]
+
+
+def _scored(connection: sa.Connection, run_id: str, positions: Sequence[int]) -> Mapping[int, frozenset[str]]:
+    mine = (scores.c.run_id == run_id) & scores.c.position.in_(positions) & ~scores.c.failed
     found: dict[int, set[str]] = defaultdict(set)
     for position, check in connection.execute(sa.select(scores.c.position, scores.c.check).where(mine)):
         found[position].add(check)
