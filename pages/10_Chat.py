@@ -16,6 +16,7 @@ except PromptgridError as error:
     ui.show_error(error)
     st.stop()
 if conversation is None:
+    chat_header.header(None, None)
     chat_header.notices()
     chat_header.nothing_yet()
     st.stop()

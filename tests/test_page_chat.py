@@ -297,3 +297,19 @@ def test_while_the_model_answers_it_can_be_stopped_and_nothing_else(database: Da
     reply = conversations.load(database, talk).nodes[asked.slot].said[1]
     assert (reply.state, reply.text[:4]) == ("stopped", "word")
     assert again.button(key="chat_send")
+
+
+def test_a_reply_that_comes_while_the_page_is_drawn_is_not_waited_for(database: Database) -> None:
+    class Quick(chat.Round):
+        looked = 0
+
+        @property
+        def running(self) -> bool:
+            self.looked += 1
+            return self.looked == 1
+
+    talk = begun(database, ("user", "go"), ("assistant", "done"))
+    slot = conversations.load(database, talk).leaf or 0
+    chat_state.rounds()[talk] = Quick(database, talk, slot, [1])
+    at = page(chat=talk)
+    assert not [button for button in at.button if button.key == "chat_stop"]

@@ -17,6 +17,7 @@ from promptgrid.library import Library
 from promptgrid.paths import shipped_folder
 from promptgrid.prompt import Message
 from promptgrid.store import Database, drafts, plans
+from promptgrid.ui import try_once
 from tests.faults.server import HostileServer
 
 pytestmark = pytest.mark.usefixtures("no_runner")
@@ -131,6 +132,14 @@ def test_a_model_chosen_just_before_the_press_is_the_one_that_is_asked(hostile: 
         chosen.removeprefix("openai/"),
         0.4,
     )
+
+
+def test_a_reply_that_comes_while_the_page_is_drawn_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tried(opened())
+    answers = iter([True])  # when the page looks first; after that it has ended
+    monkeypatch.setattr(try_once.Attempt, "running", property(lambda attempt: next(answers, False)))
+    ran(page)
+    assert page.button(key="compose_try")
 
 
 def test_a_technique_that_cannot_be_used_says_why_and_shows_no_messages() -> None:

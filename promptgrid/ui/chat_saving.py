@@ -27,7 +27,7 @@ def save_popover(conversation: Conversation, settings: Settings) -> None:
     kind = st.radio("Save as", [PROMPT, EXAMPLES, CASE], key="chat_save_kind")
     named = "Name of the table of cases" if kind == CASE else "Name of the prompt"
     st.text_input(named, "chat", key="chat_save_name")
-    st.button("Save", key="chat_save_now", on_click=_save, args=(conversation.id,), type="primary", width="stretch")
+    st.button("Save", key="chat_save_now", on_click=_save, args=(conversation.id,), width="stretch")
     if kind == CASE:
         st.caption("The last user turn becomes a row; the reply to it is what is expected.")
     else:

@@ -48,6 +48,8 @@ def talk(conversation: Conversation, settings: Settings, shown: Variant, place: 
             key=f"chat_log_{conversation.id}",
             busy=asked is not None,
         )
+        if asked is not None:
+            st.session_state.chat_streaming = True  # here: it may have ended when the fragment looks
         st.fragment(_live, run_every=POLL_S if asked else None)(conversation.id, settings)
     if asked is None:
         _other_branches(conversation, nodes)
@@ -67,7 +69,6 @@ def _text_key(conversation: Conversation) -> str:
 def _live(conversation_id: str, settings: Settings) -> None:
     asked = state.running(conversation_id)
     if asked is not None:
-        st.session_state.chat_streaming = True
         draw_live(asked, settings, key="chat_live")
     elif st.session_state.pop("chat_streaming", False):
         st.rerun()  # ends the polling, and puts the replies into the log
@@ -95,8 +96,8 @@ def _composer(conversation: Conversation, nodes: Sequence[Node], asked: Round | 
     st.text_area(
         "Next turn", key=key, height=MESSAGE_HEIGHT, label_visibility="collapsed", placeholder="Write the next turn"
     )
-    with st.container(horizontal=True, vertical_alignment="center", key="chat_send_row"):
-        st.selectbox("Role", ["user", "assistant", "system"], key="chat_role", label_visibility="collapsed", width=130)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chat_send_row"):
+        st.selectbox("Role", ["user", "assistant", "system"], key="chat_role", label_visibility="collapsed", width=114)
         st.space("stretch")
         if asked is not None:
             st.button("Stop", key="chat_stop", on_click=asked.stop, width=110)
@@ -120,7 +121,7 @@ def _composer(conversation: Conversation, nodes: Sequence[Node], asked: Round | 
                 help="Ctrl+Enter" + (". Without a text: asks for a reply to the last turn" if waiting else ""),
                 shortcut="Ctrl+Enter",
                 type="primary",
-                width=150,
+                width=146,
             )
 
 

@@ -46,7 +46,9 @@ def context_view(turns: Sequence[Turn], model_ref: str, reserve: int, *, key: st
     st.caption(what_fits(found[POLICIES[0]]))
     if any(one.cut for one in found.values()):
         rows = [{"when it is full": POLICY_WORDS[policy], **_row(tried, one)} for policy, one in found.items()]
-        st.dataframe(rows, hide_index=True, key=f"{key}_policies")
+        widths = {"when it is full": 220, "tokens sent": 90, "is cut": 360}
+        config = {name: st.column_config.Column(width=width) for name, width in widths.items()}
+        st.dataframe(rows, hide_index=True, column_config=config, key=f"{key}_policies")
 
 
 def choose_limit(
@@ -97,9 +99,8 @@ def what_is_cut(turns: Sequence[Turn], found: Window) -> str:
 def _row(turns: Sequence[Turn], found: Window) -> Mapping[str, str | int]:
     said = what_is_cut(turns, found) or "nothing"
     return {
-        "is cut": said if found.budget.fits else f"{said}, and it still does not fit",
         "tokens sent": found.budget.total,
-        "tokens cut": found.whole.total - found.budget.total,
+        "is cut": said if found.budget.fits else f"too long, even without {said}",
     }
 
 

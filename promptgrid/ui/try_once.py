@@ -87,6 +87,8 @@ def try_once() -> None:
             )
     if not ready:
         weights_notice()
+    if running:
+        st.session_state.compose_streaming = True  # here: it may have ended when the fragment looks
     st.fragment(_outcome, run_every=POLL_S if running else None)()
     with st.popover("Copy the call as code", key="compose_code", type="tertiary"):
         code(model, temperature)
@@ -141,8 +143,6 @@ def _outcome() -> None:
         _draw(attempt, running)
     if not running and st.session_state.pop("compose_streaming", False):
         st.rerun()  # ends the polling, and brings the button back
-    if running:
-        st.session_state.compose_streaming = True
 
 
 def _draw(attempt: Attempt, running: bool) -> None:

@@ -1,0 +1,215 @@
+"""The story of a conversation in a real Chromium: talk, edit, branch, two variants, refresh, save as a prompt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from promptgrid import builtin
+from promptgrid.chat import tree
+from promptgrid.store import Database, conversations
+from promptgrid.store.conversations import Conversation
+from tests.faults.modes import HOSTILE_TEXT
+from tests.faults.server import HostileServer
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Dashboard, Serve
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SLOW_MS = 240_000  # a busy machine may take minutes for a reply of the built-in model
+WORDS = "one two three four five six seven eight nine ten " * 60
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[HostileServer]:
+    with HostileServer() as server:
+        server.answer = lambda body: HOSTILE_TEXT if body["model"] == "ok" else WORDS
+        yield server
+
+
+@pytest.fixture(scope="module")
+def dashboard(
+    serve: Serve, weights_file: Path, endpoint: HostileServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Dashboard]:
+    """With a model server of its own, which ends with it."""
+    weights = tmp_path_factory.mktemp("weights") / f"{builtin.MODEL}.gguf"
+    weights.symlink_to(weights_file)
+    extra = {"OPENAI_BASE_URL": endpoint.url, "PROMPTGRID_BUILTIN_MODEL": str(weights)}
+    with serve(CHECKOUT / "workbench.py", **extra) as served, pytest.MonkeyPatch.context() as patch:
+        yield served
+        patch.setenv("PROMPTGRID_HOME", str(served.home))
+        patch.setenv("PROMPTGRID_BUILTIN_MODEL", str(weights))
+        builtin.stop()
+
+
+@pytest.fixture
+def database(dashboard: Dashboard) -> Iterator[Database]:
+    (dashboard.home / "data").mkdir(exist_ok=True)
+    opened = Database(dashboard.home / "data" / "promptgrid.sqlite3")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(warm: BrowserContext) -> Iterator[Page]:
+    opened = warm.new_page()
+    opened.set_default_timeout(60_000)
+    yield opened
+    opened.close()
+
+
+def turns(page: Page) -> Locator:
+    return page.locator(".chat").first.locator("li")
+
+
+def send(page: Page, text: str) -> None:
+    field = page.get_by_role("textbox", name="Next turn")
+    field.fill(text)
+    field.press("Control+Enter")
+
+
+def settled(page: Page, count: int) -> None:
+    """That many turns stand there, and the next one can be sent."""
+    expect(turns(page)).to_have_count(count, timeout=SLOW_MS)
+    expect(page.get_by_role("button", name=re.compile("^Send"))).to_be_visible(timeout=SLOW_MS)
+
+
+def newest(database: Database) -> Conversation:
+    return conversations.load(database, conversations.listed(database)[0].id)
+
+
+def said(database: Database) -> list[str]:
+    now = newest(database)
+    return [tree.text_of(node, 1) for node in tree.path(now, now.leaf)]
+
+
+def new_conversation(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/Chat")
+    page.locator(".st-key-chat_new button").first.click(timeout=60_000)
+    page.get_by_role("button", name="Empty").click()
+    page.keyboard.press("Escape")
+    expect(turns(page)).to_have_count(0)
+
+
+def choose_model(page: Page, name: str) -> None:
+    page.get_by_role("combobox", name="Model", exact=True).fill(name)
+    page.get_by_role("option", name=name).first.click()
+    expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value(name)
+
+
+def test_the_story_of_a_conversation_with_the_built_in_model(
+    dashboard: Dashboard, page: Page, database: Database
+) -> None:
+    page.goto(f"{dashboard.url}/Chat")
+    page.get_by_role("button", name="Start with the food order").click(timeout=60_000)
+    settled(page, 5)
+    room = page.get_by_role("spinbutton", name="Room for the reply, in tokens")
+    room.fill("12")
+    room.press("Tab")
+    expect(page.locator(".st-key-chat_tokens")).to_contain_text("room for reply 12")
+
+    page.get_by_role("button", name=re.compile("^Send")).click()  # the order that the persona begins with
+    settled(page, 7)
+    first = said(database)[-1]
+    assert first
+    expect(turns(page).last).to_contain_text("→")
+
+    turns(page).nth(5).get_by_role("button", name="Edit").click()
+    area = page.get_by_role("textbox", name="Text of the turn")
+    area.fill("Only a cola, please.")
+    page.get_by_role("button", name="Save as a branch").click()
+    expect(turns(page).nth(5)).to_contain_text("Only a cola")
+    settled(page, 7)
+    expect(turns(page).nth(5)).to_contain_text("2 of 2")
+    turns(page).nth(5).get_by_role("button", name="‹").click()
+    expect(turns(page).nth(5)).to_contain_text("A burger")
+    assert said(database)[-1] == first
+
+    page.get_by_role("button", name="Add a variant").click()
+    expect(page.get_by_role("combobox", name="Model of variant 2")).to_be_visible()
+    send(page, "Do you have pizza?")
+    settled(page, 9)
+    expect(turns(page).last.locator("section")).to_have_count(2)
+    assert set(newest(database).nodes[newest(database).leaf or 0].said) == {1, 2}
+
+    page.reload()  # everything is there again
+    settled(page, 9)
+    expect(turns(page).last.locator("section")).to_have_count(2)
+    field = page.get_by_role("textbox", name="Next turn")
+    expect(field).to_have_value("")
+
+    turns(page).last.get_by_role("button", name="Delete").click()
+    settled(page, 8)
+    page.get_by_role("button", name="Undo").click()
+    settled(page, 9)
+
+    page.locator(".st-key-chat_save button").first.click()
+    page.get_by_role("textbox", name="Name of the prompt").fill("ordered")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("link", name="Open it").click()
+    expect(page).to_have_url(re.compile("prompt=ordered"), timeout=60_000)
+    expect(page.get_by_text("Do you have pizza?").first).to_be_visible()
+
+
+def test_the_window_is_live_while_typing_and_shows_what_is_no_longer_seen(
+    dashboard: Dashboard, page: Page, database: Database
+) -> None:
+    new_conversation(page, dashboard)
+    role = page.get_by_role("button", name="Add only")
+    for number in range(3):
+        page.get_by_role("textbox", name="Next turn").fill(f"{number} " + "tomato " * 60)
+        role.click()
+        expect(turns(page)).to_have_count(number + 1)
+    bar = page.locator(".st-key-chat_tokens")
+    before = bar.text_content() or ""
+    page.get_by_role("textbox", name="Next turn").press_sequentially("and a question")
+    expect(bar).to_contain_text("question")
+    expect(bar).not_to_have_text(before)
+    slider = page.get_by_role("slider")
+    slider.focus()
+    for _ in range(9):
+        slider.press("ArrowLeft")
+    expect(turns(page).first).to_contain_text("not seen")
+    expect(turns(page).last).not_to_contain_text("not seen")
+    expect(page.get_by_text(re.compile("Not seen any more: [12] turn"))).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("textbox", name="Next turn")).to_have_value("and a question")
+    expect(turns(page).first).to_contain_text("not seen")
+
+
+def test_a_refresh_in_mid_reply_loses_nothing_and_stop_keeps_what_has_come(
+    dashboard: Dashboard, page: Page, database: Database
+) -> None:
+    new_conversation(page, dashboard)
+    choose_model(page, "openai/slow-stream")
+    send(page, "count")
+    expect(page.locator(".chat .running pre")).to_contain_text("one two", timeout=60_000)
+    page.reload()
+    expect(page.locator(".chat .running pre")).to_contain_text("one two", timeout=60_000)
+    page.get_by_role("button", name="Stop").click()
+    settled(page, 2)
+    expect(turns(page).last).to_contain_text("stopped")
+    assert said(database)[-1].startswith("one two")
+    field = page.get_by_role("textbox", name="Next turn")
+    expect(field).to_have_value("")
+    page.reload()
+    settled(page, 2)
+    expect(field).to_have_value("")  # what was sent does not come back as a draft
+
+
+def test_a_hostile_reply_is_shown_as_text(dashboard: Dashboard, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    new_conversation(page, dashboard)
+    choose_model(page, "openai/ok")
+    send(page, HOSTILE_TEXT)
+    settled(page, 2)
+    expect(turns(page).last).to_contain_text("<script>document.title='owned'</script>")
+    expect(turns(page).last).to_contain_text("![pixel](http://127.0.0.1:9/pixel.png)")
+    assert page.title() == "Chat · Promptgrid"
+    assert not any("127.0.0.1:9/" in url for url in asked)
