@@ -65,6 +65,29 @@ def judge(page: Page, url: str) -> None:
     expect(page.get_by_text(re.compile("^3 of"))).to_be_visible()
 
 
+def chat(page: Page, url: str) -> None:
+    """The food order with two temperatures side by side, in a window that has become too small for all of it."""
+    page.goto(f"{url}/Chat")
+    page.get_by_role("button", name="Start with the food order").click()
+    page.get_by_role("button", name="Add a variant").click()
+    temperature = page.get_by_role("spinbutton", name="Temperature").nth(1)
+    temperature.fill("1.5")
+    temperature.press("Tab")
+    room = page.get_by_role("spinbutton", name="Room for the reply, in tokens")
+    room.fill("64")
+    room.press("Tab")
+    expect(page.locator(".st-key-chat_tokens")).to_contain_text("room for reply 64")
+    page.get_by_role("button", name=re.compile("^Send")).click()
+    expect(page.locator(".chat section")).to_have_count(2)
+    expect(page.get_by_role("button", name=re.compile("^Send"))).to_be_visible()
+    slider = page.get_by_role("slider")
+    slider.focus()
+    for _ in range(10):
+        slider.press("ArrowLeft")
+    expect(page.get_by_text("not seen").first).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Send")).scroll_into_view_if_needed()
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         weights = builtin.fetch()
@@ -95,7 +118,7 @@ def take(url: str) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
         wait_for(page, url)
-        for show in (compose, compare, curves, judge, run):
+        for show in (compose, compare, curves, judge, chat, run):
             show(page, url)
             page.wait_for_timeout(1500)  # toasts and animations end
             page.screenshot(path=ROOT / "docs" / f"{show.__name__}.png")

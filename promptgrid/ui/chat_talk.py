@@ -22,6 +22,7 @@ from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.state import database
 from promptgrid.ui.token_bar import token_bar
+from promptgrid.ui.token_note import token_note
 from promptgrid.ui.watch import watch_text
 from promptgrid.words import many
 
@@ -129,7 +130,7 @@ def _composer(conversation: Conversation, nodes: Sequence[Node], asked: Round | 
 def _window(conversation: Conversation, settled: Sequence[Node], shown: Variant, settings: Settings) -> None:
     """What the next turn would fill, live while it is typed; keeps the draft."""
     key = state.text_key(conversation.id)
-    text = watch_text([key], state.watch_key(conversation.id))[key]
+    text = watch_text([key], state.watch_key(conversation.id), note=token_note(shown.model))[key]
     _keep(conversation.id, text)
     try:
         turns = [turn for _, turn in _turns(settled, text, shown, answering=False)]
