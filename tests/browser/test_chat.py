@@ -25,6 +25,13 @@ SLOW_MS = 240_000  # a busy machine may take minutes for a reply of the built-in
 WORDS = "one two three four five six seven eight nine ten " * 60
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _patient() -> Iterator[None]:
+    expect.set_options(timeout=60_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[HostileServer]:
     with HostileServer() as server:

@@ -35,6 +35,7 @@ function draw(log, data) {
   const cursor = area && log.root.getRootNode().activeElement === area ? [area.selectionStart, area.selectionEnd] : null;
   log.data = data;
   log.root.replaceChildren(...data.turns.map((turn) => drawTurn(log, turn)));
+  for (const text of log.root.querySelectorAll(".running pre")) text.scrollTop = text.scrollHeight;
   if (cursor && area.isConnected) {
     area.focus();
     area.setSelectionRange(...cursor);
