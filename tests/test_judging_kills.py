@@ -59,7 +59,8 @@ def database() -> Database:
 
 
 def a_run(database: Database, **changes: Any) -> str:
-    plan = api.plan(SAY, [{"word": f"w{n}"} for n in range(WORDS)], models="openai/m", **{"checks": [], **changes})
+    usual = {"cases": [{"word": f"w{n}"} for n in range(WORDS)], "models": "openai/m", "checks": []}
+    plan = api.plan(SAY, **usual | changes)
     run_id = client.submit(database, plan)
     carried_out(database, run_id)
     return run_id
@@ -160,6 +161,43 @@ def test_kills_do_not_carry_a_judge_over_its_budget(database: Database, hostile:
     assert asked(hostile).total() <= 20
     assert to_the_end(home, *CHECK, "--budget", "60calls") == 0
     assert len(said(database)) == WORDS
+
+
+def test_killed_embeddings_go_on_and_stay_within_their_budget(
+    database: Database, hostile: HostileServer, home: Path
+) -> None:
+    run_id = a_run(database, cases=[{"word": f"w{n}", "expected": f"e{n}"} for n in range(WORDS)])
+    check = ["check", run_id, "--check", "similarity:method=embedding,model=openai/vectors", "--budget", "11calls"]
+    by_four = (
+        f"from promptgrid.runner import embedded; embedded.BATCH = 4; from promptgrid.cli import main; main({check!r})"
+    )
+    hostile.latency_s = 0.3
+    for wanted in (8, 16):
+        killed(home, "-c", by_four, when=lambda wanted=wanted: len(vectors(database)) >= wanted)
+    assert "embedded by openai/vectors: 12 calls" in (home / "process.log").read_text()
+    kept, before = vectors(database), len(sent_texts(hostile))
+    assert to_the_end(home, "-c", by_four) == 2  # 12 calls are needed, and two of them were lost
+    assert not set(kept) & set(sent_texts(hostile)[before:])
+    assert len(calls_for_vectors(hostile)) <= 11
+    assert spent(database, run_id).calls - WORDS == 11
+    assert to_the_end(home, *CHECK, "--budget", "30calls") == 0
+    assert sorted(vectors(database)) == sorted(set(sent_texts(hostile)))
+    assert len(vectors(database)) == 2 * WORDS
+
+
+def vectors(database: Database) -> list[str]:
+    """The texts whose vectors are kept."""
+    with database.read() as connection:
+        found = connection.scalars(sa.select(replies.c.request).where(replies.c.kind == "embedding")).all()
+    return [json.loads(request)["input"] for request in found]
+
+
+def calls_for_vectors(hostile: HostileServer) -> list[list[str]]:
+    return [request.body["input"] for request in hostile.requests if request.path.endswith("/embeddings")]
+
+
+def sent_texts(hostile: HostileServer) -> list[str]:
+    return [text for call in calls_for_vectors(hostile) for text in call]
 
 
 def test_calls_lost_with_a_killed_runners_judge_stay_reserved(
