@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from promptgrid import api, learned
 from promptgrid.runner import client
-from promptgrid.store import Database, runs
+from promptgrid.store import Database, conversations, runs
 from tests.faults.server import HostileServer
 
 pytestmark = pytest.mark.usefixtures("no_runner")
@@ -80,15 +80,18 @@ def test_a_refused_connection_says_what_to_do(settings: AppTest) -> None:
     assert not page.exception
 
 
-def test_deleted_runs_are_removed_for_good_only_on_request(settings: AppTest) -> None:
+def test_what_was_deleted_is_removed_for_good_only_on_request(settings: AppTest) -> None:
     database = Database()
+    conversations.delete(database, conversations.create(database, "talk", {}))
     plan = api.plan("sentiment", [{"text": "Fine."}], models="openai/ok")
     runs.delete(database, client.submit(database, plan))
     page = settings.run()
     assert len(runs.list_runs(database, deleted=True)) == 1
+    assert len(conversations.listed(database, deleted=True)) == 1
     page.button(key="purge").click().run()
     assert not page.exception
     assert runs.list_runs(database, deleted=True) == []
+    assert conversations.listed(database, deleted=True) == []
 
 
 def test_the_doctor_looks_at_everything_on_request(settings: AppTest) -> None:

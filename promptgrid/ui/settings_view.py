@@ -14,7 +14,7 @@ from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import PromptgridError
 from promptgrid.library import library_folder
 from promptgrid.runner.process import log_path
-from promptgrid.store import runs
+from promptgrid.store import conversations, runs
 from promptgrid.ui import state
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.home import endpoint_line
@@ -185,17 +185,21 @@ def taken(path: Path) -> int:
 
 
 def _empty_the_deleted() -> None:
-    gone = runs.list_runs(state.database(), deleted=True, limit=10_000)
+    gone_runs = len(runs.list_runs(state.database(), deleted=True, limit=10_000))
+    gone_talks = len(conversations.listed(state.database(), deleted=True))
+    counts = {"run": gone_runs, "conversation": gone_talks}
+    gone = " and ".join(words.many(count, what) for what, count in counts.items() if count)
     if not gone:
-        st.caption("No deleted runs take up space.")
+        st.caption("No deleted runs or conversations take up space.")
         return
-    with st.popover(f"Empty the deleted runs ({len(gone)})"):
-        st.caption("Removes them and the replies that no other run shows. There is no way back.")
+    with st.popover(f"Empty the deleted: {gone}"):
+        st.caption("Removes them, and the replies of runs that no other run shows. There is no way back.")
         if st.button("Remove for good", key="purge"):
             with st.spinner("Removing …"):
-                count = runs.purge(state.database())
+                runs.purge(state.database())
+                conversations.purge(state.database())
             taken.clear()
-            st.toast(f"{words.many(count, 'run')} removed.")
+            st.toast(f"{gone} removed.")
             st.rerun()
 
 
