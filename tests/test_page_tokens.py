@@ -106,6 +106,19 @@ def test_the_same_letter_costs_more_in_chinese_and_the_table_says_by_whom() -> N
     assert at.text_area(key="tokens_other").value == LETTERS["German"]
 
 
+def test_the_context_of_a_prompt_is_shown_and_what_is_cut_in_a_smaller_one() -> None:
+    at = opened("x", "o200k_base")
+    at.button_group(key=tokens_state.VIEW).set_value("Context").run()
+    at.selectbox(key="tokens_context_prompt").set_value("sentiment").run()
+    assert not at.exception
+    assert at.selectbox(key="tokens_context_technique_sentiment").value == "few-shot"
+    assert "examples more of this length would fit" in said(at)
+    at.select_slider(key="tokens_context_limit").set_value(256).run()
+    assert not at.exception
+    (cut,) = [frame.value for frame in at.dataframe]
+    assert all("example" in said for said in cut["is cut"])
+
+
 def test_examples_and_prompts_are_loaded(seen: dict[str, list[Piece]]) -> None:
     at = opened()
     at.button(key="tokens_example_Emoji").click().run()

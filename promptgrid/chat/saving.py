@@ -24,8 +24,7 @@ _END_OF_RAW = re.compile(r"\{%-?\s*endraw")
 def opening(prompt: Prompt) -> tuple[list[Turn], str]:
     """The turns that a conversation begins with, its variables filled with their examples; and the user's last turn,
     which is not sent yet. Raises PromptError."""
-    values = {item.name: item.example or item.default or f"[{item.name}]" for item in prompt.inputs}
-    turns = techniques.build_turns(prompt, values, "zero-shot")
+    turns = techniques.build_turns(prompt, prompt.example_values, "zero-shot")
     last = max((at for at, turn in enumerate(turns) if turn.message.role == "user"), default=len(turns))
     return turns[:last], turns[last].message.text if last < len(turns) else ""
 

@@ -93,6 +93,11 @@ class Prompt:
         text = json.dumps(content, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    @property
+    def example_values(self) -> dict[str, str]:
+        """A value for each input: its example, else its default, else its name in brackets."""
+        return {item.name: item.example or item.default or f"[{item.name}]" for item in self.inputs}
+
 
 def _plain(value: Any) -> Any:
     """The same value in dicts and lists only, as JSON can write it; 0.0 is 0, as it is for a model."""

@@ -1,4 +1,4 @@
-"""The Tokens page beneath its first row: the text, and three ways to look at its tokens."""
+"""The Tokens page beneath its first row: the text, and ways to look at its tokens."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from promptgrid.ui import tokens_state as state
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.token_note import token_note
+from promptgrid.ui.tokens_context import context
 from promptgrid.ui.tokens_languages import languages_view
 from promptgrid.ui.tokens_pieces import hexadecimal, pieces_view, place
 from promptgrid.ui.watch import watch_text
@@ -188,4 +189,5 @@ VIEWS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "Pieces": pieces,
     "Lines": lines,
     "Two languages": languages_view,
+    "Context": context,
 }
