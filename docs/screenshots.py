@@ -65,6 +65,20 @@ def judge(page: Page, url: str) -> None:
     expect(page.get_by_text(re.compile("^3 of"))).to_be_visible()
 
 
+def tokens(page: Page, url: str) -> None:
+    """A sentence in two languages, as the built-in model and a large one read it."""
+    page.goto(f"{url}/Tokens")
+    expect(page.locator(".piece.half").first).to_be_visible()
+    page.get_by_role("textbox", name="Text", exact=True).click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text("I like bananas, unbelievably so.\n我喜欢香蕉。\n\nprint(12345 * 0.19)")
+    expect(page.locator(".st-key-tokens_text [data-pg-note]")).to_have_attribute("data-pg-note", "41 tokens")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".piece").get_by_text("print", exact=True).first).to_be_visible()
+    page.wait_for_timeout(1500)  # or the pieces are drawn anew under the pointer
+    page.locator(".piece.half").nth(8).hover()
+
+
 def chat(page: Page, url: str) -> None:
     """The food order with two temperatures side by side, in a window that has become too small for all of it."""
     page.goto(f"{url}/Chat")
@@ -118,7 +132,7 @@ def take(url: str) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
         wait_for(page, url)
-        for show in (compose, compare, curves, judge, chat, run):
+        for show in (compose, compare, curves, judge, tokens, chat, run):
             show(page, url)
             page.wait_for_timeout(1500)  # toasts and animations end
             page.screenshot(path=ROOT / "docs" / f"{show.__name__}.png")
