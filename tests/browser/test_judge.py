@@ -87,11 +87,11 @@ def page(warm: BrowserContext) -> Iterator[Page]:
 
 def open_judge(page: Page, dashboard: Dashboard, run_id: str) -> None:
     page.goto(f"{dashboard.url}/Judge?run={run_id}")
-    expect(page.locator(".arena article").first).to_be_visible(timeout=20_000)
+    expect(page.locator(".arena article").first).to_be_visible(timeout=60_000)
 
 
 def seen(page: Page, count: int) -> None:
-    expect(page.locator(".arena .count")).to_have_text(f"{count} of {CASES}", timeout=20_000)
+    expect(page.locator(".arena .count")).to_have_text(f"{count} of {CASES}", timeout=60_000)
 
 
 def prefer_calm(page: Page) -> None:
@@ -130,10 +130,10 @@ def test_ten_votes_by_keyboard_then_the_ranking_and_the_pairs(
 
     page.get_by_role("button", name="Reveal the ranking").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Position bias")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Position bias")).to_be_visible(timeout=60_000)
     expect(page.get_by_text(f"t = {COLD:g} is ahead of all others")).to_be_visible()
     page.reload()
-    expect(page.get_by_text("Position bias")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Position bias")).to_be_visible(timeout=60_000)
     with page.expect_download() as started:
         page.get_by_role("button", name="Preference pairs (10)").press("Enter")
     started.value.save_as(tmp_path / "pairs.jsonl")
@@ -173,7 +173,7 @@ def test_neither_page_nor_wire_says_what_is_behind_a_reply(
     assert not any("127.0.0.1:9/" in url for url in asked)
     assert page.title() == "Judge · Promptgrid"
     page.get_by_role("button", name="Reveal the ranking").click()
-    expect(page.get_by_text("Position bias")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Position bias")).to_be_visible(timeout=60_000)
     assert b"0.1875" in b"".join(frames)  # now it is told, and it would have been found before
     context.close()
 
