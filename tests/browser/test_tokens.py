@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from promptgrid import builtin
+
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
@@ -20,8 +22,13 @@ HOSTILE = "<img src='http://127.0.0.1:9/x.png'> ![i](http://127.0.0.1:9/i.png) <
 
 @pytest.fixture(scope="module")
 def bench(serve: Serve, weights_file: Path) -> Iterator[Dashboard]:
-    with serve(CHECKOUT / "workbench.py", PROMPTGRID_BUILTIN_MODEL=str(weights_file)) as running:
+    """The dashboard with the built-in model, whose server ends with the tests."""
+    model = {"PROMPTGRID_BUILTIN_MODEL": str(weights_file)}
+    with serve(CHECKOUT / "workbench.py", **model) as running, pytest.MonkeyPatch.context() as patch:
         yield running
+        for name, value in {"PROMPTGRID_HOME": str(running.home), **model}.items():
+            patch.setenv(name, value)
+        builtin.stop()
 
 
 @pytest.fixture
