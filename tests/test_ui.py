@@ -142,14 +142,14 @@ def picked(app: AppTest) -> str:
 
 
 def test_matrix_starts_where_the_page_says() -> None:
-    assert picked(AppTest.from_function(matrix_page).run()) == "picked ('1', 'a')"
+    assert picked(AppTest.from_function(matrix_page, default_timeout=60).run()) == "picked ('1', 'a')"
 
 
 @pytest.mark.parametrize(
     ("state", "expected"), [(["1", "b"], "('1', 'b')"), ([], "None"), (["gone", "b"], "None"), (["1", "gone"], "None")]
 )
 def test_matrix_returns_what_was_chosen_if_it_is_shown(state: list[str], expected: str) -> None:
-    app = AppTest.from_function(matrix_page)
+    app = AppTest.from_function(matrix_page, default_timeout=60)
     app.session_state["m"] = {"selected": state}
     assert picked(app.run()) == f"picked {expected}"
 
@@ -166,7 +166,7 @@ def watch_page() -> None:
 
 
 def watched(typed: dict[str, Any] | None, committed: str = "old") -> AppTest:
-    app = AppTest.from_function(watch_page)
+    app = AppTest.from_function(watch_page, default_timeout=60)
     app.session_state["system"], app.session_state["user"] = "sys", committed
     if typed:
         app.session_state["w"] = {"typed": typed}
@@ -203,7 +203,7 @@ def errors_page() -> None:
 
 
 def test_errors_say_what_happened_and_what_to_do_as_plain_text(caplog: pytest.LogCaptureFixture) -> None:
-    app = AppTest.from_function(errors_page).run()
+    app = AppTest.from_function(errors_page, default_timeout=60).run()
     ours, theirs, bug = (error.value for error in app.error)
     assert shown(ours) == "No **value** for `text`.  \nFill it in."
     assert r"\!&#91;&#93;\(" in theirs
@@ -222,7 +222,7 @@ def empty_page() -> None:
 
 
 def test_empty_state_reports_its_press() -> None:
-    app = AppTest.from_function(empty_page).run()
+    app = AppTest.from_function(empty_page, default_timeout=60).run()
     assert app.text[0].value == "False"
     assert app.button(key="go").click().run().text[0].value == "True"
 
@@ -247,11 +247,16 @@ def links(app: AppTest) -> list[str]:
 
 def test_the_menu_shows_the_pages_that_are_there(tmp_path: Path) -> None:
     script = app_folder(tmp_path, ["pages/1_Compose.py", "pages/2_Run.py"])
-    assert links(AppTest.from_file(script).run()) == ["Home", "Compose", "Run", r":blue[●] a\_b 62 \%"]
+    assert links(AppTest.from_file(script, default_timeout=60).run()) == [
+        "Home",
+        "Compose",
+        "Run",
+        r":blue[●] a\_b 62 \%",
+    ]
 
 
 def test_every_page_has_the_whole_frame_when_its_address_is_opened_first(tmp_path: Path) -> None:
     files = [file for group in MENU.values() for file, _, _ in group if file != "workbench.py"]
-    app = AppTest.from_file(app_folder(tmp_path, files)).switch_page("pages/5_Settings.py").run()
+    app = AppTest.from_file(app_folder(tmp_path, files), default_timeout=60).switch_page("pages/5_Settings.py").run()
     menu = [label for group in MENU.values() for _, label, _ in group]
     assert links(app)[: len(menu)] == menu
