@@ -5,7 +5,7 @@ from promptgrid.ui.explain import explain
 
 open_page("Next word")
 next_word_state.begin()
-next_word_view.header()
+edge = next_word_view.header()
 if next_word_view.ready():
-    next_word_view.body()
+    next_word_view.body(edge)
 explain("next_word")

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptgrid import connections, learned, nextword
+from promptgrid.cli import main
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.endpoint import Reply, Request, ScriptedEndpoint, llama_cpp, wire
 from promptgrid.endpoint.base import TokenChance, TokenStep
@@ -395,3 +397,21 @@ class TestBuiltin:
         texts = [text for some in told for text in some]
         assert len(texts) == 3
         assert len(set(texts)) == 1
+
+
+class TestCommand:
+    def test_next_lists_the_likeliest(self, scripted: Any) -> None:
+        scripted(lambda request: reply(" a"))
+        told = CliRunner().invoke(main, ["next", "Once", "--model", "openai/ft-own", "--json"])
+        assert told.exit_code == 0, told.output
+        found = json.loads(told.output)
+        assert [(row["token"], round(row["low"], 3)) for row in found["tokens"]] == [(" a", 0.6), (" b", 0.3)]
+        assert (found["sent_as"], round(found["not_told"]["low"], 3)) == ("completion", 0.1)
+        told = CliRunner().invoke(main, ["next", "Once", "--model", "openai/ft-own", "--top", "1", "--top-p", "0.5"])
+        assert told.output.split() == ["100.00", "%", "·a"]
+
+    def test_an_endpoint_without_probabilities_is_one_sentence(self, scripted: Any) -> None:
+        scripted(lambda request: Reply("Hello"))
+        told = CliRunner().invoke(main, ["next", "Once", "--model", "openai/ft-own"])
+        assert told.exit_code == 2
+        assert "tells no probabilities" in told.output

@@ -13,6 +13,7 @@ from promptgrid.cli.curve import curve
 from promptgrid.cli.dashboard import dashboard
 from promptgrid.cli.gate import gate
 from promptgrid.cli.judge import judge
+from promptgrid.cli.next_word import next_word
 from promptgrid.cli.run import plan, run
 from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, resume, runs, undelete
 from promptgrid.cli.show import doctor, models, prompts
@@ -52,6 +53,6 @@ def main(ctx: click.Context) -> None:
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, export, gate, arena,
     judge, compare, pin, unpin, curve,
-    tokens, prompts, models, doctor,
+    tokens, next_word, prompts, models, doctor,
 ):  # fmt: skip
     main.add_command(command)

@@ -33,13 +33,11 @@ def token_bars(
     on_choose: Callable[[int], None],
     counted: tuple[Sliders, Tally] | None = None,
     text_only: bool = False,
-    fixed: bool = False,
 ) -> None:
     """Draws the likeliest tokens of a look, with sliders for temperature and top_p that reshape them in the browser.
 
     `on_choose` is called with the number of a token that is pressed. `counted` are samples with the sliders they were
-    drawn at: they are shown while the sliders stand there. `text_only`: half a character cannot be chosen; `fixed`: for
-    now no token can.
+    drawn at: they are shown while the sliders stand there. `text_only`: half a character cannot be chosen.
     """
     tokens = seen.chances.tokens
 
@@ -63,7 +61,6 @@ def token_bars(
             for token in tokens[:SHOWN]
         ],
         "start": sliders(key),
-        "fixed": fixed,
         "samples": _samples(counted),
     }
     component("token_bars")(

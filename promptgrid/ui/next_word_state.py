@@ -50,9 +50,7 @@ def changed() -> None:
     """Another text, or another model: what was added belonged to the old one."""
     st.session_state.next_trail = ()
     for name in JOBS:
-        if (running := job(name)) is not None:
-            running.stop()
-        st.session_state.pop(f"next_job_{name}", None)
+        _drop(name)
     keep_draft(database(), _DRAFT, {"text": st.session_state.get(TEXT) or "", "model": model()})
 
 
@@ -64,7 +62,14 @@ def take_example(text: str) -> None:
 def move(to: Place) -> None:
     """Goes to another place of the same text."""
     st.session_state.next_trail = to.trail
-    st.session_state.pop("next_job_sample", None)
+    _drop("sample")
+
+
+def _drop(name: str) -> None:
+    """Stops a call and forgets what it brought."""
+    if (known := job(name)) is not None:
+        known.stop()
+    st.session_state.pop(f"next_job_{name}", None)
 
 
 def step_back() -> None:

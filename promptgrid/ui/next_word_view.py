@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from promptgrid import builtin, connections, nextword
 from promptgrid.connections import BUILTIN
@@ -29,8 +30,8 @@ TEXT_HEIGHT = 76  # px
 CARD_WIDTH, CARD_HEIGHT = 215, 118  # px
 
 
-def header() -> None:
-    """The text and the model that continues it."""
+def header() -> DeltaGenerator:
+    """The text and the model that continues it; returns a row for what takes no room."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="next_top"):
         st.text_area("Text", key=state.TEXT, height=TEXT_HEIGHT, on_change=state.changed, width="stretch")
         options = list(dict.fromkeys([*model_refs(), state.model()]))
@@ -43,12 +44,14 @@ def header() -> None:
             width=330,
             help="Or type another ENDPOINT/MODEL. It must tell the probabilities of its tokens.",
         )
-    st.fragment(_count)()
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="next_examples"):
+    row = st.container(horizontal=True, gap="small", vertical_alignment="center", key="next_examples")
+    with row:
         st.caption("Examples", width="content")
         for number, text in enumerate(state.EXAMPLES):
             key = f"next_example_{number}"
             st.button(plain(text), key=key, type="tertiary", on_click=state.take_example, args=(text,))
+        st.fragment(_count)()
+    return row
 
 
 def _count() -> None:
@@ -62,12 +65,12 @@ def ready() -> bool:
     return not state.model().startswith(f"{BUILTIN}/") or builtin.status().ready or weights_notice()
 
 
-def body() -> None:
-    """All that follows from the text."""
+def body(edge: DeltaGenerator) -> None:
+    """All that follows from the text; `edge` is the row for what takes no room."""
     state.take_written()
     _ask()
     seen = state.look()
-    _draw_news()
+    _draw_news(edge)
     if seen is None:
         _no_look()
     _trail(seen)
@@ -77,11 +80,10 @@ def body() -> None:
     _perplexity()
 
 
-def _draw_news() -> None:
+def _draw_news(edge: DeltaGenerator) -> None:
     """Draws the page again as soon as the calls under way are further than they are now.
 
-    The page draws everything itself: a press on what a fragment drew is lost when that fragment has gone before the
-    press comes. And this one always stands at the same place: what takes its place later would pass for a part of it.
+    The page draws everything itself, so that buttons and results always agree.
     """
     before = state.progress()
 
@@ -89,19 +91,22 @@ def _draw_news() -> None:
         if state.progress() != before:
             st.rerun()
 
-    with st.container(key="next_news"):
+    with edge:
         st.fragment(look_for_news, run_every=POLL_S if state.working() else None)()
 
 
 def _button(
     name: str, label: str, start: Callable[[], None], *, disabled: bool = False, **look: Any
 ) -> Job[Any] | None:
-    """The button that starts a job, or stops it while it runs."""
+    """The button that starts a job, or stops it while it runs.
+
+    It does not wait for other jobs: Streamlit forgets a press on a button that is disabled by the time the press comes.
+    """
     job = state.job(name)
     if job is not None and job.running:
         st.button("Stop", key=f"next_stop_{name}", on_click=job.stop)
     else:
-        st.button(label, key=f"next_{name}", on_click=start, disabled=disabled or state.working(), **look)
+        st.button(label, key=f"next_{name}", on_click=start, disabled=disabled, **look)
     return job
 
 
@@ -141,7 +146,7 @@ def _trail(seen: Look | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="next_actions"):
         label, help_ = f"Write {state.WRITTEN} tokens", "One real call, at the temperature and top_p below"
         writing = _button("write", label, state.start_writing, disabled=seen is None, type="primary", help=help_)
-        still = not here.trail or state.working()
+        still = not here.trail
         st.button("Step back", key="next_back", on_click=state.step_back, disabled=still)
         st.button("Back to the text", key="next_clear", on_click=state.clear, disabled=still)
         st.caption("Writing…" if writing is not None and writing.running else "")
@@ -166,9 +171,7 @@ def _next(seen: Look) -> None:
 def _bars(seen: Look, sampling: Job[Any] | None) -> None:
     text_only = seen.chances.tokens[0].id is None
     counted = _counted(seen, sampling)
-    token_bars(
-        state.BARS, seen, on_choose=state.choose, counted=counted, text_only=text_only, fixed=state.working()
-    )  # fmt: skip
+    token_bars(state.BARS, seen, on_choose=state.choose, counted=counted, text_only=text_only)
 
 
 def _counted(seen: Look, sampling: Job[Any] | None) -> tuple[Sliders, nextword.Tally] | None:

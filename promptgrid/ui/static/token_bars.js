@@ -85,7 +85,7 @@ function newRow(view, { label, half, barred, id, makes, other }, number) {
     node.disabled = barred;
     node.title = barred ? "A part of a character: this endpoint takes whole text only" : "Append it and go on";
     node.title += id === null ? "" : ` · token ${id}`;
-    node.addEventListener("click", () => view.data.fixed || view.choose(number));
+    node.addEventListener("click", () => view.choose(number));
   }
   return { node, label, bar, range, mark, share, count };
 }
@@ -143,7 +143,7 @@ function explain(view, found, temperature, top_p, counted) {
     lines.push(`${first.label}: ${p.toFixed(3)} to the power 1/${temperature.toFixed(2)} is ${power.toPrecision(3)}`);
     const sum = found.totals.map((total) => total * power);
     lines.push(`the sum over all tokens is ${span(sum)}, so it gets ${shown(...found.before)}`);
-    if (top_p < 1) lines.push(`top_p ${top_p.toFixed(2)} keeps ${found.kept}, and they share 100 %: ${shown(...found.shares[0])}`);
+    if (top_p < 1) lines.push(`top_p ${top_p.toFixed(2)} keeps ${found.kept}: it gets ${shown(...found.shares[0])} of what is left`);
   } else if (first) {
     lines.push("At 0 there is nothing to draw: the likeliest token is taken.");
   }
@@ -195,10 +195,9 @@ function reshape(logprobs, rest, vocabulary, temperature, top_p) {
 }
 
 function kept(light, heavy) {
-  const most = `${heavy.kept}${heavy.hidden[1] ? " and more" : ""}`;
-  const least = `${light.kept}${light.hidden[0] ? " and more" : ""}`;
-  const many = most === "1" ? "token" : "tokens";
-  return `the ${least === most ? most : `${least} to ${most}`} likeliest ${many}`;
+  const [least, most] = [light, heavy].map((side) => side.kept.toLocaleString("en"));
+  const many = heavy.kept === 1 ? "likeliest token" : `${least === most ? most : `${least} to ${most}`} likeliest tokens`;
+  return `the ${many}${heavy.hidden[1] ? " and more" : ""}`;
 }
 
 function restWeights(logprobs, rest, vocabulary, temperature) {

@@ -1,0 +1,72 @@
+"""`promptgrid next`: the likeliest next tokens of a text."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from promptgrid.nextword import Look, Shares
+
+
+@click.command("next")
+@click.argument("text")
+@click.option("--model", help="ENDPOINT/MODEL; the built-in one without it.")
+@click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many tokens to list.")
+@click.option("--temperature", type=click.FloatRange(0, 2), default=1.0, show_default=True)
+@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def next_word(text: str, model: str | None, top: int, temperature: float, top_p: float, as_json: bool) -> None:
+    """List the likeliest next tokens of a text, reshaped by temperature and top_p: one call for one token.
+
+    promptgrid next "The quick brown fox" --temperature 0.7
+    """
+    from promptgrid import connections, nextword
+    from promptgrid.store import Database
+
+    database = Database()
+    try:
+        asker = nextword.Asker(model or connections.DEFAULT_MODEL, database)
+        seen = connections.run_sync(nextword.look(asker, nextword.Place(text)))
+    finally:
+        database.close()
+    shares = nextword.reshape(seen.chances, temperature, top_p)
+    if as_json:
+        found = {
+            "model": asker.model_ref,
+            "text": text,
+            "temperature": temperature,
+            "top_p": top_p,
+            "sent_as": seen.api,
+        }
+        rest = {"low": shares.rest.low, "high": shares.rest.high}
+        click.echo(json.dumps({**found, "tokens": _rows(seen, shares)[:top], "not_told": rest}, ensure_ascii=False))
+        return
+    for row in _rows(seen, shares)[:top]:
+        click.echo(f"{_said(row['low'], row['high']):>16}  {nextword.shown(bytes.fromhex(row['bytes']))}")
+    if seen.api == "chat":
+        click.echo("The text was sent as a message: this endpoint does not continue texts.", err=True)
+
+
+def _rows(seen: Look, shares: Shares) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": token.id,
+            "token": token.data.decode("utf-8", "replace"),
+            "bytes": token.data.hex(),
+            "logprob": token.logprob,
+            "probability": math.exp(token.logprob),
+            "low": share.low,
+            "high": share.high,
+        }
+        for token, share in zip(seen.chances.tokens, shares.tokens, strict=True)
+    ]
+
+
+def _said(low: float, high: float) -> str:
+    """`53.8 %`; a range where the tokens that are not told leave it open."""
+    first, last = f"{100 * low:.2f}", f"{100 * high:.2f}"
+    return f"{first} %" if first == last else f"{first} to {last} %"
