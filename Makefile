@@ -27,6 +27,7 @@ bench: .venv/installed-dev
 	$(BIN)/python benchmarks/dashboard_load.py
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/compare_page.py
+	$(BIN)/python benchmarks/next_word.py
 	$(BIN)/python benchmarks/builtin_sweep.py
 
 screenshots: .venv/installed-dev

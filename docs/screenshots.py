@@ -102,6 +102,18 @@ def chat(page: Page, url: str) -> None:
     page.get_by_role("button", name=re.compile("^Send")).scroll_into_view_if_needed()
 
 
+def next_word(page: Page, url: str) -> None:
+    """What comes after `The quick brown fox`, sampled, and 20 tokens that the model has written."""
+    page.goto(f"{url}/Next_word")
+    bars = page.locator(".token-bars button.row")
+    expect(bars.first).to_be_visible()
+    page.get_by_role("button", name="Write 20 tokens").click()
+    expect(page.locator(".st-key-next_trail_row .token")).to_have_count(20)
+    page.get_by_role("button", name="Sample 50 times").click()
+    expect(page.get_by_text("50 samples drawn")).to_be_visible()
+    page.locator(".st-key-next_trail_row .token").nth(3).hover()
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         weights = builtin.fetch()
@@ -132,7 +144,7 @@ def take(url: str) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
         wait_for(page, url)
-        for show in (compose, compare, curves, judge, tokens, chat, run):
+        for show in (compose, compare, curves, judge, tokens, next_word, chat, run):
             show(page, url)
             page.wait_for_timeout(1500)  # toasts and animations end
             page.screenshot(path=ROOT / "docs" / f"{show.__name__}.png")
