@@ -1,4 +1,5 @@
-"""Our own components: one script and one style sheet each in static/, no build step, no frame."""
+"""Our own components: one script and one style sheet each in static/ after base.js and base.css; no build step, no
+frame."""
 
 from __future__ import annotations
 
@@ -25,5 +26,5 @@ def component(name: str) -> ComponentRenderer:
     return st.components.v2.component(
         f"promptgrid_{name}",
         css="\n".join(sheet.read_text("utf-8") for sheet in sheets) or None,
-        js=(STATIC / f"{name}.js").read_text("utf-8"),
+        js="\n".join(script.read_text("utf-8") for script in (STATIC / "base.js", STATIC / f"{name}.js")),
     )

@@ -13,13 +13,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return board.leave;
 }
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function newBoard(parent, words) {
   const root = element("section", "pg arena");
   root.setAttribute("aria-label", words.label);

@@ -16,13 +16,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
 }
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function newLog(parent) {
   const root = element("ol", "pg chat");
   parent.append(root);

@@ -12,13 +12,6 @@ export default function ({ data, parentElement }) {
   };
 }
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function pair({ name, value, note, tone }) {
   const said = element("dd", tone);
   said.dir = "auto";

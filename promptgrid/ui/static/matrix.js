@@ -14,13 +14,6 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   return sheet.leave;
 }
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function newSheet(parent) {
   const root = element("div", "pg matrix");
   const sheet = { root, cells: [], shape: "", at: null, given: "", sent: [], timer: 0 };

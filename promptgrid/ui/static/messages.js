@@ -20,13 +20,6 @@ export default function ({ data, parentElement }) {
   };
 }
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 // A mark stands once above the messages that it holds for.
 function message({ role, text, mark }, index, all) {
   const item = element("li", mark.startsWith("example") ? "quiet" : "");

@@ -34,13 +34,6 @@ function newView(parent) {
   return view;
 }
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 // `shown` alternates between what the text says and what stands for the invisible. A line break at its end is drawn after
 // the piece: within it the next line would begin with a sliver of colour.
 function piece({ shown, of, kind }, at) {

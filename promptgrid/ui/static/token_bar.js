@@ -18,13 +18,6 @@ export default function ({ data, parentElement }) {
   };
 }
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function bar({ headline, alarm, segments, mark }) {
   const track = element("div", "track");
   track.setAttribute("role", "img");

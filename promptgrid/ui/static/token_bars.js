@@ -16,13 +16,6 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   return view.leave;
 }
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function newView(parent, data) {
   const root = parent.appendChild(element("div", "pg token-bars"));
   const view = { root, timer: 0, look: "", rows: [] };

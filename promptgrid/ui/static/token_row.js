@@ -14,13 +14,6 @@ export default function ({ data, parentElement }) {
   return view.leave;
 }
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function newView(parent) {
   const root = parent.appendChild(element("div", "pg token-row"));
   const view = { root, pinned: null };

@@ -22,13 +22,6 @@ export default function ({ data, parentElement }) {
   };
 }
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function said({ kind, text, rest }) {
   const line = element("span");
   line.append(part({ kind, text }), rest);
