@@ -12,8 +12,8 @@ ENGINE = sorted((ROOT / "promptgrid").rglob("*.py"))
 ORDER = [
     "errors", "budget", "paths", "prompt", "answers", "techniques", "prompt_files", "library",
     "cases", "learned", "models", "endpoint", "snippets", "builtin",
-    "connections", "tokens", "grading", "grid", "preflight", "store", "runner", "tries", "chat", "stats", "nextword",
-    "compare", "export", "words", "gate", "arena",
+    "connections", "background", "tokens", "grading", "grid", "preflight", "store", "runner", "tries", "chat", "stats",
+    "nextword", "compare", "export", "words", "gate", "arena",
     "api", "doctor", "cli", "ui",
 ]  # fmt: skip
 

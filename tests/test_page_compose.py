@@ -82,8 +82,7 @@ def tried(page: AppTest, model: str = "openai/ok") -> AppTest:
     page.selectbox(key="compose_model").set_value(model)
     ran(page)
     press(page, "compose_try")
-    future = page.session_state["compose_attempt"]._future
-    future.exception(10)
+    page.session_state["compose_attempt"].wait(60)
     return ran(page)
 
 
@@ -127,7 +126,7 @@ def test_a_model_chosen_just_before_the_press_is_the_one_that_is_asked(hostile: 
     page.selectbox(key="compose_model").set_value(chosen)
     page.number_input(key="compose_try_temperature").set_value(0.4)
     press(page, "compose_try")  # in the same rerun: nothing was drawn between
-    page.session_state["compose_attempt"]._future.exception(10)
+    page.session_state["compose_attempt"].wait(60)
     assert (hostile.requests[-1].body["model"], hostile.requests[-1].body["temperature"]) == (
         chosen.removeprefix("openai/"),
         0.4,

@@ -7,12 +7,11 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from concurrent import futures
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 from promptgrid import connections, tokens, tries
+from promptgrid.background import Background
 from promptgrid.chat import tree
 from promptgrid.chat.settings import Settings, Variant, from_json
 from promptgrid.chat.tree import Step
@@ -87,7 +86,7 @@ class Live:
     began: float = field(default_factory=time.monotonic)
 
 
-class Round:
+class Round(Background):
     """The variants answer a turn, and then those of the `steps` that ask: it runs on the engine's loop, so neither a
     rerun nor a refresh of the page touches it.
 
@@ -97,43 +96,23 @@ class Round:
     def __init__(
         self, database: Database, conversation_id: str, slot: int, variants: Sequence[int], steps: Sequence[Step] = ()
     ) -> None:
+        super().__init__()
         self.database, self.conversation_id = database, conversation_id
         self.slot, self.steps = slot, tuple(steps)
         self.variants = tuple(variants)
         self.live = {number: Live(number) for number in variants}
-        self.stopped = False
-        self._task: asyncio.Task[None] | None = None
-        self._future: Future[None] | None = None
-
-    @property
-    def running(self) -> bool:
-        """Until the last reply is stored."""
-        return self._future is not None and not self._future.done()
 
     @property
     def error(self) -> BaseException | None:
         """What ended it, where that was not a reply's own failure."""
-        future = self._future
-        failed = None if future is None or not future.done() or future.cancelled() else future.exception()
+        failed = super().error
         return failed.exceptions[0] if isinstance(failed, BaseExceptionGroup) else failed
 
     def start(self) -> None:
         """Sets it going."""
-        self._future = connections.start(self._go())
-
-    def stop(self) -> None:
-        """Closes the connections; what has come is kept as stopped."""
-        self.stopped = True
-        if self._task is not None:  # the future would be done at once, before what has come is stored
-            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
-
-    def wait(self, timeout_s: float) -> None:
-        """Until it has ended; for those who have no screen to draw on."""
-        if self._future is not None:
-            futures.wait([self._future], timeout_s)
+        self._set_going(self._go())
 
     async def _go(self) -> None:
-        self._task = asyncio.current_task()
         while not self.stopped:
             await self._answers()
             if not self.steps or any(one.error for one in self.live.values()):

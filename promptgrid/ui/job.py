@@ -1,55 +1,28 @@
-"""A call that a page has set going: it runs beside the page's own reruns, tells how far it is, and can be stopped."""
+"""A call that a page has set going: what has come of it so far."""
 
 from __future__ import annotations
 
-import concurrent.futures
 import time
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from promptgrid import connections
+from promptgrid.background import Background
 
 T = TypeVar("T")
 
 
 @dataclass
-class Job(Generic[T]):
-    """What comes of it, piece by piece, on the engine's loop. `about` tells what it was asked for."""
+class Job(Background, Generic[T]):
+    """What comes of it, piece by piece, in `items`. `about` tells what it was asked for; `took` seconds, at its end."""
 
     about: Any
     items: list[T] = field(default_factory=list)
-    stopped: bool = False
-    began: float = field(default_factory=time.monotonic)
     took: float = 0.0
-    _future: concurrent.futures.Future[None] | None = None
-
-    @property
-    def running(self) -> bool:
-        return self._future is not None and not self._future.done()
-
-    @property
-    def error(self) -> BaseException | None:
-        """What ended it; None as long as it runs, and where it was stopped."""
-        future = self._future
-        return None if future is None or not future.done() or future.cancelled() else future.exception()
 
     def start(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
         """Sets it going; of a coroutine the result is the only item."""
-        self._future = connections.start(self._collect(source))
-
-    def wait(self, seconds: float) -> None:
-        """Until it has ended, but no longer than so many seconds."""
-        if self._future is not None:
-            with suppress(concurrent.futures.TimeoutError, concurrent.futures.CancelledError, Exception):
-                self._future.result(seconds)
-
-    def stop(self) -> None:
-        """What has come stays."""
-        self.stopped = True
-        if self._future is not None:
-            self._future.cancel()
+        self._set_going(self._collect(source))
 
     async def _collect(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
         try:

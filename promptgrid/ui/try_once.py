@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import streamlit as st
 
-from promptgrid import builtin, connections, tries
+from promptgrid import builtin, tries
 from promptgrid.answers import read_answer
+from promptgrid.background import Background
 from promptgrid.connections import BUILTIN, DEFAULT_MODEL
 from promptgrid.endpoint import Reply
 from promptgrid.errors import PromptgridError
@@ -30,35 +30,16 @@ REPLY_HEIGHT = 130  # px: what streams does not push the page around
 
 
 @dataclass
-class Attempt:
-    """A call in flight, or done. It runs on the engine's loop: a rerun of the page does not touch it."""
+class Attempt(Background):
+    """A call in flight, or done: a rerun of the page does not touch it."""
 
     point: Point
     expected: str | None
     text: str = ""
     reply: Reply | None = None
-    stopped: bool = False
-    began: float = field(default_factory=time.monotonic)
-    _future: Future[None] | None = None
-
-    @property
-    def running(self) -> bool:
-        return self._future is not None and not self._future.done()
-
-    @property
-    def error(self) -> BaseException | None:
-        """What ended the call; None as long as it runs, and where it was stopped."""
-        future = self._future
-        return None if future is None or not future.done() or future.cancelled() else future.exception()
 
     def start(self, store: Database) -> None:
-        self._future = connections.start(self._collect(store))
-
-    def stop(self) -> None:
-        """Closes the connection; what has come stays on the screen."""
-        self.stopped = True
-        if self._future is not None:
-            self._future.cancel()
+        self._set_going(self._collect(store))
 
     async def _collect(self, store: Database) -> None:
         async for delta in tries.stream_try(store, self.point):
