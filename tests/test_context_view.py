@@ -32,7 +32,7 @@ def view() -> AppTest:
 def test_with_the_models_own_limit_nothing_is_cut_and_what_fits_is_said() -> None:
     at = view()
     assert not at.dataframe
-    assert "examples more of this length would fit" in at.caption[0].value
+    assert "more examples of this length would fit" in at.caption[0].value
 
 
 def test_a_smaller_limit_says_what_each_policy_cuts() -> None:

@@ -217,7 +217,7 @@ def test_a_small_limit_cuts_the_oldest_and_says_so(database: Database) -> None:
     ran(at)
     at.select_slider(key=f"chat_limit_{talk}").set_value(128)
     ran(at)
-    assert "Not seen any more: 1 turn" in shown(at)
+    assert "Not seen any more: 2 turns" in shown(at)
     at.selectbox(key=f"chat_policy_{talk}").select("oldest")
     assert "1 system message" in shown(ran(at))
     send(at, talk, "still there?")

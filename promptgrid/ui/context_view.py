@@ -82,8 +82,8 @@ def what_fits(found: Window) -> str:
     if not budget.fits:
         return f"Even what cannot be cut takes {budget.total + budget.reserve - budget.limit:,} tokens too many."
     parts = [
-        f"{many(count, noun)} more of this length would fit"
-        for count, noun in ((budget.more_examples, "example"), (budget.more_turns, "turn"))
+        f"{many(count, f'more {noun}')} of this length would fit"
+        for count, noun in ((budget.more_examples, "example"), (budget.more_turns, "exchange"))
         if count is not None
     ]
     left = budget.limit - budget.total - budget.reserve
@@ -92,7 +92,11 @@ def what_fits(found: Window) -> str:
 
 def what_is_cut(turns: Sequence[Turn], found: Window) -> str:
     """`2 examples and 3 turns`; empty where nothing is."""
-    gone = Counter(turns[unit[0]].part for unit in units(turns) if unit[0] in found.cut)
+    gone = Counter[Part]()
+    for unit in units(turns):
+        if unit[0] in found.cut:
+            part = turns[unit[0]].part
+            gone[part] += len(unit) if part == "history" else 1  # an example is a question and its answer
     return " and ".join(many(count, _NOUNS[part]) for part, count in gone.items())
 
 
