@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, expect
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+WAIT_MS = 60_000  # a cold server, a model that has to start, a busy machine
+expect.set_options(timeout=WAIT_MS)  # for all modules: it is one setting for the whole process
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -101,10 +103,18 @@ def _end_runner(home: Path) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    """The plugin's own, with our patience."""
+    context.set_default_timeout(WAIT_MS)
+    return context
+
+
 @pytest.fixture(scope="module")
 def warm(browser: Browser) -> Iterator[BrowserContext]:
     """A context whose cache holds Streamlit's scripts after the first page, for tests that leave nothing behind."""
     context = browser.new_context()
+    context.set_default_timeout(WAIT_MS)
     yield context
     context.close()
 

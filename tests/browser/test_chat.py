@@ -25,13 +25,6 @@ SLOW_MS = 240_000  # a busy machine may take minutes for a reply of the built-in
 WORDS = "one two three four five six seven eight nine ten " * 60
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _patient() -> Iterator[None]:
-    expect.set_options(timeout=60_000)
-    yield
-    expect.set_options(timeout=5_000)
-
-
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[HostileServer]:
     with HostileServer() as server:
@@ -65,7 +58,6 @@ def database(dashboard: Dashboard) -> Iterator[Database]:
 @pytest.fixture
 def page(warm: BrowserContext) -> Iterator[Page]:
     opened = warm.new_page()
-    opened.set_default_timeout(60_000)
     yield opened
     opened.close()
 

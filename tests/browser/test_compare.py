@@ -23,7 +23,6 @@ from tests.faults.server import HostileServer
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
-expect.set_options(timeout=30_000)
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODELS = ("openai/ok", "openai/hostile-text", "openai/unknown-model", "openai/long-text")
 

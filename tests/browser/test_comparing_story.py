@@ -52,7 +52,6 @@ QUESTIONS = {
     "form": "Review: {{ text }}\nSentiment (positive, negative, mixed):",
 }
 CELLS = len(QUESTIONS) * len(TEMPERATURES) * SAMPLES * len(CASES)
-expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")

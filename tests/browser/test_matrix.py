@@ -14,7 +14,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
-expect.set_options(timeout=60_000)
 HOSTILE = (
     "![i](http://127.0.0.1:9/md.png) <img src='http://127.0.0.1:9/html.png'> [l](http://127.0.0.1:9/l) <b>b</b> "
     "http://127.0.0.1:9/auto www.evil.test a@evil.test $x^2$ :fire: :material/home: :streamlit: :red[r] **s** `c` "

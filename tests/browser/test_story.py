@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-WAIT_MS = 60_000  # a cold server, a model that has to start, a busy machine
 HOSTILE = "<img src='http://127.0.0.1:9/x.png'> ![i](http://127.0.0.1:9/i.png) <b>b</b>"
 
 
@@ -34,8 +33,7 @@ def bench(serve: Serve, weights_file: Path) -> Iterator[Dashboard]:
 @pytest.fixture
 def page(browser: Browser, bench: Dashboard) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(WAIT_MS)
-    expect.set_options(timeout=WAIT_MS)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.goto(f"{bench.url}/Tokens")
     expect(page.locator(".piece").first).to_be_visible()
