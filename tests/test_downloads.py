@@ -32,11 +32,11 @@ def test_an_error_is_shown_until_the_next_press() -> None:
     made = at.session_state["out_made"]
     with pytest.raises(StoreError):
         made.content(fails)
-    made.press()  # may come after the file was tried
     assert shown(at) == []
-    made.show()
+    made.failed()
     assert shown(at) == ["The run is gone.  \nChoose another."]
-    made.press()
+    made.pressed_again()
+    assert shown(at) == []
     assert made.content(lambda out: out.write(b"all of it")) == b"all of it"
-    made.show()
+    made.failed()  # says nothing where no error is known
     assert shown(at) == []

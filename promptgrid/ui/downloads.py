@@ -35,11 +35,11 @@ class _Made:
     error: Exception | None = None
     shown: bool = False
 
-    def press(self) -> None:
-        self.shown = False
-
-    def show(self) -> None:
+    def failed(self) -> None:
         self.shown = True
+
+    def pressed_again(self) -> None:
+        self.shown = False
 
     def content(self, write: Callable[[BinaryIO], object]) -> bytes:
         out = io.BytesIO()
@@ -54,7 +54,11 @@ class _Made:
 
 @st.fragment
 def downloads(key: str, offers: Sequence[Offer], *, width: Literal["content", "stretch"] = "content") -> None:
-    """Draws the buttons. What `write` raised is shown until one is pressed again."""
+    """Draws the buttons. What `write` raised is shown until one is pressed again.
+
+    A press draws nothing anew: that would give each button another file to ask for, and a quick press on the next one
+    would ask for a file that is gone.
+    """
     made: _Made = st.session_state.setdefault(f"{key}_made", _Made())
     with st.container(key=f"pg_downloads_{key}", width=width):
         for offer in offers:
@@ -64,11 +68,13 @@ def downloads(key: str, offers: Sequence[Offer], *, width: Literal["content", "s
                 file_name=offer.file_name,
                 mime=offer.mime,
                 key=offer.key,
-                on_click=made.press,
+                on_click="ignore",
                 disabled=offer.disabled,
                 help=offer.help,
                 width=width,
             )
-        component("downloads")(key=f"{key}_watch", data={}, on_failed_change=made.show)
+        component("downloads")(
+            key=f"{key}_watch", data={}, on_failed_change=made.failed, on_again_change=made.pressed_again
+        )
         if made.shown and made.error is not None:
             show_error(made.error)

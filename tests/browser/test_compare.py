@@ -198,6 +198,16 @@ def test_a_file_that_cannot_be_made_says_why(
     button.click()
     expect(page.get_by_text(f"The run {own_run} is gone.")).to_be_visible()
     expect(page.get_by_text("Failed to generate file")).to_be_hidden()
+    settled(page)
+    expect(page.get_by_text(f"The run {own_run} is gone.")).to_be_visible()
+
+
+def test_files_come_one_after_the_other_without_a_pause(dashboard: Dashboard, page: Page, run_id: str) -> None:
+    open_compare(page, dashboard, f"run={run_id}")
+    page.get_by_role("button", name="Export").click()
+    for name in ("CSV, one row a reply", "JSONL", "Parquet", "Markdown", "JSONL"):
+        with page.expect_download():
+            page.get_by_role("button", name=name).click()
 
 
 def test_checks_are_added_changed_and_removed_in_their_popover(

@@ -1,4 +1,5 @@
-// Tells Python when a file did not come: Streamlit then writes so beneath the button, and to nobody else.
+// Tells Python when a file did not come, and when it is tried again: Streamlit writes so beneath the button, takes it
+// away with the next press, and tells nobody else.
 
 const watchers = new WeakMap(); // parent element -> its watcher
 const SAID = "[data-testid=stDownloadButtonError]";
@@ -6,15 +7,18 @@ const SAID = "[data-testid=stDownloadButtonError]";
 export default function ({ parentElement, setTriggerValue }) {
   let watcher = watchers.get(parentElement);
   if (!watcher) watchers.set(parentElement, (watcher = newWatcher(parentElement)));
-  watcher.tell = () => setTriggerValue("failed", true);
+  watcher.tell = (what) => setTriggerValue(what, true);
   return watcher.leave;
 }
 
 function newWatcher(parent) {
   const watcher = {};
   const buttons = (parent.host ?? parent).closest("[class*='st-key-pg_downloads_']");
-  const added = (change) => [...change.addedNodes].some((node) => node.matches?.(SAID));
-  const changes = new MutationObserver((seen) => seen.some(added) && watcher.tell());
+  const among = (nodes) => [...nodes].some((node) => node.matches?.(SAID));
+  const changes = new MutationObserver((seen) => {
+    if (seen.some((change) => among(change.addedNodes))) watcher.tell("failed");
+    else if (seen.some((change) => among(change.removedNodes))) watcher.tell("again");
+  });
   changes.observe(buttons, { childList: true, subtree: true });
   watcher.leave = () => {
     changes.disconnect();
