@@ -75,7 +75,8 @@ def send(page: Page, text: str) -> None:
 def settled(page: Page, count: int) -> None:
     """That many turns stand there, and the next one can be sent."""
     expect(turns(page)).to_have_count(count, timeout=SLOW_MS)
-    expect(page.get_by_role("button", name=re.compile("^Send"))).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_role("button", name=re.compile("^Send")).last).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_role("button", name=re.compile("^Send"))).to_have_count(1, timeout=SLOW_MS)
 
 
 def newest(database: Database) -> Conversation:
