@@ -23,8 +23,7 @@ if conversation is None:
 
 settings = chat.from_json(conversation.settings)
 chat_header.header(conversation, settings)
-with st.container(gap="small"):  # always there: what comes below is then not drawn anew, and not seen twice meanwhile
-    chat_header.notices()
+chat_header.notices()
 left, right = st.columns([13, 6], gap="medium")
 with right:
     shown, place = side(conversation, settings)
