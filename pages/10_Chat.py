@@ -10,17 +10,18 @@ from promptgrid.ui.chat_talk import talk
 
 ui.open_page("Chat")
 try:
-    conversation = chat_state.opened()
+    found = chat_state.opened()
 except PromptgridError as error:
     chat_header.header(None, None)
     ui.show_error(error)
     st.stop()
-if conversation is None:
+if found is None:
     chat_header.header(None, None)
     chat_header.notices()
     chat_header.nothing_yet()
     st.stop()
 
+conversation, asked = found
 settings = chat.from_json(conversation.settings)
 chat_header.header(conversation, settings)
 chat_header.notices()
@@ -28,5 +29,5 @@ left, right = st.columns([13, 6], gap="medium")
 with right:
     shown, place = side(conversation, settings)
 with left:
-    talk(conversation, settings, shown, place)
+    talk(conversation, settings, shown, place, asked)
     chat_header.other_branch(conversation, shown)

@@ -313,3 +313,32 @@ def test_a_reply_that_comes_while_the_page_is_drawn_is_not_waited_for(database: 
     chat_state.rounds()[talk] = Quick(database, talk, slot, [1])
     at = page(chat=talk)
     assert not [button for button in at.button if button.key == "chat_stop"]
+
+
+def test_a_reply_that_ends_after_the_conversation_was_read_is_read_too(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ending(chat.Round):
+        ended = False
+
+        @property
+        def running(self) -> bool:
+            return not self.ended
+
+    talk = begun(database, ("user", "go"), ("assistant", ""))
+    asked = Ending(database, talk, conversations.load(database, talk).leaf or 0, [1])
+    chat_state.rounds()[talk] = asked
+    reads: list[bool] = []
+    load = conversations.load
+
+    def read(store: Database, conversation_id: str) -> conversations.Conversation:
+        found = load(store, conversation_id)
+        reads.append(asked.ended)
+        asked.ended = True
+        return found
+
+    monkeypatch.setattr(conversations, "load", read)
+    at = page(chat=talk)
+    assert reads[0] is False
+    assert reads[-1] is True
+    assert not [button for button in at.button if button.key == "chat_stop"]

@@ -34,15 +34,17 @@ def running(conversation_id: str) -> Round | None:
     return asked if asked is not None and asked.running else None
 
 
-def opened() -> Conversation | None:
-    """The conversation that the address names, else the one that changed last. Raises StoreError."""
+def opened() -> tuple[Conversation, Round | None] | None:
+    """The conversation that the address names, else the one that changed last; and who is asked. Raises StoreError."""
     asked = st.query_params.get("chat", "")
     if not asked:
         known = conversations.listed(database())
         if not known:
             return None
         asked = st.query_params["chat"] = known[0].id
-    return conversations.load(database(), asked)
+    # In this order: a reply that ends in between is then in the conversation, or it counts as running still.
+    who = running(asked)
+    return conversations.load(database(), asked), who
 
 
 def on_screen(conversation: Conversation) -> list[Node]:

@@ -31,10 +31,11 @@ MESSAGE_HEIGHT = 90  # px
 _TYPED = -1  # stands for the turn that is being written
 
 
-def talk(conversation: Conversation, settings: Settings, shown: Variant, place: DeltaGenerator) -> None:
+def talk(
+    conversation: Conversation, settings: Settings, shown: Variant, place: DeltaGenerator, asked: Round | None
+) -> None:
     """The log, the replies in flight, and the field for the next turn; the window of the variant that is `shown` goes
     to its `place`."""
-    asked = state.running(conversation.id)
     nodes = state.on_screen(conversation)
     settled = [node for node in nodes if asked is None or node.id != asked.slot]
     text = str(st.session_state.get(_text_key(conversation)) or "")
