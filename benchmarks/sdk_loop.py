@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TextIO
 
 from openai import AsyncOpenAI, OpenAIError
+from openai.types.chat import ChatCompletionMessageParam
 
 
 async def answer(client: AsyncOpenAI, slot: asyncio.Semaphore, number: str, out: TextIO) -> None:
     """One case; what goes wrong after the SDK's own retries is written down and lost."""
-    messages = [
+    messages: list[ChatCompletionMessageParam] = [
         {"role": "system", "content": "You repeat what you are told, and add nothing."},
         {"role": "user", "content": f"Repeat this number: {number}"},
     ]
@@ -22,7 +23,7 @@ async def answer(client: AsyncOpenAI, slot: asyncio.Semaphore, number: str, out:
         try:
             reply = await client.chat.completions.create(
                 model="gpt-4o-mini",
-                messages=messages,  # type: ignore[arg-type]
+                messages=messages,
                 temperature=0,
                 max_tokens=16,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 from promptgrid.errors import PlanError
 
@@ -39,8 +39,7 @@ def parse_budget(text: str) -> Budget | None:
     found = re.fullmatch(r"\$?\s*(\d+(?:\.\d+)?)\s*(usd|tok|calls|min)?", text.strip().lower())
     if not found:
         raise PlanError(f'"{text}" is not a budget.', hint="Write 2.50usd, 100000tok, 500calls or 30min.")
-    unit: Unit = found[2] or "usd"  # type: ignore[assignment]  # the pattern allows no other
-    return Budget(float(found[1]), unit)
+    return Budget(float(found[1]), cast(Unit, found[2] or "usd"))  # the pattern allows no other
 
 
 class BudgetReached(Exception):

@@ -69,7 +69,8 @@ class Arena:
         left, right = self._places.get(vote.left_position), self._places.get(vote.right_position)
         if left is None or right is None or left[0] != right[0] or left[1] == right[1]:
             return None
-        return (left[0], *sorted((left[1], right[1])))  # type: ignore[return-value]
+        first, second = sorted((left[1], right[1]))
+        return left[0], first, second
 
     def next_pair(self, votes: Sequence[Vote], owner: str) -> Pair | None:
         """The pair that this judge sees next; None when all were seen. The same votes lead to the same pair.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import difflib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,10 +60,10 @@ class BuiltinEndpoint:
                 return replies
             return [await _counted(adapter, request, reply) for reply in replies]
 
-    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         async with (
             self._turn(request.model) as adapter,
-            aclosing(adapter.stream(_repeatable(request))) as deltas,  # type: ignore[type-var]
+            aclosing(adapter.stream(_repeatable(request))) as deltas,
         ):
             async for delta in deltas:
                 yield delta

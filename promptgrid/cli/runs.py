@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -132,13 +132,13 @@ def cancel(run: str) -> None:
     _ask(run, "cancel")
 
 
-def _ask(run: str, wanted: str) -> None:
+def _ask(run: str, wanted: Literal["pause", "cancel"]) -> None:
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
     database = Database()
     info = store.find_run(database, run)
-    status = store.ask(database, info.id, wanted)  # type: ignore[arg-type]
+    status = store.ask(database, info.id, wanted)
     click.echo(f"Run {info.id} is {status}.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -172,7 +172,7 @@ class Endpoint(Protocol):
     async def complete(self, request: Request) -> list[Reply]:
         """One reply a choice, `request.n` of them or fewer (never none)."""
 
-    def stream(self, request: Request) -> AsyncIterator[Delta]:
+    def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """The reply piece by piece (n = 1)."""
 
     async def models(self) -> list[str]:

@@ -15,15 +15,15 @@ def embeddings(text: str, n: int, latency_ms: float = 0.0) -> Embeddings:
     found: dict[object, object] = {}
     if isinstance(rows, list):
         found = {row.get("index"): row.get("embedding") for row in rows if isinstance(row, dict)}
-    made = [found.get(index) for index in range(n)]
-    if not all(_is_vector(one) for one in made):
+    vectors = [vector for index in range(n) if (vector := _vector(found.get(index)))]
+    if len(vectors) < n:
         raise bad_reply(f"The endpoint's answer has no {n} embeddings.", text)
-    vectors = [tuple(map(float, one)) for one in made]  # type: ignore[call-overload]
     return Embeddings(vectors, read_usage(body).prompt, latency_ms)
 
 
-def _is_vector(found: object) -> bool:
-    return isinstance(found, list) and bool(found) and all(_is_number(value) for value in found)
+def _vector(found: object) -> tuple[float, ...]:
+    """Empty where it is none."""
+    return tuple(map(float, found)) if isinstance(found, list) and all(map(_is_number, found)) else ()
 
 
 def _is_number(value: object) -> bool:

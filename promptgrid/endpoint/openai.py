@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +125,7 @@ class OpenAIEndpoint:
             await self._explain(error, request.model)
             raise
 
-    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """The reply piece by piece; closing the iterator closes the connection. Raises EndpointError."""
         sent = wire.streamed(self.wire(request))
         heard: list[str] = []

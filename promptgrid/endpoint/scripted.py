@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,7 +64,7 @@ class ScriptedEndpoint:
         await asyncio.sleep(self.latency_s)
         return [self._reply(outcome, request, sent) for outcome in self._next(request)]
 
-    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """The reply word by word, its blanks kept."""
         reply = (await self.complete(replace(request, n=1)))[0]
         for word in _words(reply.text):
@@ -99,7 +99,7 @@ class ScriptedEndpoint:
         if not callable(self._script):
             return list(itertools.islice(self._outcomes, request.n))
         said = self._script(request)
-        return list(said[: request.n]) if isinstance(said, (list, tuple)) else [said] * request.n  # type: ignore[list-item]
+        return [said] * request.n if isinstance(said, str | Reply | EndpointError) else list(said[: request.n])
 
     def _reply(self, outcome: Outcome, request: Request, sent: dict[str, Any]) -> Reply:
         if isinstance(outcome, EndpointError):

@@ -91,7 +91,11 @@ def _reasons(text: str, said: str) -> str:
     return f"{said.strip()}: {thought if len(thought) <= _EXPLAINED else thought[: _EXPLAINED - 1] + '…'}"
 
 
-def read_preference(prompt: Prompt, text: str) -> Literal["first", "second", "tie"] | None:
+Preference = Literal["first", "second", "tie"]
+_PREFERENCES: Mapping[str, Preference] = {"first": "first", "second": "second", "tie": "tie"}
+
+
+def read_preference(prompt: Prompt, text: str) -> Preference | None:
     """Which of two replies the judge prefers; None where it does not say."""
     said = (read_answer(prompt.answer, text).answer or "").strip(" .*_`\"'").casefold()
-    return {"first": "first", "second": "second", "tie": "tie"}.get(said)  # type: ignore[return-value]
+    return _PREFERENCES.get(said)

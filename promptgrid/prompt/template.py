@@ -208,7 +208,8 @@ def _rendered(message: Message, compiled: _Compiled, given: dict[str, str], star
 def _joined(compiled: _Compiled, given: Mapping[str, str]) -> str:
     """The text of a template that is pieces only; "" for others, and where a value is something else than text."""
     parts = [given.get(piece) if is_variable else piece for piece, is_variable in compiled.pieces]
-    return "".join(parts) if all(type(part) is str for part in parts) else ""  # type: ignore[arg-type]
+    texts = [part for part in parts if type(part) is str]
+    return "".join(texts) if len(texts) == len(parts) else ""
 
 
 def _as_ours(error: Exception) -> PromptError:

@@ -202,7 +202,7 @@ class _Run:
             claimed = feed.claim(chunk)
             shown, batches = await asyncio.to_thread(feed.look_up, claimed) if claimed else ([], [])
             if shown:
-                self.journal.write(Entry(lambda shown=shown: shown))  # type: ignore[misc]
+                self.journal.write(Entry(shown.copy))
             for batch in batches:
                 await queue.put(batch)
         for _ in range(workers):

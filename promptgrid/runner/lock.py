@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -76,8 +76,8 @@ class RunnerLock:
         if not _held(self._lock):
             return None
         try:
-            note: Mapping[str, object] = json.loads(self._note.read_text())
-            return Holder(**note)  # type: ignore[arg-type]
+            note: dict[str, Any] = json.loads(self._note.read_text())
+            return Holder(**note)
         except (OSError, ValueError, TypeError):
             return Holder(0, "", True)  # it is just writing its note
 
