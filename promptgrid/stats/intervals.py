@@ -26,11 +26,6 @@ class Interval:
     low: float
     high: float
 
-    @property
-    def half_width(self) -> float:
-        """Half the distance from low to high: the number after a ±."""
-        return (self.high - self.low) / 2
-
 
 def normal_quantile(level: float) -> float:
     """The standard normal distribution lies within ± this with probability `level`."""
