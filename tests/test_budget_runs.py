@@ -172,7 +172,8 @@ def reserved(database: Database) -> int:
 def test_a_reservation_whose_call_is_never_sent_is_given_back(
     database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, moment: float, wanted: Any
 ) -> None:
-    """The end is asked for while the reservation of the second call is on its way to the disk."""
+    """The end is asked for while the reservation of the second call is on its way to the disk; one that was quicker,
+    and was sent, stays reserved until it is answered."""
     monkeypatch.setattr(journal, "_GROUP_S", 0.6)
     monkeypatch.setattr(journal, "_RESERVE_S", 0.3)
     run_id = client.submit(database, a_plan("m", words=3, concurrency=1, budget="9calls", max_tokens=ROOM))
@@ -180,8 +181,8 @@ def test_a_reservation_whose_call_is_never_sent_is_given_back(
     until(lambda: hostile.books.replies_sent == 1)
     time.sleep(moment)
     runs.ask(database, run_id, wanted)
-    assert carrying.result(timeout=10) in ("paused", "cancelled")
-    assert reserved(database) == 0
+    assert carrying.result(timeout=60) in ("paused", "cancelled")
+    assert reserved(database) == len(hostile.books.completions) - len(named(database, run_id))
 
 
 @pytest.mark.parametrize("refusal", ["rate-limited-ms", "refuses-temperature", "too-long", "unauthorized", "no-quota"])

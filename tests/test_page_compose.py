@@ -393,5 +393,6 @@ def test_a_stopped_try_keeps_what_had_come(hostile: HostileServer) -> None:
     ran(page)
     press(page, "compose_try")
     press(page, "compose_stop_try")
-    assert "stopped" in shown(page)
+    page.session_state["compose_attempt"].wait(60)
+    assert "stopped" in shown(ran(page))
     assert page.button(key="compose_try")

@@ -20,6 +20,7 @@ from tests.faults import modes
 from tests.running import PROMPT, a_plan, carried_out, replies_of, statuses
 
 if TYPE_CHECKING:
+    from promptgrid.grid import Plan
     from tests.faults.server import HostileServer
 
 
@@ -99,6 +100,29 @@ def test_a_run_that_has_ended_allows_nothing_any_more(database: Database, hostil
         return most
 
     assert connections.run_sync(both()) == 2
+
+
+JUDGES = ("judge:model=openai/wise", "similarity:method=embedding,model=openai/vectors")
+
+
+def judged(words: int, concurrency: int) -> Plan:
+    cases = [{"word": f"w{n}", "expected": "ok"} for n in range(words)]
+    return api.plan(PROMPT, cases, models="openai/ok", concurrency=concurrency, checks=JUDGES)
+
+
+def test_judges_are_asked_no_more_at_a_time_than_the_plan_allows(database: Database, hostile: HostileServer) -> None:
+    hostile.latency_s = 0.05
+    hostile.answer = lambda body: str(body["messages"])  # each reply another: each is judged by a call
+    run_id = client.submit(database, judged(words=12, concurrency=2))
+    assert carried_out(database, run_id) == "finished"
+    assert (hostile.calls("wise"), hostile.books.most_in_flight) == (12, 2)
+
+
+def test_a_judge_that_is_done_allows_nothing_any_more(database: Database, hostile: HostileServer) -> None:
+    hostile.latency_s = 0.05
+    carried_out(database, client.submit(database, judged(words=1, concurrency=16)))
+    carried_out(database, client.submit(database, a_plan(words=30, concurrency=2)))
+    assert hostile.books.most_in_flight == 2
 
 
 def test_a_database_that_cannot_be_read_for_a_moment_ends_no_runner(

@@ -195,8 +195,9 @@ def test_a_killed_command_is_gone_on_with(database: Database, hostile: HostileSe
     words = ("--cases", "words.csv", "--model", "openai/ok", "--concurrency", "2")
     with process(home, "-m", "promptgrid", "run", "say.prompty", *words) as command:
         until(lambda: hostile.calls("ok") >= 6)
+        run_id = runs.find_run(database, "last").id
+        until(lambda: committed(database, run_id))
         kill(command)
-    run_id = runs.find_run(database, "last").id
     kept, before = committed(database, run_id), len(hostile.books.completions)
     again = RUNNER if how == "runner" else ("-m", "promptgrid", "resume", run_id)
     with process(home, *again) as going_on:

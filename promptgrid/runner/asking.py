@@ -21,6 +21,7 @@ from promptgrid.runner.batches import Batch
 from promptgrid.runner.call import Halted
 from promptgrid.runner.job import Job
 from promptgrid.runner.journal import Entry, Journal
+from promptgrid.runner.pace import Pace
 from promptgrid.runner.sending import Sender
 from promptgrid.runner.shared import Shared
 from promptgrid.store import Database
@@ -38,7 +39,10 @@ async def _nobody_else() -> None:
 
 @dataclass(frozen=True)
 class Means:
-    """What models are asked with about a run's replies. Only stored replies with a greater id than `since` count."""
+    """What models are asked with about a run's replies. Only stored replies with a greater id than `since` count.
+
+    `concurrency` is what the run's plan allows at a time; None: each endpoint's own.
+    """
 
     database: Database
     run_id: str
@@ -47,7 +51,12 @@ class Means:
     wall: Wall
     journal: Journal
     still_ours: Callable[[], Awaitable[None]] = _nobody_else  # raises Fenced
+    concurrency: int | None = None
     since: int = 0
+
+    def most(self, endpoint: Endpoint) -> int:
+        """So many calls at a time; what must be asked one by one is."""
+        return 1 if endpoint.concurrency == 1 else self.concurrency or endpoint.concurrency
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +116,25 @@ class Asking:
         new = {one.point.key: one for one in planned if one.point.key not in self._asked}
         self._more(len(planned) - len(new))
         await self._endpoint.prepare()
-        most = self._endpoint.concurrency
-        queue = iter(new.values())
-        self._working = {asyncio.create_task(self._work(queue, most)) for _ in range(min(most, len(new)))}
-        try:
-            if self._working:
-                await asyncio.wait(self._working, return_when=asyncio.FIRST_EXCEPTION)
-        finally:
-            for task in self._working:
-                task.cancel()
-            await asyncio.gather(*self._working, return_exceptions=True)
-        for task in self._working:
-            if not task.cancelled():
-                task.result()
+        if new:
+            await self._ask([*new.values()])
         await self._means.journal.flush()
         await self._look_up([*new])
         return [self._asked.get(one.point.key) for one in planned]
+
+    async def _ask(self, planned: Sequence[PlannedPoint]) -> None:
+        most, queue = self._means.most(self._endpoint), iter(planned)
+        with self._means.shared.pace(self._endpoint, most) as pace:
+            self._working = {asyncio.create_task(self._work(queue, pace)) for _ in range(min(most, len(planned)))}
+            try:
+                await asyncio.wait(self._working, return_when=asyncio.FIRST_EXCEPTION)
+            finally:
+                for task in self._working:
+                    task.cancel()
+                await asyncio.gather(*self._working, return_exceptions=True)
+        for task in self._working:
+            if not task.cancelled():
+                task.result()
 
     async def _look_up(self, keys: Sequence[str]) -> None:
         wanted = [key for key in dict.fromkeys(keys) if key not in self._asked]
@@ -130,8 +142,7 @@ class Asking:
         found = {key: one for (key, sample), one in stored.items() if sample == 0 and one.id > self._means.since}
         self._asked |= {key: Said(one.id, one.text) for key, one in found.items()}
 
-    async def _work(self, queue: Iterator[PlannedPoint], most: int) -> None:
-        pace = self._means.shared.pace(self._endpoint, f"{KIND}:{self._means.run_id}", most)
+    async def _work(self, queue: Iterator[PlannedPoint], pace: Pace) -> None:
         for planned in queue:
             if self._job.halted:
                 return

@@ -25,7 +25,7 @@ from promptgrid.runner.pace import Pace
 from promptgrid.runner.rescue import recover
 from promptgrid.runner.scoring import Scoring, slow_checks
 from promptgrid.runner.sending import Sender
-from promptgrid.runner.shared import Shared, shared_by_loop
+from promptgrid.runner.shared import shared_by_loop
 from promptgrid.store import Database, work
 from promptgrid.store.attempts import spent
 from promptgrid.store.plans import decided_of
@@ -62,14 +62,11 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect) -> Run
         if ended != asked:
             await asyncio.to_thread(work.end, database, run_id, epoch, ended)
         return ended
-    shared = shared_by_loop()
-    run = _Run(database, run_id, epoch, shared)
+    run = _Run(database, run_id, epoch)
     try:
         status, message = await run.until_done(connect)
     except PromptgridError as error:
         status, message = "stopped", str(error)
-    finally:
-        shared.forget(run_id)
     await asyncio.to_thread(work.end, database, run_id, epoch, status, message)
     if status in ("finished", "stopped"):  # not what somebody asked for a moment ago
         await asyncio.to_thread(_notify, database, run_id)
@@ -81,8 +78,8 @@ def _notify(database: Database, run_id: str) -> None:
 
 
 class _Run:
-    def __init__(self, database: Database, run_id: str, epoch: int, shared: Shared) -> None:
-        self.database, self.id, self.epoch, self.shared = database, run_id, epoch, shared
+    def __init__(self, database: Database, run_id: str, epoch: int) -> None:
+        self.database, self.id, self.epoch, self.shared = database, run_id, epoch, shared_by_loop()
         self.journal = Journal(database, run_id, epoch, self._live, self._stop)
         self.working: set[asyncio.Task[Any]] = set()
         self.paces: dict[str, Pace] = {}
@@ -144,7 +141,9 @@ class _Run:
         return found
 
     async def _score(self, checks: Sequence[CheckSpec]) -> None:
-        means = Means(self.database, self.id, self.connect, self.shared, self.job.wall, self.journal, self._still_ours)
+        job = self.job
+        means = Means(self.database, self.id, self.connect, self.shared, job.wall, self.journal, self._still_ours,
+                      self.plan.concurrency)  # fmt: skip
         self.scoring = Scoring(means, self.plan, checks)
         try:
             async with passes.in_turn(self.database, self.id, until=lambda: self.job.halted):
@@ -158,14 +157,15 @@ class _Run:
         await endpoint.prepare()
         refs = [ref for ref in self.plan.models if split_model(ref)[0] == endpoint.name]
         most = self._most(endpoint)
-        pace = self.paces[endpoint.name] = self.shared.pace(endpoint, self.id, most)
         case_positions = {case.id: position for position, case in enumerate(self.plan.cases)}
         under_way = set() if self.plan.fresh else self.shared.under_way
         found = 0
         while True:
             feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, case_positions, under_way)
             self.feeds.append(feed)
-            await self._pass(feed, endpoint, pace, most)
+            with self.shared.pace(endpoint, most) as pace:
+                self.paces[endpoint.name] = pace
+                await self._pass(feed, endpoint, pace, most)
             await self.journal.flush()
             under_way -= feed.sent
             found += feed.found - feed.twins

@@ -52,7 +52,6 @@ class Embedded:
         name, self._model = split_model(spec.model)
         self._spec, self._means, self._endpoint = spec, means, means.connect(name)
         self._facts = model_facts(spec.model)
-        self._pace = means.shared.pace(self._endpoint, f"{KIND}:{means.run_id}", self._endpoint.concurrency)
         self._failed: dict[str, str] = {}  # by the text: why it has no vector
         self._broken = ""  # why no call can succeed
         self._halted = False
@@ -121,24 +120,25 @@ class Embedded:
         return error
 
     async def _sent(self, texts: Sequence[str], number: int) -> EndpointError | None:
-        """One attempt, reserved before and written down after."""
-        turn = await self._pace.enter()
-        try:
-            await self._means.still_ours()
-            call = Attempt(NO_CELL, number, time.time(), worst=self._worst(texts))
-            booked = await self._reserved(call)
+        """One attempt in its turn, reserved before and written down after."""
+        with self._means.shared.pace(self._endpoint, self._means.most(self._endpoint)) as pace:
+            turn = await pace.enter()
             try:
-                made = await self._endpoint.embeddings(self._model, texts)
-            except EndpointError as error:
-                if error.kind == "rate_limited" or error.status == 503:
-                    self._pace.refused(turn, error.limits, error.retry_after)
-                self._lost(call, booked, error)
-                return error
-            self._pace.answered(turn, None)
-            self._keep(texts, made, call, booked)
-            return None
-        finally:
-            self._pace.leave()
+                await self._means.still_ours()
+                call = Attempt(NO_CELL, number, time.time(), worst=self._worst(texts))
+                booked = await self._reserved(call)
+                try:
+                    made = await self._endpoint.embeddings(self._model, texts)
+                except EndpointError as error:
+                    if error.kind == "rate_limited" or error.status == 503:
+                        pace.refused(turn, error.limits, error.retry_after)
+                    self._lost(call, booked, error)
+                    return error
+                pace.answered(turn, None)
+                self._keep(texts, made, call, booked)
+                return None
+            finally:
+                pace.leave()
 
     async def _reserved(self, call: Attempt) -> int | None:
         """The id of the reservation on the disk; None where there is no budget. Raises BudgetReached."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from promptgrid.endpoint import Endpoint
@@ -12,28 +14,29 @@ from promptgrid.runner.pace import Pace
 
 @dataclass
 class Shared:
-    """The pace of each endpoint, where the widest of what the runs allow holds, and the samples that one of them is
-    asking for, which no other asks for meanwhile."""
+    """The pace of each endpoint, and the samples that one of the runs is asking for, which no other asks for
+    meanwhile."""
 
     paces: dict[str, Pace] = field(default_factory=dict)
     under_way: set[tuple[str, int]] = field(default_factory=set)
-    _allowed: dict[tuple[str, str], int] = field(default_factory=dict)
+    _allowed: dict[str, list[int]] = field(default_factory=dict)  # by identity: what each who asks it now allows
 
-    def pace(self, endpoint: Endpoint, run_id: str, most: int) -> Pace:
-        """By the endpoint's identity: another address is asked at another pace, whatever it is called."""
-        self._allowed[endpoint.identity, run_id] = most
+    @contextmanager
+    def pace(self, endpoint: Endpoint, most: int) -> Iterator[Pace]:
+        """The pace at which the endpoint is asked, by its identity: another address has another, whatever it is called.
+
+        `most` calls at a time are allowed while the block runs; the widest of what is allowed at a time holds.
+        """
         pace = self.paces.setdefault(endpoint.identity, Pace(most))
-        pace.allow(self._most(endpoint.identity, most))
-        return pace
-
-    def forget(self, run_id: str) -> None:
-        """The run has ended: what it allowed counts no more."""
-        self._allowed = {key: number for key, number in self._allowed.items() if key[1] != run_id}
-        for identity, pace in self.paces.items():
-            pace.allow(self._most(identity, pace.window.most))
-
-    def _most(self, identity: str, default: int) -> int:
-        return max((number for (asked, _), number in self._allowed.items() if asked == identity), default=default)
+        allowed = self._allowed.setdefault(endpoint.identity, [])
+        allowed.append(most)
+        pace.allow(max(allowed))
+        try:
+            yield pace
+        finally:
+            allowed.remove(most)
+            if allowed:
+                pace.allow(max(allowed))
 
 
 _by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Shared] = weakref.WeakKeyDictionary()
