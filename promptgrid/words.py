@@ -77,6 +77,11 @@ def ago(then: float, now: float | None = None) -> str:
     return f"{datetime.fromtimestamp(then):%d %b %Y}".lstrip("0")
 
 
+def moment(then: float) -> str:
+    """`22 Nov 14:05`: for what has to be called the same tomorrow; `then` in seconds since 1970."""
+    return f"{datetime.fromtimestamp(then):%d %b %H:%M}".lstrip("0")
+
+
 def size(count: int) -> str:
     """Bytes: `98 MB`, `1.2 GB`, `4 kB`."""
     if count < 1e6:

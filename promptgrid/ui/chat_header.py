@@ -15,7 +15,7 @@ from promptgrid.ui.feedback import empty_state, show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.state import database, library
 from promptgrid.ui.words_diff import show_words_diff
-from promptgrid.words import ago
+from promptgrid.words import moment
 
 FIRST = "food-order"
 DELETED_SHOWN = 20
@@ -71,10 +71,10 @@ def nothing_yet() -> None:
 def _choose(conversation: Conversation | None) -> None:
     known = {info.id: info for info in conversations.listed(database())}
     now = conversation.id if conversation else None
-    st.session_state.chat_choice = now if now in known else None
+    st.session_state.chat_choice = now if now in known else None  # the address says which
 
     def shown(chosen: str) -> str:
-        return f"{known[chosen].name} · {ago(known[chosen].updated)}"
+        return f"{known[chosen].name} · {moment(known[chosen].created)} · {chosen}"
 
     st.selectbox(
         "Conversation",

@@ -13,6 +13,7 @@ from promptgrid.prompt_files import SUFFIX, safe_name, write
 from promptgrid.store import conversations
 from promptgrid.store.conversations import Conversation
 from promptgrid.ui import chat_state as state
+from promptgrid.ui.choices import hold
 from promptgrid.ui.state import database, library
 
 COMPOSE_PAGE, LIBRARY_PAGE = "pages/1_Compose.py", "pages/4_Library.py"
@@ -23,6 +24,7 @@ def save_popover(conversation: Conversation, settings: Settings) -> None:
     """Draws what it can become; with several variants, whose replies are taken."""
     names = {variant.id: f"{number} {variant.model}" for number, variant in enumerate(settings.variants, 1)}
     if len(names) > 1:
+        hold("chat_save_variant", names, settings.variants[0].id)
         st.selectbox("Replies of variant", list(names), key="chat_save_variant", format_func=names.__getitem__)
     kind = st.radio("Save as", [PROMPT, EXAMPLES, CASE], key="chat_save_kind")
     named = "Name of the table of cases" if kind == CASE else "Name of the prompt"

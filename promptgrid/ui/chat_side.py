@@ -16,6 +16,7 @@ from promptgrid.store import conversations
 from promptgrid.store.conversations import Conversation
 from promptgrid.tokens import POLICIES, POLICY_WORDS
 from promptgrid.ui import chat_state as state
+from promptgrid.ui.choices import hold
 from promptgrid.ui.context_view import choose_limit
 from promptgrid.ui.explain import explain
 from promptgrid.ui.state import database, model_refs
@@ -103,10 +104,9 @@ def _variant(conversation_id: str, variant: Variant, number: int, *, alone: bool
 def _shown(conversation_id: str, settings: Settings) -> Variant:
     if len(settings.variants) > 1:
         names = {variant.id: f"{number} {variant.model}" for number, variant in enumerate(settings.variants, 1)}
-        chosen = st.selectbox(
-            "Window of variant", list(names), key=f"chat_window_{conversation_id}", format_func=names.__getitem__
-        )
-        return next((variant for variant in settings.variants if variant.id == chosen), settings.variants[0])
+        key = f"chat_window_{conversation_id}"
+        hold(key, names, settings.variants[0].id)
+        return settings.variant(st.selectbox("Window of variant", list(names), key=key, format_func=names.__getitem__))
     return settings.variants[0]
 
 

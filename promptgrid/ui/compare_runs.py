@@ -13,6 +13,7 @@ from promptgrid.errors import PromptgridError, StoreError
 from promptgrid.store import Database, baselines, results, runs
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui import compare_cells, compare_detail, compare_run, compare_view
+from promptgrid.ui.choices import hold
 from promptgrid.ui.compare_controls import turn_pages
 from promptgrid.ui.compare_facts import Fact, facts
 from promptgrid.ui.compare_view import AGAINST
@@ -44,7 +45,7 @@ def runs_popover(database: Database, run: RunInfo) -> RunInfo | None:
     asked = st.session_state.setdefault(AGAINST, st.query_params.get("against", ""))
     if asked and asked not in others:
         show_error(StoreError(f'There is no run "{asked}" to compare with.', hint="Choose one under Runs."))
-    st.session_state[AGAINST] = asked if asked in others else ""
+    hold(AGAINST, others, "")
     first = sorted(others, key=lambda other: other not in pinned.values())  # what is pinned is what one compares with
     with st.popover("Runs"):
         chosen = st.selectbox(

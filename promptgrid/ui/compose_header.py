@@ -11,7 +11,7 @@ from promptgrid.ui import compose_state as state
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.state import database, library
-from promptgrid.words import ago
+from promptgrid.words import ago, moment
 
 RUN_PAGE = "pages/2_Run.py"
 
@@ -107,7 +107,7 @@ def _versions(name: str) -> None:
         "Versions kept",
         list(when),
         key="compose_version",
-        format_func=lambda version: f"{version[:6]} · {ago(when[version])}",
+        format_func=lambda version: f"{version[:6]} · {moment(when[version])}",
         help="Kept when a prompt is saved or run. Loading one changes nothing until you save.",
     )
     st.button(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 import streamlit as st
 
 from promptgrid.errors import StoreError
 from promptgrid.store import Database, runs
 from promptgrid.store.runs import RunInfo
+from promptgrid.ui.choices import hold
 from promptgrid.ui.feedback import empty_state, show_error
-from promptgrid.words import STATUS_WORDS, many
+from promptgrid.words import STATUS_WORDS, many, moment
 
 
 def choose_run(database: Database, page: str, *, detail: str, on_change: Callable[[], None] | None = None) -> RunInfo:
@@ -28,8 +28,7 @@ def choose_run(database: Database, page: str, *, detail: str, on_change: Callabl
             st.switch_page("pages/2_Run.py")
         st.stop()
     key = f"{page}_run"
-    if st.session_state.get(key) not in known:
-        st.session_state[key] = asked if asked in known else next(iter(known))
+    hold(key, known, asked if asked in known else next(iter(known)))
     chosen = st.selectbox(
         "Run",
         list(known),
@@ -55,14 +54,10 @@ def _add_asked(database: Database, asked: str, known: dict[str, RunInfo]) -> Non
 
 def run_label(run: RunInfo) -> str:
     """Name, time, size and state. Not escaped: the options of a selectbox are shown as they are."""
-    when, state = _when(run), "deleted" if run.deleted else STATUS_WORDS[run.status]
-    return f"{run.name} · {when} · {many(run.total, 'cell')} · {state} · {run.id}"
+    state = "deleted" if run.deleted else STATUS_WORDS[run.status]
+    return f"{run.name} · {moment(run.created)} · {many(run.total, 'cell')} · {state} · {run.id}"
 
 
 def run_moment(run: RunInfo) -> str:
     """What tells it from another run of the same name: when it was made, and its id."""
-    return f"{_when(run)} · {run.id}"
-
-
-def _when(run: RunInfo) -> str:
-    return f"{datetime.fromtimestamp(run.created):%d %b %H:%M}".lstrip("0")
+    return f"{moment(run.created)} · {run.id}"

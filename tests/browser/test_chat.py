@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from promptgrid import builtin
-from promptgrid.chat import tree
+from promptgrid import builtin, chat
+from promptgrid.chat import Settings, Variant, tree
 from promptgrid.store import Database, conversations
 from promptgrid.store.conversations import Conversation
 from tests.faults.modes import HOSTILE_TEXT
@@ -213,3 +213,40 @@ def test_a_hostile_reply_is_shown_as_text(dashboard: Dashboard, page: Page) -> N
     expect(turns(page).last).to_contain_text("![pixel](http://127.0.0.1:9/pixel.png)")
     assert page.title() == "Chat · Promptgrid"
     assert not any("127.0.0.1:9/" in url for url in asked)
+
+
+def test_a_conversation_stays_open_beside_another_of_its_name(
+    dashboard: Dashboard, page: Page, database: Database
+) -> None:
+    settings = chat.to_json(Settings((Variant(1, "openai/ok"),)))
+    first, second = (conversations.create(database, "Twin", settings) for _ in range(2))
+    page.goto(f"{dashboard.url}/Chat?chat={first}")
+    send(page, "Hello")
+    settled(page, 2)
+    send(page, "And again")
+    settled(page, 4)
+    expect(page).to_have_url(re.compile(first))
+    assert len(conversations.load(database, first).nodes) == 4
+    page.get_by_role("combobox", name="Conversation").click()
+    page.get_by_role("option", name=second).click()
+    expect(page).to_have_url(re.compile(second))
+    expect(turns(page)).to_have_count(0)
+
+
+def test_what_is_chosen_stays_chosen_when_it_is_called_otherwise(
+    dashboard: Dashboard, page: Page, database: Database
+) -> None:
+    settings = chat.to_json(Settings((Variant(1, "openai/ok"), Variant(2, "openai/ok"))))
+    page.goto(f"{dashboard.url}/Chat?chat={conversations.create(database, 'Two', settings)}")
+    window = page.get_by_role("combobox", name="Window of variant")
+    window.click()
+    page.get_by_role("option", name="2 openai/ok").click()
+    model = page.get_by_role("combobox", name="Model of variant 2")
+    model.fill("openai/long")
+    page.get_by_role("option", name="openai/long").first.click()
+    expect(window).to_have_value("2 openai/long")
+    for number in (1, 2):  # the second drawing is the one that asks for what the first one called it
+        page.get_by_role("textbox", name="Next turn").fill("A turn")
+        page.get_by_role("button", name="Add only").click()
+        expect(turns(page)).to_have_count(number)
+    expect(window).to_have_value("2 openai/long")
