@@ -17,6 +17,7 @@ from promptgrid.prompt import Prompt, Role
 from promptgrid.store import conversations, drafts
 from promptgrid.store.conversations import Conversation, Node
 from promptgrid.techniques import Part
+from promptgrid.ui.callbacks import one_at_a_time
 from promptgrid.ui.state import database
 
 _PARTS: Sequence[Part] = ("history", "examples", "retrieved")
@@ -68,8 +69,9 @@ def draft_key(conversation_id: str) -> str:
 
 
 def attempt(action: Callable[..., None]) -> Callable[..., None]:
-    """The callback; what a user can mend is left for the page to show."""
+    """The callback, one at a time; what a user can mend is left for the page to show."""
 
+    @one_at_a_time
     def tried(*args: Any) -> None:
         try:
             action(*args)
@@ -107,14 +109,15 @@ def send(conversation_id: str, *, ask: bool) -> None:
         at = conversations.add_turn(database(), conversation_id, at, role, text)
         if not nodes and conversation.name == "New conversation":
             conversations.rename(database(), conversation_id, " ".join(text.split())[:60])
-        state[key] = ""
-        state[f"{key}_sent"] = state.get(f"{key}_sent", 0) + 1
         drafts.drop_draft(database(), draft_key(conversation_id))
     elif not (nodes and nodes[-1].role == "user"):
         raise PlanError("There is nothing to send.", hint="Write a turn first.")
     if ask and role == "user":
         slot = conversations.add_turn(database(), conversation_id, at, "assistant")
         _start(conversation, slot)
+    if text.strip():  # at last: where a second press follows at once, the first one ends at the next word to Streamlit
+        state[key] = ""
+        state[f"{key}_sent"] = state.get(f"{key}_sent", 0) + 1
 
 
 def _role() -> Role:

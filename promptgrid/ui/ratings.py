@@ -10,6 +10,7 @@ import streamlit as st
 from promptgrid.errors import PromptgridError
 from promptgrid.store import Database, ratings
 from promptgrid.store.ratings import STARS, Rating, Scale, value_of
+from promptgrid.ui.callbacks import one_at_a_time
 from promptgrid.ui.compare_facts import Fact, facts
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.judges import judge_name, name_popover
@@ -93,16 +94,19 @@ def _in_step(key: str, kept: object) -> str:
     return key
 
 
+@one_at_a_time
 def _mark(place: _Place, scale: Scale) -> None:
     given: int | None = st.session_state[place.key(scale)]
     value = None if given is None else value_of(scale, given + _WIDGETS[scale][1])
     place.keep(replace(place.mine(), value=value, scale=scale))
 
 
+@one_at_a_time
 def _noted(place: _Place) -> None:
     place.keep(replace(place.mine(), note=str(st.session_state[place.key("note")])))
 
 
+@one_at_a_time
 def _clear(place: _Place) -> None:
     place.keep(replace(place.mine(), value=None, note=""))
 
