@@ -16,6 +16,7 @@ from promptgrid.errors import LibraryError, PromptgridError
 from promptgrid.prompt import Prompt
 from promptgrid.prompt_files import SUFFIX, safe_name
 from promptgrid.store import drafts, plans
+from promptgrid.ui.callbacks import one_at_a_time
 from promptgrid.ui.compose_fields import Fields, blank, fields_of, from_json, prompt_of, to_json
 from promptgrid.ui.state import database, library
 from promptgrid.ui.watch import forget_typed
@@ -164,6 +165,7 @@ def _filled(name: str, value: Any) -> Any:
     return "" if value is None and name not in ("temperature", "top_p", "max_tokens", "seed") else value
 
 
+@one_at_a_time
 def autosave(content: Fields) -> bool:
     """Keeps the draft as it is now, or drops it where nothing differs from the file. True: there are changes."""
     now = opened()
@@ -189,6 +191,7 @@ def stale() -> bool:
     return library().etag(now.name) != now.etag
 
 
+@one_at_a_time
 def save(name: str = "") -> None:
     """Saves under the prompt's own name, or as a new prompt under another; what goes wrong is left for the page."""
     now, content = opened(), fields()

@@ -14,6 +14,7 @@ from promptgrid.endpoint.base import TokenStep
 from promptgrid.errors import PromptgridError
 from promptgrid.nextword import Asker, Look, Place
 from promptgrid.store.drafts import draft, keep_draft
+from promptgrid.ui.callbacks import one_at_a_time
 from promptgrid.ui.job import Job
 from promptgrid.ui.next_word_parts import sliders
 from promptgrid.ui.state import database
@@ -46,6 +47,7 @@ def place() -> Place:
     return Place(str(st.session_state.get(TEXT) or ""), st.session_state.get("next_trail", ()))
 
 
+@one_at_a_time
 def changed() -> None:
     """Another text, or another model: what was added belonged to the old one."""
     st.session_state.next_trail = ()

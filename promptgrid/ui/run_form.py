@@ -19,6 +19,7 @@ from promptgrid.prompt import Prompt
 from promptgrid.store import drafts, plans
 from promptgrid.techniques import TECHNIQUES, unavailable
 from promptgrid.ui import state
+from promptgrid.ui.callbacks import one_at_a_time
 from promptgrid.ui.plain import plain
 
 DRAFT = "run"
@@ -73,6 +74,7 @@ def open_form() -> Form:
     return form
 
 
+@one_at_a_time
 def keep_form(form: Form) -> None:
     """Reads the widgets back and keeps them, if anything changed. Last call of the form."""
     for name in DEFAULTS:

@@ -12,6 +12,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.prompt import Prompt
 from promptgrid.store.drafts import draft, keep_draft
 from promptgrid.tokens.texts import read_text
+from promptgrid.ui.callbacks import one_at_a_time
 from promptgrid.ui.feedback import show_error
 from promptgrid.ui.plain import plain
 from promptgrid.ui.state import database, library, model_refs
@@ -57,6 +58,7 @@ def restore() -> None:
         st.session_state[TEXT] = st.session_state.tokens_kept
 
 
+@one_at_a_time
 def keep() -> None:
     """The text survives a refresh."""
     if st.session_state.tokens_kept != st.session_state[TEXT]:
