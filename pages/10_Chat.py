@@ -25,6 +25,7 @@ conversation, asked = found
 settings = chat.from_json(conversation.settings)
 chat_header.header(conversation, settings)
 chat_header.notices()
+chat_header.deleted_note(conversation)
 left, right = st.columns([13, 6], gap="medium")
 with right:
     shown, place = side(conversation, settings)

@@ -47,16 +47,18 @@ class TestBudget:
     def test_the_parts_and_the_turns_sum_to_the_total(self, model: str, openai: None) -> None:
         found = budget(TURNS, model, 64, 8192)
         whole = tokens.count_messages([turn.message for turn in TURNS], model)
-        assert sum(size for _, size in found.parts) == sum(found.sizes) == found.total == whole.tokens
+        assert sum(size for _, size in found.parts) == sum(found.sizes) + found.format == found.total
+        assert found.total == whole.tokens
         assert (found.history, found.retrieved) == (0, 0)
-        assert min(found.system, found.examples, found.question) > 0
+        assert min(found.system, found.examples, found.question, found.format) > 0
         assert (found.exact, found.reason) == (whole.exact, whole.reason)
 
     def test_the_parts_sum_for_a_template_with_a_system_message_of_its_own(self, builtin_home: Path) -> None:
         builtin.ensure()
         found = budget(QUESTION, BUILTIN, 10, 8192)
         assert found.exact
-        assert (found.question, found.system) == (found.total, 0)
+        assert (found.question, found.system) == (tokens.count_text(QUESTION[0].message.text, BUILTIN).tokens, 0)
+        assert found.question + found.format == found.total
 
     def test_more_examples_are_those_that_really_fit(self, openai: None) -> None:
         bare = budget(TURNS, GPT, 0, 10_000)

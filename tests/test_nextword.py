@@ -410,6 +410,17 @@ class TestCommand:
         told = CliRunner().invoke(main, ["next", "Once", "--model", "openai/ft-own", "--top", "1", "--top-p", "0.5"])
         assert told.output.split() == ["100.00", "%", "·a"]
 
+    def test_a_range_says_what_it_comes_from(self, scripted: Any) -> None:
+        scripted(lambda request: reply(" a"))
+        told = CliRunner().invoke(main, ["next", "Once", "--model", "openai/ft-own", "--temperature", "1.5"])
+        assert " to " in told.stdout
+        assert "2 tokens told; they hold 90.0 % at temperature 1" in told.stderr
+
+    def test_a_text_that_is_not_utf_8_is_refused_with_the_place(self, scripted: Any) -> None:
+        told = CliRunner().invoke(main, ["next", b"abc\xff".decode("utf-8", "surrogateescape")])
+        assert told.exit_code == 2
+        assert "The text is not UTF-8: byte 4 (line 1) is 0xFF" in told.output
+
     def test_an_endpoint_without_probabilities_is_one_sentence(self, scripted: Any) -> None:
         scripted(lambda request: Reply("Hello"))
         told = CliRunner().invoke(main, ["next", "Once", "--model", "openai/ft-own"])

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from promptgrid import chat
 from promptgrid.cases import read_cases
 from promptgrid.chat import Settings, Variant, tree
+from promptgrid.errors import PlanError
 from promptgrid.library import Library
 from promptgrid.paths import shipped_folder
 from promptgrid.store import Database, conversations, drafts
@@ -342,3 +343,23 @@ def test_a_reply_that_ends_after_the_conversation_was_read_is_read_too(
     assert reads[0] is False
     assert reads[-1] is True
     assert not [button for button in at.button if button.key == "chat_stop"]
+
+
+def test_a_turn_is_not_edited_away(database: Database) -> None:
+    talk = begun(database, ("user", "one"), ("assistant", "two"))
+    first = conversations.load(database, talk).leaf
+    for how in ("here", "branch"):
+        with pytest.raises(PlanError, match="A turn needs a text"):
+            chat_state.act(talk, {"act": "edit", "id": first, "variant": None, "text": " \n", "how": how})
+    assert said(database, talk) == ["one", "two"]
+
+
+def test_one_that_was_deleted_in_another_tab_says_so_and_comes_back(database: Database) -> None:
+    talk = begun(database, ("user", "one"), ("assistant", "two"))
+    at = page(chat=talk)
+    assert "was deleted" not in shown(at)
+    conversations.delete(database, talk)
+    assert "This conversation was deleted" in shown(ran(at))
+    at.button(key="chat_restore_this").click()
+    assert "was deleted" not in shown(ran(at))
+    assert [info.id for info in conversations.listed(database)] == [talk]

@@ -140,6 +140,8 @@ def test_the_built_in_model_shows_its_own_tokens_and_signs(builtin_home: object)
     assert found.count == tokens.count_text(f"{BANANAS}<|im_end|><b>", BUILTIN)
     assert b"".join(piece.data for piece in found.pieces()).decode() == found.text
     assert [piece.text for piece in found.pieces() if piece.sign] == ["<|im_end|>"]
+    beside = tokens.tokenize("a <|im_end|> b", BUILTIN)  # the blanks are cut otherwise in a plain text
+    assert [piece.text for piece in beside.pieces() if piece.sign] == ["<|im_end|>"]
 
 
 def test_a_built_in_model_that_is_not_running_is_not_started(weights: object) -> None:

@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     from promptgrid.nextword import Look, Shares
 
+_LONG = 4000  # characters: a small model on the CPU reads longer ones for some seconds
+
 
 @click.command("next")
 @click.argument("text")
@@ -26,7 +28,11 @@ def next_word(text: str, model: str | None, top: int, temperature: float, top_p:
     """
     from promptgrid import connections, nextword
     from promptgrid.store import Database
+    from promptgrid.tokens.texts import read_text
 
+    text = read_text(text.encode("utf-8", "surrogateescape"), "The text")
+    if len(text) > _LONG:
+        click.echo(f"Reading {len(text):,} characters …", err=True)
     database = Database()
     try:
         asker = nextword.Asker(model or connections.DEFAULT_MODEL, database)
@@ -45,8 +51,13 @@ def next_word(text: str, model: str | None, top: int, temperature: float, top_p:
         rest = {"low": shares.rest.low, "high": shares.rest.high}
         click.echo(json.dumps({**found, "tokens": _rows(seen, shares)[:top], "not_told": rest}, ensure_ascii=False))
         return
-    for row in _rows(seen, shares)[:top]:
+    rows = _rows(seen, shares)[:top]
+    for row in rows:
         click.echo(f"{_said(row['low'], row['high']):>16}  {nextword.shown(bytes.fromhex(row['bytes']))}")
+    if any("to" in _said(row["low"], row["high"]) for row in rows):
+        held = 100 * sum(math.exp(token.logprob) for token in seen.chances.tokens)
+        told = f"{len(seen.chances.tokens):,} tokens told; they hold {held:.1f} % at temperature 1"
+        click.echo(f"{told}: a range says what the others leave open.", err=True)
     if seen.api == "chat":
         click.echo("The text was sent as a message: this endpoint does not continue texts.", err=True)
 

@@ -82,10 +82,11 @@ class TokenCounter:
         tokens = [token for token in found if token]
         if len(tokens) < len(found):
             return None
-        if any(_SIGN.fullmatch(token.data) for token in tokens):  # or is it in the vocabulary as any other word?
+        if any(map(_looks_like_a_sign, tokens)):  # or is it in the vocabulary as any other word?
             question |= {"parse_special": False, "with_pieces": False}
             words = set((await self._ask(pool, "/tokenize", question)).get("tokens") or ())
-            tokens = [token if token.id in words else replace(token, sign=True) for token in tokens]
+            # What stands beside a sign may be cut otherwise as a plain text, and is no sign for that.
+            tokens = [replace(token, sign=_looks_like_a_sign(token) and token.id not in words) for token in tokens]
         return tokens
 
     async def _cut_by_vllm(self, pool: Pool, model: str, text: str) -> list[Token] | None:
@@ -145,6 +146,10 @@ def _token(entry: Any) -> Token | None:
     if type(number) is not int or not isinstance(piece, list):
         return None
     return Token(number, bytes(byte for byte in piece if type(byte) is int and 0 <= byte < 256))
+
+
+def _looks_like_a_sign(token: Token) -> bool:
+    return _SIGN.fullmatch(token.data) is not None
 
 
 def _list_of(value: Any, kind: type[T]) -> list[T]:

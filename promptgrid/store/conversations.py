@@ -70,13 +70,17 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A whole conversation. `nodes` by id, parents before their children; `leaf` ends the branch on the screen."""
+    """A whole conversation. `nodes` by id, parents before their children; `leaf` ends the branch on the screen.
+
+    One that is `deleted` can be opened until it is removed for good.
+    """
 
     id: str
     name: str
     settings: Mapping[str, Any]
     leaf: int | None
     nodes: Mapping[int, Node]
+    deleted: bool = False
 
 
 def create(database: Database, name: str, settings: Mapping[str, Any]) -> str:
@@ -118,7 +122,8 @@ def load(database: Database, conversation_id: str) -> Conversation:
             )
             for row in rows
         }
-    return Conversation(found.id, found.name, json.loads(found.settings), found.leaf, nodes)
+    gone = found.deleted is not None
+    return Conversation(found.id, found.name, json.loads(found.settings), found.leaf, nodes, gone)
 
 
 def add_turn(

@@ -15,11 +15,11 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """All in tokens. The five parts add up to `total`: what the chat format adds is shared out among the messages.
+    """All in tokens. The five parts and what the chat `format` adds around the messages add up to `total`.
 
     `reserve` is kept for the reply, beside the total. `limit` is None where the context is not known; then it `fits`.
     `more_examples` and `more_turns` (a question with its reply) of average length would fit too, one or the other;
-    None where there is no limit or nothing to go by. `sizes` has the tokens of each turn, in order.
+    None where there is no limit or nothing to go by. `sizes` has the tokens of each turn's own text, in order.
     """
 
     system: int
@@ -27,6 +27,7 @@ class Budget:
     retrieved: int
     history: int
     question: int
+    format: int
     reserve: int
     total: int
     limit: int | None
@@ -40,7 +41,7 @@ class Budget:
     @property
     def parts(self) -> list[tuple[str, int]]:
         """Name and tokens of each part, in the order in which they are usually sent."""
-        return [(name, getattr(self, name)) for name in PARTS]
+        return [*((name, getattr(self, name)) for name in PARTS), ("chat format", self.format)]
 
 
 def budget(
@@ -57,7 +58,6 @@ def budget(
     parts = dict.fromkeys(PARTS, 0)
     for turn, size in zip(turns, sizes, strict=True):
         parts[turn.part] += size
-    parts["question"] += whole.tokens - sum(sizes)  # without any turn the chat format still takes something
     left = None if limit is None else limit - whole.tokens - reserve
 
     groups = units(turns)
@@ -73,6 +73,7 @@ def budget(
 
     return Budget(
         **parts,
+        format=whole.tokens - sum(sizes),
         reserve=reserve,
         total=whole.tokens,
         limit=limit,
@@ -106,10 +107,9 @@ def _messages(turns: Sequence[Turn]) -> list[Message]:
 
 
 def _sizes(total: int, turns: Sequence[Turn], count: Counter) -> list[int]:
-    """Each turn's own text, and an equal share of what the chat format adds; what is over opens the reply and belongs
-    to the last one."""
-    texts = [count([Message("user", turn.message.text)], "completion").tokens for turn in turns]
-    if not texts:
-        return []
-    share, over = divmod(total - sum(texts), len(texts))
-    return [text + share for text in texts[:-1]] + [texts[-1] + share + over]
+    """Each turn's own text. Texts that are put together as one may take fewer tokens than each by itself: the longest
+    is then the shorter by what is saved."""
+    sizes = [count([Message("user", turn.message.text)], "completion").tokens for turn in turns]
+    if sizes and (saved := sum(sizes) - total) > 0:
+        sizes[sizes.index(max(sizes))] -= saved
+    return sizes

@@ -53,6 +53,20 @@ def notices() -> None:
             st.button("Undo", key="chat_undo_button", on_click=state.attempt(state.undo), type="tertiary")
 
 
+def deleted_note(conversation: Conversation) -> None:
+    """Says of one that was deleted, in another tab perhaps, that it was; and the way back."""
+    if conversation.deleted:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(":orange[●] This conversation was deleted; it is in no list.", width="content")
+            st.button(
+                "Restore it",
+                key="chat_restore_this",
+                on_click=state.attempt(_restore),
+                args=(conversation.id,),
+                type="tertiary",
+            )
+
+
 def nothing_yet() -> None:
     """Where there is no conversation: the persona that takes orders is a good first one."""
     first = next((entry.prompt for entry in library().entries() if entry.name == FIRST and entry.prompt), None)

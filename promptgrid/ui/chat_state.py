@@ -192,6 +192,8 @@ def _idle(conversation_id: str) -> Conversation:
 
 
 def _edit(conversation: Conversation, node: Node, variant: int | None, text: str, *, branch: bool) -> None:
+    if not text.strip():
+        raise PlanError("A turn needs a text.", hint="Delete the turn if it is not needed.")
     if not branch:
         conversations.change_turn(database(), conversation.id, node.id, text, variant)
     elif variant is not None:

@@ -18,12 +18,14 @@ from promptgrid.ui.token_note import token_note
 from promptgrid.ui.tokens_context import context
 from promptgrid.ui.tokens_languages import languages_view
 from promptgrid.ui.tokens_pieces import hexadecimal, pieces_view, place
+from promptgrid.ui.tokens_pieces import shown as seen
 from promptgrid.ui.watch import watch_text
 from promptgrid.words import many
 
 WINDOW = 2000  # tokens drawn at a time
 LINES = 1000  # lines listed
 TOP = 3  # lines that are summed up
+_NEAR = 12  # characters quoted where two tokenizers part
 TEXT_HEIGHT, PIECES_HEIGHT, TABLE_HEIGHT = 150, 190, 320  # px
 # Chinese and Japanese write no blanks between words: there each character counts as one
 _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]|[\p{L}\p{M}\p{N}_'’-]+")
@@ -125,9 +127,12 @@ def _apart(found: Sequence[Tokenization]) -> tokens.Difference | None:
     if apart is None:
         st.caption("Both cut the text alike." if found[0].text else "")
         return None
-    near = found[0].text[apart.character : apart.character + 12]
-    where = f"They part at character {apart.character + 1:,}, before {near!r}"
-    st.caption(plain(f"{where}: token {apart.first + 1:,} here, token {apart.second + 1:,} there, each with an edge."))
+    near = found[0].text[apart.character : apart.character + _NEAR]
+    more = "…" if apart.character + _NEAR < len(found[0].text) else ""
+    where = f"They part at character {apart.character + 1:,}, before “{''.join(seen(near))}{more}”"
+    at = zip((apart.first, apart.second), found, strict=False)
+    which = " and ".join(f"token {number + 1:,} of {one.ref}" for number, one in at)
+    st.caption(plain(f"{where}: {which} have an edge."))
     return apart
 
 
