@@ -11,11 +11,12 @@ from streamlit.testing.v1 import AppTest
 
 from promptgrid import api
 from promptgrid.budget import BudgetReached
+from promptgrid.compare import Facts
 from promptgrid.grading import parse_check
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client, passes, recheck
 from promptgrid.store import Database, runs, scores
-from promptgrid.ui import compare_checks
+from promptgrid.ui import compare_checks, compare_run
 from tests.faults.server import HostileServer
 from tests.running import carried_out
 
@@ -166,3 +167,25 @@ def test_what_goes_wrong_is_told(database: Database, run_id: str, tmp_path: Path
 def test_a_run_at_work_keeps_its_checks(database: Database, run_id: str) -> None:
     runs.ask(database, run_id, "resume")
     assert "its checks can be changed when it rests" in texts(opened(run_id))
+
+
+def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
+    database: Database, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened(run_id)
+    planned = recheck.plan_recheck(database, run_id, add=[parse_check("contains:text=It is")])
+    read, begun = compare_run.read_facts, []
+
+    def then_scored(opened: Database, run: runs.RunInfo) -> Facts:
+        found = read(opened, run)
+        if not begun:
+            begun.append(compare_checks.works().start(database, planned))
+            compare_checks.works().by_run[run_id].future.result(timeout=60)
+        return found
+
+    monkeypatch.setattr(compare_run, "read_facts", then_scored)
+    page.run()
+    assert not page.exception
+    assert "mean 1.00 over 2 scores" in texts(page)
+    assert any("score.contains" in table.value.columns for table in page.dataframe)
+    assert run_id not in compare_checks.works().by_run

@@ -19,11 +19,13 @@ _LOOK_S = 1.0
 
 @dataclass
 class Work:
-    """One pass over a run's replies, in a thread: `done` of `total` scores are there."""
+    """One pass over a run's replies, in a thread: `done` of `total` scores are there. `drawn`: a page that was begun
+    after its end has them all."""
 
     future: Future[None] = field(default_factory=Future)
     done: int = 0
     total: int = 0
+    drawn: bool = False
 
     def tell(self, done: int, total: int) -> None:
         self.done, self.total = done, total

@@ -60,6 +60,9 @@ def _body(database: Database, run: RunInfo) -> None:
     elif passes.at_work(run.id):
         progress(lambda: (passes.left(run.id, recheck.KIND) or Work()) if passes.at_work(run.id) else None)
         st.caption("Another process, a terminal perhaps, judges this run's replies.")
+    elif work is not None and not work.drawn:
+        work.drawn = True
+        st.rerun()  # it may have ended after this page had read the scores
     else:
         _told(run.id, work)
         _stopped(database, run.id)
