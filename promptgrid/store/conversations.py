@@ -27,12 +27,11 @@ _FACTS = ("model", "finish_reason", "prompt_tokens", "completion_tokens", "laten
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """One line of the list; times in seconds since 1970."""
+    """One line of the list; `created` in seconds since 1970."""
 
     id: str
     name: str
     created: float
-    updated: float
 
 
 @dataclass(frozen=True, slots=True)
