@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from promptgrid import ui
 from promptgrid.ui import home
-from promptgrid.ui.run_list import recent_runs
-from promptgrid.ui.weights import weights_notice
+from promptgrid.ui.run.list import recent_runs
+from promptgrid.ui.shell import page
+from promptgrid.ui.widgets.weights import weights_notice
 
-ui.open_page("Home")
+page.open_page("Home")
 
 last = home.last_run()
 if last is None and home.has_example():

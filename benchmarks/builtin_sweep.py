@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from harness import machine
 
 if TYPE_CHECKING:
+    from promptgrid import loop
     from promptgrid.grid import Plan
 
 TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.2)
@@ -60,7 +61,7 @@ def one_by_one(animal: str) -> float:
     for temperature in TEMPERATURES:
         request = Request(builtin.MODEL, messages, temperature=temperature, max_tokens=24)
         for _ in range(SAMPLES):
-            connections.run_sync(endpoint.complete(request))
+            loop.run_sync(endpoint.complete(request))
     return time.perf_counter() - begun
 
 

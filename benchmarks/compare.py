@@ -18,7 +18,8 @@ from harness import machine
 from many_replies import CHARACTERS, NEEDLE, REPLIES, make
 
 from promptgrid import compare
-from promptgrid.compare import Filter, Sort, View, arranged, facts, page, summarise
+from promptgrid.compare import Filter, Sort, View, facts, page, summarise
+from promptgrid.compare import rows as arranged
 from promptgrid.store import Database
 
 PAGE = 40

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from promptgrid.answers import ballot
-from promptgrid.cases import Case
+from promptgrid.cases.table import Case
 from promptgrid.grid import Plan
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.store import Database, database, plans

@@ -80,7 +80,7 @@ def edits(rounds: int) -> None:
 
 
 def talks(number: int) -> None:
-    from promptgrid import builtin, connections
+    from promptgrid import builtin, connections, loop
     from promptgrid.endpoint import Request
     from promptgrid.tokens import count_messages
     from tests.talks import conversation
@@ -93,7 +93,7 @@ def talks(number: int) -> None:
         messages, tools = conversation(seed), [tool] if seed % 2 else []
         extra = {"tools": tools} if tools else {}
         request = Request(builtin.MODEL, tuple(messages), max_tokens=1, extra_body=extra)
-        reported = connections.run_sync(endpoint.complete(request))[0].prompt_tokens
+        reported = loop.run_sync(endpoint.complete(request))[0].prompt_tokens
         counted = count_messages(messages, ref, tools=tools)
         wrong += not (counted.exact and counted.tokens == reported)
     print(f"{number} conversations with the built-in model, half with tools: {number - wrong} counted as it reports")

@@ -2,33 +2,35 @@
 
 import streamlit as st
 
-from promptgrid import chat, ui
+from promptgrid import chat
 from promptgrid.errors import PromptgridError
-from promptgrid.ui import chat_header, chat_state
-from promptgrid.ui.chat_side import side
-from promptgrid.ui.chat_talk import talk
+from promptgrid.ui.chat import actions, header
+from promptgrid.ui.chat.talk import talk
+from promptgrid.ui.chat.variants import side
+from promptgrid.ui.shell import page
+from promptgrid.ui.widgets import feedback
 
-ui.open_page("Chat")
+page.open_page("Chat")
 try:
-    found = chat_state.opened()
+    found = actions.opened()
 except PromptgridError as error:
-    chat_header.header(None, None)
-    ui.show_error(error)
+    header.header(None, None)
+    feedback.show_error(error)
     st.stop()
 if found is None:
-    chat_header.header(None, None)
-    chat_header.notices()
-    chat_header.nothing_yet()
+    header.header(None, None)
+    header.notices()
+    header.nothing_yet()
     st.stop()
 
 conversation, asked = found
 settings = chat.from_json(conversation.settings)
-chat_header.header(conversation, settings)
-chat_header.notices()
-chat_header.deleted_note(conversation)
+header.header(conversation, settings)
+header.notices()
+header.deleted_note(conversation)
 left, right = st.columns([13, 6], gap="medium")
 with right:
     shown, place = side(conversation, settings)
 with left:
     talk(conversation, settings, shown, place, asked)
-    chat_header.other_branch(conversation, shown)
+    header.other_branch(conversation, shown)

@@ -2,17 +2,19 @@
 
 import streamlit as st
 
-from promptgrid import ui
 from promptgrid.errors import PromptgridError
-from promptgrid.ui import compose_header, compose_state
-from promptgrid.ui.compose_editor import editor
-from promptgrid.ui.compose_preview import preview
-from promptgrid.ui.try_once import chosen_model, try_once
+from promptgrid.ui.compose import header
+from promptgrid.ui.compose import state as compose_state
+from promptgrid.ui.compose.editor import editor
+from promptgrid.ui.compose.preview import preview
+from promptgrid.ui.compose.try_once import chosen_model, try_once
+from promptgrid.ui.shell import page
+from promptgrid.ui.widgets import feedback
 
-ui.open_page("Compose")
+page.open_page("Compose")
 name = compose_state.chosen_name()
 if not name:
-    if ui.empty_state("There is no prompt yet.", "Write the first one", "compose_first"):
+    if feedback.empty_state("There is no prompt yet.", "Write the first one", "compose_first"):
         compose_state.create("untitled")
         st.rerun()
     st.stop()
@@ -20,8 +22,8 @@ st.query_params["prompt"] = name
 try:
     compose_state.open_prompt(name)
 except PromptgridError as error:
-    compose_header.only_choice(name)
-    ui.show_error(error)
+    header.only_choice(name)
+    feedback.show_error(error)
     st.stop()
 
 head = st.container()
@@ -30,8 +32,8 @@ with left:
     editor()
 compose_state.autosave(compose_state.fields())
 with head:
-    place = compose_header.header(name)
-    compose_header.notices()
+    place = header.header(name)
+    header.notices()
 with right:
     preview(place, chosen_model())
     try_once()

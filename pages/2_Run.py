@@ -2,18 +2,21 @@
 
 import streamlit as st
 
-from promptgrid import ui
 from promptgrid.errors import PromptgridError
-from promptgrid.ui import run_form, run_plan, state
-from promptgrid.ui.cases_input import cases_input, missing_columns
-from promptgrid.ui.checks_field import checks_field
-from promptgrid.ui.run_again import run_again_button
-from promptgrid.ui.run_list import recent_runs
-from promptgrid.ui.run_live import disk_notice, run_panel
-from promptgrid.ui.run_sheet import preflight_panel, wants_builtin
-from promptgrid.ui.weights import weights_notice
+from promptgrid.ui import server
+from promptgrid.ui.run import form as run_form
+from promptgrid.ui.run import plan as run_plan
+from promptgrid.ui.run.cases import cases_input, missing_columns
+from promptgrid.ui.run.checks import checks_field
+from promptgrid.ui.run.list import recent_runs
+from promptgrid.ui.run.plan import run_again_button
+from promptgrid.ui.run.preflight import preflight_panel, wants_builtin
+from promptgrid.ui.run.progress import disk_notice, run_panel
+from promptgrid.ui.shell import page
+from promptgrid.ui.widgets import feedback, plain
+from promptgrid.ui.widgets.weights import weights_notice
 
-ui.open_page("Run")
+page.open_page("Run")
 
 
 def set_up() -> None:
@@ -49,14 +52,14 @@ def set_up() -> None:
         st.caption("Choose a prompt and its cases: the preflight follows.")
         return
     if lacking := missing_columns(prompts, table):
-        there = ui.plain(", ".join(table.columns), limit=200)
+        there = plain.plain(", ".join(table.columns), limit=200)
         for prompt, names in lacking.items():
-            st.warning(f"{ui.plain(prompt)} needs {ui.plain(', '.join(names))}; the table has {there}.")
+            st.warning(f"{plain.plain(prompt)} needs {plain.plain(', '.join(names))}; the table has {there}.")
         return
     plan = run_plan.plan_of(form, prompts, table)
     if wants_builtin(plan):
         weights_notice()
-    started = preflight_panel(plan, run_plan.digest(form, prompts, table, state.database()))
+    started = preflight_panel(plan, run_plan.digest(form, prompts, table, server.database()))
     if started:
         st.session_state.run_started = st.query_params["run"] = started
         st.rerun()
@@ -78,7 +81,7 @@ else:
     try:
         set_up()
     except PromptgridError as error:
-        ui.show_error(error)
+        feedback.show_error(error)
     if run_id:
         run_panel(run_id, primary=False)
 st.subheader("Runs")

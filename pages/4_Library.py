@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from promptgrid import ui
-from promptgrid.ui import library_view as view
-from promptgrid.ui.compose_state import create
-from promptgrid.ui.state import library
+from promptgrid.ui import library as view
+from promptgrid.ui.compose.state import create
+from promptgrid.ui.server import library
+from promptgrid.ui.shell import page
+from promptgrid.ui.widgets import feedback
 
-ui.open_page("Library")
+page.open_page("Library")
 entries = library().entries()
 
 with st.container(horizontal=True, vertical_alignment="center", key="library_header"):
@@ -27,7 +28,7 @@ view.notices()
 
 if not entries:
     detail = f"They are files in {library().folder}."
-    if ui.empty_state("There are no prompts yet.", "Write the first one", "library_first", detail=detail):
+    if feedback.empty_state("There are no prompts yet.", "Write the first one", "library_first", detail=detail):
         create("untitled")
         st.switch_page(view.COMPOSE_PAGE, query_params={"prompt": "untitled"})
 elif not found:

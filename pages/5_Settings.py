@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from promptgrid import ui
 from promptgrid.errors import PromptgridError
-from promptgrid.ui import settings_view
+from promptgrid.ui import settings as settings_view
+from promptgrid.ui.shell import page
+from promptgrid.ui.widgets import feedback
 
-ui.open_page("Settings")
+page.open_page("Settings")
 
 left, right = st.columns(2, gap="large")
 for column, sections in (
@@ -18,4 +19,4 @@ for column, sections in (
             try:
                 section()
             except PromptgridError as error:
-                ui.show_error(error)
+                feedback.show_error(error)

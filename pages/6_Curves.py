@@ -2,19 +2,21 @@
 
 import streamlit as st
 
-from promptgrid.ui import compare_run, curves_view, open_page, run_choice
-from promptgrid.ui.state import database
+from promptgrid.ui import curves
+from promptgrid.ui.server import database
+from promptgrid.ui.shell.page import open_page
+from promptgrid.ui.widgets import follow_run, run_select
 
 open_page("Curves")
 with st.container(horizontal=True, vertical_alignment="center", key="curves_top"):
-    run = run_choice.choose_run(database(), "curves", detail="Scores over the temperature are drawn here.")
-    found = curves_view.read_curve(database(), run)
-    lines = curves_view.lines_popover(found)
-curves_view.remember(run, found, lines)
-compare_run.watch_run(database(), run)
+    run = run_select.choose_run(database(), "curves", detail="Scores over the temperature are drawn here.")
+    found = curves.read_curve(database(), run)
+    lines = curves.lines_popover(found)
+curves.remember(run, found, lines)
+follow_run.watch_run(database(), run)
 
-curves_view.nothing_to_draw(run, found)
+curves.nothing_to_draw(run, found)
 if len(found.temperatures) > 1:
-    curves_view.temperature_charts(run, found, lines)
-curves_view.cost_chart(run, found, lines)
-curves_view.told_in_words(database(), run, found)
+    curves.temperature_charts(run, found, lines)
+curves.cost_chart(run, found, lines)
+curves.told_in_words(database(), run, found)

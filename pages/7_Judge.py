@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from promptgrid.ui import arena_page, open_page
-from promptgrid.ui.judges import name_popover
-from promptgrid.ui.run_choice import choose_run
-from promptgrid.ui.state import database
+from promptgrid.ui.judge import page as arena_page
+from promptgrid.ui.server import database
+from promptgrid.ui.shell.page import open_page
+from promptgrid.ui.widgets.judge_name import name_popover
+from promptgrid.ui.widgets.run_select import choose_run
 
 open_page("Judge", blind=True)
 with st.container(horizontal=True, vertical_alignment="center", key="judge_top"):

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from promptgrid.ui import open_page, tokens_state
-from promptgrid.ui.explain import explain
-from promptgrid.ui.tokens_view import body
+from promptgrid.ui.shell.page import open_page
+from promptgrid.ui.tokens import state as tokens_state
+from promptgrid.ui.tokens.views import body
+from promptgrid.ui.widgets.explain import explain
 
 open_page("Tokens")
 tokens_state.start()

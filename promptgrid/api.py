@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.cases import Case, read_cases
+from promptgrid.cases.table import Case, read_cases
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import CasesError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
-from promptgrid.library import library_folder
+from promptgrid.library.folder import library_folder
 from promptgrid.prompt import Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, plans, results

@@ -1,37 +1,25 @@
-"""From the name of an endpoint to the object that answers, and from synchronous code to its event loop.
-
-Pages and the command line are synchronous, endpoints are not: `run_sync` and `iterate_sync` carry calls to one
-background loop of this process, where the connections stay open between calls.
-"""
+"""From the name of an endpoint to the object that answers."""
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import difflib
-import queue
 import threading
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
 
-from promptgrid import builtin, models
+from promptgrid import builtin, loop, models
 from promptgrid.endpoint import Endpoint
 from promptgrid.endpoint.settings import EndpointSettings, read_settings
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.models import ModelFacts
 from promptgrid.paths import config_folder, environment
 
-T = TypeVar("T")
-
 BUILTIN = "builtin"
 DEFAULT_MODEL = f"{BUILTIN}/{builtin.MODEL}"
-LOOP_THREAD = "promptgrid-loop"
 CHECK_S = 5.0
-CLOSE_S = 5.0
 
 _BUILTIN_FACTS = ModelFacts(
     builtin.MODEL,
@@ -144,26 +132,26 @@ def connect(name: str) -> Endpoint:
     _check_configured(name)
     wanted = None if name == BUILTIN else settings()[name]
     with _connecting:
-        loop = _current_loop()
-        kept = _connected.setdefault(loop, {})
+        event_loop = loop.current()
+        kept = _connected.setdefault(event_loop, {})
         if name not in kept or kept[name][0] != wanted:
             if name in kept:  # not closed yet: somebody may be in the middle of a reply
-                _replaced.setdefault(loop, []).append(kept[name][1])
+                _replaced.setdefault(event_loop, []).append(kept[name][1])
             kept[name] = (wanted, _endpoint(wanted))
         return kept[name][1]
 
 
 def close() -> None:
     """Frees the sockets of the background loop's endpoints; `connect` makes new ones."""
-    if _connected.get(_loop()) or _replaced.get(_loop()):
-        run_sync(_closed())
+    if _connected.get(loop.background()) or _replaced.get(loop.background()):
+        loop.run_sync(_closed())
 
 
 async def _closed() -> None:
-    loop = asyncio.get_running_loop()
+    event_loop = asyncio.get_running_loop()
     with _connecting:
-        current = [endpoint for _, endpoint in _connected.pop(loop, {}).values()]
-        endpoints = current + _replaced.pop(loop, [])
+        current = [endpoint for _, endpoint in _connected.pop(event_loop, {}).values()]
+        endpoints = current + _replaced.pop(event_loop, [])
     for endpoint in endpoints:
         await endpoint.aclose()
 
@@ -181,7 +169,7 @@ def check(name: str) -> EndpointState:
     if name == BUILTIN:
         return _builtin_state()
     try:
-        served = run_sync(_listed(name))
+        served = loop.run_sync(_listed(name))
     except TimeoutError:
         return EndpointState(name, False, f"No answer within {CHECK_S:.0f} seconds. Is the server running?")
     except PromptgridError as error:
@@ -200,77 +188,3 @@ def _builtin_state() -> EndpointState:
         return EndpointState(BUILTIN, False, state.reason)
     message = "Running." if state.running else "Ready; it starts at the first request."
     return EndpointState(BUILTIN, True, message, builtin.names())
-
-
-@cache
-def _loop() -> asyncio.AbstractEventLoop:
-    """The background loop of this process."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name=LOOP_THREAD, daemon=True).start()
-    return loop
-
-
-def _current_loop() -> asyncio.AbstractEventLoop:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return _loop()
-
-
-def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine on the background loop and waits for it; Ctrl+C cancels it. Not from within that loop."""
-    if threading.current_thread().name == LOOP_THREAD:
-        coroutine.close()
-        raise RuntimeError("run_sync waits for the background loop and was called from it: await instead")
-    future = start(coroutine)
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
-
-
-def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-    """Sets a coroutine going on the background loop; the future has its result, and cancels it."""
-    return asyncio.run_coroutine_threadsafe(coroutine, _loop())
-
-
-def iterate_sync(source: AsyncIterator[T]) -> Iterator[T]:
-    """The items of an asynchronous iterator, read on the background loop. Closing this iterator cancels the source.
-
-    One task reads the source from its beginning to its end, since what it holds open may belong to that task.
-    """
-    items: queue.SimpleQueue[tuple[T] | None] = queue.SimpleQueue()
-    task = run_sync(_started(source, items))
-    try:
-        while (item := items.get()) is not None:
-            yield item[0]
-        run_sync(_finished(task))
-    finally:
-        run_sync(_cancelled(task))
-
-
-async def _started(source: AsyncIterator[T], items: queue.SimpleQueue[tuple[T] | None]) -> asyncio.Task[None]:
-    task = asyncio.create_task(_pump(source, items))
-    task.add_done_callback(lambda _: items.put(None))
-    return task
-
-
-async def _pump(source: AsyncIterator[T], items: queue.SimpleQueue[tuple[T] | None]) -> None:
-    try:
-        async for item in source:
-            items.put((item,))
-    finally:
-        close = getattr(source, "aclose", None)
-        if close is not None:
-            await close()
-
-
-async def _finished(task: asyncio.Task[None]) -> None:
-    """Raises what the source raised."""
-    await task
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task}, timeout=CLOSE_S)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptgrid import builtin, connections, paths
+from promptgrid import builtin, connections, loop, paths
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import PromptgridError
-from promptgrid.library import library_folder
+from promptgrid.humanize import size
+from promptgrid.library.folder import library_folder
 from promptgrid.prompt import Message
 from promptgrid.tokens import encoding
-from promptgrid.words import size
 
 PORT = 8501  # Streamlit's
 LOW_DISK_BYTES = 500_000_000
@@ -70,7 +70,7 @@ def _builtin_model(start: bool) -> Iterator[Finding]:
 def _answer(area: str) -> Finding:
     """The built-in model has started and counted, or why not."""
     endpoint = connections.connect(connections.BUILTIN)
-    tokens = connections.run_sync(endpoint.count_tokens(builtin.names()[0], [Message("user", "Hello")]))
+    tokens = loop.run_sync(endpoint.count_tokens(builtin.names()[0], [Message("user", "Hello")]))
     return Finding(area, True, f"Started, and counts {tokens} tokens for a greeting. Its log is {builtin.logfile()}.")
 
 

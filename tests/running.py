@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from promptgrid import api, connections
+from promptgrid import api, connections, loop
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message, Prompt
 from promptgrid.runner.carry_out import carry_out
@@ -34,7 +34,7 @@ def a_plan(model: str = "ok", words: int = 3, **changes: Any) -> Plan:
 
 def carried_out(database: Database, run_id: str) -> RunStatus:
     """Carries the run out in this process, to its end or stop."""
-    return connections.run_sync(carry_out(database, run_id, connect=connections.connect))
+    return loop.run_sync(carry_out(database, run_id, connect=connections.connect))
 
 
 def resumed(database: Database, run_id: str) -> RunStatus:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from promptgrid import builtin, connections
+from promptgrid import builtin, connections, loop
 from promptgrid.builtin import weights as builtin_weights
 from promptgrid.errors import PlanError
 from tests.faults.server import HostileServer
@@ -167,7 +167,7 @@ def first(items: Iterator[int], number: int) -> list[int]:
 
 def test_iterate_sync_gives_the_items_in_order_from_one_task() -> None:
     counter = Counter()
-    items = connections.iterate_sync(counter.numbers())
+    items = loop.iterate_sync(counter.numbers())
     assert first(items, 3) == [1, 2, 3]
     assert len(counter.tasks) == 1
     items.close()  # type: ignore[attr-defined]
@@ -175,7 +175,7 @@ def test_iterate_sync_gives_the_items_in_order_from_one_task() -> None:
 
 def test_closing_the_iterator_has_ended_the_source() -> None:
     counter = Counter()
-    items = connections.iterate_sync(counter.numbers())
+    items = loop.iterate_sync(counter.numbers())
     next(items)
     items.close()  # type: ignore[attr-defined]
     assert counter.closed.is_set()
@@ -183,7 +183,7 @@ def test_closing_the_iterator_has_ended_the_source() -> None:
 
 def test_a_loop_that_breaks_ends_the_source() -> None:
     counter = Counter()
-    for number in connections.iterate_sync(counter.numbers()):
+    for number in loop.iterate_sync(counter.numbers()):
         if number == 2:
             break
     assert counter.closed.wait(5)
@@ -194,7 +194,7 @@ def test_a_source_that_ends_ends_the_iterator() -> None:
         yield 1
         yield 2
 
-    assert list(connections.iterate_sync(some())) == [1, 2]
+    assert list(loop.iterate_sync(some())) == [1, 2]
 
 
 def test_what_the_source_raises_arrives_after_its_items() -> None:
@@ -202,7 +202,7 @@ def test_what_the_source_raises_arrives_after_its_items() -> None:
         yield 1
         raise PlanError("no more")
 
-    items = connections.iterate_sync(broken())
+    items = loop.iterate_sync(broken())
     assert next(items) == 1
     with pytest.raises(PlanError, match="no more"):
         next(items)
@@ -214,9 +214,9 @@ def test_run_sync_returns_and_raises() -> None:
             raise PlanError("wrong")
         return 42
 
-    assert connections.run_sync(answer(False)) == 42
+    assert loop.run_sync(answer(False)) == 42
     with pytest.raises(PlanError, match="wrong"):
-        connections.run_sync(answer(True))
+        loop.run_sync(answer(True))
 
 
 def test_run_sync_from_its_own_loop_is_refused_instead_of_waiting_for_ever() -> None:
@@ -224,10 +224,10 @@ def test_run_sync_from_its_own_loop_is_refused_instead_of_waiting_for_ever() -> 
         return 1
 
     async def outer() -> int:
-        return connections.run_sync(inner())
+        return loop.run_sync(inner())
 
     with pytest.raises(RuntimeError, match="await"):
-        connections.run_sync(outer())
+        loop.run_sync(outer())
 
 
 def test_many_threads_share_one_loop() -> None:
@@ -236,7 +236,7 @@ def test_many_threads_share_one_loop() -> None:
         return id(asyncio.get_running_loop())
 
     seen: list[int] = []
-    threads = [threading.Thread(target=lambda: seen.append(connections.run_sync(loop_id()))) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: seen.append(loop.run_sync(loop_id()))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

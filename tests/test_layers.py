@@ -10,10 +10,10 @@ import promptgrid
 ROOT = Path(promptgrid.__file__).parents[1]
 ENGINE = sorted((ROOT / "promptgrid").rglob("*.py"))
 ORDER = [
-    "errors", "budget", "paths", "prompt", "answers", "techniques", "prompt_files", "library",
-    "cases", "learned", "models", "endpoint", "snippets", "builtin",
-    "connections", "background", "tokens", "grading", "grid", "preflight", "store", "runner", "tries", "chat", "stats",
-    "nextword", "compare", "export", "words", "gate", "arena",
+    "errors", "humanize", "paths", "loop", "budget",
+    "stats", "prompt", "cases", "answers", "techniques", "library", "models", "endpoint", "snippets", "builtin",
+    "connections", "tokens", "grading", "grid", "store", "calls", "judging", "runner", "chat", "nextword",
+    "compare", "curves", "export", "gate", "arena",
     "api", "doctor", "cli", "ui",
 ]  # fmt: skip
 
@@ -75,7 +75,7 @@ def test_imports_go_down_the_house() -> None:
 
 
 def test_every_topic_has_its_place() -> None:
-    topics = {topic(path) for path in ENGINE} - {"__init__", "__main__", "table_text"}
+    topics = {topic(path) for path in ENGINE} - {"__init__", "__main__"}
     assert topics == set(ORDER)
 
 

@@ -1,7 +1,7 @@
 """The blind arena: two replies to the same case, without a word on where they come from, and what the votes say."""
 
 from promptgrid.arena.pairs import Arena, Pair, read
-from promptgrid.arena.sayings import in_percent, notes, verdict
+from promptgrid.arena.phrases import in_percent, notes, verdict
 from promptgrid.arena.standings import Agreement, Standing, Standings, agreements, standings
 
 __all__ = [

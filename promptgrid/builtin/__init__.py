@@ -5,9 +5,9 @@ processes share), `serve` (the child), `process` (starting and finding it), `tur
 (the endpoint).
 """
 
+from promptgrid.builtin.endpoint import BuiltinEndpoint
 from promptgrid.builtin.process import CONTEXT, SLOTS, ensure, logfile, running, stop, warm
-from promptgrid.builtin.readiness import BuiltinStatus, status
-from promptgrid.builtin.served import BuiltinEndpoint
+from promptgrid.builtin.status import BuiltinStatus, status
 from promptgrid.builtin.weights import MODEL, fetch, identity, names
 
 __all__ = [

@@ -15,7 +15,7 @@ from typing import IO
 
 from promptgrid import paths
 from promptgrid.builtin import weights
-from promptgrid.builtin.place import Listening, Place
+from promptgrid.builtin.server_folder import Listening, Place
 from promptgrid.errors import BuiltinError, PromptgridError
 
 CONTEXT = 8192
@@ -129,7 +129,7 @@ def _spawn(path: Path, place: Place) -> subprocess.Popen[bytes]:
 def _command(path: Path, place: Place) -> list[str]:
     names = [word for name in weights.names() for word in ("--name", name)]
     limits = ["--context", str(CONTEXT), "--slots", str(SLOTS), "--idle", str(idle_s())]
-    return [sys.executable, "-m", "promptgrid.builtin.serve", str(place.folder), str(path), *names, *limits]
+    return [sys.executable, "-m", "promptgrid.builtin.server_main", str(place.folder), str(path), *names, *limits]
 
 
 def _environment() -> dict[str, str]:

@@ -10,20 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from promptgrid import connections, tokens, tries
-from promptgrid.background import Background
+from promptgrid import connections, tokens
+from promptgrid.calls import single
+from promptgrid.calls.single import Call
 from promptgrid.chat import tree
 from promptgrid.chat.settings import Settings, Variant, from_json
 from promptgrid.chat.tree import Step
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Reply, Request
 from promptgrid.errors import PlanError, PromptgridError
+from promptgrid.loop import Background
 from promptgrid.models.parameters import Asked, sent
 from promptgrid.store import Database, conversations
 from promptgrid.store.conversations import Said
 from promptgrid.techniques import Turn
 from promptgrid.tokens import Window
-from promptgrid.tries import Call
 
 
 def window_of(turns: Sequence[Turn], variant: Variant, settings: Settings) -> Window:
@@ -143,7 +144,7 @@ class Round(Background):
                 conversations.keep_reply(connection, self.slot, one.variant, answered)
                 stored = True
 
-            async for delta in tries.stream_call(self.database, call, keep):
+            async for delta in single.stream_call(self.database, call, keep):
                 one.text += delta.text
         except PromptgridError as error:
             one.error = str(error)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from promptgrid import techniques
-from promptgrid.cases import EXPECTED, Case, Cases, cases_csv
+from promptgrid.cases.table import EXPECTED, Case, Cases, cases_csv
 from promptgrid.errors import PromptError
 from promptgrid.prompt import Example, Input, Message, Prompt
 from promptgrid.techniques import Turn

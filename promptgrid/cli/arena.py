@@ -19,9 +19,9 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
     """
     from promptgrid import arena as engine
     from promptgrid.cli import sheet
+    from promptgrid.humanize import many
     from promptgrid.store import Database, votes
     from promptgrid.store.runs import find_run
-    from promptgrid.words import many
 
     database = Database()
     run_id = find_run(database, run).id

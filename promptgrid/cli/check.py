@@ -28,26 +28,26 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
     from promptgrid.cli import live, sheet
     from promptgrid.errors import PlanError
     from promptgrid.grading import parse_check
-    from promptgrid.runner import recheck
+    from promptgrid.humanize import many
+    from promptgrid.judging import rescore
     from promptgrid.store import Database, runs, scores
-    from promptgrid.words import many
 
     database = Database()
     run_id = runs.find_run(database, run).id
     add = [parse_check(text) for text in checks]
-    stopped = None if add or remove or fresh else recheck.stopped(database, run_id)
+    stopped = None if add or remove or fresh else rescore.stopped(database, run_id)
     if stopped is None:
-        planned = recheck.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
+        planned = rescore.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
     else:
         planned, begun = stopped
         budget = budget or begun.budget
         click.echo(f"Going on where it was stopped, at {begun.done:,} of {many(begun.total, 'score')}.", err=True)
     live.prepare([spec.model for spec in planned.score if spec.model])
-    for line in map(sheet.judge_line, recheck.sheets(database, planned)):
+    for line in map(sheet.judge_line, rescore.sheets(database, planned)):
         click.echo(line, err=True)
     try:
         with bar("Scoring") as tell:
-            recheck.carry_out(database, planned, budget=budget, tell=tell)
+            rescore.carry_out(database, planned, budget=budget, tell=tell)
     except BudgetReached as reached:
         hint = f"What judges have said is kept: promptgrid check {run_id} --budget … goes on."
         raise PlanError(str(reached), hint=hint) from None

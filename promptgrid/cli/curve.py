@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from promptgrid.compare.curve import CurvePoint
+    from promptgrid.curves.curve import CurvePoint
 
 _HEADS = ("line", "temperature", "cases", "score", "95 %", "distinct", "entropy", "similarity", "characters")
 
@@ -22,8 +22,8 @@ _HEADS = ("line", "temperature", "cases", "score", "95 %", "distinct", "entropy"
 def curve(run: str, csv_path: Path | None, as_json: bool) -> None:
     """Show score, variety and length over the temperatures of a run. RUN is an id, its beginning, or `last`."""
     from promptgrid.cli import sheet
-    from promptgrid.compare.curve import CurvePoint
-    from promptgrid.compare.curve import curve as curve_of
+    from promptgrid.curves.curve import CurvePoint
+    from promptgrid.curves.curve import curve as curve_of
     from promptgrid.export.csv_out import write_table
     from promptgrid.export.files import save
     from promptgrid.store import Database

@@ -36,9 +36,9 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
     from promptgrid.cli import live, sheet
     from promptgrid.cli.check import bar
     from promptgrid.errors import PlanError
-    from promptgrid.runner.pairs import PairJudge, judge_pairs, pairs_sheet
+    from promptgrid.humanize import many
+    from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_sheet
     from promptgrid.store import Database, runs, votes
-    from promptgrid.words import many
 
     database = Database()
     run_id = runs.find_run(database, run).id

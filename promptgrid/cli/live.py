@@ -20,7 +20,7 @@ from promptgrid.export.runs import Form, save_run
 from promptgrid.gate import Asked
 from promptgrid.runner import client
 from promptgrid.runner.process import tune
-from promptgrid.store import Database, runs, work
+from promptgrid.store import Database, commits, runs
 from promptgrid.store.runs import Progress, RunInfo
 
 _LINE_EVERY_S = 5.0
@@ -155,10 +155,10 @@ def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInf
 
 def _give_up(database: Database, run_id: str) -> None:
     """Pauses the run at once: whoever carries it out lets go of the calls in flight when it sees that."""
-    status, epoch = work.status_and_epoch(database, run_id)
+    status, epoch = commits.status_and_epoch(database, run_id)
     if status in runs.ACTIVE:
         click.echo("Given up: those calls may be paid for, and are sent again when the run goes on.", err=True)
-        work.end(database, run_id, epoch, "paused")
+        commits.end(database, run_id, epoch, "paused")
 
 
 def _write(database: Database, run_id: str, outputs: Outputs) -> bool:

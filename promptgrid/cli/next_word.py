@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from promptgrid import loop
     from promptgrid.nextword import Look, Shares
 
 _LONG = 4000  # characters: a small model on the CPU reads longer ones for some seconds
@@ -27,8 +28,8 @@ def next_word(text: str, model: str | None, top: int, temperature: float, top_p:
     promptgrid next "The quick brown fox" --temperature 0.7
     """
     from promptgrid import connections, nextword
+    from promptgrid.cases.decoding import read_text
     from promptgrid.store import Database
-    from promptgrid.tokens.texts import read_text
 
     text = read_text(text.encode("utf-8", "surrogateescape"), "The text")
     if len(text) > _LONG:
@@ -36,7 +37,7 @@ def next_word(text: str, model: str | None, top: int, temperature: float, top_p:
     database = Database()
     try:
         asker = nextword.Asker(model or connections.DEFAULT_MODEL, database)
-        seen = connections.run_sync(nextword.look(asker, nextword.Place(text)))
+        seen = loop.run_sync(nextword.look(asker, nextword.Place(text)))
     finally:
         database.close()
     shares = nextword.reshape(seen.chances, temperature, top_p)

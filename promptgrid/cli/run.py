@@ -12,7 +12,7 @@ from promptgrid.cli.gating import GateOptions, check_writable, gate_options, und
 
 if TYPE_CHECKING:
     from promptgrid.grid import Plan
-    from promptgrid.preflight import Preflight
+    from promptgrid.grid.preflight import Preflight
 
 Command = Callable[..., Any]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from promptgrid import humanize
 from promptgrid.cli.run import Command, Listed, Numbers, output_options
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def runs(deleted: bool, as_json: bool) -> None:
     """List the runs, newest first."""
     from datetime import datetime
 
-    from promptgrid import words
     from promptgrid.cli import sheet
+    from promptgrid.runner import phrases
     from promptgrid.store import Database, baselines
     from promptgrid.store import runs as store
 
@@ -51,7 +52,7 @@ def runs(deleted: bool, as_json: bool) -> None:
         [
             i.id,
             i.name,
-            words.STATUS_WORDS[i.status],
+            phrases.STATUS_WORDS[i.status],
             f"{p.done}/{p.total}",
             f"{datetime.fromtimestamp(i.created):%F %H:%M}",
             ", ".join(baseline_of.get(i.id, ())),
@@ -94,7 +95,6 @@ def extend(
 
     promptgrid extend last --samples 20 --temperature 0,0.7,1.2
     """
-    from promptgrid import words
     from promptgrid.cli import live
     from promptgrid.runner import client
     from promptgrid.store import Database
@@ -106,7 +106,7 @@ def extend(
     run_id = store.find_run(database, run).id
     live.prepare((*store.plan_of(database, run_id).models, *models))
     added = client.extend(database, run_id, samples=samples, temperatures=temperatures, models=models)
-    click.echo(f"{words.many(added, 'cell')} added to run {run_id}.", err=True)
+    click.echo(f"{humanize.many(added, 'cell')} added to run {run_id}.", err=True)
     raise SystemExit(_carry_out(database, run_id, **outputs))
 
 
@@ -228,9 +228,8 @@ def export(run: str, csv_for_excel: bool, preferences: Path | None, **outputs: P
 
 
 def _export(database: Database, info: RunInfo, path: Path, form: Form) -> None:
-    from promptgrid import words
     from promptgrid.export.runs import BY_CASE, save_run
 
     with click.progressbar(length=info.total, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         rows = save_run(database, info.id, path, form, progress=lambda done: bar.update(done - bar.pos))
-    click.echo(f"Wrote {words.many(rows, 'case' if form in BY_CASE else 'row')} to {path}.")
+    click.echo(f"Wrote {humanize.many(rows, 'case' if form in BY_CASE else 'row')} to {path}.")

@@ -7,35 +7,36 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
 
-from promptgrid import words
+from promptgrid import humanize
 from promptgrid.compare import VariantSummary
-from promptgrid.preflight import ModelPreflight, Preflight
+from promptgrid.grid.preflight import ModelPreflight, Preflight
+from promptgrid.runner import phrases
 from promptgrid.store.runs import Progress, RunInfo
 from promptgrid.store.scores import Total
 
 
 def as_text(sheet: Preflight) -> str:
     """The preflight sheet as a few lines."""
-    cells, calls = words.many(sheet.cells, "cell"), words.many(sheet.calls, "call")
+    cells, calls = humanize.many(sheet.cells, "cell"), humanize.many(sheet.calls, "call")
     lines = [f"{cells}: {calls} to send, {sheet.answered:,} already answered"]
     lines += [_model_line(model) for model in sheet.models]
     lines += [judge_line(model) for model in sheet.judges]
     lines += [f"  {model.ref}: {printable(note)}" for model in sheet.models for note in model.notes]
     lines += [f"  skipped: {s.prompt} as {s.technique}, {s.reason}" for s in sheet.skipped]
-    if budget := words.budget_words(sheet):
+    if budget := phrases.budget_words(sheet):
         lines.append(f"  {budget}")
     return "\n".join(lines)
 
 
 def _model_line(model: ModelPreflight) -> str:
     about = "" if model.exact else "≈ "
-    parts = [words.many(model.calls, "call"), f"{about}{model.prompt_tokens:,} prompt tokens"]
+    parts = [humanize.many(model.calls, "call"), f"{about}{model.prompt_tokens:,} prompt tokens"]
     if model.completion_ceiling is not None:
         parts.append(f"at most {model.completion_ceiling:,} reply tokens")
     dated = f" (price of {model.facts.price_date})" if model.facts.price_date and not model.free else ""
-    parts += [words.cost(model) + dated, words.duration(model.seconds)]
+    parts += [phrases.cost(model) + dated, humanize.duration(model.seconds)]
     if model.shared:
-        parts.append(f"{words.many(model.shared, 'cell')} the same on the wire as another")
+        parts.append(f"{humanize.many(model.shared, 'cell')} the same on the wire as another")
     if model.too_long:
         parts.append(f"{model.too_long:,} do not fit and are not sent")
     reason = f"  (≈: {model.reason})" if not model.exact else ""
@@ -66,21 +67,21 @@ def _jsonable(value: object) -> object:
 
 def progress_line(info: RunInfo, progress: Progress) -> str:
     """`120 of 216 · 4.1/s · 1:40 left · 12 in flight · 3 retried · $0.0142 · openai: 4 at a time of 32, waits 12 s`."""
-    state = [] if info.status == "running" else [words.status_words(info, progress)]
-    return " · ".join([*state, *words.progress_words(info, progress), *words.pace_words(info, progress)])
+    state = [] if info.status == "running" else [phrases.status_words(info, progress)]
+    return " · ".join([*state, *phrases.progress_words(info, progress), *phrases.pace_words(info, progress)])
 
 
 def error_lines(errors: Sequence[tuple[str, int]], noun: str = "cell") -> list[str]:
     """Each error in one line without control characters, with the number of cells that ended so."""
     lines = []
     for said, count in errors:
-        lines.append(f"{words.many(count, noun)}: {printable(said.splitlines()[0])[:300]}")
+        lines.append(f"{humanize.many(count, noun)}: {printable(said.splitlines()[0])[:300]}")
     return lines
 
 
 def remedy_lines(progress: Progress) -> list[str]:
     """What to do about each kind of failure."""
-    return [f"{count_and_kind}: {remedy}" for count_and_kind, remedy in words.failures(progress)]
+    return [f"{count_and_kind}: {remedy}" for count_and_kind, remedy in phrases.failures(progress)]
 
 
 def printable(text: str) -> str:

@@ -12,7 +12,7 @@ import click
 @click.option("--json", "as_json", is_flag=True)
 def prompts(as_json: bool) -> None:
     """List the prompts of the library, the broken ones with the reason."""
-    from promptgrid.library import Library, library_folder
+    from promptgrid.library.folder import Library, library_folder
 
     entries = Library(library_folder()).entries()
     if as_json:

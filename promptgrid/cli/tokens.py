@@ -27,9 +27,9 @@ def tokens(file: BinaryIO, model: str | None, by_line: bool, as_json: bool) -> N
 
     promptgrid tokens README.md --model openai/gpt-4.1 --by-line
     """
+    from promptgrid.cases.decoding import read_text
     from promptgrid.connections import DEFAULT_MODEL, context_limit
     from promptgrid.tokens import ENCODINGS, tokenize
-    from promptgrid.tokens.texts import read_text
 
     ref = model or DEFAULT_MODEL
     text = read_text(file.read(), getattr(file, "name", "The text"))

@@ -4,10 +4,10 @@
 and `page` reads the texts of some of them.
 """
 
-from promptgrid.compare.arranged import Arranged, arranged
 from promptgrid.compare.axes import AXES, VARIANT, Axis, Head
 from promptgrid.compare.facts import Facts, facts
 from promptgrid.compare.pages import Entry, Row, Sample, Tally, page, samples
+from promptgrid.compare.rows import Arranged, arranged
 from promptgrid.compare.runs import KINDS, Change, Changes, Kind, VariantChange, against
 from promptgrid.compare.summary import VariantSummary, summarise, summary, suspicions
 from promptgrid.compare.variants import Variant, labels, variant_of

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from promptgrid.compare.axes import AXES, Axis, Value, value_text
 from promptgrid.compare.variants import Variant, in_grid_order, warmth
 from promptgrid.store import Database
-from promptgrid.store.columns import CELL_COLUMNS, REPLY_COLUMNS, RunColumns, run_columns
+from promptgrid.store.cell_columns import CELL_COLUMNS, REPLY_COLUMNS, RunColumns, run_columns
 from promptgrid.store.results import Stamp, stamp
 
 STATUSES = ("answered", "pending", "failed", "refused", "too_long", "cancelled")

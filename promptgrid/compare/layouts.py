@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from promptgrid.compare.aggregate import entry_scores, mean_by, voted
 from promptgrid.compare.axes import IN_ORDER, Axis, Head, Value, head_id, heads, value_text
 from promptgrid.compare.facts import ANSWERED, ENDED_BADLY, PENDING, STATUSES, Bools, Facts, Floats, Ints, Longs
-from promptgrid.compare.pooling import entry_scores, mean_by, voted
 from promptgrid.compare.views import METRICS, Metric, View
 
 

@@ -11,7 +11,7 @@ from promptgrid.compare.axes import VARIANT, Axis, Head, Value, heads
 from promptgrid.compare.facts import Ints
 from promptgrid.compare.layouts import Layout
 from promptgrid.store import Database
-from promptgrid.store.columns import case_texts
+from promptgrid.store.cell_columns import case_texts
 
 
 def contents(database: Database, laid: Layout) -> dict[Hashable, int]:

@@ -9,13 +9,13 @@ from math import isnan
 
 import numpy as np
 
-from promptgrid.compare.arranged import Arranged
 from promptgrid.compare.axes import Axis, Head, head_id, value_text
 from promptgrid.compare.facts import STATUSES, Facts, Longs, known
 from promptgrid.compare.layouts import Layout
+from promptgrid.compare.rows import Arranged
 from promptgrid.compare.views import METRICS, Metric
 from promptgrid.store import Database
-from promptgrid.store.columns import CaseText, CellText, case_texts, cell_texts
+from promptgrid.store.cell_columns import CaseText, CellText, case_texts, cell_texts
 
 SHOWN = 600  # characters of a text that are read; the rest is in the database
 TALLIES = 5  # different answers of a place whose texts are read

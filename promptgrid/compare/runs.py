@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptgrid import stats
+from promptgrid.compare.aggregate import entry_scores
 from promptgrid.compare.facts import STATUSES, Bools, Floats, Ints, facts, known, mean_known
 from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.matching import contents, matched, matched_columns, pair_labels
 from promptgrid.compare.pages import SHOWN, cut
-from promptgrid.compare.pooling import entry_scores
 from promptgrid.compare.variants import Variant
 from promptgrid.compare.views import View
 from promptgrid.errors import StoreError
 from promptgrid.stats import Comparison
 from promptgrid.store import Database, runs
-from promptgrid.store.columns import CaseText, case_texts, cell_texts
+from promptgrid.store.cell_columns import CaseText, case_texts, cell_texts
 from promptgrid.store.runs import RunInfo
 
 Kind = Literal["improved", "broke", "same", "changed", "new", "gone"]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from promptgrid import stats
+from promptgrid.compare.aggregate import entry_scores, mean_by
 from promptgrid.compare.axes import Head
 from promptgrid.compare.facts import Facts, Floats, Longs, facts, known
 from promptgrid.compare.layouts import Layout, layout
-from promptgrid.compare.pooling import entry_scores, mean_by
 from promptgrid.compare.views import View
 from promptgrid.models.parameters import suspicion
 from promptgrid.stats import Comparison, Interval

@@ -15,7 +15,7 @@ from promptgrid.endpoint import refusals
 from promptgrid.endpoint.base import Token
 from promptgrid.endpoint.replies import parsed
 from promptgrid.endpoint.settings import EndpointSettings
-from promptgrid.endpoint.spelling import spelt
+from promptgrid.endpoint.token_bytes import spelt
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
 

@@ -101,8 +101,8 @@ def _colour(entry: Entry) -> str:
 
 def _charts(database: Database, run_id: str) -> tuple[list[_Chart], Sequence[str]]:
     """The curves over the temperature where there are several, score against cost, and what is on no line."""
-    from promptgrid.compare import charts
-    from promptgrid.compare.curve import curve
+    from promptgrid.curves import charts
+    from promptgrid.curves.curve import curve
 
     found = curve(database, run_id)
     drawn: list[_Chart] = []

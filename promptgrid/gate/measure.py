@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from promptgrid import words
+from promptgrid import humanize
 from promptgrid.compare.variants import Variant
 from promptgrid.compare.verdicts import Verdict
 from promptgrid.gate.results import GateResult, MinScore, broke
@@ -18,7 +18,9 @@ def all_answered(by_status: Mapping[str, int], verdicts: Sequence[Verdict]) -> G
     """Held when every cell of the run, which `by_status` counts, brought a reply; the other gates look at replies."""
     total, answered = sum(by_status.values()), by_status.get("answered", 0)
     held = answered == total > 0
-    reason = "" if held else f"{words.many(total - answered, 'cell')} without a reply" if total else "the run is empty"
+    reason = (
+        "" if held else f"{humanize.many(total - answered, 'cell')} without a reply" if total else "the run is empty"
+    )
     silent = {(v.variant, v.case_id): broke(v) for v in verdicts if v.outcome == "no reply"}
     return GateResult("every cell answered", "", held, f"{answered:,} of {total:,}", reason, tuple(silent.values()))
 
@@ -53,7 +55,7 @@ def _missed(gate: MinScore, verdicts: Sequence[Verdict], values: Sequence[float]
     """Why the gate is missed; "" when it holds."""
     broken = [v for v in verdicts if v.outcome == "broken"]
     if broken:
-        return f"the check itself failed in {words.many(len(broken), 'case')}: {_why(broken[0])}"
+        return f"the check itself failed in {humanize.many(len(broken), 'case')}: {_why(broken[0])}"
     if not values:
         return f"nothing was scored: {_why(verdicts[0])}"
     least = gate.least - _ROUNDING

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from promptgrid import words
+from promptgrid import humanize
 from promptgrid.compare.runs import Change, VariantChange, against
 from promptgrid.errors import GateError
 from promptgrid.gate.results import Broke, GateResult
@@ -79,7 +79,7 @@ def _missed(gate: NotWorse, variant: VariantChange) -> str:
     if variant.versus.verdict == "worse":
         return "it is worse"
     broke = variant.counts["broke"]
-    return f"{words.many(broke, 'case')} broke" if gate.strict and broke else ""
+    return f"{humanize.many(broke, 'case')} broke" if gate.strict and broke else ""
 
 
 def _broke(change: Change) -> Broke:

@@ -10,7 +10,7 @@ from typing import Any
 
 from promptgrid import techniques
 from promptgrid.budget import parse_budget
-from promptgrid.cases import Case
+from promptgrid.cases.table import Case
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import MissingVariables, PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from promptgrid import models, techniques
-from promptgrid.cases import Case
+from promptgrid.cases.table import Case
 from promptgrid.connections import model_facts, split_model
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import MissingVariables, PromptError

@@ -8,7 +8,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from promptgrid.learned import Refusal, Value
+from promptgrid.models.learned import Refusal, Value
 
 Policy = Literal["any", "only_default", "only_without_reasoning", "not_with_temperature", "unknown"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)

@@ -1,7 +1,8 @@
 """The facts about a model, put together from all that is known.
 
 Sources, the later over the earlier: the prices and context windows of genai-prices; our models.toml for what it lacks;
-what the endpoint itself refused (`promptgrid.learned`); a models.toml of the same form in the user's config folder.
+what the endpoint itself refused (`promptgrid.models.learned`); a models.toml of the same form in the user's config
+folder.
 A model that nobody knows is no error: `known` is False.
 """
 
@@ -10,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from promptgrid import learned
-from promptgrid.learned import Refusal
-from promptgrid.models import prices, tables
+from promptgrid.models import learned, prices, tables
 from promptgrid.models.addresses import is_loopback
 from promptgrid.models.known import TOKEN_PARAMETERS, ModelFacts, Policy, other_token_parameter
+from promptgrid.models.learned import Refusal
 
 
 def facts(model: str, base_url: str = "", *, free: bool | None = None) -> ModelFacts:

@@ -1,7 +1,7 @@
 """What becomes of the parameters that a plan asks for: sent or left out, and whether the model honours them. Pure.
 
 The tables behind it are hearsay: a model of which nobody knows anything is sent what was asked for, and is believed
-when it refuses (`promptgrid.learned`).
+when it refuses (`promptgrid.models.learned`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from promptgrid.learned import shown
 from promptgrid.models.known import DEFAULT, ModelFacts
+from promptgrid.models.learned import shown
 
 HOT = 0.7
 ENOUGH_CASES = 3

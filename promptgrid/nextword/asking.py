@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from promptgrid import connections, learned, models
+from promptgrid import connections, models
 from promptgrid.endpoint import Endpoint, Reply, Request
 from promptgrid.errors import EndpointError
+from promptgrid.models import learned
 from promptgrid.models.parameters import Asked, sent
 from promptgrid.prompt import Api, Message
-from promptgrid.store import Database, work
+from promptgrid.store import Database, commits
 
 FEW = 5  # alternatives that the oldest endpoints give
 
@@ -102,7 +103,9 @@ class Asker:
             return
         with self.database.write() as connection:
             for sample, reply in enumerate(replies):
-                work.insert_reply(connection, work.reply_row(reply, **self._row(reply, sample, len(replies), kind)))
+                commits.insert_reply(
+                    connection, commits.reply_row(reply, **self._row(reply, sample, len(replies), kind))
+                )
 
     async def _ask_for_as_many(self, request: Request) -> list[Reply]:
         """Asks for fewer of the likeliest tokens where so many are refused."""

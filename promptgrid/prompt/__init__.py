@@ -1,8 +1,8 @@
 """Prompt, Message, Example; variables; render; the .prompty text form. Pure: no files, no network."""
 
 from promptgrid.prompt.model import EMPTY, AnswerKind, AnswerRule, Api, Example, Input, Message, Prompt, Role
-from promptgrid.prompt.prompty import loads
-from promptgrid.prompt.saving import dumps
+from promptgrid.prompt.prompty_reader import loads
+from promptgrid.prompt.prompty_writer import dumps
 from promptgrid.prompt.sections import check_messages
 from promptgrid.prompt.template import Variable, render, variables
 

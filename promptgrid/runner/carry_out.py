@@ -9,28 +9,28 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from promptgrid.budget import BudgetReached, Wall, parse_budget
+from promptgrid.calls.batch import Batch
+from promptgrid.calls.call import Halted
+from promptgrid.calls.feed import Feed
+from promptgrid.calls.journal import Entry, Journal
+from promptgrid.calls.pace import Pace
+from promptgrid.calls.run_context import Job
+from promptgrid.calls.sender import Sender
+from promptgrid.calls.shared import shared_by_loop
+from promptgrid.calls.unsaved import recover
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import PlanError, PromptgridError, StoreError
 from promptgrid.grading import CheckSpec
-from promptgrid.runner import passes
-from promptgrid.runner.asking import Connect, Means
-from promptgrid.runner.batches import Batch
-from promptgrid.runner.call import Halted
-from promptgrid.runner.feeding import Feed
-from promptgrid.runner.job import Job
-from promptgrid.runner.journal import Entry, Journal
+from promptgrid.judging import session
+from promptgrid.judging.model_calls import Connect, Means
+from promptgrid.judging.scoring import Scoring, slow_checks
 from promptgrid.runner.notify import notify
-from promptgrid.runner.pace import Pace
-from promptgrid.runner.rescue import recover
-from promptgrid.runner.scoring import Scoring, slow_checks
-from promptgrid.runner.sending import Sender
-from promptgrid.runner.shared import shared_by_loop
-from promptgrid.store import Database, work
+from promptgrid.store import Database, commits
 from promptgrid.store.attempts import spent
+from promptgrid.store.commits import Fenced
 from promptgrid.store.plans import decided_of
 from promptgrid.store.runs import RunStatus, find_run, plan_of, progress
-from promptgrid.store.work import Fenced
 
 T = TypeVar("T")
 
@@ -54,20 +54,20 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect) -> Run
 
     Raises Fenced when another runner has taken the run over, StoreError when nothing can be written any more.
     """
-    epoch = await asyncio.to_thread(work.claim, database, run_id)
+    epoch = await asyncio.to_thread(commits.claim, database, run_id)
     await asyncio.to_thread(recover, database, run_id, epoch)  # paid for, whatever is asked of the run now
-    asked, _ = await asyncio.to_thread(work.status_and_epoch, database, run_id)
+    asked, _ = await asyncio.to_thread(commits.status_and_epoch, database, run_id)
     if asked != "running":  # somebody was quicker than the runner
         ended = _ENDS.get(asked, asked)
         if ended != asked:
-            await asyncio.to_thread(work.end, database, run_id, epoch, ended)
+            await asyncio.to_thread(commits.end, database, run_id, epoch, ended)
         return ended
     run = _Run(database, run_id, epoch)
     try:
         status, message = await run.until_done(connect)
     except PromptgridError as error:
         status, message = "stopped", str(error)
-    await asyncio.to_thread(work.end, database, run_id, epoch, status, message)
+    await asyncio.to_thread(commits.end, database, run_id, epoch, status, message)
     if status in ("finished", "stopped"):  # not what somebody asked for a moment ago
         await asyncio.to_thread(_notify, database, run_id)
     return status
@@ -119,7 +119,7 @@ class _Run:
         return await self._ended(sending.result())
 
     async def _ended(self, found: int) -> tuple[RunStatus, str]:
-        left = await asyncio.to_thread(work.pending_count, self.database, self.id)
+        left = await asyncio.to_thread(commits.pending_count, self.database, self.id)
         unscored = self.scoring is not None and (self.scoring.halted or self.job.halted)
         if (left or unscored) and self.job.halted:
             return ("stopped", self.why_stopped) if self.why_stopped else ("paused", "")
@@ -146,7 +146,7 @@ class _Run:
                       self.plan.concurrency)  # fmt: skip
         self.scoring = Scoring(means, self.plan, checks)
         try:
-            async with passes.in_turn(self.database, self.id, until=lambda: self.job.halted):
+            async with session.in_turn(self.database, self.id, until=lambda: self.job.halted):
                 if not self.job.halted:
                     await self.scoring.run()
         except BudgetReached as reached:
@@ -244,7 +244,7 @@ class _Run:
                 self._stop(error)
 
     async def _look(self) -> RunStatus:
-        status, epoch = await asyncio.to_thread(work.status_and_epoch, self.database, self.id)
+        status, epoch = await asyncio.to_thread(commits.status_and_epoch, self.database, self.id)
         if epoch != self.epoch:
             raise Fenced(self.id)
         self.looked_at = time.time()
@@ -257,7 +257,7 @@ class _Run:
             try:
                 status = await self._look()
                 if time.monotonic() - beaten_at > _BEAT_S:
-                    await asyncio.to_thread(work.beat, self.database, self.id, self.epoch, self._live())
+                    await asyncio.to_thread(commits.beat, self.database, self.id, self.epoch, self._live())
                     beaten_at = time.monotonic()
                 failures = 0
             except StoreError as error:  # it may pass; if not, the journal may still get written what is in flight

@@ -8,17 +8,17 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from promptgrid import connections, grid
+from promptgrid import connections, grid, loop
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.grid import Decided, Plan, Variant
-from promptgrid.preflight import Preflight, Tally, plan_points
-from promptgrid.preflight import preflight as sheet
+from promptgrid.grid.preflight import Preflight, Tally, plan_points
+from promptgrid.grid.preflight import preflight as sheet
+from promptgrid.judging.scorers import judging, pinned
+from promptgrid.judging.scoring import slow_checks
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
-from promptgrid.runner.markers import judging, pinned
 from promptgrid.runner.process import ask_to_leave, ensure_runner
-from promptgrid.runner.scoring import slow_checks
-from promptgrid.store import Database, creation, kept, plans, runs
+from promptgrid.store import Database, creation, plans, runs, stored_replies
 from promptgrid.store.plans import as_stored
 from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
 
@@ -37,12 +37,12 @@ def preflight(database: Database, plan: Plan) -> Preflight:
 def _tally(database: Database, plan: Plan) -> Tally:
     def speed(ref: str) -> float | None:
         name, model = connections.split_model(ref)
-        one = kept.seconds_per_reply(database, name, model)
+        one = stored_replies.seconds_per_reply(database, name, model)
         allowed = connections.connect(name).concurrency
         return None if one is None else one / (allowed if allowed == 1 else plan.concurrency or allowed)
 
     judges = {str(check): judging(database, check) for check in slow_checks(plan) if check.model}
-    return Tally(plan, lambda keys: kept.stored_samples(database, keys), speed, judges)
+    return Tally(plan, lambda keys: stored_replies.stored_samples(database, keys), speed, judges)
 
 
 def submit(
@@ -166,7 +166,7 @@ def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
             if wait({carrying}, wait_s).done:
                 carrying.result()
         elif runs.find_run(database, run_id).status in ACTIVE and lock.acquire(wait_s=wait_s, stays=False):
-            carrying = connections.start(carry_out(database, run_id, connect=connections.connect))
+            carrying = loop.start(carry_out(database, run_id, connect=connections.connect))
 
     watch(_LEAVE_S)
     try:

@@ -13,11 +13,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from promptgrid import connections, paths
+from promptgrid import connections, loop, paths
 from promptgrid.errors import StoreError
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import Holder, RunnerLock, settings_digest
-from promptgrid.store import Database, runs, work
+from promptgrid.store import Database, commits, runs
 
 IDLE_S = 600.0
 _LOOK_S = 0.3
@@ -40,23 +40,23 @@ def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
     lock = RunnerLock()
     while lock.acquire_in_turn(wait_s=_WAIT_FOR_LOCK_S):
         try:
-            connections.run_sync(_serve(database, lock.folder, idle_s))
+            loop.run_sync(_serve(database, lock.folder, idle_s))
         finally:
             lock.release()
         # Who queued a run between the last look and the release still saw a runner, and started none.
-        if not work.waiting_runs(database):
+        if not commits.waiting_runs(database):
             return
 
 
 async def _serve(database: Database, folder: Path, idle_s: float) -> None:
     working: dict[str, asyncio.Task[None]] = {}
-    loop = asyncio.get_running_loop()
-    needed_at = loop.time()
+    clock = asyncio.get_running_loop()
+    needed_at = clock.time()
     stop = folder / _STOP
     stop.unlink(missing_ok=True)
-    while loop.time() - needed_at < idle_s:
+    while clock.time() - needed_at < idle_s:
         try:
-            waiting = await asyncio.to_thread(work.waiting_runs, database)
+            waiting = await asyncio.to_thread(commits.waiting_runs, database)
         except StoreError as error:  # runs are at work meanwhile, and have troubles of their own to tell
             log.error("%s", error)
             await asyncio.sleep(_LOOK_S)
@@ -66,7 +66,7 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
             if run_id not in working:
                 working[run_id] = asyncio.create_task(_carry_out(database, run_id))
         if working:
-            needed_at = loop.time()
+            needed_at = clock.time()
         elif stop.exists():
             stop.unlink(missing_ok=True)
             return
@@ -78,7 +78,7 @@ async def _carry_out(database: Database, run_id: str) -> None:
     try:
         status = await carry_out(database, run_id, connect=connections.connect)
         log.info("run %s: %s", run_id, status)
-    except work.Fenced:
+    except commits.Fenced:
         log.warning("run %s was taken over by another runner", run_id)
         await _silence(database, run_id)  # taking it back at once would take it from somebody who is at work
     except StoreError as error:
@@ -87,20 +87,20 @@ async def _carry_out(database: Database, run_id: str) -> None:
     except Exception as error:
         log.exception("run %s stopped", run_id)
         message = f"Promptgrid failed: {type(error).__name__}. The log {log_path()} has the details."
-        epoch = await asyncio.to_thread(work.claim, database, run_id)
-        await asyncio.to_thread(work.end, database, run_id, epoch, "stopped", message)
+        epoch = await asyncio.to_thread(commits.claim, database, run_id)
+        await asyncio.to_thread(commits.end, database, run_id, epoch, "stopped", message)
 
 
 async def _silence(database: Database, run_id: str) -> None:
     """Comes back when whoever has the run is not heard of any more. By this machine's clock: theirs may differ."""
-    loop = asyncio.get_running_loop()
+    clock = asyncio.get_running_loop()
     heard: float | None = None
-    heard_at = loop.time()
-    while loop.time() - heard_at < _SILENT_S:
+    heard_at = clock.time()
+    while clock.time() - heard_at < _SILENT_S:
         await asyncio.sleep(_LOOK_S)
         info = await asyncio.to_thread(runs.find_run, database, run_id)
         if info.heartbeat != heard:
-            heard, heard_at = info.heartbeat, loop.time()
+            heard, heard_at = info.heartbeat, clock.time()
 
 
 def log_path() -> Path:

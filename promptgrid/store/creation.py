@@ -11,12 +11,12 @@ import sqlalchemy as sa
 
 from promptgrid.errors import PlanError
 from promptgrid.grid import Decided, Plan
-from promptgrid.preflight import PlannedPoint
+from promptgrid.grid.preflight import PlannedPoint
 from promptgrid.store import runs as runs_store
+from promptgrid.store.commits import CellName
 from promptgrid.store.database import Database, now, storable, write_many
 from promptgrid.store.plans import decided_json, insert_plan_parts, plan_json
 from promptgrid.store.schema import cells, runs
-from promptgrid.store.work import CellName
 
 _INSERT_ROWS = 2000
 _INSERT_CELL = cells.insert()

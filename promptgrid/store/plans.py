@@ -11,11 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from promptgrid.cases import Case
+from promptgrid.cases.table import Case
 from promptgrid.errors import LibraryError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Decided, Plan, Variant
-from promptgrid.library import Library, library_folder, load_prompt
+from promptgrid.library.folder import Library, library_folder, load_prompt
 from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Prompt, dumps, loads
 from promptgrid.store.database import Database, now, storable

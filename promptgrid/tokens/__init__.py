@@ -20,8 +20,8 @@ from promptgrid.tokens.count import (
     tools_of,
 )
 from promptgrid.tokens.encodings import ENCODINGS, encoding
-from promptgrid.tokens.memory import POLICIES, POLICY_WORDS, Policy, Window, window
 from promptgrid.tokens.pieces import Difference, Piece, Tokenization, estimated, first_difference, tokenize
+from promptgrid.tokens.window import POLICIES, POLICY_WORDS, Policy, Window, window
 
 __all__ = [
     "ENCODINGS",

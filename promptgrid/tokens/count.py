@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar
 
-from promptgrid import builtin, connections
+from promptgrid import builtin, connections, loop
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import BuiltinError, EndpointError
 from promptgrid.prompt import Api, Message
+from promptgrid.tokens.chunks import parts
 from promptgrid.tokens.encodings import ENCODINGS, encoding
-from promptgrid.tokens.parts import parts
 
 T = TypeVar("T")
 
@@ -235,7 +235,7 @@ def ask(endpoint: Endpoint, question: Callable[[], Coroutine[Any, Any, T | None]
     if not endpoint.counts_tokens or time.monotonic() < _silent.get(endpoint.name, 0.0):
         return None
     try:
-        return connections.run_sync(_within(ASK_S + size / ASK_CHARACTERS_A_S, question()))
+        return loop.run_sync(_within(ASK_S + size / ASK_CHARACTERS_A_S, question()))
     except (EndpointError, TimeoutError):
         _silent[endpoint.name] = time.monotonic() + RETRY_S
         return None

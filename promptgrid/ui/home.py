@@ -7,16 +7,17 @@ from collections.abc import Mapping
 import streamlit as st
 
 from promptgrid import api, builtin
-from promptgrid.connections import BUILTIN, DEFAULT_MODEL, EndpointState
+from promptgrid.connections import BUILTIN, DEFAULT_MODEL
 from promptgrid.errors import PromptgridError
 from promptgrid.grid import Plan
 from promptgrid.prompt import EMPTY
 from promptgrid.runner import client
 from promptgrid.store import runs
-from promptgrid.ui import state
-from promptgrid.ui.feedback import show_error
-from promptgrid.ui.plain import plain
-from promptgrid.ui.weights import weights_notice
+from promptgrid.ui import links, server
+from promptgrid.ui.widgets.endpoint_line import endpoint_line
+from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.weights import weights_notice
 
 EXAMPLE = "sentiment"
 EXAMPLE_CASES = 6
@@ -37,7 +38,7 @@ def example() -> None:
 
 
 def _example_model() -> str:
-    others = [ref for ref in state.model_refs() if ref != DEFAULT_MODEL]
+    others = [ref for ref in server.model_refs() if ref != DEFAULT_MODEL]
     return DEFAULT_MODEL if builtin.status().supported or not others else others[0]
 
 
@@ -59,16 +60,16 @@ def example_plan() -> Plan:
 def _run_example() -> None:
     try:
         with st.spinner("Starting …"):
-            run_id = client.start(state.database(), example_plan())
+            run_id = client.start(server.database(), example_plan())
     except PromptgridError as error:
         show_error(error)
         return
-    st.switch_page("pages/2_Run.py", query_params={"run": run_id})
+    st.switch_page(links.RUN, query_params={"run": run_id})
 
 
 def has_example() -> bool:
     """The library still holds the prompt of the example."""
-    return any(entry.name == EXAMPLE and entry.prompt for entry in state.library().entries())
+    return any(entry.name == EXAMPLE and entry.prompt for entry in server.library().entries())
 
 
 def next_steps(last_run: str | None) -> None:
@@ -76,11 +77,11 @@ def next_steps(last_run: str | None) -> None:
     compare = {"run": last_run} if last_run else {}
     columns = st.columns(3, gap="medium")
     with columns[0]:
-        _step("pages/1_Compose.py", "Try a prompt", "edit_note", "See exactly what is sent, and what comes back.")
+        _step(links.COMPOSE, "Try a prompt", "edit_note", "See exactly what is sent, and what comes back.")
     with columns[1]:
-        _step("pages/2_Run.py", "Run a grid", "play_arrow", "Prompts × techniques × models × temperatures × cases.")
+        _step(links.RUN, "Run a grid", "play_arrow", "Prompts × techniques × models × temperatures × cases.")
     with columns[2]:
-        _step("pages/3_Compare.py", "Compare", "table_chart", "The answers of a run, side by side.", compare)
+        _step(links.COMPARE, "Compare", "table_chart", "The answers of a run, side by side.", compare)
 
 
 def _step(page: str, label: str, icon: str, text: str, query: Mapping[str, str] = EMPTY) -> None:
@@ -91,33 +92,27 @@ def _step(page: str, label: str, icon: str, text: str, query: Mapping[str, str] 
 
 def prompts() -> None:
     """A few prompts with what they are for."""
-    found = state.library().entries()
+    found = server.library().entries()
     for entry in [e for e in found if e.prompt][:PROMPTS_SHOWN]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"home_prompt_{entry.name}"):
-            st.page_link("pages/1_Compose.py", label=plain(entry.name), query_params={"prompt": entry.name})
+            st.page_link(links.COMPOSE, label=plain(entry.name), query_params={"prompt": entry.name})
             st.caption(plain(entry.prompt.description if entry.prompt else "", limit=70), width="stretch")
     broken = sum(entry.prompt is None for entry in found)
     rest = f"All {len(found)} prompts" + (f", {broken} of them broken" if broken else "")
-    st.page_link("pages/4_Library.py", label=rest)
+    st.page_link(links.LIBRARY, label=rest)
 
 
 def endpoints() -> None:
     """Each endpoint's state in a line."""
-    known = state.endpoints()
+    known = server.endpoints()
     if known.error is not None:
         show_error(known.error)
     for found in known.states.values():
         st.caption(endpoint_line(found))
-    st.page_link("pages/5_Settings.py", label="Settings")
-
-
-def endpoint_line(found: EndpointState) -> str:
-    """As Markdown: a mark, the name, and what there is to say."""
-    mark = ":green[●]" if found.ok else ":orange[●]"
-    return f"{mark} **{plain(found.name)}** {plain(found.message, limit=300)}"
+    st.page_link(links.SETTINGS, label="Settings")
 
 
 def last_run() -> str | None:
     """The id of the newest run."""
-    newest = runs.list_runs(state.database(), limit=1)
+    newest = runs.list_runs(server.database(), limit=1)
     return newest[0].id if newest else None

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.places import CHECKOUT
+
 WAIT_MS = 60_000  # a cold server, a model that has to start, a busy machine
 expect.set_options(timeout=WAIT_MS)  # for all modules: it is one setting for the whole process
 FLAGS = [

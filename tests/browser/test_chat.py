@@ -16,11 +16,11 @@ from promptgrid.store import Database, conversations
 from promptgrid.store.conversations import Conversation
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
+from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 SLOW_MS = 240_000  # a busy machine may take minutes for a reply of the built-in model
 WORDS = "one two three four five six seven eight nine ten " * 60
 

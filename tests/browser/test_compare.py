@@ -19,11 +19,11 @@ from promptgrid.store import Database, runs, scores
 from tests.browser.acting import settled
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
+from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 MODELS = ("openai/ok", "openai/hostile-text", "openai/unknown-model", "openai/long-text")
 
 

@@ -21,11 +21,11 @@ from promptgrid.export.csv_in import read_csv
 from promptgrid.export.jsonl import read_jsonl
 from promptgrid.store import Database, results, votes
 from tests.browser.acting import choose, settled
+from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 TEMPERATURES = ("0", "0.7", "1.2")
 SAMPLES, VOTES = 5, 10
 CASES = {

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.faults.server import HostileServer
+from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
-
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

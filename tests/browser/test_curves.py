@@ -14,11 +14,11 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.faults.server import HostileServer
+from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 CHARTS = "[data-testid=stVegaLiteChart] :is(canvas, svg)"
 
 SEED = """

@@ -17,11 +17,11 @@ from promptgrid.store import Database, results, votes
 from tests.faults.answers import prompt_text
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
+from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 MODEL = "ok"
 COLD, HOT = 0.1875, 1.8125
 SECRETS = ("openai/ok", "0.1875", "1.8125", "zero-shot", "temperature")

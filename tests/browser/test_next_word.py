@@ -14,11 +14,11 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from promptgrid import builtin
 from promptgrid.endpoint.base import TokenChance
 from promptgrid.nextword import Chances, reshape
+from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 SLOW_MS = 90_000  # a cold server, a cold model, a busy machine
 
 

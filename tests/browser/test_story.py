@@ -15,11 +15,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.acting import choose
 from tests.faults.server import HostileServer
+from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
-
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

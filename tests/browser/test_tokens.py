@@ -11,11 +11,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from promptgrid import builtin
+from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Dashboard, Serve
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 HOSTILE = "<img src='http://127.0.0.1:9/x.png'> ![i](http://127.0.0.1:9/i.png) <b>b</b>"
 
 

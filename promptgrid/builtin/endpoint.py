@@ -1,0 +1,199 @@
+"""The endpoint `builtin`: the OpenAI protocol to our own model server, one request at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import difflib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from promptgrid.builtin import process, weights
+from promptgrid.builtin.queue import turn
+from promptgrid.builtin.server_folder import Listening, Place
+from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Token
+from promptgrid.errors import BuiltinError, EndpointError, ErrorKind, StoreError
+from promptgrid.prompt import Api, Message
+
+if TYPE_CHECKING:
+    from promptgrid.endpoint.openai import OpenAIEndpoint
+
+NAME = "builtin"
+GONE_POLLS, GONE_POLL_S = 20, 0.025
+TIMEOUT_S = 1800.0  # eight long replies on a busy old machine
+
+
+class BuiltinEndpoint:
+    """Serves `builtin/smollm2-135m-instruct`; starts the server when it is first needed, and again after a crash.
+
+    It never fetches the weights: without them every call raises EndpointError with what to do.
+    """
+
+    name = NAME
+    max_n = process.SLOTS
+    concurrency = 1
+    counts_tokens = True
+    parallel_repeats = False
+    takes_tokens = True
+
+    def __init__(self) -> None:
+        self._adapter = _adapter(Listening("http://127.0.0.1", "", 0))
+        self._server: Listening | None = None
+
+    @property
+    def identity(self) -> str:
+        """`sha256:…` of the weights. Raises BuiltinError where PROMPTGRID_BUILTIN_MODEL names no file."""
+        return weights.identity()
+
+    async def prepare(self) -> None:
+        """Nothing to ask: what the server can do is known before it is started."""
+
+    def wire(self, request: Request) -> dict[str, Any]:
+        return self._adapter.wire(_repeatable(request))
+
+    async def complete(self, request: Request) -> list[Reply]:
+        async with self._turn(request.model) as adapter:
+            replies = await adapter.complete(_repeatable(request))
+            if len(replies) == 1:
+                return replies
+            return [await _counted(adapter, request, reply) for reply in replies]
+
+    async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        async with (
+            self._turn(request.model) as adapter,
+            aclosing(adapter.stream(_repeatable(request))) as deltas,
+        ):
+            async for delta in deltas:
+                yield delta
+
+    async def models(self) -> list[str]:
+        return list(weights.names())
+
+    async def count_tokens(
+        self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
+    ) -> int | None:
+        """Starts the server if need be; counting does not wait for the request in flight."""
+        adapter = await self._connected(model)
+        async with _crash_named():
+            return await adapter.count_tokens(model, messages, api, tools)
+
+    async def tokenize(self, model: str, text: str) -> list[Token] | None:
+        """As `count_tokens` does."""
+        adapter = await self._connected(model)
+        async with _crash_named():
+            return await adapter.tokenize(model, text)
+
+    async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
+        hint = "Take similarity:method=edit or token, or a model of an endpoint that has /embeddings."
+        raise EndpointError("bad_request", "The built-in model makes no embeddings.", hint=hint)
+
+    async def aclose(self) -> None:
+        await self._adapter.aclose()
+
+    @asynccontextmanager
+    async def _turn(self, model: str) -> AsyncIterator[OpenAIEndpoint]:
+        """The model to oneself, for one request."""
+        path = _found(model)
+        with _as_endpoint_error("unknown_model"):
+            place = Place.of(path).made()
+        async with turn(place):
+            adapter = await self._connected(model)
+            async with _crash_named():
+                yield adapter
+            place.touch()
+
+    async def _connected(self, model: str) -> OpenAIEndpoint:
+        _found(model)
+        with _as_endpoint_error("server"):
+            server = await asyncio.to_thread(process.ensure)
+        if server != self._server:
+            old, self._adapter, self._server = self._adapter, _adapter(server), server
+            await old.aclose()
+        return self._adapter
+
+
+def _adapter(server: Listening) -> OpenAIEndpoint:
+    from promptgrid.endpoint.openai import OpenAIEndpoint
+    from promptgrid.endpoint.settings import EndpointSettings
+
+    return OpenAIEndpoint(
+        EndpointSettings(
+            name=NAME,
+            base_url=f"{server.url}/v1",
+            api_key=server.key,
+            token_parameter="max_tokens",
+            concurrency=1,
+            timeout_s=TIMEOUT_S,
+            free=True,
+        ),
+        slots=process.SLOTS,
+    )
+
+
+def _repeatable(request: Request) -> Request:
+    """Without the prompt cache where the same request must bring the same reply."""
+    sampled = request.temperature is None or request.temperature > 0
+    if sampled and request.seed is None:
+        return request
+    return dataclasses.replace(request, extra_body={"cache_prompt": False, **request.extra_body})
+
+
+async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> Reply:
+    """With the choice's own completion tokens: for n > 1 the server's usage speaks of one choice only."""
+    if reply.steps:
+        return dataclasses.replace(reply, completion_tokens=len(reply.steps))
+    if reply.finish_reason == "length" and request.max_tokens:
+        return dataclasses.replace(reply, completion_tokens=request.max_tokens)
+    tokens = await adapter.count_tokens(request.model, [Message("assistant", reply.text)], "completion")
+    # the end-of-turn token is generated too
+    return dataclasses.replace(reply, completion_tokens=None if tokens is None else tokens + 1)
+
+
+def _found(model: str) -> Path:
+    """The weights' path for a model name. Raises EndpointError for what the user must mend first."""
+    names = weights.names()
+    if model not in names:
+        close = difflib.get_close_matches(model, names, 1, 0.3)
+        raise EndpointError(
+            "unknown_model",
+            f"The built-in endpoint has no model {model!r}.",
+            hint=f"Did you mean {NAME}/{(close or names)[0]}?",
+        )
+    with _as_endpoint_error("unknown_model"):
+        process.require_supported()
+        return weights.require()
+
+
+@contextmanager
+def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
+    try:
+        yield
+    except (BuiltinError, StoreError) as error:
+        raise EndpointError(kind, error.message, hint=error.hint) from error
+
+
+@asynccontextmanager
+async def _crash_named() -> AsyncIterator[None]:
+    """A reply that breaks off because the server is gone is told so; the next request starts another."""
+    try:
+        yield
+    except EndpointError as error:
+        if error.kind not in ("connection", "bad_reply") or not await _gone():
+            raise
+        raise EndpointError(
+            "server",
+            "The built-in model's server ended while it was answering; the next request starts it again.",
+            hint=f"Its log is {process.logfile()}.",
+            raw=error.raw,
+        ) from error
+
+
+async def _gone() -> bool:
+    """The server has ended. A dying process gives up its sockets a moment before its locks."""
+    for _ in range(GONE_POLLS):
+        if not process.running():
+            return True
+        await asyncio.sleep(GONE_POLL_S)
+    return False

@@ -1,0 +1,40 @@
+"""One request at a time across all processes: only so does temperature 0 repeat itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from filelock import FileLock, Timeout
+
+from promptgrid.builtin.server_folder import Place
+
+POLL_S = 0.01
+
+
+@asynccontextmanager
+async def turn(place: Place) -> AsyncIterator[None]:
+    """Holds the model for one request.
+
+    Who waits holds `next.lock` meanwhile, so that somebody who asks once gets in between two requests of a long run.
+    """
+    following, mine = place.lock("next"), place.lock("turn")
+    try:
+        await _acquire(following)
+        await _acquire(mine)
+        following.release()
+        yield
+    finally:
+        following.release()
+        mine.release()
+
+
+async def _acquire(lock: FileLock) -> None:
+    """Polls: a thread that waits for a lock could not be cancelled, and would take it for nobody."""
+    while True:
+        try:
+            lock.acquire(blocking=False)
+            return
+        except Timeout:
+            await asyncio.sleep(POLL_S)

@@ -1,0 +1,93 @@
+"""The model server's own process: `python -m promptgrid.builtin.server_main FOLDER WEIGHTS …`, started by `process`.
+
+It loads the weights, publishes its address with a key made here (never on a command line), and ends when it was not
+needed for a while, or when its folder is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from promptgrid.builtin.server_folder import Listening, Place
+
+PROBE_S = 10.0  # others hold the lock for microseconds when they ask who is alive
+
+
+def main() -> None:
+    arguments = _arguments()
+    place = Place(arguments.folder)
+    alive, turn = place.lock("alive"), place.lock("turn")  # kept: a lock that is collected is released
+    try:
+        alive.acquire(timeout=PROBE_S)
+    except Timeout:
+        sys.exit("Another server lives here already.")
+    key = secrets.token_urlsafe(32)
+    place.touch()
+    server = _server(arguments, key)
+    place.publish(Listening(server.listening_address, key, os.getpid()))
+    _wait_until_idle(place, turn, arguments.idle)
+    place.withdraw()
+    # llama.cpp's threads need not be waited for
+    os._exit(0)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--name", action="append", required=True)
+    parser.add_argument("--context", type=int, required=True)
+    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--idle", type=float, required=True)
+    return parser.parse_args()
+
+
+def _server(arguments: argparse.Namespace, key: str) -> Any:
+    import xllamacpp
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(arguments.weights)
+    parameters.model_alias = set(arguments.name)
+    parameters.api_keys = [key]
+    parameters.port = 0
+    parameters.n_ctx = arguments.context
+    parameters.n_parallel = arguments.slots
+    parameters.kv_unified = True  # else the context is divided among the slots
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = cores()
+    parameters.ui = False
+    parameters.endpoint_slots = False
+    parameters.verbosity = -1
+    return xllamacpp.Server(parameters)
+
+
+def cores() -> int:
+    """The cores this process may use, which in a container are fewer than the machine has."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _wait_until_idle(place: Place, turn: FileLock, idle: float) -> None:
+    """Returns when nobody needed the server for `idle` seconds. Then it holds the turn, so that no request is cut."""
+    while True:
+        time.sleep(min(idle / 4, 5.0))
+        try:
+            if time.time() - place.used.stat().st_mtime < idle:
+                continue
+            turn.acquire(blocking=False)
+            return
+        except FileNotFoundError:
+            return
+        except Timeout:
+            continue
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""From a reply's text to the result of its cell: the answer read out of it, and its scores."""
+
+from __future__ import annotations
+
+from promptgrid.answers import read_answer
+from promptgrid.grading import grade
+from promptgrid.grid import Plan, Point
+from promptgrid.store.commits import CellResult
+from promptgrid.techniques import answer_marker
+
+
+def read_and_score(
+    plan: Plan, point: Point, position: int, text: str, attempts: int = 0, *, reused: bool = False
+) -> CellResult:
+    """Reads the answer out of a reply's text as the point's technique asks for, and scores it by the plain checks; the
+    others follow when the run's replies are there (see `scoring`)."""
+    rule = point.prompt.answer
+    read = read_answer(rule, text, marker=answer_marker(point.prompt, point.technique))
+    scores = [
+        grade(check, output=text, answer=read.answer, expected=point.case.expected, rule=rule)
+        for check in plan.checks_for(point.prompt)
+        if check.plain
+    ]
+    return CellResult(position, "answered", read, scores, attempts=attempts, reused=reused)

@@ -1,0 +1,108 @@
+"""Trying a prompt once: streamed as it comes, stored when it has ended, marked as a try."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from promptgrid import connections, grid, loop, models
+from promptgrid.endpoint import Delta, Reply, Request
+from promptgrid.errors import PlanError
+from promptgrid.grid import Plan, Point
+from promptgrid.grid.preflight import PlannedPoint
+from promptgrid.store import Database, commits
+from promptgrid.tokens import context_limit, count_messages, tools_of
+
+
+def try_point(plan: Plan) -> Point:
+    """The first point of a plan: what `try_once` sends. Raises PlanError or PromptError."""
+    name, _ = connections.split_model(plan.models[0])
+    point = next(grid.points(plan, {name: connections.connect(name)}, grid.decide(plan)), None)
+    if point is None:
+        first = grid.skipped(plan)[0]
+        raise PlanError(f'"{first.prompt}" cannot be put as {first.technique}: {first.reason}.')
+    request = point.request
+    count = count_messages(request.messages, point.model_ref, request.api, tools_of(request))
+    planned = PlannedPoint(point, count, context_limit(point.model_ref))
+    if not planned.fits:
+        hint = "Shorten the prompt, show fewer examples, or leave less room for the reply."
+        raise PlanError(
+            f"{count.tokens:,} prompt tokens do not fit into {planned.limit:,}: nothing was sent.", hint=hint
+        )
+    return point
+
+
+def try_once(database: Database, plan: Plan) -> Iterator[Delta]:
+    """Streams the reply to the first point; the last piece has it whole. Closing the iterator cancels the call."""
+    yield from loop.iterate_sync(stream_try(database, try_point(plan)))
+
+
+async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
+    """The same for a coroutine: cancelling its task cancels the call, whatever it is waiting for."""
+    call = Call(point.endpoint, point.model, point.request, point.key, point.variant.honoured)
+    async with aclosing(stream_call(database, call)) as deltas:
+        async for delta in deltas:
+            yield delta
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request outside of any run. `key` tells equal calls, `honoured` is as of `grid.Variant`."""
+
+    endpoint: str
+    model: str
+    request: Request
+    key: str
+    honoured: str = "{}"
+
+    @property
+    def model_ref(self) -> str:
+        """ENDPOINT/MODEL."""
+        return f"{self.endpoint}/{self.model}"
+
+
+async def stream_call(
+    database: Database, call: Call, kept: Callable[[Any, int, Reply], None] | None = None
+) -> AsyncGenerator[Delta]:
+    """Streams the reply and stores it when it has ended; `kept` is called in the same transaction, with the connection,
+    the id that the reply got, and the reply."""
+    deltas = connections.connect(call.endpoint).stream(call.request)
+    try:
+        async for delta in deltas:
+            if delta.reply is not None:
+                with database.write() as connection:
+                    row = commits.reply_row(delta.reply, **_facts(call, delta.reply))
+                    reply_id = commits.insert_reply(connection, row)
+                    if kept is not None:
+                        kept(connection, reply_id, delta.reply)
+            yield delta
+    finally:
+        close = getattr(deltas, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def cost_usd(asked: Point | Call, reply: Reply) -> float | None:
+    """What the reply cost, in US dollars; None where the price or the token counts are not known."""
+    known = connections.model_facts(asked.model_ref)
+    if reply.prompt_tokens is None or reply.completion_tokens is None:
+        return 0.0 if known.free else None
+    return models.cost_usd(known, reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens or 0)
+
+
+def _facts(call: Call, reply: Reply) -> Mapping[str, object]:
+    return {
+        # A key of its own: a try is never taken for a reply of a run.
+        "key": f"try:{call.key}",
+        "sample": 0,
+        "kind": "try",
+        "run_id": None,
+        "endpoint": call.endpoint,
+        "model": call.model,
+        "seed": call.request.seed,
+        "batch": 1,
+        "cost_usd": cost_usd(call, reply),
+        "honoured": call.honoured,
+    }

@@ -1,0 +1,249 @@
+"""The charts of a curve as Altair specifications: the page draws them in its theme, a report as SVG (`svg`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from promptgrid.curves.curve import Curve
+
+if TYPE_CHECKING:
+    import altair as alt
+
+# Told apart by colour and by shape; no pure red or green, which mean wrong and right elsewhere.
+COLOURS = ("#4c6ef5", "#e8890c", "#0ca678", "#ae3ec9", "#868e96", "#d6336c", "#1098ad", "#a1662f")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
+MOST_LINES = len(COLOURS)
+LEGEND_ROW = 19  # pixels
+NEVER = 1e9  # pixels: wider than any plot
+_LABEL_X, _LABEL_HEIGHT, _LETTER, _POINT, _PLOT_HEIGHT = 8, 13, 7, 6, 200  # pixels
+_NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure of a curve: its column, what the chart is called, its axis, and what it is in a sentence."""
+
+    column: str
+    title: str
+    axis: str
+    about: str
+    format: str
+    share: bool = False
+
+
+MEASURES: Sequence[Measure] = (
+    Measure("score", "Score", "score", "Mean over the cases; the band is its 95 % interval.", ".0%", share=True),
+    Measure("distinct", "Distinct answers", "answers a case", "Different answers among the samples of a case.", ".2f"),
+    Measure("entropy_bits", "Entropy", "bits", "How spread out the answers of a case are; 0: always the same.", ".2f"),
+    Measure(
+        "similarity",
+        "Similarity",
+        "1 = the same text",
+        "How much alike the texts of a case's samples are, by edit distance.",
+        ".2f",
+        share=True,
+    ),
+    Measure("characters", "Length", "characters", "Mean length of a reply.", ",.0f"),
+)
+_PRICES: Mapping[str, tuple[str, float, str]] = {
+    "cost_usd": ("US$ per 1,000 answers", 1000.0, ",.4f"),
+    "tokens": ("tokens per answer", 1.0, ",.0f"),
+}
+
+
+def rows_of(found: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The data behind the chart of a measure: one row a point that is drawn. `lines` chooses; empty: all."""
+    more = ["score_low", "score_high"] if measure.column == "score" else []
+    more += ["similarity_cases"] if measure.column == "similarity" else []
+    names = ["line", "temperature", measure.column, *more, "cases", "samples"]
+    return [
+        {name: getattr(point, name) for name in names}
+        for point in found.points
+        if point.drawn and getattr(point, measure.column) is not None and (not lines or point.line in lines)
+    ]
+
+
+def legend_height(found: Curve, lines: Sequence[str] = ()) -> int:
+    """How many pixels the legend takes above a chart."""
+    shown = len(_domain(found, lines)[0])
+    return 8 + LEGEND_ROW * shown if shown > 1 else 0
+
+
+def cost_rows(found: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The data behind the cost chart: one row a variant with a score and a known price, temperatures or not."""
+    names = [
+        "line",
+        "temperature",
+        "score",
+        "score_low",
+        "score_high",
+        "cost_usd",
+        "tokens",
+        "pareto",
+        "cases",
+        "samples",
+    ]
+    return [
+        {name: getattr(point, name) for name in names}
+        for point in found.points
+        if point.score is not None and getattr(point, found.price) is not None and (not lines or point.line in lines)
+    ]
+
+
+def curve_chart(
+    found: Curve, measure: Measure, lines: Sequence[str] = (), *, legend: bool = True
+) -> alt.LayerChart | None:
+    """A measure over the temperature, one line a prompt × technique × model; None where there is nothing to draw."""
+    rows = rows_of(found, measure, lines)
+    if not rows:
+        return None
+    import altair as alt
+
+    # Not by `format`: an axis rounds that to the step of its ticks, and 1.2 would read 1.
+    labels = alt.Axis(values=found.temperatures, labelExpr="format(datum.value, '~g')", grid=False)
+    x = alt.X("temperature:Q", title="temperature", axis=labels)
+    scale = alt.Scale(domain=[0, 1]) if measure.share else alt.Scale(zero=False, nice=True)
+    axis = alt.Axis(format="%" if measure.column == "score" else measure.format, tickCount=5)
+    y = alt.Y(f"{measure.column}:Q", title=measure.axis, scale=scale, axis=axis)
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, **_colour(found, lines, legend))
+    tooltip = [
+        alt.Tooltip("line:N"),
+        alt.Tooltip("temperature:Q"),
+        alt.Tooltip(f"{measure.column}:Q", title=measure.title.lower(), format=measure.format),
+        alt.Tooltip("cases:Q"),
+    ]
+    layers: list[Any] = [
+        base.mark_line(strokeWidth=2).encode(y=y),
+        base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tooltip, **_shape(found, lines, legend)),
+    ]
+    if measure.column == "score":
+        tooltip[3:3] = [alt.Tooltip("score_low:Q", format=".0%"), alt.Tooltip("score_high:Q", format=".0%")]
+        band = {"y": alt.Y("score_low:Q", title=measure.axis, scale=scale, axis=axis), "y2": alt.Y2("score_high:Q")}
+        layers.insert(0, base.mark_area(opacity=0.12).encode(**band))
+        layers.insert(1, base.mark_rule(opacity=0.45).encode(**band))  # a point that is alone has no area
+    return alt.LayerChart(layer=layers)
+
+
+def cost_chart(found: Curve, lines: Sequence[str] = (), *, legend: bool = True) -> alt.LayerChart | None:
+    """Score against what an answer costs, with the Pareto front; None where there are no two variants to compare."""
+    rows = cost_rows(found, lines)
+    if len(rows) < 2:
+        return None
+    import altair as alt
+
+    title, times, number = _PRICES[found.price]
+    widths = label_widths([(row[found.price], row["score"], f"{row['temperature'] or 0:g}") for row in rows])
+    drawn = [
+        row | {"price": row[found.price] * times, "from_width": width} for row, width in zip(rows, widths, strict=True)
+    ]
+    x = alt.X("price:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(grid=False, tickCount=6))
+    y = alt.Y("score:Q", title="score", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5))
+    base = alt.Chart(alt.InlineData(values=drawn)).encode(x=x)
+    front = alt.Chart(alt.InlineData(values=[row for row in drawn if row["pareto"]])).encode(x=x, y=y)
+    tooltip = [
+        alt.Tooltip("line:N"),
+        alt.Tooltip("temperature:Q"),
+        alt.Tooltip("score:Q", format=".0%"),
+        alt.Tooltip("price:Q", title=title, format=number),
+        alt.Tooltip("pareto:N", title="on the front"),
+    ]
+    span = {"y": alt.Y("score_low:Q", title="score"), "y2": alt.Y2("score_high:Q")}
+    opacity = alt.condition("datum.pareto", alt.value(1.0), alt.value(0.55))
+    base = base.encode(**_colour(found, lines, legend))
+    layers = [
+        front.mark_line(strokeDash=[4, 3], strokeWidth=1.5, color="#868e96", interpolate="step-after"),
+        base.mark_rule(opacity=0.3).encode(**span),
+        base.mark_point(filled=True, size=80).encode(
+            y=y, opacity=opacity, tooltip=tooltip, **_shape(found, lines, legend)
+        ),
+        base.mark_text(align="left", dx=_LABEL_X, fontSize=11)
+        .transform_filter("datum.from_width <= width")
+        .encode(y=y, text=alt.Text("temperature:Q", format="~g")),
+    ]
+    return alt.LayerChart(layer=layers)
+
+
+def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:
+    """For the label at the right of each point (x in any unit, score 0 to 1, text): how many pixels wide the plot must
+    be for the label to lie on no other point. NEVER where two points are one above the other."""
+    span = max(x for x, _, _ in points) - min(x for x, _, _ in points)
+    widths = []
+    for i, (x, score, text) in enumerate(points):
+        room = _LABEL_X + _LETTER * len(text) + _POINT
+        near = [
+            other
+            for j, (other, height, _) in enumerate(points)
+            if j != i and other >= x and abs(height - score) * _PLOT_HEIGHT < _LABEL_HEIGHT
+        ]
+        widths.append(max((room * span / (other - x) if other > x else NEVER for other in near), default=0.0))
+    return widths
+
+
+def svg(chart: alt.LayerChart, *, width: int = 640, height: int = 260) -> str:
+    """The chart as an SVG of its own: no script, nothing from elsewhere. Axes and words are in `currentColor`, so that
+    they follow the page that it stands in."""
+    import vl_convert
+
+    ink = "currentColor"
+    words = {"labelColor": ink, "titleColor": ink}
+    lines = {"domainColor": ink, "tickColor": ink, "gridColor": ink, "gridOpacity": 0.15, "domainOpacity": 0.4}
+    config = {
+        "background": "transparent",
+        "font": "system-ui, sans-serif",
+        "view": {"stroke": None},
+        "axis": {**words, **lines, "tickOpacity": 0.4, "titleFontWeight": "normal"},
+        "legend": {**words, "orient": "top", "direction": "vertical", "title": None, "labelLimit": width},
+    }
+    return vl_convert.vegalite_to_svg(
+        _fit_for_xml(chart.properties(width=width, height=height).to_dict()), config=config
+    )
+
+
+def _fit_for_xml(value: Any) -> Any:
+    """The same with U+FFFD for the characters that XML has no place for: one of them ends the whole process."""
+    if isinstance(value, str):
+        return _NO_XML.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {name: _fit_for_xml(part) for name, part in value.items()}
+    return [_fit_for_xml(part) for part in value] if isinstance(value, list) else value
+
+
+def _shape(found: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
+    import altair as alt
+
+    names, _ = _domain(found, lines)
+    scale = alt.Scale(domain=names, range=[SHAPES[i % len(SHAPES)] for i in _places(found, names)])
+    return {"shape": alt.Shape("line:N", scale=scale, legend=_legend(names, legend))}
+
+
+def _colour(found: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
+    import altair as alt
+
+    names, colours = _domain(found, lines)
+    scale = alt.Scale(domain=names, range=colours)
+    return {"color": alt.Color("line:N", scale=scale, legend=_legend(names, legend))}
+
+
+def _domain(found: Curve, lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The lines shown and the colour of each: a line keeps its own, whatever else is shown."""
+    names = [name for name in found.lines if not lines or name in lines]
+    return names, [COLOURS[i % len(COLOURS)] for i in _places(found, names)]
+
+
+def _places(found: Curve, names: Sequence[str]) -> list[int]:
+    every = found.lines
+    return [every.index(name) for name in names]
+
+
+def _legend(names: Sequence[str], wanted: bool) -> alt.Legend | None:
+    """None where it would say nothing: there is one line, or another chart has the legend."""
+    import altair as alt
+
+    if not wanted or len(names) < 2:
+        return None
+    return alt.Legend(
+        title=None, orient="top", columns=1, labelLimit=600, symbolOpacity=1, rowPadding=0, padding=0, offset=8
+    )

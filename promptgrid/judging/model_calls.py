@@ -1,0 +1,170 @@
+"""Asks a model about replies that are stored: the same plan, pace, retries and budget as a run's calls, for judges.
+
+Its replies are kept as a run's are, with their cost, and reused when the same is asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from promptgrid import grid
+from promptgrid.budget import BudgetReached, Wall
+from promptgrid.calls.batch import Batch
+from promptgrid.calls.call import Halted
+from promptgrid.calls.journal import Entry, Journal
+from promptgrid.calls.pace import Pace
+from promptgrid.calls.run_context import Job
+from promptgrid.calls.sender import Sender
+from promptgrid.calls.shared import Shared
+from promptgrid.cases.table import Case
+from promptgrid.connections import split_model
+from promptgrid.endpoint import Endpoint
+from promptgrid.grid import Plan
+from promptgrid.grid.preflight import PlannedPoint, plan_points
+from promptgrid.prompt import Prompt
+from promptgrid.store import Database
+from promptgrid.store.attempts import NO_CELL, Attempt
+from promptgrid.store.stored_replies import stored_replies
+
+KIND = "judge"
+
+Connect = Callable[[str], Endpoint]
+
+
+async def _nobody_else() -> None:
+    """Who judges a run that rests holds no claim on it."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What models are asked with about a run's replies. Only stored replies with a greater id than `since` count.
+
+    `concurrency` is what the run's plan allows at a time; None: each endpoint's own.
+    """
+
+    database: Database
+    run_id: str
+    connect: Connect
+    shared: Shared
+    wall: Wall
+    journal: Journal
+    still_ours: Callable[[], Awaitable[None]] = _nobody_else  # raises Fenced
+    concurrency: int | None = None
+    since: int = 0
+
+    def most(self, endpoint: Endpoint) -> int:
+        """So many calls at a time; what must be asked one by one is."""
+        return 1 if endpoint.concurrency == 1 else self.concurrency or endpoint.concurrency
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the model said: the id of its reply and the text; or `error`, why there is none."""
+
+    reply_id: int | None = None
+    text: str = ""
+    error: str = ""
+
+
+@dataclass
+class _Ledger:
+    """Stands before the journal: these calls are for no cell, and how they failed is told to who asked."""
+
+    journal: Journal
+    errors: dict[int, str] = field(default_factory=dict)
+
+    def write(self, entry: Entry) -> None:
+        if entry.outcomes and not entry.replies:
+            self.errors |= {outcome.result.position: outcome.result.error for outcome in entry.outcomes()}
+        attempts = [replace(attempt, position=NO_CELL) for attempt in entry.attempts]
+        self.journal.write(Entry(replies=entry.replies, attempts=attempts, settled=entry.settled))
+
+    async def reserve(self, call: Attempt) -> int:
+        return await self.journal.reserve(replace(call, position=NO_CELL))
+
+
+def judge_plan(prompt: Prompt, ref: str, inputs: Sequence[Mapping[str, str]]) -> Plan:
+    """The calls that put these inputs to the judge, as a plan: so are its keys made, its tokens counted."""
+    cases = tuple(Case(id=str(number), inputs=values, expected=None) for number, values in enumerate(inputs))
+    return Plan(prompts=(prompt,), cases=cases, models=(ref,), checks=())
+
+
+class Asking:
+    """One model, asked by one prompt, for one run."""
+
+    def __init__(
+        self, means: Means, prompt: Prompt, ref: str, *, more: Callable[[int], None] = lambda count: None
+    ) -> None:
+        self._means, self._more = means, more
+        self._endpoint = means.connect(split_model(ref)[0])
+        self._plan = judge_plan(prompt, ref, [{}])
+        self._decided = grid.decide(self._plan)
+        self._ledger = _Ledger(means.journal)
+        self._job = Job(means.run_id, self._plan, means.wall, self._ledger, means.still_ours, kind=KIND)
+        self._sender = Sender(self._job)
+        self._asked: dict[str, Said] = {}  # by the key of the call, in this pass
+        self._working: set[asyncio.Task[None]] = set()
+        self.reached: BudgetReached | None = None
+
+    async def said(self, inputs: Sequence[Mapping[str, str]]) -> list[Said | None]:
+        """What the model says of each; None where it was not asked, since the work was halted or the budget reached."""
+        plan = replace(self._plan, cases=judge_plan(self._plan.prompts[0], self._plan.models[0], inputs).cases)
+        planned = await asyncio.to_thread(lambda: list(plan_points(plan, self._decided)))
+        await self._look_up([one.point.key for one in planned])
+        new = {one.point.key: one for one in planned if one.point.key not in self._asked}
+        self._more(len(planned) - len(new))
+        await self._endpoint.prepare()
+        if new:
+            await self._ask([*new.values()])
+        await self._means.journal.flush()
+        await self._look_up([*new])
+        return [self._asked.get(one.point.key) for one in planned]
+
+    async def _ask(self, planned: Sequence[PlannedPoint]) -> None:
+        most, queue = self._means.most(self._endpoint), iter(planned)
+        with self._means.shared.pace(self._endpoint, most) as pace:
+            self._working = {asyncio.create_task(self._work(queue, pace)) for _ in range(min(most, len(planned)))}
+            try:
+                await asyncio.wait(self._working, return_when=asyncio.FIRST_EXCEPTION)
+            finally:
+                for task in self._working:
+                    task.cancel()
+                await asyncio.gather(*self._working, return_exceptions=True)
+        for task in self._working:
+            if not task.cancelled():
+                task.result()
+
+    async def _look_up(self, keys: Sequence[str]) -> None:
+        wanted = [key for key in dict.fromkeys(keys) if key not in self._asked]
+        stored = await asyncio.to_thread(stored_replies, self._means.database, wanted)
+        found = {key: one for (key, sample), one in stored.items() if sample == 0 and one.id > self._means.since}
+        self._asked |= {key: Said(one.id, one.text) for key, one in found.items()}
+
+    async def _work(self, queue: Iterator[PlannedPoint], pace: Pace) -> None:
+        for planned in queue:
+            if self._job.halted:
+                return
+            if not planned.fits:
+                why = f"{planned.count.tokens:,} prompt tokens do not fit into the judge's {planned.limit:,}"
+                self._asked[planned.point.key] = Said(error=why)
+                continue
+            left = [Batch(planned.point, (0,), (int(planned.point.case.id),))]
+            try:
+                while left:
+                    left += await self._sender.send(self._endpoint, pace, left.pop())
+            except BudgetReached as reached:
+                self.reached = reached
+                self._job.halted = True
+            except Halted:
+                pass
+            if error := self._ledger.errors.pop(int(planned.point.case.id), ""):
+                self._asked[planned.point.key] = Said(error=error)
+            self._more(1)
+
+    def halt(self) -> None:
+        """Nothing more is asked; calls in flight are paid for, and come in."""
+        self._job.halted = True
+        for task in self._working - self._job.in_flight:
+            task.cancel()

@@ -1,0 +1,243 @@
+"""Writes a prompt as a .prompty text that prompty and `loads` read alike, keeping what a person wrote in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from promptgrid.errors import PromptError
+from promptgrid.prompt.front_matter import split_front, yaml_error
+from promptgrid.prompt.model import Prompt
+from promptgrid.prompt.prompty_reader import fields_of, loads
+from promptgrid.prompt.sections import check_messages, join_messages, split_messages
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
+
+# prompty ends the front matter at any of these, in the middle of a line too.
+_ENDS = ("---", "+++")
+# Read as text by YAML 1.1 and 1.2 alike, without quotes.
+_PLAIN = re.compile(r"[^\W\d_](?:[\w ./()-]*[\w.)])?")
+_NOT_TEXT = frozenset({"y", "yes", "n", "no", "on", "off", "true", "false", "null"})
+_FLOW_KEYS = frozenset({"tags", "answer", "labels", "template", "format", "parser", "stopSequences"})
+
+
+def dumps(prompt: Prompt, previous: str = "") -> str:
+    """The text of the prompt's file; comments, order and unknown keys of the `previous` text are kept.
+
+    Newlines around a message are dropped and every line break in it becomes a newline. Runs of dashes in a comment
+    become `=`, since prompty would end the front matter there. Raises PromptError where the prompt could not be told
+    apart after saving, or where `previous` cannot be read.
+    """
+    if not prompt.messages:
+        raise PromptError("A prompt needs at least one message.", hint="Add a user message.")
+    check_messages(prompt.messages)
+    _check_encodable(prompt)
+    saved = loads(previous) if previous else None
+    yaml = _yaml()
+    tree = _tree(yaml, previous)
+    _merge(tree, fields_of(saved) if saved else {}, fields_of(prompt))
+    _quote_ends(tree)
+    out = StringIO()
+    yaml.dump(tree, out)
+    return f"---\n{_escape_ends(out.getvalue())}---\n{_body(prompt, saved, previous)}"
+
+
+def _body(prompt: Prompt, saved: Prompt | None, previous: str) -> str:
+    """The previous body as it was written, where it says the same."""
+    body = join_messages(prompt.messages)
+    if saved is not None and split_messages(body) == saved.messages:
+        return split_front(previous)[1]
+    return body
+
+
+def _check_encodable(prompt: Prompt) -> None:
+    try:
+        "".join([*(message.text for message in prompt.messages), *_all_texts(fields_of(prompt))]).encode()
+    except UnicodeEncodeError as error:
+        raise PromptError(
+            f"The prompt holds {error.object[error.start]!r}, half a character, which no text file can keep.",
+            hint="Delete it and type the character again.",
+        ) from error
+
+
+def _all_texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for pair in value.items() for part in pair for text in _all_texts(part)]
+    if isinstance(value, (list, tuple)):
+        return [text for part in value for text in _all_texts(part)]
+    return []
+
+
+def _yaml() -> YAML:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.nodes import ScalarNode
+    from ruamel.yaml.resolver import VersionedResolver
+
+    class AsTyped(VersionedResolver):
+        """Plain scalars stay the characters that were typed; else `~` would be saved as `null`, `True` as `true`."""
+
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+            if kind is ScalarNode and implicit[0]:
+                return self.DEFAULT_SCALAR_TAG
+            return super().resolve(kind, value, implicit)
+
+    yaml = YAML()
+    yaml.Resolver = AsTyped
+    yaml.width = 1_000_000_000  # a folded line could end in what prompty takes for the end
+    yaml.preserve_quotes = True
+    yaml.allow_unicode = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+def _tree(yaml: YAML, previous: str) -> CommentedMap:
+    from ruamel.yaml.comments import CommentedMap
+    from ruamel.yaml.error import YAMLError
+
+    front, _, before = split_front(previous) if previous else ("", "", 0)
+    try:
+        tree: CommentedMap | None = yaml.load(front)
+    except YAMLError as error:
+        raise yaml_error(error, front, before) from error
+    return CommentedMap() if tree is None else tree
+
+
+def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Writes into the tree what differs between old and new: all else keeps its own writing."""
+    for key in [key for key in old if key not in new]:
+        _remove(tree, key, old[key])
+    for key, value in new.items():
+        if key in old and old[key] == value and key in tree:
+            continue
+        before = old.get(key)
+        if isinstance(value, Mapping) and isinstance(tree.get(key), Mapping):
+            _merge(tree[key], before or {}, value)
+        elif key == "model" and before is None and tree.get(key):
+            tree[key] = _styled({"id": str(tree[key]), **value})  # `model: gpt-4o` has no room for options
+        elif isinstance(value, list) and isinstance(before, list) and isinstance(tree.get(key), list):
+            _merge_list(tree[key], before, value)
+        else:
+            tree[key if key in tree else _styled_text(key)] = _styled(value, key)
+
+
+def _remove(tree: Any, key: str, old: Any) -> None:
+    """Takes what is ours out of the tree; a mapping that holds something else stays with that."""
+    if isinstance(old, Mapping) and isinstance(tree.get(key), Mapping):
+        _merge(tree[key], old, {})
+        if tree[key]:
+            return
+    tree.pop(key, None)
+
+
+def _merge_list(tree: list[Any], old: Sequence[Any], new: Sequence[Any]) -> None:
+    """Replaces the part between what is equal at the beginning and at the end."""
+    start = 0
+    while start < min(len(old), len(new)) and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    shared = min(len(old), len(new)) - start - end
+    for index in range(start, start + shared):
+        if isinstance(tree[index], dict) and isinstance(new[index], dict):
+            _merge(tree[index], old[index], new[index])
+        else:
+            tree[index] = _styled(new[index])
+    for _ in range(len(old) - end - start - shared):
+        del tree[start + shared]
+    for index in range(start + shared, len(new) - end):
+        tree.insert(index, _styled(new[index]))
+
+
+def _styled(value: Any, key: str = "") -> Any:
+    """The value as ruamel's own types, with the style that reads best."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    if isinstance(value, str):
+        return _styled_text(value)
+    node: CommentedMap | CommentedSeq
+    if isinstance(value, Mapping):
+        node = CommentedMap((_styled_text(str(name)), _styled(part, str(name))) for name, part in value.items())
+    elif isinstance(value, (list, tuple)):
+        node = CommentedSeq(_styled(part) for part in value)
+    else:
+        return _plain(value)
+    if key in _FLOW_KEYS and "schema" not in node:
+        node.fa.set_flow_style()
+    return node
+
+
+def _plain(value: float | bool | None) -> str:
+    """A number, truth or nothing as YAML 1.1 and 1.2 both read it: an exponent needs a point before it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value)
+    if "n" in text:
+        return text.replace("inf", ".inf").replace("nan", ".nan")
+    return text.replace("e", ".0e") if "e" in text and "." not in text else text
+
+
+def _styled_text(text: str) -> Any:
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
+
+    if "\n" in text and _reads_as_block(text):
+        return LiteralScalarString(text)
+    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT and not _has_end(text):
+        return text
+    return DoubleQuotedScalarString(text)
+
+
+def _reads_as_block(text: str) -> bool:
+    lines = text.split("\n")
+    return (
+        all(line.isprintable() and line == line.rstrip() for line in lines)
+        and lines[0][:1] not in ("", " ")
+        and not text.endswith("\n\n")
+        and not _has_end(text)
+    )
+
+
+def _has_end(text: str) -> bool:
+    return any(end in text for end in _ENDS)
+
+
+def _quote_ends(tree: Any) -> None:
+    """Double quotes for every text in the tree that holds an end, whoever wrote it: only there it can be escaped."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    places = list(tree.items()) if isinstance(tree, dict) else list(enumerate(tree)) if isinstance(tree, list) else []
+    for place, value in places:
+        if isinstance(value, str) and _has_end(value):
+            tree[place] = DoubleQuotedScalarString(value)
+        else:
+            _quote_ends(value)
+
+
+def _escape_ends(front: str) -> str:
+    """Escapes the ends inside double quotes, and draws the rulers of comments with `=`."""
+    from ruamel.yaml import YAML, ScalarToken
+
+    if not _has_end(front):
+        return front
+    parts, done = [], 0
+    for token in YAML(typ="safe", pure=True).scan(front):
+        if isinstance(token, ScalarToken) and token.style == '"':
+            start, end = token.start_mark.index, token.end_mark.index
+            quoted = front[start:end].replace("---", r"\x2d\x2d\x2d").replace("+++", r"\x2b\x2b\x2b")
+            parts += [_ruled(front[done:start]), quoted]
+            done = end
+    escaped = "".join([*parts, _ruled(front[done:])])
+    if _has_end(escaped):
+        raise PromptError("The front matter holds --- or +++ outside of quotes and comments.", hint="Quote it.")
+    return escaped
+
+
+def _ruled(between: str) -> str:
+    """Rulers in comments: `# ----- part -----` is drawn as `# ===== part =====`."""
+    return re.sub(r"#.*", lambda comment: re.sub(r"-{3,}|\+{3,}", lambda run: "=" * len(run[0]), comment[0]), between)

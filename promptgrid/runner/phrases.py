@@ -1,0 +1,146 @@
+"""A run's state, progress, failures and cost in words; pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from promptgrid.grid.preflight import ModelPreflight, Preflight
+from promptgrid.humanize import clock, dollars
+from promptgrid.store.attempts import Attempt
+from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
+
+STATUS_WORDS: Mapping[RunStatus, str] = {
+    "planning": "being planned",
+    "queued": "waiting to start",
+    "running": "running",
+    "pausing": "pausing",
+    "paused": "paused",
+    "cancelling": "cancelling",
+    "cancelled": "cancelled",
+    "finished": "done",
+    "stopped": "stopped",
+}
+
+# What ended a call, by EndpointError.kind: in a word or two, and what to do about it.
+FAILURES: Mapping[str, tuple[str, str]] = {
+    "auth": ("key refused", "Check the key; Settings shows where it goes and tests the connection."),
+    "quota": ("no credit left", "Top up the account, then resume: what is answered is not sent again."),
+    "unknown_model": ("model unknown", "Check the model's name; Settings lists what the endpoint serves."),
+    "rate_limited": ("rate limited", "Lower the concurrency under More, or resume later."),
+    "server": ("server errors", "The endpoint had trouble of its own: resume later."),
+    "timeout": ("timed out", "Lower the concurrency or the max tokens, or resume."),
+    "connection": ("no connection", "Start the endpoint or mend the network, then resume."),
+    "refused_parameter": ("parameter refused", "The model does not take it: leave it out, or take another model."),
+    "too_long": ("too long", "The prompt and its reply do not fit: fewer examples, a shorter case, fewer max tokens."),
+    "bad_request": ("request refused", "Compare shows what the endpoint said, cell by cell."),
+    "bad_reply": ("unusable reply", "It was not what the protocol promises; check the base URL, then resume."),
+}
+_UNKNOWN_REMEDY = "Compare shows what happened, cell by cell."
+_UNDER_WAY_S = 600.0  # an attempt without an end that is older was lost: no call takes so long
+
+# Without them nobody can tell what a call costs at most, by the unit of the budget.
+_TO_KNOW: Mapping[str, str] = {
+    "usd": "a price in models.toml and max tokens are needed to know",
+    "tok": "set max tokens to know",
+    "min": "the first replies will tell how fast they come",
+}
+
+
+def cost(sheet: Preflight | ModelPreflight) -> str:
+    """`free`, a range in US dollars, or that it is not known."""
+    if sheet.free:
+        return "free"
+    if sheet.cost_floor is None:
+        return "price not known"
+    if sheet.cost_ceiling is None:
+        return f"{dollars(sheet.cost_floor)} or more"
+    if sheet.cost_ceiling == sheet.cost_floor:
+        return dollars(sheet.cost_floor)
+    return f"{dollars(sheet.cost_floor)} to {dollars(sheet.cost_ceiling)}"
+
+
+def progress_words(info: RunInfo, state: Progress) -> list[str]:
+    """`120 of 216`, `4.1/s`, `1:40 left`, `12 in flight`, `3 retried`, `$0.0142`: those that have something to say."""
+    words = [f"{state.done:,} of {state.total:,}"]
+    if info.status == "running" and state.per_second:
+        words.append(f"{state.per_second:.1f}/s")
+        words += [f"{clock(state.seconds_left)} left"] if state.seconds_left else []
+    words += [f"{state.in_flight:,} in flight"] if state.in_flight and info.status == "running" else []
+    words += [f"{state.scored[0]:,} of {state.scored[1]:,} scored"] if state.scored and info.status == "running" else []
+    words += [f"{state.reused:,} already answered"] if state.reused else []
+    words += [f"{state.retried:,} retried"] if state.retried else []
+    words += [f"{count:,} {name.replace('_', ' ')}" for name, count in _ended_badly(state)]
+    return words + _spent(state)
+
+
+def _ended_badly(state: Progress) -> list[tuple[str, int]]:
+    return [(s, n) for s, n in state.by_status.items() if s not in ("answered", "pending") and n]
+
+
+def _spent(state: Progress) -> list[str]:
+    if state.spent_usd is None:
+        return ["cost not known"]
+    return [dollars(state.spent_usd)] if state.spent_usd else []
+
+
+def status_words(info: RunInfo, state: Progress) -> str:
+    """The run's state; of one that is pausing, what it waits for."""
+    if info.status == "pausing" and state.in_flight:
+        calls = "call in flight is" if state.in_flight == 1 else "calls in flight are"
+        return f"pausing: {state.in_flight:,} {calls} coming in"
+    return STATUS_WORDS[info.status]
+
+
+def pace_words(info: RunInfo, state: Progress) -> list[str]:
+    """`openai: 4 at a time of 32, waits 12 s`, for every endpoint that is asked less than it might be."""
+    found = []
+    for name, pace in state.paces.items() if info.status == "running" else ():
+        parts = [f"{pace.window:,} at a time of {pace.most:,}"] if pace.window < pace.most else []
+        parts += [f"waits {pace.waits_s:.0f} s"] if pace.waits_s >= 1 else []
+        if parts:
+            found.append(f"{name}: {', '.join(parts)}")
+    return found
+
+
+def failures(state: Progress) -> list[tuple[str, str]]:
+    """(`72 timed out`, what to do about it), the commonest first."""
+    found = []
+    for kind, count in sorted(state.errors.items(), key=lambda item: -item[1]):
+        what, remedy = FAILURES.get(kind, (kind, _UNKNOWN_REMEDY))
+        found.append((f"{count:,} {what}", remedy))
+    return found
+
+
+def ended(info: RunInfo, state: Progress) -> str:
+    """`done: 69 of 72 answered, $0.0142`: what there is to say of a run that has just ended."""
+    answered = f"{state.by_status.get('answered', 0):,} of {state.total:,} answered"
+    return ", ".join([f"{STATUS_WORDS[info.status]}: {answered}", *_spent(state)])
+
+
+def attempt(made: Attempt, info: RunInfo, status: str, now: float | None = None) -> str:
+    """How an attempt ended, in a word or two; `status` is that of its cell.
+
+    One whose end nobody saw is under way, or was lost with its runner.
+    """
+    if made.kind:
+        return _ATTEMPTS.get(made.kind) or FAILURES.get(made.kind, (made.kind, ""))[0]
+    young = (time.time() if now is None else now) - made.started < _UNDER_WAY_S
+    if young and status == "pending" and info.status in ACTIVE:
+        return "under way"
+    return "lost with its runner"
+
+
+_ATTEMPTS: Mapping[str, str] = {"unreported": "answered, cost not reported"}
+
+
+def budget_words(sheet: Preflight) -> str:
+    """What the budget means for the plan; "" where there is none, or where it holds whatever comes."""
+    if sheet.budget is None or sheet.within_budget:
+        return ""
+    if sheet.within_budget is None:
+        why = _TO_KNOW.get(sheet.budget.unit, "")
+        return (
+            f"Nobody knows whether the budget of {sheet.budget} is enough: {why}. The run stops before it crosses it."
+        )
+    return f"The most this can take is over the budget of {sheet.budget}: the run stops before it crosses it."

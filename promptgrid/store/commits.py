@@ -1,0 +1,252 @@
+"""What the runner does to a run: claim it, see what is pending, find stored replies, commit outcomes, end it.
+
+Every write carries the epoch of the claim and is checked in its own transaction: a runner that lost the run (a laptop's
+sleep, a takeover) gets `Fenced` and writes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from promptgrid.answers import Answer, ballot
+from promptgrid.endpoint import Reply
+from promptgrid.grading import Score
+from promptgrid.store import attempts
+from promptgrid.store.attempts import Attempt
+from promptgrid.store.database import Database, Row, now, storable, write_many
+from promptgrid.store.runs import RunStatus, cancel_pending
+from promptgrid.store.schema import cells, replies, runs, scores
+from promptgrid.store.scores import score_row
+from promptgrid.store.stored_replies import lots
+
+
+class Fenced(Exception):
+    """Somebody else has claimed the run since, or it was removed: stop touching it."""
+
+
+class CellName(NamedTuple):
+    """What tells a cell of a run from all others, whatever the order in which they were planned."""
+
+    key: str
+    sample: int
+    prompt: str
+    prompt_version: str
+    technique: str
+    case_position: int
+    endpoint: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What one cell got: the answer read out of its reply and its scores, or the error that it ended with."""
+
+    position: int
+    status: str
+    answer: Answer | None = None
+    scores: Sequence[Score] = ()
+    error: str = ""
+    error_kind: str = ""
+    attempts: int = 0
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a cell ended: with a new reply (the row of `reply_row`), with one stored before, or with none."""
+
+    result: CellResult
+    reply: Row | None = None
+    reply_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is committed together. `settled` are the ids of reservations whose calls came to a known end; `replies` are
+    rows that no cell shows yet."""
+
+    outcomes: Sequence[Outcome] = ()
+    replies: Sequence[Row] = ()
+    attempts: Sequence[Attempt] = ()
+    settled: Sequence[int] = ()
+    retried: int = 0
+    live: Mapping[str, Any] | None = None
+
+
+def waiting_runs(database: Database) -> list[str]:
+    """Runs for a runner to take, oldest first: queued, or left behind by a runner that died.
+
+    Ask only while holding the data folder's runner lock: then whoever had a running run is gone.
+    """
+    left_behind = runs.c.status.in_(["queued", "running", "pausing", "cancelling"])
+    with database.read() as connection:
+        return list(connection.scalars(sa.select(runs.c.id).where(left_behind).order_by(runs.c.created)))
+
+
+def claim(database: Database, run_id: str) -> int:
+    """Makes the run ours and returns its new epoch."""
+    with database.write() as connection:
+        mine = runs.update().where(runs.c.id == run_id)
+        connection.execute(mine.values(epoch=runs.c.epoch + 1, heartbeat=now(), live="{}"))
+        connection.execute(mine.where(runs.c.status == "queued").values(status="running"))
+        connection.execute(mine.where(runs.c.started.is_(None)).values(started=now()))
+        return int(connection.scalars(sa.select(runs.c.epoch).where(runs.c.id == run_id)).one())
+
+
+def status_and_epoch(database: Database, run_id: str) -> tuple[RunStatus, int]:
+    """What is asked of the run now, and whose it is."""
+    with database.read() as connection:
+        row = connection.execute(sa.select(runs.c.status, runs.c.epoch).where(runs.c.id == run_id)).one()
+    return row.status, row.epoch
+
+
+def pending_count(database: Database, run_id: str) -> int:
+    """How many cells have not ended."""
+    chosen = sa.select(sa.func.count()).where(cells.c.run_id == run_id, cells.c.status == "pending")
+    with database.read() as connection:
+        return int(connection.scalar(chosen) or 0)
+
+
+def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellName, int]:
+    """The positions of the cells under these keys that have not ended."""
+    columns = [cells.c[name] for name in CellName._fields]
+    chosen = sa.select(*columns, cells.c.position).where(cells.c.run_id == run_id, cells.c.status == "pending")
+    with database.read() as connection:
+        return {CellName(*row[:-1]): row[-1] for some in lots(keys) for row in
+                connection.execute(chosen.where(cells.c.key.in_(some)))}  # fmt: skip
+
+
+def commit(
+    database: Database, run_id: str, epoch: int | None, group: Group, calls: Sequence[Attempt] = ()
+) -> list[int]:
+    """Stores replies, cells, scores and attempts in one transaction, before anybody sees them. Raises Fenced.
+
+    `calls` are about to be sent: what they may cost is written down first. Returns an id for each. Without an `epoch`
+    it is enough that the run is there: judges look at runs that rest.
+    """
+    with database.write() as connection:
+        _update_run(connection, run_id, epoch, group)
+        if group.settled:
+            attempts.settle(connection, group.settled)
+        _insert_outcomes(connection, run_id, group)
+        ids = attempts.insert(connection, run_id, [*calls, *group.attempts]) if calls or group.attempts else []
+        return ids[: len(calls)]
+
+
+def _update_run(connection: sa.Connection, run_id: str, epoch: int | None, group: Group) -> None:
+    """The heartbeat and the run's figures, if the run is still ours."""
+    prices = [row["cost_usd"] for row in _new_replies(group)]
+    added = {
+        "spent_usd": sum(price for price in prices if price is not None),
+        "unpriced": prices.count(None),
+        "reused": sum(outcome.result.reused for outcome in group.outcomes),
+        "retried": group.retried,
+    }
+    values: dict[str, Any] = {name: runs.c[name] + number for name, number in added.items() if number}
+    if group.live is not None:
+        values["live"] = json.dumps(group.live)
+    _beat(connection, run_id, epoch, **values)
+
+
+def beat(database: Database, run_id: str, epoch: int, live: Mapping[str, Any]) -> None:
+    """Says that the runner is alive, and what it is doing. Raises Fenced."""
+    commit(database, run_id, epoch, Group(live=live))
+
+
+def _beat(connection: sa.Connection, run_id: str, epoch: int | None, **values: Any) -> None:
+    mine = runs.update().where(runs.c.id == run_id)
+    if epoch is None:
+        mine = mine.values(epoch=runs.c.epoch)  # nothing may be to change: is it there?
+    else:
+        mine = mine.where(runs.c.epoch == epoch).values(heartbeat=now())
+    if connection.execute(mine.values(values)).rowcount != 1:
+        raise Fenced(run_id)
+
+
+def _new_replies(group: Group) -> list[Row]:
+    return [*(outcome.reply for outcome in group.outcomes if outcome.reply is not None), *group.replies]
+
+
+def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> None:
+    """Many rows with one statement each: at thousands of replies a second, the statement is what costs."""
+    new = _new_replies(group)
+    # The write lock is held: nobody else takes the next ids.
+    first = (connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0) + 1 if new else 0
+    ids = count(first)
+    write_many(connection, _INSERT_REPLY, [{**row, "id": first + i} for i, row in enumerate(new)])
+    ends = [_cell_end(run_id, o.result, o.reply_id if o.reply is None else next(ids)) for o in group.outcomes]
+    write_many(connection, _END_CELL, ends)
+    scored = [score_row(run_id, o.result.position, score) for o in group.outcomes for score in o.result.scores]
+    write_many(connection, _INSERT_SCORE, scored)
+
+
+def insert_reply(connection: sa.Connection, row: Row) -> int:
+    """Stores one reply, the row of `reply_row`; returns its id."""
+    return int(connection.execute(replies.insert().values(row).returning(replies.c.id)).scalar_one())
+
+
+def reply_row(reply: Reply, **facts: Any) -> dict[str, Any]:
+    """The reply as a row of the database, without its id; `facts` are the columns that it does not know itself."""
+    return {
+        "model_returned": storable(reply.model_returned),
+        "text": storable(reply.text),
+        "chars": len(reply.text),
+        "reasoning": storable(reply.reasoning),
+        "finish_reason": storable(reply.finish_reason),
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "reasoning_tokens": reply.reasoning_tokens,
+        "cached_tokens": reply.cached_tokens,
+        "latency_ms": reply.latency_ms,
+        "first_token_ms": reply.first_token_ms,
+        "request": json.dumps(dict(reply.sent)),
+        "created": now(),
+        **facts,
+    }
+
+
+_INSERT_REPLY, _INSERT_SCORE = replies.insert(), scores.insert()
+_END_CELL = (
+    cells.update()
+    .where(cells.c.run_id == sa.bindparam("of_run"), cells.c.position == sa.bindparam("at"))
+    .values(
+        attempts=cells.c.attempts + sa.bindparam("attempted"),
+        **{name: sa.bindparam(f"new_{name}") for name in
+           ("status", "error", "error_kind", "reused", "reply_id", "reasoning", "answer", "ballot", "answer_note")},
+    )
+)  # fmt: skip
+
+
+def _cell_end(run_id: str, result: CellResult, reply_id: int | None) -> dict[str, Any]:
+    read = result.answer or Answer("", None, "")
+    return {
+        "of_run": run_id,
+        "at": result.position,
+        "attempted": result.attempts,
+        "new_status": result.status,
+        "new_error": storable(result.error),
+        "new_error_kind": result.error_kind,
+        "new_reused": result.reused,
+        "new_reply_id": reply_id,
+        "new_reasoning": storable(read.reasoning),
+        "new_answer": None if read.answer is None else storable(read.answer),
+        "new_ballot": ballot(read.answer),
+        "new_answer_note": storable(read.note),
+    }
+
+
+def end(database: Database, run_id: str, epoch: int, status: RunStatus, message: str = "") -> None:
+    """Ends the run as finished, paused, cancelled or stopped (`message` says why). Raises Fenced."""
+    with database.write() as connection:
+        _beat(connection, run_id, epoch, live="{}")
+        if status == "cancelled":
+            cancel_pending(connection, run_id)
+        ended = None if status in ("paused", "queued") else now()
+        values = {"status": status, "message": storable(message), "ended": ended}
+        connection.execute(runs.update().where(runs.c.id == run_id).values(values))

@@ -1,0 +1,93 @@
+"""Save as ▾ on the Chat page: the branch on the screen as a prompt, as a case, as Markdown or JSON."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from promptgrid import chat
+from promptgrid.cases.table import read_cases
+from promptgrid.chat import Settings, tree
+from promptgrid.errors import LibraryError
+from promptgrid.library.files import SUFFIX, safe_name, write
+from promptgrid.prompt import Message
+from promptgrid.store import conversations
+from promptgrid.store.conversations import Conversation
+from promptgrid.ui.chat import actions as state
+from promptgrid.ui.server import database, library
+from promptgrid.ui.widgets.choices import hold
+
+COMPOSE_PAGE, LIBRARY_PAGE = "pages/1_Compose.py", "pages/4_Library.py"
+PROMPT, EXAMPLES, CASE = "A prompt, turns as messages", "A prompt, turns as examples", "A case"
+
+
+def save_popover(conversation: Conversation, settings: Settings) -> None:
+    """Draws what it can become; with several variants, whose replies are taken."""
+    names = {variant.id: f"{number} {variant.model}" for number, variant in enumerate(settings.variants, 1)}
+    if len(names) > 1:
+        hold("chat_save_variant", names, settings.variants[0].id)
+        st.selectbox("Replies of variant", list(names), key="chat_save_variant", format_func=names.__getitem__)
+    kind = st.radio("Save as", [PROMPT, EXAMPLES, CASE], key="chat_save_kind")
+    named = "Name of the table of cases" if kind == CASE else "Name of the prompt"
+    st.text_input(named, "chat", key="chat_save_name")
+    st.button("Save", key="chat_save_now", on_click=_save, args=(conversation.id,), width="stretch")
+    if kind == CASE:
+        st.caption("The last user turn becomes a row; the reply to it is what is expected.")
+    else:
+        st.caption("The last user turn becomes the variable question.")
+    with st.container(horizontal=True):
+        st.download_button(
+            "Markdown",
+            chat.as_markdown(conversation.name, messages(conversation, settings, _chosen(settings))),
+            "conversation.md",
+            "text/markdown",
+            key="chat_markdown",
+            on_click="ignore",
+        )
+        talks = {number: messages(conversation, settings, number) for number in names}
+        st.download_button(
+            "JSON",
+            chat.as_json(conversation.name, chat.to_json(settings), talks),
+            "conversation.json",
+            "application/json",
+            key="chat_json",
+            on_click="ignore",
+        )
+
+
+def _chosen(settings: Settings) -> int:
+    """Whose replies are taken: the first one's, unless another is chosen that is still there."""
+    chosen = st.session_state.get("chat_save_variant")
+    return chosen if chosen in [variant.id for variant in settings.variants] else settings.variants[0].id
+
+
+def messages(conversation: Conversation, settings: Settings, variant: int) -> list[Message]:
+    """The branch on the screen as the variant has it, nothing cut."""
+    turns = tree.sent(state.on_screen(conversation), settings.variant(variant))
+    return [turn.message for _, turn in turns]
+
+
+@state.attempt
+def _save(conversation_id: str) -> None:
+    """Reads the fields as they are now, and the conversation too."""
+    session = st.session_state
+    conversation = conversations.load(database(), conversation_id)
+    settings = chat.from_json(conversation.settings)
+    said = messages(conversation, settings, _chosen(settings))
+    name = safe_name(str(session.chat_save_name or "").strip()).removesuffix(SUFFIX)
+    if session.chat_save_kind == CASE:
+        _save_case(name.removesuffix(".csv"), said)
+        return
+    prompt = chat.as_prompt(said, name, "messages" if session.chat_save_kind == PROMPT else "examples")
+    if library().etag(name) is not None:
+        raise LibraryError(f"There is a prompt {name!r} already.", hint="Choose another name.")
+    library().save(prompt, None)
+    session.chat_done = (f"Saved as the prompt {name}.", COMPOSE_PAGE, {"prompt": name})
+
+
+def _save_case(name: str, said: list[Message]) -> None:
+    path = library().folder / "cases" / f"{name}.csv"
+    table = read_cases(path) if path.is_file() else None
+    text = chat.with_case(said, table)
+    write(path, text.encode())
+    done = "Added to" if table else "Saved as the first row of"
+    st.session_state.chat_done = (f"{done} cases/{path.name}.", LIBRARY_PAGE, {})

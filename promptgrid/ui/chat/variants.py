@@ -1,0 +1,172 @@
+"""The right side of the Chat page: who is talked with, and what is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from promptgrid import tokens
+from promptgrid.chat import MAX_VARIANTS, Settings, Variant
+from promptgrid.connections import DEFAULT_MODEL
+from promptgrid.errors import PromptgridError
+from promptgrid.store import conversations
+from promptgrid.store.conversations import Conversation
+from promptgrid.tokens import POLICIES, POLICY_WORDS
+from promptgrid.ui.chat import actions as state
+from promptgrid.ui.server import database, model_refs
+from promptgrid.ui.widgets.choices import hold
+from promptgrid.ui.widgets.context_window import choose_limit
+from promptgrid.ui.widgets.explain import explain
+
+SYSTEM_HEIGHT = 90  # px
+
+
+def side(conversation: Conversation, settings: Settings) -> tuple[Variant, DeltaGenerator]:
+    """Draws variants and memory; returns the variant whose window is drawn, and the place for it."""
+    for number, variant in enumerate(settings.variants, 1):
+        _variant(conversation.id, variant, number, alone=len(settings.variants) == 1)
+    if len(settings.variants) < MAX_VARIANTS:
+        st.button(
+            "Add a variant",
+            key="chat_add_variant",
+            icon=":material/add:",
+            on_click=state.attempt(_add),
+            args=(conversation.id,),
+            type="tertiary",
+            help="The same conversation on another model, temperature or system message, side by side.",
+        )
+    shown = _shown(conversation.id, settings)
+    place = st.container(gap="xsmall")
+    _memory(conversation.id, settings, shown)
+    explain("chat")
+    return shown, place
+
+
+def _variant(conversation_id: str, variant: Variant, number: int, *, alone: bool) -> None:
+    mark = f"{conversation_id}_{variant.id}"
+    with st.container(border=True, gap="small", key=f"chat_variant_{mark}"):
+        options = list(dict.fromkeys([*model_refs(), variant.model]))
+        st.selectbox(
+            "Model" if alone else f"Model of variant {number}",
+            options,
+            index=options.index(variant.model),
+            key=f"chat_model_{mark}",
+            accept_new_options=True,
+            on_change=_change,
+            args=(conversation_id, variant.id, "model", f"chat_model_{mark}"),
+            help="Or type another ENDPOINT/MODEL.",
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.number_input(
+                "Temperature",
+                0.0,
+                2.0,
+                value=variant.temperature,
+                step=0.1,
+                key=f"chat_temperature_{mark}",
+                placeholder="model's",
+                on_change=_change,
+                args=(conversation_id, variant.id, "temperature", f"chat_temperature_{mark}"),
+                width=130,
+            )
+            st.space("stretch")
+            if not alone:
+                st.button(
+                    "Remove",
+                    key=f"chat_remove_{mark}",
+                    on_click=_remove,
+                    args=(conversation_id, variant.id),
+                    type="tertiary",
+                )
+        key = f"chat_own_{mark}"
+        st.checkbox(
+            "A system message of its own",
+            value=variant.system is not None,
+            key=key,
+            on_change=_own_system,
+            args=(conversation_id, variant.id, key),
+        )
+        if variant.system is not None:
+            st.text_area(
+                "System message",
+                variant.system,
+                key=f"chat_system_{mark}",
+                height=SYSTEM_HEIGHT,
+                label_visibility="collapsed",
+                on_change=_change,
+                args=(conversation_id, variant.id, "system", f"chat_system_{mark}"),
+            )
+
+
+def _shown(conversation_id: str, settings: Settings) -> Variant:
+    if len(settings.variants) > 1:
+        names = {variant.id: f"{number} {variant.model}" for number, variant in enumerate(settings.variants, 1)}
+        key = f"chat_window_{conversation_id}"
+        hold(key, names, settings.variants[0].id)
+        return settings.variant(st.selectbox("Window of variant", list(names), key=key, format_func=names.__getitem__))
+    return settings.variants[0]
+
+
+def _memory(conversation_id: str, settings: Settings, shown: Variant) -> None:
+    st.selectbox(
+        "When the window is full",
+        POLICIES,
+        index=POLICIES.index(settings.policy),
+        key=f"chat_policy_{conversation_id}",
+        format_func=POLICY_WORDS.__getitem__,
+        on_change=_set,
+        args=(conversation_id, "policy", f"chat_policy_{conversation_id}"),
+    )
+    try:
+        own = tokens.context_limit(shown.model)
+    except PromptgridError:
+        own = None
+    limit_key = f"chat_limit_{conversation_id}"
+    choose_limit(own, settings.limit, key=limit_key, on_change=lambda: _set(conversation_id, "limit", limit_key, own))
+    st.number_input(
+        "Room for the reply, in tokens",
+        1,
+        value=settings.room,
+        step=32,
+        key=f"chat_room_{conversation_id}",
+        on_change=_set,
+        args=(conversation_id, "room", f"chat_room_{conversation_id}"),
+        help="Kept free in the window, and the most that a reply may have.",
+    )
+
+
+@state.attempt
+def _add(conversation_id: str) -> None:
+    state.change(conversation_id, state.settings_of(conversation_id).with_one_more())
+
+
+@state.attempt
+def _remove(conversation_id: str, number: int) -> None:
+    state.change(conversation_id, state.settings_of(conversation_id).without(number))
+
+
+@state.attempt
+def _change(conversation_id: str, number: int, name: str, key: str) -> None:
+    value: Any = st.session_state[key]
+    if name == "model" and not value:
+        value = DEFAULT_MODEL
+    state.change(conversation_id, state.settings_of(conversation_id).changed(number, **{name: value}))
+
+
+@state.attempt
+def _own_system(conversation_id: str, number: int, key: str) -> None:
+    """At first the conversation's own, to be changed."""
+    conversation = conversations.load(database(), conversation_id)
+    first = next((node.text for node in state.on_screen(conversation) if node.role == "system"), "")
+    system = first if st.session_state[key] else None
+    state.change(conversation_id, state.settings_of(conversation_id).changed(number, system=system))
+
+
+@state.attempt
+def _set(conversation_id: str, name: str, key: str, unset: int | None = None) -> None:
+    value: Any = st.session_state[key]
+    changed: dict[str, Any] = {name: None if value == unset else value}
+    state.change(conversation_id, replace(state.settings_of(conversation_id), **changed))

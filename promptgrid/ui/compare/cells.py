@@ -1,0 +1,208 @@
+"""The comparison as the matrix component draws it. Pure: data in, data out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from promptgrid.compare import Arranged, Entry, Metric, Row, VariantSummary
+from promptgrid.humanize import dollars, many
+from promptgrid.store.cell_columns import CaseText
+from promptgrid.ui.widgets.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
+
+_LINE = 160  # characters of an output that a cell can show
+_HEAD = 34  # characters of a long answer that stand out; the rest follows beneath
+_OTHERS = 2  # answers beside the commonest that have room
+_PLAIN: tuple[Metric, ...] = ("tokens", "cost", "latency", "length")
+# What is news in a cell: a difference of at least so much, and of this share of the baseline's figure. The latency of a
+# single reply is mostly the queue that it stood in.
+_TELLING: Mapping[Metric, tuple[float, float]] = {"tokens": (1, 0.1), "cost": (5e-7, 0.1), "latency": (100, 0.5)}
+
+STATES: dict[str, CellState] = {
+    "pending": "pending",
+    "failed": "failed",
+    "refused": "refused",
+    "too_long": "too_long",
+    "cancelled": "none",
+}
+
+
+def columns(arranged: Arranged, summaries: Sequence[VariantSummary]) -> list[MatrixColumn]:
+    """One column for each that is shown; the first, where there are others, is the baseline."""
+    sort, several = arranged.view.sort, len(arranged.columns) > 1
+    return [
+        MatrixColumn(
+            head.id,
+            head.lines,
+            column_summary(found),
+            mark=" · ".join([*(["baseline"] if several and i == 0 else []), *(["best"] if found.best else [])]),
+            sorted=("descending" if sort.descending else "ascending")
+            if sort.by != "case" and sort.column == head.id
+            else "",
+        )
+        for i, (head, found) in enumerate(zip(arranged.columns, summaries, strict=True))
+    ]
+
+
+def column_summary(found: VariantSummary) -> str:
+    """ "53 % (41–65) · 3.4/5 agree": the score with its 95 % interval, what it leaves out, and how many of the samples
+    say the same."""
+    if found.answered < found.cells and not found.scored:
+        return f"{found.answered:,} of {found.cells:,} answered"
+    parts = [f"{found.answered:,} answered"]
+    if found.score is not None:
+        parts = [f"{percent(found.score)} ({interval})" if (interval := interval_of(found)) else percent(found.score)]
+    if found.unread:
+        parts.append(f"{found.unread:,} of {found.answered:,} unread")
+    if found.agreement is not None:
+        parts.append(f"{found.agreement * found.samples:.1f}/{found.samples} agree")
+    return " · ".join(parts)
+
+
+def interval_of(found: VariantSummary) -> str:
+    """ "41–65": the 95 % interval of the score, in per cent; "" where there is none."""
+    if found.interval is None:
+        return ""
+    return f"{100 * found.interval.low:.0f}–{100 * found.interval.high:.0f}"
+
+
+def percent(share: float | None) -> str:
+    """ "53 %"; 100 only where it is all, 0 only where it is none; empty where there is nothing to say."""
+    if share is None:
+        return ""
+    rounded = int(100 * share + 0.5)  # as the browser rounds
+    if 0 < share < 1:
+        rounded = min(99, max(1, rounded))
+    return f"{rounded} %"
+
+
+def rows(arranged: Arranged, found: Sequence[Row]) -> list[MatrixRow]:
+    """The rows of a page."""
+    return [
+        MatrixRow(row.id, row_title(row), _expected(row), [_cell(row.entries.get(h.id)) for h in arranged.columns])
+        for row in found
+    ]
+
+
+def row_title(row: Row) -> str:
+    """A case's id and what is put in, in one line; else what the row stands for."""
+    return one_line(row.head.label) if row.case is None else case_title(row.case)
+
+
+def case_title(case: CaseText) -> str:
+    """Its id and what is put in, in one line."""
+    return one_line(f"{case.case_id} {' · '.join(case.inputs.values())}")
+
+
+def _expected(row: Row) -> str:
+    return "" if row.case is None or row.case.expected is None else f"expected {one_line(row.case.expected)}"
+
+
+def _cell(entry: Entry | None) -> MatrixCell:
+    if entry is None:
+        return MatrixCell("", state="none")
+    if not entry.answered:
+        return _unanswered(entry)
+    if entry.cases > 1:
+        return _pooled(entry)
+    answer, detail = _texts(entry)
+    return MatrixCell(
+        answer=answer,
+        detail=detail,
+        tally=_tally(entry),
+        state=state_of(entry),
+        differs=entry.differs,
+        others=_others(entry),
+        badges=badges(entry),
+    )
+
+
+def state_of(entry: Entry) -> CellState:
+    """The edge of the cell: by its score where it has one."""
+    if not entry.answered:
+        return STATES[entry.status]
+    if entry.score is None:
+        return "plain"
+    return "right" if entry.score == 1 else "wrong" if entry.score == 0 else "partly"
+
+
+def _unanswered(entry: Entry) -> MatrixCell:
+    answer = "cancelled" if entry.status == "cancelled" else ""
+    count = many(entry.samples, "sample") if entry.samples > 1 else ""
+    return MatrixCell(answer, one_line(entry.error), count, STATES[entry.status])
+
+
+def _pooled(entry: Entry) -> MatrixCell:
+    """Several cases in one cell have no answer in common: their score is what there is to see."""
+    answer = percent(entry.score) or f"{entry.answered:,} answered"
+    agreement = "" if entry.agreement is None else f"{percent(entry.agreement)} of the samples agree"
+    return MatrixCell(answer, agreement, f"of {many(entry.cases, 'case')}", "plain", badges=badges(entry))
+
+
+def figures(entry: Entry) -> list[tuple[str, str]]:
+    """(name, value) of what is known of a cell in numbers; means over its cases."""
+    found = [
+        ("score", percent(entry.score)),
+        ("answered", f"{entry.answered:,} of {entry.samples:,}"),
+        ("agreement", percent(entry.agreement)),
+        *((name, in_words(name, entry.metrics[name])) for name in _PLAIN if name in entry.metrics),
+    ]
+    return [*found, ("to the baseline", ", ".join(badge.text for badge in badges(entry)))]
+
+
+def _texts(entry: Entry) -> tuple[str, str]:
+    """(what stands out, what follows beneath)."""
+    if entry.answer is None:
+        return "no answer read" if entry.output.strip() else "empty reply", one_line(entry.output)
+    answer, output = one_line(entry.answer), one_line(entry.output)
+    if len(answer) <= _HEAD:
+        return answer, output
+    head = answer[:_HEAD].rpartition(" ")[0] or answer[:_HEAD]
+    return head, answer[len(head) :].strip()
+
+
+def _tally(entry: Entry) -> str:
+    """ "2 of 5" say so; what is missing of the samples is said too."""
+    if entry.samples == 1:
+        return ""
+    said = f"{entry.votes} of {entry.answered}"
+    return said if entry.answered == entry.samples else f"{said}, {entry.samples - entry.answered} missing"
+
+
+def _others(entry: Entry) -> str:
+    """ "2 × negative · 1 × mixed": the answers beside the commonest, the rest only counted."""
+    if entry.answer is None:
+        return ""
+    others = [tally for tally in entry.tallies if tally.answer != entry.answer]
+    said = [f"{t.count} × {'no answer' if t.answer is None else one_line(t.answer)[:_HEAD]}" for t in others[:_OTHERS]]
+    rest = entry.distinct - 1 - sum(t.answer is not None for t in others[:_OTHERS])
+    return " · ".join([*said, *([f"{rest} more"] if rest > 0 else [])])
+
+
+def badges(entry: Entry) -> list[Badge]:
+    """What is not as in the baseline: the score always, tokens, cost and latency where they differ tellingly."""
+    found = [score_badge(delta)] if (delta := entry.delta.get("score")) else []
+    for name, (least, share) in _TELLING.items():
+        delta, value = entry.delta.get(name, 0.0), entry.metrics.get(name, 0.0)
+        if abs(delta) >= max(least, share * abs(value - delta)):
+            found.append(Badge(f"{'−' if delta < 0 else '+'}{in_words(name, abs(delta))}"))
+    return found
+
+
+def in_words(metric: Metric, value: float) -> str:
+    """ "12 tokens", "$0.0003", "0.21 s", "950 characters"."""
+    if metric == "cost":
+        return f"${value:.6f}" if 0 < value < 1e-3 else dollars(value) if value else "free"
+    if metric == "latency":
+        return f"{value / 1000:,.2f} s"
+    return f"{value:,.0f} {'characters' if metric == 'length' else metric}"
+
+
+def score_badge(delta: float) -> Badge:
+    """ "+50 points", of a hundred."""
+    return Badge(f"{'−' if delta < 0 else '+'}{abs(100 * delta):.0f} points", "good" if delta > 0 else "bad")
+
+
+def one_line(text: str) -> str:
+    """The beginning of a text without its line breaks."""
+    line = " ".join(text[: 4 * _LINE].split())
+    return line if len(line) <= _LINE else line[:_LINE] + "…"

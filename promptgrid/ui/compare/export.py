@@ -1,0 +1,87 @@
+"""Export ▾ on the Compare page: the run, or the part on the screen, as a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import streamlit as st
+
+from promptgrid import paths
+from promptgrid.errors import PromptgridError
+from promptgrid.export.runs import BY_CASE, Form, save_run, write_run
+from promptgrid.humanize import many
+from promptgrid.store import Database
+from promptgrid.store.runs import RunInfo
+from promptgrid.ui.widgets.downloads import Offer, downloads
+from promptgrid.ui.widgets.feedback import show_error
+
+_WIDTH = 380
+DOWNLOAD_ROWS = 20_000  # a download holds the whole file in memory; what is larger goes to a file
+
+# form -> (label, end of the file's name, MIME type)
+FORMS: dict[Form, tuple[str, str, str]] = {
+    "csv": ("CSV, one row a reply", ".csv", "text/csv"),
+    "csv-wide": ("CSV, one row a case", "-wide.csv", "text/csv"),
+    "csv-for-excel": ("CSV for Excel", "-excel.csv", "text/csv"),
+    "xlsx": ("Excel workbook", ".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "parquet": ("Parquet", ".parquet", "application/vnd.apache.parquet"),
+    "jsonl": ("JSONL", ".jsonl", "application/x-ndjson"),
+    "html": ("Report, one HTML file", ".html", "text/html"),
+    "markdown": ("Markdown tables", ".md", "text/markdown"),
+}
+_BOUNDED: frozenset[Form] = frozenset({"html", "markdown"})  # however large the run
+
+
+def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> None:
+    """Offers each form; `view` are the positions of the cells that match the filter, in the order of the rows: that is
+    the order of the cases in a report."""
+    with st.popover("Export"), st.container(width=_WIDTH):
+        part = "all"
+        if 0 < len(view) < run.total:
+            names = {"all": f"Everything, {run.total:,}", "view": f"This view, {len(view):,}"}
+            part = st.segmented_control(
+                "Replies", list(names), format_func=names.__getitem__, default="all", required=True, key="compare_part"
+            )
+        positions = list(view) if part == "view" else None
+        as_shown = list(view) if positions or len(view) == run.total else None
+        large = (len(view) if positions else run.total) > DOWNLOAD_ROWS
+        for form in (form for form in FORMS if large and form not in _BOUNDED):
+            _to_file(database, run, form, positions)
+        offered = [form for form in FORMS if form in _BOUNDED or not large]
+        files = [_file(database, run, form, as_shown if form in _BOUNDED else positions) for form in offered]
+        downloads("compare", files, width="stretch")
+        st.caption("In a CSV a leading ' guards what a spreadsheet would run as a formula. The report has a summary, "
+                   "charts and the first cases, and needs nothing but a browser.")  # fmt: skip
+
+
+def _file(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> Offer:
+    label, _, mime = FORMS[form]
+    name, key = file_name(run, form), f"compare_download_{form}"
+    return Offer(label, lambda out: write_run(database, run.id, out, form, positions), name, mime, key)
+
+
+def _to_file(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> None:
+    if not st.button(f"{FORMS[form][0]}, into a file", key=f"compare_save_{form}", width="stretch"):
+        return
+    path = paths.data_folder() / "exports" / file_name(run, form)
+    total = len(positions) if positions else run.total
+    bar = st.progress(0.0, text="Writing…")
+    try:
+        count = save_run(
+            database, run.id, path, form, positions,
+            lambda done: bar.progress(min(1.0, done / total), text=f"{done:,} of {total:,}"),
+        )  # fmt: skip
+    except PromptgridError as error:
+        show_error(error)
+        return
+    finally:
+        bar.empty()
+    st.caption(f"{many(count, 'case' if form in BY_CASE else 'row')} in")
+    st.code(str(path), language=None, wrap_lines=True)
+
+
+def file_name(run: RunInfo, form: Form) -> str:
+    """The run's name, as far as file names can hold it, and its id."""
+    name = re.sub(r"[^\w.-]+", "-", run.name)[:60].strip("-.") or "run"
+    return f"{name}-{run.id}{FORMS[form][1]}"

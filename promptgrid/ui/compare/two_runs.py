@@ -1,0 +1,210 @@
+"""Two runs against each other on the Compare page: what improved, what broke, what is new, and each change to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import streamlit as st
+
+from promptgrid import compare
+from promptgrid.compare import KINDS, Change, Changes, Kind, VariantChange
+from promptgrid.errors import PromptgridError, StoreError
+from promptgrid.store import Database, baselines, results, runs
+from promptgrid.store.runs import RunInfo
+from promptgrid.ui.compare import cells as compare_cells
+from promptgrid.ui.compare import detail, reading, view_state
+from promptgrid.ui.compare.controls import turn_pages
+from promptgrid.ui.compare.view_state import AGAINST
+from promptgrid.ui.widgets import address
+from promptgrid.ui.widgets.choices import hold
+from promptgrid.ui.widgets.facts import Fact, facts
+from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.matrix import CellState, MatrixCell, MatrixColumn, MatrixRow, matrix
+from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.run_select import run_label, run_moment
+from promptgrid.ui.widgets.words_diff import show_words_diff
+
+_KIND = "compare_kind"
+_MATRIX = "compare_changes"
+_HEIGHT = 620
+
+_KIND_WORDS: Mapping[Kind, str] = {
+    "broke": "Broke",
+    "improved": "Improved",
+    "changed": "Changed",
+    "new": "New",
+    "gone": "Gone",
+    "same": "Same",
+}
+
+
+def runs_popover(database: Database, run: RunInfo) -> RunInfo | None:
+    """Asks for an earlier run to compare with, and offers to pin this one as its prompts' baseline; returns the other
+    run where one is chosen."""
+    others = {other.id: other for other in runs.list_runs(database) if other.id != run.id}
+    pinned = baselines.pinned(database)
+    asked = st.session_state.setdefault(AGAINST, st.query_params.get("against", ""))
+    if asked and asked not in others:
+        show_error(StoreError(f'There is no run "{asked}" to compare with.', hint="Choose one under Runs."))
+    hold(AGAINST, others, "")
+    first = sorted(others, key=lambda other: other not in pinned.values())  # what is pinned is what one compares with
+    with st.popover("Runs"):
+        chosen = st.selectbox(
+            "Compare with run",
+            ["", *first],
+            format_func=lambda i: _option(others[i], pinned) if i else "none: only this run",
+            key=AGAINST,
+            help="Cases are matched by their content, prompts by name: what got better, what broke, what is new.",
+        )
+        mine = [prompt for prompt, run_id in pinned.items() if run_id == run.id]
+        if mine:
+            st.caption(plain(f"This run is the baseline of {', '.join(mine)}."))
+            st.button("No longer the baseline", key="compare_unpin", on_click=_unpin, args=(database, mine))
+        else:
+            st.button("Pin as the baseline of its prompts", key="compare_pin", on_click=_pin, args=(database, run.id))
+    return others.get(chosen)
+
+
+def _option(run: RunInfo, pinned: Mapping[str, str]) -> str:
+    prompts = [prompt for prompt, run_id in pinned.items() if run_id == run.id]
+    return run_label(run) + (f" · baseline of {', '.join(prompts)}" if prompts else "")
+
+
+def _pin(database: Database, run_id: str) -> None:
+    prompts = baselines.pin(database, run_id)
+    st.toast(plain(f"Pinned as the baseline of {', '.join(prompts)}."))
+
+
+def _unpin(database: Database, prompts: Sequence[str]) -> None:
+    for prompt in prompts:
+        baselines.unpin(database, prompt)
+
+
+def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:
+    """Draws the changes from one run to the other, a page at a time, and the selected one in full."""
+    stamps = tuple(results.stamp(database, run.id) for run in (before, after))
+    try:
+        found = _against(before.id, after.id, stamps, _database=database)
+    except PromptgridError as error:
+        show_error(error)
+        return
+    kind = _kind_chips(found)
+    st.markdown(plain(found.told))
+    pages = view_state.pages_of(found.counts[kind], 2)
+    changes = found.listed(database, [kind], pages.start, pages.rows)
+    sides = {"before": before, "after": after}
+    by_id = {_change_id(change): change for change in changes}
+    with st.container(horizontal=True, key="compare_beside"):
+        with st.container(key="compare_answers"):
+            selected = matrix(
+                _MATRIX,
+                columns=[MatrixColumn(name, [run.name, run_moment(run)], mark=name) for name, run in sides.items()],
+                rows=[_row(change) for change in changes],
+                selected=_start(),
+                height=_HEIGHT,
+            )
+            turn_pages(pages)
+        if selected:
+            with st.container(border=True, height=_HEIGHT, gap="xsmall", key="compare_detail"):
+                _detail(database, before, after, by_id[selected[0]])
+    st.subheader("By variant")
+    facts([_variant(one) for one in found.variants], key="compare_variants")
+    _remember(before, after, kind, pages.current, selected)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Comparing the runs…")
+def _against(before: str, after: str, stamps: object, *, _database: Database) -> Changes:
+    return compare.against(_database, before, after)
+
+
+def _kind_chips(found: Changes) -> Kind:
+    usual = next((kind for kind in _KIND_WORDS if found.counts[kind]), "same")
+    asked = st.session_state.get(_KIND) or st.query_params.get("changes")
+    st.session_state[_KIND] = asked if asked in KINDS else usual
+    kind = st.segmented_control(
+        "Changes",
+        list(_KIND_WORDS),
+        format_func=lambda kind: f"{_KIND_WORDS[kind]} {found.counts[kind]:,}",
+        key=_KIND,
+        required=True,
+        label_visibility="collapsed",
+    )
+    return cast(Kind, kind or usual)
+
+
+def _change_id(change: Change) -> str:
+    return f"{change.position_a}-{change.position_b}"
+
+
+def _row(change: Change) -> MatrixRow:
+    title = compare_cells.one_line(f"{change.case_id} {' · '.join(change.inputs.values())}")
+    expected = "" if change.expected is None else f"expected {compare_cells.one_line(change.expected)}"
+    before = _cell(change.answer_a, change.status_a, change.score_a)
+    after = _cell(change.answer_b, change.status_b, change.score_b, change)
+    return MatrixRow(_change_id(change), title, " · ".join(filter(None, [change.label, expected])), [before, after])
+
+
+def _cell(answer: str | None, status: str | None, score: float | None, against: Change | None = None) -> MatrixCell:
+    """`against` is given for the later of the two."""
+    if status is None:
+        return MatrixCell("", state="none")
+    if status != "answered":
+        return MatrixCell("", state=compare_cells.STATES[status])
+    state: CellState = "plain" if score is None else "right" if score == 1 else "wrong" if score == 0 else "partly"
+    said = "no answer read" if answer is None else compare_cells.one_line(answer)
+    if against is None or against.status_a != "answered":
+        return MatrixCell(said, state=state)
+    delta = None if score is None or against.score_a is None else score - against.score_a
+    badges = [compare_cells.score_badge(delta)] if delta else []
+    return MatrixCell(said, state=state, differs=answer != against.answer_a, badges=badges)
+
+
+def _detail(database: Database, before: RunInfo, after: RunInfo, change: Change) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap=None, key="compare_head"):
+        st.markdown(f"**{plain(change.label)}**", width="stretch")
+        st.button("Close", icon=":material/close:", type="tertiary", key="compare_close", on_click=_close)
+    st.caption(plain(compare_cells.one_line(f"Case {change.case_id} {' · '.join(change.inputs.values())}")))
+    sides = [(before, change.position_a), (after, change.position_b)]
+    rows = [
+        None if position is None else next(results.result_rows(database, run.id, [position])) for run, position in sides
+    ]
+    if rows[0] is not None and rows[1] is not None and rows[0]["status"] == rows[1]["status"] == "answered":
+        show_words_diff(rows[0]["output"], rows[1]["output"], "before", "after", height=280, key="compare_words")
+    else:
+        for row in rows:
+            if row is not None:
+                detail.what_came(row)
+    for (run, _), row, name in zip(sides, rows, ("Before", "After"), strict=True):
+        if row is not None:
+            st.caption(name)
+            facts(detail.judged(row), key=f"compare_judged_{name}")
+            key = f"compare_open_{name}"
+            st.button("Open in its run", key=key, type="tertiary", on_click=_open, args=(run.id, row["case_id"]))
+
+
+def _close() -> None:
+    st.session_state[_MATRIX] = {"selected": []}
+
+
+def _open(run_id: str, case_id: str) -> None:
+    view_state.forget()
+    st.session_state[f"{reading.PAGE}_run"], st.session_state["compare_cases"] = run_id, case_id
+
+
+def _variant(one: VariantChange) -> Fact:
+    counts = ", ".join(f"{one.counts[kind]:,} {word.lower()}" for kind, word in _KIND_WORDS.items() if one.counts[kind])
+    return Fact(one.label, counts, one.sentence)
+
+
+def _start() -> tuple[str, str] | None:
+    """The change that the address names."""
+    change = st.query_params.get("change")
+    return (change, "after") if change else None
+
+
+def _remember(before: RunInfo, after: RunInfo, kind: Kind, page: int, selected: tuple[str, str] | None) -> None:
+    """Puts what is on the screen into the address."""
+    wanted = {"run": after.id, "against": before.id, "changes": kind, "page": "" if page == 1 else str(page)}
+    wanted["change"] = selected[0] if selected else ""
+    address.go_to({name: value for name, value in wanted.items() if value})

@@ -1,0 +1,188 @@
+"""The left side of the Compose page: the template, its examples, and what belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from promptgrid.errors import PromptError
+from promptgrid.techniques import WORDING
+from promptgrid.ui.compose import state
+from promptgrid.ui.compose.fields import ANSWER_COLUMNS, KINDS, ROLES, Fields, used_variables
+from promptgrid.ui.server import library
+from promptgrid.ui.widgets.plain import plain
+
+TABLE_WIDTH = 448  # px, of all columns together at 1440 px
+KIND_LABELS = {
+    "text": "the whole reply",
+    "label": "one of some labels",
+    "number": "a number",
+    "json": "JSON",
+    "regex": "what a pattern finds",
+}
+
+
+def editor() -> None:
+    """All of the left side."""
+    _messages()
+    content = state.fields()
+    columns = _columns(content)
+    _examples(columns)
+    with st.expander(f"Answer rule: {KIND_LABELS[content.kind]}"):
+        _answer()
+    with st.expander(f"Parameters: {_parameter_line(content)}"):
+        _parameters()
+    with st.expander("Description, tags, cases"):
+        _about()
+    with st.expander("Wording of the techniques"):
+        _wording(content.language)
+
+
+def _messages() -> None:
+    for number in st.session_state.compose_turns:
+        _message(number)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Add a turn", key="compose_add", on_click=_add, icon=":material/add:", type="tertiary")
+        if removed := st.session_state.get("compose_removed"):
+            st.caption(f"Removed the {plain(removed[1])} message.")
+            st.button("Undo", key="compose_undo", on_click=state.undo_remove, type="tertiary")
+
+
+def _add() -> None:
+    """User and assistant take turns."""
+    turns = st.session_state.compose_turns
+    last = st.session_state[f"compose_role_{turns[-1]}"] if turns else "system"
+    state.add_turn("assistant" if last == "user" else "user")
+
+
+def _message(number: int) -> None:
+    with st.container(gap="xsmall", key=f"compose_turn_{number}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.selectbox("Role", ROLES, key=f"compose_role_{number}", label_visibility="collapsed", width=130)
+            st.space("stretch")
+            st.button(
+                "Remove",
+                key=f"compose_remove_{number}",
+                on_click=state.remove_turn,
+                args=(number,),
+                type="tertiary",
+                disabled=len(st.session_state.compose_turns) == 1,
+            )
+        role = st.session_state[f"compose_role_{number}"]
+        label = f"Text of the {role} message"
+        st.text_area(label, key=state.text_key(number), label_visibility="collapsed", height="content")
+
+
+def _columns(content: Fields) -> list[str]:
+    """The variables, those that only an example has too; reasoning and answer."""
+    try:
+        used = used_variables(content.messages)
+    except PromptError:
+        used = []
+    in_rows = [name for row in content.examples for name in row]
+    return [name for name in dict.fromkeys([*used, *in_rows]) if name not in ANSWER_COLUMNS] + [*ANSWER_COLUMNS]
+
+
+def _examples(columns: list[str]) -> None:
+    """The table. Its widget answers with base and changes: a base with other columns makes it a new widget."""
+    import pandas as pd
+
+    session = st.session_state
+    if session.get("compose_columns") != columns:
+        state.set_examples(session.compose_rows)
+        session.compose_columns = columns
+    variables = ", ".join(columns[: -len(ANSWER_COLUMNS)])
+    st.caption(f"Variables: {plain(variables) or 'none yet; write {{ name }} in a message'}")
+    st.caption("Examples, which few-shot shows to the model")
+    base = pd.DataFrame(session.compose_table, columns=columns, dtype="object").fillna("")
+    edited = st.data_editor(
+        base,
+        key=f"compose_table_{session.compose_table_number}",
+        num_rows="dynamic",
+        hide_index=True,
+        row_height=62,
+        column_config={name: _column(name, len(columns)) for name in columns},
+        placeholder="",
+    )
+    session.compose_rows = _rows(edited.to_dict("records"))
+
+
+def _column(name: str, count: int) -> Any:
+    """Pixels for each, so that the last one is not cut: an answer is mostly short."""
+    answer = 95
+    width = answer if name == "answer" else max(110, (TABLE_WIDTH - answer) // (count - 1))
+    return st.column_config.TextColumn(name, width=width)
+
+
+def _rows(records: list[dict[Any, Any]]) -> list[dict[str, str]]:
+    """Without rows that are empty, and without cells that were never filled."""
+    texts = [{str(k): "" if v is None or v != v else str(v) for k, v in record.items()} for record in records]
+    return [_without_blanks(row) for row in texts if any(row.values())]
+
+
+def _without_blanks(row: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in row.items() if text or name in ANSWER_COLUMNS}
+
+
+def _answer() -> None:
+    kind = st.selectbox("What the answer is", KINDS, key="compose_kind", format_func=lambda kind: KIND_LABELS[kind])
+    st.text_area("Labels, one a line", key="compose_labels", disabled=kind != "label", height=100)
+    st.text_area("JSON schema", key="compose_schema", disabled=kind != "json", height=120)
+    st.text_input("Pattern; its first group is the answer", key="compose_pattern", disabled=kind != "regex")
+
+
+def _parameter_line(content: Fields) -> str:
+    parts = [
+        "" if content.temperature is None else f"temperature {content.temperature:g}",
+        "" if content.max_tokens is None else f"{content.max_tokens} tokens at most",
+    ]
+    return " · ".join(filter(None, parts)) or "as the model has them"
+
+
+def _parameters() -> None:
+    left, right = st.columns(2)
+    with left:
+        st.number_input("Temperature", 0.0, 2.0, step=0.1, key="compose_temperature", placeholder="the model's own")
+        st.number_input("Top p", 0.0, 1.0, step=0.05, key="compose_top_p", placeholder="the model's own")
+    with right:
+        st.number_input("Tokens of a reply, at most", 1, step=32, key="compose_max_tokens", placeholder="no limit")
+        st.number_input("Seed", step=1, key="compose_seed", placeholder="none")
+    st.text_area("Stop at, one a line (\\\\n is a line break)", key="compose_stop", height=68)
+
+
+def _about() -> None:
+    st.text_input("Description", key="compose_description")
+    st.text_input("Tags, with commas between", key="compose_tags")
+    left, right = st.columns(2)
+    with left:
+        found = [f"cases/{path.name}" for path in library().cases()]
+        own = st.session_state.get("compose_cases") or ""
+        st.selectbox(
+            "Cases it is usually run on",
+            list(dict.fromkeys(["", *found, own])),
+            key="compose_cases",
+            format_func=lambda path: path or "none",
+        )
+    with right:
+        own = st.session_state.get("compose_language") or "en"
+        st.selectbox("Language of the techniques", list(dict.fromkeys([*WORDING, own])), key="compose_language")
+    st.selectbox(
+        "How it is sent",
+        ["chat", "completion"],
+        key="compose_api",
+        format_func=lambda api: {"chat": "as a chat", "completion": "as a plain text to continue"}[api],
+    )
+
+
+def _wording(language: str) -> None:
+    usual = WORDING.get(language, WORDING["en"])
+    labels = {
+        "reason": "Asks for the reasoning",
+        "marker": "Begins the answer's line",
+        "examples_title": "Stands above the examples",
+        "question_title": "Stands above the question",
+    }
+    for name, label in labels.items():
+        st.text_input(label, key=f"compose_word_{name}", placeholder=usual[name])

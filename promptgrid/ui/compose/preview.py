@@ -1,0 +1,202 @@
+"""The right side of the Compose page: what the model gets, live while the template is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from promptgrid import snippets, techniques, tokens
+from promptgrid.calls import single
+from promptgrid.cases.table import Case, read_cases
+from promptgrid.connections import BUILTIN, connect, settings
+from promptgrid.errors import MissingVariables, PromptgridError
+from promptgrid.grid import Plan
+from promptgrid.prompt import Prompt, variables
+from promptgrid.techniques import TECHNIQUES, Turn
+from promptgrid.ui.compose import state
+from promptgrid.ui.compose.fields import prompt_of
+from promptgrid.ui.compose.header import status
+from promptgrid.ui.server import library
+from promptgrid.ui.widgets.context_window import context_view
+from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.live_text import CELL, watch_text
+from promptgrid.ui.widgets.messages import message_list
+from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.token_bar import token_bar
+from promptgrid.ui.widgets.token_note import token_note
+
+MESSAGES_HEIGHT = 270  # px
+VALUES_HEIGHT = 68
+
+
+@st.fragment
+def preview(place: DeltaGenerator, model: str) -> None:
+    """Technique, values, messages and token bar; reruns alone while somebody types. Keeps the draft."""
+    areas = [state.text_key(number) for number in st.session_state.compose_turns]
+    shown = [f"compose_value_{name}" for name in st.session_state.get("compose_shown", ())]
+    with st.container(gap=None):  # the watcher takes no room, and no gap either
+        slot = st.container(gap="small")
+        typed = watch_text([*areas, *shown, CELL], state.WATCH, note=token_note(model))
+    content = state.fields({key: text for key, text in typed.items() if key in areas})
+    status(place, state.autosave(content))
+    with slot:
+        try:
+            prompt = prompt_of(state.opened().name, content)
+            technique = _technique(prompt)
+            _values(prompt)
+            given = _given(prompt, typed)
+            _sent(prompt, technique, given, model)
+        except MissingVariables as error:
+            st.caption(f":orange[●] {plain(error)}")
+        except PromptgridError as error:
+            show_error(error)
+
+
+def plan_now(model: str, temperature: float | None) -> Plan:
+    """What Try once sends: the prompt as it is committed, the values on the screen. Raises PromptgridError."""
+    prompt = prompt_of(state.opened().name, state.fields())
+    case = Case("1", _given(prompt, {}), expected())
+    temperatures = () if temperature is None else (temperature,)
+    return Plan((prompt,), (case,), (model,), (chosen_technique(),), temperatures)
+
+
+def chosen_technique() -> str:
+    return str(st.session_state.get("compose_technique") or "zero-shot")
+
+
+def expected() -> str | None:
+    """What the case on the screen expects; None where its values were changed."""
+    table = _table()
+    if not table:
+        return None
+    case = table[_position(table)]
+    shown = state.values()
+    unchanged = all(shown.get(name, text) == text for name, text in case.inputs.items())
+    return case.expected if unchanged else None
+
+
+def _technique(prompt: Prompt) -> str:
+    reasons = {name: techniques.unavailable(prompt, name) for name in TECHNIQUES}
+    if st.session_state.get("compose_technique") is None:
+        st.session_state.compose_technique = "zero-shot"
+    st.pills(
+        "Technique",
+        list(TECHNIQUES),
+        key="compose_technique",
+        required=True,
+        format_func=lambda name: f":gray[{name}]" if reasons[name] else name,
+        label_visibility="collapsed",
+    )
+    if why := [f"{name}: {reason}" for name, reason in reasons.items() if reason]:
+        st.caption(f"Not possible: {plain('; '.join(why))}.")
+    return chosen_technique()
+
+
+def _values(prompt: Prompt) -> None:
+    names = [variable.name for variable in variables(prompt.messages, prompt.inputs)]
+    st.session_state.compose_shown = names
+    table = _table()
+    start = table[_position(table)].inputs if table else {item.name: item.example for item in prompt.inputs}
+    with st.container(gap="xsmall", key="compose_values"):
+        if table and names:
+            _steps(table)
+        for name in names:
+            key = f"compose_value_{name}"
+            if key not in st.session_state:
+                st.session_state[key] = start.get(name, "")
+            st.text_area(plain(name), key=key, height=VALUES_HEIGHT)
+
+
+def _steps(table: Sequence[Case]) -> None:
+    wanted = expected()
+    note = f" · expected {plain(wanted, limit=60)}" if wanted is not None else ""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="compose_steps"):
+        st.button(
+            "Back", key="compose_back", on_click=_step, args=(-1,), icon=":material/chevron_left:", type="tertiary"
+        )
+        st.caption(f"case {_position(table) + 1} of {len(table)}{note}", width="content")
+        st.button(
+            "Next",
+            key="compose_next_case",
+            on_click=_step,
+            args=(1,),
+            icon=":material/chevron_right:",
+            icon_position="right",
+            type="tertiary",
+        )
+
+
+def _step(by: int) -> None:
+    table = _table()
+    at = st.session_state.compose_case = (_position(table) + by) % len(table)
+    for name, text in table[at].inputs.items():
+        st.session_state[f"compose_value_{name}"] = text
+
+
+def _position(table: Sequence[Case]) -> int:
+    return min(int(st.session_state.get("compose_case", 0)), len(table) - 1)
+
+
+def _table() -> Sequence[Case]:
+    """The prompt's own cases; none where it names none, or none that can be read."""
+    named = st.session_state.get("compose_cases") or ""
+    path = library().folder / named
+    return _cases(path, path.stat().st_mtime_ns) if named and path.is_file() else ()
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _cases(path: Path, changed: int) -> Sequence[Case]:
+    try:
+        return read_cases(path).cases
+    except PromptgridError:
+        return ()
+
+
+def _given(prompt: Prompt, typed: Mapping[str, str]) -> dict[str, str]:
+    """The values; an empty one counts only where the case has it empty too."""
+    table = _table()
+    own = table[_position(table)].inputs if table else {}
+    names = [variable.name for variable in variables(prompt.messages, prompt.inputs)]
+    texts = {name: typed.get(f"compose_value_{name}", state.values().get(name, "")) for name in names}
+    return {name: text for name, text in texts.items() if text or name in own}
+
+
+def _sent(prompt: Prompt, technique: str, given: Mapping[str, str], model: str) -> None:
+    if reason := techniques.unavailable(prompt, technique):
+        st.info(f"{technique} cannot be used here: {plain(reason)}.")
+        return
+    turns = techniques.build_turns(prompt, given, technique)
+    marks = [f"example {turn.example}" if turn.example else turn.part for turn in turns]
+    message_list([turn.message for turn in turns], marks=marks, height=MESSAGES_HEIGHT, key="compose_messages")
+    _budget(prompt, turns, model)
+
+
+def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:
+    reserve = int(prompt.parameters.get("max_tokens") or 0)
+    found = tokens.budget(turns, tokens.counter(model), reserve, tokens.context_limit(model), api=prompt.api)
+    token_bar(found.parts, found.limit, found.reserve, found.exact, found.reason, key="compose_tokens")
+    if found.more_examples is not None:
+        st.caption(f"{found.more_examples:,} more examples of this length would fit.")
+    with st.expander("Try another limit", key="compose_context_open", on_change="rerun") as opened:
+        if opened.open:
+            context_view(turns, model, reserve, key="compose_context", api=prompt.api)
+
+
+def code(model: str, temperature: float | None) -> None:
+    """The call as code, to copy."""
+    try:
+        point = single.try_point(plan_now(model, temperature))
+        body = connect(point.endpoint).wire(point.request)
+        found = None if point.endpoint == BUILTIN else settings()[point.endpoint]
+    except PromptgridError as error:
+        st.caption(plain(error))
+        return
+    url, key = (found.base_url, found.key_env) if found else ("", "")
+    python, shell = st.tabs(["Python", "curl"])
+    python.code(snippets.python_call(body, url, key), language="python", height=320)
+    shell.code(snippets.curl_call(body, url, key), language="bash", height=320)
+    if found is None:
+        st.caption("The built-in model has no fixed address: the code takes OPENAI_BASE_URL and OPENAI_API_KEY.")

@@ -1,0 +1,179 @@
+"""Try once: one call, streamed beside the page's own reruns, and what came back."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import streamlit as st
+
+from promptgrid import builtin
+from promptgrid.answers import read_answer
+from promptgrid.calls import single
+from promptgrid.connections import BUILTIN, DEFAULT_MODEL
+from promptgrid.endpoint import Reply
+from promptgrid.errors import PromptgridError
+from promptgrid.grid import Point
+from promptgrid.humanize import dollars
+from promptgrid.loop import Background
+from promptgrid.store import Database
+from promptgrid.techniques import answer_marker
+from promptgrid.ui.compose.preview import code, expected, plan_now
+from promptgrid.ui.server import database, model_refs
+from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.weights import weights_notice
+
+POLL_S = 0.15
+WRITING_S = 0.1  # what arrives all at once says nothing about the speed
+BUTTON_WIDTH = 152  # px, for both: nothing moves when one takes the other's place
+REPLY_HEIGHT = 130  # px: what streams does not push the page around
+
+
+@dataclass
+class Attempt(Background):
+    """A call in flight, or done: a rerun of the page does not touch it."""
+
+    point: Point
+    expected: str | None
+    text: str = ""
+    reply: Reply | None = None
+
+    def start(self, store: Database) -> None:
+        self._set_going(self._collect(store))
+
+    async def _collect(self, store: Database) -> None:
+        async for delta in single.stream_try(store, self.point):
+            self.text += delta.text
+            self.reply = delta.reply or self.reply
+
+
+def try_once() -> None:
+    """The row of model, temperature and button, and the reply beneath it."""
+    attempt: Attempt | None = st.session_state.get("compose_attempt")
+    running = attempt is not None and attempt.running
+    with st.container(horizontal=True, vertical_alignment="bottom", key="compose_try_row"):
+        model, temperature = _asked()
+        ready = not model.startswith(f"{BUILTIN}/") or builtin.status().ready
+        if attempt is not None and running:
+            st.button("Stop", key="compose_stop_try", on_click=attempt.stop, width=BUTTON_WIDTH)
+        else:
+            st.button(
+                "Try once" if ready else "Waiting for the model",
+                key="compose_try",
+                type="primary",
+                on_click=_start,
+                shortcut="Ctrl+Enter",
+                disabled=not ready,
+                width=BUTTON_WIDTH if ready else "content",
+            )
+    if not ready:
+        weights_notice()
+    if running:
+        st.session_state.compose_streaming = True  # here: it may have ended when the fragment looks
+    st.fragment(_outcome, run_every=POLL_S if running else None)()
+    with st.popover("Copy the call as code", key="compose_code", type="tertiary"):
+        code(model, temperature)
+
+
+def chosen_model() -> str:
+    """The model on the screen; needed above, where its select is not drawn yet."""
+    return str(st.session_state.get("compose_model") or DEFAULT_MODEL)
+
+
+def _asked() -> tuple[str, float | None]:
+    st.session_state.compose_model = chosen_model()
+    options = list(dict.fromkeys([*model_refs(), chosen_model()]))
+    model = st.selectbox(
+        "Model", options, key="compose_model", accept_new_options=True, help="Or type another ENDPOINT/MODEL."
+    )
+    own = st.session_state.get("compose_temperature")
+    temperature = st.number_input(
+        "Temperature",
+        0.0,
+        2.0,
+        value=None,
+        step=0.1,
+        key="compose_try_temperature",
+        placeholder="model's" if own is None else f"{own:g}",
+        help="For this try only. Empty: the prompt's own.",
+        width=124,
+    )
+    return str(model or DEFAULT_MODEL), temperature
+
+
+def _start() -> None:
+    """Reads what is chosen now: arguments would be those of the last drawing, which a quick click comes before."""
+    model, temperature = chosen_model(), st.session_state.get("compose_try_temperature")
+    try:
+        attempt = Attempt(single.try_point(plan_now(model, temperature)), expected())
+    except PromptgridError as error:
+        st.session_state.compose_try_error = error
+        st.session_state.pop("compose_attempt", None)
+        return
+    st.session_state.pop("compose_try_error", None)
+    attempt.start(database())
+    st.session_state.compose_attempt = attempt
+
+
+def _outcome() -> None:
+    if error := st.session_state.get("compose_try_error"):
+        show_error(error)
+    attempt: Attempt | None = st.session_state.get("compose_attempt")
+    running = attempt is not None and attempt.running
+    if attempt is not None:
+        _draw(attempt, running)
+    if not running and st.session_state.pop("compose_streaming", False):
+        st.rerun()  # ends the polling, and brings the button back
+
+
+def _draw(attempt: Attempt, running: bool) -> None:
+    with st.container(key="compose_reply", gap="small"):
+        if answer := _answer(attempt):
+            st.markdown(answer)
+        text = attempt.reply.text if attempt.reply else attempt.text
+        st.code(text or " ", language=None, wrap_lines=True, height=REPLY_HEIGHT)
+        st.caption(_facts(attempt, running))
+        if isinstance(attempt.error, Exception):
+            show_error(attempt.error)
+
+
+def _answer(attempt: Attempt) -> str:
+    """What was read out of the reply, as Markdown; empty where the whole reply is the answer."""
+    point, reply = attempt.point, attempt.reply
+    marker = answer_marker(point.prompt, point.technique)
+    if reply is None or (point.prompt.answer.kind == "text" and not marker):
+        return ""
+    read = read_answer(point.prompt.answer, reply.text, marker=marker)
+    shown = "no answer could be read" if read.answer is None else f"**{plain(read.answer, limit=300)}**"
+    expected = "" if attempt.expected is None else f"expected {attempt.expected}"
+    notes = plain(" · ".join(filter(None, [read.note, expected])), limit=300)
+    return f"{shown} :gray[ · {notes}]" if notes else shown
+
+
+def _facts(attempt: Attempt, running: bool) -> str:
+    point = attempt.point
+    name = plain(f"{point.technique} · {point.model}")
+    if attempt.reply is None:
+        state = "stopped" if attempt.stopped else "failed"
+        return f"{name} · " + (f"{time.monotonic() - attempt.began:.1f} s …" if running else state)
+    reply, cost = attempt.reply, single.cost_usd(point, attempt.reply)
+    parts = [name, f"{reply.latency_ms / 1000:.2f} s", _speed(reply), _tokens(reply)]
+    price = "price not known" if cost is None else "free" if not cost else dollars(cost)
+    cut = "cut at the reply's limit" if reply.finish_reason == "length" else ""
+    return " · ".join(filter(None, [*parts, plain(price), cut, plain(point.variant.note)]))
+
+
+def _speed(reply: Reply) -> str:
+    if reply.first_token_ms is None:
+        return ""
+    first = f"first token {reply.first_token_ms / 1000:.2f} s"
+    writing = (reply.latency_ms - reply.first_token_ms) / 1000
+    if not reply.completion_tokens or writing < WRITING_S:
+        return first
+    return f"{first} · {(reply.completion_tokens - 1) / writing:.0f} tokens/s"
+
+
+def _tokens(reply: Reply) -> str:
+    counted = ["?" if n is None else f"{n:,}" for n in (reply.prompt_tokens, reply.completion_tokens)]
+    return f"{counted[0]} → {counted[1]} tokens"

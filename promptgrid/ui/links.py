@@ -1,0 +1,13 @@
+"""The pages by name, as `st.page_link` and `st.switch_page` take them: each path stands here alone."""
+
+HOME = "workbench.py"
+COMPOSE = "pages/1_Compose.py"
+RUN = "pages/2_Run.py"
+COMPARE = "pages/3_Compare.py"
+LIBRARY = "pages/4_Library.py"
+SETTINGS = "pages/5_Settings.py"
+CURVES = "pages/6_Curves.py"
+JUDGE = "pages/7_Judge.py"
+TOKENS = "pages/8_Tokens.py"
+NEXT_WORD = "pages/9_Next_word.py"
+CHAT = "pages/10_Chat.py"

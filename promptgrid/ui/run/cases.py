@@ -1,0 +1,233 @@
+"""Where the cases of a run come from: the prompt's own, a sample set, an uploaded file, a paste, or typed rows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from promptgrid import humanize, paths
+from promptgrid.cases.table import EXPECTED, Case, Cases, cases_csv, parse_cases, read_cases
+from promptgrid.connections import DEFAULT_MODEL
+from promptgrid.errors import CasesError, PromptgridError
+from promptgrid.prompt import Prompt, variables
+from promptgrid.ui import server
+from promptgrid.ui.run.form import Form
+from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.live_text import CELL, watch_text
+from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.token_note import token_note
+
+SOURCES: Mapping[str, str] = {
+    "own": "The prompt's own",
+    "file": "Sample set",
+    "upload": "Upload",
+    "paste": "Paste",
+    "type": "Type",
+}
+PREVIEW_ROWS, PREVIEW_CHARS = 200, 300
+
+
+@dataclass(frozen=True)
+class Table:
+    """The cases of a run; two tables with the same `digest` have the same content."""
+
+    cases: tuple[Case, ...]
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    digest: str
+    name: str = ""
+
+
+def cases_input(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+    """Draws the choice, its input and a preview. None where there are no cases yet; what is wrong with them is said."""
+    source = st.segmented_control(
+        "Cases",
+        list(SOURCES),
+        default=form["cases_source"],
+        key="cases_source",
+        format_func=SOURCES.__getitem__,
+        required=True,
+        wrap=True,
+    )
+    try:
+        table = _INPUTS[str(source)](form, prompts)
+    except PromptgridError as error:
+        show_error(error)
+        return None
+    if table is not None and source != "type":
+        _preview(table)
+    return table
+
+
+def missing_columns(prompts: Sequence[Prompt], table: Table) -> dict[str, list[str]]:
+    """Prompt -> its variables that no column gives a value; those that lack nothing are left out."""
+    lacking = {p.name: [name for name in needed(p) if name not in table.columns] for p in prompts}
+    return {prompt: names for prompt, names in lacking.items() if names}
+
+
+def needed(prompt: Prompt) -> list[str]:
+    """The variables that every case must bring. Raises PromptError for broken Jinja."""
+    return [variable.name for variable in variables(prompt.messages, prompt.inputs) if variable.required]
+
+
+def _own(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+    if not prompts:
+        return None
+    first = prompts[0]
+    if first.cases:
+        path = server.library().folder / first.cases
+        return read_table(path)
+    st.caption(f"{plain(first.name)} names no table: one case, made of the examples of its variables.")
+    inputs = {item.name: item.example for item in first.inputs}
+    return as_table(Cases((Case("1", inputs),), tuple(inputs)), repr(inputs))
+
+
+def _file(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+    files = {path.name: path for path in server.library().cases()}
+    if not files:
+        st.caption(f"No tables in {plain(server.library().folder / 'cases')}.")
+        return None
+    if st.session_state.cases_file not in files:
+        own = [Path(prompt.cases).name for prompt in prompts if Path(prompt.cases).name in files]
+        st.session_state.cases_file = [*own, *files][0]
+    name = st.selectbox("Sample set", list(files), key="cases_file", label_visibility="collapsed")
+    return read_table(files[str(name)])
+
+
+def _upload(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+    uploaded = st.file_uploader("A CSV file, up to 100 MB", type=["csv", "tsv", "txt"], key="cases_uploader")
+    if uploaded is not None and st.session_state.get("cases_uploaded_id") != uploaded.file_id:
+        read_cases(uploaded.getvalue(), name=uploaded.name)  # an unreadable one does not take the place of the last
+        form["cases_upload"] = {"file": keep_upload(uploaded.getvalue()), "name": uploaded.name}
+        st.session_state.cases_uploaded_id = uploaded.file_id
+    kept = form["cases_upload"]
+    if not kept:
+        st.caption("The first row names the columns: one a variable, and `expected` where there is a right answer.")
+        return None
+    return read_table(_uploads() / Path(kept["file"]).name, kept["name"])
+
+
+def _paste(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+    st.text_area(
+        "Pasted table",
+        key="cases_text",
+        height=120,
+        placeholder=_header_example(prompts),
+        help="From a spreadsheet or as CSV; the first row names the columns. Ctrl+Enter reads it.",
+        label_visibility="collapsed",
+    )
+    _counts(["cases_text"])
+    text = st.session_state.cases_text
+    return parsed_table(text) if text.strip() else None
+
+
+def _type(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+    columns = [*dict.fromkeys(name for prompt in prompts for name in needed(prompt)), EXPECTED]
+    stamp = "|".join(columns)
+    if st.session_state.get("cases_typed_for") != stamp:  # the editor keeps its edits against the rows it began with
+        st.session_state.cases_typed_for = stamp
+        kept = [{name: row.get(name, "") for name in columns} for row in form["cases_rows"]]
+        st.session_state.cases_typed_from = kept or [dict.fromkeys(columns, "")]
+        st.session_state.pop("cases_editor", None)
+    rows = st.data_editor(
+        st.session_state.cases_typed_from,
+        key="cases_editor",
+        num_rows="dynamic",
+        hide_index=True,
+        height=180,
+        column_config={name: st.column_config.TextColumn(plain(name), width="large") for name in columns},
+    )
+    _counts([CELL])
+    form["cases_rows"] = [{name: str(row.get(name) or "") for name in columns} for row in rows]
+    filled = [row for row in form["cases_rows"] if any(text.strip() for text in row.values())]
+    return typed_table(filled, columns) if filled else None
+
+
+@st.fragment
+def _counts(keys: Sequence[str]) -> None:
+    """The tokens of the field that is typed in, for the first model of the run, at its edge."""
+    watch_text(keys, f"cases_watch_{keys[0]}", note=token_note(next(iter(st.session_state.run_models), DEFAULT_MODEL)))
+
+
+_INPUTS = {"own": _own, "file": _file, "upload": _upload, "paste": _paste, "type": _type}
+
+
+def _header_example(prompts: Sequence[Prompt]) -> str:
+    names = [*(needed(prompts[0]) if prompts else ["text"]), EXPECTED]
+    return ",".join(names) + "\n…"
+
+
+def read_table(path: Path, name: str = "") -> Table:
+    """The table of a file, read once until the file changes. Raises CasesError."""
+    try:
+        stamp = path.stat()
+    except OSError as error:
+        raise CasesError(f"The cases are not at {path}.", hint="Choose another source of cases.") from error
+    return _read(str(path), stamp.st_mtime_ns, stamp.st_size, name)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the table …")
+def _read(path: str, modified: int, size: int, name: str) -> Table:
+    data = Path(path).read_bytes()
+    return as_table(read_cases(data, name=name or Path(path).name), data, name or Path(path).name)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def parsed_table(text: str) -> Table:
+    """The table of a pasted text. Raises CasesError."""
+    return as_table(parse_cases(text), text, "pasted")
+
+
+def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Table:
+    """The table of typed rows."""
+    cases = tuple(
+        Case(str(number), {n: row[n] for n in columns if n != EXPECTED}, row[EXPECTED].strip() or None)
+        for number, row in enumerate(rows, 1)
+    )
+    return as_table(Cases(cases, tuple(columns)), cases_csv(cases, columns), "typed")
+
+
+def as_table(cases: Cases, content: str | bytes, name: str = "") -> Table:
+    """The cases with the digest of what they were read from."""
+    raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    return Table(cases.cases, cases.columns, cases.notes, hashlib.sha256(raw).hexdigest()[:24], name)
+
+
+def keep_upload(data: bytes) -> str:
+    """Keeps an uploaded table in the data folder, in place of the last one, and returns its file name there."""
+    folder = _uploads()
+    name = f"{hashlib.sha256(data).hexdigest()[:16]}.csv"
+    for other in folder.glob("*.csv"):
+        other.unlink(missing_ok=True)
+    with open(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+    return name
+
+
+def _uploads() -> Path:
+    folder = paths.data_folder() / "uploads"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _preview(table: Table) -> None:
+    shown = table.cases[:PREVIEW_ROWS]
+    columns = {name: [_cell(case, name) for case in shown] for name in table.columns}
+    said = [humanize.many(len(table.cases), "case"), *([table.name] if table.name else []), *table.notes]
+    said += [f"the first {PREVIEW_ROWS} shown"] if len(table.cases) > PREVIEW_ROWS else []
+    st.caption(" · ".join(plain(text, limit=200) for text in said))
+    st.dataframe(
+        columns,
+        height=min(38 + 35 * len(shown), 178),
+        column_config={n: st.column_config.TextColumn(width="small" if n == EXPECTED else "large") for n in columns},
+    )
+
+
+def _cell(case: Case, column: str) -> str:
+    value = case.expected if column == EXPECTED else case.inputs.get(column)
+    return value[:PREVIEW_CHARS] if value else ""

@@ -1,0 +1,101 @@
+"""One run as it goes: progress, rate, time left, failures with their remedy, and how it ended."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import streamlit as st
+
+from promptgrid import humanize
+from promptgrid.errors import PromptgridError
+from promptgrid.runner import client, phrases
+from promptgrid.store import runs
+from promptgrid.store.runs import ACTIVE, RunInfo, RunStatus
+from promptgrid.ui import server
+from promptgrid.ui.run.extend import extend_popover
+from promptgrid.ui.run.summary import summary_table
+from promptgrid.ui.shell import foot
+from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.plain import plain
+
+TICK_S = 1.0
+SLOW_TICK_S = 5.0  # a run at rest may be resumed in another tab, or in a terminal
+
+
+def run_panel(run_id: str, *, primary: bool) -> None:
+    """Draws the run; while it is active it draws itself again each second. `primary`: Compare is the page's action."""
+    try:
+        info = runs.find_run(server.database(), run_id)
+    except PromptgridError as error:
+        show_error(error)
+        return
+    with st.container(border=True, key="run_panel", gap="small"):
+        _head(info, primary)  # not in the fragment: a click that falls between two of its ticks would be lost
+        active = info.status in ACTIVE
+        if active:
+            foot.follow(info)
+        st.fragment(_live, run_every=TICK_S if active else SLOW_TICK_S)(info.id, info.status)
+        if not active:
+            summary_table(info)
+
+
+def _live(run_id: str, drawn_as: RunStatus) -> None:
+    """What changes by the second; another status changes the buttons too, so the whole page is drawn again."""
+    info = runs.find_run(server.database(), run_id)
+    if info.status != drawn_as:
+        st.rerun()
+    progress = runs.progress(server.database(), run_id)
+    share = progress.done / progress.total if progress.total else 1.0
+    waits = [phrases.status_words(info, progress)] if info.status == "pausing" else []
+    said = [
+        *waits,
+        f"{100 * share:.0f} %",
+        *phrases.progress_words(info, progress),
+        *phrases.pace_words(info, progress),
+    ]
+    st.progress(share, text=plain(" · ".join(said)))
+    if info.message:
+        st.warning(plain(info.message, limit=600))
+    for what, remedy in phrases.failures(progress):
+        st.caption(f":red[**{plain(what)}**] {plain(remedy)}")
+
+
+def disk_notice() -> None:
+    """Says that the disk is nearly full, before a run has to stop for it."""
+    if free := server.low_disk():
+        st.warning(
+            f"The disk is nearly full: {plain(free)} free. A run that can write no more stops, and loses nothing: free "
+            "some space, then resume it. Settings shows what takes up how much."
+        )
+
+
+def _head(info: RunInfo, primary: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        status = phrases.STATUS_WORDS[info.status]
+        st.markdown(f"**{plain(info.name, limit=80)}** · {status} · {humanize.ago(info.created)}", width="stretch")
+        if info.status in ("queued", "running"):
+            st.button("Pause", key="run_pause", on_click=_ask, args=(info.id, "pause"))
+        if info.status in ("queued", "running", "pausing", "paused", "stopped"):
+            st.button("Cancel", key="run_cancel", on_click=_ask, args=(info.id, "cancel"))
+        if info.status in ("paused", "stopped", "cancelled"):
+            st.button("Resume", key="run_resume", on_click=_resume, args=(info.id,))
+        if info.status == "finished" and _can_retry(info):
+            st.button("Try the failed again", key="run_retry", on_click=_resume, args=(info.id,))
+        if info.status not in ACTIVE:
+            extend_popover(info)
+        if st.button(
+            "Compare", key="run_compare", type="primary" if primary and info.status not in ACTIVE else "secondary"
+        ):
+            st.switch_page("pages/3_Compare.py", query_params={"run": info.id})
+
+
+def _can_retry(info: RunInfo) -> bool:
+    return bool(runs.progress(server.database(), info.id).by_status.get("failed"))
+
+
+def _ask(run_id: str, wanted: Literal["pause", "cancel"]) -> None:
+    runs.ask(server.database(), run_id, wanted)
+
+
+def _resume(run_id: str) -> None:
+    client.resume(server.database(), run_id)

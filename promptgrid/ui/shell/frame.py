@@ -1,0 +1,89 @@
+"""The frame around every page: its settings, the menu, and two lines about what goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from promptgrid.ui.widgets.component import STATIC
+from promptgrid.ui.widgets.plain import plain
+
+FootState = Literal["ok", "busy", "mind", "off"]
+_DOTS: Mapping[FootState, str] = {"ok": ":green[●]", "busy": ":blue[●]", "mind": ":orange[●]", "off": ":gray[○]"}
+
+# Group -> (file, label, icon); the file is relative to workbench.py, as st.page_link wants it.
+MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
+    "": [("workbench.py", "Home", "home")],
+    "Prompts": [("pages/1_Compose.py", "Compose", "edit_note"), ("pages/4_Library.py", "Library", "folder_open")],
+    "Experiments": [
+        ("pages/2_Run.py", "Run", "play_arrow"),
+        ("pages/3_Compare.py", "Compare", "table_chart"),
+        ("pages/6_Curves.py", "Curves", "show_chart"),
+        ("pages/7_Judge.py", "Judge", "how_to_vote"),
+    ],
+    "Learn": [
+        ("pages/8_Tokens.py", "Tokens", "toll"),
+        ("pages/9_Next_word.py", "Next word", "casino"),
+        ("pages/10_Chat.py", "Chat", "forum"),
+    ],
+    "Setup": [("pages/5_Settings.py", "Settings", "tune")],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FootLine:
+    """One line at the foot of the sidebar; with `page` (a file of the menu) it is a link, `query` its ?parameters."""
+
+    text: str
+    state: FootState = "ok"
+    page: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+def start_page(title: str, *, footer: Sequence[FootLine] = (), beneath: Callable[[], None] | None = None) -> None:
+    """The first call of every page: wide layout, title of the browser's tab, menu, and the lines of `footer`; what
+    `beneath` draws stands under them.
+
+    Each page calls it, since a page whose address is opened first runs without workbench.py.
+    """
+    st.set_page_config(page_title=f"{title} · Promptgrid", page_icon=str(STATIC / "icon.svg"), layout="wide")
+    st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "icon.svg"))
+    st.html(f"<style>{(STATIC / 'frame.css').read_text('utf-8')}</style>")
+    with st.sidebar:
+        with st.container(key="pg_menu", gap="xxsmall"):
+            _menu()
+        with st.container(key="pg_foot", gap=None):
+            for line in footer:
+                draw_foot_line(line)
+            if beneath is not None:
+                beneath()
+
+
+def _menu() -> None:
+    folder = _app_folder()
+    for group, pages in MENU.items():
+        if group:
+            st.caption(group)
+        for file, label, icon in pages:
+            if (folder / file).is_file():
+                st.page_link(file, label=label, icon=f":material/{icon}:", width="stretch")
+
+
+def _app_folder() -> Path:
+    """Where the running workbench.py lies: a checkout, or the copy that the wheel carries."""
+    context = get_script_run_ctx()
+    return Path(context.main_script_path).parent if context else Path()
+
+
+def draw_foot_line(line: FootLine) -> None:
+    """One line at the foot of the sidebar, whose container is open."""
+    label = f"{_DOTS[line.state]} {plain(line.text, limit=80)}"
+    if line.page:
+        st.page_link(line.page, label=label, query_params=dict(line.query), width="stretch")
+    else:
+        st.caption(label)

@@ -1,0 +1,35 @@
+"""A call that a page has set going: what has come of it so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from promptgrid.loop import Background
+
+T = TypeVar("T")
+
+
+@dataclass
+class Job(Background, Generic[T]):
+    """What comes of it, piece by piece, in `items`. `about` tells what it was asked for; `took` seconds, at its end."""
+
+    about: Any
+    items: list[T] = field(default_factory=list)
+    took: float = 0.0
+
+    def start(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
+        """Sets it going; of a coroutine the result is the only item."""
+        self._set_going(self._collect(source))
+
+    async def _collect(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
+        try:
+            if isinstance(source, Coroutine):
+                self.items.append(await source)
+                return
+            async for item in source:
+                self.items.append(item)
+        finally:
+            self.took = time.monotonic() - self.began

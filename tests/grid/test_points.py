@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from promptgrid import grid
+from promptgrid.cases.table import Case
+from promptgrid.endpoint import Request, ScriptedEndpoint
+from promptgrid.errors import MissingVariables, PlanError, PromptError
+from promptgrid.grading import parse_check
+from promptgrid.grid import Plan, Point
+from promptgrid.prompt import Example, Message, Prompt
+
+PROMPT = Prompt("sum", (Message("user", "{{ sum }}"),), examples=(Example({"sum": "1+1"}, "2"),))
+CASES = tuple(Case(str(n), {"sum": f"{n}+{n}"}, str(2 * n)) for n in (1, 2, 3))
+
+
+@pytest.fixture(autouse=True)
+def _openai(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+
+
+def a_plan(**changes: Any) -> Plan:
+    return Plan(**{"prompts": (PROMPT,), "cases": CASES, "models": ("openai/gpt-4o",), **changes})
+
+
+def points(plan: Plan, identity: str = "here") -> list[Point]:
+    endpoint = ScriptedEndpoint(["x"], name="openai")
+    object.__setattr__(endpoint, "identity", identity)
+    return list(grid.points(plan, {"openai": endpoint}, grid.decide(plan)))
+
+
+def test_a_plan_unrolls_into_every_combination() -> None:
+    found = points(a_plan(techniques=("zero-shot", "few-shot"), temperatures=(0, 0.7), samples=2))
+    assert len(found) == len({p.key for p in found}) == 3 * 2 * 2
+    assert {(p.technique, p.variant.temperature, p.case.id) for p in found} == {
+        (t, temp, str(n)) for t in ("zero-shot", "few-shot") for temp in (0, 0.7) for n in (1, 2, 3)
+    }
+
+
+def test_temperatures_of_a_case_follow_each_other() -> None:
+    assert [p.case.id for p in points(a_plan(temperatures=(0, 1)))] == ["1"] * 2 + ["2"] * 2 + ["3"] * 2
+
+
+def test_the_number_of_samples_is_not_in_the_key() -> None:
+    assert points(a_plan(samples=5))[0].key == points(a_plan(samples=20))[0].key
+
+
+def test_sample_i_is_sent_with_seed_plus_i() -> None:
+    (found,) = points(a_plan(seed=7, samples=3, cases=CASES[:1]))
+    assert [found.request_for(i).seed for i in range(3)] == [7, 8, 9]
+    assert (found.request_for(1, n=2).seed, found.request_for(1, n=2).n) == (8, 2)
+    (unseeded,) = points(a_plan(samples=3, cases=CASES[:1]))
+    assert unseeded.request_for(2).seed is None
+
+
+def test_the_key_knows_endpoint_seed_and_request() -> None:
+    key = points(a_plan())[0].key
+    assert points(a_plan())[0].key == key
+    assert points(a_plan(), identity="elsewhere")[0].key != key
+    assert points(a_plan(seed=1))[0].key != key
+    assert points(a_plan(max_tokens=5))[0].key != key
+    assert points(a_plan(extra_body={"seed": 1}))[0].key != points(a_plan(extra_body={"seed": 2}))[0].key
+    assert points(a_plan(prompts=(replace(PROMPT, description="other words about it"),)))[0].key == key
+
+
+def test_0_in_a_prompt_and_0_point_0_in_a_plan_are_the_same_call() -> None:
+    own = replace(PROMPT, parameters={"temperature": 0})
+    assert points(a_plan(prompts=(own,)))[0].key == points(a_plan(prompts=(own,), temperatures=(0.0,)))[0].key
+
+
+def test_chain_of_thought_and_self_consistency_share_their_replies() -> None:
+    found = points(a_plan(techniques=("chain-of-thought", "self-consistency"), cases=CASES[:1]))
+    assert len(found) == 2
+    assert found[0].key == found[1].key
+
+
+def test_temperatures_that_the_model_does_not_take_are_merged_and_said() -> None:
+    found = points(a_plan(models=("openai/o3",), temperatures=(0, 0.7, 1.2), samples=2, cases=CASES[:1]))
+    assert len(found) == 1
+    assert found[0].request.temperature is None
+    assert found[0].variant.temperature == 0
+    assert "0, 0.7, 1.2 are the same on the wire" in found[0].variant.note
+
+
+def test_without_temperatures_the_prompts_own_is_used() -> None:
+    own = replace(PROMPT, parameters={"temperature": 0.3, "max_tokens": 9, "stop": ("END",)})
+    request: Request = points(a_plan(prompts=(own,)))[0].request
+    assert (request.temperature, request.max_tokens, request.stop) == (0.3, 9, ("END",))
+    assert points(a_plan(prompts=(own,), max_tokens=5))[0].request.max_tokens == 5
+
+
+def test_a_technique_that_cannot_be_served_makes_no_cells_and_says_why() -> None:
+    plan = a_plan(techniques=("zero-shot", "few-shot-cot"))
+    assert {p.technique for p in points(plan)} == {"zero-shot"}
+    assert [(s.technique, s.reason) for s in grid.skipped(plan)] == [
+        ("few-shot-cot", "none of the prompt's examples has a reasoning")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"prompts": ()}, "no prompts"),
+        ({"cases": ()}, "no cases"),
+        ({"temperatures": (2.5,)}, "2.5 is out of range"),
+        ({"samples": 0}, "samples 0"),
+        ({"max_tokens": 0}, "max_tokens 0"),
+        ({"techniques": ("few-shoot",)}, 'Did you mean "few-shot"'),
+        ({"prompts": (PROMPT, PROMPT)}, "Two prompts are called 'sum@"),
+        ({"cases": (CASES[0], CASES[0])}, "Two cases are called '1'"),
+        ({"checks": (parse_check("contains:text=a"), parse_check("contains:text=b"))}, "Two checks"),
+        ({"concurrency": 0}, "concurrency 0"),
+        ({"examples_k": -1}, "examples_k -1"),
+        ({"top_p": 1.5}, "top_p 1.5"),
+        ({"seed": 10**20}, "seed"),
+        ({"budget": "2,50"}, "is not a budget"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        a_plan(**change)
+
+
+def test_all_missing_variables_are_named_before_anything_is_sent() -> None:
+    two = replace(PROMPT, messages=(Message("user", "{{ sum }}\n{{ unit }} {{ place }}"),))
+    with pytest.raises(MissingVariables) as caught:
+        a_plan(prompts=(two,)).check_variables()
+    assert caught.value.missing == {"unit": [2], "place": [2]}
+
+
+def test_a_case_that_cannot_be_rendered_is_named() -> None:
+    broken = replace(PROMPT, messages=(Message("user", "{{ sum.nothing.there }}"),))
+    with pytest.raises(PromptError, match='"sum", case 1'):
+        points(a_plan(prompts=(broken,)))
+
+
+def test_an_unknown_endpoint_gets_a_suggestion() -> None:
+    with pytest.raises(PlanError, match="Did you mean openai"):
+        points(a_plan(models=("opnai/gpt-4o",)))
+
+
+def test_the_model_says_how_its_limit_of_tokens_is_called() -> None:
+    (found,) = points(a_plan(models=("openai/o3",), cases=CASES[:1], max_tokens=5))
+    assert found.request.token_parameter == "max_completion_tokens"

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from promptgrid import api
+from promptgrid.errors import MissingVariables
+from promptgrid.grid.preflight import Preflight, Tally, preflight
+from promptgrid.prompt import Message, Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROMPT = Prompt("say", (Message("system", "You say."), Message("user", "Say {{ word }}.")))
+
+
+@pytest.fixture(autouse=True)
+def _openai(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+
+
+def sheet(stored: Sequence[int] = (), speed: float | None = None, words: int = 2, **changes: Any) -> Preflight:
+    cases = [{"word": f"w{n}"} for n in range(words)]
+    plan = api.plan(PROMPT, cases, **{"models": "openai/gpt-4o", "max_tokens": 10, **changes})
+    return preflight(Tally(plan, lambda keys: {key: set(stored) for key in keys}, lambda ref: speed))
+
+
+def test_calls_tokens_and_cost_are_summed_over_what_is_sent() -> None:
+    found = sheet(samples=3)
+    (model,) = found.models
+    assert (found.cells, found.calls, found.answered) == (6, 6, 0)
+    # 3 a message, its role, the text, and 3 that open the reply: "You say." 3 tokens, "Say w0." 4
+    assert found.prompt_tokens == 6 * (2 * 4 + 3 + 3 + 4)
+    assert found.exact
+    assert model.completion_ceiling == 60
+    prices = model.facts.input_price, model.facts.output_price
+    assert None not in prices
+    floor = float(found.prompt_tokens * prices[0] / 1_000_000)  # type: ignore[operator]
+    assert found.cost_floor == pytest.approx(floor)
+    assert found.cost_ceiling == pytest.approx(floor + float(60 * prices[1] / 1_000_000))  # type: ignore[operator]
+
+
+def test_what_is_answered_is_not_sent_again() -> None:
+    keys: list[str] = []
+    plan = api.plan(PROMPT, [{"word": "a"}, {"word": "b"}], models="openai/gpt-4o", samples=5)
+    preflight(Tally(plan, lambda asked: keys.extend(asked) or {}, lambda ref: None))  # type: ignore[func-returns-value]
+    found = preflight(Tally(plan, lambda asked: {keys[0]: {0, 1, 4, 7}}, lambda ref: None))
+    assert (found.calls, found.answered) == (7, 3)
+    assert sheet(fresh=True, stored=range(5), words=1).calls == 1
+
+
+def test_an_unknown_price_is_said_and_not_zero() -> None:
+    found = sheet(models=["openai/gpt-4o", "openai/no-such-model"])
+    assert found.cost_floor is None
+    assert found.models[0].cost_floor is not None
+    assert not found.free
+
+
+def test_without_max_tokens_there_is_no_ceiling_that_is_made_up() -> None:
+    (model,) = sheet(models="openai/no-such-model", max_tokens=None).models
+    assert model.completion_ceiling is None
+    assert model.cost_ceiling is None
+
+
+def test_a_prompt_over_the_limit_is_counted_as_not_fitting() -> None:
+    plan = api.plan(PROMPT, [{"word": "long " * 130_000}, {"word": "short"}], models="openai/gpt-4o", max_tokens=10)
+    found = preflight(Tally(plan, lambda keys: {}, lambda ref: None))
+    assert (found.calls, found.too_long) == (1, 1)
+
+
+def test_a_count_that_is_only_an_estimate_keeps_nothing_from_being_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", "weights.gguf")
+    with open("weights.gguf", "wb") as file:
+        file.write(b"GGUF")
+    plan = api.plan(PROMPT, [{"word": "long " * 20_000}], max_tokens=10)
+    found = preflight(Tally(plan, lambda keys: {}, lambda ref: None))
+    assert (found.calls, found.too_long, found.exact) == (1, 0, False)
+    assert found.models[0].reason
+
+
+def test_time_is_calls_times_the_speed_seen_lately() -> None:
+    assert sheet(speed=0.5, samples=4).seconds == pytest.approx(4.0)
+    assert sheet(speed=None).seconds is None
+
+
+def test_merged_parameters_and_skipped_techniques_are_said() -> None:
+    found = sheet(models="openai/o3", temperatures=[0, 1], techniques=["zero-shot", "few-shot"], words=1)
+    assert found.calls == 1
+    assert "merged" in found.models[0].notes[0]
+    assert [s.technique for s in found.skipped] == ["few-shot"]
+
+
+def test_missing_variables_stop_it() -> None:
+    plan = api.plan(PROMPT, [{"other": "x"}], models="openai/gpt-4o")
+    with pytest.raises(MissingVariables, match="word"):
+        preflight(Tally(plan, lambda keys: {}, lambda ref: None))

@@ -1,0 +1,138 @@
+"""What a judge is told and how it is understood, and pairs judged in both orders, against real sockets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from promptgrid import arena
+from promptgrid.cli import main
+from promptgrid.errors import PlanError
+from promptgrid.grading import parse_check
+from promptgrid.grading.judging import PAIR_INPUTS, check_prompt, read_mark, read_preference, shipped_prompt
+from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_sheet
+from promptgrid.store import Database, votes
+from tests.judging.test_rescore import a_plan, completions, ran
+
+if TYPE_CHECKING:
+    from tests.faults.server import HostileServer
+
+WISE = PairJudge("openai/wise")
+
+
+@pytest.fixture(autouse=True)
+def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models say a number and their temperature; `wise` prefers the warm reply, `left` whatever stands first."""
+    hostile.answer = answered
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+
+
+def answered(body: dict[str, Any]) -> str:
+    text = body["messages"][-1]["content"]
+    if "<first>" not in text:
+        return f"It is 2, at {body.get('temperature')}."
+    if body["model"] == "mute":
+        return "I would rather not say."
+    warm_first = text.index("at 1") < text.index("at 0") if body["model"] == "wise" else True
+    return f"Both are short.\nVerdict: {'first' if warm_first else 'second'}"
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.mark.parametrize(
+    ("scale", "text", "value"),
+    [
+        ("1-5", "It is good.\nVerdict: 4", 0.75),
+        ("1-5", "**Verdict: 5/5**", 1.0),
+        ("1-5", "Verdict: 1 was my first thought.\n**Verdict:** 3.", 0.5),
+        ("1-5", "Verdict: 4.5", 0.875),
+        ("0-10", "verdict - 3", 0.3),
+        ("pass/fail", "Verdict: PASS", 1.0),
+        ("pass/fail", "Verdict: *fail*", 0.0),
+        ("1-5", "Verdict: 6", None),
+        ("1-5", "Verdict: pass", None),
+        ("pass/fail", "Verdict: 5", None),
+        ("1-5", "Verdict: 4 out of 5", 0.75),
+        ("-5-5", "Verdict: \u22123", 0.2),
+        ("0-100", "Verdict: 1,000", None),
+        ("1-5", "Verdict: 4,5", None),
+        ("1-5", "Verdict: 3.5-4", None),
+        ("1-5", "Verdict: 3 \u2013 4", None),
+        ("1-5", "Verdict: 3 or 4", None),
+        ("pass/fail", "Verdict: pass or fail", None),
+        ("pass/fail", "Verdict: pass/fail", None),
+        ("1-5", "I give it a 4", None),
+        ("1-5", "", None),
+        ("1-5", "verdict" * 100_000, None),
+    ],
+)
+def test_a_mark_is_read_on_its_scale_or_not_at_all(scale: str, text: str, value: float | None) -> None:
+    spec = parse_check(f"judge:model=openai/wise,scale={scale}")
+    found = read_mark(spec, shipped_prompt("judge"), text)
+    assert (found.value, found.failed) == (value, value is None)
+    assert len(found.why) < 700
+
+
+def test_both_prompts_of_ours_can_judge() -> None:
+    check_prompt(shipped_prompt("judge"))
+    check_prompt(shipped_prompt("judge-pair"), PAIR_INPUTS)
+    with pytest.raises(PlanError, match="which no judge is given"):
+        check_prompt(shipped_prompt("judge-pair"))
+    assert read_preference(shipped_prompt("judge-pair"), "So.\n**Verdict: Second.**") == "second"
+    for nothing in ("Both.", "Verdict: first, second or tie", "Verdict: first/second", "Verdict: first or second"):
+        assert read_preference(shipped_prompt("judge-pair"), nothing) is None
+
+
+def test_pairs_are_asked_in_both_orders_and_the_votes_kept(database: Database, hostile: HostileServer) -> None:
+    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    pairs = [(0, 1), (3, 2)]
+    sheet = pairs_sheet(database, run_id, pairs, WISE)
+    assert (sheet.calls, completions(hostile).count("wise")) == (4, 0)
+    found = judge_pairs(database, run_id, pairs, WISE)
+    assert (found.votes, found.changed, found.failed) == (2, 0, 0)
+    given = votes.listed(database, run_id)
+    assert [(v.left_position, v.right_position, v.outcome) for v in given] == [(0, 1, "right"), (3, 2, "left")]
+    assert all(v.by_model and v.owner == "openai/wise" and v.judge_reply_id for v in given)
+    assert completions(hostile).count("wise") == 4
+    judge_pairs(database, run_id, [(1, 0)], WISE)
+    assert completions(hostile).count("wise") == 4  # the same two questions
+
+
+def test_a_judge_that_only_likes_a_place_sees_ties(database: Database) -> None:
+    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    found = judge_pairs(database, run_id, [(0, 1)], PairJudge("openai/left"))
+    assert (found.votes, found.changed) == (1, 1)
+    assert [vote.outcome for vote in votes.listed(database, run_id)] == ["tie"]
+
+
+@pytest.mark.parametrize(("model", "why"), [("mute", "rather not say"), ("html", "web page")])
+def test_a_judge_that_gives_no_word_gives_no_vote(database: Database, model: str, why: str) -> None:
+    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    found = judge_pairs(database, run_id, [(0, 1)], PairJudge(f"openai/{model}"))
+    assert (found.votes, found.failed) == (0, 1)
+    assert why in found.why
+    assert votes.listed(database, run_id) == []
+
+
+def test_the_command_line_lets_a_model_vote_first_where_people_did(database: Database, hostile: HostileServer) -> None:
+    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    votes.add(database, run_id, 5, 4, "left", "ann")
+    asked = ["judge", "last", "--model", "openai/wise", "--pairs", "2"]
+    found = CliRunner().invoke(main, [*asked, "--dry-run"])
+    assert found.exit_code == 0, found.output
+    assert "judged by openai/wise: 4 calls" in found.stderr
+    assert "wise" not in completions(hostile)
+    assert CliRunner().invoke(main, asked).exit_code == 0
+    first, *others = [vote for vote in votes.listed(database, run_id) if vote.by_model]
+    assert {first.left_position, first.right_position} == {4, 5}
+    assert len(others) == 1
+    assert "has judged 2 pairs" in CliRunner().invoke(main, asked).output  # so many are judged in the end
+    assert len(votes.listed(database, run_id)) == 3
+    assert CliRunner().invoke(main, [*asked, "--pairs", "9"]).exit_code == 0
+    assert "has judged all pairs" in CliRunner().invoke(main, [*asked, "--pairs", "9"]).output
+    assert arena.agreements(votes.listed(database, run_id))

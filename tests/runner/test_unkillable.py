@@ -1,0 +1,337 @@
+"""Whatever dies, and whenever: nothing committed is sent again, and the run goes on. Real processes, real signals."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from promptgrid import connections, loop
+from promptgrid.errors import StoreError
+from promptgrid.runner import client
+from promptgrid.runner.carry_out import carry_out
+from promptgrid.runner.lock import RunnerLock
+from promptgrid.store import Database, commits, runs
+from promptgrid.store.runs import RunStatus
+from tests.running import (
+    RUNNER,
+    a_plan,
+    asked,
+    carried_out,
+    kill,
+    kill_pid,
+    named,
+    process,
+    replies_of,
+    resumed,
+    statuses,
+    until,
+)
+
+if TYPE_CHECKING:
+    from tests.faults.server import HostileServer
+
+
+@pytest.fixture(autouse=True)
+def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+def is_(database: Database, run_id: str, status: RunStatus) -> bool:
+    return runs.find_run(database, run_id).status == status
+
+
+def sent(hostile: HostileServer, after: int = 0) -> Counter[str]:
+    """How often each text was sent, from the request of that number on."""
+    return asked([request.body for request in hostile.books.completions[after:]])
+
+
+def committed(database: Database, run_id: str) -> set[str]:
+    """The texts of the cells that have a reply; a cell's position is its word's number."""
+    return {f"Say w{position}." for position in named(database, run_id)}
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_after_each_kill_only_what_has_no_reply_is_sent(
+    database: Database, hostile: HostileServer, home: Path, kills: int
+) -> None:
+    hostile.latency_s = 0.1
+    run_id = client.submit(database, a_plan(words=40, concurrency=4))
+    for time_ in range(1, kills + 1):
+        with process(home, *RUNNER) as runner:
+            until(lambda wanted=8 * time_: len(named(database, run_id)) >= wanted)  # type: ignore[misc]
+            kill(runner)
+        kept, before = committed(database, run_id), len(hostile.books.completions)
+    with process(home, *RUNNER):
+        until(lambda: is_(database, run_id, "finished"))
+    assert not kept & sent(hostile, before).keys()
+    assert statuses(database, run_id) == {"answered": 40}
+    assert len(replies_of(database)) == len(set(replies_of(database))) == 40
+    assert sent(hostile).total() <= 40 + 4 * kills
+    assert hostile.books.most_in_flight <= 4 * 2  # those of a dead runner may still be on the server
+
+
+def test_a_runner_killed_while_it_pauses_leaves_a_paused_run(
+    database: Database, hostile: HostileServer, home: Path
+) -> None:
+    hostile.script("m", "ok", "ok", "hang", "ok")
+    run_id = client.submit(database, a_plan("m", words=5, concurrency=1))
+    with process(home, *RUNNER) as runner:
+        until(lambda: hostile.calls("m") == 3)
+        assert runs.ask(database, run_id, "pause") == "pausing"
+        kill(runner)
+    with process(home, *RUNNER):
+        until(lambda: is_(database, run_id, "paused"))
+        assert hostile.calls("m") == 3
+        runs.ask(database, run_id, "resume")
+        until(lambda: is_(database, run_id, "finished"))
+    assert hostile.calls("m") == 6  # the call that hung, once more
+
+
+def test_a_runner_killed_before_it_could_cancel_leaves_a_cancelled_run(
+    database: Database, hostile: HostileServer, home: Path
+) -> None:
+    hostile.script("m", "ok", "hang")
+    run_id = client.submit(database, a_plan("m", words=5, concurrency=1))
+    with process(home, *RUNNER) as runner:
+        until(lambda: hostile.calls("m") == 2 and len(named(database, run_id)) == 1)
+        runner.send_signal(signal.SIGSTOP)
+        assert runs.ask(database, run_id, "cancel") == "cancelling"
+        kill(runner)
+    with process(home, *RUNNER):
+        until(lambda: is_(database, run_id, "cancelled"))
+    assert statuses(database, run_id) == {"answered": 1, "cancelled": 4}
+    assert hostile.calls("m") == 2
+
+
+@pytest.mark.parametrize("wanted", ["resume", "cancel"])
+def test_replies_that_a_killed_runner_had_not_committed_are_kept(
+    database: Database, hostile: HostileServer, home: Path, wanted: Any
+) -> None:
+    slow_to_write = "import promptgrid.calls.journal as journal; journal._GROUP_S = 60;"
+    serve = "import runpy; runpy.run_module('promptgrid.runner', run_name='__main__')"
+    run_id = client.submit(database, a_plan(words=6, concurrency=6))
+    with process(home, "-c", slow_to_write + serve) as runner:
+        until(lambda: hostile.books.replies_sent == 6 and unsaved(home) == 6)
+        assert not named(database, run_id)
+        kill(runner)
+    runs.ask(database, run_id, wanted)
+    carried_out(database, run_id)
+    assert unsaved(home) == 0
+    assert len(replies_of(database)) == 6
+    assert carried_out(database, client.submit(database, a_plan(words=6))) == "finished"
+    assert hostile.calls("ok") == 6
+
+
+def unsaved(home: Path) -> int:
+    return sum(file.read_text().count("\n") for file in home.glob("data/unsaved/*"))
+
+
+def test_a_dashboard_that_comes_back_goes_on_with_the_run_by_itself(
+    database: Database, hostile: HostileServer, home: Path
+) -> None:
+    hostile.latency_s = 0.1
+    run_id = client.submit(database, a_plan(words=30, concurrency=2))
+    with dashboard(home) as first:
+        until(lambda: len(named(database, run_id)) >= 4)
+        kill(first)
+        kill_pid(runner_pid())
+    kept, before = committed(database, run_id), len(hostile.books.completions)
+    with dashboard(home):
+        until(lambda: is_(database, run_id, "finished"))
+    assert not kept & sent(hostile, before).keys()
+    assert sent(hostile).total() <= 30 + 2
+
+
+def test_a_dead_runners_run_is_taken_over_within_15_seconds(
+    database: Database, hostile: HostileServer, home: Path
+) -> None:
+    hostile.latency_s = 0.2
+    run_id = client.submit(database, a_plan(words=40, concurrency=1))
+    with dashboard(home):
+        until(lambda: len(named(database, run_id)) >= 2)
+        kill_pid(runner_pid())
+        had = hostile.calls("ok")
+        until(lambda: hostile.calls("ok") > had, seconds=15)
+
+
+@contextmanager
+def dashboard(home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that watches over the runs as the dashboard does. When the block ends, the runner that it started is
+    killed too."""
+    with process(home, "-c", "from promptgrid.runner import client; client.watch_over()") as watching:
+        try:
+            yield watching
+        finally:
+            kill(watching)
+            if RunnerLock().holder():
+                kill_pid(runner_pid())
+
+
+def runner_pid() -> int:
+    holder = RunnerLock().holder()
+    assert holder is not None
+    return holder.pid
+
+
+@pytest.mark.parametrize("how", ["resume", "runner"])
+def test_a_killed_command_is_gone_on_with(database: Database, hostile: HostileServer, home: Path, how: str) -> None:
+    hostile.latency_s = 0.1
+    (home / "words.csv").write_text("word\n" + "".join(f"w{n}\n" for n in range(30)))
+    (home / "say.prompty").write_text("---\nname: say\n---\nuser:\nSay {{ word }}.\n")
+    words = ("--cases", "words.csv", "--model", "openai/ok", "--concurrency", "2")
+    with process(home, "-m", "promptgrid", "run", "say.prompty", *words) as command:
+        until(lambda: hostile.calls("ok") >= 6)
+        run_id = runs.find_run(database, "last").id
+        until(lambda: committed(database, run_id))
+        kill(command)
+    kept, before = committed(database, run_id), len(hostile.books.completions)
+    again = RUNNER if how == "runner" else ("-m", "promptgrid", "resume", run_id)
+    with process(home, *again) as going_on:
+        until(lambda: is_(database, run_id, "finished"))
+        assert how == "runner" or going_on.wait(20) == 0
+    assert kept
+    assert not kept & sent(hostile, before).keys()
+    assert statuses(database, run_id) == {"answered": 30}
+
+
+def test_a_runner_that_slept_through_a_takeover_sends_and_writes_nothing(
+    database: Database, hostile: HostileServer, home: Path
+) -> None:
+    hostile.latency_s = 0.2
+    run_id = client.submit(database, a_plan(words=60, concurrency=4))
+    with process(home, *RUNNER) as runner:
+        until(lambda: len(named(database, run_id)) >= 8)
+        runner.send_signal(signal.SIGSTOP)
+        mine = commits.claim(database, run_id)  # as a second machine on the same folder does
+        until(lambda: not hostile.books.in_flight)
+        time.sleep(1.0)  # as long as the runner trusts its last look at the epoch, and more
+        kept, before = named(database, run_id), hostile.calls("ok")
+        runner.send_signal(signal.SIGCONT)
+        until(lambda: "taken over by another runner" in (home / "process.log").read_text())
+        for _ in range(8):  # the other one is alive
+            time.sleep(0.25)
+            commits.beat(database, run_id, mine, {})
+        assert hostile.calls("ok") == before
+        assert named(database, run_id) == kept
+        until(lambda: hostile.calls("ok") > before, seconds=15)  # and now it is not
+        until(lambda: is_(database, run_id, "finished"))
+    assert statuses(database, run_id) == {"answered": 60}
+
+
+def test_of_two_runners_one_works_and_the_other_takes_over(
+    database: Database, hostile: HostileServer, home: Path
+) -> None:
+    hostile.latency_s = 0.5
+    run_id = client.submit(database, a_plan(words=100, concurrency=2))
+    with process(home, *RUNNER) as one, process(home, *RUNNER) as two:
+        until(lambda: len(named(database, run_id)) >= 4)
+        until(lambda: RunnerLock().awaited)
+        assert hostile.books.most_in_flight <= 2
+        assert set(sent(hostile).values()) == {1}
+        hostile.latency_s = 0.02
+        kill(one if one.pid == runner_pid() else two)
+        before, kept = len(hostile.books.completions), committed(database, run_id)
+        until(lambda: is_(database, run_id, "finished"))
+    assert not kept & sent(hostile, before).keys()
+    assert sent(hostile).total() <= 100 + 2
+
+
+def test_a_cancel_hangs_up_all_calls_in_flight(database: Database, hostile: HostileServer) -> None:
+    run_id = client.submit(database, a_plan("hang", words=20, concurrency=8))
+    carrying = loop.start(carry_out(database, run_id, connect=connections.connect))
+    until(lambda: hostile.books.in_flight == 8)
+    asked_at = time.monotonic()
+    runs.ask(database, run_id, "cancel")
+    assert carrying.result(timeout=60) == "cancelled"
+    until(lambda: hostile.hung_up == 8)
+    assert time.monotonic() - asked_at < 10
+    assert statuses(database, run_id) == {"cancelled": 20}
+    assert hostile.calls("hang") == 8
+
+
+def test_a_pause_lets_all_calls_in_flight_come_in(database: Database, hostile: HostileServer) -> None:
+    run_id = client.submit(database, a_plan("slow", words=400, concurrency=8))
+    carrying = loop.start(carry_out(database, run_id, connect=connections.connect))
+    until(lambda: hostile.books.in_flight == 8)
+    runs.ask(database, run_id, "pause")
+    assert carrying.result(timeout=60) == "paused"
+    assert hostile.hung_up == 0
+    calls = hostile.calls("slow")
+    assert 8 <= calls < 400
+    assert statuses(database, run_id) == {"answered": calls, "pending": 400 - calls}
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    found = Disk()
+    sa.event.listen(sa.pool.Pool, "checkout", found.seen)
+    sa.event.listen(sa.Engine, "handle_error", found.said)
+    yield found
+    sa.event.remove(sa.pool.Pool, "checkout", found.seen)
+    sa.event.remove(sa.Engine, "handle_error", found.said)
+
+
+class Disk:
+    """Room for so many more pages, as SQLite itself holds to it: it says that the disk is full."""
+
+    room: int | None = None
+    refused = 0
+
+    def said(self, context: sa.engine.ExceptionContext) -> None:
+        self.refused += "disk is full" in str(context.original_exception)
+
+    def seen(self, connection: Any, *_: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={2**30 if self.room is None else pages + self.room}")
+
+
+def test_what_is_in_flight_comes_in_when_the_heartbeat_cannot_be_written(
+    database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        if hostile.books.most_in_flight == 4:
+            raise StoreError("The disk is full.")
+
+    monkeypatch.setattr("promptgrid.runner.carry_out._BEAT_S", 0.0)
+    run_id = client.submit(database, a_plan("slow", words=400, concurrency=4))
+    monkeypatch.setattr(commits, "beat", full)
+    assert carried_out(database, run_id) == "stopped"
+    assert "disk is full" in runs.find_run(database, run_id).message
+    assert hostile.hung_up == 0
+    assert len(named(database, run_id)) == hostile.calls("slow") >= 4
+
+
+def test_a_full_disk_stops_the_run_and_loses_nothing_that_was_committed(
+    database: Database, hostile: HostileServer, disk: Disk
+) -> None:
+    hostile.latency_s = 0.02
+    hostile.answer = lambda body: "word " * 400
+    run_id = client.submit(database, a_plan(words=200, concurrency=4))
+    carrying = loop.start(carry_out(database, run_id, connect=connections.connect))
+    until(lambda: len(named(database, run_id)) >= 20)
+    disk.room = 0
+    until(lambda: disk.refused)
+    kept = committed(database, run_id)
+    until(lambda: not hostile.books.in_flight)
+    disk.room = None
+    assert carrying.result(timeout=60) == "stopped"
+    assert "disk is full" in runs.find_run(database, run_id).message
+    assert kept <= committed(database, run_id)
+    assert len(named(database, run_id)) == hostile.calls("ok") < 200  # what was paid meanwhile waited for the disk
+    assert resumed(database, run_id) == "finished"
+    assert set(sent(hostile).values()) == {1}
+    assert statuses(database, run_id) == {"answered": 200}

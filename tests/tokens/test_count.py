@@ -1,0 +1,240 @@
+"""Counts against vectors and a server's own usage; what cannot be exact says why."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from promptgrid import builtin, connections, loop, tokens
+from promptgrid.endpoint import Request
+from promptgrid.errors import PlanError
+from promptgrid.prompt import Message
+from promptgrid.tokens import count, encodings
+from tests import talks
+from tests.faults.server import HostileServer
+
+BUILTIN = connections.DEFAULT_MODEL
+GPT = "openai/gpt-4o"
+CHAT = [Message("system", "You label reviews."), Message("user", "It broke.")]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(count, "_memory", count._Memory(count.REMEMBERED))
+    monkeypatch.setattr(count, "_silent", {})
+
+
+@pytest.fixture
+def openai(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenAI is configured; nothing may ever be sent there."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+
+
+@pytest.fixture
+def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No vocabulary here yet, none in memory, and no network to get one."""
+    folder = tmp_path / "vocabularies"
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
+    monkeypatch.setattr(encodings, "_ready", {})
+    monkeypatch.setattr(encodings, "_missed", {})
+    monkeypatch.setattr(encodings, "_download", lambda vocabulary: None)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "ids"),
+    [
+        ("cl100k_base", "hello world", [15339, 1917]),
+        ("cl100k_base", "rer", [38149]),
+        ("cl100k_base", "👍", [9468, 239, 235]),
+    ],
+)
+def test_published_vectors_come_out(name: str, text: str, ids: list[int]) -> None:
+    found = tokens.encoding(name)
+    assert found is not None
+    assert found.encode_ordinary(text) == ids
+
+
+def test_the_first_offline_day_has_exact_counts(empty_cache: Path, openai: None) -> None:
+    assert tokens.count_text("hello world", GPT) == tokens.Count(2, True)
+    url = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
+    seeded = empty_cache / hashlib.sha1(url.encode()).hexdigest()
+    assert [path.name for path in empty_cache.iterdir()] == [seeded.name]
+    assert hashlib.sha256(seeded.read_bytes()).hexdigest() == encodings.SHA256["o200k_base"]
+
+
+def test_a_damaged_vocabulary_is_replaced(empty_cache: Path) -> None:
+    url = encodings.URL.format("cl100k_base")
+    path = empty_cache / hashlib.sha1(url.encode()).hexdigest()
+    empty_cache.mkdir()
+    path.write_bytes(b"aGVsbG8= 1\n")
+    # not asked of tiktoken itself, which may hold the encoding in memory since an earlier test
+    assert encodings._there("cl100k_base")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == encodings.SHA256["cl100k_base"]
+
+
+def test_a_carrier_with_other_bytes_is_not_believed(
+    empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "bpe_openai"
+    (package / "data").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "data" / "cl100k_base.tiktoken.gz").write_bytes(gzip.compress(b"aGVsbG8= 1\n"))
+    spec = encodings.importlib.util.spec_from_file_location(
+        "bpe_openai", package / "__init__.py", submodule_search_locations=[str(package)]
+    )
+    monkeypatch.setattr(encodings.importlib.util, "find_spec", lambda name: spec)
+    assert tokens.encoding("cl100k_base") is None
+
+
+def test_without_a_vocabulary_the_estimate_says_so(
+    empty_cache: Path, openai: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encodings.importlib.util, "find_spec", lambda name: None)
+    counted = tokens.count_text("x" * 10, GPT)
+    assert (counted.tokens, counted.exact) == (3, False)
+    assert "o200k_base" in counted.reason
+
+
+def test_a_download_that_hangs_is_given_up_once(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    never, calls = threading.Event(), []
+    monkeypatch.setattr(encodings, "DEADLINE_S", 0.05)
+    monkeypatch.setattr(encodings, "_download", lambda vocabulary: calls.append(vocabulary) or never.wait(20))
+    started = time.monotonic()
+    assert tokens.encoding("p50k_base") is None
+    assert tokens.encoding("p50k_edit") is None
+    never.set()
+    assert time.monotonic() - started < 5
+    assert calls == ["p50k_base"]
+
+
+def test_an_unknown_encoding_is_none() -> None:
+    assert tokens.encoding("voyage3_base") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", 0),
+        ("<|endoftext|>", 7),
+        ("\ud800", 1),
+        ("x\x00", 2),
+        ("a" * 1_000_000, 125_000),
+    ],
+    ids=["empty", "special", "surrogate", "nul", "paste"],
+)
+def test_odd_text_is_counted_exactly(text: str, expected: int, openai: None) -> None:
+    assert tokens.count_text(text, GPT) == tokens.Count(expected, True)
+
+
+@pytest.mark.parametrize("space", [" ", "\n", " \t"])
+def test_a_million_blanks_are_estimated_not_a_crash(space: str, openai: None) -> None:
+    counted = tokens.count_text(space * (1_000_000 // len(space)), GPT)
+    assert (counted.exact, counted.tokens) == (False, 250_000)
+    assert "blanks" in counted.reason
+
+
+def test_a_chat_for_openai_has_the_documented_overhead(openai: None) -> None:
+    texts = sum(tokens.count_text(message.text, GPT).tokens for message in CHAT)
+    roles = len(CHAT)
+    assert tokens.count_messages(CHAT, GPT) == tokens.Count(texts + roles + 3 * len(CHAT) + 3, True)
+
+
+def test_a_server_with_a_tokenizer_is_asked_and_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with HostileServer(kind="llama.cpp") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        endpoint = connections.connect("openai")
+        expected = loop.run_sync(endpoint.count_tokens("local", CHAT))
+        asked = len(server.requests)
+        first = tokens.count_messages(CHAT, "openai/local")
+        assert first == tokens.Count(expected or -1, True)
+        assert len(server.requests) > asked
+        asked = len(server.requests)
+        assert tokens.count_messages(CHAT, "openai/local") == first
+        assert len(server.requests) == asked
+
+
+def test_a_server_without_one_gives_an_estimate_with_its_name(
+    hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    counted = tokens.count_messages(CHAT, "openai/local")
+    assert not counted.exact
+    assert "openai reports no counts" in counted.reason
+    assert counted.tokens > sum(len(message.text) for message in CHAT) / 4
+
+
+def test_a_server_that_is_down_does_not_hold_up_typing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert not tokens.count_text("one", "openai/local").exact
+    monkeypatch.setattr(count, "_within", lambda seconds, counting: pytest.fail("it was asked again"))
+    assert not tokens.count_text("two", "openai/local").exact
+
+
+def test_an_endpoint_that_is_not_configured_is_a_plan_error() -> None:
+    with pytest.raises(PlanError, match="builtin"):
+        tokens.count_text("x", "built-in/x")
+
+
+def test_the_built_in_model_is_never_started_to_count(weights: Path) -> None:
+    counted = tokens.count_text("Hello there", BUILTIN)
+    assert (counted.tokens, counted.exact) == (3, False)
+    assert "not running" in counted.reason
+    assert not builtin.running()
+
+
+def test_without_weights_the_estimate_says_so() -> None:
+    assert "not on this machine" in tokens.count_text("Hello", BUILTIN).reason
+
+
+def test_the_running_built_in_model_counts_as_its_usage_does(builtin_home: Path) -> None:
+    builtin.ensure()
+    messages = [*CHAT, Message("assistant", "negative"), Message("user", "Lone \ud800 and 雪")]
+    request = Request(builtin.MODEL, tuple(count._clean(m) for m in messages), max_tokens=1)
+    reply = loop.run_sync(connections.connect("builtin").complete(request))[0]
+    assert tokens.count_messages(messages, BUILTIN) == tokens.Count(reply.prompt_tokens or -1, True)
+
+
+WEATHER = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_chats_for_the_built_in_model_count_as_it_reports(seed: int, builtin_home: Path) -> None:
+    builtin.ensure()
+    messages, tools = talks.conversation(seed), [WEATHER] if seed % 2 else []
+    request = Request(builtin.MODEL, tuple(messages), max_tokens=1, extra_body={"tools": tools} if tools else {})
+    reply = loop.run_sync(connections.connect("builtin").complete(request))[0]
+    assert tokens.count_messages(messages, BUILTIN, tools=tools) == tokens.Count(reply.prompt_tokens or -1, True)
+
+
+def test_a_server_writes_tools_into_the_prompt_and_so_does_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    with HostileServer(kind="llama.cpp") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        without = tokens.count_messages(CHAT, "openai/local")
+        assert tokens.count_messages(CHAT, "openai/local", tools=[WEATHER]).tokens > without.tokens
+        assert server.requests[-2].body["tools"] == [WEATHER]
+
+
+def test_how_openai_writes_tools_is_not_known(openai: None) -> None:
+    found = tokens.count_messages(CHAT, GPT, tools=[WEATHER])
+    assert found.tokens > tokens.count_messages(CHAT, GPT).tokens
+    assert (found.exact, "tools" in found.reason) == (False, True)
+
+
+def test_tools_of_a_request_are_a_list_or_nothing() -> None:
+    assert tokens.tools_of(Request("m", (), extra_body={"tools": [WEATHER]})) == [WEATHER]
+    assert tokens.tools_of(Request("m", (), extra_body={"tools": "odd"})) == ()
+
+
+def test_context_limits_are_the_models_own(openai: None) -> None:
+    assert tokens.context_limit(BUILTIN) == builtin.CONTEXT == 8192
+    assert tokens.context_limit(GPT) == 128_000
+    assert tokens.context_limit("openai/nobody-knows-this") is None

@@ -1,0 +1,193 @@
+"""The checks of a run on the Compare page: what they said, added, changed, removed, judged at a price that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from promptgrid import api
+from promptgrid.budget import BudgetReached
+from promptgrid.compare import Facts
+from promptgrid.grading import parse_check
+from promptgrid.judging import rescore, session
+from promptgrid.prompt import AnswerRule, Message, Prompt
+from promptgrid.runner import client
+from promptgrid.store import Database, runs, scores
+from promptgrid.ui.compare import checks as compare_checks
+from promptgrid.ui.compare import reading
+from tests.faults.server import HostileServer
+from tests.places import HOME_PAGE
+from tests.running import carried_out
+
+pytestmark = pytest.mark.usefixtures("no_runner")
+ADD = Prompt("add", (Message("user", "Add {{ a }} and 1."),), answer=AnswerRule("number"))
+
+
+@pytest.fixture
+def database(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Database]:
+    hostile.answer = lambda body: "Well.\nVerdict: 4" if "<reply>" in body["messages"][-1]["content"] else "It is 2."
+    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    st.cache_resource.clear()
+    opened = Database()
+    yield opened
+    opened.close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def run_id(database: Database) -> str:
+    made = client.submit(database, api.plan(ADD, [{"a": "1", "expected": "2"}, {"a": "2"}], models="openai/m"))
+    assert carried_out(database, made) == "finished"
+    return made
+
+
+def opened(run_id: str, *, popover: bool = True) -> AppTest:
+    """The page with its popover open, or not."""
+    page = AppTest.from_file(str(HOME_PAGE), default_timeout=30).switch_page("pages/3_Compare.py")
+    page.query_params["run"] = run_id
+    page.session_state["compare_checks"] = popover
+    page.run()
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    kinds = (page.markdown, page.caption, page.error)
+    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)
+
+
+def finished(page: AppTest, run_id: str) -> AppTest:
+    """The page once the pass that it began is over."""
+    if work := compare_checks.works().by_run.get(run_id):  # else it was over so soon that the page has told
+        work.future.exception(timeout=60)
+    page.run()
+    assert not page.exception
+    return page
+
+
+def said(database: Database, run_id: str) -> dict[str, float | None]:
+    return {total.check: total.mean for total in scores.totals(database, run_id)}
+
+
+def test_checks_are_added_changed_and_removed(database: Database, run_id: str) -> None:
+    page = opened(run_id)
+    assert "mean 1.00 over 1 score, 1 not scored" in texts(page)
+    page.selectbox(key=f"check_{run_id}_kind").select("length").run()
+    assert page.button(key="checks_add").disabled
+    assert "Give it a length" in texts(page)
+    page.number_input(key=f"check_{run_id}_length_max").set_value(2.0).run()
+    page.button(key="checks_add").click().run()
+    finished(page, run_id)
+    assert said(database, run_id) == {"length": 0.0, "number": 1.0}
+    page.button(key="check_change_length").click().run()
+    page.number_input(key=f"check_{run_id}_length_max").set_value(3.0).run()
+    assert page.button(key="checks_add").label == "Change and score"
+    page.button(key="checks_add").click().run()
+    finished(page, run_id)
+    assert said(database, run_id) == {"length": 1.0, "number": 1.0}
+    page.button(key="check_remove_number").click().run()
+    finished(page, run_id)
+    assert said(database, run_id) == {"length": 1.0}
+
+
+def test_a_judge_says_first_what_it_takes(database: Database, run_id: str, hostile: HostileServer) -> None:
+    page = opened(run_id)
+    page.selectbox(key=f"check_{run_id}_kind").select("judge").run()
+    page.selectbox(key=f"check_{run_id}_judge_model").select("openai/ok").run()
+    before = len([request for request in hostile.requests if request.path.endswith("/completions")])
+    page.button(key="checks_add").click().run()
+    assert "openai/ok judges: 2 calls" in texts(page).replace("*", "")
+    page.button(key="checks_leave").click().run()
+    assert said(database, run_id) == {"number": 1.0}
+    page.button(key="checks_add").click().run()
+    assert len([r for r in hostile.requests if r.path.endswith("/completions")]) == before
+    page.button(key="checks_go").click().run()
+    finished(page, run_id)
+    assert said(database, run_id) == {"judge": 0.75, "number": 1.0}
+
+
+def test_what_was_stopped_with_its_server_is_told_and_gone_on_with(
+    database: Database, run_id: str, hostile: HostileServer
+) -> None:
+    planned = rescore.plan_recheck(database, run_id, add=[parse_check("judge:model=openai/ok")])
+    hostile.answer = lambda body: f"{body['messages'][-1]['content'][-20:]}\nVerdict: 4"
+    with pytest.raises(BudgetReached):
+        rescore.carry_out(database, planned, budget="1calls")
+    judged = hostile.calls("ok")
+    page = opened(run_id)
+    assert "Stopped at 1 of 2 scores" in texts(page)
+    assert "Scoring stopped at 1 of 2" in texts(opened(run_id, popover=False))
+    page.button(key="checks_go_on").click().run()
+    assert "openai/ok judges: 1 call " in texts(page).replace("*", "")
+    assert page.text_input(key="checks_budget").value == "1calls"
+    page.text_input(key="checks_budget").set_value("many").run()
+    page.button(key="checks_go").click().run()
+    assert "is not a budget" in texts(page)
+    page.text_input(key="checks_budget").set_value("2calls").run()
+    page.button(key="checks_go").click().run()
+    finished(page, run_id)
+    assert said(database, run_id) == {"judge": 0.75, "number": 1.0}
+    assert hostile.calls("ok") == judged + 1
+    assert "Stopped at" not in texts(opened(run_id))
+
+
+def test_what_was_stopped_can_be_left_so(database: Database, run_id: str) -> None:
+    planned = rescore.plan_recheck(database, run_id, add=[parse_check("judge:model=openai/ok")])
+    with pytest.raises(BudgetReached):
+        rescore.carry_out(database, planned, budget="0calls")
+    page = opened(run_id)
+    page.button(key="checks_forget").click().run()
+    assert "Stopped at" not in texts(page)
+
+
+def test_a_terminal_that_judges_is_seen(database: Database, run_id: str) -> None:
+    with session.lock(run_id):
+        assert "Another process" in texts(opened(run_id))
+    assert "Another process" not in texts(opened(run_id))
+
+
+def test_what_goes_wrong_is_told(database: Database, run_id: str, tmp_path: Path) -> None:
+    page = opened(run_id)
+    page.selectbox(key=f"check_{run_id}_kind").select("python").run()
+    page.text_input(key=f"check_{run_id}_python_file").set_value(str(tmp_path / "none.py")).run()
+    page.button(key="checks_add").click().run()
+    assert "Cannot read" in texts(page)
+    (tmp_path / "own.py").write_text("def score(output): raise ValueError('![x](http://127.0.0.1:9/x.png)')\n")
+    page.text_input(key=f"check_{run_id}_python_file").set_value(str(tmp_path / "own.py")).run()
+    page.button(key="checks_add").click().run()
+    finished(page, run_id)
+    assert "2 failed" in texts(page)
+    assert "2 × the check failed: ValueError" in texts(page)
+    assert not any("![x](" in str(caption.value) for caption in page.caption)
+
+
+def test_a_run_at_work_keeps_its_checks(database: Database, run_id: str) -> None:
+    runs.ask(database, run_id, "resume")
+    assert "its checks can be changed when it rests" in texts(opened(run_id))
+
+
+def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
+    database: Database, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened(run_id)
+    planned = rescore.plan_recheck(database, run_id, add=[parse_check("contains:text=It is")])
+    read, begun = reading.read_facts, []
+
+    def then_scored(opened: Database, run: runs.RunInfo) -> Facts:
+        found = read(opened, run)
+        if not begun:
+            begun.append(compare_checks.works().start(database, planned))
+            compare_checks.works().by_run[run_id].future.result(timeout=60)
+        return found
+
+    monkeypatch.setattr(reading, "read_facts", then_scored)
+    page.run()
+    assert not page.exception
+    assert "mean 1.00 over 2 scores" in texts(page)
+    assert any("score.contains" in table.value.columns for table in page.dataframe)
+    assert run_id not in compare_checks.works().by_run

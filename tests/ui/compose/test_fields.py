@@ -1,0 +1,70 @@
+"""A prompt as the fields of the editor: nothing is lost on the way there and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from promptgrid.errors import PromptError
+from promptgrid.library.folder import Library
+from promptgrid.paths import shipped_folder
+from promptgrid.prompt import AnswerRule, Example, Input, Message, Prompt
+from promptgrid.ui.compose.fields import blank, fields_of, from_json, prompt_of, to_json
+
+PROMPT = Prompt(
+    "full",
+    (Message("system", "S"), Message("user", "{{ text }} {{ tone }}"), Message("assistant", "A")),
+    description="D: x",
+    tags=("a", "b c"),
+    inputs=(Input("text", example="E"), Input("tone", default="dry")),
+    examples=(Example({"text": "t"}, "yes", "because"), Example({"text": "u", "tone": "wet"}, "no")),
+    answer=AnswerRule("json", schema={"type": "object", "required": ["a"]}),
+    parameters={"temperature": 0.0, "max_tokens": 5, "stop": ("\n\n", "END"), "extra_body": {"top_k": 3}, "seed": 0},
+    language="zh",
+    wording={"marker": "So:"},
+    cases="cases/x.csv",
+)
+
+
+def test_a_prompt_with_everything_comes_back_the_same() -> None:
+    assert prompt_of("full", fields_of(PROMPT)) == PROMPT
+
+
+def test_every_shipped_prompt_keeps_its_version() -> None:
+    entries = Library(shipped_folder() / "prompts").entries()
+    assert entries
+    for entry in entries:
+        assert entry.prompt is not None
+        again = prompt_of(entry.name, from_json(json.loads(json.dumps(to_json(fields_of(entry.prompt))))))
+        assert again == entry.prompt
+
+
+def test_a_draft_of_a_newer_version_is_read_without_what_is_new() -> None:
+    assert from_json({**to_json(blank()), "unheard_of": 1}) == blank()
+
+
+def test_a_new_variable_is_declared_with_the_value_on_the_screen() -> None:
+    content = replace(fields_of(PROMPT), messages=[["user", "{{ text }} {{ place }}"]])
+    assert prompt_of("p", content, {"place": "Oslo"}).inputs == (
+        Input("text", example="E"),
+        Input("tone", default="dry"),
+        Input("place", example="Oslo"),
+    )
+
+
+def test_a_variable_that_is_gone_is_no_input_any_more() -> None:
+    content = replace(fields_of(PROMPT), messages=[["user", "{{ tone }}"]])
+    assert [item.name for item in prompt_of("p", content).inputs] == ["tone"]
+
+
+@pytest.mark.parametrize(("schema", "said"), [("{", "is no JSON"), ("[1]", "is no JSON object")])
+def test_a_schema_that_is_no_object_is_refused(schema: str, said: str) -> None:
+    with pytest.raises(PromptError, match=said):
+        prompt_of("p", replace(fields_of(PROMPT), schema=schema))
+
+
+def test_only_what_belongs_to_the_kind_is_kept_of_a_rule() -> None:
+    content = replace(blank(), kind="label", labels=" yes \n\nno", schema="{", pattern="x")
+    assert prompt_of("p", content).answer == AnswerRule("label", labels=("yes", "no"))

@@ -1,0 +1,168 @@
+"""The Next word page: what it asks, what it shows, and what it says where there is nothing to show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from promptgrid import connections
+from promptgrid.connections import connect
+from promptgrid.endpoint import Reply, Request, ScriptedEndpoint
+from promptgrid.endpoint.base import TokenChance, TokenStep
+from promptgrid.errors import EndpointError
+from promptgrid.nextword.asking import _apis
+from promptgrid.ui.next_word import state as next_word_state
+from promptgrid.ui.next_word.bars import label, percent
+from tests.places import HOME_PAGE
+from tests.running import until
+
+pytestmark = pytest.mark.usefixtures("no_runner")
+LIKELY = (TokenChance(b" a", math.log(0.6)), TokenChance(b"\xe6", math.log(0.3)))
+
+
+@pytest.fixture
+def opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., tuple[AppTest, ScriptedEndpoint]]]:
+    """The page over a scripted endpoint that is configured as `openai`, on this machine unless a price is to be met."""
+    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
+    _apis.clear()
+    st.cache_resource.clear()
+
+    def page(
+        said: Any, *, url: str = "http://127.0.0.1:9/v1", model: str = "openai/own"
+    ) -> tuple[AppTest, ScriptedEndpoint]:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+        endpoint = ScriptedEndpoint(said, name="openai")
+        monkeypatch.setattr(connections, "connect", lambda name: endpoint if name == "openai" else connect(name))
+        at = AppTest.from_file(str(HOME_PAGE), default_timeout=60).switch_page("pages/9_Next_word.py")
+        at.session_state["next_model"] = model
+        at.session_state["next_text"] = "Once"
+        return run(at), endpoint
+
+    yield page
+    st.cache_resource.clear()
+
+
+def run(at: AppTest) -> AppTest:
+    at.run()
+    assert not at.exception
+    return at
+
+
+def reply(*tokens: bytes) -> Reply:
+    return Reply(
+        b"".join(tokens).decode("utf-8", "replace"),
+        steps=tuple(TokenStep(token, math.log(0.6), None, LIKELY) for token in tokens),
+    )
+
+
+def said(at: AppTest) -> str:
+    found = [str(element.value) for kind in (at.caption, at.markdown, at.error) for element in kind]
+    return "\n".join(found).replace("\\", "")
+
+
+def press(at: AppTest, key: str) -> AppTest:
+    at.button(key=key).click()
+    run(at)
+    names = [f"next_job_{name}" for name in next_word_state.JOBS]
+    jobs = [at.session_state[name] for name in names if name in at.session_state]
+    until(lambda: not any(job.running for job in jobs))
+    return run(at)
+
+
+def test_what_costs_nothing_is_asked_at_once_and_written_on(opened: Any) -> None:
+    at, endpoint = opened(lambda request: reply(*[b" a"] * (request.max_tokens or 1)))
+    assert [request.messages[0].text for request in endpoint.history] == ["Once"]
+    assert "fewer alternatives than it was asked for" in said(at)
+    press(at, "next_write")
+    assert len(at.session_state["next_trail"]) == 20
+    assert [request.max_tokens for request in endpoint.history] == [1, 20, 1]
+    assert endpoint.history[-1].messages[0].text == "Once" + " a" * 20
+    press(at, "next_back")
+    assert len(at.session_state["next_trail"]) == 19
+    press(at, "next_clear")
+    assert at.session_state["next_trail"] == ()
+    at.text_area(key="next_text").set_value("Twice")
+    run(at)
+    assert endpoint.history[-1].messages[0].text == "Twice"
+
+
+def test_a_call_that_costs_money_waits_for_a_press(opened: Any) -> None:
+    at, endpoint = opened(lambda request: reply(b" a"), url="https://api.openai.com/v1", model="openai/gpt-4.1-mini")
+    assert not endpoint.history
+    assert at.button(key="next_look").label == "Ask for the next word"
+    press(at, "next_look")
+    assert len(endpoint.history) == 1
+    assert at.button(key="next_write").disabled is False
+
+
+def test_samples_and_texts_are_counted_at_the_sliders(opened: Any) -> None:
+    at, endpoint = opened(lambda request: [reply(b" a")] * request.n)
+    at.session_state["next_bars"] = {"sliders": [0.5, 0.9]}
+    press(at, "next_sample")
+    assert "50 drawn" in said(at)
+    assert {(r.temperature, r.top_p) for r in endpoint.history if r.n > 1} == {(0.5, 0.9)}
+    press(at, "next_repeat")
+    assert "10 sent at temperature 0.5, top_p 0.9: 1 different text" in said(at)
+    assert [code.value for code in at.code] == [" a"]
+
+
+def test_an_endpoint_without_probabilities_says_why(opened: Any) -> None:
+    at, endpoint = opened(lambda request: Reply("Hello ![x](http://127.0.0.1:9/x.png)"))
+    assert "tells no probabilities for 'own'" in said(at)
+    assert at.button(key="next_look").label == "Try again"
+    assert at.button(key="next_write").disabled
+    calls = len(endpoint.history)
+    run(at)
+    assert len(endpoint.history) == calls  # not again by itself
+
+
+def test_a_given_text_that_cannot_be_scored_says_so(opened: Any) -> None:
+    at, _ = opened(lambda request: reply(b" a"))
+    press(at, "next_score")
+    assert "cannot say how likely a given text is" in said(at)
+
+
+def test_a_chat_model_is_sent_a_message_and_the_page_says_so(opened: Any) -> None:
+    def answer(request: Request) -> Any:
+        chatty = EndpointError("bad_request", "This is a chat model.", status=404)
+        return chatty if request.api == "completion" else reply(b" a")
+
+    at, _ = opened(answer)
+    assert "does not continue texts" in said(at)
+
+
+def test_no_such_endpoint_is_no_traceback(opened: Any) -> None:
+    at, _ = opened(lambda request: reply(b" a"), model="nowhere/at-all")
+    assert "No endpoint is named 'nowhere'" in said(at)
+
+
+def test_an_empty_text_says_what_to_do(opened: Any) -> None:
+    at, endpoint = opened(lambda request: reply(b" a"))
+    at.text_area(key="next_text").set_value("")
+    run(at)
+    assert "There is no text yet" in said(at)
+    assert at.button(key="next_score").disabled
+    assert len(endpoint.history) == 1
+
+
+def test_the_text_is_there_on_the_next_visit(opened: Any) -> None:
+    at, _ = opened(lambda request: reply(b" a"))
+    at.text_area(key="next_text").set_value("Once more")
+    run(at)
+    again = AppTest.from_file(str(HOME_PAGE), default_timeout=60).switch_page("pages/9_Next_word.py")
+    assert run(again).text_area(key="next_text").value == "Once more"
+
+
+def test_tokens_are_written_so_that_they_can_be_read() -> None:
+    assert label(b"\xe6\x97") == {"label": "E6 97", "half": True}
+    assert label(b" a") == {"label": "·a", "half": False}
+    assert [percent(p) for p in (0.538, 0.0495, 0.00012, 1e-9)] == ["53.8 %", "5 %", "0.012 %", "< 0.0001 %"]

@@ -1,0 +1,368 @@
+"""The Run page: from the form to a run, and the run as it is shown. Nothing is fetched; the model is on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from promptgrid.runner import client
+from promptgrid.store import Database, commits, drafts, runs
+from tests.faults.server import HostileServer
+from tests.places import HOME_PAGE
+
+pytestmark = pytest.mark.usefixtures("no_runner")
+
+
+@pytest.fixture
+def run_page(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+    """The page before its first run. Runs stay queued until the test carries them out."""
+    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    st.cache_resource.clear()
+    drafts.keep_draft(Database(), "run", {"run_models": ["openai/ok"], "run_max_tokens": 8})
+    yield opened()
+    st.cache_resource.clear()
+
+
+def opened() -> AppTest:
+    return AppTest.from_file(str(HOME_PAGE), default_timeout=30).switch_page("pages/2_Run.py")
+
+
+def shown(page: AppTest) -> str:
+    """All texts of the page, without the escapes."""
+    kinds = (page.markdown, page.caption, page.error, page.warning, page.subheader, page.text)
+    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)
+
+
+def carry_out(run_id: str) -> None:
+    database = Database()
+    with client.carried_out_here(database, run_id) as watch:
+        list(client.follow(database, run_id, watch))
+    database.close()
+
+
+def start(page: AppTest) -> str:
+    page.button(key="start").click().run()
+    assert not page.exception
+    return "".join(page.query_params["run"])
+
+
+def test_a_first_visit_is_filled_in_and_one_press_of_start_makes_a_run(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    assert page.multiselect(key="run_prompts").value == ["sentiment"]
+    assert page.multiselect(key="run_temperatures").value == ["0", "0.7"]
+    assert "**72** calls" in shown(page)
+    run_id = start(page)
+    assert "waiting to start" in shown(page)
+    plan = runs.plan_of(Database(), run_id)
+    assert (plan.temperatures, plan.techniques, plan.models) == ((0.0, 0.7), ("zero-shot", "few-shot"), ("openai/ok",))
+
+
+def test_a_run_that_ended_shows_its_summary_and_a_repeat_sends_nothing(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    carry_out(run_id)
+    page.run()
+    assert "· done ·" in shown(page)
+    assert list(page.dataframe[-1].value["answered"]) == [18, 18, 18, 18]
+    assert "**0** calls" in shown(page)
+    assert "**72** already answered" in shown(page)
+
+
+def test_the_second_click_of_a_double_click_starts_nothing(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    start(page)
+    page.button(key="start").click().run()
+    assert len(runs.list_runs(Database())) == 1
+
+
+def test_a_run_opened_by_its_address_is_what_the_page_is_about(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    again = opened()
+    again.query_params["run"] = run_id
+    again.run()
+    assert not again.exception
+    assert [b.key for b in again.button if b.key == "start"] == []
+    again.button(key="run_cancel").click().run()
+    assert "cancelled" in shown(again)
+    assert runs.find_run(Database(), run_id).status == "cancelled"
+
+
+def test_change_and_run_again_brings_back_prompts_settings_and_cases(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.multiselect(key="run_temperatures").set_value(["1.3"]).run()
+    run_id = start(page)
+    again = opened()
+    again.query_params["run"] = run_id
+    again.run().button(key="run_again").click().run()
+    assert not again.exception
+    assert again.multiselect(key="run_temperatures").value == ["1.3"]
+    assert again.segmented_control(key="cases_source").value == "upload"
+    assert "18 cases" in shown(again)
+
+
+def test_the_form_is_there_again_in_another_session(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.number_input(key="run_samples").set_value(3).run()
+    again = opened().run()
+    assert again.number_input(key="run_samples").value == 3
+    assert "**216** calls" in shown(again)
+
+
+def test_the_address_chooses_prompts_and_their_own_cases(run_page: AppTest) -> None:
+    page = run_page
+    page.query_params["prompts"] = "arithmetic,coin-flips"
+    page.run()
+    assert page.multiselect(key="run_prompts").value == ["arithmetic", "coin-flips"]
+    assert "prompts" not in page.query_params
+
+
+def test_missing_columns_are_named_before_anything_is_counted(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.segmented_control(key="cases_source").set_value("paste").run()
+    page.text_area(key="cases_text").set_value("review,expected\nGood.,positive").run()
+    assert "sentiment needs text; the table has review, expected." in shown(page)
+    assert [b.key for b in page.button if b.key == "start"] == []
+
+
+def test_a_pasted_table_that_cannot_be_read_names_its_row(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.segmented_control(key="cases_source").set_value("paste").run()
+    page.text_area(key="cases_text").set_value('text,expected\n"Good.').run()
+    assert "row 2" in shown(page)
+
+
+def test_an_uploaded_table_outlives_the_session(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.segmented_control(key="cases_source").set_value("upload").run()
+    page.file_uploader(key="cases_uploader").upload("mine.csv", b"text,expected\nFine.,positive\n", "text/csv").run()
+    assert "1 case · mine.csv" in shown(page)
+    assert "1 case · mine.csv" in shown(opened().run())
+
+
+def test_typed_rows_become_cases(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.segmented_control(key="cases_source").set_value("type").run()
+    page.session_state["cases_editor"] = {
+        "edited_rows": {0: {"text": "Great.", "expected": "positive"}},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
+    page.run()
+    assert not page.exception
+    assert "**4** calls" in shown(page)
+
+
+def test_a_technique_that_a_prompt_cannot_serve_is_explained(run_page: AppTest) -> None:
+    page = run_page
+    page.query_params["prompts"] = "continuation-zh"
+    page.run()
+    assert "few-shot is left out for continuation-zh" in shown(page)
+
+
+def test_without_the_built_in_model_start_waits_and_says_why(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.multiselect(key="run_models").set_value(["builtin/smollm2-135m-instruct"]).run()
+    assert page.button(key="start").disabled
+    assert shown(page).count("there is no such file") == 1
+
+
+def test_an_endpoint_that_is_not_configured_is_said_at_its_field(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.multiselect(key="run_models").set_value(["opnai/gpt-4o"]).run()
+    assert "Did you mean openai?" in shown(page)
+    assert not page.exception
+
+
+def test_failures_are_counted_by_kind_with_their_remedy(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.multiselect(key="run_models").set_value(["openai/html"]).run()
+    run_id = start(page)
+    carry_out(run_id)
+    page.run()
+    assert "72 unusable reply" in shown(page)
+    assert "check the base URL" in shown(page)
+
+
+def test_a_deleted_run_comes_back_by_undo(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    page.menu_button(key=f"run_menu_{run_id}").set_value("Delete").run()
+    assert runs.list_runs(Database()) == []
+    page.button(key="run_undo").click().run()
+    assert [run.id for run in runs.list_runs(Database())] == [run_id]
+
+
+def test_names_and_notes_are_shown_as_text(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    runs.change(Database(), run_id, name="![x](http://127.0.0.1:9/x.png)", note="**bold**")
+    page.run()
+    labels = "".join(str(element.value) for element in (*page.markdown, *page.caption))
+    assert "![x](" not in labels
+    assert "**bold**" not in labels
+
+
+def test_a_huge_plan_is_counted_on_request_only(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.number_input(key="run_samples").set_value(1000).run()
+    rows = "\n".join(f"Review {number}.,positive" for number in range(60))
+    page.segmented_control(key="cases_source").set_value("paste").run()
+    page.text_area(key="cases_text").set_value(f"text,expected\n{rows}").run()
+    assert "**240,000 cells**: counting their tokens takes minutes." in shown(page)
+    assert "start" not in [button.key for button in page.button]
+
+
+def test_what_is_answered_is_asked_again_at_a_switch_beside_its_number(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    assert [toggle.key for toggle in page.toggle] == []
+    carry_out(start(page))
+    page.run()
+    assert "**0** calls" in shown(page)
+    page.toggle(key="run_fresh").set_value(True).run()
+    assert "**72** calls" in shown(page)
+    assert "already answered" not in shown(page)
+    page.session_state["run_started_at"] = 0.0
+    assert runs.plan_of(Database(), start(page)).fresh
+    page.toggle(key="run_fresh").set_value(False).run()
+    assert "**72** already answered" in shown(page)
+
+
+def test_the_number_of_retries_is_the_users(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    assert page.number_input(key="run_retries").value == 5
+    page.number_input(key="run_retries").set_value(0).run()
+    assert runs.plan_of(Database(), start(page)).retries == 0
+
+
+def test_a_budget_that_is_too_small_is_said_before_the_start(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.text_input(key="run_budget").set_value("10calls").run()
+    assert "over the budget of 10 calls" in shown(page)
+    assert not page.button(key="start").disabled
+    page.text_input(key="run_budget").set_value("500calls").run()
+    assert "the budget of" not in shown(page)
+
+
+def test_a_run_at_rest_is_extended_and_only_the_new_cells_are_sent(run_page: AppTest, hostile: HostileServer) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    carry_out(run_id)
+    sent = hostile.calls("ok")
+    page.run()
+    assert page.button(key="run_extend_go").disabled
+    page.number_input(key=f"extend_samples_{run_id}").set_value(2).run()
+    page.multiselect(key=f"extend_temperatures_{run_id}").set_value(["1.3"]).run()
+    assert "144 new cells: **144** calls" in shown(page)
+    page.button(key="run_extend_go").click().run()
+    assert not page.exception
+    info = runs.find_run(Database(), run_id)
+    assert (info.status, info.total) == ("queued", 216)
+    assert "run_extend_go" not in [button.key for button in page.button]
+    carry_out(run_id)
+    assert hostile.calls("ok") == sent + 144
+    assert runs.plan_of(Database(), run_id).temperatures == (0.0, 0.7, 1.3)
+
+
+def test_temperatures_that_are_none_are_said_where_they_are_typed(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    carry_out(run_id)
+    page.run()
+    page.multiselect(key=f"extend_temperatures_{run_id}").set_value(["hot"]).run()
+    assert "hot: a temperature is a number from 0 to 2." in shown(page)
+    assert page.button(key="run_extend_go").disabled
+
+
+def test_the_end_of_a_run_is_told_once_by_whatever_page_is_open(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    assert not page.toast
+    carry_out(run_id)
+    page.switch_page("pages/4_Library.py").run()
+    assert [str(toast.value).replace("\\", "") for toast in page.toast] == [
+        "sentiment × 2 techniques × 2 temperatures is done: 72 of 72 answered"
+    ]
+    page.run()
+    assert not page.toast
+
+
+def test_a_run_that_was_cancelled_needs_no_word(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    runs.ask(Database(), run_id, "cancel")
+    page.run()
+    assert not page.toast
+
+
+def test_the_sidebar_follows_the_run(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    assert any(label.startswith(":blue[●] 0 \\% sentiment") for label in links(page))
+    carry_out(run_id)
+    page.run()
+    assert not any("sentiment" in label for label in links(page)[:8])
+
+
+def links(page: AppTest) -> list[str]:
+    return [element.proto.label for element in page.sidebar.get("page_link")]
+
+
+def test_a_disk_that_is_nearly_full_is_said(run_page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = run_page
+    page.run()
+    assert "nearly full" not in shown(page)
+    monkeypatch.setattr("promptgrid.ui.server.LOW_DISK_BYTES", 10**18)
+    page.run()
+    assert "The disk is nearly full" in shown(page)
+    assert any("disk nearly full" in link for link in links(page))
+
+
+def test_an_endpoint_that_is_held_back_is_named_while_the_run_goes_on(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    database = Database()
+    epoch = commits.claim(database, run_id)
+    paces = {"openai": {"window": 4, "most": 32, "waits_s": 12.0}}
+    commits.beat(database, run_id, epoch, {"per_second": 4.0, "in_flight": 3, "endpoints": paces})
+    page.run()
+    (bar,) = page.get("progress")
+    said = bar.proto.text.replace("\\", "").replace("\u2060", "")
+    assert said == "0 % · 0 of 72 · 4.0/s · 0:18 left · 3 in flight · openai: 4 at a time of 32, waits 12 s"
+    page.button(key="run_pause").click().run()
+    (bar,) = page.get("progress")
+    assert (
+        bar.proto.text.replace("\\", "").replace("\u2060", "")
+        == "pausing: 3 calls in flight are coming in · 0 % · 0 of 72"
+    )
+    assert "run_cancel" in [button.key for button in page.button]

@@ -1,0 +1,68 @@
+"""The home page: what a first visitor sees, and what somebody sees who comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from promptgrid import connections
+from promptgrid.runner import client
+from promptgrid.store import Database, runs
+from promptgrid.ui import home
+from tests.faults.server import HostileServer
+from tests.places import HOME_PAGE
+
+pytestmark = pytest.mark.usefixtures("no_runner")
+
+
+@pytest.fixture
+def visit(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+    """The page before its first run; the built-in model is missing, the hostile endpoint stands in for it."""
+    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    monkeypatch.setattr(home, "_example_model", lambda: "openai/ok")
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(HOME_PAGE), default_timeout=30)
+    st.cache_resource.clear()
+
+
+def shown(page: AppTest) -> str:
+    kinds = (page.markdown, page.caption, page.error, page.subheader)
+    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)
+
+
+def test_a_first_visitor_presses_one_button_to_get_a_result(visit: AppTest) -> None:
+    page = visit.run()
+    assert not page.exception
+    page.button(key="home_example_run").click().run()
+    assert not page.exception
+    [run] = runs.list_runs(Database())
+    plan = runs.plan_of(Database(), run.id)
+    assert (run.total, plan.temperatures, len(plan.cases)) == (24, (0.0, 0.7), 6)
+
+
+def test_somebody_who_comes_back_sees_the_runs_and_no_example(visit: AppTest) -> None:
+    run_id = client.start(Database(), home.example_plan())
+    page = visit.run()
+    assert not page.exception
+    assert "home_example_run" not in [button.key for button in page.button]
+    assert "waiting to start, 0 of 24" in shown(page)
+    assert runs.find_run(Database(), run_id).status == "queued"
+
+
+def test_missing_weights_are_said_with_a_way_to_try_again(visit: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(home, "_example_model", lambda: "builtin/smollm2-135m-instruct")
+    page = visit.run()
+    assert page.button(key="home_example_run").disabled
+    assert page.button(key="weights_retry").label == "Try again"
+    assert "there is no such file" in shown(page)
+
+
+def test_every_endpoint_has_its_line(visit: AppTest) -> None:
+    said = shown(visit.run())
+    assert "**builtin**" in said
+    assert f"**openai** {len(connections.check('openai').models)} models" in said

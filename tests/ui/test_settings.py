@@ -1,0 +1,118 @@
+"""The Settings page: endpoints and keys, the built-in model, the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from promptgrid import api
+from promptgrid.models import learned
+from promptgrid.runner import client
+from promptgrid.store import Database, conversations, runs
+from tests.faults.server import HostileServer
+from tests.places import HOME_PAGE
+
+pytestmark = pytest.mark.usefixtures("no_runner")
+KEY = "sk-a-secret-that-must-not-be-shown"
+
+
+@pytest.fixture
+def settings(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+    """The page before its first run; the key is in the environment."""
+    hostile.api_key = KEY
+    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(HOME_PAGE), default_timeout=30).switch_page("pages/5_Settings.py")
+    st.cache_resource.clear()
+
+
+def shown(page: AppTest) -> str:
+    kinds = (page.markdown, page.caption, page.error, page.code, page.subheader)
+    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)
+
+
+def test_the_exact_line_and_file_of_a_key_are_shown_but_never_the_key(settings: AppTest, tmp_path: Path) -> None:
+    page = settings.run()
+    assert not page.exception
+    said = shown(page)
+    assert "OPENAI_API_KEY=…" in said
+    assert str(tmp_path / "work" / ".env") in said
+    assert "key in OPENAI_API_KEY" in said
+    assert KEY not in said
+    assert not page.text_input
+
+
+def test_check_again_finds_an_endpoint_that_was_added(settings: AppTest, hostile: HostileServer, home: Path) -> None:
+    page = settings.run()
+    assert "**other**" not in shown(page)
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "endpoints.toml").write_text(f'[other]\nbase_url = "{hostile.url}"\n', encoding="utf-8")
+    page.button(key="endpoints_check").click().run()
+    assert "**other** Ready." in shown(page)
+
+
+def test_a_broken_endpoints_file_is_said_with_its_path(settings: AppTest, home: Path) -> None:
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "endpoints.toml").write_text("[broken", encoding="utf-8")
+    page = settings.run()
+    assert not page.exception
+    assert "endpoints.toml is not valid TOML" in shown(page)
+
+
+def test_the_connection_is_tested_with_one_request(settings: AppTest, hostile: HostileServer) -> None:
+    page = settings.run()
+    page.selectbox(key="test_model_openai").set_value("ok").run()
+    page.button(key="test_openai").click().run()
+    assert "ok answered after" in shown(page)
+    assert hostile.calls("ok") == 1
+
+
+def test_a_refused_connection_says_what_to_do(settings: AppTest) -> None:
+    page = settings.run()
+    page.selectbox(key="test_model_openai").set_value("html").run()
+    page.button(key="test_openai").click().run()
+    assert page.error
+    assert not page.exception
+
+
+def test_what_was_deleted_is_removed_for_good_only_on_request(settings: AppTest) -> None:
+    database = Database()
+    conversations.delete(database, conversations.create(database, "talk", {}))
+    plan = api.plan("sentiment", [{"text": "Fine."}], models="openai/ok")
+    runs.delete(database, client.submit(database, plan))
+    page = settings.run()
+    assert len(runs.list_runs(database, deleted=True)) == 1
+    assert len(conversations.listed(database, deleted=True)) == 1
+    page.button(key="purge").click().run()
+    assert not page.exception
+    assert runs.list_runs(database, deleted=True) == []
+    assert conversations.listed(database, deleted=True) == []
+
+
+def test_the_doctor_looks_at_everything_on_request(settings: AppTest) -> None:
+    page = settings.run()
+    page.button(key="doctor").click().run()
+    assert not page.exception
+    assert "**database**" in shown(page)
+    assert KEY not in shown(page)
+
+
+def test_what_models_refused_is_shown_as_text_and_forgotten_on_request(settings: AppTest) -> None:
+    page = settings.run()
+    assert "When a model refuses a parameter" in shown(page)
+    learned.remember("http://a.b/v1", "m", "temperature", 0.7, "Unsupported ![x](http://127.0.0.1:9/x.png)")
+    learned.remember("http://a.b/v1", "m", "seed", 1, "No seed here.")
+    learned.remember("http://a.b/v1", "other", "seed", 1, "No seed here.")
+    page.run()
+    assert "m refused temperature 0.7 on 20" in shown(page)
+    assert "![x](" not in "".join(str(caption.value) for caption in page.caption)
+    page.button(key="forget_0").click().run()
+    assert not page.exception
+    assert [(r.model, r.parameter) for r in learned.all_refusals()] == [("other", "seed")]
+    assert "m refused" not in shown(page)
