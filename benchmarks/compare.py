@@ -18,8 +18,7 @@ from harness import machine
 from many_replies import CHARACTERS, NEEDLE, REPLIES, make
 
 from promptgrid import compare
-from promptgrid.compare import Filter, Sort, View, facts, page, summarise
-from promptgrid.compare import rows as arranged
+from promptgrid.compare import Filter, Sort, View, arranged, facts, page, summarise
 from promptgrid.store import Database
 
 PAGE = 40

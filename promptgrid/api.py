@@ -15,7 +15,7 @@ from promptgrid.library.folder import library_folder
 from promptgrid.prompt import Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, plans, results
-from promptgrid.store.runs import Progress
+from promptgrid.store.runs import RunProgress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ def plan(
 
 
 def run(
-    plan: Plan, *, database: Database | None = None, progress: Callable[[Progress], None] | None = None
+    plan: Plan, *, database: Database | None = None, progress: Callable[[RunProgress], None] | None = None
 ) -> pd.DataFrame:
     """Carries the plan out and returns one row a cell, with the columns of the results file."""
     database = database or Database()

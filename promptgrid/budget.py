@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from promptgrid.errors import PlanError
 
-Unit = Literal["usd", "tok", "calls", "min"]
+BudgetUnit = Literal["usd", "tok", "calls", "min"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Budget:
     """So much of one unit: US dollars, tokens (prompt and reply), calls, or minutes since the run (re)started."""
 
     amount: float
-    unit: Unit
+    unit: BudgetUnit
 
     def __str__(self) -> str:
         return f"{self.amount:g} {self.unit}"
@@ -39,7 +39,7 @@ def parse_budget(text: str) -> Budget | None:
     found = re.fullmatch(r"\$?\s*(\d+(?:\.\d+)?)\s*(usd|tok|calls|min)?", text.strip().lower())
     if not found:
         raise PlanError(f'"{text}" is not a budget.', hint="Write 2.50usd, 100000tok, 500calls or 30min.")
-    return Budget(float(found[1]), cast(Unit, found[2] or "usd"))  # the pattern allows no other
+    return Budget(float(found[1]), cast(BudgetUnit, found[2] or "usd"))  # the pattern allows no other
 
 
 class BudgetReached(Exception):

@@ -13,7 +13,7 @@ from typing import Literal
 from promptgrid.errors import PlanError
 from promptgrid.prompt import Example, Message, Prompt, render
 
-Part = Literal["system", "examples", "retrieved", "history", "question"]
+PromptPart = Literal["system", "examples", "retrieved", "history", "question"]
 ExamplesAs = Literal["turns", "text"]
 
 WORDING: Mapping[str, Mapping[str, str]] = {
@@ -41,7 +41,7 @@ class Turn:
     """
 
     message: Message
-    part: Part
+    part: PromptPart
     example: int = 0
 
 
@@ -158,7 +158,7 @@ def _turns(prompt: Prompt, templates: Sequence[Message], values: Mapping[str, st
     return [Turn(m, _part(m, i, last)) for i, m in enumerate(rendered)]
 
 
-def _part(message: Message, index: int, last_user: int) -> Part:
+def _part(message: Message, index: int, last_user: int) -> PromptPart:
     if index >= last_user:
         return "question"
     return "system" if message.role == "system" else "history"

@@ -3,15 +3,15 @@
 from promptgrid.answers.json_text import canonical_json, find_json
 from promptgrid.answers.labels import find_labels
 from promptgrid.answers.numbers import Number, find_numbers, last_measured, last_number
-from promptgrid.answers.patterns import Found, search
+from promptgrid.answers.patterns import PatternMatch, search
 from promptgrid.answers.read import Answer, read_answer
-from promptgrid.answers.voting import Vote, ballot, vote
+from promptgrid.answers.voting import MajorityAnswer, ballot, vote
 
 __all__ = [
     "Answer",
-    "Found",
+    "MajorityAnswer",
     "Number",
-    "Vote",
+    "PatternMatch",
     "ballot",
     "canonical_json",
     "find_json",

@@ -14,7 +14,7 @@ TIMEOUT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PatternMatch:
     """What a search brought: `text` is the first group (else the match), None without a match.
 
     `problem` says why nothing could be searched (a broken pattern, too slow); it is empty otherwise.
@@ -32,17 +32,17 @@ def compiled(pattern: str, *, ignore_case: bool = False) -> Pattern[str]:
     return regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
 
 
-def search(pattern: str, text: str, *, ignore_case: bool = False) -> Found:
+def search(pattern: str, text: str, *, ignore_case: bool = False) -> PatternMatch:
     """The first match of a user's pattern in a model's text; never raises, never takes much longer than 0.5 s."""
     import regex
 
     try:
         match = compiled(pattern, ignore_case=ignore_case).search(text, timeout=TIMEOUT_S, concurrent=True)
     except TimeoutError:
-        return Found(None, f"the pattern {pattern!r} was too slow on this text (over {TIMEOUT_S} s)")
+        return PatternMatch(None, f"the pattern {pattern!r} was too slow on this text (over {TIMEOUT_S} s)")
     except (regex.error, OverflowError, RecursionError, MemoryError) as error:
-        return Found(None, f"the pattern {pattern!r} is wrong: {error}")
+        return PatternMatch(None, f"the pattern {pattern!r} is wrong: {error}")
     if match is None:
-        return Found(None)
+        return PatternMatch(None)
     group = match.group(1) if match.re.groups else None
-    return Found(match.group() if group is None else group)
+    return PatternMatch(match.group() if group is None else group)

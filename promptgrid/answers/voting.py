@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
+class MajorityAnswer:
     """The majority's answer: `votes` of `total` readable answers; `margin` is its lead over the second, 0 to 1."""
 
     answer: str | None
@@ -26,7 +26,7 @@ def ballot(answer: str | None) -> int | None:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def vote(answers: Sequence[str | None]) -> Vote:
+def vote(answers: Sequence[str | None]) -> MajorityAnswer:
     """The commonest answer among those that could be read; of equals the one seen first.
 
     >>> vote(["18", "26", "18", None])
@@ -34,7 +34,7 @@ def vote(answers: Sequence[str | None]) -> Vote:
     """
     counts = Counter(answer for answer in answers if answer is not None)
     if not counts:
-        return Vote(None, 0, 0, 0.0)
+        return MajorityAnswer(None, 0, 0, 0.0)
     (answer, first), (_, second) = [*counts.most_common(2), ("", 0)][:2]
     total = counts.total()
-    return Vote(answer, first, total, (first - second) / total)
+    return MajorityAnswer(answer, first, total, (first - second) / total)

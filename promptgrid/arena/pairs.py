@@ -21,7 +21,7 @@ Duel = tuple[int, int, int]  # a case's position, and two variants by their plac
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ReplyPair:
     """Two cells by position, as they are shown."""
 
     left: int
@@ -72,7 +72,7 @@ class Arena:
         first, second = sorted((left[1], right[1]))
         return left[0], first, second
 
-    def next_pair(self, votes: Sequence[Vote], owner: str) -> Pair | None:
+    def next_pair(self, votes: Sequence[Vote], owner: str) -> ReplyPair | None:
         """The pair that this judge sees next; None when all were seen. The same votes lead to the same pair.
 
         First come the two variants that the judge has compared least, with the case judged least. All judges are
@@ -94,13 +94,13 @@ class Arena:
         found = self._replies[case]
         return a in found and b in found and len({r.digest for r in (*found[a], *found[b])}) > 1
 
-    def _sides(self, duel: Duel, owner: str) -> Pair:
+    def _sides(self, duel: Duel, owner: str) -> ReplyPair:
         case, a, b = duel
         ours, theirs = (sorted(self._replies[case][v], key=lambda r: self._draw(r.position)) for v in (a, b))
         one, other = next((x, y) for x, y in product(ours, theirs) if x.digest != y.digest)
         if self._draw((owner, *duel)) % 2:
             one, other = other, one
-        return Pair(one.position, other.position)
+        return ReplyPair(one.position, other.position)
 
     def _draw(self, what: object) -> int:
         """A number that looks like chance and is the same every time."""

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from promptgrid.arena.pairs import Arena
 from promptgrid.stats import Interval, PositionBias, bradley_terry, cohen_kappa, position_bias
-from promptgrid.store.votes import Outcome, Vote
+from promptgrid.store.votes import Vote, VoteOutcome
 
 PEOPLE = "people together"
 
@@ -63,7 +63,7 @@ class Agreement:
 
 def standings(arena: Arena, votes: Sequence[Vote]) -> Standings:
     """The ranking by these votes; a tie counts half for each side."""
-    given = Counter[Outcome](vote.outcome for vote in votes)
+    given = Counter[VoteOutcome](vote.outcome for vote in votes)
     counted = [vote for vote in votes if vote.outcome != "skip" and arena.duel_of(vote)]
     size = range(len(arena.variants))
     won, tied = [[0 for _ in size] for _ in size], [[0 for _ in size] for _ in size]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptgrid.builtin import process, weights
 from promptgrid.builtin.queue import turn
-from promptgrid.builtin.server_folder import Listening, Place
+from promptgrid.builtin.server_folder import Listening, ServerFolder
 from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Token
 from promptgrid.errors import BuiltinError, EndpointError, ErrorKind, StoreError
 from promptgrid.prompt import Api, Message
@@ -97,7 +97,7 @@ class BuiltinEndpoint:
         """The model to oneself, for one request."""
         path = _found(model)
         with _as_endpoint_error("unknown_model"):
-            place = Place.of(path).made()
+            place = ServerFolder.of(path).made()
         async with turn(place):
             adapter = await self._connected(model)
             async with _crash_named():

@@ -15,7 +15,7 @@ from typing import IO
 
 from promptgrid import paths
 from promptgrid.builtin import weights
-from promptgrid.builtin.server_folder import Listening, Place
+from promptgrid.builtin.server_folder import Listening, ServerFolder
 from promptgrid.errors import BuiltinError, PromptgridError
 
 CONTEXT = 8192
@@ -37,14 +37,14 @@ def ensure() -> Listening:
     """
     require_supported()
     path = weights.require()
-    place = Place.of(path).made()
+    place = ServerFolder.of(path).made()
     return place.listening() or _start(path, place)
 
 
 def running() -> bool:
     """A server for the weights in use lives and listens. Quick, no network."""
     path = weights.find()
-    return path is not None and Place.of(path).listening() is not None
+    return path is not None and ServerFolder.of(path).listening() is not None
 
 
 def warm() -> None:
@@ -55,11 +55,11 @@ def warm() -> None:
 def stop() -> bool:
     """Ends the server and waits for its end; False where none was running. The memory it held is free then."""
     path = weights.find()
-    server = Place.of(path).listening() if path else None
+    server = ServerFolder.of(path).listening() if path else None
     if path is None or server is None:
         return False
     os.kill(server.pid, signal.SIGTERM)
-    place, deadline = Place.of(path), time.monotonic() + STOP_S
+    place, deadline = ServerFolder.of(path), time.monotonic() + STOP_S
     while place.alive() and time.monotonic() < deadline:
         time.sleep(POLL_S)
     place.withdraw()
@@ -69,7 +69,7 @@ def stop() -> bool:
 def logfile() -> Path | None:
     """Where the server's process writes what went wrong; None before there are weights."""
     path = weights.find()
-    return Place.of(path).log if path else None
+    return ServerFolder.of(path).log if path else None
 
 
 def supported() -> bool:
@@ -93,7 +93,7 @@ def _try() -> None:
         return
 
 
-def _start(path: Path, place: Place) -> Listening:
+def _start(path: Path, place: ServerFolder) -> Listening:
     with place.lock("start").acquire(timeout=START_S):
         child: subprocess.Popen[bytes] | None = None
         deadline = time.monotonic() + START_S
@@ -108,7 +108,7 @@ def _start(path: Path, place: Place) -> Listening:
         raise _did_not_start(f"did not listen within {START_S:.0f} seconds", place)
 
 
-def _spawn(path: Path, place: Place) -> subprocess.Popen[bytes]:
+def _spawn(path: Path, place: ServerFolder) -> subprocess.Popen[bytes]:
     place.withdraw()  # what a killed server left behind
     command = _command(path, place)
     with _log(place) as log:
@@ -126,7 +126,7 @@ def _spawn(path: Path, place: Place) -> subprocess.Popen[bytes]:
     return child
 
 
-def _command(path: Path, place: Place) -> list[str]:
+def _command(path: Path, place: ServerFolder) -> list[str]:
     names = [word for name in weights.names() for word in ("--name", name)]
     limits = ["--context", str(CONTEXT), "--slots", str(SLOTS), "--idle", str(idle_s())]
     return [sys.executable, "-m", "promptgrid.builtin.server_main", str(place.folder), str(path), *names, *limits]
@@ -140,7 +140,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(search), "GOMP_SPINCOUNT": "0"}
 
 
-def _log(place: Place) -> IO[bytes]:
+def _log(place: ServerFolder) -> IO[bytes]:
     keep = place.log.exists() and place.log.stat().st_size < LOG_BYTES
     return place.log.open("ab" if keep else "wb")
 
@@ -157,7 +157,7 @@ def idle_s() -> float:
     return seconds
 
 
-def _did_not_start(what: str, place: Place) -> BuiltinError:
+def _did_not_start(what: str, place: ServerFolder) -> BuiltinError:
     last = place.log.read_text("utf-8", "replace").strip().splitlines()[-1:] if place.log.exists() else []
     said = f" Its last words: {last[0][:300]}" if last else ""
     return BuiltinError(f"The built-in model's server {what}.{said}", hint=f"Its log is {place.log}.")

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 from filelock import FileLock, Timeout
 
-from promptgrid.builtin.server_folder import Place
+from promptgrid.builtin.server_folder import ServerFolder
 
 POLL_S = 0.01
 
 
 @asynccontextmanager
-async def turn(place: Place) -> AsyncIterator[None]:
+async def turn(place: ServerFolder) -> AsyncIterator[None]:
     """Holds the model for one request.
 
     Who waits holds `next.lock` meanwhile, so that somebody who asks once gets in between two requests of a long run.

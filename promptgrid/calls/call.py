@@ -11,14 +11,14 @@ from typing import Any
 from promptgrid import models
 from promptgrid.budget import Cost
 from promptgrid.calls.batch import Batch
-from promptgrid.calls.journal import Entry
+from promptgrid.calls.journal import JournalEntry
 from promptgrid.calls.pace import Pace
-from promptgrid.calls.run_context import Job
+from promptgrid.calls.run_context import RunContext
 from promptgrid.calls.score_reply import read_and_score
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError
 from promptgrid.store.attempts import UNREPORTED, Attempt
-from promptgrid.store.commits import CellResult, Outcome, reply_row
+from promptgrid.store.commits import CellOutcome, CellResult, reply_row
 
 PATIENCE_S = 900.0
 """So long a call waits, in all, for an endpoint that asks to wait; a daily limit is not waited for."""
@@ -38,7 +38,7 @@ class Halted(Exception):
 class Call:
     """One batch on its way."""
 
-    def __init__(self, job: Job, endpoint: Endpoint, pace: Pace, batch: Batch) -> None:
+    def __init__(self, job: RunContext, endpoint: Endpoint, pace: Pace, batch: Batch) -> None:
         self.job, self.endpoint, self.pace, self.batch = job, endpoint, pace, batch
         # Bytes over three: near enough to pace by, and free.
         size = sum(len(message.text) for message in batch.request.messages) / 3
@@ -100,7 +100,7 @@ class Call:
         """Nothing was sent."""
         if self.worst is not None:
             self.job.wall.settle(self.worst, _NOTHING)
-            self.job.journal.write(Entry(settled=self.reservation))
+            self.job.journal.write(JournalEntry(settled=self.reservation))
             self.worst = self.reservation = None
             self._over()
 
@@ -130,7 +130,7 @@ class Call:
         self.job.journal.write(self._failure(error, wait_s))
         self.started, self.reservation = 0.0, None
 
-    def _failure(self, error: EndpointError, wait_s: float | None) -> Entry:
+    def _failure(self, error: EndpointError, wait_s: float | None) -> JournalEntry:
         worst = self.worst
         if error.kind in COSTS_NOTHING:
             if worst is not None:
@@ -147,7 +147,7 @@ class Call:
             for i, position in enumerate(self.batch.positions)
         ]
         self.logged += 1
-        return Entry(attempts=lost, settled=self.reservation, retried=int(wait_s is not None))
+        return JournalEntry(attempts=lost, settled=self.reservation, retried=int(wait_s is not None))
 
     def in_another_form(self, error: EndpointError) -> list[Batch] | None:
         """A server that refuses `n` is asked for its samples one by one."""
@@ -164,10 +164,10 @@ class Call:
             self.job.journal.write(self._failure(error, None))
         attempts = self.attempts - self.logged
         ends = [
-            Outcome(CellResult(position, status, error=said, error_kind=error.kind, attempts=attempts))
+            CellOutcome(CellResult(position, status, error=said, error_kind=error.kind, attempts=attempts))
             for position in self.batch.positions
         ]
-        self.job.journal.write(Entry(outcomes=lambda: ends))
+        self.job.journal.write(JournalEntry(outcomes=lambda: ends))
         return []
 
     def end(self, replies: Sequence[Reply]) -> list[Batch]:
@@ -187,14 +187,14 @@ class Call:
             for sample, position, reply, cost in zip(batch.samples, batch.positions, replies, costs, strict=False)
         ]
 
-        def outcomes() -> list[Outcome]:
+        def outcomes() -> list[CellOutcome]:
             return [
-                Outcome(read_and_score(plan, batch.point, position, text, attempts), reply=row)
+                CellOutcome(read_and_score(plan, batch.point, position, text, attempts), reply=row)
                 for position, text, row in answered
             ]
 
         rows = [row for _, _, row in answered]
-        self.job.journal.write(Entry(outcomes, rows, self._unreported(replies, costs), self.reservation))
+        self.job.journal.write(JournalEntry(outcomes, rows, self._unreported(replies, costs), self.reservation))
         left = batch.rest(len(answered), attempts)
         return [left] if left.samples else []
 

@@ -15,8 +15,8 @@ from promptgrid.calls.score_reply import read_and_score
 from promptgrid.endpoint import Endpoint
 from promptgrid.grid import Decided, Plan, Point
 from promptgrid.store import Database, commits
-from promptgrid.store.commits import CellName, Outcome
-from promptgrid.store.stored_replies import Stored, stored_replies
+from promptgrid.store.commits import CellName, CellOutcome
+from promptgrid.store.stored_replies import StoredReply, stored_replies
 
 _CELLS = 400  # a chunk
 
@@ -70,12 +70,12 @@ class Feed:
                 claimed.append((point, mine))
         return claimed
 
-    def look_up(self, claimed: Sequence[Wanted]) -> tuple[list[Outcome], list[Batch]]:
+    def look_up(self, claimed: Sequence[Wanted]) -> tuple[list[CellOutcome], list[Batch]]:
         """(cells that a stored reply ends, what to send). Reads the database, after the claim: what another run got in
         the meantime is there."""
         keys = list({point.key for point, _ in claimed})
         stored = stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
-        shown: list[Outcome] = []
+        shown: list[CellOutcome] = []
         batches: list[Batch] = []
         for point, cells in claimed:
             kept = {sample: stored.get((point.key, sample)) for sample, _ in cells}
@@ -89,6 +89,6 @@ class Feed:
             point.key, sample, prompt.name, prompt.version, point.technique, case, point.endpoint, point.model
         )
 
-    def _shown(self, point: Point, position: int, stored: Stored) -> Outcome:
+    def _shown(self, point: Point, position: int, stored: StoredReply) -> CellOutcome:
         reused = stored.shown or stored.run_id != self.run_id  # else this run paid for it, and was killed
-        return Outcome(read_and_score(self.plan, point, position, stored.text, reused=reused), reply_id=stored.id)
+        return CellOutcome(read_and_score(self.plan, point, position, stored.text, reused=reused), reply_id=stored.id)

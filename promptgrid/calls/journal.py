@@ -19,7 +19,7 @@ from promptgrid.calls.unsaved import Rescue
 from promptgrid.errors import StoreError
 from promptgrid.store import Database, commits
 from promptgrid.store.attempts import Attempt
-from promptgrid.store.commits import Group, Outcome
+from promptgrid.store.commits import CellOutcome, Group
 from promptgrid.store.database import Row
 
 _GROUP_S = 0.05
@@ -33,14 +33,14 @@ log = logging.getLogger("promptgrid.runner")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """One thing to write: how cells ended, attempts that failed, and the reservation that is settled by it.
 
     `outcomes` is called in the writing thread: reading and scoring a reply may take a while. `replies` are the new ones
     among them; without `outcomes`, replies that no cell shows.
     """
 
-    outcomes: Callable[[], Sequence[Outcome]] | None = None
+    outcomes: Callable[[], Sequence[CellOutcome]] | None = None
     replies: Sequence[Row] = ()
     attempts: Sequence[Attempt] = ()
     settled: int | None = None
@@ -57,7 +57,7 @@ class Journal:
     epoch: int | None
     live: Callable[[], Mapping[str, Any] | None]
     on_trouble: Callable[[StoreError], None]  # nothing can be written: stop sending
-    _entries: asyncio.Queue[Entry | None] = field(default_factory=asyncio.Queue)
+    _entries: asyncio.Queue[JournalEntry | None] = field(default_factory=asyncio.Queue)
     _calls: list[tuple[Attempt, asyncio.Future[int]]] = field(default_factory=list)
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: deque[tuple[float, int]] = field(default_factory=deque)
@@ -66,7 +66,7 @@ class Journal:
     def __post_init__(self) -> None:
         self._rescue = Rescue(self.run_id, self.epoch)
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: JournalEntry) -> None:
         """To be committed within a moment, in the order of the calls; new replies are safe from kill -9 at once."""
         if entry.replies:
             # The reservation of a reply that does not say what it cost stays: the rescue keeps no attempts.
@@ -78,12 +78,12 @@ class Journal:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._calls.append((call, future))
         self._asked.set()
-        self._entries.put_nowait(Entry())
+        self._entries.put_nowait(JournalEntry())
         try:
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():  # it came at the very moment
-                self.write(Entry(settled=future.result()))
+                self.write(JournalEntry(settled=future.result()))
             raise
 
     async def flush(self) -> None:
@@ -128,10 +128,10 @@ class Journal:
                 await asyncio.sleep(_RESERVE_S)
         self._asked.clear()
 
-    async def _commit(self, entries: Sequence[Entry]) -> None:
+    async def _commit(self, entries: Sequence[JournalEntry]) -> None:
         calls, self._calls = [(call, asked) for call, asked in self._calls if not asked.done()], []
         given_up_at = time.monotonic() + _FULL_DISK_S
-        read: list[Outcome] = []
+        read: list[CellOutcome] = []
         while True:
             try:
                 live = self.live()  # here: the loop's own figures are for its own thread
@@ -148,12 +148,12 @@ class Journal:
             self._ended.append((time.monotonic(), new))
         for id_, (_, future) in zip(ids, calls, strict=True):
             if future.done():  # who asked has been cancelled: nothing will be sent
-                self.write(Entry(settled=id_))
+                self.write(JournalEntry(settled=id_))
             else:
                 future.set_result(id_)
 
     def _write(
-        self, outcomes: list[Outcome], entries: Sequence[Entry], calls: Sequence[Attempt],
+        self, outcomes: list[CellOutcome], entries: Sequence[JournalEntry], calls: Sequence[Attempt],
         live: Mapping[str, Any] | None,
     ) -> tuple[list[int], int]:  # fmt: skip
         """The ids of the reservations, and the number of new replies. `outcomes` is filled at the first try."""

@@ -61,7 +61,7 @@ class Bucket:
 
 
 @dataclass
-class Window:
+class PaceWindow:
     """How many requests may be in flight; `most` is what the user allows."""
 
     most: int
@@ -123,7 +123,7 @@ class Pace:
     """Says when the next request may go to an endpoint; one for all the runs of a process."""
 
     def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
-        self.window = Window(most)
+        self.window = PaceWindow(most)
         self.in_flight = 0
         self.closed_until = float("-inf")
         self._clock = clock

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from promptgrid import models
 from promptgrid.budget import BudgetReached, Cost, Wall
 from promptgrid.calls.batch import Batch
-from promptgrid.calls.journal import Entry
+from promptgrid.calls.journal import JournalEntry
 from promptgrid.connections import model_facts
 from promptgrid.grid import Plan
 from promptgrid.store.attempts import Attempt
@@ -20,7 +20,7 @@ from promptgrid.store.attempts import Attempt
 class Book(Protocol):
     """Where calls are written down: the Journal, or what stands before it."""
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: JournalEntry) -> None:
         """To be committed within a moment."""
 
     async def reserve(self, call: Attempt) -> int:
@@ -28,7 +28,7 @@ class Book(Protocol):
 
 
 @dataclass
-class Job:
+class RunContext:
     """One claim of a run at work. Once `halted` nothing more is sent; the tasks `in_flight` have a call under way."""
 
     run_id: str

@@ -9,7 +9,7 @@ from functools import partial
 from promptgrid.calls.batch import Batch
 from promptgrid.calls.call import PATIENCE_S, Call, Halted
 from promptgrid.calls.pace import Pace
-from promptgrid.calls.run_context import Job
+from promptgrid.calls.run_context import RunContext
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import EndpointError
 from promptgrid.grid import Point
@@ -39,7 +39,7 @@ class _Scope:
 class Sender:
     """Sends the batches of one run. `stopped` keeps what made calls useless until somebody mends it."""
 
-    job: Job
+    job: RunContext
     stopped: dict[_Scope, EndpointError] = field(default_factory=dict)
 
     async def send(self, endpoint: Endpoint, pace: Pace, batch: Batch) -> list[Batch]:

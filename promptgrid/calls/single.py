@@ -41,14 +41,14 @@ def try_once(database: Database, plan: Plan) -> Iterator[Delta]:
 
 async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
     """The same for a coroutine: cancelling its task cancels the call, whatever it is waiting for."""
-    call = Call(point.endpoint, point.model, point.request, point.key, point.variant.honoured)
+    call = SingleCall(point.endpoint, point.model, point.request, point.key, point.variant.honoured)
     async with aclosing(stream_call(database, call)) as deltas:
         async for delta in deltas:
             yield delta
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SingleCall:
     """One request outside of any run. `key` tells equal calls, `honoured` is as of `grid.Variant`."""
 
     endpoint: str
@@ -64,7 +64,7 @@ class Call:
 
 
 async def stream_call(
-    database: Database, call: Call, kept: Callable[[Any, int, Reply], None] | None = None
+    database: Database, call: SingleCall, kept: Callable[[Any, int, Reply], None] | None = None
 ) -> AsyncGenerator[Delta]:
     """Streams the reply and stores it when it has ended; `kept` is called in the same transaction, with the connection,
     the id that the reply got, and the reply."""
@@ -84,7 +84,7 @@ async def stream_call(
             await close()
 
 
-def cost_usd(asked: Point | Call, reply: Reply) -> float | None:
+def cost_usd(asked: Point | SingleCall, reply: Reply) -> float | None:
     """What the reply cost, in US dollars; None where the price or the token counts are not known."""
     known = connections.model_facts(asked.model_ref)
     if reply.prompt_tokens is None or reply.completion_tokens is None:
@@ -92,7 +92,7 @@ def cost_usd(asked: Point | Call, reply: Reply) -> float | None:
     return models.cost_usd(known, reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens or 0)
 
 
-def _facts(call: Call, reply: Reply) -> Mapping[str, object]:
+def _facts(call: SingleCall, reply: Reply) -> Mapping[str, object]:
     return {
         # A key of its own: a try is never taken for a reply of a run.
         "key": f"try:{call.key}",

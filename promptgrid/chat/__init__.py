@@ -5,14 +5,14 @@
 
 from promptgrid.chat.asking import Live, Round, go_on, prepare, window_of
 from promptgrid.chat.saving import as_json, as_markdown, as_prompt, opening, with_case
-from promptgrid.chat.settings import MAX_VARIANTS, Settings, Variant, from_json, to_json
+from promptgrid.chat.settings import MAX_VARIANTS, ChatVariant, Settings, from_json, to_json
 
 __all__ = [
     "MAX_VARIANTS",
+    "ChatVariant",
     "Live",
     "Round",
     "Settings",
-    "Variant",
     "as_json",
     "as_markdown",
     "as_prompt",

@@ -12,22 +12,22 @@ from typing import Any
 
 from promptgrid import connections, tokens
 from promptgrid.calls import single
-from promptgrid.calls.single import Call
+from promptgrid.calls.single import SingleCall
 from promptgrid.chat import tree
-from promptgrid.chat.settings import Settings, Variant, from_json
+from promptgrid.chat.settings import ChatVariant, Settings, from_json
 from promptgrid.chat.tree import Step
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Reply, Request
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.loop import Background
-from promptgrid.models.parameters import Asked, sent
+from promptgrid.models.parameters import AskedParameters, sent
 from promptgrid.store import Database, conversations
-from promptgrid.store.conversations import Said
+from promptgrid.store.conversations import VariantReply
 from promptgrid.techniques import Turn
-from promptgrid.tokens import Window
+from promptgrid.tokens import TurnWindow
 
 
-def window_of(turns: Sequence[Turn], variant: Variant, settings: Settings) -> Window:
+def window_of(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> TurnWindow:
     """What of these turns reaches the variant's model. Raises PlanError for a model that cannot be named so."""
     limit = tokens.context_limit(variant.model)
     if settings.limit is not None:
@@ -35,7 +35,7 @@ def window_of(turns: Sequence[Turn], variant: Variant, settings: Settings) -> Wi
     return tokens.window(turns, tokens.counter(variant.model), settings.room, limit, settings.policy)
 
 
-def prepare(turns: Sequence[Turn], variant: Variant, settings: Settings) -> tuple[Call, int]:
+def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> tuple[SingleCall, int]:
     """The call that asks this variant, and how many turns are cut from it. Raises PlanError where it cannot fit."""
     if not any(turn.part == "question" for turn in turns):
         raise PlanError("There is no user turn to answer.", hint="Write one, then send it.")
@@ -50,7 +50,7 @@ def prepare(turns: Sequence[Turn], variant: Variant, settings: Settings) -> tupl
             hint="Shorten the turn or the system message, or leave less room for the reply.",
         )
     facts = connections.model_facts(variant.model)
-    parameters = sent(facts, Asked(temperature=variant.temperature))
+    parameters = sent(facts, AskedParameters(temperature=variant.temperature))
     request = Request(
         model,
         tuple(turns[at].message for at in found.kept),
@@ -61,7 +61,7 @@ def prepare(turns: Sequence[Turn], variant: Variant, settings: Settings) -> tupl
     )
     wire = connections.connect(endpoint).wire(request)
     key = hashlib.sha256(json.dumps(wire, sort_keys=True).encode()).hexdigest()[:32]
-    return Call(endpoint, model, request, key, json.dumps(dict(parameters.honoured))), len(found.cut)
+    return SingleCall(endpoint, model, request, key, json.dumps(dict(parameters.honoured))), len(found.cut)
 
 
 def go_on(
@@ -132,15 +132,15 @@ class Round(Background):
 
     async def _answer(self, one: Live) -> None:
         """Never raises what a user can mend: that is kept as the variant's reply."""
-        said = Said("", "stopped")
+        said = VariantReply("", "stopped")
         stored = False
         try:
             call, cut = await asyncio.to_thread(self._prepared, one.variant)
-            said = Said("", "stopped", cut=cut)
+            said = VariantReply("", "stopped", cut=cut)
 
             def keep(connection: Any, reply_id: int, reply: Reply) -> None:
                 nonlocal stored
-                answered = Said(reply.text, "answered", cut=cut, reply_id=reply_id)
+                answered = VariantReply(reply.text, "answered", cut=cut, reply_id=reply_id)
                 conversations.keep_reply(connection, self.slot, one.variant, answered)
                 stored = True
 
@@ -148,20 +148,20 @@ class Round(Background):
                 one.text += delta.text
         except PromptgridError as error:
             one.error = str(error)
-            said = Said("", "failed", one.error, said.cut)
+            said = VariantReply("", "failed", one.error, said.cut)
         finally:
             one.done = True
             if not stored:
                 self._keep(one, said)
 
-    def _prepared(self, number: int) -> tuple[Call, int]:
+    def _prepared(self, number: int) -> tuple[SingleCall, int]:
         conversation = conversations.load(self.database, self.conversation_id)
         settings = from_json(conversation.settings)
         variant = settings.variant(number)
         before = tree.path(conversation, conversation.nodes[self.slot].parent)
         return prepare([turn for _, turn in tree.sent(before, variant)], variant, settings)
 
-    def _keep(self, one: Live, said: Said) -> None:
+    def _keep(self, one: Live, said: VariantReply) -> None:
         with self.database.write() as connection:
-            kept = Said(one.text, said.state, said.error, said.cut)
+            kept = VariantReply(one.text, said.state, said.error, said.cut)
             conversations.keep_reply(connection, self.slot, one.variant, kept)

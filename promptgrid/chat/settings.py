@@ -8,14 +8,14 @@ from typing import Any
 
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import PlanError
-from promptgrid.tokens import Policy
+from promptgrid.tokens import WindowPolicy
 
 MAX_VARIANTS = 4
 ROOM = 256  # tokens kept for the reply, and the most it may have
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class ChatVariant:
     """One column. `temperature` None: the model's own. `system` None: the conversation's system message, else in its
     place. `id` stays the same when other variants go.
     """
@@ -30,12 +30,12 @@ class Variant:
 class Settings:
     """`limit` None: the model's own context. `room` in tokens is kept for the reply."""
 
-    variants: tuple[Variant, ...] = (Variant(1),)
-    policy: Policy = "keep-system"
+    variants: tuple[ChatVariant, ...] = (ChatVariant(1),)
+    policy: WindowPolicy = "keep-system"
     limit: int | None = None
     room: int = ROOM
 
-    def variant(self, number: int) -> Variant:
+    def variant(self, number: int) -> ChatVariant:
         """The variant of that id. Raises PlanError when it was taken away."""
         for variant in self.variants:
             if variant.id == number:
@@ -67,5 +67,5 @@ def to_json(settings: Settings) -> dict[str, Any]:
 
 def from_json(kept: Mapping[str, Any]) -> Settings:
     """The other way round."""
-    variants = tuple(Variant(**variant) for variant in kept["variants"])
+    variants = tuple(ChatVariant(**variant) for variant in kept["variants"])
     return Settings(variants, kept["policy"], kept["limit"], kept["room"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from promptgrid.chat.settings import Variant
+from promptgrid.chat.settings import ChatVariant
 from promptgrid.prompt import Message, Role
 from promptgrid.store.conversations import Conversation, Node
-from promptgrid.techniques import Part, Turn
+from promptgrid.techniques import PromptPart, Turn
 
 
 class Step(NamedTuple):
@@ -16,7 +16,7 @@ class Step(NamedTuple):
 
     role: Role
     text: str
-    part: Part = "history"
+    part: PromptPart = "history"
     asks: bool = False
 
 
@@ -70,7 +70,7 @@ def text_of(node: Node, variant: int) -> str:
     return next((said.text for _, said in sorted(node.said.items()) if said.text), "")
 
 
-def sent(nodes: Sequence[Node], variant: Variant) -> list[tuple[int | None, Turn]]:
+def sent(nodes: Sequence[Node], variant: ChatVariant) -> list[tuple[int | None, Turn]]:
     """What a variant is sent of these turns, before anything is cut: (id of the turn, turn).
 
     Its own system message stands for the first one, or before all where there is none (then without an id). Turns that
@@ -104,7 +104,7 @@ def _asks(node: Node) -> bool:
     return node.role == "user" and node.part == "history"
 
 
-def _part(node: Node, asked: bool) -> Part:
+def _part(node: Node, asked: bool) -> PromptPart:
     if node.role == "system":
         return "system"
     return node.part if node.part != "history" else "question" if asked else "history"

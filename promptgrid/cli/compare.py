@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from promptgrid.compare import Change, Changes, Kind
+    from promptgrid.compare import Change, ChangeKind, Changes
 
 _SHOWN = 20  # cases in the table
-_KINDS: tuple[Kind, ...] = ("broke", "improved", "changed", "new", "gone", "same")
+_KINDS: tuple[ChangeKind, ...] = ("broke", "improved", "changed", "new", "gone", "same")
 
 
 @click.command()

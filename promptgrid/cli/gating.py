@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from promptgrid.gate import Asked, Broke, GateResult, Gates
+    from promptgrid.gate import Broke, GateReport, GateResult, Gates
     from promptgrid.grid import Plan
     from promptgrid.store import Database
 
@@ -81,7 +81,7 @@ def understood(database: Database, plan: Plan, typed: GateOptions) -> Gating | N
     return Gating(gates, typed.junit_path)
 
 
-def ask(database: Database, run_id: str, wanted: Gating) -> Asked:
+def ask(database: Database, run_id: str, wanted: Gating) -> GateReport:
     """Measures the gates and writes the test report."""
     from promptgrid import gate
     from promptgrid.store import runs
@@ -94,12 +94,12 @@ def ask(database: Database, run_id: str, wanted: Gating) -> Asked:
     return asked
 
 
-def as_json(asked: Asked) -> dict[str, Any]:
+def as_json(asked: GateReport) -> dict[str, Any]:
     """The results for a machine."""
     return {"held": asked.held, "gates": [asdict(result) for result in asked.results]}
 
 
-def show(asked: Asked, show_all: bool = False) -> None:
+def show(asked: GateReport, show_all: bool = False) -> None:
     """The gates, what the statistics say, and the cases that broke."""
     from promptgrid.cli.listing import print_table
     from promptgrid.cli.sheet import printable

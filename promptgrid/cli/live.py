@@ -16,16 +16,16 @@ from promptgrid import builtin, connections
 from promptgrid.cli import gating, sheet
 from promptgrid.compare import summary, suspicions
 from promptgrid.errors import ExportError, PromptgridError
-from promptgrid.export.runs import Form, save_run
-from promptgrid.gate import Asked
+from promptgrid.export.runs import FileFormat, save_run
+from promptgrid.gate import GateReport
 from promptgrid.runner import client
 from promptgrid.runner.process import tune
 from promptgrid.store import Database, commits, runs
-from promptgrid.store.runs import Progress, RunInfo
+from promptgrid.store.runs import RunInfo, RunProgress
 
 _LINE_EVERY_S = 5.0
 
-Show = Callable[[RunInfo, Progress], None]
+ShowProgress = Callable[[RunInfo, RunProgress], None]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
     return 0 if written and held and progress.by_status == {"answered": progress.total} else 1
 
 
-def _ask(database: Database, run_id: str, gates: gating.Gating | None) -> tuple[Asked | None, bool]:
+def _ask(database: Database, run_id: str, gates: gating.Gating | None) -> tuple[GateReport | None, bool]:
     """The gates' results, and whether all is well; what could not be asked or written is said, and is not well."""
     if gates is None:
         return None, True
@@ -96,7 +96,7 @@ def _ask(database: Database, run_id: str, gates: gating.Gating | None) -> tuple[
     return asked, asked.held
 
 
-def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, Progress]:
+def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, RunProgress]:
     with _shown() as show:
         for info, progress in client.follow(database, run_id, watch):
             show(info, progress)
@@ -104,7 +104,7 @@ def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunIn
 
 
 @contextmanager
-def _shown() -> Iterator[Show]:
+def _shown() -> Iterator[ShowProgress]:
     """A bar on a terminal, a line every few seconds elsewhere; both on stderr."""
     if not sys.stderr.isatty():
         yield _plain_lines()
@@ -123,17 +123,17 @@ def _shown() -> Iterator[Show]:
     with Bar(*columns, console=Console(stderr=True), expand=True) as bar:
         task = bar.add_task("starting", total=None)
 
-        def show(info: RunInfo, progress: Progress) -> None:
+        def show(info: RunInfo, progress: RunProgress) -> None:
             said = sheet.progress_line(info, progress)
             bar.update(task, completed=progress.done, total=progress.total, description=said)
 
         yield show
 
 
-def _plain_lines() -> Show:
+def _plain_lines() -> ShowProgress:
     said_at = float("-inf")
 
-    def show(info: RunInfo, progress: Progress) -> None:
+    def show(info: RunInfo, progress: RunProgress) -> None:
         nonlocal said_at
         if time.monotonic() - said_at >= _LINE_EVERY_S or info.status not in runs.ACTIVE:
             said_at = time.monotonic()
@@ -142,7 +142,7 @@ def _plain_lines() -> Show:
     return show
 
 
-def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, Progress]:
+def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, RunProgress]:
     """Lets the calls in flight come in; a second Ctrl+C gives them up."""
     try:
         if runs.ask(database, run_id, "pause") == "pausing":
@@ -163,7 +163,7 @@ def _give_up(database: Database, run_id: str) -> None:
 
 def _write(database: Database, run_id: str, outputs: Outputs) -> bool:
     """Writes the files that were asked for; a run that is paid for is not lost when that fails."""
-    forms: dict[Form, Path | None] = {
+    forms: dict[FileFormat, Path | None] = {
         "csv-for-excel" if outputs.for_excel else "csv": outputs.csv,
         "jsonl": outputs.jsonl,
     }

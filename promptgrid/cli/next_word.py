@@ -37,7 +37,7 @@ def next_word(text: str, model: str | None, top: int, temperature: float, top_p:
     database = Database()
     try:
         asker = nextword.Asker(model or connections.DEFAULT_MODEL, database)
-        seen = loop.run_sync(nextword.look(asker, nextword.Place(text)))
+        seen = loop.run_sync(nextword.look(asker, nextword.Continuation(text)))
     finally:
         database.close()
     shares = nextword.reshape(seen.chances, temperature, top_p)

@@ -14,7 +14,7 @@ from promptgrid import humanize
 from promptgrid.cli.run import Command, Listed, Numbers, output_options
 
 if TYPE_CHECKING:
-    from promptgrid.export.runs import Form
+    from promptgrid.export.runs import FileFormat
     from promptgrid.store import Database
     from promptgrid.store.runs import RunInfo
 
@@ -182,7 +182,7 @@ def undelete(run: str) -> None:
     click.echo(f"Run {info.id} is back.")
 
 
-_FORMS: dict[Form, str] = {
+_FORMS: dict[FileFormat, str] = {
     "csv": "One row a cell, with everything needed to redo it.",
     "csv-wide": "A CSV with one row a case, one column a variant: the answers.",
     "jsonl": "One JSON object a cell.",
@@ -227,7 +227,7 @@ def export(run: str, csv_for_excel: bool, preferences: Path | None, **outputs: P
         click.echo(f"Wrote {pairs:,} preference pairs to {preferences}.")
 
 
-def _export(database: Database, info: RunInfo, path: Path, form: Form) -> None:
+def _export(database: Database, info: RunInfo, path: Path, form: FileFormat) -> None:
     from promptgrid.export.runs import BY_CASE, save_run
 
     with click.progressbar(length=info.total, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:

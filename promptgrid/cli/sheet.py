@@ -11,7 +11,7 @@ from promptgrid import humanize
 from promptgrid.compare import VariantSummary
 from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import phrases
-from promptgrid.store.runs import Progress, RunInfo
+from promptgrid.store.runs import RunInfo, RunProgress
 from promptgrid.store.scores import Total
 
 
@@ -65,7 +65,7 @@ def _jsonable(value: object) -> object:
     return float(value) if isinstance(value, Decimal) else str(value)
 
 
-def progress_line(info: RunInfo, progress: Progress) -> str:
+def progress_line(info: RunInfo, progress: RunProgress) -> str:
     """`120 of 216 · 4.1/s · 1:40 left · 12 in flight · 3 retried · $0.0142 · openai: 4 at a time of 32, waits 12 s`."""
     state = [] if info.status == "running" else [phrases.status_words(info, progress)]
     return " · ".join([*state, *phrases.progress_words(info, progress), *phrases.pace_words(info, progress)])
@@ -79,7 +79,7 @@ def error_lines(errors: Sequence[tuple[str, int]], noun: str = "cell") -> list[s
     return lines
 
 
-def remedy_lines(progress: Progress) -> list[str]:
+def remedy_lines(progress: RunProgress) -> list[str]:
     """What to do about each kind of failure."""
     return [f"{count_and_kind}: {remedy}" for count_and_kind, remedy in phrases.failures(progress)]
 
@@ -89,7 +89,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def end_line(info: RunInfo, progress: Progress) -> str:
+def end_line(info: RunInfo, progress: RunProgress) -> str:
     """How the run ended and what to do next, if anything."""
     said = f"Run {info.id}: {progress_line(info, progress)}."
     if info.message:

@@ -6,12 +6,12 @@ and `page` reads the texts of some of them.
 
 from promptgrid.compare.axes import AXES, VARIANT, Axis, Head
 from promptgrid.compare.facts import Facts, facts
-from promptgrid.compare.pages import Entry, Row, Sample, Tally, page, samples
+from promptgrid.compare.pages import AnswerTally, ComparisonRow, PooledCell, Sample, page, samples
 from promptgrid.compare.rows import Arranged, arranged
-from promptgrid.compare.runs import KINDS, Change, Changes, Kind, VariantChange, against
+from promptgrid.compare.runs import KINDS, Change, ChangeKind, Changes, VariantChange, against
 from promptgrid.compare.summary import VariantSummary, summarise, summary, suspicions
 from promptgrid.compare.variants import Variant, labels, variant_of
-from promptgrid.compare.views import METRICS, SHOWS, Filter, Metric, Show, Sort, View
+from promptgrid.compare.views import METRICS, SHOWS, Filter, Metric, ShowFilter, Sort, View
 
 __all__ = [
     "AXES",
@@ -19,21 +19,21 @@ __all__ = [
     "METRICS",
     "SHOWS",
     "VARIANT",
+    "AnswerTally",
     "Arranged",
     "Axis",
     "Change",
+    "ChangeKind",
     "Changes",
-    "Entry",
+    "ComparisonRow",
     "Facts",
     "Filter",
     "Head",
-    "Kind",
     "Metric",
-    "Row",
+    "PooledCell",
     "Sample",
-    "Show",
+    "ShowFilter",
     "Sort",
-    "Tally",
     "Variant",
     "VariantChange",
     "VariantSummary",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promptgrid.compare.facts import Bools, Facts, Floats, Ints, Longs
+from promptgrid.compare.facts import Bools, Facts, Ints, Longs
+from promptgrid.stats.intervals import Floats
 
 
 @dataclass(frozen=True, eq=False)

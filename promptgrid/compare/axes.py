@@ -17,10 +17,10 @@ IN_ORDER: tuple[Axis, ...] = ("case", "model", "prompt", "version", "technique",
 
 DEFAULT = "default"  # the temperature of a model that was asked for none
 
-Value = str | float | None
+AxisValue = str | float | None
 
 
-def value_text(value: Value) -> str:
+def value_text(value: AxisValue) -> str:
     """A value of an axis as it stands in an address: `0.7`, `default`; texts as they are."""
     if value is None:
         return DEFAULT
@@ -35,7 +35,7 @@ class Head:
     """
 
     id: str
-    values: Mapping[Axis, Value]
+    values: Mapping[Axis, AxisValue]
     lines: Sequence[str]
 
     @property
@@ -44,7 +44,7 @@ class Head:
         return " · ".join(self.lines)
 
 
-def heads(found: Sequence[Mapping[Axis, Value]]) -> list[Head]:
+def heads(found: Sequence[Mapping[Axis, AxisValue]]) -> list[Head]:
     """A head for each; all of them fix the same axes.
 
     >>> [h.label for h in heads([{"technique": "zero-shot", "temperature": 0.0}, {"technique": "few-shot",
@@ -58,7 +58,7 @@ def heads(found: Sequence[Mapping[Axis, Value]]) -> list[Head]:
     return [Head(head_id(values), values, list(_lines(values, varying, several)) or ["all"]) for values in found]
 
 
-def head_id(values: Mapping[Axis, Value]) -> str:
+def head_id(values: Mapping[Axis, AxisValue]) -> str:
     """A single value is its own id; of several it is eight letters."""
     parts = tuple(values[axis] for axis in AXES if axis in values)
     if len(parts) == 1:
@@ -66,7 +66,7 @@ def head_id(values: Mapping[Axis, Value]) -> str:
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-def _lines(values: Mapping[Axis, Value], varying: set[Axis], several: set[Value]) -> Iterator[str]:
+def _lines(values: Mapping[Axis, AxisValue], varying: set[Axis], several: set[AxisValue]) -> Iterator[str]:
     """What all share is left out; a head that stands alone is told by all that it fixes, a variant by technique and
     temperature. `several` are the prompts that are there in more than one version."""
     if not varying:
@@ -79,7 +79,7 @@ def _lines(values: Mapping[Axis, Value], varying: set[Axis], several: set[Value]
             yield f"t = {text}" if axis == "temperature" else text
 
 
-def _prompt_line(values: Mapping[Axis, Value], several: set[Value]) -> str:
+def _prompt_line(values: Mapping[Axis, AxisValue], several: set[AxisValue]) -> str:
     name, version = values.get("prompt"), str(values.get("version", ""))[:6]
     if name is None:
         return version

@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from promptgrid.compare.axes import AXES, Axis, Value, value_text
+from promptgrid.compare.axes import AXES, Axis, AxisValue, value_text
 from promptgrid.compare.variants import Variant, in_grid_order, warmth
+from promptgrid.stats.intervals import Floats
 from promptgrid.store import Database
 from promptgrid.store.cell_columns import CELL_COLUMNS, REPLY_COLUMNS, RunColumns, run_columns
 from promptgrid.store.results import Stamp, stamp
@@ -27,9 +28,8 @@ ANSWERED, PENDING = 0, 1
 ENDED_BADLY = (2, 3, 4)
 """Codes of `Facts.status`: a cell that was cancelled or waits has not ended badly."""
 
-Found = TypeVar("Found")
+ColumnType = TypeVar("ColumnType")
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -94,7 +94,7 @@ class Facts:
         return self.prompt_tokens + self.completion_tokens
 
     @cached_property
-    def values(self) -> Mapping[Axis, Sequence[Value]]:
+    def values(self) -> Mapping[Axis, Sequence[AxisValue]]:
         """By axis, its values in their order; `codes` are places in them."""
         return {axis: self._axis(axis)[0] for axis in AXES}
 
@@ -103,7 +103,7 @@ class Facts:
         """By axis, its values as texts, in their order."""
         return {axis: [value_text(value) for value in values] for axis, values in self.values.items()}
 
-    def kept(self, key: object, work: Callable[[], Found]) -> Found:
+    def kept(self, key: object, work: Callable[[], ColumnType]) -> ColumnType:
         """What was worked out of these facts under this key, or is now: filtering and sorting need not do it again."""
         if key not in self._kept:
             found = work()
@@ -111,7 +111,7 @@ class Facts:
                 self._kept.pop(next(iter(self._kept)), None)
             self._kept[key] = found
             return found
-        kept: Found = self._kept[key]
+        kept: ColumnType = self._kept[key]
         return kept
 
     def codes(self, axis: Axis) -> Ints:
@@ -119,11 +119,11 @@ class Facts:
         found = self._axis(axis)[1]
         return found if axis == "case" else found[self.variant]
 
-    def _axis(self, axis: Axis) -> tuple[Sequence[Value], Ints]:
+    def _axis(self, axis: Axis) -> tuple[Sequence[AxisValue], Ints]:
         """Its values, and their codes: of the cells for the case, of the variants for all other axes."""
         if axis == "case":
             return self.case_ids, self.case
-        of_variants: list[Value] = [getattr(variant, axis) for variant in self.variants]
+        of_variants: list[AxisValue] = [getattr(variant, axis) for variant in self.variants]
         values = list(dict.fromkeys(of_variants))
         if axis == "temperature":
             values.sort(key=warmth)

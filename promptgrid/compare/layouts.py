@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptgrid.compare.aggregate import entry_scores, mean_by, voted
-from promptgrid.compare.axes import IN_ORDER, Axis, Head, Value, head_id, heads, value_text
-from promptgrid.compare.facts import ANSWERED, ENDED_BADLY, PENDING, STATUSES, Bools, Facts, Floats, Ints, Longs
+from promptgrid.compare.axes import IN_ORDER, Axis, AxisValue, Head, head_id, heads, value_text
+from promptgrid.compare.facts import ANSWERED, ENDED_BADLY, PENDING, STATUSES, Bools, Facts, Ints, Longs
 from promptgrid.compare.views import METRICS, Metric, View
+from promptgrid.stats.intervals import Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ class Layout:
         kept = [i for i, head in enumerate(self.columns) if head.id in view.shown] or list(range(len(self.columns)))
         return sorted(kept, key=lambda i: self.columns[i].id != view.baseline)
 
-    def row_values(self, row: int) -> dict[Axis, Value]:
+    def row_values(self, row: int) -> dict[Axis, AxisValue]:
         """What the row stands for."""
         values = self.facts.values
         return {axis: values[axis][code] for axis, code in zip(self.row_axes, self.row_keys[row].tolist(), strict=True)}

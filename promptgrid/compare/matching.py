@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
-from promptgrid.compare.axes import VARIANT, Axis, Head, Value, heads
+from promptgrid.compare.axes import VARIANT, Axis, AxisValue, Head, heads
 from promptgrid.compare.facts import Ints
 from promptgrid.compare.layouts import Layout
 from promptgrid.store import Database
@@ -50,7 +50,7 @@ def matched_columns(a: Sequence[Head], b: Sequence[Head]) -> list[tuple[int, int
 def pair_labels(a: Layout, b: Layout, columns: Sequence[tuple[int, int]]) -> list[str]:
     """What tells the variants apart; the version only where a prompt is there in several."""
     found = [(b.columns[at_b] if at_b >= 0 else a.columns[at_a]).values for at_a, at_b in columns]
-    without: list[Mapping[Axis, Value]] = [
+    without: list[Mapping[Axis, AxisValue]] = [
         {axis: value for axis, value in values.items() if axis != "version"} for values in found
     ]
     several = len({repr(sorted(values.items())) for values in without}) < len(without)

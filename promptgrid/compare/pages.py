@@ -24,7 +24,7 @@ _COUNTS = ("samples", "answered", "votes", "distinct", "voted", "shown", "status
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class AnswerTally:
     """One of the different answers of a place: how many replies gave it (`answer` None: none could be read), and their
     mean score. `position` is the first cell that gave it."""
 
@@ -35,7 +35,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PooledCell:
     """What one row got from one column: all its samples pooled. Texts are cut to SHOWN characters.
 
     status, samples, answered    as Places has them; `statuses`: how many cells ended how; `cases`: so many are pooled
@@ -59,7 +59,7 @@ class Entry:
     answer: str | None
     votes: int
     distinct: int
-    tallies: Sequence[Tally]
+    tallies: Sequence[AnswerTally]
     output: str
     error: str
     metrics: Mapping[Metric, float]
@@ -80,11 +80,11 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparisonRow:
     """One row with its entries by the id of their column. Of a row that is a case also what it says."""
 
     head: Head
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, PooledCell]
     case: CaseText | None = None
 
     @property
@@ -103,7 +103,7 @@ class Sample:
     score: float | None
 
 
-def page(database: Database, found: Arranged, start: int, count: int) -> list[Row]:
+def page(database: Database, found: Arranged, start: int, count: int) -> list[ComparisonRow]:
     """`count` rows of the order from `start` on; a cell that has gone in the meantime has no text."""
     rows = [int(row) for row in found.order[start : start + count]]
     drafts = _Drafts(found, rows)
@@ -111,12 +111,12 @@ def page(database: Database, found: Arranged, start: int, count: int) -> list[Ro
     said = _cases(database, found, rows)
     heads = _heads(found.layout, rows)
     return [
-        Row(head, drafts.entries(at, head.id, texts), said.get(row))
+        ComparisonRow(head, drafts.entries(at, head.id, texts), said.get(row))
         for at, (row, head) in enumerate(zip(rows, heads, strict=True))
     ]
 
 
-def samples(database: Database, facts: Facts, entry: Entry) -> list[Sample]:
+def samples(database: Database, facts: Facts, entry: PooledCell) -> list[Sample]:
     """The cells of an entry, with their answers."""
     texts = cell_texts(database, facts.run_id, entry.positions, SHOWN)
     places = np.searchsorted(facts.position, np.array(entry.positions, dtype=np.int64))
@@ -157,7 +157,7 @@ class _Drafts:
         at = np.ix_(np.array(rows, dtype=np.int64), np.array(found.shown, dtype=np.int64))
         self._counts = {name: getattr(places, name)[at].tolist() for name in _COUNTS}
         self._metrics = {name: places.metrics[name][at].tolist() for name in METRICS}
-        self._tallies: dict[tuple[int, int], list[Tally]] = {}
+        self._tallies: dict[tuple[int, int], list[AnswerTally]] = {}
         self._cells = {
             (i, j): self._layout.cells_at(row, column)
             for i, row in enumerate(rows)
@@ -174,7 +174,7 @@ class _Drafts:
         shown = [position for place in self._cells if (position := self._shown(place)) is not None]
         return sorted({*tallied, *shown})
 
-    def entries(self, row: int, row_id: str, texts: Mapping[int, CellText]) -> dict[str, Entry]:
+    def entries(self, row: int, row_id: str, texts: Mapping[int, CellText]) -> dict[str, PooledCell]:
         """The entries of a row, by its place among `rows`."""
         heads = self._found.columns
         return {
@@ -182,14 +182,14 @@ class _Drafts:
             if (row, j) in self._cells
         }  # fmt: skip
 
-    def _entry(self, place: tuple[int, int], row_id: str, column_id: str, texts: Mapping[int, CellText]) -> Entry:
+    def _entry(self, place: tuple[int, int], row_id: str, column_id: str, texts: Mapping[int, CellText]) -> PooledCell:
         facts, cells, (i, j) = self._found.facts, self._cells[place], place
         counts = {name: values[i][j] for name, values in self._counts.items()}
         position = self._shown(place)
         shown = texts.get(-1 if position is None else position, CellText(None, None, ""))
         metrics = self._known(i, j)
         base = self._known(i, 0) if j else {}
-        return Entry(
+        return PooledCell(
             row=row_id,
             column=column_id,
             status=STATUSES[counts["status"]],
@@ -200,7 +200,7 @@ class _Drafts:
             answer=cut(shown.answer) if counts["voted"] >= 0 else None,
             votes=counts["votes"],
             distinct=counts["distinct"],
-            tallies=[Tally(cut(texts[t.position].answer), t.count, t.score, t.position)
+            tallies=[AnswerTally(cut(texts[t.position].answer), t.count, t.score, t.position)
                      for t in self._tallies.get(place, ()) if t.position in texts],
             output=cut(shown.output) or "",
             error=cut(shown.error) or "",
@@ -225,7 +225,7 @@ class _Drafts:
         return bool(answered[0] and answered[j] and voted[0] != voted[j])
 
 
-def _tallies(facts: Facts, cells: Longs) -> list[Tally]:
+def _tallies(facts: Facts, cells: Longs) -> list[AnswerTally]:
     """The different answers among the replies, of equals the one seen first; without their texts."""
     replies = cells[facts.answered[cells]]
     given: dict[int, list[int]] = {}
@@ -236,7 +236,7 @@ def _tallies(facts: Facts, cells: Longs) -> list[Tally]:
     for places in sorted(given.values(), key=len, reverse=True)[:TALLIES]:
         scored = [scores[at] for at in places if not isnan(scores[at])]
         mean = sum(scored) / len(scored) if scored else None
-        tallies.append(Tally(None, len(places), mean, positions[places[0]]))
+        tallies.append(AnswerTally(None, len(places), mean, positions[places[0]]))
     return tallies
 
 

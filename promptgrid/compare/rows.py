@@ -11,7 +11,7 @@ from promptgrid.compare.axes import Head
 from promptgrid.compare.facts import Bools, Facts, Longs, mean_known
 from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.summary import VariantSummary, summarise
-from promptgrid.compare.views import SHOWS, Show, View
+from promptgrid.compare.views import SHOWS, ShowFilter, View
 from promptgrid.store import Database
 from promptgrid.store.search import matching
 
@@ -26,7 +26,7 @@ class Arranged:
     layout: Layout
     shown: Sequence[int]
     order: Longs
-    counts: dict[Show, int]
+    counts: dict[ShowFilter, int]
 
     def __len__(self) -> int:
         return len(self.order)
@@ -120,10 +120,10 @@ def _rows_with(found: Layout, cells: Bools, shown: Sequence[int] | None = None) 
     return _any(hits if shown is None else hits[:, shown])
 
 
-def _flags(found: Layout, shown: Sequence[int], view: View) -> dict[Show, Bools]:
+def _flags(found: Layout, shown: Sequence[int], view: View) -> dict[ShowFilter, Bools]:
     """By row, what each `show` asks for (see Filter)."""
     units, some = found.units, _asked(found, shown, view.filter.column)
-    by_unit: dict[Show, Bools] = {
+    by_unit: dict[ShowFilter, Bools] = {
         "all": np.ones(len(found.row_of), dtype=np.bool_),
         "differ": _differ(found, shown, some),
         "wrong": _any(units.metrics["score"][:, some] < 1),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from promptgrid import stats
 from promptgrid.compare.aggregate import entry_scores
-from promptgrid.compare.facts import STATUSES, Bools, Floats, Ints, facts, known, mean_known
+from promptgrid.compare.facts import STATUSES, Bools, Ints, facts, known, mean_known
 from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.matching import contents, matched, matched_columns, pair_labels
 from promptgrid.compare.pages import SHOWN, cut
@@ -24,12 +24,13 @@ from promptgrid.compare.variants import Variant
 from promptgrid.compare.views import View
 from promptgrid.errors import StoreError
 from promptgrid.stats import Comparison
+from promptgrid.stats.intervals import Floats
 from promptgrid.store import Database, runs
 from promptgrid.store.cell_columns import CaseText, case_texts, cell_texts
 from promptgrid.store.runs import RunInfo
 
-Kind = Literal["improved", "broke", "same", "changed", "new", "gone"]
-KINDS: tuple[Kind, ...] = ("improved", "broke", "same", "changed", "new", "gone")
+ChangeKind = Literal["improved", "broke", "same", "changed", "new", "gone"]
+KINDS: tuple[ChangeKind, ...] = ("improved", "broke", "same", "changed", "new", "gone")
 
 _ALIKE = 1e-12  # 0.1 + 0.2 is 0.3
 
@@ -45,7 +46,7 @@ class Change:
     answers    voted by the samples, cut to SHOWN characters; positions are those of the cells that are shown
     """
 
-    kind: Kind
+    kind: ChangeKind
     label: str
     case_id: str
     inputs: Mapping[str, str]
@@ -71,7 +72,7 @@ class VariantChange:
     label: str
     a: Variant | None
     b: Variant | None
-    counts: Mapping[Kind, int]
+    counts: Mapping[ChangeKind, int]
     versus: Comparison | None
     sentence: str
 
@@ -96,7 +97,7 @@ class Changes:
     found: Ints
 
     @property
-    def counts(self) -> dict[Kind, int]:
+    def counts(self) -> dict[ChangeKind, int]:
         """How many changes there are of each kind: a case counts once a variant."""
         return {kind: sum(variant.counts[kind] for variant in self.variants) for kind in KINDS}
 
@@ -110,7 +111,7 @@ class Changes:
         return "No case is scored in both runs: nobody knows which is better."
 
     def listed(
-        self, database: Database, kinds: Sequence[Kind] = KINDS, start: int = 0, count: int = 50
+        self, database: Database, kinds: Sequence[ChangeKind] = KINDS, start: int = 0, count: int = 50
     ) -> list[Change]:
         """Changes of these kinds with their texts, in the order of B's cases; those that are gone come last."""
         chosen = np.isin(self.found[:, 0], [KINDS.index(kind) for kind in kinds])

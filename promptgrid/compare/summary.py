@@ -10,11 +10,12 @@ import numpy as np
 from promptgrid import stats
 from promptgrid.compare.aggregate import entry_scores, mean_by
 from promptgrid.compare.axes import Head
-from promptgrid.compare.facts import Facts, Floats, Longs, facts, known
+from promptgrid.compare.facts import Facts, Longs, facts, known
 from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.views import View
 from promptgrid.models.parameters import suspicion
 from promptgrid.stats import Comparison, Interval
+from promptgrid.stats.intervals import Floats
 from promptgrid.store import Database
 from promptgrid.store.results import alike
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptgrid.compare.axes import IN_ORDER, VARIANT, Axis, Value, head_id, heads
+from promptgrid.compare.axes import IN_ORDER, VARIANT, Axis, AxisValue, head_id, heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Variant:
     temperature: float | None
 
     @property
-    def values(self) -> dict[Axis, Value]:
+    def values(self) -> dict[Axis, AxisValue]:
         """What it fixes, by axis."""
         return {axis: getattr(self, axis) for axis in VARIANT}
 
@@ -49,7 +49,7 @@ def in_grid_order(variants: Sequence[Variant]) -> list[Variant]:
     return sorted(variants, key=place)
 
 
-def warmth(temperature: Value) -> float:
+def warmth(temperature: AxisValue) -> float:
     """What temperatures are sorted by: the model's default comes first."""
     return temperature if isinstance(temperature, float) else -1.0
 

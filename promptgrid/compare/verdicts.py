@@ -13,13 +13,13 @@ from promptgrid.compare.variants import Variant, in_grid_order, labels, variant_
 from promptgrid.store import Database, runs
 from promptgrid.store.results import result_rows
 
-Outcome = Literal["failed", "no reply", "broken", "not scored", "passed"]
+CheckOutcome = Literal["failed", "no reply", "broken", "not scored", "passed"]
 
 _KEPT = 2000  # characters of a text that are kept
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckVerdict:
     """What one check says of one case under one variant, which is `label` in one line. `check` is "" where the prompt
     has no checks.
 
@@ -39,7 +39,7 @@ class Verdict:
     label: str
     case_id: str
     check: str
-    outcome: Outcome
+    outcome: CheckOutcome
     value: float | None
     at_worst: float | None
     inputs: Mapping[str, str]
@@ -60,10 +60,10 @@ class _Sample:
     ballot: int | None
     error: str
     latency_ms: float
-    scores: Mapping[str, tuple[float | None, Outcome, str]]
+    scores: Mapping[str, tuple[float | None, CheckOutcome, str]]
 
 
-def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = None) -> list[Verdict]:
+def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = None) -> list[CheckVerdict]:
     """Every verdict of a run, by variant in the grid's order, then by case; with `positions` those that these cells
     make, which should be all samples of their cases.
 
@@ -109,7 +109,7 @@ def _sample(row: Mapping[str, Any], checks: Sequence[str]) -> _Sample:
     )
 
 
-def _score(row: Mapping[str, Any], check: str) -> tuple[float | None, Outcome, str]:
+def _score(row: Mapping[str, Any], check: str) -> tuple[float | None, CheckOutcome, str]:
     if not check:
         return None, "passed", ""
     value, explanation = row.get(f"score.{check}"), _cut(row.get(f"explain.{check}") or "not scored")
@@ -136,7 +136,7 @@ def _verdict(
     inputs: Mapping[str, str],
     expected: str | None,
     samples: Sequence[_Sample],
-) -> Verdict:
+) -> CheckVerdict:
     replies = [sample for sample in samples if sample.replied]
     values = [value for sample in replies if (value := sample.scores[check][0]) is not None]
     # A case without an expected value is not scored by intent; where there is one, the reply left nothing to score.
@@ -144,7 +144,7 @@ def _verdict(
     outcomes = [_outcome(sample, check) for sample in samples]
     worst = min(outcomes, key=_WORST_FIRST.index)
     first = samples[outcomes.index(worst)]
-    return Verdict(
+    return CheckVerdict(
         variant=variant,
         label=label,
         case_id=case_id,
@@ -162,10 +162,10 @@ def _verdict(
     )
 
 
-_WORST_FIRST: Sequence[Outcome] = ("failed", "no reply", "broken", "not scored", "passed")
+_WORST_FIRST: Sequence[CheckOutcome] = ("failed", "no reply", "broken", "not scored", "passed")
 
 
-def _outcome(sample: _Sample, check: str) -> Outcome:
+def _outcome(sample: _Sample, check: str) -> CheckOutcome:
     return sample.scores[check][1] if sample.replied else "no reply"
 
 

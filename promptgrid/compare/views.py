@@ -9,8 +9,8 @@ from typing import Literal
 from promptgrid.compare.axes import AXES, VARIANT, Axis
 from promptgrid.errors import CompareError
 
-Show = Literal["all", "differ", "wrong", "failed", "changed", "too_long"]
-SHOWS: tuple[Show, ...] = ("all", "differ", "wrong", "failed", "changed", "too_long")
+ShowFilter = Literal["all", "differ", "wrong", "failed", "changed", "too_long"]
+SHOWS: tuple[ShowFilter, ...] = ("all", "differ", "wrong", "failed", "changed", "too_long")
 
 Metric = Literal["score", "agreement", "answers", "tokens", "cost", "latency", "length"]
 METRICS: tuple[Metric, ...] = ("score", "agreement", "answers", "tokens", "cost", "latency", "length")
@@ -31,7 +31,7 @@ class Filter:
     column     with the id of a column, only that one is asked for all of the above but text and case_ids
     """
 
-    show: Show = "all"
+    show: ShowFilter = "all"
     text: str = ""
     below: float | None = None
     case_ids: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ _TOKEN = re.compile(rf"[{_NO_SPACES}]|[^\W{_NO_SPACES}]+|\s+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class DiffSpan:
     """A stretch of text: in both, in the first only (removed) or in the second only (added)."""
 
     kind: PartKind
@@ -33,7 +33,7 @@ class WordsDiff:
     second, as far as they were compared. `compared` says how many characters of each that is where one was cut, and is
     None where none was."""
 
-    parts: Sequence[Part]
+    parts: Sequence[DiffSpan]
     compared: tuple[int, int] | None
 
     @property
@@ -66,39 +66,39 @@ def _common(a: Sequence[str], b: Sequence[str]) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def _same(tokens: Sequence[str]) -> list[Part]:
-    return [Part("same", "".join(tokens))]
+def _same(tokens: Sequence[str]) -> list[DiffSpan]:
+    return [DiffSpan("same", "".join(tokens))]
 
 
-def _changes(a: Sequence[str], b: Sequence[str]) -> Iterator[Part]:
+def _changes(a: Sequence[str], b: Sequence[str]) -> Iterator[DiffSpan]:
     from rapidfuzz.distance import Indel
 
     for step in Indel.opcodes(a, b):
         if step.tag == "equal":
-            yield Part("same", "".join(a[step.src_start : step.src_end]))
+            yield DiffSpan("same", "".join(a[step.src_start : step.src_end]))
         elif step.tag == "delete":
-            yield Part("removed", "".join(a[step.src_start : step.src_end]))
+            yield DiffSpan("removed", "".join(a[step.src_start : step.src_end]))
         else:
-            yield Part("added", "".join(b[step.dest_start : step.dest_end]))
+            yield DiffSpan("added", "".join(b[step.dest_start : step.dest_end]))
 
 
-def _readable(parts: Iterator[Part]) -> Iterator[Part]:
+def _readable(parts: Iterator[DiffSpan]) -> Iterator[DiffSpan]:
     """Between two changes a mere space or comma that both happen to have only tears the sentence: it goes with them."""
     found = list(parts)
     for i, part in enumerate(found):
         inside = 0 < i < len(found) - 1
         if part.kind == "same" and inside and not any(c.isalnum() for c in part.text) and "\n" not in part.text:
-            yield Part("removed", part.text)
-            yield Part("added", part.text)
+            yield DiffSpan("removed", part.text)
+            yield DiffSpan("added", part.text)
         else:
             yield part
 
 
-def _joined(parts: Sequence[Part]) -> Iterator[Part]:
+def _joined(parts: Sequence[DiffSpan]) -> Iterator[DiffSpan]:
     """Changes side by side become one removed and one added part, in this order."""
     kinds: dict[bool, tuple[PartKind, ...]] = {True: ("same",), False: ("removed", "added")}
     for same, group in groupby(parts, key=lambda part: part.kind == "same"):
         together = list(group)
         for kind in kinds[same]:
             if text := "".join(part.text for part in together if part.kind == kind):
-                yield Part(kind, text)
+                yield DiffSpan(kind, text)

@@ -28,7 +28,7 @@ from promptgrid.prompt import Api, Message
 if TYPE_CHECKING:
     import openai
 
-    from promptgrid.endpoint.pool import Answer, Pool
+    from promptgrid.endpoint.pool import HttpResponse, Pool
 
 CONCURRENCY = 8
 MAX_N = 8  # of OpenAI's own service
@@ -193,7 +193,7 @@ class OpenAIEndpoint:
         if client is not None:
             await client.close()
 
-    def _read(self, answer: Answer, request: Request, **common: Any) -> list[Reply]:
+    def _read(self, answer: HttpResponse, request: Request, **common: Any) -> list[Reply]:
         """The replies in an answer. Raises EndpointError with keys cut out."""
         self._check_status(answer, request.model)
         limits = rate_limits(answer.headers)
@@ -208,12 +208,12 @@ class OpenAIEndpoint:
             self._one_by_one |= len(parsed(answer.text)["choices"]) < request.n
         return found
 
-    def _check_status(self, answer: Answer, model: str) -> None:
+    def _check_status(self, answer: HttpResponse, model: str) -> None:
         if not 200 <= answer.status < 300:
             body = refusals.unwrapped(answer.text)
             raise refusals.told(answer.status, body, answer.headers, self.settings, model)
 
-    def _object(self, answer: Answer, model: str) -> dict[str, Any]:
+    def _object(self, answer: HttpResponse, model: str) -> dict[str, Any]:
         """The answer's JSON object. Raises EndpointError with keys cut out."""
         self._check_status(answer, model)
         try:
@@ -283,7 +283,7 @@ def _bytes(sent: Mapping[str, Any]) -> bytes:
         raise faults.unsendable_body(error) from None
 
 
-def _slots(answer: Answer) -> int | None:
+def _slots(answer: HttpResponse) -> int | None:
     """llama.cpp's total_slots; None where it is another server's answer."""
     with suppress(EndpointError):
         slots = parsed(answer.text).get("total_slots")

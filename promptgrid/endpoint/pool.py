@@ -29,7 +29,7 @@ HEADER_BYTES = 65_536  # a line of the answer's head; aiohttp's own 8 kB is less
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """A response, whole. `headers` are indifferent to case."""
 
     status: int
@@ -73,7 +73,7 @@ class Pool:
         self._settings = settings
         self._session = session
 
-    async def ask(self, url: str, body: bytes | None = None, timeout_s: float | None = None) -> Answer:
+    async def ask(self, url: str, body: bytes | None = None, timeout_s: float | None = None) -> HttpResponse:
         """POSTs `body`, or GETs without one; whatever the status, it is an Answer.
 
         The whole call is bounded by `timeout_s`, by default that of the settings. Cancelling it hangs up at once.
@@ -84,7 +84,7 @@ class Pool:
                 response = await self._sent(url, body)
                 async with response:
                     content = await response.read()
-        return Answer(response.status, response.headers, content.decode("utf-8", "replace"))
+        return HttpResponse(response.status, response.headers, content.decode("utf-8", "replace"))
 
     async def aclose(self) -> None:
         """Frees sockets."""

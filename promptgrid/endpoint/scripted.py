@@ -13,8 +13,8 @@ from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Token
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
 
-Outcome = str | Reply | EndpointError
-Script = Sequence[Outcome] | Callable[[Request], Outcome | Sequence[Outcome]]
+ScriptedReply = str | Reply | EndpointError
+Script = Sequence[ScriptedReply] | Callable[[Request], ScriptedReply | Sequence[ScriptedReply]]
 
 
 class ScriptedEndpoint:
@@ -46,7 +46,7 @@ class ScriptedEndpoint:
         self.history: list[Request] = []
         self._models = list(models)
         self._script = script
-        self._outcomes: Iterator[Outcome] = itertools.cycle(() if callable(script) else script)
+        self._outcomes: Iterator[ScriptedReply] = itertools.cycle(() if callable(script) else script)
 
     takes_tokens = False
 
@@ -95,13 +95,13 @@ class ScriptedEndpoint:
     async def aclose(self) -> None:
         """Nothing to free."""
 
-    def _next(self, request: Request) -> list[Outcome]:
+    def _next(self, request: Request) -> list[ScriptedReply]:
         if not callable(self._script):
             return list(itertools.islice(self._outcomes, request.n))
         said = self._script(request)
         return [said] * request.n if isinstance(said, str | Reply | EndpointError) else list(said[: request.n])
 
-    def _reply(self, outcome: Outcome, request: Request, sent: dict[str, Any]) -> Reply:
+    def _reply(self, outcome: ScriptedReply, request: Request, sent: dict[str, Any]) -> Reply:
         if isinstance(outcome, EndpointError):
             raise outcome
         if isinstance(outcome, Reply):

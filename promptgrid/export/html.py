@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import BinaryIO
 
-from promptgrid.compare import Entry
+from promptgrid.compare import PooledCell
 from promptgrid.export import tables
 from promptgrid.export.report import Report, report
 from promptgrid.store import Database
@@ -92,7 +92,7 @@ def _shown_words(found: Report) -> str:
     return f"The first {shown:,} of {matching:,} cases; the rest is in the run's other files."
 
 
-def _colour(entry: Entry) -> str:
+def _colour(entry: PooledCell) -> str:
     """Right, wrong and failed have an edge, with a word beside it."""
     if not entry.answered:
         return "wrong" if entry.status in ("failed", "refused", "too_long") else ""

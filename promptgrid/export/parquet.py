@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
 
 from promptgrid.errors import ExportError
 from promptgrid.export.cells import marked
 from promptgrid.export.columns import columns_for, kind_of
+from promptgrid.store.database import Row
 
 GROUP_ROWS, GROUP_CHARACTERS = 10_000, 32_000_000  # a row group is held in memory whole: at most so much of it
-
-Row = Mapping[str, Any]
 
 
 def write_parquet(rows: Iterable[Row], out: BinaryIO, *, variables: Sequence[str], checks: Sequence[str]) -> int:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from promptgrid import compare
-from promptgrid.compare import Arranged, Facts, Filter, Head, Row, VariantSummary, View
+from promptgrid.compare import Arranged, ComparisonRow, Facts, Filter, Head, VariantSummary, View
 from promptgrid.grid import Plan
 from promptgrid.store import Database, results, runs
-from promptgrid.store.runs import Progress, RunInfo
+from promptgrid.store.runs import RunInfo, RunProgress
 
 CASES, CHARACTERS = 200, 8_000_000  # more make a page that no browser likes to open
 TEXT = 20_000  # characters of one text
@@ -43,7 +43,7 @@ class Report:
     notes: Sequence[str]
     summaries: Sequence[VariantSummary]
     heads: Sequence[Head]
-    rows: Sequence[Row]
+    rows: Sequence[ComparisonRow]
     texts: Mapping[int, Text]
     matching: int
     total: int
@@ -93,9 +93,9 @@ def _as_listed(arranged: Arranged, positions: Sequence[int] | None) -> Arranged:
     return replace(arranged, order=np.array(order, dtype=np.int64))
 
 
-def _read(database: Database, arranged: Arranged) -> tuple[list[Row], dict[int, Text]]:
+def _read(database: Database, arranged: Arranged) -> tuple[list[ComparisonRow], dict[int, Text]]:
     """The first cases with the texts that they show, as many as fit."""
-    rows: list[Row] = []
+    rows: list[ComparisonRow] = []
     texts: dict[int, Text] = {}
     size = 0
     for start in range(0, min(CASES, len(arranged)), _PAGE):
@@ -124,7 +124,7 @@ def _notes(database: Database, run_id: str) -> Iterator[str]:
         yield f"{error[:600]} ({count:,} cells)"
 
 
-def made(info: RunInfo, plan: Plan, state: Progress) -> Iterator[tuple[str, str]]:
+def made(info: RunInfo, plan: Plan, state: RunProgress) -> Iterator[tuple[str, str]]:
     """How the run was made: (what, value) where there is a value."""
     values: dict[str, Any] = {
         "run": info.id,

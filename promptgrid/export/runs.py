@@ -16,11 +16,11 @@ from promptgrid.export.tables import Table, summary_table
 from promptgrid.export.wide import write_wide_csv
 from promptgrid.store import Database, results, runs
 
-Form = Literal["csv", "csv-for-excel", "csv-wide", "jsonl", "xlsx", "parquet", "html", "markdown"]
-BY_CASE: frozenset[Form] = frozenset({"csv-wide", "html", "markdown"})
+FileFormat = Literal["csv", "csv-for-excel", "csv-wide", "jsonl", "xlsx", "parquet", "html", "markdown"]
+BY_CASE: frozenset[FileFormat] = frozenset({"csv-wide", "html", "markdown"})
 """Where a row is a case, not a cell."""
 
-Progress = Callable[[int], object]
+ExportProgress = Callable[[int], object]
 """Called now and then with the number of rows that were written."""
 
 _TELL_ROWS = 1000
@@ -32,9 +32,9 @@ def write_run(
     database: Database,
     run_id: str,
     out: BinaryIO,
-    form: Form,
+    form: FileFormat,
     positions: Sequence[int] | None = None,
-    progress: Progress | None = None,
+    progress: ExportProgress | None = None,
 ) -> int:
     """Writes the run's results (or those of some cells) to an open file; returns the number of rows.
 
@@ -60,7 +60,9 @@ def write_run(
             return write_xlsx(rows, out, **names, tables=_tables_beside(database, run_id))
 
 
-def _write_report(database: Database, run_id: str, out: BinaryIO, form: Form, positions: Sequence[int] | None) -> int:
+def _write_report(
+    database: Database, run_id: str, out: BinaryIO, form: FileFormat, positions: Sequence[int] | None
+) -> int:
     from promptgrid.export import html, markdown, report
 
     if form == "html":
@@ -83,15 +85,15 @@ def save_run(
     database: Database,
     run_id: str,
     path: Path,
-    form: Form = "csv",
+    form: FileFormat = "csv",
     positions: Sequence[int] | None = None,
-    progress: Progress | None = None,
+    progress: ExportProgress | None = None,
 ) -> int:
     """The same into a file that is there whole or not at all. Raises ExportError when it cannot be written."""
     return save(path, lambda out: write_run(database, run_id, out, form, positions, progress))
 
 
-def _told(items: Iterator[T], rows_of: Callable[[T], int], progress: Progress | None) -> Iterator[T]:
+def _told(items: Iterator[T], rows_of: Callable[[T], int], progress: ExportProgress | None) -> Iterator[T]:
     """The items, with a word to `progress` each time that another thousand rows have gone by."""
     count = 0
     for item in items:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from promptgrid.compare import Entry, Head, Row, VariantSummary
+    from promptgrid.compare import ComparisonRow, Head, PooledCell, VariantSummary
 
 LINE = 160  # characters of a text in one line
 _ENDINGS: Mapping[str, str] = {
@@ -70,7 +70,7 @@ def summary_words(summaries: Sequence[VariantSummary]) -> Table:
     return Table("Summary", [columns[at] for at in kept], [[row[at] for at in kept] for row in rows])
 
 
-def matrix_words(heads: Sequence[Head], rows: Sequence[Row]) -> Table:
+def matrix_words(heads: Sequence[Head], rows: Sequence[ComparisonRow]) -> Table:
     """One row a case, one column a variant: the answer, how many samples gave it, whether it is right."""
     table = [
         [row.id, one_line(" · ".join(row.case.inputs.values())), one_line(row.case.expected or "")]
@@ -81,19 +81,19 @@ def matrix_words(heads: Sequence[Head], rows: Sequence[Row]) -> Table:
     return Table("Answers", ["Case", "Inputs", "Expected", *(head.label for head in heads)], table)
 
 
-def cell_words(entry: Entry) -> str:
+def cell_words(entry: PooledCell) -> str:
     """A place of the matrix in one line: "mixed · 4 of 5 · right"."""
     return " · ".join(part for part in (answer_words(entry), tally_words(entry), verdict(entry)) if part)
 
 
-def answer_words(entry: Entry) -> str:
+def answer_words(entry: PooledCell) -> str:
     """The voted answer in one line; without one, what became of the cells."""
     if entry.answered:
         return "no answer read" if entry.answer is None else one_line(entry.answer) or "empty answer"
     return _ENDINGS.get(entry.status, entry.status)
 
 
-def tally_words(entry: Entry) -> str:
+def tally_words(entry: PooledCell) -> str:
     """ "4 of 5", where several samples were asked."""
     if entry.samples < 2 or not entry.answered:
         return ""
@@ -102,7 +102,7 @@ def tally_words(entry: Entry) -> str:
     )
 
 
-def verdict(entry: Entry) -> str:
+def verdict(entry: PooledCell) -> str:
     """`right`, `wrong`, a share between them, "" where nothing was scored."""
     if entry.score is None:
         return ""

@@ -1,14 +1,14 @@
 """Gates: what a run must reach, so that a script can stop where a prompt got worse."""
 
-from promptgrid.gate.ask import Asked, Gates, ask, gates_for
+from promptgrid.gate.ask import GateReport, Gates, ask, gates_for
 from promptgrid.gate.junit import junit, save_junit
 from promptgrid.gate.measure import all_answered, min_score
 from promptgrid.gate.results import Broke, GateResult, MinScore, ask_known, broke, parse_min_score
 from promptgrid.gate.worse import NotWorse, not_worse, parse_not_worse
 
 __all__ = [
-    "Asked",
     "Broke",
+    "GateReport",
     "GateResult",
     "Gates",
     "MinScore",

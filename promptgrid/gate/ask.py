@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from promptgrid.compare.facts import facts
-from promptgrid.compare.verdicts import Verdict, verdicts
+from promptgrid.compare.verdicts import CheckVerdict, verdicts
 from promptgrid.gate.measure import all_answered, min_score
 from promptgrid.gate.results import GateResult, MinScore, ask_known, parse_min_score
 from promptgrid.gate.worse import NotWorse, not_worse, parse_not_worse
@@ -25,11 +25,11 @@ class Gates:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GateReport:
     """The gates' results, and the verdicts that they and a test report are made of."""
 
     results: Sequence[GateResult]
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[CheckVerdict]
 
     @property
     def held(self) -> bool:
@@ -57,7 +57,7 @@ def gates_for(
     return Gates(least, compared)
 
 
-def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) -> Asked:
+def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) -> GateReport:
     """Measures every gate. The verdicts are those that the gates need, of all cases where a `report` is to be made of
     them. Raises StoreError when the run, or one that it is compared with, is gone."""
     every = report or bool(gates.min_scores)
@@ -67,7 +67,7 @@ def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) 
         results += min_score(least, judged)
     for compared in gates.not_worse:
         results += not_worse(database, run_id, compared)
-    return Asked(results, judged)
+    return GateReport(results, judged)
 
 
 def _of_silent_cases(database: Database, run_id: str) -> list[int]:

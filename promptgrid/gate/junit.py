@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from promptgrid.compare.verdicts import Verdict
+from promptgrid.compare.verdicts import CheckVerdict
 from promptgrid.export.files import save
 from promptgrid.gate.results import GateResult, broke
 
@@ -24,14 +24,14 @@ _PROBLEMS = {"failed": "failure", "no reply": "error", "broken": "error", "not s
 _SHOWN = 200  # characters of a message, which stands in one line
 
 
-def save_junit(path: Path, run: str, results: Sequence[GateResult], verdicts: Sequence[Verdict]) -> int:
+def save_junit(path: Path, run: str, results: Sequence[GateResult], verdicts: Sequence[CheckVerdict]) -> int:
     """Writes the report of a run, called `run`; returns the number of tests. Raises ExportError."""
     text = junit(run, results, verdicts)
     save(path, lambda out: out.write(text))
     return len(results) + len(verdicts)
 
 
-def junit(run: str, results: Sequence[GateResult], verdicts: Sequence[Verdict]) -> bytes:
+def junit(run: str, results: Sequence[GateResult], verdicts: Sequence[CheckVerdict]) -> bytes:
     """The report as UTF-8. Any text may be in it: what XML cannot carry is written as `\\x1b` or `\\ud800`."""
     report = ET.Element("testsuites", name=_line(f"promptgrid {run}"))
     if results:
@@ -60,7 +60,7 @@ def _count(element: ET.Element, tests: Iterable[ET.Element]) -> None:
     element.set("time", f"{sum(float(test.attrib['time']) for test in listed):.3f}")
 
 
-def _suite_name(verdict: Verdict) -> str:
+def _suite_name(verdict: CheckVerdict) -> str:
     return f"{verdict.variant.prompt} · {verdict.label}"
 
 
@@ -73,7 +73,7 @@ def _gate(result: GateResult) -> ET.Element:
     return test
 
 
-def _test(verdict: Verdict) -> ET.Element:
+def _test(verdict: CheckVerdict) -> ET.Element:
     name = " · ".join(part for part in (f"case {verdict.case_id}", verdict.check) if part)
     classname = _line(_suite_name(verdict)).replace(".", "_")
     test = ET.Element("testcase", classname=classname, name=_line(name), time=f"{verdict.latency_ms / 1000:.3f}")

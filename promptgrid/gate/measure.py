@@ -8,13 +8,13 @@ from statistics import fmean
 
 from promptgrid import humanize
 from promptgrid.compare.variants import Variant
-from promptgrid.compare.verdicts import Verdict
+from promptgrid.compare.verdicts import CheckVerdict
 from promptgrid.gate.results import GateResult, MinScore, broke
 
 _ROUNDING = 1e-9  # of a mean: 0.9 is reached by nine of ten, however it was summed up
 
 
-def all_answered(by_status: Mapping[str, int], verdicts: Sequence[Verdict]) -> GateResult:
+def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict]) -> GateResult:
     """Held when every cell of the run, which `by_status` counts, brought a reply; the other gates look at replies."""
     total, answered = sum(by_status.values()), by_status.get("answered", 0)
     held = answered == total > 0
@@ -25,20 +25,20 @@ def all_answered(by_status: Mapping[str, int], verdicts: Sequence[Verdict]) -> G
     return GateResult("every cell answered", "", held, f"{answered:,} of {total:,}", reason, tuple(silent.values()))
 
 
-def min_score(gate: MinScore, verdicts: Sequence[Verdict]) -> list[GateResult]:
+def min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> list[GateResult]:
     """One result a variant that has the gate's check.
 
     A check that scored nothing, or that itself failed, is a miss; so is a score that would not be reached if the
     replies that should have been scored and could not be were wrong.
     """
-    by_variant: dict[Variant, list[Verdict]] = {}
+    by_variant: dict[Variant, list[CheckVerdict]] = {}
     for verdict in verdicts:
         if verdict.check == gate.check:
             by_variant.setdefault(verdict.variant, []).append(verdict)
     return [_min_score(gate, mine) for mine in by_variant.values()]
 
 
-def _min_score(gate: MinScore, verdicts: Sequence[Verdict]) -> GateResult:
+def _min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> GateResult:
     values = [v.value for v in verdicts if v.value is not None]
     reason = _missed(gate, verdicts, values)
     return GateResult(
@@ -51,7 +51,7 @@ def _min_score(gate: MinScore, verdicts: Sequence[Verdict]) -> GateResult:
     )
 
 
-def _missed(gate: MinScore, verdicts: Sequence[Verdict], values: Sequence[float]) -> str:
+def _missed(gate: MinScore, verdicts: Sequence[CheckVerdict], values: Sequence[float]) -> str:
     """Why the gate is missed; "" when it holds."""
     broken = [v for v in verdicts if v.outcome == "broken"]
     if broken:
@@ -69,7 +69,7 @@ def _missed(gate: MinScore, verdicts: Sequence[Verdict], values: Sequence[float]
     return ""
 
 
-def _why(verdict: Verdict) -> str:
+def _why(verdict: CheckVerdict) -> str:
     """Its explanation, where what became of it is said already."""
     return verdict.explanation.removeprefix("not scored: ").removeprefix("the check failed: ")
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from promptgrid.compare.verdicts import Verdict
+from promptgrid.compare.verdicts import CheckVerdict
 from promptgrid.errors import GateError
 
 
@@ -79,7 +79,7 @@ def ask_known(gates: Iterable[MinScore], known: Collection[str]) -> None:
             )
 
 
-def broke(verdict: Verdict) -> Broke:
+def broke(verdict: CheckVerdict) -> Broke:
     """The verdict as a case to look at."""
     several = verdict.such < verdict.samples or verdict.samples > 1
     count = f"{verdict.such} of {verdict.samples} samples {_SUCH[verdict.outcome]}: " if several else ""

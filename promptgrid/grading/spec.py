@@ -12,13 +12,13 @@ from typing import Any, Final
 from promptgrid.errors import PlanError
 from promptgrid.grading import units
 
-Kind = type | tuple[str, ...]
+OptionType = type | tuple[str, ...]
 
 USUAL = "usual"
 """In a list of checks: whatever is usual for each prompt's answer rule."""
 
 # kind -> its options and the type of each, or the words that it may be
-OPTIONS: Final[Mapping[str, Mapping[str, Kind]]] = {
+OPTIONS: Final[Mapping[str, Mapping[str, OptionType]]] = {
     "exact": {"ignore_case": bool, "ignore_space": bool},
     "label": {},
     "contains": {"text": str, "ignore_case": bool},
@@ -153,7 +153,7 @@ def _cut_value(rest: str, allowed: Iterable[str], text: str) -> tuple[str, str]:
     return value, rest
 
 
-def _typed(key: str, value: str, wanted: Kind, text: str) -> Any:
+def _typed(key: str, value: str, wanted: OptionType, text: str) -> Any:
     if wanted is str:
         return value
     word = value.strip().lower()

@@ -1,7 +1,7 @@
 """What to run, and the calls that it comes to: a Plan and its Points."""
 
 from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_SAMPLES, Plan
-from promptgrid.grid.points import Decided, Point, Skipped, Variant, decide, points, skipped
+from promptgrid.grid.points import Decided, Point, Skipped, WireVariant, decide, points, skipped
 
 __all__ = [
     "MAX_CONCURRENCY",
@@ -10,7 +10,7 @@ __all__ = [
     "Plan",
     "Point",
     "Skipped",
-    "Variant",
+    "WireVariant",
     "decide",
     "points",
     "skipped",

@@ -18,7 +18,7 @@ from promptgrid.connections import model_facts, split_model
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import MissingVariables, PromptError
 from promptgrid.grid.plan import Plan
-from promptgrid.models.parameters import Asked, Sent
+from promptgrid.models.parameters import AskedParameters, Sent
 from promptgrid.prompt import EMPTY, Message, Prompt
 
 
@@ -32,7 +32,7 @@ class Skipped:
 
 
 @dataclass(frozen=True)  # no slots: `honoured` is written down once
-class Variant:
+class WireVariant:
     """What becomes of a temperature (the first of `same`, None: the model's default) at one model with one prompt.
 
     The others of `same` are the same on the wire and were merged with it.
@@ -66,7 +66,7 @@ class Variant:
         return f"{self.sent.note}; temperatures {listed} are the same on the wire and were merged".lstrip("; ")
 
 
-Decided = Mapping[tuple[str, str, str], Sequence[Variant]]
+Decided = Mapping[tuple[str, str, str], Sequence[WireVariant]]
 """By model, prompt and version, the variants that differ on the wire."""
 
 
@@ -83,7 +83,7 @@ class Point:
     case: Case
     endpoint: str
     model: str
-    variant: Variant
+    variant: WireVariant
     request: Request
     key: str
 
@@ -106,7 +106,7 @@ def skipped(plan: Plan) -> list[Skipped]:
     return [Skipped(p.name, t, why) for p, t in pairs if (why := techniques.unavailable(p, t))]
 
 
-def decide(plan: Plan) -> dict[tuple[str, str, str], list[Variant]]:
+def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
     """What goes on the wire for each model, prompt and temperature, by what is known of the models now.
 
     A run keeps it: what is learned while it goes on, or forgotten before it is resumed, does not change its calls.
@@ -162,19 +162,19 @@ def _messages(plan: Plan, prompt: Prompt, technique: str, case: Case) -> tuple[M
     return tuple(turn.message for turn in turns)
 
 
-def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[Variant]:
+def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[WireVariant]:
     chosen = _chooser(plan, prompt)
     temperatures: Sequence[float | None] = plan.temperatures or (prompt.parameters.get("temperature"),)
     by_wire: dict[tuple[Any, ...], list[tuple[float | None, Sent]]] = {}
     for temperature in temperatures:
         # 0 and 0.0 are one temperature but two texts in JSON, and so two keys.
         temperature = None if temperature is None else float(temperature)
-        asked = Asked(temperature, chosen("top_p"), chosen("seed"), chosen("reasoning_effort"))
+        asked = AskedParameters(temperature, chosen("top_p"), chosen("seed"), chosen("reasoning_effort"))
         sent = models.parameters.sent(facts, asked)
         wire = (sent.temperature, sent.top_p, sent.seed, sent.reasoning_effort)
         by_wire.setdefault(wire, []).append((temperature, sent))
     name = facts.token_parameter
-    return [Variant(tuple(t for t, _ in same), _most_telling(same), name) for same in by_wire.values()]
+    return [WireVariant(tuple(t for t, _ in same), _most_telling(same), name) for same in by_wire.values()]
 
 
 def _most_telling(same: Sequence[tuple[float | None, Sent]]) -> Sent:
@@ -192,7 +192,7 @@ def _chooser(plan: Plan, prompt: Prompt) -> Callable[[str], Any]:
     return chosen
 
 
-def _request(plan: Plan, prompt: Prompt, model: str, variant: Variant) -> Request:
+def _request(plan: Plan, prompt: Prompt, model: str, variant: WireVariant) -> Request:
     """The request without its messages."""
     chosen, sent = _chooser(plan, prompt), variant.sent
     return Request(

@@ -17,8 +17,8 @@ from promptgrid.tokens import Count, context_limit, counter, tools_of
 _TOGETHER = 200  # replies that are scored together; the last call for their vectors may not be full
 _LOOKUP = 500  # points whose stored replies are asked for at once
 
-Number = TypeVar("Number", int, float)
-Stored = Callable[[Sequence[str]], Mapping[str, Iterable[int]]]
+_Number = TypeVar("_Number", int, float)
+StoredSamples = Callable[[Sequence[str]], Mapping[str, Iterable[int]]]
 """From the keys of points to the samples of each that have a reply; a point without any may be missing."""
 
 
@@ -193,7 +193,7 @@ class Preflight:
         return None if None in known else max((s for s in known if s is not None), default=0.0)
 
 
-def _sum(values: Iterable[Number | None]) -> Number | None:
+def _sum(values: Iterable[_Number | None]) -> _Number | None:
     """None as soon as one of them is not known."""
     total = None
     for value in values:
@@ -243,12 +243,12 @@ class Judging:
 
 
 @dataclass
-class Tally:
+class EstimateTally:
     """Adds a plan's points up to its sheet. `stored` says which samples have a reply, `speed` the seconds that a call
     of a model takes; a large plan is added up as it unrolls, and needs no memory for its points."""
 
     plan: Plan
-    stored: Stored
+    stored: StoredSamples
     speed: Callable[[str], float | None]
     judges: Mapping[str, Judging] = field(default_factory=dict)  # by the check
 
@@ -290,7 +290,7 @@ class Tally:
         return Preflight(list(self._sheets.values()), skipped, cells, budget, judged)
 
 
-def preflight(tally: Tally) -> Preflight:
+def preflight(tally: EstimateTally) -> Preflight:
     """The sheet of the tally's plan. Raises PlanError or PromptError for one that cannot be carried out at all."""
     tally.plan.check_variables()
     for _ in tally.through(plan_points(tally.plan, grid.decide(tally.plan))):

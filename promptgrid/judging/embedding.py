@@ -20,7 +20,7 @@ from typing import Any
 from promptgrid import models
 from promptgrid.budget import BudgetReached, Cost
 from promptgrid.calls.call import COSTS_NOTHING, NOT_REPORTED, PATIENCE_S
-from promptgrid.calls.journal import Entry
+from promptgrid.calls.journal import JournalEntry
 from promptgrid.connections import connect, model_facts, split_model
 from promptgrid.endpoint import Embeddings, Reply
 from promptgrid.errors import EndpointError
@@ -154,7 +154,7 @@ class Embedded:
             self._means.wall.settle(call.worst, Cost(0.0, 0, 0))
         ms = (time.time() - call.started) * 1000
         lost = replace(call, ms=ms, kind=error.kind, message=str(error), worst=None if free else call.worst)
-        self._means.journal.write(Entry(attempts=[lost], settled=booked))
+        self._means.journal.write(JournalEntry(attempts=[lost], settled=booked))
 
     def _worst(self, texts: Sequence[str]) -> Cost:
         """A token is at least one byte; some models add a few of their own."""
@@ -171,7 +171,7 @@ class Embedded:
             counted = replace(call.worst, calls=0)  # the call itself is counted by its replies
             lost = [replace(call, ms=made.latency_ms, kind=UNREPORTED, message=NOT_REPORTED, worst=counted)]
         rows = [self._row(text, vector, made, usd) for text, vector in zip(texts, made.vectors, strict=True)]
-        self._means.journal.write(Entry(replies=rows, attempts=lost, settled=booked))
+        self._means.journal.write(JournalEntry(replies=rows, attempts=lost, settled=booked))
 
     def _row(self, text: str, vector: Vector, made: Embeddings, usd: float | None) -> Row:
         """Of one text; what the call took is spread over all of its texts."""

@@ -13,9 +13,9 @@ from promptgrid import grid
 from promptgrid.budget import BudgetReached, Wall
 from promptgrid.calls.batch import Batch
 from promptgrid.calls.call import Halted
-from promptgrid.calls.journal import Entry, Journal
+from promptgrid.calls.journal import Journal, JournalEntry
 from promptgrid.calls.pace import Pace
-from promptgrid.calls.run_context import Job
+from promptgrid.calls.run_context import RunContext
 from promptgrid.calls.sender import Sender
 from promptgrid.calls.shared import Shared
 from promptgrid.cases.table import Case
@@ -60,7 +60,7 @@ class Means:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class JudgeReply:
     """What the model said: the id of its reply and the text; or `error`, why there is none."""
 
     reply_id: int | None = None
@@ -75,11 +75,11 @@ class _Ledger:
     journal: Journal
     errors: dict[int, str] = field(default_factory=dict)
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: JournalEntry) -> None:
         if entry.outcomes and not entry.replies:
             self.errors |= {outcome.result.position: outcome.result.error for outcome in entry.outcomes()}
         attempts = [replace(attempt, position=NO_CELL) for attempt in entry.attempts]
-        self.journal.write(Entry(replies=entry.replies, attempts=attempts, settled=entry.settled))
+        self.journal.write(JournalEntry(replies=entry.replies, attempts=attempts, settled=entry.settled))
 
     async def reserve(self, call: Attempt) -> int:
         return await self.journal.reserve(replace(call, position=NO_CELL))
@@ -102,13 +102,13 @@ class Asking:
         self._plan = judge_plan(prompt, ref, [{}])
         self._decided = grid.decide(self._plan)
         self._ledger = _Ledger(means.journal)
-        self._job = Job(means.run_id, self._plan, means.wall, self._ledger, means.still_ours, kind=KIND)
+        self._job = RunContext(means.run_id, self._plan, means.wall, self._ledger, means.still_ours, kind=KIND)
         self._sender = Sender(self._job)
-        self._asked: dict[str, Said] = {}  # by the key of the call, in this pass
+        self._asked: dict[str, JudgeReply] = {}  # by the key of the call, in this pass
         self._working: set[asyncio.Task[None]] = set()
         self.reached: BudgetReached | None = None
 
-    async def said(self, inputs: Sequence[Mapping[str, str]]) -> list[Said | None]:
+    async def said(self, inputs: Sequence[Mapping[str, str]]) -> list[JudgeReply | None]:
         """What the model says of each; None where it was not asked, since the work was halted or the budget reached."""
         plan = replace(self._plan, cases=judge_plan(self._plan.prompts[0], self._plan.models[0], inputs).cases)
         planned = await asyncio.to_thread(lambda: list(plan_points(plan, self._decided)))
@@ -140,7 +140,7 @@ class Asking:
         wanted = [key for key in dict.fromkeys(keys) if key not in self._asked]
         stored = await asyncio.to_thread(stored_replies, self._means.database, wanted)
         found = {key: one for (key, sample), one in stored.items() if sample == 0 and one.id > self._means.since}
-        self._asked |= {key: Said(one.id, one.text) for key, one in found.items()}
+        self._asked |= {key: JudgeReply(one.id, one.text) for key, one in found.items()}
 
     async def _work(self, queue: Iterator[PlannedPoint], pace: Pace) -> None:
         for planned in queue:
@@ -148,7 +148,7 @@ class Asking:
                 return
             if not planned.fits:
                 why = f"{planned.count.tokens:,} prompt tokens do not fit into the judge's {planned.limit:,}"
-                self._asked[planned.point.key] = Said(error=why)
+                self._asked[planned.point.key] = JudgeReply(error=why)
                 continue
             left = [Batch(planned.point, (0,), (int(planned.point.case.id),))]
             try:
@@ -160,7 +160,7 @@ class Asking:
             except Halted:
                 pass
             if error := self._ledger.errors.pop(int(planned.point.case.id), ""):
-                self._asked[planned.point.key] = Said(error=error)
+                self._asked[planned.point.key] = JudgeReply(error=error)
             self._more(1)
 
     def halt(self) -> None:

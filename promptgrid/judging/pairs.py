@@ -17,7 +17,7 @@ from promptgrid.connections import check_model
 from promptgrid.grading import judging
 from promptgrid.grid.preflight import ModelPreflight
 from promptgrid.judging import session
-from promptgrid.judging.model_calls import Asking, Means, Said
+from promptgrid.judging.model_calls import Asking, JudgeReply, Means
 from promptgrid.judging.rescore import asking_sheet
 from promptgrid.judging.scorers import asked
 from promptgrid.judging.session import Tell
@@ -123,7 +123,7 @@ class _Judging:
 
 
 def _vote(
-    means: Means, left: int, right: int, model: str, prompt: Prompt, said: tuple[Said, Said], found: Judged
+    means: Means, left: int, right: int, model: str, prompt: Prompt, said: tuple[JudgeReply, JudgeReply], found: Judged
 ) -> None:
     words = [None if one.error else judging.read_preference(prompt, one.text) for one in said]
     if None in words:

@@ -14,7 +14,7 @@ from promptgrid.calls.shared import shared_by_loop
 from promptgrid.errors import PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks, parse_check
 from promptgrid.grid import Plan
-from promptgrid.grid.preflight import ModelPreflight, Tally, plan_points
+from promptgrid.grid.preflight import EstimateTally, ModelPreflight, plan_points
 from promptgrid.judging import session
 from promptgrid.judging.embedding import embeddings_sheet
 from promptgrid.judging.model_calls import Means, judge_plan
@@ -126,7 +126,7 @@ def asking_sheet(
         one = stored_replies.seconds_per_reply(database, name, model)
         return None if one is None else one / connections.connect(name).concurrency
 
-    tally = Tally(plan, lambda keys: stored_replies.stored_samples(database, keys, since), seconds)
+    tally = EstimateTally(plan, lambda keys: stored_replies.stored_samples(database, keys, since), seconds)
     for inputs in chunks:
         for _ in tally.through(plan_points(judge_plan(prompt, ref, inputs), decided) if inputs else ()):
             pass

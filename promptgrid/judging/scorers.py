@@ -13,7 +13,7 @@ from promptgrid.grading import judging as judge
 from promptgrid.grid import Plan
 from promptgrid.grid.preflight import Judging, plan_points
 from promptgrid.judging.embedding import BATCH, Embedded
-from promptgrid.judging.model_calls import Asking, Means, Said, judge_plan
+from promptgrid.judging.model_calls import Asking, JudgeReply, Means, judge_plan
 from promptgrid.prompt import AnswerRule, Prompt
 from promptgrid.store import Database, plans
 from promptgrid.store.scores import Answered, Mark
@@ -133,7 +133,7 @@ class _Judge:
         said = await self._asking.said([judge_inputs(self._spec, one) for one in replies])
         return [self._mark(one, what) for one, what in zip(replies, said, strict=True) if what is not None]
 
-    def _mark(self, reply: Answered, said: Said) -> Mark:
+    def _mark(self, reply: Answered, said: JudgeReply) -> Mark:
         if said.error:
             verdict = Verdict(None, f"the check failed: {said.error}", failed=True)
         else:

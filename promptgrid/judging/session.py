@@ -169,7 +169,7 @@ def _folder() -> Path:
     return found
 
 
-class Work(Protocol[T_co]):
+class JudgingWork(Protocol[T_co]):
     """What a pass carries out."""
 
     async def run(self) -> T_co:
@@ -179,10 +179,10 @@ class Work(Protocol[T_co]):
         """Asks nothing more; what is under way comes in."""
 
 
-def carried_out(database: Database, run_id: str, begin: Callable[[Journal], Work[T]]) -> T:
+def carried_out(database: Database, run_id: str, begin: Callable[[Journal], JudgingWork[T]]) -> T:
     """Blocks until the work is done and all that it wrote is on the disk. Ctrl+C lets calls under way come in first; a
     second one gives them up."""
-    at_it: list[Work[T]] = []
+    at_it: list[JudgingWork[T]] = []
     future = loop.start(_carried_out(database, run_id, begin, at_it))
     try:
         return future.result()
@@ -195,12 +195,14 @@ def carried_out(database: Database, run_id: str, begin: Callable[[Journal], Work
         future.cancel()
 
 
-async def _halted(at_it: list[Work[T]]) -> None:
+async def _halted(at_it: list[JudgingWork[T]]) -> None:
     for work in at_it:
         work.halt()
 
 
-async def _carried_out(database: Database, run_id: str, begin: Callable[[Journal], Work[T]], at_it: list[Work[T]]) -> T:
+async def _carried_out(
+    database: Database, run_id: str, begin: Callable[[Journal], JudgingWork[T]], at_it: list[JudgingWork[T]]
+) -> T:
     troubles: list[StoreError] = []
 
     def trouble(error: StoreError) -> None:

@@ -24,7 +24,7 @@ _TOKEN = re.compile(r"\d{8}T\d{6}\d{6}-[a-z0-9_]{8}")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LibraryEntry:
     """One file of the library; `prompt` is None and `error` says why where it is broken. `modified`: Unix seconds."""
 
     name: str
@@ -81,9 +81,9 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
-        self._seen: dict[Path, tuple[tuple[int, int], Entry]] = {}
+        self._seen: dict[Path, tuple[tuple[int, int], LibraryEntry]] = {}
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LibraryEntry]:
         """All files by name, the broken ones too. Only what changed since the last call is read again."""
         found = {path: self._entry(path) for path in sorted(self.folder.glob(f"*{SUFFIX}"), key=_alphabetic)}
         self._seen = {path: seen for path, seen in self._seen.items() if path in found}
@@ -186,7 +186,7 @@ class Library:
         """The tables of cases that belong to the library: cases/*.csv."""
         return sorted((self.folder / "cases").glob("*.csv"), key=_alphabetic)
 
-    def _entry(self, path: Path) -> Entry | None:
+    def _entry(self, path: Path) -> LibraryEntry | None:
         try:
             state = path.stat()
         except OSError:
@@ -246,12 +246,12 @@ class Library:
             raise LibraryError("Another process has been saving for 10 seconds.", hint="Try again.") from error
 
 
-def _load_entry(path: Path, modified: float) -> Entry:
+def _load_entry(path: Path, modified: float) -> LibraryEntry:
     try:
         prompt = loads(text_of(read(path), path), path.stem)
     except (LibraryError, PromptError) as error:
-        return Entry(path.stem, path, None, str(error), modified)
-    return Entry(path.stem, path, replace(prompt, name=path.stem), "", modified)
+        return LibraryEntry(path.stem, path, None, str(error), modified)
+    return LibraryEntry(path.stem, path, replace(prompt, name=path.stem), "", modified)
 
 
 def _check_etag(path: Path, previous: bytes | None, etag: str | None) -> None:

@@ -6,7 +6,7 @@ refused; `parameters` decides what goes on the wire.
 
 from promptgrid.models import parameters
 from promptgrid.models.addresses import is_loopback, is_openai
-from promptgrid.models.known import LongPrice, ModelFacts, Policy
+from promptgrid.models.known import LongPrice, ModelFacts, ParameterPolicy
 from promptgrid.models.lookup import facts, token_parameter
 from promptgrid.models.prices import cost_usd
 from promptgrid.models.tables import spellings
@@ -14,7 +14,7 @@ from promptgrid.models.tables import spellings
 __all__ = [
     "LongPrice",
     "ModelFacts",
-    "Policy",
+    "ParameterPolicy",
     "cost_usd",
     "facts",
     "is_loopback",

@@ -8,10 +8,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from promptgrid.models.learned import Refusal, Value
+from promptgrid.models.learned import ParameterValue, Refusal
 
-Policy = Literal["any", "only_default", "only_without_reasoning", "not_with_temperature", "unknown"]
-POLICIES: tuple[Policy, ...] = get_args(Policy)
+ParameterPolicy = Literal["any", "only_default", "only_without_reasoning", "not_with_temperature", "unknown"]
+POLICIES: tuple[ParameterPolicy, ...] = get_args(ParameterPolicy)
 TOKEN_PARAMETERS = ("max_tokens", "max_completion_tokens")
 DEFAULT = 1.0
 """The default of temperature and of top_p, with every server that takes no other."""
@@ -41,8 +41,8 @@ class ModelFacts:
     context: int | None = None
     max_output: int | None = None
     encoding: str = ""
-    temperature: Policy = "unknown"
-    top_p: Policy = "unknown"
+    temperature: ParameterPolicy = "unknown"
+    top_p: ParameterPolicy = "unknown"
     logprobs: bool | None = None
     seed: bool | None = None
     n: bool | None = None
@@ -58,7 +58,7 @@ class ModelFacts:
     known: bool = False
     learned: tuple[Refusal, ...] = ()
 
-    def refusal(self, parameter: str, value: Value = None) -> Refusal | None:
+    def refusal(self, parameter: str, value: ParameterValue = None) -> Refusal | None:
         """The latest refusal of this parameter, whatever its value, or of just this value."""
         about = [r for r in self.learned if r.parameter == parameter and not r.together]
         return next((r for r in reversed(about) if r.whole or r.value == value), None)

@@ -27,7 +27,7 @@ SAID_LIMIT = 300  # as long as what an EndpointError quotes
 VALUES_KEPT = 20
 LOCK_S = 5.0
 
-Value = str | int | float | bool | None
+ParameterValue = str | int | float | bool | None
 
 # The default is named as the only value, in the words of several servers; "must be 1 or less" is no such sentence.
 _ONLY_DEFAULT = re.compile(
@@ -56,7 +56,7 @@ class Refusal:
     identity: str
     model: str
     parameter: str
-    value: Value
+    value: ParameterValue
     said: str
     at: datetime
     effort: str = ""
@@ -87,7 +87,7 @@ class Refusal:
         return isinstance(self.value, str) and bool(re.search(rf"['\"`]{re.escape(self.value)}['\"`]", self.said))
 
 
-def shown(value: Value) -> str:
+def shown(value: ParameterValue) -> str:
     """A value as it stands in a sentence: 0.7, 1, none."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -137,7 +137,7 @@ def _path() -> Path:
     return data_folder() / "learned.json"
 
 
-def _plain(value: object) -> Value:
+def _plain(value: object) -> ParameterValue:
     if value is None or isinstance(value, str | int | float):
         return value[:SAID_LIMIT] if isinstance(value, str) else value
     return json.dumps(value, default=str)[:SAID_LIMIT]

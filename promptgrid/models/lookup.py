@@ -13,7 +13,7 @@ from typing import Any
 
 from promptgrid.models import learned, prices, tables
 from promptgrid.models.addresses import is_loopback
-from promptgrid.models.known import TOKEN_PARAMETERS, ModelFacts, Policy, other_token_parameter
+from promptgrid.models.known import TOKEN_PARAMETERS, ModelFacts, ParameterPolicy, other_token_parameter
 from promptgrid.models.learned import Refusal
 
 
@@ -44,7 +44,7 @@ def token_parameter(model: str, base_url: str = "") -> str:
     return str(found.get("token_parameter") or TOKEN_PARAMETERS[0])
 
 
-def _overruled(refusal: Refusal, users: tables.Row) -> bool:
+def _overruled(refusal: Refusal, users: tables.FactsTable) -> bool:
     """The user states something else about that parameter."""
     name = "top_p" if refusal.together else refusal.parameter
     return ("token_parameter" if name in TOKEN_PARAMETERS else name) in users
@@ -67,7 +67,7 @@ def _taught(found: dict[str, Any], refusals: Iterable[Refusal]) -> dict[str, Any
     return found
 
 
-def _policy(before: Policy, effort: str) -> Policy:
+def _policy(before: ParameterPolicy, effort: str) -> ParameterPolicy:
     """The policy of temperature or top_p after a refusal of a request with that reasoning effort."""
     if before == "only_default" or effort == "none":
         return "only_default"

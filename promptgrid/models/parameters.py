@@ -19,7 +19,7 @@ ENOUGH_CASES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedParameters:
     """The parameters that a plan or a prompt asks for; None: not asked for, the model's default."""
 
     temperature: float | None = None
@@ -59,7 +59,7 @@ class _Fate:
     note: str = ""
 
 
-def sent(facts: ModelFacts, asked: Asked) -> Sent:
+def sent(facts: ModelFacts, asked: AskedParameters) -> Sent:
     """What goes on the wire when this model is asked for these parameters."""
     effort = _effort(facts, asked.reasoning_effort)
     temperature = _sampling(facts, "temperature", asked.temperature, effort.value)

@@ -14,15 +14,15 @@ from promptgrid.errors import PromptgridError
 from promptgrid.models.known import POLICIES
 from promptgrid.paths import config_folder
 
-Row = Mapping[str, Any]
+FactsTable = Mapping[str, Any]
 
 
-def shipped(model: str) -> Row:
+def shipped(model: str) -> FactsTable:
     """What our models.toml states about the model; empty where it does not list it."""
     return _row(_shipped(), model)
 
 
-def users(model: str) -> Row:
+def users(model: str) -> FactsTable:
     """What the user's models.toml states. Raises PromptgridError for a broken file, naming file and model."""
     path = config_folder() / "models.toml"
     try:
@@ -47,7 +47,7 @@ def spellings(model: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _row(table: Mapping[str, Row], model: str) -> Row:
+def _row(table: Mapping[str, FactsTable], model: str) -> FactsTable:
     """The model's row: by the most exact name, else by the longest `prefix*`."""
     names = spellings(model)
     for name in names:
@@ -58,17 +58,17 @@ def _row(table: Mapping[str, Row], model: str) -> Row:
 
 
 @cache
-def _shipped() -> Mapping[str, Row]:
+def _shipped() -> Mapping[str, FactsTable]:
     return _table(Path(__file__).with_name("models.toml"))
 
 
 @lru_cache(maxsize=4)
-def _table_of(path: Path, changed: int) -> Mapping[str, Row]:
+def _table_of(path: Path, changed: int) -> Mapping[str, FactsTable]:
     """Read again only when the file has changed."""
     return _table(path)
 
 
-def _table(path: Path) -> Mapping[str, Row]:
+def _table(path: Path) -> Mapping[str, FactsTable]:
     """Rows by lower-case name, each with only the fields it states. Raises PromptgridError naming file and model."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)

@@ -8,13 +8,13 @@ curve), `surprise`. With calls to a model: `place` (where in a text the model is
 from promptgrid.endpoint.base import TokenStep
 from promptgrid.nextword.asking import Asker
 from promptgrid.nextword.chances import VOCABULARY, Chances, Share, Shares, reshape
+from promptgrid.nextword.continuation import Continuation
 from promptgrid.nextword.looking import Look, look
 from promptgrid.nextword.pieces import completed, is_whole, shown
-from promptgrid.nextword.place import Place
 from promptgrid.nextword.sampling import repeated, sampled
 from promptgrid.nextword.scoring import MAX_SCORED, scored
 from promptgrid.nextword.surprise import bits, perplexity
-from promptgrid.nextword.tallies import Tally, tally
+from promptgrid.nextword.tallies import TokenTally, tally
 from promptgrid.nextword.writing import written
 
 __all__ = [
@@ -22,12 +22,12 @@ __all__ = [
     "VOCABULARY",
     "Asker",
     "Chances",
+    "Continuation",
     "Look",
-    "Place",
     "Share",
     "Shares",
-    "Tally",
     "TokenStep",
+    "TokenTally",
     "bits",
     "completed",
     "is_whole",

@@ -9,7 +9,7 @@ from promptgrid import connections, models
 from promptgrid.endpoint import Endpoint, Reply, Request
 from promptgrid.errors import EndpointError
 from promptgrid.models import learned
-from promptgrid.models.parameters import Asked, sent
+from promptgrid.models.parameters import AskedParameters, sent
 from promptgrid.prompt import Api, Message
 from promptgrid.store import Database, commits
 
@@ -41,7 +41,7 @@ class Asker:
     def request(self, text: str, api: Api, **fields: Any) -> Request:
         """A request of this model for a text, as a message or to be continued; what the model is known not to take of
         `temperature` and `top_p` is left out."""
-        asked = Asked(fields.pop("temperature", None), fields.pop("top_p", None))
+        asked = AskedParameters(fields.pop("temperature", None), fields.pop("top_p", None))
         going = sent(self.facts, asked)
         return Request(
             self.model,

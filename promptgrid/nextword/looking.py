@@ -10,7 +10,7 @@ from promptgrid.endpoint.base import TokenChance, TokenStep
 from promptgrid.errors import EndpointError, PlanError
 from promptgrid.nextword.asking import Asker
 from promptgrid.nextword.chances import Chances
-from promptgrid.nextword.place import Place
+from promptgrid.nextword.continuation import Continuation
 from promptgrid.prompt import Api
 
 TOP = 1000  # llama.cpp gives as many as are asked for; this many take it 20 ms
@@ -24,7 +24,7 @@ _harmless: dict[str, int] = {}  # endpoint's identity -> the id of a token that 
 class Look:
     """The next token's chances at a place. `asked` is how many were asked for, `api` how the text was put."""
 
-    place: Place
+    place: Continuation
     chances: Chances
     reply: Reply
     api: Api
@@ -36,7 +36,7 @@ class Look:
         return len(self.chances.tokens) < self.asked < EVERY
 
 
-async def look(asker: Asker, place: Place, *, every: bool = False) -> Look:
+async def look(asker: Asker, place: Continuation, *, every: bool = False) -> Look:
     """Asks for the next token's chances: 1,000 of llama.cpp (`every`: all of its vocabulary), 20 of others.
 
     Raises EndpointError where the endpoint tells none, PlanError for a place that it cannot be asked about.
@@ -54,7 +54,7 @@ async def look(asker: Asker, place: Place, *, every: bool = False) -> Look:
     return Look(place, Chances(_with_chosen(replies[0].steps[0])), replies[0], api, TOP_ELSEWHERE)
 
 
-async def prompt_ids(asker: Asker, place: Place) -> tuple[int, ...]:
+async def prompt_ids(asker: Asker, place: Continuation) -> tuple[int, ...]:
     """The place as token ids: the text's, then those of its trail as they are, so that nothing is cut anew."""
     cut = await asker.endpoint.tokenize(asker.model, place.text) if place.text else []
     ids = [token.id for token in cut or ()]

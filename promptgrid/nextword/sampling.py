@@ -9,15 +9,15 @@ from typing import Any
 from promptgrid.endpoint import Request
 from promptgrid.endpoint.base import TokenStep
 from promptgrid.nextword.asking import Asker
+from promptgrid.nextword.continuation import Continuation
 from promptgrid.nextword.looking import by_ids, prompt_ids
-from promptgrid.nextword.place import Place
 from promptgrid.prompt import Api
 
 TEXT_TOKENS = 24
 
 
 async def sampled(
-    asker: Asker, place: Place, count: int = 50, *, temperature: float, top_p: float, api: Api
+    asker: Asker, place: Continuation, count: int = 50, *, temperature: float, top_p: float, api: Api
 ) -> AsyncIterator[list[TokenStep | None]]:
     """`count` real draws of the next token, as they come; None for one of which the endpoint does not tell.
 
@@ -30,7 +30,7 @@ async def sampled(
 
 
 async def repeated(
-    asker: Asker, place: Place, count: int = 10, *, temperature: float, top_p: float, api: Api
+    asker: Asker, place: Continuation, count: int = 10, *, temperature: float, top_p: float, api: Api
 ) -> AsyncIterator[list[str]]:
     """The same prompt sent `count` times: what came, a text of 24 tokens each."""
     request = await _request(asker, place, api, temperature, top_p, max_tokens=TEXT_TOKENS)
@@ -38,7 +38,9 @@ async def repeated(
         yield [reply.text for reply in replies]
 
 
-async def _request(asker: Asker, place: Place, api: Api, temperature: float, top_p: float, **fields: Any) -> Request:
+async def _request(
+    asker: Asker, place: Continuation, api: Api, temperature: float, top_p: float, **fields: Any
+) -> Request:
     await asker.endpoint.prepare()
     if asker.endpoint.takes_tokens:
         ids = await prompt_ids(asker, place)

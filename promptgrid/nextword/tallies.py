@@ -13,7 +13,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class TokenTally:
     """How often each shown token was drawn, in their order; `others` are tokens that are not shown.
 
     `within` says for each whether its count lies in the middle 95 % of what its share lets one expect; `untold` are
@@ -33,7 +33,7 @@ class Tally:
         return sum(self.within)
 
 
-def tally(chances: Chances, shares: Shares, samples: Sequence[TokenStep | None]) -> Tally:
+def tally(chances: Chances, shares: Shares, samples: Sequence[TokenStep | None]) -> TokenTally:
     """Counts samples (None: the endpoint did not tell the token) and holds them against their shares."""
     told = [sample for sample in samples if sample is not None and (sample.data or sample.id is not None)]
     by_id = Counter(sample.id for sample in told if sample.id is not None)
@@ -41,7 +41,9 @@ def tally(chances: Chances, shares: Shares, samples: Sequence[TokenStep | None])
     counts = tuple(by_id[t.id] if t.id is not None else by_data[t.data] for t in chances.tokens)
     others = len(told) - sum(counts)
     within = tuple(_expected(n, len(told), share) for n, share in zip(counts, shares.tokens, strict=True))
-    return Tally(len(told), counts, within, others, _expected(others, len(told), shares.rest), len(samples) - len(told))
+    return TokenTally(
+        len(told), counts, within, others, _expected(others, len(told), shares.rest), len(samples) - len(told)
+    )
 
 
 def _expected(count: int, n: int, share: Share) -> bool:

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from promptgrid.endpoint.base import TokenStep
 from promptgrid.nextword.asking import Asker
+from promptgrid.nextword.continuation import Continuation
 from promptgrid.nextword.looking import TOP_ELSEWHERE, by_ids, full_step, prompt_ids
-from promptgrid.nextword.place import Place
 
 RUNNERS_UP = 10
 
 
 async def written(
-    asker: Asker, place: Place, count: int = 20, *, temperature: float = 1.0, top_p: float = 1.0
+    asker: Asker, place: Continuation, count: int = 20, *, temperature: float = 1.0, top_p: float = 1.0
 ) -> tuple[TokenStep, ...]:
     """What the model writes after the place, by one real call: `count` tokens, or fewer where it ends.
 

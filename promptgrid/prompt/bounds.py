@@ -54,7 +54,7 @@ truncate unique upper urlencode wordcount wordwrap"""
 _SERIES: tuple[type[Iterable[Any]], ...] = (list, tuple, type({}.keys()), type({}.values()), type({}.items()))
 
 
-class Budget:
+class RenderBudget:
     """What one render may spend."""
 
     __slots__ = ("chars", "deadline", "steps")
@@ -65,13 +65,13 @@ class Budget:
         self.deadline = thread_time() + MAX_SECONDS
 
 
-_budget: ContextVar[Budget] = ContextVar("_budget")
+_budget: ContextVar[RenderBudget] = ContextVar("_budget")
 
 
 @contextmanager
 def budget() -> Iterator[None]:
     """Opens a fresh budget for what is rendered inside."""
-    token = _budget.set(Budget())
+    token = _budget.set(RenderBudget())
     try:
         yield
     finally:

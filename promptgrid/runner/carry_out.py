@@ -12,9 +12,9 @@ from promptgrid.budget import BudgetReached, Wall, parse_budget
 from promptgrid.calls.batch import Batch
 from promptgrid.calls.call import Halted
 from promptgrid.calls.feed import Feed
-from promptgrid.calls.journal import Entry, Journal
+from promptgrid.calls.journal import Journal, JournalEntry
 from promptgrid.calls.pace import Pace
-from promptgrid.calls.run_context import Job
+from promptgrid.calls.run_context import RunContext
 from promptgrid.calls.sender import Sender
 from promptgrid.calls.shared import shared_by_loop
 from promptgrid.calls.unsaved import recover
@@ -97,7 +97,7 @@ class _Run:
         self.endpoints = {name: connect(name) for name in names}
         wall = Wall(parse_budget(self.plan.budget))
         wall.add(await asyncio.to_thread(spent, self.database, self.id))
-        self.job = Job(self.id, self.plan, wall, self.journal, self._still_ours)
+        self.job = RunContext(self.id, self.plan, wall, self.journal, self._still_ours)
         self.sender = Sender(self.job)
         writing = asyncio.create_task(self.journal.run())
         sending = asyncio.create_task(self._send_everything())
@@ -202,7 +202,7 @@ class _Run:
             claimed = feed.claim(chunk)
             shown, batches = await asyncio.to_thread(feed.look_up, claimed) if claimed else ([], [])
             if shown:
-                self.journal.write(Entry(shown.copy))
+                self.journal.write(JournalEntry(shown.copy))
             for batch in batches:
                 await queue.put(batch)
         for _ in range(workers):

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from promptgrid import connections, grid, loop
 from promptgrid.errors import PlanError, PromptgridError
-from promptgrid.grid import Decided, Plan, Variant
-from promptgrid.grid.preflight import Preflight, Tally, plan_points
+from promptgrid.grid import Decided, Plan, WireVariant
+from promptgrid.grid.preflight import EstimateTally, Preflight, plan_points
 from promptgrid.grid.preflight import preflight as sheet
 from promptgrid.judging.scorers import judging, pinned
 from promptgrid.judging.scoring import slow_checks
@@ -20,7 +20,7 @@ from promptgrid.runner.lock import RunnerLock
 from promptgrid.runner.process import ask_to_leave, ensure_runner
 from promptgrid.store import Database, creation, plans, runs, stored_replies
 from promptgrid.store.plans import as_stored
-from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
+from promptgrid.store.runs import ACTIVE, RunInfo, RunProgress, RunStatus
 
 _TICK_S = 1.0
 _LEAVE_S = 1.5
@@ -34,7 +34,7 @@ def preflight(database: Database, plan: Plan) -> Preflight:
     return sheet(_tally(database, _pinned(database, plan)))
 
 
-def _tally(database: Database, plan: Plan) -> Tally:
+def _tally(database: Database, plan: Plan) -> EstimateTally:
     def speed(ref: str) -> float | None:
         name, model = connections.split_model(ref)
         one = stored_replies.seconds_per_reply(database, name, model)
@@ -42,7 +42,7 @@ def _tally(database: Database, plan: Plan) -> Tally:
         return None if one is None else one / (allowed if allowed == 1 else plan.concurrency or allowed)
 
     judges = {str(check): judging(database, check) for check in slow_checks(plan) if check.model}
-    return Tally(plan, lambda keys: stored_replies.stored_samples(database, keys), speed, judges)
+    return EstimateTally(plan, lambda keys: stored_replies.stored_samples(database, keys), speed, judges)
 
 
 def submit(
@@ -126,7 +126,7 @@ def _decided(old: Decided, wider: Plan, added: Sequence[float]) -> Decided:
     the wire come after it, and models that are new have all."""
     fresh = grid.decide(wider)
     more = grid.decide(replace(wider, temperatures=tuple(added))) if added else {}
-    both: dict[tuple[str, str, str], Sequence[Variant]] = dict(fresh)
+    both: dict[tuple[str, str, str], Sequence[WireVariant]] = dict(fresh)
     for key, variants in old.items():
         wires = {variant.wire for variant in variants}
         both[key] = [*variants, *(variant for variant in more.get(key, ()) if variant.wire not in wires)]
@@ -189,7 +189,7 @@ def _pause(database: Database, run_id: str, carrying: Future[RunStatus] | None) 
             carrying.result(timeout=_END_S)
 
 
-def follow(database: Database, run_id: str, watch: Watch) -> Iterator[tuple[RunInfo, Progress]]:
+def follow(database: Database, run_id: str, watch: Watch) -> Iterator[tuple[RunInfo, RunProgress]]:
     """The run's state once a second until it has ended (that state is the last)."""
     watch(0.0)
     while True:

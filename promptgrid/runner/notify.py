@@ -9,12 +9,12 @@ import subprocess
 import threading
 
 from promptgrid.paths import environment
-from promptgrid.store.runs import Progress, RunInfo
+from promptgrid.store.runs import RunInfo, RunProgress
 
 log = logging.getLogger("promptgrid.runner")
 
 
-def notify(info: RunInfo, progress: Progress) -> None:
+def notify(info: RunInfo, progress: RunProgress) -> None:
     """Starts the command, if there is one, with the run in its environment: PROMPTGRID_RUN (the id),
     PROMPTGRID_RUN_NAME, PROMPTGRID_STATUS and PROMPTGRID_SUMMARY.
 
@@ -31,7 +31,7 @@ def notify(info: RunInfo, progress: Progress) -> None:
         log.error("run %s: the command of PROMPTGRID_NOTIFY cannot be started: %s", info.id, reason)
 
 
-def told(info: RunInfo, progress: Progress) -> dict[str, str]:
+def told(info: RunInfo, progress: RunProgress) -> dict[str, str]:
     """What the command learns of the run."""
     answered = progress.by_status.get("answered", 0)
     spent = f", ${progress.spent_usd:,.4f}" if progress.spent_usd else ""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.humanize import clock, dollars
 from promptgrid.store.attempts import Attempt
-from promptgrid.store.runs import ACTIVE, Progress, RunInfo, RunStatus
+from promptgrid.store.runs import ACTIVE, RunInfo, RunProgress, RunStatus
 
 STATUS_WORDS: Mapping[RunStatus, str] = {
     "planning": "being planned",
@@ -60,7 +60,7 @@ def cost(sheet: Preflight | ModelPreflight) -> str:
     return f"{dollars(sheet.cost_floor)} to {dollars(sheet.cost_ceiling)}"
 
 
-def progress_words(info: RunInfo, state: Progress) -> list[str]:
+def progress_words(info: RunInfo, state: RunProgress) -> list[str]:
     """`120 of 216`, `4.1/s`, `1:40 left`, `12 in flight`, `3 retried`, `$0.0142`: those that have something to say."""
     words = [f"{state.done:,} of {state.total:,}"]
     if info.status == "running" and state.per_second:
@@ -74,17 +74,17 @@ def progress_words(info: RunInfo, state: Progress) -> list[str]:
     return words + _spent(state)
 
 
-def _ended_badly(state: Progress) -> list[tuple[str, int]]:
+def _ended_badly(state: RunProgress) -> list[tuple[str, int]]:
     return [(s, n) for s, n in state.by_status.items() if s not in ("answered", "pending") and n]
 
 
-def _spent(state: Progress) -> list[str]:
+def _spent(state: RunProgress) -> list[str]:
     if state.spent_usd is None:
         return ["cost not known"]
     return [dollars(state.spent_usd)] if state.spent_usd else []
 
 
-def status_words(info: RunInfo, state: Progress) -> str:
+def status_words(info: RunInfo, state: RunProgress) -> str:
     """The run's state; of one that is pausing, what it waits for."""
     if info.status == "pausing" and state.in_flight:
         calls = "call in flight is" if state.in_flight == 1 else "calls in flight are"
@@ -92,7 +92,7 @@ def status_words(info: RunInfo, state: Progress) -> str:
     return STATUS_WORDS[info.status]
 
 
-def pace_words(info: RunInfo, state: Progress) -> list[str]:
+def pace_words(info: RunInfo, state: RunProgress) -> list[str]:
     """`openai: 4 at a time of 32, waits 12 s`, for every endpoint that is asked less than it might be."""
     found = []
     for name, pace in state.paces.items() if info.status == "running" else ():
@@ -103,7 +103,7 @@ def pace_words(info: RunInfo, state: Progress) -> list[str]:
     return found
 
 
-def failures(state: Progress) -> list[tuple[str, str]]:
+def failures(state: RunProgress) -> list[tuple[str, str]]:
     """(`72 timed out`, what to do about it), the commonest first."""
     found = []
     for kind, count in sorted(state.errors.items(), key=lambda item: -item[1]):
@@ -112,7 +112,7 @@ def failures(state: Progress) -> list[tuple[str, str]]:
     return found
 
 
-def ended(info: RunInfo, state: Progress) -> str:
+def ended(info: RunInfo, state: RunProgress) -> str:
     """`done: 69 of 72 answered, $0.0142`: what there is to say of a run that has just ended."""
     answered = f"{state.by_status.get('answered', 0):,} of {state.total:,} answered"
     return ", ".join([f"{STATUS_WORDS[info.status]}: {answered}", *_spent(state)])

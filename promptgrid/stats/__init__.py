@@ -7,16 +7,16 @@ so that data a user can have never raises.
 from promptgrid.stats.agreement import cohen_kappa, krippendorff_alpha
 from promptgrid.stats.chance import holm, mcnemar, paired_permutation
 from promptgrid.stats.intervals import Interval, bca_interval, clustered_rate, mean_interval, wilson
-from promptgrid.stats.paired import Comparison, Verdict, compared, compared_all, compared_pairs
+from promptgrid.stats.paired import Comparison, PairedVerdict, compared, compared_all, compared_pairs
 from promptgrid.stats.ranking import PositionBias, Ranking, bradley_terry, position_bias
 from promptgrid.stats.samples import entropy, mean_similarity, pass_at_k, pass_hat_k, vote_margin
 
 __all__ = [
     "Comparison",
     "Interval",
+    "PairedVerdict",
     "PositionBias",
     "Ranking",
-    "Verdict",
     "bca_interval",
     "bradley_terry",
     "clustered_rate",

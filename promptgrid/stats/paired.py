@@ -12,9 +12,9 @@ import numpy as np
 from promptgrid.stats.chance import holm, mcnemar, permuted
 from promptgrid.stats.intervals import Floats, Interval, bca_interval, mean_interval, normal_quantile
 
-Verdict = Literal["better", "worse", "not distinguishable", "needs more"]
+PairedVerdict = Literal["better", "worse", "not distinguishable", "needs more"]
 
-Pair = tuple[Sequence[float | None], Sequence[float | None]]
+PairedScores = tuple[Sequence[float | None], Sequence[float | None]]
 
 ALPHA = 0.05
 POWER = 0.8
@@ -49,7 +49,7 @@ class Comparison:
     better: int
     worse: int
     tied: int
-    verdict: Verdict
+    verdict: PairedVerdict
     cases_needed: int | None
 
     def sentence(self, a_name: str, b_name: str) -> str:
@@ -100,7 +100,7 @@ def compared_all(
     return compared_pairs([(other, baseline) for other in others], seed=seed)
 
 
-def compared_pairs(pairs: Sequence[Pair], *, seed: int = 0) -> list[Comparison]:
+def compared_pairs(pairs: Sequence[PairedScores], *, seed: int = 0) -> list[Comparison]:
     """As `compared_all`, of pairs (A, B) that each have a baseline of their own, and all the same cases."""
     arrays = [(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)) for a, b in pairs]
     there = [~np.isnan(a) & ~np.isnan(b) for a, b in arrays]
@@ -146,7 +146,7 @@ def _judged(found: Comparison, p_adjusted: float | None) -> Comparison:
     """With its verdict, which needs the p-values of all."""
     if p_adjusted is None:
         return found
-    verdict: Verdict = "not distinguishable"
+    verdict: PairedVerdict = "not distinguishable"
     needed = found.cases_needed
     if p_adjusted < ALPHA:
         verdict, needed = "better" if (found.difference or 0) > 0 else "worse", 0

@@ -58,7 +58,7 @@ class CellResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CellOutcome:
     """How a cell ended: with a new reply (the row of `reply_row`), with one stored before, or with none."""
 
     result: CellResult
@@ -71,7 +71,7 @@ class Group:
     """What is committed together. `settled` are the ids of reservations whose calls came to a known end; `replies` are
     rows that no cell shows yet."""
 
-    outcomes: Sequence[Outcome] = ()
+    outcomes: Sequence[CellOutcome] = ()
     replies: Sequence[Row] = ()
     attempts: Sequence[Attempt] = ()
     settled: Sequence[int] = ()

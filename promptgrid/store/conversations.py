@@ -19,7 +19,7 @@ from promptgrid.errors import StoreError
 from promptgrid.prompt import Role
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.schema import conversations, replies, turn_replies, turns
-from promptgrid.techniques import Part
+from promptgrid.techniques import PromptPart
 
 State = Literal["answered", "stopped", "failed", "edited"]
 _FACTS = ("model", "finish_reason", "prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
@@ -35,7 +35,7 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class VariantReply:
     """What one variant replied. `cut` turns had no room in its window; `reply_id` is None where no whole reply came.
 
     The facts after it are those of the reply (None: not known).
@@ -61,10 +61,10 @@ class Node:
     id: int
     parent: int | None
     role: Role
-    part: Part
+    part: PromptPart
     text: str
     deleted: bool
-    said: Mapping[int, Said]
+    said: Mapping[int, VariantReply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +109,11 @@ def load(database: Database, conversation_id: str) -> Conversation:
         facts = [replies.c[name] for name in _FACTS]
         joined = turn_replies.join(turns, turn_replies.c.turn_id == turns.c.id)
         joined = joined.outerjoin(replies, turn_replies.c.reply_id == replies.c.id)
-        said: dict[int, dict[int, Said]] = {}
+        said: dict[int, dict[int, VariantReply]] = {}
         for row in connection.execute(sa.select(turn_replies, *facts).select_from(joined).where(mine)):
             values = dict(row._mapping)
             turn, variant = values.pop("turn_id"), values.pop("variant")
-            said.setdefault(turn, {})[variant] = Said(**values)
+            said.setdefault(turn, {})[variant] = VariantReply(**values)
         rows = connection.execute(sa.select(turns).where(mine).order_by(turns.c.id))
         nodes = {
             row.id: Node(
@@ -132,8 +132,8 @@ def add_turn(
     role: Role,
     text: str = "",
     *,
-    part: Part = "history",
-    said: Mapping[int, Said] | None = None,
+    part: PromptPart = "history",
+    said: Mapping[int, VariantReply] | None = None,
 ) -> int:
     """A turn after `parent`, at the end of the branch on the screen from now on; returns its id."""
     row = {
@@ -153,7 +153,7 @@ def add_turn(
     return turn
 
 
-def keep_reply(connection: sa.Connection, turn_id: int, variant: int, said: Said) -> None:
+def keep_reply(connection: sa.Connection, turn_id: int, variant: int, said: VariantReply) -> None:
     """Keeps what a variant said, over what it said before."""
     row = {
         "turn_id": turn_id,
@@ -175,10 +175,10 @@ def change_turn(database: Database, conversation_id: str, turn_id: int, text: st
         if variant is None:
             connection.execute(turns.update().where(turns.c.id == turn_id).values(text=storable(text)))
         else:
-            keep_reply(connection, turn_id, variant, Said(text, "edited"))
+            keep_reply(connection, turn_id, variant, VariantReply(text, "edited"))
 
 
-def set_part(database: Database, conversation_id: str, turn_id: int, part: Part) -> None:
+def set_part(database: Database, conversation_id: str, turn_id: int, part: PromptPart) -> None:
     """Says what a turn is for the context budget."""
     with database.write() as connection:
         _touch(connection, conversation_id)

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 from promptgrid.cases.table import Case
 from promptgrid.errors import LibraryError
 from promptgrid.grading import parse_check
-from promptgrid.grid import Decided, Plan, Variant
+from promptgrid.grid import Decided, Plan, WireVariant
 from promptgrid.library.folder import Library, library_folder, load_prompt
 from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Prompt, dumps, loads
@@ -63,7 +63,7 @@ def decided_json(decided: Decided) -> str:
     return json.dumps([[key, [_variant_json(variant) for variant in variants]] for key, variants in decided.items()])
 
 
-def _variant_json(variant: Variant) -> dict[str, Any]:
+def _variant_json(variant: WireVariant) -> dict[str, Any]:
     sent = {f.name: _jsonable(getattr(variant.sent, f.name)) for f in fields(Sent)}
     return {"same": variant.same, "sent": sent, "token_parameter": variant.token_parameter}
 
@@ -75,9 +75,9 @@ def decided_of(database: Database, run_id: str) -> Decided:
     return {tuple(key): [_variant(found) for found in variants] for key, variants in body}
 
 
-def _variant(found: Mapping[str, Any]) -> Variant:
+def _variant(found: Mapping[str, Any]) -> WireVariant:
     sent = {**found["sent"], "notes": tuple(found["sent"]["notes"])}
-    return Variant(tuple(found["same"]), Sent(**sent), found["token_parameter"])
+    return WireVariant(tuple(found["same"]), Sent(**sent), found["token_parameter"])
 
 
 def as_stored(plan: Plan) -> Plan:

@@ -43,7 +43,7 @@ class RunInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PaceSnapshot:
     """How an endpoint is asked right now: `window` requests may be in flight of the `most` that the user allows.
 
     `waits_s`: so long the endpoint has asked everybody to wait; 0 when it has not.
@@ -55,7 +55,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RunProgress:
     """How far a run is. `spent_usd` counts only replies that this run paid for; None: some price is not known.
 
     `per_second` is the rate of new replies over the last 20 seconds, `in_flight` the calls under way, `paces` by
@@ -71,7 +71,7 @@ class Progress:
     spent_usd: float | None
     per_second: float
     in_flight: int
-    paces: dict[str, Pace]
+    paces: dict[str, PaceSnapshot]
     errors: dict[str, int]
     scored: tuple[int, int] | None = None
 
@@ -129,7 +129,7 @@ def plan_of(database: Database, run_id: str) -> Plan:
         return load_plan(connection, run_id)
 
 
-def progress(database: Database, run_id: str) -> Progress:
+def progress(database: Database, run_id: str) -> RunProgress:
     """Counts only, by an index, and the figures that the runner keeps: cheap enough to ask every second."""
     mine = cells.c.run_id == run_id
     by_status = sa.select(cells.c.status, sa.func.count()).where(mine).group_by(cells.c.status)
@@ -140,7 +140,7 @@ def progress(database: Database, run_id: str) -> Progress:
         errors = {row[0]: row[1] for row in connection.execute(bad.group_by(cells.c.error_kind))}
         row = connection.execute(kept.where(runs.c.id == run_id)).one()
     live = json.loads(row.live) if now() - (row.heartbeat or 0.0) < _STALE_S else {}
-    return Progress(
+    return RunProgress(
         total=sum(counted.values()),
         by_status=counted,
         reused=row.reused,
@@ -148,7 +148,7 @@ def progress(database: Database, run_id: str) -> Progress:
         spent_usd=None if row.unpriced else row.spent_usd,
         per_second=live.get("per_second", 0.0),
         in_flight=live.get("in_flight", 0),
-        paces={name: Pace(**pace) for name, pace in live.get("endpoints", {}).items()},
+        paces={name: PaceSnapshot(**pace) for name, pace in live.get("endpoints", {}).items()},
         errors=errors,
         scored=(scored[0], scored[1]) if (scored := live.get("scored")) else None,
     )

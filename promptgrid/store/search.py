@@ -26,7 +26,7 @@ _ESCAPE = "\\"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchMatches:
     """Positions of the cases whose id, inputs or expected answer hold the text, and of the cells whose answer, output
     or error does."""
 
@@ -34,7 +34,7 @@ class Found:
     cells: list[int]
 
 
-def matching(database: Database, run_id: str, text: str) -> Found:
+def matching(database: Database, run_id: str, text: str) -> SearchMatches:
     """Where the run holds the text; any case, by str.casefold."""
     last = sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id)
     with database.read() as connection:
@@ -43,7 +43,7 @@ def matching(database: Database, run_id: str, text: str) -> Found:
     halves = [(0, count // 2), (count // 2, count)] if count > _MANY else [(0, count)]
     with ThreadPoolExecutor(len(halves)) as pool:  # SQLite works beside Python's lock
         parts = pool.map(lambda half: _cells(database, run_id, text, *half), halves)
-        return Found(of_cases, [position for part in parts for position in part])
+        return SearchMatches(of_cases, [position for part in parts for position in part])
 
 
 def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:

@@ -18,7 +18,7 @@ _LOOKUP = 500  # keys a query: SQLite takes 32,766 variables, older builds 999
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredReply:
     """A reply in the database. `shown`: some cell shows it already. `created` in seconds since 1970."""
 
     id: int
@@ -28,7 +28,9 @@ class Stored:
     created: float
 
 
-def stored_replies(database: Database, keys: Sequence[str], run_id: str | None = None) -> dict[tuple[str, int], Stored]:
+def stored_replies(
+    database: Database, keys: Sequence[str], run_id: str | None = None
+) -> dict[tuple[str, int], StoredReply]:
     """By key and sample the newest reply stored for it; `run_id`: only those that this run paid for."""
     shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
     columns = (replies.c[name] for name in ("key", "sample", "id", "text", "run_id", "created"))
@@ -37,7 +39,7 @@ def stored_replies(database: Database, keys: Sequence[str], run_id: str | None =
         chosen = chosen.where(replies.c.run_id == run_id)
     with database.read() as connection:
         rows = [row for some in lots(keys) for row in connection.execute(chosen.where(replies.c.key.in_(some)))]
-    return {(row.key, row.sample): Stored(row.id, row.text, row.run_id, row.shown, row.created) for row in rows}
+    return {(row.key, row.sample): StoredReply(row.id, row.text, row.run_id, row.shown, row.created) for row in rows}
 
 
 def stored_samples(database: Database, keys: Sequence[str], since: int = 0) -> dict[str, set[int]]:

@@ -11,7 +11,7 @@ from promptgrid.errors import StoreError
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.schema import cells, votes
 
-Outcome = Literal["left", "right", "tie", "skip"]
+VoteOutcome = Literal["left", "right", "tie", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Vote:
     id: int
     left_position: int
     right_position: int
-    outcome: Outcome
+    outcome: VoteOutcome
     owner: str
     by_model: bool
     judge_reply_id: int | None
@@ -36,7 +36,7 @@ def add(
     run_id: str,
     left_position: int,
     right_position: int,
-    outcome: Outcome,
+    outcome: VoteOutcome,
     owner: str,
     *,
     by_model: bool = False,

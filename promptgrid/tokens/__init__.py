@@ -6,7 +6,7 @@ not all of it fits.
 """
 
 from promptgrid.connections import context_limit
-from promptgrid.tokens.context import Budget, budget
+from promptgrid.tokens.context import ContextUse, budget
 from promptgrid.tokens.count import (
     Count,
     Counter,
@@ -21,20 +21,20 @@ from promptgrid.tokens.count import (
 )
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 from promptgrid.tokens.pieces import Difference, Piece, Tokenization, estimated, first_difference, tokenize
-from promptgrid.tokens.window import POLICIES, POLICY_WORDS, Policy, Window, window
+from promptgrid.tokens.window import POLICIES, POLICY_WORDS, TurnWindow, WindowPolicy, window
 
 __all__ = [
     "ENCODINGS",
     "POLICIES",
     "POLICY_WORDS",
-    "Budget",
+    "ContextUse",
     "Count",
     "Counter",
     "Difference",
     "Piece",
-    "Policy",
     "Tokenization",
-    "Window",
+    "TurnWindow",
+    "WindowPolicy",
     "budget",
     "clean",
     "context_limit",

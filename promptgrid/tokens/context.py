@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import get_args
 
 from promptgrid.prompt import Api, Message
-from promptgrid.techniques import Part, Turn
+from promptgrid.techniques import PromptPart, Turn
 from promptgrid.tokens.count import Counter
 
-PARTS: tuple[Part, ...] = get_args(Part)
+PARTS: tuple[PromptPart, ...] = get_args(PromptPart)
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class ContextUse:
     """All in tokens. The five parts and what the chat `format` adds around the messages add up to `total`.
 
     `reserve` is kept for the reply, beside the total. `limit` is None where the context is not known; then it `fits`.
@@ -51,7 +51,7 @@ def budget(
     limit: int | None,
     *,
     api: Api = "chat",
-) -> Budget:
+) -> ContextUse:
     """Adds up what these turns take when they are sent in this order; `count` is the model's `tokens.counter`."""
     whole = count(_messages(turns), api)
     sizes = _sizes(whole.tokens, turns, count)
@@ -62,7 +62,7 @@ def budget(
 
     groups = units(turns)
 
-    def more(part: Part) -> int | None:
+    def more(part: PromptPart) -> int | None:
         """How many more of that part fit, when all of them once more would cost what they really cost in this chat."""
         there = sum(turns[unit[0]].part == part for unit in groups)
         if left is None or not there:
@@ -71,7 +71,7 @@ def budget(
         added = count(_messages(twice), api).tokens - whole.tokens
         return max(0, left * there // added) if added > 0 else None
 
-    return Budget(
+    return ContextUse(
         **parts,
         format=whole.tokens - sum(sizes),
         reserve=reserve,

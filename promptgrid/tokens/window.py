@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from promptgrid.prompt import Api
-from promptgrid.techniques import Part, Turn
-from promptgrid.tokens.context import Budget, budget, units
+from promptgrid.techniques import PromptPart, Turn
+from promptgrid.tokens.context import ContextUse, budget, units
 from promptgrid.tokens.count import Counter
 
-Policy = Literal["keep-system", "oldest", "examples"]
-POLICIES: tuple[Policy, ...] = get_args(Policy)
+WindowPolicy = Literal["keep-system", "oldest", "examples"]
+POLICIES: tuple[WindowPolicy, ...] = get_args(WindowPolicy)
 
-POLICY_WORDS: Mapping[Policy, str] = {
+POLICY_WORDS: Mapping[WindowPolicy, str] = {
     "keep-system": "Drop the oldest, keep the system message",
     "oldest": "Drop the oldest, whatever it is",
     "examples": "Drop the examples first",
 }
 # What goes first: parts in one row go by age, a row goes before the next. The question always stays.
-_ORDER: Mapping[Policy, Sequence[frozenset[Part]]] = {
+_ORDER: Mapping[WindowPolicy, Sequence[frozenset[PromptPart]]] = {
     "keep-system": [frozenset({"examples", "retrieved", "history"})],
     "oldest": [frozenset({"system", "examples", "retrieved", "history"})],
     "examples": [frozenset({"examples"}), frozenset({"retrieved", "history"})],
@@ -28,7 +28,7 @@ _ORDER: Mapping[Policy, Sequence[frozenset[Part]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TurnWindow:
     """`kept` are the indices of the turns that are sent, `cut` those that are not, in the order in which they go.
 
     `budget` is that of what is sent; where it does not fit, nothing more can be cut. `whole` is that of all turns.
@@ -36,8 +36,8 @@ class Window:
 
     kept: tuple[int, ...]
     cut: tuple[int, ...]
-    budget: Budget
-    whole: Budget
+    budget: ContextUse
+    whole: ContextUse
 
 
 def window(
@@ -45,16 +45,16 @@ def window(
     count: Counter,
     reserve: int,
     limit: int | None,
-    policy: Policy = "keep-system",
+    policy: WindowPolicy = "keep-system",
     *,
     api: Api = "chat",
-) -> Window:
+) -> TurnWindow:
     """Cuts as little as the policy allows until the turns and the `reserve` for the reply fit into `limit`.
 
     A question goes with its reply, an example as a whole. Exact: each try counts the conversation as it would be sent.
     """
 
-    def of(indices: Sequence[int]) -> Budget:
+    def of(indices: Sequence[int]) -> ContextUse:
         return budget([turns[at] for at in indices], count, reserve, limit, api=api)
 
     def fits(dropped: int) -> bool:
@@ -73,10 +73,10 @@ def window(
     whole = of(range(len(turns)))
     left = kept(low)
     cut = tuple(at for unit in going[:low] for at in unit)
-    return Window(tuple(left), cut, of(left) if cut else whole, whole)
+    return TurnWindow(tuple(left), cut, of(left) if cut else whole, whole)
 
 
-def _going(turns: Sequence[Turn], policy: Policy) -> list[list[int]]:
+def _going(turns: Sequence[Turn], policy: WindowPolicy) -> list[list[int]]:
     """All units that may go, the first to go first."""
     found = units(turns)
     return [unit for parts in _ORDER[policy] for unit in found if turns[unit[0]].part in parts]

@@ -12,7 +12,7 @@ from promptgrid.cases.table import read_cases
 from promptgrid.errors import LibraryError, PromptgridError
 from promptgrid.humanize import ago
 from promptgrid.library.files import SUFFIX, read
-from promptgrid.library.folder import Entry
+from promptgrid.library.folder import LibraryEntry
 from promptgrid.techniques import TECHNIQUES, unavailable
 from promptgrid.ui import links
 from promptgrid.ui.server import library
@@ -24,13 +24,13 @@ ROW_HEIGHT, HEADER_HEIGHT, MOST_ROWS = 36, 38, 17
 DELETED_SHOWN = 50
 
 
-def matching(entries: Sequence[Entry], words: str) -> list[Entry]:
+def matching(entries: Sequence[LibraryEntry], words: str) -> list[LibraryEntry]:
     """The prompts that have every one of the words in name, description, tags or messages."""
     wanted = words.casefold().split()
     return [entry for entry in entries if all(word in _searched(entry) for word in wanted)]
 
 
-def _searched(entry: Entry) -> str:
+def _searched(entry: LibraryEntry) -> str:
     prompt = entry.prompt
     if prompt is None:
         return f"{entry.name} broken".casefold()
@@ -38,7 +38,7 @@ def _searched(entry: Entry) -> str:
     return "\n".join([entry.name, prompt.description, *prompt.tags, *texts]).casefold()
 
 
-def row(entry: Entry) -> dict[str, Any]:
+def row(entry: LibraryEntry) -> dict[str, Any]:
     """One line of the table."""
     prompt = entry.prompt
     changed = datetime.fromtimestamp(entry.modified, UTC)
@@ -55,7 +55,7 @@ def row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def table(entries: Sequence[Entry]) -> Entry | None:
+def table(entries: Sequence[LibraryEntry]) -> LibraryEntry | None:
     """Draws the prompts; returns the one that is selected."""
     import pandas as pd
 
@@ -94,7 +94,7 @@ def _table_key(names: list[str]) -> str:
     return f"library_table_{session.library_table_number}"
 
 
-def actions(entry: Entry | None) -> None:
+def actions(entry: LibraryEntry | None) -> None:
     """What can be done with the selected prompt."""
     none = entry is None
     name = "" if entry is None else entry.name
@@ -118,7 +118,7 @@ def actions(entry: Entry | None) -> None:
         st.caption(plain(name) if name else "Select a prompt in the table.", width="content")
 
 
-def details(entry: Entry) -> None:
+def details(entry: LibraryEntry) -> None:
     """What is wrong with a broken prompt; which techniques a good one can serve."""
     if entry.prompt is None:
         st.error(plain(entry.error))

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptgrid.answers import Vote, find_json, find_labels, find_numbers, last_number, read_answer, search, vote
+from promptgrid.answers import (
+    MajorityAnswer,
+    find_json,
+    find_labels,
+    find_numbers,
+    last_number,
+    read_answer,
+    search,
+    vote,
+)
 from promptgrid.prompt import AnswerKind, AnswerRule
 
 NUMBER = AnswerRule("number")
@@ -212,7 +221,7 @@ def test_reading_never_raises(kind: AnswerKind, text: str, marker: str) -> None:
 
 
 def test_the_majority_answers_with_its_margin() -> None:
-    assert vote(["18", "26", "18", None]) == Vote("18", 2, 3, pytest.approx(1 / 3))  # type: ignore[arg-type]
-    assert vote(["b", "a", "a", "b"]) == Vote("b", 2, 4, 0.0)
-    assert vote([None, None]) == Vote(None, 0, 0, 0.0)
-    assert vote(["x"]) == Vote("x", 1, 1, 1.0)
+    assert vote(["18", "26", "18", None]) == MajorityAnswer("18", 2, 3, pytest.approx(1 / 3))  # type: ignore[arg-type]
+    assert vote(["b", "a", "a", "b"]) == MajorityAnswer("b", 2, 4, 0.0)
+    assert vote([None, None]) == MajorityAnswer(None, 0, 0, 0.0)
+    assert vote(["x"]) == MajorityAnswer("x", 1, 1, 1.0)

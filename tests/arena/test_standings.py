@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner
 
 from promptgrid import api, arena
-from promptgrid.arena import Arena, Pair, agreements, notes, standings, verdict
+from promptgrid.arena import Arena, ReplyPair, agreements, notes, standings, verdict
 from promptgrid.cli import main
 from promptgrid.export.jsonl import read_jsonl
 from promptgrid.export.preferences import save_preferences
 from promptgrid.prompt import Message, Prompt
 from promptgrid.store import Database, results, runs, votes
-from promptgrid.store.votes import Outcome, Vote
+from promptgrid.store.votes import Vote, VoteOutcome
 from tests.faults.answers import prompt_text
 from tests.faults.server import HostileServer
 
@@ -54,8 +54,8 @@ def each_its_own(text: str, temperature: Any) -> str:
 
 
 def judged(
-    database: Database, run_id: str, owner: str, choose: Callable[[Arena, Pair], Outcome], most: int = 1000
-) -> list[Pair]:
+    database: Database, run_id: str, owner: str, choose: Callable[[Arena, ReplyPair], VoteOutcome], most: int = 1000
+) -> list[ReplyPair]:
     """Votes until nothing is left (or `most` times), and returns the pairs that were shown."""
     found, seen = arena.read(database, run_id), []
     while len(seen) < most and (pair := found.next_pair(votes.listed(database, run_id), owner)):
@@ -64,7 +64,7 @@ def judged(
     return seen
 
 
-def colder(found: Arena, pair: Pair) -> Outcome:
+def colder(found: Arena, pair: ReplyPair) -> VoteOutcome:
     left, right = found.variant_at(pair.left), found.variant_at(pair.right)
     assert left is not None
     assert right is not None
@@ -208,7 +208,7 @@ def test_votes_on_replies_that_are_gone_are_counted_as_such(database: Database, 
 
 
 def test_agreement_is_by_the_two_replies_whatever_their_sides() -> None:
-    def vote(number: int, left: int, right: int, outcome: Outcome, owner: str, by_model: bool = False) -> Vote:
+    def vote(number: int, left: int, right: int, outcome: VoteOutcome, owner: str, by_model: bool = False) -> Vote:
         return Vote(number, left, right, outcome, owner, by_model, None, 0.0)
 
     given = [
@@ -227,7 +227,7 @@ def test_agreement_is_by_the_two_replies_whatever_their_sides() -> None:
 def test_preference_pairs_come_back_as_they_were_judged(database: Database, carried: Carried, tmp_path: Path) -> None:
     hostile = 'a\x00\u2028"\r\n```我'
     run_id = carried(lambda text, temperature: f"{hostile}{text} at {temperature}")
-    outcomes: list[Outcome] = ["left", "right", "tie", "skip"]
+    outcomes: list[VoteOutcome] = ["left", "right", "tie", "skip"]
     shown = judged(database, run_id, "ada", lambda *_: outcomes[len(votes.listed(database, run_id)) % 4], most=8)
     assert save_preferences(database, run_id, tmp_path / "out.jsonl") == 4
     read = list(read_jsonl(tmp_path / "out.jsonl"))

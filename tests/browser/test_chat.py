@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from promptgrid import builtin, chat
-from promptgrid.chat import Settings, Variant, tree
+from promptgrid.chat import ChatVariant, Settings, tree
 from promptgrid.store import Database, conversations
 from promptgrid.store.conversations import Conversation
 from tests.faults.modes import HOSTILE_TEXT
@@ -218,7 +218,7 @@ def test_a_hostile_reply_is_shown_as_text(dashboard: Dashboard, page: Page) -> N
 def test_a_conversation_stays_open_beside_another_of_its_name(
     dashboard: Dashboard, page: Page, database: Database
 ) -> None:
-    settings = chat.to_json(Settings((Variant(1, "openai/ok"),)))
+    settings = chat.to_json(Settings((ChatVariant(1, "openai/ok"),)))
     first, second = (conversations.create(database, "Twin", settings) for _ in range(2))
     page.goto(f"{dashboard.url}/Chat?chat={first}")
     send(page, "Hello")
@@ -236,7 +236,7 @@ def test_a_conversation_stays_open_beside_another_of_its_name(
 def test_what_is_chosen_stays_chosen_when_it_is_called_otherwise(
     dashboard: Dashboard, page: Page, database: Database
 ) -> None:
-    settings = chat.to_json(Settings((Variant(1, "openai/ok"), Variant(2, "openai/ok"))))
+    settings = chat.to_json(Settings((ChatVariant(1, "openai/ok"), ChatVariant(2, "openai/ok"))))
     page.goto(f"{dashboard.url}/Chat?chat={conversations.create(database, 'Two', settings)}")
     window = page.get_by_role("combobox", name="Window of variant")
     window.click()

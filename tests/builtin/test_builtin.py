@@ -22,7 +22,7 @@ import pytest
 from promptgrid import builtin, loop
 from promptgrid.builtin import process, weights
 from promptgrid.builtin.queue import turn
-from promptgrid.builtin.server_folder import Listening, Place
+from promptgrid.builtin.server_folder import Listening, ServerFolder
 from promptgrid.endpoint import Reply, Request
 from promptgrid.errors import BuiltinError, EndpointError
 from promptgrid.prompt import Message
@@ -316,7 +316,7 @@ class TestServer:
         for thread in threads:
             thread.join()
         assert len({server.pid for server in found}) == 1
-        file = Place.of(weights.require()).folder / "server.json"
+        file = ServerFolder.of(weights.require()).folder / "server.json"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         key = json.loads(file.read_text())["key"]
         assert key.encode() not in Path(f"/proc/{found[0].pid}/cmdline").read_bytes()
@@ -383,7 +383,7 @@ class TestTurns:
 
         async def run(name: str, times: int) -> None:
             for _ in range(times):
-                async with turn(Place(tmp_path)):
+                async with turn(ServerFolder(tmp_path)):
                     order.append(f"{name}+")
                     await asyncio.sleep(0.05)
                     order.append(f"{name}-")
@@ -400,11 +400,11 @@ class TestTurns:
 
     def test_who_gives_up_waiting_blocks_nobody(self, tmp_path: Path) -> None:
         async def scene() -> None:
-            async with turn(Place(tmp_path)):
+            async with turn(ServerFolder(tmp_path)):
                 with pytest.raises(TimeoutError):
-                    async with asyncio.timeout(0.05), turn(Place(tmp_path)):
+                    async with asyncio.timeout(0.05), turn(ServerFolder(tmp_path)):
                         pytest.fail("two had the turn")
-            async with asyncio.timeout(5), turn(Place(tmp_path)):
+            async with asyncio.timeout(5), turn(ServerFolder(tmp_path)):
                 pass
 
         loop.run_sync(scene())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from promptgrid.calls.pace import CALM_WINDOW, FIRST_WINDOW, Bucket, Pace, Window
+from promptgrid.calls.pace import CALM_WINDOW, FIRST_WINDOW, Bucket, Pace, PaceWindow
 from promptgrid.endpoint import Allowance, RateLimits
 
 
@@ -21,7 +21,7 @@ class Clock:
         return self.now
 
 
-def rounds(window: Window, latencies: list[float]) -> list[int]:
+def rounds(window: PaceWindow, latencies: list[float]) -> list[int]:
     """The window after each round trip in which every place was used."""
     sizes = []
     for latency in latencies:
@@ -31,18 +31,18 @@ def rounds(window: Window, latencies: list[float]) -> list[int]:
     return sizes
 
 
-def refuse(window: Window, count: int, at: float) -> None:
+def refuse(window: PaceWindow, count: int, at: float) -> None:
     for _ in range(count):
         window.refused(sent_at=at, now=at)
 
 
 def test_slow_start_doubles_each_round_trip_up_to_what_the_user_allows() -> None:
-    assert rounds(Window(100), [0.2] * 4) == [2 * FIRST_WINDOW, 4 * FIRST_WINDOW, 100, 100]
-    assert Window(3).size == 3
+    assert rounds(PaceWindow(100), [0.2] * 4) == [2 * FIRST_WINDOW, 4 * FIRST_WINDOW, 100, 100]
+    assert PaceWindow(3).size == 3
 
 
 def test_after_a_refusal_the_window_is_half_and_grows_by_one_a_round() -> None:
-    window = Window(64)
+    window = PaceWindow(64)
     refuse(window, 5, at=0.0)
     assert window.size == 8
     rounds(window, [0.2] * 4)
@@ -50,7 +50,7 @@ def test_after_a_refusal_the_window_is_half_and_grows_by_one_a_round() -> None:
 
 
 def test_refusals_of_one_round_trip_halve_once() -> None:
-    window = Window(64)
+    window = PaceWindow(64)
     for _ in range(16):
         window.refused(sent_at=0.0, now=1.0)
     assert window.size == FIRST_WINDOW / 2
@@ -61,7 +61,7 @@ def test_refusals_of_one_round_trip_halve_once() -> None:
 
 def test_a_few_refusals_by_chance_narrow_nothing_at_any_width() -> None:
     for most in (8, 64):
-        window = Window(most)
+        window = PaceWindow(most)
         for number in range(1000):
             if number % 20 == 0:
                 refuse(window, 1, at=float(number))
@@ -72,7 +72,7 @@ def test_a_few_refusals_by_chance_narrow_nothing_at_any_width() -> None:
 
 def test_what_a_server_takes_at_once_is_found_and_kept() -> None:
     """Eight are taken at once, all above are refused."""
-    window, refused, sent = Window(32), 0, 0
+    window, refused, sent = PaceWindow(32), 0, 0
     for number in range(300):
         size = int(window.size)
         sent += size
@@ -86,7 +86,7 @@ def test_what_a_server_takes_at_once_is_found_and_kept() -> None:
 
 
 def test_near_to_where_it_was_refused_the_window_creeps() -> None:
-    window = Window(64)
+    window = PaceWindow(64)
     refuse(window, 5, at=0.0)
     assert rounds(window, [0.2] * 8)[-1] == 15
     assert rounds(window, [0.2] * 5)[-1] == 15
@@ -94,7 +94,7 @@ def test_near_to_where_it_was_refused_the_window_creeps() -> None:
 
 
 def test_rising_latency_ends_slow_start_and_narrows_no_further_than_a_usual_window() -> None:
-    window = Window(200)
+    window = PaceWindow(200)
     rounds(window, [0.2, 0.2])
     before = window.size
     after = rounds(window, [1.2] * 60)
@@ -103,20 +103,20 @@ def test_rising_latency_ends_slow_start_and_narrows_no_further_than_a_usual_wind
 
 
 def test_a_busy_machine_of_our_own_narrows_nothing() -> None:
-    window = Window(200)
+    window = PaceWindow(200)
     rounds(window, [0.05, 0.05])
     assert rounds(window, [0.3] * 5)[-1] == 200
 
 
 def test_a_window_that_is_not_filled_does_not_grow() -> None:
-    window = Window(100)
+    window = PaceWindow(100)
     for _ in range(200):
         window.answered(0.2, in_flight=1)
     assert window.size == FIRST_WINDOW
 
 
 def test_the_window_never_falls_below_one() -> None:
-    window = Window(8)
+    window = PaceWindow(8)
     for second in range(10):
         refuse(window, 5, at=float(second))
     assert window.size == 1

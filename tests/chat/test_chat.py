@@ -10,13 +10,13 @@ import pytest
 
 from promptgrid import chat
 from promptgrid.cases.table import Cases, read_cases
-from promptgrid.chat import Round, Settings, Variant, from_json, to_json, tree
+from promptgrid.chat import ChatVariant, Round, Settings, from_json, to_json, tree
 from promptgrid.errors import PlanError, PromptError, StoreError
 from promptgrid.library.folder import Library
 from promptgrid.paths import shipped_folder
 from promptgrid.prompt import Message, dumps, loads, render
 from promptgrid.store import Database, conversations
-from promptgrid.store.conversations import Conversation, Said
+from promptgrid.store.conversations import Conversation, VariantReply
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
 
@@ -37,7 +37,7 @@ class Talk:
 
     def __init__(self, database: Database, settings: Settings | None = None) -> None:
         self.database = database
-        self.id = conversations.create(database, "Talk", to_json(settings or Settings((Variant(1, OK),))))
+        self.id = conversations.create(database, "Talk", to_json(settings or Settings((ChatVariant(1, OK),))))
 
     @property
     def now(self) -> Conversation:
@@ -83,7 +83,7 @@ def test_a_reply_is_stored_with_its_facts_as_a_try(database: Database) -> None:
 
 
 def test_variants_see_their_own_replies_and_system_messages(database: Database, hostile: HostileServer) -> None:
-    talk = Talk(database, Settings((Variant(1, OK), Variant(2, OK, 0.5, "Be short."), Variant(5, OK, 1.0))))
+    talk = Talk(database, Settings((ChatVariant(1, OK), ChatVariant(2, OK, 0.5, "Be short."), ChatVariant(5, OK, 1.0))))
     talk.add("system", "Be kind.")
     talk.add("user", "one")
     talk.ask()
@@ -102,7 +102,7 @@ def test_a_variant_that_came_later_takes_what_was_said_by_the_first(database: Da
     talk.add("user", "one")
     talk.ask()
     assert talk.said(7) == ["one", "one at None"]
-    own_system = Variant(7, OK, system="Late.")
+    own_system = ChatVariant(7, OK, system="Late.")
     now = talk.now
     assert [turn.message.role for _, turn in tree.sent(tree.path(now, now.leaf), own_system)] == [
         "system", "user", "assistant"]  # fmt: skip
@@ -139,7 +139,7 @@ def test_a_deleted_turn_is_passed_over_and_comes_back(database: Database) -> Non
 
 
 def test_the_rest_of_a_talk_is_asked_turn_by_turn(database: Database) -> None:
-    talk = Talk(database, Settings((Variant(1, OK), Variant(2, OK, 0.5))))
+    talk = Talk(database, Settings((ChatVariant(1, OK), ChatVariant(2, OK, 0.5))))
     talk.add("user", "one")
     talk.ask()
     talk.add("user", "aside")
@@ -159,7 +159,7 @@ def test_the_rest_of_a_talk_is_asked_turn_by_turn(database: Database) -> None:
 
 
 def test_a_failure_is_kept_with_its_reason_and_ends_the_rest(database: Database) -> None:
-    talk = Talk(database, Settings((Variant(1, OK), Variant(2, "openai/html"), Variant(3, "nowhere/x"))))
+    talk = Talk(database, Settings((ChatVariant(1, OK), ChatVariant(2, "openai/html"), ChatVariant(3, "nowhere/x"))))
     talk.add("user", "one")
     asked = talk.ask(tree.Step("user", "never", asks=True))
     said = talk.now.nodes[asked.slot].said
@@ -173,7 +173,7 @@ def test_a_failure_is_kept_with_its_reason_and_ends_the_rest(database: Database)
 
 def test_half_a_reply_is_kept_when_it_is_stopped_or_breaks(database: Database, hostile: HostileServer) -> None:
     hostile.answer = lambda body: "word " * 2000
-    talk = Talk(database, Settings((Variant(1, "openai/slow-stream"),), room=4000))
+    talk = Talk(database, Settings((ChatVariant(1, "openai/slow-stream"),), room=4000))
     talk.add("user", "one")
     asked = talk.ask(wait=False)
     until(lambda: asked.live[1].text, "a first word")
@@ -184,7 +184,7 @@ def test_half_a_reply_is_kept_when_it_is_stopped_or_breaks(database: Database, h
     assert said.text.startswith("word")
     assert not asked.running
     until(lambda: hostile.hung_up == 1, "the end of the connection")
-    conversations.set_settings(database, talk.id, to_json(Settings((Variant(1, "openai/half-stream"),))))
+    conversations.set_settings(database, talk.id, to_json(Settings((ChatVariant(1, "openai/half-stream"),))))
     talk.add("user", "again", parent=asked.slot)
     slot = talk.ask().slot
     broken = talk.now.nodes[slot].said[1]
@@ -192,7 +192,7 @@ def test_half_a_reply_is_kept_when_it_is_stopped_or_breaks(database: Database, h
 
 
 def test_what_does_not_fit_any_more_is_cut_and_told(database: Database, hostile: HostileServer) -> None:
-    settings = Settings((Variant(1, OK),), limit=200, room=50)
+    settings = Settings((ChatVariant(1, OK),), limit=200, room=50)
     talk = Talk(database, settings)
     talk.add("system", "Be kind.")
     for number in range(4):
@@ -215,7 +215,7 @@ def test_what_does_not_fit_any_more_is_cut_and_told(database: Database, hostile:
 
 def test_without_a_question_nothing_is_asked(database: Database) -> None:
     with pytest.raises(PlanError, match="no user turn"):
-        chat.prepare([], Variant(1, OK), Settings())
+        chat.prepare([], ChatVariant(1, OK), Settings())
 
 
 def test_hostile_text_is_kept_as_it_is(database: Database, hostile: HostileServer) -> None:
@@ -243,7 +243,7 @@ def test_a_conversation_is_deleted_restored_and_removed_for_good(database: Datab
 
 
 def test_settings_survive_and_have_one_to_four_variants() -> None:
-    settings = Settings((Variant(1, OK, 0.5, "Hi"),), "examples", 100, 20)
+    settings = Settings((ChatVariant(1, OK, 0.5, "Hi"),), "examples", 100, 20)
     assert from_json(to_json(settings)) == settings
     more = settings.with_one_more().with_one_more().with_one_more()
     assert [variant.id for variant in more.variants] == [1, 2, 3, 4]
@@ -326,7 +326,7 @@ def test_replies_of_a_turn_are_edited_one_variant_at_a_time(database: Database) 
     talk.ask()
     slot = talk.now.leaf or 0
     with database.write() as connection:
-        conversations.keep_reply(connection, slot, 2, Said("second"))
+        conversations.keep_reply(connection, slot, 2, VariantReply("second"))
     conversations.change_turn(database, talk.id, slot, "mended", 1)
     assert (talk.said(1)[-1], talk.said(2)[-1]) == ("mended", "second")
     assert talk.now.nodes[slot].said[1].state == "edited"

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from promptgrid import compare
-from promptgrid.compare import Arranged, Entry, Filter, Row, Sort, View, page
-from promptgrid.compare import rows as arranged
+from promptgrid.compare import Arranged, ComparisonRow, Filter, PooledCell, Sort, View, arranged, page
 from promptgrid.compare.pages import SHOWN, TALLIES
 from promptgrid.compare.variants import Variant, in_grid_order, labels
 from promptgrid.errors import CompareError, StoreError
@@ -32,11 +31,11 @@ def arrange(database: Database, made: Sequence[Cell], told: Sequence[Case] = (),
     return arranged(database, compare.facts(database, run_id), View(**view))
 
 
-def rows(database: Database, made: Sequence[Cell], told: Sequence[Case] = (), **view: Any) -> list[Row]:
+def rows(database: Database, made: Sequence[Cell], told: Sequence[Case] = (), **view: Any) -> list[ComparisonRow]:
     return page(database, arrange(database, made, told, **view), 0, 99)
 
 
-def entry(database: Database, *made: Cell) -> Entry:
+def entry(database: Database, *made: Cell) -> PooledCell:
     (row,) = rows(database, made)
     (only,) = row.entries.values()
     return only

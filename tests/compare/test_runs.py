@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from promptgrid.compare import KINDS, Changes, Kind, against
+from promptgrid.compare import KINDS, ChangeKind, Changes, against
 from promptgrid.errors import StoreError
 from promptgrid.store import Database, baselines, runs
 from tests.stored import Case, Cell, store_run
@@ -26,7 +26,7 @@ def compared(
     return against(database, "aaaa0001", "bbbb0001")
 
 
-def kinds(database: Database, found: Changes) -> dict[str, Kind]:
+def kinds(database: Database, found: Changes) -> dict[str, ChangeKind]:
     return {change.case_id: change.kind for change in found.listed(database)}
 
 

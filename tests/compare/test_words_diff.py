@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptgrid.compare.words_diff import Part, WordsDiff, words_diff
+from promptgrid.compare.words_diff import DiffSpan, WordsDiff, words_diff
 
 TEXT = st.text(alphabet="ab \n,.好评é\U0001f600\ud800\x00", max_size=40)
 
@@ -43,10 +43,10 @@ def test_what_is_cut_is_told_in_characters(first: str, second: str, most: int) -
 def test_a_sentence_is_not_torn_by_the_spaces_that_both_have() -> None:
     found = words_diff("The review is positive, I think.", "The review seems quite negative.")
     assert list(found.parts) == [
-        Part("same", "The review "),
-        Part("removed", "is positive, I think"),
-        Part("added", "seems quite negative"),
-        Part("same", "."),
+        DiffSpan("same", "The review "),
+        DiffSpan("removed", "is positive, I think"),
+        DiffSpan("added", "seems quite negative"),
+        DiffSpan("same", "."),
     ]
     assert (found.words("removed"), found.words("added")) == (4, 3)
 
@@ -59,10 +59,10 @@ def test_words_that_moved_little_are_found_again() -> None:
 
 def test_without_spaces_characters_are_the_words() -> None:
     assert list(words_diff("评论很好", "评论不好").parts) == [
-        Part("same", "评论"),
-        Part("removed", "很"),
-        Part("added", "不"),
-        Part("same", "好"),
+        DiffSpan("same", "评论"),
+        DiffSpan("removed", "很"),
+        DiffSpan("added", "不"),
+        DiffSpan("same", "好"),
     ]
 
 

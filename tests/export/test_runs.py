@@ -24,16 +24,16 @@ from promptgrid.cases.table import Case
 from promptgrid.cli import main
 from promptgrid.errors import ExportError, StoreError
 from promptgrid.export import columns_for, excel, html, markdown, parquet, read_csv, read_jsonl, report, runs
-from promptgrid.export.runs import Form, save_run, write_run
+from promptgrid.export.runs import FileFormat, save_run, write_run
 from promptgrid.grading import Score
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.store import Database, commits
 from promptgrid.store import runs as stored
-from promptgrid.store.commits import CellResult, Group, Outcome
+from promptgrid.store.commits import CellOutcome, CellResult, Group
 from tests.export.test_fuzz import FRAGMENTS, NAMES
 from tests.store.test_store import a_plan, answered, pending, queued
 
-FORMS: tuple[Form, ...] = get_args(Form)
+FORMS: tuple[FileFormat, ...] = get_args(FileFormat)
 HOSTILE = """<script>alert(1)</script><img src="http://evil.invalid/x" onerror=alert(2)> {{ 7*7 }} &amp; | `a` ![x](http://evil.invalid)"""
 SAID = {0: "good", 1: "", 2: f"{HOSTILE}\nAnswer: bad"}  # by position; the others end without a reply
 ENDS = {3: "failed", 4: "refused", 5: "too_long", 6: "cancelled"}
@@ -60,17 +60,17 @@ def run_id(database: Database) -> str:
 
 def end(database: Database, run: str) -> None:
     names = {at: name for name, at in pending(database, run).items()}
-    outcomes = [Outcome(CellResult(at, status, error=f"{status} {HOSTILE}")) for at, status in ENDS.items()]
+    outcomes = [CellOutcome(CellResult(at, status, error=f"{status} {HOSTILE}")) for at, status in ENDS.items()]
     for at, text in SAID.items():
         reply = answered(at, text, run_id=run, key=names[at].key, sample=names[at].sample, latency_ms=5.0)
         label = "bad" if "bad" in text else text
         score = Score("label", float(label == "good"), label == "good", label, f"because {HOSTILE}")
         result = CellResult(at, "answered", Answer("", label), [score] if label else ())
-        outcomes.append(Outcome(result, reply=reply.reply))
+        outcomes.append(CellOutcome(result, reply=reply.reply))
     commits.commit(database, run, commits.claim(database, run), Group(outcomes))
 
 
-def exported(database: Database, run: str, form: Form, positions: list[int] | None = None) -> bytes:
+def exported(database: Database, run: str, form: FileFormat, positions: list[int] | None = None) -> bytes:
     out = io.BytesIO()
     write_run(database, run, out, form, positions)
     return out.getvalue()
@@ -259,7 +259,7 @@ def test_what_excel_cannot_hold_is_said_or_left_out(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_run_that_is_gone_makes_no_file(database: Database, run_id: str, form: Form, tmp_path: Path) -> None:
+def test_a_run_that_is_gone_makes_no_file(database: Database, run_id: str, form: FileFormat, tmp_path: Path) -> None:
     stored.forget(database, run_id)
     with pytest.raises(StoreError, match=run_id):
         save_run(database, run_id, tmp_path / "out" / "file", form)
@@ -283,7 +283,9 @@ def test_a_run_that_goes_in_the_middle_is_still_exported_whole(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_place_that_cannot_be_written_is_named(database: Database, run_id: str, form: Form, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_named(
+    database: Database, run_id: str, form: FileFormat, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(ExportError, match=r"Cannot write .*file/out"):
         save_run(database, run_id, tmp_path / "file" / "out", form)
@@ -291,7 +293,7 @@ def test_a_place_that_cannot_be_written_is_named(database: Database, run_id: str
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("form", FORMS)
-def test_a_full_disk_is_said_so(database: Database, run_id: str, form: Form) -> None:
+def test_a_full_disk_is_said_so(database: Database, run_id: str, form: FileFormat) -> None:
     with pytest.raises(ExportError, match=r"Cannot write /dev/full: No space left") as raised:
         save_run(database, run_id, Path("/dev/full"), form)
     assert "free some space" in raised.value.hint

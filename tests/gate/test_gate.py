@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from promptgrid import gate
 from promptgrid.cli import main
 from promptgrid.compare.variants import Variant
-from promptgrid.compare.verdicts import Verdict, verdicts
+from promptgrid.compare.verdicts import CheckVerdict, verdicts
 from promptgrid.errors import GateError
 from promptgrid.store import Database, runs
 from promptgrid.store.results import result_rows
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
 ZERO = Variant("p", "v", "zero-shot", "e/m", 0.7)
-RIGHT = Verdict(
+RIGHT = CheckVerdict(
     ZERO, "t = 0.7", "1", "label", "passed", 1.0, 1.0, {"text": "x"}, "good", "good", "as expected", 1, 1, 2.0
 )
 WRONG = replace(RIGHT, outcome="failed", value=0.0, at_worst=0.0, answer="bad", explanation="answer bad, expected good")
@@ -39,7 +39,7 @@ BROKEN = replace(UNREAD, outcome="broken", explanation="the check failed: it too
 SILENT = replace(UNREAD, outcome="no reply", at_worst=None, explanation="timed out")
 
 
-def asked(least: float, *found: Verdict, confident: bool = False) -> gate.GateResult:
+def asked(least: float, *found: CheckVerdict, confident: bool = False) -> gate.GateResult:
     numbered = [replace(verdict, case_id=str(n)) for n, verdict in enumerate(found)]
     (result,) = gate.min_score(gate.MinScore("label", least, confident), numbered)
     return result
@@ -113,7 +113,7 @@ def test_what_is_no_gate_says_how_one_is_written(text: str) -> None:
         gate.parse_min_score(text)
 
 
-def parsed(*found: Verdict, results: tuple[gate.GateResult, ...] = ()) -> ET.Element:
+def parsed(*found: CheckVerdict, results: tuple[gate.GateResult, ...] = ()) -> ET.Element:
     return ET.fromstring(gate.junit("run", results, found))
 
 

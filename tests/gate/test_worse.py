@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from promptgrid.cli import main
-from promptgrid.compare import Changes, Kind, against
+from promptgrid.compare import ChangeKind, Changes, against
 from promptgrid.errors import GateError
 from promptgrid.gate import NotWorse, not_worse
 from promptgrid.store import Database, runs
@@ -65,7 +65,7 @@ def changed(a: str, b: str) -> Changes:
     return against(Database(), a, b)
 
 
-def listed(changes: Changes, kind: Kind) -> list[str]:
+def listed(changes: Changes, kind: ChangeKind) -> list[str]:
     """The texts of the cases of that kind."""
     return [change.inputs["text"] for change in changes.listed(Database(), [kind])]
 

@@ -6,7 +6,7 @@ import pytest
 
 from promptgrid import api
 from promptgrid.errors import MissingVariables
-from promptgrid.grid.preflight import Preflight, Tally, preflight
+from promptgrid.grid.preflight import EstimateTally, Preflight, preflight
 from promptgrid.prompt import Message, Prompt
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _openai(monkeypatch: pytest.MonkeyPatch) -> None:
 def sheet(stored: Sequence[int] = (), speed: float | None = None, words: int = 2, **changes: Any) -> Preflight:
     cases = [{"word": f"w{n}"} for n in range(words)]
     plan = api.plan(PROMPT, cases, **{"models": "openai/gpt-4o", "max_tokens": 10, **changes})
-    return preflight(Tally(plan, lambda keys: {key: set(stored) for key in keys}, lambda ref: speed))
+    return preflight(EstimateTally(plan, lambda keys: {key: set(stored) for key in keys}, lambda ref: speed))
 
 
 def test_calls_tokens_and_cost_are_summed_over_what_is_sent() -> None:
@@ -44,8 +44,8 @@ def test_calls_tokens_and_cost_are_summed_over_what_is_sent() -> None:
 def test_what_is_answered_is_not_sent_again() -> None:
     keys: list[str] = []
     plan = api.plan(PROMPT, [{"word": "a"}, {"word": "b"}], models="openai/gpt-4o", samples=5)
-    preflight(Tally(plan, lambda asked: keys.extend(asked) or {}, lambda ref: None))  # type: ignore[func-returns-value]
-    found = preflight(Tally(plan, lambda asked: {keys[0]: {0, 1, 4, 7}}, lambda ref: None))
+    preflight(EstimateTally(plan, lambda asked: keys.extend(asked) or {}, lambda ref: None))  # type: ignore[func-returns-value]
+    found = preflight(EstimateTally(plan, lambda asked: {keys[0]: {0, 1, 4, 7}}, lambda ref: None))
     assert (found.calls, found.answered) == (7, 3)
     assert sheet(fresh=True, stored=range(5), words=1).calls == 1
 
@@ -65,7 +65,7 @@ def test_without_max_tokens_there_is_no_ceiling_that_is_made_up() -> None:
 
 def test_a_prompt_over_the_limit_is_counted_as_not_fitting() -> None:
     plan = api.plan(PROMPT, [{"word": "long " * 130_000}, {"word": "short"}], models="openai/gpt-4o", max_tokens=10)
-    found = preflight(Tally(plan, lambda keys: {}, lambda ref: None))
+    found = preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))
     assert (found.calls, found.too_long) == (1, 1)
 
 
@@ -74,7 +74,7 @@ def test_a_count_that_is_only_an_estimate_keeps_nothing_from_being_sent(monkeypa
     with open("weights.gguf", "wb") as file:
         file.write(b"GGUF")
     plan = api.plan(PROMPT, [{"word": "long " * 20_000}], max_tokens=10)
-    found = preflight(Tally(plan, lambda keys: {}, lambda ref: None))
+    found = preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))
     assert (found.calls, found.too_long, found.exact) == (1, 0, False)
     assert found.models[0].reason
 
@@ -94,4 +94,4 @@ def test_merged_parameters_and_skipped_techniques_are_said() -> None:
 def test_missing_variables_stop_it() -> None:
     plan = api.plan(PROMPT, [{"other": "x"}], models="openai/gpt-4o")
     with pytest.raises(MissingVariables, match="word"):
-        preflight(Tally(plan, lambda keys: {}, lambda ref: None))
+        preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))

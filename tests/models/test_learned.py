@@ -19,7 +19,7 @@ from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError, StoreError
 from promptgrid.models import learned
 from promptgrid.models.learned import Refusal
-from promptgrid.models.parameters import Asked, Sent, sent
+from promptgrid.models.parameters import AskedParameters, Sent, sent
 from promptgrid.prompt import Message
 from tests.faults.server import HostileServer
 
@@ -102,14 +102,14 @@ def test_any_value_can_be_refused(value: object, kept: object, file: Path) -> No
 @pytest.mark.parametrize(
     ("model", "asked"),
     [
-        ("refuses-temperature", Asked(temperature=0.7, reasoning_effort="none")),
-        ("refuses-top-p", Asked(temperature=0.7, top_p=0.5)),
-        ("refuses-temperature-with-top-p", Asked(temperature=0.7, top_p=0.5)),
-        ("refuses-seed", Asked(seed=3)),
+        ("refuses-temperature", AskedParameters(temperature=0.7, reasoning_effort="none")),
+        ("refuses-top-p", AskedParameters(temperature=0.7, top_p=0.5)),
+        ("refuses-temperature-with-top-p", AskedParameters(temperature=0.7, top_p=0.5)),
+        ("refuses-seed", AskedParameters(seed=3)),
     ],
 )
 def test_after_one_refusal_the_next_request_is_answered(
-    hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, model: str, asked: Asked
+    hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, model: str, asked: AskedParameters
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
     first = parameters_sent(model, asked)
@@ -125,12 +125,12 @@ def test_after_one_refusal_the_next_request_is_answered(
     assert ask(model, second)
 
 
-def parameters_sent(model: str, asked: Asked) -> Sent:
+def parameters_sent(model: str, asked: AskedParameters) -> Sent:
     return sent(connections.model_facts(f"openai/{model}"), asked)
 
 
 def ask(model: str, parameters: Sent) -> str:
-    values = {name: getattr(parameters, name) for name in Asked.__slots__}
+    values = {name: getattr(parameters, name) for name in AskedParameters.__slots__}
     request = Request(model, (Message("user", "hello"),), **values)
     return loop.run_sync(connections.connect("openai").complete(request))[0].text
 

@@ -22,7 +22,7 @@ from promptgrid.endpoint.logprobs import read_steps
 from promptgrid.endpoint.replies import replies
 from promptgrid.errors import EndpointError, PlanError
 from promptgrid.models import learned
-from promptgrid.nextword import Asker, Chances, Place, reshape
+from promptgrid.nextword import Asker, Chances, Continuation, reshape
 from promptgrid.nextword.asking import _apis
 from promptgrid.prompt import Message
 from promptgrid.store import Database, schema, stored_replies
@@ -204,11 +204,11 @@ class TestPieces:
         assert nextword.completed(before, data) == makes
 
     def test_a_place_inside_a_character_is_no_text(self) -> None:
-        inside = Place("我", (TokenStep(b"\xe6\x97", -1.0, 5),))
+        inside = Continuation("我", (TokenStep(b"\xe6\x97", -1.0, 5),))
         with pytest.raises(PlanError, match="inside a character"):
             inside.whole_text()
         assert inside.after([TokenStep(b"\xa5", -1.0, 6)]).whole_text() == "我日"
-        assert inside.back() == Place("我") == Place("我").back()
+        assert inside.back() == Continuation("我") == Continuation("我").back()
 
 
 def test_surprise_and_perplexity() -> None:
@@ -264,7 +264,7 @@ async def all_of(items: AsyncIterator[Any]) -> list[Any]:
 class TestOtherEndpoints:
     def test_a_text_is_continued_where_that_brings_probabilities(self, scripted: Any) -> None:
         asker, endpoint = scripted(lambda request: reply(" a"))
-        seen = run(nextword.look(asker, Place("Once")))
+        seen = run(nextword.look(asker, Continuation("Once")))
         assert [token.data for token in seen.chances.tokens] == [b" a", b" b"]
         assert seen.chances.rest == pytest.approx(0.1)
         assert (seen.api, seen.fewer) == ("completion", True)
@@ -276,8 +276,8 @@ class TestOtherEndpoints:
             return chatty if request.api == "completion" else reply(" a")
 
         asker, endpoint = scripted(said)
-        assert run(nextword.look(asker, Place("Once"))).api == "chat"
-        run(nextword.look(asker, Place("Once").after([TokenStep(b" upon", -1.0)])))
+        assert run(nextword.look(asker, Continuation("Once"))).api == "chat"
+        run(nextword.look(asker, Continuation("Once").after([TokenStep(b" upon", -1.0)])))
         assert [(r.api, r.messages[0].text) for r in endpoint.history] == [
             ("completion", "Once"), ("chat", "Once"), ("chat", "Once upon"),
         ]  # fmt: skip
@@ -288,32 +288,32 @@ class TestOtherEndpoints:
             return many if request.logprobs == 20 else reply(" a")
 
         asker, endpoint = scripted(said)
-        assert run(nextword.look(asker, Place("Once"))).chances.tokens
+        assert run(nextword.look(asker, Continuation("Once"))).chances.tokens
         assert [request.logprobs for request in endpoint.history] == [20, 5]
 
     def test_an_endpoint_that_ignores_them_is_named(self, scripted: Any) -> None:
         asker, _ = scripted(lambda request: Reply("Hello"))
         with pytest.raises(EndpointError, match=r"openai tells no probabilities for 'ft-own'.*ignores|without them"):
-            run(nextword.look(asker, Place("Once")))
+            run(nextword.look(asker, Continuation("Once")))
 
     def test_a_refusal_is_learned_and_told_without_another_call(self, scripted: Any) -> None:
         refused = EndpointError("refused_parameter", "logprobs is not supported with this model.", param="logprobs")
         asker, _ = scripted(lambda request: refused)
         with pytest.raises(EndpointError, match="not supported"):
-            run(nextword.look(asker, Place("Once")))
+            run(nextword.look(asker, Continuation("Once")))
         assert [r.parameter for r in learned.all_refusals()] == ["logprobs"]
 
     @pytest.mark.parametrize("kind", ["auth", "connection", "rate_limited"])
     def test_what_has_nothing_to_do_with_it_is_told_as_it_is(self, scripted: Any, kind: Any) -> None:
         asker, endpoint = scripted(lambda request: EndpointError(kind, "No."))
         with pytest.raises(EndpointError, match=r"^No\.$"):
-            run(nextword.look(asker, Place("Once")))
+            run(nextword.look(asker, Continuation("Once")))
         assert len(endpoint.history) == 1
 
     def test_half_a_character_cannot_be_sent_as_text(self, scripted: Any) -> None:
         asker, endpoint = scripted(lambda request: reply(" a"))
         with pytest.raises(PlanError, match="takes text only"):
-            run(nextword.look(asker, Place("Once").after([TokenStep(b"\xe6", -1.0)])))
+            run(nextword.look(asker, Continuation("Once").after([TokenStep(b"\xe6", -1.0)])))
         assert not endpoint.history
 
     def test_a_text_is_scored_by_its_echo_or_not_at_all(self, scripted: Any) -> None:
@@ -327,7 +327,9 @@ class TestOtherEndpoints:
     def test_samples_come_as_many_a_call_as_the_endpoint_allows(self, scripted: Any, home: Any) -> None:
         database = Database()
         asker, endpoint = scripted(lambda request: [reply(" a")] * request.n, database)
-        told = run(all_of(nextword.sampled(asker, Place("Once"), 20, temperature=0.7, top_p=0.9, api="completion")))
+        told = run(
+            all_of(nextword.sampled(asker, Continuation("Once"), 20, temperature=0.7, top_p=0.9, api="completion"))
+        )
         assert [len(some) for some in told] == [8, 8, 4] == [request.n for request in endpoint.history]
         assert {(r.temperature, r.top_p, r.max_tokens) for r in endpoint.history} == {(0.7, 0.9, 1)}
         with database.read() as connection:
@@ -342,18 +344,18 @@ class TestOtherEndpoints:
 class TestBuiltin:
     def test_looks_repeat_themselves_and_add_up(self) -> None:
         asker = Asker(DEFAULT_MODEL)
-        first, again = (run(nextword.look(asker, Place("The quick brown fox"))) for _ in range(2))
+        first, again = (run(nextword.look(asker, Continuation("The quick brown fox"))) for _ in range(2))
         assert first.chances == again.chances
         assert not first.fewer
         assert len(first.chances.tokens) == 1000
         assert 0 < first.chances.rest < 0.1
-        every = run(nextword.look(asker, Place("The quick brown fox"), every=True))
+        every = run(nextword.look(asker, Continuation("The quick brown fox"), every=True))
         assert len(every.chances.tokens) == 49_152
         assert every.chances.rest < 1e-3
         assert [t.id for t in every.chances.tokens[:20]] == [t.id for t in first.chances.tokens[:20]]
 
     def test_half_characters_are_chosen_written_and_gone_on_from(self) -> None:
-        asker, place = Asker(DEFAULT_MODEL), Place("我今天真")
+        asker, place = Asker(DEFAULT_MODEL), Continuation("我今天真")
         seen = run(nextword.look(asker, place))
         half = next(token for token in seen.chances.tokens if not nextword.is_whole(token.data))
         inside = place.after([TokenStep(half.data, half.logprob, half.id)])
@@ -373,13 +375,13 @@ class TestBuiltin:
         assert {count for _, count in told} == {len(steps)}
         assert b"".join(step.data for step in steps) == "The fox 我".encode()
         for number in (1, 2, len(steps) - 1):
-            chances = run(nextword.look(asker, Place("", tuple(steps[:number])), every=True)).chances
+            chances = run(nextword.look(asker, Continuation("", tuple(steps[:number])), every=True)).chances
             looked = next(token.logprob for token in chances.tokens if token.id == steps[number].id)
             assert steps[number].logprob == pytest.approx(looked, abs=0.3)  # how a prefix was read shows a little
         assert nextword.perplexity(steps) > 1
 
     def test_samples_meet_the_curve(self) -> None:
-        asker, place = Asker(DEFAULT_MODEL), Place("The quick brown fox")
+        asker, place = Asker(DEFAULT_MODEL), Continuation("The quick brown fox")
         chances = run(nextword.look(asker, place)).chances
         drawn: list[Any] = []
         for some in run(all_of(nextword.sampled(asker, place, 40, temperature=1.0, top_p=0.6, api="completion"))):
@@ -394,7 +396,9 @@ class TestBuiltin:
     def test_the_same_prompt_many_times(self) -> None:
         told = run(
             all_of(
-                nextword.repeated(Asker(DEFAULT_MODEL), Place("Hi"), 3, temperature=0.0, top_p=1.0, api="completion")
+                nextword.repeated(
+                    Asker(DEFAULT_MODEL), Continuation("Hi"), 3, temperature=0.0, top_p=1.0, api="completion"
+                )
             )
         )
         texts = [text for some in told for text in some]

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from promptgrid.runner.notify import notify
-from promptgrid.store.runs import Progress, RunInfo
+from promptgrid.store.runs import RunInfo, RunProgress
 
 INFO = RunInfo("a1b2", "sentiment; $(touch hacked)", "", "stopped", "The disk is full.", 72, 0.0, 0.0, 9.0, None, None)
-STATE = Progress(72, {"answered": 70, "failed": 2}, 0, 3, 0.0142, 0.0, 0, {}, {"timeout": 2})
+STATE = RunProgress(72, {"answered": 70, "failed": 2}, 0, 3, 0.0142, 0.0, 0, {}, {"timeout": 2})
 NAMES = ("PROMPTGRID_RUN", "PROMPTGRID_RUN_NAME", "PROMPTGRID_STATUS", "PROMPTGRID_SUMMARY")
 TELL = """\
 import json, os, sys

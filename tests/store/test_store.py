@@ -30,7 +30,7 @@ from promptgrid.store import (
     schema,
     stored_replies,
 )
-from promptgrid.store.commits import CellResult, Group, Outcome
+from promptgrid.store.commits import CellOutcome, CellResult, Group
 from promptgrid.tokens import Count
 
 HOSTILE = "a\ud800\x00`<b>` 我 \u2028"
@@ -69,13 +69,13 @@ def pending(database: Database, run_id: str) -> dict[commits.CellName, int]:
 def answered(
     position: int, text: str = "hello", *, run_id: str = "r", cost: float | None = 0.5, key: str = "k",
     sample: int = 0, **reply: Any,
-) -> Outcome:  # fmt: skip
+) -> CellOutcome:  # fmt: skip
     row = commits.reply_row(
         Reply(text, prompt_tokens=4, completion_tokens=2, sent={"model": "m"}, **reply),
         key=key, sample=sample, kind="run", run_id=run_id, endpoint="openai", model="m", seed=None, batch=1,
         cost_usd=cost, honoured="{}",
     )  # fmt: skip
-    return Outcome(CellResult(position, "answered", attempts=1), reply=row)
+    return CellOutcome(CellResult(position, "answered", attempts=1), reply=row)
 
 
 def answer_all(database: Database, run_id: str, text: str = "hello") -> None:
@@ -175,7 +175,7 @@ def test_a_lost_epoch_commits_nothing(database: Database) -> None:
     old = commits.claim(database, run_id)
     commits.claim(database, run_id)
     with pytest.raises(commits.Fenced):
-        commits.commit(database, run_id, old, Group([Outcome(CellResult(0, "failed"))]))
+        commits.commit(database, run_id, old, Group([CellOutcome(CellResult(0, "failed"))]))
     assert {row["status"] for row in results.result_rows(database, run_id)} == {"pending"}
 
 
@@ -201,7 +201,7 @@ def test_purge_keeps_replies_that_another_run_shows(database: Database) -> None:
     epoch = commits.claim(database, shows)
     for name, position in names.items():
         result = CellResult(position, "answered", reused=True)
-        commits.commit(database, shows, epoch, Group([Outcome(result, reply_id=stored[name.key, name.sample].id)]))
+        commits.commit(database, shows, epoch, Group([CellOutcome(result, reply_id=stored[name.key, name.sample].id)]))
     assert runs.progress(database, shows).reused == 2
     runs.delete(database, paid)
     runs.purge(database)

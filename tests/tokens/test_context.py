@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from promptgrid import builtin, connections, tokens
 from promptgrid.prompt import Api, Message
 from promptgrid.techniques import Turn
-from promptgrid.tokens import POLICIES, Count, Policy
+from promptgrid.tokens import POLICIES, Count, WindowPolicy
 from promptgrid.tokens.context import units
 
 BUILTIN = connections.DEFAULT_MODEL
@@ -38,7 +38,7 @@ QUESTION = [Turn(Message("user", "What a great day!"), "question")]
 TURNS = [*SYSTEM, *EXAMPLES, *QUESTION]
 
 
-def budget(turns: list[Turn], model: str, reserve: int, limit: int | None) -> tokens.Budget:
+def budget(turns: list[Turn], model: str, reserve: int, limit: int | None) -> tokens.ContextUse:
     return tokens.budget(turns, tokens.counter(model), reserve, limit)
 
 
@@ -121,7 +121,7 @@ LONG = [
     ],
 )
 def test_as_little_as_possible_goes_in_the_order_of_the_policy(
-    policy: Policy, limit: int, cut: tuple[int, ...]
+    policy: WindowPolicy, limit: int, cut: tuple[int, ...]
 ) -> None:
     found = tokens.window(LONG, words, 20, limit, policy)
     assert found.cut == cut
@@ -158,7 +158,7 @@ def test_without_a_limit_everything_is_seen() -> None:
     policy=st.sampled_from(POLICIES),
 )
 def test_any_conversation_fits_or_has_nothing_left_to_cut(
-    roles: list[tuple[str, bool, int]], reserve: int, limit: int, policy: Policy
+    roles: list[tuple[str, bool, int]], reserve: int, limit: int, policy: WindowPolicy
 ) -> None:
     parts = ["system" if role == "system" else "examples" if worked else "history" for role, worked, _ in roles]
     turns = [Turn(Message(role, "w " * size), part) for (role, _, size), part in zip(roles, parts, strict=True)]  # type: ignore[arg-type]

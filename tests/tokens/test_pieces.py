@@ -14,7 +14,7 @@ from promptgrid import builtin, connections, loop, tokens
 from promptgrid.cases.decoding import read_text
 from promptgrid.endpoint import EndpointSettings, Token
 from promptgrid.endpoint.counting import TokenCounter
-from promptgrid.endpoint.pool import Answer
+from promptgrid.endpoint.pool import HttpResponse
 from promptgrid.endpoint.token_bytes import spelt
 from promptgrid.errors import PlanError, TextError
 from promptgrid.tokens import count, pieces
@@ -176,9 +176,9 @@ class Pool:
     def __init__(self, answer: Callable[[Mapping[str, Any]], Any]) -> None:
         self.answer = answer
 
-    async def ask(self, url: str, body: bytes) -> Answer:
+    async def ask(self, url: str, body: bytes) -> HttpResponse:
         told = self.answer(json.loads(body))
-        return Answer(200 if told is not None else 400, {}, json.dumps(told or {}))
+        return HttpResponse(200 if told is not None else 400, {}, json.dumps(told or {}))
 
 
 def cut(answer: Callable[[Mapping[str, Any]], Any], text: str = "ab") -> list[Token] | None:

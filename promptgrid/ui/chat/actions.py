@@ -16,11 +16,11 @@ from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.prompt import Prompt, Role
 from promptgrid.store import conversations, drafts
 from promptgrid.store.conversations import Conversation, Node
-from promptgrid.techniques import Part
+from promptgrid.techniques import PromptPart
 from promptgrid.ui.server import database
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 
-_PARTS: Sequence[Part] = ("history", "examples", "retrieved")
+_PARTS: Sequence[PromptPart] = ("history", "examples", "retrieved")
 
 
 @st.cache_resource
@@ -197,7 +197,7 @@ def _edit(conversation: Conversation, node: Node, variant: int | None, text: str
     if not branch:
         conversations.change_turn(database(), conversation.id, node.id, text, variant)
     elif variant is not None:
-        edited = {**node.said, variant: conversations.Said(text, "edited")}
+        edited = {**node.said, variant: conversations.VariantReply(text, "edited")}
         conversations.add_turn(database(), conversation.id, node.parent, "assistant", part=node.part, said=edited)
     else:
         following = tree.steps(_from(conversation, node))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from promptgrid.chat import Settings, Variant, tree
+from promptgrid.chat import ChatVariant, Settings, tree
 from promptgrid.humanize import moment
 from promptgrid.store import conversations
 from promptgrid.store.conversations import Conversation, Info
@@ -155,7 +155,7 @@ def _rename(conversation_id: str, key: str) -> None:
         conversations.rename(database(), conversation_id, name)
 
 
-def other_branch(conversation: Conversation, shown: Variant) -> None:
+def other_branch(conversation: Conversation, shown: ChatVariant) -> None:
     """What the replies of another branch say differently: turn by turn, word by word."""
     nodes = state.on_screen(conversation)
     here = {node.id for node in nodes}
@@ -170,7 +170,7 @@ def other_branch(conversation: Conversation, shown: Variant) -> None:
         _differences(conversation, leaf, shown)
 
 
-def _differences(conversation: Conversation, leaf: int, shown: Variant) -> None:
+def _differences(conversation: Conversation, leaf: int, shown: ChatVariant) -> None:
     sides = [
         [tree.text_of(node, shown.id) for node in branch if node.role == "assistant"]
         for branch in (tree.path(conversation, leaf), state.on_screen(conversation))

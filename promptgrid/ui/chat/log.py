@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from promptgrid.chat import Round, Settings, Variant, tree
+from promptgrid.chat import ChatVariant, Round, Settings, tree
 from promptgrid.humanize import dollars
-from promptgrid.store.conversations import Conversation, Node, Said
+from promptgrid.store.conversations import Conversation, Node, VariantReply
 from promptgrid.ui.widgets.component import component
 
 _WORDS = {
@@ -110,7 +110,7 @@ def _acts(node: Node, reply: bool, several: bool) -> list[str]:
     return ["edit", *(["rerun"] if node.role == "user" and node.part == "history" else []), "branch", "delete"]
 
 
-def _reply(node: Node, variant: Variant, settings: Settings, busy: bool) -> dict[str, Any]:
+def _reply(node: Node, variant: ChatVariant, settings: Settings, busy: bool) -> dict[str, Any]:
     said = node.said.get(variant.id)
     return {
         "variant": variant.id,
@@ -123,17 +123,17 @@ def _reply(node: Node, variant: Variant, settings: Settings, busy: bool) -> dict
     }
 
 
-def _unasked(node: Node, variant: Variant) -> str:
+def _unasked(node: Node, variant: ChatVariant) -> str:
     return "not asked yet; takes the first one's reply as its own" if tree.text_of(node, variant.id) else "no reply yet"
 
 
-def _name(variant: Variant) -> str:
+def _name(variant: ChatVariant) -> str:
     temperature = "" if variant.temperature is None else f"t={variant.temperature:g}"
     own = "own system message" if variant.system is not None else ""
     return " · ".join(filter(None, [variant.model.partition("/")[2], temperature, own]))
 
 
-def _facts(said: Said) -> str:
+def _facts(said: VariantReply) -> str:
     tokens = ""
     if said.prompt_tokens is not None and said.completion_tokens is not None:
         tokens = f"{said.prompt_tokens:,} → {said.completion_tokens:,} tokens"

@@ -9,13 +9,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from promptgrid import chat
-from promptgrid.chat import Round, Settings, Variant, tree
+from promptgrid.chat import ChatVariant, Round, Settings, tree
 from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
 from promptgrid.store import drafts
 from promptgrid.store.conversations import Conversation, Node
 from promptgrid.techniques import Turn
-from promptgrid.tokens import Window
+from promptgrid.tokens import TurnWindow
 from promptgrid.ui.chat import actions as state
 from promptgrid.ui.chat.log import Seen, draw_live, draw_log
 from promptgrid.ui.server import database
@@ -32,7 +32,7 @@ _TYPED = -1  # stands for the turn that is being written
 
 
 def talk(
-    conversation: Conversation, settings: Settings, shown: Variant, place: DeltaGenerator, asked: Round | None
+    conversation: Conversation, settings: Settings, shown: ChatVariant, place: DeltaGenerator, asked: Round | None
 ) -> None:
     """The log, the replies in flight, and the field for the next turn; the window of the variant that is `shown` goes
     to its `place`."""
@@ -128,7 +128,7 @@ def _composer(conversation: Conversation, nodes: Sequence[Node], asked: Round | 
 
 
 @st.fragment
-def _window(conversation: Conversation, settled: Sequence[Node], shown: Variant, settings: Settings) -> None:
+def _window(conversation: Conversation, settled: Sequence[Node], shown: ChatVariant, settings: Settings) -> None:
     """What the next turn would fill, live while it is typed; keeps the draft."""
     key = state.text_key(conversation.id)
     text = watch_text([key], state.watch_key(conversation.id), note=token_note(shown.model))[key]
@@ -142,7 +142,7 @@ def _window(conversation: Conversation, settled: Sequence[Node], shown: Variant,
     _draw(turns, found)
 
 
-def _draw(turns: Sequence[Turn], found: Window) -> None:
+def _draw(turns: Sequence[Turn], found: TurnWindow) -> None:
     budget = found.budget
     token_bar(budget.parts, budget.limit, budget.reserve, budget.exact, budget.reason, key="chat_tokens")
     cut = what_is_cut(turns, found)
@@ -159,14 +159,14 @@ def _keep(conversation_id: str, text: str) -> None:
         drafts.drop_draft(database(), name)
 
 
-def _turns(nodes: Sequence[Node], text: str, shown: Variant, *, answering: bool) -> list[tuple[int | None, Turn]]:
+def _turns(nodes: Sequence[Node], text: str, shown: ChatVariant, *, answering: bool) -> list[tuple[int | None, Turn]]:
     """What would be sent next: with the turn that is being written, unless one is being answered."""
     unanswered = bool(nodes) and nodes[-1].role == "user" and not text.strip()
     typed = [] if answering or unanswered else [Node(_TYPED, None, "user", "history", text, False, {})]
     return tree.sent([*nodes, *typed], shown)
 
 
-def _seen(nodes: Sequence[Node], text: str, shown: Variant, settings: Settings, *, answering: bool) -> Seen:
+def _seen(nodes: Sequence[Node], text: str, shown: ChatVariant, settings: Settings, *, answering: bool) -> Seen:
     """Nothing is known where the model's name is wrong: the bar says so."""
     turns = _turns(nodes, text, shown, answering=answering)
     try:

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from promptgrid import tokens
-from promptgrid.chat import MAX_VARIANTS, Settings, Variant
+from promptgrid.chat import MAX_VARIANTS, ChatVariant, Settings
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import PromptgridError
 from promptgrid.store import conversations
@@ -24,7 +24,7 @@ from promptgrid.ui.widgets.explain import explain
 SYSTEM_HEIGHT = 90  # px
 
 
-def side(conversation: Conversation, settings: Settings) -> tuple[Variant, DeltaGenerator]:
+def side(conversation: Conversation, settings: Settings) -> tuple[ChatVariant, DeltaGenerator]:
     """Draws variants and memory; returns the variant whose window is drawn, and the place for it."""
     for number, variant in enumerate(settings.variants, 1):
         _variant(conversation.id, variant, number, alone=len(settings.variants) == 1)
@@ -45,7 +45,7 @@ def side(conversation: Conversation, settings: Settings) -> tuple[Variant, Delta
     return shown, place
 
 
-def _variant(conversation_id: str, variant: Variant, number: int, *, alone: bool) -> None:
+def _variant(conversation_id: str, variant: ChatVariant, number: int, *, alone: bool) -> None:
     mark = f"{conversation_id}_{variant.id}"
     with st.container(border=True, gap="small", key=f"chat_variant_{mark}"):
         options = list(dict.fromkeys([*model_refs(), variant.model]))
@@ -101,7 +101,7 @@ def _variant(conversation_id: str, variant: Variant, number: int, *, alone: bool
             )
 
 
-def _shown(conversation_id: str, settings: Settings) -> Variant:
+def _shown(conversation_id: str, settings: Settings) -> ChatVariant:
     if len(settings.variants) > 1:
         names = {variant.id: f"{number} {variant.model}" for number, variant in enumerate(settings.variants, 1)}
         key = f"chat_window_{conversation_id}"
@@ -110,7 +110,7 @@ def _shown(conversation_id: str, settings: Settings) -> Variant:
     return settings.variants[0]
 
 
-def _memory(conversation_id: str, settings: Settings, shown: Variant) -> None:
+def _memory(conversation_id: str, settings: Settings, shown: ChatVariant) -> None:
     st.selectbox(
         "When the window is full",
         POLICIES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from promptgrid.compare import Arranged, Entry, Metric, Row, VariantSummary
+from promptgrid.compare import Arranged, ComparisonRow, Metric, PooledCell, VariantSummary
 from promptgrid.humanize import dollars, many
 from promptgrid.store.cell_columns import CaseText
 from promptgrid.ui.widgets.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
@@ -75,7 +75,7 @@ def percent(share: float | None) -> str:
     return f"{rounded} %"
 
 
-def rows(arranged: Arranged, found: Sequence[Row]) -> list[MatrixRow]:
+def rows(arranged: Arranged, found: Sequence[ComparisonRow]) -> list[MatrixRow]:
     """The rows of a page."""
     return [
         MatrixRow(row.id, row_title(row), _expected(row), [_cell(row.entries.get(h.id)) for h in arranged.columns])
@@ -83,7 +83,7 @@ def rows(arranged: Arranged, found: Sequence[Row]) -> list[MatrixRow]:
     ]
 
 
-def row_title(row: Row) -> str:
+def row_title(row: ComparisonRow) -> str:
     """A case's id and what is put in, in one line; else what the row stands for."""
     return one_line(row.head.label) if row.case is None else case_title(row.case)
 
@@ -93,11 +93,11 @@ def case_title(case: CaseText) -> str:
     return one_line(f"{case.case_id} {' · '.join(case.inputs.values())}")
 
 
-def _expected(row: Row) -> str:
+def _expected(row: ComparisonRow) -> str:
     return "" if row.case is None or row.case.expected is None else f"expected {one_line(row.case.expected)}"
 
 
-def _cell(entry: Entry | None) -> MatrixCell:
+def _cell(entry: PooledCell | None) -> MatrixCell:
     if entry is None:
         return MatrixCell("", state="none")
     if not entry.answered:
@@ -116,7 +116,7 @@ def _cell(entry: Entry | None) -> MatrixCell:
     )
 
 
-def state_of(entry: Entry) -> CellState:
+def state_of(entry: PooledCell) -> CellState:
     """The edge of the cell: by its score where it has one."""
     if not entry.answered:
         return STATES[entry.status]
@@ -125,20 +125,20 @@ def state_of(entry: Entry) -> CellState:
     return "right" if entry.score == 1 else "wrong" if entry.score == 0 else "partly"
 
 
-def _unanswered(entry: Entry) -> MatrixCell:
+def _unanswered(entry: PooledCell) -> MatrixCell:
     answer = "cancelled" if entry.status == "cancelled" else ""
     count = many(entry.samples, "sample") if entry.samples > 1 else ""
     return MatrixCell(answer, one_line(entry.error), count, STATES[entry.status])
 
 
-def _pooled(entry: Entry) -> MatrixCell:
+def _pooled(entry: PooledCell) -> MatrixCell:
     """Several cases in one cell have no answer in common: their score is what there is to see."""
     answer = percent(entry.score) or f"{entry.answered:,} answered"
     agreement = "" if entry.agreement is None else f"{percent(entry.agreement)} of the samples agree"
     return MatrixCell(answer, agreement, f"of {many(entry.cases, 'case')}", "plain", badges=badges(entry))
 
 
-def figures(entry: Entry) -> list[tuple[str, str]]:
+def figures(entry: PooledCell) -> list[tuple[str, str]]:
     """(name, value) of what is known of a cell in numbers; means over its cases."""
     found = [
         ("score", percent(entry.score)),
@@ -149,7 +149,7 @@ def figures(entry: Entry) -> list[tuple[str, str]]:
     return [*found, ("to the baseline", ", ".join(badge.text for badge in badges(entry)))]
 
 
-def _texts(entry: Entry) -> tuple[str, str]:
+def _texts(entry: PooledCell) -> tuple[str, str]:
     """(what stands out, what follows beneath)."""
     if entry.answer is None:
         return "no answer read" if entry.output.strip() else "empty reply", one_line(entry.output)
@@ -160,7 +160,7 @@ def _texts(entry: Entry) -> tuple[str, str]:
     return head, answer[len(head) :].strip()
 
 
-def _tally(entry: Entry) -> str:
+def _tally(entry: PooledCell) -> str:
     """ "2 of 5" say so; what is missing of the samples is said too."""
     if entry.samples == 1:
         return ""
@@ -168,7 +168,7 @@ def _tally(entry: Entry) -> str:
     return said if entry.answered == entry.samples else f"{said}, {entry.samples - entry.answered} missing"
 
 
-def _others(entry: Entry) -> str:
+def _others(entry: PooledCell) -> str:
     """ "2 × negative · 1 × mixed": the answers beside the commonest, the rest only counted."""
     if entry.answer is None:
         return ""
@@ -178,7 +178,7 @@ def _others(entry: Entry) -> str:
     return " · ".join([*said, *([f"{rest} more"] if rest > 0 else [])])
 
 
-def badges(entry: Entry) -> list[Badge]:
+def badges(entry: PooledCell) -> list[Badge]:
     """What is not as in the baseline: the score always, tokens, cost and latency where they differ tellingly."""
     found = [score_badge(delta)] if (delta := entry.delta.get("score")) else []
     for name, (least, share) in _TELLING.items():

@@ -25,7 +25,7 @@ from promptgrid.store.runs import ACTIVE, RunInfo
 from promptgrid.store.scores import Total
 from promptgrid.ui import server
 from promptgrid.ui.compare.check_form import check_form, check_in, fill_form
-from promptgrid.ui.compare.rescoring import Work, progress, works
+from promptgrid.ui.compare.rescoring import RescoringTask, progress, works
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
@@ -33,7 +33,7 @@ WIDTH = 440
 
 
 @dataclass(frozen=True)
-class Offer:
+class ScoringOffer:
     """What somebody is asked to agree to, and what it will take; stands where the button was."""
 
     planned: Recheck
@@ -59,7 +59,7 @@ def _body(database: Database, run: RunInfo) -> None:
     elif run.status in ACTIVE:
         st.caption("The run is at work: its checks can be changed when it rests.")
     elif session.at_work(run.id):
-        progress(lambda: (session.left(run.id, rescore.KIND) or Work()) if session.at_work(run.id) else None)
+        progress(lambda: (session.left(run.id, rescore.KIND) or RescoringTask()) if session.at_work(run.id) else None)
         st.caption("Another process, a terminal perhaps, judges this run's replies.")
     elif work is not None and not work.drawn:
         work.drawn = True
@@ -84,7 +84,7 @@ def _stopped(database: Database, run_id: str) -> None:
             st.button("Leave it so", key="checks_forget", on_click=session.forget, args=forget, type="tertiary")
 
 
-def _told(run_id: str, work: Work | None) -> None:
+def _told(run_id: str, work: RescoringTask | None) -> None:
     """What ended the last pass, unless all went well; once."""
     if work is None:
         return
@@ -128,8 +128,8 @@ def _checks(database: Database, run_id: str) -> None:
         st.button(label, type="primary", key="checks_add", disabled=spec is None, on_click=_add, args=add)
 
 
-def _offered_to(run_id: str) -> Offer | None:
-    offered: Offer | None = st.session_state.get("checks_offered")
+def _offered_to(run_id: str) -> ScoringOffer | None:
+    offered: ScoringOffer | None = st.session_state.get("checks_offered")
     return offered if offered is not None and offered.planned.run_id == run_id else None
 
 
@@ -216,13 +216,13 @@ def _go_on(database: Database, run_id: str) -> None:
 def _offer_planned(database: Database, planned: Recheck, check: CheckSpec | None, budget: str = "") -> None:
     sheets = rescore.sheets(database, planned)
     if any(sheet.calls for sheet in sheets):
-        st.session_state.checks_offered = Offer(planned, sheets, check)
+        st.session_state.checks_offered = ScoringOffer(planned, sheets, check)
         st.session_state.checks_budget = budget
     else:
         works().start(database, planned)
 
 
-def _offered(database: Database, offered: Offer) -> None:
+def _offered(database: Database, offered: ScoringOffer) -> None:
     for sheet in offered.sheets:
         st.markdown(f"**{plain(sheet.ref)}** {'embeds' if sheet.embeds else 'judges'}: {_takes(sheet)}")
     st.text_input(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from promptgrid.compare import METRICS, SHOWS, VARIANT, Facts, Show
+from promptgrid.compare import METRICS, SHOWS, VARIANT, Facts, ShowFilter
 from promptgrid.ui.compare.view_state import FIND, Pages, Shown, Side, sides_of
 
 SIDE_WORDS: Mapping[Side, str] = {
@@ -26,7 +26,7 @@ METRIC_WORDS: Mapping[str, str] = {
     "latency": "Latency",
     "length": "Length",
 }
-_SHOW_WORDS: Mapping[Show, str] = {
+_SHOW_WORDS: Mapping[ShowFilter, str] = {
     "all": "All",
     "differ": "Answers differ",
     "wrong": "Wrong",
@@ -116,7 +116,7 @@ def filter_popover(found: Facts, shown: Shown) -> None:
                 st.multiselect(f"Only {axis}", found.axes[axis], key=f"compare_only_{axis}", placeholder="all")
 
 
-def chips(shown: Shown, counts: Mapping[Show, int]) -> None:
+def chips(shown: Shown, counts: Mapping[ShowFilter, int]) -> None:
     """All · Answers differ · Wrong · Failed, with how many rows each would show, and the text to look for."""
     rare = {"changed": len(shown.view.shown or shown.columns) > 2, "too_long": counts["too_long"] > 0}
     offered = [show for show in SHOWS if rare.get(show, True) or show == shown.view.filter.show]

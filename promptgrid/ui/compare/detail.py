@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from promptgrid import compare, techniques
-from promptgrid.compare import Arranged, Entry, Head, Sample
-from promptgrid.compare import Row as Shown
+from promptgrid.compare import Arranged, Head, PooledCell, Sample
+from promptgrid.compare import ComparisonRow as Shown
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message
 from promptgrid.store import Database, attempts, results, runs
+from promptgrid.store.database import Row
 from promptgrid.ui.compare import cells as compare_cells
 from promptgrid.ui.compare import view_state
 from promptgrid.ui.compare.circumstances import attempt_lines, circumstances
@@ -28,10 +28,8 @@ _PILLS = 10  # more samples than this are chosen from a list
 _TALL = 900  # characters; longer texts scroll in a box of their own
 _TEXT_HEIGHT = 280
 
-Row = Mapping[str, Any]
 
-
-def detail(database: Database, arranged: Arranged, row: Shown, entry: Entry) -> None:
+def detail(database: Database, arranged: Arranged, row: Shown, entry: PooledCell) -> None:
     """Draws the selected cell; the texts are read in full from the database."""
     found = arranged.facts
     column = next(head for head in arranged.columns if head.id == entry.column)
@@ -84,7 +82,7 @@ def _head(arranged: Arranged, row: Shown, column: Head) -> None:
     st.caption(plain(title if row.case is None else f"Case {title}"))
 
 
-def _pooled(row: Shown, column: Head, entry: Entry) -> None:
+def _pooled(row: Shown, column: Head, entry: PooledCell) -> None:
     """Of many cases there is no one text to read: the figures, and the way to the cases."""
     cell = compare_cells.figures(entry)
     facts([Fact(name, value) for name, value in cell], key="compare_pooled")
@@ -96,7 +94,7 @@ def _pooled(row: Shown, column: Head, entry: Entry) -> None:
     )
 
 
-def _choose_sample(entry: Entry, samples: Sequence[Sample]) -> Sample:
+def _choose_sample(entry: PooledCell, samples: Sequence[Sample]) -> Sample:
     """The sample to read: where there are several, the first with the voted answer unless another was chosen."""
     usual = next((i for i, sample in enumerate(samples, 1) if sample.position == entry.shown), 1)
     number = _sample_widget(entry, samples, usual) if len(samples) > 1 else usual
@@ -104,7 +102,7 @@ def _choose_sample(entry: Entry, samples: Sequence[Sample]) -> Sample:
     return samples[number - 1]
 
 
-def _sample_widget(entry: Entry, samples: Sequence[Sample], usual: int) -> int:
+def _sample_widget(entry: PooledCell, samples: Sequence[Sample], usual: int) -> int:
     count = len(samples)
     key = f"compare_sample_{samples[0].position}"  # each cell its own: the choice in one means nothing in another
     # Given as the widget's own default: pills whose script loads late would lose a value that session state has set.
@@ -199,7 +197,7 @@ def sent_messages(request_json: str) -> list[Message]:
     return [Message(m["role"], str(m.get("content") or "")) for m in body["messages"]]
 
 
-def judged(row: Row, entry: Entry | None = None) -> list[Fact]:
+def judged(row: Row, entry: PooledCell | None = None) -> list[Fact]:
     """What was read out of the reply, what was expected, and what each check says; of an entry how the vote went."""
     lines = []
     if row["status"] == "answered":

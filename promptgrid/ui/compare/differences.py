@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from promptgrid.compare import Arranged, Entry, Row, Sample
+from promptgrid.compare import Arranged, ComparisonRow, PooledCell, Sample
 from promptgrid.store import Database, results
 from promptgrid.ui.compare.view_state import WITH
 from promptgrid.ui.widgets.plain import plain
@@ -21,8 +21,8 @@ def compared_with(
     database: Database,
     run_id: str,
     arranged: Arranged,
-    row: Row,
-    entry: Entry,
+    row: ComparisonRow,
+    entry: PooledCell,
     samples: Sequence[Sample],
     shown: Mapping[str, Any],
 ) -> bool:
@@ -47,7 +47,9 @@ def compared_with(
     return True
 
 
-def _others(arranged: Arranged, row: Row, entry: Entry, samples: Sequence[Sample], position: int) -> dict[str, str]:
+def _others(
+    arranged: Arranged, row: ComparisonRow, entry: PooledCell, samples: Sequence[Sample], position: int
+) -> dict[str, str]:
     """What there is to compare with, by what it is called in the address."""
     baseline = arranged.columns[0].id
     columns = [head for head in arranged.columns if head.id != entry.column and head.id in row.entries]
@@ -57,7 +59,7 @@ def _others(arranged: Arranged, row: Row, entry: Entry, samples: Sequence[Sample
     return found | {f"sample:{number}": f"sample {number}" for number in others[:_SAMPLES]}
 
 
-def _text_of(database: Database, run_id: str, row: Row, samples: Sequence[Sample], chosen: str) -> str | None:
+def _text_of(database: Database, run_id: str, row: ComparisonRow, samples: Sequence[Sample], chosen: str) -> str | None:
     """The text of another column's shown sample, or of another sample; None where no reply came."""
     kind, _, number = chosen.partition(":")
     position = samples[int(number) - 1].position if kind == "sample" else row.entries[chosen].shown

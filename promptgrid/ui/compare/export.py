@@ -9,18 +9,18 @@ import streamlit as st
 
 from promptgrid import paths
 from promptgrid.errors import PromptgridError
-from promptgrid.export.runs import BY_CASE, Form, save_run, write_run
+from promptgrid.export.runs import BY_CASE, FileFormat, save_run, write_run
 from promptgrid.humanize import many
 from promptgrid.store import Database
 from promptgrid.store.runs import RunInfo
-from promptgrid.ui.widgets.downloads import Offer, downloads
+from promptgrid.ui.widgets.downloads import Download, downloads
 from promptgrid.ui.widgets.feedback import show_error
 
 _WIDTH = 380
 DOWNLOAD_ROWS = 20_000  # a download holds the whole file in memory; what is larger goes to a file
 
 # form -> (label, end of the file's name, MIME type)
-FORMS: dict[Form, tuple[str, str, str]] = {
+FORMS: dict[FileFormat, tuple[str, str, str]] = {
     "csv": ("CSV, one row a reply", ".csv", "text/csv"),
     "csv-wide": ("CSV, one row a case", "-wide.csv", "text/csv"),
     "csv-for-excel": ("CSV for Excel", "-excel.csv", "text/csv"),
@@ -30,7 +30,7 @@ FORMS: dict[Form, tuple[str, str, str]] = {
     "html": ("Report, one HTML file", ".html", "text/html"),
     "markdown": ("Markdown tables", ".md", "text/markdown"),
 }
-_BOUNDED: frozenset[Form] = frozenset({"html", "markdown"})  # however large the run
+_BOUNDED: frozenset[FileFormat] = frozenset({"html", "markdown"})  # however large the run
 
 
 def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> None:
@@ -55,13 +55,13 @@ def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> Non
                    "charts and the first cases, and needs nothing but a browser.")  # fmt: skip
 
 
-def _file(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> Offer:
+def _file(database: Database, run: RunInfo, form: FileFormat, positions: Sequence[int] | None) -> Download:
     label, _, mime = FORMS[form]
     name, key = file_name(run, form), f"compare_download_{form}"
-    return Offer(label, lambda out: write_run(database, run.id, out, form, positions), name, mime, key)
+    return Download(label, lambda out: write_run(database, run.id, out, form, positions), name, mime, key)
 
 
-def _to_file(database: Database, run: RunInfo, form: Form, positions: Sequence[int] | None) -> None:
+def _to_file(database: Database, run: RunInfo, form: FileFormat, positions: Sequence[int] | None) -> None:
     if not st.button(f"{FORMS[form][0]}, into a file", key=f"compare_save_{form}", width="stretch"):
         return
     path = paths.data_folder() / "exports" / file_name(run, form)
@@ -81,7 +81,7 @@ def _to_file(database: Database, run: RunInfo, form: Form, positions: Sequence[i
     st.code(str(path), language=None, wrap_lines=True)
 
 
-def file_name(run: RunInfo, form: Form) -> str:
+def file_name(run: RunInfo, form: FileFormat) -> str:
     """The run's name, as far as file names can hold it, and its id."""
     name = re.sub(r"[^\w.-]+", "-", run.name)[:60].strip("-.") or "run"
     return f"{name}-{run.id}{FORMS[form][1]}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from promptgrid import compare
-from promptgrid.compare import Arranged, Entry, Facts, Row, View
+from promptgrid.compare import Arranged, ComparisonRow, Facts, PooledCell, View
 from promptgrid.errors import StoreError
 from promptgrid.store import Database
 from promptgrid.store.runs import RunInfo
@@ -55,7 +55,9 @@ def _positions(run_id: str, stamp: object, view: View, *, _arranged: Arranged) -
     return _arranged.positions()
 
 
-def read_rows(database: Database, arranged: Arranged, start: int, count: int) -> tuple[list[Row], list[MatrixRow]]:
+def read_rows(
+    database: Database, arranged: Arranged, start: int, count: int
+) -> tuple[list[ComparisonRow], list[MatrixRow]]:
     """So many of the rows that are shown, with their texts, and as they are drawn; kept as what is arranged is."""
     found = arranged.facts
     return _rows(found.run_id, found.stamp, arranged.view, start, count, _database=database, _arranged=arranged)
@@ -64,12 +66,12 @@ def read_rows(database: Database, arranged: Arranged, start: int, count: int) ->
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _rows(
     run_id: str, stamp: object, view: View, start: int, count: int, *, _database: Database, _arranged: Arranged
-) -> tuple[list[Row], list[MatrixRow]]:
+) -> tuple[list[ComparisonRow], list[MatrixRow]]:
     rows = compare.page(_database, _arranged, start, count)
     return rows, compare_cells.rows(_arranged, rows)
 
 
-def cell_of(rows: Sequence[Row], selected: tuple[str, str]) -> tuple[Row, Entry] | None:
+def cell_of(rows: Sequence[ComparisonRow], selected: tuple[str, str]) -> tuple[ComparisonRow, PooledCell] | None:
     """The selected (row id, column id) of a page; None where that place is empty."""
     row = next(row for row in rows if row.id == selected[0])
     entry = row.entries.get(selected[1])

@@ -18,7 +18,7 @@ _LOOK_S = 1.0
 
 
 @dataclass
-class Work:
+class RescoringTask:
     """One pass over a run's replies, in a thread: `done` of `total` scores are there. `drawn`: a page that was begun
     after its end has them all."""
 
@@ -35,11 +35,11 @@ class Work:
 class Works:
     """The passes of this server, the latest of each run."""
 
-    by_run: dict[str, Work] = field(default_factory=dict)
+    by_run: dict[str, RescoringTask] = field(default_factory=dict)
 
     def start(self, database: Database, planned: Recheck, budget: str = "") -> None:
         """Begins one; who wants to know looks it up. The server's end does not wait for it: see `passes`."""
-        work = self.by_run[planned.run_id] = Work()
+        work = self.by_run[planned.run_id] = RescoringTask()
 
         def carry_out() -> None:
             try:
@@ -58,7 +58,7 @@ def works() -> Works:
     return Works()
 
 
-def progress(at_work: Callable[[], Work | Pass | None]) -> None:
+def progress(at_work: Callable[[], RescoringTask | Pass | None]) -> None:
     """Looks in until nobody is at work any more."""
 
     @st.fragment(run_every=_LOOK_S)

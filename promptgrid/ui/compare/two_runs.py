@@ -8,7 +8,7 @@ from typing import cast
 import streamlit as st
 
 from promptgrid import compare
-from promptgrid.compare import KINDS, Change, Changes, Kind, VariantChange
+from promptgrid.compare import KINDS, Change, ChangeKind, Changes, VariantChange
 from promptgrid.errors import PromptgridError, StoreError
 from promptgrid.store import Database, baselines, results, runs
 from promptgrid.store.runs import RunInfo
@@ -29,7 +29,7 @@ _KIND = "compare_kind"
 _MATRIX = "compare_changes"
 _HEIGHT = 620
 
-_KIND_WORDS: Mapping[Kind, str] = {
+_KIND_WORDS: Mapping[ChangeKind, str] = {
     "broke": "Broke",
     "improved": "Improved",
     "changed": "Changed",
@@ -118,7 +118,7 @@ def _against(before: str, after: str, stamps: object, *, _database: Database) ->
     return compare.against(_database, before, after)
 
 
-def _kind_chips(found: Changes) -> Kind:
+def _kind_chips(found: Changes) -> ChangeKind:
     usual = next((kind for kind in _KIND_WORDS if found.counts[kind]), "same")
     asked = st.session_state.get(_KIND) or st.query_params.get("changes")
     st.session_state[_KIND] = asked if asked in KINDS else usual
@@ -130,7 +130,7 @@ def _kind_chips(found: Changes) -> Kind:
         required=True,
         label_visibility="collapsed",
     )
-    return cast(Kind, kind or usual)
+    return cast(ChangeKind, kind or usual)
 
 
 def _change_id(change: Change) -> str:
@@ -203,7 +203,7 @@ def _start() -> tuple[str, str] | None:
     return (change, "after") if change else None
 
 
-def _remember(before: RunInfo, after: RunInfo, kind: Kind, page: int, selected: tuple[str, str] | None) -> None:
+def _remember(before: RunInfo, after: RunInfo, kind: ChangeKind, page: int, selected: tuple[str, str] | None) -> None:
     """Puts what is on the screen into the address."""
     wanted = {"run": after.id, "against": before.id, "changes": kind, "page": "" if page == 1 else str(page)}
     wanted["change"] = selected[0] if selected else ""

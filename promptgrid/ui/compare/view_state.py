@@ -10,7 +10,7 @@ from typing import Literal, cast
 import streamlit as st
 
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Arranged, Axis, Facts, Filter, Head, Sort, View
-from promptgrid.compare.axes import Value, value_text
+from promptgrid.compare.axes import AxisValue, value_text
 from promptgrid.compare.layouts import layout
 from promptgrid.ui.widgets.address import go_to, number
 from promptgrid.ui.widgets.component import STATIC
@@ -256,7 +256,7 @@ def whole_page_wanted() -> bool:
     return bool(st.session_state.pop("compare_whole_page", False))
 
 
-def drill(values: Mapping[Axis, Value]) -> None:
+def drill(values: Mapping[Axis, AxisValue]) -> None:
     """Shows the cases that a pooled cell is made of; a callback."""
     unselect()
     st.session_state["compare_whole_page"] = True

@@ -31,7 +31,7 @@ REPLY_HEIGHT = 130  # px: what streams does not push the page around
 
 
 @dataclass
-class Attempt(Background):
+class Try(Background):
     """A call in flight, or done: a rerun of the page does not touch it."""
 
     point: Point
@@ -50,7 +50,7 @@ class Attempt(Background):
 
 def try_once() -> None:
     """The row of model, temperature and button, and the reply beneath it."""
-    attempt: Attempt | None = st.session_state.get("compose_attempt")
+    attempt: Try | None = st.session_state.get("compose_attempt")
     running = attempt is not None and attempt.running
     with st.container(horizontal=True, vertical_alignment="bottom", key="compose_try_row"):
         model, temperature = _asked()
@@ -106,7 +106,7 @@ def _start() -> None:
     """Reads what is chosen now: arguments would be those of the last drawing, which a quick click comes before."""
     model, temperature = chosen_model(), st.session_state.get("compose_try_temperature")
     try:
-        attempt = Attempt(single.try_point(plan_now(model, temperature)), expected())
+        attempt = Try(single.try_point(plan_now(model, temperature)), expected())
     except PromptgridError as error:
         st.session_state.compose_try_error = error
         st.session_state.pop("compose_attempt", None)
@@ -119,7 +119,7 @@ def _start() -> None:
 def _outcome() -> None:
     if error := st.session_state.get("compose_try_error"):
         show_error(error)
-    attempt: Attempt | None = st.session_state.get("compose_attempt")
+    attempt: Try | None = st.session_state.get("compose_attempt")
     running = attempt is not None and attempt.running
     if attempt is not None:
         _draw(attempt, running)
@@ -127,7 +127,7 @@ def _outcome() -> None:
         st.rerun()  # ends the polling, and brings the button back
 
 
-def _draw(attempt: Attempt, running: bool) -> None:
+def _draw(attempt: Try, running: bool) -> None:
     with st.container(key="compose_reply", gap="small"):
         if answer := _answer(attempt):
             st.markdown(answer)
@@ -138,7 +138,7 @@ def _draw(attempt: Attempt, running: bool) -> None:
             show_error(attempt.error)
 
 
-def _answer(attempt: Attempt) -> str:
+def _answer(attempt: Try) -> str:
     """What was read out of the reply, as Markdown; empty where the whole reply is the answer."""
     point, reply = attempt.point, attempt.reply
     marker = answer_marker(point.prompt, point.technique)
@@ -151,7 +151,7 @@ def _answer(attempt: Attempt) -> str:
     return f"{shown} :gray[ · {notes}]" if notes else shown
 
 
-def _facts(attempt: Attempt, running: bool) -> str:
+def _facts(attempt: Try, running: bool) -> str:
     point = attempt.point
     name = plain(f"{point.technique} · {point.model}")
     if attempt.reply is None:

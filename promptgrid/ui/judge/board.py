@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from promptgrid.arena import Arena, Pair
+from promptgrid.arena import Arena, ReplyPair
 from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
 from promptgrid.store import Database, votes
@@ -44,7 +44,7 @@ class _Shown:
     run_id: str
     owner: str
     at: int
-    pair: Pair | None
+    pair: ReplyPair | None
 
 
 def board(database: Database, run_id: str, arena: Arena) -> None:
@@ -86,16 +86,16 @@ def _pair_data(outputs: Sequence[Output]) -> dict[str, Any] | None:
     }
 
 
-def _as_voted(pair: Pair, owner: str) -> Vote:
+def _as_voted(pair: ReplyPair, owner: str) -> Vote:
     """Whatever will be said of it, the same pair comes after."""
     return Vote(0, pair.left, pair.right, "skip", owner, False, None, 0.0)
 
 
-def _outputs(database: Database, run_id: str, pairs: Sequence[Pair | None]) -> list[Output]:
+def _outputs(database: Database, run_id: str, pairs: Sequence[ReplyPair | None]) -> list[Output]:
     return shown(database, run_id, [at for pair in pairs if pair for at in (pair.left, pair.right)], LONGEST)
 
 
-def _texts(pair: Pair | None, found: Mapping[int, Output]) -> list[Output]:
+def _texts(pair: ReplyPair | None, found: Mapping[int, Output]) -> list[Output]:
     """Both, or none: a run that is removed meanwhile has no texts."""
     texts = [found[at] for at in (pair.left, pair.right) if at in found] if pair else []
     return texts if len(texts) == 2 else []

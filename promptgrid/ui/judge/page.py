@@ -12,7 +12,7 @@ from promptgrid.store import Database, results, votes
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui.judge import ranking
 from promptgrid.ui.judge.board import board
-from promptgrid.ui.widgets.downloads import Offer, downloads
+from promptgrid.ui.widgets.downloads import Download, downloads
 from promptgrid.ui.widgets.feedback import empty_state
 
 ENOUGH = 5  # votes before a ranking is offered, where so many pairs are there
@@ -85,7 +85,7 @@ def open_results(database: Database, run: RunInfo, pairs: Arena) -> None:
 
 
 def _export(database: Database, run: RunInfo, pairs: int) -> None:
-    offer = Offer(
+    offer = Download(
         f"Preference pairs ({pairs:,})",
         lambda out: write_preferences(database, run.id, out),
         f"preferences-{run.id}.jsonl",

@@ -10,7 +10,7 @@ import streamlit as st
 
 from promptgrid import nextword
 from promptgrid.endpoint.base import TokenStep
-from promptgrid.nextword import VOCABULARY, Look, Tally
+from promptgrid.nextword import VOCABULARY, Look, TokenTally
 from promptgrid.ui.widgets.component import component
 
 SHOWN = 15  # bars
@@ -31,7 +31,7 @@ def token_bars(
     seen: Look,
     *,
     on_choose: Callable[[int], None],
-    counted: tuple[Sliders, Tally] | None = None,
+    counted: tuple[Sliders, TokenTally] | None = None,
     text_only: bool = False,
 ) -> None:
     """Draws the likeliest tokens of a look, with sliders for temperature and top_p that reshape them in the browser.
@@ -95,7 +95,7 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.2g} %" if probability > 1e-6 else "< 0.0001 %"
 
 
-def _samples(counted: tuple[Sliders, Tally] | None) -> dict[str, Any] | None:
+def _samples(counted: tuple[Sliders, TokenTally] | None) -> dict[str, Any] | None:
     if counted is None:
         return None
     at, found = counted

@@ -12,18 +12,18 @@ from promptgrid import nextword
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.endpoint.base import TokenStep
 from promptgrid.errors import PromptgridError
-from promptgrid.nextword import Asker, Look, Place
+from promptgrid.nextword import Asker, Continuation, Look
 from promptgrid.store.drafts import draft, keep_draft
 from promptgrid.ui.next_word.bars import sliders
 from promptgrid.ui.server import database
-from promptgrid.ui.widgets.background_call import Job
+from promptgrid.ui.widgets.background_call import BackgroundCall
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 
 EXAMPLES = ("The quick brown fox", "我今天真")
 TEXT, MODEL, BARS = "next_text", "next_model", "next_bars"
 _DRAFT = "next_word"
 JOBS = ("look", "write", "sample", "repeat", "score")
-Progress = list[tuple[int, bool] | None]
+RowsProgress = list[tuple[int, bool] | None]
 WRITTEN, SAMPLES, REPEATS = 20, 50, 10
 
 
@@ -42,9 +42,9 @@ def model() -> str:
     return str(st.session_state.get(MODEL) or DEFAULT_MODEL)
 
 
-def place() -> Place:
+def place() -> Continuation:
     """The text on the screen with its trail."""
-    return Place(str(st.session_state.get(TEXT) or ""), st.session_state.get("next_trail", ()))
+    return Continuation(str(st.session_state.get(TEXT) or ""), st.session_state.get("next_trail", ()))
 
 
 @one_at_a_time
@@ -61,7 +61,7 @@ def take_example(text: str) -> None:
     changed()
 
 
-def move(to: Place) -> None:
+def move(to: Continuation) -> None:
     """Goes to another place of the same text."""
     st.session_state.next_trail = to.trail
     _drop("sample")
@@ -81,7 +81,7 @@ def step_back() -> None:
 
 def clear() -> None:
     """Takes all that was added away."""
-    move(Place(place().text))
+    move(Continuation(place().text))
 
 
 def choose(number: int) -> None:
@@ -92,8 +92,8 @@ def choose(number: int) -> None:
         move(seen.place.after([TokenStep(token.data, token.logprob, token.id, seen.chances.tokens[:10])]))
 
 
-def job(name: str) -> Job[Any] | None:
-    found: Job[Any] | None = st.session_state.get(f"next_job_{name}")
+def job(name: str) -> BackgroundCall[Any] | None:
+    found: BackgroundCall[Any] | None = st.session_state.get(f"next_job_{name}")
     return found
 
 
@@ -101,7 +101,7 @@ def start(name: str, make: Callable[[Asker], Any], about: Any) -> None:
     """Sets a call going, in the place of the last one of that name."""
     if (old := job(name)) is not None:
         old.stop()
-    new = st.session_state[f"next_job_{name}"] = Job(about)
+    new = st.session_state[f"next_job_{name}"] = BackgroundCall(about)
     try:
         new.start(make(Asker(model(), database())))
     except PromptgridError as error:
@@ -117,12 +117,12 @@ def working() -> bool:
     return any(found is not None and found.running for found in map(job, JOBS))
 
 
-def progress() -> Progress:
+def progress() -> RowsProgress:
     """How far each call is, to be compared."""
     return [None if found is None else (len(found.items), found.running) for found in map(job, JOBS)]
 
 
-def asked() -> Job[Look] | None:
+def asked() -> BackgroundCall[Look] | None:
     """The call for the next word at the place on the screen, whatever became of it."""
     found = job("look")
     return found if found is not None and found.about == (model(), place()) else None
@@ -167,7 +167,7 @@ def start_repeating() -> None:
 
 def _start_many(name: str, ask: Callable[..., Any], count: int) -> None:
     seen, at = look(), sliders(BARS)
-    here = place() if name == "sample" else Place(place().text)
+    here = place() if name == "sample" else Continuation(place().text)
     api = seen.api if seen else "completion"
     start(name, lambda asker: ask(asker, here, count, temperature=at[0], top_p=at[1], api=api), (here, at))
 
@@ -177,7 +177,7 @@ def start_scoring() -> None:
     start("score", lambda asker: nextword.scored(asker, text), text)
 
 
-def flat(done: Job[Any] | None) -> list[Any]:
+def flat(done: BackgroundCall[Any] | None) -> list[Any]:
     """The samples, or texts, that have come."""
     return [] if done is None else [one for some in list(done.items) for one in some]
 

@@ -17,7 +17,7 @@ from promptgrid.nextword import Look
 from promptgrid.ui.next_word import state
 from promptgrid.ui.next_word.bars import Sliders, token_bars, token_row
 from promptgrid.ui.server import model_refs
-from promptgrid.ui.widgets.background_call import Job
+from promptgrid.ui.widgets.background_call import BackgroundCall
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import watch_text
 from promptgrid.ui.widgets.plain import plain
@@ -97,7 +97,7 @@ def _draw_news(edge: DeltaGenerator) -> None:
 
 def _button(
     name: str, label: str, start: Callable[[], None], *, disabled: bool = False, **look: Any
-) -> Job[Any] | None:
+) -> BackgroundCall[Any] | None:
     """The button that starts a job, or stops it while it runs.
 
     It does not wait for other jobs: Streamlit forgets a press on a button that is disabled by the time the press comes.
@@ -110,7 +110,7 @@ def _button(
     return job
 
 
-def _failure(job: Job[Any] | None) -> None:
+def _failure(job: BackgroundCall[Any] | None) -> None:
     if job is not None and isinstance(job.error, Exception):
         show_error(job.error)
 
@@ -168,20 +168,20 @@ def _next(seen: Look) -> None:
         st.caption(f"The endpoint gives fewer alternatives than it was asked for: {told}.")
 
 
-def _bars(seen: Look, sampling: Job[Any] | None) -> None:
+def _bars(seen: Look, sampling: BackgroundCall[Any] | None) -> None:
     text_only = seen.chances.tokens[0].id is None
     counted = _counted(seen, sampling)
     token_bars(state.BARS, seen, on_choose=state.choose, counted=counted, text_only=text_only)
 
 
-def _counted(seen: Look, sampling: Job[Any] | None) -> tuple[Sliders, nextword.Tally] | None:
+def _counted(seen: Look, sampling: BackgroundCall[Any] | None) -> tuple[Sliders, nextword.TokenTally] | None:
     if sampling is None or not sampling.items or sampling.about[0] != seen.place:
         return None
     at: Sliders = sampling.about[1]
     return at, nextword.tally(seen.chances, nextword.reshape(seen.chances, *at), state.flat(sampling))
 
 
-def _met(seen: Look, sampling: Job[Any] | None) -> str:
+def _met(seen: Look, sampling: BackgroundCall[Any] | None) -> str:
     """Whether the counts meet the curve, in words."""
     counted = _counted(seen, sampling)
     if counted is None or sampling is None:
@@ -208,7 +208,7 @@ def _repeats() -> None:
     _failure(repeating)
 
 
-def _sent(repeating: Job[Any] | None) -> str:
+def _sent(repeating: BackgroundCall[Any] | None) -> str:
     texts = state.flat(repeating)
     if repeating is None or not texts:
         return "Sending…" if repeating is not None and repeating.running else ""
@@ -236,12 +236,12 @@ def _perplexity() -> None:
     _failure(scoring)
 
 
-def _score_row(scoring: Job[Any] | None) -> None:
+def _score_row(scoring: BackgroundCall[Any] | None) -> None:
     if scoring is not None and scoring.items:
         token_row("next_score_row", "", [step for step, _ in list(scoring.items)])
 
 
-def _scored(scoring: Job[Any] | None) -> str:
+def _scored(scoring: BackgroundCall[Any] | None) -> str:
     if scoring is None or not scoring.items:
         return ""
     steps = [step for step, _ in list(scoring.items)]

@@ -16,7 +16,7 @@ from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import CasesError, PromptgridError
 from promptgrid.prompt import Prompt, variables
 from promptgrid.ui import server
-from promptgrid.ui.run.form import Form
+from promptgrid.ui.run.form import FormValues
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import CELL, watch_text
 from promptgrid.ui.widgets.plain import plain
@@ -33,7 +33,7 @@ PREVIEW_ROWS, PREVIEW_CHARS = 200, 300
 
 
 @dataclass(frozen=True)
-class Table:
+class CasesTable:
     """The cases of a run; two tables with the same `digest` have the same content."""
 
     cases: tuple[Case, ...]
@@ -43,7 +43,7 @@ class Table:
     name: str = ""
 
 
-def cases_input(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     """Draws the choice, its input and a preview. None where there are no cases yet; what is wrong with them is said."""
     source = st.segmented_control(
         "Cases",
@@ -64,7 +64,7 @@ def cases_input(form: Form, prompts: Sequence[Prompt]) -> Table | None:
     return table
 
 
-def missing_columns(prompts: Sequence[Prompt], table: Table) -> dict[str, list[str]]:
+def missing_columns(prompts: Sequence[Prompt], table: CasesTable) -> dict[str, list[str]]:
     """Prompt -> its variables that no column gives a value; those that lack nothing are left out."""
     lacking = {p.name: [name for name in needed(p) if name not in table.columns] for p in prompts}
     return {prompt: names for prompt, names in lacking.items() if names}
@@ -75,7 +75,7 @@ def needed(prompt: Prompt) -> list[str]:
     return [variable.name for variable in variables(prompt.messages, prompt.inputs) if variable.required]
 
 
-def _own(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+def _own(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     if not prompts:
         return None
     first = prompts[0]
@@ -87,7 +87,7 @@ def _own(form: Form, prompts: Sequence[Prompt]) -> Table | None:
     return as_table(Cases((Case("1", inputs),), tuple(inputs)), repr(inputs))
 
 
-def _file(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+def _file(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     files = {path.name: path for path in server.library().cases()}
     if not files:
         st.caption(f"No tables in {plain(server.library().folder / 'cases')}.")
@@ -99,7 +99,7 @@ def _file(form: Form, prompts: Sequence[Prompt]) -> Table | None:
     return read_table(files[str(name)])
 
 
-def _upload(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+def _upload(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     uploaded = st.file_uploader("A CSV file, up to 100 MB", type=["csv", "tsv", "txt"], key="cases_uploader")
     if uploaded is not None and st.session_state.get("cases_uploaded_id") != uploaded.file_id:
         read_cases(uploaded.getvalue(), name=uploaded.name)  # an unreadable one does not take the place of the last
@@ -112,7 +112,7 @@ def _upload(form: Form, prompts: Sequence[Prompt]) -> Table | None:
     return read_table(_uploads() / Path(kept["file"]).name, kept["name"])
 
 
-def _paste(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+def _paste(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     st.text_area(
         "Pasted table",
         key="cases_text",
@@ -126,7 +126,7 @@ def _paste(form: Form, prompts: Sequence[Prompt]) -> Table | None:
     return parsed_table(text) if text.strip() else None
 
 
-def _type(form: Form, prompts: Sequence[Prompt]) -> Table | None:
+def _type(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     columns = [*dict.fromkeys(name for prompt in prompts for name in needed(prompt)), EXPECTED]
     stamp = "|".join(columns)
     if st.session_state.get("cases_typed_for") != stamp:  # the editor keeps its edits against the rows it began with
@@ -162,7 +162,7 @@ def _header_example(prompts: Sequence[Prompt]) -> str:
     return ",".join(names) + "\n…"
 
 
-def read_table(path: Path, name: str = "") -> Table:
+def read_table(path: Path, name: str = "") -> CasesTable:
     """The table of a file, read once until the file changes. Raises CasesError."""
     try:
         stamp = path.stat()
@@ -172,18 +172,18 @@ def read_table(path: Path, name: str = "") -> Table:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the table …")
-def _read(path: str, modified: int, size: int, name: str) -> Table:
+def _read(path: str, modified: int, size: int, name: str) -> CasesTable:
     data = Path(path).read_bytes()
     return as_table(read_cases(data, name=name or Path(path).name), data, name or Path(path).name)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def parsed_table(text: str) -> Table:
+def parsed_table(text: str) -> CasesTable:
     """The table of a pasted text. Raises CasesError."""
     return as_table(parse_cases(text), text, "pasted")
 
 
-def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Table:
+def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> CasesTable:
     """The table of typed rows."""
     cases = tuple(
         Case(str(number), {n: row[n] for n in columns if n != EXPECTED}, row[EXPECTED].strip() or None)
@@ -192,10 +192,10 @@ def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Ta
     return as_table(Cases(cases, tuple(columns)), cases_csv(cases, columns), "typed")
 
 
-def as_table(cases: Cases, content: str | bytes, name: str = "") -> Table:
+def as_table(cases: Cases, content: str | bytes, name: str = "") -> CasesTable:
     """The cases with the digest of what they were read from."""
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-    return Table(cases.cases, cases.columns, cases.notes, hashlib.sha256(raw).hexdigest()[:24], name)
+    return CasesTable(cases.cases, cases.columns, cases.notes, hashlib.sha256(raw).hexdigest()[:24], name)
 
 
 def keep_upload(data: bytes) -> str:
@@ -215,7 +215,7 @@ def _uploads() -> Path:
     return folder
 
 
-def _preview(table: Table) -> None:
+def _preview(table: CasesTable) -> None:
     shown = table.cases[:PREVIEW_ROWS]
     columns = {name: [_cell(case, name) for case in shown] for name in table.columns}
     said = [humanize.many(len(table.cases), "case"), *([table.name] if table.name else []), *table.notes]

@@ -10,7 +10,7 @@ from promptgrid.cases.table import Case
 from promptgrid.errors import PromptgridError
 from promptgrid.grading import default_checks, parse_check
 from promptgrid.prompt import Prompt
-from promptgrid.ui.run.form import Form
+from promptgrid.ui.run.form import FormValues
 from promptgrid.ui.widgets.plain import plain
 
 OTHERS = (
@@ -20,7 +20,7 @@ OTHERS = (
 KEY = "checks_shown"  # the widget's; the form's own field is None while nobody has chosen
 
 
-def checks_field(form: Form, prompts: Sequence[Prompt], cases: Sequence[Case]) -> None:
+def checks_field(form: FormValues, prompts: Sequence[Prompt], cases: Sequence[Case]) -> None:
     """Draws the field and writes its value to the form."""
     usual = usual_checks(prompts, cases)
     shown = usual if form["run_checks"] is None else form["run_checks"]
@@ -47,7 +47,7 @@ def usual_checks(prompts: Sequence[Prompt], cases: Sequence[Case]) -> list[str]:
     return list(dict.fromkeys(str(spec) for p in prompts for spec in default_checks(p.answer, has_expected)))
 
 
-def _chosen(form: Form, usual: list[str]) -> None:
+def _chosen(form: FormValues, usual: list[str]) -> None:
     good = []
     for text in st.session_state[KEY]:
         try:

@@ -55,16 +55,16 @@ _NO_WIDGET = ("run_checks", "cases_rows", "cases_upload")
 # Given as the widget's own default: buttons whose script loads late would lose a value that session state has set.
 _BUTTONS = ("run_techniques", "run_examples_as", "cases_source")
 
-Form = dict[str, Any]
+FormValues = dict[str, Any]
 
 
-def open_form() -> Form:
+def open_form() -> FormValues:
     """The fields as they are now: from the screen, else from the draft, else the defaults. First call of the form."""
     if "run_form" not in st.session_state:
         kept = drafts.draft(server.database(), DRAFT) or {}
         known = {name: value for name, value in kept.items() if name in DEFAULTS}
         st.session_state.run_form, st.session_state.run_kept = {**_first_values(), **known}, dict(kept)
-    form: Form = st.session_state.run_form
+    form: FormValues = st.session_state.run_form
     _take_address(form)
     for name in DEFAULTS:
         if name in _BUTTONS:
@@ -75,7 +75,7 @@ def open_form() -> Form:
 
 
 @one_at_a_time
-def keep_form(form: Form) -> None:
+def keep_form(form: FormValues) -> None:
     """Reads the widgets back and keeps them, if anything changed. Last call of the form."""
     for name in DEFAULTS:
         if name not in _NO_WIDGET and name in st.session_state:
@@ -85,7 +85,7 @@ def keep_form(form: Form) -> None:
         st.session_state.run_kept = dict(form)
 
 
-def fill_form(values: Form) -> None:
+def fill_form(values: FormValues) -> None:
     """Puts these values into the form, the defaults elsewhere. Only from a callback, before the widgets are drawn."""
     form = {**DEFAULTS, **values}
     st.session_state.run_form, st.session_state.run_kept = form, {}
@@ -96,7 +96,7 @@ def fill_form(values: Form) -> None:
             st.session_state[name] = form[name]
 
 
-def _first_values() -> Form:
+def _first_values() -> FormValues:
     names = [entry.name for entry in server.library().entries() if entry.prompt]
     first = dict(DEFAULTS)
     if "sentiment" not in names:
@@ -107,7 +107,7 @@ def _first_values() -> Form:
     return first
 
 
-def _take_address(form: Form) -> None:
+def _take_address(form: FormValues) -> None:
     """`?prompts=a,b` chooses the prompts once; later choices and a refresh go before it."""
     named = st.query_params.pop("prompts", "")
     if names := [name.strip() for name in named.split(",") if name.strip()]:
@@ -141,7 +141,7 @@ def _old_versions(name: str) -> list[str]:
     return [f"{name}@{v[:6]}" for v, _ in plans.versions(server.database(), name) if v != current]
 
 
-def techniques_field(form: Form, prompts: Sequence[Prompt]) -> list[str]:
+def techniques_field(form: FormValues, prompts: Sequence[Prompt]) -> list[str]:
     """Which techniques; those that a chosen prompt cannot serve are named with the reason."""
     chosen = st.pills(
         "Techniques",
@@ -223,7 +223,7 @@ def own_value(prompts: Sequence[Prompt], parameter: str) -> str:
     return str(values.pop() or "no limit") if len(values) == 1 else "own"
 
 
-def more_fields(form: Form) -> None:
+def more_fields(form: FormValues) -> None:
     """What few runs need."""
     first, second = st.columns(2)
     with first:

@@ -9,7 +9,7 @@ import streamlit as st
 from promptgrid import humanize
 from promptgrid.runner import phrases
 from promptgrid.store import runs
-from promptgrid.store.runs import Progress, RunInfo
+from promptgrid.store.runs import RunInfo, RunProgress
 from promptgrid.ui import server
 from promptgrid.ui.widgets.plain import plain
 
@@ -57,7 +57,7 @@ def _row(info: RunInfo, manage: bool) -> None:
                 _act(chosen, info)
 
 
-def _so_far(info: RunInfo, progress: Progress) -> str:
+def _so_far(info: RunInfo, progress: RunProgress) -> str:
     said = phrases.STATUS_WORDS[info.status]
     if info.status != "finished":
         return f"{said}, {progress.done:,} of {info.total:,}"

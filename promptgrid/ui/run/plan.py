@@ -22,8 +22,8 @@ from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.ui import server
 from promptgrid.ui.run import form as run_form
-from promptgrid.ui.run.cases import Table, keep_upload
-from promptgrid.ui.run.form import Form
+from promptgrid.ui.run.cases import CasesTable, keep_upload
+from promptgrid.ui.run.form import FormValues
 from promptgrid.ui.widgets.feedback import show_error
 
 KEPT_SHEETS = 16
@@ -40,7 +40,7 @@ def chosen_prompts(refs: Sequence[str]) -> list[Prompt]:
     return found
 
 
-def plan_of(form: Form, prompts: Sequence[Prompt], table: Table) -> Plan:
+def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> Plan:
     """The plan that the form describes. Raises PlanError."""
     checks = form["run_checks"]
     return Plan(
@@ -71,7 +71,7 @@ def usual_name(plan: Plan) -> str:
     return " × ".join([" + ".join(dict.fromkeys(prompt.name for prompt in plan.prompts)), *several])
 
 
-def form_of(plan: Plan, upload: str) -> Form:
+def form_of(plan: Plan, upload: str) -> FormValues:
     """The fields that describe this plan again; `upload` is the kept table of its cases."""
     return {
         "run_prompts": [_ref(prompt) for prompt in plan.prompts],
@@ -103,7 +103,7 @@ def _ref(prompt: Prompt) -> str:
     return prompt.name if current == prompt.version else f"{prompt.name}@{prompt.version[:6]}"
 
 
-def digest(form: Form, prompts: Sequence[Prompt], table: Table, database: Database) -> str:
+def digest(form: FormValues, prompts: Sequence[Prompt], table: CasesTable, database: Database) -> str:
     """The same for the same sheet: what is asked, and what may have been answered or refused since."""
     asked = {name: value for name, value in form.items() if name.startswith("run_") and name != "run_name"}
     versions = [[p.name, p.version] for p in prompts]

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Job(Background, Generic[T]):
+class BackgroundCall(Background, Generic[T]):
     """What comes of it, piece by piece, in `items`. `about` tells what it was asked for; `took` seconds, at its end."""
 
     about: Any

@@ -10,14 +10,14 @@ import streamlit as st
 from promptgrid import tokens
 from promptgrid.humanize import many
 from promptgrid.prompt import Api, Message
-from promptgrid.techniques import Part, Turn
-from promptgrid.tokens import POLICIES, POLICY_WORDS, Window
+from promptgrid.techniques import PromptPart, Turn
+from promptgrid.tokens import POLICIES, POLICY_WORDS, TurnWindow
 from promptgrid.tokens.context import units
 from promptgrid.ui.widgets.token_bar import token_bar
 
 SMALLEST = 32  # tokens
 UNKNOWN_LARGEST = 1 << 20  # what a model of unknown limit is tried up to
-_NOUNS: Mapping[Part, str] = {
+_NOUNS: Mapping[PromptPart, str] = {
     "system": "system message",
     "examples": "example",
     "retrieved": "retrieved text",
@@ -74,7 +74,7 @@ def _limits(own: int | None) -> list[int]:
     return [limit for power in powers for limit in (power, power * 3 // 2) if limit < top]
 
 
-def what_fits(found: Window) -> str:
+def what_fits(found: TurnWindow) -> str:
     """What is left in the window, as a sentence."""
     budget = found.budget
     if budget.limit is None:
@@ -90,9 +90,9 @@ def what_fits(found: Window) -> str:
     return " · ".join([f"{left:,} tokens are left", *parts])
 
 
-def what_is_cut(turns: Sequence[Turn], found: Window) -> str:
+def what_is_cut(turns: Sequence[Turn], found: TurnWindow) -> str:
     """`2 examples and 3 turns`; empty where nothing is."""
-    gone = Counter[Part]()
+    gone = Counter[PromptPart]()
     for unit in units(turns):
         if unit[0] in found.cut:
             part = turns[unit[0]].part
@@ -100,7 +100,7 @@ def what_is_cut(turns: Sequence[Turn], found: Window) -> str:
     return " and ".join(many(count, _NOUNS[part]) for part, count in gone.items())
 
 
-def _row(turns: Sequence[Turn], found: Window) -> Mapping[str, str | int]:
+def _row(turns: Sequence[Turn], found: TurnWindow) -> Mapping[str, str | int]:
     said = what_is_cut(turns, found) or "nothing"
     return {
         "tokens sent": found.budget.total,

@@ -15,7 +15,7 @@ from promptgrid.ui.widgets.feedback import show_error
 
 
 @dataclass(frozen=True)
-class Offer:
+class Download:
     """One button: `write` fills the file. `key` is the widget's."""
 
     label: str
@@ -53,7 +53,7 @@ class _Made:
 
 
 @st.fragment
-def downloads(key: str, offers: Sequence[Offer], *, width: Literal["content", "stretch"] = "content") -> None:
+def downloads(key: str, offers: Sequence[Download], *, width: Literal["content", "stretch"] = "content") -> None:
     """Draws the buttons. What `write` raised is shown until one is pressed again.
 
     A press draws nothing anew: that would give each button another file to ask for, and a quick press on the next one

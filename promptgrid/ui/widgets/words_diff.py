@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from promptgrid.compare.words_diff import Part, PartKind, WordsDiff, words_diff
+from promptgrid.compare.words_diff import DiffSpan, PartKind, WordsDiff, words_diff
 from promptgrid.humanize import many
 from promptgrid.ui.widgets.component import component
 
@@ -42,7 +42,7 @@ def _cut(found: WordsDiff, first: str, second: str) -> str:
     return f"Long texts: compared up to character {texts[0]} of the first and {texts[1]} of the second."
 
 
-def _shown(part: Part) -> Iterator[dict[str, Any]]:
+def _shown(part: DiffSpan) -> Iterator[dict[str, Any]]:
     """The part as it is drawn: a long one without its middle, white space that changed made visible."""
     text, most = part.text, _EQUAL if part.kind == "same" else _CHANGED
     if len(text) <= most:

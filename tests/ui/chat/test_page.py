@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from promptgrid import chat
 from promptgrid.cases.table import read_cases
-from promptgrid.chat import Settings, Variant, tree
+from promptgrid.chat import ChatVariant, Settings, tree
 from promptgrid.errors import PlanError
 from promptgrid.library.folder import Library
 from promptgrid.paths import shipped_folder
@@ -65,7 +65,7 @@ def ran(at: AppTest) -> AppTest:
 
 def begun(database: Database, *turns: tuple[str, str], settings: Settings | None = None) -> str:
     """A conversation with these turns."""
-    new = conversations.create(database, "Talk", chat.to_json(settings or Settings((Variant(1, OK),))))
+    new = conversations.create(database, "Talk", chat.to_json(settings or Settings((ChatVariant(1, OK),))))
     at: int | None = None
     for role, text in turns:
         at = conversations.add_turn(database, new, at, role, text)  # type: ignore[arg-type]
@@ -282,7 +282,7 @@ def test_hostile_replies_and_names_are_never_interpreted(database: Database, hos
 
 def test_while_the_model_answers_it_can_be_stopped_and_nothing_else(database: Database, hostile: HostileServer) -> None:
     hostile.answer = lambda body: "word " * 3000
-    talk = begun(database, settings=Settings((Variant(1, "openai/slow-stream"),), room=9000))
+    talk = begun(database, settings=Settings((ChatVariant(1, "openai/slow-stream"),), room=9000))
     at = page(chat=talk)
     at.text_area(key=actions.text_key(talk)).set_value("go")
     at.button(key="chat_send").click()

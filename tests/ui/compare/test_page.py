@@ -24,7 +24,7 @@ from promptgrid.store import Database, attempts, baselines, results, runs
 from promptgrid.store.attempts import Attempt
 from promptgrid.ui.compare import cells as compare_cells
 from promptgrid.ui.compare import circumstances, detail, export, tables, view_state
-from promptgrid.ui.widgets.downloads import Offer
+from promptgrid.ui.widgets.downloads import Download
 from tests.faults.answers import prompt_text
 from tests.faults.books import Body
 from tests.faults.server import HostileServer
@@ -416,7 +416,7 @@ def writers(monkeypatch: pytest.MonkeyPatch) -> Writers:
     """By key of its button, what writes each file that the page offers."""
     found: Writers = {}
 
-    def downloads(key: str, offers: Sequence[Offer], **_: object) -> None:
+    def downloads(key: str, offers: Sequence[Download], **_: object) -> None:
         found.update({offer.key: offer.write for offer in offers})
 
     monkeypatch.setattr(export, "downloads", downloads)

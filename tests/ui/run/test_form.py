@@ -12,7 +12,7 @@ from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.models import ModelFacts
 from promptgrid.runner import phrases
 from promptgrid.store.attempts import Attempt
-from promptgrid.store.runs import Pace, Progress, RunInfo, RunStatus
+from promptgrid.store.runs import PaceSnapshot, RunInfo, RunProgress, RunStatus
 from promptgrid.ui.run.form import tidy_temperatures
 
 
@@ -46,16 +46,16 @@ def a_run(status: RunStatus, message: str = "") -> RunInfo:
     return RunInfo("a", "n", "", status, message, 1080, 0.0, 0.0, None, None, None)
 
 
-def state_of(**changes: Any) -> Progress:
+def state_of(**changes: Any) -> RunProgress:
     by_status = {"answered": 667, "failed": 3, "pending": 410}
-    return replace(Progress(1080, by_status, 96, 3, 0.0142, 4.1, 12, {}, {"timeout": 1, "server": 2}), **changes)
+    return replace(RunProgress(1080, by_status, 96, 3, 0.0142, 4.1, 12, {}, {"timeout": 1, "server": 2}), **changes)
 
 
 def test_progress_says_what_there_is_and_nothing_else() -> None:
     assert phrases.progress_words(a_run("running"), state_of()) == [
         "670 of 1,080", "4.1/s", "1:40 left", "12 in flight", "96 already answered", "3 retried", "3 failed", "$0.0142",
     ]  # fmt: skip
-    nothing = Progress(72, {"pending": 72}, 0, 0, 0.0, 0.0, 0, {}, {})
+    nothing = RunProgress(72, {"pending": 72}, 0, 0, 0.0, 0.0, 0, {}, {})
     assert phrases.progress_words(a_run("queued"), nothing) == ["0 of 72"]
 
 
@@ -71,7 +71,12 @@ def test_a_pausing_run_says_what_it_waits_for() -> None:
 
 
 def test_only_an_endpoint_that_is_held_back_is_named() -> None:
-    paces = {"full": Pace(32, 32, 0.0), "openai": Pace(4, 32, 12.3), "wide": Pace(8, 8, 5.0), "narrow": Pace(1, 2, 0.4)}
+    paces = {
+        "full": PaceSnapshot(32, 32, 0.0),
+        "openai": PaceSnapshot(4, 32, 12.3),
+        "wide": PaceSnapshot(8, 8, 5.0),
+        "narrow": PaceSnapshot(1, 2, 0.4),
+    }
     assert phrases.pace_words(a_run("running"), state_of(paces=paces)) == [
         "openai: 4 at a time of 32, waits 12 s", "wide: waits 5 s", "narrow: 1 at a time of 2",
     ]  # fmt: skip

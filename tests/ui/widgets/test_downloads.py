@@ -11,9 +11,9 @@ from promptgrid.errors import StoreError
 
 
 def page() -> None:
-    from promptgrid.ui.widgets.downloads import Offer, downloads
+    from promptgrid.ui.widgets.downloads import Download, downloads
 
-    downloads("out", [Offer("CSV", lambda out: None, "out.csv", "text/csv", key="csv")])
+    downloads("out", [Download("CSV", lambda out: None, "out.csv", "text/csv", key="csv")])
 
 
 def fails(out: BinaryIO) -> None:

@@ -10,17 +10,17 @@ from promptgrid.errors import PlanError
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Continuation:
     """A text, and the `trail` of tokens that were chosen or written after it."""
 
     text: str
     trail: tuple[TokenStep, ...] = ()
 
-    def after(self, steps: Sequence[TokenStep]) -> Place:
+    def after(self, steps: Sequence[TokenStep]) -> Continuation:
         """The place after these tokens."""
         return replace(self, trail=(*self.trail, *steps))
 
-    def back(self, count: int = 1) -> Place:
+    def back(self, count: int = 1) -> Continuation:
         """The place before the last tokens of the trail."""
         return replace(self, trail=self.trail[: max(0, len(self.trail) - count)])
 
