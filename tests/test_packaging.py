@@ -29,7 +29,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_finds_its_pages_and_prompts(unpacked: Path, home: Path) -> None:
     code = """if True:
-        from promptgrid.library import Library, library_folder
+        from promptgrid.library.folder import Library, library_folder
         from promptgrid.paths import shipped_folder
         print(shipped_folder(), len(Library(library_folder()).entries()))"""
     environment = {**os.environ, "PYTHONPATH": str(unpacked)}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from promptgrid import loop
     from promptgrid.nextword import Look, Shares
 
 _LONG = 4000  # characters: a small model on the CPU reads longer ones for some seconds
@@ -27,7 +26,7 @@ def next_word(text: str, model: str | None, top: int, temperature: float, top_p:
 
     promptgrid next "The quick brown fox" --temperature 0.7
     """
-    from promptgrid import connections, nextword
+    from promptgrid import connections, loop, nextword
     from promptgrid.cases.decoding import read_text
     from promptgrid.store import Database
 

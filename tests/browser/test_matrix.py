@@ -22,11 +22,11 @@ HOSTILE = (
 
 MATRIX_PAGE = f"""
 import streamlit as st
-from promptgrid import ui
+from promptgrid.ui.widgets.matrix import Badge, MatrixCell, MatrixColumn, MatrixRow, matrix
 
 HOSTILE = {HOSTILE!r}
 columns = [
-    ui.MatrixColumn(
+    MatrixColumn(
         f"c{{x}}", ["few-shot", f"t={{x}}", HOSTILE], "53 %, 41–65 · 3/5 agree", "best", "ascending" if x == 2 else ""
     )
     for x in range(9)
@@ -35,15 +35,15 @@ states = ["right", "wrong", "partly", "plain", "failed", "pending", "refused", "
 find = st.text_input("Find", key="find", live=True)
 extra = st.toggle("Extra", key="extra")
 rows = [
-    ui.MatrixRow(f"r{{y}}", f"{{y}} {{HOSTILE}}", "expected mixed", [
-        ui.MatrixCell(f"{{y}}-{{x}}" + ("!" if extra and x == y == 0 else ""), HOSTILE, "3 of 5", states[x], x == 1,
-                      HOSTILE if x == 3 else "", [ui.Badge("+12 tokens " + HOSTILE, "bad")] if x == 4 else [])
+    MatrixRow(f"r{{y}}", f"{{y}} {{HOSTILE}}", "expected mixed", [
+        MatrixCell(f"{{y}}-{{x}}" + ("!" if extra and x == y == 0 else ""), HOSTILE, "3 of 5", states[x], x == 1,
+                      HOSTILE if x == 3 else "", [Badge("+12 tokens " + HOSTILE, "bad")] if x == 4 else [])
         for x in range(9)
     ])
     for y in range(24) if find in str(y)
 ]
 st.session_state.setdefault("heard", [])
-got = ui.matrix(
+got = matrix(
     "m", columns=columns, rows=rows, height=420, find="find",
     on_sort=lambda *said: st.session_state.heard.append(said),
     on_turn=lambda *said: st.session_state.heard.append(said),
@@ -56,12 +56,16 @@ st.text(f"run {{st.session_state.runs}}")
 
 PLAIN_PAGE = f"""
 import streamlit as st
-from promptgrid import ui
+from promptgrid.ui.widgets.feedback import empty_state, show_error
+from promptgrid.ui.widgets.messages import message_list
+from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.words_diff import show_words_diff
+from promptgrid.ui.widgets.token_bar import token_bar
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Message
 
 HOSTILE = {HOSTILE!r}
-text = ui.plain(HOSTILE)
+text = plain(HOSTILE)
 with st.container(key="plain"):
     st.markdown(text)
     st.caption(text, help=text)
@@ -75,28 +79,28 @@ with st.container(key="plain"):
     st.badge(text)
     st.tabs([text])
 st.toast(text)
-ui.show_error(EndpointError("server", HOSTILE, hint=HOSTILE, raw=HOSTILE))
-ui.empty_state(HOSTILE, HOSTILE, "go", detail=HOSTILE)
-ui.message_list([Message("system", HOSTILE), Message("user", "second")], marks=["system", HOSTILE])
-ui.token_bar([(HOSTILE, 5)], 4, 3, False, HOSTILE)
-ui.show_words_diff("a <b>b</b> " + HOSTILE, HOSTILE + " <i>c</i>", HOSTILE, HOSTILE, height=200, key="diff")
+show_error(EndpointError("server", HOSTILE, hint=HOSTILE, raw=HOSTILE))
+empty_state(HOSTILE, HOSTILE, "go", detail=HOSTILE)
+message_list([Message("system", HOSTILE), Message("user", "second")], marks=["system", HOSTILE])
+token_bar([(HOSTILE, 5)], 4, 3, False, HOSTILE)
+show_words_diff("a <b>b</b> " + HOSTILE, HOSTILE + " <i>c</i>", HOSTILE, HOSTILE, height=200, key="diff")
 """
 
 WATCH_PAGE = """
 import streamlit as st
-from promptgrid import ui
+from promptgrid.ui.widgets.live_text import forget_typed, watch_text
 
 @st.fragment
 def editor():
     st.text_area("User", key="the user", value="old")
-    st.text("live " + ui.watch_text(["the user"], "w")["the user"])
+    st.text("live " + watch_text(["the user"], "w")["the user"])
     if st.button("Try"):
         st.session_state.tried = st.session_state["the user"]
     st.text("tried " + st.session_state.get("tried", ""))
 
 def put_back():
     st.session_state["the user"] = "old"
-    ui.forget_typed("w")
+    forget_typed("w")
 
 editor()
 st.button("Put back", on_click=put_back)
@@ -107,9 +111,9 @@ st.text(f"page {st.session_state.runs}")
 
 FRAME_PAGE = """
 import streamlit as st
-from promptgrid import ui
+from promptgrid.ui.shell.frame import FootLine, start_page
 
-ui.start_page("Frame", footer=[ui.FootLine("run *7* 62 %", "busy", "pages/2_Run.py", {"run": "7"})])
+start_page("Frame", footer=[FootLine("run *7* 62 %", "busy", "pages/2_Run.py", {"run": "7"})])
 st.text(f"here {__file__[-16:]} {dict(st.query_params)}")
 st.button("Go", type="primary")
 with st.popover("More"):

@@ -171,7 +171,8 @@ def test_killed_embeddings_go_on_and_stay_within_their_budget(
     run_id = a_run(database, cases=[{"word": f"w{n}", "expected": f"e{n}"} for n in range(WORDS)])
     check = ["check", run_id, "--check", "similarity:method=embedding,model=openai/vectors", "--budget", "11calls"]
     by_four = (
-        f"from promptgrid.runner import embedded; embedded.BATCH = 4; from promptgrid.cli import main; main({check!r})"
+        "from promptgrid.judging import embedding; from promptgrid.cli import main; "
+        f"embedding.BATCH = 4; main({check!r})"
     )
     hostile.latency_s = 0.3
     for wanted in (8, 16):
@@ -271,11 +272,11 @@ def dashboards_thread(home: Path, run_id: str) -> Iterator[subprocess.Popen[byte
     begin = f"""
 import time
 from promptgrid.grading import parse_check
-from promptgrid.runner import recheck
+from promptgrid.judging import rescore
 from promptgrid.store import Database
-from promptgrid.ui.check_works import Works
+from promptgrid.ui.compare.rescoring import Works
 database = Database()
-Works().start(database, recheck.plan_recheck(database, {run_id!r}, add=[parse_check({JUDGE!r})]))
+Works().start(database, rescore.plan_recheck(database, {run_id!r}, add=[parse_check({JUDGE!r})]))
 time.sleep(600)
 """
     with process(home, "-c", begin) as started:

@@ -63,7 +63,7 @@ def test_it_belongs_to_one_model_at_one_endpoint() -> None:
 
 def test_another_process_remembers_it_too() -> None:
     learned.remember(HERE, "m", "seed", 1, "no")
-    code = f"from promptgrid import learned; print(len(learned.refusals({HERE!r}, 'm')))"
+    code = f"from promptgrid.models import learned; print(len(learned.refusals({HERE!r}, 'm')))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
 
 
@@ -227,7 +227,7 @@ def test_a_file_that_cannot_be_written_stops_nobody_but_who_asked_to_forget(file
 
 def test_two_processes_lose_nothing_of_each_other() -> None:
     code = (
-        "import sys; from promptgrid import learned\n"
+        "import sys; from promptgrid.models import learned\n"
         f"for i in range(15): learned.remember({HERE!r}, sys.argv[1] + str(i), 'seed', i, 'no')"
     )
     both = [subprocess.Popen([sys.executable, "-c", code, name]) for name in ("a", "b")]

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from promptgrid.prompt import Message
 from promptgrid.ui.shell.frame import MENU
-from promptgrid.ui.widgets import feedback, live_text, matrix, messages, plain
+from promptgrid.ui.widgets import messages, plain
 from promptgrid.ui.widgets.component import STATIC
 from promptgrid.ui.widgets.token_bar import bar_data
 
@@ -128,6 +128,8 @@ def test_scripts_never_write_markup() -> None:
 def matrix_page() -> None:
     import streamlit as st
 
+    from promptgrid.ui.widgets import matrix
+
     cells = [
         matrix.MatrixCell("yes", "yes", "2 of 2", "right"),
         matrix.MatrixCell("no", "No, since", "1 of 2", "wrong", True),
@@ -157,6 +159,8 @@ def test_matrix_returns_what_was_chosen_if_it_is_shown(state: list[str], expecte
 
 def watch_page() -> None:
     import streamlit as st
+
+    from promptgrid.ui.widgets import live_text
 
     st.text_area("System", key="system")
     st.text_area("User", key="user")
@@ -194,6 +198,7 @@ def test_a_text_put_back_by_code_counts_after_forgetting() -> None:
 
 def errors_page() -> None:
     from promptgrid.errors import EndpointError, PromptError
+    from promptgrid.ui.widgets import feedback
 
     feedback.show_error(PromptError("No **value** for `text`.", hint="Fill it in."))
     feedback.show_error(EndpointError("server", "500 ![](http://127.0.0.1:9/a.png)", raw="<html>"))
@@ -214,6 +219,8 @@ def test_errors_say_what_happened_and_what_to_do_as_plain_text(caplog: pytest.Lo
 def empty_page() -> None:
     import streamlit as st
 
+    from promptgrid.ui.widgets import feedback
+
     st.text(str(feedback.empty_state("No run yet", "Compose a prompt", "go")))
 
 
@@ -229,7 +236,10 @@ def test_marks_without_a_message_are_our_mistake() -> None:
 
 
 def app_folder(folder: Path, pages: list[str]) -> Path:
-    page = "from promptgrid import ui\nui.start_page('T', footer=[ui.FootLine('a_b 62 %', 'busy', 'pages/2_Run.py')])\n"
+    page = (
+        "from promptgrid.ui.shell import frame\n"
+        "frame.start_page('T', footer=[frame.FootLine('a_b 62 %', 'busy', 'pages/2_Run.py')])\n"
+    )
     for name in ["workbench.py", *pages]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(page)
