@@ -6,7 +6,6 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from promptgrid import models
 from promptgrid.budget import Cost
@@ -18,7 +17,7 @@ from promptgrid.calls.score_reply import read_and_score
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError
 from promptgrid.store.attempts import UNREPORTED, Attempt
-from promptgrid.store.commits import CellOutcome, CellResult, reply_row
+from promptgrid.store.commits import CellOutcome, CellResult, ReplyOrigin, reply_row
 
 PATIENCE_S = 900.0
 """So long a call waits, in all, for an endpoint that asks to wait; a daily limit is not waited for."""
@@ -177,13 +176,8 @@ class Call:
         costs = [_cost(facts, reply, first=index == 0) for index, reply in enumerate(replies)]
         self._settle(costs)
         batch, attempts, plan = self.batch, self.attempts - self.logged, self.job.plan
-        ours = {"kind": self.job.kind, "run_id": self.job.run_id}
         answered = [
-            (
-                position,
-                reply.text,
-                reply_row(reply, **_facts(batch, sample, reply, cost, len(costs)), **ours),
-            )
+            (position, reply.text, reply_row(reply, self._origin(sample, cost, len(costs))))
             for sample, position, reply, cost in zip(batch.samples, batch.positions, replies, costs, strict=False)
         ]
 
@@ -197,6 +191,20 @@ class Call:
         self.job.journal.write(JournalEntry(outcomes, rows, self._unreported(replies, costs), self.reservation))
         left = batch.rest(len(answered), attempts)
         return [left] if left.samples else []
+
+    def _origin(self, sample: int, cost: Cost, together: int) -> ReplyOrigin:
+        point = self.batch.point
+        return ReplyOrigin(
+            key=point.key,
+            kind=self.job.kind,
+            endpoint=point.endpoint,
+            model=point.model,
+            cost_usd=cost.usd,
+            sample=sample,
+            run_id=self.job.run_id,
+            batch=together,
+            honoured=point.variant.honoured,
+        )
 
     def _settle(self, costs: Sequence[Cost]) -> None:
         if self.worst is not None and _known(costs):
@@ -227,17 +235,3 @@ def _cost(facts: models.ModelFacts, reply: Reply, *, first: bool) -> Cost:
         return Cost(0.0 if facts.free else None, None)
     usd = models.cost_usd(facts, prompt, reply.completion_tokens, reply.cached_tokens or 0 if first else 0)
     return Cost(usd, prompt + reply.completion_tokens)
-
-
-def _facts(batch: Batch, sample: int, reply: Reply, cost: Cost, together: int) -> dict[str, Any]:
-    point = batch.point
-    return {
-        "key": point.key,
-        "sample": sample,
-        "endpoint": point.endpoint,
-        "model": point.model,
-        "seed": reply.sent.get("seed"),
-        "batch": together,
-        "honoured": point.variant.honoured,
-        "cost_usd": cost.usd,
-    }

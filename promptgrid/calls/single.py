@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from promptgrid.errors import PlanError
 from promptgrid.grid import Plan, Point
 from promptgrid.grid.preflight import PlannedPoint
 from promptgrid.store import Database, commits
+from promptgrid.store.commits import ReplyOrigin
 from promptgrid.tokens import context_limit, count_messages, tools_of
 
 
@@ -73,7 +74,7 @@ async def stream_call(
         async for delta in deltas:
             if delta.reply is not None:
                 with database.write() as connection:
-                    row = commits.reply_row(delta.reply, **_facts(call, delta.reply))
+                    row = commits.reply_row(delta.reply, _origin(call, delta.reply))
                     reply_id = commits.insert_reply(connection, row)
                     if kept is not None:
                         kept(connection, reply_id, delta.reply)
@@ -92,17 +93,12 @@ def cost_usd(asked: Point | SingleCall, reply: Reply) -> float | None:
     return models.cost_usd(known, reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens or 0)
 
 
-def _facts(call: SingleCall, reply: Reply) -> Mapping[str, object]:
-    return {
-        # A key of its own: a try is never taken for a reply of a run.
-        "key": f"try:{call.key}",
-        "sample": 0,
-        "kind": "try",
-        "run_id": None,
-        "endpoint": call.endpoint,
-        "model": call.model,
-        "seed": call.request.seed,
-        "batch": 1,
-        "cost_usd": cost_usd(call, reply),
-        "honoured": call.honoured,
-    }
+def _origin(call: SingleCall, reply: Reply) -> ReplyOrigin:
+    return ReplyOrigin(
+        key=f"try:{call.key}",  # a key of its own: a try is never taken for a reply of a run
+        kind="try",
+        endpoint=call.endpoint,
+        model=call.model,
+        cost_usd=cost_usd(call, reply),
+        honoured=call.honoured,
+    )

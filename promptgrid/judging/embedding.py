@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any
 
 from promptgrid import models
 from promptgrid.budget import BudgetReached, Cost
@@ -31,7 +30,7 @@ from promptgrid.judging.model_calls import Means
 from promptgrid.prompt import AnswerRule
 from promptgrid.store import Database, scores, stored_replies
 from promptgrid.store.attempts import NO_CELL, UNREPORTED, Attempt
-from promptgrid.store.commits import reply_row
+from promptgrid.store.commits import ReplyOrigin, reply_row
 from promptgrid.store.database import Row
 from promptgrid.store.scores import Answered, Mark
 from promptgrid.tokens import count_text
@@ -178,12 +177,16 @@ class Embedded:
         count = len(made.vectors)
         sent = {"model": self._model, "input": text}
         reply = Reply(_written(vector), prompt_tokens=made.prompt_tokens, latency_ms=made.latency_ms, sent=sent)
-        facts: dict[str, Any] = {
-            "key": _key(self._endpoint.identity, self._model, text), "sample": 0, "kind": KIND, "seed": None,
-            "run_id": self._means.run_id, "endpoint": self._endpoint.name, "model": self._model, "batch": count,
-            "honoured": "{}", "cost_usd": None if usd is None else usd / count,
-        }  # fmt: skip
-        return reply_row(reply, **facts)
+        origin = ReplyOrigin(
+            key=_key(self._endpoint.identity, self._model, text),
+            kind=KIND,
+            endpoint=self._endpoint.name,
+            model=self._model,
+            cost_usd=None if usd is None else usd / count,
+            run_id=self._means.run_id,
+            batch=count,
+        )
+        return reply_row(reply, origin)
 
     def halt(self) -> None:
         self._halted = True

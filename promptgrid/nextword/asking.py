@@ -12,6 +12,7 @@ from promptgrid.models import learned
 from promptgrid.models.parameters import AskedParameters, sent
 from promptgrid.prompt import Api, Message
 from promptgrid.store import Database, commits
+from promptgrid.store.commits import ReplyOrigin
 
 FEW = 5  # alternatives that the oldest endpoints give
 
@@ -103,9 +104,8 @@ class Asker:
             return
         with self.database.write() as connection:
             for sample, reply in enumerate(replies):
-                commits.insert_reply(
-                    connection, commits.reply_row(reply, **self._row(reply, sample, len(replies), kind))
-                )
+                origin = self._origin(reply, sample, len(replies), kind)
+                commits.insert_reply(connection, commits.reply_row(reply, origin))
 
     async def _ask_for_as_many(self, request: Request) -> list[Reply]:
         """Asks for fewer of the likeliest tokens where so many are refused."""
@@ -126,20 +126,17 @@ class Asker:
         effort = request.reasoning_effort
         learned.remember(self.endpoint.identity, self.model, error.param, value, error.message, effort=effort)
 
-    def _row(self, reply: Reply, sample: int, together: int, kind: str) -> dict[str, Any]:
+    def _origin(self, reply: Reply, sample: int, together: int, kind: str) -> ReplyOrigin:
         prompt = reply.prompt_tokens if sample == 0 else 0  # that of a request with n is read once
         cost = 0.0 if self.facts.free else None
         if prompt is not None and reply.completion_tokens is not None:
             cost = models.cost_usd(self.facts, prompt, reply.completion_tokens, 0)
-        return {
-            "key": f"{kind}:{self.endpoint.identity}/{self.model}",
-            "sample": sample,
-            "kind": kind,
-            "run_id": None,
-            "endpoint": self.name,
-            "model": self.model,
-            "seed": None,
-            "batch": together,
-            "cost_usd": cost,
-            "honoured": "{}",
-        }
+        return ReplyOrigin(
+            key=f"{kind}:{self.endpoint.identity}/{self.model}",
+            kind=kind,
+            endpoint=self.name,
+            model=self.model,
+            cost_usd=cost,
+            sample=sample,
+            batch=together,
+        )

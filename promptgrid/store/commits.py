@@ -44,6 +44,29 @@ class CellName(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyOrigin:
+    """The call that a reply came from, in the columns that the reply itself does not know.
+
+    key, sample    what the reply is stored under
+    kind           run, try, judge, embedding or look (at the next tokens)
+    run_id         the run that paid for it; None: no run did
+    batch          how many replies the call brought
+    cost_usd       the price of this reply; None: not known
+    honoured       JSON, by parameter (see WireVariant)
+    """
+
+    key: str
+    kind: str
+    endpoint: str
+    model: str
+    cost_usd: float | None
+    sample: int = 0
+    run_id: str | None = None
+    batch: int = 1
+    honoured: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
 class CellResult:
     """What one cell got: the answer read out of its reply and its scores, or the error that it ended with."""
 
@@ -191,9 +214,11 @@ def insert_reply(connection: sa.Connection, row: Row) -> int:
     return int(connection.execute(replies.insert().values(row).returning(replies.c.id)).scalar_one())
 
 
-def reply_row(reply: Reply, **facts: Any) -> dict[str, Any]:
-    """The reply as a row of the database, without its id; `facts` are the columns that it does not know itself."""
+def reply_row(reply: Reply, origin: ReplyOrigin) -> Row:
+    """The reply as a row of the database, without its id."""
     return {
+        **{name: getattr(origin, name) for name in ReplyOrigin.__slots__},
+        "seed": reply.sent.get("seed"),
         "model_returned": storable(reply.model_returned),
         "text": storable(reply.text),
         "chars": len(reply.text),
@@ -207,7 +232,6 @@ def reply_row(reply: Reply, **facts: Any) -> dict[str, Any]:
         "first_token_ms": reply.first_token_ms,
         "request": json.dumps(dict(reply.sent)),
         "created": now(),
-        **facts,
     }
 
 

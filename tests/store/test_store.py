@@ -30,7 +30,7 @@ from promptgrid.store import (
     schema,
     stored_replies,
 )
-from promptgrid.store.commits import CellOutcome, CellResult, Group
+from promptgrid.store.commits import CellOutcome, CellResult, Group, ReplyOrigin
 from promptgrid.tokens import Count
 
 HOSTILE = "a\ud800\x00`<b>` 我 \u2028"
@@ -72,9 +72,8 @@ def answered(
 ) -> CellOutcome:  # fmt: skip
     row = commits.reply_row(
         Reply(text, prompt_tokens=4, completion_tokens=2, sent={"model": "m"}, **reply),
-        key=key, sample=sample, kind="run", run_id=run_id, endpoint="openai", model="m", seed=None, batch=1,
-        cost_usd=cost, honoured="{}",
-    )  # fmt: skip
+        ReplyOrigin(key, "run", "openai", "m", cost, sample, run_id),
+    )
     return CellOutcome(CellResult(position, "answered", attempts=1), reply=row)
 
 
