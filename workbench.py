@@ -3,9 +3,9 @@
 import streamlit as st
 
 from promptgrid.ui import home
-from promptgrid.ui.run.list import recent_runs
 from promptgrid.ui.shell import page
-from promptgrid.ui.widgets.weights import weights_notice
+from promptgrid.ui.widgets.endpoints import weights_notice
+from promptgrid.ui.widgets.run_list import recent_runs
 
 page.open_page("Home")
 

@@ -8,13 +8,13 @@ from promptgrid.ui.run import form as run_form
 from promptgrid.ui.run import plan as run_plan
 from promptgrid.ui.run.cases import cases_input, missing_columns
 from promptgrid.ui.run.checks import checks_field
-from promptgrid.ui.run.list import recent_runs
 from promptgrid.ui.run.plan import run_again_button
 from promptgrid.ui.run.preflight import preflight_panel, wants_builtin
 from promptgrid.ui.run.progress import disk_notice, run_panel
 from promptgrid.ui.shell import page
 from promptgrid.ui.widgets import feedback, plain
-from promptgrid.ui.widgets.weights import weights_notice
+from promptgrid.ui.widgets.endpoints import weights_notice
+from promptgrid.ui.widgets.run_list import recent_runs
 
 page.open_page("Run")
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from promptgrid.ui import library as view
+from promptgrid.ui import links
 from promptgrid.ui.compose.state import create
 from promptgrid.ui.server import library
 from promptgrid.ui.shell import page
@@ -30,7 +31,7 @@ if not entries:
     detail = f"They are files in {library().folder}."
     if feedback.empty_state("There are no prompts yet.", "Write the first one", "library_first", detail=detail):
         create("untitled")
-        st.switch_page(view.COMPOSE_PAGE, query_params={"prompt": "untitled"})
+        st.switch_page(links.COMPOSE, query_params={"prompt": "untitled"})
 elif not found:
     st.caption("No prompt has all these words.")
 else:

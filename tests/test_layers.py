@@ -1,8 +1,10 @@
 """The house's walls: who may import whom, held by a test."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import promptgrid
@@ -74,6 +76,23 @@ def test_imports_go_down_the_house() -> None:
     assert wrong == []
 
 
+def test_no_page_imports_another_and_the_shared_rooms_import_no_page() -> None:
+    base = {"links", "server"}
+    reachable: dict[str, set[str]] = {"links": set(), "server": set(), "widgets": base}
+    wrong = []
+    for path in (ROOT / "promptgrid" / "ui").rglob("*.py"):
+        here = path.relative_to(ROOT / "promptgrid" / "ui").parts[0].removesuffix(".py")
+        rooms = {name.split(".")[2] for name in imported(path) if name.startswith("promptgrid.ui.")}
+        wrong += [f"{here} imports {room}" for room in rooms - reachable.get(here, {"widgets", *base}) - {here}]
+    assert wrong == []
+
+
+def test_the_addresses_of_pages_stand_in_links_alone() -> None:
+    addresses = re.compile(r"[\"']pages/\d+_")
+    ui = [*(ROOT / "promptgrid" / "ui").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "workbench.py"]
+    assert [path.name for path in ui if addresses.search(path.read_text("utf-8"))] == ["links.py"]
+
+
 def test_every_topic_has_its_place() -> None:
     topics = {topic(path) for path in ENGINE} - {"__init__", "__main__"}
     assert topics == set(ORDER)
@@ -95,4 +114,5 @@ def test_public_names_are_listed_and_there() -> None:
 def test_modules_and_pages_stay_short() -> None:
     pages = [*(ROOT / "pages").glob("*.py"), ROOT / "workbench.py"]
     assert [p.name for p in ENGINE if len(p.read_text("utf-8").splitlines()) > 300] == []
+    assert [folder for folder, count in Counter(p.parent for p in ENGINE).items() if count > 20] == []
     assert [p.name for p in pages if len(p.read_text("utf-8").splitlines()) > 120] == []

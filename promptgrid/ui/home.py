@@ -14,10 +14,9 @@ from promptgrid.prompt import EMPTY
 from promptgrid.runner import client
 from promptgrid.store import runs
 from promptgrid.ui import links, server
-from promptgrid.ui.widgets.endpoint_line import endpoint_line
+from promptgrid.ui.widgets.endpoints import endpoint_line, weights_notice
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.weights import weights_notice
 
 EXAMPLE = "sentiment"
 EXAMPLE_CASES = 6

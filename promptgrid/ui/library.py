@@ -19,7 +19,6 @@ from promptgrid.ui.server import library
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
-COMPOSE_PAGE = links.COMPOSE
 ROW_HEIGHT, HEADER_HEIGHT, MOST_ROWS = 36, 38, 17
 DELETED_SHOWN = 50
 
@@ -100,7 +99,7 @@ def actions(entry: LibraryEntry | None) -> None:
     name = "" if entry is None else entry.name
     with st.container(horizontal=True, vertical_alignment="center", key="library_actions"):
         if st.button("Open", key="library_open", type="primary", disabled=none):
-            st.switch_page(COMPOSE_PAGE, query_params={"prompt": name})
+            st.switch_page(links.COMPOSE, query_params={"prompt": name})
         st.button("Duplicate", key="library_duplicate", disabled=none, on_click=_duplicate, args=(name,))
         with st.popover("Rename", key="library_rename", disabled=none), st.form("library_rename_form", border=False):
             st.text_input("New name", key="library_new_name")

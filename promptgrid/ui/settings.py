@@ -17,10 +17,9 @@ from promptgrid.models import learned
 from promptgrid.runner.process import log_path
 from promptgrid.store import conversations, runs
 from promptgrid.ui import server
-from promptgrid.ui.widgets.endpoint_line import endpoint_line
+from promptgrid.ui.widgets.endpoints import endpoint_line, weights_notice
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.weights import weights_notice
 
 ENV_LINES = "OPENAI_API_KEY=…\nOPENAI_BASE_URL=https://api.openai.com/v1"
 ENDPOINTS_EXAMPLE = """\

@@ -22,7 +22,7 @@ HOSTILE = (
 
 MATRIX_PAGE = f"""
 import streamlit as st
-from promptgrid.ui.widgets.matrix import Badge, MatrixCell, MatrixColumn, MatrixRow, matrix
+from promptgrid.ui.compare.matrix import Badge, MatrixCell, MatrixColumn, MatrixRow, matrix
 
 HOSTILE = {HOSTILE!r}
 columns = [

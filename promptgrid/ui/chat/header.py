@@ -10,7 +10,7 @@ from promptgrid.chat import ChatVariant, Settings, tree
 from promptgrid.humanize import moment
 from promptgrid.store import conversations
 from promptgrid.store.conversations import Conversation, Info
-from promptgrid.ui.chat import actions as state
+from promptgrid.ui.chat import actions
 from promptgrid.ui.chat.saving import save_popover
 from promptgrid.ui.server import database, library
 from promptgrid.ui.widgets.feedback import empty_state, show_error
@@ -50,7 +50,7 @@ def notices() -> None:
         what = "Deleted the conversation." if gone[1] is None else "Deleted a turn."
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(what, width="content")
-            st.button("Undo", key="chat_undo_button", on_click=state.attempt(state.undo), type="tertiary")
+            st.button("Undo", key="chat_undo_button", on_click=actions.attempt(actions.undo), type="tertiary")
 
 
 def deleted_note(conversation: Conversation) -> None:
@@ -61,7 +61,7 @@ def deleted_note(conversation: Conversation) -> None:
             st.button(
                 "Restore it",
                 key="chat_restore_this",
-                on_click=state.attempt(_restore),
+                on_click=actions.attempt(_restore),
                 args=(conversation.id,),
                 type="tertiary",
             )
@@ -78,7 +78,7 @@ def nothing_yet() -> None:
     )
     label = "Start with the food order" if first else "Start a conversation"
     if empty_state("There is no conversation yet.", label, "chat_first", detail=detail):
-        state.begin(first)
+        actions.begin(first)
         st.rerun()
 
 
@@ -102,7 +102,7 @@ def _choose(conversation: Conversation | None) -> None:
 
 
 def _new() -> None:
-    st.button("Empty", key="chat_new_empty", on_click=state.attempt(state.begin), width="stretch")
+    st.button("Empty", key="chat_new_empty", on_click=actions.attempt(actions.begin), width="stretch")
     names = [entry.name for entry in library().entries() if entry.prompt]
     chosen = st.selectbox(
         "Or with the turns of a prompt", names, index=names.index(FIRST) if FIRST in names else 0, key="chat_new_prompt"
@@ -112,9 +112,9 @@ def _new() -> None:
         _deleted(gone)
 
 
-@state.attempt
+@actions.attempt
 def _start() -> None:
-    state.begin(library().load(st.session_state.chat_new_prompt)[0])
+    actions.begin(library().load(st.session_state.chat_new_prompt)[0])
 
 
 def _deleted(gone: Sequence[Info]) -> None:
@@ -123,7 +123,7 @@ def _deleted(gone: Sequence[Info]) -> None:
         st.button(
             f"Restore {plain(info.name, limit=40)}",
             key=f"chat_restore_{info.id}",
-            on_click=state.attempt(_restore),
+            on_click=actions.attempt(_restore),
             args=(info.id,),
             type="tertiary",
         )
@@ -142,13 +142,13 @@ def _more(conversation: Conversation) -> None:
     st.button(
         "Delete the conversation",
         key="chat_delete",
-        on_click=state.attempt(state.delete),
+        on_click=actions.attempt(actions.delete),
         args=(conversation.id,),
         width="stretch",
     )
 
 
-@state.attempt
+@actions.attempt
 def _rename(conversation_id: str, key: str) -> None:
     name = str(st.session_state[key] or "").strip()
     if name:
@@ -157,7 +157,7 @@ def _rename(conversation_id: str, key: str) -> None:
 
 def other_branch(conversation: Conversation, shown: ChatVariant) -> None:
     """What the replies of another branch say differently: turn by turn, word by word."""
-    nodes = state.on_screen(conversation)
+    nodes = actions.on_screen(conversation)
     here = {node.id for node in nodes}
     others = [leaf for leaf in tree.leaves(conversation) if leaf not in here]
     if not others or not nodes:
@@ -173,7 +173,7 @@ def other_branch(conversation: Conversation, shown: ChatVariant) -> None:
 def _differences(conversation: Conversation, leaf: int, shown: ChatVariant) -> None:
     sides = [
         [tree.text_of(node, shown.id) for node in branch if node.role == "assistant"]
-        for branch in (tree.path(conversation, leaf), state.on_screen(conversation))
+        for branch in (tree.path(conversation, leaf), actions.on_screen(conversation))
     ]
     found = False
     for number, (there, here) in enumerate(zip(*sides, strict=False), 1):

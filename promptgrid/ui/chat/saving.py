@@ -12,11 +12,11 @@ from promptgrid.library.files import SUFFIX, safe_name, write
 from promptgrid.prompt import Message
 from promptgrid.store import conversations
 from promptgrid.store.conversations import Conversation
-from promptgrid.ui.chat import actions as state
+from promptgrid.ui import links
+from promptgrid.ui.chat import actions
 from promptgrid.ui.server import database, library
 from promptgrid.ui.widgets.choices import hold
 
-COMPOSE_PAGE, LIBRARY_PAGE = "pages/1_Compose.py", "pages/4_Library.py"
 PROMPT, EXAMPLES, CASE = "A prompt, turns as messages", "A prompt, turns as examples", "A case"
 
 
@@ -62,11 +62,11 @@ def _chosen(settings: Settings) -> int:
 
 def messages(conversation: Conversation, settings: Settings, variant: int) -> list[Message]:
     """The branch on the screen as the variant has it, nothing cut."""
-    turns = tree.sent(state.on_screen(conversation), settings.variant(variant))
+    turns = tree.sent(actions.on_screen(conversation), settings.variant(variant))
     return [turn.message for _, turn in turns]
 
 
-@state.attempt
+@actions.attempt
 def _save(conversation_id: str) -> None:
     """Reads the fields as they are now, and the conversation too."""
     session = st.session_state
@@ -81,7 +81,7 @@ def _save(conversation_id: str) -> None:
     if library().etag(name) is not None:
         raise LibraryError(f"There is a prompt {name!r} already.", hint="Choose another name.")
     library().save(prompt, None)
-    session.chat_done = (f"Saved as the prompt {name}.", COMPOSE_PAGE, {"prompt": name})
+    session.chat_done = (f"Saved as the prompt {name}.", links.COMPOSE, {"prompt": name})
 
 
 def _save_case(name: str, said: list[Message]) -> None:
@@ -90,4 +90,4 @@ def _save_case(name: str, said: list[Message]) -> None:
     text = chat.with_case(said, table)
     write(path, text.encode())
     done = "Added to" if table else "Saved as the first row of"
-    st.session_state.chat_done = (f"{done} cases/{path.name}.", LIBRARY_PAGE, {})
+    st.session_state.chat_done = (f"{done} cases/{path.name}.", links.LIBRARY, {})

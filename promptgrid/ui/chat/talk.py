@@ -16,7 +16,7 @@ from promptgrid.store import drafts
 from promptgrid.store.conversations import Conversation, Node
 from promptgrid.techniques import Turn
 from promptgrid.tokens import TurnWindow
-from promptgrid.ui.chat import actions as state
+from promptgrid.ui.chat import actions
 from promptgrid.ui.chat.log import Seen, draw_live, draw_log
 from promptgrid.ui.server import database
 from promptgrid.ui.widgets.context_window import what_fits, what_is_cut
@@ -36,7 +36,7 @@ def talk(
 ) -> None:
     """The log, the replies in flight, and the field for the next turn; the window of the variant that is `shown` goes
     to its `place`."""
-    nodes = state.on_screen(conversation)
+    nodes = actions.on_screen(conversation)
     settled = [node for node in nodes if asked is None or node.id != asked.slot]
     text = str(st.session_state.get(_text_key(conversation)) or "")
     seen = _seen(settled, text, shown, settings, answering=asked is not None)
@@ -46,7 +46,7 @@ def talk(
             settled,
             settings,
             seen,
-            state.attempt(partial(state.act, conversation.id)),
+            actions.attempt(partial(actions.act, conversation.id)),
             key=f"chat_log_{conversation.id}",
             busy=asked is not None,
         )
@@ -62,19 +62,19 @@ def talk(
 
 def _text_key(conversation: Conversation) -> str:
     """The key; the text area starts with the draft."""
-    key = state.text_key(conversation.id)
+    key = actions.text_key(conversation.id)
     if key not in st.session_state:
-        st.session_state[key] = drafts.draft(database(), state.draft_key(conversation.id)) or ""
+        st.session_state[key] = drafts.draft(database(), actions.draft_key(conversation.id)) or ""
     return key
 
 
 def _live(conversation_id: str, settings: Settings) -> None:
-    asked = state.running(conversation_id)
+    asked = actions.running(conversation_id)
     if asked is not None:
         draw_live(asked, settings, key="chat_live")
     elif st.session_state.pop("chat_streaming", False):
         st.rerun()  # ends the polling, and puts the replies into the log
-    elif (last := state.rounds().get(conversation_id)) and isinstance(last.error, Exception):
+    elif (last := actions.rounds().get(conversation_id)) and isinstance(last.error, Exception):
         show_error(last.error)
 
 
@@ -87,7 +87,7 @@ def _other_branches(conversation: Conversation, nodes: Sequence[Node]) -> None:
             st.button(
                 "Show the latest",
                 key="chat_go_on",
-                on_click=state.attempt(state.go_to),
+                on_click=actions.attempt(actions.go_to),
                 args=(conversation.id, tree.latest_leaf(conversation, there[-1])),
                 type="tertiary",
             )
@@ -108,7 +108,7 @@ def _composer(conversation: Conversation, nodes: Sequence[Node], asked: Round | 
         st.button(
             "Add only",
             key="chat_add",
-            on_click=state.attempt(partial(state.send, ask=False)),
+            on_click=actions.attempt(partial(actions.send, ask=False)),
             args=(conversation.id,),
             help="Adds the turn without asking the model.",
             type="tertiary" if role == "user" else "primary",
@@ -118,7 +118,7 @@ def _composer(conversation: Conversation, nodes: Sequence[Node], asked: Round | 
             st.button(
                 "Send",
                 key="chat_send",
-                on_click=state.attempt(partial(state.send, ask=True)),
+                on_click=actions.attempt(partial(actions.send, ask=True)),
                 args=(conversation.id,),
                 help="Ctrl+Enter" + (". Without a text: asks for a reply to the last turn" if waiting else ""),
                 shortcut="Ctrl+Enter",
@@ -130,8 +130,8 @@ def _composer(conversation: Conversation, nodes: Sequence[Node], asked: Round | 
 @st.fragment
 def _window(conversation: Conversation, settled: Sequence[Node], shown: ChatVariant, settings: Settings) -> None:
     """What the next turn would fill, live while it is typed; keeps the draft."""
-    key = state.text_key(conversation.id)
-    text = watch_text([key], state.watch_key(conversation.id), note=token_note(shown.model))[key]
+    key = actions.text_key(conversation.id)
+    text = watch_text([key], actions.watch_key(conversation.id), note=token_note(shown.model))[key]
     _keep(conversation.id, text)
     try:
         turns = [turn for _, turn in _turns(settled, text, shown, answering=False)]
@@ -151,7 +151,7 @@ def _draw(turns: Sequence[Turn], found: TurnWindow) -> None:
 
 
 def _keep(conversation_id: str, text: str) -> None:
-    name = state.draft_key(conversation_id)
+    name = actions.draft_key(conversation_id)
     kept = drafts.draft(database(), name)
     if text and text != kept:
         drafts.keep_draft(database(), name, text)

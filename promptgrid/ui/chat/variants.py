@@ -15,7 +15,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.store import conversations
 from promptgrid.store.conversations import Conversation
 from promptgrid.tokens import POLICIES, POLICY_WORDS
-from promptgrid.ui.chat import actions as state
+from promptgrid.ui.chat import actions
 from promptgrid.ui.server import database, model_refs
 from promptgrid.ui.widgets.choices import hold
 from promptgrid.ui.widgets.context_window import choose_limit
@@ -33,7 +33,7 @@ def side(conversation: Conversation, settings: Settings) -> tuple[ChatVariant, D
             "Add a variant",
             key="chat_add_variant",
             icon=":material/add:",
-            on_click=state.attempt(_add),
+            on_click=actions.attempt(_add),
             args=(conversation.id,),
             type="tertiary",
             help="The same conversation on another model, temperature or system message, side by side.",
@@ -138,35 +138,35 @@ def _memory(conversation_id: str, settings: Settings, shown: ChatVariant) -> Non
     )
 
 
-@state.attempt
+@actions.attempt
 def _add(conversation_id: str) -> None:
-    state.change(conversation_id, state.settings_of(conversation_id).with_one_more())
+    actions.change(conversation_id, actions.settings_of(conversation_id).with_one_more())
 
 
-@state.attempt
+@actions.attempt
 def _remove(conversation_id: str, number: int) -> None:
-    state.change(conversation_id, state.settings_of(conversation_id).without(number))
+    actions.change(conversation_id, actions.settings_of(conversation_id).without(number))
 
 
-@state.attempt
+@actions.attempt
 def _change(conversation_id: str, number: int, name: str, key: str) -> None:
     value: Any = st.session_state[key]
     if name == "model" and not value:
         value = DEFAULT_MODEL
-    state.change(conversation_id, state.settings_of(conversation_id).changed(number, **{name: value}))
+    actions.change(conversation_id, actions.settings_of(conversation_id).changed(number, **{name: value}))
 
 
-@state.attempt
+@actions.attempt
 def _own_system(conversation_id: str, number: int, key: str) -> None:
     """At first the conversation's own, to be changed."""
     conversation = conversations.load(database(), conversation_id)
-    first = next((node.text for node in state.on_screen(conversation) if node.role == "system"), "")
+    first = next((node.text for node in actions.on_screen(conversation) if node.role == "system"), "")
     system = first if st.session_state[key] else None
-    state.change(conversation_id, state.settings_of(conversation_id).changed(number, system=system))
+    actions.change(conversation_id, actions.settings_of(conversation_id).changed(number, system=system))
 
 
-@state.attempt
+@actions.attempt
 def _set(conversation_id: str, name: str, key: str, unset: int | None = None) -> None:
     value: Any = st.session_state[key]
     changed: dict[str, Any] = {name: None if value == unset else value}
-    state.change(conversation_id, replace(state.settings_of(conversation_id), **changed))
+    actions.change(conversation_id, replace(actions.settings_of(conversation_id), **changed))

@@ -9,10 +9,10 @@ import streamlit as st
 from promptgrid import compare
 from promptgrid.compare import Arranged
 from promptgrid.store import Database
-from promptgrid.ui.compare import cells as compare_cells
 from promptgrid.ui.compare import controls, reading, tables, view_state
+from promptgrid.ui.compare.cells import matrix_columns
 from promptgrid.ui.compare.detail import detail
-from promptgrid.ui.widgets.matrix import MatrixRow, matrix
+from promptgrid.ui.compare.matrix import MatrixRow, matrix
 
 _HEIGHT = 620
 
@@ -27,7 +27,7 @@ def answers(database: Database, arranged: Arranged, corner: str) -> None:
         st.rerun()
     pages = view_state.pages_of(len(arranged), len(arranged.columns))
     rows, drawn = reading.read_rows(database, arranged, pages.start, pages.rows)
-    columns = compare_cells.columns(arranged, compare.summarise(arranged.facts, arranged.view))
+    columns = matrix_columns(arranged, compare.summarise(arranged.facts, arranged.view))
     with st.container(horizontal=True, key="compare_beside"):
         with st.container(key="compare_answers"):
             selected = matrix(

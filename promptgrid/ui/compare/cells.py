@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from promptgrid.compare import Arranged, ComparisonRow, Metric, PooledCell, VariantSummary
 from promptgrid.humanize import dollars, many
 from promptgrid.store.cell_columns import CaseText
-from promptgrid.ui.widgets.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
+from promptgrid.ui.compare.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
 
 _LINE = 160  # characters of an output that a cell can show
 _HEAD = 34  # characters of a long answer that stand out; the rest follows beneath
@@ -26,7 +26,7 @@ STATES: dict[str, CellState] = {
 }
 
 
-def columns(arranged: Arranged, summaries: Sequence[VariantSummary]) -> list[MatrixColumn]:
+def matrix_columns(arranged: Arranged, summaries: Sequence[VariantSummary]) -> list[MatrixColumn]:
     """One column for each that is shown; the first, where there are others, is the baseline."""
     sort, several = arranged.view.sort, len(arranged.columns) > 1
     return [
@@ -75,7 +75,7 @@ def percent(share: float | None) -> str:
     return f"{rounded} %"
 
 
-def rows(arranged: Arranged, found: Sequence[ComparisonRow]) -> list[MatrixRow]:
+def matrix_rows(arranged: Arranged, found: Sequence[ComparisonRow]) -> list[MatrixRow]:
     """The rows of a page."""
     return [
         MatrixRow(row.id, row_title(row), _expected(row), [_cell(row.entries.get(h.id)) for h in arranged.columns])

@@ -12,7 +12,7 @@ from promptgrid.runner import phrases
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.database import Row
 from promptgrid.store.runs import RunInfo
-from promptgrid.ui.widgets.facts import Fact
+from promptgrid.ui.compare.facts import Fact
 
 _HONOURED = {True: "the model takes it", False: "not sent", None: "nobody knows whether the model heeds it"}
 _TEXTS = ("messages", "prompt")  # what is shown elsewhere of a request

@@ -14,15 +14,15 @@ from promptgrid.grid import Plan
 from promptgrid.prompt import Message
 from promptgrid.store import Database, attempts, results, runs
 from promptgrid.store.database import Row
-from promptgrid.ui.compare import cells as compare_cells
 from promptgrid.ui.compare import view_state
+from promptgrid.ui.compare.cells import STATES, figures, one_line, percent, row_title
 from promptgrid.ui.compare.circumstances import attempt_lines, circumstances
 from promptgrid.ui.compare.differences import compared_with
-from promptgrid.ui.widgets.facts import Fact, facts
-from promptgrid.ui.widgets.matrix import STATE_WORDS
+from promptgrid.ui.compare.facts import Fact, facts
+from promptgrid.ui.compare.matrix import STATE_WORDS
+from promptgrid.ui.compare.rating import rating_widget
 from promptgrid.ui.widgets.messages import message_list
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.rating import rating_widget
 
 _PILLS = 10  # more samples than this are chosen from a list
 _TALL = 900  # characters; longer texts scroll in a box of their own
@@ -78,13 +78,13 @@ def _head(arranged: Arranged, row: Shown, column: Head) -> None:
                 args=(arranged, row.id, column.id, by),
             )
         st.button("Close", icon=":material/close:", type="tertiary", key="compare_close", on_click=view_state.unselect)
-    title = compare_cells.row_title(row)
+    title = row_title(row)
     st.caption(plain(title if row.case is None else f"Case {title}"))
 
 
 def _pooled(row: Shown, column: Head, entry: PooledCell) -> None:
     """Of many cases there is no one text to read: the figures, and the way to the cases."""
-    cell = compare_cells.figures(entry)
+    cell = figures(entry)
     facts([Fact(name, value) for name, value in cell], key="compare_pooled")
     st.button(
         f"Show the {entry.cases:,} cases",
@@ -111,7 +111,7 @@ def _sample_widget(entry: PooledCell, samples: Sequence[Sample], usual: int) -> 
 
     def label(number: int) -> str:
         sample = samples[number - 1]
-        ended = STATE_WORDS[compare_cells.STATES[sample.status]] if sample.status in compare_cells.STATES else ""
+        ended = STATE_WORDS[STATES[sample.status]] if sample.status in STATES else ""
         said = (sample.answer or "no answer") if sample.status == "answered" else ended or sample.status
         return f"{number} {said}"
 
@@ -201,13 +201,13 @@ def judged(row: Row, entry: PooledCell | None = None) -> list[Fact]:
     """What was read out of the reply, what was expected, and what each check says; of an entry how the vote went."""
     lines = []
     if row["status"] == "answered":
-        answer = compare_cells.one_line(row["answer"]) if row["answer"] is not None else ""
+        answer = one_line(row["answer"]) if row["answer"] is not None else ""
         lines.append(Fact("answer", answer or ("(empty)" if row["answer"] == "" else "none read"), row["answer_note"]))
     if entry is not None and entry.samples > 1 and entry.answer is not None:
-        shown = compare_cells.one_line(entry.answer)
+        shown = one_line(entry.answer)
         lines.append(Fact("vote", shown, f"{entry.votes} of {entry.answered} replies"))
     if row["expected"] is not None:
-        lines.append(Fact("expected", compare_cells.one_line(row["expected"])))
+        lines.append(Fact("expected", one_line(row["expected"])))
     return lines + [_score(row, name[6:]) for name in row if name.startswith("score.")]
 
 
@@ -217,5 +217,5 @@ def _score(row: Row, check: str) -> Fact:
     if value is None:
         return Fact(f"check {check}", "not scored", why.removeprefix("not scored: "), "mind")
     word = STATE_WORDS["right" if passed else "wrong"]
-    share = "" if value in (0, 1) else f" ({compare_cells.percent(value)})"
+    share = "" if value in (0, 1) else f" ({percent(value)})"
     return Fact(f"check {check}", word + share, why, "good" if passed else "bad")

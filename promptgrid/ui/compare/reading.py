@@ -11,11 +11,11 @@ from promptgrid.compare import Arranged, ComparisonRow, Facts, PooledCell, View
 from promptgrid.errors import StoreError
 from promptgrid.store import Database
 from promptgrid.store.runs import RunInfo
-from promptgrid.ui.compare import cells as compare_cells
 from promptgrid.ui.compare import view_state
+from promptgrid.ui.compare.cells import matrix_rows
+from promptgrid.ui.compare.matrix import MatrixRow
 from promptgrid.ui.widgets import run_select
 from promptgrid.ui.widgets.feedback import show_error
-from promptgrid.ui.widgets.matrix import MatrixRow
 
 PAGE = "compare"  # what the keys of its widgets begin with
 
@@ -68,7 +68,7 @@ def _rows(
     run_id: str, stamp: object, view: View, start: int, count: int, *, _database: Database, _arranged: Arranged
 ) -> tuple[list[ComparisonRow], list[MatrixRow]]:
     rows = compare.page(_database, _arranged, start, count)
-    return rows, compare_cells.rows(_arranged, rows)
+    return rows, matrix_rows(_arranged, rows)
 
 
 def cell_of(rows: Sequence[ComparisonRow], selected: tuple[str, str]) -> tuple[ComparisonRow, PooledCell] | None:

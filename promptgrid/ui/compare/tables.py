@@ -10,9 +10,9 @@ import streamlit as st
 
 from promptgrid.compare import VariantSummary
 from promptgrid.export import markdown
-from promptgrid.ui.compare import cells as compare_cells
-from promptgrid.ui.widgets.facts import Fact, facts
-from promptgrid.ui.widgets.matrix import STATE_WORDS, MatrixCell, MatrixColumn, MatrixRow
+from promptgrid.ui.compare.cells import interval_of
+from promptgrid.ui.compare.facts import Fact, facts
+from promptgrid.ui.compare.matrix import STATE_WORDS, MatrixCell, MatrixColumn, MatrixRow
 
 MOST_COPIED = 1_000  # rows that are made one Markdown text
 _FORMS = ("This page", "This page as Markdown", "All rows as Markdown")
@@ -38,7 +38,7 @@ def _line(found: VariantSummary, checks: Sequence[str]) -> dict[str, Any]:
         "variant": found.label,
         "best": "best" if found.best else None,
         "score": None if found.score is None else 100 * found.score,
-        "interval": compare_cells.interval_of(found) or None,
+        "interval": interval_of(found) or None,
         "scored": found.scored or None,
         "versus": None if found.versus is None else found.versus.verdict,
     }

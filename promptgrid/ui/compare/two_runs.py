@@ -12,15 +12,15 @@ from promptgrid.compare import KINDS, Change, ChangeKind, Changes, VariantChange
 from promptgrid.errors import PromptgridError, StoreError
 from promptgrid.store import Database, baselines, results, runs
 from promptgrid.store.runs import RunInfo
-from promptgrid.ui.compare import cells as compare_cells
 from promptgrid.ui.compare import detail, reading, view_state
+from promptgrid.ui.compare.cells import STATES, one_line, score_badge
 from promptgrid.ui.compare.controls import turn_pages
+from promptgrid.ui.compare.facts import Fact, facts
+from promptgrid.ui.compare.matrix import CellState, MatrixCell, MatrixColumn, MatrixRow, matrix
 from promptgrid.ui.compare.view_state import AGAINST
 from promptgrid.ui.widgets import address
 from promptgrid.ui.widgets.choices import hold
-from promptgrid.ui.widgets.facts import Fact, facts
 from promptgrid.ui.widgets.feedback import show_error
-from promptgrid.ui.widgets.matrix import CellState, MatrixCell, MatrixColumn, MatrixRow, matrix
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.run_select import run_label, run_moment
 from promptgrid.ui.widgets.words_diff import show_words_diff
@@ -138,8 +138,8 @@ def _change_id(change: Change) -> str:
 
 
 def _row(change: Change) -> MatrixRow:
-    title = compare_cells.one_line(f"{change.case_id} {' · '.join(change.inputs.values())}")
-    expected = "" if change.expected is None else f"expected {compare_cells.one_line(change.expected)}"
+    title = one_line(f"{change.case_id} {' · '.join(change.inputs.values())}")
+    expected = "" if change.expected is None else f"expected {one_line(change.expected)}"
     before = _cell(change.answer_a, change.status_a, change.score_a)
     after = _cell(change.answer_b, change.status_b, change.score_b, change)
     return MatrixRow(_change_id(change), title, " · ".join(filter(None, [change.label, expected])), [before, after])
@@ -150,13 +150,13 @@ def _cell(answer: str | None, status: str | None, score: float | None, against: 
     if status is None:
         return MatrixCell("", state="none")
     if status != "answered":
-        return MatrixCell("", state=compare_cells.STATES[status])
+        return MatrixCell("", state=STATES[status])
     state: CellState = "plain" if score is None else "right" if score == 1 else "wrong" if score == 0 else "partly"
-    said = "no answer read" if answer is None else compare_cells.one_line(answer)
+    said = "no answer read" if answer is None else one_line(answer)
     if against is None or against.status_a != "answered":
         return MatrixCell(said, state=state)
     delta = None if score is None or against.score_a is None else score - against.score_a
-    badges = [compare_cells.score_badge(delta)] if delta else []
+    badges = [score_badge(delta)] if delta else []
     return MatrixCell(said, state=state, differs=answer != against.answer_a, badges=badges)
 
 
@@ -164,7 +164,7 @@ def _detail(database: Database, before: RunInfo, after: RunInfo, change: Change)
     with st.container(horizontal=True, vertical_alignment="center", gap=None, key="compare_head"):
         st.markdown(f"**{plain(change.label)}**", width="stretch")
         st.button("Close", icon=":material/close:", type="tertiary", key="compare_close", on_click=_close)
-    st.caption(plain(compare_cells.one_line(f"Case {change.case_id} {' · '.join(change.inputs.values())}")))
+    st.caption(plain(one_line(f"Case {change.case_id} {' · '.join(change.inputs.values())}")))
     sides = [(before, change.position_a), (after, change.position_b)]
     rows = [
         None if position is None else next(results.result_rows(database, run.id, [position])) for run, position in sides

@@ -14,8 +14,6 @@ from promptgrid.ui.server import database, library
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
-RUN_PAGE = links.RUN
-
 
 def choose(name: str) -> None:
     """The selector; choosing another prompt changes the address."""
@@ -123,7 +121,7 @@ def _run(name: str) -> None:
     pressed = st.button("Run…", key="compose_run")
     now = state.opened()
     if now.kept is None and (pressed or st.session_state.pop("compose_saved_to_run", False)):
-        st.switch_page(RUN_PAGE, query_params={"prompts": name})
+        st.switch_page(links.RUN, query_params={"prompts": name})
     if pressed:
         _ask_what_to_run(name)
 
@@ -134,7 +132,7 @@ def _ask_what_to_run(name: str) -> None:
     if st.button("Save and run", key="compose_save_run", on_click=_save_to_run, type="primary"):
         st.rerun()
     if state.opened().etag is not None and st.button("Run what is saved", key="compose_run_saved"):
-        st.switch_page(RUN_PAGE, query_params={"prompts": name})
+        st.switch_page(links.RUN, query_params={"prompts": name})
 
 
 def _save_to_run() -> None:

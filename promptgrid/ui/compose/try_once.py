@@ -20,9 +20,9 @@ from promptgrid.store import Database
 from promptgrid.techniques import answer_marker
 from promptgrid.ui.compose.preview import code, expected, plan_now
 from promptgrid.ui.server import database, model_refs
+from promptgrid.ui.widgets.endpoints import weights_notice
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.weights import weights_notice
 
 POLL_S = 0.15
 WRITING_S = 0.1  # what arrives all at once says nothing about the speed

@@ -10,6 +10,7 @@ from promptgrid.export.preferences import write_preferences
 from promptgrid.humanize import many
 from promptgrid.store import Database, results, votes
 from promptgrid.store.runs import RunInfo
+from promptgrid.ui import links
 from promptgrid.ui.judge import ranking
 from promptgrid.ui.judge.board import board
 from promptgrid.ui.widgets.downloads import Download, downloads
@@ -26,7 +27,7 @@ def read(database: Database, run: RunInfo) -> Arena:
     if not found.possible:
         text, detail = why_none(found)
         if empty_state(text, "Add to the run" if found.variants else "To the run", "judge_none_to_run", detail=detail):
-            st.switch_page("pages/2_Run.py", query_params={"run": run.id})
+            st.switch_page(links.RUN, query_params={"run": run.id})
         st.stop()
     return found
 

@@ -14,9 +14,9 @@ from promptgrid.endpoint.base import TokenStep
 from promptgrid.errors import PromptgridError
 from promptgrid.nextword import Asker, Continuation, Look
 from promptgrid.store.drafts import draft, keep_draft
+from promptgrid.ui.next_word.background_call import BackgroundCall
 from promptgrid.ui.next_word.bars import sliders
 from promptgrid.ui.server import database
-from promptgrid.ui.widgets.background_call import BackgroundCall
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 
 EXAMPLES = ("The quick brown fox", "我今天真")

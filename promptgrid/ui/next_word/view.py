@@ -15,14 +15,14 @@ from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
 from promptgrid.nextword import Look
 from promptgrid.ui.next_word import state
+from promptgrid.ui.next_word.background_call import BackgroundCall
 from promptgrid.ui.next_word.bars import Sliders, token_bars, token_row
 from promptgrid.ui.server import model_refs
-from promptgrid.ui.widgets.background_call import BackgroundCall
+from promptgrid.ui.widgets.endpoints import weights_notice
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import watch_text
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.token_note import token_note
-from promptgrid.ui.widgets.weights import weights_notice
 
 POLL_S = 0.25
 PATIENCE_S = 1.5  # an answer within it is drawn at once, without a word about waiting

@@ -21,9 +21,8 @@ from promptgrid.prompt import Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.ui import server
-from promptgrid.ui.run import form as run_form
 from promptgrid.ui.run.cases import CasesTable, keep_upload
-from promptgrid.ui.run.form import FormValues
+from promptgrid.ui.run.form import FormValues, fill_form
 from promptgrid.ui.widgets.feedback import show_error
 
 KEPT_SHEETS = 16
@@ -154,5 +153,5 @@ def _fill(run_id: str) -> None:
     columns = dict.fromkeys(name for case in plan.cases for name in case.inputs)
     expected = [EXPECTED] if any(case.expected is not None for case in plan.cases) else []
     table = cases_csv(plan.cases, [*columns, *expected])
-    run_form.fill_form(form_of(plan, keep_upload(table.encode("utf-8", "replace"))))
+    fill_form(form_of(plan, keep_upload(table.encode("utf-8", "replace"))))
     del st.query_params["run"]

@@ -11,10 +11,10 @@ from promptgrid.errors import PromptgridError
 from promptgrid.runner import client, phrases
 from promptgrid.store import runs
 from promptgrid.store.runs import ACTIVE, RunInfo, RunStatus
-from promptgrid.ui import server
+from promptgrid.ui import links, server
 from promptgrid.ui.run.extend import extend_popover
 from promptgrid.ui.run.summary import summary_table
-from promptgrid.ui.shell import foot
+from promptgrid.ui.widgets import follow_run
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
@@ -33,7 +33,7 @@ def run_panel(run_id: str, *, primary: bool) -> None:
         _head(info, primary)  # not in the fragment: a click that falls between two of its ticks would be lost
         active = info.status in ACTIVE
         if active:
-            foot.follow(info)
+            follow_run.announce_end(info)
         st.fragment(_live, run_every=TICK_S if active else SLOW_TICK_S)(info.id, info.status)
         if not active:
             summary_table(info)
@@ -86,7 +86,7 @@ def _head(info: RunInfo, primary: bool) -> None:
         if st.button(
             "Compare", key="run_compare", type="primary" if primary and info.status not in ACTIVE else "secondary"
         ):
-            st.switch_page("pages/3_Compare.py", query_params={"run": info.id})
+            st.switch_page(links.COMPARE, query_params={"run": info.id})
 
 
 def _can_retry(info: RunInfo) -> bool:

@@ -10,6 +10,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from promptgrid.ui import links
 from promptgrid.ui.widgets.component import STATIC
 from promptgrid.ui.widgets.plain import plain
 
@@ -18,20 +19,20 @@ _DOTS: Mapping[FootState, str] = {"ok": ":green[●]", "busy": ":blue[●]", "mi
 
 # Group -> (file, label, icon); the file is relative to workbench.py, as st.page_link wants it.
 MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
-    "": [("workbench.py", "Home", "home")],
-    "Prompts": [("pages/1_Compose.py", "Compose", "edit_note"), ("pages/4_Library.py", "Library", "folder_open")],
+    "": [(links.HOME, "Home", "home")],
+    "Prompts": [(links.COMPOSE, "Compose", "edit_note"), (links.LIBRARY, "Library", "folder_open")],
     "Experiments": [
-        ("pages/2_Run.py", "Run", "play_arrow"),
-        ("pages/3_Compare.py", "Compare", "table_chart"),
-        ("pages/6_Curves.py", "Curves", "show_chart"),
-        ("pages/7_Judge.py", "Judge", "how_to_vote"),
+        (links.RUN, "Run", "play_arrow"),
+        (links.COMPARE, "Compare", "table_chart"),
+        (links.CURVES, "Curves", "show_chart"),
+        (links.JUDGE, "Judge", "how_to_vote"),
     ],
     "Learn": [
-        ("pages/8_Tokens.py", "Tokens", "toll"),
-        ("pages/9_Next_word.py", "Next word", "casino"),
-        ("pages/10_Chat.py", "Chat", "forum"),
+        (links.TOKENS, "Tokens", "toll"),
+        (links.NEXT_WORD, "Next word", "casino"),
+        (links.CHAT, "Chat", "forum"),
     ],
-    "Setup": [("pages/5_Settings.py", "Settings", "tune")],
+    "Setup": [(links.SETTINGS, "Settings", "tune")],
 }
 
 

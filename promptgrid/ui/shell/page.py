@@ -40,7 +40,7 @@ def open_page(title: str, *, blind: bool = False) -> None:
     if run is not None:
         ensure_runner()
     start_page(title, footer=footer(blind=blind), beneath=partial(foot.run_line, database(), run) if run else None)
-    foot.tell_what_ended(database())
+    foot.announce_ended_runs(database())
 
 
 def footer(*, blind: bool = False) -> list[FootLine]:

@@ -9,8 +9,15 @@ import streamlit as st
 from promptgrid.errors import StoreError
 from promptgrid.store import Database, results, runs
 from promptgrid.store.runs import ACTIVE, RunInfo
+from promptgrid.ui import links
 
 TICK_S = 5.0
+RUNS_TO_ANNOUNCE = "runs_to_announce"  # the ids of active runs this session has seen, in the session state
+
+
+def announce_end(run: RunInfo) -> None:
+    """Makes the sidebar show a toast in this session when the run ends."""
+    st.session_state.setdefault(RUNS_TO_ANNOUNCE, set()).add(run.id)
 
 
 def watch_run(database: Database, run: RunInfo) -> None:
@@ -20,7 +27,7 @@ def watch_run(database: Database, run: RunInfo) -> None:
     state = runs.progress(database, run.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{state.done:,} of {state.total:,} so far; this page follows.", width="content")
-        st.page_link("pages/2_Run.py", label="To the run", query_params={"run": run.id})
+        st.page_link(links.RUN, label="To the run", query_params={"run": run.id})
     seen = results.stamp(database, run.id)
     st.session_state["compare_drawn"] = True  # the fragment's first call belongs to this very page
     _tick(run.id, seen, _database=database)

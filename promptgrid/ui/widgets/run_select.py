@@ -11,6 +11,7 @@ from promptgrid.humanize import many, moment
 from promptgrid.runner.phrases import STATUS_WORDS
 from promptgrid.store import Database, runs
 from promptgrid.store.runs import RunInfo
+from promptgrid.ui import links
 from promptgrid.ui.widgets.choices import hold
 from promptgrid.ui.widgets.feedback import empty_state, show_error
 
@@ -26,7 +27,7 @@ def choose_run(database: Database, page: str, *, detail: str, on_change: Callabl
         _add_asked(database, asked, known)
     if not known:
         if empty_state("No runs yet", "Set up a run", f"{page}_to_run", detail=detail):
-            st.switch_page("pages/2_Run.py")
+            st.switch_page(links.RUN)
         st.stop()
     key = f"{page}_run"
     hold(key, known, asked if asked in known else next(iter(known)))

@@ -22,8 +22,8 @@ from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, attempts, baselines, results, runs
 from promptgrid.store.attempts import Attempt
-from promptgrid.ui.compare import cells as compare_cells
 from promptgrid.ui.compare import circumstances, detail, export, tables, view_state
+from promptgrid.ui.compare.cells import matrix_columns, matrix_rows, percent
 from promptgrid.ui.widgets.downloads import Download
 from tests.faults.answers import prompt_text
 from tests.faults.books import Body
@@ -363,12 +363,12 @@ def test_a_run_is_pinned_as_baseline_and_unpinned(database: Database, run_id: st
 
 def test_the_cells_say_answer_tally_and_state(database: Database, run_id: str) -> None:
     found = arranged(database, run_id)
-    heads = compare_cells.columns(found, compare.summarise(found.facts, found.view))
+    heads = matrix_columns(found, compare.summarise(found.facts, found.view))
     assert [(list(head.title_lines), head.mark) for head in heads] == [(["t = 0"], "baseline"), (["t = 1"], "")]
     assert heads[0].summary.startswith("100 % (")
     assert heads[1].summary.startswith("67 % (")
     assert all(head.summary.endswith(") · 2.0/2 agree") for head in heads)
-    first, second, _ = compare_cells.rows(found, compare.page(database, found, 0, 9))
+    first, second, _ = matrix_rows(found, compare.page(database, found, 0, 9))
     assert (first.title, first.sub) == ("1 case 1", "expected good")
     assert [(c.answer, c.detail, c.tally, c.state, c.differs) for c in second.cells] == [
         ("good", "It is good.", "2 of 2", "right", False),
@@ -395,8 +395,8 @@ def test_the_rows_are_copied_as_markdown(database: Database, run_id: str, monkey
 
 def test_the_table_to_copy_has_heads_of_its_own(database: Database, run_id: str) -> None:
     found = arranged(database, run_id)
-    columns = compare_cells.columns(found, compare.summarise(found.facts, found.view))
-    heads, lines = tables.as_table([*columns, *columns], compare_cells.rows(found, []), "case")
+    columns = matrix_columns(found, compare.summarise(found.facts, found.view))
+    heads, lines = tables.as_table([*columns, *columns], matrix_rows(found, []), "case")
     assert heads == ["case", "expected", "t = 0", "t = 1", "t = 0 (4)", "t = 1 (5)"]
     assert lines == []
 
@@ -405,7 +405,7 @@ def test_the_table_to_copy_has_heads_of_its_own(database: Database, run_id: str)
     ("share", "said"), [(0.0, "0 %"), (0.001, "1 %"), (0.625, "63 %"), (0.999, "99 %"), (1.0, "100 %"), (None, "")]
 )
 def test_all_and_none_are_said_only_of_all_and_none(share: float | None, said: str) -> None:
-    assert compare_cells.percent(share) == said
+    assert percent(share) == said
 
 
 Writers = dict[str, Callable[[BinaryIO], object]]

@@ -128,7 +128,7 @@ def test_scripts_never_write_markup() -> None:
 def matrix_page() -> None:
     import streamlit as st
 
-    from promptgrid.ui.widgets import matrix
+    from promptgrid.ui.compare import matrix
 
     cells = [
         matrix.MatrixCell("yes", "yes", "2 of 2", "right"),

@@ -35,8 +35,8 @@ def run_id(database: Database) -> str:
 
 
 def page(run_id: str) -> None:
+    from promptgrid.ui.compare.rating import rating_widget
     from promptgrid.ui.server import database
-    from promptgrid.ui.widgets.rating import rating_widget
 
     rating_widget(database(), run_id, 0)
 

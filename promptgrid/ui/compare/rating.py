@@ -10,8 +10,8 @@ import streamlit as st
 from promptgrid.errors import PromptgridError
 from promptgrid.store import Database, ratings
 from promptgrid.store.ratings import STARS, Rating, Scale, value_of
+from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.widgets.callbacks import one_at_a_time
-from promptgrid.ui.widgets.facts import Fact, facts
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.judge_name import judge_name, name_popover
 

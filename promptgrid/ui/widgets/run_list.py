@@ -10,7 +10,7 @@ from promptgrid import humanize
 from promptgrid.runner import phrases
 from promptgrid.store import runs
 from promptgrid.store.runs import RunInfo, RunProgress
-from promptgrid.ui import server
+from promptgrid.ui import links, server
 from promptgrid.ui.widgets.plain import plain
 
 SHOWN = 8
@@ -48,7 +48,7 @@ def _row(info: RunInfo, manage: bool) -> None:
         state_now = runs.progress(server.database(), info.id)
         bad = info.status == "finished" and state_now.by_status.get("answered", 0) < info.total
         mark = ":orange[●]" if bad else _MARKS.get(info.status, ":gray[○]")
-        st.page_link("pages/2_Run.py", label=f"{mark} {plain(info.name, limit=90)}", query_params={"run": info.id})
+        st.page_link(links.RUN, label=f"{mark} {plain(info.name, limit=90)}", query_params={"run": info.id})
         note = f" · {plain(info.note, limit=60)}" if info.note else ""
         st.caption(f"{_so_far(info, state_now)} · {humanize.ago(info.created)}{note}", width="stretch")
         if manage:
@@ -70,7 +70,7 @@ def _act(chosen: str, info: RunInfo) -> None:
         st.query_params["run"] = info.id
         st.rerun()
     if chosen == "Compare":
-        st.switch_page("pages/3_Compare.py", query_params={"run": info.id})
+        st.switch_page(links.COMPARE, query_params={"run": info.id})
     if chosen == "Delete":
         runs.delete(server.database(), info.id)
         st.session_state.run_deleted = (info.id, info.name)

@@ -1,13 +1,20 @@
-"""The built-in model's download where a page needs it: progress, what went wrong, and another try."""
+"""The state of an endpoint in one line, and the download of the built-in model."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from promptgrid import builtin, humanize
+from promptgrid.connections import EndpointState
 from promptgrid.ui import server
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
+
+
+def endpoint_line(state: EndpointState) -> str:
+    """The endpoint as Markdown: a mark, its name and its message."""
+    mark = ":green[●]" if state.ok else ":orange[●]"
+    return f"{mark} **{plain(state.name)}** {plain(state.message, limit=300)}"
 
 
 def weights_notice() -> bool:
