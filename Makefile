@@ -16,19 +16,19 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 
 bench: .venv/installed-dev
-	$(BIN)/python benchmarks/first_page.py
-	$(BIN)/python benchmarks/commands.py
-	$(BIN)/python benchmarks/throughput.py --big
-	$(BIN)/python benchmarks/faulty.py
-	$(BIN)/python benchmarks/kill.py
-	$(BIN)/python benchmarks/preflight.py
-	$(BIN)/python benchmarks/export.py
-	$(BIN)/python benchmarks/evidence.py
-	$(BIN)/python benchmarks/dashboard_load.py
-	$(BIN)/python benchmarks/compare.py
-	$(BIN)/python benchmarks/compare_page.py
-	$(BIN)/python benchmarks/next_word.py
-	$(BIN)/python benchmarks/builtin_sweep.py
+	$(BIN)/python -m benchmarks.first_page
+	$(BIN)/python -m benchmarks.commands
+	$(BIN)/python -m benchmarks.throughput --big
+	$(BIN)/python -m benchmarks.faulty
+	$(BIN)/python -m benchmarks.kill
+	$(BIN)/python -m benchmarks.preflight
+	$(BIN)/python -m benchmarks.export
+	$(BIN)/python -m benchmarks.evidence
+	$(BIN)/python -m benchmarks.dashboard_load
+	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks.compare_page
+	$(BIN)/python -m benchmarks.next_word
+	$(BIN)/python -m benchmarks.builtin_sweep
 
 screenshots: .venv/installed-dev
 	$(BIN)/python docs/screenshots.py

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import machine
+from benchmarks.harness import machine
 
 if TYPE_CHECKING:
     from promptgrid import loop

@@ -14,9 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from harness import machine
-from many_replies import CHARACTERS, NEEDLE, REPLIES, make
-
+from benchmarks.harness import machine
+from benchmarks.many_replies import CHARACTERS, NEEDLE, REPLIES, make
 from promptgrid import compare
 from promptgrid.compare import Filter, Sort, View, arranged, facts, page, summarise
 from promptgrid.store import Database

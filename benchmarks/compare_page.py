@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dashboard_load import dashboard, first_page
-from harness import Home, machine
-from many_replies import CHARACTERS, NEEDLE, REPLIES, make
 from playwright.sync_api import Page
 
+from benchmarks.dashboard_load import dashboard, first_page
+from benchmarks.harness import Home, machine
+from benchmarks.many_replies import CHARACTERS, NEEDLE, REPLIES, make
 from promptgrid.store import Database
 
 
@@ -35,6 +35,7 @@ def cell(page: Page, row: int, column: int) -> None:
     page.locator(".matrix tbody tr").nth(row).locator("td").nth(column).click()
 
 
+AGAIN = "the page again, from its address"
 STEPS = [
     Step("chip Wrong", lambda page: page.get_by_text("Wrong", exact=False).first.click(), "show=wrong"),
     Step("chip All", lambda page: page.get_by_text("All ", exact=False).first.click(), "!show="),
@@ -109,9 +110,9 @@ def measure(page: Page, url: str, rounds: int) -> None:
     matrix = "#.matrix td .answer"
     first = timed(page, lambda page: page.get_by_role("link", name="Compare", exact=True).first.click(), matrix)
     print(f"{'first visit, all read from the database':<42} {first:5.2f} s")
-    taken: dict[str, list[float]] = {"the page again, from its address": []} | {step.name: [] for step in STEPS}
+    taken: dict[str, list[float]] = {name: [] for name in (AGAIN, *(step.name for step in STEPS))}
     for _ in range(rounds):
-        taken["the page again, from its address"].append(timed(page, lambda page: page.goto(f"{url}/Compare"), matrix))
+        taken[AGAIN].append(timed(page, lambda page: page.goto(f"{url}/Compare"), matrix))
         page.get_by_text("Summary", exact=True).wait_for()
         for step in STEPS:
             taken[step.name].append(timed(page, step.act, step.drawn))

@@ -16,9 +16,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from first_page import FLAGS, PAGES, ROOT, free_port
-from harness import Endpoint, Home, endpoint, home, machine
 from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.first_page import FLAGS, PAGES, ROOT, free_port
+from benchmarks.harness import Endpoint, Home, endpoint, home, machine
 
 LATENCY_MS = 200
 CONCURRENCY = 40  # 40 at a time, 200 ms each: 200 a second

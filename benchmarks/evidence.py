@@ -99,8 +99,8 @@ def difference_coverage(cases: int, samples: int, *, runs: int = RUNS, seed: int
     held = 0
     for _ in range(runs):
         chance = generator.beta(3, 2, cases) * 0.9
-        b = generator.binomial(samples, chance) / samples
-        a = generator.binomial(samples, chance + 0.1) / samples
+        b = list(generator.binomial(samples, chance) / samples)
+        a = list(generator.binomial(samples, chance + 0.1) / samples)
         held += _holds(stats.compared(a, b).interval, 0.1)
     return held / runs
 
@@ -111,8 +111,8 @@ def power(cases: int, samples: int, difference: float, *, runs: int = RUNS, seed
     better = 0
     for _ in range(runs):
         chance = generator.beta(3, 2, cases) * (1 - difference)
-        b = generator.binomial(samples, chance) / samples
-        a = generator.binomial(samples, chance + difference) / samples
+        b = list(generator.binomial(samples, chance) / samples)
+        a = list(generator.binomial(samples, chance + difference) / samples)
         better += stats.compared(a, b).verdict == "better"
     return better / runs
 

@@ -1,6 +1,6 @@
 """How fast a run goes out and what it takes: a million cells as CSV from a real database, 100,000 as every other form.
 
-python benchmarks/export.py [--rows 1000000] [--home FOLDER]      FOLDER keeps the databases for the next time
+python -m benchmarks.export [--rows 1000000] [--home FOLDER]      FOLDER keeps the databases for the next time
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from harness import Started, Used, machine
+from benchmarks.harness import Started, Used, machine
 
 OTHERS = 100_000
 FORMS = ("csv", "jsonl", "csv-wide", "parquet", "xlsx", "html")
@@ -24,8 +24,7 @@ OUTPUT = 100  # characters of a reply
 
 def made(home: Path, rows: int) -> float:
     """Makes a PROMPTGRID_HOME with a run of so many cells, and returns how long that took; 0 where it is there."""
-    import many_replies
-
+    from benchmarks import many_replies
     from promptgrid.store import Database
 
     folder = home / "data"

@@ -1,7 +1,7 @@
 """How much is lost, and sent for nothing, when the endpoint is bad: faults at random, and too few slots.
 
-    python benchmarks/faulty.py
-    python benchmarks/faulty.py --scale 0.2
+    python -m benchmarks.faulty
+    python -m benchmarks.faulty --scale 0.2
 
 A call may take 3 seconds, so that a hang costs that much and not two minutes.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harness import endpoint, home, machine, sdk_loop
+from benchmarks.harness import endpoint, home, machine, sdk_loop
 
 MIX = "429=0.05,500=0.02,hang=0.01,half=0.02"
 TIMEOUT_S = 3.0

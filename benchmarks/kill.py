@@ -1,7 +1,7 @@
 """kill -9 in the middle of a run, and again: what is lost, what is sent again, by the server's own books.
 
-python benchmarks/kill.py
-python benchmarks/kill.py --scale 0.2
+python -m benchmarks.kill
+python -m benchmarks.kill --scale 0.2
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from harness import Endpoint, Home, Started, endpoint, home, machine
+from benchmarks.harness import Endpoint, Home, Started, endpoint, home, machine
 
 CONCURRENCY = 32
 MOST_RETRIES = 12

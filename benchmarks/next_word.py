@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from first_page import FLAGS, ROOT, free_port
-from harness import machine
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.first_page import FLAGS, ROOT, free_port
+from benchmarks.harness import machine
 from promptgrid import builtin
 
 _WATCH = """() => {

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from harness import MODEL, PROMPT, machine
+from benchmarks.harness import MODEL, PROMPT, machine
 
 CELLS = 100_000
 

@@ -1,8 +1,8 @@
 """How near a run comes to what the endpoint allows: speed, CPU a call and memory, through the real command line.
 
-    python benchmarks/throughput.py                # everything but 100,000 cells
-    python benchmarks/throughput.py --scale 0.1    # a tenth of the calls, for a look
-    python benchmarks/throughput.py --only memory --big
+    python -m benchmarks.throughput                # everything but 100,000 cells
+    python -m benchmarks.throughput --scale 0.1    # a tenth of the calls, for a look
+    python -m benchmarks.throughput --only memory --big
 
 The limit is calls × latency ÷ concurrency: nobody can be faster.
 """
@@ -13,7 +13,7 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
-from harness import Used, endpoint, home, machine, sdk_loop
+from benchmarks.harness import Used, endpoint, home, machine, sdk_loop
 
 PARTS = ("latency", "volume", "cpu", "memory")
 

@@ -8,15 +8,13 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import machine
+from benchmarks.harness import machine
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
 ENCODINGS = ("o200k_base", "cl100k_base")
 
 

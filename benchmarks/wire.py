@@ -3,7 +3,7 @@
 Raw asyncio, no framework: one core answers more than 5,000 calls a second. The reply to a prompt is the prompt's last
 word, so that a client which mixes replies up is seen.
 
-    python benchmarks/wire.py --latency-ms 50 --fail 429=0.05,500=0.02,hang=0.01,half=0.02 --slots 8
+    python -m benchmarks.wire --latency-ms 50 --fail 429=0.05,500=0.02,hang=0.01,half=0.02 --slots 8
 
 prints its base URL. GET /stats gives the counts, GET /books each prompt with how often it was asked and answered.
 """

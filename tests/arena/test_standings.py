@@ -57,7 +57,8 @@ def judged(
     database: Database, run_id: str, owner: str, choose: Callable[[Arena, ReplyPair], VoteOutcome], most: int = 1000
 ) -> list[ReplyPair]:
     """Votes until nothing is left (or `most` times), and returns the pairs that were shown."""
-    found, seen = arena.read(database, run_id), []
+    found = arena.read(database, run_id)
+    seen: list[ReplyPair] = []
     while len(seen) < most and (pair := found.next_pair(votes.listed(database, run_id), owner)):
         votes.add(database, run_id, pair.left, pair.right, choose(found, pair), owner)
         seen.append(pair)

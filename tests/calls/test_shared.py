@@ -166,7 +166,8 @@ def finished(database: Database) -> str:
 def test_a_run_that_changes_while_it_is_extended_is_left_alone(
     database: Database, finished: str, monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
-    real, once = grid.decide, []
+    real = grid.decide
+    once: list[bool] = []
 
     def decide(plan: Any) -> Any:
         if not once:
@@ -177,7 +178,7 @@ def test_a_run_that_changes_while_it_is_extended_is_left_alone(
                 runs.ask(database, finished, "resume")
         return real(plan)
 
-    monkeypatch.setattr(client.grid, "decide", decide)
+    monkeypatch.setattr(grid, "decide", decide)
     with pytest.raises(PlanError, match="in the meantime"):
         client.extend(database, finished, samples=2)
     assert carried_out(database, finished) == "finished"

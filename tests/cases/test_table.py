@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from promptgrid.cases import table as module
+from promptgrid.cases.decoding import MAX_BYTES
 from promptgrid.cases.table import Case, cases_csv, parse_cases, read_cases
 from promptgrid.errors import CasesError
 
@@ -139,7 +140,7 @@ def test_limits_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 def test_more_than_100_mb_are_refused_without_being_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.csv"
     with path.open("wb") as file:
-        file.truncate(module.MAX_BYTES + 10**9)  # sparse: takes no space
+        file.truncate(MAX_BYTES + 10**9)  # sparse: takes no space
     with pytest.raises(CasesError, match=r"huge\.csv is larger than 100 MB"):
         read_cases(path)
 

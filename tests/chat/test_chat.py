@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from promptgrid import chat
+from promptgrid import chat, techniques
 from promptgrid.cases.table import Cases, read_cases
 from promptgrid.chat import ChatVariant, Round, Settings, from_json, to_json, tree
 from promptgrid.errors import PlanError, PromptError, StoreError
@@ -275,7 +275,7 @@ def test_as_a_prompt_it_asks_what_was_asked(how: chat.saving.As) -> None:
     else:
         assert list(rendered) == [MESSAGES[0], MESSAGES[3]]
         assert [(e.inputs["question"], e.answer) for e in prompt.examples] == [("one {# no comment #}", "two")]
-        turns = chat.saving.techniques.build_turns(prompt, values, "few-shot")
+        turns = techniques.build_turns(prompt, values, "few-shot")
         assert [turn.message for turn in turns] == MESSAGES[:4]
 
 

@@ -54,7 +54,7 @@ def test_a_change_says_what_both_runs_answered(database: Database) -> None:
     b = [Cell(answer="b", score=0.0), Cell(answer="b", score=0.0), Cell(answer="a", score=1.0)]
     (change,) = compared(database, a, b).listed(database)
     assert (change.kind, change.answer_a, change.answer_b) == ("broke", "a", "b")
-    assert (change.score_a, change.score_b) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+    assert (change.score_a, change.score_b) == pytest.approx((2 / 3, 1 / 3))
     assert (change.status_a, change.status_b, change.position_a, change.position_b) == ("answered", "answered", 0, 0)
     assert (change.case_id, dict(change.inputs), change.expected) == ("1", {"text": "case 1"}, "a")
 

@@ -71,7 +71,12 @@ def test_a_broken_file_is_listed_with_its_reason_and_the_others_load(library: Li
 
 def test_only_what_changed_is_read_again(library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    monkeypatch.setattr("promptgrid.library.folder.loads", lambda text, name: read.append(name) or prompt(name, text))
+
+    def loads(text: str, name: str) -> Prompt:
+        read.append(name)
+        return prompt(name, text)
+
+    monkeypatch.setattr("promptgrid.library.folder.loads", loads)
     for name in ("a", "b"):
         library.save(prompt(name), None)
     for _ in range(3):

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -39,7 +39,7 @@ SIGNS = {
 }
 COUNTS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 
-WORKED = {
+WORKED: dict[str, Callable[..., float]] = {
     "baker": lambda trays, each, sold: trays * each - sold,
     "museum": lambda ticket, guide, tickets, guides: ticket * tickets + guide * guides,
     "train": lambda start, off, on: start - off + on,
@@ -165,6 +165,7 @@ def assert_follows(rule: AnswerRule, answer: str) -> None:
     read = read_answer(rule, answer)
     assert (read.reasoning, read.note) == ("", "")
     if rule.kind == "regex":
+        assert read.answer is not None
         assert read.answer in answer
     else:
         assert read.answer == answer

@@ -141,6 +141,8 @@ def test_a_short_model_makes_room_for_options(tmp_path: Path) -> None:
     prompt = replace(loads(front("model: gpt-4o")), parameters={"temperature": 0.5})
     (tmp_path / "x.prompty").write_text(dumps(prompt, front("model: gpt-4o")))
     model = prompty.load(tmp_path / "x.prompty").model
+    assert model is not None
+    assert model.options is not None
     assert (model.id, model.options.temperature) == ("gpt-4o", 0.5)
 
 
@@ -379,7 +381,8 @@ def test_prompty_reads_any_prompt_as_we_do(tmp_path: Path, prompt: Prompt) -> No
     assert prepared(dumps(escaped), tmp_path, {"x": "1"}) == ours(escaped, {"x": "1"})
     agent = prompty.load(tmp_path / "x.prompty")
     assert (agent.name, agent.description or "") == (prompt.name, prompt.description)
-    assert [example["answer"] for example in agent.metadata.get("examples", [])] == [e.answer for e in prompt.examples]
+    examples = (agent.metadata or {}).get("examples", [])
+    assert [example["answer"] for example in examples] == [e.answer for e in prompt.examples]
     assert [(i.name, i.example or "", i.default) for i in agent.inputs or []] == [
         (i.name, i.example, i.default) for i in prompt.inputs
     ]

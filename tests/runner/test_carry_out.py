@@ -19,11 +19,12 @@ import pytest
 
 from promptgrid import api, connections, loop
 from promptgrid.grid import Plan
+from promptgrid.grid.preflight import PlannedPoint
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
-from promptgrid.store import Database, commits, creation, runs
+from promptgrid.store import Database, commits, runs
 from promptgrid.store.results import result_rows
 from promptgrid.store.runs import RunStatus
 from tests.running import until
@@ -236,14 +237,12 @@ def test_nothing_keeps_spending_when_the_caller_is_gone(database: Database, host
 
 
 def test_planning_leaves_the_database_to_others(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    planned = creation.PlannedPoint
-
     def writes_meanwhile(self: Any) -> bool:
         runs.change(Database(), first, note="written while planning")
         return True
 
     first = client.submit(database, a_plan())
-    monkeypatch.setattr(planned, "fits", property(writes_meanwhile))
+    monkeypatch.setattr(PlannedPoint, "fits", property(writes_meanwhile))
     client.submit(database, a_plan())
     assert runs.find_run(database, first).note == "written while planning"
 

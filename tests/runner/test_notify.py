@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def command() -> str:
     return f"'{sys.executable}' tell.py told.json {' '.join(NAMES)}"
 
 
-def told() -> dict[str, str]:
+def told() -> dict[str, Any]:
     deadline = time.monotonic() + 20
     while not Path("told.json").exists():
         assert time.monotonic() < deadline, "the command was not started"

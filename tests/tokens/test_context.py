@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -88,7 +89,7 @@ class TestBudget:
         assert sum(size for _, size in found.parts) == found.total
 
 
-def words(messages: Sequence[Message], api: Api = "chat") -> Count:
+def words(messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
     """A model whose tokens are words; each message adds one in a chat."""
     return Count(sum(len(message.text.split()) + (api == "chat") for message in messages), True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib.util
 import threading
 import time
 from pathlib import Path
@@ -85,26 +86,32 @@ def test_a_carrier_with_other_bytes_is_not_believed(
     (package / "data").mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "data" / "cl100k_base.tiktoken.gz").write_bytes(gzip.compress(b"aGVsbG8= 1\n"))
-    spec = encodings.importlib.util.spec_from_file_location(
+    spec = importlib.util.spec_from_file_location(
         "bpe_openai", package / "__init__.py", submodule_search_locations=[str(package)]
     )
-    monkeypatch.setattr(encodings.importlib.util, "find_spec", lambda name: spec)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
     assert tokens.encoding("cl100k_base") is None
 
 
 def test_without_a_vocabulary_the_estimate_says_so(
     empty_cache: Path, openai: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encodings.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     counted = tokens.count_text("x" * 10, GPT)
     assert (counted.tokens, counted.exact) == (3, False)
     assert "o200k_base" in counted.reason
 
 
 def test_a_download_that_hangs_is_given_up_once(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    never, calls = threading.Event(), []
+    never = threading.Event()
+    calls: list[str] = []
+
+    def download(vocabulary: str) -> None:
+        calls.append(vocabulary)
+        never.wait(20)
+
     monkeypatch.setattr(encodings, "DEADLINE_S", 0.05)
-    monkeypatch.setattr(encodings, "_download", lambda vocabulary: calls.append(vocabulary) or never.wait(20))
+    monkeypatch.setattr(encodings, "_download", download)
     started = time.monotonic()
     assert tokens.encoding("p50k_base") is None
     assert tokens.encoding("p50k_edit") is None

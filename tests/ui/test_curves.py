@@ -41,7 +41,7 @@ def database(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def new_run(database: Database, *, carry_out: bool = True, expected: str | None = "good", **changes: Any) -> str:
     rows = [{"text": f"case {i}"} | ({"expected": expected} if expected else {}) for i in range(3)]
-    settings = {"models": "openai/ok", "temperatures": (0, 1), "samples": 2} | changes
+    settings: dict[str, Any] = {"models": "openai/ok", "temperatures": (0, 1), "samples": 2} | changes
     run_id = client.submit(database, api.plan(JUDGE, rows, **settings))
     if carry_out:
         carried_out(database, run_id)
@@ -81,7 +81,7 @@ def test_every_measure_has_its_chart_and_its_data(database: Database) -> None:
     page = opened(run=run_id)
     assert titles(page) == ["Score", "Distinct answers", "Entropy", "Similarity", "Length", "Score against tokens"]
     assert len(specs(page)) == 6
-    assert [button.label for button in page.get("download_button")] == ["CSV"] * 6
+    assert [button.label for button in page.download_button] == ["CSV"] * 6
     assert {name: "".join(value) for name, value in page.query_params.items()} == {"run": run_id}
     assert page.selectbox(key="curves_run").value == run_id
 

@@ -109,7 +109,7 @@ def test_the_food_order_is_the_first_conversation(database: Database) -> None:
     ran(at)
     info = conversations.listed(database)[0]
     assert (info.name, len(said(database, info.id))) == ("food-order", 5)
-    assert "burger" in at.text_area(key=actions.text_key(info.id)).value
+    assert "burger" in str(at.text_area(key=actions.text_key(info.id)).value)
     assert conversations.load(database, info.id).settings["variants"][0]["temperature"] == 0.7
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,7 @@ from promptgrid.judging import rescore, session
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, runs, scores
-from promptgrid.ui.compare import checks as compare_checks
-from promptgrid.ui.compare import reading
+from promptgrid.ui.compare import reading, rescoring
 from tests.faults.server import HostileServer
 from tests.places import HOME_PAGE
 from tests.running import carried_out
@@ -63,7 +63,7 @@ def texts(page: AppTest) -> str:
 
 def finished(page: AppTest, run_id: str) -> AppTest:
     """The page once the pass that it began is over."""
-    if work := compare_checks.works().by_run.get(run_id):  # else it was over so soon that the page has told
+    if work := rescoring.works().by_run.get(run_id):  # else it was over so soon that the page has told
         work.future.exception(timeout=60)
     page.run()
     assert not page.exception
@@ -176,13 +176,15 @@ def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
 ) -> None:
     page = opened(run_id)
     planned = rescore.plan_recheck(database, run_id, add=[parse_check("contains:text=It is")])
-    read, begun = reading.read_facts, []
+    read = reading.read_facts
+    begun = threading.Event()
 
     def then_scored(opened: Database, run: runs.RunInfo) -> Facts:
         found = read(opened, run)
-        if not begun:
-            begun.append(compare_checks.works().start(database, planned))
-            compare_checks.works().by_run[run_id].future.result(timeout=60)
+        if not begun.is_set():
+            begun.set()
+            rescoring.works().start(database, planned)
+            rescoring.works().by_run[run_id].future.result(timeout=60)
         return found
 
     monkeypatch.setattr(reading, "read_facts", then_scored)
@@ -190,4 +192,4 @@ def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
     assert not page.exception
     assert "mean 1.00 over 2 scores" in texts(page)
     assert any("score.contains" in table.value.columns for table in page.dataframe)
-    assert run_id not in compare_checks.works().by_run
+    assert run_id not in rescoring.works().by_run

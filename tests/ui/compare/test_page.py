@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from promptgrid import api, compare, paths
 from promptgrid.compare import Arranged, View
 from promptgrid.errors import StoreError
-from promptgrid.prompt import AnswerRule, Message, Prompt
+from promptgrid.prompt import AnswerKind, AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, attempts, baselines, results, runs
 from promptgrid.store.attempts import Attempt
@@ -51,10 +51,8 @@ def database(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     st.cache_resource.clear()
 
 
-def judge(kind: str = "label") -> Prompt:
-    return Prompt(
-        name="judge", messages=(Message("user", "Judge {{ text }}."),), answer=AnswerRule(kind=kind, labels=LABELS)
-    )  # type: ignore[arg-type]
+def judge(kind: AnswerKind = "label") -> Prompt:
+    return Prompt("judge", (Message("user", "Judge {{ text }}."),), answer=AnswerRule(kind, LABELS))
 
 
 def new_run(
@@ -195,11 +193,11 @@ def test_the_detail_of_a_cell_says_everything_about_it(database: Database, run_i
 def test_each_cell_has_its_own_sample(database: Database, run_id: str) -> None:
     cold = variant_ids(database, run_id)[0]
     page = opened(run=run_id, case="1", variant=cold, sample="2")
-    (pills,) = [group for group in page.button_group if group.key.startswith("compare_sample")]
+    (pills,) = [group for group in page.button_group if str(group.key).startswith("compare_sample")]
     assert pills.value == 2
     assert address(page)["sample"] == "2"
     page.button(key="compare_chevron_right").click().run()
-    (pills,) = [group for group in page.button_group if group.key.startswith("compare_sample")]
+    (pills,) = [group for group in page.button_group if str(group.key).startswith("compare_sample")]
     assert pills.value == 1
     assert "sample" not in address(page)
 
@@ -298,7 +296,7 @@ def test_rows_are_sorted_by_what_is_asked_and_the_address_knows(database: Databa
 
 def test_a_head_turns_the_order_and_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
     state: dict[str, object] = {"compare_sort": "case", "compare_order": "up"}
-    monkeypatch.setattr(view_state.st, "session_state", state)
+    monkeypatch.setattr(st, "session_state", state)
     orders = []
     for column in ("a", "a", "b", "b", "b", "a", ""):
         view_state.sort_by(column)
@@ -423,7 +421,7 @@ def writers(monkeypatch: pytest.MonkeyPatch) -> Writers:
     return found
 
 
-def written(writers: Writers, form: export.Form) -> str:
+def written(writers: Writers, form: str) -> str:
     out = io.BytesIO()
     writers[f"compare_download_{form}"](out)
     return out.getvalue().decode()
