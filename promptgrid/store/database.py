@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from promptgrid import paths
 from promptgrid.errors import StoreError
-from promptgrid.store import schema
+from promptgrid.store import migrations, schema
 
 _BUSY_MS = 15_000
 _watchers = count()
@@ -54,31 +54,32 @@ class Database:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     def _check_schema(self) -> None:
-        found = self._schema_version()
-        if found is None or found in schema.WITHOUT_NEW_TABLES:
-            found = self._create_tables()
-        if found != str(schema.VERSION):
+        with self._engine.connect() as connection:  # reads only: another process may be writing without a pause
+            version = _schema_version(connection)
+        if version is None or migrations.OLDEST <= version < schema.VERSION:
+            version = self._migrate()
+        if version != schema.VERSION:
+            way = "Update promptgrid, or set" if version > schema.VERSION else "Set"
             raise StoreError(
-                f"The database {self.path} has the schema version {found}; this promptgrid reads {schema.VERSION}.",
-                hint="Update promptgrid, or set PROMPTGRID_HOME to another folder.",
+                f"The database {self.path} has the schema version {version}; this promptgrid reads"
+                f" {migrations.OLDEST} to {schema.VERSION}.",
+                hint=f"{way} PROMPTGRID_HOME to another folder.",
             )
 
-    def _schema_version(self) -> str | None:
-        """None for a new database. Reads only: another process may be writing without a pause."""
-        with self._engine.connect() as connection:
-            if not sa.inspect(connection).has_table(schema.meta.name):
-                return None
-            chosen = sa.select(schema.meta.c.value).where(schema.meta.c.name == "schema_version")
-            return connection.scalar(chosen)
-
-    def _create_tables(self) -> str:
-        """Those that are missing, in one transaction that holds the write lock from its start: of two processes, the
-        second finds them."""
-        row = {"name": "schema_version", "value": str(schema.VERSION)}
+    def _migrate(self) -> int:
+        """Creates the tables of a new database, or brings an older one along, in one transaction that holds the write
+        lock from its start: of two processes, the second finds it done. Returns the version that it has then."""
         with self._engine.execution_options(writes=True).connect() as connection, connection.begin():
-            schema.metadata.create_all(connection)
+            version = _schema_version(connection)
+            if version is None:
+                schema.metadata.create_all(connection)
+            elif version < schema.VERSION:
+                migrations.migrate(connection, version, schema.VERSION)
+            else:
+                return version
+            row = {"name": "schema_version", "value": str(schema.VERSION)}
             connection.execute(insert(schema.meta).values(row).on_conflict_do_update(index_elements=["name"], set_=row))
-        return str(schema.VERSION)
+        return schema.VERSION
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -129,6 +130,14 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
 def _begin(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _schema_version(connection: sa.Connection) -> int | None:
+    """None for a new database."""
+    if not sa.inspect(connection).has_table(schema.meta.name):
+        return None
+    version = connection.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.name == "schema_version"))
+    return None if version is None else int(version)
 
 
 @contextmanager

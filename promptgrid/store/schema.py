@@ -18,10 +18,7 @@ from sqlalchemy import (
 )
 
 VERSION = 4
-"""The schema's version, kept in `meta`. A database of another version is refused, never guessed at, but for those in
-`WITHOUT_NEW_TABLES`: they lack whole tables, which are added."""
-
-WITHOUT_NEW_TABLES = frozenset({"3"})
+"""The schema's version, kept in `meta`. A change of the tables adds one, and a step in `migrations`."""
 
 metadata = MetaData()
 

@@ -21,7 +21,6 @@ from promptgrid.store import (
     Database,
     attempts,
     commits,
-    conversations,
     creation,
     drafts,
     plans,
@@ -236,27 +235,6 @@ def test_runs_are_found_by_the_beginning_of_their_id(database: Database) -> None
     assert runs.find_run(database, "last").id == run_id
     with pytest.raises(StoreError, match="no run that starts"):
         runs.find_run(database, "zzz")
-
-
-def test_a_database_of_the_version_before_gets_its_new_tables(home: Path) -> None:
-    with Database().write() as connection:
-        for table in ("turn_replies", "turns", "conversations"):
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-        connection.exec_driver_sql("UPDATE meta SET value='3' WHERE name='schema_version'")
-        connection.exec_driver_sql("INSERT INTO drafts VALUES ('kept', '1', 0)")
-    for _ in range(2):
-        opened = Database()
-        assert drafts.draft(opened, "kept") == 1
-        assert conversations.listed(opened) == []
-
-
-def test_a_database_of_another_version_is_refused(home: Path) -> None:
-    database = Database()
-    with database.write() as connection:
-        connection.exec_driver_sql("UPDATE meta SET value='99' WHERE name='schema_version'")
-    database.close()
-    with pytest.raises(StoreError, match="schema version 99"):
-        Database()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="locks of this kind are POSIX's")

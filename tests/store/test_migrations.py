@@ -1,0 +1,163 @@
+"""A database of an earlier version is brought along with all that is in it, and its runs go on where they were.
+
+`version_4.sql` is the schema as version 4 made it. `version_4.sqlite3.gz` is a file that the code of that version
+wrote: a finished run of 6 cells and one of 24 whose runner was killed after 12, against tests/faults/server.py.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from promptgrid import api
+from promptgrid.cli import main
+from promptgrid.endpoint.openai import OpenAIEndpoint
+from promptgrid.errors import StoreError
+from promptgrid.store import Database, conversations, drafts, migrations, runs, schema
+from tests.running import replies_of, resumed, statuses
+
+if TYPE_CHECKING:
+    from tests.faults.server import HostileServer
+
+HERE = Path(__file__).parent
+CHAT = ("turn_replies", "turns", "conversations")  # came with version 4
+
+
+@pytest.fixture
+def path(home: Path) -> Path:
+    """Where the database of this test is."""
+    folder = home / "data"
+    folder.mkdir(parents=True)
+    return folder / "promptgrid.sqlite3"
+
+
+def version_4(path: Path) -> None:
+    """An empty database as version 4 made it."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript((HERE / "version_4.sql").read_text("utf-8"))
+        connection.execute("INSERT INTO meta VALUES ('schema_version', '4')")
+        connection.commit()
+
+
+def version_3(path: Path) -> None:
+    """The same without the tables that came after version 3."""
+    version_4(path)
+    with closing(sqlite3.connect(path)) as connection:
+        for table in CHAT:
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("UPDATE meta SET value='3'")
+        connection.execute("INSERT INTO drafts VALUES ('kept', '1', 0)")
+        connection.commit()
+
+
+def shape(path: Path) -> dict[str, list[set[tuple[object, ...]]]]:
+    """By table: its columns, foreign keys and indexes, whatever their order."""
+    with closing(sqlite3.connect(path)) as connection:
+
+        def rows(pragma: str) -> list[tuple[object, ...]]:
+            return connection.execute(f"PRAGMA {pragma}").fetchall()
+
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        return {
+            table: [
+                {column[1:] for column in rows(f"table_info({table})")},
+                {key[2:] for key in rows(f"foreign_key_list({table})")},
+                {(index[2], *(part[2] for part in rows(f"index_info('{index[1]}')")))
+                 for index in rows(f"index_list({table})")},
+            ]
+            for table in tables
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [version_3, version_4])
+def test_a_database_of_every_version_gets_the_shape_of_a_new_one(
+    path: Path, make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    make(path)
+    for _ in range(2):
+        database = Database()
+        assert conversations.listed(database) == []
+        database.close()
+    Database(tmp_path / "new.sqlite3").close()
+    assert shape(path) == shape(tmp_path / "new.sqlite3")
+
+
+def test_what_is_in_it_stays(path: Path) -> None:
+    version_3(path)
+    assert drafts.draft(Database(), "kept") == 1
+
+
+def test_there_is_a_step_to_every_version(path: Path) -> None:
+    assert list(migrations.STEPS) == list(range(migrations.OLDEST + 1, schema.VERSION + 1))
+
+
+@pytest.mark.parametrize(("version", "way"), [("2", "Set PROMPTGRID_HOME"), ("99", "Update promptgrid")])
+def test_a_database_that_cannot_be_brought_along_is_refused(path: Path, version: str, way: str) -> None:
+    version_4(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE meta SET value=?", [version])
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=f"schema version {version}") as refused:
+        Database()
+    assert way in str(refused.value)
+    assert path.read_bytes()[100:] == before[100:]  # the header says that it is in WAL mode now
+
+
+def test_a_step_that_fails_leaves_the_old_database(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version_3(path)
+    before = shape(path)
+    steps = {**migrations.STEPS, schema.VERSION: ("CREATE TABLE half (a)", "CREATE TABLE half (a)")}
+    monkeypatch.setattr(migrations, "STEPS", steps)
+    with pytest.raises(StoreError, match="half"):
+        Database()
+    assert shape(path) == before
+
+
+@pytest.fixture
+def of_version_4(path: Path, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """The database that version 4 wrote; its endpoint answers, at another port but as the same."""
+    path.write_bytes(gzip.decompress((HERE / "version_4.sqlite3.gz").read_bytes()))
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    monkeypatch.setattr(OpenAIEndpoint, "identity", "http://models.test/v1")
+    database = Database()
+    yield database
+    database.close()
+
+
+def test_a_run_that_version_4_began_is_resumed_and_sends_only_the_rest(
+    of_version_4: Database, hostile: HostileServer
+) -> None:
+    half = runs.find_run(of_version_4, "last").id
+    assert statuses(of_version_4, half) == {"answered": 12, "pending": 12}
+    before = set(replies_of(of_version_4))
+    assert resumed(of_version_4, half) == "finished"
+    assert statuses(of_version_4, half) == {"answered": 24}
+    assert hostile.calls("ok") == 12
+    assert len(set(replies_of(of_version_4)) - before) == 12
+
+
+def test_the_same_plan_finds_every_reply_of_version_4(of_version_4: Database, hostile: HostileServer) -> None:
+    finished = runs.list_runs(of_version_4)[-1]
+    again = api.run(runs.plan_of(of_version_4, finished.id), database=of_version_4)
+    assert list(again["reused"]) == [True] * 6
+    assert hostile.calls("ok") == 0
+
+
+def test_runs_of_version_4_are_compared_and_exported(of_version_4: Database) -> None:
+    half, finished = (run.id for run in runs.list_runs(of_version_4))
+    resumed(of_version_4, half)
+    compared = CliRunner().invoke(main, ["compare", finished, half, "--json"])
+    assert compared.exit_code == 0, compared.output
+    assert json.loads(compared.output)
+    exported = CliRunner().invoke(main, ["export", half, "--csv", "out.csv"])
+    assert exported.exit_code == 0, exported.output
+    assert Path("out.csv").read_bytes().count(b"\r\n") == 25
