@@ -172,8 +172,10 @@ class Call:
     def end(self, replies: Sequence[Reply]) -> list[Batch]:
         """Writes the replies down; returns the batch of those samples that got none."""
         facts = self.job.facts[self.batch.point.model_ref]
-        # The prompt of a request with n is read, and paid, once.
-        costs = [_cost(facts, reply, first=index == 0) for index, reply in enumerate(replies)]
+        costs = [
+            models.cost_of(facts, 0 if index else reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
+            for index, reply in enumerate(replies)
+        ]
         self._settle(costs)
         batch, attempts, plan = self.batch, self.attempts - self.logged, self.job.plan
         answered = [
@@ -227,11 +229,3 @@ class Call:
 
 def _known(costs: Sequence[Cost]) -> bool:
     return all(cost.tokens is not None for cost in costs)
-
-
-def _cost(facts: models.ModelFacts, reply: Reply, *, first: bool) -> Cost:
-    prompt = reply.prompt_tokens if first else 0
-    if prompt is None or reply.completion_tokens is None:
-        return Cost(0.0 if facts.free else None, None)
-    usd = models.cost_usd(facts, prompt, reply.completion_tokens, reply.cached_tokens or 0 if first else 0)
-    return Cost(usd, prompt + reply.completion_tokens)

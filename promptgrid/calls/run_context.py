@@ -74,6 +74,4 @@ class RunContext:
         # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
         prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in point.request.messages)
         room = point.request.max_tokens or facts.max_output or facts.context
-        if room is None:
-            return Cost(0.0 if facts.free else None, None)
-        return Cost(models.cost_usd(facts, prompt, room * n), prompt + room * n)
+        return models.cost_of(facts, prompt, room and room * n)

@@ -85,12 +85,10 @@ async def stream_call(
             await close()
 
 
-def cost_usd(asked: Point | SingleCall, reply: Reply) -> float | None:
-    """What the reply cost, in US dollars; None where the price or the token counts are not known."""
-    known = connections.model_facts(asked.model_ref)
-    if reply.prompt_tokens is None or reply.completion_tokens is None:
-        return 0.0 if known.free else None
-    return models.cost_usd(known, reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens or 0)
+def cost_usd(call: Point | SingleCall, reply: Reply) -> float | None:
+    """The cost of the only reply to a call in US dollars; None where the price or the token counts are not known."""
+    facts = connections.model_facts(call.model_ref)
+    return models.cost_of(facts, reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens).usd
 
 
 def _origin(call: SingleCall, reply: Reply) -> ReplyOrigin:

@@ -85,7 +85,7 @@ class ModelPreflight:
         self.prompt_tokens += tokens * calls
         self.exact, self.reason = self.exact and planned.count.exact, self.reason or planned.count.reason
         self.completion_ceiling = _sum([self.completion_ceiling, room and room * calls])
-        self.cost_floor = _sum([self.cost_floor, _times(calls, models.cost_usd(self.facts, tokens, 0))])
+        self.cost_floor = _sum([self.cost_floor, _times(calls, models.cost_of(self.facts, tokens).usd)])
         self.cost_ceiling = _sum([self.cost_ceiling, _times(calls, self._ceiling(tokens, room))])
 
     def add_judged(self, planned: PlannedPoint, samples: int, judge: Judging) -> None:
@@ -95,7 +95,7 @@ class ModelPreflight:
         self.calls += samples
         self.prompt_tokens += (asks + planned.count.tokens) * samples
         self.completion_ceiling = _sum([self.completion_ceiling, room and room * samples])
-        self.cost_floor = _sum([self.cost_floor, _times(samples, models.cost_usd(self.facts, asks, 0))])
+        self.cost_floor = _sum([self.cost_floor, _times(samples, models.cost_of(self.facts, asks).usd)])
         most = None if reply is None else self._ceiling(asks + planned.count.tokens + reply, room)
         self.cost_ceiling = _sum([self.cost_ceiling, 0.0 if self.facts.free else _times(samples, most)])
 
@@ -108,8 +108,8 @@ class ModelPreflight:
         self.calls = -(-self.texts // judge.texts_a_call) + self.texts // _TOGETHER
         tokens = -(-len((expected or "").encode("utf-8", "replace")) // 4)
         self.prompt_tokens += tokens + samples * (reply or 0)
-        self.cost_floor = _sum([self.cost_floor, models.cost_usd(self.facts, tokens, 0)])
-        most = models.cost_usd(self.facts, tokens + samples * (reply or 0), 0)
+        self.cost_floor = _sum([self.cost_floor, models.cost_of(self.facts, tokens).usd])
+        most = models.cost_of(self.facts, tokens + samples * (reply or 0)).usd
         self.cost_ceiling = _sum([self.cost_ceiling, most if reply is not None or self.facts.free else None])
 
     def add_embedded(self, texts: Sequence[Count], batch: int) -> None:
@@ -117,15 +117,13 @@ class ModelPreflight:
         self.texts += len(texts)
         self.calls += -(-len(texts) // batch)
         for one in texts:
-            cost = models.cost_usd(self.facts, one.tokens, 0)
+            cost = models.cost_of(self.facts, one.tokens).usd
             self.prompt_tokens += one.tokens
             self.exact, self.reason = self.exact and one.exact, self.reason or one.reason
             self.cost_floor, self.cost_ceiling = _sum([self.cost_floor, cost]), _sum([self.cost_ceiling, cost])
 
     def _ceiling(self, tokens: int, room: int | None) -> float | None:
-        if self.facts.free:
-            return 0.0
-        return None if room is None else models.cost_usd(self.facts, tokens, room)
+        return models.cost_of(self.facts, tokens, room).usd
 
 
 @dataclass(frozen=True)

@@ -158,18 +158,18 @@ class Embedded:
     def _worst(self, texts: Sequence[str]) -> Cost:
         """A token is at least one byte; some models add a few of their own."""
         tokens = sum(len(text.encode("utf-8", "replace")) + 16 for text in texts)
-        return Cost(models.cost_usd(self._facts, tokens, 0), tokens)
+        return models.cost_of(self._facts, tokens)
 
     def _keep(self, texts: Sequence[str], made: Embeddings, call: Attempt, booked: int | None) -> None:
         assert call.worst is not None
         tokens, lost = made.prompt_tokens, []
-        usd = models.cost_usd(self._facts, tokens or 0, 0) if tokens is not None or self._facts.free else None
+        cost = models.cost_of(self._facts, tokens)
         if tokens is not None:
-            self._means.wall.settle(call.worst, Cost(usd, tokens))
+            self._means.wall.settle(call.worst, cost)
         elif self._means.wall.budget is not None:
             counted = replace(call.worst, calls=0)  # the call itself is counted by its replies
             lost = [replace(call, ms=made.latency_ms, kind=UNREPORTED, message=NOT_REPORTED, worst=counted)]
-        rows = [self._row(text, vector, made, usd) for text, vector in zip(texts, made.vectors, strict=True)]
+        rows = [self._row(text, vector, made, cost.usd) for text, vector in zip(texts, made.vectors, strict=True)]
         self._means.journal.write(JournalEntry(replies=rows, attempts=lost, settled=booked))
 
     def _row(self, text: str, vector: Vector, made: Embeddings, usd: float | None) -> Row:

@@ -8,14 +8,14 @@ from promptgrid.models import parameters
 from promptgrid.models.addresses import is_loopback, is_openai
 from promptgrid.models.known import LongPrice, ModelFacts, ParameterPolicy
 from promptgrid.models.lookup import facts, token_parameter
-from promptgrid.models.prices import cost_usd
+from promptgrid.models.prices import cost_of
 from promptgrid.models.tables import spellings
 
 __all__ = [
     "LongPrice",
     "ModelFacts",
     "ParameterPolicy",
-    "cost_usd",
+    "cost_of",
     "facts",
     "is_loopback",
     "is_openai",

@@ -1,4 +1,4 @@
-"""What a call costs: prices by genai-prices, and the sum."""
+"""What a call costs, and the prices by genai-prices."""
 
 from __future__ import annotations
 
@@ -9,18 +9,29 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from promptgrid.budget import Cost
 from promptgrid.models.known import LongPrice, ModelFacts
 
 MILLION = 1_000_000
 
 
-def cost_usd(facts: ModelFacts, prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> float | None:
-    """The price of one call; None where it is not known. Cached tokens are part of the prompt's.
+def cost_of(
+    facts: ModelFacts, prompt_tokens: int | None, completion_tokens: int | None = 0, cached_tokens: int | None = 0
+) -> Cost:
+    """The cost of one call by its token counts; a count of None is unknown. `cached_tokens` are part of the prompt's.
 
-    A call that brings no tokens, as for embeddings, needs no price of them.
+    The prompt of a call with several replies is paid once: the first reply bears it, the others have 0 prompt tokens.
     """
+    if prompt_tokens is None or completion_tokens is None:
+        return Cost(0.0 if facts.free else None, None)
+    usd = _usd(facts, prompt_tokens, completion_tokens, cached_tokens or 0)
+    return Cost(usd, prompt_tokens + completion_tokens)
+
+
+def _usd(facts: ModelFacts, prompt_tokens: int, completion_tokens: int, cached_tokens: int) -> float | None:
     if facts.free:
         return 0.0
+    # A call without completion tokens, as for embeddings, needs no price of them.
     if facts.input_price is None or (facts.output_price is None and completion_tokens):
         return None
     price = LongPrice(0, facts.input_price, facts.output_price or Decimal(), facts.cached_price)

@@ -127,16 +127,14 @@ class Asker:
         learned.remember(self.endpoint.identity, self.model, error.param, value, error.message, effort=effort)
 
     def _origin(self, reply: Reply, sample: int, together: int, kind: str) -> ReplyOrigin:
-        prompt = reply.prompt_tokens if sample == 0 else 0  # that of a request with n is read once
-        cost = 0.0 if self.facts.free else None
-        if prompt is not None and reply.completion_tokens is not None:
-            cost = models.cost_usd(self.facts, prompt, reply.completion_tokens, 0)
+        prompt = 0 if sample else reply.prompt_tokens
+        cost = models.cost_of(self.facts, prompt, reply.completion_tokens, reply.cached_tokens)
         return ReplyOrigin(
             key=f"{kind}:{self.endpoint.identity}/{self.model}",
             kind=kind,
             endpoint=self.name,
             model=self.model,
-            cost_usd=cost,
+            cost_usd=cost.usd,
             sample=sample,
             batch=together,
         )

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from promptgrid import connections
+from promptgrid.budget import Cost
 from promptgrid.errors import PromptgridError
-from promptgrid.models import LongPrice, ModelFacts, cost_usd, facts, learned, spellings, tables, token_parameter
+from promptgrid.models import LongPrice, ModelFacts, cost_of, facts, learned, spellings, tables, token_parameter
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -75,7 +76,7 @@ def test_a_new_name_gets_its_familys_encoding_at_most(name: str, encoding: str) 
 def test_an_unknown_model_is_no_error_and_its_price_is_not_zero() -> None:
     found = facts("mystery", "https://gateway.example/v1")
     assert found == ModelFacts("mystery")
-    assert cost_usd(found, 1000, 1000) is None
+    assert cost_of(found, 1000, 1000).usd is None
 
 
 def test_an_openai_name_elsewhere_does_not_get_openais_price() -> None:
@@ -87,7 +88,7 @@ def test_loopback_is_free_whatever_the_name() -> None:
     found = facts("gpt-4o", "http://localhost:4000/v1")
     assert found.free
     assert found.input_price is None
-    assert cost_usd(found, 10**6, 10**6) == 0.0
+    assert cost_of(found, 10**6, 10**6).usd == 0.0
     assert not facts("gpt-4o", "http://localhost:4000/v1", free=False).free
 
 
@@ -101,17 +102,24 @@ def test_a_fine_tuned_model_does_not_get_the_price_of_its_base() -> None:
 
 def test_the_cost_is_per_million_and_cached_tokens_are_cheaper() -> None:
     priced = ModelFacts("m", input_price=Decimal(2), output_price=Decimal(10), cached_price=Decimal("0.5"))
-    assert cost_usd(priced, 1_000_000, 100_000) == 3.0
-    assert cost_usd(priced, 1_000_000, 0, cached_tokens=400_000) == 1.4
-    assert cost_usd(priced, 100, 0, cached_tokens=10**9) == cost_usd(priced, 100, 0, cached_tokens=100)
-    assert cost_usd(ModelFacts("m", input_price=Decimal(2), output_price=Decimal(10)), 10**6, 0, 10**6) == 2.0
+    assert cost_of(priced, 1_000_000, 100_000).usd == 3.0
+    assert cost_of(priced, 1_000_000, 0, cached_tokens=400_000).usd == 1.4
+    assert cost_of(priced, 100, 0, cached_tokens=10**9).usd == cost_of(priced, 100, 0, cached_tokens=100).usd
+    assert cost_of(ModelFacts("m", input_price=Decimal(2), output_price=Decimal(10)), 10**6, 0, 10**6).usd == 2.0
+
+
+def test_a_count_that_is_not_known_makes_no_cost_but_for_a_free_model() -> None:
+    priced = ModelFacts("m", input_price=Decimal(2), output_price=Decimal(10))
+    assert cost_of(priced, 10, 5) == Cost(0.00007, 15)
+    assert cost_of(priced, None, 5) == cost_of(priced, 10, None) == Cost(None, None)
+    assert cost_of(ModelFacts("m", free=True), 10, None) == Cost(0.0, None)
 
 
 def test_a_long_prompt_pays_its_own_price_for_all_tokens() -> None:
     longer = LongPrice(1000, Decimal(4), Decimal(20))
     priced = ModelFacts("m", input_price=Decimal(2), output_price=Decimal(10), long_prices=(longer,))
-    assert cost_usd(priced, 1000, 100) == 0.003
-    assert cost_usd(priced, 1001, 100) == 0.006004
+    assert cost_of(priced, 1000, 100).usd == 0.003
+    assert cost_of(priced, 1001, 100).usd == 0.006004
 
 
 def test_the_cost_agrees_with_genai_prices() -> None:
@@ -120,7 +128,7 @@ def test_the_cost_agrees_with_genai_prices() -> None:
         for tokens in (10_000, 300_000):
             usage = genai_prices.Usage(input_tokens=tokens, output_tokens=500, cache_read_tokens=100)
             expected = genai_prices.calc_price(usage, name, provider_api_url=OPENAI).total_price
-            assert cost_usd(facts(name, OPENAI), tokens, 500, 100) == pytest.approx(float(expected))
+            assert cost_of(facts(name, OPENAI), tokens, 500, 100).usd == pytest.approx(float(expected))
 
 
 def test_reasoning_models_want_another_token_parameter() -> None:
@@ -143,7 +151,7 @@ def test_the_users_file_wins_field_by_field(users: Path) -> None:
 
 def test_the_users_price_holds_on_loopback_too(users: Path) -> None:
     users.write_text('[models."big"]\ninput_price = 1\noutput_price = 2\n')
-    assert cost_usd(facts("big", "http://localhost:4000/v1"), 10**6, 0) == 1.0
+    assert cost_of(facts("big", "http://localhost:4000/v1"), 10**6, 0).usd == 1.0
 
 
 def test_a_changed_file_is_read_again(users: Path) -> None:
