@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from promptgrid.store import Database
     from tests.faults.server import HostileServer
 
 
@@ -138,3 +139,26 @@ def hostile() -> Iterator[HostileServer]:
 
     with HostileServer() as server:
         yield server
+
+
+@pytest.fixture
+def endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> HostileServer:
+    """The hostile server as the endpoint `openai`."""
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    return hostile
+
+
+@pytest.fixture
+def openai(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenAI as the endpoint `openai`: for tests that never send anything."""
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+
+
+@pytest.fixture
+def database(home: Path) -> Iterator[Database]:
+    """The test's own database, empty."""
+    from promptgrid.store import Database
+
+    database = Database()
+    yield database
+    database.close()

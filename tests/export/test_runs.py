@@ -30,9 +30,10 @@ from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.store import Database, commits
 from promptgrid.store import runs as stored
 from promptgrid.store.commits import CellOutcome, CellResult, Group
+from tests.commits import answered, greeting_plan, pending, queued
 from tests.export.test_fuzz import FRAGMENTS, NAMES
-from tests.store.test_store import a_plan, answered, pending, queued
 
+pytestmark = pytest.mark.usefixtures("openai")
 FORMS: tuple[FileFormat, ...] = get_args(FileFormat)
 HOSTILE = """<script>alert(1)</script><img src="http://evil.invalid/x" onerror=alert(2)> {{ 7*7 }} &amp; | `a` ![x](http://evil.invalid)"""
 SAID = {0: "good", 1: "", 2: f"{HOSTILE}\nAnswer: bad"}  # by position; the others end without a reply
@@ -41,18 +42,14 @@ TEMPERATURES = (0.0, 1.0)
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Database:
-    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
-    return Database()
-
-
-@pytest.fixture
 def run_id(database: Database) -> str:
     """Four cases × two temperatures: answered, empty, hostile, failed, refused, too long, cancelled, pending."""
     rule = AnswerRule("label", labels=("good", "bad"))
     prompt = Prompt("judge", (Message("user", "Judge {{ text }}"),), answer=rule)
     cases = [Case(str(n), {"text": f"case {n} {HOSTILE}"}, "good") for n in range(1, 4)] + [Case("4", {"text": "=1+1"})]
-    run = queued(database, a_plan(prompts=(prompt,), cases=tuple(cases), temperatures=TEMPERATURES, name=HOSTILE))
+    run = queued(
+        database, greeting_plan(prompts=(prompt,), cases=tuple(cases), temperatures=TEMPERATURES, name=HOSTILE)
+    )
     end(database, run)
     stored.change(database, run, note=HOSTILE)
     return run

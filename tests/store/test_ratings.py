@@ -17,11 +17,6 @@ from promptgrid.store.ratings import Rating, value_of
 
 
 @pytest.fixture
-def database() -> Database:
-    return Database()
-
-
-@pytest.fixture
 def run_id(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
     """Two cases at two temperatures; nothing is sent."""
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
