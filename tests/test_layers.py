@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import promptgrid
@@ -91,6 +92,22 @@ def test_the_addresses_of_pages_stand_in_links_alone() -> None:
     addresses = re.compile(r"[\"']pages/\d+_")
     ui = [*(ROOT / "promptgrid" / "ui").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "workbench.py"]
     assert [path.name for path in ui if addresses.search(path.read_text("utf-8"))] == ["links.py"]
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports inside functions count too. A name that is no module stands for the package that has it."""
+    modules = {module_name(path): path for path in ENGINE}
+    imports = {}
+    for name, path in modules.items():
+        names = imported(path)
+        leaves = {one for one in names if not any(other.startswith(f"{one}.") for other in names)}
+        imports[name] = {one if one in modules else one.rpartition(".")[0] for one in leaves} & modules.keys() - {name}
+    TopologicalSorter(imports).prepare()  # raises CycleError with the circle
 
 
 def test_every_topic_has_its_place() -> None:

@@ -41,6 +41,10 @@ def test_the_wheel_finds_its_pages_and_prompts(unpacked: Path, home: Path) -> No
         assert (Path(folder) / name).is_file(), name
 
 
+def test_the_wheel_says_that_it_is_typed(unpacked: Path) -> None:
+    assert (unpacked / "promptgrid" / "py.typed").is_file()
+
+
 def test_static_files_travel_too(unpacked: Path) -> None:
     ours = {
         p.relative_to(ROOT)

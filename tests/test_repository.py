@@ -1,0 +1,55 @@
+"""What stands around the code says what is so: links lead somewhere, CI and the hook run what a person runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
+
+
+def loaded(path: str) -> Any:
+    return YAML(typ="safe", pure=True).load(ROOT / path)
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_and_files_that_a_page_names_are_there(document: Path) -> None:
+    text = document.read_text("utf-8")
+    missing = [
+        target
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
+        if "://" not in target and not (document.parent / target).exists()
+    ]
+    missing += [name for name in re.findall(r"`((?:promptgrid|tests|pages)/[\w/]+\.\w+)`", text)
+                if not (ROOT / name).exists()]  # fmt: skip
+    assert missing == []
+
+
+def test_github_runs_what_every_other_ci_runs() -> None:
+    job = loaded(".github/workflows/ci.yml")["jobs"]["run"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["bash .ci/run"]
+    script = (ROOT / ".ci/run").read_text("utf-8")
+    assert "make check" in script
+    assert "make test" in script
+
+
+def test_the_hook_runs_make_check_and_fetches_nothing() -> None:
+    (repository,) = loaded(".pre-commit-config.yaml")["repos"]
+    (hook,) = repository["hooks"]
+    assert (repository["repo"], hook["language"], hook["entry"]) == ("local", "system", "make check")
+    dry = subprocess.run(["make", "check", "-n"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert all(tool in dry.stdout for tool in ("ruff check", "ruff format --check", "mypy"))
+
+
+@pytest.mark.parametrize("form", ["bug", "idea"])
+def test_issue_forms_are_ones_that_github_reads(form: str) -> None:
+    body = loaded(f".github/ISSUE_TEMPLATE/{form}.yml")["body"]
+    assert {item["type"] for item in body} <= {"markdown", "textarea", "input", "dropdown", "checkboxes"}
+    ids = [item["id"] for item in body if item["type"] != "markdown"]
+    assert len(ids) == len(set(ids))
