@@ -1,4 +1,4 @@
-"""Home: what to do next, recent runs, prompts, and the state of the endpoints."""
+"""Home: the next steps, recent runs, prompts, and the state of the endpoints."""
 
 import streamlit as st
 
@@ -9,16 +9,16 @@ from promptgrid.ui.widgets.run_list import recent_runs
 
 page.open_page("Home")
 
-last = home.last_run()
-if last is None and home.has_example():
+run_id = home.newest_run_id()
+if run_id is None and home.has_example():
     home.example()
 else:
     weights_notice()
-home.next_steps(last)
+home.next_steps(run_id)
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Recent runs")
-    recent_runs(shown=6, manage=False)
+    recent_runs(count=6, manage=False)
     st.subheader("Endpoints")
     home.endpoints()
 with right:

@@ -1,4 +1,4 @@
-"""Library: which prompts are there? A table to find one, and what can be done with it."""
+"""Library: which prompts are there?"""
 
 import streamlit as st
 
@@ -21,10 +21,10 @@ with st.container(horizontal=True, vertical_alignment="center", key="library_hea
         live=True,
         width=380,
     )
-    found = view.matching(entries, words or "")
-    shown = f"{len(found)} of " if len(found) < len(entries) else ""
-    st.caption(f"{shown}{len(entries)} prompts", width="stretch")
-    view.uploads()
+    matching = view.matching(entries, words or "")
+    part = f"{len(matching)} of " if len(matching) < len(entries) else ""
+    st.caption(f"{part}{len(entries)} prompts", width="stretch")
+    view.import_popover()
 view.notices()
 
 if not entries:
@@ -32,14 +32,14 @@ if not entries:
     if feedback.empty_state("There are no prompts yet.", "Write the first one", "library_first", detail=detail):
         create("untitled")
         st.switch_page(links.COMPOSE, query_params={"prompt": "untitled"})
-elif not found:
+elif not matching:
     st.caption("No prompt has all these words.")
 else:
     actions = st.container()
-    chosen = view.table(found)
+    selected = view.table(matching)
     with actions:
-        view.actions(chosen)
-    if chosen is not None:
-        view.details(chosen)
-view.cases()
-view.deleted()
+        view.actions(selected)
+    if selected is not None:
+        view.details(selected)
+view.case_tables()
+view.deleted_prompts()

@@ -1,9 +1,9 @@
-"""Settings: endpoints and where a key goes, what models refused, the built-in model, the data, what is missing."""
+"""Settings: which endpoints, models and folders does Promptgrid use?"""
 
 import streamlit as st
 
 from promptgrid.errors import PromptgridError
-from promptgrid.ui import settings as settings_view
+from promptgrid.ui import settings
 from promptgrid.ui.shell import page
 from promptgrid.ui.widgets import feedback
 
@@ -11,8 +11,8 @@ page.open_page("Settings")
 
 left, right = st.columns(2, gap="large")
 for column, sections in (
-    (left, (settings_view.endpoints, settings_view.where_keys_go, settings_view.refused_parameters)),
-    (right, (settings_view.builtin_model, settings_view.data, settings_view.health)),
+    (left, (settings.endpoints, settings.where_keys_go, settings.refused_parameters)),
+    (right, (settings.builtin_model, settings.data, settings.health)),
 ):
     with column:
         for section in sections:

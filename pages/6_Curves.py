@@ -1,4 +1,4 @@
-"""Curves: what the temperature does to score, variety and length, and what a score costs."""
+"""Curves: how do score, variety and length depend on the temperature, and what does a score cost?"""
 
 import streamlit as st
 
@@ -9,14 +9,14 @@ from promptgrid.ui.widgets import follow_run, run_select
 
 open_page("Curves")
 with st.container(horizontal=True, vertical_alignment="center", key="curves_top"):
-    run = run_select.choose_run(database(), "curves", detail="Scores over the temperature are drawn here.")
-    found = curves.read_curve(database(), run)
-    lines = curves.lines_popover(found)
-curves.remember(run, found, lines)
+    run = run_select.choose_run(database(), "curves", detail="This page draws scores over the temperature.")
+    curve = curves.read_curve(database(), run)
+    lines = curves.lines_popover(curve)
+curves.write_address(run, curve, lines)
 follow_run.watch_run(database(), run)
 
-curves.nothing_to_draw(run, found)
-if len(found.temperatures) > 1:
-    curves.temperature_charts(run, found, lines)
-curves.cost_chart(run, found, lines)
-curves.told_in_words(database(), run, found)
+curves.missing_temperatures(run, curve)
+if len(curve.temperatures) > 1:
+    curves.temperature_charts(run, curve, lines)
+curves.cost_chart(run, curve, lines)
+curves.remarks(database(), run, curve)

@@ -1,4 +1,4 @@
-"""The charts of the Curves page, each with the data behind it to take along."""
+"""The charts of the Curves page, each with its data to download."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from promptgrid.export.csv_out import write_table
 from promptgrid.store import Database, results
 from promptgrid.store.runs import ACTIVE, RunInfo
 from promptgrid.ui import links
-from promptgrid.ui.widgets.address import go_to
+from promptgrid.ui.widgets.address import set_query
 from promptgrid.ui.widgets.feedback import empty_state
 from promptgrid.ui.widgets.plain import plain
 
@@ -27,7 +27,7 @@ _LINES, _LINE = "curves_lines", "line"  # the widget, and its name in the addres
 
 
 def read_curve(database: Database, run: RunInfo) -> Curve:
-    """The run's curve as it is now."""
+    """The curve of the run, read again after new results."""
     return _curve(run.id, results.stamp(database, run.id), _database=database)
 
 
@@ -36,88 +36,87 @@ def _curve(run_id: str, stamp: results.Stamp, *, _database: Database) -> Curve:
     return curve(_database, run_id)
 
 
-def lines_popover(found: Curve) -> list[str]:
-    """Which lines are shown: those of the address (`?line=`), or as many as colours can tell apart where nobody has
-    chosen."""
-    every = found.lines
-    asked = st.session_state[_LINES] if _LINES in st.session_state else st.query_params.get_all(_LINE)
-    kept = [line for line in every if line in asked] or every
-    st.session_state[_LINES] = kept[: charts.MOST_LINES]
-    shown = len(st.session_state[_LINES])
-    label = f"Lines {shown} of {len(every)}" if shown < len(every) else "Lines"
-    with st.popover(label, disabled=len(every) < 2):
-        chosen = st.multiselect("Shown", every, key=_LINES, max_selections=charts.MOST_LINES)
-    return chosen or every[: charts.MOST_LINES]
+def lines_popover(curve: Curve) -> list[str]:
+    """The lines to draw: the selected ones, at first those in the address (`?line=`), else the first few.
+
+    There are at most as many as colours can distinguish.
+    """
+    all_lines = curve.lines
+    requested = st.session_state[_LINES] if _LINES in st.session_state else st.query_params.get_all(_LINE)
+    valid = [line for line in all_lines if line in requested] or all_lines
+    st.session_state[_LINES] = valid[: charts.MOST_LINES]
+    count = len(st.session_state[_LINES])
+    label = f"Lines {count} of {len(all_lines)}" if count < len(all_lines) else "Lines"
+    with st.popover(label, disabled=len(all_lines) < 2):
+        selected = st.multiselect("Lines to draw", all_lines, key=_LINES, max_selections=charts.MOST_LINES)
+    return selected or all_lines[: charts.MOST_LINES]
 
 
-def remember(run: RunInfo, found: Curve, lines: Sequence[str]) -> None:
-    """Puts what is on the screen into the address."""
-    chosen = list(lines) != found.lines[: charts.MOST_LINES]
-    go_to({"run": run.id, **({_LINE: list(lines)} if chosen else {})})
+def write_address(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
+    """Puts the run and the selected lines into the address."""
+    default = list(lines) == curve.lines[: charts.MOST_LINES]
+    set_query({"run": run.id} if default else {"run": run.id, _LINE: list(lines)})
 
 
-def nothing_to_draw(run: RunInfo, found: Curve) -> None:
-    """Says what a curve would need, where there is no line of two temperatures."""
-    if len(found.temperatures) > 1:
+def missing_temperatures(run: RunInfo, curve: Curve) -> None:
+    """What the run needs for a curve, if it has fewer than two temperatures."""
+    if len(curve.temperatures) > 1:
         return
-    if run.status in ACTIVE and not any(point.cases for point in found.points):
+    if run.status in ACTIVE and not any(point.cases for point in curve.points):
         st.caption("No replies yet.")
         return
-    there = "one temperature" if found.temperatures else "no temperature that went on the wire"
+    what = "only one temperature" if curve.temperatures else "no temperature that was sent"
     if empty_state(
-        f"This run has {there}",
+        f"This run has {what}",
         "Add temperatures",
         "curves_to_run",
-        detail="A curve needs two or more: add them to this run, and only the new cells are sent.",
+        detail="A curve needs two or more. Add them to this run: only the new cells are sent.",
     ):
         st.switch_page(links.RUN, query_params={"run": run.id})
 
 
-def temperature_charts(run: RunInfo, found: Curve, lines: Sequence[str]) -> None:
-    """Score on top, what tells of variety and length beneath it."""
+def temperature_charts(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
+    """The score, and below it the measures of variety and length."""
     first, *others = charts.MEASURES
-    if not charts.rows_of(found, first, lines):
-        st.caption("Nothing was scored: the cases need an expected answer, or the run a check.")
-    _measure(run, found, first, lines, height=SCORE_HEIGHT + charts.legend_height(found, lines))
-    drawn = [measure for measure in others if charts.rows_of(found, measure, lines)]
-    if len(drawn) < len(others):
-        st.caption("Distinct answers, entropy and similarity need two samples or more of a case.")
-    for pair in (drawn[i : i + 2] for i in range(0, len(drawn), 2)):
+    if not charts.rows_of(curve, first, lines):
+        st.caption("Nothing is scored: the cases need an expected answer, or the run needs a check.")
+    _measure(run, curve, first, lines, height=SCORE_HEIGHT + charts.legend_height(curve, lines))
+    with_data = [measure for measure in others if charts.rows_of(curve, measure, lines)]
+    if len(with_data) < len(others):
+        st.caption("Distinct answers, entropy and similarity need two or more samples of a case.")
+    for pair in (with_data[i : i + 2] for i in range(0, len(with_data), 2)):
         for column, measure in zip(st.columns(2, gap="medium"), pair, strict=False):
             with column:
-                _measure(run, found, measure, lines, height=HEIGHT, legend=False)
+                _measure(run, curve, measure, lines, height=HEIGHT, legend=False)
 
 
 def _measure(
-    run: RunInfo, found: Curve, measure: charts.Measure, lines: Sequence[str], *, height: int, legend: bool = True
+    run: RunInfo, curve: Curve, measure: charts.Measure, lines: Sequence[str], *, height: int, legend: bool = True
 ) -> None:
-    chart = charts.curve_chart(found, measure, lines, legend=legend)
+    chart = charts.curve_chart(curve, measure, lines, legend=legend)
     if chart is not None:
-        rows = charts.rows_of(found, measure, lines)
+        rows = charts.rows_of(curve, measure, lines)
         _chart(chart, rows, measure.title, measure.about, f"{run.id}-{measure.column}", height)
 
 
-def cost_chart(run: RunInfo, found: Curve, lines: Sequence[str]) -> None:
-    """Score against cost, or against tokens where there is no cost to tell apart."""
-    chart = charts.cost_chart(found, lines)
+def cost_chart(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
+    """Score against cost; against tokens if the costs are zero or not known."""
+    chart = charts.cost_chart(curve, lines)
     if chart is None:
         return
-    by_price = found.price == "cost_usd"
-    about = "On the dashed line nothing scores as high for less." + (
-        "" if by_price else " By tokens, since these replies are free or a price is not known."
-    )
-    title = "Score against cost" if by_price else "Score against tokens"
-    height = SCORE_HEIGHT + charts.legend_height(found, lines)
-    _chart(
-        chart, charts.cost_rows(found, lines), title, f"{about} The numbers are temperatures.", f"{run.id}-cost", height
-    )
+    about, title = "No other point scores as high for less than one on the dashed line.", "Score against cost"
+    if curve.price != "cost_usd":
+        about += " Tokens stand in for the cost: these replies are free, or a price is not known."
+        title = "Score against tokens"
+    height, rows = SCORE_HEIGHT + charts.legend_height(curve, lines), charts.cost_rows(curve, lines)
+    _chart(chart, rows, title, f"{about} The numbers are temperatures.", f"{run.id}-cost", height)
 
 
-def told_in_words(database: Database, run: RunInfo, found: Curve) -> None:
-    """Which temperatures are no points, and which models seem to ignore it."""
-    sentences = [*found.left_out, *suspicions(database, run.id)]
+def remarks(database: Database, run: RunInfo, curve: Curve) -> None:
+    """Which temperatures are not points of a line, and which models seem to ignore the temperature."""
+    sentences = [*curve.left_out, *suspicions(database, run.id)]
     if sentences:
-        st.subheader("Not on a line")
+        st.subheader("Left out of the lines")
         for sentence in sentences:
             st.caption(plain(sentence, limit=600))
 
@@ -141,7 +140,7 @@ def _chart(
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    """The data behind a chart as a file; there is at least one row."""
+    """The rows of a chart, at least one, as a CSV file."""
     out = io.BytesIO()
     write_table(rows, out, list(rows[0]))
     return out.getvalue()

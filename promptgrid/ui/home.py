@@ -1,4 +1,4 @@
-"""The home page's parts: the example to begin with, what to do next, and what there is."""
+"""The home page: an example to start with, the next steps, prompts and endpoints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from promptgrid import api, builtin
-from promptgrid.connections import BUILTIN, DEFAULT_MODEL
+from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import PromptgridError
 from promptgrid.grid import Plan
 from promptgrid.prompt import EMPTY
@@ -24,14 +24,14 @@ PROMPTS_SHOWN = 10
 
 
 def example() -> None:
-    """For the first visit: one small run that shows what all this is for, and the button that starts it."""
+    """For the first visit: a small run that shows what Promptgrid does, and the button that starts it."""
     with st.container(border=True, key="home_example", gap="small"):
         st.markdown("**See it work: one prompt, two techniques, two temperatures, six reviews**")
         st.caption(
-            "Each review is labelled positive, negative or mixed, without examples and with three of them, at "
-            f"temperature 0 and 0.7: 24 calls to {_example_model()}, then the answers side by side."
+            "The model labels each review positive, negative or mixed, without examples and with three, at "
+            f"temperatures 0 and 0.7: 24 calls to {_example_model()}. Then you compare the answers side by side."
         )
-        ready = not _example_model().startswith(f"{BUILTIN}/") or weights_notice()
+        ready = server.answers_now(_example_model()) or weights_notice()
         if st.button("Run the example", type="primary", key="home_example_run", disabled=not ready):
             _run_example()
 
@@ -42,7 +42,7 @@ def _example_model() -> str:
 
 
 def example_plan() -> Plan:
-    """Raises PromptgridError where the library has no such prompt any more."""
+    """The plan of the example. Raises PromptgridError if the library no longer has its prompt."""
     prompt = api.load(EXAMPLE)
     rows = api.plan(prompt).cases[:EXAMPLE_CASES]
     return api.plan(
@@ -67,20 +67,20 @@ def _run_example() -> None:
 
 
 def has_example() -> bool:
-    """The library still holds the prompt of the example."""
-    return any(entry.name == EXAMPLE and entry.prompt for entry in server.library().entries())
+    """The library still has the prompt of the example."""
+    return EXAMPLE in server.prompts()
 
 
-def next_steps(last_run: str | None) -> None:
-    """The three things that people come for."""
-    compare = {"run": last_run} if last_run else {}
+def next_steps(run_id: str | None) -> None:
+    """The three main pages; Compare opens the newest run."""
+    query = {"run": run_id} if run_id else {}
     columns = st.columns(3, gap="medium")
     with columns[0]:
-        _step(links.COMPOSE, "Try a prompt", "edit_note", "See exactly what is sent, and what comes back.")
+        _step(links.COMPOSE, "Try a prompt", "edit_note", "See exactly what is sent and what comes back.")
     with columns[1]:
         _step(links.RUN, "Run a grid", "play_arrow", "Prompts × techniques × models × temperatures × cases.")
     with columns[2]:
-        _step(links.COMPARE, "Compare", "table_chart", "The answers of a run, side by side.", compare)
+        _step(links.COMPARE, "Compare", "table_chart", "The answers of a run, side by side.", query)
 
 
 def _step(page: str, label: str, icon: str, text: str, query: Mapping[str, str] = EMPTY) -> None:
@@ -90,28 +90,26 @@ def _step(page: str, label: str, icon: str, text: str, query: Mapping[str, str] 
 
 
 def prompts() -> None:
-    """A few prompts with what they are for."""
-    found = server.library().entries()
-    for entry in [e for e in found if e.prompt][:PROMPTS_SHOWN]:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"home_prompt_{entry.name}"):
-            st.page_link(links.COMPOSE, label=plain(entry.name), query_params={"prompt": entry.name})
-            st.caption(plain(entry.prompt.description if entry.prompt else "", limit=70), width="stretch")
-    broken = sum(entry.prompt is None for entry in found)
-    rest = f"All {len(found)} prompts" + (f", {broken} of them broken" if broken else "")
-    st.page_link(links.LIBRARY, label=rest)
+    """The first prompts with their descriptions."""
+    readable, total = server.prompts(), len(server.library().entries())
+    for name, prompt in list(readable.items())[:PROMPTS_SHOWN]:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"home_prompt_{name}"):
+            st.page_link(links.COMPOSE, label=plain(name), query_params={"prompt": name})
+            st.caption(plain(prompt.description, limit=70), width="stretch")
+    broken = total - len(readable)
+    st.page_link(links.LIBRARY, label=f"All {total} prompts" + (f", {broken} of them broken" if broken else ""))
 
 
 def endpoints() -> None:
-    """Each endpoint's state in a line."""
-    known = server.endpoints()
-    if known.error is not None:
-        show_error(known.error)
-    for found in known.states.values():
-        st.caption(endpoint_line(found))
+    """One line for each endpoint."""
+    if (error := server.endpoints().error) is not None:
+        show_error(error)
+    for state in server.endpoints().states.values():
+        st.caption(endpoint_line(state))
     st.page_link(links.SETTINGS, label="Settings")
 
 
-def last_run() -> str | None:
-    """The id of the newest run."""
+def newest_run_id() -> str | None:
+    """The id of the newest run; None if there is none."""
     newest = runs.list_runs(server.database(), limit=1)
     return newest[0].id if newest else None

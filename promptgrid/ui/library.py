@@ -1,4 +1,4 @@
-"""The Library page: the prompts as a table, what can be done with one, what came from elsewhere, what was deleted."""
+"""The Library page: the prompts as a table, actions on one of them, the tables of cases, and the deleted prompts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from promptgrid.library.folder import LibraryEntry
 from promptgrid.techniques import TECHNIQUES, unavailable
 from promptgrid.ui import links
 from promptgrid.ui.server import library
-from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.feedback import note_with_button, show_error
 from promptgrid.ui.widgets.plain import plain
 
 ROW_HEIGHT, HEADER_HEIGHT, MOST_ROWS = 36, 38, 17
@@ -24,12 +24,12 @@ DELETED_SHOWN = 50
 
 
 def matching(entries: Sequence[LibraryEntry], words: str) -> list[LibraryEntry]:
-    """The prompts that have every one of the words in name, description, tags or messages."""
-    wanted = words.casefold().split()
-    return [entry for entry in entries if all(word in _searched(entry) for word in wanted)]
+    """The prompts with all of the words in their name, description, tags or messages."""
+    folded = words.casefold().split()
+    return [entry for entry in entries if all(word in _search_text(entry) for word in folded)]
 
 
-def _searched(entry: LibraryEntry) -> str:
+def _search_text(entry: LibraryEntry) -> str:
     prompt = entry.prompt
     if prompt is None:
         return f"{entry.name} broken".casefold()
@@ -38,7 +38,7 @@ def _searched(entry: LibraryEntry) -> str:
 
 
 def row(entry: LibraryEntry) -> dict[str, Any]:
-    """One line of the table."""
+    """The row of a prompt in the table."""
     prompt = entry.prompt
     changed = datetime.fromtimestamp(entry.modified, UTC)
     if prompt is None:
@@ -55,13 +55,13 @@ def row(entry: LibraryEntry) -> dict[str, Any]:
 
 
 def table(entries: Sequence[LibraryEntry]) -> LibraryEntry | None:
-    """Draws the prompts; returns the one that is selected."""
+    """The table of the prompts; returns the selected one."""
     import pandas as pd
 
     columns = ["name", "description", "tags", "techniques", "examples", "version", "changed"]
     frame = pd.DataFrame([row(entry) for entry in entries], columns=columns)
     config = st.column_config
-    shown = st.dataframe(
+    state: Any = st.dataframe(
         frame,
         key=_table_key([entry.name for entry in entries]),
         hide_index=True,
@@ -73,19 +73,19 @@ def table(entries: Sequence[LibraryEntry]) -> LibraryEntry | None:
             "name": config.TextColumn(width=145),
             "description": config.TextColumn(width=408),
             "tags": config.ListColumn(width=170),
-            "techniques": config.NumberColumn(width=90, help=f"How many of the {len(TECHNIQUES)} it can serve"),
+            "techniques": config.NumberColumn(width=90, help=f"How many of the {len(TECHNIQUES)} techniques work"),
             "examples": config.NumberColumn(width=78),
             "version": config.TextColumn(width=72),
             "changed": config.DatetimeColumn(width=127, format="distance"),
         },
     )
-    selection: Any = shown
-    picked = [*selection["selection"]["rows"], *(cell[0] for cell in selection["selection"].get("cells", ()))]
-    return entries[picked[0]] if picked and picked[0] < len(entries) else None
+    selection = state["selection"]
+    numbers = [*selection["rows"], *(cell[0] for cell in selection.get("cells", ()))]
+    return entries[numbers[0]] if numbers and numbers[0] < len(entries) else None
 
 
 def _table_key(names: list[str]) -> str:
-    """Another list of prompts is another table: a selection is a row's number, and would be somebody else's now."""
+    """A new key whenever the list changes: a selection is a row number, and would point at another prompt."""
     session = st.session_state
     if session.get("library_names") != names:
         session.library_names = names
@@ -94,7 +94,7 @@ def _table_key(names: list[str]) -> str:
 
 
 def actions(entry: LibraryEntry | None) -> None:
-    """What can be done with the selected prompt."""
+    """The buttons for the selected prompt."""
     none = entry is None
     name = "" if entry is None else entry.name
     with st.container(horizontal=True, vertical_alignment="center", key="library_actions"):
@@ -118,21 +118,21 @@ def actions(entry: LibraryEntry | None) -> None:
 
 
 def details(entry: LibraryEntry) -> None:
-    """What is wrong with a broken prompt; which techniques a good one can serve."""
+    """The error and the text of a broken prompt; for the others, which techniques work with it and why not all."""
     if entry.prompt is None:
         st.error(plain(entry.error))
-        st.caption(f"Mend it in an editor: {plain(entry.path)}")
+        st.caption(f"Fix the file in an editor: {plain(entry.path)}")
         with st.expander("The file"):
             st.code(read(entry.path).decode("utf-8", "replace"), language=None, line_numbers=True, height=320)
         return
     reasons = {technique: unavailable(entry.prompt, technique) for technique in TECHNIQUES}
-    serves = ", ".join(technique for technique, reason in reasons.items() if not reason)
-    lacks = [f"{technique}: {reason}" for technique, reason in reasons.items() if reason]
-    st.caption(plain(" · ".join([f"Techniques: {serves}", *lacks])))
+    available = ", ".join(technique for technique, reason in reasons.items() if not reason)
+    others = [f"{technique}: {reason}" for technique, reason in reasons.items() if reason]
+    st.caption(plain(" · ".join([f"Techniques: {available}", *others])))
 
 
-def uploads() -> None:
-    """Takes in .prompty files; each is read before anything is written."""
+def import_popover() -> None:
+    """Imports .prompty files. A file that cannot be read is not saved."""
     with st.popover("Import", key="library_import"):
         files = st.file_uploader(
             "Prompt files (.prompty)",
@@ -145,7 +145,7 @@ def uploads() -> None:
 
 
 def notices() -> None:
-    """What the last action did, with its way back, or why it could not be done."""
+    """The result of the last action, or its error, and an offer to undo the last delete."""
     session = st.session_state
     for name, error in session.pop("library_errors", []):
         if name:
@@ -154,25 +154,23 @@ def notices() -> None:
     if done := session.pop("library_done", ""):
         st.success(plain(done))
     if undo := session.get("library_undo"):
-        with st.container(horizontal=True, vertical_alignment="center", key="library_undo_row"):
-            st.markdown(f"Deleted **{plain(undo[1])}**.", width="content")
-            st.button("Undo", key="library_undo_delete", on_click=_restore, args=(undo[0],), type="tertiary")
+        text, key = f"Deleted {plain(undo[1])}.", "library_undo_delete"
+        note_with_button(text, "Undo", key=key, on_click=_restore, args=(undo[0],))
 
 
-def deleted() -> None:
-    """The trash: every prompt in it can come back."""
-    kept = library().trashed()
-    if not kept:
+def deleted_prompts() -> None:
+    """The deleted prompts, each with a button to restore it."""
+    trashed = library().trashed()
+    if not trashed:
         return
-    with st.expander(f"Deleted ({len(kept)})"):
-        for item in kept[:DELETED_SHOWN]:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.button("Restore", key=f"library_restore_{item.token}", on_click=_restore, args=(item.token,))
-                st.markdown(f"{plain(item.name)} :gray[· {ago(item.deleted)}]", width="content")
+    with st.expander(f"Deleted ({len(trashed)})"):
+        for item in trashed[:DELETED_SHOWN]:
+            text, key = f"{plain(item.name)} · {ago(item.deleted)}", f"library_restore_{item.token}"
+            note_with_button(text, "Restore", key=key, on_click=_restore, args=(item.token,))
 
 
-def cases() -> None:
-    """The sample tables, each with its rows and columns."""
+def case_tables() -> None:
+    """The tables in the folder of cases, each with its number of rows and its columns."""
     files = library().cases()
     if not files:
         return
@@ -185,14 +183,14 @@ def cases() -> None:
 @st.cache_data(max_entries=200, show_spinner=False)
 def _cases_row(name: str, changed: int) -> dict[str, Any]:
     try:
-        found = read_cases(library().folder / "cases" / name)
+        table = read_cases(library().folder / "cases" / name)
     except PromptgridError as error:
         return {"table": name, "rows": None, "columns": f"Cannot be read: {error}"}
-    return {"table": name, "rows": len(found.cases), "columns": ", ".join(found.columns)}
+    return {"table": name, "rows": len(table.cases), "columns": ", ".join(table.columns)}
 
 
 def _act(action: Callable[[], str], name: str = "") -> None:
-    """Does it and keeps what to say: callbacks run before the page is drawn."""
+    """Runs the action of a callback and keeps its message, or its error, for the page."""
     try:
         st.session_state.library_done = action()
     except PromptgridError as error:
@@ -200,7 +198,7 @@ def _act(action: Callable[[], str], name: str = "") -> None:
 
 
 def _duplicate(name: str) -> None:
-    _act(lambda: f"{name} is copied to {library().duplicate(name)}.")
+    _act(lambda: f"Copied {name} to {library().duplicate(name)}.")
 
 
 def _rename(old: str) -> None:
@@ -208,9 +206,9 @@ def _rename(old: str) -> None:
 
     def rename() -> str:
         if not new:
-            raise LibraryError("The new name is empty.", hint="Type one.")
+            raise LibraryError("The new name is empty.", hint="Type a name.")
         library().rename(old, new)
-        return f"{old} is now called {new.removesuffix(SUFFIX)}."
+        return f"Renamed {old} to {new.removesuffix(SUFFIX)}."
 
     _act(rename)
 
@@ -225,17 +223,17 @@ def _delete(name: str) -> None:
 
 def _restore(token: str) -> None:
     st.session_state.pop("library_undo", None)
-    _act(lambda: f"{library().restore(token)} is back.")
+    _act(lambda: f"Restored {library().restore(token)}.")
 
 
 def _import(files: Sequence[Any]) -> None:
-    done = []
+    imported = []
     for file in files:
-        # A browser may send a path; only its last part names the prompt.
+        # A browser may send a path. Its last part is the name of the prompt.
         name = str(file.name).replace("\\", "/").rsplit("/", 1)[-1]
         try:
-            done.append(library().add(name.removesuffix(SUFFIX), file.getvalue()))
+            imported.append(library().add(name.removesuffix(SUFFIX), file.getvalue()))
         except PromptgridError as error:
             st.session_state.setdefault("library_errors", []).append((name, error))
-    st.session_state.library_done = f"Imported {', '.join(done)}." if done else ""
+    st.session_state.library_done = f"Imported {', '.join(imported)}." if imported else ""
     st.session_state.library_uploads = st.session_state.get("library_uploads", 0) + 1

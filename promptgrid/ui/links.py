@@ -1,4 +1,4 @@
-"""The pages by name, as `st.page_link` and `st.switch_page` take them: each path stands here alone."""
+"""The paths of the pages, as `st.page_link` and `st.switch_page` take them. No other module names one."""
 
 HOME = "workbench.py"
 COMPOSE = "pages/1_Compose.py"

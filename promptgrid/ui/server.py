@@ -1,6 +1,6 @@
-"""What all pages share and no page owns: the database, the library, the endpoints' state, the weights' download.
+"""What all pages share: the database, the library, the state of the endpoints, the download of the weights.
 
-Streamlit's session state holds only what is on the screen; everything in here lives as long as the server.
+Streamlit's session state holds only what is on the screen. Everything here lives as long as the server.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from promptgrid import builtin, connections, humanize, paths
 from promptgrid.connections import BUILTIN, DEFAULT_MODEL, EndpointState
 from promptgrid.errors import PromptgridError
 from promptgrid.library.folder import Library, library_folder
+from promptgrid.prompt import Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database
 
 logger = logging.getLogger(__name__)
 
 LOW_DISK_BYTES = 200_000_000
-_SAY_EVERY = 10  # per cent of the download, in the terminal
+_LOG_EVERY = 10  # per cent of the download
 
 
 @st.cache_resource
 def database() -> Database:
-    """The one database of this server. Raises StoreError, which `open_page` shows."""
+    """The database of this server. Raises StoreError, which `open_page` shows."""
     return Database()
 
 
 def library() -> Library:
-    """The folder of prompts; what was read of it is kept, and read again when a file has changed."""
+    """The folder of prompts. Files are cached and read again after a change."""
     return _library(library_folder())
 
 
@@ -44,9 +45,14 @@ def _library(folder: Path) -> Library:
     return Library(folder)
 
 
+def prompts() -> dict[str, Prompt]:
+    """The prompts of the library by name, without those whose file is broken."""
+    return {entry.name: entry.prompt for entry in library().entries() if entry.prompt}
+
+
 @dataclass
-class Fetching:
-    """The download of the built-in model's weights, in the background; `error` is what ended it, if anything did."""
+class WeightsDownload:
+    """The download of the built-in model's weights, in the background. `error` is what stopped it, if anything."""
 
     done: int = 0
     total: int = 1
@@ -59,22 +65,22 @@ class Fetching:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Begins unless it is under way; with the weights here the server is started, so the first reply is quick."""
+        """Starts the download unless it is in progress. At its end the model's server starts too."""
         with self._lock:
             if not self.running:
                 self.error = None
-                self._thread = threading.Thread(target=self._fetch, name="fetch-weights", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="download-weights", daemon=True)
                 self._thread.start()
 
-    def _fetch(self) -> None:
-        said = 0
+    def _run(self) -> None:
+        logged_percent = 0
 
         def advance(done: int, total: int) -> None:
-            nonlocal said
+            nonlocal logged_percent
             self.done, self.total = done, total
-            if 100 * done // total >= said + _SAY_EVERY:
-                said = 100 * done // total
-                logger.warning("Fetching the built-in model: %d of %d MB", round(done / 1e6), round(total / 1e6))
+            if 100 * done // total >= logged_percent + _LOG_EVERY:
+                logged_percent = 100 * done // total
+                logger.warning("Downloading the built-in model: %d of %d MB", round(done / 1e6), round(total / 1e6))
 
         try:
             builtin.fetch(advance)
@@ -85,35 +91,40 @@ class Fetching:
 
 
 @st.cache_resource
-def fetching() -> Fetching:
-    """The download, one a server. It begins with the first page, if there is anything to fetch."""
-    download = Fetching()
+def weights_download() -> WeightsDownload:
+    """The download, one a server. It starts with the first page if the weights are missing."""
+    download = WeightsDownload()
     if builtin.status().supported:
         download.start()
     return download
 
 
+def answers_now(model: str) -> bool:
+    """False if `model` is the built-in one and its weights are not here yet."""
+    return not model.startswith(f"{BUILTIN}/") or builtin.status().ready
+
+
 @dataclass
 class Endpoints:
-    """What is known of each endpoint, asked in the background so that a dead one does not hold up a page."""
+    """The state of each endpoint, checked in the background so that an unreachable one does not delay a page."""
 
     states: dict[str, EndpointState] = field(default_factory=dict)
-    error: PromptgridError | None = None  # endpoints.toml cannot be read, say
+    error: PromptgridError | None = None  # for example, endpoints.toml cannot be read
     checked: float = 0.0
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "check-endpoint"))
 
     def refresh(self, *, wait: bool = False) -> None:
-        """Asks all of them again, if `wait` until they have answered (at most about five seconds)."""
+        """Checks all of them again; `wait` returns when all have answered, after about five seconds at most."""
         self.checked = time.monotonic()
         try:
             names, self.error = connections.endpoint_names(), None
         except PromptgridError as error:
             names, self.error = [BUILTIN], error
         self.states = {name: state for name, state in self.states.items() if name in names}
-        asked = [self._pool.submit(self._check, name) for name in names]
+        checks = [self._pool.submit(self._check, name) for name in names]
         if wait:
-            for one in asked:
-                one.result()
+            for check in checks:
+                check.result()
 
     def _check(self, name: str) -> None:
         try:
@@ -124,27 +135,27 @@ class Endpoints:
 
 @st.cache_resource
 def endpoints() -> Endpoints:
-    """The endpoints' state, one a server; a first look is waited for."""
-    known = Endpoints()
-    known.refresh(wait=True)
-    return known
+    """The state of the endpoints, one a server. The first call waits for the answers."""
+    all_endpoints = Endpoints()
+    all_endpoints.refresh(wait=True)
+    return all_endpoints
 
 
-def model_refs() -> list[str]:
-    """ENDPOINT/MODEL of everything that can be chosen, the built-in model first."""
-    listed = [f"{state.name}/{model}" for state in endpoints().states.values() for model in state.models]
-    return list(dict.fromkeys([DEFAULT_MODEL, *listed]))
+def model_refs(*more: str) -> list[str]:
+    """ENDPOINT/MODEL of every model to choose from: the built-in one, those the endpoints serve, and `more`."""
+    served = [f"{state.name}/{model}" for state in endpoints().states.values() for model in state.models]
+    return list(dict.fromkeys([DEFAULT_MODEL, *served, *more]))
 
 
 @st.cache_resource
-def watching() -> threading.Thread:
-    """Sees to it, as long as this server lives, that a runner works on active runs: one that was killed leaves some."""
+def runner_watchdog() -> threading.Thread:
+    """The thread that restarts a killed runner while runs are active; it lives as long as this server."""
     thread = threading.Thread(target=client.watch_over, name="watch-over-runs", daemon=True)
     thread.start()
     return thread
 
 
-def low_disk() -> str:
-    """How much room is left, as `120 MB`, where the data folder's disk is nearly full; else ""."""
+def scarce_disk_space() -> str:
+    """The free space on the disk of the data folder, as `120 MB`, if the disk is nearly full; else ""."""
     free = shutil.disk_usage(paths.data_folder()).free
     return humanize.size(free) if free < LOW_DISK_BYTES else ""

@@ -1,4 +1,4 @@
-"""The parts of the Settings page: endpoints and where a key goes, the built-in model, the data, what is missing."""
+"""The sections of the Settings page: endpoints, keys, refused parameters, the built-in model, the data, health."""
 
 from __future__ import annotations
 
@@ -30,66 +30,64 @@ key_env = "DEEPSEEK_API_KEY"    # the name of the variable that holds the key, n
 [ollama]
 base_url = "http://localhost:11434/v1"
 """
-DOCTOR_MARKS = {True: ":green[ok]", False: ":red[mend]", None: ":gray[note]"}
+DOCTOR_MARKS = {True: ":green[ok]", False: ":red[fix]", None: ":gray[note]"}
 
 
 def endpoints() -> None:
-    """Every endpoint with its address, its state and its models; asked again on request."""
-    known = server.endpoints()
+    """Every endpoint with its address, its state and its models."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Endpoints", width="stretch")
-        if st.button("Check again", key="endpoints_check", help="Reads the settings again and asks every endpoint."):
-            with st.spinner("Asking …"):
-                known.refresh(wait=True)
-    if known.error is not None:
-        show_error(known.error)
+        if st.button("Check again", key="endpoints_check", help="Reads the settings again and checks every endpoint."):
+            with st.spinner("Checking …"):
+                server.endpoints().refresh(wait=True)
+    if (error := server.endpoints().error) is not None:
+        show_error(error)
     configured = _configured()
-    for found in known.states.values():
-        with st.container(border=True, key=f"endpoint_{found.name}", gap="xsmall"):
-            st.markdown(
-                endpoint_line(replace(found, message="Ready.") if found.ok and found.name != BUILTIN else found)
-            )
-            if found.name in configured:
-                st.caption(_where(configured[found.name]))
-            if found.models:
-                with st.popover(humanize.many(len(found.models), "model"), type="tertiary"):
-                    st.code("\n".join(f"{found.name}/{model}" for model in found.models), language=None, height=260)
-            _test_connection(found.name, found.models)
+    for state in server.endpoints().states.values():
+        with st.container(border=True, key=f"endpoint_{state.name}", gap="xsmall"):
+            ready = state.ok and state.name != BUILTIN
+            st.markdown(endpoint_line(replace(state, message="Ready.") if ready else state))
+            if state.name in configured:
+                st.caption(_address(configured[state.name]))
+            if state.models:
+                with st.popover(humanize.many(len(state.models), "model"), type="tertiary"):
+                    st.code("\n".join(f"{state.name}/{model}" for model in state.models), language=None, height=260)
+            _test_connection(state.name, state.models)
 
 
 def _configured() -> dict[str, EndpointSettings]:
     try:
         return connections.settings()
     except PromptgridError:
-        return {}  # said above, from the endpoints' own state
+        return {}  # the state of the endpoints has the error already
 
 
-def _where(found: EndpointSettings) -> str:
-    """The address, and whether there is a key, by its variable's name only."""
-    key = "takes no key"
-    if found.key_env:
-        key = f"key in {found.key_env}" if found.api_key else f"no key yet: {found.key_env} is not set"
-    return f"{plain(found.base_url)} · {plain(key)}"
+def _address(settings: EndpointSettings) -> str:
+    """The base URL, and the name of the variable with the key: never the key."""
+    key = "no key needed"
+    if settings.key_env:
+        key = f"key in {settings.key_env}" if settings.api_key else f"no key yet: {settings.key_env} is not set"
+    return f"{plain(settings.base_url)} · {plain(key)}"
 
 
 def _test_connection(name: str, models: tuple[str, ...]) -> None:
-    """One word to one model: what a list of models cannot show is whether the key may use them."""
+    """The button that sends a short request: a list of models does not show whether the key may use them."""
     if name == BUILTIN or not models:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox("Model", models, key=f"test_model_{name}", label_visibility="collapsed", width=280)
         if st.button("Test the connection", key=f"test_{name}", help="Sends one short request."):
-            _say_hello(name, str(model))
+            _send_greeting(name, str(model))
 
 
-def _say_hello(name: str, model: str) -> None:
+def _send_greeting(name: str, model: str) -> None:
     from promptgrid.endpoint import Request
     from promptgrid.prompt import Message
 
     began = time.monotonic()
     request = Request(model=model, messages=(Message("user", "Say hello."),), max_tokens=16)
     try:
-        with st.spinner("Asking …"):
+        with st.spinner("Waiting for the reply …"):
             loop.run_sync(connections.connect(name).complete(request))
     except PromptgridError as error:
         show_error(error)
@@ -98,50 +96,50 @@ def _say_hello(name: str, model: str) -> None:
 
 
 def where_keys_go() -> None:
-    """The exact lines and files, for someone without a terminal."""
+    """The files and lines to edit, for a user without a terminal."""
     file = Path.cwd() / ".env"
-    there = "It is there." if file.is_file() else "It is not there yet: make it with any text editor."
+    create = "" if file.is_file() else "The file does not exist yet: create it with any text editor. "
     st.subheader("Add OpenAI, or a server that speaks its protocol")
-    st.caption(f"Two lines in the file {plain(file)}. {there} Then press Check again. Keys stay in that file: they are "
-               "never asked for here, shown, logged or exported.")  # fmt: skip
+    st.caption(f"Add two lines to the file {plain(file)}. {create}Then press Check again. Keys stay in that file: "
+               "Promptgrid never asks for them here, and never shows, logs or exports them.")  # fmt: skip
     st.code(ENV_LINES, language="bash")
     config = paths.config_folder() / "endpoints.toml"
     with st.expander("More endpoints"):
-        st.caption(f"One table an endpoint in {plain(config)}, its key in a line of the .env file above.")
+        st.caption(f"Add a table for each endpoint to {plain(config)}, and a line with its key to the .env file above.")
         st.code(ENDPOINTS_EXAMPLE, language="toml")
 
 
 def builtin_model() -> None:
-    """The weights and the server that runs them."""
+    """The model's size, state and file, and the button that stops its server."""
     st.subheader("Built-in model")
     if not weights_notice():
         return
     status = builtin.status()
-    running = "running" if status.running else "not running; it starts at the first request"
+    running = "running" if status.running else "stopped; it starts at the first request"
     st.caption(f"{plain(', '.join(builtin.names()))} · {humanize.size(status.size)} · {running}.")
-    st.caption("A small model: it answers on this machine, for free, and is often wrong.")
+    st.caption("This small model runs on your machine for free. It is often wrong.")
     st.code(str(status.weights), language=None, wrap_lines=True)
-    if status.running and st.button("Stop it", key="builtin_stop", help="Frees its memory; it starts when needed."):
+    if status.running and st.button("Stop", key="builtin_stop", help="Frees its memory; it starts again when needed."):
         builtin.stop()
         st.rerun()
 
 
 def refused_parameters() -> None:
-    """What models refused, as it counts for the next plans, and the way to ask them again."""
-    st.subheader("What models refused")
-    known = learned.all_refusals()
-    if not known:
+    """The parameters that models refused, which plans respect, each with a button to forget it."""
+    st.subheader("Refused parameters")
+    refusals = learned.all_refusals()
+    if not refusals:
         st.caption(
-            "Nothing so far. When a model refuses a parameter, that is kept here for 30 days with its own words, and "
-            "later runs say so before they spend anything."
+            "None so far. When a model refuses a parameter, Promptgrid keeps the model's message here for 30 days, and "
+            "the preflight of later runs shows it."
         )
-    for number, (identity, model) in enumerate(dict.fromkeys((r.identity, r.model) for r in known)):
-        said, button = st.columns([5, 1], vertical_alignment="center")
-        mine = [plain(r.sentence, limit=400) for r in known if (r.identity, r.model) == (identity, model)]
-        said.caption("  \n".join([*mine, plain(f"at {identity}")]))
+    for number, (identity, model) in enumerate(dict.fromkeys((r.identity, r.model) for r in refusals)):
+        text, button = st.columns([5, 1], vertical_alignment="center")
+        sentences = [plain(r.sentence, limit=400) for r in refusals if (r.identity, r.model) == (identity, model)]
+        text.caption("  \n".join([*sentences, plain(f"at {identity}")]))
         button.button(
             "Forget", key=f"forget_{number}", on_click=_forget, args=(identity, model),
-            help="The next run sends it again, and sees.",
+            help="The next run sends the parameters again.",
         )  # fmt: skip
 
 
@@ -153,7 +151,7 @@ def _forget(identity: str, model: str) -> None:
 
 
 def data() -> None:
-    """Where everything is, how much it takes, and how to free it."""
+    """The folders and their sizes, and how to free space."""
     st.subheader("Data")
     folders = {
         "data": paths.data_folder(),
@@ -166,52 +164,52 @@ def data() -> None:
         {
             "what": list(folders),
             "where": [str(path) for path in folders.values()],
-            "size": [humanize.size(taken(path)) for path in folders.values()],
+            "size": [humanize.size(disk_usage(path)) for path in folders.values()],
         },
         column_config={"what": st.column_config.TextColumn(width=70), "size": st.column_config.TextColumn(width=80)},
     )
     st.caption(
-        "PROMPTGRID_HOME in the .env file moves data, cache and config. PROMPTGRID_NOTIFY in it names a command that "
-        "is started when a run has ended."
+        "In the .env file, PROMPTGRID_HOME moves data, cache and config. PROMPTGRID_NOTIFY names a command that starts "
+        "when a run ends."
     )
-    _empty_the_deleted()
+    _purge_popover()
 
 
 @st.cache_data(ttl=30, show_spinner=False)
-def taken(path: Path) -> int:
-    """The bytes of a file, or of all files in a folder; 0 where there is nothing."""
+def disk_usage(path: Path) -> int:
+    """The bytes of a file, or of all files in a folder; 0 if it does not exist."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _empty_the_deleted() -> None:
-    gone_runs = len(runs.list_runs(server.database(), deleted=True, limit=10_000))
-    gone_talks = len(conversations.listed(server.database(), deleted=True))
-    counts = {"run": gone_runs, "conversation": gone_talks}
-    gone = " and ".join(humanize.many(count, what) for what, count in counts.items() if count)
-    if not gone:
+def _purge_popover() -> None:
+    run_count = len(runs.list_runs(server.database(), deleted=True, limit=10_000))
+    conversation_count = len(conversations.listed(server.database(), deleted=True))
+    counts = {"run": run_count, "conversation": conversation_count}
+    deleted = " and ".join(humanize.many(count, what) for what, count in counts.items() if count)
+    if not deleted:
         st.caption("No deleted runs or conversations take up space.")
         return
-    with st.popover(f"Empty the deleted: {gone}"):
-        st.caption("Removes them, and the replies of runs that no other run shows. There is no way back.")
+    with st.popover(f"Remove {deleted} for good"):
+        st.caption("Removes them with the replies that no other run uses. This cannot be undone.")
         if st.button("Remove for good", key="purge"):
             with st.spinner("Removing …"):
                 runs.purge(server.database())
                 conversations.purge(server.database())
-            taken.clear()
-            st.toast(f"{gone} removed.")
+            disk_usage.clear()
+            st.toast(f"{deleted} removed.")
             st.rerun()
 
 
 def health() -> None:
-    """What the doctor finds, on request: it asks every endpoint and looks at every folder."""
+    """The findings of `promptgrid doctor`, on request: it checks every endpoint and every folder."""
     from promptgrid import doctor
 
     st.subheader("Health")
-    if not st.button("Look at everything", key="doctor", help="The same as `promptgrid doctor`."):
+    if not st.button("Check everything", key="doctor", help="The same as `promptgrid doctor`."):
         return
-    with st.spinner("Looking …"):
-        found = doctor.checks()
-    for finding in found:
+    with st.spinner("Checking …"):
+        findings = doctor.checks()
+    for finding in findings:
         fix = f"  \n{plain(finding.fix, limit=400)}" if finding.fix else ""
         st.caption(f"{DOCTOR_MARKS[finding.ok]} **{finding.area}** {plain(finding.message, limit=400)}{fix}")

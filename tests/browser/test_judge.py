@@ -203,7 +203,7 @@ def test_keys_for_the_page_are_not_votes(dashboard: Dashboard, page: Page, run_i
     open_judge(page, dashboard, run_id)
     page.keyboard.press("Control+ArrowLeft")
     page.get_by_role("button", name="as ").click()
-    field = page.get_by_label("Votes and ratings are kept under")
+    field = page.get_by_label("Votes and ratings are stored under")
     field.fill("")
     field.press_sequentially("tuts")
     field.press("Enter")

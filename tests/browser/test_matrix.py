@@ -111,9 +111,9 @@ st.text(f"page {st.session_state.runs}")
 
 FRAME_PAGE = """
 import streamlit as st
-from promptgrid.ui.shell.frame import FootLine, start_page
+from promptgrid.ui.shell.frame import FootLine, frame
 
-start_page("Frame", footer=[FootLine("run *7* 62 %", "busy", "pages/2_Run.py", {"run": "7"})])
+frame("Frame", footer=[FootLine("run *7* 62 %", "busy", "pages/2_Run.py", {"run": "7"})])
 st.text(f"here {__file__[-16:]} {dict(st.query_params)}")
 st.button("Go", type="primary")
 with st.popover("More"):

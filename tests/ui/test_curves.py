@@ -97,27 +97,27 @@ def test_the_data_are_those_of_the_chart(database: Database) -> None:
 
 def test_one_temperature_says_what_to_do(database: Database) -> None:
     page = opened(run=new_run(database, temperatures=(0,)))
-    assert "This run has one temperature" in said(page)
+    assert "This run has only one temperature" in said(page)
     assert page.button(key="curves_to_run").label == "Add temperatures"
     assert specs(page) == []
 
 
 def test_a_refused_temperature_is_told(database: Database) -> None:
     page = opened(run=new_run(database, models=("openai/ok", "openai/refuses-temperature")))
-    assert titles(page)[-1] == "Not on a line"
+    assert titles(page)[-1] == "Left out of the lines"
     assert "openai/refuses-temperature at temperature 0: refused by the model." in said(page)
 
 
 def test_a_run_without_scores_still_shows_its_variety(database: Database) -> None:
     page = opened(run=new_run(database, expected=None))
     assert titles(page) == ["Distinct answers", "Entropy", "Similarity", "Length"]
-    assert "Nothing was scored" in said(page)
+    assert "Nothing is scored" in said(page)
 
 
 def test_one_sample_says_what_variety_needs(database: Database) -> None:
     page = opened(run=new_run(database, samples=1))
     assert titles(page) == ["Score", "Length", "Score against tokens"]
-    assert "need two samples or more" in said(page)
+    assert "need two or more samples" in said(page)
 
 
 def test_a_run_that_has_not_begun_is_waited_for(database: Database) -> None:

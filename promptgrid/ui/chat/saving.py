@@ -15,7 +15,7 @@ from promptgrid.store.conversations import Conversation
 from promptgrid.ui import links
 from promptgrid.ui.chat import actions
 from promptgrid.ui.server import database, library
-from promptgrid.ui.widgets.choices import hold
+from promptgrid.ui.widgets.choices import keep_selection
 
 PROMPT, EXAMPLES, CASE = "A prompt, turns as messages", "A prompt, turns as examples", "A case"
 
@@ -24,7 +24,7 @@ def save_popover(conversation: Conversation, settings: Settings) -> None:
     """Draws what it can become; with several variants, whose replies are taken."""
     names = {variant.id: f"{number} {variant.model}" for number, variant in enumerate(settings.variants, 1)}
     if len(names) > 1:
-        hold("chat_save_variant", names, settings.variants[0].id)
+        keep_selection("chat_save_variant", names, settings.variants[0].id)
         st.selectbox("Replies of variant", list(names), key="chat_save_variant", format_func=names.__getitem__)
     kind = st.radio("Save as", [PROMPT, EXAMPLES, CASE], key="chat_save_kind")
     named = "Name of the table of cases" if kind == CASE else "Name of the prompt"

@@ -19,7 +19,7 @@ from promptgrid.tokens import TurnWindow
 from promptgrid.ui.chat import actions
 from promptgrid.ui.chat.log import Seen, draw_live, draw_log
 from promptgrid.ui.server import database
-from promptgrid.ui.widgets.context_window import what_fits, what_is_cut
+from promptgrid.ui.widgets.context_window import cut_parts, free_space
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import watch_text
 from promptgrid.ui.widgets.plain import plain
@@ -145,9 +145,9 @@ def _window(conversation: Conversation, settled: Sequence[Node], shown: ChatVari
 def _draw(turns: Sequence[Turn], found: TurnWindow) -> None:
     budget = found.budget
     token_bar(budget.parts, budget.limit, budget.reserve, budget.exact, budget.reason, key="chat_tokens")
-    cut = what_is_cut(turns, found)
+    cut = cut_parts(turns, found)
     gone = f"Not seen any more: {cut} ({found.whole.total - budget.total:,} tokens) · " if cut else ""
-    st.caption(plain(gone + what_fits(found)))
+    st.caption(plain(gone + free_space(found)))
 
 
 def _keep(conversation_id: str, text: str) -> None:

@@ -17,8 +17,8 @@ from promptgrid.store.conversations import Conversation
 from promptgrid.tokens import POLICIES, POLICY_WORDS
 from promptgrid.ui.chat import actions
 from promptgrid.ui.server import database, model_refs
-from promptgrid.ui.widgets.choices import hold
-from promptgrid.ui.widgets.context_window import choose_limit
+from promptgrid.ui.widgets.choices import keep_selection
+from promptgrid.ui.widgets.context_window import limit_slider
 from promptgrid.ui.widgets.explain import explain
 
 SYSTEM_HEIGHT = 90  # px
@@ -105,7 +105,7 @@ def _shown(conversation_id: str, settings: Settings) -> ChatVariant:
     if len(settings.variants) > 1:
         names = {variant.id: f"{number} {variant.model}" for number, variant in enumerate(settings.variants, 1)}
         key = f"chat_window_{conversation_id}"
-        hold(key, names, settings.variants[0].id)
+        keep_selection(key, names, settings.variants[0].id)
         return settings.variant(st.selectbox("Window of variant", list(names), key=key, format_func=names.__getitem__))
     return settings.variants[0]
 
@@ -125,7 +125,7 @@ def _memory(conversation_id: str, settings: Settings, shown: ChatVariant) -> Non
     except PromptgridError:
         own = None
     limit_key = f"chat_limit_{conversation_id}"
-    choose_limit(own, settings.limit, key=limit_key, on_change=lambda: _set(conversation_id, "limit", limit_key, own))
+    limit_slider(own, settings.limit, key=limit_key, on_change=lambda: _set(conversation_id, "limit", limit_key, own))
     st.number_input(
         "Room for the reply, in tokens",
         1,

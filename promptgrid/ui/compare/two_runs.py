@@ -18,11 +18,11 @@ from promptgrid.ui.compare.controls import turn_pages
 from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import CellState, MatrixCell, MatrixColumn, MatrixRow, matrix
 from promptgrid.ui.compare.view_state import AGAINST
-from promptgrid.ui.widgets import address
-from promptgrid.ui.widgets.choices import hold
+from promptgrid.ui.widgets.address import set_query
+from promptgrid.ui.widgets.choices import keep_selection
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.run_select import run_label, run_moment
+from promptgrid.ui.widgets.run_select import run_label, time_and_id
 from promptgrid.ui.widgets.words_diff import show_words_diff
 
 _KIND = "compare_kind"
@@ -47,7 +47,7 @@ def runs_popover(database: Database, run: RunInfo) -> RunInfo | None:
     asked = st.session_state.setdefault(AGAINST, st.query_params.get("against", ""))
     if asked and asked not in others:
         show_error(StoreError(f'There is no run "{asked}" to compare with.', hint="Choose one under Runs."))
-    hold(AGAINST, others, "")
+    keep_selection(AGAINST, others, "")
     first = sorted(others, key=lambda other: other not in pinned.values())  # what is pinned is what one compares with
     with st.popover("Runs"):
         chosen = st.selectbox(
@@ -99,7 +99,7 @@ def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:
         with st.container(key="compare_answers"):
             selected = matrix(
                 _MATRIX,
-                columns=[MatrixColumn(name, [run.name, run_moment(run)], mark=name) for name, run in sides.items()],
+                columns=[MatrixColumn(name, [run.name, time_and_id(run)], mark=name) for name, run in sides.items()],
                 rows=[_row(change) for change in changes],
                 selected=_start(),
                 height=_HEIGHT,
@@ -207,4 +207,4 @@ def _remember(before: RunInfo, after: RunInfo, kind: ChangeKind, page: int, sele
     """Puts what is on the screen into the address."""
     wanted = {"run": after.id, "against": before.id, "changes": kind, "page": "" if page == 1 else str(page)}
     wanted["change"] = selected[0] if selected else ""
-    address.go_to({name: value for name, value in wanted.items() if value})
+    set_query({name: value for name, value in wanted.items() if value})

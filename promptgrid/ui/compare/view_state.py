@@ -12,7 +12,7 @@ import streamlit as st
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Arranged, Axis, Facts, Filter, Head, Sort, View
 from promptgrid.compare.axes import AxisValue, value_text
 from promptgrid.compare.layouts import layout
-from promptgrid.ui.widgets.address import go_to, number
+from promptgrid.ui.widgets.address import parse_number, set_query
 from promptgrid.ui.widgets.component import STATIC
 
 MOST_ROWS, LEAST_ROWS = 40, 10  # of a page
@@ -81,7 +81,7 @@ def _read(key: str, texts: Sequence[str]) -> object:
     if key in _FLAGS:
         return True
     if key in _NUMBERS:
-        return number(texts[-1]) or (1 if key == "compare_page" else None)
+        return parse_number(texts[-1]) or (1 if key == "compare_page" else None)
     return texts[-1]
 
 
@@ -98,7 +98,7 @@ def remember(run_id: str, selected: tuple[str, str] | None) -> None:
         for key, name in _OF_CELL.items():
             if value := st.session_state.get(key):
                 wanted[name] = str(value)
-    go_to(wanted)
+    set_query(wanted)
 
 
 def forget() -> None:
@@ -230,7 +230,7 @@ def start_selection() -> tuple[str, str] | None:
 
 def start_sample(row_id: str, column_id: str) -> int:
     """The sample that the address names for this cell, from 1; 0 where it names none."""
-    return number(st.query_params.get("sample", "")) if start_selection() == (row_id, column_id) else 0
+    return parse_number(st.query_params.get("sample", "")) if start_selection() == (row_id, column_id) else 0
 
 
 def select(row_id: str, column_id: str, page: int) -> None:

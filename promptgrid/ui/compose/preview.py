@@ -179,7 +179,7 @@ def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:
     found = tokens.budget(turns, tokens.counter(model), reserve, tokens.context_limit(model), api=prompt.api)
     token_bar(found.parts, found.limit, found.reserve, found.exact, found.reason, key="compose_tokens")
     if found.more_examples is not None:
-        st.caption(f"{found.more_examples:,} more examples of this length would fit.")
+        st.caption(f"{found.more_examples:,} more examples of this length fit.")
     with st.expander("Try another limit", key="compose_context_open", on_change="rerun") as opened:
         if opened.open:
             context_view(turns, model, reserve, key="compose_context", api=prompt.api)

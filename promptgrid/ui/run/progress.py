@@ -62,7 +62,7 @@ def _live(run_id: str, drawn_as: RunStatus) -> None:
 
 def disk_notice() -> None:
     """Says that the disk is nearly full, before a run has to stop for it."""
-    if free := server.low_disk():
+    if free := server.scarce_disk_space():
         st.warning(
             f"The disk is nearly full: {plain(free)} free. A run that can write no more stops, and loses nothing: free "
             "some space, then resume it. Settings shows what takes up how much."

@@ -1,4 +1,4 @@
-"""The run in progress at the foot of the sidebar, on every page; and the word when a run that was seen has ended."""
+"""The active run at the foot of the sidebar, and a toast when it ends."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ TICK_S = 3.0
 
 
 def run_line(database: Database, run: RunInfo) -> None:
-    """Draws how far the run is, again every few seconds; at its end, how it ended."""
+    """The progress of the run, drawn again every few seconds; after its end, how it ended."""
     announce_end(run)
 
-    def line() -> None:
+    def draw() -> None:
         announce_ended_runs(database)
         with suppress(StoreError):  # removed for good
             draw_foot_line(_line(database, run.id))
 
-    st.fragment(line, run_every=TICK_S)()
+    st.fragment(draw, run_every=TICK_S)()
 
 
 def _line(database: Database, run_id: str) -> FootLine:
@@ -40,16 +40,16 @@ def _line(database: Database, run_id: str) -> FootLine:
 
 
 def announce_ended_runs(database: Database) -> None:
-    """A toast for each run that ended since it was seen at work, once; none for one that somebody has ended."""
-    watched: set[str] = st.session_state.get(RUNS_TO_ANNOUNCE, set())
-    for run_id in sorted(watched):
+    """One toast for each run that this session has seen active and that has ended; none for a cancelled one."""
+    run_ids: set[str] = st.session_state.get(RUNS_TO_ANNOUNCE, set())
+    for run_id in sorted(run_ids):
         try:
             info = runs.find_run(database, run_id)
         except StoreError:  # removed for good
-            watched.discard(run_id)
+            run_ids.discard(run_id)
             continue
         if info.status not in ACTIVE:
-            watched.discard(run_id)
+            run_ids.discard(run_id)
             if info.status in ("finished", "stopped") and not info.deleted:
-                said = phrases.ended(info, runs.progress(database, run_id))
-                st.toast(f"{plain(info.name, limit=60)} is {plain(said)}", duration="long")
+                outcome = phrases.ended(info, runs.progress(database, run_id))
+                st.toast(f"{plain(info.name, limit=60)} is {plain(outcome)}", duration="long")

@@ -1,4 +1,4 @@
-"""The frame around every page: its settings, the menu, and two lines about what goes on."""
+"""The frame around every page: layout, style, menu, and the lines at the foot of the sidebar."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from promptgrid.ui.widgets.plain import plain
 FootState = Literal["ok", "busy", "mind", "off"]
 _DOTS: Mapping[FootState, str] = {"ok": ":green[●]", "busy": ":blue[●]", "mind": ":orange[●]", "off": ":gray[○]"}
 
-# Group -> (file, label, icon); the file is relative to workbench.py, as st.page_link wants it.
+# Group -> (file, label, icon).
 MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "": [(links.HOME, "Home", "home")],
     "Prompts": [(links.COMPOSE, "Compose", "edit_note"), (links.LIBRARY, "Library", "folder_open")],
@@ -38,7 +38,7 @@ MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class FootLine:
-    """One line at the foot of the sidebar; with `page` (a file of the menu) it is a link, `query` its ?parameters."""
+    """One line at the foot of the sidebar. With `page`, a path of `links`, it is a link with the parameters `query`."""
 
     text: str
     state: FootState = "ok"
@@ -46,11 +46,10 @@ class FootLine:
     query: Mapping[str, str] = field(default_factory=dict)
 
 
-def start_page(title: str, *, footer: Sequence[FootLine] = (), beneath: Callable[[], None] | None = None) -> None:
-    """The first call of every page: wide layout, title of the browser's tab, menu, and the lines of `footer`; what
-    `beneath` draws stands under them.
+def frame(title: str, *, footer: Sequence[FootLine] = (), below: Callable[[], None] | None = None) -> None:
+    """Wide layout, title of the browser's tab, menu, and the lines of `footer`; `below` draws what comes under them.
 
-    Each page calls it, since a page whose address is opened first runs without workbench.py.
+    Each page draws the frame itself: a page that is opened by its address runs without workbench.py.
     """
     st.set_page_config(page_title=f"{title} · Promptgrid", page_icon=str(STATIC / "icon.svg"), layout="wide")
     st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "icon.svg"))
@@ -61,8 +60,8 @@ def start_page(title: str, *, footer: Sequence[FootLine] = (), beneath: Callable
         with st.container(key="pg_foot", gap=None):
             for line in footer:
                 draw_foot_line(line)
-            if beneath is not None:
-                beneath()
+            if below is not None:
+                below()
 
 
 def _menu() -> None:
@@ -76,13 +75,13 @@ def _menu() -> None:
 
 
 def _app_folder() -> Path:
-    """Where the running workbench.py lies: a checkout, or the copy that the wheel carries."""
+    """The folder of the running workbench.py: a checkout, or the copy inside the wheel."""
     context = get_script_run_ctx()
     return Path(context.main_script_path).parent if context else Path()
 
 
 def draw_foot_line(line: FootLine) -> None:
-    """One line at the foot of the sidebar, whose container is open."""
+    """Draws a line into the open container."""
     label = f"{_DOTS[line.state]} {plain(line.text, limit=80)}"
     if line.page:
         st.page_link(line.page, label=label, query_params=dict(line.query), width="stretch")

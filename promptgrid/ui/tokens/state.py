@@ -17,7 +17,7 @@ from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import forget_typed
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.token_note import LIVE
+from promptgrid.ui.widgets.token_note import LIVE_CHARS
 
 TEXT, BY, BESIDE, VIEW, WATCH = "tokens_text", "tokens_by", "tokens_beside", "tokens_view", "tokens_watch"
 EXAMPLES: Mapping[str, str] = {
@@ -165,7 +165,11 @@ def text_of(prompt: Prompt) -> str:
 
 def tokenize(text: str, ref: str) -> tokens.Tokenization:
     """The tokens; a long text is sent to a server only on demand."""
-    if len(text) > LIVE and not tokens.encoding_of(ref) and st.session_state.get(f"tokens_patient_{ref}") != hash(text):
+    if (
+        len(text) > LIVE_CHARS
+        and not tokens.encoding_of(ref)
+        and st.session_state.get(f"tokens_patient_{ref}") != hash(text)
+    ):
         return tokens.estimated(text, ref, "A server takes some seconds for a text of this length.")
     return tokens.tokenize(text, ref)
 
@@ -173,7 +177,7 @@ def tokenize(text: str, ref: str) -> tokens.Tokenization:
 def unknown_note(found: tokens.Tokenization) -> None:
     """Why there are no pieces to show, and what can be done about it."""
     st.caption(f":orange[●] {plain(found.count.reason or 'This endpoint tells how many tokens there are, not which.')}")
-    if len(found.text) > LIVE and not tokens.encoding_of(found.ref):
+    if len(found.text) > LIVE_CHARS and not tokens.encoding_of(found.ref):
         st.button("Ask the server", key=f"tokens_ask_{found.ref}", on_click=_ask, args=(found.ref,))
 
 

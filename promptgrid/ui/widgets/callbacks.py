@@ -1,7 +1,7 @@
-"""Callbacks that write: one at a time.
+"""Callbacks that write, one at a time.
 
-A press that comes while an earlier one is being worked on gets a thread of its own; the earlier thread goes on beside
-it until it next asks Streamlit for something, and ends there.
+Streamlit runs a press that arrives during an earlier callback in a new thread. The earlier thread continues beside it
+until its next call to Streamlit, and ends there.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_turn = threading.RLock()
+_lock = threading.RLock()
 
 
 def one_at_a_time(action: Callable[P, R]) -> Callable[P, R]:
-    """The callback, or another function that writes, which waits until no other one writes.
+    """A version of `action` that waits until no other such function is running.
 
-    What it reads of the session it has to read in here: where a newer press has come, that ends it, and an older value
-    is not written over a newer one.
+    `action` must read the session state itself: after a newer press that read ends the thread, so an older value never
+    replaces a newer one.
     """
 
     @wraps(action)
-    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _turn:
+    def locked(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _lock:
             return action(*args, **kwargs)
 
-    return alone
+    return locked

@@ -1,5 +1,8 @@
-"""Choices from a list whose labels change. A browser names what is chosen by its label alone: where the list says it in
-other words now, the choice is gone unless the browser is told the new ones."""
+"""Selections from a list whose labels change.
+
+A browser reports a selection by its label. When a label changes, the selection is lost unless the session state sets
+it again.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ import streamlit as st
 T = TypeVar("T")
 
 
-def hold(key: str, options: Collection[T], otherwise: T | None) -> None:
-    """Keeps what is chosen under `key`, whatever it is called now; `otherwise` where it is none of the `options`.
+def keep_selection(key: str, options: Collection[T], default: T | None) -> None:
+    """Sets the selection under `key` again; `default` if it is not among `options`. Call it before the widget.
 
-    To be called before the widget is drawn. Two options of one label cannot be told apart, so labels name an id.
+    Two options with the same label cannot be told apart, so labels should contain an id.
     """
-    chosen = st.session_state.get(key)
-    st.session_state[key] = chosen if chosen in options else otherwise
+    value = st.session_state.get(key)
+    st.session_state[key] = value if value in options else default

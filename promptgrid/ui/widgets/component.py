@@ -1,5 +1,4 @@
-"""Our own components: one script and one style sheet each in static/ after base.js and base.css; no build step, no
-frame."""
+"""Our own components, without a build step and without a frame: in static/ a script each, and often a style sheet."""
 
 from __future__ import annotations
 
@@ -17,9 +16,9 @@ STATIC = Path(__file__).parent / "static"
 
 @cache
 def component(name: str) -> ComponentRenderer:
-    """The mounting command of `static/NAME.js`, with `static/NAME.css` where there is one.
+    """The function that mounts `static/NAME.js` after base.js, and `static/NAME.css`, if it exists, after base.css.
 
-    Scripts put data on the page by `textContent` only: it is foreign text, and a component is trusted code.
+    A component is trusted code and its data is foreign text: scripts put it on the page by `textContent` only.
     """
     style = STATIC / f"{name}.css"
     sheets = [STATIC / "base.css", style] if style.is_file() else []

@@ -1,4 +1,4 @@
-"""The context budget as a view of its own: what fills the window, what is cut first, and another limit to try."""
+"""The context window of a prompt or a conversation: what fills it, and what is cut first in a smaller one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from promptgrid.tokens.context import units
 from promptgrid.ui.widgets.token_bar import token_bar
 
 SMALLEST = 32  # tokens
-UNKNOWN_LARGEST = 1 << 20  # what a model of unknown limit is tried up to
+UNKNOWN_LARGEST = 1 << 20  # tokens: the top of the slider for a model without a known limit
 _NOUNS: Mapping[PromptPart, str] = {
     "system": "system message",
     "examples": "example",
@@ -27,62 +27,62 @@ _NOUNS: Mapping[PromptPart, str] = {
 
 
 def context_view(turns: Sequence[Turn], model_ref: str, reserve: int, *, key: str, api: Api = "chat") -> None:
-    """Lets somebody try another limit, another room for the reply and a retrieved text on these turns.
+    """Fields for the limit, the room for the reply and a retrieved text, and what they do to these turns.
 
-    `reserve` is the room for the reply to start with, in tokens.
+    `reserve` is the initial room for the reply, in tokens.
     """
-    own = tokens.context_limit(model_ref)
+    model_limit = tokens.context_limit(model_ref)
     with st.container(horizontal=True, key=f"{key}_tried", vertical_alignment="bottom"):
-        limit = choose_limit(own, key=f"{key}_limit")
+        limit = limit_slider(model_limit, key=f"{key}_limit")
         room = st.number_input(
             "Room for the reply", 0, value=reserve, step=16, key=f"{key}_reserve", help="In tokens.", width=150
         )
-    text = st.text_area("Retrieved text to try, which stands before the question", key=f"{key}_retrieved", height=68)
-    tried = _with_retrieved(turns, text or "")
+    text = st.text_area("Retrieved text to try; it goes before the question", key=f"{key}_retrieved", height=68)
+    turns_to_send = _with_retrieved(turns, text or "")
     count = tokens.counter(model_ref)
-    found = {policy: tokens.window(tried, count, int(room), limit, policy, api=api) for policy in POLICIES}
-    whole = found[POLICIES[0]].whole
+    windows = {policy: tokens.window(turns_to_send, count, int(room), limit, policy, api=api) for policy in POLICIES}
+    whole = windows[POLICIES[0]].whole
     token_bar(whole.parts, whole.limit, whole.reserve, whole.exact, whole.reason, key=f"{key}_bar")
-    st.caption(what_fits(found[POLICIES[0]]))
-    if any(one.cut for one in found.values()):
-        rows = [{"when it is full": POLICY_WORDS[policy], **_row(tried, one)} for policy, one in found.items()]
+    st.caption(free_space(windows[POLICIES[0]]))
+    if any(window.cut for window in windows.values()):
+        rows = [{"when it is full": POLICY_WORDS[name], **_row(turns_to_send, each)} for name, each in windows.items()]
         widths = {"when it is full": 220, "tokens sent": 90, "is cut": 360}
         config = {name: st.column_config.Column(width=width) for name, width in widths.items()}
         st.dataframe(rows, hide_index=True, column_config=config, key=f"{key}_policies")
 
 
-def choose_limit(
-    own: int | None, start: int | None = None, *, key: str, on_change: Callable[[], None] | None = None
+def limit_slider(
+    model_limit: int | None, start: int | None = None, *, key: str, on_change: Callable[[], None] | None = None
 ) -> int | None:
-    """The limit that is tried, in tokens; the model's `own` (None: not known) unless it starts with another one."""
-    options = [*_limits(own), own]
-    start = start if start in options else own
+    """The selected limit, in tokens. It starts at `start`, or at the model's limit (None: not known)."""
+    options = [*_limits(model_limit), model_limit]
+    start = start if start in options else model_limit
     if key in st.session_state and st.session_state[key] not in options:
-        del st.session_state[key]  # another model, another limit
+        del st.session_state[key]  # the limits of another model
 
-    def shown(limit: int | None) -> str:
-        return "not known" if limit is None else f"{limit:,} (the model's)" if limit == own else f"{limit:,}"
+    def label(limit: int | None) -> str:
+        return "not known" if limit is None else f"{limit:,} (the model's)" if limit == model_limit else f"{limit:,}"
 
-    label = "Limit of prompt and reply, in tokens"
-    return st.select_slider(label, options, start, key=key, format_func=shown, on_change=on_change)
+    title = "Limit of prompt and reply, in tokens"
+    return st.select_slider(title, options, start, key=key, format_func=label, on_change=on_change)
 
 
-def _limits(own: int | None) -> list[int]:
-    """Two steps for each doubling, below the model's own."""
-    top = own or UNKNOWN_LARGEST
+def _limits(model_limit: int | None) -> list[int]:
+    """The steps below the model's limit, two for each doubling."""
+    top = model_limit or UNKNOWN_LARGEST
     powers = [SMALLEST << n for n in range(top.bit_length())]
     return [limit for power in powers for limit in (power, power * 3 // 2) if limit < top]
 
 
-def what_fits(found: TurnWindow) -> str:
-    """What is left in the window, as a sentence."""
-    budget = found.budget
+def free_space(window: TurnWindow) -> str:
+    """The tokens left in the window, and how many more examples or exchanges fit, in words."""
+    budget = window.budget
     if budget.limit is None:
         return "The limit of this model is not known."
     if not budget.fits:
-        return f"Even what cannot be cut takes {budget.total + budget.reserve - budget.limit:,} tokens too many."
+        return f"What cannot be cut is {budget.total + budget.reserve - budget.limit:,} tokens over the limit."
     parts = [
-        f"{many(count, f'more {noun}')} of this length would fit"
+        f"{many(count, f'more {noun}')} of this length fit"
         for count, noun in ((budget.more_examples, "example"), (budget.more_turns, "exchange"))
         if count is not None
     ]
@@ -90,26 +90,26 @@ def what_fits(found: TurnWindow) -> str:
     return " · ".join([f"{left:,} tokens are left", *parts])
 
 
-def what_is_cut(turns: Sequence[Turn], found: TurnWindow) -> str:
-    """`2 examples and 3 turns`; empty where nothing is."""
-    gone = Counter[PromptPart]()
+def cut_parts(turns: Sequence[Turn], window: TurnWindow) -> str:
+    """What does not fit in the window: `2 examples and 3 turns`; empty if everything fits."""
+    counts = Counter[PromptPart]()
     for unit in units(turns):
-        if unit[0] in found.cut:
+        if unit[0] in window.cut:
             part = turns[unit[0]].part
-            gone[part] += len(unit) if part == "history" else 1  # an example is a question and its answer
-    return " and ".join(many(count, _NOUNS[part]) for part, count in gone.items())
+            counts[part] += len(unit) if part == "history" else 1  # the two turns of an example count once
+    return " and ".join(many(count, _NOUNS[part]) for part, count in counts.items())
 
 
-def _row(turns: Sequence[Turn], found: TurnWindow) -> Mapping[str, str | int]:
-    said = what_is_cut(turns, found) or "nothing"
+def _row(turns: Sequence[Turn], window: TurnWindow) -> Mapping[str, str | int]:
+    cut = cut_parts(turns, window) or "nothing"
     return {
-        "tokens sent": found.budget.total,
-        "is cut": said if found.budget.fits else f"too long, even without {said}",
+        "tokens sent": window.budget.total,
+        "is cut": cut if window.budget.fits else f"too long, even without {cut}",
     }
 
 
 def _with_retrieved(turns: Sequence[Turn], text: str) -> list[Turn]:
-    """As most programs put it: a message of its own before the question."""
+    """The turns with the text as a message of its own before the question, where most programs put it."""
     if not text.strip():
         return list(turns)
     at = next((i for i, turn in enumerate(turns) if turn.part == "question"), len(turns))

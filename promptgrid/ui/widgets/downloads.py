@@ -1,4 +1,4 @@
-"""Buttons for files that are made when they are pressed; where that fails, what happened stands beneath them."""
+"""Download buttons for files that are written on demand. If writing fails, the error appears below the buttons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from promptgrid.ui.widgets.feedback import show_error
 
 @dataclass(frozen=True)
 class Download:
-    """One button: `write` fills the file. `key` is the widget's."""
+    """One button. `write` writes the file; `key` is the key of the widget."""
 
     label: str
     write: Callable[[BinaryIO], object]
@@ -28,9 +28,9 @@ class Download:
 
 
 @dataclass
-class _Made:
-    """What became of the last press. Streamlit makes the file in a thread of its own, where nothing can be drawn: the
-    browser says when a file did not come, and only then is the error shown."""
+class _Press:
+    """The last press of a button. Streamlit writes the file in another thread, which cannot draw: the browser reports
+    that a file failed, and only then the page shows the error."""
 
     error: Exception | None = None
     shown: bool = False
@@ -54,17 +54,17 @@ class _Made:
 
 @st.fragment
 def downloads(key: str, offers: Sequence[Download], *, width: Literal["content", "stretch"] = "content") -> None:
-    """Draws the buttons. What `write` raised is shown until one is pressed again.
+    """The buttons. An error that `write` raised stays until the next press.
 
-    A press draws nothing anew: that would give each button another file to ask for, and a quick press on the next one
-    would ask for a file that is gone.
+    A press must not redraw the buttons: each would get the address of a new file, and a quick press on the next button
+    would request a file that no longer exists.
     """
-    made: _Made = st.session_state.setdefault(f"{key}_made", _Made())
+    press: _Press = st.session_state.setdefault(f"{key}_press", _Press())
     with st.container(key=f"pg_downloads_{key}", width=width):
         for offer in offers:
             st.download_button(
                 offer.label,
-                data=partial(made.content, offer.write),
+                data=partial(press.content, offer.write),
                 file_name=offer.file_name,
                 mime=offer.mime,
                 key=offer.key,
@@ -74,7 +74,7 @@ def downloads(key: str, offers: Sequence[Download], *, width: Literal["content",
                 width=width,
             )
         component("downloads")(
-            key=f"{key}_watch", data={}, on_failed_change=made.failed, on_again_change=made.pressed_again
+            key=f"{key}_watch", data={}, on_failed_change=press.failed, on_again_change=press.pressed_again
         )
-        if made.shown and made.error is not None:
-            show_error(made.error)
+        if press.shown and press.error is not None:
+            show_error(press.error)

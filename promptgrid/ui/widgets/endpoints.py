@@ -18,11 +18,11 @@ def endpoint_line(state: EndpointState) -> str:
 
 
 def weights_notice() -> bool:
-    """Draws the download while the weights are not here, and the page again once they are. True: they are here."""
+    """Whether the weights of the built-in model are here; if not, draws the download, and the page again at its end."""
     status = builtin.status()
     if status.ready:
         return True
-    download = server.fetching()
+    download = server.weights_download()
     if not status.supported:
         st.info(plain(status.reason))
     else:
@@ -31,18 +31,17 @@ def weights_notice() -> bool:
 
 
 def _progress(was_running: bool) -> None:
-    download = server.fetching()
+    download = server.weights_download()
     if builtin.status().ready or download.running != was_running:
         server.endpoints().refresh(wait=True)
         st.rerun()
     if download.running:
-        said = (
-            f"{humanize.size(download.done)} of {humanize.size(download.total)}" if download.total > 1 else "beginning"
-        )
-        st.progress(min(download.done / download.total, 1.0), text=f"Fetching the built-in model, once: {said}")
+        done, total = humanize.size(download.done), humanize.size(download.total)
+        sizes = f"{done} of {total}" if download.total > 1 else "starting"
+        st.progress(min(download.done / download.total, 1.0), text=f"Downloading the built-in model, once: {sizes}")
         return
     if download.error is not None:
         show_error(download.error)
-    if st.button("Try again" if download.error else "Fetch the built-in model", key="weights_retry"):
+    if st.button("Try again" if download.error else "Download the built-in model", key="weights_retry"):
         download.start()
         st.rerun()

@@ -1,7 +1,7 @@
-"""How this works: a page's own explanation, folded away, in English or Chinese.
+"""How this works: the explanation of a page, folded away, in English or Chinese.
 
-The texts are ours, one Markdown file a topic and language in explanations/: `tokens.en.md`, `tokens.zh.md`. Links name
-a paper or an official page. Every topic says the same in both languages.
+The texts are Markdown files in explanations/, one for each topic and language: `tokens.en.md`, `tokens.zh.md`. Both
+languages say the same. Links lead to papers and official pages only.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from promptgrid.ui.server import database
 TEXTS = Path(__file__).parent / "explanations"
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
 _TITLES: Mapping[str, str] = {"en": "How this works", "zh": "How this works · 原理"}
-_KEPT = "explain_language"  # what was chosen last, on whatever page, for the next visit too
+_SETTING = "explain_language"  # in the session state, and as a draft for the next visit
 
 
 def explain(topic: str) -> None:
-    """Draws the expander for `explanations/TOPIC.*.md`. The language that is chosen holds for all topics, and stays."""
+    """The expander with `explanations/TOPIC.*.md`. The language applies to all topics and is saved."""
     language, key = _language(), f"explain_{topic}"
     with st.expander(_TITLES[language], key=key):
-        st.session_state[f"{key}_language"] = language  # another expander may have changed it
+        st.session_state[f"{key}_language"] = language  # another page may have changed it
         st.segmented_control(
             "Language",
             list(LANGUAGES),
             key=f"{key}_language",
             format_func=LANGUAGES.__getitem__,
             required=True,
-            on_change=_choose,
+            on_change=_save_language,
             args=(topic,),
             label_visibility="collapsed",
         )
@@ -46,15 +46,15 @@ def explanation(topic: str, language: str) -> str:
 
 
 def _language() -> str:
-    """As chosen; before that as the browser speaks."""
-    if _KEPT not in st.session_state:
-        usual = "zh" if str(st.context.locale or "").startswith("zh") else "en"
-        kept = draft(database(), _KEPT)
-        st.session_state[_KEPT] = kept if kept in LANGUAGES else usual
-    return str(st.session_state[_KEPT])
+    """The saved language, else the browser's."""
+    if _SETTING not in st.session_state:
+        default = "zh" if str(st.context.locale or "").startswith("zh") else "en"
+        saved = draft(database(), _SETTING)
+        st.session_state[_SETTING] = saved if saved in LANGUAGES else default
+    return str(st.session_state[_SETTING])
 
 
-def _choose(topic: str) -> None:
+def _save_language(topic: str) -> None:
     language = st.session_state[f"explain_{topic}_language"]
-    st.session_state[_KEPT] = language
-    keep_draft(database(), _KEPT, language)
+    st.session_state[_SETTING] = language
+    keep_draft(database(), _SETTING, language)

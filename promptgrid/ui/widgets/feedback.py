@@ -1,8 +1,10 @@
-"""What went wrong, and what to do where there is nothing yet."""
+"""Errors, empty states, and notes with a button."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -10,28 +12,37 @@ from promptgrid.errors import EndpointError, PromptgridError
 from promptgrid.ui.widgets.plain import plain
 
 logger = logging.getLogger(__name__)
-SHOWN = 600  # characters of a message; the rest of a long one is in `raw` or in the log
+MESSAGE_CHARS = 600  # the rest of a long message is in `raw` or in the log
 
 
 def show_error(error: Exception) -> None:
-    """Shows what happened and what to do next; what an endpoint said stands beneath, folded away.
+    """Shows what happened and what to do next; below it, folded away, the endpoint's own answer.
 
-    Anything but a PromptgridError is a bug of ours: its traceback goes to the log.
+    An error that is not a PromptgridError is a bug: its traceback goes to the log.
     """
     if not isinstance(error, PromptgridError):
         logger.error("A page failed", exc_info=error)
-        st.error(f"Promptgrid failed: {plain(f'{type(error).__name__}: {error}', limit=SHOWN)}  \nThe log says where.")
+        what = plain(f"{type(error).__name__}: {error}", limit=MESSAGE_CHARS)
+        st.error(f"Promptgrid failed: {what}  \nThe log has the details.")
         return
-    st.error("  \n".join(filter(None, [plain(error.message, limit=SHOWN), plain(error.hint, limit=SHOWN)])))
+    lines = [plain(error.message, limit=MESSAGE_CHARS), plain(error.hint, limit=MESSAGE_CHARS)]
+    st.error("  \n".join(filter(None, lines)))
     if isinstance(error, EndpointError) and error.raw.strip():
         with st.expander("What the endpoint said"):
             st.code(error.raw, language=None, wrap_lines=True, height=220)
 
 
 def empty_state(text: str, action_label: str, key: str, *, detail: str = "") -> bool:
-    """Says that there is nothing yet and offers the one thing to do; True in the run after it was pressed."""
+    """A box for a page without content, with a button for the first step; True when the button was pressed."""
     with st.container(border=True, key=f"{key}_empty"):
         st.markdown(f"**{plain(text)}**")
         if detail:
             st.caption(plain(detail))
         return st.button(plain(action_label), key=key, type="primary")
+
+
+def note_with_button(text: str, label: str, *, key: str, on_click: Callable[..., None], args: tuple[Any, ...]) -> None:
+    """A caption in Markdown with one small button beside it, to undo something for example."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_row"):
+        st.caption(text, width="content")
+        st.button(label, key=key, on_click=on_click, args=args, type="tertiary")

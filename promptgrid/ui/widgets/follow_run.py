@@ -1,4 +1,4 @@
-"""A page that follows a run."""
+"""How a page follows an active run."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ def announce_end(run: RunInfo) -> None:
 
 
 def watch_run(database: Database, run: RunInfo) -> None:
-    """While the run goes on: says so, and draws the page anew when results have come in."""
+    """Shows how far an active run is, and draws the page again when new results are stored."""
     if run.status not in ACTIVE:
         return
-    state = runs.progress(database, run.id)
+    progress = runs.progress(database, run.id)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{state.done:,} of {state.total:,} so far; this page follows.", width="content")
-        st.page_link(links.RUN, label="To the run", query_params={"run": run.id})
-    seen = results.stamp(database, run.id)
-    st.session_state["compare_drawn"] = True  # the fragment's first call belongs to this very page
-    _tick(run.id, seen, _database=database)
+        st.caption(f"{progress.done:,} of {progress.total:,} done; this page updates itself.", width="content")
+        st.page_link(links.RUN, label="Open the run", query_params={"run": run.id})
+    stamp = results.stamp(database, run.id)
+    st.session_state["follow_run_drawn"] = True  # the first call of the fragment is part of this run of the page
+    _rerun_on_results(run.id, stamp, _database=database)
 
 
 @st.fragment(run_every=TICK_S)
-def _tick(run_id: str, seen: tuple[int, int, int], *, _database: Database) -> None:
-    if st.session_state.pop("compare_drawn", False):
+def _rerun_on_results(run_id: str, stamp: tuple[int, int, int], *, _database: Database) -> None:
+    if st.session_state.pop("follow_run_drawn", False):
         return
-    with suppress(StoreError):  # gone for good meanwhile: the page will say so
-        if results.stamp(_database, run_id) == seen and runs.find_run(_database, run_id).status in ACTIVE:
+    with suppress(StoreError):  # removed for good meanwhile: the page says so
+        if results.stamp(_database, run_id) == stamp and runs.find_run(_database, run_id).status in ACTIVE:
             return
     st.rerun()

@@ -1,4 +1,4 @@
-"""The messages exactly as they will be sent, each with its role, examples set back."""
+"""The messages exactly as they are sent, each with its role."""
 
 from __future__ import annotations
 
@@ -6,23 +6,30 @@ import json
 from collections.abc import Sequence
 
 from promptgrid.prompt import Message
+from promptgrid.techniques import Turn
 from promptgrid.ui.widgets.component import component
 
 
 def message_list(
     messages: Sequence[Message], *, marks: Sequence[str] = (), height: int | None = None, key: str | None = None
 ) -> None:
-    """Draws one block a message, with a button that copies them all as JSON.
+    """One block for each message, and a button that copies them all as JSON.
 
-    `marks` says in a word or two what each message is ("system", "example 1", "question"), one for each or none at
-    all; those that begin with "example" are drawn quieter. `height` in pixels bounds the whole list, which then
-    scrolls. The text is shown as it is, never interpreted.
+    `marks` names the part each message plays ("system", "example 1", "question"): one for each message, or none. Marks
+    that begin with "example" are drawn in a lighter tone. Above `height` pixels the list scrolls. The text is never
+    interpreted.
     """
-    tags = list(marks) or [""] * len(messages)
+    labels = list(marks) or [""] * len(messages)
     data = {
-        "messages": [{"role": m.role, "text": m.text, "mark": mark} for m, mark in zip(messages, tags, strict=True)],
+        "messages": [{"role": m.role, "text": m.text, "mark": mark} for m, mark in zip(messages, labels, strict=True)],
         "copy": json.dumps([{"role": m.role, "content": m.text} for m in messages], ensure_ascii=False, indent=2),
         "height": height,
         "words": {"copy": "Copy as JSON", "copied": "Copied", "empty": "Nothing to send yet.", "label": "Messages"},
     }
     component("messages")(key=key, data=data)
+
+
+def turn_list(turns: Sequence[Turn], *, height: int, key: str) -> None:
+    """The messages of these turns, each marked with the part of the prompt that it comes from."""
+    marks = [f"example {turn.example}" if turn.example else turn.part for turn in turns]
+    message_list([turn.message for turn in turns], marks=marks, height=height, key=key)

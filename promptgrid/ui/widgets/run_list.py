@@ -1,4 +1,4 @@
-"""Recent runs: open, rename, note, delete with undo; and the deleted ones with the way back."""
+"""The list of recent runs: open, rename, annotate, delete and restore."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from promptgrid.runner import phrases
 from promptgrid.store import runs
 from promptgrid.store.runs import RunInfo, RunProgress
 from promptgrid.ui import links, server
+from promptgrid.ui.widgets.feedback import note_with_button
 from promptgrid.ui.widgets.plain import plain
 
 SHOWN = 8
@@ -19,25 +20,25 @@ _ACTIONS = ("Open", "Compare", "Rename or note", "Delete")
 _MARKS = {"running": ":blue[●]", "queued": ":blue[○]", "finished": ":green[●]", "stopped": ":orange[●]"}
 
 
-def recent_runs(*, shown: int = SHOWN, manage: bool = True) -> None:
-    """Draws the newest runs, one a line, again every few seconds while one is active.
+def recent_runs(*, count: int = SHOWN, manage: bool = True) -> None:
+    """The newest `count` runs, one a line, drawn again every few seconds while one is active.
 
-    `manage` adds each one's menu, pages, and the deleted ones.
+    `manage` adds a menu for each run, further pages, and the deleted runs.
     """
     active = runs.active_run(server.database()) is not None
-    st.fragment(_runs, run_every=TICK_S if active else None)(shown, manage)
+    st.fragment(_runs, run_every=TICK_S if active else None)(count, manage)
 
 
-def _runs(shown: int, manage: bool) -> None:
-    found = runs.list_runs(server.database())
+def _runs(count: int, manage: bool) -> None:
+    listed = runs.list_runs(server.database())
     if manage:
         _undo()
-    if not found:
+    if not listed:
         st.caption("No runs yet.")
     page = 1
-    if len(found) > shown and manage:
-        page = st.pagination(-(-len(found) // shown), key="runs_page")
-    for info in found[(page - 1) * shown : page * shown]:
+    if len(listed) > count and manage:
+        page = st.pagination(-(-len(listed) // count), key="runs_page")
+    for info in listed[(page - 1) * count : page * count]:
         _row(info, manage)
     if manage:
         _deleted(runs.list_runs(server.database(), deleted=True))
@@ -45,33 +46,34 @@ def _runs(shown: int, manage: bool) -> None:
 
 def _row(info: RunInfo, manage: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"run_row_{info.id}"):
-        state_now = runs.progress(server.database(), info.id)
-        bad = info.status == "finished" and state_now.by_status.get("answered", 0) < info.total
-        mark = ":orange[●]" if bad else _MARKS.get(info.status, ":gray[○]")
+        progress = runs.progress(server.database(), info.id)
+        incomplete = info.status == "finished" and progress.by_status.get("answered", 0) < info.total
+        mark = ":orange[●]" if incomplete else _MARKS.get(info.status, ":gray[○]")
         st.page_link(links.RUN, label=f"{mark} {plain(info.name, limit=90)}", query_params={"run": info.id})
         note = f" · {plain(info.note, limit=60)}" if info.note else ""
-        st.caption(f"{_so_far(info, state_now)} · {humanize.ago(info.created)}{note}", width="stretch")
+        st.caption(f"{_so_far(info, progress)} · {humanize.ago(info.created)}{note}", width="stretch")
         if manage:
-            chosen = st.menu_button("More", _ACTIONS, key=f"run_menu_{info.id}", type="tertiary")
-            if chosen:
-                _act(chosen, info)
+            action = st.menu_button("More", _ACTIONS, key=f"run_menu_{info.id}", type="tertiary")
+            if action:
+                _act(action, info)
 
 
 def _so_far(info: RunInfo, progress: RunProgress) -> str:
-    said = phrases.STATUS_WORDS[info.status]
+    status = phrases.STATUS_WORDS[info.status]
     if info.status != "finished":
-        return f"{said}, {progress.done:,} of {info.total:,}"
-    bad = info.total - progress.by_status.get("answered", 0)
-    return f"{said}, {humanize.many(info.total, 'cell')}" + (f", {bad:,} without an answer" if bad else "")
+        return f"{status}, {progress.done:,} of {info.total:,}"
+    unanswered = info.total - progress.by_status.get("answered", 0)
+    missing = f", {unanswered:,} without an answer" if unanswered else ""
+    return f"{status}, {humanize.many(info.total, 'cell')}{missing}"
 
 
-def _act(chosen: str, info: RunInfo) -> None:
-    if chosen == "Open":
+def _act(action: str, info: RunInfo) -> None:
+    if action == "Open":
         st.query_params["run"] = info.id
         st.rerun()
-    if chosen == "Compare":
+    if action == "Compare":
         st.switch_page(links.COMPARE, query_params={"run": info.id})
-    if chosen == "Delete":
+    if action == "Delete":
         runs.delete(server.database(), info.id)
         st.session_state.run_deleted = (info.id, info.name)
         if st.query_params.get("run") == info.id:
@@ -90,26 +92,22 @@ def _edit(info: RunInfo) -> None:
 
 
 def _undo() -> None:
-    """The way back from the last delete, where it is looked for."""
-    if "run_deleted" not in st.session_state:
-        return
-    run_id, name = st.session_state.run_deleted
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"Deleted {plain(name, limit=60)}.")
-        st.button("Undo", key="run_undo", on_click=_restore, args=(run_id,), type="tertiary")
+    """Offers to restore the run that was deleted last."""
+    if "run_deleted" in st.session_state:
+        run_id, name = st.session_state.run_deleted
+        text = f"Deleted {plain(name, limit=60)}."
+        note_with_button(text, "Undo", key="run_undo", on_click=_restore, args=(run_id,))
 
 
-def _deleted(found: Sequence[RunInfo]) -> None:
-    if not found:
+def _deleted(deleted: Sequence[RunInfo]) -> None:
+    if not deleted:
         return
-    with st.expander(f"Deleted ({len(found)})"):
-        for info in found:
-            with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"run_gone_{info.id}"):
-                st.caption(
-                    f"{plain(info.name, limit=60)} · {humanize.many(info.total, 'cell')} · {humanize.ago(info.created)}"
-                )
-                st.button("Restore", key=f"run_restore_{info.id}", on_click=_restore, args=(info.id,), type="tertiary")
-        st.caption("Settings removes them for good.")
+    with st.expander(f"Deleted ({len(deleted)})"):
+        for info in deleted:
+            name, cells = plain(info.name, limit=60), humanize.many(info.total, "cell")
+            text, key = f"{name} · {cells} · {humanize.ago(info.created)}", f"run_restore_{info.id}"
+            note_with_button(text, "Restore", key=key, on_click=_restore, args=(info.id,))
+        st.caption("To remove them for good, go to Settings.")
 
 
 def _restore(run_id: str) -> None:

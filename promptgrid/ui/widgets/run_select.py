@@ -1,4 +1,4 @@
-"""The run that a page is about: chosen from a list, or named by the address."""
+"""The selector for the run that a page shows."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from promptgrid.runner.phrases import STATUS_WORDS
 from promptgrid.store import Database, runs
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui import links
-from promptgrid.ui.widgets.choices import hold
+from promptgrid.ui.widgets.choices import keep_selection
 from promptgrid.ui.widgets.feedback import empty_state, show_error
 
 
 def choose_run(database: Database, page: str, *, detail: str, on_change: Callable[[], None] | None = None) -> RunInfo:
-    """The selector, at the run of the address (`?run=`), else at the newest.
+    """The selected run: at first the one in the address (`?run=`), else the newest. The widget's key is `PAGE_run`.
 
-    Stops the page where there is no run; `detail` then says what the page would show. The widget's key is `PAGE_run`.
+    Without any run this draws an empty state, with `detail` for what the page is for, and stops the page.
     """
-    known = {run.id: run for run in runs.list_runs(database)}
-    asked = st.query_params.get("run", "")
-    if asked and asked not in known:
-        _add_asked(database, asked, known)
-    if not known:
+    listed = {run.id: run for run in runs.list_runs(database)}
+    from_address = st.query_params.get("run", "")
+    if from_address and from_address not in listed:
+        _add_unlisted(database, from_address, listed)
+    if not listed:
         if empty_state("No runs yet", "Set up a run", f"{page}_to_run", detail=detail):
             st.switch_page(links.RUN)
         st.stop()
     key = f"{page}_run"
-    hold(key, known, asked if asked in known else next(iter(known)))
-    chosen = st.selectbox(
+    keep_selection(key, listed, from_address if from_address in listed else next(iter(listed)))
+    selected = st.selectbox(
         "Run",
-        list(known),
-        format_func=lambda run_id: run_label(known[run_id]),
+        list(listed),
+        format_func=lambda run_id: run_label(listed[run_id]),
         key=key,
         label_visibility="collapsed",
         on_change=on_change,
     )
-    return known[chosen]
+    return listed[selected]
 
 
-def _add_asked(database: Database, asked: str, known: dict[str, RunInfo]) -> None:
-    """A run that is not in the list: too old for it, or deleted. One that is nowhere is said."""
+def _add_unlisted(database: Database, run_id: str, listed: dict[str, RunInfo]) -> None:
+    """Adds a run that is too old for the list, or deleted. Shows an error if it does not exist."""
     try:
-        run = runs.find_run(database, asked)
+        run = runs.find_run(database, run_id)
     except StoreError:
-        show_error(StoreError(f'There is no run "{asked}".', hint="Choose one below."))
+        show_error(StoreError(f'There is no run "{run_id}".', hint="Choose one below."))
         st.query_params.clear()
     else:
-        known[run.id] = run
+        listed[run.id] = run
         st.query_params["run"] = run.id
 
 
 def run_label(run: RunInfo) -> str:
-    """Name, time, size and state. Not escaped: the options of a selectbox are shown as they are."""
+    """Name, time, size, status and id. Not escaped: a selectbox shows its options literally."""
     state = "deleted" if run.deleted else STATUS_WORDS[run.status]
     return f"{run.name} · {moment(run.created)} · {many(run.total, 'cell')} · {state} · {run.id}"
 
 
-def run_moment(run: RunInfo) -> str:
-    """What tells it from another run of the same name: when it was made, and its id."""
+def time_and_id(run: RunInfo) -> str:
+    """The time and the id of a run, which distinguish it from others of the same name."""
     return f"{moment(run.created)} · {run.id}"

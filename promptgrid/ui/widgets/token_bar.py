@@ -1,4 +1,4 @@
-"""The context budget as one bar: what the prompt takes, part by part, and the room kept for the reply."""
+"""The context budget as one bar: the tokens of each part of the prompt, and the room for the reply."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def token_bar(
     *,
     key: str | None = None,
 ) -> None:
-    """Draws the bar and its legend. All numbers are tokens.
+    """The bar with its legend. All numbers are tokens.
 
-    `parts` are (label, tokens) in the order they are sent, `reserve` is the room kept for the reply, `limit` the
-    model's context (None: unknown). Counts that are not `exact` carry "≈" and the `reason`.
+    `parts` are (label, tokens) in the order of the messages, `reserve` is the room for the reply, `limit` the context
+    of the model (None: unknown). Counts that are not `exact` carry "≈" and the `reason`.
     """
     component("token_bar")(key=key, data=bar_data(parts, limit, reserve, exact, reason))
 
@@ -28,19 +28,19 @@ def token_bar(
 def bar_data(
     parts: Sequence[tuple[str, int]], limit: int | None, reserve: int, exact: bool, reason: str
 ) -> dict[str, Any]:
-    """What the bar shows: its words, and each segment's share of the whole width (0 to 1)."""
+    """The texts of the bar, and its segments, each with its share of the width (0 to 1)."""
     total = sum(tokens for _, tokens in parts)
     over = max(0, total + reserve - limit) if limit is not None else 0
     width = max(limit or 0, total + reserve, 1)
-    labelled = [(label, tokens, "part") for label, tokens in parts if tokens]
+    segments = [(label, tokens, "part") for label, tokens in parts if tokens]
     if reserve:
-        labelled.append(("room for reply", reserve, "reserve"))
+        segments.append(("room for reply", reserve, "reserve"))
     return {
         "headline": f"{'' if exact else '≈ '}{total:,}{'' if limit is None else f' of {limit:,}'} tokens",
-        "alarm": f"{over:,} over the limit: it will not be sent" if over else "",
+        "alarm": f"{over:,} over the limit: this is not sent" if over else "",
         "segments": [
             {"label": label, "tokens": f"{tokens:,}", "share": tokens / width, "kind": kind}
-            for label, tokens, kind in labelled
+            for label, tokens, kind in segments
         ],
         "mark": limit / width if limit is not None and over else None,
         "note": " · ".join(filter(None, ["" if exact else reason, "limit unknown" if limit is None else ""])),

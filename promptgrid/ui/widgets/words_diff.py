@@ -1,4 +1,4 @@
-"""What two texts say differently, word by word, in one reading."""
+"""The difference of two texts, word by word, as one text."""
 
 from __future__ import annotations
 
@@ -9,41 +9,43 @@ from promptgrid.compare.words_diff import DiffSpan, PartKind, WordsDiff, words_d
 from promptgrid.humanize import many
 from promptgrid.ui.widgets.component import component
 
-_EQUAL = 500  # characters of a stretch that both have; of a longer one the ends are shown
-_CHANGED = 10_000  # characters of a stretch that only one has
+_EQUAL = 500  # characters of a stretch that both texts have; a longer one is cut in the middle
+_CHANGED = 10_000  # characters of a stretch that one text has
 _VISIBLE = str.maketrans({"\n": "↵\n", " ": "·", "\t": "→"})
 
 
 def show_words_diff(first: str, second: str, first_name: str, second_name: str, *, height: int, key: str) -> None:
-    """Draws the second text as it differs from the first: struck out what only the first has, underlined what only the
-    second has. `height` in pixels bounds it; the text is shown as it is, never interpreted."""
-    found = words_diff(first, second)
+    """Draws both texts as one: words that only the first has are struck out, words that only the second has underlined.
+
+    Above `height` pixels the text scrolls. It is never interpreted.
+    """
+    diff = words_diff(first, second)
     data = {
-        "parts": [part for each in found.parts for part in _shown(each)],
-        "legend": _legend(found, first_name, second_name),
-        "cut": _cut(found, first, second),
+        "parts": [part for span in diff.parts for part in _drawn_spans(span)],
+        "legend": _legend(diff, first_name, second_name),
+        "cut": _cut(diff, first, second),
         "height": height,
         "label": f"{second_name} against {first_name}",
     }
     component("words_diff")(key=key, data=data)
 
 
-def _legend(found: WordsDiff, first_name: str, second_name: str) -> list[dict[str, Any]]:
-    if found.equal:
+def _legend(diff: WordsDiff, first_name: str, second_name: str) -> list[dict[str, Any]]:
+    if diff.equal:
         return [{"kind": "same", "text": "", "rest": f"The same text as {first_name}."}]
     sides: Sequence[tuple[PartKind, str]] = (("removed", first_name), ("added", second_name))
-    return [{"kind": kind, "text": many(found.words(kind), "word"), "rest": f" only in {name}"} for kind, name in sides]
+    return [{"kind": kind, "text": many(diff.words(kind), "word"), "rest": f" only in {name}"} for kind, name in sides]
 
 
-def _cut(found: WordsDiff, first: str, second: str) -> str:
-    if found.compared is None:
+def _cut(diff: WordsDiff, first: str, second: str) -> str:
+    if diff.compared is None:
         return ""
-    texts = [f"{done:,} of {len(text):,}" for done, text in zip(found.compared, (first, second), strict=True)]
+    texts = [f"{done:,} of {len(text):,}" for done, text in zip(diff.compared, (first, second), strict=True)]
     return f"Long texts: compared up to character {texts[0]} of the first and {texts[1]} of the second."
 
 
-def _shown(part: DiffSpan) -> Iterator[dict[str, Any]]:
-    """The part as it is drawn: a long one without its middle, white space that changed made visible."""
+def _drawn_spans(part: DiffSpan) -> Iterator[dict[str, Any]]:
+    """The span as it is drawn: without its middle if it is long, and with visible signs for changed white space."""
     text, most = part.text, _EQUAL if part.kind == "same" else _CHANGED
     if len(text) <= most:
         changed_space = part.kind != "same" and text.isspace()

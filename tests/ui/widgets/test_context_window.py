@@ -29,10 +29,10 @@ def view() -> AppTest:
     return AppTest.from_function(script, default_timeout=30).run()
 
 
-def test_with_the_models_own_limit_nothing_is_cut_and_what_fits_is_said() -> None:
+def test_with_the_models_own_limit_nothing_is_cut_and_the_free_space_is_shown() -> None:
     at = view()
     assert not at.dataframe
-    assert "more examples of this length would fit" in at.caption[0].value
+    assert "more examples of this length fit" in at.caption[0].value
 
 
 def test_a_smaller_limit_says_what_each_policy_cuts() -> None:
@@ -52,9 +52,9 @@ def test_another_model_brings_its_own_limit() -> None:
     def script() -> None:
         import streamlit as st
 
-        from promptgrid.ui.widgets.context_window import choose_limit
+        from promptgrid.ui.widgets.context_window import limit_slider
 
-        st.text(str(choose_limit(100 if st.checkbox("small") else 1000, key="limit")))
+        st.text(str(limit_slider(100 if st.checkbox("small") else 1000, key="limit")))
 
     at = AppTest.from_function(script, default_timeout=30).run()
     assert at.text[0].value == "1000"

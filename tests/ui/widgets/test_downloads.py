@@ -29,7 +29,7 @@ def shown(at: AppTest) -> list[str]:
 def test_an_error_is_shown_until_the_next_press() -> None:
     at = AppTest.from_function(page, default_timeout=30)
     assert shown(at) == []
-    made = at.session_state["out_made"]
+    made = at.session_state["out_press"]
     with pytest.raises(StoreError):
         made.content(fails)
     assert shown(at) == []

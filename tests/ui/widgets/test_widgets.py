@@ -238,7 +238,7 @@ def test_marks_without_a_message_are_our_mistake() -> None:
 def app_folder(folder: Path, pages: list[str]) -> Path:
     page = (
         "from promptgrid.ui.shell import frame\n"
-        "frame.start_page('T', footer=[frame.FootLine('a_b 62 %', 'busy', 'pages/2_Run.py')])\n"
+        "frame.frame('T', footer=[frame.FootLine('a_b 62 %', 'busy', 'pages/2_Run.py')])\n"
     )
     for name in ["workbench.py", *pages]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
