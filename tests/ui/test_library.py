@@ -107,7 +107,7 @@ def test_a_deleted_prompt_comes_back_by_undo_with_its_bytes(library: Library) ->
     assert listed(page) == ["arithmetic", "continuation-zh"]
     press(page, "library_undo_delete")
     assert library.path("sentiment").read_bytes() == before
-    assert "sentiment is back" in shown(page)
+    assert "Restored sentiment." in shown(page)
     assert "Deleted" not in shown(page)
 
 

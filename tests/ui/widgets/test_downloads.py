@@ -29,14 +29,14 @@ def shown(at: AppTest) -> list[str]:
 def test_an_error_is_shown_until_the_next_press() -> None:
     at = AppTest.from_function(page, default_timeout=30)
     assert shown(at) == []
-    made = at.session_state["out_press"]
+    press = at.session_state["out_press"]
     with pytest.raises(StoreError):
-        made.content(fails)
+        press.content(fails)
     assert shown(at) == []
-    made.failed()
+    press.failed()
     assert shown(at) == ["The run is gone.  \nChoose another."]
-    made.pressed_again()
+    press.pressed_again()
     assert shown(at) == []
-    assert made.content(lambda out: out.write(b"all of it")) == b"all of it"
-    made.failed()  # says nothing where no error is known
+    assert press.content(lambda out: out.write(b"all of it")) == b"all of it"
+    press.failed()  # says nothing where no error is known
     assert shown(at) == []
