@@ -42,7 +42,7 @@ def timed(name: str, counts: Counter[str], cases: int, **settings: Any) -> None:
     seconds = time.perf_counter() - begun
     print(
         f"{name:<40} {sheet.cells:>7,} cells in {seconds:.2f} s, {sheet.cells / seconds:,.0f} a second;"
-        f" {sheet.calls:,} calls, {sum(counts.values()):,} texts counted, {len(counts):,} different"
+        f" {sheet.replies.calls:,} calls, {sum(counts.values()):,} texts counted, {len(counts):,} different"
     )
 
 

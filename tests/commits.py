@@ -7,7 +7,7 @@ from typing import Any
 from promptgrid.cases.table import Case
 from promptgrid.endpoint import Reply, ScriptedEndpoint
 from promptgrid.grid import Plan, Point, decide, points
-from promptgrid.grid.preflight import PlannedPoint
+from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.prompt import Example, Message, Prompt
 from promptgrid.store import Database, commits, creation, runs
 from promptgrid.store.commits import CellOutcome, CellResult, Group, ReplyOrigin

@@ -11,7 +11,7 @@ from promptgrid import connections, grid, loop, models
 from promptgrid.endpoint import Delta, Reply, Request
 from promptgrid.errors import PlanError
 from promptgrid.grid import Plan, Point
-from promptgrid.grid.preflight import PlannedPoint
+from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.store import Database, commits
 from promptgrid.store.commits import ReplyOrigin
 from promptgrid.tokens import context_limit, count_messages, tools_of

@@ -17,8 +17,8 @@ from promptgrid.store.scores import Total
 
 def as_text(sheet: Preflight) -> str:
     """The preflight sheet as a few lines."""
-    cells, calls = humanize.many(sheet.cells, "cell"), humanize.many(sheet.calls, "call")
-    lines = [f"{cells}: {calls} to send, {sheet.answered:,} already answered"]
+    cells, calls = humanize.many(sheet.cells, "cell"), humanize.many(sheet.replies.calls, "call")
+    lines = [f"{cells}: {calls} to send, {sheet.replies.answered:,} already answered"]
     lines += [_model_line(model) for model in sheet.models]
     lines += [judge_line(model) for model in sheet.judges]
     lines += [f"  {model.ref}: {printable(note)}" for model in sheet.models for note in model.notes]
@@ -52,13 +52,11 @@ def judge_line(model: ModelPreflight) -> str:
 
 def as_json(sheet: Preflight) -> str:
     """The whole sheet for a machine."""
-    names = (
-        "calls", "answered", "too_long", "prompt_tokens", "exact", "cost_floor", "cost_ceiling", "seconds",
-        "within_budget",
-    )  # fmt: skip
-    body = asdict(sheet) | {name: getattr(sheet, name) for name in names}
-    body["shared"] = sum(model.shared for model in sheet.models)
-    return json.dumps(body, ensure_ascii=False, indent=2, default=_jsonable)
+    names = ("calls", "answered", "shared", "too_long", "prompt_tokens", "exact")
+    replies = {name: getattr(sheet.replies, name) for name in names}
+    cost = {"cost_floor": sheet.total.cost_floor, "cost_ceiling": sheet.total.cost_ceiling}
+    rest = {"seconds": sheet.seconds, "within_budget": sheet.within_budget}
+    return json.dumps(asdict(sheet) | replies | cost | rest, ensure_ascii=False, indent=2, default=_jsonable)
 
 
 def _jsonable(value: object) -> object:

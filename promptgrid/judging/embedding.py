@@ -25,7 +25,8 @@ from promptgrid.endpoint import Embeddings, Reply
 from promptgrid.errors import EndpointError
 from promptgrid.grading import CheckSpec, Subject, Verdict
 from promptgrid.grading.likeness import alike, cosine
-from promptgrid.grid.preflight import ModelPreflight
+from promptgrid.grid.estimate import Estimate, estimate_texts, total
+from promptgrid.grid.preflight import ModelPreflight, model_preflight
 from promptgrid.judging.model_calls import Means
 from promptgrid.prompt import AnswerRule
 from promptgrid.store import Database, scores, stored_replies
@@ -200,19 +201,20 @@ class Embedded:
 def embeddings_sheet(database: Database, run_id: str, spec: CheckSpec) -> ModelPreflight:
     """What the model will be asked for over the run's replies; what it was asked for already is not."""
     name, model = split_model(spec.model)
-    identity = connect(name).identity
-    sheet = ModelPreflight(spec.model, model_facts(spec.model), embeds=True)
+    identity, facts = connect(name).identity, model_facts(spec.model)
+    estimates: list[Estimate] = []
     seen: set[str] = set()
     for chunk in scores.answered(database, run_id):
         keys = {_key(identity, model, text): text for text in _texts(_subjects(spec, chunk))}
         wanted = keys.keys() - seen
         there = stored_replies.stored_samples(database, list(wanted))
         seen |= wanted
-        sheet.add_embedded([count_text(keys[key], spec.model) for key in wanted - there.keys()], BATCH)
-        sheet.answered += len(there)
+        counts = [count_text(keys[key], spec.model) for key in wanted - there.keys()]
+        estimates += [estimate_texts(counts, facts, BATCH), Estimate(answered=len(there))]
     one = stored_replies.seconds_per_reply(database, name, model)
-    sheet.seconds = None if one is None else one * sheet.texts
-    return sheet
+    estimate = total(estimates)
+    seconds = None if one is None else one * estimate.texts
+    return model_preflight(spec.model, facts, estimate, seconds, embeds=True)
 
 
 def _subjects(spec: CheckSpec, replies: Iterable[Answered]) -> list[Subject]:

@@ -22,7 +22,7 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Endpoint
 from promptgrid.grid import Plan
-from promptgrid.grid.preflight import PlannedPoint, plan_points
+from promptgrid.grid.planned_points import PlannedPoint, plan_points
 from promptgrid.prompt import Prompt
 from promptgrid.store import Database
 from promptgrid.store.attempts import NO_CELL, Attempt

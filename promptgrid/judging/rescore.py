@@ -14,7 +14,8 @@ from promptgrid.calls.shared import shared_by_loop
 from promptgrid.errors import PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks, parse_check
 from promptgrid.grid import Plan
-from promptgrid.grid.preflight import EstimateTally, ModelPreflight, plan_points
+from promptgrid.grid.planned_points import plan_points
+from promptgrid.grid.preflight import EstimateTally, ModelPreflight
 from promptgrid.judging import session
 from promptgrid.judging.embedding import embeddings_sheet
 from promptgrid.judging.model_calls import Means, judge_plan

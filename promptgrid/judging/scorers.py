@@ -11,7 +11,8 @@ from promptgrid.connections import check_model, model_facts
 from promptgrid.grading import CheckSpec, Score, Verdict, grade, own_code
 from promptgrid.grading import judging as judge
 from promptgrid.grid import Plan
-from promptgrid.grid.preflight import Judging, plan_points
+from promptgrid.grid.estimate import ModelCheck
+from promptgrid.grid.planned_points import plan_points
 from promptgrid.judging.embedding import BATCH, Embedded
 from promptgrid.judging.model_calls import Asking, JudgeReply, Means, judge_plan
 from promptgrid.prompt import AnswerRule, Prompt
@@ -59,15 +60,15 @@ def judge_prompt(database: Database, spec: CheckSpec) -> Prompt:
     return shipped if named in ("", f"{shipped.name}@{shipped.version}") else plans.named_prompt(database, named)
 
 
-def judging(database: Database, spec: CheckSpec) -> Judging:
+def judging(database: Database, spec: CheckSpec) -> ModelCheck:
     """What a model that judges, or embeds, takes for a reply that is not there yet."""
     if spec.kind == "similarity":
-        return Judging(spec.model, model_facts(spec.model), texts_a_call=BATCH)
+        return ModelCheck(spec.model, model_facts(spec.model), texts_a_call=BATCH)
     prompt = judge_prompt(database, spec)
     blank = judge.inputs_for(spec, question="", conversation="", output="", answer=None, expected=None)
     planned = next(iter(plan_points(plan := judge_plan(prompt, spec.model, [blank]), grid.decide(plan))))
     facts = model_facts(spec.model)
-    return Judging(spec.model, facts, planned.count.tokens, planned.point.request.max_tokens or facts.max_output)
+    return ModelCheck(spec.model, facts, planned.count.tokens, planned.point.request.max_tokens or facts.max_output)
 
 
 def marker(means: Means, plan: Plan, spec: CheckSpec, *, more: Callable[[int], None]) -> Marker:

@@ -11,7 +11,8 @@ from dataclasses import replace
 from promptgrid import connections, grid, loop
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.grid import Decided, Plan, WireVariant
-from promptgrid.grid.preflight import EstimateTally, Preflight, plan_points
+from promptgrid.grid.planned_points import plan_points
+from promptgrid.grid.preflight import EstimateTally, Preflight
 from promptgrid.grid.preflight import preflight as sheet
 from promptgrid.judging.scorers import judging, pinned
 from promptgrid.judging.scoring import slow_checks

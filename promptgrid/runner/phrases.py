@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from promptgrid.grid.preflight import ModelPreflight, Preflight
+from promptgrid.grid.estimate import Estimate
+from promptgrid.grid.preflight import Preflight
 from promptgrid.humanize import clock, dollars
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.runs import ACTIVE, RunInfo, RunProgress, RunStatus
@@ -47,17 +48,17 @@ _TO_KNOW: Mapping[str, str] = {
 }
 
 
-def cost(sheet: Preflight | ModelPreflight) -> str:
+def cost(estimate: Estimate) -> str:
     """`free`, a range in US dollars, or that it is not known."""
-    if sheet.free:
+    if estimate.free:
         return "free"
-    if sheet.cost_floor is None:
+    if estimate.cost_floor is None:
         return "price not known"
-    if sheet.cost_ceiling is None:
-        return f"{dollars(sheet.cost_floor)} or more"
-    if sheet.cost_ceiling == sheet.cost_floor:
-        return dollars(sheet.cost_floor)
-    return f"{dollars(sheet.cost_floor)} to {dollars(sheet.cost_ceiling)}"
+    if estimate.cost_ceiling is None:
+        return f"{dollars(estimate.cost_floor)} or more"
+    if estimate.cost_ceiling == estimate.cost_floor:
+        return dollars(estimate.cost_floor)
+    return f"{dollars(estimate.cost_floor)} to {dollars(estimate.cost_ceiling)}"
 
 
 def progress_words(info: RunInfo, state: RunProgress) -> list[str]:

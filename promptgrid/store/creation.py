@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from promptgrid.errors import PlanError
 from promptgrid.grid import Decided, Plan
-from promptgrid.grid.preflight import PlannedPoint
+from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.store import runs as runs_store
 from promptgrid.store.commits import CellName
 from promptgrid.store.database import Database, now, storable, write_many

@@ -29,16 +29,16 @@ def sheet(stored: Sequence[int] = (), speed: float | None = None, words: int = 2
 def test_calls_tokens_and_cost_are_summed_over_what_is_sent() -> None:
     found = sheet(samples=3)
     (model,) = found.models
-    assert (found.cells, found.calls, found.answered) == (6, 6, 0)
+    assert (found.cells, found.replies.calls, found.replies.answered) == (6, 6, 0)
     # 3 a message, its role, the text, and 3 that open the reply: "You say." 3 tokens, "Say w0." 4
-    assert found.prompt_tokens == 6 * (2 * 4 + 3 + 3 + 4)
-    assert found.exact
+    assert found.replies.prompt_tokens == 6 * (2 * 4 + 3 + 3 + 4)
+    assert found.replies.exact
     assert model.completion_ceiling == 60
     prices = model.facts.input_price, model.facts.output_price
     assert None not in prices
-    floor = float(found.prompt_tokens * prices[0] / 1_000_000)  # type: ignore[operator]
-    assert found.cost_floor == pytest.approx(floor)
-    assert found.cost_ceiling == pytest.approx(floor + float(60 * prices[1] / 1_000_000))  # type: ignore[operator]
+    floor = float(found.replies.prompt_tokens * prices[0] / 1_000_000)  # type: ignore[operator]
+    assert found.total.cost_floor == pytest.approx(floor)
+    assert found.total.cost_ceiling == pytest.approx(floor + float(60 * prices[1] / 1_000_000))  # type: ignore[operator]
 
 
 def test_what_is_answered_is_not_sent_again() -> None:
@@ -46,15 +46,15 @@ def test_what_is_answered_is_not_sent_again() -> None:
     plan = api.plan(PROMPT, [{"word": "a"}, {"word": "b"}], models="openai/gpt-4o", samples=5)
     preflight(EstimateTally(plan, lambda asked: keys.extend(asked) or {}, lambda ref: None))  # type: ignore[func-returns-value]
     found = preflight(EstimateTally(plan, lambda asked: {keys[0]: {0, 1, 4, 7}}, lambda ref: None))
-    assert (found.calls, found.answered) == (7, 3)
-    assert sheet(fresh=True, stored=range(5), words=1).calls == 1
+    assert (found.replies.calls, found.replies.answered) == (7, 3)
+    assert sheet(fresh=True, stored=range(5), words=1).replies.calls == 1
 
 
 def test_an_unknown_price_is_said_and_not_zero() -> None:
     found = sheet(models=["openai/gpt-4o", "openai/no-such-model"])
-    assert found.cost_floor is None
+    assert found.total.cost_floor is None
     assert found.models[0].cost_floor is not None
-    assert not found.free
+    assert not found.total.free
 
 
 def test_without_max_tokens_there_is_no_ceiling_that_is_made_up() -> None:
@@ -66,7 +66,7 @@ def test_without_max_tokens_there_is_no_ceiling_that_is_made_up() -> None:
 def test_a_prompt_over_the_limit_is_counted_as_not_fitting() -> None:
     plan = api.plan(PROMPT, [{"word": "long " * 130_000}, {"word": "short"}], models="openai/gpt-4o", max_tokens=10)
     found = preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))
-    assert (found.calls, found.too_long) == (1, 1)
+    assert (found.replies.calls, found.replies.too_long) == (1, 1)
 
 
 def test_a_count_that_is_only_an_estimate_keeps_nothing_from_being_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_a_count_that_is_only_an_estimate_keeps_nothing_from_being_sent(monkeypa
         file.write(b"GGUF")
     plan = api.plan(PROMPT, [{"word": "long " * 20_000}], max_tokens=10)
     found = preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))
-    assert (found.calls, found.too_long, found.exact) == (1, 0, False)
+    assert (found.replies.calls, found.replies.too_long, found.replies.exact) == (1, 0, False)
     assert found.models[0].reason
 
 
@@ -86,7 +86,7 @@ def test_time_is_calls_times_the_speed_seen_lately() -> None:
 
 def test_merged_parameters_and_skipped_techniques_are_said() -> None:
     found = sheet(models="openai/o3", temperatures=[0, 1], techniques=["zero-shot", "few-shot"], words=1)
-    assert found.calls == 1
+    assert found.replies.calls == 1
     assert "merged" in found.models[0].notes[0]
     assert [s.technique for s in found.skipped] == ["few-shot"]
 

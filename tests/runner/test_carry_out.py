@@ -19,7 +19,7 @@ import pytest
 
 from promptgrid import api, connections, loop
 from promptgrid.grid import Plan
-from promptgrid.grid.preflight import PlannedPoint
+from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.runner.carry_out import carry_out

@@ -75,7 +75,7 @@ def _sheet(plan: Plan, sheet: Preflight) -> str | None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         with st.container(width="stretch", gap="xsmall"):
             st.markdown(" · ".join(facts(sheet)))
-            if sheet.answered or plan.fresh:
+            if sheet.replies.answered or plan.fresh:
                 st.toggle("Ask again", key="run_fresh", help="Sends, and pays for, what is already answered once more.")
         pressed = st.button(
             "Start", type="primary", key="start", shortcut="Ctrl+Enter", disabled=bool(reason), width=190
@@ -91,7 +91,7 @@ def _sheet(plan: Plan, sheet: Preflight) -> str | None:
 def _cannot_start(plan: Plan, sheet: Preflight) -> str:
     if not sheet.cells:
         return "There is nothing to run: no chosen technique can serve a chosen prompt."
-    if sheet.too_long == sheet.cells:
+    if sheet.replies.too_long == sheet.cells:
         return "No cell fits into its model's context: shorten the prompt, the cases or the room for the reply."
     if wants_builtin(plan) and not builtin.status().ready:
         return "The built-in model is not here yet: wait for its download, or take another model."
@@ -119,27 +119,28 @@ def _start(plan: Plan) -> str | None:
 
 def facts(sheet: Preflight) -> list[str]:
     """The sheet in a line of Markdown, fact by fact."""
-    about = "" if sheet.exact else "≈ "
-    found = [f"**{sheet.calls:,}** {'call' if sheet.calls == 1 else 'calls'}"]
-    found += [f"**{sheet.answered:,}** already answered"] if sheet.answered else []
-    shared = sum(model.shared for model in sheet.models)
+    about = "" if sheet.replies.exact else "≈ "
+    found = [f"**{sheet.replies.calls:,}** {'call' if sheet.replies.calls == 1 else 'calls'}"]
+    found += [f"**{sheet.replies.answered:,}** already answered"] if sheet.replies.answered else []
+    shared = sheet.replies.shared
     found += [f"**{shared:,}** the same as another"] if shared else []
-    found.append(f"**{about}{sheet.prompt_tokens:,}** prompt tokens")
-    ceilings = [model.completion_ceiling for model in sheet.models]
-    if None not in ceilings:
-        found.append(f"at most **{sum(c for c in ceilings if c is not None):,}** reply tokens")
-    price = plain(phrases.cost(sheet))
-    found.append("**free**" if sheet.free else f"cost **{price}**{_dated(sheet)}")
-    if sheet.calls:
+    found.append(f"**{about}{sheet.replies.prompt_tokens:,}** prompt tokens")
+    if sheet.replies.completion_ceiling is not None:
+        found.append(f"at most **{sheet.replies.completion_ceiling:,}** reply tokens")
+    price = plain(phrases.cost(sheet.total))
+    found.append("**free**" if sheet.total.free else f"cost **{price}**{_dated(sheet)}")
+    if sheet.replies.calls:
         found.append(f"**{humanize.duration(sheet.seconds)}**" if sheet.seconds is not None else "time not known yet")
-    found.append(f":orange[**{sheet.too_long:,}** do not fit]" if sheet.too_long else "**0** do not fit")
+    found.append(
+        f":orange[**{sheet.replies.too_long:,}** do not fit]" if sheet.replies.too_long else "**0** do not fit"
+    )
     return found
 
 
 def _dated(sheet: Preflight) -> str:
     """When the oldest of the prices was last checked."""
     dates = [model.facts.price_date for model in sheet.models if model.facts.price_date and not model.free]
-    return f" (prices of {plain(min(dates))})" if dates and sheet.cost_floor is not None else ""
+    return f" (prices of {plain(min(dates))})" if dates and sheet.total.cost_floor is not None else ""
 
 
 def notes(sheet: Preflight, reason: str) -> list[str]:
@@ -147,9 +148,9 @@ def notes(sheet: Preflight, reason: str) -> list[str]:
     found = [f":orange[{plain(reason)}]"] if reason else []
     if budget := phrases.budget_words(sheet):
         found.append(f":orange[{plain(budget)}]")
-    if any(model.shared for model in sheet.models):
+    if sheet.replies.shared:
         found.append("Cells that are the same on the wire are sent once and show the same reply.")
-    if sheet.too_long:
+    if sheet.replies.too_long:
         found.append("Cells that do not fit into the context are never sent: fewer examples, or fewer max tokens.")
     found += [f"{plain(s.prompt)} is not put as {s.technique}: {plain(s.reason)}." for s in sheet.skipped]
     for model in sheet.models:

@@ -8,7 +8,8 @@ import pytest
 from promptgrid import humanize
 from promptgrid.budget import parse_budget
 from promptgrid.errors import ErrorKind
-from promptgrid.grid.preflight import ModelPreflight, Preflight
+from promptgrid.grid.estimate import Estimate
+from promptgrid.grid.preflight import Preflight, model_preflight
 from promptgrid.models import ModelFacts
 from promptgrid.runner import phrases
 from promptgrid.store.attempts import Attempt
@@ -109,8 +110,8 @@ def test_an_attempt_whose_end_nobody_saw(run: RunStatus, cell: str, seconds: flo
 
 
 def sheet(budget: str, ceiling: float | None) -> Preflight:
-    model = ModelPreflight("openai/x", ModelFacts("x"), calls=10, completion_ceiling=None, cost_ceiling=ceiling)
-    return Preflight([model], [], 10, parse_budget(budget))
+    estimate = Estimate(calls=10, completion_ceiling=None, cost_ceiling=ceiling)
+    return Preflight([model_preflight("openai/x", ModelFacts("x"), estimate)], [], 10, parse_budget(budget))
 
 
 @pytest.mark.parametrize(

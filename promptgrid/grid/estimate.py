@@ -1,0 +1,164 @@
+"""What calls will take before they are sent, as estimates that can be added up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from promptgrid.grid.planned_points import PlannedPoint
+from promptgrid.models import ModelFacts, cost_of
+from promptgrid.tokens import Count
+
+_SCORED_TOGETHER = 200  # replies; the last call for their vectors may not be full
+
+_Number = TypeVar("_Number", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What some calls take. None: not known.
+
+    answered            cells whose reply is stored
+    shared              cells that are the same on the wire as another; they show its reply
+    too_long            cells that do not fit into the context and are never sent
+    texts               texts to make vectors of, several a call
+    prompt_tokens       sum over the calls to be sent
+    completion_ceiling  the most tokens that their replies can have
+    reason              why the counts are not exact
+    cost_floor          the prompts alone, in US dollars
+    cost_ceiling        with every reply as long as it may be, in US dollars
+    notes               parameters that were merged or are not sent, each once
+    """
+
+    calls: int = 0
+    answered: int = 0
+    shared: int = 0
+    too_long: int = 0
+    texts: int = 0
+    prompt_tokens: int = 0
+    completion_ceiling: int | None = 0
+    exact: bool = True
+    reason: str = ""
+    cost_floor: float | None = 0.0
+    cost_ceiling: float | None = 0.0
+    free: bool = True
+    notes: tuple[str, ...] = ()
+
+
+def total(estimates: Iterable[Estimate]) -> Estimate:
+    """The sum of the estimates; a figure that one of them does not know is not known of the sum."""
+    parts = list(estimates)
+    return Estimate(
+        calls=sum(part.calls for part in parts),
+        answered=sum(part.answered for part in parts),
+        shared=sum(part.shared for part in parts),
+        too_long=sum(part.too_long for part in parts),
+        texts=sum(part.texts for part in parts),
+        prompt_tokens=sum(part.prompt_tokens for part in parts),
+        completion_ceiling=_sum([part.completion_ceiling for part in parts]),
+        exact=all(part.exact for part in parts),
+        reason=next((part.reason for part in parts if part.reason), ""),
+        cost_floor=_sum([part.cost_floor for part in parts]),
+        cost_ceiling=_sum([part.cost_ceiling for part in parts]),
+        free=all(part.free for part in parts),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
+
+
+def estimate_point(planned: PlannedPoint, facts: ModelFacts, samples: int, answered: int, repeated: bool) -> Estimate:
+    """The cells of one point: too long, the same as another (`repeated`), already answered, or to be sent."""
+    note = planned.point.variant.note
+    notes = (note,) if note else ()
+    if not planned.fits:
+        return Estimate(too_long=samples, notes=notes)
+    if repeated:
+        return Estimate(shared=samples, notes=notes)
+    calls = samples - answered
+    if calls <= 0:
+        return Estimate(answered=answered, notes=notes)
+    tokens, room = planned.count.tokens, planned.point.request.max_tokens or facts.max_output
+    return Estimate(
+        calls=calls,
+        answered=answered,
+        prompt_tokens=tokens * calls,
+        completion_ceiling=_times(calls, room),
+        exact=planned.count.exact,
+        reason=planned.count.reason,
+        cost_floor=_times(calls, cost_of(facts, tokens).usd),
+        cost_ceiling=_times(calls, cost_of(facts, tokens, room).usd),
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCheck:
+    """A check that a model scores. The judge's prompt has `prompt_tokens` without the question and the reply;
+    `max_reply` is the most tokens that its verdict can have.
+
+    Where `texts_a_call` is not 0, the model makes vectors of replies and expected values instead.
+    """
+
+    ref: str
+    facts: ModelFacts
+    prompt_tokens: int = 0
+    max_reply: int | None = 0
+    texts_a_call: int = 0
+
+
+def estimate_judged(planned: PlannedPoint, samples: int, judge: ModelCheck) -> Estimate:
+    """The calls that judge a point's replies. The floor is the judge's prompt alone; the ceiling adds the whole
+    question and a reply as long as it may be."""
+    tokens, reply = judge.prompt_tokens + planned.count.tokens, planned.point.request.max_tokens
+    most = None if reply is None else tokens + reply
+    return Estimate(
+        calls=samples,
+        prompt_tokens=tokens * samples,
+        completion_ceiling=_times(samples, judge.max_reply),
+        cost_floor=_times(samples, cost_of(judge.facts, judge.prompt_tokens).usd),
+        cost_ceiling=_times(samples, cost_of(judge.facts, most, judge.max_reply).usd),
+    )
+
+
+def estimate_vectors(planned: PlannedPoint, samples: int, judge: ModelCheck) -> Estimate:
+    """The texts that are embedded to score a point's replies; its calls follow from all texts, see `vector_calls`. The
+    floor is the expected value alone."""
+    expected, reply = planned.point.case.expected or "", planned.point.request.max_tokens
+    if not expected.strip():
+        return Estimate()
+    tokens = -(-len(expected.encode("utf-8", "replace")) // 4)
+    return Estimate(
+        texts=samples + 1,
+        prompt_tokens=tokens + samples * (reply or 0),
+        cost_floor=cost_of(judge.facts, tokens).usd,
+        cost_ceiling=cost_of(judge.facts, None if reply is None else tokens + samples * reply).usd,
+    )
+
+
+def vector_calls(texts: int, texts_a_call: int) -> int:
+    """At most so many calls embed the texts of replies that are not there yet."""
+    return -(-texts // texts_a_call) + texts // _SCORED_TOGETHER
+
+
+def estimate_texts(counts: Sequence[Count], facts: ModelFacts, texts_a_call: int) -> Estimate:
+    """Texts that are there and will be embedded, `texts_a_call` at a time."""
+    cost = _sum([cost_of(facts, count.tokens).usd for count in counts])
+    return Estimate(
+        calls=-(-len(counts) // texts_a_call),
+        texts=len(counts),
+        prompt_tokens=sum(count.tokens for count in counts),
+        exact=all(count.exact for count in counts),
+        reason=next((count.reason for count in counts if count.reason), ""),
+        cost_floor=cost,
+        cost_ceiling=cost,
+    )
+
+
+def _sum(values: Sequence[_Number | None]) -> _Number | None:
+    """None as soon as one of the values is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _times(calls: int, one: _Number | None) -> _Number | None:
+    return None if one is None else calls * one

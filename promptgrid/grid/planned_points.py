@@ -1,0 +1,47 @@
+"""The points of a plan with their token counts and their models' context limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from promptgrid import connections, grid
+from promptgrid.endpoint import Endpoint
+from promptgrid.grid import Decided, Plan, Point
+from promptgrid.tokens import Count, context_limit, counter, tools_of
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPoint:
+    """A point with the tokens of its prompt. `limit` is the model's context in tokens; None: not known."""
+
+    point: Point
+    count: Count
+    limit: int | None
+
+    @property
+    def fits(self) -> bool:
+        """False: the point is never sent. A count that is only an estimate never keeps a point from being sent."""
+        room = self.point.request.max_tokens or 1
+        return self.limit is None or not self.count.exact or self.count.tokens + room <= self.limit
+
+
+def endpoints_of(plan: Plan) -> dict[str, Endpoint]:
+    """The endpoints of the plan's models by name. Raises PlanError for one that is not configured."""
+    names = dict.fromkeys(connections.split_model(ref)[0] for ref in plan.models)
+    return {name: connections.connect(name) for name in names}
+
+
+def plan_points(plan: Plan, decided: Decided) -> Iterator[PlannedPoint]:
+    """Every point of the plan with its token count and its model's context limit."""
+    for ref in plan.models:
+        connections.check_model(ref)
+    limits = {ref: context_limit(ref) for ref in plan.models}
+    counters = {ref: counter(ref) for ref in plan.models}
+    last: tuple[object, str, Count] | None = None
+    for point in grid.points(plan, endpoints_of(plan), decided):
+        # The temperatures of one case follow each other and share one tuple of messages: it is counted once.
+        ref, messages = point.model_ref, point.request.messages
+        if last is None or last[0] is not messages or last[1] != ref:
+            last = (messages, ref, counters[ref](messages, point.request.api, tools_of(point.request)))
+        yield PlannedPoint(point, last[2], limits[ref])
