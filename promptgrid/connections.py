@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import threading
 import weakref
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from promptgrid.endpoint.settings import EndpointSettings, read_settings
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.models import ModelFacts
 from promptgrid.paths import config_folder, environment
+from promptgrid.suggestions import did_you_mean
 
 BUILTIN = "builtin"
 DEFAULT_MODEL = f"{BUILTIN}/{builtin.MODEL}"
@@ -89,14 +89,13 @@ def _check_configured(endpoint: str) -> None:
     names = endpoint_names()
     if endpoint in names:
         return
-    close = difflib.get_close_matches(endpoint, names, 1)
-    meant = f"Did you mean {close[0]}? " if close else ""
+    meant = did_you_mean(endpoint, names, "")
     way = (
         "Set OPENAI_API_KEY or OPENAI_BASE_URL."
         if endpoint == "openai"
         else "Others are added in endpoints.toml (see Settings)."
     )
-    raise PlanError(f"No endpoint is named {endpoint!r}.", hint=f"{meant}There are: {', '.join(names)}. {way}")
+    raise PlanError(f"No endpoint is named {endpoint!r}.", hint=f"{meant} There are: {', '.join(names)}. {way}".strip())
 
 
 def model_facts(model_ref: str) -> ModelFacts:

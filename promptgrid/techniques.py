@@ -12,6 +12,7 @@ from typing import Literal
 
 from promptgrid.errors import PlanError
 from promptgrid.prompt import Example, Message, Prompt, render
+from promptgrid.suggestions import did_you_mean
 
 PromptPart = Literal["system", "examples", "retrieved", "history", "question"]
 ExamplesAs = Literal["turns", "text"]
@@ -102,11 +103,7 @@ def known_technique(name: str) -> str:
     """The name itself; PlanError with the closest one when there is no such technique."""
     if name in TECHNIQUES:
         return name
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, TECHNIQUES, n=1)
-    hint = f'Did you mean "{close[0]}"?' if close else f"There are {', '.join(TECHNIQUES)}."
-    raise PlanError(f'There is no technique "{name}".', hint=hint)
+    raise PlanError(f'There is no technique "{name}".', hint=did_you_mean(name, TECHNIQUES))
 
 
 def unavailable(prompt: Prompt, technique: str) -> str:

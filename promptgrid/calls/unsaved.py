@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from promptgrid import paths
+from promptgrid import files, paths
 from promptgrid.store import Database, commits
 from promptgrid.store.database import Row
 from promptgrid.store.stored_replies import stored_replies
@@ -60,7 +60,7 @@ class Rescue:
 
     def _open(self) -> int:
         if self._file is None:
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._file = files.private(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         return self._file
 
 

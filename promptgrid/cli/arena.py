@@ -22,6 +22,7 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
     from promptgrid.humanize import many
     from promptgrid.store import Database, votes
     from promptgrid.store.runs import find_run
+    from promptgrid.text import printable
 
     database = Database()
     run_id = find_run(database, run).id
@@ -37,7 +38,7 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
         return
     rows = [
         [
-            sheet.printable(one.label),
+            printable(one.label),
             f"{100 * one.share:.0f} %",
             engine.in_percent(one.interval),
             str(one.won),
@@ -47,8 +48,8 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
         for one in found.ranked
     ]
     click.echo(sheet.table(["variant", "wins", "95 % interval", "won", "lost", "tied"], rows))
-    click.echo("\n".join(map(sheet.printable, [engine.verdict(found), *engine.notes(found)])))
+    click.echo("\n".join(map(printable, [engine.verdict(found), *engine.notes(found)])))
     for one in agreed:
         kappa = "not defined" if one.kappa is None else f"{one.kappa:.2f}"
-        judges = sheet.printable(f"{one.one} and {one.other}")
+        judges = printable(f"{one.one} and {one.other}")
         click.echo(f"{judges}: {one.same} of {many(one.both, 'pair')} alike, Cohen's kappa {kappa}")

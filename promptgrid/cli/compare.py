@@ -70,7 +70,7 @@ def _as_json(found: Changes, listed: list[Change]) -> dict[str, Any]:
 
 def _show(found: Changes, listed: list[Change]) -> None:
     from promptgrid.cli.listing import print_table
-    from promptgrid.cli.sheet import printable
+    from promptgrid.text import one_line, printable
 
     rows = [[v.label, *(str(v.counts[kind]) if v.counts[kind] else "" for kind in _KINDS)] for v in found.variants]
     print_table(["variant", *_KINDS], rows)
@@ -79,17 +79,12 @@ def _show(found: Changes, listed: list[Change]) -> None:
         click.echo(printable(sentence))
     if listed:
         cases = [
-            [c.kind, c.case_id, c.label, _one_line(c), c.expected or "", _cell(c.answer_a, c.status_a, c.score_a),
-             _cell(c.answer_b, c.status_b, c.score_b)]
+            [c.kind, c.case_id, c.label, one_line(" ".join(c.inputs.values()), 40), c.expected or "",
+             _cell(c.answer_a, c.status_a, c.score_a), _cell(c.answer_b, c.status_b, c.score_b)]
             for c in listed
         ]  # fmt: skip
         header = ["", "case", "variant", "inputs", "expected", f"in {found.run_a.id}", f"in {found.run_b.id}"]
         print_table(header, cases, "Cases")
-
-
-def _one_line(change: Change) -> str:
-    line = " ".join(" ".join(change.inputs.values()).split())
-    return line if len(line) <= 40 else f"{line[:39]}…"
 
 
 def _cell(answer: str | None, status: str | None, score: float | None) -> str:

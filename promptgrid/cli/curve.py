@@ -28,6 +28,7 @@ def curve(run: str, csv_path: Path | None, as_json: bool) -> None:
     from promptgrid.export.files import save
     from promptgrid.store import Database
     from promptgrid.store import runs as store
+    from promptgrid.text import printable
 
     database = Database()
     found = curve_of(database, store.find_run(database, run).id)
@@ -40,16 +41,16 @@ def curve(run: str, csv_path: Path | None, as_json: bool) -> None:
     elif not csv_path:
         click.echo(sheet.table(list(_HEADS), [_line(point) for point in found.points if point.cases]))
         for sentence in found.left_out:
-            click.echo(sheet.printable(sentence))
+            click.echo(printable(sentence))
 
 
 def _line(point: CurvePoint) -> list[str]:
-    from promptgrid.cli import sheet
+    from promptgrid.text import printable
 
     asked = "default" if point.temperature is None else f"{point.temperature:g}"
     band = f"{_percent(point.score_low)} to {_percent(point.score_high)}" if point.score_low is not None else "–"
     return [
-        sheet.printable(point.line),
+        printable(point.line),
         asked if point.drawn else f"{asked} (not sent)",
         f"{point.cases:,}",
         _percent(point.score),

@@ -102,7 +102,7 @@ def as_json(asked: GateReport) -> dict[str, Any]:
 def show(asked: GateReport, show_all: bool = False) -> None:
     """The gates, what the statistics say, and the cases that broke."""
     from promptgrid.cli.listing import print_table
-    from promptgrid.cli.sheet import printable
+    from promptgrid.text import printable
 
     rows = [[r.gate, r.variant, r.found, "held" if r.held else f"missed: {r.reason}"] for r in asked.results]
     print_table(["gate", "variant", "found", "result"], rows, "Gates")

@@ -39,6 +39,7 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
     from promptgrid.humanize import many
     from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_sheet
     from promptgrid.store import Database, runs, votes
+    from promptgrid.text import printable
 
     database = Database()
     run_id = runs.find_run(database, run).id
@@ -66,7 +67,7 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
     said = [many(found.votes, "vote"), f"{found.changed:,} of them ties since it changed its mind with the places"]
     click.echo(", ".join(said))
     if found.failed:
-        click.echo(f"{many(found.failed, 'pair')} without a word: {sheet.printable(found.why)}", err=True)
+        click.echo(f"{many(found.failed, 'pair')} without a word: {printable(found.why)}", err=True)
         raise SystemExit(1)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from promptgrid.cli.sheet import printable
+from promptgrid.text import cut, printable
 
 _WIDEST = 100  # characters of a cell where nothing wraps
 
@@ -28,9 +28,9 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
 def _plain(lines: Sequence[Sequence[str]]) -> str:
     from rich.cells import cell_len
 
-    cut = [[cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…" for cell in line] for line in lines]
-    widths = [max(map(cell_len, column)) for column in zip(*cut, strict=True)]
-    padded = ([c + " " * (w - cell_len(c)) for c, w in zip(line, widths, strict=True)] for line in cut)
+    short = [[cut(cell, _WIDEST) for cell in line] for line in lines]
+    widths = [max(map(cell_len, column)) for column in zip(*short, strict=True)]
+    padded = ([c + " " * (w - cell_len(c)) for c, w in zip(line, widths, strict=True)] for line in short)
     return "\n".join("  ".join(line).rstrip() for line in padded)
 
 

@@ -13,6 +13,7 @@ from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import phrases
 from promptgrid.store.runs import RunInfo, RunProgress
 from promptgrid.store.scores import Total
+from promptgrid.text import one_line, printable
 
 
 def as_text(sheet: Preflight) -> str:
@@ -73,18 +74,13 @@ def error_lines(errors: Sequence[tuple[str, int]], noun: str = "cell") -> list[s
     """Each error in one line without control characters, with the number of cells that ended so."""
     lines = []
     for said, count in errors:
-        lines.append(f"{humanize.many(count, noun)}: {printable(said.splitlines()[0])[:300]}")
+        lines.append(f"{humanize.many(count, noun)}: {one_line(said, 300)}")
     return lines
 
 
 def remedy_lines(progress: RunProgress) -> list[str]:
     """What to do about each kind of failure."""
     return [f"{count_and_kind}: {remedy}" for count_and_kind, remedy in phrases.failures(progress)]
-
-
-def printable(text: str) -> str:
-    """Without the control characters that a terminal would obey."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def end_line(info: RunInfo, progress: RunProgress) -> str:

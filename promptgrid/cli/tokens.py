@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
+
+from promptgrid.text import cut, printable
 
 if TYPE_CHECKING:
     from promptgrid.tokens import Tokenization
@@ -71,12 +72,9 @@ def _lines(found: Tokenization) -> list[dict[str, Any]]:
 def _table(found: Tokenization) -> Sequence[str]:
     """The costliest lines first."""
     lines = sorted(_lines(found), key=lambda line: -line["tokens"])
-    rows = [f"{each['tokens']:>8,}{each['line']:>8,}  {_shown(each['text'])}".rstrip() for each in lines[:COSTLIEST]]
+    rows = [
+        f"{each['tokens']:>8,}{each['line']:>8,}  {cut(printable(each['text']), WIDTH)}".rstrip()
+        for each in lines[:COSTLIEST]
+    ]
     more = [f"and {len(lines) - COSTLIEST:,} more lines"] if len(lines) > COSTLIEST else []
     return ["  tokens    line", *rows, *more]
-
-
-def _shown(line: str) -> str:
-    """One line for a terminal: no control characters, and not too long."""
-    clean = "".join(" " if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in line[: WIDTH + 1])
-    return clean if len(clean) <= WIDTH else f"{clean[: WIDTH - 1]}…"

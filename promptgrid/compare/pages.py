@@ -16,6 +16,7 @@ from promptgrid.compare.rows import Arranged
 from promptgrid.compare.views import METRICS, Metric
 from promptgrid.store import Database
 from promptgrid.store.cell_columns import CaseText, CellText, case_texts, cell_texts
+from promptgrid.text import cut
 
 SHOWN = 600  # characters of a text that are read; the rest is in the database
 TALLIES = 5  # different answers of a place whose texts are read
@@ -121,7 +122,7 @@ def samples(database: Database, facts: Facts, entry: PooledCell) -> list[Sample]
     texts = cell_texts(database, facts.run_id, entry.positions, SHOWN)
     places = np.searchsorted(facts.position, np.array(entry.positions, dtype=np.int64))
     return [
-        Sample(position, int(facts.sample[at]) + 1, STATUSES[facts.status[at]], cut(texts[position].answer),
+        Sample(position, int(facts.sample[at]) + 1, STATUSES[facts.status[at]], excerpt(texts[position].answer),
                known(facts.score[at]))
         for position, at in zip(entry.positions, places, strict=True) if position in texts
     ]  # fmt: skip
@@ -197,13 +198,13 @@ class _Drafts:
             samples=counts["samples"],
             answered=counts["answered"],
             cases=1 if self._layout.by_case else len(np.unique(facts.case[cells])),
-            answer=cut(shown.answer) if counts["voted"] >= 0 else None,
+            answer=excerpt(shown.answer) if counts["voted"] >= 0 else None,
             votes=counts["votes"],
             distinct=counts["distinct"],
-            tallies=[AnswerTally(cut(texts[t.position].answer), t.count, t.score, t.position)
+            tallies=[AnswerTally(excerpt(texts[t.position].answer), t.count, t.score, t.position)
                      for t in self._tallies.get(place, ()) if t.position in texts],
-            output=cut(shown.output) or "",
-            error=cut(shown.error) or "",
+            output=excerpt(shown.output) or "",
+            error=excerpt(shown.error) or "",
             metrics=metrics,
             delta={name: value - base[name] for name, value in metrics.items() if name in base},
             differs=self._differs(i, j),
@@ -240,6 +241,6 @@ def _tallies(facts: Facts, cells: Longs) -> list[AnswerTally]:
     return tallies
 
 
-def cut(text: str | None) -> str | None:
+def excerpt(text: str | None) -> str | None:
     """The beginning of a text, with "…" where something is left out."""
-    return text if text is None or len(text) <= SHOWN else text[:SHOWN] + "…"
+    return None if text is None else cut(text, SHOWN)

@@ -19,7 +19,7 @@ from promptgrid.compare.aggregate import entry_scores
 from promptgrid.compare.facts import STATUSES, Bools, Ints, facts, known, mean_known
 from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.matching import contents, matched, matched_columns, pair_labels
-from promptgrid.compare.pages import SHOWN, cut
+from promptgrid.compare.pages import SHOWN, excerpt
 from promptgrid.compare.variants import Variant
 from promptgrid.compare.views import View
 from promptgrid.errors import StoreError
@@ -282,4 +282,4 @@ class _Texts:
 
     def answer(self, at: int) -> str | None:
         position = self.position(at)
-        return None if position is None or position not in self._texts else cut(self._texts[position].answer)
+        return None if position is None or position not in self._texts else excerpt(self._texts[position].answer)

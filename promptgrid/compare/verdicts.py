@@ -12,6 +12,7 @@ from promptgrid.answers import ballot
 from promptgrid.compare.variants import Variant, in_grid_order, labels, variant_of
 from promptgrid.store import Database, runs
 from promptgrid.store.results import result_rows
+from promptgrid.text import cut
 
 CheckOutcome = Literal["failed", "no reply", "broken", "not scored", "passed"]
 
@@ -79,8 +80,8 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
     for variant in ordered:
         for case_id, samples in grouped[variant].items():
             case = cases[case_id]
-            inputs = {name: _cut(value) for name, value in case.inputs.items()}
-            expected = None if case.expected is None else _cut(case.expected)
+            inputs = {name: cut(value, _KEPT) for name, value in case.inputs.items()}
+            expected = None if case.expected is None else cut(case.expected, _KEPT)
             voted = _voted(samples) if variant.technique == "self-consistency" else samples
             for check in checks[variant.prompt, variant.version]:
                 found.append(_verdict(variant, label[variant], case_id, check, inputs, expected, voted))
@@ -101,9 +102,9 @@ def _grouped(
 def _sample(row: Mapping[str, Any], checks: Sequence[str]) -> _Sample:
     return _Sample(
         replied=row["status"] == "answered",
-        answer=None if row["answer"] is None else _cut(row["answer"]),
+        answer=None if row["answer"] is None else cut(row["answer"], _KEPT),
         ballot=ballot(row["answer"]),
-        error=_cut(row["error"] or f"no reply: the cell is {row['status'].replace('_', ' ')}"),
+        error=cut(row["error"] or f"no reply: the cell is {row['status'].replace('_', ' ')}", _KEPT),
         latency_ms=row["latency_ms"] or 0.0,
         scores={check: _score(row, check) for check in checks},
     )
@@ -112,7 +113,7 @@ def _sample(row: Mapping[str, Any], checks: Sequence[str]) -> _Sample:
 def _score(row: Mapping[str, Any], check: str) -> tuple[float | None, CheckOutcome, str]:
     if not check:
         return None, "passed", ""
-    value, explanation = row.get(f"score.{check}"), _cut(row.get(f"explain.{check}") or "not scored")
+    value, explanation = row.get(f"score.{check}"), cut(row.get(f"explain.{check}") or "not scored", _KEPT)
     if row.get(f"failed.{check}"):
         return None, "broken", explanation
     if value is None:
@@ -167,7 +168,3 @@ _WORST_FIRST: Sequence[CheckOutcome] = ("failed", "no reply", "broken", "not sco
 
 def _outcome(sample: _Sample, check: str) -> CheckOutcome:
     return sample.scores[check][1] if sample.replied else "no reply"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _KEPT else text[:_KEPT] + "…"

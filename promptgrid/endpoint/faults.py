@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
-from promptgrid.endpoint.replies import RAW_LIMIT
+from promptgrid.endpoint.replies import QUOTE_LIMIT, RAW_LIMIT
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError
+from promptgrid.suggestions import did_you_mean, listed
+from promptgrid.text import one_line
 
 
 def timed_out(settings: EndpointSettings, partial: str = "") -> EndpointError:
@@ -60,7 +61,7 @@ def unsendable_body(error: Exception) -> EndpointError:
     """The parameters hold what JSON has no word for."""
     return EndpointError(
         "bad_request",
-        f"The request cannot be written as JSON: {one_line(str(error))}.",
+        f"The request cannot be written as JSON: {quoted(str(error))}.",
         hint="Look for NaN, an infinite number or an object in extra_body and response_format.",
     )
 
@@ -78,9 +79,8 @@ def name_served(error: EndpointError, model: str, served: Sequence[str]) -> None
     """Puts the models that are served into the hint of an unknown_model error."""
     if not served:
         return
-    near = difflib.get_close_matches(model, served, n=1, cutoff=0.5)
-    shown = ", ".join(one_line(name, 100) for name in served[:10]) + (", …" if len(served) > 10 else "")
-    error.hint = (f"Did you mean {one_line(near[0], 100)}? " if near else "") + f"Served are {shown}."
+    names = [one_line(name, 100) for name in served]
+    error.hint = f"{did_you_mean(model, names, '')} {listed('Served are', names)}".strip()
 
 
 def redacted(text: str, settings: EndpointSettings) -> str:
@@ -90,12 +90,10 @@ def redacted(text: str, settings: EndpointSettings) -> str:
     return text
 
 
-def one_line(text: str, limit: int = 300) -> str:
-    """Foreign text fit for a sentence: no control characters (a terminal would obey them), no line breaks, cut."""
-    text = " ".join("".join(c if c.isprintable() else " " for c in text[: limit * 10]).split())
-    if text.lower().startswith(("<!doctype", "<html")):
-        return "a web page"
-    return text if len(text) <= limit else text[:limit] + "…"
+def quoted(text: str) -> str:
+    """What an endpoint said, in one line fit for a sentence."""
+    line = one_line(text, QUOTE_LIMIT)
+    return "a web page" if line.lower().startswith(("<!doctype", "<html")) else line
 
 
 def unread_certificates(error: OSError) -> EndpointError:
@@ -128,7 +126,7 @@ def broken(error: Exception, settings: EndpointSettings, partial: str = "") -> E
 def _reason(error: Exception, settings: EndpointSettings) -> str:
     """The innermost message."""
     said = next((text for text in reversed(_causes(error)) if text), "the connection broke")
-    return one_line(redacted(said, settings)).rstrip(".")
+    return quoted(redacted(said, settings)).rstrip(".")
 
 
 def _causes(error: BaseException | None) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptgrid.endpoint.faults import one_line, redacted
+from promptgrid.endpoint.faults import quoted, redacted
 from promptgrid.endpoint.limits import rate_limits, retry_after
 from promptgrid.endpoint.replies import RAW_LIMIT
 from promptgrid.endpoint.settings import EndpointSettings
@@ -80,7 +80,7 @@ def _taken_apart(status: int, body: object, settings: EndpointSettings) -> _Answ
     """The SDK has unwrapped {"error": …} already; FastAPI servers say `detail`, some only a plain text."""
     fields: Mapping[str, Any] = body if isinstance(body, dict) else {}
     message = fields.get("message") or fields.get("detail") or (body if isinstance(body, str) else "")
-    said = one_line(redacted(message if isinstance(message, str) else json.dumps(message, default=str), settings))
+    said = quoted(redacted(message if isinstance(message, str) else json.dumps(message, default=str), settings))
     codes = frozenset(str(fields[key]) for key in ("code", "type") if fields.get(key) is not None)
     param = fields.get("param")
     return _Answer(status, codes, param if isinstance(param, str) and param else _named(said), said)

@@ -10,7 +10,9 @@ from typing import Any
 from promptgrid.endpoint.base import Reply
 from promptgrid.endpoint.logprobs import read_steps
 from promptgrid.errors import EndpointError
+from promptgrid.text import one_line
 
+QUOTE_LIMIT = 300  # characters of foreign text in a sentence
 RAW_LIMIT = 2_000  # characters of foreign text that an error keeps
 
 COUNT_LIMIT = 2**53  # beyond it no count is meant, and no database column takes it
@@ -143,7 +145,7 @@ def _error_inside(data: Mapping[str, Any]) -> str:
     """Some gateways send their errors with status 200."""
     error = data.get("error")
     message = error.get("message") if isinstance(error, dict) else error
-    return f"It says: {_text(message)[:300]}" if message else ""
+    return f"It says: {one_line(_text(message), QUOTE_LIMIT)}" if message else ""
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -11,7 +11,6 @@ A key is never written in that file: a file is copied, shown and committed more 
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.models import is_loopback, is_openai
 from promptgrid.paths import config_folder, environment
 from promptgrid.prompt import EMPTY
+from promptgrid.suggestions import did_you_mean
 
 OPENAI_URL = "https://api.openai.com/v1"
 TOKEN_PARAMETERS = ("max_completion_tokens", "max_tokens")
@@ -185,9 +185,7 @@ class _Table:
                     'Put the key into an environment variable and name that: key_env = "MY_API_KEY".',
                 )
             if key not in self.FIELDS:
-                near = difflib.get_close_matches(key, self.FIELDS, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(self.FIELDS)}."
-                raise self._error(key, f"{key} is not a setting of an endpoint.", hint)
+                raise self._error(key, f"{key} is not a setting of an endpoint.", did_you_mean(key, self.FIELDS))
 
     def _key_env(self) -> str:
         """The value is not quoted in the error: it may be the key itself."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from promptgrid import files
 from promptgrid.errors import ExportError
 
 
@@ -23,18 +22,8 @@ def save(path: Path, write: Callable[[BinaryIO], int]) -> int:
             with target.open("wb") as file:
                 return write(file)
         target.parent.mkdir(parents=True, exist_ok=True)
-        return _put_in_place(target, write)
+        with files.replacing(target, shared=True) as file:
+            return write(file)
     except OSError as error:
         hint = "Choose another folder, or free some space."
         raise ExportError(f"Cannot write {path}: {error.strerror}.", hint=hint) from error
-
-
-def _put_in_place(target: Path, write: Callable[[BinaryIO], int]) -> int:
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("xb", buffering=1024 * 1024) as file:
-            count = write(file)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return count

@@ -13,6 +13,7 @@ from promptgrid.compare import PooledCell
 from promptgrid.export import tables
 from promptgrid.export.report import Report, report
 from promptgrid.store import Database
+from promptgrid.text import one_line
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -64,7 +65,7 @@ def _pieces(found: Report, charts: Sequence[_Chart], left_out: Sequence[str]) ->
         prompts=found.plan.prompts,
         dumps=dumps,
         colour=_colour,
-        one_line=tables.one_line,
+        one_line=one_line,
         answer_words=tables.answer_words,
         tally_words=tables.tally_words,
         verdict=tables.verdict,

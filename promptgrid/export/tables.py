@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from promptgrid.text import one_line
+
 if TYPE_CHECKING:
     from promptgrid.compare import ComparisonRow, Head, PooledCell, VariantSummary
 
-LINE = 160  # characters of a text in one line
 _ENDINGS: Mapping[str, str] = {
     "pending": "not answered yet",
     "failed": "failed",
@@ -115,12 +116,6 @@ def percent(share: float | None) -> str:
         return ""
     rounded = int(100 * share + 0.5)
     return f"{min(99, max(1, rounded)) if 0 < share < 1 else rounded} %"
-
-
-def one_line(text: str) -> str:
-    """Its beginning, with single spaces for white space."""
-    line = " ".join(text[: 4 * LINE].split())
-    return line if len(line) <= LINE and len(text) <= 4 * LINE else line[: LINE - 1] + "…"
 
 
 def _checks(summaries: Sequence[VariantSummary]) -> list[str]:

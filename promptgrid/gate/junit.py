@@ -17,6 +17,7 @@ from pathlib import Path
 from promptgrid.compare.verdicts import CheckVerdict
 from promptgrid.export.files import save
 from promptgrid.gate.results import GateResult, broke
+from promptgrid.text import one_line
 
 # What XML 1.0 cannot carry in any way, and the carriage return, which its readers turn into something else.
 _UNSPEAKABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -95,9 +96,7 @@ def _problem(test: ET.Element, tag: str, kind: str, message: str, text: str) -> 
 
 
 def _line(text: str) -> str:
-    """In one line and short, for an attribute."""
-    line = " ".join(_speakable(text[: 4 * _SHOWN]).split())
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+    return one_line(_speakable(text), _SHOWN)
 
 
 def _speakable(text: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from promptgrid.compare.verdicts import CheckVerdict
 from promptgrid.errors import GateError
+from promptgrid.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,8 @@ def ask_known(gates: Iterable[MinScore], known: Collection[str]) -> None:
     """Raises GateError for a gate on a check that is not among the `known` names."""
     for gate in gates:
         if gate.check not in known:
-            close = difflib.get_close_matches(gate.check, known, n=1)
-            there = f"There are: {', '.join(known)}." if known else "It has no checks: add one with --check."
-            raise GateError(
-                f'The run has no check "{gate.check}".', hint=f"Did you mean {close[0]}?" if close else there
-            )
+            hint = did_you_mean(gate.check, known) or "It has no checks: add one with --check."
+            raise GateError(f'The run has no check "{gate.check}".', hint=hint)
 
 
 def broke(verdict: CheckVerdict) -> Broke:

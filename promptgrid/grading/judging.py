@@ -16,6 +16,7 @@ from promptgrid.errors import PlanError
 from promptgrid.grading.spec import CheckSpec
 from promptgrid.grading.subject import Verdict, short
 from promptgrid.prompt import Prompt, loads, variables
+from promptgrid.text import one_line
 
 INPUTS = ("question", "conversation", "output", "answer", "expected", "rubric", "scale")
 PAIR_INPUTS = ("question", "conversation", "first", "second", "expected", "rubric")
@@ -87,8 +88,7 @@ def _mark(spec: CheckSpec, said: str) -> float | None:
 
 def _reasons(text: str, said: str) -> str:
     """What the judge said before its mark, in one line, and the mark."""
-    thought = " ".join(text.split())
-    return f"{said.strip()}: {thought if len(thought) <= _EXPLAINED else thought[: _EXPLAINED - 1] + '…'}"
+    return f"{said.strip()}: {one_line(text, _EXPLAINED)}"
 
 
 Preference = Literal["first", "second", "tie"]

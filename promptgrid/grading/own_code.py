@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import difflib
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ from typing import Any
 from promptgrid.errors import PlanError
 from promptgrid.grading.spec import CheckSpec
 from promptgrid.grading.subject import Verdict
+from promptgrid.suggestions import did_you_mean
 
 FUNCTION = "score"
 LIMIT_S = 5.0
@@ -43,24 +43,19 @@ def pinned(spec: CheckSpec) -> CheckSpec:
     try:
         source = path.read_bytes()
     except OSError as error:
-        hint = f"Did you mean {_like(path)}?" if _like(path) else "Check the path."
+        beside = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        hint = did_you_mean(path.name, beside, "Check the path.")
         raise PlanError(f"Cannot read {path}: {error.strerror}.", hint=hint) from error
     try:
         names = _names(ast.parse(source))
     except (SyntaxError, ValueError, RecursionError) as error:
         raise PlanError(f"{path} is not Python: {error}.") from error
     if function not in names and "*" not in names:
-        close = difflib.get_close_matches(function, names, n=1)
-        hint = f"Did you mean {close[0]}?" if close else "Name it: python:file=…,function=NAME."
+        hint = did_you_mean(function, names, "Name it: python:file=…,function=NAME.")
         raise PlanError(f"{path} has no function {function!r}.", hint=hint)
     return CheckSpec(
         spec.name, spec.kind, {**spec.options, "file": str(path), "function": function, "sha": _sha(source)}
     )
-
-
-def _like(path: Path) -> str:
-    beside = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
-    return next(iter(difflib.get_close_matches(path.name, beside, n=1)), "")
 
 
 def _names(tree: ast.Module) -> set[str]:

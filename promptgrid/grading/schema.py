@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from promptgrid.answers import canonical_json, search
+from promptgrid.text import cut
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -23,16 +24,16 @@ def schema_problem(value: Any, schema: Mapping[str, Any]) -> tuple[bool | None, 
     try:
         error = next(_validator(canonical_json(_plain(schema)) or "{}").iter_errors(value), None)
     except SchemaError as wrong:
-        return None, f"not scored: the schema is wrong at {wrong.json_path}: {_cut(wrong.message)}"
+        return None, f"not scored: the schema is wrong at {wrong.json_path}: {cut(wrong.message, _SHOWN)}"
     except Unresolvable as wrong:
-        return None, f"not scored: the schema refers to {_cut(str(wrong.ref))}, which is not in it"
+        return None, f"not scored: the schema refers to {cut(str(wrong.ref), _SHOWN)}, which is not in it"
     except _SlowPattern as slow:
         return None, f"not scored: {slow}"
     except ArithmeticError as wrong:  # multipleOf on a number of hundreds of digits
         return None, f"not scored: a number is too large to check ({wrong})"
     if error is None:
         return True, "fits the schema"
-    return False, f"{error.json_path}: {_cut(error.message)}"
+    return False, f"{error.json_path}: {cut(error.message, _SHOWN)}"
 
 
 class _SlowPattern(Exception):
@@ -66,7 +67,7 @@ def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterat
     from jsonschema.exceptions import ValidationError
 
     if validator.is_type(instance, "string") and not _matches(pattern, instance):
-        yield ValidationError(f"{_cut(instance)!r} does not match {pattern!r}")
+        yield ValidationError(f"{cut(instance, _SHOWN)!r} does not match {pattern!r}")
 
 
 def _pattern_properties(validator: Any, patterns: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -89,7 +90,7 @@ def _additional_properties(validator: Any, wanted: Any, instance: Any, schema: A
         for key in extra:
             yield from validator.descend(instance[key], wanted, path=key)
     elif not wanted and extra:
-        yield ValidationError(f"{_cut(', '.join(map(repr, extra)))} is not in the schema")
+        yield ValidationError(f"{cut(', '.join(map(repr, extra)), _SHOWN)} is not in the schema")
 
 
 def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -128,7 +129,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

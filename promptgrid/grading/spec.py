@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 from promptgrid.errors import PlanError
 from promptgrid.grading import units
+from promptgrid.suggestions import closest, did_you_mean
 
 OptionType = type | tuple[str, ...]
 
@@ -82,7 +82,7 @@ def parse_check(text: str) -> CheckSpec:
     name, named, kind = head.rpartition("=")
     name, kind = name.strip() if named else kind.strip(), kind.strip()
     if kind not in OPTIONS:
-        raise PlanError(f"No check is called {kind!r}.", hint=_suggestion(kind, OPTIONS))
+        raise PlanError(f"No check is called {kind!r}.", hint=did_you_mean(kind, OPTIONS))
     if not _NAME.fullmatch(name):
         raise PlanError(
             f"{name!r} cannot name a check.", hint="Take up to 40 letters, digits, spaces, dots, dashes, underscores."
@@ -129,7 +129,10 @@ def _options(kind: str, rest: str, text: str) -> Iterable[tuple[str, Any]]:
         key, equals, rest = rest.partition("=")
         key = key.strip()
         if not equals or key not in allowed:
-            raise PlanError(f"The check {kind} has no option {key!r} (in {text!r}).", hint=_suggestion(key, allowed))
+            raise PlanError(
+                f"The check {kind} has no option {key!r} (in {text!r}).",
+                hint=did_you_mean(key, allowed) or "It has no options.",
+            )
         value, rest = _cut_value(rest, allowed, text)
         yield key, _typed(key, value, allowed[key], text)
 
@@ -147,8 +150,8 @@ def _cut_value(rest: str, allowed: Iterable[str], text: str) -> tuple[str, str]:
     comma = re.search(rf",(?=\s*(?:{'|'.join(allowed)})=)", rest)
     value, rest = (rest[: comma.start()], rest[comma.end() :]) if comma else (rest, "")
     for word in re.findall(r",\s*(\w+)=", value):
-        if close := difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.8):
-            hint = f"Did you mean {close[0]}? A value that holds these signs is written in quotes."
+        if near := closest(word, allowed, cutoff=0.8):
+            hint = f"Did you mean {near}? A value that holds these signs is written in quotes."
             raise PlanError(f"There is no option {word!r} in {text!r}.", hint=hint)
     return value, rest
 
@@ -184,11 +187,3 @@ def _written(value: Any) -> str:
     if isinstance(value, str) and (value.startswith('"') or "," in value or value != value.strip() or not value):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
-
-
-def _suggestion(word: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = difflib.get_close_matches(word, names, n=1)
-    if close:
-        return f"Did you mean {close[0]}?"
-    return f"There are: {', '.join(names)}." if names else "It has no options."

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from promptgrid.grading.spec import CheckSpec
 from promptgrid.prompt import AnswerRule
+from promptgrid.text import one_line
 
 _SHOWN = 60  # characters of a text within an explanation
 
@@ -74,5 +75,4 @@ def compared(equal: bool, subject: Subject) -> Verdict:
 
 def short(text: str) -> str:
     """One line, with its end left out when it is long."""
-    line = " ".join(text[: 4 * _SHOWN].split())
-    return line if len(text) <= _SHOWN and len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+    return one_line(text, _SHOWN)

@@ -24,6 +24,7 @@ from promptgrid.judging.session import Tell
 from promptgrid.prompt import Prompt
 from promptgrid.store import Database, plans, scores, votes
 from promptgrid.store.scores import Answered
+from promptgrid.text import one_line
 
 KIND = "pairs"
 _CHUNK = 50
@@ -129,7 +130,7 @@ def _vote(
     if None in words:
         found.failed += 1
         found.why = next(
-            (one.error or f"it said: {one.text[:200]}" for one, w in zip(said, words, strict=True) if not w)
+            (one.error or f"it said: {one_line(one.text, 200)}" for one, w in zip(said, words, strict=True) if not w)
         )
         return
     outcome: Literal["left", "right", "tie"] = "tie"

@@ -3,7 +3,6 @@ under test; what a judge will take is told before."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +23,7 @@ from promptgrid.judging.scoring import Scoring
 from promptgrid.judging.session import Pass, Tell
 from promptgrid.prompt import Prompt
 from promptgrid.store import Database, plans, runs, scores, stored_replies
+from promptgrid.suggestions import did_you_mean
 
 KIND = "check"
 
@@ -79,8 +79,7 @@ def _without(plan: Plan, remove: Sequence[str]) -> dict[str, CheckSpec]:
             del chosen[USUAL]
             chosen = usual | chosen
         if name not in chosen:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known) or 'none'}."
+            hint = did_you_mean(name, known) or "It has no checks."
             raise PlanError(f"The run has no check called {name!r}.", hint=hint)
         del chosen[name]
     return chosen

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -15,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from filelock import FileLock, Timeout
 
-from promptgrid import loop, paths
+from promptgrid import files, loop, paths
 from promptgrid.budget import Cost, Wall, parse_budget
 from promptgrid.calls.journal import Journal
 from promptgrid.calls.unsaved import recover
@@ -70,11 +69,8 @@ class Pass:
     def note(self) -> None:
         """Leaves word for whoever comes after. A full disk is told elsewhere."""
         body = {name: value for name, value in asdict(self).items() if not name.startswith("_")}
-        new = _path(self.run_id, self.kind).with_suffix(".new")
         with suppress(OSError):
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                json.dump(body, file)
-            new.replace(_path(self.run_id, self.kind))
+            files.write(_path(self.run_id, self.kind), json.dumps(body).encode())
 
 
 def left(run_id: str, kind: str) -> Pass | None:

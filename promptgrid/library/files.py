@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import unicodedata
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 
+from promptgrid import files
 from promptgrid.errors import LibraryError
+from promptgrid.suggestions import did_you_mean
 
 SUFFIX = ".prompty"
 MAX_NAME = 100  # characters
@@ -53,8 +52,7 @@ def read(path: Path) -> bytes:
             raise LibraryError(f"{path} has more than {MAX_FILE:,} bytes.", hint="It does not look like a prompt.")
         return path.read_bytes()
     except FileNotFoundError as error:
-        close = get_close_matches(path.name, _names_beside(path), n=3)
-        hint = f"Did you mean {' or '.join(close)}?" if close else "Check the path."
+        hint = did_you_mean(path.name, _names_beside(path), "Check the path.")
         raise LibraryError(f"There is no file {path}.", hint=hint) from error
     except OSError as error:
         raise LibraryError(f"Cannot read {path}: {error.strerror or error}.") from error
@@ -76,18 +74,9 @@ def text_of(data: bytes, path: Path) -> str:
 
 
 def write(path: Path, data: bytes) -> None:
-    """All or nothing: a reader sees the old file or the new one, also after a power cut."""
-    temporary = None
+    """Writes the file all at once, in a folder that is made where it is missing. Raises LibraryError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".saving-", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        os.replace(temporary, path)
+        files.write(path, data, shared=True)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise failed("write", path, error) from error

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from promptgrid import paths
 from promptgrid.errors import LibraryError, PromptError, StaleSave
 from promptgrid.library.files import MAX_NAME, SUFFIX, failed, read, safe_name, text_of, write
 from promptgrid.prompt import Prompt, dumps, loads
+from promptgrid.suggestions import did_you_mean
 
 _TOKEN = re.compile(r"\d{8}T\d{6}\d{6}-[a-z0-9_]{8}")
 
@@ -206,10 +206,7 @@ class Library:
 
     def _suggestion(self, name: str) -> str:
         names = [path.stem for path in self.folder.glob(f"*{SUFFIX}")]
-        close = get_close_matches(name, names, n=3, cutoff=0.5)
-        if close:
-            return f"Did you mean {' or '.join(close)}?"
-        return f"There are: {', '.join(sorted(names)[:20])}." if names else "The folder holds no prompt yet."
+        return did_you_mean(name, sorted(names)) or "The folder holds no prompt yet."
 
     def _free(self, name: str) -> str:
         candidates = [name, *(f"{name[: MAX_NAME - 5]}-{number}" for number in range(2, 10_000))]

@@ -7,9 +7,7 @@ for an empty one and replaced. Nobody is told in here; `models.facts` lays this 
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -18,8 +16,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from promptgrid import files
 from promptgrid.errors import StoreError
 from promptgrid.paths import data_folder
+from promptgrid.text import one_line
 
 FORGOTTEN_AFTER = timedelta(days=30)
 AGAIN_AFTER = timedelta(days=1)
@@ -146,8 +146,7 @@ def _plain(value: object) -> ParameterValue:
 def _said(text: str, parameter: str, model: str) -> str:
     """One line, cut; without the lead-in of an EndpointError, which says what the sentence says already."""
     text = text.rpartition(f"refuses {parameter} for {model!r}: ")[2]
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return text if len(text) <= SAID_LIMIT else text[:SAID_LIMIT] + "…"
+    return one_line(text, SAID_LIMIT)
 
 
 def _same(old: Refusal, new: Refusal) -> bool:
@@ -211,11 +210,4 @@ def _changing() -> Iterator[Path]:
 def _write(path: Path, known: Iterable[Refusal]) -> None:
     """All at once, and readable by its owner only."""
     rows = [{**asdict(refusal), "at": refusal.at.isoformat(timespec="seconds")} for refusal in known]
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".learned-", delete=False) as file:
-        try:
-            json.dump({"refusals": rows}, file, indent=1)
-            file.close()
-            os.replace(file.name, path)
-        except OSError:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    files.write(path, json.dumps({"refusals": rows}, indent=1).encode())

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from promptgrid import connections, paths
+from promptgrid import connections, files, paths
 
 _SETTINGS = frozenset(
     {"PROMPTGRID_BUILTIN_MODEL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
@@ -50,8 +50,7 @@ class RunnerLock:
         except Timeout:
             return False
         note = Holder(os.getpid(), settings_digest(), stays)
-        with open(os.open(self._note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(note), file)
+        files.write(self._note, json.dumps(asdict(note)).encode())
         return True
 
     def acquire_in_turn(self, *, wait_s: float) -> bool:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-from promptgrid import connections, loop, paths
+from promptgrid import connections, files, loop, paths
 from promptgrid.errors import StoreError
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import Holder, RunnerLock, settings_digest
@@ -132,7 +131,7 @@ def ask_to_leave() -> None:
 
 
 def _start() -> None:
-    with open(os.open(log_path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as output:
+    with open(log_path(), "a", opener=files.private) as output:
         subprocess.Popen(
             [sys.executable, "-m", "promptgrid.runner"],
             stdin=subprocess.DEVNULL,

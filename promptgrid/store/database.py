@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
 
-from promptgrid import paths
+from promptgrid import files, paths
 from promptgrid.errors import StoreError
 from promptgrid.store import migrations, schema
 
@@ -51,7 +51,7 @@ class Database:
         on it (POSIX), SQLite's too, and another process could then take the log away from under an open database.
         """
         with suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            os.close(files.private(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR))
 
     def _check_schema(self) -> None:
         with self._engine.connect() as connection:  # reads only: another process may be writing without a pause

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptgrid import paths
+from promptgrid import files, paths
 from promptgrid.errors import StoreError
 
 if TYPE_CHECKING:
@@ -108,9 +108,7 @@ def _seeded(path: Path, vocabulary: str) -> bool:
     try:
         content = gzip.decompress(carried.read_bytes())
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
+        files.write(path, content)
     except OSError:
         return False
     return _whole(path, vocabulary)

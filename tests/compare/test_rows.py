@@ -154,7 +154,7 @@ def test_long_texts_are_cut_and_still_told_apart(database: Database) -> None:
     found = arrange(database, cells)
     assert found.counts["differ"] == 1
     first, second = page(database, found, 0, 1)[0].entries.values()
-    assert first.answer == first.output == second.answer == "x" * SHOWN + "…"
+    assert first.answer == first.output == second.answer == "x" * (SHOWN - 1) + "…"
     assert second.differs
 
 

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptgrid.endpoint import Delta, Endpoint, EndpointSettings, OpenAIEndpoint, Reply, Request, ScriptedEndpoint
-from promptgrid.endpoint.faults import one_line
+from promptgrid.endpoint.faults import quoted
 from promptgrid.endpoint.headers import request_headers
 from promptgrid.endpoint.limits import retry_after
 from promptgrid.endpoint.refusals import told
@@ -522,9 +522,9 @@ def test_openai_itself_is_never_asked_to_count() -> None:
 
 
 def test_foreign_sentences_are_made_harmless_for_a_terminal() -> None:
-    assert one_line("a\x1b[31m\n\tb\u202e\x00") == "a [31m b"
-    assert one_line("<!DOCTYPE html><html>") == "a web page"
-    assert len(one_line("x" * 10_000)) < 400
+    assert quoted("a\x1b[31m\n\tb\u202e\x00") == "a [31m b"
+    assert quoted("<!DOCTYPE html><html>") == "a web page"
+    assert len(quoted("x" * 10_000)) < 400
 
 
 def test_both_endpoints_keep_the_protocol() -> None:

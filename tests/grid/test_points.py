@@ -108,7 +108,7 @@ def test_a_technique_that_cannot_be_served_makes_no_cells_and_says_why() -> None
         ({"temperatures": (2.5,)}, "2.5 is out of range"),
         ({"samples": 0}, "samples 0"),
         ({"max_tokens": 0}, "max_tokens 0"),
-        ({"techniques": ("few-shoot",)}, 'Did you mean "few-shot"'),
+        ({"techniques": ("few-shoot",)}, "Did you mean few-shot"),
         ({"prompts": (PROMPT, PROMPT)}, "Two prompts are called 'sum@"),
         ({"cases": (CASES[0], CASES[0])}, "Two cases are called '1'"),
         ({"checks": (parse_check("contains:text=a"), parse_check("contains:text=b"))}, "Two checks"),

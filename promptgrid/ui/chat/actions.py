@@ -17,6 +17,7 @@ from promptgrid.prompt import Prompt, Role
 from promptgrid.store import conversations, drafts
 from promptgrid.store.conversations import Conversation, Node
 from promptgrid.techniques import PromptPart
+from promptgrid.text import one_line
 from promptgrid.ui.server import database
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 
@@ -108,7 +109,7 @@ def send(conversation_id: str, *, ask: bool) -> None:
     if text.strip():
         at = conversations.add_turn(database(), conversation_id, at, role, text)
         if not nodes and conversation.name == "New conversation":
-            conversations.rename(database(), conversation_id, " ".join(text.split())[:60])
+            conversations.rename(database(), conversation_id, one_line(text, 60))
         drafts.drop_draft(database(), draft_key(conversation_id))
     elif not (nodes and nodes[-1].role == "user"):
         raise PlanError("There is nothing to send.", hint="Write a turn first.")

@@ -10,6 +10,7 @@ from promptgrid.chat import ChatVariant, Settings, tree
 from promptgrid.humanize import moment
 from promptgrid.store import conversations
 from promptgrid.store.conversations import Conversation, Info
+from promptgrid.text import one_line
 from promptgrid.ui.chat import actions
 from promptgrid.ui.chat.saving import save_popover
 from promptgrid.ui.server import database, library
@@ -187,4 +188,4 @@ def _differences(conversation: Conversation, leaf: int, shown: ChatVariant) -> N
 
 def _branch_name(conversation: Conversation, leaf: int, number: int) -> str:
     last = next((node for node in reversed(tree.path(conversation, leaf)) if node.role == "user"), None)
-    return f"{number}: {' '.join(last.text.split())[:60]}" if last else str(number)
+    return f"{number}: {one_line(last.text, 60)}" if last else str(number)

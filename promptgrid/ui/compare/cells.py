@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from promptgrid.compare import Arranged, ComparisonRow, Metric, PooledCell, VariantSummary
 from promptgrid.humanize import dollars, many
 from promptgrid.store.cell_columns import CaseText
+from promptgrid.text import one_line
 from promptgrid.ui.compare.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
 
-_LINE = 160  # characters of an output that a cell can show
 _HEAD = 34  # characters of a long answer that stand out; the rest follows beneath
 _OTHERS = 2  # answers beside the commonest that have room
 _PLAIN: tuple[Metric, ...] = ("tokens", "cost", "latency", "length")
@@ -200,9 +200,3 @@ def in_words(metric: Metric, value: float) -> str:
 def score_badge(delta: float) -> Badge:
     """ "+50 points", of a hundred."""
     return Badge(f"{'−' if delta < 0 else '+'}{abs(100 * delta):.0f} points", "good" if delta > 0 else "bad")
-
-
-def one_line(text: str) -> str:
-    """The beginning of a text without its line breaks."""
-    line = " ".join(text[: 4 * _LINE].split())
-    return line if len(line) <= _LINE else line[:_LINE] + "…"

@@ -14,8 +14,9 @@ from promptgrid.grid import Plan
 from promptgrid.prompt import Message
 from promptgrid.store import Database, attempts, results, runs
 from promptgrid.store.database import Row
+from promptgrid.text import one_line
 from promptgrid.ui.compare import view_state
-from promptgrid.ui.compare.cells import STATES, figures, one_line, percent, row_title
+from promptgrid.ui.compare.cells import STATES, figures, percent, row_title
 from promptgrid.ui.compare.circumstances import attempt_lines, circumstances
 from promptgrid.ui.compare.differences import compared_with
 from promptgrid.ui.compare.facts import Fact, facts
@@ -118,7 +119,7 @@ def _sample_widget(entry: PooledCell, samples: Sequence[Sample], usual: int) -> 
     numbers = list(range(1, count + 1))
     if count > _PILLS:
         shown = st.selectbox(
-            f"Sample of {count}", numbers, index=start - 1, format_func=lambda n: label(n)[:60], key=key
+            f"Sample of {count}", numbers, index=start - 1, format_func=lambda n: one_line(label(n), 60), key=key
         )
         return shown or usual
     chosen = st.pills(

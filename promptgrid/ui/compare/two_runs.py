@@ -12,8 +12,9 @@ from promptgrid.compare import KINDS, Change, ChangeKind, Changes, VariantChange
 from promptgrid.errors import PromptgridError, StoreError
 from promptgrid.store import Database, baselines, results, runs
 from promptgrid.store.runs import RunInfo
+from promptgrid.text import one_line
 from promptgrid.ui.compare import detail, reading, view_state
-from promptgrid.ui.compare.cells import STATES, one_line, score_badge
+from promptgrid.ui.compare.cells import STATES, score_badge
 from promptgrid.ui.compare.controls import turn_pages
 from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import CellState, MatrixCell, MatrixColumn, MatrixRow, matrix

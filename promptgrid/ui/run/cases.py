@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
-from promptgrid import humanize, paths
+from promptgrid import files, humanize, paths
 from promptgrid.cases.table import EXPECTED, Case, Cases, cases_csv, parse_cases, read_cases
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import CasesError, PromptgridError
 from promptgrid.prompt import Prompt, variables
+from promptgrid.text import cut
 from promptgrid.ui import server
 from promptgrid.ui.run.form import FormValues
 from promptgrid.ui.widgets.feedback import show_error
@@ -204,8 +204,7 @@ def keep_upload(data: bytes) -> str:
     name = f"{hashlib.sha256(data).hexdigest()[:16]}.csv"
     for other in folder.glob("*.csv"):
         other.unlink(missing_ok=True)
-    with open(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
+    files.write(folder / name, data)
     return name
 
 
@@ -230,4 +229,4 @@ def _preview(table: CasesTable) -> None:
 
 def _cell(case: Case, column: str) -> str:
     value = case.expected if column == EXPECTED else case.inputs.get(column)
-    return value[:PREVIEW_CHARS] if value else ""
+    return cut(value, PREVIEW_CHARS) if value else ""

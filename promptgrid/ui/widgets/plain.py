@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from promptgrid.text import cut
+
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _BRACKETS = {"[": "&#91;", "]": "&#93;"}  # st.badge puts backslashes of its own before brackets
 _WORD_JOINER = "\u2060"  # takes no room and breaks no line
@@ -23,8 +25,8 @@ def plain(text: object, *, limit: int | None = None) -> str:
     displayed become U+FFFD. Text beyond `limit` characters becomes "…".
     """
     line = _UNSHOWABLE.sub("\ufffd", " ".join(str(text).split()))
-    if limit is not None and len(line) > limit:
-        line = line[: max(0, limit - 1)] + "…"
+    if limit is not None:
+        line = cut(line, limit)
     return _PUNCTUATION.sub(_escaped, _LATE_PATTERNS.sub(_WORD_JOINER, line))
 
 
