@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from promptgrid.endpoint import ScriptedEndpoint
+    from promptgrid.nextword import Asker
     from promptgrid.store import Database
     from tests.faults.server import HostileServer
 
@@ -152,6 +154,24 @@ def endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> Hostile
 def openai(monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenAI as the endpoint `openai`: for tests that never send anything."""
     monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+
+
+@pytest.fixture
+def scripted(openai: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Asker, ScriptedEndpoint]]:
+    """`scripted(script, database)`: an Asker for the endpoint `openai`, whose replies come from the script."""
+    from promptgrid import connections
+    from promptgrid.endpoint import ScriptedEndpoint
+    from promptgrid.nextword import Asker
+    from promptgrid.nextword.asking import _apis
+
+    _apis.clear()
+
+    def scripted(script: Any, database: Database | None = None) -> tuple[Asker, ScriptedEndpoint]:
+        endpoint = ScriptedEndpoint(script, name="openai")
+        monkeypatch.setattr(connections, "connect", lambda name: endpoint)
+        return Asker("openai/ft-own", database), endpoint
+
+    return scripted
 
 
 @pytest.fixture

@@ -1,0 +1,19 @@
+"""What tests of figures share: equal but for rounding, and scores as data have them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+from promptgrid.stats import Interval
+
+close = partial(pytest.approx, rel=1e-9, abs=1e-9)
+scores = st.one_of(st.none(), st.floats(0, 1), st.sampled_from([0.0, 1.0, 0.5]))
+
+
+def near(found: Interval | None, low: Any, high: Any) -> bool:
+    assert found is not None
+    return (found.low, found.high) == close((low, high))
