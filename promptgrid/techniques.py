@@ -97,6 +97,8 @@ TECHNIQUES: Mapping[str, Build] = {
 }
 SHOWS_EXAMPLES = frozenset({"few-shot", "few-shot-cot"})
 ASKS_FOR_REASONS = frozenset({"chain-of-thought", "few-shot-cot", "self-consistency"})
+VOTES = frozenset({"self-consistency"})
+"""Techniques that make one answer out of all samples of a case, by majority vote."""
 
 
 def known_technique(name: str) -> str:

@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import Any
 
-from promptgrid.compare.variants import Variant, in_grid_order, labels, variant_of
+from promptgrid.compare.facts import facts
+from promptgrid.compare.variants import Variant, labels
 from promptgrid.store import Database
-from promptgrid.store.outputs import VARIANT, answered
+from promptgrid.store.cell_columns import reply_texts
 from promptgrid.store.votes import Vote
 
 VOTES_A_VARIANT = 10
@@ -109,28 +109,34 @@ class Arena:
 
 
 def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
-    """The run's arena as it is now. Every text is looked at once and none is kept."""
-    grouped: dict[int, dict[Variant, list[_Reply]]] = defaultdict(lambda: defaultdict(list))
-    variants: dict[tuple[Any, ...], Variant] = {}
-    for position, case, text, values in answered(database, run_id):
-        variant = variants.get(values) or variants.setdefault(
-            values, variant_of(dict(zip(VARIANT, values, strict=True)))
+    """The run's arena as it is now. Every text is read once and none is kept."""
+    columns = facts(database, run_id)
+    codes = sorted(set(columns.variant[columns.answered].tolist()))  # a variant without a reply has no part
+    variants = [columns.variants[code] for code in codes]
+    number = {code: at for at, code in enumerate(codes)}
+    places = {
+        position: (case, number[code])
+        for position, case, code, answered in zip(
+            columns.position.tolist(), columns.case.tolist(), columns.variant.tolist(), columns.answered, strict=True
         )
-        digest = hashlib.blake2b(text.strip().encode(), digest_size=8).digest()
-        grouped[case][variant].append(_Reply(position, digest))
-    ordered = in_grid_order(list(variants.values()))
-    places = {variant: at for at, variant in enumerate(ordered)}
-    replies = {case: {places[v]: found for v, found in by_variant.items()} for case, by_variant in grouped.items()}
+        if answered
+    }
+    replies: dict[int, dict[int, list[_Reply]]] = defaultdict(lambda: defaultdict(list))
+    for position, text in reply_texts(database, run_id):
+        if position in places:
+            case, variant = places[position]
+            digest = hashlib.blake2b(text.strip().encode(), digest_size=8).digest()
+            replies[case][variant].append(_Reply(position, digest))
     alike = [_alike(by_variant) for by_variant in replies.values()]
     pairs = sum(_two_of(len(by_variant)) for by_variant in replies.values())
     return Arena(
-        variants=ordered,
-        labels=labels(ordered),
+        variants=variants,
+        labels=labels(variants),
         possible=pairs - sum(alike),
         identical=sum(alike),
         seed=seed,
         _replies=replies,
-        _places={r.position: (case, at) for case, found in replies.items() for at, rs in found.items() for r in rs},
+        _places=places,
     )
 
 

@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from promptgrid.compare.aggregate import Bools, Ints, Longs, mean_by, mean_known, voted
 from promptgrid.compare.axes import AXES, Axis, AxisValue, value_text
 from promptgrid.compare.variants import Variant, in_grid_order, warmth
 from promptgrid.stats.intervals import Floats
 from promptgrid.store import Database
 from promptgrid.store.cell_columns import CELL_COLUMNS, REPLY_COLUMNS, RunColumns, run_columns
 from promptgrid.store.results import Stamp, stamp
+from promptgrid.techniques import VOTES
 
 STATUSES = ("answered", "pending", "failed", "refused", "too_long", "cancelled")
 ANSWERED, PENDING = 0, 1
@@ -30,14 +32,20 @@ ENDED_BADLY = (2, 3, 4)
 
 ColumnType = TypeVar("ColumnType")
 
-Ints = NDArray[np.int32]
-Longs = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-
 _KEPT, _WORKED_OUT = 3, 8  # runs whose facts are kept, and of each what was worked out
+_VARIANT_COLUMNS = (
+    "prompt", "prompt_version", "technique", "endpoint", "model", "temperature", "temperature_sent", "parameter_note"
+)  # fmt: skip
 _AT = {name: i for i, name in enumerate((*CELL_COLUMNS, *REPLY_COLUMNS))}
 _STATUS_CODE = {status: code for code, status in enumerate(STATUSES)}
 _FLOATS = ("chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")
+
+
+class Sent(NamedTuple):
+    """The temperature that went on the wire (None: none did), and the note on parameters not sent as planned."""
+
+    temperature: float | None
+    note: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +53,7 @@ class Facts:
     """One entry an array for each cell, in the run's order. NaN: not known, or not scored, which is not zero.
 
     case, variant    codes: places in `case_ids` and in `variants` (which stand in the order of the grid)
+    sent             by variant, what went on the wire for its cells, each once
     status           place in STATUSES
     ballot           what answers are compared by (answers.ballot), -1 where `read` is false: none could be read
     answer           a small code for the ballot, -1 where there is none
@@ -57,6 +66,7 @@ class Facts:
     stamp: Stamp
     case_ids: Sequence[str]
     variants: Sequence[Variant]
+    sent: Sequence[Sequence[Sent]]
     checks: Sequence[str]
     position: Ints
     case: Ints
@@ -87,6 +97,25 @@ class Facts:
     @cached_property
     def answered(self) -> Bools:
         return np.equal(self.status, ANSWERED)
+
+    @cached_property
+    def counted(self) -> Bools:
+        """By cell, whether it counts as an answer to its case. Every cell does, but of self-consistency, where many
+        samples make one answer, only the first reply that gave the voted answer."""
+        by_vote = np.array([variant.technique in VOTES for variant in self.variants], dtype=np.bool_)[self.variant]
+        samples = np.flatnonzero(by_vote & self.answered)
+        key = self.case[samples].astype(np.int64) * len(self.variants) + self.variant[samples]
+        answers, entry = np.unique(key, return_inverse=True)
+        every = np.ones(len(samples), dtype=np.bool_)
+        counted: Bools = ~by_vote
+        counted[samples[voted(entry, every, self.answer[samples], len(answers)).shown]] = True
+        return counted
+
+    def entry_scores(self, cells: Longs, entry: Longs, size: int, score: Floats) -> Floats:
+        """By entry (all samples of one case under one variant, 0 to `size`), the mean score of the replies that count;
+        NaN: nothing was scored. `score` is by cell."""
+        scored = (self.answered & self.counted)[cells]
+        return mean_by(np.where(scored, score[cells], np.nan), entry, size)
 
     @cached_property
     def tokens(self) -> Floats:
@@ -163,8 +192,12 @@ def read(run_id: str, columns: RunColumns) -> Facts:
     lots = [_lot(rows, variants) for rows in columns.cells] or [_lot([], variants)]
     joined: dict[str, Any] = {name: np.concatenate([lot[name] for lot in lots]) for name in lots[0]}
     del lots
-    found = [Variant(p, v, t, f"{endpoint}/{model}", temperature) for p, v, t, endpoint, model, temperature in variants]
-    ordered = in_grid_order(found)
+    found = [
+        Variant(prompt, version, technique, f"{endpoint}/{model}", temperature)
+        for prompt, version, technique, endpoint, model, temperature, *_ in variants
+    ]
+    ordered = in_grid_order(list(dict.fromkeys(found)))
+    sent = [[Sent(*key[6:]) for key, variant in zip(variants, found, strict=True) if variant == one] for one in ordered]
     places = np.array([ordered.index(variant) for variant in found], dtype=np.int32)
     joined["variant"] = places[joined["variant"]]
     checks, scores = _scores(columns.scores, joined["position"])
@@ -172,16 +205,15 @@ def read(run_id: str, columns: RunColumns) -> Facts:
     answer = np.full(len(read_ones), -1, dtype=np.int32)
     answer[read_ones] = np.unique(joined["ballot"][read_ones], return_inverse=True)[1]
     return Facts(
-        run_id=run_id, stamp=columns.stamp, case_ids=columns.case_ids, variants=ordered, checks=checks, scores=scores,
-        answer=answer, **joined,
+        run_id=run_id, stamp=columns.stamp, case_ids=columns.case_ids, variants=ordered, sent=sent, checks=checks,
+        scores=scores, answer=answer, **joined,
     )  # fmt: skip
 
 
 def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) -> dict[str, NDArray[Any]]:
     """Some rows as arrays; variants that were not met before are added."""
     column = list(zip(*rows, strict=True)) or [()] * len(_AT)
-    names = ("prompt", "prompt_version", "technique", "endpoint", "model", "temperature")
-    keys = zip(*(column[_AT[name]] for name in names), strict=True)
+    keys = zip(*(column[_AT[name]] for name in _VARIANT_COLUMNS), strict=True)
     ballots, replies = column[_AT["ballot"]], column[_AT["id"]]
     status = column[_AT["status"]]
     return {
@@ -215,17 +247,3 @@ def _scores(lots: Iterable[Sequence[tuple[Any, ...]]], position: Ints) -> tuple[
         table[at, code] = known_or_not
     order = sorted(names)
     return order, table[:, [names[check] for check in order]]
-
-
-def mean_known(table: Floats) -> Floats:
-    """By row, the mean over what is known; NaN where nothing is."""
-    known = ~np.isnan(table)
-    counts = known.sum(axis=1)
-    sums = np.where(known, table, 0.0).sum(axis=1)
-    means: Floats = np.divide(sums, counts, out=np.full(len(table), np.nan), where=counts > 0)
-    return means
-
-
-def known(value: float) -> float | None:
-    """None for NaN."""
-    return None if np.isnan(value) else float(value)

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from promptgrid.compare.aggregate import entry_scores, mean_by, voted
+from promptgrid.compare.aggregate import Bools, Ints, Longs, mean_by, voted
 from promptgrid.compare.axes import IN_ORDER, Axis, AxisValue, Head, head_id, heads, value_text
-from promptgrid.compare.facts import ANSWERED, ENDED_BADLY, PENDING, STATUSES, Bools, Facts, Ints, Longs
+from promptgrid.compare.facts import ANSWERED, ENDED_BADLY, PENDING, STATUSES, Facts
 from promptgrid.compare.views import METRICS, Metric, View
 from promptgrid.stats.intervals import Floats
 
@@ -219,7 +219,7 @@ def _score(facts: Facts, chosen: Longs, key: Longs, size: int) -> Floats:
     """By place, the mean over its variants of their score."""
     own = key * max(1, len(facts.variants)) + facts.variant[chosen]
     known, entry = np.unique(own, return_inverse=True)
-    scores = entry_scores(facts, chosen, entry, len(known), facts.score)
+    scores = facts.entry_scores(chosen, entry, len(known), facts.score)
     return mean_by(scores, known // max(1, len(facts.variants)), size)
 
 

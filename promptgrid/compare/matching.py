@@ -7,8 +7,8 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
+from promptgrid.compare.aggregate import Ints
 from promptgrid.compare.axes import VARIANT, Axis, AxisValue, Head, heads
-from promptgrid.compare.facts import Ints
 from promptgrid.compare.layouts import Layout
 from promptgrid.store import Database
 from promptgrid.store.cell_columns import case_texts

@@ -9,8 +9,9 @@ from math import isnan
 
 import numpy as np
 
+from promptgrid.compare.aggregate import Longs, known
 from promptgrid.compare.axes import Axis, Head, head_id, value_text
-from promptgrid.compare.facts import STATUSES, Facts, Longs, known
+from promptgrid.compare.facts import STATUSES, Facts
 from promptgrid.compare.layouts import Layout
 from promptgrid.compare.rows import Arranged
 from promptgrid.compare.views import METRICS, Metric

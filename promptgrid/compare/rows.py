@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from promptgrid.compare.aggregate import Bools, Longs, mean_known
 from promptgrid.compare.axes import Head
-from promptgrid.compare.facts import Bools, Facts, Longs, mean_known
+from promptgrid.compare.facts import Facts
 from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.summary import VariantSummary, summarise
 from promptgrid.compare.views import SHOWS, ShowFilter, View

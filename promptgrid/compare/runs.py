@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptgrid import stats
-from promptgrid.compare.aggregate import entry_scores
-from promptgrid.compare.facts import STATUSES, Bools, Ints, facts, known, mean_known
+from promptgrid.compare.aggregate import Bools, Ints, known, mean_known
+from promptgrid.compare.facts import STATUSES, facts
 from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.matching import contents, matched, matched_columns, pair_labels
 from promptgrid.compare.pages import SHOWN, excerpt
@@ -164,7 +164,7 @@ def _scores(laid: Layout, checks: Sequence[str]) -> Floats:
     found, size = laid.facts, laid.shape[0] * laid.shape[1]
     by_cell = mean_known(found.scores[:, [found.checks.index(check) for check in checks]])
     entry = np.repeat(np.arange(size), np.diff(laid.starts))
-    scores = entry_scores(found, laid.cells, entry, size, by_cell).reshape(laid.shape)
+    scores = found.entry_scores(laid.cells, entry, size, by_cell).reshape(laid.shape)
     return np.where(laid.places.samples > 0, scores, np.nan)
 
 

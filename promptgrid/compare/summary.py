@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from promptgrid import stats
-from promptgrid.compare.aggregate import entry_scores, mean_by
+from promptgrid.compare.aggregate import Longs, known, mean_by
 from promptgrid.compare.axes import Head
-from promptgrid.compare.facts import Facts, Longs, facts, known
+from promptgrid.compare.facts import Facts, facts
 from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.views import View
 from promptgrid.models.parameters import suspicion
@@ -183,7 +183,7 @@ def _by_check(found: Facts, cells: Longs) -> dict[str, tuple[float | None, int]]
     entry, case_of = _entries(found, cells)
     means = {}
     for at, check in enumerate(found.checks):
-        scores = entry_scores(found, cells, entry, len(case_of), found.scores[:, at])
+        scores = found.entry_scores(cells, entry, len(case_of), found.scores[:, at])
         by_case = _known(mean_by(scores, case_of, len(found.case_ids)))
         means[check] = (_mean(by_case), len(by_case))
     return means
@@ -192,12 +192,9 @@ def _by_check(found: Facts, cells: Longs) -> dict[str, tuple[float | None, int]]
 def _cost_per_correct(found: Facts, replies: Longs) -> float | None:
     """A case that was not scored is neither paid for here nor counted."""
     entry, case_of = _entries(found, replies)
-    scores = entry_scores(found, replies, entry, len(case_of), found.score)
+    scores = found.entry_scores(replies, entry, len(case_of), found.score)
     spent = _sum(found.cost_usd[replies][~np.isnan(scores)[entry]])
-    by_vote = np.array([variant.technique == "self-consistency" for variant in found.variants], dtype=np.bool_)
-    voting = by_vote[found.variant[replies]]
-    one_each = np.unique(entry[voting])
-    correct = int((found.score[replies][~voting] == 1).sum()) + int((scores[one_each] == 1).sum())
+    correct = int((found.score[replies[found.counted[replies]]] == 1).sum())
     return spent / correct if spent is not None and correct else None
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-from promptgrid.answers import ballot
+from promptgrid.compare.facts import facts
 from promptgrid.compare.variants import Variant, in_grid_order, labels, variant_of
 from promptgrid.store import Database, runs
 from promptgrid.store.results import result_rows
@@ -56,9 +55,9 @@ class CheckVerdict:
 class _Sample:
     """A cell, as much of it as a verdict needs. `scores` holds (value, outcome, explanation) a check."""
 
+    position: int
     replied: bool
     answer: str | None
-    ballot: int | None
     error: str
     latency_ms: float
     scores: Mapping[str, tuple[float | None, CheckOutcome, str]]
@@ -73,6 +72,8 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
     plan = runs.plan_of(database, run_id)
     checks = {(p.name, p.version): [check.name for check in plan.checks_for(p)] or [""] for p in plan.prompts}
     cases = {case.id: case for case in plan.cases}
+    columns = facts(database, run_id)
+    counted = set(columns.position[columns.counted].tolist())
     grouped = _grouped(result_rows(database, run_id, positions), checks)
     ordered = in_grid_order(list(grouped))
     label = {variant: " · ".join(labels(ordered)[variant.id]) for variant in ordered}
@@ -82,9 +83,9 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
             case = cases[case_id]
             inputs = {name: cut(value, _KEPT) for name, value in case.inputs.items()}
             expected = None if case.expected is None else cut(case.expected, _KEPT)
-            voted = _voted(samples) if variant.technique == "self-consistency" else samples
+            answers = [sample for sample in samples if sample.position in counted] or samples
             for check in checks[variant.prompt, variant.version]:
-                found.append(_verdict(variant, label[variant], case_id, check, inputs, expected, voted))
+                found.append(_verdict(variant, label[variant], case_id, check, inputs, expected, answers))
     return found
 
 
@@ -101,9 +102,9 @@ def _grouped(
 
 def _sample(row: Mapping[str, Any], checks: Sequence[str]) -> _Sample:
     return _Sample(
+        position=row["position"],
         replied=row["status"] == "answered",
         answer=None if row["answer"] is None else cut(row["answer"], _KEPT),
-        ballot=ballot(row["answer"]),
         error=cut(row["error"] or f"no reply: the cell is {row['status'].replace('_', ' ')}", _KEPT),
         latency_ms=row["latency_ms"] or 0.0,
         scores={check: _score(row, check) for check in checks},
@@ -119,14 +120,6 @@ def _score(row: Mapping[str, Any], check: str) -> tuple[float | None, CheckOutco
     if value is None:
         return None, "not scored", explanation
     return value, "failed" if row[f"passed.{check}"] is False else "passed", explanation
-
-
-def _voted(samples: Sequence[_Sample]) -> Sequence[_Sample]:
-    """The sample whose answer the vote chose; all of them when none brought a reply."""
-    replies = [sample for sample in samples if sample.replied]
-    votes = Counter(sample.ballot for sample in replies if sample.ballot is not None)
-    chosen = votes.most_common(1)[0][0] if votes else None
-    return [next(sample for sample in replies if sample.ballot == chosen)] if replies else samples
 
 
 def _verdict(

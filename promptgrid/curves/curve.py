@@ -7,16 +7,23 @@ with others is told in words (`left_out`) and is never on a line.
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from promptgrid import stats
+import numpy as np
+from numpy.typing import NDArray
+
+from promptgrid import compare, stats
+from promptgrid.compare import Facts, Variant
+from promptgrid.compare.aggregate import Bools, Longs, mean_by
+from promptgrid.compare.axes import Axis, AxisValue, heads
+from promptgrid.compare.facts import STATUSES
+from promptgrid.stats.intervals import Floats
 from promptgrid.stats.samples import COMPARED
 from promptgrid.store import Database
-from promptgrid.store.curves import beginnings, curve_cells
+from promptgrid.store.cell_columns import cell_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,134 +101,144 @@ class Curve:
 
 
 def curve(database: Database, run_id: str) -> Curve:
-    """The curve of a run as it stands: cells without a reply are left out of every figure."""
-    groups: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
-    for cell in curve_cells(database, run_id):
-        groups[*_line_key(cell), cell.temperature].append(cell)
-    keys = sorted(groups, key=_grid_order(groups))
-    names = _names([key[:-1] for key in keys])
-    texts = _texts(database, groups.values())
-    found = [_point(names[key[:-1]], key, groups[key], texts) for key in keys]
-    costs = [point.cost_usd for point in found if point.cases]
+    """The curve of a run as it stands: cells without a reply are left out of every figure.
+
+    Raises StoreError when the run no longer exists.
+    """
+    facts = compare.facts(database, run_id)
+    groups = [_Replies.of(facts, code) for code in range(len(facts.variants))]
+    texts = _texts(database, facts, groups)
+    names = _names(facts.variants)
+    points = [_point(facts, group, name, texts) for group, name in zip(groups, names, strict=True)]
+    costs = [point.cost_usd for point in points if point.cases]
     price = "cost_usd" if any(costs) and None not in costs else "tokens"
-    return Curve(list(with_front(found, price)), list(_left_out(found)), price)
+    return Curve(list(with_front(points, price)), list(_left_out(points)), price)
 
 
-def _line_key(cell: Any) -> tuple[str, str, str, str]:
-    return cell.prompt, cell.prompt_version, cell.technique, f"{cell.endpoint}/{cell.model}"
+def _names(variants: Sequence[Variant]) -> list[str]:
+    """By variant, what tells its line apart from the others; a line alone is named by its technique and model."""
+    axes = [axis for axis in compare.VARIANT if axis != "temperature"]
+    lines: list[Mapping[Axis, AxisValue]] = [{axis: variant.values[axis] for axis in axes} for variant in variants]
+    if len({repr(line) for line in lines}) < 2:
+        return [f"{variant.technique} · {variant.model}" for variant in variants]
+    return [head.label for head in heads(lines)]
 
 
-def _grid_order(keys: Iterable[tuple[Any, ...]]) -> Any:
-    """Lines as they first appear; of each the default temperature first, then by size."""
-    places = {line: i for i, line in enumerate(dict.fromkeys(key[:-1] for key in keys))}
-    return lambda key: (places[key[:-1]], -1.0 if key[-1] is None else key[-1])
+@dataclass(frozen=True, eq=False)
+class _Replies:
+    """The replies of one variant, case by case. `cells` are places in Facts; `case` is the number of each reply's case
+    among the cases with a reply, and `samples` how many replies each of these has."""
+
+    variant: int
+    cells: Longs
+    case: Longs
+    samples: Longs
+
+    @classmethod
+    def of(cls, facts: Facts, variant: int) -> _Replies:
+        cells = np.flatnonzero((facts.variant == variant) & facts.answered)
+        _, case, samples = np.unique(facts.case[cells], return_inverse=True, return_counts=True)
+        return cls(variant, cells, case, samples)
+
+    @property
+    def cases(self) -> int:
+        return len(self.samples)
+
+    def by_case(self, values: NDArray[Any]) -> list[list[Any]]:
+        """The values of the cells, one list a case."""
+        return _split(values[self.cells[np.argsort(self.case, kind="stable")]], self.samples)
 
 
-def _names(keys: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """What tells each line apart from the others; of one alone its technique and model."""
-    prompts, versions, techniques, models = (len({key[i] for key in keys}) > 1 for i in range(4))
-    several = Counter(name for name, _ in {key[:2] for key in keys})
-    names = {}
-    for key in dict.fromkeys(keys):
-        prompt, version, technique, model = key
-        full = f"{prompt}@{version[:6]}" if several[prompt] > 1 else prompt
-        parts = [(full, prompts or versions), (technique, techniques), (model, models)]
-        names[key] = " · ".join(name for name, telling in parts if telling) or f"{technique} · {model}"
-    return names
+def _split(values: NDArray[Any], counts: Longs) -> list[list[Any]]:
+    """The values as lists of these lengths."""
+    ends = np.cumsum(counts).tolist()
+    listed = values.tolist()
+    return [listed[end - count : end] for end, count in zip(ends, counts.tolist(), strict=True)]
 
 
-def _point(name: str, key: tuple[Any, ...], cells: Sequence[Any], texts: Mapping[int, str]) -> CurvePoint:
-    prompt, version, technique, model, temperature = key
-    by_case: dict[int, list[Any]] = defaultdict(list)
-    for cell in cells:
-        if cell.status == "answered":
-            by_case[cell.case_position].append(cell)
-    cases = list(by_case.values())
-    voted = technique == "self-consistency"
-    scores = [score for case in cases if (score := _score(case, voted)) is not None]
+def _point(facts: Facts, group: _Replies, name: str, texts: Mapping[int, str]) -> CurvePoint:
+    variant = facts.variants[group.variant]
+    scores = facts.entry_scores(group.cells, group.case, group.cases, facts.score)
+    scores = scores[~np.isnan(scores)]
     interval = stats.mean_interval(scores)
-    several = [counts for case in cases if len(case) > 1 and (counts := _counts(case))]
-    alike = [s for case in cases if (s := _similarity(case, texts)) is not None]
-    refused = sum(cell.status == "refused" for cell in cells)
-    sent = temperature is not None and all(cell.temperature_sent == temperature for cell in cells)
+    tallies = _tallies(facts, group)
+    alike = [s for case in group.by_case(facts.position) if (s := _similarity(case, texts)) is not None]
+    refused = facts.status[facts.variant == group.variant] == STATUSES.index("refused")
+    sent = variant.temperature is not None and all(
+        one.temperature == variant.temperature for one in facts.sent[group.variant]
+    )
     return CurvePoint(
         line=name,
-        prompt=prompt,
-        prompt_version=version,
-        technique=technique,
-        model=model,
-        temperature=temperature,
-        drawn=sent and not refused and bool(cases),
-        note=_note(cells, refused, sent),
-        cases=len(cases),
-        samples=max(map(len, cases), default=0),
+        prompt=variant.prompt,
+        prompt_version=variant.version,
+        technique=variant.technique,
+        model=variant.model,
+        temperature=variant.temperature,
+        drawn=sent and not refused.any() and group.cases > 0,
+        note=_note(facts, group.variant, refused, sent),
+        cases=group.cases,
+        samples=int(group.samples.max(initial=0)),
         score=_mean(scores),
         score_low=interval.low if interval else None,
         score_high=interval.high if interval else None,
-        distinct=_mean([len(counts) for counts in several]),
-        entropy_bits=_mean([stats.entropy(list(counts.values())) for counts in several]),
+        distinct=_mean([len(counts) for counts in tallies]),
+        entropy_bits=_mean([entropy for counts in tallies if (entropy := stats.entropy(counts)) is not None]),
         similarity=_mean(alike),
         similarity_cases=len(alike),
-        characters=_mean([fmean([cell.chars for cell in case]) for case in cases]),
-        cost_usd=_per_answer(cases, voted, "cost_usd"),
-        tokens=_per_answer(cases, voted, "tokens"),
+        characters=_mean(mean_by(facts.chars[group.cells], group.case, group.cases)),
+        cost_usd=_per_answer(facts, group, facts.cost_usd),
+        tokens=_per_answer(facts, group, facts.tokens),
     )
 
 
-def _score(case: Sequence[Any], voted: bool) -> float | None:
-    """The mean of the samples' scores; where many samples make one answer, the score of the voted one."""
-    if voted:
-        (winner, _), *_ = [*_counts(case).most_common(1), (None, 0)]
-        case = [next((cell for cell in case if cell.ballot == winner), case[0])]
-    return _mean([cell.score for cell in case])
+def _tallies(facts: Facts, group: _Replies) -> list[list[int]]:
+    """For each case with two replies or more, how often each answer was given; an unread reply gives none."""
+    answer = facts.answer[group.cells]
+    tallied = (answer >= 0) & (group.samples[group.case] > 1)
+    width = int(answer.max(initial=0)) + 1
+    pairs, counts = np.unique(group.case[tallied] * width + answer[tallied], return_counts=True)
+    return _split(counts, np.unique(pairs // width, return_counts=True)[1])
 
 
-def _counts(case: Sequence[Any]) -> Counter[int]:
-    """How often each answer was given; what could not be read is no answer."""
-    return Counter(cell.ballot for cell in case if cell.ballot is not None)
+def _similarity(case: Sequence[int], texts: Mapping[int, str]) -> float | None:
+    """Of the replies at these positions; None where not all of them were read."""
+    read = [texts[position] for position in case if position in texts]
+    return stats.mean_similarity(read, seed=_SEED, most=PAIRS) if len(read) == len(case) else None
 
 
-def _similarity(case: Sequence[Any], texts: Mapping[int, str]) -> float | None:
-    there = [texts[cell.reply_id] for cell in case if cell.reply_id in texts]
-    return stats.mean_similarity(there, seed=_SEED, most=PAIRS) if len(there) == len(case) else None
+def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
+    """Mean over the cases of what was paid for their replies, for each answer that counts; None: not known."""
+    sums, answers = (
+        np.bincount(group.case, weights=values[group.cells], minlength=group.cases) for values in (paid, facts.counted)
+    )
+    return None if np.isnan(sums).any() else _mean(sums / answers)
 
 
-def _per_answer(cases: Sequence[Sequence[Any]], voted: bool, name: str) -> float | None:
-    known = [[getattr(cell, name) for cell in case] for case in cases]
-    if not known or any(value is None for case in known for value in case):
-        return None
-    return fmean([sum(case) if voted else fmean(case) for case in known])
-
-
-def _texts(database: Database, groups: Iterable[Sequence[Any]]) -> dict[int, str]:
-    """The texts of whole cases, an equal share of READ for each point, drawn by seed."""
-    wanted: list[int] = []
-    points = list(groups)
+def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict[int, str]:
+    """By position, the texts of whole cases: an equal share of READ for each variant, drawn by seed."""
+    positions: list[int] = []
     draw = random.Random(_SEED)
-    for cells in points:
-        by_case: dict[int, list[int]] = defaultdict(list)
-        for cell in cells:
-            if cell.status == "answered":
-                by_case[cell.case_position].append(cell.reply_id)
-        several = [ids for ids in by_case.values() if len(ids) > 1]
+    for group in groups:
+        several = [case for case in group.by_case(facts.position) if len(case) > 1]
         draw.shuffle(several)
-        room = READ // len(points)
-        for ids in several:
-            room -= len(ids)
-            if room < 0 and wanted:
+        room = READ // len(groups)
+        for case in several:
+            room -= len(case)
+            if room < 0 and positions:
                 break
-            wanted += ids
-    return beginnings(database, wanted, COMPARED)
+            positions += case
+    texts = cell_texts(database, facts.run_id, positions, COMPARED)
+    return {position: text.output for position, text in texts.items() if text.output is not None}
 
 
-def _note(cells: Sequence[Any], refused: int, sent: bool) -> str:
+def _note(facts: Facts, variant: int, refused: Bools, sent: bool) -> str:
     """Why this temperature is on no line; "" where it is, or has only not been answered yet."""
-    said = next((cell.parameter_note for cell in cells if cell.parameter_note), "")
-    if refused:
-        return "refused by the model" if refused == len(cells) else "refused by the model in some cells"
-    if cells[0].temperature is None:
-        return said or "nobody knows which one the model took"
-    return "" if sent else said or "not sent"
+    note = next((one.note for one in facts.sent[variant] if one.note), "")
+    if refused.any():
+        return "refused by the model" if refused.all() else "refused by the model in some cells"
+    if facts.variants[variant].temperature is None:
+        return note or "it is not known which one the model took"
+    return "" if sent else note or "not sent"
 
 
 def _left_out(points: Iterable[CurvePoint]) -> Iterator[str]:
@@ -248,6 +265,5 @@ def with_front(points: Sequence[CurvePoint], price: str) -> Iterator[CurvePoint]
         yield replace(point, pareto=not beaten)
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
+def _mean(values: Sequence[float] | Floats) -> float | None:
+    return float(np.mean(values)) if len(values) else None

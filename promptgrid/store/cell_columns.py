@@ -1,6 +1,6 @@
-"""A run's results for a comparison: all cells as raw columns without texts, then the texts of those that are looked at.
+"""The cells of a run joined with their replies: raw columns of all cells, and the texts of some of them.
 
-Raw tuples, for at 100,000 cells a row object each is what costs.
+Raw tuples, because at 100,000 cells a row object each is what costs.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from promptgrid.store.schema import cases, cells, replies, runs, scores
 from promptgrid.store.stored_replies import lots
 
 CELL_COLUMNS = (
-    "position", "case_position", "prompt", "prompt_version", "technique", "endpoint", "model", "temperature", "status",
-    "sample", "ballot", "reused", "error_kind",
+    "position", "case_position", "prompt", "prompt_version", "technique", "endpoint", "model", "temperature",
+    "temperature_sent", "parameter_note", "status", "sample", "ballot", "reused", "error_kind",
 )  # fmt: skip
 REPLY_COLUMNS = ("id", "chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")
 _MANY = 10_000  # rows in memory at once, as tuples
+_MANY_TEXTS = 5_000
+_WITH_REPLIES = cells.outerjoin(replies, cells.c.reply_id == replies.c.id)
 
 Tuples = Iterator[Sequence[tuple[Any, ...]]]
 
@@ -46,12 +48,12 @@ class RunColumns:
 
 @contextmanager
 def run_columns(database: Database, run_id: str) -> Iterator[RunColumns]:
-    """Opens the run for reading. Raises StoreError when there is no such run any more."""
+    """Opens the run for reading. Raises StoreError when the run no longer exists."""
     with database.read() as connection:
-        require(connection, run_id)
+        require_run(connection, run_id)
         case_ids = sa.select(cases.c.case_id).where(cases.c.run_id == run_id).order_by(cases.c.position)
         columns = [*(cells.c[name] for name in CELL_COLUMNS), *(replies.c[name] for name in REPLY_COLUMNS)]
-        joined = sa.select(*columns).select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
+        joined = sa.select(*columns).select_from(_WITH_REPLIES)
         of_cells = joined.where(cells.c.run_id == run_id).order_by(cells.c.position)
         of_scores = sa.select(scores.c.position, scores.c.check, scores.c.value).where(scores.c.run_id == run_id)
         yield RunColumns(
@@ -62,14 +64,14 @@ def run_columns(database: Database, run_id: str) -> Iterator[RunColumns]:
         )
 
 
-def require(connection: sa.Connection, run_id: str) -> None:
-    """Raises StoreError where there is no such run (any more)."""
+def require_run(connection: sa.Connection, run_id: str) -> None:
+    """Raises StoreError when the run no longer exists."""
     if connection.scalar(sa.select(runs.c.id).where(runs.c.id == run_id)) is None:
-        raise StoreError(f"There is no run {run_id} any more.", hint="`promptgrid runs` lists those that are there.")
+        raise StoreError(f"The run {run_id} no longer exists.", hint="`promptgrid runs` lists the runs.")
 
 
-def _tuples(connection: sa.Connection, chosen: sa.Select[Any]) -> Tuples:
-    cursor = connection.execute(chosen).cursor
+def _tuples(connection: sa.Connection, query: sa.Select[Any]) -> Tuples:
+    cursor = connection.execute(query).cursor
     assert cursor is not None  # a SELECT has one
     while rows := cursor.fetchmany(_MANY):
         yield rows
@@ -85,16 +87,18 @@ class CaseText(NamedTuple):
 
 def case_texts(database: Database, run_id: str, positions: Iterable[int] | None = None) -> dict[int, CaseText]:
     """By position, the cases of a run: these, or all."""
-    chosen = sa.select(cases.c.position, cases.c.case_id, cases.c.inputs, cases.c.expected)
-    mine = chosen.where(cases.c.run_id == run_id)
-    parts = [mine] if positions is None else [mine.where(cases.c.position.in_(lot)) for lot in lots(sorted(positions))]
+    columns = (cases.c.position, cases.c.case_id, cases.c.inputs, cases.c.expected)
+    query = sa.select(*columns).where(cases.c.run_id == run_id)
+    parts = (
+        [query] if positions is None else [query.where(cases.c.position.in_(lot)) for lot in lots(sorted(positions))]
+    )
     with database.read() as connection:
         rows = [row for part in parts for row in connection.execute(part)]
     return {row[0]: CaseText(row[1], json.loads(row[2]), row[3]) for row in rows}
 
 
 class CellText(NamedTuple):
-    """What a cell brought, each text cut to the characters that were asked for (and one more, so that it shows)."""
+    """The texts of a cell and its reply, each cut to a number of characters plus one, so that a cut can be seen."""
 
     answer: str | None
     output: str | None
@@ -104,11 +108,51 @@ class CellText(NamedTuple):
 def cell_texts(database: Database, run_id: str, positions: Sequence[int], characters: int) -> dict[int, CellText]:
     """By position, the texts of these cells."""
     columns = [sa.func.substr(c, 1, characters + 1) for c in (cells.c.answer, replies.c.text, cells.c.error)]
-    chosen = sa.select(cells.c.position, *columns).where(cells.c.run_id == run_id)
-    joined = chosen.select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
+    query = sa.select(cells.c.position, *columns).select_from(_WITH_REPLIES).where(cells.c.run_id == run_id)
     with database.read() as connection:
         return {
             row[0]: CellText(*row[1:])
             for lot in lots(positions)
-            for row in connection.execute(joined.where(cells.c.position.in_(lot)))
+            for row in connection.execute(query.where(cells.c.position.in_(lot)))
         }
+
+
+def reply_texts(database: Database, run_id: str) -> Iterator[tuple[int, str]]:
+    """The position and the whole reply of each answered cell, in the cells' order. Memory stays bounded."""
+    query = (
+        sa.select(cells.c.position, replies.c.text)
+        .select_from(_WITH_REPLIES)
+        .where(cells.c.run_id == run_id, cells.c.status == "answered")
+        .order_by(cells.c.position)
+        .limit(_MANY_TEXTS)
+    )
+    after = -1
+    with database.read() as connection:
+        while rows := connection.execute(query.where(cells.c.position > after)).all():
+            yield from ((row[0], row[1]) for row in rows)
+            after = rows[-1].position
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyToCase:
+    """The reply of a cell and the case that it answers. `text` may be cut: `chars` is its whole length."""
+
+    position: int
+    text: str
+    chars: int
+    inputs: Mapping[str, str]
+    expected: str | None
+
+
+def replies_to_cases(database: Database, run_id: str, positions: Sequence[int], longest: int) -> dict[int, ReplyToCase]:
+    """By position, these replies, texts cut after `longest` characters; a cell without a reply is left out."""
+    columns = (cells.c.position, sa.func.substr(replies.c.text, 1, longest), replies.c.chars)
+    query = (
+        sa.select(*columns, cases.c.inputs, cases.c.expected)
+        .select_from(_WITH_REPLIES)
+        .join(cases, (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position))
+        .where(cells.c.run_id == run_id, cells.c.position.in_(positions), replies.c.id.is_not(None))
+    )
+    with database.read() as connection:
+        rows = connection.execute(query).all()
+    return {row[0]: ReplyToCase(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows}

@@ -611,7 +611,7 @@ def test_a_run_that_was_removed_in_the_meantime_is_said(database: Database) -> N
     found = arrange(database, [Cell("1"), Cell("2")])
     runs.delete(database, "run00001")
     runs.purge(database)
-    with pytest.raises(StoreError, match="no run run00001 any more"):
+    with pytest.raises(StoreError, match="run00001 no longer exists"):
         compare.facts(database, "run00001")
     (first, _) = page(database, found, 0, 2)  # drawn in that very moment
     (left,) = first.entries.values()

@@ -13,7 +13,7 @@ from promptgrid.arena import Arena, ReplyPair
 from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
 from promptgrid.store import Database, votes
-from promptgrid.store.outputs import Output, shown
+from promptgrid.store.cell_columns import ReplyToCase, replies_to_cases
 from promptgrid.store.votes import Vote
 from promptgrid.ui.widgets.component import component
 from promptgrid.ui.widgets.feedback import show_error
@@ -56,12 +56,15 @@ def board(database: Database, run_id: str, arena: Arena) -> None:
     if error := st.session_state.pop(_FAILED, None):
         show_error(error)
     after = arena.next_pair([*mine, _as_voted(pair, owner)], owner) if pair else None
-    found = {one.position: one for one in _outputs(database, run_id, [pair, after])}
-    data = board_data(arena, _texts(pair, found), _texts(after, found), mine)
+    positions = [at for each in (pair, after) if each for at in (each.left, each.right)]
+    replies = replies_to_cases(database, run_id, positions, LONGEST)
+    data = board_data(arena, _sides(pair, replies), _sides(after, replies), mine)
     component("arena")(key=_KEY, data=data, on_vote_change=partial(_on_vote, database))
 
 
-def board_data(arena: Arena, pair: Sequence[Output], after: Sequence[Output], mine: Sequence[Vote]) -> dict[str, Any]:
+def board_data(
+    arena: Arena, pair: Sequence[ReplyToCase], after: Sequence[ReplyToCase], mine: Sequence[Vote]
+) -> dict[str, Any]:
     """All that the browser gets: a pair, the one after it (so that it stands at once), and how far one is; no position,
     variant, model or parameter."""
     return {
@@ -76,13 +79,13 @@ def board_data(arena: Arena, pair: Sequence[Output], after: Sequence[Output], mi
     }
 
 
-def _pair_data(outputs: Sequence[Output]) -> dict[str, Any] | None:
-    if not outputs:
+def _pair_data(sides: Sequence[ReplyToCase]) -> dict[str, Any] | None:
+    if not sides:
         return None
     return {
-        "sides": [{"text": one.text, "cut": _cut(one)} for one in outputs],
-        "inputs": list(outputs[0].inputs.items()),
-        "expected": outputs[0].expected,
+        "sides": [{"text": side.text, "cut": _cut(side)} for side in sides],
+        "inputs": list(sides[0].inputs.items()),
+        "expected": sides[0].expected,
     }
 
 
@@ -91,18 +94,14 @@ def _as_voted(pair: ReplyPair, owner: str) -> Vote:
     return Vote(0, pair.left, pair.right, "skip", owner, False, None, 0.0)
 
 
-def _outputs(database: Database, run_id: str, pairs: Sequence[ReplyPair | None]) -> list[Output]:
-    return shown(database, run_id, [at for pair in pairs if pair for at in (pair.left, pair.right)], LONGEST)
+def _sides(pair: ReplyPair | None, replies: Mapping[int, ReplyToCase]) -> list[ReplyToCase]:
+    """Both, or none: a run that is removed meanwhile has no replies."""
+    sides = [replies[at] for at in (pair.left, pair.right) if at in replies] if pair else []
+    return sides if len(sides) == 2 else []
 
 
-def _texts(pair: ReplyPair | None, found: Mapping[int, Output]) -> list[Output]:
-    """Both, or none: a run that is removed meanwhile has no texts."""
-    texts = [found[at] for at in (pair.left, pair.right) if at in found] if pair else []
-    return texts if len(texts) == 2 else []
-
-
-def _cut(output: Output) -> str:
-    rest = output.chars - len(output.text)
+def _cut(reply: ReplyToCase) -> str:
+    rest = reply.chars - len(reply.text)
     return f"{rest:,} more characters are not shown." if rest > 0 else ""
 
 

@@ -15,6 +15,7 @@ from promptgrid import api, arena
 from promptgrid.prompt import Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, runs, votes
+from promptgrid.store.cell_columns import replies_to_cases
 from promptgrid.ui.judge.board import board_data
 from tests.faults.answers import prompt_text
 from tests.faults.server import HostileServer
@@ -140,9 +141,8 @@ def test_what_the_browser_gets_names_neither_model_nor_temperature(database: Dat
     found = arena.read(database, run_id)
     pair = found.next_pair([], "ada")
     assert pair is not None
-    from promptgrid.store.outputs import shown
-
-    outputs = shown(database, run_id, [pair.left, pair.right], 5)
+    by_position = replies_to_cases(database, run_id, [pair.left, pair.right], 5)
+    outputs = [by_position[pair.left], by_position[pair.right]]
     data = board_data(found, outputs, outputs, [])
     assert data["pair"]["sides"][0] == {
         "text": "Judge",
