@@ -93,7 +93,7 @@ def test_a_pause_waits_for_the_calls_in_flight_and_more_samples_are_added_at_the
     expect(panel.get_by_text("40 of 40")).to_be_visible(timeout=STARTS_MS)
 
     tab.get_by_role("button", name="Add samples or temperatures").click()
-    samples = tab.get_by_label("Samples of each cell, in all")
+    samples = tab.get_by_label("Samples of each cell in total")
     samples.fill("3")
     samples.press("Enter")
     expect(tab.get_by_text("80 new cells")).to_be_visible(timeout=STARTS_MS)

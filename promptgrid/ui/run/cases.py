@@ -1,4 +1,4 @@
-"""Where the cases of a run come from: the prompt's own, a sample set, an uploaded file, a paste, or typed rows."""
+"""The cases of a run: the prompt's own table, a table of the library, an upload, a pasted table, or typed rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from promptgrid.ui.widgets.token_note import token_note
 
 SOURCES: Mapping[str, str] = {
     "own": "The prompt's own",
-    "file": "Sample set",
+    "file": "Library",
     "upload": "Upload",
     "paste": "Paste",
     "type": "Type",
@@ -34,7 +34,7 @@ PREVIEW_ROWS, PREVIEW_CHARS = 200, 300
 
 @dataclass(frozen=True)
 class CasesTable:
-    """The cases of a run; two tables with the same `digest` have the same content."""
+    """The cases of a run. Tables with the same `digest` have the same content."""
 
     cases: tuple[Case, ...]
     columns: tuple[str, ...]
@@ -44,7 +44,7 @@ class CasesTable:
 
 
 def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
-    """Draws the choice, its input and a preview. None where there are no cases yet; what is wrong with them is said."""
+    """The selector for the source, its input and a preview. None if there are no cases, or none that can be read."""
     source = st.segmented_control(
         "Cases",
         list(SOURCES),
@@ -65,13 +65,13 @@ def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | Non
 
 
 def missing_columns(prompts: Sequence[Prompt], table: CasesTable) -> dict[str, list[str]]:
-    """Prompt -> its variables that no column gives a value; those that lack nothing are left out."""
-    lacking = {p.name: [name for name in needed(p) if name not in table.columns] for p in prompts}
-    return {prompt: names for prompt, names in lacking.items() if names}
+    """Prompt name -> its required variables without a column; only prompts that lack one."""
+    missing = {p.name: [name for name in required_variables(p) if name not in table.columns] for p in prompts}
+    return {prompt: names for prompt, names in missing.items() if names}
 
 
-def needed(prompt: Prompt) -> list[str]:
-    """The variables that every case must bring. Raises PromptError for broken Jinja."""
+def required_variables(prompt: Prompt) -> list[str]:
+    """The variables that every case must provide. Raises PromptError for broken Jinja."""
     return [variable.name for variable in variables(prompt.messages, prompt.inputs) if variable.required]
 
 
@@ -82,7 +82,7 @@ def _own(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     if first.cases:
         path = server.library().folder / first.cases
         return read_table(path)
-    st.caption(f"{plain(first.name)} names no table: one case, made of the examples of its variables.")
+    st.caption(f"{plain(first.name)} has no table of cases. The run has one case, from the examples of its variables.")
     inputs = {item.name: item.example for item in first.inputs}
     return as_table(Cases((Case("1", inputs),), tuple(inputs)), repr(inputs))
 
@@ -95,21 +95,21 @@ def _file(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     if st.session_state.cases_file not in files:
         own = [Path(prompt.cases).name for prompt in prompts if Path(prompt.cases).name in files]
         st.session_state.cases_file = [*own, *files][0]
-    name = st.selectbox("Sample set", list(files), key="cases_file", label_visibility="collapsed")
+    name = st.selectbox("Table", list(files), key="cases_file", label_visibility="collapsed")
     return read_table(files[str(name)])
 
 
 def _upload(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     uploaded = st.file_uploader("A CSV file, up to 100 MB", type=["csv", "tsv", "txt"], key="cases_uploader")
     if uploaded is not None and st.session_state.get("cases_uploaded_id") != uploaded.file_id:
-        read_cases(uploaded.getvalue(), name=uploaded.name)  # an unreadable one does not take the place of the last
-        form["cases_upload"] = {"file": keep_upload(uploaded.getvalue()), "name": uploaded.name}
+        read_cases(uploaded.getvalue(), name=uploaded.name)  # an unreadable file must not replace the last one
+        form["cases_upload"] = {"file": store_upload(uploaded.getvalue()), "name": uploaded.name}
         st.session_state.cases_uploaded_id = uploaded.file_id
-    kept = form["cases_upload"]
-    if not kept:
-        st.caption("The first row names the columns: one a variable, and `expected` where there is a right answer.")
+    upload = form["cases_upload"]
+    if not upload:
+        st.caption("The first row names the columns: one for each variable, and `expected` for the right answer.")
         return None
-    return read_table(_uploads() / Path(kept["file"]).name, kept["name"])
+    return read_table(_uploads() / Path(upload["file"]).name, upload["name"])
 
 
 def _paste(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
@@ -118,7 +118,7 @@ def _paste(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
         key="cases_text",
         height=120,
         placeholder=_header_example(prompts),
-        help="From a spreadsheet or as CSV; the first row names the columns. Ctrl+Enter reads it.",
+        help="From a spreadsheet, or as CSV. The first row names the columns. Ctrl+Enter reads the table.",
         label_visibility="collapsed",
     )
     _counts(["cases_text"])
@@ -127,12 +127,11 @@ def _paste(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
 
 
 def _type(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
-    columns = [*dict.fromkeys(name for prompt in prompts for name in needed(prompt)), EXPECTED]
-    stamp = "|".join(columns)
-    if st.session_state.get("cases_typed_for") != stamp:  # the editor keeps its edits against the rows it began with
-        st.session_state.cases_typed_for = stamp
-        kept = [{name: row.get(name, "") for name in columns} for row in form["cases_rows"]]
-        st.session_state.cases_typed_from = kept or [dict.fromkeys(columns, "")]
+    columns = [*dict.fromkeys(name for prompt in prompts for name in required_variables(prompt)), EXPECTED]
+    if st.session_state.get("cases_typed_for") != columns:  # the editor stores its edits relative to its first rows
+        st.session_state.cases_typed_for = columns
+        saved = [{name: row.get(name, "") for name in columns} for row in form["cases_rows"]]
+        st.session_state.cases_typed_from = saved or [dict.fromkeys(columns, "")]
         st.session_state.pop("cases_editor", None)
     rows = st.data_editor(
         st.session_state.cases_typed_from,
@@ -150,7 +149,7 @@ def _type(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
 
 @st.fragment
 def _counts(keys: Sequence[str]) -> None:
-    """The tokens of the field that is typed in, for the first model of the run, at its edge."""
+    """Shows the tokens of the current field at its edge, counted for the first model of the run."""
     watch_text(keys, f"cases_watch_{keys[0]}", note=token_note(next(iter(st.session_state.run_models), DEFAULT_MODEL)))
 
 
@@ -158,16 +157,16 @@ _INPUTS = {"own": _own, "file": _file, "upload": _upload, "paste": _paste, "type
 
 
 def _header_example(prompts: Sequence[Prompt]) -> str:
-    names = [*(needed(prompts[0]) if prompts else ["text"]), EXPECTED]
+    names = [*(required_variables(prompts[0]) if prompts else ["text"]), EXPECTED]
     return ",".join(names) + "\n…"
 
 
 def read_table(path: Path, name: str = "") -> CasesTable:
-    """The table of a file, read once until the file changes. Raises CasesError."""
+    """The table in a file, cached until the file changes. Raises CasesError."""
     try:
         stamp = path.stat()
     except OSError as error:
-        raise CasesError(f"The cases are not at {path}.", hint="Choose another source of cases.") from error
+        raise CasesError(f"There are no cases at {path}.", hint="Choose another source of cases.") from error
     return _read(str(path), stamp.st_mtime_ns, stamp.st_size, name)
 
 
@@ -193,13 +192,13 @@ def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Ca
 
 
 def as_table(cases: Cases, content: str | bytes, name: str = "") -> CasesTable:
-    """The cases with the digest of what they were read from."""
+    """The cases with the digest of the `content` they were read from."""
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
     return CasesTable(cases.cases, cases.columns, cases.notes, hashlib.sha256(raw).hexdigest()[:24], name)
 
 
-def keep_upload(data: bytes) -> str:
-    """Keeps an uploaded table in the data folder, in place of the last one, and returns its file name there."""
+def store_upload(data: bytes) -> str:
+    """Replaces the uploaded table in the data folder and returns its file name there."""
     folder = _uploads()
     name = f"{hashlib.sha256(data).hexdigest()[:16]}.csv"
     for other in folder.glob("*.csv"):
@@ -215,14 +214,14 @@ def _uploads() -> Path:
 
 
 def _preview(table: CasesTable) -> None:
-    shown = table.cases[:PREVIEW_ROWS]
-    columns = {name: [_cell(case, name) for case in shown] for name in table.columns}
-    said = [humanize.many(len(table.cases), "case"), *([table.name] if table.name else []), *table.notes]
-    said += [f"the first {PREVIEW_ROWS} shown"] if len(table.cases) > PREVIEW_ROWS else []
-    st.caption(" · ".join(plain(text, limit=200) for text in said))
+    rows = table.cases[:PREVIEW_ROWS]
+    columns = {name: [_cell(case, name) for case in rows] for name in table.columns}
+    remarks = [humanize.many(len(table.cases), "case"), *([table.name] if table.name else []), *table.notes]
+    remarks += [f"first {PREVIEW_ROWS} rows shown"] if len(table.cases) > PREVIEW_ROWS else []
+    st.caption(" · ".join(plain(text, limit=200) for text in remarks))
     st.dataframe(
         columns,
-        height=min(38 + 35 * len(shown), 178),
+        height=min(38 + 35 * len(rows), 178),
         column_config={n: st.column_config.TextColumn(width="small" if n == EXPECTED else "large") for n in columns},
     )
 

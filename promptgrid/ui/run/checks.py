@@ -1,4 +1,4 @@
-"""Which checks score the replies: the usual ones of each prompt, until somebody chooses."""
+"""The checks that score the replies: the default checks of each prompt, unless the user selects others."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ OTHERS = (
     "exact", "exact:ignore_case=true", "label", "number", "number:tolerance=0.01", "json-schema", "json-equal",
     "similarity", "length:max=100", "language:is=en",
 )  # fmt: skip
-KEY = "checks_shown"  # the widget's; the form's own field is None while nobody has chosen
+KEY = "checks_shown"  # of the widget; the field of the form is None for the default checks
 
 
 def checks_field(form: FormValues, prompts: Sequence[Prompt], cases: Sequence[Case]) -> None:
-    """Draws the field and writes its value to the form."""
-    usual = usual_checks(prompts, cases)
-    shown = usual if form["run_checks"] is None else form["run_checks"]
-    if st.session_state.get(KEY) != shown:
-        st.session_state[KEY] = shown
+    """The field; a selection goes into the form."""
+    default = checks_by_default(prompts, cases)
+    checks = default if form["run_checks"] is None else form["run_checks"]
+    if st.session_state.get(KEY) != checks:
+        st.session_state[KEY] = checks
     st.multiselect(
         "Checks",
-        list(dict.fromkeys([*usual, *shown, *OTHERS])),
+        list(dict.fromkeys([*default, *checks, *OTHERS])),
         key=KEY,
-        placeholder="Replies are not scored",
+        placeholder="No scores",
         accept_new_options=True,
-        select_all=False,  # Enter after typing takes what was typed
+        select_all=False,  # else Enter selects all instead of the typed text
         wrap=True,
-        on_change=_chosen,
-        args=(form, usual),
-        help="Type one with its options: contains:text=please, number:tolerance=0.5, python:file=checks.py,"
-        " judge:model=ENDPOINT/MODEL,rubric=It is polite. Compare adds others when the replies are there.",
+        on_change=_save,
+        args=(form, default),
+        help="Type a check with its options: contains:text=please, number:tolerance=0.5, python:file=checks.py,"
+        " judge:model=ENDPOINT/MODEL,rubric=It is polite. You can add others later, on Compare.",
     )
 
 
-def usual_checks(prompts: Sequence[Prompt], cases: Sequence[Case]) -> list[str]:
-    """The checks that the prompts' answer rules bring along, each once, as they are typed."""
+def checks_by_default(prompts: Sequence[Prompt], cases: Sequence[Case]) -> list[str]:
+    """The checks that follow from the answer rules of the prompts, each once, as the user would type them."""
     has_expected = any(case.expected is not None for case in cases)
     return list(dict.fromkeys(str(spec) for p in prompts for spec in default_checks(p.answer, has_expected)))
 
 
-def _chosen(form: FormValues, usual: list[str]) -> None:
-    good = []
+def _save(form: FormValues, default: list[str]) -> None:
+    valid = []
     for text in st.session_state[KEY]:
         try:
             parse_check(text)
         except PromptgridError as error:
             st.toast(plain(error, limit=300))
         else:
-            good.append(text)
-    form["run_checks"] = None if good == usual else good
+            valid.append(text)
+    form["run_checks"] = None if valid == default else valid

@@ -1,4 +1,4 @@
-"""More of a run that is at rest: samples, temperatures, models; only what is new is sent."""
+"""More samples, temperatures or models for a run that is not active. Only the new cells are sent."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from promptgrid.runner import client
 from promptgrid.store import runs
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui import server
-from promptgrid.ui.run.form import TEMPERATURES, tidy_temperatures
-from promptgrid.ui.run.plan import sheets
+from promptgrid.ui.run.form import TEMPERATURES, parse_temperatures
+from promptgrid.ui.run.plan import preflights
 from promptgrid.ui.run.preflight import facts, notes
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
 
 def extend_popover(info: RunInfo) -> None:
-    """The fields, what the new cells will take, and the button that adds them to the run."""
+    """The fields, the preflight of the new cells, and the button that adds them to the run."""
     with st.popover("Add samples or temperatures", key="run_extend"):
         plan = _plan(info.id, info.total)
         wider = _wider(plan, info.id)
         if wider == plan:
-            st.caption("What is answered stays; only the new cells are sent, and what failed.")
+            st.caption("Answered cells are kept. Only new and failed cells are sent.")
         else:
-            _what_it_takes(info, wider)
+            _show_preflight(info, wider)
         if st.button("Add and run", type="primary", key="run_extend_go", disabled=wider == plan):
             _extend(info.id, plan, wider)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _plan(run_id: str, total: int) -> Plan:
-    """Kept until the run grows."""
+    """The plan of the run, cached until the run grows."""
     return runs.plan_of(server.database(), run_id)
 
 
 def _wider(plan: Plan, run_id: str) -> Plan:
-    """The plan with what was added to it; the fields are each run's own."""
+    """The fields, and the plan with their values."""
     samples = st.number_input(
-        "Samples of each cell, in all", plan.samples, MAX_SAMPLES, plan.samples, key=f"extend_samples_{run_id}", step=1
+        "Samples of each cell in total", plan.samples, MAX_SAMPLES, plan.samples, key=f"extend_samples_{run_id}", step=1
     )
     temperatures = _more_temperatures(plan, run_id) if plan.temperatures else []
     models = st.multiselect(
@@ -63,34 +63,34 @@ def _wider(plan: Plan, run_id: str) -> Plan:
 
 
 def _more_temperatures(plan: Plan, run_id: str) -> list[float]:
-    """Those that the run has not yet; what is no temperature is said."""
+    """The field; returns the temperatures that are new to the run and shows those that are not valid."""
     typed = st.multiselect(
         "More temperatures",
         [text for text in TEMPERATURES if float(text) not in plan.temperatures],
         key=f"extend_temperatures_{run_id}",
         accept_new_options=True,
         select_all=False,
-        filter_mode="prefix",  # 5 is not 0.5
+        filter_mode="prefix",  # else 5 matches 0.5
         placeholder="None",
     )
-    good, bad = tidy_temperatures(typed)
-    if bad:
-        st.caption(f":orange[{plain(', '.join(bad), limit=60)}: a temperature is a number from 0 to 2.]")
-    return [value for value in map(float, good) if value not in plan.temperatures]
+    values, rejected = parse_temperatures(typed)
+    if rejected:
+        st.caption(f":orange[{plain(', '.join(rejected), limit=60)}: a temperature is a number from 0 to 2.]")
+    return [value for value in map(float, values) if value not in plan.temperatures]
 
 
-def _what_it_takes(info: RunInfo, wider: Plan) -> None:
-    asked = [info.id, info.total, info.ended, wider.samples, wider.temperatures, wider.models]
-    key = "extend " + json.dumps(asked)
+def _show_preflight(info: RunInfo, wider: Plan) -> None:
+    state = [info.id, info.total, info.ended, wider.samples, wider.temperatures, wider.models]
+    key = "extend " + json.dumps(state)
     try:
         with st.spinner("Counting …"):
-            sheet = sheets().ask(key, replace(wider, fresh=False)).result()
+            preflight = preflights().request(key, replace(wider, fresh=False)).result()
     except PromptgridError as error:
-        sheets().forget(key)
+        preflights().forget(key)
         show_error(error)
         return
-    st.markdown(f"{humanize.many(max(sheet.cells - info.total, 0), 'new cell')}: {' · '.join(facts(sheet))}")
-    for line in notes(sheet, ""):
+    st.markdown(f"{humanize.many(max(preflight.cells - info.total, 0), 'new cell')}: {' · '.join(facts(preflight))}")
+    for line in notes(preflight, ""):
         st.caption(line)
 
 

@@ -1,7 +1,6 @@
-"""What the Run page asks for: its fields, where they are kept, and the widgets.
+"""The form of the Run page: its fields, their storage and their widgets.
 
-The fields live in the drafts table under one name, so that they are there after a refresh and on the next day; the
-session state only mirrors what is on the screen.
+The values are stored as one draft, so they survive a refresh. The session state holds only what is on the screen.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from promptgrid.ui.widgets.plain import plain
 DRAFT = "run"
 TEMPERATURES = ("0", "0.2", "0.5", "0.7", "1", "1.2", "1.5", "2")
 
-# Widget key -> what it holds for someone who has never been here.
+# Widget key -> its value on the first visit.
 DEFAULTS: Mapping[str, Any] = {
     "run_prompts": ["sentiment"],
     "run_techniques": ["zero-shot", "few-shot"],
@@ -42,30 +41,30 @@ DEFAULTS: Mapping[str, Any] = {
     "run_retries": 5,
     "run_fresh": False,
     "run_name": "",
-    "run_checks": None,  # None: the usual ones of each prompt
+    "run_checks": None,  # None: the default checks of each prompt
     "cases_source": "own",
     "cases_file": None,
     "cases_text": "",
     "cases_rows": [],
     "cases_upload": None,
 }
-# Kept beside the widgets, since Streamlit lets no code set an uploader's or an editor's value.
+# Not the value of a widget: code cannot set the value of an uploader or of an editor.
 _NO_WIDGET = ("run_checks", "cases_rows", "cases_upload")
 
-# Given as the widget's own default: buttons whose script loads late would lose a value that session state has set.
+# Passed as the default of the widget: buttons whose script loads late lose a value from the session state.
 _BUTTONS = ("run_techniques", "run_examples_as", "cases_source")
 
 FormValues = dict[str, Any]
 
 
 def open_form() -> FormValues:
-    """The fields as they are now: from the screen, else from the draft, else the defaults. First call of the form."""
+    """The values from the screen, else from the draft, else the defaults. Call it first."""
     if "run_form" not in st.session_state:
-        kept = drafts.draft(server.database(), DRAFT) or {}
-        known = {name: value for name, value in kept.items() if name in DEFAULTS}
-        st.session_state.run_form, st.session_state.run_kept = {**_first_values(), **known}, dict(kept)
+        saved = drafts.draft(server.database(), DRAFT) or {}
+        known = {name: value for name, value in saved.items() if name in DEFAULTS}
+        st.session_state.run_form, st.session_state.run_saved = {**_first_values(), **known}, dict(saved)
     form: FormValues = st.session_state.run_form
-    _take_address(form)
+    _apply_address(form)
     for name in DEFAULTS:
         if name in _BUTTONS:
             form[name] = st.session_state.get(name, form[name])
@@ -75,20 +74,20 @@ def open_form() -> FormValues:
 
 
 @one_at_a_time
-def keep_form(form: FormValues) -> None:
-    """Reads the widgets back and keeps them, if anything changed. Last call of the form."""
+def save_form(form: FormValues) -> None:
+    """Copies the values of the widgets into the form and saves the draft if anything changed. Call it last."""
     for name in DEFAULTS:
         if name not in _NO_WIDGET and name in st.session_state:
             form[name] = st.session_state[name]
-    if form != st.session_state.run_kept:
+    if form != st.session_state.run_saved:
         drafts.keep_draft(server.database(), DRAFT, form)
-        st.session_state.run_kept = dict(form)
+        st.session_state.run_saved = dict(form)
 
 
 def fill_form(values: FormValues) -> None:
-    """Puts these values into the form, the defaults elsewhere. Only from a callback, before the widgets are drawn."""
+    """Sets the form to these values, and to the defaults for the rest. Callbacks only: the widgets are drawn later."""
     form = {**DEFAULTS, **values}
-    st.session_state.run_form, st.session_state.run_kept = form, {}
+    st.session_state.run_form, st.session_state.run_saved = form, {}
     for name in DEFAULTS:
         if name in _BUTTONS:
             st.session_state.pop(name, None)
@@ -97,18 +96,17 @@ def fill_form(values: FormValues) -> None:
 
 
 def _first_values() -> FormValues:
-    names = [entry.name for entry in server.library().entries() if entry.prompt]
-    first = dict(DEFAULTS)
+    values, names = dict(DEFAULTS), list(server.prompts())
     if "sentiment" not in names:
-        first["run_prompts"] = names[:1]
+        values["run_prompts"] = names[:1]
     refs = server.model_refs()
     if not builtin.status().supported and len(refs) > 1:
-        first["run_models"] = refs[1:2]
-    return first
+        values["run_models"] = refs[1:2]
+    return values
 
 
-def _take_address(form: FormValues) -> None:
-    """`?prompts=a,b` chooses the prompts once; later choices and a refresh go before it."""
+def _apply_address(form: FormValues) -> None:
+    """Selects the prompts of `?prompts=a,b` and removes them from the address, so that later selections count."""
     named = st.query_params.pop("prompts", "")
     if names := [name.strip() for name in named.split(",") if name.strip()]:
         form["run_prompts"] = st.session_state.run_prompts = names
@@ -117,19 +115,18 @@ def _take_address(form: FormValues) -> None:
 
 
 def prompts_field() -> list[str]:
-    """Which prompts; old versions of the chosen ones are offered, too."""
-    chosen = st.session_state.run_prompts
-    names = [entry.name for entry in server.library().entries() if entry.prompt]
-    old = [ref for name in dict.fromkeys(ref.partition("@")[0] for ref in chosen) for ref in _old_versions(name)]
+    """The selected prompts; the options include old versions of them."""
+    refs = st.session_state.run_prompts
+    old = [ref for name in dict.fromkeys(ref.partition("@")[0] for ref in refs) for ref in _old_versions(name)]
     return st.multiselect(
         "Prompts",
-        list(dict.fromkeys([*names, *old, *chosen])),
+        list(dict.fromkeys([*server.prompts(), *old, *refs])),
         key="run_prompts",
         placeholder="Choose prompts",
         accept_new_options=True,
-        select_all=False,  # Enter after typing takes what was typed
+        select_all=False,  # else Enter selects all instead of the typed text
         wrap=True,
-        help="Old versions of a chosen prompt are in the list as name@version: run the old against the new.",
+        help="The list has old versions of the selected prompts, as name@version: run the old against the new.",
     )
 
 
@@ -142,8 +139,8 @@ def _old_versions(name: str) -> list[str]:
 
 
 def techniques_field(form: FormValues, prompts: Sequence[Prompt]) -> list[str]:
-    """Which techniques; those that a chosen prompt cannot serve are named with the reason."""
-    chosen = st.pills(
+    """The selected techniques; a caption explains each that does not work with a prompt."""
+    selected = st.pills(
         "Techniques",
         list(TECHNIQUES),
         default=form["run_techniques"],
@@ -151,35 +148,35 @@ def techniques_field(form: FormValues, prompts: Sequence[Prompt]) -> list[str]:
         selection_mode="multi",
         wrap=True,
     )
-    for technique in chosen:
+    for technique in selected:
         for prompt in prompts:
-            if why := unavailable(prompt, technique):
-                st.caption(f"{technique} is left out for {plain(prompt.name)}: {plain(why)}.")
-    return list(chosen)
+            if reason := unavailable(prompt, technique):
+                st.caption(f"{technique} does not work with {plain(prompt.name)}: {plain(reason)}.")
+    return list(selected)
 
 
 def models_field() -> list[str]:
-    """Which models; another one is typed as ENDPOINT/MODEL."""
-    chosen = st.multiselect(
+    """The selected models, as ENDPOINT/MODEL."""
+    refs = st.multiselect(
         "Models",
-        list(dict.fromkeys([*server.model_refs(), *st.session_state.run_models])),
+        server.model_refs(*st.session_state.run_models),
         key="run_models",
         placeholder="Choose models",
         accept_new_options=True,
-        select_all=False,  # Enter after typing takes what was typed
+        select_all=False,  # else Enter selects all instead of the typed text
         wrap=True,
-        help="Another model is typed as ENDPOINT/MODEL. Settings shows the endpoints and how to add one.",
+        help="Type another model as ENDPOINT/MODEL. Settings shows the endpoints and how to add one.",
     )
-    for ref in chosen:
+    for ref in refs:
         try:
             connections.split_model(ref)
         except PromptgridError as error:
             st.caption(f":orange[{plain(error)}]")
-    return chosen
+    return refs
 
 
 def temperatures_field() -> list[str]:
-    """Which temperatures, as texts from "0" to "2" in order."""
+    """The selected temperatures, as texts from "0" to "2" in order."""
     return st.multiselect(
         "Temperatures",
         sorted({*TEMPERATURES, *st.session_state.run_temperatures}, key=float),
@@ -187,56 +184,56 @@ def temperatures_field() -> list[str]:
         placeholder="The prompt's own",
         accept_new_options=True,
         wrap=True,
-        on_change=_tidy_temperatures,
-        help="Type another one from 0 to 2. None: each prompt's own.",
-        filter_mode="prefix",  # 5 is not 0.5
-        select_all=False,  # Enter after typing takes what was typed
+        on_change=_check_temperatures,
+        help="Type another temperature from 0 to 2. Without one, each prompt uses its own.",
+        filter_mode="prefix",  # else 5 matches 0.5
+        select_all=False,  # else Enter selects all instead of the typed text
     )
 
 
-def _tidy_temperatures() -> None:
-    good, bad = tidy_temperatures(st.session_state.run_temperatures)
-    st.session_state.run_temperatures = good
-    if bad:
-        st.toast(f"{plain(', '.join(bad), limit=60)}: a temperature is a number from 0 to 2.")
+def _check_temperatures() -> None:
+    values, rejected = parse_temperatures(st.session_state.run_temperatures)
+    st.session_state.run_temperatures = values
+    if rejected:
+        st.toast(f"{plain(', '.join(rejected), limit=60)}: a temperature is a number from 0 to 2.")
 
 
-def tidy_temperatures(typed: Iterable[str]) -> tuple[list[str], list[str]]:
-    """(those that are temperatures, in order, each once; those that are none). A comma may be the decimal sign."""
-    good: set[float] = set()
-    bad = []
+def parse_temperatures(typed: Iterable[str]) -> tuple[list[str], list[str]]:
+    """(the valid temperatures in order, each once; the other texts). A comma may be the decimal sign."""
+    values: set[float] = set()
+    rejected = []
     for text in typed:
         try:
             value = round(float(text.replace(",", ".")), 4)
         except ValueError:
             value = -1.0
         if 0 <= value <= 2:
-            good.add(value)
+            values.add(value)
         else:
-            bad.append(text)
-    return [f"{value:g}" for value in sorted(good)], bad
+            rejected.append(text)
+    return [f"{value:g}" for value in sorted(values)], rejected
 
 
 def own_value(prompts: Sequence[Prompt], parameter: str) -> str:
-    """The prompts' own value of a parameter as a placeholder; `own` where they differ."""
+    """The placeholder for a parameter: the value that all prompts have, or `own` if they differ."""
     values = {prompt.parameters.get(parameter) for prompt in prompts}
     return str(values.pop() or "no limit") if len(values) == 1 else "own"
 
 
 def more_fields(form: FormValues) -> None:
-    """What few runs need."""
+    """The fields that few runs need."""
     first, second = st.columns(2)
     with first:
         st.text_input("Name of the run", key="run_name", placeholder="the prompts' names")
         st.number_input("Seed", 0, 2**31 - 1, value=None, key="run_seed", placeholder="none", step=1,
-                        help="Sample i is sent with seed + i, so that a run can be repeated.")  # fmt: skip
+                        help="Makes a run repeatable: sample i is sent with seed + i.")  # fmt: skip
         st.number_input("top_p", 0.0, 1.0, value=None, key="run_top_p", placeholder="the prompt's own", step=0.05)
     with second:
         st.text_input("Budget", key="run_budget", placeholder="none", help="2.50usd, 100000tok, 500calls or 30min.")
         st.number_input(
             "Concurrency", 1, 512, value=None, key="run_concurrency", placeholder="the endpoint's own", step=1
         )
-        retries = "How often a call that failed is sent again. Waiting for a rate limit does not count."
+        retries = "How often a failed call is sent again. Waiting for a rate limit does not count."
         st.number_input("Retries", 0, MAX_RETRIES, key="run_retries", step=1, help=retries)
         st.number_input("Examples shown", 0, 100, value=None, key="run_examples_k", placeholder="all", step=1)
         st.segmented_control(

@@ -1,4 +1,4 @@
-"""From the form's fields to a Plan, and the plan's preflight sheet, worked out in the background."""
+"""The form as a Plan and back, and preflights in the background."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from promptgrid.prompt import Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.ui import server
-from promptgrid.ui.run.cases import CasesTable, keep_upload
+from promptgrid.ui.run.cases import CasesTable, store_upload
 from promptgrid.ui.run.form import FormValues, fill_form
 from promptgrid.ui.widgets.feedback import show_error
 
-KEPT_SHEETS = 16
+CACHED_PREFLIGHTS = 16
 
 
-def chosen_prompts(refs: Sequence[str]) -> list[Prompt]:
-    """The prompts of these references; what is wrong with one is said and leaves it out."""
-    found = []
+def load_prompts(refs: Sequence[str]) -> list[Prompt]:
+    """The prompts of these references. One that cannot be loaded is left out, with its error on the page."""
+    prompts = []
     for ref in refs:
         try:
-            found.append(api.load(ref, server.database()))
+            prompts.append(api.load(ref, server.database()))
         except PromptgridError as error:
             show_error(error)
-    return found
+    return prompts
 
 
 def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> Plan:
@@ -64,14 +64,14 @@ def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> P
 
 
 def usual_name(plan: Plan) -> str:
-    """What tells a run from its neighbours where nobody named it: `sentiment × 3 techniques × 2 temperatures`."""
+    """The name of a run without one: `sentiment × 3 techniques × 2 temperatures`."""
     axes = {"techniques": plan.techniques, "models": plan.models, "temperatures": plan.temperatures}
-    several = [f"{len(values)} {name}" for name, values in axes.items() if len(values) > 1]
-    return " × ".join([" + ".join(dict.fromkeys(prompt.name for prompt in plan.prompts)), *several])
+    counts = [f"{len(values)} {name}" for name, values in axes.items() if len(values) > 1]
+    return " × ".join([" + ".join(dict.fromkeys(prompt.name for prompt in plan.prompts)), *counts])
 
 
 def form_of(plan: Plan, upload: str) -> FormValues:
-    """The fields that describe this plan again; `upload` is the kept table of its cases."""
+    """The values of the form for this plan; `upload` is the stored file with its cases."""
     return {
         "run_prompts": [_ref(prompt) for prompt in plan.prompts],
         "run_techniques": list(plan.techniques),
@@ -94,7 +94,7 @@ def form_of(plan: Plan, upload: str) -> FormValues:
 
 
 def _ref(prompt: Prompt) -> str:
-    """Its name where the library still holds this version, else name@version."""
+    """The name of the prompt if the library has this version, else name@version."""
     try:
         current = server.library().load(prompt.name)[0].version
     except PromptgridError:
@@ -102,49 +102,49 @@ def _ref(prompt: Prompt) -> str:
     return prompt.name if current == prompt.version else f"{prompt.name}@{prompt.version[:6]}"
 
 
-def digest(form: FormValues, prompts: Sequence[Prompt], table: CasesTable, database: Database) -> str:
-    """The same for the same sheet: what is asked, and what may have been answered or refused since."""
-    asked = {name: value for name, value in form.items() if name.startswith("run_") and name != "run_name"}
+def preflight_key(form: FormValues, prompts: Sequence[Prompt], table: CasesTable, database: Database) -> str:
+    """A digest of all that a preflight depends on: the form, and what runs have answered and models refused."""
+    settings = {name: value for name, value in form.items() if name.startswith("run_") and name != "run_name"}
     versions = [[p.name, p.version] for p in prompts]
-    known = [[run.id, run.status, run.total] for run in runs.list_runs(database, limit=20)]
-    refused = [[refusal.identity, refusal.model, refusal.at] for refusal in learned.all_refusals()]
-    text = json.dumps([asked, versions, table.digest, known, refused], sort_keys=True, default=str)
+    recent_runs = [[run.id, run.status, run.total] for run in runs.list_runs(database, limit=20)]
+    refusals = [[refusal.identity, refusal.model, refusal.at] for refusal in learned.all_refusals()]
+    text = json.dumps([settings, versions, table.digest, recent_runs, refusals], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass
-class Sheets:
-    """Preflight sheets by digest. A large plan takes seconds to count: pages look in again instead of waiting."""
+class PreflightCache:
+    """Preflights by key, worked out in a thread: a large plan takes seconds, and pages poll instead of waiting."""
 
-    _sheets: dict[str, Future[Preflight]] = field(default_factory=dict)
+    _futures: dict[str, Future[Preflight]] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "preflight"))
 
-    def ask(self, key: str, plan: Plan) -> Future[Preflight]:
-        """The sheet under that key, begun unless it is known; an older one that has not begun is given up."""
-        if key not in self._sheets:
-            for other, waiting in list(self._sheets.items()):
-                if waiting.cancel() or len(self._sheets) >= KEPT_SHEETS:
-                    del self._sheets[other]
-            self._sheets[key] = self._pool.submit(client.preflight, server.database(), plan)
-        return self._sheets[key]
+    def request(self, key: str, plan: Plan) -> Future[Preflight]:
+        """The preflight under that key, started if it is new. Starting one cancels those that are still waiting."""
+        if key not in self._futures:
+            for other, future in list(self._futures.items()):
+                if future.cancel() or len(self._futures) >= CACHED_PREFLIGHTS:
+                    del self._futures[other]
+            self._futures[key] = self._pool.submit(client.preflight, server.database(), plan)
+        return self._futures[key]
 
     def knows(self, key: str) -> bool:
-        """The sheet is there, or under way."""
-        return key in self._sheets
+        """The preflight is done or in progress."""
+        return key in self._futures
 
     def forget(self, key: str) -> None:
-        """Drops a sheet that could not be made, so that it is tried again."""
-        self._sheets.pop(key, None)
+        """Drops a failed preflight, so that the next request starts it again."""
+        self._futures.pop(key, None)
 
 
 @st.cache_resource
-def sheets() -> Sheets:
-    """One a server."""
-    return Sheets()
+def preflights() -> PreflightCache:
+    """The preflights of this server."""
+    return PreflightCache()
 
 
 def run_again_button(run_id: str) -> None:
-    """Fills the form with the run's prompts, cases and settings; what is answered already will not be sent again."""
+    """A button that fills the form from the run. Cells that are answered already are not sent again."""
     st.button("Change and run again", key="run_again", on_click=_fill, args=(run_id,))
 
 
@@ -153,5 +153,5 @@ def _fill(run_id: str) -> None:
     columns = dict.fromkeys(name for case in plan.cases for name in case.inputs)
     expected = [EXPECTED] if any(case.expected is not None for case in plan.cases) else []
     table = cases_csv(plan.cases, [*columns, *expected])
-    fill_form(form_of(plan, keep_upload(table.encode("utf-8", "replace"))))
+    fill_form(form_of(plan, store_upload(table.encode("utf-8", "replace"))))
     del st.query_params["run"]

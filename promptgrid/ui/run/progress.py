@@ -1,4 +1,4 @@
-"""One run as it goes: progress, rate, time left, failures with their remedy, and how it ended."""
+"""One run: progress, rate, time left, failures with their remedy, and the summary at its end."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
 TICK_S = 1.0
-SLOW_TICK_S = 5.0  # a run at rest may be resumed in another tab, or in a terminal
+SLOW_TICK_S = 5.0  # a run that is not active may be resumed in another tab or in a terminal
 
 
 def run_panel(run_id: str, *, primary: bool) -> None:
-    """Draws the run; while it is active it draws itself again each second. `primary`: Compare is the page's action."""
+    """The run, drawn again each second while it is active. `primary` makes Compare the main action of the page."""
     try:
         info = runs.find_run(server.database(), run_id)
     except PromptgridError as error:
         show_error(error)
         return
     with st.container(border=True, key="run_panel", gap="small"):
-        _head(info, primary)  # not in the fragment: a click that falls between two of its ticks would be lost
+        _head(info, primary)  # outside the fragment: a click between two of its ticks would be lost
         active = info.status in ACTIVE
         if active:
             follow_run.announce_end(info)
@@ -40,20 +40,20 @@ def run_panel(run_id: str, *, primary: bool) -> None:
 
 
 def _live(run_id: str, drawn_as: RunStatus) -> None:
-    """What changes by the second; another status changes the buttons too, so the whole page is drawn again."""
+    """The progress of the run. A new status changes the buttons too and draws the whole page again."""
     info = runs.find_run(server.database(), run_id)
     if info.status != drawn_as:
         st.rerun()
     progress = runs.progress(server.database(), run_id)
     share = progress.done / progress.total if progress.total else 1.0
-    waits = [phrases.status_words(info, progress)] if info.status == "pausing" else []
-    said = [
-        *waits,
+    status = [phrases.status_words(info, progress)] if info.status == "pausing" else []
+    parts = [
+        *status,
         f"{100 * share:.0f} %",
         *phrases.progress_words(info, progress),
         *phrases.pace_words(info, progress),
     ]
-    st.progress(share, text=plain(" · ".join(said)))
+    st.progress(share, text=plain(" · ".join(parts)))
     if info.message:
         st.warning(plain(info.message, limit=600))
     for what, remedy in phrases.failures(progress):
@@ -61,11 +61,11 @@ def _live(run_id: str, drawn_as: RunStatus) -> None:
 
 
 def disk_notice() -> None:
-    """Says that the disk is nearly full, before a run has to stop for it."""
-    if free := server.scarce_disk_space():
+    """A warning that the disk is nearly full, before a run has to stop for it."""
+    if free_space := server.scarce_disk_space():
         st.warning(
-            f"The disk is nearly full: {plain(free)} free. A run that can write no more stops, and loses nothing: free "
-            "some space, then resume it. Settings shows what takes up how much."
+            f"The disk is nearly full: {plain(free_space)} free. On a full disk a run stops without losing replies. "
+            "Free some space, then resume it. Settings shows the size of each folder."
         )
 
 
@@ -80,7 +80,7 @@ def _head(info: RunInfo, primary: bool) -> None:
         if info.status in ("paused", "stopped", "cancelled"):
             st.button("Resume", key="run_resume", on_click=_resume, args=(info.id,))
         if info.status == "finished" and _can_retry(info):
-            st.button("Try the failed again", key="run_retry", on_click=_resume, args=(info.id,))
+            st.button("Retry the failed cells", key="run_retry", on_click=_resume, args=(info.id,))
         if info.status not in ACTIVE:
             extend_popover(info)
         if st.button(

@@ -1,4 +1,4 @@
-"""How a run came out, variant by variant, in one small table."""
+"""The summary of a run, one row for each variant."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PER_CHARACTER, WIDEST = 7, 380  # pixels
 
 
 def summary_table(info: RunInfo) -> None:
-    """One row a variant of a run that has ended; units are in the header."""
-    found = _summary(info.id, info.ended or 0.0)
-    widest = max((len(v.label) for v in found), default=0)
+    """The table for a run that has ended, and notes on models that seem to ignore the temperature."""
+    summaries = _summary(info.id, info.ended or 0.0)
+    widest = max((len(v.label) for v in summaries), default=0)
     variant = st.column_config.TextColumn(width=min(PER_CHARACTER * widest + 24, WIDEST))
-    height: Literal["content"] | int = "content" if len(found) <= SHOWN else 460
-    st.dataframe(_columns(found), height=height, column_config={**_FORMATS, "variant": variant}, placeholder="–")
+    height: Literal["content"] | int = "content" if len(summaries) <= SHOWN else 460
+    st.dataframe(_columns(summaries), height=height, column_config={**_FORMATS, "variant": variant}, placeholder="–")
     for sentence in _suspicions(info.id, info.ended or 0.0):
         st.caption(f":orange[{plain(sentence)}]")
 
@@ -39,7 +39,7 @@ def _summary(run_id: str, ended: float) -> list[VariantSummary]:
 _FORMATS = {
     "score, %": st.column_config.NumberColumn(format="%.0f", help="Mean over the scored replies."),
     "agreement, %": st.column_config.NumberColumn(
-        format="%.0f", help="Mean share of a case's samples that give the commonest answer."
+        format="%.0f", help="Mean share of the samples of a case that give the most frequent answer."
     ),
     "tokens": st.column_config.NumberColumn(format="localized"),
     "cost, USD": st.column_config.NumberColumn(format="%.4f"),
@@ -47,20 +47,20 @@ _FORMATS = {
 }
 
 
-def _columns(found: list[VariantSummary]) -> dict[str, list[object]]:
+def _columns(summaries: list[VariantSummary]) -> dict[str, list[object]]:
     columns: dict[str, list[object]] = {
-        "variant": [v.label for v in found],
-        "answered": [v.answered for v in found],
-        "of": [v.cells for v in found],
-        "score, %": [None if v.score is None else 100 * v.score for v in found],
-        "scored": [v.scored for v in found],
-        "distinct answers": [v.distinct for v in found],
-        "agreement, %": [None if v.agreement is None else 100 * v.agreement for v in found],
-        "tokens": [v.tokens for v in found],
-        "cost, USD": [v.cost_usd for v in found],
-        "latency, ms": [None if v.latency_ms is None else round(v.latency_ms) for v in found],
+        "variant": [v.label for v in summaries],
+        "answered": [v.answered for v in summaries],
+        "of": [v.cells for v in summaries],
+        "score, %": [None if v.score is None else 100 * v.score for v in summaries],
+        "scored": [v.scored for v in summaries],
+        "distinct answers": [v.distinct for v in summaries],
+        "agreement, %": [None if v.agreement is None else 100 * v.agreement for v in summaries],
+        "tokens": [v.tokens for v in summaries],
+        "cost, USD": [v.cost_usd for v in summaries],
+        "latency, ms": [None if v.latency_ms is None else round(v.latency_ms) for v in summaries],
     }
-    told = {name: values for name, values in columns.items() if any(value is not None for value in values)}
-    if not any(v.cost_usd for v in found):
-        told.pop("cost, USD", None)  # free, every one of them
-    return told
+    known = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    if not any(v.cost_usd for v in summaries):
+        known.pop("cost, USD", None)  # all are free
+    return known

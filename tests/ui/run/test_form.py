@@ -14,7 +14,7 @@ from promptgrid.models import ModelFacts
 from promptgrid.runner import phrases
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.runs import PaceSnapshot, RunInfo, RunProgress, RunStatus
-from promptgrid.ui.run.form import tidy_temperatures
+from promptgrid.ui.run.form import parse_temperatures
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from promptgrid.ui.run.form import tidy_temperatures
     ],
 )
 def test_temperatures_are_numbers_from_0_to_2_in_order(typed: list[str], good: list[str], bad: list[str]) -> None:
-    assert tidy_temperatures(typed) == (good, bad)
+    assert parse_temperatures(typed) == (good, bad)
 
 
 @pytest.mark.parametrize(

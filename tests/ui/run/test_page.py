@@ -172,7 +172,7 @@ def test_a_technique_that_a_prompt_cannot_serve_is_explained(run_page: AppTest) 
     page = run_page
     page.query_params["prompts"] = "continuation-zh"
     page.run()
-    assert "few-shot is left out for continuation-zh" in shown(page)
+    assert "few-shot does not work with continuation-zh" in shown(page)
 
 
 def test_without_the_built_in_model_start_waits_and_says_why(run_page: AppTest) -> None:
