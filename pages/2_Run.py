@@ -3,6 +3,7 @@
 import streamlit as st
 
 from promptgrid.errors import PromptgridError
+from promptgrid.grid.plan import MAX_SAMPLES
 from promptgrid.ui import server
 from promptgrid.ui.run import form
 from promptgrid.ui.run.cases import cases_input, missing_columns
@@ -31,7 +32,7 @@ def set_up() -> None:
         temperatures, samples, max_tokens = st.columns([3, 1, 1])
         with temperatures:
             form.temperatures_field()
-        samples.number_input("Samples", 1, 1000, key="run_samples", step=1)
+        samples.number_input("Samples", 1, MAX_SAMPLES, key="run_samples", step=1)
         own = form.own_value(prompts, "max_tokens")
         max_tokens.number_input("Max tokens", 1, key="run_max_tokens", value=None, placeholder=own, step=16)
     left, right = st.columns([1, 1], gap="medium")

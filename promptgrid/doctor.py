@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from promptgrid.prompt import Message
 from promptgrid.tokens import encoding
 
 PORT = 8501  # Streamlit's
-LOW_DISK_BYTES = 500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +121,8 @@ def _database() -> Iterator[Finding]:
 
 def _disk() -> Iterator[Finding]:
     for folder in sorted({paths.data_folder(), paths.cache_folder()}):
-        free = shutil.disk_usage(folder).free
-        enough = free >= LOW_DISK_BYTES
+        free = paths.free_bytes(folder)
+        enough = free >= paths.LOW_DISK_BYTES
         fix = "" if enough else "Free some space, or set PROMPTGRID_HOME to a folder on another disk."
         yield Finding("disk", enough, f"{size(free)} free for {folder}.", fix)
 

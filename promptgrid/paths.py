@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from io import StringIO
 from pathlib import Path
 
 from promptgrid.errors import StoreError
+
+LOW_DISK_BYTES = 500_000_000  # below this the dashboard warns and `doctor` finds fault
 
 
 def environment() -> Mapping[str, str]:
@@ -69,6 +72,11 @@ def _made(folder: Path) -> Path:
             hint="Set PROMPTGRID_HOME to a folder that you can write to.",
         ) from error
     return folder
+
+
+def free_bytes(folder: Path) -> int:
+    """The room that is left on the folder's disk."""
+    return shutil.disk_usage(folder).free
 
 
 @cache

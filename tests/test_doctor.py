@@ -27,7 +27,7 @@ def test_every_area_is_looked_at_on_the_first_day() -> None:
 
 def test_whatever_is_wrong_has_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    monkeypatch.setattr(doctor, "LOW_DISK_BYTES", 10**18)
+    monkeypatch.setattr("promptgrid.paths.LOW_DISK_BYTES", 10**18)
     monkeypatch.setattr(doctor, "encoding", lambda name: None)
     wrong = [found for found in doctor.checks(port=FREE_PORT) if found.ok is False]
     assert {found.area for found in wrong} == {"built-in model", "tokenizers", "endpoints", "disk"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -124,7 +123,7 @@ def fetch(progress: DownloadProgress | None = None) -> Path:
 
 
 def _check_room(folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
+    free = paths.free_bytes(folder)
     if free < ROOM_BYTES:
         raise BuiltinError(
             f"{folder} has {free // 1_000_000} MB free; the built-in model needs {ROOM_BYTES // 1_000_000} MB once.",

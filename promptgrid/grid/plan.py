@@ -104,6 +104,13 @@ class Plan:
         return tuple({check.name: check for check in chosen}.values())  # a usual one gives way to one of its name
 
     @property
+    def usual_name(self) -> str:
+        """The name of a run without one: `sentiment × 3 techniques × 2 temperatures`."""
+        axes = {"techniques": self.techniques, "models": self.models, "temperatures": self.temperatures}
+        counts = [f"{len(values)} {axis}" for axis, values in axes.items() if len(values) > 1]
+        return " × ".join([" + ".join(dict.fromkeys(prompt.name for prompt in self.prompts)), *counts])
+
+    @property
     def all_checks(self) -> tuple[CheckSpec, ...]:
         """The checks of all its prompts, each once."""
         return tuple({str(check): check for prompt in self.prompts for check in self.checks_for(prompt)}.values())

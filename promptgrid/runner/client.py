@@ -46,9 +46,7 @@ def _tally(database: Database, plan: Plan) -> EstimateTally:
     return EstimateTally(plan, lambda keys: stored_replies.stored_samples(database, keys), speed, judges)
 
 
-def submit(
-    database: Database, plan: Plan, *, name: str = "", show: Callable[[Preflight], object] = lambda sheet: None
-) -> str:
+def submit(database: Database, plan: Plan, *, show: Callable[[Preflight], object] = lambda sheet: None) -> str:
     """Queues the plan as a run and returns its id; nothing is sent yet. Raises PlanError or PromptError.
 
     `show` gets the plan's sheet before the run is queued; where it raises, there is no run.
@@ -57,7 +55,7 @@ def submit(
     plan.check_variables()
     decided, tally = grid.decide(plan), _tally(database, plan)
     planned = tally.through(plan_points(plan, decided))
-    return creation.create_run(database, plan, decided, planned, name=name, ready=lambda: show(tally.sheet()))
+    return creation.create_run(database, plan, decided, planned, ready=lambda: show(tally.sheet()))
 
 
 def _pinned(database: Database, plan: Plan) -> Plan:
@@ -65,9 +63,9 @@ def _pinned(database: Database, plan: Plan) -> Plan:
     return replace(plan, checks=plan.checks and tuple(pinned(database, check) for check in plan.checks))
 
 
-def start(database: Database, plan: Plan, *, name: str = "") -> str:
+def start(database: Database, plan: Plan) -> str:
     """Queues the plan and sees to it that a runner process carries it out. Returns the run's id."""
-    run_id = submit(database, plan, name=name)
+    run_id = submit(database, plan)
     ensure_runner()
     return run_id
 

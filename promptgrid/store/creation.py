@@ -28,7 +28,6 @@ def create_run(
     decided: Decided,
     planned: Iterable[PlannedPoint],
     *,
-    name: str = "",
     ready: Callable[[], object] = lambda: None,
 ) -> str:
     """Queues a run of the planned points and returns its id. `ready` is called before it is queued.
@@ -39,7 +38,7 @@ def create_run(
     run_id = secrets.token_hex(4)
     row: dict[str, Any] = {
         "id": run_id,
-        "name": storable(name or plan.name or default_name(plan)),
+        "name": storable(plan.name or plan.usual_name),
         "status": "planning",
         "plan": plan_json(plan),
         "decided": decided_json(decided),
@@ -114,11 +113,6 @@ def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iter
         for sample in range(plan.samples):
             own = {"position": next(positions), "sample": sample, "seed": None if seed is None else seed + sample}
             yield {**row, **own}
-
-
-def default_name(plan: Plan) -> str:
-    """What a run is called when nobody named it."""
-    return " + ".join(dict.fromkeys(p.name for p in plan.prompts))
 
 
 def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:

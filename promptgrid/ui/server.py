@@ -6,7 +6,6 @@ Streamlit's session state holds only what is on the screen. Everything here live
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,6 @@ from promptgrid.store import Database
 
 logger = logging.getLogger(__name__)
 
-LOW_DISK_BYTES = 200_000_000
 _LOG_EVERY = 10  # per cent of the download
 
 
@@ -157,5 +155,5 @@ def runner_watchdog() -> threading.Thread:
 
 def scarce_disk_space() -> str:
     """The free space on the disk of the data folder, as `120 MB`, if the disk is nearly full; else ""."""
-    free = shutil.disk_usage(paths.data_folder()).free
-    return humanize.size(free) if free < LOW_DISK_BYTES else ""
+    free = paths.free_bytes(paths.data_folder())
+    return humanize.size(free) if free < paths.LOW_DISK_BYTES else ""

@@ -51,8 +51,8 @@ def queued(bench: Dashboard, model: HostileServer, cases: int, name: str, patch:
     (bench.home / "data").mkdir(exist_ok=True)
     database = Database(bench.home / "data" / "promptgrid.sqlite3")
     rows = [{"text": f"{name} {number}", "expected": "good"} for number in range(cases)]
-    plan = api.plan("sentiment", rows, models="openai/ok", temperatures=0.7, max_tokens=8, concurrency=4)
-    run_id = client.submit(database, plan, name=name)
+    plan = api.plan("sentiment", rows, models="openai/ok", temperatures=0.7, max_tokens=8, concurrency=4, name=name)
+    run_id = client.submit(database, plan)
     database.close()
     return run_id
 

@@ -40,6 +40,13 @@ def test_a_plan_unrolls_into_every_combination() -> None:
     }
 
 
+def test_a_run_without_a_name_is_called_after_its_prompts_and_axes() -> None:
+    assert a_plan().usual_name == "sum"
+    other = replace(PROMPT, name="total")
+    wide = a_plan(prompts=(PROMPT, other), techniques=("zero-shot", "few-shot"), temperatures=(0, 0.7, 1))
+    assert wide.usual_name == "sum + total × 2 techniques × 3 temperatures"
+
+
 def test_temperatures_of_a_case_follow_each_other() -> None:
     assert [p.case.id for p in points(a_plan(temperatures=(0, 1)))] == ["1"] * 2 + ["2"] * 2 + ["3"] * 2
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from promptgrid.store import Database, results
+from promptgrid.store import Database, results, runs
 from tests.commits import greeting_plan, pending, queued
 
 pytestmark = pytest.mark.usefixtures("openai")
+
+
+def test_a_run_has_the_name_of_its_plan_else_one_made_of_its_axes(database: Database) -> None:
+    plan = greeting_plan(temperatures=(0.0, 1.0))
+    assert runs.find_run(database, queued(database, plan)).name == f"{plan.prompts[0].name} × 2 temperatures"
+    assert runs.find_run(database, queued(database, replace(plan, name="first"))).name == "first"
 
 
 def test_cells_that_do_not_fit_end_at_once_and_are_never_pending(database: Database) -> None:

@@ -13,7 +13,7 @@ import streamlit as st
 from promptgrid import builtin, connections
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import PromptgridError
-from promptgrid.grid.plan import MAX_RETRIES
+from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_RETRIES
 from promptgrid.prompt import Prompt
 from promptgrid.store import drafts, plans
 from promptgrid.techniques import TECHNIQUES, unavailable
@@ -224,15 +224,14 @@ def more_fields(form: FormValues) -> None:
     """The fields that few runs need."""
     first, second = st.columns(2)
     with first:
-        st.text_input("Name of the run", key="run_name", placeholder="the prompts' names")
+        st.text_input("Name of the run", key="run_name", placeholder="the prompts and axes")
         st.number_input("Seed", 0, 2**31 - 1, value=None, key="run_seed", placeholder="none", step=1,
                         help="Makes a run repeatable: sample i is sent with seed + i.")  # fmt: skip
         st.number_input("top_p", 0.0, 1.0, value=None, key="run_top_p", placeholder="the prompt's own", step=0.05)
     with second:
         st.text_input("Budget", key="run_budget", placeholder="none", help="2.50usd, 100000tok, 500calls or 30min.")
-        st.number_input(
-            "Concurrency", 1, 512, value=None, key="run_concurrency", placeholder="the endpoint's own", step=1
-        )
+        st.number_input("Concurrency", 1, MAX_CONCURRENCY, value=None, key="run_concurrency", step=1,
+                        placeholder="the endpoint's own")  # fmt: skip
         retries = "How often a failed call is sent again. Waiting for a rate limit does not count."
         st.number_input("Retries", 0, MAX_RETRIES, key="run_retries", step=1, help=retries)
         st.number_input("Examples shown", 0, 100, value=None, key="run_examples_k", placeholder="all", step=1)

@@ -63,13 +63,6 @@ def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> P
     )
 
 
-def usual_name(plan: Plan) -> str:
-    """The name of a run without one: `sentiment × 3 techniques × 2 temperatures`."""
-    axes = {"techniques": plan.techniques, "models": plan.models, "temperatures": plan.temperatures}
-    counts = [f"{len(values)} {name}" for name, values in axes.items() if len(values) > 1]
-    return " × ".join([" + ".join(dict.fromkeys(prompt.name for prompt in plan.prompts)), *counts])
-
-
 def form_of(plan: Plan, upload: str) -> FormValues:
     """The values of the form for this plan; `upload` is the stored file with its cases."""
     return {

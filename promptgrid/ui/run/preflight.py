@@ -15,7 +15,7 @@ from promptgrid.grid import Plan
 from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import client, phrases
 from promptgrid.ui import server
-from promptgrid.ui.run.plan import preflights, usual_name
+from promptgrid.ui.run.plan import preflights
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
@@ -106,7 +106,7 @@ def _start(plan: Plan) -> str | None:
         return None
     try:
         with st.spinner("Starting …"):
-            run_id = client.start(server.database(), plan, name=plan.name or usual_name(plan))
+            run_id = client.start(server.database(), plan)
     except PromptgridError as error:
         show_error(error)
         return None

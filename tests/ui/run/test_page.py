@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_SAMPLES
 from promptgrid.runner import client
 from promptgrid.store import Database, commits, drafts, runs
 from tests.faults.server import HostileServer
@@ -223,6 +224,13 @@ def test_names_and_notes_are_shown_as_text(run_page: AppTest) -> None:
     assert "**bold**" not in labels
 
 
+def test_the_fields_end_where_a_plan_does(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    samples, concurrency = (page.number_input(key=f"run_{name}").proto for name in ("samples", "concurrency"))
+    assert (samples.max, concurrency.max) == (MAX_SAMPLES, MAX_CONCURRENCY)
+
+
 def test_a_huge_plan_is_counted_on_request_only(run_page: AppTest) -> None:
     page = run_page
     page.run()
@@ -341,7 +349,7 @@ def test_a_disk_that_is_nearly_full_is_said(run_page: AppTest, monkeypatch: pyte
     page = run_page
     page.run()
     assert "nearly full" not in shown(page)
-    monkeypatch.setattr("promptgrid.ui.server.LOW_DISK_BYTES", 10**18)
+    monkeypatch.setattr("promptgrid.paths.LOW_DISK_BYTES", 10**18)
     page.run()
     assert "The disk is nearly full" in shown(page)
     assert any("disk nearly full" in link for link in links(page))
