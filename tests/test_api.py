@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -12,15 +11,8 @@ from promptgrid import Message, Prompt, api, plan, run
 from promptgrid.errors import CasesError, LibraryError
 from promptgrid.export import columns_for
 
-if TYPE_CHECKING:
-    from tests.faults.server import HostileServer
-
+pytestmark = pytest.mark.usefixtures("endpoint")
 PROMPT = Prompt("say", (Message("user", "Say {{ word }}."),))
-
-
-@pytest.fixture(autouse=True)
-def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
 
 
 def test_a_run_is_a_data_frame_with_one_row_a_cell() -> None:

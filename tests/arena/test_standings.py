@@ -27,11 +27,6 @@ from tests.faults.server import HostileServer
 PROMPT = Prompt("say", (Message("system", "Be brief."), Message("user", "Say {{ word }}.")))
 
 
-@pytest.fixture
-def database() -> Database:
-    return Database()
-
-
 Carried = Callable[..., str]
 
 

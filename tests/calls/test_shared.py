@@ -25,15 +25,7 @@ if TYPE_CHECKING:
     from promptgrid.grid import Plan
     from tests.faults.server import HostileServer
 
-
-@pytest.fixture(autouse=True)
-def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-
-
-@pytest.fixture
-def database() -> Database:
-    return Database()
+pytestmark = pytest.mark.usefixtures("endpoint")
 
 
 def test_what_one_run_gets_while_another_waits_its_turn_is_not_paid_again(

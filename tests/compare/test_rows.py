@@ -21,11 +21,6 @@ from tests.stored import Case, Cell, store_run
 UNANSWERED = ("failed", "refused", "too_long", "cancelled", "pending")
 
 
-@pytest.fixture
-def database() -> Database:
-    return Database()
-
-
 def arrange(database: Database, made: Sequence[Cell], told: Sequence[Case] = (), **view: Any) -> Arranged:
     run_id = store_run(database, made, told=told)
     return arranged(database, compare.facts(database, run_id), View(**view))

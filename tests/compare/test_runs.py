@@ -13,11 +13,6 @@ from promptgrid.store import Database, baselines, runs
 from tests.stored import Case, Cell, store_run
 
 
-@pytest.fixture
-def database() -> Database:
-    return Database()
-
-
 def compared(
     database: Database, a: Sequence[Cell], b: Sequence[Cell], told_a: Sequence[Case] = (), told_b: Sequence[Case] = ()
 ) -> Changes:

@@ -13,13 +13,9 @@ from promptgrid.grading import parse_check
 from promptgrid.grid import Plan, Point
 from promptgrid.prompt import Example, Message, Prompt
 
+pytestmark = pytest.mark.usefixtures("openai")
 PROMPT = Prompt("sum", (Message("user", "{{ sum }}"),), examples=(Example({"sum": "1+1"}, "2"),))
 CASES = tuple(Case(str(n), {"sum": f"{n}+{n}"}, str(2 * n)) for n in (1, 2, 3))
-
-
-@pytest.fixture(autouse=True)
-def _openai(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
 
 
 def a_plan(**changes: Any) -> Plan:

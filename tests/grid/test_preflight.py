@@ -12,12 +12,8 @@ from promptgrid.prompt import Message, Prompt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+pytestmark = pytest.mark.usefixtures("openai")
 PROMPT = Prompt("say", (Message("system", "You say."), Message("user", "Say {{ word }}.")))
-
-
-@pytest.fixture(autouse=True)
-def _openai(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
 
 
 def sheet(stored: Sequence[int] = (), speed: float | None = None, words: int = 2, **changes: Any) -> Preflight:

@@ -29,15 +29,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    hostile.answer = lambda body: f"It is 2, at {body.get('temperature')}."
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+def _answers(endpoint: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint.answer = lambda body: f"It is 2, at {body.get('temperature')}."
     monkeypatch.setattr(embedding, "_FIRST_WAIT_S", 0.002)
-
-
-@pytest.fixture
-def database() -> Database:
-    return Database()
 
 
 def similar(model: str, **options: Any) -> str:

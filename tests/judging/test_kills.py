@@ -42,10 +42,9 @@ SLOW_TO_WRITE = "import promptgrid.calls.journal as journal; journal._GROUP_S = 
 
 
 @pytest.fixture(autouse=True)
-def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def _answers(endpoint: HostileServer) -> None:
     """Every reply is another one; `wise` judges."""
-    hostile.answer = answered
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    endpoint.answer = answered
 
 
 def answered(body: dict[str, Any]) -> str:
@@ -53,11 +52,6 @@ def answered(body: dict[str, Any]) -> str:
     if "<first>" in text:
         return "Verdict: tie"
     return "Verdict: 5" if "<reply>" in text else f"{text} At {body.get('temperature')}."
-
-
-@pytest.fixture
-def database() -> Database:
-    return Database()
 
 
 def a_run(database: Database, **changes: Any) -> str:

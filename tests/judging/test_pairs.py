@@ -23,10 +23,9 @@ WISE = PairJudge("openai/wise")
 
 
 @pytest.fixture(autouse=True)
-def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def _answers(endpoint: HostileServer) -> None:
     """Models say a number and their temperature; `wise` prefers the warm reply, `left` whatever stands first."""
-    hostile.answer = answered
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    endpoint.answer = answered
 
 
 def answered(body: dict[str, Any]) -> str:
@@ -37,11 +36,6 @@ def answered(body: dict[str, Any]) -> str:
         return "I would rather not say."
     warm_first = text.index("at 1") < text.index("at 0") if body["model"] == "wise" else True
     return f"Both are short.\nVerdict: {'first' if warm_first else 'second'}"
-
-
-@pytest.fixture
-def database() -> Database:
-    return Database()
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,9 @@ JUDGE = "judge:model=openai/wise,scale=1-5"
 
 
 @pytest.fixture(autouse=True)
-def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def _answers(endpoint: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Models say a number; `wise` judges: 5 for the 2 among them, 1 for others."""
-    hostile.answer = answered
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    endpoint.answer = answered
     monkeypatch.setattr(call, "_FIRST_WAIT_S", 0.002)
 
 
@@ -47,11 +46,6 @@ def answered(body: dict[str, Any]) -> str:
     if "<reply>" in text:
         return "It is right.\nVerdict: 5" if "It is 2." in text else "It is not.\nVerdict: 1"
     return "It is 2."
-
-
-@pytest.fixture
-def database() -> Database:
-    return Database()
 
 
 def a_plan(prompts: Iterable[Prompt] = (ADD,), **changes: Any) -> Plan:

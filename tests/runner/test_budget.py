@@ -37,10 +37,9 @@ FAULTS = {
 
 
 @pytest.fixture(autouse=True)
-def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+def _answers(endpoint: HostileServer, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """Every reply is as long as it may be, and a token costs a dollar."""
-    hostile.answer = lambda body: "word " * 2 * ROOM
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    endpoint.answer = lambda body: "word " * 2 * ROOM
     monkeypatch.setattr(call, "_FIRST_WAIT_S", 0.002)
     settings(home, '[models."m"]\ninput_price = 1000000\noutput_price = 1000000\n', "models.toml")
 
@@ -48,11 +47,6 @@ def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, home: Pat
 def settings(home: Path, text: str, name: str = "endpoints.toml") -> None:
     (home / "config").mkdir(parents=True, exist_ok=True)
     (home / "config" / name).write_text(text)
-
-
-@pytest.fixture
-def database() -> Database:
-    return Database()
 
 
 @dataclass(frozen=True)

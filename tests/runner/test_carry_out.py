@@ -32,17 +32,8 @@ from tests.running import until
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
+pytestmark = pytest.mark.usefixtures("endpoint")
 PROMPT = Prompt("say", (Message("user", "Say {{ word }}."),), answer=AnswerRule("label", labels=("yes", "no")))
-
-
-@pytest.fixture(autouse=True)
-def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-
-
-@pytest.fixture
-def database() -> Database:
-    return Database()
 
 
 def a_plan(model: str = "ok", words: int = 3, **changes: Any) -> Plan:

@@ -21,18 +21,9 @@ from promptgrid.store.results import result_rows
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
+pytestmark = pytest.mark.usefixtures("endpoint")
 PROMPT = Prompt("say", (Message("user", "Say {{ word }}."),))
 MODEL = "refuses-temperature"
-
-
-@pytest.fixture(autouse=True)
-def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-
-
-@pytest.fixture
-def database() -> Database:
-    return Database()
 
 
 def a_plan(model: str = MODEL, words: int = 10, **changes: Any) -> Plan:

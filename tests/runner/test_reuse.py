@@ -24,16 +24,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+def _answers(endpoint: HostileServer, home: Path) -> None:
     """`openai` asks for samples one by one, `many` for four at a time: the same server, so the same replies."""
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
     (home / "config").mkdir(parents=True)
-    (home / "config" / "endpoints.toml").write_text(f'[many]\nbase_url = "{hostile.url}"\nmax_n = 4\n')
-
-
-@pytest.fixture
-def database() -> Database:
-    return Database()
+    (home / "config" / "endpoints.toml").write_text(f'[many]\nbase_url = "{endpoint.url}"\nmax_n = 4\n')
 
 
 def rows_of(database: Database, plan: Plan) -> list[dict[str, Any]]:
@@ -102,9 +96,9 @@ def test_fewer_choices_than_asked_for_leave_no_sample_without_a_reply(
     assert hostile.books.charged == 20
 
 
-@pytest.mark.parametrize("endpoint", ["many", "openai"])
-def test_sample_i_has_seed_plus_i_on_the_wire(database: Database, hostile: HostileServer, endpoint: str) -> None:
-    rows = rows_of(database, sampled(endpoint, 10, seed=100))
+@pytest.mark.parametrize("name", ["many", "openai"])
+def test_sample_i_has_seed_plus_i_on_the_wire(database: Database, hostile: HostileServer, name: str) -> None:
+    rows = rows_of(database, sampled(name, 10, seed=100))
     first_seeds = [(body["seed"], body.get("n", 1)) for body in bodies(hostile)]
     asked = sorted(seed + index for seed, n in first_seeds for index in range(n))
     assert asked == list(range(100, 110))

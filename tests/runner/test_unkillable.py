@@ -39,15 +39,7 @@ from tests.running import (
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
-
-@pytest.fixture(autouse=True)
-def _endpoint(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-
-
-@pytest.fixture
-def database() -> Database:
-    return Database()
+pytestmark = pytest.mark.usefixtures("endpoint")
 
 
 def is_(database: Database, run_id: str, status: RunStatus) -> bool:

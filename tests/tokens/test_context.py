@@ -20,12 +20,6 @@ BUILTIN = connections.DEFAULT_MODEL
 GPT = "openai/gpt-4o"
 
 
-@pytest.fixture
-def openai(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenAI is configured; nothing may ever be sent there."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-
-
 SYSTEM = [Turn(Message("system", "You label product reviews."), "system")]
 EXAMPLES = [
     turn

@@ -31,12 +31,6 @@ def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def openai(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenAI is configured; nothing may ever be sent there."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-
-
-@pytest.fixture
 def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No vocabulary here yet, none in memory, and no network to get one."""
     folder = tmp_path / "vocabularies"
