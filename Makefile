@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench screenshots
+.PHONY: run test check bench reference screenshots
 
 run: .venv/installed
 	$(BIN)/promptgrid
@@ -29,6 +29,9 @@ bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks.compare_page
 	$(BIN)/python -m benchmarks.next_word
 	$(BIN)/python -m benchmarks.builtin_sweep
+
+reference: .venv/installed-dev
+	$(BIN)/python docs/reference.py
 
 screenshots: .venv/installed-dev
 	$(BIN)/python docs/screenshots.py
