@@ -98,7 +98,7 @@ def chat(page: Page, url: str) -> None:
     slider.focus()
     for _ in range(10):
         slider.press("ArrowLeft")
-    expect(page.get_by_text("not seen").first).to_be_visible()
+    expect(page.get_by_text("not sent").first).to_be_visible()
     page.get_by_role("button", name=re.compile("^Send")).scroll_into_view_if_needed()
 
 

@@ -1,4 +1,4 @@
-"""Chat: what does the model remember, and what does it say? Turns on the left, variants and memory on the right."""
+"""Chat: what does the model remember, and what does it answer?"""
 
 import streamlit as st
 
@@ -12,25 +12,25 @@ from promptgrid.ui.widgets import feedback
 
 page.open_page("Chat")
 try:
-    found = actions.opened()
+    opened = actions.open_conversation()
 except PromptgridError as error:
     header.header(None, None)
     feedback.show_error(error)
     st.stop()
-if found is None:
+if opened is None:
     header.header(None, None)
     header.notices()
-    header.nothing_yet()
+    header.first_conversation()
     st.stop()
 
-conversation, asked = found
+conversation, in_flight = opened
 settings = chat.from_json(conversation.settings)
 header.header(conversation, settings)
 header.notices()
 header.deleted_note(conversation)
 left, right = st.columns([13, 6], gap="medium")
 with right:
-    shown, place = side(conversation, settings)
+    variant, place = side(conversation, settings)
 with left:
-    talk(conversation, settings, shown, place, asked)
-    header.other_branch(conversation, shown)
+    talk(conversation, settings, variant, place, in_flight)
+    header.other_branch(conversation, variant)

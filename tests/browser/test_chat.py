@@ -174,12 +174,12 @@ def test_the_window_is_live_while_typing_and_shows_what_is_no_longer_seen(
     slider.focus()
     for _ in range(9):
         slider.press("ArrowLeft")
-    expect(turns(page).first).to_contain_text("not seen")
-    expect(turns(page).last).not_to_contain_text("not seen")
-    expect(page.get_by_text(re.compile("Not seen any more: [1-4] turn"))).to_be_visible()
+    expect(turns(page).first).to_contain_text("not sent")
+    expect(turns(page).last).not_to_contain_text("not sent")
+    expect(page.get_by_text(re.compile("Not sent: [1-4] turn"))).to_be_visible()
     page.reload()
     expect(page.get_by_role("textbox", name="Next turn")).to_have_value("and a question")
-    expect(turns(page).first).to_contain_text("not seen")
+    expect(turns(page).first).to_contain_text("not sent")
 
 
 def test_a_refresh_in_mid_reply_loses_nothing_and_stop_keeps_what_has_come(

@@ -1,4 +1,4 @@
-"""The first row of the Chat page: which conversation, a new one, and what can be done with it; and what to say."""
+"""The first row of the Chat page: the conversation and its actions; notices below it; differences of branches."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from promptgrid.store.conversations import Conversation, Info
 from promptgrid.text import one_line
 from promptgrid.ui.chat import actions
 from promptgrid.ui.chat.saving import save_popover
-from promptgrid.ui.server import database, library
-from promptgrid.ui.widgets.feedback import empty_state, show_error
+from promptgrid.ui.server import database, library, prompts
+from promptgrid.ui.widgets.feedback import empty_state, note_with_button, show_error
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.words_diff import show_words_diff
 
@@ -24,10 +24,10 @@ DIFF_HEIGHT = 220  # px
 
 
 def header(conversation: Conversation | None, settings: Settings | None) -> None:
-    """The row; without a conversation that can be opened, only the way to another one."""
+    """The row; if no conversation can be opened, only the selector and New."""
     with st.container(horizontal=True, vertical_alignment="center", key="chat_header"):
         with st.container(width="stretch"):
-            _choose(conversation)
+            _selector(conversation)
         with st.popover("New", key="chat_new"):
             _new()
         if conversation is not None and settings is not None:
@@ -38,7 +38,7 @@ def header(conversation: Conversation | None, settings: Settings | None) -> None
 
 
 def notices() -> None:
-    """What went wrong, what was done, and the way back from the last delete."""
+    """The error or the result of the last action, and an offer to undo the last delete."""
     session = st.session_state
     if error := session.pop("chat_error", None):
         show_error(error)
@@ -47,56 +47,48 @@ def notices() -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption(f":green[●] {plain(text)}", width="content")
             st.page_link(page, label="Open it", query_params=query)
-    if gone := session.get("chat_undo"):
-        what = "Deleted the conversation." if gone[1] is None else "Deleted a turn."
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(what, width="content")
-            st.button("Undo", key="chat_undo_button", on_click=actions.attempt(actions.undo), type="tertiary")
+    if deleted := session.get("chat_undo"):
+        text = "Deleted the conversation." if deleted[1] is None else "Deleted a turn."
+        undo = actions.attempt(actions.undo)
+        note_with_button(text, "Undo", key="chat_undo_button", on_click=undo, args=())
 
 
 def deleted_note(conversation: Conversation) -> None:
-    """Says of one that was deleted, in another tab perhaps, that it was; and the way back."""
+    """Says that the conversation was deleted, perhaps in another tab, and offers to restore it."""
     if conversation.deleted:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(":orange[●] This conversation was deleted; it is in no list.", width="content")
-            st.button(
-                "Restore it",
-                key="chat_restore_this",
-                on_click=actions.attempt(_restore),
-                args=(conversation.id,),
-                type="tertiary",
-            )
+        text, restore = ":orange[●] This conversation is deleted.", actions.attempt(_restore)
+        note_with_button(text, "Restore", key="chat_restore_this", on_click=restore, args=(conversation.id,))
 
 
-def nothing_yet() -> None:
-    """Where there is no conversation: the persona that takes orders is a good first one."""
-    first = next((entry.prompt for entry in library().entries() if entry.name == FIRST and entry.prompt), None)
+def first_conversation() -> None:
+    """The empty state, which starts a first conversation: the persona that takes food orders, if it is there."""
+    prompt = prompts().get(FIRST)
     detail = (
-        "A friendly voice at a counter takes your order: see what it remembers, change what it is told in mid-talk,"
-        " or let several models answer side by side."
-        if first
-        else "Write to the model, and see what it remembers of it."
+        "The model takes your order at a counter. See what it remembers, change its instructions on the way, or let "
+        "several models answer side by side."
+        if prompt
+        else "Write to the model and see what it remembers."
     )
-    label = "Start with the food order" if first else "Start a conversation"
+    label = "Start with the food order" if prompt else "Start a conversation"
     if empty_state("There is no conversation yet.", label, "chat_first", detail=detail):
-        actions.begin(first)
+        actions.begin(prompt)
         st.rerun()
 
 
-def _choose(conversation: Conversation | None) -> None:
-    known = {info.id: info for info in conversations.listed(database())}
-    now = conversation.id if conversation else None
-    st.session_state.chat_choice = now if now in known else None  # the address says which
+def _selector(conversation: Conversation | None) -> None:
+    listed = {info.id: info for info in conversations.listed(database())}
+    current = conversation.id if conversation else None
+    st.session_state.chat_choice = current if current in listed else None  # the address says which
 
-    def shown(chosen: str) -> str:
-        return f"{known[chosen].name} · {moment(known[chosen].created)} · {chosen}"
+    def label(conversation_id: str) -> str:
+        return f"{listed[conversation_id].name} · {moment(listed[conversation_id].created)} · {conversation_id}"
 
     st.selectbox(
         "Conversation",
-        list(known),
+        list(listed),
         key="chat_choice",
-        format_func=shown,
-        on_change=lambda: st.query_params.update(chat=st.session_state.chat_choice or now or ""),
+        format_func=label,
+        on_change=lambda: st.query_params.update(chat=st.session_state.chat_choice or current or ""),
         placeholder="Choose a conversation",
         label_visibility="collapsed",
     )
@@ -104,13 +96,12 @@ def _choose(conversation: Conversation | None) -> None:
 
 def _new() -> None:
     st.button("Empty", key="chat_new_empty", on_click=actions.attempt(actions.begin), width="stretch")
-    names = [entry.name for entry in library().entries() if entry.prompt]
-    chosen = st.selectbox(
-        "Or with the turns of a prompt", names, index=names.index(FIRST) if FIRST in names else 0, key="chat_new_prompt"
-    )
-    st.button("Start with it", key="chat_new_start", on_click=_start, disabled=not chosen, width="stretch")
-    if gone := conversations.listed(database(), deleted=True):
-        _deleted(gone)
+    names = list(prompts())
+    first = names.index(FIRST) if FIRST in names else 0
+    name = st.selectbox("Or with the turns of a prompt", names, index=first, key="chat_new_prompt")
+    st.button("Start with this prompt", key="chat_new_start", on_click=_start, disabled=not name, width="stretch")
+    if deleted := conversations.listed(database(), deleted=True):
+        _deleted(deleted)
 
 
 @actions.attempt
@@ -118,9 +109,9 @@ def _start() -> None:
     actions.begin(library().load(st.session_state.chat_new_prompt)[0])
 
 
-def _deleted(gone: Sequence[Info]) -> None:
+def _deleted(deleted: Sequence[Info]) -> None:
     st.caption("Deleted")
-    for info in gone[:DELETED_SHOWN]:
+    for info in deleted[:DELETED_SHOWN]:
         st.button(
             f"Restore {plain(info.name, limit=40)}",
             key=f"chat_restore_{info.id}",
@@ -156,8 +147,8 @@ def _rename(conversation_id: str, key: str) -> None:
         conversations.rename(database(), conversation_id, name)
 
 
-def other_branch(conversation: Conversation, shown: ChatVariant) -> None:
-    """What the replies of another branch say differently: turn by turn, word by word."""
+def other_branch(conversation: Conversation, variant: ChatVariant) -> None:
+    """The replies of another branch compared with those on the screen, turn by turn."""
     nodes = actions.on_screen(conversation)
     here = {node.id for node in nodes}
     others = [leaf for leaf in tree.leaves(conversation) if leaf not in here]
@@ -168,22 +159,24 @@ def other_branch(conversation: Conversation, shown: ChatVariant) -> None:
             return
         names = {leaf: _branch_name(conversation, leaf, number) for number, leaf in enumerate(others, 1)}
         leaf = st.selectbox("Branch", list(names), len(others) - 1, key="chat_compare", format_func=names.__getitem__)
-        _differences(conversation, leaf, shown)
+        _differences(conversation, leaf, variant)
 
 
-def _differences(conversation: Conversation, leaf: int, shown: ChatVariant) -> None:
+def _differences(conversation: Conversation, leaf: int, variant: ChatVariant) -> None:
     sides = [
-        [tree.text_of(node, shown.id) for node in branch if node.role == "assistant"]
+        [tree.text_of(node, variant.id) for node in branch if node.role == "assistant"]
         for branch in (tree.path(conversation, leaf), actions.on_screen(conversation))
     ]
-    found = False
-    for number, (there, here) in enumerate(zip(*sides, strict=False), 1):
-        if there != here:
-            found = True
+    differ = False
+    for number, (other, current) in enumerate(zip(*sides, strict=False), 1):
+        if other != current:
+            differ = True
             st.caption(f"Reply {number}")
-            show_words_diff(there, here, "the other branch", "this one", height=DIFF_HEIGHT, key=f"chat_diff_{number}")
-    if not found:
-        st.caption("The replies that both branches have are the same.")
+            show_words_diff(
+                other, current, "the other branch", "this one", height=DIFF_HEIGHT, key=f"chat_diff_{number}"
+            )
+    if not differ:
+        st.caption("The replies in both branches are the same.")
 
 
 def _branch_name(conversation: Conversation, leaf: int, number: int) -> str:

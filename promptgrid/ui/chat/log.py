@@ -1,4 +1,4 @@
-"""The turns of a conversation as they are drawn: what each says, whether it is still seen, what can be done with it."""
+"""The log of a conversation: each turn with its text, its tokens, whether it reaches the model, and its buttons."""
 
 from __future__ import annotations
 
@@ -18,81 +18,83 @@ _WORDS = {
     "edit": "Text of the turn",
     "part": "What it counts as",
     "acts": {
-        "before": ["‹", "The branch before"],
-        "after": ["›", "The next branch"],
+        "before": ["‹", "Previous branch"],
+        "after": ["›", "Next branch"],
         "edit": ["Edit", "Change this text"],
-        "branch": ["Branch", "Go on from here; what follows stays as another branch"],
-        "rerun": ["Run again", "Ask this turn, and those that follow, anew: as a new branch"],
-        "again": ["Ask again", "Another reply to the same turns: as a new branch"],
-        "all": ["Ask all again", "Another reply of each variant: as a new branch"],
-        "delete": ["Delete", "Take this turn out; what follows stays"],
-        "save": ["Save", "Ctrl+Enter. What follows stays"],
-        "save_branch": ["Save as a branch", "The text as it was stays on its own branch"],
+        "branch": ["Branch", "Continue from here; the turns below stay on another branch"],
+        "rerun": ["Run again", "Ask this turn and those below again, on a new branch"],
+        "again": ["Ask again", "Another reply to the same turns, on a new branch"],
+        "all": ["Ask all again", "Another reply of each variant, on a new branch"],
+        "delete": ["Delete", "Remove this turn; the turns below stay"],
+        "save": ["Save", "Ctrl+Enter. The turns below stay"],
+        "save_branch": ["Save as a branch", "The old text stays on its own branch"],
         "cancel": ["Cancel", "Esc"],
     },
 }
 
 _PARTS = [("history", "an ordinary turn"), ("examples", "an example"), ("retrieved", "retrieved text")]
 
-Seen = Mapping[int, tuple[bool, int]]
-"""By turn, whether it still reaches the model, and its tokens."""
+Visibility = Mapping[int, tuple[bool, int]]
+"""Turn id -> (whether the turn is sent to the model, its tokens)."""
 
 
 def draw_log(
     conversation: Conversation,
     nodes: Sequence[Node],
     settings: Settings,
-    seen: Seen,
+    visibility: Visibility,
     on_act: Callable[[Mapping[str, Any]], None],
     *,
     key: str,
     busy: bool,
 ) -> None:
-    """Draws the turns; `on_act` gets what is pressed. While the model answers (`busy`) nothing can be."""
+    """Draws the turns. `on_act` receives each press; while the model answers (`busy`) there are no buttons."""
 
-    def told() -> None:
+    def on_change() -> None:
         act = st.session_state[key].get("act")
         if isinstance(act, Mapping):
             on_act(act)
 
-    turns = [_turn(conversation, node, settings, seen, busy) for node in nodes]
-    component("chat")(key=key, data={"turns": turns, "words": _WORDS}, on_act_change=told)
+    turns = [_turn(conversation, node, settings, visibility, busy) for node in nodes]
+    component("chat")(key=key, data={"turns": turns, "words": _WORDS}, on_act_change=on_change)
 
 
-def draw_live(asked: Round, settings: Settings, *, key: str) -> None:
-    """The replies that are being written."""
-    named = {variant.id: _name(variant) for variant in settings.variants}
-    several = len(asked.live) > 1
+def draw_live(in_flight: Round, settings: Settings, *, key: str) -> None:
+    """Draws the replies in flight."""
+    names = {variant.id: _name(variant) for variant in settings.variants}
+    show_names = len(in_flight.live) > 1
     replies: list[dict[str, Any]] = [
         {
-            "variant": one.variant,
-            "name": named.get(one.variant, "") if several else "",
-            "text": one.text,
-            "error": one.error,
-            "state": "done" if one.done else "running",
-            "facts": "" if one.done else f"{time.monotonic() - one.began:.0f} s …",
+            "variant": live.variant,
+            "name": names.get(live.variant, "") if show_names else "",
+            "text": live.text,
+            "error": live.error,
+            "state": "done" if live.done else "running",
+            "facts": "" if live.done else f"{time.monotonic() - live.began:.0f} s …",
             "acts": [],
         }
-        for one in asked.live.values()
+        for live in in_flight.live.values()
     ]
-    turn = {"id": asked.slot, "role": "assistant", "mark": "", "tokens": "", "seen": True, "text": ""}
+    turn = {"id": in_flight.slot, "role": "assistant", "mark": "", "tokens": "", "seen": True, "text": ""}
     data = {"turns": [{**turn, "at": 1, "of": 1, "acts": [], "parts": [], "replies": replies}], "words": _WORDS}
     component("chat")(key=key, data=data, on_act_change=lambda: None)
 
 
-def _turn(conversation: Conversation, node: Node, settings: Settings, seen: Seen, busy: bool) -> dict[str, Any]:
-    places = tree.beside(conversation, node)
-    reaches, size = seen.get(node.id, (True, 0))
+def _turn(
+    conversation: Conversation, node: Node, settings: Settings, visibility: Visibility, busy: bool
+) -> dict[str, Any]:
+    siblings = tree.beside(conversation, node)
+    visible, size = visibility.get(node.id, (True, 0))
     reply = tree.is_reply(node)
     return {
         "id": node.id,
         "role": node.role,
-        "mark": " · ".join(filter(None, [_mark(node), "" if reaches else "not seen"])),
+        "mark": " · ".join(filter(None, [_mark(node), "" if visible else "not sent"])),
         "tokens": f"{size:,} tokens" if size else "",
-        "seen": reaches,
+        "seen": visible,
         "text": node.text,
-        "at": places.index(node.id) + 1,
-        "of": 1 if busy else len(places),
+        "at": siblings.index(node.id) + 1,
+        "of": 1 if busy else len(siblings),
         "acts": [] if busy else _acts(node, reply, len(settings.variants) > 1),
         "part": node.part,
         "parts": [] if node.role == "system" else _PARTS,
@@ -104,27 +106,27 @@ def _mark(node: Node) -> str:
     return {"examples": "example", "retrieved": "retrieved"}.get(node.part, "")
 
 
-def _acts(node: Node, reply: bool, several: bool) -> list[str]:
+def _acts(node: Node, reply: bool, side_by_side: bool) -> list[str]:
     if reply:
-        return ["all" if several else "again", "branch", "delete"]
+        return ["all" if side_by_side else "again", "branch", "delete"]
     return ["edit", *(["rerun"] if node.role == "user" and node.part == "history" else []), "branch", "delete"]
 
 
 def _reply(node: Node, variant: ChatVariant, settings: Settings, busy: bool) -> dict[str, Any]:
-    said = node.said.get(variant.id)
+    reply = node.said.get(variant.id)
     return {
         "variant": variant.id,
         "name": _name(variant) if len(settings.variants) > 1 else "",
-        "text": said.text if said else "",
-        "state": said.state if said else "none",
-        "error": said.error if said else "",
-        "facts": _facts(said) if said else _unasked(node, variant),
+        "text": reply.text if reply else "",
+        "state": reply.state if reply else "none",
+        "error": reply.error if reply else "",
+        "facts": _facts(reply) if reply else _unasked(node, variant),
         "acts": [] if busy else ["edit"] if len(settings.variants) == 1 else ["edit", "again"],
     }
 
 
 def _unasked(node: Node, variant: ChatVariant) -> str:
-    return "not asked yet; takes the first one's reply as its own" if tree.text_of(node, variant.id) else "no reply yet"
+    return "not asked; continues from the first variant's reply" if tree.text_of(node, variant.id) else "no reply yet"
 
 
 def _name(variant: ChatVariant) -> str:
@@ -133,16 +135,16 @@ def _name(variant: ChatVariant) -> str:
     return " · ".join(filter(None, [variant.model.partition("/")[2], temperature, own]))
 
 
-def _facts(said: VariantReply) -> str:
+def _facts(reply: VariantReply) -> str:
     tokens = ""
-    if said.prompt_tokens is not None and said.completion_tokens is not None:
-        tokens = f"{said.prompt_tokens:,} → {said.completion_tokens:,} tokens"
+    if reply.prompt_tokens is not None and reply.completion_tokens is not None:
+        tokens = f"{reply.prompt_tokens:,} → {reply.completion_tokens:,} tokens"
     parts = [
-        {"stopped": "stopped", "edited": "edited", "failed": "failed"}.get(said.state, ""),
-        f"{said.latency_ms / 1000:.1f} s" if said.latency_ms is not None else "",
+        {"stopped": "stopped", "edited": "edited", "failed": "failed"}.get(reply.state, ""),
+        f"{reply.latency_ms / 1000:.1f} s" if reply.latency_ms is not None else "",
         tokens,
-        dollars(said.cost_usd) if said.cost_usd else "",
-        "cut at the reply's limit" if said.finish_reason == "length" else "",
-        f"{said.cut} turns were not seen" if said.cut else "",
+        dollars(reply.cost_usd) if reply.cost_usd else "",
+        "cut off at max tokens" if reply.finish_reason == "length" else "",
+        f"{reply.cut} turns not sent" if reply.cut else "",
     ]
     return " · ".join(filter(None, parts))

@@ -1,4 +1,4 @@
-"""Save as ▾ on the Chat page: the branch on the screen as a prompt, as a case, as Markdown or JSON."""
+"""Save as ▾ on the Chat page: the branch on the screen as a prompt, a case, Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ PROMPT, EXAMPLES, CASE = "A prompt, turns as messages", "A prompt, turns as exam
 
 
 def save_popover(conversation: Conversation, settings: Settings) -> None:
-    """Draws what it can become; with several variants, whose replies are taken."""
+    """The fields for saving; with several variants, the selector for the one whose replies are saved."""
     names = {variant.id: f"{number} {variant.model}" for number, variant in enumerate(settings.variants, 1)}
     if len(names) > 1:
         keep_selection("chat_save_variant", names, settings.variants[0].id)
         st.selectbox("Replies of variant", list(names), key="chat_save_variant", format_func=names.__getitem__)
     kind = st.radio("Save as", [PROMPT, EXAMPLES, CASE], key="chat_save_kind")
-    named = "Name of the table of cases" if kind == CASE else "Name of the prompt"
-    st.text_input(named, "chat", key="chat_save_name")
+    label = "Name of the table of cases" if kind == CASE else "Name of the prompt"
+    st.text_input(label, "chat", key="chat_save_name")
     st.button("Save", key="chat_save_now", on_click=_save, args=(conversation.id,), width="stretch")
     if kind == CASE:
-        st.caption("The last user turn becomes a row; the reply to it is what is expected.")
+        st.caption("The last user turn becomes a row, and its reply the expected answer.")
     else:
-        st.caption("The last user turn becomes the variable question.")
+        st.caption("The last user turn becomes the variable “question”.")
     with st.container(horizontal=True):
         st.download_button(
             "Markdown",
-            chat.as_markdown(conversation.name, messages(conversation, settings, _chosen(settings))),
+            chat.as_markdown(conversation.name, messages(conversation, settings, _variant_id(settings))),
             "conversation.md",
             "text/markdown",
             key="chat_markdown",
             on_click="ignore",
         )
-        talks = {number: messages(conversation, settings, number) for number in names}
+        branches = {number: messages(conversation, settings, number) for number in names}
         st.download_button(
             "JSON",
-            chat.as_json(conversation.name, chat.to_json(settings), talks),
+            chat.as_json(conversation.name, chat.to_json(settings), branches),
             "conversation.json",
             "application/json",
             key="chat_json",
@@ -54,40 +54,39 @@ def save_popover(conversation: Conversation, settings: Settings) -> None:
         )
 
 
-def _chosen(settings: Settings) -> int:
-    """Whose replies are taken: the first one's, unless another is chosen that is still there."""
-    chosen = st.session_state.get("chat_save_variant")
-    return chosen if chosen in [variant.id for variant in settings.variants] else settings.variants[0].id
+def _variant_id(settings: Settings) -> int:
+    """The selected variant if it still exists, else the first one."""
+    selected = st.session_state.get("chat_save_variant")
+    return selected if selected in [variant.id for variant in settings.variants] else settings.variants[0].id
 
 
 def messages(conversation: Conversation, settings: Settings, variant: int) -> list[Message]:
-    """The branch on the screen as the variant has it, nothing cut."""
+    """The branch on the screen with the replies of the variant; nothing is cut."""
     turns = tree.sent(actions.on_screen(conversation), settings.variant(variant))
     return [turn.message for _, turn in turns]
 
 
 @actions.attempt
 def _save(conversation_id: str) -> None:
-    """Reads the fields as they are now, and the conversation too."""
+    """Reads the fields and the conversation again: those on the page may be older."""
     session = st.session_state
     conversation = conversations.load(database(), conversation_id)
     settings = chat.from_json(conversation.settings)
-    said = messages(conversation, settings, _chosen(settings))
+    branch = messages(conversation, settings, _variant_id(settings))
     name = safe_name(str(session.chat_save_name or "").strip()).removesuffix(SUFFIX)
     if session.chat_save_kind == CASE:
-        _save_case(name.removesuffix(".csv"), said)
+        _save_case(name.removesuffix(".csv"), branch)
         return
-    prompt = chat.as_prompt(said, name, "messages" if session.chat_save_kind == PROMPT else "examples")
+    prompt = chat.as_prompt(branch, name, "messages" if session.chat_save_kind == PROMPT else "examples")
     if library().etag(name) is not None:
         raise LibraryError(f"There is a prompt {name!r} already.", hint="Choose another name.")
     library().save(prompt, None)
     session.chat_done = (f"Saved as the prompt {name}.", links.COMPOSE, {"prompt": name})
 
 
-def _save_case(name: str, said: list[Message]) -> None:
+def _save_case(name: str, branch: list[Message]) -> None:
     path = library().folder / "cases" / f"{name}.csv"
     table = read_cases(path) if path.is_file() else None
-    text = chat.with_case(said, table)
-    write(path, text.encode())
-    done = "Added to" if table else "Saved as the first row of"
-    st.session_state.chat_done = (f"{done} cases/{path.name}.", links.LIBRARY, {})
+    write(path, chat.with_case(branch, table).encode())
+    action = "Added to" if table else "Saved as the first row of"
+    st.session_state.chat_done = (f"{action} cases/{path.name}.", links.LIBRARY, {})

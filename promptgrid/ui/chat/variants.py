@@ -1,4 +1,4 @@
-"""The right side of the Chat page: who is talked with, and what is remembered."""
+"""The right side of the Chat page: the variants that answer, and the context window."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SYSTEM_HEIGHT = 90  # px
 
 
 def side(conversation: Conversation, settings: Settings) -> tuple[ChatVariant, DeltaGenerator]:
-    """Draws variants and memory; returns the variant whose window is drawn, and the place for it."""
+    """The variants and the fields of the window; returns the variant whose window is drawn, and the place for it."""
     for number, variant in enumerate(settings.variants, 1):
         _variant(conversation.id, variant, number, alone=len(settings.variants) == 1)
     if len(settings.variants) < MAX_VARIANTS:
@@ -38,25 +38,25 @@ def side(conversation: Conversation, settings: Settings) -> tuple[ChatVariant, D
             type="tertiary",
             help="The same conversation on another model, temperature or system message, side by side.",
         )
-    shown = _shown(conversation.id, settings)
+    selected = _window_variant(conversation.id, settings)
     place = st.container(gap="xsmall")
-    _memory(conversation.id, settings, shown)
+    _memory(conversation.id, settings, selected)
     explain("chat")
-    return shown, place
+    return selected, place
 
 
 def _variant(conversation_id: str, variant: ChatVariant, number: int, *, alone: bool) -> None:
-    mark = f"{conversation_id}_{variant.id}"
-    with st.container(border=True, gap="small", key=f"chat_variant_{mark}"):
-        options = list(dict.fromkeys([*model_refs(), variant.model]))
+    suffix = f"{conversation_id}_{variant.id}"
+    with st.container(border=True, gap="small", key=f"chat_variant_{suffix}"):
+        options = model_refs(variant.model)
         st.selectbox(
             "Model" if alone else f"Model of variant {number}",
             options,
             index=options.index(variant.model),
-            key=f"chat_model_{mark}",
+            key=f"chat_model_{suffix}",
             accept_new_options=True,
             on_change=_change,
-            args=(conversation_id, variant.id, "model", f"chat_model_{mark}"),
+            args=(conversation_id, variant.id, "model", f"chat_model_{suffix}"),
             help="Or type another ENDPOINT/MODEL.",
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -66,24 +66,24 @@ def _variant(conversation_id: str, variant: ChatVariant, number: int, *, alone: 
                 2.0,
                 value=variant.temperature,
                 step=0.1,
-                key=f"chat_temperature_{mark}",
+                key=f"chat_temperature_{suffix}",
                 placeholder="model's",
                 on_change=_change,
-                args=(conversation_id, variant.id, "temperature", f"chat_temperature_{mark}"),
+                args=(conversation_id, variant.id, "temperature", f"chat_temperature_{suffix}"),
                 width=130,
             )
             st.space("stretch")
             if not alone:
                 st.button(
                     "Remove",
-                    key=f"chat_remove_{mark}",
+                    key=f"chat_remove_{suffix}",
                     on_click=_remove,
                     args=(conversation_id, variant.id),
                     type="tertiary",
                 )
-        key = f"chat_own_{mark}"
+        key = f"chat_own_{suffix}"
         st.checkbox(
-            "A system message of its own",
+            "Own system message",
             value=variant.system is not None,
             key=key,
             on_change=_own_system,
@@ -93,15 +93,15 @@ def _variant(conversation_id: str, variant: ChatVariant, number: int, *, alone: 
             st.text_area(
                 "System message",
                 variant.system,
-                key=f"chat_system_{mark}",
+                key=f"chat_system_{suffix}",
                 height=SYSTEM_HEIGHT,
                 label_visibility="collapsed",
                 on_change=_change,
-                args=(conversation_id, variant.id, "system", f"chat_system_{mark}"),
+                args=(conversation_id, variant.id, "system", f"chat_system_{suffix}"),
             )
 
 
-def _shown(conversation_id: str, settings: Settings) -> ChatVariant:
+def _window_variant(conversation_id: str, settings: Settings) -> ChatVariant:
     if len(settings.variants) > 1:
         names = {variant.id: f"{number} {variant.model}" for number, variant in enumerate(settings.variants, 1)}
         key = f"chat_window_{conversation_id}"
@@ -110,7 +110,7 @@ def _shown(conversation_id: str, settings: Settings) -> ChatVariant:
     return settings.variants[0]
 
 
-def _memory(conversation_id: str, settings: Settings, shown: ChatVariant) -> None:
+def _memory(conversation_id: str, settings: Settings, variant: ChatVariant) -> None:
     st.selectbox(
         "When the window is full",
         POLICIES,
@@ -121,11 +121,16 @@ def _memory(conversation_id: str, settings: Settings, shown: ChatVariant) -> Non
         args=(conversation_id, "policy", f"chat_policy_{conversation_id}"),
     )
     try:
-        own = tokens.context_limit(shown.model)
+        model_limit = tokens.context_limit(variant.model)
     except PromptgridError:
-        own = None
-    limit_key = f"chat_limit_{conversation_id}"
-    limit_slider(own, settings.limit, key=limit_key, on_change=lambda: _set(conversation_id, "limit", limit_key, own))
+        model_limit = None
+    key = f"chat_limit_{conversation_id}"
+    limit_slider(
+        model_limit,
+        settings.limit,
+        key=key,
+        on_change=lambda: _set(conversation_id, "limit", key, model_limit),
+    )
     st.number_input(
         "Room for the reply, in tokens",
         1,
@@ -134,18 +139,18 @@ def _memory(conversation_id: str, settings: Settings, shown: ChatVariant) -> Non
         key=f"chat_room_{conversation_id}",
         on_change=_set,
         args=(conversation_id, "room", f"chat_room_{conversation_id}"),
-        help="Kept free in the window, and the most that a reply may have.",
+        help="The window keeps this room free; it is also the limit of a reply.",
     )
 
 
 @actions.attempt
 def _add(conversation_id: str) -> None:
-    actions.change(conversation_id, actions.settings_of(conversation_id).with_one_more())
+    actions.save_settings(conversation_id, actions.settings_of(conversation_id).with_one_more())
 
 
 @actions.attempt
 def _remove(conversation_id: str, number: int) -> None:
-    actions.change(conversation_id, actions.settings_of(conversation_id).without(number))
+    actions.save_settings(conversation_id, actions.settings_of(conversation_id).without(number))
 
 
 @actions.attempt
@@ -153,20 +158,20 @@ def _change(conversation_id: str, number: int, name: str, key: str) -> None:
     value: Any = st.session_state[key]
     if name == "model" and not value:
         value = DEFAULT_MODEL
-    actions.change(conversation_id, actions.settings_of(conversation_id).changed(number, **{name: value}))
+    actions.save_settings(conversation_id, actions.settings_of(conversation_id).changed(number, **{name: value}))
 
 
 @actions.attempt
 def _own_system(conversation_id: str, number: int, key: str) -> None:
-    """At first the conversation's own, to be changed."""
+    """Starts the variant's own system message with that of the conversation."""
     conversation = conversations.load(database(), conversation_id)
     first = next((node.text for node in actions.on_screen(conversation) if node.role == "system"), "")
     system = first if st.session_state[key] else None
-    actions.change(conversation_id, actions.settings_of(conversation_id).changed(number, system=system))
+    actions.save_settings(conversation_id, actions.settings_of(conversation_id).changed(number, system=system))
 
 
 @actions.attempt
 def _set(conversation_id: str, name: str, key: str, unset: int | None = None) -> None:
     value: Any = st.session_state[key]
     changed: dict[str, Any] = {name: None if value == unset else value}
-    actions.change(conversation_id, replace(actions.settings_of(conversation_id), **changed))
+    actions.save_settings(conversation_id, replace(actions.settings_of(conversation_id), **changed))

@@ -218,7 +218,7 @@ def test_a_small_limit_cuts_the_oldest_and_says_so(database: Database) -> None:
     ran(at)
     at.select_slider(key=f"chat_limit_{talk}").set_value(128)
     ran(at)
-    assert "Not seen any more: 2 turns" in shown(at)
+    assert "Not sent: 2 turns" in shown(at)
     at.selectbox(key=f"chat_policy_{talk}").select("oldest")
     assert "1 system message" in shown(ran(at))
     send(at, talk, "still there?")
@@ -349,7 +349,7 @@ def test_a_turn_is_not_edited_away(database: Database) -> None:
     talk = begun(database, ("user", "one"), ("assistant", "two"))
     first = conversations.load(database, talk).leaf
     for how in ("here", "branch"):
-        with pytest.raises(PlanError, match="A turn needs a text"):
+        with pytest.raises(PlanError, match="The turn is empty"):
             actions.act(talk, {"act": "edit", "id": first, "variant": None, "text": " \n", "how": how})
     assert said(database, talk) == ["one", "two"]
 
@@ -357,9 +357,9 @@ def test_a_turn_is_not_edited_away(database: Database) -> None:
 def test_one_that_was_deleted_in_another_tab_says_so_and_comes_back(database: Database) -> None:
     talk = begun(database, ("user", "one"), ("assistant", "two"))
     at = page(chat=talk)
-    assert "was deleted" not in shown(at)
+    assert "is deleted" not in shown(at)
     conversations.delete(database, talk)
-    assert "This conversation was deleted" in shown(ran(at))
+    assert "This conversation is deleted" in shown(ran(at))
     at.button(key="chat_restore_this").click()
-    assert "was deleted" not in shown(ran(at))
+    assert "is deleted" not in shown(ran(at))
     assert [info.id for info in conversations.listed(database)] == [talk]
