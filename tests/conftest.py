@@ -15,7 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from promptgrid.endpoint import ScriptedEndpoint
-    from promptgrid.nextword import Asker
+    from promptgrid.nextword import ModelClient
     from promptgrid.store import Database
     from tests.faults.server import HostileServer
 
@@ -157,19 +157,19 @@ def openai(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def scripted(openai: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Asker, ScriptedEndpoint]]:
-    """`scripted(script, database)`: an Asker for the endpoint `openai`, whose replies come from the script."""
+def scripted(openai: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[ModelClient, ScriptedEndpoint]]:
+    """`scripted(script, database)`: an ModelClient for the endpoint `openai`, whose replies come from the script."""
     from promptgrid import connections
     from promptgrid.endpoint import ScriptedEndpoint
-    from promptgrid.nextword import Asker
-    from promptgrid.nextword.asking import _apis
+    from promptgrid.nextword import ModelClient
+    from promptgrid.nextword.client import _apis
 
     _apis.clear()
 
-    def scripted(script: Any, database: Database | None = None) -> tuple[Asker, ScriptedEndpoint]:
+    def scripted(script: Any, database: Database | None = None) -> tuple[ModelClient, ScriptedEndpoint]:
         endpoint = ScriptedEndpoint(script, name="openai")
         monkeypatch.setattr(connections, "connect", lambda name: endpoint)
-        return Asker("openai/ft-own", database), endpoint
+        return ModelClient("openai/ft-own", database), endpoint
 
     return scripted
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from promptgrid.nextword import Look, Shares
+    from promptgrid.nextword import Prediction, Shares
 
-_LONG = 4000  # characters: a small model on the CPU reads longer ones for some seconds
+_LONG = 4000  # characters: longer texts take a small model on the CPU several seconds
 
 
 @click.command("next")
 @click.argument("text")
-@click.option("--model", help="ENDPOINT/MODEL; the built-in one without it.")
+@click.option("--model", help="ENDPOINT/MODEL. Default: the built-in model.")
 @click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many tokens to list.")
 @click.option("--temperature", type=click.FloatRange(0, 2), default=1.0, show_default=True)
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True)
@@ -35,34 +35,36 @@ def next_word(text: str, model: str | None, top: int, temperature: float, top_p:
         click.echo(f"Reading {len(text):,} characters …", err=True)
     database = Database()
     try:
-        asker = nextword.Asker(model or connections.DEFAULT_MODEL, database)
-        seen = loop.run_sync(nextword.look(asker, nextword.Continuation(text)))
+        client = nextword.ModelClient(model or connections.DEFAULT_MODEL, database)
+        prediction = loop.run_sync(nextword.predict(client, nextword.Continuation(text)))
     finally:
         database.close()
-    shares = nextword.reshape(seen.chances, temperature, top_p)
+    shares = nextword.reshape(prediction.chances, temperature, top_p)
     if as_json:
-        found = {
-            "model": asker.model_ref,
+        body = {
+            "model": client.model_ref,
             "text": text,
             "temperature": temperature,
             "top_p": top_p,
-            "sent_as": seen.api,
+            "sent_as": prediction.api,
         }
         rest = {"low": shares.rest.low, "high": shares.rest.high}
-        click.echo(json.dumps({**found, "tokens": _rows(seen, shares)[:top], "not_told": rest}, ensure_ascii=False))
+        click.echo(
+            json.dumps({**body, "tokens": _rows(prediction, shares)[:top], "not_told": rest}, ensure_ascii=False)
+        )
         return
-    rows = _rows(seen, shares)[:top]
+    rows = _rows(prediction, shares)[:top]
     for row in rows:
-        click.echo(f"{_said(row['low'], row['high']):>16}  {nextword.shown(bytes.fromhex(row['bytes']))}")
-    if any("to" in _said(row["low"], row["high"]) for row in rows):
-        held = 100 * sum(math.exp(token.logprob) for token in seen.chances.tokens)
-        told = f"{len(seen.chances.tokens):,} tokens told; they hold {held:.1f} % at temperature 1"
-        click.echo(f"{told}: a range says what the others leave open.", err=True)
-    if seen.api == "chat":
+        click.echo(f"{_percent(row['low'], row['high']):>16}  {nextword.token_label(bytes.fromhex(row['bytes']))}")
+    if any("to" in _percent(row["low"], row["high"]) for row in rows):
+        probability = 100 * sum(math.exp(token.logprob) for token in prediction.chances.tokens)
+        listed = f"{len(prediction.chances.tokens):,} tokens returned, which hold {probability:.1f} % at temperature 1"
+        click.echo(f"{listed}. A range depends on the others.", err=True)
+    if prediction.api == "chat":
         click.echo("The text was sent as a message: this endpoint does not continue texts.", err=True)
 
 
-def _rows(seen: Look, shares: Shares) -> list[dict[str, Any]]:
+def _rows(prediction: Prediction, shares: Shares) -> list[dict[str, Any]]:
     return [
         {
             "id": token.id,
@@ -73,11 +75,11 @@ def _rows(seen: Look, shares: Shares) -> list[dict[str, Any]]:
             "low": share.low,
             "high": share.high,
         }
-        for token, share in zip(seen.chances.tokens, shares.tokens, strict=True)
+        for token, share in zip(prediction.chances.tokens, shares.tokens, strict=True)
     ]
 
 
-def _said(low: float, high: float) -> str:
-    """`53.8 %`; a range where the tokens that are not told leave it open."""
+def _percent(low: float, high: float) -> str:
+    """`53.80 %`, or a range where it depends on the hidden tokens."""
     first, last = f"{100 * low:.2f}", f"{100 * high:.2f}"
     return f"{first} %" if first == last else f"{first} to {last} %"

@@ -1,43 +1,43 @@
-"""What comes next: the likeliest next tokens of a text, what temperature and top_p make of them, and surprise.
+"""The next token: the likeliest ones after a text, the effect of temperature and top_p on them, and surprise.
 
-Pure: `chances` (a distribution reshaped), `pieces` (tokens as a person can read them), `tallies` (samples against the
-curve), `surprise`. With calls to a model: `place` (where in a text the model is asked), `asking` (the one way out),
-`looking` (the next token), `writing`, `scoring`, `sampling`.
+Pure: `chances` (a distribution and its reshaping), `pieces` (readable tokens), `tallies` (samples against the
+distribution), `surprise`, `continuation` (a text and the tokens after it). With calls to a model: `client` (makes and
+stores them), `prediction` (the next token), `generation`, `scoring`, `sampling`.
 """
 
 from promptgrid.endpoint.base import TokenStep
-from promptgrid.nextword.asking import Asker
 from promptgrid.nextword.chances import VOCABULARY, Chances, Share, Shares, reshape
+from promptgrid.nextword.client import ModelClient
 from promptgrid.nextword.continuation import Continuation
-from promptgrid.nextword.looking import Look, look
-from promptgrid.nextword.pieces import completed, is_whole, shown
-from promptgrid.nextword.sampling import repeated, sampled
-from promptgrid.nextword.scoring import MAX_SCORED, scored
+from promptgrid.nextword.generation import generated_tokens
+from promptgrid.nextword.pieces import completed_character, is_whole, token_label
+from promptgrid.nextword.prediction import Prediction, predict
+from promptgrid.nextword.sampling import text_samples, token_samples
+from promptgrid.nextword.scoring import MAX_SCORED, scored_tokens
 from promptgrid.nextword.surprise import bits, perplexity
 from promptgrid.nextword.tallies import TokenTally, tally
-from promptgrid.nextword.writing import written
 
 __all__ = [
     "MAX_SCORED",
     "VOCABULARY",
-    "Asker",
     "Chances",
     "Continuation",
-    "Look",
+    "ModelClient",
+    "Prediction",
     "Share",
     "Shares",
     "TokenStep",
     "TokenTally",
     "bits",
-    "completed",
+    "completed_character",
+    "generated_tokens",
     "is_whole",
-    "look",
     "perplexity",
-    "repeated",
+    "predict",
     "reshape",
-    "sampled",
-    "scored",
-    "shown",
+    "scored_tokens",
     "tally",
-    "written",
+    "text_samples",
+    "token_label",
+    "token_samples",
 ]

@@ -1,4 +1,4 @@
-"""Where in a text the model is asked for the next token: the text, and the tokens that were added to it."""
+"""The input of a prediction: a text, and the tokens added after it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from promptgrid.errors import PlanError
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """A text, and the `trail` of tokens that were chosen or written after it."""
+    """A text, and the `trail` of tokens that the user or the model has added."""
 
     text: str
     trail: tuple[TokenStep, ...] = ()
 
     def after(self, steps: Sequence[TokenStep]) -> Continuation:
-        """The place after these tokens."""
+        """The continuation with these tokens at its end."""
         return replace(self, trail=(*self.trail, *steps))
 
     def back(self, count: int = 1) -> Continuation:
-        """The place before the last tokens of the trail."""
+        """The continuation without the last `count` tokens of the trail."""
         return replace(self, trail=self.trail[: max(0, len(self.trail) - count)])
 
     @property
@@ -30,12 +30,12 @@ class Continuation:
         return b"".join(step.data for step in self.trail)
 
     def whole_text(self) -> str:
-        """The text with its trail. Raises PlanError where that ends within a character: text cannot say it."""
+        """The text with its trail. Raises PlanError if the trail ends inside a character."""
         try:
             return self.text + self.added.decode("utf-8")
         except UnicodeDecodeError:
             end = self.added[-4:].hex(" ").upper()
             raise PlanError(
-                f"The added tokens end inside a character (bytes {end}), and this endpoint takes text only.",
-                hint="Step back, or take the built-in model, which takes tokens.",
+                f"The added tokens end inside a character (bytes {end}), and this endpoint takes only text.",
+                hint="Step back, or use the built-in model, which takes tokens.",
             ) from None

@@ -1,4 +1,4 @@
-"""Tokens as a person can read them: white space made visible, bytes that are no characters as bytes. Pure."""
+"""Tokens in a readable form: white space made visible, bytes that are not characters in hexadecimal. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _VISIBLE = {" ": "·", "\n": "↵", "\t": "→", "\r": "␍"}
 
 
 def is_whole(data: bytes) -> bool:
-    """The bytes are text by themselves. A part of a character, as three bytes of 我 are cut in two, is not."""
+    """Whether the bytes are whole characters. A token may hold a part of one: two of the three bytes of 我."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
@@ -14,18 +14,18 @@ def is_whole(data: bytes) -> bool:
     return True
 
 
-def completed(before: bytes, data: bytes) -> str:
-    """The character that `data` completes, begun at the end of `before`; "" where it completes none."""
+def completed_character(before: bytes, data: bytes) -> str:
+    """The character that begins at the end of `before` and that `data` completes; "" if it completes none."""
     for parts in (1, 2, 3):
-        begun = before[-parts:]
-        if len(begun) == parts and begun[0] >= 0xC0 and not is_whole(begun):
-            text = (begun + data).decode("utf-8", "replace")
+        start = before[-parts:]
+        if len(start) == parts and start[0] >= 0xC0 and not is_whole(start):
+            text = (start + data).decode("utf-8", "replace")
             return text[0] if text[0] != "\ufffd" else ""
     return ""
 
 
-def shown(data: bytes) -> str:
-    """` with` as `·with`, half a character as `‹E6 97›`; a token without bytes ends the text, or says nothing."""
+def token_label(data: bytes) -> str:
+    """` with` as `·with`, half a character as `‹E6 97›`. A token without bytes ends the text or is a control token."""
     if not data:
         return "(end or control)"
     if not is_whole(data):

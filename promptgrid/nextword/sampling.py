@@ -1,4 +1,4 @@
-"""Asking the same thing many times: for one token, to see the counts meet the curve; for a text, to see it vary."""
+"""The same request many times: one token each, to compare counts with probabilities; or a text each."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from typing import Any
 
 from promptgrid.endpoint import Request
 from promptgrid.endpoint.base import TokenStep
-from promptgrid.nextword.asking import Asker
+from promptgrid.nextword.client import ModelClient
 from promptgrid.nextword.continuation import Continuation
-from promptgrid.nextword.looking import by_ids, prompt_ids
+from promptgrid.nextword.prediction import prompt_ids, request_for_ids
 from promptgrid.prompt import Api
 
 TEXT_TOKENS = 24
 
 
-async def sampled(
-    asker: Asker, place: Continuation, count: int = 50, *, temperature: float, top_p: float, api: Api
+async def token_samples(
+    client: ModelClient, place: Continuation, count: int = 50, *, temperature: float, top_p: float, api: Api
 ) -> AsyncIterator[list[TokenStep | None]]:
-    """`count` real draws of the next token, as they come; None for one of which the endpoint does not tell.
+    """`count` real draws of the next token, in order of arrival; None for a token that the endpoint does not name.
 
-    llama.cpp is asked to apply temperature first and top_p then, as the formula has it, and nothing else; its own
-    order is the other one, and it cuts off what is unlikely besides. Others do as they are made.
+    llama.cpp applies temperature, then top_p, and no other sampler, as the formula has it; by default it applies them
+    the other way round and also drops unlikely tokens. Other endpoints sample in their own way.
     """
-    request = await _request(asker, place, api, temperature, top_p, max_tokens=1, logprobs=1)
-    async for replies in _many(asker, request, count, "look"):
+    request = await _request(client, place, api, temperature, top_p, max_tokens=1, logprobs=1)
+    async for replies in _batches(client, request, count, "look"):
         yield [reply.steps[0] if reply.steps else None for reply in replies]
 
 
-async def repeated(
-    asker: Asker, place: Continuation, count: int = 10, *, temperature: float, top_p: float, api: Api
+async def text_samples(
+    client: ModelClient, place: Continuation, count: int = 10, *, temperature: float, top_p: float, api: Api
 ) -> AsyncIterator[list[str]]:
-    """The same prompt sent `count` times: what came, a text of 24 tokens each."""
-    request = await _request(asker, place, api, temperature, top_p, max_tokens=TEXT_TOKENS)
-    async for replies in _many(asker, request, count, "try"):
+    """The replies to the same prompt sent `count` times: texts of 24 tokens."""
+    request = await _request(client, place, api, temperature, top_p, max_tokens=TEXT_TOKENS)
+    async for replies in _batches(client, request, count, "try"):
         yield [reply.text for reply in replies]
 
 
 async def _request(
-    asker: Asker, place: Continuation, api: Api, temperature: float, top_p: float, **fields: Any
+    client: ModelClient, place: Continuation, api: Api, temperature: float, top_p: float, **fields: Any
 ) -> Request:
-    await asker.endpoint.prepare()
-    if asker.endpoint.takes_tokens:
-        ids = await prompt_ids(asker, place)
+    await client.endpoint.prepare()
+    if client.endpoint.takes_tokens:
+        ids = await prompt_ids(client, place)
         extra = {"samplers": ["temperature", "top_p"]}
-        return by_ids(asker, ids, temperature=temperature, top_p=top_p, extra_body=extra, **fields)
+        return request_for_ids(client, ids, temperature=temperature, top_p=top_p, extra_body=extra, **fields)
     sampling = {"temperature": temperature, "top_p": None if top_p == 1 else top_p}
-    return asker.request(place.whole_text(), api, **sampling, **fields)
+    return client.request(place.whole_text(), api, **sampling, **fields)
 
 
-async def _many(asker: Asker, request: Request, count: int, kind: str) -> AsyncIterator[list[Any]]:
-    """Replies, as many a call as the endpoint allows, until there are `count`."""
-    left = count
-    while left:
-        replies = await asker.ask(replace(request, n=min(left, asker.endpoint.max_n)), kind)
-        left -= min(left, len(replies))
+async def _batches(client: ModelClient, request: Request, count: int, kind: str) -> AsyncIterator[list[Any]]:
+    """The replies, in batches as large as the endpoint allows, until there are `count`."""
+    missing = count
+    while missing:
+        replies = await client.ask(replace(request, n=min(missing, client.endpoint.max_n)), kind)
+        missing -= min(missing, len(replies))
         yield replies

@@ -1,4 +1,4 @@
-"""How surprising a token is, and a text. Pure."""
+"""The surprise of a token and the perplexity of a text. Pure."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from promptgrid.endpoint.base import TokenStep
 
 
 def bits(logprob: float) -> float:
-    """The surprise of a token in bits: 0 for what was certain, 1 for a coin's toss."""
+    """The surprise of a token in bits: 0 for what was certain, 1 for the toss of a coin."""
     return -logprob / math.log(2)
 
 
 def perplexity(steps: Iterable[TokenStep]) -> float | None:
-    """exp of the mean surprise: among how many equally likely tokens the model hesitated at each place, on average.
+    """exp of the mean surprise in nats: the mean number of equally likely tokens that the model chose from.
 
-    Over the steps whose probability is known; None where there is none.
+    Only steps with a known probability count; None if there are none.
     """
-    known = [step.logprob for step in steps if step.logprob is not None]
-    if not known:
+    logprobs = [step.logprob for step in steps if step.logprob is not None]
+    if not logprobs:
         return None
     try:
-        return math.exp(-math.fsum(known) / len(known))
-    except OverflowError:  # an endpoint that tells -9999 for "never"
+        return math.exp(-math.fsum(logprobs) / len(logprobs))
+    except OverflowError:  # some endpoints report -9999 for "never"
         return math.inf

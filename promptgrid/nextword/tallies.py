@@ -1,4 +1,4 @@
-"""Samples against the curve: how often each token came, and whether that is what its probability lets one expect."""
+"""Samples against probabilities: the count of each token, and whether its share explains it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class TokenTally:
-    """How often each shown token was drawn, in their order; `others` are tokens that are not shown.
+    """The count of each listed token among the samples, in their order; `others` counts all hidden tokens.
 
-    `within` says for each whether its count lies in the middle 95 % of what its share lets one expect; `untold` are
-    samples of which the endpoint did not say which token it was.
+    `within` says for each whether its count lies in the middle 95 % of the counts that its share makes likely;
+    `unknown` counts samples whose token the endpoint did not name.
     """
 
     drawn: int
@@ -25,29 +25,29 @@ class TokenTally:
     within: tuple[bool, ...]
     others: int
     others_within: bool
-    untold: int
+    unknown: int
 
     @property
     def met(self) -> int:
-        """How many of the shown tokens came about as often as their shares say."""
+        """The number of listed tokens whose counts agree with their shares."""
         return sum(self.within)
 
 
 def tally(chances: Chances, shares: Shares, samples: Sequence[TokenStep | None]) -> TokenTally:
-    """Counts samples (None: the endpoint did not tell the token) and holds them against their shares."""
-    told = [sample for sample in samples if sample is not None and (sample.data or sample.id is not None)]
-    by_id = Counter(sample.id for sample in told if sample.id is not None)
-    by_data = Counter(sample.data for sample in told if sample.id is None)
+    """Counts the samples (None: a token that the endpoint did not name) and compares them with the shares."""
+    named = [sample for sample in samples if sample is not None and (sample.data or sample.id is not None)]
+    by_id = Counter(sample.id for sample in named if sample.id is not None)
+    by_data = Counter(sample.data for sample in named if sample.id is None)
     counts = tuple(by_id[t.id] if t.id is not None else by_data[t.data] for t in chances.tokens)
-    others = len(told) - sum(counts)
-    within = tuple(_expected(n, len(told), share) for n, share in zip(counts, shares.tokens, strict=True))
+    others = len(named) - sum(counts)
+    within = tuple(_expected(n, len(named), share) for n, share in zip(counts, shares.tokens, strict=True))
     return TokenTally(
-        len(told), counts, within, others, _expected(others, len(told), shares.rest), len(samples) - len(told)
+        len(named), counts, within, others, _expected(others, len(named), shares.rest), len(samples) - len(named)
     )
 
 
 def _expected(count: int, n: int, share: Share) -> bool:
-    """A count as far out, or further, comes in more than 5 % of cases for some probability between low and high."""
+    """Whether the count lies in the central 95 % of the binomial for some probability between low and high."""
     from scipy.stats import binom
 
     tail = (1 - LEVEL) / 2

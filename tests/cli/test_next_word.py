@@ -40,4 +40,4 @@ def test_an_endpoint_without_probabilities_is_one_sentence(scripted: Any) -> Non
     scripted(lambda request: Reply("Hello"))
     told = CliRunner().invoke(main, ["next", "Once", "--model", "openai/ft-own"])
     assert told.exit_code == 2
-    assert "tells no probabilities" in told.output
+    assert "returns no probabilities" in told.output

@@ -22,7 +22,7 @@ from promptgrid.nextword import Continuation
     ],
 )
 def test_every_token_can_be_read(data: bytes, shown: str) -> None:
-    assert nextword.shown(data) == shown
+    assert nextword.token_label(data) == shown
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_every_token_can_be_read(data: bytes, shown: str) -> None:
     ],
 )
 def test_what_completes_a_character_says_which(before: bytes, data: bytes, makes: str) -> None:
-    assert nextword.completed(before, data) == makes
+    assert nextword.completed_character(before, data) == makes
 
 
 def test_a_place_inside_a_character_is_no_text() -> None:

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from promptgrid import loop, nextword
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.endpoint.base import TokenStep
-from promptgrid.nextword import Asker, Continuation, reshape
+from promptgrid.nextword import Continuation, ModelClient, reshape
 from promptgrid.store import Database, schema, stored_replies
 from tests.nextword.likely import reply
 
 
 def test_samples_come_as_many_a_call_as_the_endpoint_allows(scripted: Any, database: Database) -> None:
-    asker, endpoint = scripted(lambda request: [reply(" a")] * request.n, database)
-    samples = nextword.sampled(asker, Continuation("Once"), 20, temperature=0.7, top_p=0.9, api="completion")
+    client, endpoint = scripted(lambda request: [reply(" a")] * request.n, database)
+    samples = nextword.token_samples(client, Continuation("Once"), 20, temperature=0.7, top_p=0.9, api="completion")
     calls = [len(steps) for steps in loop.iterate_sync(samples)]
     assert calls == [8, 8, 4] == [request.n for request in endpoint.history]
     assert {(r.temperature, r.top_p, r.max_tokens) for r in endpoint.history} == {(0.7, 0.9, 1)}
@@ -29,11 +29,11 @@ def test_samples_come_as_many_a_call_as_the_endpoint_allows(scripted: Any, datab
 
 @pytest.mark.usefixtures("builtin_home")
 def test_samples_meet_the_curve() -> None:
-    asker, place = Asker(DEFAULT_MODEL), Continuation("The quick brown fox")
-    chances = loop.run_sync(nextword.look(asker, place)).chances
+    client, place = ModelClient(DEFAULT_MODEL), Continuation("The quick brown fox")
+    chances = loop.run_sync(nextword.predict(client, place)).chances
 
     def samples(count: int, temperature: float, top_p: float) -> list[TokenStep | None]:
-        calls = nextword.sampled(asker, place, count, temperature=temperature, top_p=top_p, api="completion")
+        calls = nextword.token_samples(client, place, count, temperature=temperature, top_p=top_p, api="completion")
         return [step for steps in loop.iterate_sync(calls) for step in steps]
 
     shares = reshape(chances, 1.0, 0.6)
@@ -46,8 +46,8 @@ def test_samples_meet_the_curve() -> None:
 
 @pytest.mark.usefixtures("builtin_home")
 def test_the_same_prompt_many_times() -> None:
-    asker, place = Asker(DEFAULT_MODEL), Continuation("Hi")
-    calls = nextword.repeated(asker, place, 3, temperature=0.0, top_p=1.0, api="completion")
+    client, place = ModelClient(DEFAULT_MODEL), Continuation("Hi")
+    calls = nextword.text_samples(client, place, 3, temperature=0.0, top_p=1.0, api="completion")
     texts = [text for some in loop.iterate_sync(calls) for text in some]
     assert len(texts) == 3
     assert len(set(texts)) == 1

@@ -10,7 +10,7 @@ import streamlit as st
 
 from promptgrid import nextword
 from promptgrid.endpoint.base import TokenStep
-from promptgrid.nextword import VOCABULARY, Look, TokenTally
+from promptgrid.nextword import VOCABULARY, Prediction, TokenTally
 from promptgrid.ui.widgets.component import component
 
 SHOWN = 15  # bars
@@ -28,7 +28,7 @@ def sliders(key: str) -> Sliders:
 
 def token_bars(
     key: str,
-    seen: Look,
+    seen: Prediction,
     *,
     on_choose: Callable[[int], None],
     counted: tuple[Sliders, TokenTally] | None = None,
@@ -55,7 +55,7 @@ def token_bars(
             {
                 **label(token.data),
                 "id": token.id,
-                "makes": nextword.completed(seen.place.added, token.data),
+                "makes": nextword.completed_character(seen.place.added, token.data),
                 "barred": text_only and not nextword.is_whole(token.data),
             }
             for token in tokens[:SHOWN]
@@ -85,7 +85,7 @@ def token_row(key: str, before: str, steps: Sequence[TokenStep], *, empty: str =
 def label(data: bytes) -> dict[str, Any]:
     """How a token is written: text, or bytes where it is a part of a character."""
     half = not nextword.is_whole(data)
-    return {"label": data.hex(" ").upper() if half else nextword.shown(data), "half": half}
+    return {"label": data.hex(" ").upper() if half else nextword.token_label(data), "half": half}
 
 
 def percent(probability: float) -> str:
@@ -104,7 +104,7 @@ def _samples(counted: tuple[Sliders, TokenTally] | None) -> dict[str, Any] | Non
         "drawn": found.drawn,
         "counts": list(found.counts[:SHOWN]),
         "within": list(found.within[:SHOWN]),
-        "untold": found.untold,
+        "unknown": found.unknown,
     }
 
 

@@ -12,7 +12,7 @@ from promptgrid import nextword
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.endpoint.base import TokenStep
 from promptgrid.errors import PromptgridError
-from promptgrid.nextword import Asker, Continuation, Look
+from promptgrid.nextword import Continuation, ModelClient, Prediction
 from promptgrid.store.drafts import draft, keep_draft
 from promptgrid.ui.next_word.background_call import BackgroundCall
 from promptgrid.ui.next_word.bars import sliders
@@ -97,13 +97,13 @@ def job(name: str) -> BackgroundCall[Any] | None:
     return found
 
 
-def start(name: str, make: Callable[[Asker], Any], about: Any) -> None:
+def start(name: str, make: Callable[[ModelClient], Any], about: Any) -> None:
     """Sets a call going, in the place of the last one of that name."""
     if (old := job(name)) is not None:
         old.stop()
     new = st.session_state[f"next_job_{name}"] = BackgroundCall(about)
     try:
-        new.start(make(Asker(model(), database())))
+        new.start(make(ModelClient(model(), database())))
     except PromptgridError as error:
         new.start(_failed(error))
 
@@ -122,13 +122,13 @@ def progress() -> RowsProgress:
     return [None if found is None else (len(found.items), found.running) for found in map(job, JOBS)]
 
 
-def asked() -> BackgroundCall[Look] | None:
+def asked() -> BackgroundCall[Prediction] | None:
     """The call for the next word at the place on the screen, whatever became of it."""
     found = job("look")
     return found if found is not None and found.about == (model(), place()) else None
 
 
-def look() -> Look | None:
+def look() -> Prediction | None:
     """The look at the place on the screen, if there is one."""
     found = asked()
     return found.items[0] if found is not None and found.items else None
@@ -136,14 +136,14 @@ def look() -> Look | None:
 
 def start_look() -> None:
     here = place()
-    start("look", lambda asker: nextword.look(asker, here), (model(), here))
+    start("look", lambda client: nextword.predict(client, here), (model(), here))
 
 
 def start_writing() -> None:
     here, (temperature, top_p) = place(), sliders(BARS)
     start(
         "write",
-        lambda asker: nextword.written(asker, here, WRITTEN, temperature=temperature, top_p=top_p),
+        lambda client: nextword.generated_tokens(client, here, WRITTEN, temperature=temperature, top_p=top_p),
         here,
     )
 
@@ -158,23 +158,23 @@ def take_written() -> None:
 
 
 def start_sampling() -> None:
-    _start_many("sample", nextword.sampled, SAMPLES)
+    _start_many("sample", nextword.token_samples, SAMPLES)
 
 
 def start_repeating() -> None:
-    _start_many("repeat", nextword.repeated, REPEATS)
+    _start_many("repeat", nextword.text_samples, REPEATS)
 
 
 def _start_many(name: str, ask: Callable[..., Any], count: int) -> None:
     seen, at = look(), sliders(BARS)
     here = place() if name == "sample" else Continuation(place().text)
     api = seen.api if seen else "completion"
-    start(name, lambda asker: ask(asker, here, count, temperature=at[0], top_p=at[1], api=api), (here, at))
+    start(name, lambda client: ask(client, here, count, temperature=at[0], top_p=at[1], api=api), (here, at))
 
 
 def start_scoring() -> None:
     text = place().text
-    start("score", lambda asker: nextword.scored(asker, text), text)
+    start("score", lambda client: nextword.scored_tokens(client, text), text)
 
 
 def flat(done: BackgroundCall[Any] | None) -> list[Any]:

@@ -13,7 +13,7 @@ from promptgrid import builtin, connections, nextword
 from promptgrid.connections import BUILTIN
 from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
-from promptgrid.nextword import Look
+from promptgrid.nextword import Prediction
 from promptgrid.ui.next_word import state
 from promptgrid.ui.next_word.background_call import BackgroundCall
 from promptgrid.ui.next_word.bars import Sliders, token_bars, token_row
@@ -140,7 +140,7 @@ def _no_look() -> None:
         st.caption("The model is reading the text…" if asked is not None and asked.running else "")
 
 
-def _trail(seen: Look | None) -> None:
+def _trail(seen: Prediction | None) -> None:
     here = state.place()
     token_row("next_trail_row", here.text, here.trail, empty="Press a token below to append it and go on.")
     with st.container(horizontal=True, vertical_alignment="center", key="next_actions"):
@@ -153,7 +153,7 @@ def _trail(seen: Look | None) -> None:
     _failure(writing)
 
 
-def _next(seen: Look) -> None:
+def _next(seen: Prediction) -> None:
     if seen.api == "chat":
         st.caption("This endpoint does not continue texts: the text is sent as a message, and these begin its answer.")
     sampling = state.job("sample")
@@ -164,24 +164,24 @@ def _next(seen: Look) -> None:
         st.caption(plain(_met(seen, sampling)), width="stretch")
     _failure(sampling)
     if seen.fewer:
-        told = f"{many(len(seen.chances.tokens), 'token')} told, {seen.asked} asked for"
+        told = f"{many(len(seen.chances.tokens), 'token')} told, {seen.requested} asked for"
         st.caption(f"The endpoint gives fewer alternatives than it was asked for: {told}.")
 
 
-def _bars(seen: Look, sampling: BackgroundCall[Any] | None) -> None:
+def _bars(seen: Prediction, sampling: BackgroundCall[Any] | None) -> None:
     text_only = seen.chances.tokens[0].id is None
     counted = _counted(seen, sampling)
     token_bars(state.BARS, seen, on_choose=state.choose, counted=counted, text_only=text_only)
 
 
-def _counted(seen: Look, sampling: BackgroundCall[Any] | None) -> tuple[Sliders, nextword.TokenTally] | None:
+def _counted(seen: Prediction, sampling: BackgroundCall[Any] | None) -> tuple[Sliders, nextword.TokenTally] | None:
     if sampling is None or not sampling.items or sampling.about[0] != seen.place:
         return None
     at: Sliders = sampling.about[1]
     return at, nextword.tally(seen.chances, nextword.reshape(seen.chances, *at), state.flat(sampling))
 
 
-def _met(seen: Look, sampling: BackgroundCall[Any] | None) -> str:
+def _met(seen: Prediction, sampling: BackgroundCall[Any] | None) -> str:
     """Whether the counts meet the curve, in words."""
     counted = _counted(seen, sampling)
     if counted is None or sampling is None:

@@ -16,7 +16,7 @@ from promptgrid.connections import connect
 from promptgrid.endpoint import Reply, Request, ScriptedEndpoint
 from promptgrid.endpoint.base import TokenChance, TokenStep
 from promptgrid.errors import EndpointError
-from promptgrid.nextword.asking import _apis
+from promptgrid.nextword.client import _apis
 from promptgrid.ui.next_word import state as next_word_state
 from promptgrid.ui.next_word.bars import label, percent
 from tests.places import HOME_PAGE
@@ -117,7 +117,7 @@ def test_samples_and_texts_are_counted_at_the_sliders(opened: Any) -> None:
 
 def test_an_endpoint_without_probabilities_says_why(opened: Any) -> None:
     at, endpoint = opened(lambda request: Reply("Hello ![x](http://127.0.0.1:9/x.png)"))
-    assert "tells no probabilities for 'own'" in said(at)
+    assert "returns no probabilities for 'own'" in said(at)
     assert at.button(key="next_look").label == "Try again"
     assert at.button(key="next_write").disabled
     calls = len(endpoint.history)
@@ -128,7 +128,7 @@ def test_an_endpoint_without_probabilities_says_why(opened: Any) -> None:
 def test_a_given_text_that_cannot_be_scored_says_so(opened: Any) -> None:
     at, _ = opened(lambda request: reply(b" a"))
     press(at, "next_score")
-    assert "cannot say how likely a given text is" in said(at)
+    assert "cannot score a given text" in said(at)
 
 
 def test_a_chat_model_is_sent_a_message_and_the_page_says_so(opened: Any) -> None:

@@ -149,7 +149,7 @@ function explain(view, found, temperature, top_p, counted) {
   }
   if (counted) {
     notes.push(`${counted.drawn} samples drawn: the line in a bar is where the count stands.`);
-    if (counted.untold) notes.push(`Of ${counted.untold} more the endpoint did not tell the token.`);
+    if (counted.unknown) notes.push(`The endpoint did not name the tokens of ${counted.unknown} more.`);
   } else if (view.data.samples) {
     const [t, p] = view.data.samples.sliders;
     notes.push(`The samples were drawn at temperature ${t.toFixed(2)}, top_p ${p.toFixed(2)}: sample again, or go back there.`);

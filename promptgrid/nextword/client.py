@@ -1,4 +1,4 @@
-"""The one way from this topic to a model: asks, keeps what came back, and learns from what is refused."""
+"""Calls to one model: sends them, stores the replies, and remembers the parameters that the endpoint refuses."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from promptgrid.prompt import Api, Message
 from promptgrid.store import Database, commits
 from promptgrid.store.commits import ReplyOrigin
 
-FEW = 5  # alternatives that the oldest endpoints give
+FEW = 5  # alternatives that the oldest endpoints return
 
-_apis: dict[tuple[str, str], Api] = {}  # (identity, model) -> what its endpoint was found to answer with probabilities
+_apis: dict[tuple[str, str], Api] = {}  # (identity, model) -> the protocol that brings probabilities
 
 
 @dataclass
-class Asker:
-    """Asks one model. With a `database` replies are stored: a token or so as "look", a text as "try".
+class ModelClient:
+    """Sends requests to one model. With a `database`, replies are stored: single tokens as "look", texts as "try".
 
-    Raises PlanError for a name that is not ENDPOINT/MODEL of a configured endpoint. Use it on the loop it was made for
-    (`connections.connect`).
+    Raises PlanError unless `model_ref` is ENDPOINT/MODEL of a configured endpoint. Belongs to the event loop on which
+    it was made (`connections.connect`).
     """
 
     model_ref: str
@@ -40,47 +40,47 @@ class Asker:
         self.facts = connections.model_facts(self.model_ref)
 
     def request(self, text: str, api: Api, **fields: Any) -> Request:
-        """A request of this model for a text, as a message or to be continued; what the model is known not to take of
-        `temperature` and `top_p` is left out."""
-        asked = AskedParameters(fields.pop("temperature", None), fields.pop("top_p", None))
-        going = sent(self.facts, asked)
+        """A request with this text, as a message or for continuation. `temperature` and `top_p` are left out if the
+        model is known to refuse them."""
+        parameters = AskedParameters(fields.pop("temperature", None), fields.pop("top_p", None))
+        sendable = sent(self.facts, parameters)
         return Request(
             self.model,
             (Message("user", text),),
             api,
-            going.temperature,
-            going.top_p,
-            reasoning_effort=going.reasoning_effort,
+            sendable.temperature,
+            sendable.top_p,
+            reasoning_effort=sendable.reasoning_effort,
             token_parameter=self.facts.token_parameter,
             **fields,
         )
 
     @property
     def api(self) -> Api | None:
-        """What the endpoint was found to answer with probabilities; None: not found out yet."""
+        """The protocol that brings probabilities; None until a call has shown it."""
         return "completion" if self.endpoint.takes_tokens else _apis.get((self.endpoint.identity, self.model))
 
     async def ask(self, request: Request, kind: str = "look") -> list[Reply]:
-        """The replies to one request, stored. Raises EndpointError; what it refuses is remembered."""
+        """The replies to one request, stored. Raises EndpointError, and remembers a parameter that was refused."""
         try:
             replies = await self.endpoint.complete(request)
         except EndpointError as error:
             self._learn(request, error)
             raise
-        self.keep(replies, kind)
+        self.store(replies, kind)
         return replies
 
     async def ask_with_probabilities(self, text: str, **fields: Any) -> tuple[list[Reply], Api]:
-        """The replies, and how the text was put: to be continued where the endpoint can, else as a message.
+        """The replies, and their protocol: completion where the endpoint has it, else chat.
 
-        Raises EndpointError where neither brings probabilities, and says why.
+        Raises EndpointError with the reason if neither brings probabilities.
         """
         if self.facts.logprobs is False:
-            raise self.untold(next((note for note in self.facts.notes if "logprobs" in note), ""))
+            raise self.no_probabilities(next((note for note in self.facts.notes if "logprobs" in note), ""))
         known, failures = self.api, list[EndpointError]()
         for api in (known,) if known else ("completion", "chat"):
             try:
-                replies = await self._ask_for_as_many(self.request(text, api, **fields))
+                replies = await self._ask_with_fallback(self.request(text, api, **fields))
             except EndpointError as error:
                 if known or error.retryable or error.kind in ("auth", "quota", "too_long"):
                     raise
@@ -89,17 +89,21 @@ class Asker:
             if any(reply.steps for reply in replies):
                 _apis[self.endpoint.identity, self.model] = api
                 return replies, api
-            failures.append(self.untold("It answered without them."))
-        raise failures[-1] if failures[-1].param == "logprobs" or len(failures) < 2 else self.untold(str(failures[-1]))
+            failures.append(self.no_probabilities("Its reply has none."))
+        raise (
+            failures[-1]
+            if failures[-1].param == "logprobs" or len(failures) < 2
+            else self.no_probabilities(str(failures[-1]))
+        )
 
-    def untold(self, why: str) -> EndpointError:
-        """The endpoint tells no probabilities."""
-        hint = "Take the built-in model, llama.cpp, vLLM, or a model of OpenAI's that does not reason."
-        message = f"{self.name} tells no probabilities for {self.model!r}. {why}".strip()
+    def no_probabilities(self, why: str) -> EndpointError:
+        """The error for an endpoint that returns no probabilities."""
+        hint = "Use the built-in model, llama.cpp, vLLM, or an OpenAI model that does not reason."
+        message = f"{self.name} returns no probabilities for {self.model!r}. {why}".strip()
         return EndpointError("refused_parameter", message, hint=hint, param="logprobs")
 
-    def keep(self, replies: list[Reply], kind: str) -> None:
-        """Stores them under a key of their own: never taken for replies of a run."""
+    def store(self, replies: list[Reply], kind: str) -> None:
+        """Stores the replies under a key that no run uses, so that no run reuses them."""
         if self.database is None:
             return
         with self.database.write() as connection:
@@ -107,13 +111,13 @@ class Asker:
                 origin = self._origin(reply, sample, len(replies), kind)
                 commits.insert_reply(connection, commits.reply_row(reply, origin))
 
-    async def _ask_for_as_many(self, request: Request) -> list[Reply]:
-        """Asks for fewer of the likeliest tokens where so many are refused."""
+    async def _ask_with_fallback(self, request: Request) -> list[Reply]:
+        """The replies; asks again for fewer likely tokens if the endpoint refuses that many."""
         try:
             return await self.ask(request)
         except EndpointError as error:
-            about = error.param in ("logprobs", "top_logprobs") or "logprobs" in error.message
-            if not about or (request.logprobs or 0) <= FEW:
+            refuses_count = error.param in ("logprobs", "top_logprobs") or "logprobs" in error.message
+            if not refuses_count or (request.logprobs or 0) <= FEW:
                 raise
         return await self.ask(replace(request, logprobs=FEW))
 
@@ -121,12 +125,12 @@ class Asker:
         if error.kind != "refused_parameter" or not error.param:
             return
         if error.param == "logprobs" and request.api == "completion":
-            return  # says nothing of chat completions, which are asked next
+            return  # chat completions may still take it
         value = self.endpoint.wire(request).get(error.param)
         effort = request.reasoning_effort
         learned.remember(self.endpoint.identity, self.model, error.param, value, error.message, effort=effort)
 
-    def _origin(self, reply: Reply, sample: int, together: int, kind: str) -> ReplyOrigin:
+    def _origin(self, reply: Reply, sample: int, batch: int, kind: str) -> ReplyOrigin:
         prompt = 0 if sample else reply.prompt_tokens
         cost = models.cost_of(self.facts, prompt, reply.completion_tokens, reply.cached_tokens)
         return ReplyOrigin(
@@ -136,5 +140,5 @@ class Asker:
             model=self.model,
             cost_usd=cost.usd,
             sample=sample,
-            batch=together,
+            batch=batch,
         )

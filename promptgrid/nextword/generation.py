@@ -1,0 +1,43 @@
+"""Text that the model writes, each token with its probability and its likeliest alternatives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from promptgrid.endpoint.base import TokenStep
+from promptgrid.nextword.client import ModelClient
+from promptgrid.nextword.continuation import Continuation
+from promptgrid.nextword.prediction import TOP_ELSEWHERE, full_step, prompt_ids, request_for_ids
+
+RUNNERS_UP = 10
+
+
+async def generated_tokens(
+    client: ModelClient, place: Continuation, count: int = 20, *, temperature: float = 1.0, top_p: float = 1.0
+) -> tuple[TokenStep, ...]:
+    """The next `count` tokens, or fewer if the text ends, by one real call.
+
+    llama.cpp reports no probability for parts of characters: each takes a further call.
+    Raises EndpointError and PlanError.
+    """
+    await client.endpoint.prepare()
+    if not client.endpoint.takes_tokens:
+        sampling = {"temperature": temperature, "top_p": None if top_p == 1 else top_p}
+        replies, _ = await client.ask_with_probabilities(
+            place.whole_text(), max_tokens=count, logprobs=TOP_ELSEWHERE, **sampling
+        )
+        return tuple(_with_runners_up(step) for step in replies[0].steps)
+    ids = await prompt_ids(client, place)
+    request = request_for_ids(client, ids, temperature=temperature, top_p=top_p, max_tokens=count, logprobs=RUNNERS_UP)
+    reply = (await client.ask(replace(request, extra_body={"samplers": ["temperature", "top_p"]}), "try"))[0]
+    steps: list[TokenStep] = []
+    for step in reply.steps:
+        if step.logprob is None and step.id is not None:
+            before = ids + tuple(known.id for known in steps if known.id is not None)
+            step = await full_step(client, before, step.id)
+        steps.append(_with_runners_up(step))
+    return tuple(steps)
+
+
+def _with_runners_up(step: TokenStep) -> TokenStep:
+    return replace(step, likely=step.likely[:RUNNERS_UP])

@@ -1,0 +1,121 @@
+"""The likeliest next tokens after a text, by one real call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from promptgrid.endpoint import Reply, Request
+from promptgrid.endpoint.base import TokenChance, TokenStep
+from promptgrid.errors import EndpointError, PlanError
+from promptgrid.nextword.chances import Chances
+from promptgrid.nextword.client import ModelClient
+from promptgrid.nextword.continuation import Continuation
+from promptgrid.prompt import Api
+
+TOP = 1000  # llama.cpp returns as many as requested; this many take 20 ms
+TOP_ELSEWHERE = 20  # the maximum of OpenAI and vLLM
+EVERY = 1_000_000  # more than any vocabulary: llama.cpp returns all
+
+_harmless: dict[str, int] = {}  # endpoint's identity -> the id of its full stop
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The chances of the next token at `place`. `requested` is the number of tokens asked for."""
+
+    place: Continuation
+    chances: Chances
+    reply: Reply
+    api: Api
+    requested: int
+
+    @property
+    def fewer(self) -> bool:
+        """The endpoint returned fewer tokens than requested."""
+        return len(self.chances.tokens) < self.requested < EVERY
+
+
+async def predict(client: ModelClient, place: Continuation, *, every: bool = False) -> Prediction:
+    """The chances of the next token: 1,000 tokens from llama.cpp (`every`: its whole vocabulary), 20 from others.
+
+    Raises EndpointError if the endpoint returns no probabilities, PlanError if it cannot take the input.
+    """
+    await client.endpoint.prepare()
+    if not place.text and not place.trail:
+        raise PlanError("There is no text yet.", hint="A model continues a text: type a word.")
+    if client.endpoint.takes_tokens:
+        top = EVERY if every else TOP
+        reply = await _forced_reply(client, await prompt_ids(client, place), top)
+        return Prediction(place, Chances(likeliest(reply)), reply, "completion", top)
+    replies, api = await client.ask_with_probabilities(
+        place.whole_text(), temperature=1.0, max_tokens=1, logprobs=TOP_ELSEWHERE
+    )
+    return Prediction(place, Chances(_with_drawn(replies[0].steps[0])), replies[0], api, TOP_ELSEWHERE)
+
+
+async def prompt_ids(client: ModelClient, place: Continuation) -> tuple[int, ...]:
+    """The ids of the text's tokens and of the trail's. The trail is not tokenized again: that could merge tokens."""
+    text_tokens = await client.endpoint.tokenize(client.model, place.text) if place.text else []
+    ids = [token.id for token in text_tokens or ()]
+    ids += [step.id for step in place.trail if step.id is not None]
+    if text_tokens is None or len(ids) != len(text_tokens) + len(place.trail):
+        raise PlanError(
+            f"{client.name} does not know the ids of all added tokens.",
+            hint="They come from another model: step back to the text.",
+        )
+    return tuple(ids)
+
+
+def request_for_ids(client: ModelClient, ids: tuple[int, ...], **fields: Any) -> Request:
+    """A request that continues these tokens."""
+    fields = {"temperature": 0.0, "max_tokens": 1, **fields}
+    return Request(client.model, (), "completion", prompt_ids=ids, **fields)
+
+
+async def _forced_reply(client: ModelClient, ids: tuple[int, ...], top: int) -> Reply:
+    """A reply that is forced to be a full stop. llama.cpp reports no token while a character is unfinished, and the
+    model's own token might be such a part. The probabilities are those before the forcing."""
+    return (await client.ask(request_for_ids(client, ids, logprobs=top, extra_body=await forcing_parameters(client))))[
+        0
+    ]
+
+
+async def forcing_parameters(client: ModelClient, token: int | None = None) -> dict[str, Any]:
+    """Parameters that force llama.cpp to output this token; None: a full stop."""
+    if token is None:
+        identity = client.endpoint.identity
+        if identity not in _harmless:
+            full_stop = await client.endpoint.tokenize(client.model, ".") or []
+            _harmless[identity] = full_stop[-1].id if full_stop else 0
+        token = _harmless[identity]
+    return {"logit_bias": [[token, 1000.0]], "samplers": ["temperature"]}
+
+
+async def full_step(client: ModelClient, ids: tuple[int, ...], token: int) -> TokenStep:
+    """The token with the id `token` after these tokens, with its bytes and its probability, however unlikely.
+
+    Makes a second call if it is not among the likeliest thousand.
+    """
+    for top in (TOP, EVERY):
+        body = {**await forcing_parameters(client), "cache_prompt": True}
+        reply = (await client.endpoint.complete(request_for_ids(client, ids, logprobs=top, extra_body=body)))[0]
+        likely = likeliest(reply)
+        match = next((chance for chance in likely if chance.id == token), None)
+        if match is not None:
+            return TokenStep(match.data, match.logprob, token, likely)
+    return TokenStep(b"", None, token, likely)
+
+
+def likeliest(reply: Reply) -> tuple[TokenChance, ...]:
+    """The likeliest tokens at the start of the reply. Raises EndpointError if there are none."""
+    if not reply.steps or not reply.steps[0].likely:
+        raise EndpointError("bad_reply", "The endpoint's reply has no probabilities.", raw=reply.text[:2000])
+    return reply.steps[0].likely
+
+
+def _with_drawn(step: TokenStep) -> tuple[TokenChance, ...]:
+    """The likely tokens, and the drawn one if it is not among them."""
+    drawn = TokenChance(step.data, step.logprob, step.id) if step.logprob is not None else None
+    others = [token for token in step.likely if drawn is None or (token.id, token.data) != (drawn.id, drawn.data)]
+    return tuple(sorted([*others, *([drawn] if drawn else [])], key=lambda token: -token.logprob))
