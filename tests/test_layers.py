@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -134,3 +134,23 @@ def test_modules_and_pages_stay_short() -> None:
     modules = Counter(p.parent for p in ENGINE if p.name != "__init__.py")
     assert [folder for folder, count in modules.items() if count > 20] == []
     assert [p.name for p in pages if len(p.read_text("utf-8").splitlines()) > 120] == []
+
+
+def public_types(module: ast.Module) -> set[str]:
+    """Classes and type aliases of a module, but for those that begin with an underscore."""
+    names = set()
+    for node in module.body:
+        match node:
+            case ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
+                names.add(name)
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+    return {name for name in names if re.fullmatch(r"[A-Z]\w*[a-z]\w*", name)}
+
+
+def test_no_two_public_types_have_one_name() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in ENGINE:
+        for name in public_types(ast.parse(path.read_text("utf-8"))):
+            places[name].append(str(path.relative_to(ROOT)))
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}

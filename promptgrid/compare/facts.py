@@ -41,7 +41,7 @@ _STATUS_CODE = {status: code for code, status in enumerate(STATUSES)}
 _FLOATS = ("chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")
 
 
-class Sent(NamedTuple):
+class SentTemperature(NamedTuple):
     """The temperature that went on the wire (None: none did), and the note on parameters not sent as planned."""
 
     temperature: float | None
@@ -66,7 +66,7 @@ class Facts:
     stamp: Stamp
     case_ids: Sequence[str]
     variants: Sequence[Variant]
-    sent: Sequence[Sequence[Sent]]
+    sent: Sequence[Sequence[SentTemperature]]
     checks: Sequence[str]
     position: Ints
     case: Ints
@@ -197,7 +197,10 @@ def read(run_id: str, columns: RunColumns) -> Facts:
         for prompt, version, technique, endpoint, model, temperature, *_ in variants
     ]
     ordered = in_grid_order(list(dict.fromkeys(found)))
-    sent = [[Sent(*key[6:]) for key, variant in zip(variants, found, strict=True) if variant == one] for one in ordered]
+    sent = [
+        [SentTemperature(*key[6:]) for key, variant in zip(variants, found, strict=True) if variant == one]
+        for one in ordered
+    ]
     places = np.array([ordered.index(variant) for variant in found], dtype=np.int32)
     joined["variant"] = places[joined["variant"]]
     checks, scores = _scores(columns.scores, joined["position"])
