@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,14 @@ def test_issue_forms_are_ones_that_github_reads(form: str) -> None:
     assert {item["type"] for item in body} <= {"markdown", "textarea", "input", "dropdown", "checkboxes"}
     ids = [item["id"] for item in body if item["type"] != "markdown"]
     assert len(ids) == len(set(ids))
+
+
+def test_the_changelog_has_what_comes_next_and_each_version_with_its_day() -> None:
+    heads = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert heads[0] == "Unreleased"
+    released = [re.fullmatch(r"(\d+\.\d+\.\d+) \((\d{4}-\d\d-\d\d)\)", head) for head in heads[1:]]
+    assert all(released), heads
+    versions = [(head[2], head[1]) for head in released if head]
+    assert versions == sorted(versions, reverse=True)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == versions[0][1]
