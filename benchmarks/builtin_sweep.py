@@ -53,13 +53,13 @@ def one_by_one(animal: str) -> float:
     """Seconds of the same requests, each sent when the one before is answered."""
     from promptgrid import builtin, connections
     from promptgrid.endpoint import Request
-    from promptgrid.prompt import loads, render
+    from promptgrid.prompt import Parameters, loads, render
 
     prompt, endpoint = loads(PROMPT), connections.connect(connections.BUILTIN)
     messages = render(prompt.messages, {"animal": animal}, prompt.inputs)
     begun = time.perf_counter()
     for temperature in TEMPERATURES:
-        request = Request(builtin.MODEL, messages, temperature=temperature, max_tokens=24)
+        request = Request(builtin.MODEL, messages, parameters=Parameters(temperature=temperature, max_tokens=24))
         for _ in range(SAMPLES):
             loop.run_sync(endpoint.complete(request))
     return time.perf_counter() - begun

@@ -80,6 +80,7 @@ def edits(rounds: int) -> None:
 def talks(number: int) -> None:
     from promptgrid import builtin, connections, loop
     from promptgrid.endpoint import Request
+    from promptgrid.prompt import Parameters
     from promptgrid.tokens import count_messages
     from tests.talks import conversation
 
@@ -90,7 +91,7 @@ def talks(number: int) -> None:
     for seed in range(number):
         messages, tools = conversation(seed), [tool] if seed % 2 else []
         extra = {"tools": tools} if tools else {}
-        request = Request(builtin.MODEL, tuple(messages), max_tokens=1, extra_body=extra)
+        request = Request(builtin.MODEL, tuple(messages), parameters=Parameters(max_tokens=1, extra_body=extra))
         reported = loop.run_sync(endpoint.complete(request))[0].prompt_tokens
         counted = count_messages(messages, ref, tools=tools)
         wrong += not (counted.exact and counted.tokens == reported)

@@ -10,14 +10,16 @@ if TYPE_CHECKING:
     from promptgrid.endpoint import Reply, Request
     from promptgrid.errors import PromptgridError
     from promptgrid.grid import Plan
-    from promptgrid.prompt import Example, Message, Prompt
+    from promptgrid.prompt import Example, Message, Parameters, Prompt
 
-__all__ = ["Example", "Message", "Plan", "Prompt", "PromptgridError", "Reply", "Request", "load", "plan", "run"]
+__all__ = ["Example", "Message", "Parameters", "Plan", "Prompt", "PromptgridError", "Reply", "Request"]
+__all__ += ["load", "plan", "run"]
 
 # Loaded on first use, so that `promptgrid --help` imports click alone.
 _HOME = {
     "Example": "prompt",
     "Message": "prompt",
+    "Parameters": "prompt",
     "Plan": "grid",
     "Prompt": "prompt",
     "PromptgridError": "errors",

@@ -44,7 +44,7 @@ def plan(
     samples, max_tokens, seed, budget … Raises PlanError, CasesError, LibraryError, PromptError.
     """
     chosen = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
-    return Plan(
+    return Plan.of(
         prompts=chosen,
         cases=_cases(cases, chosen),
         models=_listed(models) or (DEFAULT_MODEL,),

@@ -19,7 +19,7 @@ GREETING = Prompt("greet", (Message("user", "Hi {{ name }}"),), examples=(Exampl
 
 def greeting_plan(**changes: Any) -> Plan:
     cases = (Case("1", {"name": "Ada"}, "x"), Case("b", {"name": HOSTILE}, None))
-    return Plan(**{"prompts": (GREETING,), "cases": cases, "models": ("openai/m",), **changes})
+    return Plan.of(**{"prompts": (GREETING,), "cases": cases, "models": ("openai/m",), **changes})
 
 
 def grid_points(plan: Plan) -> list[Point]:

@@ -134,18 +134,19 @@ def _adapter(server: Listening) -> OpenAIEndpoint:
 
 def _repeatable(request: Request) -> Request:
     """Without the prompt cache where the same request must bring the same reply."""
-    sampled = request.temperature is None or request.temperature > 0
-    if sampled and request.seed is None:
+    given = request.parameters
+    if given.seed is None and (given.temperature is None or given.temperature > 0):
         return request
-    return dataclasses.replace(request, extra_body={"cache_prompt": False, **request.extra_body})
+    extra = {"cache_prompt": False, **(given.extra_body or {})}
+    return dataclasses.replace(request, parameters=dataclasses.replace(given, extra_body=extra))
 
 
 async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> Reply:
     """With the choice's own completion tokens: for n > 1 the server's usage speaks of one choice only."""
     if reply.steps:
         return dataclasses.replace(reply, completion_tokens=len(reply.steps))
-    if reply.finish_reason == "length" and request.max_tokens:
-        return dataclasses.replace(reply, completion_tokens=request.max_tokens)
+    if reply.finish_reason == "length" and (room := request.parameters.max_tokens):
+        return dataclasses.replace(reply, completion_tokens=room)
     tokens = await adapter.count_tokens(request.model, [Message("assistant", reply.text)], "completion")
     # the end-of-turn token is generated too
     return dataclasses.replace(reply, completion_tokens=None if tokens is None else tokens + 1)

@@ -41,7 +41,7 @@ def to_batches(point: Point, cells: Sequence[tuple[int, int]], max_n: int) -> It
     without a gap, since a request's samples have the seeds that follow its first."""
     batch: list[tuple[int, int]] = []
     for cell in cells:
-        gap = bool(batch) and point.request.seed is not None and cell[0] != batch[-1][0] + 1
+        gap = bool(batch) and point.request.parameters.seed is not None and cell[0] != batch[-1][0] + 1
         if batch and (gap or len(batch) >= max_n):
             yield _batch(point, batch)
             batch = []

@@ -41,7 +41,7 @@ class Call:
         self.job, self.endpoint, self.pace, self.batch = job, endpoint, pace, batch
         # Bytes over three: near enough to pace by, and free.
         size = sum(len(message.text) for message in batch.request.messages) / 3
-        self.tokens = size + (batch.request.max_tokens or 0) * batch.request.n
+        self.tokens = size + (batch.request.parameters.max_tokens or 0) * batch.request.n
         self.attempts = batch.attempts
         self.logged = 0  # attempts that were written down when they failed, and counted there
         self.faults = 0  # attempts that failed otherwise than by a request to wait

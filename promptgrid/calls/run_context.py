@@ -73,5 +73,5 @@ class RunContext:
         facts = self.facts[point.model_ref]
         # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
         prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in point.request.messages)
-        room = point.request.max_tokens or facts.max_output or facts.context
+        room = point.request.parameters.max_tokens or facts.max_output or facts.context
         return models.cost_of(facts, prompt, room and room * n)

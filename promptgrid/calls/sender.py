@@ -14,8 +14,7 @@ from promptgrid.endpoint import Endpoint
 from promptgrid.errors import EndpointError
 from promptgrid.grid import Point
 from promptgrid.models import learned
-
-_PARAMETERS = ("temperature", "top_p", "max_tokens", "seed", "stop", "reasoning_effort", "response_format")
+from promptgrid.prompt.parameters import NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class _Scope:
         return (
             point.endpoint == self.endpoint
             and self.model in ("", point.model)
-            and (not self.parameter or getattr(point.request, self.parameter) == self.value)
+            and (not self.parameter or getattr(point.request.parameters, self.parameter) == self.value)
         )
 
 
@@ -74,8 +73,9 @@ class Sender:
             # A wrong key or an empty purse stops the whole endpoint, an unknown model only itself.
             model = point.model if error.kind == "unknown_model" else ""
             self.stopped[_Scope(point.endpoint, model)] = error
-        elif error.kind == "refused_parameter" and error.param in _PARAMETERS:
-            value, effort = getattr(point.request, error.param), point.request.reasoning_effort
+        elif error.kind == "refused_parameter" and error.param in NAMES:
+            sent = point.request.parameters
+            value, effort = getattr(sent, error.param), sent.reasoning_effort
             self.stopped[_Scope(point.endpoint, point.model, error.param, value)] = error
             said = partial(learned.remember, effort=effort)
             await asyncio.to_thread(said, endpoint.identity, point.model, error.param, value, error.message)

@@ -20,7 +20,8 @@ from promptgrid.connections import split_model
 from promptgrid.endpoint import Reply, Request
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.loop import Background
-from promptgrid.models.parameters import AskedParameters, sent
+from promptgrid.models.parameters import sent
+from promptgrid.prompt import Parameters
 from promptgrid.store import Database, conversations
 from promptgrid.store.conversations import VariantReply
 from promptgrid.techniques import Turn
@@ -50,18 +51,16 @@ def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> 
             hint="Shorten the turn or the system message, or leave less room for the reply.",
         )
     facts = connections.model_facts(variant.model)
-    parameters = sent(facts, AskedParameters(temperature=variant.temperature))
+    going = sent(facts, Parameters(temperature=variant.temperature, max_tokens=settings.room))
     request = Request(
         model,
         tuple(turns[at].message for at in found.kept),
-        temperature=parameters.temperature,
-        reasoning_effort=parameters.reasoning_effort,
-        max_tokens=settings.room,
+        parameters=going.parameters,
         token_parameter=facts.token_parameter,
     )
     wire = connections.connect(endpoint).wire(request)
     key = hashlib.sha256(json.dumps(wire, sort_keys=True).encode()).hexdigest()[:32]
-    return SingleCall(endpoint, model, request, key, json.dumps(dict(parameters.honoured))), len(found.cut)
+    return SingleCall(endpoint, model, request, key, json.dumps(dict(going.honoured))), len(found.cut)
 
 
 def go_on(

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from promptgrid.cli.gating import GateOptions, check_writable, gate_options, understood
+from promptgrid.prompt.parameters import SPECS, ParameterSpec
 
 if TYPE_CHECKING:
     from promptgrid.grid import Plan
     from promptgrid.grid.preflight import Preflight
 
 Command = Callable[..., Any]
+Option = Callable[[Command], Command]
 
 
 class Listed(click.ParamType):  # type: ignore[type-arg]  # generic only for type checkers
@@ -40,20 +42,23 @@ class Numbers(Listed):
             return self.fail(f'"{value}" is not a list of numbers, such as 0,0.7,1.2', param, ctx)
 
 
-_OPTIONS = (
+_KINDS = {float: click.FLOAT, int: click.INT, str: click.STRING, tuple: click.STRING}
+
+
+def _parameter_option(spec: ParameterSpec) -> Option:
+    return click.option(spec.option, spec.name, type=_KINDS[spec.kind], multiple=spec.kind is tuple, help=spec.help)
+
+
+_OPTIONS: tuple[Option, ...] = (
     click.argument("prompts", nargs=-1, required=True, metavar="PROMPT…"),
     click.option("--cases", type=click.Path(path_type=Path), help="A CSV of cases; the prompt's own without it."),
     click.option("--model", "models", type=Listed(), default=(), help="ENDPOINT/MODEL, several with commas."),
     click.option("--technique", "techniques", type=Listed(), default="zero-shot", show_default=True),
     click.option("--temperature", "temperatures", type=Numbers(), default=(), help="From 0 to 2."),
+    *(_parameter_option(spec) for spec in SPECS if spec.option and spec.name != "temperature"),
     click.option("--samples", type=int, default=1, show_default=True, help="How many replies to each cell."),
-    click.option("--max-tokens", type=int, help="Room for a reply."),
-    click.option("--top-p", type=float),
-    click.option("--seed", type=int, help="Sample i is sent with seed + i."),
-    click.option("--stop", multiple=True, help="A text that ends a reply; may be repeated."),
     click.option("--examples", "examples_k", type=int, help="How many examples few-shot shows; all without it."),
     click.option("--examples-as", type=click.Choice(["turns", "text"]), default="turns", show_default=True),
-    click.option("--reasoning-effort", help="As the model takes it: none, low, high …"),
     click.option("--check", "checks", multiple=True, help="Such as label, or number:tolerance=0.1."),
     click.option("--budget", default="", help="2.50usd, 100000tok, 500calls, 30min: a wall."),
     click.option("--concurrency", type=int, help="Requests in flight at one endpoint."),

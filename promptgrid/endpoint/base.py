@@ -6,31 +6,24 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from promptgrid.prompt import EMPTY, Api, Message
+from promptgrid.prompt import EMPTY, Api, Message, Parameters
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What one call asks for, before an endpoint puts it into its own words (`Endpoint.wire`).
 
-    None (or empty) means: not sent, the model's default. `n` replies are asked for in one call. `logprobs` asks for the
-    probability of each token of the reply, and for as many of the most likely ones at its place. `prompt_ids` stand in
-    for the text of a plain continuation, where the endpoint `takes_tokens`.
+    `n` replies are asked for in one call. `logprobs` asks for the probability of each token of the reply, and for as
+    many of the most likely ones at its place. `prompt_ids` stand in for the text of a plain continuation, where the
+    endpoint `takes_tokens`.
     """
 
     model: str
     messages: tuple[Message, ...]
     api: Api = "chat"
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
+    parameters: Parameters = field(default_factory=Parameters)
     token_parameter: str = ""
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
     n: int = 1
-    reasoning_effort: str | None = None
-    response_format: Mapping[str, Any] | None = None
-    extra_body: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     logprobs: int | None = None
     prompt_ids: tuple[int, ...] = ()
 

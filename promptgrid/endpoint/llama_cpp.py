@@ -22,19 +22,20 @@ FINISHED = {"limit": "length", "eos": "stop", "word": "stop"}
 
 def body(request: Request) -> dict[str, Any]:
     """The JSON body. Raises EndpointError(bad_request) for a request without exactly one text and no token ids."""
+    parameters = request.parameters
     asked = {
         "model": request.model,
         "prompt": wire.plain_prompt(request),
-        "n_predict": request.max_tokens,
+        "n_predict": parameters.max_tokens,
         "n_probs": request.logprobs,
         "return_tokens": True,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "seed": request.seed,
-        "stop": list(request.stop) or None,
+        "temperature": parameters.temperature,
+        "top_p": parameters.top_p,
+        "seed": parameters.seed,
+        "stop": list(parameters.stop or ()) or None,
         "n": request.n if request.n > 1 else None,
     }
-    return {**request.extra_body, **{name: value for name, value in asked.items() if value is not None}}
+    return {**(parameters.extra_body or {}), **{name: value for name, value in asked.items() if value is not None}}
 
 
 def replies(text: str, n: int, **common: Any) -> list[Reply]:

@@ -13,9 +13,9 @@ from promptgrid.endpoint.limits import rate_limits, retry_after
 from promptgrid.endpoint.replies import RAW_LIMIT
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError, ErrorKind
+from promptgrid.prompt.parameters import NAMES
 
-PARAMETERS = frozenset({"temperature", "top_p", "seed", "stop", "n", "max_tokens", "max_completion_tokens", "logprobs"})
-PARAMETERS |= {"reasoning_effort", "response_format", "top_logprobs"}
+PARAMETERS = frozenset(NAMES) - {"extra_body"} | {"n", "max_completion_tokens", "logprobs", "top_logprobs"}
 QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 REFUSED_CODES = frozenset({"unsupported_value", "unsupported_parameter", "unknown_parameter"})

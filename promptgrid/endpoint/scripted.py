@@ -107,7 +107,7 @@ class ScriptedEndpoint:
         if isinstance(outcome, Reply):
             return replace(outcome, sent=sent)
         words = _words(outcome)
-        kept = words if request.max_tokens is None else words[: request.max_tokens]
+        kept = words[: request.parameters.max_tokens]
         return Reply(
             text="".join(kept),
             finish_reason="stop" if len(kept) == len(words) else "length",

@@ -16,14 +16,15 @@ def body(request: Request, token_parameter: str) -> dict[str, Any]:
     `extra_body` adds to it and never replaces what the request says itself. Raises EndpointError(bad_request) for a
     request that cannot be written down.
     """
-    taken = [name for name in request.extra_body if name in OWN_FIELDS]
+    extra = request.parameters.extra_body or {}
+    taken = [name for name in extra if name in OWN_FIELDS]
     if taken:
         raise EndpointError(
             "bad_request",
             f"extra_body may not set {', '.join(taken)}.",
             hint="Take it out: the grid decides about these.",
         )
-    return {**request.extra_body, **_content(request), **_parameters(request, token_parameter)}
+    return {**extra, **_content(request), **_parameters(request, token_parameter)}
 
 
 def streamed(plain: dict[str, Any]) -> dict[str, Any]:
@@ -53,18 +54,10 @@ def plain_prompt(request: Request) -> str | list[int]:
 
 def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
     """Only what is set: a null would mean something else to some servers."""
-    asked = {
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        token_parameter: request.max_tokens,
-        "seed": request.seed,
-        "stop": list(request.stop) or None,
-        "n": request.n if request.n > 1 else None,
-        "reasoning_effort": request.reasoning_effort,
-        "response_format": dict(request.response_format) if request.response_format is not None else None,
-        **_probabilities(request),
-    }
-    return {name: value for name, value in asked.items() if value is not None}
+    names = {"max_tokens": token_parameter}
+    asked = {names.get(name, name): value for name, value in request.parameters.as_json().items()}
+    asked |= {"n": request.n if request.n > 1 else None, **_probabilities(request)}
+    return {name: value for name, value in asked.items() if value not in (None, []) and name != "extra_body"}
 
 
 def _probabilities(request: Request) -> dict[str, Any]:

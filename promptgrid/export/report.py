@@ -14,6 +14,8 @@ import numpy as np
 from promptgrid import compare
 from promptgrid.compare import Arranged, ComparisonRow, Facts, Filter, Head, VariantSummary, View
 from promptgrid.grid import Plan
+from promptgrid.prompt import Parameters
+from promptgrid.prompt.parameters import SPECS
 from promptgrid.store import Database, results, runs
 from promptgrid.store.runs import RunInfo, RunProgress
 
@@ -140,13 +142,7 @@ def made(info: RunInfo, plan: Plan, state: RunProgress) -> Iterator[tuple[str, s
         "samples": plan.samples,
         "cases": f"{len(plan.cases):,}",
         "cells": f"{state.total:,} cells, {state.by_status.get('answered', 0):,} answered",
-        "max tokens": plan.max_tokens,
-        "top_p": plan.top_p,
-        "seed": plan.seed,
-        "stop": ", ".join(map(repr, plan.stop)),
-        "reasoning effort": plan.reasoning_effort,
-        "response format": plan.response_format and json.dumps(dict(plan.response_format)),
-        "extra body": plan.extra_body and json.dumps(dict(plan.extra_body)),
+        **_parameters(plan.parameters),
         "examples": plan.examples_k,
         "checks": "each prompt's usual ones" if plan.checks is None else ", ".join(map(str, plan.checks)),
         "budget": plan.budget,
@@ -154,6 +150,12 @@ def made(info: RunInfo, plan: Plan, state: RunProgress) -> Iterator[tuple[str, s
         "promptgrid": version("promptgrid"),
     }
     return ((what, str(value)) for what, value in values.items() if value not in (None, "", {}))
+
+
+def _parameters(parameters: Parameters) -> dict[str, str]:
+    labels = {spec.name: spec.label.lower() for spec in SPECS}
+    return {labels[name]: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in parameters.as_json().items()}  # fmt: skip
 
 
 def _utc(seconds: float | None) -> str:

@@ -77,7 +77,7 @@ def estimate_point(planned: PlannedPoint, facts: ModelFacts, samples: int, answe
     calls = samples - answered
     if calls <= 0:
         return Estimate(answered=answered, notes=notes)
-    tokens, room = planned.count.tokens, planned.point.request.max_tokens or facts.max_output
+    tokens, room = planned.count.tokens, planned.point.request.parameters.max_tokens or facts.max_output
     return Estimate(
         calls=calls,
         answered=answered,
@@ -109,7 +109,7 @@ class ModelCheck:
 def estimate_judged(planned: PlannedPoint, samples: int, judge: ModelCheck) -> Estimate:
     """The calls that judge a point's replies. The floor is the judge's prompt alone; the ceiling adds the whole
     question and a reply as long as it may be."""
-    tokens, reply = judge.prompt_tokens + planned.count.tokens, planned.point.request.max_tokens
+    tokens, reply = judge.prompt_tokens + planned.count.tokens, planned.point.request.parameters.max_tokens
     most = None if reply is None else tokens + reply
     return Estimate(
         calls=samples,
@@ -123,7 +123,7 @@ def estimate_judged(planned: PlannedPoint, samples: int, judge: ModelCheck) -> E
 def estimate_vectors(planned: PlannedPoint, samples: int, judge: ModelCheck) -> Estimate:
     """The texts that are embedded to score a point's replies; its calls follow from all texts, see `vector_calls`. The
     floor is the expected value alone."""
-    expected, reply = planned.point.case.expected or "", planned.point.request.max_tokens
+    expected, reply = planned.point.case.expected or "", planned.point.request.parameters.max_tokens
     if not expected.strip():
         return Estimate()
     tokens = -(-len(expected.encode("utf-8", "replace")) // 4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,11 +13,12 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import MissingVariables, PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks
-from promptgrid.prompt import EMPTY, Prompt, variables
+from promptgrid.prompt import Parameters, Prompt, parameters_from, variables
+from promptgrid.prompt.parameters import NAMES, SPECS
 from promptgrid.techniques import ExamplesAs
 
 MAX_SAMPLES = 1000
-MAX_TOKENS = 10_000_000
+MAX_EXAMPLES = 10_000_000
 MAX_CONCURRENCY = 1024
 MAX_RETRIES = 100
 
@@ -27,10 +27,10 @@ MAX_RETRIES = 100
 class Plan:
     """What to run. Every prompt meets every technique, case, model and temperature, `samples` times.
 
-    `temperatures` empty: each prompt's own. `checks` None: the usual ones of each prompt's answer rule, which the check
-    `usual` stands for among others. `examples_k` None: all examples. `budget` as in `2.50usd`, empty: none.
-    `concurrency` None: the endpoint's own. `retries` is how often a call that failed is sent again. `fresh` asks anew
-    for what is answered.
+    `temperatures` empty: each prompt's own, as for every parameter that is not set. `checks` None: the usual ones of
+    each prompt's answer rule, which the check `usual` stands for among others. `examples_k` None: all examples.
+    `budget` as in `2.50usd`, empty: none. `concurrency` None: the endpoint's own. `retries` is how often a call that
+    failed is sent again. `fresh` asks anew for what is answered.
     """
 
     prompts: tuple[Prompt, ...]
@@ -39,13 +39,7 @@ class Plan:
     techniques: tuple[str, ...] = ("zero-shot",)
     temperatures: tuple[float, ...] = ()
     samples: int = 1
-    max_tokens: int | None = None
-    top_p: float | None = None
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-    reasoning_effort: str | None = None
-    response_format: Mapping[str, Any] | None = None
-    extra_body: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    parameters: Parameters = field(default_factory=Parameters)
     examples_k: int | None = None
     examples_as: ExamplesAs = "turns"
     checks: tuple[CheckSpec, ...] | None = None
@@ -54,6 +48,12 @@ class Plan:
     retries: int = 5
     fresh: bool = False
     name: str = ""
+
+    @classmethod
+    def of(cls, **settings: Any) -> Plan:
+        """A plan by flat names: those of its fields, and of its parameters beside them. Raises PlanError."""
+        parameters = parameters_from({name: settings.pop(name) for name in NAMES if name in settings})
+        return cls(parameters=parameters, **settings)
 
     def __post_init__(self) -> None:
         for what in ("prompts", "cases", "models", "techniques"):
@@ -73,17 +73,16 @@ class Plan:
             raise PlanError(f"Temperature {bad[0]:g} is out of range.", hint="It goes from 0 to 2.")
         ranges: tuple[tuple[str, float, float], ...] = (
             ("samples", 1, MAX_SAMPLES),
-            ("max_tokens", 1, MAX_TOKENS),
-            ("top_p", 0, 1),
-            ("examples_k", 0, MAX_TOKENS),
+            ("examples_k", 0, MAX_EXAMPLES),
             ("concurrency", 1, MAX_CONCURRENCY),
             ("retries", 0, MAX_RETRIES),
-            ("seed", -(2**53), 2**53),
         )
         for name, low, high in ranges:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise PlanError(f"{name} {value:g} is out of range.", hint=f"It goes from {low:,} to {high:,}.")
+        for spec in SPECS:
+            spec.check(getattr(self.parameters, spec.name))
 
     def _check_names(self) -> None:
         by_name = {

@@ -22,7 +22,7 @@ class PlannedPoint:
     @property
     def fits(self) -> bool:
         """False: the point is never sent. A count that is only an estimate never keeps a point from being sent."""
-        room = self.point.request.max_tokens or 1
+        room = self.point.request.parameters.max_tokens or 1
         return self.limit is None or not self.count.exact or self.count.tokens + room <= self.limit
 
 

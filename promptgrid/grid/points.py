@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,8 +18,8 @@ from promptgrid.connections import model_facts, split_model
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import MissingVariables, PromptError
 from promptgrid.grid.plan import Plan
-from promptgrid.models.parameters import AskedParameters, Sent
-from promptgrid.prompt import EMPTY, Message, Prompt
+from promptgrid.models.parameters import DECIDED, Sent
+from promptgrid.prompt import Message, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,6 @@ class WireVariant:
     @property
     def temperature(self) -> float | None:
         return self.same[0]
-
-    @property
-    def wire(self) -> tuple[object, ...]:
-        """What goes on the wire."""
-        sent = self.sent
-        return (sent.temperature, sent.top_p, sent.seed, sent.reasoning_effort)
 
     @cached_property
     def honoured(self) -> str:
@@ -94,10 +88,11 @@ class Point:
 
     def request_for(self, sample: int, n: int = 1) -> Request:
         """What asks for `n` samples from this one on: with a seed, sample i has seed + i."""
-        if n == 1 and (sample == 0 or self.request.seed is None):
+        parameters = self.request.parameters
+        if n == 1 and (sample == 0 or parameters.seed is None):
             return self.request
-        seed = None if self.request.seed is None else self.request.seed + sample
-        return replace(self.request, seed=seed, n=n)
+        seed = None if parameters.seed is None else parameters.seed + sample
+        return replace(self.request, parameters=replace(parameters, seed=seed), n=n)
 
 
 def skipped(plan: Plan) -> list[Skipped]:
@@ -138,9 +133,8 @@ def points(
             for case in plan.cases:
                 messages = _messages(plan, prompt, technique, case)
                 for variant, request in zip(variants, requests, strict=True):
-                    unseeded = replace(request, messages=messages, seed=None)
-                    key = _key(endpoint.wire(unseeded), request.seed, identity)
-                    whole = unseeded if request.seed is None else replace(unseeded, seed=request.seed)
+                    whole = replace(request, messages=messages)
+                    key = _key(endpoint, whole, identity)
                     yield Point(prompt, technique, k, case, name, model, variant, whole, key)
 
 
@@ -163,15 +157,14 @@ def _messages(plan: Plan, prompt: Prompt, technique: str, case: Case) -> tuple[M
 
 
 def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[WireVariant]:
-    chosen = _chooser(plan, prompt)
-    temperatures: Sequence[float | None] = plan.temperatures or (prompt.parameters.get("temperature"),)
+    own = plan.parameters.over(prompt.parameters)
+    temperatures: Sequence[float | None] = plan.temperatures or (own.temperature,)
     by_wire: dict[tuple[Any, ...], list[tuple[float | None, Sent]]] = {}
     for temperature in temperatures:
         # 0 and 0.0 are one temperature but two texts in JSON, and so two keys.
         temperature = None if temperature is None else float(temperature)
-        asked = AskedParameters(temperature, chosen("top_p"), chosen("seed"), chosen("reasoning_effort"))
-        sent = models.parameters.sent(facts, asked)
-        wire = (sent.temperature, sent.top_p, sent.seed, sent.reasoning_effort)
+        sent = models.parameters.sent(facts, replace(own, temperature=temperature))
+        wire = tuple(getattr(sent.parameters, name) for name in DECIDED)
         by_wire.setdefault(wire, []).append((temperature, sent))
     name = facts.token_parameter
     return [WireVariant(tuple(t for t, _ in same), _most_telling(same), name) for same in by_wire.values()]
@@ -182,35 +175,15 @@ def _most_telling(same: Sequence[tuple[float | None, Sent]]) -> Sent:
     return next((sent for _, sent in same if sent.notes), same[0][1])
 
 
-def _chooser(plan: Plan, prompt: Prompt) -> Callable[[str], Any]:
-    """What the plan says of a parameter, else what the prompt says."""
-
-    def chosen(name: str) -> Any:
-        value = getattr(plan, name)
-        return prompt.parameters.get(name) if value is None or value == () or value == EMPTY else value
-
-    return chosen
-
-
 def _request(plan: Plan, prompt: Prompt, model: str, variant: WireVariant) -> Request:
     """The request without its messages."""
-    chosen, sent = _chooser(plan, prompt), variant.sent
-    return Request(
-        model=model,
-        messages=(),
-        api=prompt.api,
-        temperature=sent.temperature,
-        top_p=sent.top_p,
-        max_tokens=chosen("max_tokens"),
-        token_parameter=variant.token_parameter,
-        seed=sent.seed,
-        stop=tuple(chosen("stop") or ()),
-        reasoning_effort=sent.reasoning_effort,
-        response_format=chosen("response_format"),
-        extra_body=chosen("extra_body") or EMPTY,
-    )
+    decided = {name: getattr(variant.sent.parameters, name) for name in DECIDED}
+    parameters = replace(plan.parameters.over(prompt.parameters), **decided)
+    return Request(model, (), prompt.api, parameters, variant.token_parameter)
 
 
-def _key(wire: Mapping[str, Any], seed: int | None, identity: str) -> str:
+def _key(endpoint: Endpoint, request: Request, identity: str) -> str:
     """The request as it goes on the wire, without what differs from sample to sample, and where it goes."""
+    seed, unseeded = request.parameters.seed, replace(request.parameters, seed=None)
+    wire = endpoint.wire(replace(request, parameters=unseeded))
     return hashlib.sha256(json.dumps([wire, seed, identity], sort_keys=True).encode()).hexdigest()[:32]

@@ -68,7 +68,8 @@ def judging(database: Database, spec: CheckSpec) -> ModelCheck:
     blank = judge.inputs_for(spec, question="", conversation="", output="", answer=None, expected=None)
     planned = next(iter(plan_points(plan := judge_plan(prompt, spec.model, [blank]), grid.decide(plan))))
     facts = model_facts(spec.model)
-    return ModelCheck(spec.model, facts, planned.count.tokens, planned.point.request.max_tokens or facts.max_output)
+    room = planned.point.request.parameters.max_tokens or facts.max_output
+    return ModelCheck(spec.model, facts, planned.count.tokens, room)
 
 
 def marker(means: Means, plan: Plan, spec: CheckSpec, *, more: Callable[[int], None]) -> Marker:

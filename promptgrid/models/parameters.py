@@ -7,40 +7,31 @@ when it refuses (`promptgrid.models.learned`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
 from promptgrid.models.known import DEFAULT, ModelFacts
 from promptgrid.models.learned import shown
+from promptgrid.prompt import Parameters
+
+DECIDED = ("temperature", "top_p", "seed", "reasoning_effort")
+"""What a model may not take; all other parameters are sent as they are asked for."""
 
 HOT = 0.7
 ENOUGH_CASES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class AskedParameters:
-    """The parameters that a plan or a prompt asks for; None: not asked for, the model's default."""
-
-    temperature: float | None = None
-    top_p: float | None = None
-    seed: int | None = None
-    reasoning_effort: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Sent:
-    """What goes on the wire (None: nothing), and how it differs from what was asked for.
+    """The parameters that go on the wire, and how they differ from those that were asked for.
 
     `notes` is one plain sentence for each difference. `honoured` has an entry for each parameter asked for: True, the
     model is known to take it (or it is the default that the model has anyway); False, it is not sent; None, nobody
     knows.
     """
 
-    temperature: float | None = None
-    top_p: float | None = None
-    seed: int | None = None
-    reasoning_effort: str | None = None
+    parameters: Parameters = field(default_factory=Parameters)
     notes: tuple[str, ...] = ()
     honoured: Mapping[str, bool | None] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -59,7 +50,7 @@ class _Fate:
     note: str = ""
 
 
-def sent(facts: ModelFacts, asked: AskedParameters) -> Sent:
+def sent(facts: ModelFacts, asked: Parameters) -> Sent:
     """What goes on the wire when this model is asked for these parameters."""
     effort = _effort(facts, asked.reasoning_effort)
     temperature = _sampling(facts, "temperature", asked.temperature, effort.value)
@@ -70,7 +61,7 @@ def sent(facts: ModelFacts, asked: AskedParameters) -> Sent:
         note = f"reasoning_effort none sent too: {facts.model} takes {needing} only without reasoning"
         fates["reasoning_effort"] = _Fate("none", note=note)
     return Sent(
-        **{name: fate.value for name, fate in fates.items()},
+        parameters=replace(asked, **{name: fate.value for name, fate in fates.items()}),
         notes=tuple(fate.note for fate in fates.values() if fate.note),
         honoured=MappingProxyType({n: fate.honoured for n, fate in fates.items() if getattr(asked, n) is not None}),
     )

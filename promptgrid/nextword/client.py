@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from promptgrid import connections, models
 from promptgrid.endpoint import Endpoint, Reply, Request
 from promptgrid.errors import EndpointError
 from promptgrid.models import learned
-from promptgrid.models.parameters import AskedParameters, sent
-from promptgrid.prompt import Api, Message
+from promptgrid.models.parameters import sent
+from promptgrid.prompt import Api, Message, Parameters
 from promptgrid.store import Database, commits
 from promptgrid.store.commits import ReplyOrigin
 
@@ -39,21 +38,12 @@ class ModelClient:
         self.endpoint = connections.connect(self.name)
         self.facts = connections.model_facts(self.model_ref)
 
-    def request(self, text: str, api: Api, **fields: Any) -> Request:
-        """A request with this text, as a message or for continuation. `temperature` and `top_p` are left out if the
-        model is known to refuse them."""
-        parameters = AskedParameters(fields.pop("temperature", None), fields.pop("top_p", None))
-        sendable = sent(self.facts, parameters)
-        return Request(
-            self.model,
-            (Message("user", text),),
-            api,
-            sendable.temperature,
-            sendable.top_p,
-            reasoning_effort=sendable.reasoning_effort,
-            token_parameter=self.facts.token_parameter,
-            **fields,
-        )
+    def request(self, text: str, api: Api, parameters: Parameters, *, logprobs: int | None = None) -> Request:
+        """A request with this text, as a message or for continuation, without the parameters that the model is known
+        to refuse."""
+        sendable = sent(self.facts, parameters).parameters
+        messages = (Message("user", text),)
+        return Request(self.model, messages, api, sendable, self.facts.token_parameter, logprobs=logprobs)
 
     @property
     def api(self) -> Api | None:
@@ -70,7 +60,7 @@ class ModelClient:
         self.store(replies, kind)
         return replies
 
-    async def ask_with_probabilities(self, text: str, **fields: Any) -> tuple[list[Reply], Api]:
+    async def ask_with_probabilities(self, text: str, parameters: Parameters, logprobs: int) -> tuple[list[Reply], Api]:
         """The replies, and their protocol: completion where the endpoint has it, else chat.
 
         Raises EndpointError with the reason if neither brings probabilities.
@@ -80,7 +70,7 @@ class ModelClient:
         known, failures = self.api, list[EndpointError]()
         for api in (known,) if known else ("completion", "chat"):
             try:
-                replies = await self._ask_with_fallback(self.request(text, api, **fields))
+                replies = await self._ask_with_fallback(self.request(text, api, parameters, logprobs=logprobs))
             except EndpointError as error:
                 if known or error.retryable or error.kind in ("auth", "quota", "too_long"):
                     raise
@@ -127,7 +117,7 @@ class ModelClient:
         if error.param == "logprobs" and request.api == "completion":
             return  # chat completions may still take it
         value = self.endpoint.wire(request).get(error.param)
-        effort = request.reasoning_effort
+        effort = request.parameters.reasoning_effort
         learned.remember(self.endpoint.identity, self.model, error.param, value, error.message, effort=effort)
 
     def _origin(self, reply: Reply, sample: int, batch: int, kind: str) -> ReplyOrigin:

@@ -7,7 +7,15 @@ from dataclasses import replace
 from promptgrid.endpoint.base import TokenStep
 from promptgrid.nextword.client import ModelClient
 from promptgrid.nextword.continuation import Continuation
-from promptgrid.nextword.prediction import TOP_ELSEWHERE, full_step, prompt_ids, request_for_ids
+from promptgrid.nextword.prediction import (
+    SAMPLERS,
+    TOP_ELSEWHERE,
+    full_step,
+    prompt_ids,
+    request_for_ids,
+    without_top_p_of_1,
+)
+from promptgrid.prompt import Parameters
 
 RUNNERS_UP = 10
 
@@ -21,15 +29,14 @@ async def generated_tokens(
     Raises EndpointError and PlanError.
     """
     await client.endpoint.prepare()
+    parameters = Parameters(temperature, top_p, max_tokens=count)
     if not client.endpoint.takes_tokens:
-        sampling = {"temperature": temperature, "top_p": None if top_p == 1 else top_p}
-        replies, _ = await client.ask_with_probabilities(
-            place.whole_text(), max_tokens=count, logprobs=TOP_ELSEWHERE, **sampling
-        )
+        sendable = without_top_p_of_1(parameters)
+        replies, _ = await client.ask_with_probabilities(place.whole_text(), sendable, TOP_ELSEWHERE)
         return tuple(_with_runners_up(step) for step in replies[0].steps)
     ids = await prompt_ids(client, place)
-    request = request_for_ids(client, ids, temperature=temperature, top_p=top_p, max_tokens=count, logprobs=RUNNERS_UP)
-    reply = (await client.ask(replace(request, extra_body={"samplers": ["temperature", "top_p"]}), "try"))[0]
+    request = request_for_ids(client, ids, replace(parameters, extra_body=SAMPLERS), RUNNERS_UP)
+    reply = (await client.ask(request, "try"))[0]
     steps: list[TokenStep] = []
     for step in reply.steps:
         if step.logprob is None and step.id is not None:

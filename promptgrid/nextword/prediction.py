@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from promptgrid.endpoint import Reply, Request
@@ -11,10 +11,11 @@ from promptgrid.errors import EndpointError, PlanError
 from promptgrid.nextword.chances import Chances
 from promptgrid.nextword.client import ModelClient
 from promptgrid.nextword.continuation import Continuation
-from promptgrid.prompt import Api
+from promptgrid.prompt import Api, Parameters
 
 TOP = 1000  # llama.cpp returns as many as requested; this many take 20 ms
 TOP_ELSEWHERE = 20  # the maximum of OpenAI and vLLM
+SAMPLERS = {"samplers": ["temperature", "top_p"]}  # of llama.cpp: in this order, and no others
 EVERY = 1_000_000  # more than any vocabulary: llama.cpp returns all
 
 _harmless: dict[str, int] = {}  # endpoint's identity -> the id of its full stop
@@ -49,7 +50,7 @@ async def predict(client: ModelClient, place: Continuation, *, every: bool = Fal
         reply = await _forced_reply(client, await prompt_ids(client, place), top)
         return Prediction(place, Chances(likeliest(reply)), reply, "completion", top)
     replies, api = await client.ask_with_probabilities(
-        place.whole_text(), temperature=1.0, max_tokens=1, logprobs=TOP_ELSEWHERE
+        place.whole_text(), Parameters(temperature=1.0, max_tokens=1), TOP_ELSEWHERE
     )
     return Prediction(place, Chances(_with_drawn(replies[0].steps[0])), replies[0], api, TOP_ELSEWHERE)
 
@@ -67,21 +68,26 @@ async def prompt_ids(client: ModelClient, place: Continuation) -> tuple[int, ...
     return tuple(ids)
 
 
-def request_for_ids(client: ModelClient, ids: tuple[int, ...], **fields: Any) -> Request:
-    """A request that continues these tokens."""
-    fields = {"temperature": 0.0, "max_tokens": 1, **fields}
-    return Request(client.model, (), "completion", prompt_ids=ids, **fields)
+def request_for_ids(
+    client: ModelClient, ids: tuple[int, ...], parameters: Parameters, logprobs: int | None = None
+) -> Request:
+    """A request that continues these tokens: with the likeliest one, unless `parameters` say otherwise."""
+    whole = parameters.over(Parameters(temperature=0.0, max_tokens=1))
+    return Request(client.model, (), "completion", whole, logprobs=logprobs, prompt_ids=ids)
+
+
+def without_top_p_of_1(parameters: Parameters) -> Parameters:
+    """The parameters for an endpoint other than llama.cpp: some models refuse even a top_p that changes nothing."""
+    return replace(parameters, top_p=None) if parameters.top_p == 1 else parameters
 
 
 async def _forced_reply(client: ModelClient, ids: tuple[int, ...], top: int) -> Reply:
     """A reply that is forced to be a full stop. llama.cpp reports no token while a character is unfinished, and the
     model's own token might be such a part. The probabilities are those before the forcing."""
-    return (await client.ask(request_for_ids(client, ids, logprobs=top, extra_body=await forcing_parameters(client))))[
-        0
-    ]
+    return (await client.ask(request_for_ids(client, ids, await forcing_parameters(client), top)))[0]
 
 
-async def forcing_parameters(client: ModelClient, token: int | None = None) -> dict[str, Any]:
+async def forcing_parameters(client: ModelClient, token: int | None = None, **extra: Any) -> Parameters:
     """Parameters that force llama.cpp to output this token; None: a full stop."""
     if token is None:
         identity = client.endpoint.identity
@@ -89,7 +95,7 @@ async def forcing_parameters(client: ModelClient, token: int | None = None) -> d
             full_stop = await client.endpoint.tokenize(client.model, ".") or []
             _harmless[identity] = full_stop[-1].id if full_stop else 0
         token = _harmless[identity]
-    return {"logit_bias": [[token, 1000.0]], "samplers": ["temperature"]}
+    return Parameters(extra_body={"logit_bias": [[token, 1000.0]], "samplers": ["temperature"], **extra})
 
 
 async def full_step(client: ModelClient, ids: tuple[int, ...], token: int) -> TokenStep:
@@ -98,8 +104,8 @@ async def full_step(client: ModelClient, ids: tuple[int, ...], token: int) -> To
     Makes a second call if it is not among the likeliest thousand.
     """
     for top in (TOP, EVERY):
-        body = {**await forcing_parameters(client), "cache_prompt": True}
-        reply = (await client.endpoint.complete(request_for_ids(client, ids, logprobs=top, extra_body=body)))[0]
+        forcing = await forcing_parameters(client, cache_prompt=True)
+        reply = (await client.endpoint.complete(request_for_ids(client, ids, forcing, top)))[0]
         likely = likeliest(reply)
         match = next((chance for chance in likely if chance.id == token), None)
         if match is not None:

@@ -10,8 +10,8 @@ from promptgrid.endpoint import Request
 from promptgrid.endpoint.base import TokenStep
 from promptgrid.nextword.client import ModelClient
 from promptgrid.nextword.continuation import Continuation
-from promptgrid.nextword.prediction import prompt_ids, request_for_ids
-from promptgrid.prompt import Api
+from promptgrid.nextword.prediction import SAMPLERS, prompt_ids, request_for_ids, without_top_p_of_1
+from promptgrid.prompt import Api, Parameters
 
 TEXT_TOKENS = 24
 
@@ -24,7 +24,7 @@ async def token_samples(
     llama.cpp applies temperature, then top_p, and no other sampler, as the formula has it; by default it applies them
     the other way round and also drops unlikely tokens. Other endpoints sample in their own way.
     """
-    request = await _request(client, place, api, temperature, top_p, max_tokens=1, logprobs=1)
+    request = await _request(client, place, api, Parameters(temperature, top_p, max_tokens=1), logprobs=1)
     async for replies in _batches(client, request, count, "look"):
         yield [reply.steps[0] if reply.steps else None for reply in replies]
 
@@ -33,21 +33,19 @@ async def text_samples(
     client: ModelClient, place: Continuation, count: int = 10, *, temperature: float, top_p: float, api: Api
 ) -> AsyncIterator[list[str]]:
     """The replies to the same prompt sent `count` times: texts of 24 tokens."""
-    request = await _request(client, place, api, temperature, top_p, max_tokens=TEXT_TOKENS)
+    request = await _request(client, place, api, Parameters(temperature, top_p, max_tokens=TEXT_TOKENS))
     async for replies in _batches(client, request, count, "try"):
         yield [reply.text for reply in replies]
 
 
 async def _request(
-    client: ModelClient, place: Continuation, api: Api, temperature: float, top_p: float, **fields: Any
+    client: ModelClient, place: Continuation, api: Api, parameters: Parameters, logprobs: int | None = None
 ) -> Request:
     await client.endpoint.prepare()
     if client.endpoint.takes_tokens:
         ids = await prompt_ids(client, place)
-        extra = {"samplers": ["temperature", "top_p"]}
-        return request_for_ids(client, ids, temperature=temperature, top_p=top_p, extra_body=extra, **fields)
-    sampling = {"temperature": temperature, "top_p": None if top_p == 1 else top_p}
-    return client.request(place.whole_text(), api, **sampling, **fields)
+        return request_for_ids(client, ids, replace(parameters, extra_body=SAMPLERS), logprobs)
+    return client.request(place.whole_text(), api, without_top_p_of_1(parameters), logprobs=logprobs)
 
 
 async def _batches(client: ModelClient, request: Request, count: int, kind: str) -> AsyncIterator[list[Any]]:

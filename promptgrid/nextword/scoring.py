@@ -9,6 +9,7 @@ from promptgrid.errors import EndpointError, PlanError
 from promptgrid.nextword.client import ModelClient
 from promptgrid.nextword.generation import RUNNERS_UP
 from promptgrid.nextword.prediction import forcing_parameters, full_step, request_for_ids
+from promptgrid.prompt import Parameters
 
 MAX_SCORED = 300
 """Tokens of a text that are scored; with one call per token, more would take minutes."""
@@ -38,8 +39,8 @@ async def scored_tokens(client: ModelClient, text: str) -> AsyncIterator[tuple[T
 
 async def _forced(client: ModelClient, before: list[Token], token: Token) -> TokenStep:
     ids = tuple(other.id for other in before)
-    body = {**await forcing_parameters(client, token.id), "cache_prompt": True}
-    reply = (await client.endpoint.complete(request_for_ids(client, ids, logprobs=RUNNERS_UP, extra_body=body)))[0]
+    forcing = await forcing_parameters(client, token.id, cache_prompt=True)
+    reply = (await client.endpoint.complete(request_for_ids(client, ids, forcing, RUNNERS_UP)))[0]
     step = reply.steps[0] if reply.steps else TokenStep(b"", None)
     if step.logprob is None:
         step = await full_step(client, ids, token.id)
@@ -48,7 +49,8 @@ async def _forced(client: ModelClient, before: list[Token], token: Token) -> Tok
 
 async def _echoed(client: ModelClient, text: str) -> list[TokenStep]:
     """The tokens by `echo` of legacy completions, which returns the prompt, its probabilities, and one more token."""
-    request = client.request(text, "completion", temperature=1.0, max_tokens=1, logprobs=5, extra_body={"echo": True})
+    parameters = Parameters(temperature=1.0, max_tokens=1, extra_body={"echo": True})
+    request = client.request(text, "completion", parameters, logprobs=5)
     why = f"{client.name} cannot score a given text: that takes completions with echo and logprobs."
     hint = "Use the built-in model, llama.cpp or vLLM."
     try:

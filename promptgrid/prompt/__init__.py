@@ -1,6 +1,7 @@
 """Prompt, Message, Example; variables; render; the .prompty text form. Pure: no files, no network."""
 
 from promptgrid.prompt.model import EMPTY, AnswerKind, AnswerRule, Api, Example, Input, Message, Prompt, Role
+from promptgrid.prompt.parameters import Parameters, parameters_from
 from promptgrid.prompt.prompty_reader import loads
 from promptgrid.prompt.prompty_writer import dumps
 from promptgrid.prompt.sections import check_messages
@@ -14,12 +15,14 @@ __all__ = [
     "Example",
     "Input",
     "Message",
+    "Parameters",
     "Prompt",
     "Role",
     "Variable",
     "check_messages",
     "dumps",
     "loads",
+    "parameters_from",
     "render",
     "variables",
 ]

@@ -10,6 +10,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal
 
+from promptgrid.prompt.parameters import Parameters
+
 Role = Literal["system", "user", "assistant"]
 AnswerKind = Literal["text", "label", "number", "json", "regex"]
 Api = Literal["chat", "completion"]
@@ -59,8 +61,7 @@ class AnswerRule:
 class Prompt:
     """A prompt template with all that makes it an experiment.
 
-    `parameters` has the keys temperature, top_p, max_tokens, seed, stop, reasoning_effort, response_format, extra_body
-    (only those that are set). `wording` overrides a technique's sentences by name (see techniques.WORDING). `cases`
+    `wording` overrides a technique's sentences by name (see techniques.WORDING). `cases`
     names the CSV it is usually run on, relative to the prompt's folder.
     """
 
@@ -71,7 +72,7 @@ class Prompt:
     inputs: tuple[Input, ...] = ()
     examples: tuple[Example, ...] = ()
     answer: AnswerRule = field(default_factory=AnswerRule)
-    parameters: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    parameters: Parameters = field(default_factory=Parameters)
     language: str = "en"
     wording: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     cases: str = ""
@@ -85,7 +86,7 @@ class Prompt:
             "examples": [[dict(e.inputs), e.answer, e.reasoning] for e in self.examples],
             "inputs": [[i.name, i.kind, i.default] for i in self.inputs],
             "answer": [self.answer.kind, self.answer.labels, _plain(self.answer.schema), self.answer.pattern],
-            "parameters": _plain(self.parameters),
+            "parameters": _plain(self.parameters.given),
             "language": self.language,
             "wording": dict(self.wording),
             "api": self.api,

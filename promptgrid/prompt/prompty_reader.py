@@ -12,6 +12,7 @@ from typing import Any, get_args
 from promptgrid.errors import PromptError
 from promptgrid.prompt.front_matter import Field, read_front, split_front
 from promptgrid.prompt.model import AnswerKind, AnswerRule, Api, Example, Input, Prompt
+from promptgrid.prompt.parameters import Parameters
 from promptgrid.prompt.sections import split_messages
 
 TEMPLATE: Mapping[str, Any] = {"format": {"kind": "jinja2"}, "parser": {"kind": "prompty"}}
@@ -197,24 +198,24 @@ def _answer_fields(rule: AnswerRule) -> dict[str, Any]:
     return {"kind": rule.kind, **fields} if fields or rule.kind != "text" else {}
 
 
-def _parameters(options: Mapping[str, Field]) -> dict[str, Any]:
+def _parameters(options: Mapping[str, Field]) -> Parameters:
     found = {ours: read(options[theirs]) for theirs, (ours, read) in _OPTIONS.items() if theirs in options}
     extra = {ours: read(options[theirs]) for theirs, (ours, read) in _EXTRA.items() if theirs in options}
     more = _mapping(options, "additionalProperties")
     extra |= {name: field.value() for name, field in _mapping(more, "extra_body").items()}
     if "response_format" in more:
         found["response_format"] = {name: field.value() for name, field in more["response_format"].fields().items()}
-    return {**found, "extra_body": extra} if extra else found
+    return Parameters(**found, extra_body=extra or None)
 
 
-def _option_fields(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _option_fields(parameters: Parameters) -> dict[str, Any]:
     known = {ours: theirs for theirs, (ours, _) in _OPTIONS.items()}
-    fields = {known[name]: value for name, value in parameters.items() if name in known and value is not None}
+    fields = {known[name]: value for name, value in parameters.given.items() if name in known}
     if "stopSequences" in fields:
         fields["stopSequences"] = list(fields["stopSequences"])
-    extra = dict(parameters.get("extra_body") or {})
+    extra = dict(parameters.extra_body or {})
     fields |= {theirs: extra.pop(ours) for theirs, (ours, _) in _EXTRA.items() if ours in extra}
-    more = _filled({"response_format": parameters.get("response_format"), "extra_body": extra})
+    more = _filled({"response_format": parameters.response_format, "extra_body": extra})
     return {**fields, "additionalProperties": more} if more else fields
 
 

@@ -177,9 +177,9 @@ class _Run:
     def _most(self, endpoint: Endpoint) -> int:
         """The endpoint's own limit, or the plan's where the endpoint allows more than one at a time; one, where more
         would cost what the plan asks for: the same reply to the same seed, or at temperature 0."""
-        own: tuple[Any, ...] = tuple(prompt.parameters.get("temperature") for prompt in self.plan.prompts)
+        own: tuple[Any, ...] = tuple(prompt.parameters.temperature for prompt in self.plan.prompts)
         temperatures = self.plan.temperatures or own
-        repeats = self.plan.seed is not None or 0 in temperatures
+        repeats = self.plan.parameters.seed is not None or 0 in temperatures
         if endpoint.concurrency == 1 or (repeats and not endpoint.parallel_repeats):
             return 1
         return self.plan.concurrency or endpoint.concurrency

@@ -111,7 +111,7 @@ def _own_temperatures(plan: Plan) -> tuple[float, ...]:
     """The plan's; else the one that all its prompts have themselves. Raises PlanError where there is no such one."""
     if plan.temperatures:
         return plan.temperatures
-    own = {prompt.parameters.get("temperature") for prompt in plan.prompts}
+    own = {prompt.parameters.temperature for prompt in plan.prompts}
     if len(own) != 1 or None in own:
         raise PlanError(
             "This run took each prompt's own temperature, so no other can stand beside it.",
@@ -127,8 +127,8 @@ def _decided(old: Decided, wider: Plan, added: Sequence[float]) -> Decided:
     more = grid.decide(replace(wider, temperatures=tuple(added))) if added else {}
     both: dict[tuple[str, str, str], Sequence[WireVariant]] = dict(fresh)
     for key, variants in old.items():
-        wires = {variant.wire for variant in variants}
-        both[key] = [*variants, *(variant for variant in more.get(key, ()) if variant.wire not in wires)]
+        sent = [variant.sent.parameters for variant in variants]
+        both[key] = [*variants, *(variant for variant in more.get(key, ()) if variant.sent.parameters not in sent)]
     return both
 
 

@@ -117,10 +117,10 @@ def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iter
 
 def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
     """What the cells of a point have in common."""
-    point, request, tokens = planned.point, planned.point.request, planned.count.tokens
-    too_long = (
-        f"{tokens:,} prompt tokens and {request.max_tokens or 1:,} for the reply are over the limit of {planned.limit}."
-    )
+    point, tokens = planned.point, planned.count.tokens
+    sent = point.request.parameters
+    needed = f"{tokens:,} prompt tokens and {sent.max_tokens or 1:,} for the reply"
+    too_long = f"{needed} are over the limit of {planned.limit}."
     return {
         "run_id": run_id,
         "case_position": case,
@@ -131,11 +131,11 @@ def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
         "endpoint": point.endpoint,
         "model": point.model,
         "temperature": point.variant.temperature,
-        "temperature_sent": request.temperature,
+        "temperature_sent": sent.temperature,
         "parameter_note": point.variant.note,
-        "top_p": request.top_p,
-        "max_tokens": request.max_tokens,
-        "seed": request.seed,
+        "top_p": sent.top_p,
+        "max_tokens": sent.max_tokens,
+        "seed": sent.seed,
         "key": point.key,
         "prompt_tokens_counted": tokens,
         "context_limit": planned.limit,

@@ -16,24 +16,21 @@ from promptgrid.errors import LibraryError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Decided, Plan, WireVariant
 from promptgrid.library.folder import Library, library_folder, load_prompt
-from promptgrid.models.parameters import Sent
-from promptgrid.prompt import Prompt, dumps, loads
+from promptgrid.models.parameters import DECIDED, Sent
+from promptgrid.prompt import Parameters, Prompt, dumps, loads
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.schema import cases, prompt_versions, runs
 
-_SPECIAL = ("prompts", "cases", "checks")
+_SPECIAL = ("prompts", "cases", "checks", "parameters")
 
 
 def plan_json(plan: Plan) -> str:
-    """The plan without its cases; prompts by name and version, checks as they are typed."""
-    body: dict[str, Any] = {f.name: _jsonable(getattr(plan, f.name)) for f in fields(Plan) if f.name not in _SPECIAL}
+    """The plan without its cases, by the names of `Plan.of`; prompts by name and version, checks as they are typed."""
+    body: dict[str, Any] = {f.name: getattr(plan, f.name) for f in fields(Plan) if f.name not in _SPECIAL}
+    body |= plan.parameters.as_json()
     body["prompts"] = [[p.name, p.version] for p in plan.prompts]
     body["checks"] = None if plan.checks is None else [str(check) for check in plan.checks]
     return json.dumps(body)
-
-
-def _jsonable(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value
 
 
 def load_plan(connection: sa.Connection, run_id: str) -> Plan:
@@ -44,7 +41,7 @@ def load_plan(connection: sa.Connection, run_id: str) -> Plan:
     settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
     }
-    return Plan(
+    return Plan.of(
         prompts=prompts,
         cases=tuple(load_cases(connection, run_id)),
         checks=None if checks is None else tuple(parse_check(text) for text in checks),
@@ -64,7 +61,8 @@ def decided_json(decided: Decided) -> str:
 
 
 def _variant_json(variant: WireVariant) -> dict[str, Any]:
-    sent = {f.name: _jsonable(getattr(variant.sent, f.name)) for f in fields(Sent)}
+    decided = {name: getattr(variant.sent.parameters, name) for name in DECIDED}
+    sent = {**decided, "notes": variant.sent.notes, "honoured": dict(variant.sent.honoured)}
     return {"same": variant.same, "sent": sent, "token_parameter": variant.token_parameter}
 
 
@@ -76,8 +74,9 @@ def decided_of(database: Database, run_id: str) -> Decided:
 
 
 def _variant(found: Mapping[str, Any]) -> WireVariant:
-    sent = {**found["sent"], "notes": tuple(found["sent"]["notes"])}
-    return WireVariant(tuple(found["same"]), Sent(**sent), found["token_parameter"])
+    kept = dict(found["sent"])
+    sent = Sent(notes=tuple(kept.pop("notes")), honoured=kept.pop("honoured"), parameters=Parameters(**kept))
+    return WireVariant(tuple(found["same"]), sent, found["token_parameter"])
 
 
 def as_stored(plan: Plan) -> Plan:

@@ -90,7 +90,7 @@ def counter(model_ref: str) -> Counter:
 
 def tools_of(request: Request) -> Sequence[Any]:
     """What a request offers the model to call; empty for what is no list."""
-    tools = request.extra_body.get("tools")
+    tools = (request.parameters.extra_body or {}).get("tools")
     return tools if isinstance(tools, list | tuple) else ()
 
 

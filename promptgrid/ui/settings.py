@@ -82,10 +82,10 @@ def _test_connection(name: str, models: tuple[str, ...]) -> None:
 
 def _send_greeting(name: str, model: str) -> None:
     from promptgrid.endpoint import Request
-    from promptgrid.prompt import Message
+    from promptgrid.prompt import Message, Parameters
 
     began = time.monotonic()
-    request = Request(model=model, messages=(Message("user", "Say hello."),), max_tokens=16)
+    request = Request(model=model, messages=(Message("user", "Say hello."),), parameters=Parameters(max_tokens=16))
     try:
         with st.spinner("Waiting for the reply …"):
             loop.run_sync(connections.connect(name).complete(request))

@@ -25,7 +25,7 @@ from promptgrid.endpoint.limits import retry_after
 from promptgrid.endpoint.refusals import told
 from promptgrid.endpoint.replies import replies
 from promptgrid.errors import EndpointError
-from promptgrid.prompt import Message
+from promptgrid.prompt import Message, Parameters
 from tests.faults.modes import HOSTILE_TEXT, MODES
 from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
@@ -42,7 +42,8 @@ def server() -> Iterator[HostileServer]:
 
 
 def ask(model: str, **parameters: Any) -> Request:
-    return Request(model=model, messages=HELLO, **parameters)
+    fields = {name: parameters.pop(name) for name in ("n", "token_parameter", "logprobs") if name in parameters}
+    return Request(model, HELLO, parameters=Parameters(**parameters), **fields)
 
 
 def with_endpoint(url: str, work: Callable[[OpenAIEndpoint], Awaitable[T]], **options: Any) -> T:
@@ -127,7 +128,7 @@ def test_extra_body_adds_but_never_replaces() -> None:
 
 
 def test_a_plain_continuation_sends_the_text_alone(server: HostileServer) -> None:
-    request = Request(model="base", messages=(Message("user", "我今天真"),), api="completion", max_tokens=8)
+    request = Request("base", (Message("user", "我今天真"),), "completion", Parameters(max_tokens=8))
     (reply,) = complete(server.url, request)
     assert server.requests[-1].path == "/v1/completions"
     assert server.requests[-1].body == {"model": "base", "prompt": "我今天真", "max_tokens": 8}
@@ -548,7 +549,7 @@ def test_the_scripted_endpoint_replies_in_order_and_remembers() -> None:
 
 
 def test_the_scripted_endpoint_can_be_a_function_and_streams_by_words() -> None:
-    endpoint = ScriptedEndpoint(lambda request: f"t = {request.temperature}")
+    endpoint = ScriptedEndpoint(lambda request: f"t = {request.parameters.temperature}")
 
     async def collect() -> list[Delta]:
         return [delta async for delta in endpoint.stream(ask("m", temperature=0.5))]

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from promptgrid.endpoint import Allowance, EndpointSettings, OpenAIEndpoint, RateLimits, Reply, Request
 from promptgrid.endpoint.limits import rate_limits, retry_after
 from promptgrid.errors import EndpointError
-from promptgrid.prompt import Message
+from promptgrid.prompt import Message, Parameters
 
 T = TypeVar("T")
 KEY = "sk-very-secret-0123456789"
@@ -313,7 +313,7 @@ def test_a_call_that_nobody_takes_is_told_as_such(silent: str, streamed: bool, m
 
 def test_the_body_is_sent_as_it_was_prepared() -> None:
     text = 'Zeile\n"quoted" 很好 \\ \x00 é'
-    request = Request("m", (Message("user", text),), temperature=0.7, extra_body={"top_k": 40})
+    request = Request("m", (Message("user", text),), parameters=Parameters(temperature=0.7, extra_body={"top_k": 40}))
     with Wire(OK) as server:
         (reply,) = complete(server.url, request, headers={"X-Team": "prompts"})
     (_, head, body), *more = server.requests
@@ -348,7 +348,10 @@ def test_a_header_that_cannot_be_sent_is_told_without_its_value(value: str) -> N
 @pytest.mark.parametrize("extra", [{"a": float("nan")}, {"a": {1, 2}}, {"a": "\ud83d"}])
 def test_what_json_cannot_say_is_told_before_anything_is_sent(extra: dict[str, Any]) -> None:
     with Wire(OK) as server:
-        assert failure(server.url, Request("m", ASK.messages, extra_body=extra)).kind == "bad_request"
+        assert (
+            failure(server.url, Request("m", ASK.messages, parameters=Parameters(extra_body=extra))).kind
+            == "bad_request"
+        )
     assert server.requests == []
 
 

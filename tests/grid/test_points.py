@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -7,11 +8,11 @@ import pytest
 
 from promptgrid import grid
 from promptgrid.cases.table import Case
-from promptgrid.endpoint import Request, ScriptedEndpoint
+from promptgrid.endpoint import ScriptedEndpoint
 from promptgrid.errors import MissingVariables, PlanError, PromptError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan, Point
-from promptgrid.prompt import Example, Message, Prompt
+from promptgrid.prompt import Example, Message, Parameters, Prompt
 
 pytestmark = pytest.mark.usefixtures("openai")
 PROMPT = Prompt("sum", (Message("user", "{{ sum }}"),), examples=(Example({"sum": "1+1"}, "2"),))
@@ -19,7 +20,7 @@ CASES = tuple(Case(str(n), {"sum": f"{n}+{n}"}, str(2 * n)) for n in (1, 2, 3))
 
 
 def a_plan(**changes: Any) -> Plan:
-    return Plan(**{"prompts": (PROMPT,), "cases": CASES, "models": ("openai/gpt-4o",), **changes})
+    return Plan.of(**{"prompts": (PROMPT,), "cases": CASES, "models": ("openai/gpt-4o",), **changes})
 
 
 def points(plan: Plan, identity: str = "here") -> list[Point]:
@@ -53,10 +54,10 @@ def test_the_number_of_samples_is_not_in_the_key() -> None:
 
 def test_sample_i_is_sent_with_seed_plus_i() -> None:
     (found,) = points(a_plan(seed=7, samples=3, cases=CASES[:1]))
-    assert [found.request_for(i).seed for i in range(3)] == [7, 8, 9]
-    assert (found.request_for(1, n=2).seed, found.request_for(1, n=2).n) == (8, 2)
+    assert [found.request_for(i).parameters.seed for i in range(3)] == [7, 8, 9]
+    assert (found.request_for(1, n=2).parameters.seed, found.request_for(1, n=2).n) == (8, 2)
     (unseeded,) = points(a_plan(samples=3, cases=CASES[:1]))
-    assert unseeded.request_for(2).seed is None
+    assert unseeded.request_for(2).parameters.seed is None
 
 
 def test_the_key_knows_endpoint_seed_and_request() -> None:
@@ -69,8 +70,46 @@ def test_the_key_knows_endpoint_seed_and_request() -> None:
     assert points(a_plan(prompts=(replace(PROMPT, description="other words about it"),)))[0].key == key
 
 
+ALL = Parameters(0, 1.0, 9, 7, ("END", "\n"), "low", {"type": "json_object"}, {"top_k": 40})
+EVERYTHING: Mapping[str, Any] = {
+    "temperatures": (0, 0.7, 1), "max_tokens": 16, "top_p": 0.9, "seed": 3, "stop": ("x",), "reasoning_effort": "high",
+    "response_format": {"type": "json_object"}, "extra_body": {"top_k": 40}, "samples": 2, "examples_k": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("own", "settings", "keys"),
+    [
+        (Parameters(), {}, ["9e1cb8a3797cabe02d11a0b334b70dba"]),
+        (ALL, {}, ["6da259061e42df4f047bc52929993bc4"]),
+        (Parameters(stop=(), extra_body={}), {"stop": (), "extra_body": {}}, ["9e1cb8a3797cabe02d11a0b334b70dba"]),
+        (
+            ALL,
+            {"temperatures": (0.5,), "top_p": 0, "max_tokens": 5, "stop": ("x",)},
+            ["67db791832175fa90792e655c71fd76a"],
+        ),
+        (
+            Parameters(),
+            EVERYTHING,
+            [
+                "3710d9f61559b37364fb89b471032a5a",
+                "bdf45131e7ea488b93b30713e027bb5e",
+                "a39e9aaa14a90761cfdfcc7a1593019c",
+            ],
+        ),
+        (Parameters(), {**EVERYTHING, "models": ("openai/gpt-5.2",)}, ["65d987d71c401621a7d9bac60abd81cc"]),
+        (Parameters(), {**EVERYTHING, "models": ("openai/o3",)}, ["5049dcb9cb41544dbe14196617938544"]),
+    ],
+)
+def test_keys_are_what_they_always_were(own: Parameters, settings: Mapping[str, Any], keys: list[str]) -> None:
+    """Replies are stored under them."""
+    case = Case("1", {"sum": "1+1"}, "2")
+    plan = a_plan(prompts=(replace(PROMPT, parameters=own),), **{"cases": (case,), **settings})
+    assert [point.key for point in points(plan)] == keys
+
+
 def test_0_in_a_prompt_and_0_point_0_in_a_plan_are_the_same_call() -> None:
-    own = replace(PROMPT, parameters={"temperature": 0})
+    own = replace(PROMPT, parameters=Parameters(temperature=0))
     assert points(a_plan(prompts=(own,)))[0].key == points(a_plan(prompts=(own,), temperatures=(0.0,)))[0].key
 
 
@@ -83,16 +122,15 @@ def test_chain_of_thought_and_self_consistency_share_their_replies() -> None:
 def test_temperatures_that_the_model_does_not_take_are_merged_and_said() -> None:
     found = points(a_plan(models=("openai/o3",), temperatures=(0, 0.7, 1.2), samples=2, cases=CASES[:1]))
     assert len(found) == 1
-    assert found[0].request.temperature is None
+    assert found[0].request.parameters.temperature is None
     assert found[0].variant.temperature == 0
     assert "0, 0.7, 1.2 are the same on the wire" in found[0].variant.note
 
 
 def test_without_temperatures_the_prompts_own_is_used() -> None:
-    own = replace(PROMPT, parameters={"temperature": 0.3, "max_tokens": 9, "stop": ("END",)})
-    request: Request = points(a_plan(prompts=(own,)))[0].request
-    assert (request.temperature, request.max_tokens, request.stop) == (0.3, 9, ("END",))
-    assert points(a_plan(prompts=(own,), max_tokens=5))[0].request.max_tokens == 5
+    own = replace(PROMPT, parameters=Parameters(temperature=0.3, max_tokens=9, stop=("END",)))
+    assert points(a_plan(prompts=(own,)))[0].request.parameters == own.parameters
+    assert points(a_plan(prompts=(own,), max_tokens=5))[0].request.parameters.max_tokens == 5
 
 
 def test_a_technique_that_cannot_be_served_makes_no_cells_and_says_why() -> None:

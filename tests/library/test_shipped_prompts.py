@@ -124,8 +124,8 @@ def test_it_declares_the_variables_it_uses_and_no_others(path: Path) -> None:
 @every_prompt
 def test_it_is_sent_with_a_temperature_and_a_limit(path: Path) -> None:
     parameters = prompt_of(path).parameters
-    assert 0 <= parameters["temperature"] <= 1
-    assert 48 <= parameters["max_tokens"] <= 512
+    assert 0 <= (parameters.temperature or 0) <= 1
+    assert 48 <= (parameters.max_tokens or 0) <= 512
 
 
 @every_prompt

@@ -19,8 +19,8 @@ from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError, StoreError
 from promptgrid.models import learned
 from promptgrid.models.learned import Refusal
-from promptgrid.models.parameters import AskedParameters, Sent, sent
-from promptgrid.prompt import Message
+from promptgrid.models.parameters import Sent, sent
+from promptgrid.prompt import Message, Parameters
 from tests.faults.server import HostileServer
 
 HERE, THERE = "https://one.example/v1", "https://two.example/v1"
@@ -102,14 +102,14 @@ def test_any_value_can_be_refused(value: object, kept: object, file: Path) -> No
 @pytest.mark.parametrize(
     ("model", "asked"),
     [
-        ("refuses-temperature", AskedParameters(temperature=0.7, reasoning_effort="none")),
-        ("refuses-top-p", AskedParameters(temperature=0.7, top_p=0.5)),
-        ("refuses-temperature-with-top-p", AskedParameters(temperature=0.7, top_p=0.5)),
-        ("refuses-seed", AskedParameters(seed=3)),
+        ("refuses-temperature", Parameters(temperature=0.7, reasoning_effort="none")),
+        ("refuses-top-p", Parameters(temperature=0.7, top_p=0.5)),
+        ("refuses-temperature-with-top-p", Parameters(temperature=0.7, top_p=0.5)),
+        ("refuses-seed", Parameters(seed=3)),
     ],
 )
 def test_after_one_refusal_the_next_request_is_answered(
-    hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, model: str, asked: AskedParameters
+    hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, model: str, asked: Parameters
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
     first = parameters_sent(model, asked)
@@ -117,21 +117,20 @@ def test_after_one_refusal_the_next_request_is_answered(
     with pytest.raises(EndpointError) as refused:
         ask(model, first)
     error = refused.value
-    value = getattr(first, error.param)
-    learned.remember(hostile.url, model, error.param, value, error.message, effort=first.reasoning_effort)
+    value = getattr(first.parameters, error.param)
+    learned.remember(hostile.url, model, error.param, value, error.message, effort=first.parameters.reasoning_effort)
     second = parameters_sent(model, asked)
     assert len(second.notes) == 1
     assert f"{model} refused {error.param} {value}" in second.note or "together" in second.note
     assert ask(model, second)
 
 
-def parameters_sent(model: str, asked: AskedParameters) -> Sent:
+def parameters_sent(model: str, asked: Parameters) -> Sent:
     return sent(connections.model_facts(f"openai/{model}"), asked)
 
 
 def ask(model: str, parameters: Sent) -> str:
-    values = {name: getattr(parameters, name) for name in AskedParameters.__slots__}
-    request = Request(model, (Message("user", "hello"),), **values)
+    request = Request(model, (Message("user", "hello"),), parameters=parameters.parameters)
     return loop.run_sync(connections.connect("openai").complete(request))[0].text
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from promptgrid.models import ModelFacts, ParameterPolicy, facts
 from promptgrid.models.learned import Refusal
-from promptgrid.models.parameters import Alike, AskedParameters, sent, suspicion
+from promptgrid.models.parameters import DECIDED, Alike, sent, suspicion
+from promptgrid.prompt import Parameters
 
 POLICIES: tuple[ParameterPolicy, ...] = ("any", "only_default", "only_without_reasoning", "unknown")
 NUMBERS = st.none() | st.sampled_from([0.0, 0.3, 0.7, 1.0, 1.2])
@@ -40,7 +41,7 @@ FACTS = st.builds(
     learned=st.lists(REFUSALS, max_size=3).map(tuple),
 )
 ASKED = st.builds(
-    AskedParameters,
+    Parameters,
     temperature=NUMBERS,
     top_p=NUMBERS,
     seed=st.none() | st.just(7),
@@ -49,25 +50,25 @@ ASKED = st.builds(
 
 
 @given(known=FACTS, asked=ASKED)
-def test_nothing_is_sent_that_the_model_is_known_to_refuse(known: ModelFacts, asked: AskedParameters) -> None:
+def test_nothing_is_sent_that_the_model_is_known_to_refuse(known: ModelFacts, asked: Parameters) -> None:
     found = sent(known, asked)
-    for policy, value in ((known.temperature, found.temperature), (known.top_p, found.top_p)):
+    for policy, value in ((known.temperature, found.parameters.temperature), (known.top_p, found.parameters.top_p)):
         assert value is None or policy != "only_default"
-        assert value is None or policy != "only_without_reasoning" or found.reasoning_effort == "none"
-    assert known.top_p != "not_with_temperature" or None in (found.temperature, found.top_p)
-    assert found.seed is None or known.seed is not False
+        assert value is None or policy != "only_without_reasoning" or found.parameters.reasoning_effort == "none"
+    assert known.top_p != "not_with_temperature" or None in (found.parameters.temperature, found.parameters.top_p)
+    assert found.parameters.seed is None or known.seed is not False
     for name in ("temperature", "top_p", "seed", "reasoning_effort"):
-        value = getattr(found, name)
+        value = getattr(found.parameters, name)
         refused = value is not None and known.refusal(name, value)
         assert not refused
 
 
 @given(known=FACTS, asked=ASKED)
-def test_a_note_stands_exactly_where_what_is_sent_differs(known: ModelFacts, asked: AskedParameters) -> None:
+def test_a_note_stands_exactly_where_what_is_sent_differs(known: ModelFacts, asked: Parameters) -> None:
     found = sent(known, asked)
     differs = []
     for name in ("temperature", "top_p", "seed", "reasoning_effort"):
-        wanted, got = getattr(asked, name), getattr(found, name)
+        wanted, got = getattr(asked, name), getattr(found.parameters, name)
         assert got in (wanted, None) or (name, got) == ("reasoning_effort", "none")
         left_to_the_default = name in ("temperature", "top_p") and wanted == 1 and got is None
         if wanted != got and not left_to_the_default:
@@ -78,13 +79,13 @@ def test_a_note_stands_exactly_where_what_is_sent_differs(known: ModelFacts, ask
 
 @given(known=FACTS, asked=ASKED)
 def test_what_is_honoured_is_said_of_all_that_was_asked_and_of_nothing_else(
-    known: ModelFacts, asked: AskedParameters
+    known: ModelFacts, asked: Parameters
 ) -> None:
     found = sent(known, asked)
-    names = [name for name in AskedParameters.__slots__ if getattr(asked, name) is not None]
+    names = [name for name in DECIDED if getattr(asked, name) is not None]
     assert sorted(found.honoured) == sorted(names)
     for name in names:
-        if getattr(found, name) is None:
+        if getattr(found.parameters, name) is None:
             assert found.honoured[name] is (name in ("temperature", "top_p") and getattr(asked, name) == 1)
         else:
             assert found.honoured[name] is not False
@@ -92,8 +93,8 @@ def test_what_is_honoured_is_said_of_all_that_was_asked_and_of_nothing_else(
 
 @given(known=FACTS)
 def test_asking_for_nothing_sends_nothing(known: ModelFacts) -> None:
-    assert (sent(known, AskedParameters()).notes, dict(sent(known, AskedParameters()).honoured)) == ((), {})
-    assert not any(getattr(sent(known, AskedParameters()), name) for name in AskedParameters.__slots__)
+    assert (sent(known, Parameters()).notes, dict(sent(known, Parameters()).honoured)) == ((), {})
+    assert not any(getattr(sent(known, Parameters()).parameters, name) for name in DECIDED)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +116,8 @@ def test_asking_for_nothing_sends_nothing(known: ModelFacts) -> None:
 def test_a_temperature_goes_out_only_where_it_is_taken(
     model: str, effort: str | None, temperature: float | None, effort_sent: str | None
 ) -> None:
-    found = sent(facts(model), AskedParameters(temperature=0.3, reasoning_effort=effort))
-    assert (found.temperature, found.reasoning_effort) == (temperature, effort_sent)
+    found = sent(facts(model), Parameters(temperature=0.3, reasoning_effort=effort))
+    assert (found.parameters.temperature, found.parameters.reasoning_effort) == (temperature, effort_sent)
     if temperature is None:
         assert found.honoured["temperature"] is False
         assert found.notes[0].startswith("temperature 0.3 not sent: ")
@@ -126,81 +127,81 @@ def test_a_temperature_goes_out_only_where_it_is_taken(
 
 
 def test_the_default_asked_for_is_honoured_by_sending_nothing() -> None:
-    found = sent(facts("gpt-5"), AskedParameters(temperature=1, top_p=1.0))
-    assert (found.temperature, found.top_p, found.notes) == (None, None, ())
+    found = sent(facts("gpt-5"), Parameters(temperature=1, top_p=1.0))
+    assert (found.parameters.temperature, found.parameters.top_p, found.notes) == (None, None, ())
     assert dict(found.honoured) == {"temperature": True, "top_p": True}
-    assert sent(facts("gpt-6-sol"), AskedParameters(temperature=1)).reasoning_effort is None
+    assert sent(facts("gpt-6-sol"), Parameters(temperature=1)).parameters.reasoning_effort is None
 
 
 def test_all_temperatures_of_one_sweep_go_out_with_the_same_effort() -> None:
-    efforts = {sent(facts("gpt-5.2"), AskedParameters(temperature=t)).reasoning_effort for t in (0, 0.7, 1, 1.2)}
+    efforts = {sent(facts("gpt-5.2"), Parameters(temperature=t)).parameters.reasoning_effort for t in (0, 0.7, 1, 1.2)}
     assert efforts == {"none"}  # else 1 alone would be answered after reasoning
 
 
 def test_zero_is_a_temperature() -> None:
-    assert sent(facts("gpt-4o"), AskedParameters(temperature=0.0)).temperature == 0.0
-    assert sent(facts("gpt-5"), AskedParameters(temperature=0.0)).note == (
+    assert sent(facts("gpt-4o"), Parameters(temperature=0.0)).parameters.temperature == 0.0
+    assert sent(facts("gpt-5"), Parameters(temperature=0.0)).note == (
         "temperature 0 not sent: gpt-5 takes only its default, 1"
     )
 
 
 def test_top_p_gives_way_to_a_temperature_that_is_sent() -> None:
     claude = facts("claude-sonnet-4-5")
-    both = sent(claude, AskedParameters(temperature=0.5, top_p=0.9))
-    assert (both.temperature, both.top_p) == (0.5, None)
+    both = sent(claude, Parameters(temperature=0.5, top_p=0.9))
+    assert (both.parameters.temperature, both.parameters.top_p) == (0.5, None)
     assert both.note == "top_p 0.9 not sent: claude-sonnet-4-5 does not take it together with a temperature"
-    alone = sent(claude, AskedParameters(top_p=0.9))
-    assert (alone.top_p, alone.notes, alone.honoured["top_p"]) == (0.9, (), True)
+    alone = sent(claude, Parameters(top_p=0.9))
+    assert (alone.parameters.top_p, alone.notes, alone.honoured["top_p"]) == (0.9, (), True)
     neither = ModelFacts("m", temperature="only_default", top_p="not_with_temperature")
-    assert sent(neither, AskedParameters(temperature=0.5, top_p=0.9)).top_p == 0.9  # no temperature goes out
+    assert sent(neither, Parameters(temperature=0.5, top_p=0.9)).parameters.top_p == 0.9  # no temperature goes out
 
 
 def test_a_note_quotes_the_refusal_that_it_rests_on() -> None:
     known = ModelFacts("m", temperature="only_default", learned=(refusal("temperature", 0.7, "Only the default."),))
-    assert sent(known, AskedParameters(temperature=0.2)).note == (
+    assert sent(known, Parameters(temperature=0.2)).note == (
         "temperature 0.2 not sent: m refused temperature 0.7 on 2026-11-22: Only the default."
     )
 
 
 def test_a_refused_value_is_left_out_and_others_are_tried() -> None:
     known = ModelFacts("m", temperature="any", learned=(refusal("temperature", 1.2, "it must be at most 1"),))
-    assert sent(known, AskedParameters(temperature=1.2)).temperature is None
-    assert sent(known, AskedParameters(temperature=0.7)).temperature == 0.7
+    assert sent(known, Parameters(temperature=1.2)).parameters.temperature is None
+    assert sent(known, Parameters(temperature=0.7)).parameters.temperature == 0.7
 
 
 def test_what_was_refused_after_reasoning_is_sent_without() -> None:
     said = "temperature is not supported with this effort"
     known = ModelFacts("m", temperature="only_without_reasoning", learned=(refusal("temperature", 0.7, said),))
-    assert sent(known, AskedParameters(temperature=0.7, reasoning_effort="none")).temperature == 0.7
-    assert sent(known, AskedParameters(temperature=0.7, reasoning_effort="high")).note == (
+    assert sent(known, Parameters(temperature=0.7, reasoning_effort="none")).parameters.temperature == 0.7
+    assert sent(known, Parameters(temperature=0.7, reasoning_effort="high")).note == (
         "temperature 0.7 not sent: m does not take it with reasoning effort high"
     )
 
 
 def test_an_effort_is_known_to_be_taken_only_where_a_table_says_so() -> None:
-    assert sent(facts("gpt-5.2"), AskedParameters(reasoning_effort="none")).honoured["reasoning_effort"] is True
-    assert sent(facts("gpt-5.2"), AskedParameters(reasoning_effort="high")).honoured["reasoning_effort"] is None
-    assert sent(facts("mystery"), AskedParameters(reasoning_effort="none")).honoured["reasoning_effort"] is None
+    assert sent(facts("gpt-5.2"), Parameters(reasoning_effort="none")).honoured["reasoning_effort"] is True
+    assert sent(facts("gpt-5.2"), Parameters(reasoning_effort="high")).honoured["reasoning_effort"] is None
+    assert sent(facts("mystery"), Parameters(reasoning_effort="none")).honoured["reasoning_effort"] is None
 
 
 def test_a_refused_1_is_not_taken_for_the_default() -> None:
     known = ModelFacts("m", top_p="any", learned=(refusal("top_p", 1.0, "it must be less than 1"),))
-    found = sent(known, AskedParameters(top_p=1.0))
-    assert (found.top_p, found.honoured["top_p"], len(found.notes)) == (None, False, 1)
+    found = sent(known, Parameters(top_p=1.0))
+    assert (found.parameters.top_p, found.honoured["top_p"], len(found.notes)) == (None, False, 1)
 
 
 def test_without_effort_none_there_is_no_temperature() -> None:
     unable = refusal("reasoning_effort", "none", "Supported values are 'low' and 'high'.")
     known = ModelFacts("m", temperature="only_without_reasoning", default_effort="none", learned=(unable,))
-    found = sent(known, AskedParameters(temperature=0.7, reasoning_effort="none"))
-    assert (found.temperature, found.reasoning_effort) == (None, None)
+    found = sent(known, Parameters(temperature=0.7, reasoning_effort="none"))
+    assert (found.parameters.temperature, found.parameters.reasoning_effort) == (None, None)
     assert len(found.notes) == 2
 
 
 def test_a_seed_that_is_not_taken_is_not_sent() -> None:
-    found = sent(ModelFacts("m", seed=False), AskedParameters(seed=7))
-    assert (found.seed, found.note, found.honoured["seed"]) == (None, "seed 7 not sent: m takes none", False)
-    assert sent(ModelFacts("m"), AskedParameters(seed=7)).honoured["seed"] is None
+    found = sent(ModelFacts("m", seed=False), Parameters(seed=7))
+    assert (found.parameters.seed, found.note, found.honoured["seed"]) == (None, "seed 7 not sent: m takes none", False)
+    assert sent(ModelFacts("m"), Parameters(seed=7)).honoured["seed"] is None
 
 
 @pytest.mark.parametrize(

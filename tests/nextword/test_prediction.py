@@ -22,7 +22,7 @@ def test_a_text_is_continued_where_that_brings_probabilities(scripted: Any) -> N
     assert [token.data for token in seen.chances.tokens] == [b" a", b" b"]
     assert seen.chances.rest == pytest.approx(0.1)
     assert (seen.api, seen.fewer) == ("completion", True)
-    assert endpoint.history[0].temperature == 1.0  # so that what is told is the model's own, whoever tells it
+    assert endpoint.history[0].parameters.temperature == 1.0  # the model's own
 
 
 def test_else_as_a_message_and_that_is_known_from_then_on(scripted: Any) -> None:

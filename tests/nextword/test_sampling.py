@@ -20,7 +20,8 @@ def test_samples_come_as_many_a_call_as_the_endpoint_allows(scripted: Any, datab
     samples = nextword.token_samples(client, Continuation("Once"), 20, temperature=0.7, top_p=0.9, api="completion")
     calls = [len(steps) for steps in loop.iterate_sync(samples)]
     assert calls == [8, 8, 4] == [request.n for request in endpoint.history]
-    assert {(r.temperature, r.top_p, r.max_tokens) for r in endpoint.history} == {(0.7, 0.9, 1)}
+    sent = [request.parameters for request in endpoint.history]
+    assert {(p.temperature, p.top_p, p.max_tokens) for p in sent} == {(0.7, 0.9, 1)}
     with database.read() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(schema.replies)) == 20
     seconds = stored_replies.seconds_per_reply(database, "openai", "ft-own")

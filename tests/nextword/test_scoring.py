@@ -14,7 +14,8 @@ from tests.nextword.likely import reply
 
 
 def test_a_text_is_scored_by_its_echo_or_not_at_all(scripted: Any) -> None:
-    client, _ = scripted(lambda request: reply("Once", " upon", " a") if request.extra_body else reply(" a"))
+    whole = reply("Once", " upon", " a")
+    client, _ = scripted(lambda request: whole if request.parameters.extra_body else reply(" a"))
     told = list(loop.iterate_sync(nextword.scored_tokens(client, "Once upon")))
     assert [(step.data, count) for step, count in told] == [(b"Once", 2), (b" upon", 2)]
     client, _ = scripted(lambda request: reply(" a"))  # ignores echo, as many do

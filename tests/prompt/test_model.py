@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from promptgrid.prompt import AnswerRule, Example, Input, Message, Prompt
+from promptgrid.prompt import AnswerRule, Example, Input, Message, Parameters, Prompt
 
 PROMPT = Prompt(
     "a",
@@ -17,7 +17,7 @@ PROMPT = Prompt(
     inputs=(Input("x", example="1"),),
     examples=(Example({"x": "1"}, "2", "since"),),
     answer=AnswerRule("json", schema={"type": "object", "required": ["a"]}),
-    parameters={"temperature": 0.5, "stop": ("a", "b")},
+    parameters=Parameters(temperature=0.5, stop=("a", "b")),
 )
 
 
@@ -30,7 +30,7 @@ PROMPT = Prompt(
         {"inputs": (Input("x", default=""),)},
         {"answer": AnswerRule("label", ("a",))},
         {"answer": replace(PROMPT.answer, schema={"type": "array"})},
-        {"parameters": {"temperature": 0.6}},
+        {"parameters": Parameters(temperature=0.6)},
         {"language": "zh"},
         {"wording": {"a": "b"}},
         {"api": "completion"},
@@ -48,7 +48,6 @@ def test_what_is_sent_or_how_it_is_read_makes_another_version(change: dict[str, 
         {"tags": ("t",)},
         {"cases": "c.csv"},
         {"inputs": (Input("x", example="2", description="d"),)},
-        {"parameters": {"stop": ["a", "b"], "temperature": 0.5}},
     ],
 )
 def test_what_changes_nothing_for_the_model_keeps_the_version(change: dict[str, Any]) -> None:

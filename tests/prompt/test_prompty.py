@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 
 from promptgrid import paths
 from promptgrid.errors import PromptError
-from promptgrid.prompt import AnswerRule, Example, Input, Message, Prompt, check_messages, dumps, loads, render
+from promptgrid.prompt import (
+    AnswerRule,
+    Example,
+    Input,
+    Message,
+    Parameters,
+    Prompt,
+    check_messages,
+    dumps,
+    loads,
+    render,
+)
 from promptgrid.prompt.sections import marker_role, normalised
 
 FILE = """---
@@ -91,16 +102,16 @@ def test_every_field_is_read() -> None:
             Example({"text": "null"}, "~"),
         ),
         answer=AnswerRule("label", ("positive", "no", "1.0")),
-        parameters={
-            "temperature": 0.7,
-            "top_p": 0.9,
-            "max_tokens": 64,
-            "seed": 3,
-            "stop": ("\n\n", "no"),
-            "reasoning_effort": "low",
-            "response_format": {"type": "json_object"},
-            "extra_body": {"top_k": 40, "min_p": 0.05},
-        },
+        parameters=Parameters(
+            temperature=0.7,
+            top_p=0.9,
+            max_tokens=64,
+            seed=3,
+            stop=("\n\n", "no"),
+            reasoning_effort="low",
+            response_format={"type": "json_object"},
+            extra_body={"top_k": 40, "min_p": 0.05},
+        ),
         language="zh",
         wording={"answer_line": "Antwort:"},
         cases="cases/sentiment.csv",
@@ -113,7 +124,7 @@ def test_saving_what_was_loaded_changes_nothing() -> None:
 
 def test_a_change_leaves_comments_order_and_foreign_keys_alone() -> None:
     prompt = loads(FILE)
-    parameters = {**prompt.parameters, "temperature": 1.0}
+    parameters = replace(prompt.parameters, temperature=1.0)
     changed = replace(prompt, description="New: words", parameters=parameters, examples=prompt.examples[1:])
     text = dumps(changed, FILE)
     expected = (
@@ -130,7 +141,7 @@ def test_a_change_leaves_comments_order_and_foreign_keys_alone() -> None:
 
 def test_keys_beside_ours_outlive_both_adding_and_removing() -> None:
     plain = front("metadata: {authors: [a]}\nmodel: {id: gpt, connection: {kind: key}}\nfoo: 1")
-    full = replace(loads(plain), tags=("t",), parameters={"temperature": 0})
+    full = replace(loads(plain), tags=("t",), parameters=Parameters(temperature=0))
     text = dumps(full, plain)
     assert "metadata: {authors: [a], tags: [t]}\nmodel: {id: gpt, connection: {kind: key}, options: {temp" in text
     assert loads(text) == full
@@ -138,7 +149,7 @@ def test_keys_beside_ours_outlive_both_adding_and_removing() -> None:
 
 
 def test_a_short_model_makes_room_for_options(tmp_path: Path) -> None:
-    prompt = replace(loads(front("model: gpt-4o")), parameters={"temperature": 0.5})
+    prompt = replace(loads(front("model: gpt-4o")), parameters=Parameters(temperature=0.5))
     (tmp_path / "x.prompty").write_text(dumps(prompt, front("model: gpt-4o")))
     model = prompty.load(tmp_path / "x.prompty").model
     assert model is not None
@@ -153,7 +164,7 @@ def test_a_new_file_reads_well() -> None:
         tags=("short", "no"),
         inputs=(Input("name", example="007"),),
         examples=(Example({"name": "Ann"}, "Hi\nAnn!"),),
-        parameters={"temperature": 0},
+        parameters=Parameters(temperature=0),
     )
     assert dumps(prompt) == (
         "---\n"
@@ -350,8 +361,11 @@ PROMPT = st.builds(
         st.dictionaries(TEXT, JSON, max_size=2),
         TEXT,
     ),
-    parameters=st.fixed_dictionaries(
-        {}, optional={"temperature": st.floats(0, 2), "stop": st.lists(TEXT, min_size=1, max_size=2).map(tuple)}
+    parameters=st.builds(
+        Parameters,
+        temperature=st.none() | st.floats(0, 2),
+        stop=st.none() | st.lists(TEXT, min_size=1, max_size=2).map(tuple),
+        extra_body=st.none() | st.dictionaries(NAME, st.integers(0, 9), min_size=1, max_size=2),
     ),
     wording=st.dictionaries(NAME, TEXT, max_size=2),
 )

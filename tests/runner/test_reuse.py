@@ -115,7 +115,7 @@ def test_samples_that_are_added_go_on_with_the_seeds(database: Database, hostile
 
 def test_another_base_seed_or_temperature_is_another_call(database: Database, hostile: HostileServer) -> None:
     rows_of(database, sampled("openai", 4, seed=1))
-    for other in (sampled("openai", 4, seed=2), sampled("openai", 4), replace(sampled("openai", 4), max_tokens=9)):
+    for other in (sampled("openai", 4, seed=2), sampled("openai", 4), sampled("openai", 4, max_tokens=9)):
         assert not any(row["reused"] for row in rows_of(database, other))
     assert choices(hostile) == 16
 

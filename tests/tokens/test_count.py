@@ -14,7 +14,7 @@ import pytest
 from promptgrid import builtin, connections, loop, tokens
 from promptgrid.endpoint import Request
 from promptgrid.errors import PlanError
-from promptgrid.prompt import Message
+from promptgrid.prompt import Message, Parameters
 from promptgrid.tokens import count, encodings
 from tests import talks
 from tests.faults.server import HostileServer
@@ -196,7 +196,7 @@ def test_without_weights_the_estimate_says_so() -> None:
 def test_the_running_built_in_model_counts_as_its_usage_does(builtin_home: Path) -> None:
     builtin.ensure()
     messages = [*CHAT, Message("assistant", "negative"), Message("user", "Lone \ud800 and 雪")]
-    request = Request(builtin.MODEL, tuple(count._clean(m) for m in messages), max_tokens=1)
+    request = Request(builtin.MODEL, tuple(count._clean(m) for m in messages), parameters=Parameters(max_tokens=1))
     reply = loop.run_sync(connections.connect("builtin").complete(request))[0]
     assert tokens.count_messages(messages, BUILTIN) == tokens.Count(reply.prompt_tokens or -1, True)
 
@@ -211,7 +211,8 @@ WEATHER = {
 def test_chats_for_the_built_in_model_count_as_it_reports(seed: int, builtin_home: Path) -> None:
     builtin.ensure()
     messages, tools = talks.conversation(seed), [WEATHER] if seed % 2 else []
-    request = Request(builtin.MODEL, tuple(messages), max_tokens=1, extra_body={"tools": tools} if tools else {})
+    parameters = Parameters(max_tokens=1, extra_body={"tools": tools} if tools else None)
+    request = Request(builtin.MODEL, tuple(messages), parameters=parameters)
     reply = loop.run_sync(connections.connect("builtin").complete(request))[0]
     assert tokens.count_messages(messages, BUILTIN, tools=tools) == tokens.Count(reply.prompt_tokens or -1, True)
 
@@ -231,8 +232,8 @@ def test_how_openai_writes_tools_is_not_known(openai: None) -> None:
 
 
 def test_tools_of_a_request_are_a_list_or_nothing() -> None:
-    assert tokens.tools_of(Request("m", (), extra_body={"tools": [WEATHER]})) == [WEATHER]
-    assert tokens.tools_of(Request("m", (), extra_body={"tools": "odd"})) == ()
+    assert tokens.tools_of(Request("m", (), parameters=Parameters(extra_body={"tools": [WEATHER]}))) == [WEATHER]
+    assert tokens.tools_of(Request("m", (), parameters=Parameters(extra_body={"tools": "odd"}))) == ()
 
 
 def test_context_limits_are_the_models_own(openai: None) -> None:

@@ -88,8 +88,8 @@ def begin(prompt: Prompt | None = None) -> None:
     settings = Settings()
     if prompt is not None:
         parameters = prompt.parameters
-        settings = settings.changed(1, temperature=parameters.get("temperature"))
-        settings = Settings(settings.variants, room=int(parameters.get("max_tokens") or settings.room))
+        settings = settings.changed(1, temperature=parameters.temperature)
+        settings = Settings(settings.variants, room=int(parameters.max_tokens or settings.room))
     name = prompt.name if prompt else "New conversation"
     conversation_id = conversations.create(database(), name, chat.to_json(settings))
     parent: int | None = None

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, cast, get_args
 
 from promptgrid.errors import PromptError
-from promptgrid.prompt import AnswerKind, AnswerRule, Api, Example, Input, Message, Prompt, Role, variables
+from promptgrid.prompt import AnswerKind, AnswerRule, Api, Example, Input, Message, Parameters, Prompt, Role, variables
 
 ROLES: tuple[Role, ...] = get_args(Role)
 KINDS: tuple[AnswerKind, ...] = get_args(AnswerKind)
@@ -64,7 +64,7 @@ def from_json(kept: Mapping[str, Any]) -> Fields:
 
 def fields_of(prompt: Prompt) -> Fields:
     """A prompt as it stands in the editor."""
-    rule, parameters = prompt.answer, dict(prompt.parameters)
+    rule, parameters = prompt.answer, prompt.parameters.given
     numbers = {name: parameters.pop(name, None) for name in _NUMBERS}
     stop = parameters.pop("stop", None) or ()
     return Fields(
@@ -153,10 +153,10 @@ def _schema(text: str) -> Mapping[str, Any]:
     return found
 
 
-def _parameters(content: Fields) -> dict[str, Any]:
+def _parameters(content: Fields) -> Parameters:
     numbers = {name: getattr(content, name) for name in _NUMBERS if getattr(content, name) is not None}
     stop = tuple(line.replace("\\n", "\n") for line in content.stop.splitlines() if line)
-    return {**numbers, **({"stop": stop} if stop else {}), **content.other}
+    return Parameters(**numbers, stop=stop or None, **content.other)
 
 
 def _lines(text: str) -> list[str]:

@@ -175,7 +175,7 @@ def _sent(prompt: Prompt, technique: str, given: Mapping[str, str], model: str) 
 
 
 def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:
-    reserve = int(prompt.parameters.get("max_tokens") or 0)
+    reserve = int(prompt.parameters.max_tokens or 0)
     found = tokens.budget(turns, tokens.counter(model), reserve, tokens.context_limit(model), api=prompt.api)
     token_bar(found.parts, found.limit, found.reserve, found.exact, found.reason, key="compose_tokens")
     if found.more_examples is not None:

@@ -216,7 +216,7 @@ def parse_temperatures(typed: Iterable[str]) -> tuple[list[str], list[str]]:
 
 def own_value(prompts: Sequence[Prompt], parameter: str) -> str:
     """The placeholder for a parameter: the value that all prompts have, or `own` if they differ."""
-    values = {prompt.parameters.get(parameter) for prompt in prompts}
+    values = {getattr(prompt.parameters, parameter) for prompt in prompts}
     return str(values.pop() or "no limit") if len(values) == 1 else "own"
 
 

@@ -42,7 +42,7 @@ def load_prompts(refs: Sequence[str]) -> list[Prompt]:
 def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> Plan:
     """The plan that the form describes. Raises PlanError."""
     checks = form["run_checks"]
-    return Plan(
+    return Plan.of(
         prompts=tuple(prompts),
         cases=table.cases,
         models=tuple(form["run_models"]),
@@ -71,9 +71,9 @@ def form_of(plan: Plan, upload: str) -> FormValues:
         "run_models": list(plan.models),
         "run_temperatures": [f"{value:g}" for value in plan.temperatures],
         "run_samples": plan.samples,
-        "run_max_tokens": plan.max_tokens,
-        "run_seed": plan.seed,
-        "run_top_p": plan.top_p,
+        "run_max_tokens": plan.parameters.max_tokens,
+        "run_seed": plan.parameters.seed,
+        "run_top_p": plan.parameters.top_p,
         "run_examples_k": plan.examples_k,
         "run_examples_as": plan.examples_as,
         "run_budget": plan.budget,

@@ -31,7 +31,7 @@ def context(refs: Sequence[str]) -> None:
         usual = can.index("few-shot") if "few-shot" in can else 0
         technique = st.selectbox("Technique", can, usual, key=f"{_TECHNIQUE}_{prompt.name}", width=200)
     turns = techniques.build_turns(prompt, prompt.example_values, technique)
-    reserve = int(prompt.parameters.get("max_tokens") or 0)
+    reserve = int(prompt.parameters.max_tokens or 0)
     sent, budget = st.columns(2, gap="medium")
     with sent:
         marks = [f"example {turn.example}" if turn.example else turn.part for turn in turns]

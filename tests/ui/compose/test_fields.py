@@ -10,7 +10,7 @@ import pytest
 from promptgrid.errors import PromptError
 from promptgrid.library.folder import Library
 from promptgrid.paths import shipped_folder
-from promptgrid.prompt import AnswerRule, Example, Input, Message, Prompt
+from promptgrid.prompt import AnswerRule, Example, Input, Message, Parameters, Prompt
 from promptgrid.ui.compose.fields import blank, fields_of, from_json, prompt_of, to_json
 
 PROMPT = Prompt(
@@ -21,7 +21,7 @@ PROMPT = Prompt(
     inputs=(Input("text", example="E"), Input("tone", default="dry")),
     examples=(Example({"text": "t"}, "yes", "because"), Example({"text": "u", "tone": "wet"}, "no")),
     answer=AnswerRule("json", schema={"type": "object", "required": ["a"]}),
-    parameters={"temperature": 0.0, "max_tokens": 5, "stop": ("\n\n", "END"), "extra_body": {"top_k": 3}, "seed": 0},
+    parameters=Parameters(temperature=0.0, max_tokens=5, stop=("\n\n", "END"), extra_body={"top_k": 3}, seed=0),
     language="zh",
     wording={"marker": "So:"},
     cases="cases/x.csv",

@@ -79,12 +79,12 @@ def press(at: AppTest, key: str) -> AppTest:
 
 
 def test_what_costs_nothing_is_asked_at_once_and_written_on(opened: Any) -> None:
-    at, endpoint = opened(lambda request: reply(*[b" a"] * (request.max_tokens or 1)))
+    at, endpoint = opened(lambda request: reply(*[b" a"] * (request.parameters.max_tokens or 1)))
     assert [request.messages[0].text for request in endpoint.history] == ["Once"]
     assert "fewer alternatives than it was asked for" in said(at)
     press(at, "next_write")
     assert len(at.session_state["next_trail"]) == 20
-    assert [request.max_tokens for request in endpoint.history] == [1, 20, 1]
+    assert [request.parameters.max_tokens for request in endpoint.history] == [1, 20, 1]
     assert endpoint.history[-1].messages[0].text == "Once" + " a" * 20
     press(at, "next_back")
     assert len(at.session_state["next_trail"]) == 19
@@ -109,7 +109,7 @@ def test_samples_and_texts_are_counted_at_the_sliders(opened: Any) -> None:
     at.session_state["next_bars"] = {"sliders": [0.5, 0.9]}
     press(at, "next_sample")
     assert "50 drawn" in said(at)
-    assert {(r.temperature, r.top_p) for r in endpoint.history if r.n > 1} == {(0.5, 0.9)}
+    assert {(r.parameters.temperature, r.parameters.top_p) for r in endpoint.history if r.n > 1} == {(0.5, 0.9)}
     press(at, "next_repeat")
     assert "10 sent at temperature 0.5, top_p 0.9: 1 different text" in said(at)
     assert [code.value for code in at.code] == [" a"]
