@@ -43,7 +43,7 @@ def parse_budget(text: str) -> Budget | None:
 
 
 class BudgetReached(Exception):
-    """The next call may cost more than is left, or nobody knows how much; the message says which."""
+    """The next call may cost more than is left, or its cost is not known; the message says which."""
 
 
 _KNOW = {

@@ -5,7 +5,7 @@
     │   ├── MissingVariables     variables without a value, all of them at once
     │   └── TemplateLimit        a template that would run or grow without end
     ├── LibraryError         a prompt cannot be found, read, named or saved
-    │   └── StaleSave            somebody saved a newer version in the meantime
+    │   └── StaleSave            the file has been saved by others in the meantime
     ├── CasesError           a table of cases cannot be read
     ├── TextError            a file is not text
     ├── PlanError            a plan that cannot be carried out as asked
@@ -65,7 +65,7 @@ class LibraryError(PromptgridError):
 
 
 class StaleSave(LibraryError):
-    """The file changed on disk after it was loaded: saving would overwrite a version that nobody here has seen."""
+    """The file changed on disk after it was loaded: saving would overwrite a version that the user has not seen."""
 
 
 class CasesError(PromptgridError):

@@ -17,7 +17,7 @@ POLL_S = 0.01
 async def turn(place: ServerFolder) -> AsyncIterator[None]:
     """Holds the model for one request.
 
-    Who waits holds `next.lock` meanwhile, so that somebody who asks once gets in between two requests of a long run.
+    A waiting caller holds `next.lock`, so that a single request gets in between two requests of a long run.
     """
     following, mine = place.lock("next"), place.lock("turn")
     try:
@@ -31,7 +31,7 @@ async def turn(place: ServerFolder) -> AsyncIterator[None]:
 
 
 async def _acquire(lock: FileLock) -> None:
-    """Polls: a thread that waits for a lock could not be cancelled, and would take it for nobody."""
+    """Polls: a thread that waits for a lock cannot be cancelled, and would take it after its caller is gone."""
     while True:
         try:
             lock.acquire(blocking=False)

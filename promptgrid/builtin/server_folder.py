@@ -94,7 +94,7 @@ class ServerFolder:
         self._server.unlink(missing_ok=True)
 
     def touch(self) -> None:
-        """Says that the server is needed: it stops when nobody has said so for a while."""
+        """Marks the server as needed: it stops when it has not been marked for a while."""
         self.used.touch()
 
     @property

@@ -75,7 +75,7 @@ def cores() -> int:
 
 
 def _wait_until_idle(place: ServerFolder, turn: FileLock, idle: float) -> None:
-    """Returns when nobody needed the server for `idle` seconds. Then it holds the turn, so that no request is cut."""
+    """Returns when the server was not needed for `idle` seconds. Then it holds the turn, so that no request is cut."""
     while True:
         time.sleep(min(idle / 4, 5.0))
         try:

@@ -50,7 +50,7 @@ def tokens(file: BinaryIO, model: str | None, by_line: bool, as_json: bool) -> N
 
 
 def _start(ref: str) -> None:
-    """The built-in model counts once it runs. Nobody is typing here, so an exact count is worth the wait."""
+    """The built-in model counts once it runs. An exact count is worth the wait here."""
     from promptgrid import builtin
     from promptgrid.connections import BUILTIN, split_model
     from promptgrid.tokens import ENCODINGS

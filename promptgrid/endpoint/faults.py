@@ -22,7 +22,7 @@ def timed_out(settings: EndpointSettings, partial: str = "") -> EndpointError:
 
 
 def no_connection(settings: EndpointSettings) -> EndpointError:
-    """Nobody took the call, nor refused it: a firewall, or a wrong address."""
+    """The call was neither accepted nor refused: a firewall, or a wrong address."""
     return EndpointError(
         "timeout",
         f"{settings.name} did not take the call at {settings.base_url} within {settings.connect_s:g} s.",

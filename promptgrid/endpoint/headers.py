@@ -1,4 +1,4 @@
-"""Who asks: the key and the other headers of every request, checked before anything is sent."""
+"""The key and the other headers of every request, checked before anything is sent."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The fast way to an endpoint: prepared bytes over kept connections. Imported when first needed: aiohttp loads slowly.
 
 Does not handle: streams, and any retry but one. A kept connection may be closed by the server in the very moment in
-which it is used again; such a request reached nobody and is sent once more, on a connection of its own.
+which it is used again; such a request reached no server and is sent once more, on a connection of its own.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _SHOWN = 1000  # characters of an explanation
 def main(file: str, function: str, limit_s: str) -> None:
     """Says `{}` when the function is there, then one object a line: {"value", "why"} or {"error"}.
 
-    Whoever asks stops what takes too long; after `limit_s` nobody is there to do so, and the process ends itself.
+    The parent process stops a call that takes too long. After `limit_s` the parent is gone: this process ends itself.
     """
     asked, said = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -35,7 +35,7 @@ def shipped_prompt(name: Shipped) -> Prompt:
 
 
 def check_prompt(prompt: Prompt, inputs: tuple[str, ...] = INPUTS) -> None:
-    """Raises PlanError for a prompt that cannot judge: it asks for a variable that nobody gives, or never shows the
+    """Raises PlanError for a prompt that cannot judge: it has a variable without a value, or never shows the
     replies."""
     used = variables(prompt.messages, prompt.inputs)
     if unknown := [variable.name for variable in used if variable.required and variable.name not in inputs]:

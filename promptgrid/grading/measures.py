@@ -54,7 +54,7 @@ def _tokens(text: str) -> int | None:
 
 def language(subject: Subject) -> Verdict:
     """The language that most of the reply is in, as py3langid tells it offline (Lui and Baldwin 2012, "langid.py");
-    short texts are not scored, since nobody could tell."""
+    short texts are not scored: their language cannot be told."""
     wanted = subject.spec.options["is"].strip().lower()
     if not subject.output.strip():
         return Verdict(None, "not scored: the reply is empty")

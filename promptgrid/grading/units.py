@@ -99,7 +99,7 @@ class Unit:
     zero: Fraction = Fraction(0)
 
     def convert(self, value: Fraction, to: Unit) -> Fraction:
-        """So many of this unit as a number of the other; both are of one dimension."""
+        """An amount of one unit, as an amount of the other; both are of one dimension."""
         return (value * self.factor + self.zero - to.zero) / to.factor
 
 

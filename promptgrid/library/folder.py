@@ -232,7 +232,7 @@ class Library:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One writer at a time, among all processes: between reading the etag and writing nobody else writes."""
+        """One writer at a time, among all processes: no other write comes between reading the etag and writing."""
         from filelock import FileLock, Timeout
 
         lock = self._trash() / "library.lock"

@@ -1,7 +1,7 @@
 """What endpoints taught us: the parameters that they refused, remembered in learned.json in the data folder.
 
 A refusal counts for 30 days: models change, and then it is asked again. A file that is broken, or not ours, is taken
-for an empty one and replaced. Nobody is told in here; `models.facts` lays this over the tables.
+for an empty one and replaced. This module reports nothing to the user; `models.facts` lays it over the tables.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def _refusal(row: Any) -> Refusal:
 
 @contextmanager
 def _changing() -> Iterator[Path]:
-    """The file's path, with nobody else changing it meanwhile. Raises StoreError."""
+    """The file's path, locked against changes by others. Raises StoreError."""
     from filelock import FileLock, Timeout
 
     path = _path()

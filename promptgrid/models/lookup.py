@@ -3,7 +3,7 @@
 Sources, the later over the earlier: the prices and context windows of genai-prices; our models.toml for what it lacks;
 what the endpoint itself refused (`promptgrid.models.learned`); a models.toml of the same form in the user's config
 folder.
-A model that nobody knows is no error: `known` is False.
+A model that no source knows is no error: `known` is False.
 """
 
 from __future__ import annotations

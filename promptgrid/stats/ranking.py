@@ -18,7 +18,7 @@ class Ranking:
     """Strengths on the log-odds scale, their mean 0: x wins against y with probability 1 / (1 + exp(y - x)).
 
     `strengths` has one (strength, 95 % interval) for each competitor, in the order given. `regularised`: the votes
-    alone have no finite answer (somebody won or lost everything, or groups never met), so each competitor was given
+    alone have no finite answer (a competitor won or lost everything, or groups never met), so each competitor was given
     half a win and half a loss against one of mean strength.
     """
 

@@ -175,14 +175,14 @@ def _length(text: str, name: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _part_length(name: str, part: str) -> int:
-    """Remembered by itself: while somebody types, only the part that changes is counted again."""
+    """Cached by part: while the user types, only the part that changes is counted again."""
     found = encoding(name)
     assert found is not None  # as its caller knows
     return len(found.encode_ordinary(part))
 
 
 def _asked_builtin(model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
-    """Never starts the server: somebody is only typing."""
+    """Never starts the server: the user is only typing."""
     if model not in builtin.names():
         return estimate(messages, f"The built-in endpoint has no model {model}.", api)
     state = builtin.status()
@@ -230,7 +230,7 @@ def _ask(
 def ask(endpoint: Endpoint, question: Callable[[], Coroutine[Any, Any, T | None]], size: int) -> T | None:
     """The answer of an endpoint's tokenizer to a text of `size` characters.
 
-    None where it has none or does not answer in time; then it is not asked again for a while: somebody is typing.
+    None where it has none or does not answer in time; then it is not asked again for a while: the user is typing.
     """
     if not endpoint.counts_tokens or time.monotonic() < _silent.get(endpoint.name, 0.0):
         return None

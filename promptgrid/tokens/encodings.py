@@ -115,7 +115,7 @@ def _seeded(path: Path, vocabulary: str) -> bool:
 
 
 def _downloaded(path: Path, vocabulary: str) -> bool:
-    """One attempt, given up after five seconds and not made again for five minutes: somebody is typing."""
+    """One attempt, given up after five seconds and not made again for five minutes: the user is typing."""
     if time.monotonic() < _missed.get(vocabulary, 0.0):
         return False
     thread = threading.Thread(target=_download, args=(vocabulary,), name="vocabulary", daemon=True)
