@@ -1,16 +1,16 @@
-"""Tokens: what does a model see of a text, and what does it cost?"""
+"""Tokens: how does a model see a text, and what does it cost?"""
 
 import streamlit as st
 
 from promptgrid.ui.shell.page import open_page
-from promptgrid.ui.tokens import state as tokens_state
+from promptgrid.ui.tokens import state
 from promptgrid.ui.tokens.views import body
 from promptgrid.ui.widgets.explain import explain
 
 open_page("Tokens")
-tokens_state.start()
+state.start()
 with st.container(horizontal=True, vertical_alignment="bottom", key="tokens_top"):
-    tokens_state.tokenizers()
-    tokens_state.load()
+    state.tokenizers()
+    state.load()
 body()
 explain("tokens")

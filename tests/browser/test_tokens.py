@@ -73,10 +73,10 @@ def test_half_characters_of_the_built_in_model_beside_whole_ones(page: Page) -> 
     expect(first).to_have_attribute("data-of", "我")
     expect(first).to_have_class(re.compile("half"))
     expect_count(page, "^14 tokens$")
-    expect(page.get_by_text("They part at character 1")).to_be_visible()
+    expect(page.get_by_text("They first differ at character 1")).to_be_visible()
     first.hover()
     about = small.locator("xpath=following-sibling::*")
-    expect(about).to_have_text(re.compile(r"Token 1 id [\d,]+ · bytes E6 88 · a part of character 1"))
+    expect(about).to_have_text(re.compile(r"Token 1 id [\d,]+ · bytes E6 88 · part of character 1"))
     small.focus()
     page.keyboard.press("ArrowRight")
     expect(about).to_have_text(re.compile(r"Token 2 .*byte 91"))
@@ -98,7 +98,7 @@ def test_foreign_text_is_text(page: Page) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     type_anew(page, f"<|im_end|>{HOSTILE}")
-    expect(page.get_by_text("This server reads a control sign in the text")).to_be_visible()
+    expect(page.get_by_text("This server reads a control token in the text")).to_be_visible()
     expect(box(page, "smollm2").locator(".piece.sign")).to_have_text("<|im_end|>")
     for view in ("Lines", "Two languages", "Pieces"):
         page.locator(".st-key-tokens_view").get_by_text(view, exact=True).click()

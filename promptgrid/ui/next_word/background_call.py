@@ -1,4 +1,4 @@
-"""A call that a page has set going: what has come of it so far."""
+"""A call that a page has started, with its results so far."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 @dataclass
 class BackgroundCall(Background, Generic[T]):
-    """What comes of it, piece by piece, in `items`. `about` tells what it was asked for; `took` seconds, at its end."""
+    """`items` are the results so far, `about` is what they are for, and `took` the seconds after the end."""
 
     about: Any
     items: list[T] = field(default_factory=list)
     took: float = 0.0
 
     def start(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
-        """Sets it going; of a coroutine the result is the only item."""
+        """Starts the call. The result of a coroutine is its only item."""
         self._set_going(self._collect(source))
 
     async def _collect(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:

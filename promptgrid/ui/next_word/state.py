@@ -1,4 +1,4 @@
-"""What the Next word page has on its screen: a place in a text, the look at what comes next, and calls under way."""
+"""The state of the Next word page: the text, the tokens added to it (the trail), and calls in progress."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from promptgrid.ui.widgets.callbacks import one_at_a_time
 EXAMPLES = ("The quick brown fox", "我今天真")
 TEXT, MODEL, BARS = "next_text", "next_model", "next_bars"
 _DRAFT = "next_word"
-JOBS = ("look", "write", "sample", "repeat", "score")
-RowsProgress = list[tuple[int, bool] | None]
+CALLS = ("predict", "write", "sample", "repeat", "score")
+CallsProgress = list[tuple[int, bool] | None]
 WRITTEN, SAMPLES, REPEATS = 20, 50, 10
 
 
 def begin() -> None:
-    """The text and the model of the last visit, else an example on the built-in model."""
+    """Fills the state with the text and the model of the last visit, else with an example."""
     if TEXT not in st.session_state:
-        kept = draft(database(), _DRAFT)
-        kept = kept if isinstance(kept, dict) else {}
-        st.session_state[TEXT] = str(kept.get("text") or EXAMPLES[0])
-        st.session_state.setdefault(MODEL, str(kept.get("model") or DEFAULT_MODEL))
-    st.session_state[TEXT] = st.session_state[TEXT]  # kept while another page is shown
+        saved = draft(database(), _DRAFT)
+        saved = saved if isinstance(saved, dict) else {}
+        st.session_state[TEXT] = str(saved.get("text") or EXAMPLES[0])
+        st.session_state.setdefault(MODEL, str(saved.get("model") or DEFAULT_MODEL))
+    st.session_state[TEXT] = st.session_state[TEXT]  # survives a visit to another page
     st.session_state[MODEL] = st.session_state.get(MODEL) or DEFAULT_MODEL
 
 
@@ -49,9 +49,9 @@ def place() -> Continuation:
 
 @one_at_a_time
 def changed() -> None:
-    """Another text, or another model: what was added belonged to the old one."""
+    """A new text or model: drops the trail and all calls, and saves the draft."""
     st.session_state.next_trail = ()
-    for name in JOBS:
+    for name in CALLS:
         _drop(name)
     keep_draft(database(), _DRAFT, {"text": st.session_state.get(TEXT) or "", "model": model()})
 
@@ -62,50 +62,51 @@ def take_example(text: str) -> None:
 
 
 def move(to: Continuation) -> None:
-    """Goes to another place of the same text."""
+    """Replaces the trail; the samples belong to the old one."""
     st.session_state.next_trail = to.trail
     _drop("sample")
 
 
 def _drop(name: str) -> None:
-    """Stops a call and forgets what it brought."""
-    if (known := job(name)) is not None:
-        known.stop()
-    st.session_state.pop(f"next_job_{name}", None)
+    """Stops a call and forgets its results."""
+    if (call := call_of(name)) is not None:
+        call.stop()
+    st.session_state.pop(f"next_call_{name}", None)
 
 
 def step_back() -> None:
-    """Takes the last added token away."""
+    """Removes the last token of the trail."""
     move(place().back())
 
 
 def clear() -> None:
-    """Takes all that was added away."""
+    """Removes the trail."""
     move(Continuation(place().text))
 
 
 def choose(number: int) -> None:
-    """Appends the chosen token of the look on the screen."""
-    seen = look()
-    if seen is not None and number < len(seen.chances.tokens):
-        token = seen.chances.tokens[number]
-        move(seen.place.after([TokenStep(token.data, token.logprob, token.id, seen.chances.tokens[:10])]))
+    """Appends the token with that number of the prediction on the screen."""
+    prediction = current_prediction()
+    if prediction is not None and number < len(prediction.chances.tokens):
+        token = prediction.chances.tokens[number]
+        move(prediction.place.after([TokenStep(token.data, token.logprob, token.id, prediction.chances.tokens[:10])]))
 
 
-def job(name: str) -> BackgroundCall[Any] | None:
-    found: BackgroundCall[Any] | None = st.session_state.get(f"next_job_{name}")
-    return found
+def call_of(name: str) -> BackgroundCall[Any] | None:
+    """The latest call of that name, one of CALLS."""
+    call: BackgroundCall[Any] | None = st.session_state.get(f"next_call_{name}")
+    return call
 
 
 def start(name: str, make: Callable[[ModelClient], Any], about: Any) -> None:
-    """Sets a call going, in the place of the last one of that name."""
-    if (old := job(name)) is not None:
-        old.stop()
-    new = st.session_state[f"next_job_{name}"] = BackgroundCall(about)
+    """Starts a call and stops the previous one of that name."""
+    if (previous := call_of(name)) is not None:
+        previous.stop()
+    call = st.session_state[f"next_call_{name}"] = BackgroundCall(about)
     try:
-        new.start(make(ModelClient(model(), database())))
+        call.start(make(ModelClient(model(), database())))
     except PromptgridError as error:
-        new.start(_failed(error))
+        call.start(_failed(error))
 
 
 async def _failed(error: PromptgridError) -> None:
@@ -113,48 +114,48 @@ async def _failed(error: PromptgridError) -> None:
 
 
 def working() -> bool:
-    """Something was asked that has not come yet."""
-    return any(found is not None and found.running for found in map(job, JOBS))
+    """Whether a call is in progress."""
+    return any(call is not None and call.running for call in map(call_of, CALLS))
 
 
-def progress() -> RowsProgress:
-    """How far each call is, to be compared."""
-    return [None if found is None else (len(found.items), found.running) for found in map(job, JOBS)]
+def progress() -> CallsProgress:
+    """The progress of each call, to compare with later."""
+    return [None if call is None else (len(call.items), call.running) for call in map(call_of, CALLS)]
 
 
-def asked() -> BackgroundCall[Prediction] | None:
-    """The call for the next word at the place on the screen, whatever became of it."""
-    found = job("look")
-    return found if found is not None and found.about == (model(), place()) else None
+def prediction_call() -> BackgroundCall[Prediction] | None:
+    """The call for the next word at the place on the screen: running, done or failed; None if there is none."""
+    call = call_of("predict")
+    return call if call is not None and call.about == (model(), place()) else None
 
 
-def look() -> Prediction | None:
-    """The look at the place on the screen, if there is one."""
-    found = asked()
-    return found.items[0] if found is not None and found.items else None
+def current_prediction() -> Prediction | None:
+    """The likeliest next words at the place on the screen, once they have arrived."""
+    call = prediction_call()
+    return call.items[0] if call is not None and call.items else None
 
 
-def start_look() -> None:
-    here = place()
-    start("look", lambda client: nextword.predict(client, here), (model(), here))
+def start_predicting() -> None:
+    at = place()
+    start("predict", lambda client: nextword.predict(client, at), (model(), at))
 
 
 def start_writing() -> None:
-    here, (temperature, top_p) = place(), sliders(BARS)
+    at, (temperature, top_p) = place(), sliders(BARS)
     start(
         "write",
-        lambda client: nextword.generated_tokens(client, here, WRITTEN, temperature=temperature, top_p=top_p),
-        here,
+        lambda client: nextword.generated_tokens(client, at, WRITTEN, temperature=temperature, top_p=top_p),
+        at,
     )
 
 
 def take_written() -> None:
-    """What was written is the trail now."""
-    done = job("write")
-    if done is not None and done.items and not done.running:
-        if done.about == place():
-            move(done.about.after(done.items[0]))
-        st.session_state.pop("next_job_write")
+    """Appends the written tokens to the trail when the call is done."""
+    call = call_of("write")
+    if call is not None and call.items and not call.running:
+        if call.about == place():
+            move(call.about.after(call.items[0]))
+        st.session_state.pop("next_call_write")
 
 
 def start_sampling() -> None:
@@ -166,10 +167,10 @@ def start_repeating() -> None:
 
 
 def _start_many(name: str, ask: Callable[..., Any], count: int) -> None:
-    seen, at = look(), sliders(BARS)
-    here = place() if name == "sample" else Continuation(place().text)
-    api = seen.api if seen else "completion"
-    start(name, lambda client: ask(client, here, count, temperature=at[0], top_p=at[1], api=api), (here, at))
+    prediction, values = current_prediction(), sliders(BARS)
+    at = place() if name == "sample" else Continuation(place().text)
+    api = prediction.api if prediction else "completion"
+    start(name, lambda client: ask(client, at, count, temperature=values[0], top_p=values[1], api=api), (at, values))
 
 
 def start_scoring() -> None:
@@ -177,11 +178,11 @@ def start_scoring() -> None:
     start("score", lambda client: nextword.scored_tokens(client, text), text)
 
 
-def flat(done: BackgroundCall[Any] | None) -> list[Any]:
-    """The samples, or texts, that have come."""
-    return [] if done is None else [one for some in list(done.items) for one in some]
+def flat(call: BackgroundCall[Any] | None) -> list[Any]:
+    """The samples or texts so far."""
+    return [] if call is None else [item for batch in list(call.items) for item in batch]
 
 
 def alike(texts: list[str]) -> list[tuple[str, int]]:
-    """Each text once, with how often it came, in the order of the first."""
+    """(text, count) for each different text, in the order of arrival."""
     return list(collections.Counter(texts).items())

@@ -1,4 +1,4 @@
-"""The same text in two languages: how much more the one costs, for each tokenizer."""
+"""The view Two languages: the same text in both, and how many more tokens one takes than the other."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from promptgrid.ui.widgets.token_note import token_note
 FIRST, SECOND = "tokens_one", "tokens_other"
 _WATCH = "tokens_languages_watch"
 _HEIGHT = 150  # px
-_ALWAYS = ("o200k_base", "cl100k_base")  # on every machine, without network
-# One short letter, written by us in each language
+_ALWAYS = ("o200k_base", "cl100k_base")  # available without a network
+# The same letter in each language
 LETTERS: Mapping[str, str] = {
     "English": "Dear Ms Li, thank you for your order. The two lamps will be sent on Monday and arrive within three "
     "days. If anything is broken, write to us: we will send a new one and pay for the return.",
@@ -35,13 +35,13 @@ LETTERS: Mapping[str, str] = {
 
 
 def languages_view(refs: Sequence[str]) -> None:
-    """Two texts, live, and a table over the tokenizers."""
+    """The two texts, and a table with a row for each tokenizer, live during typing."""
     st.session_state.setdefault(FIRST, LETTERS["English"])
     st.session_state.setdefault(SECOND, LETTERS["Chinese"])
     names = []
-    for column, key, usual in zip(st.columns(2, gap="medium"), (FIRST, SECOND), ("English", "Chinese"), strict=True):
+    for column, key, default in zip(st.columns(2, gap="medium"), (FIRST, SECOND), ("English", "Chinese"), strict=True):
         with column:
-            st.session_state.setdefault(f"{key}_language", usual)
+            st.session_state.setdefault(f"{key}_language", default)
             name = st.selectbox(
                 "Language",
                 list(LETTERS),
@@ -58,19 +58,19 @@ def languages_view(refs: Sequence[str]) -> None:
     ratio = rows[0]["×"]
     if ratio is not None:
         st.markdown(
-            f"The same text costs **× {ratio:.2f}** in {plain(names[1])}, counted by {plain(rows[0]['tokenizer'])}."
+            f"The {plain(names[1])} text takes **{ratio:.2f} ×** the tokens, counted by {plain(rows[0]['tokenizer'])}."
         )
-    shown = {"tokenizer": "tokenizer", "first": names[0], "second": names[1], "×": "× as much"}
+    titles = {"tokenizer": "tokenizer", "first": names[0], "second": names[1], "×": "× as much"}
     if names[0] == names[1]:
-        shown |= {"first": f"{names[0]}, left", "second": f"{names[0]}, right"}
-    table = {title: [row[name] for row in rows] for name, title in shown.items()}
+        titles |= {"first": f"{names[0]}, left", "second": f"{names[0]}, right"}
+    table = {title: [row[name] for row in rows] for name, title in titles.items()}
     st.dataframe(
         table,
         hide_index=True,
         key="tokens_languages_rows",
         column_config={"× as much": st.column_config.NumberColumn(format="%.2f")},
     )
-    st.caption("Write your own texts in both fields: a translation of a prompt of yours tells more than any example.")
+    st.caption("Try your own texts: one of your prompts and its translation.")
 
 
 def _put(key: str) -> None:
@@ -82,7 +82,7 @@ def _row(ref: str, texts: Mapping[str, str]) -> dict[str, object]:
     first, second = (_counted(texts[key], ref) for key in (FIRST, SECOND))
     exact = first.exact and second.exact
     ratio = second.tokens / first.tokens if first.tokens else None
-    name = state.named(ref) + ("" if exact else " (≈)")
+    name = state.title(ref) + ("" if exact else " (≈)")
     return {"tokenizer": name, "first": first.tokens, "second": second.tokens, "×": ratio}
 
 

@@ -1,4 +1,4 @@
-"""A text's tokens as coloured pieces: what a model sees."""
+"""The tokens of a text as coloured pieces."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from promptgrid.tokens import Piece
 from promptgrid.ui.widgets.component import component
 
 _STANDS_FOR = {" ": "·", "\n": "↵\n", "\t": "→\t", "\r": "␍"}
-_WORDS = {"empty": "No tokens yet.", "hint": "Point at a token, or go through them with the arrow keys."}
+_WORDS = {"empty": "No tokens yet.", "hint": "Point at a token, or use the arrow keys."}
 
 
-def pieces_view(pieces: Sequence[Piece], text: str, *, apart: int | None, label: str, height: int, key: str) -> None:
-    """Draws pieces of the text in a box of `height` pixels; hover, click or the arrow keys tell id and bytes of each.
+def pieces_view(
+    pieces: Sequence[Piece], text: str, *, differing: int | None, label: str, height: int, key: str
+) -> None:
+    """Draws the pieces in a box of `height` pixels. Hover, click or arrow keys show the id and the bytes of a piece.
 
-    `apart` is the number of the token where another tokenizer goes its own way. The text is never interpreted.
+    `differing` is the number of the first token on which two tokenizers differ. The text is never interpreted.
     """
     data = {
-        "pieces": [_piece(piece, text, piece.number == apart) for piece in pieces],
+        "pieces": [_piece(piece, text, piece.number == differing) for piece in pieces],
         "label": label,
         "height": height,
         "words": _WORDS,
@@ -33,31 +35,31 @@ def hexadecimal(data: bytes) -> str:
     return data.hex(" ").upper()
 
 
-def _piece(piece: Piece, text: str, apart: bool) -> dict[str, Any]:
+def _piece(piece: Piece, text: str, differs: bool) -> dict[str, Any]:
     half = piece.text is None
-    kinds = {"half": half, "sign": piece.sign, "beside": piece.beside, "apart": apart}
+    kinds = {"half": half, "sign": piece.sign, "beside": piece.beside, "apart": differs}
     before, whole, rest = _halves(piece.data)
     return {
-        "shown": _around(hexadecimal(before), shown(whole), hexadecimal(rest)) if half else shown(whole),
-        # a character that falls apart stands before its first bytes
-        "of": "".join(shown(text[piece.end - 1])) if rest and not piece.beside else "",
-        "kind": " ".join(kind for kind, true in kinds.items() if true),
+        "shown": _around(hexadecimal(before), visible(whole), hexadecimal(rest)) if half else visible(whole),
+        # the character is shown before its first bytes if several tokens share it
+        "of": "".join(visible(text[piece.end - 1])) if rest and not piece.beside else "",
+        "kind": " ".join(kind for kind, applies in kinds.items() if applies),
         "name": f"Token {piece.number + 1:,}",
         "about": f"id {piece.id:,} · {_bytes(piece)} · {place(piece)}",
     }
 
 
 def _around(before: str, whole: list[str], rest: str) -> list[str]:
-    """As `shown`: the bytes before and after are what the text says."""
+    """`visible` parts with the bytes before and after them."""
     return [before, "", *whole, *([rest] if len(whole) % 2 == 0 else ["", rest])]
 
 
 def _halves(data: bytes) -> tuple[bytes, str, bytes]:
-    """The end of a character, whole characters, the beginning of one."""
-    begun = next((at for at, byte in enumerate(data) if byte & 0xC0 != 0x80), len(data))
+    """(the last bytes of a character, whole characters, the first bytes of a character)."""
+    first = next((at for at, byte in enumerate(data) if byte & 0xC0 != 0x80), len(data))
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    whole = decoder.decode(data[begun:])
-    return data[:begun], whole, decoder.getstate()[0]
+    whole = decoder.decode(data[first:])
+    return data[:first], whole, decoder.getstate()[0]
 
 
 def _bytes(piece: Piece) -> str:
@@ -65,29 +67,29 @@ def _bytes(piece: Piece) -> str:
 
 
 def place(piece: Piece) -> str:
-    """Where in the text the piece stands, in words."""
+    """The position of the piece in the text, in words."""
     if piece.beside:
         return "not in the text"
     first, last = piece.start + 1, piece.end
     where = f"character {first:,}" if first >= last else f"characters {first:,} to {last:,}"
     if piece.sign:
-        return f"{where}, read as a control sign"
-    return f"a part of {where}" if piece.text is None else where
+        return f"{where}, read as a control token"
+    return f"part of {where}" if piece.text is None else where
 
 
-def shown(text: str) -> list[str]:
-    """The text with signs for what cannot be seen: by turns what it says, and what stands for something invisible."""
-    found = [""]
+def visible(text: str) -> list[str]:
+    """The text with signs for invisible characters: alternately literal text, and signs."""
+    parts = [""]
     for letter in text:
         sign = _sign(letter)
-        if bool(sign) == (len(found) % 2 == 1):
-            found.append("")
-        found[-1] += sign or letter
-    return found
+        if bool(sign) == (len(parts) % 2 == 1):
+            parts.append("")
+        parts[-1] += sign or letter
+    return parts
 
 
 def _sign(letter: str) -> str:
-    """What stands for a character that shows as nothing, or upon its neighbour; "" for all others."""
+    """The sign for a character that is invisible or combines with its neighbour; "" for the others."""
     if letter in _STANDS_FOR:
         return _STANDS_FOR[letter]
     category = unicodedata.category(letter)

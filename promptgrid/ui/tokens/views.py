@@ -1,4 +1,4 @@
-"""The Tokens page beneath its first row: the text, and ways to look at its tokens."""
+"""The Tokens page below its first row: the text, and views of its tokens."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from promptgrid.tokens import Tokenization
 from promptgrid.ui.tokens import state
 from promptgrid.ui.tokens.context import context
 from promptgrid.ui.tokens.languages import languages_view
-from promptgrid.ui.tokens.pieces import hexadecimal, pieces_view, place
-from promptgrid.ui.tokens.pieces import shown as seen
+from promptgrid.ui.tokens.pieces import hexadecimal, pieces_view, place, visible
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import watch_text
 from promptgrid.ui.widgets.plain import plain
@@ -24,45 +23,45 @@ from promptgrid.ui.widgets.token_note import token_note
 
 WINDOW = 2000  # tokens drawn at a time
 LINES = 1000  # lines listed
-TOP = 3  # lines that are summed up
-_NEAR = 12  # characters quoted where two tokenizers part
+TOP = 3  # lines in the sentence on the costliest ones
+_NEAR = 12  # characters quoted where two tokenizers differ
 TEXT_HEIGHT, PIECES_HEIGHT, TABLE_HEIGHT = 150, 190, 320  # px
-# Chinese and Japanese write no blanks between words: there each character counts as one
+# Chinese and Japanese write no spaces between words: each character counts as one word.
 _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]|[\p{L}\p{M}\p{N}_'’-]+")
 
 
 @st.fragment
 def body() -> None:
-    """Text and views; reruns alone while somebody types."""
+    """The selected view. Typing reruns only this fragment."""
     name = st.segmented_control("View", list(VIEWS), key=state.VIEW, required=True, label_visibility="collapsed")
     try:
         state.prepare()
-        VIEWS[str(name)](state.chosen())
+        VIEWS[str(name)](state.selected_tokenizers())
     except PromptgridError as error:
         show_error(error)
 
 
 def text_field(ref: str) -> str:
-    """The text as far as it is typed."""
+    """The field; returns its text, live during typing."""
     state.restore()
     with st.container(gap=None):
         st.text_area("Text", key=state.TEXT, height=TEXT_HEIGHT, placeholder="Write or paste a text")
         text = watch_text([state.TEXT], state.WATCH, note=token_note(ref))[state.TEXT]
         st.caption(facts(text), help="In Chinese and Japanese each character counts as a word.")
-    state.keep()
+    state.save()
     return text
 
 
 def facts(text: str) -> str:
     """Characters, words, lines and bytes, as Markdown."""
-    sent = tokens.clean(text)
+    cleaned = tokens.clean(text)
     counts = {
         "character": len(text),
         "word": _words(text),
         "line": text.count("\n") + bool(text),
-        "byte": len(sent.encode()),
+        "byte": len(cleaned.encode()),
     }
-    replaced = "" if sent == text else " · lone surrogates are counted as U+FFFD, as they are sent"
+    replaced = "" if cleaned == text else " · lone surrogates are counted as U+FFFD, which is what is sent"
     return plain(" · ".join(many(count, noun) for noun, count in counts.items()) + replaced)
 
 
@@ -71,74 +70,77 @@ def _words(text: str) -> int:
     return sum(1 for _ in _WORD.finditer(text))
 
 
-def headline(found: Tokenization) -> str:
-    """Tokens, and how many a word is, as Markdown."""
-    about = "" if found.count.exact else "≈ "
-    words = _words(found.text)
-    rate = f" · {found.count.tokens / words:.1f} a word" if words else ""
-    return f"**{about}{many(found.count.tokens, 'token')}**{rate} :gray[{plain(state.named(found.ref))}]"
+def headline(tokenization: Tokenization) -> str:
+    """The number of tokens, and of tokens per word, as Markdown."""
+    mark = "" if tokenization.count.exact else "≈ "
+    words = _words(tokenization.text)
+    rate = f" · {tokenization.count.tokens / words:.1f} per word" if words else ""
+    return f"**{mark}{many(tokenization.count.tokens, 'token')}**{rate} :gray[{plain(state.title(tokenization.ref))}]"
 
 
 def pieces(refs: Sequence[str]) -> None:
-    """The tokens as pieces, side by side, and as a table."""
+    """The view Pieces: the tokens of each tokenizer, and as a table."""
     text = text_field(refs[0])
-    found = [state.tokenize(text, ref) for ref in refs]
-    apart = _apart(found)
-    first = _window(found)
-    for column, one in zip(st.columns(len(found), gap="medium"), found, strict=False):
-        number = None if apart is None else (apart.first if one is found[0] else apart.second)
+    tokenizations = [state.tokenize(text, ref) for ref in refs]
+    difference = _first_difference(tokenizations)
+    differing = [difference.first, difference.second] if difference else [None, None]
+    first = _window(tokenizations)
+    for column, tokenization in zip(st.columns(len(tokenizations), gap="medium"), tokenizations, strict=False):
         with column:
-            _column(one, first, number)
+            _column(tokenization, first, differing.pop(0))
 
 
-def _column(found: Tokenization, first: int, apart: int | None) -> None:
-    st.markdown(headline(found))
-    if found.text and not len(found.ids):
-        state.unknown_note(found)
+def _column(tokenization: Tokenization, first: int, differing: int | None) -> None:
+    st.markdown(headline(tokenization))
+    if tokenization.text and not len(tokenization.ids):
+        state.unknown_note(tokenization)
         return
-    if found.count.reason:
-        st.caption(f"≈ {plain(found.count.reason)}")
-    shown = found.pieces(first, WINDOW)
-    key = f"tokens_pieces_{found.ref}"
-    pieces_view(shown, found.text, apart=apart, label=f"Tokens of {found.ref}", height=PIECES_HEIGHT, key=key)
-    signs = len(found.signs)
+    if tokenization.count.reason:
+        st.caption(f"≈ {plain(tokenization.count.reason)}")
+    page = tokenization.pieces(first, WINDOW)
+    key = f"tokens_pieces_{tokenization.ref}"
+    label = f"Tokens of {tokenization.ref}"
+    pieces_view(page, tokenization.text, differing=differing, label=label, height=PIECES_HEIGHT, key=key)
+    signs = len(tokenization.signs)
     if signs:
-        what = "a control sign" if signs == 1 else f"control signs in {signs:,} places"
-        st.caption(f":orange[●] This server reads {what} in the text, as if it were a turn's end or the like.")
-    if not found.located:
-        st.caption(f":orange[●] {plain('This tokenizer changes the text, so not every token has a place in it.')}")
+        what = "a control token" if signs == 1 else f"control tokens in {signs:,} places"
+        st.caption(f":orange[●] This server reads {what} in the text, such as the end of a turn.")
+    if not tokenization.located:
+        st.caption(":orange[●] This tokenizer changes the text, so some tokens have no position in it.")
     with st.expander("As a table", on_change="rerun", key=f"{key}_table") as table:
         if table.open:
             rows = {
-                "token": [piece.number + 1 for piece in shown],
-                "id": [piece.id for piece in shown],
-                "text": ["" if piece.text is None else repr(piece.text)[1:-1] for piece in shown],
-                "bytes": [hexadecimal(piece.data) for piece in shown],
-                "place": [place(piece) for piece in shown],
+                "token": [piece.number + 1 for piece in page],
+                "id": [piece.id for piece in page],
+                "text": ["" if piece.text is None else repr(piece.text)[1:-1] for piece in page],
+                "bytes": [hexadecimal(piece.data) for piece in page],
+                "place": [place(piece) for piece in page],
             }
             st.dataframe(rows, hide_index=True, height=TABLE_HEIGHT, key=f"{key}_rows")
 
 
-def _apart(found: Sequence[Tokenization]) -> tokens.Difference | None:
-    """Says where two tokenizations part."""
-    if len(found) < 2 or not all(len(one.ids) and one.located for one in found):
+def _first_difference(tokenizations: Sequence[Tokenization]) -> tokens.Difference | None:
+    """Where two tokenizations first differ, also shown as a caption; None if they agree or cannot be compared."""
+    if len(tokenizations) < 2 or not all(
+        len(tokenization.ids) and tokenization.located for tokenization in tokenizations
+    ):
         return None
-    apart = tokens.first_difference(*found)
-    if apart is None:
-        st.caption("Both cut the text alike." if found[0].text else "")
+    difference = tokens.first_difference(*tokenizations)
+    if difference is None:
+        st.caption("Both split the text alike." if tokenizations[0].text else "")
         return None
-    near = found[0].text[apart.character : apart.character + _NEAR]
-    more = "…" if apart.character + _NEAR < len(found[0].text) else ""
-    where = f"They part at character {apart.character + 1:,}, before “{''.join(seen(near))}{more}”"
-    at = zip((apart.first, apart.second), found, strict=False)
-    which = " and ".join(f"token {number + 1:,} of {one.ref}" for number, one in at)
-    st.caption(plain(f"{where}: {which} have an edge."))
-    return apart
+    text = tokenizations[0].text[difference.character : difference.character + _NEAR]
+    ellipsis = "…" if difference.character + _NEAR < len(tokenizations[0].text) else ""
+    where = f"They first differ at character {difference.character + 1:,}, before “{''.join(visible(text))}{ellipsis}”"
+    pairs = zip((difference.first, difference.second), tokenizations, strict=False)
+    edges = " and ".join(f"token {number + 1:,} of {tokenization.ref}" for number, tokenization in pairs)
+    st.caption(plain(f"{where}: {edges} are outlined."))
+    return difference
 
 
-def _window(found: Sequence[Tokenization]) -> int:
-    """The number of the first token drawn, where there are more than can be drawn at once."""
-    longest = max((len(one.ids) for one in found), default=0)
+def _window(tokenizations: Sequence[Tokenization]) -> int:
+    """The number of the first token on the current page, if there are more than one page can show; else 0."""
+    longest = max((len(tokenization.ids) for tokenization in tokenizations), default=0)
     if longest <= WINDOW:
         return 0
     pages = -(-longest // WINDOW)
@@ -148,38 +150,38 @@ def _window(found: Sequence[Tokenization]) -> int:
         page = st.pagination(pages, key="tokens_page")
         first = (page - 1) * WINDOW
         last = min(first + WINDOW, longest)
-        st.caption(f"Tokens {first + 1:,} to {last:,} of {longest:,} are drawn; the counts are of the whole text.")
+        st.caption(f"Tokens {first + 1:,} to {last:,} of {longest:,}; the counts are for the whole text.")
     return first
 
 
 def lines(refs: Sequence[str]) -> None:
-    """The lines that cost most."""
+    """The view Lines: the costliest lines first."""
     text = text_field(refs[0])
-    found = [state.tokenize(text, ref) for ref in refs]
+    tokenizations = [state.tokenize(text, ref) for ref in refs]
     if not text:
         st.caption("No lines yet.")
         return
-    counts = [one.by_line() for one in found]
-    texts = found[0].text.split("\n")
-    most = sorted(range(len(texts)), key=lambda at: (-counts[0][at], at))[:LINES]
+    counts = [tokenization.by_line() for tokenization in tokenizations]
+    texts = tokenizations[0].text.split("\n")
+    costliest = sorted(range(len(texts)), key=lambda at: (-counts[0][at], at))[:LINES]
     total = max(sum(counts[0]), 1)
-    columns = [f"{'' if one.count.exact else '≈ '}tokens ({one.ref.rpartition('/')[2]})" for one in found]
-    rows: dict[str, list[object]] = {"line": [at + 1 for at in most]}
+    columns = [f"{'' if each.count.exact else '≈ '}tokens ({each.ref.rpartition('/')[2]})" for each in tokenizations]
+    rows: dict[str, list[object]] = {"line": [at + 1 for at in costliest]}
     for name, count in zip(columns, counts, strict=True):
-        rows[name] = [count[at] for at in most]
-    rows["share"] = [counts[0][at] / total for at in most]
-    rows["text"] = [texts[at][:500] for at in most]
+        rows[name] = [count[at] for at in costliest]
+    rows["share"] = [counts[0][at] / total for at in costliest]
+    rows["text"] = [texts[at][:500] for at in costliest]
     if len(texts) > TOP:
-        share = sum(counts[0][at] for at in most[:TOP]) / total
+        share = sum(counts[0][at] for at in costliest[:TOP]) / total
         st.caption(f"The {TOP} costliest of {len(texts):,} lines take {share:.0%} of the tokens.")
     if len(texts) > LINES:
-        st.caption(f"The {LINES:,} costliest are listed; all of them with `promptgrid tokens FILE --by-line --json`.")
-    largest = max(1e-9, counts[0][most[0]] / total)
+        st.caption(f"The table has the {LINES:,} costliest; for all, use `promptgrid tokens FILE --by-line --json`.")
+    largest = max(1e-9, counts[0][costliest[0]] / total)
     share_bar = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=largest, width=120)
     st.dataframe(
         rows,
         hide_index=True,
-        height=min(TABLE_HEIGHT, 38 + 35 * len(most)),
+        height=min(TABLE_HEIGHT, 38 + 35 * len(costliest)),
         key="tokens_lines",
         column_config={
             "line": st.column_config.NumberColumn(width=60),

@@ -72,7 +72,7 @@ def said(at: AppTest) -> str:
 def press(at: AppTest, key: str) -> AppTest:
     at.button(key=key).click()
     run(at)
-    names = [f"next_job_{name}" for name in next_word_state.JOBS]
+    names = [f"next_call_{name}" for name in next_word_state.CALLS]
     jobs = [at.session_state[name] for name in names if name in at.session_state]
     until(lambda: not any(job.running for job in jobs))
     return run(at)
@@ -81,7 +81,7 @@ def press(at: AppTest, key: str) -> AppTest:
 def test_what_costs_nothing_is_asked_at_once_and_written_on(opened: Any) -> None:
     at, endpoint = opened(lambda request: reply(*[b" a"] * (request.parameters.max_tokens or 1)))
     assert [request.messages[0].text for request in endpoint.history] == ["Once"]
-    assert "fewer alternatives than it was asked for" in said(at)
+    assert "fewer alternatives than requested" in said(at)
     press(at, "next_write")
     assert len(at.session_state["next_trail"]) == 20
     assert [request.parameters.max_tokens for request in endpoint.history] == [1, 20, 1]
@@ -98,8 +98,8 @@ def test_what_costs_nothing_is_asked_at_once_and_written_on(opened: Any) -> None
 def test_a_call_that_costs_money_waits_for_a_press(opened: Any) -> None:
     at, endpoint = opened(lambda request: reply(b" a"), url="https://api.openai.com/v1", model="openai/gpt-4.1-mini")
     assert not endpoint.history
-    assert at.button(key="next_look").label == "Ask for the next word"
-    press(at, "next_look")
+    assert at.button(key="next_predict").label == "Ask for the next word"
+    press(at, "next_predict")
     assert len(endpoint.history) == 1
     assert at.button(key="next_write").disabled is False
 
@@ -118,7 +118,7 @@ def test_samples_and_texts_are_counted_at_the_sliders(opened: Any) -> None:
 def test_an_endpoint_without_probabilities_says_why(opened: Any) -> None:
     at, endpoint = opened(lambda request: Reply("Hello ![x](http://127.0.0.1:9/x.png)"))
     assert "returns no probabilities for 'own'" in said(at)
-    assert at.button(key="next_look").label == "Try again"
+    assert at.button(key="next_predict").label == "Try again"
     assert at.button(key="next_write").disabled
     calls = len(endpoint.history)
     run(at)

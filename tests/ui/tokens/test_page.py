@@ -54,7 +54,7 @@ def opened(text: str | None = None, *refs: str) -> AppTest:
         )
     )
     if text is not None:
-        at.session_state["tokens_kept"] = text
+        at.session_state["tokens_saved"] = text
     at.run()
     assert not at.exception
     return at
@@ -69,7 +69,7 @@ def test_the_first_example_is_cut_by_two_tokenizers(seen: dict[str, list[Piece]]
     assert at.text_area(key=tokens_state.TEXT).value == "我喜欢香蕉"
     assert {ref: len(pieces) for ref, pieces in seen.items()} == {"o200k_base": 3, "cl100k_base": 10}
     assert "**3 tokens**" in said(at)
-    assert "They part at character 2" in said(at)
+    assert "They first differ at character 2" in said(at)
     assert "5 characters · 5 words · 1 line · 15 bytes" in said(at)
 
 
@@ -102,7 +102,7 @@ def test_the_same_letter_costs_more_in_chinese_and_the_table_says_by_whom() -> N
     row = table[table["tokenizer"].str.startswith("cl100k_base")].iloc[0]
     wanted = [tokens.count_in("cl100k_base", LETTERS[name]).tokens for name in ("English", "Chinese")]
     assert [row["English"], row["Chinese"]] == wanted
-    assert f"**× {wanted[1] / wanted[0]:.2f}** in Chinese" in said(at)
+    assert f"The Chinese text takes **{wanted[1] / wanted[0]:.2f} ×** the tokens" in said(at)
     at.selectbox(key="tokens_other_language").set_value("German").run()
     assert at.text_area(key="tokens_other").value == LETTERS["German"]
 
@@ -154,7 +154,7 @@ def test_a_model_whose_name_is_text_like_any_other(seen: dict[str, list[Piece]])
 def test_of_a_long_text_a_window_is_drawn(seen: dict[str, list[Piece]]) -> None:
     at = opened("word\n" * 5000, "o200k_base")
     assert [len(seen["o200k_base"]), seen["o200k_base"][0].number] == [2000, 0]
-    assert "Tokens 1 to 2,000 of 10,000 are drawn" in said(at)
+    assert "Tokens 1 to 2,000 of 10,000; the counts" in said(at)
     at.session_state["tokens_page"] = 5
     at.run()
     assert [len(seen["o200k_base"]), seen["o200k_base"][0].number] == [2000, 8000]
@@ -175,10 +175,10 @@ def test_a_long_text_is_sent_to_a_server_only_on_demand(
 
 
 def test_what_cannot_be_seen_has_a_sign() -> None:
-    assert tokens_pieces.shown(" a\n") == ["", "·", "a", "↵\n"]
-    assert tokens_pieces.shown("\u200d\u3000") == ["", "U+200DU+3000"]
-    assert "".join(tokens_pieces.shown("\u0301")) == "◌\u0301"
-    assert tokens_pieces.shown("plain") == ["plain"]
+    assert tokens_pieces.visible(" a\n") == ["", "·", "a", "↵\n"]
+    assert tokens_pieces.visible("\u200d\u3000") == ["", "U+200DU+3000"]
+    assert "".join(tokens_pieces.visible("\u0301")) == "◌\u0301"
+    assert tokens_pieces.visible("plain") == ["plain"]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_what_cannot_be_seen_has_a_sign() -> None:
 )
 def test_a_token_across_characters_shows_what_is_whole(data: bytes, halves: tuple[bytes, str, bytes]) -> None:
     assert tokens_pieces._halves(data) == halves
-    drawn = tokens_pieces._around("a", tokens_pieces.shown(halves[1]), "b")
+    drawn = tokens_pieces._around("a", tokens_pieces.visible(halves[1]), "b")
     assert (drawn[0], drawn[-1], len(drawn) % 2) == ("a", "b", 1)
 
 
