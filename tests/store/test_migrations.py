@@ -1,13 +1,14 @@
 """A database of an earlier version is brought along with all that is in it, and its runs go on where they were.
 
-`version_4.sql` is the schema as version 4 made it. `version_4.sqlite3.gz` is a file that the code of that version
-wrote: a finished run of 6 cells and one of 24 whose runner was killed after 12, against tests/faults/server.py.
+`version_4/` has the schema as version 4 made it, and what its code left behind: a database with a finished run of 6
+cells and one of 24 whose runner was killed after 10, against tests/faults/server.py, and 2 replies not committed yet.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -27,7 +28,7 @@ from tests.running import replies_of, resumed, statuses
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
-HERE = Path(__file__).parent
+VERSION_4 = Path(__file__).parent / "version_4"
 CHAT = ("turn_replies", "turns", "conversations")  # came with version 4
 
 
@@ -42,7 +43,7 @@ def path(home: Path) -> Path:
 def version_4(path: Path) -> None:
     """An empty database as version 4 made it."""
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript((HERE / "version_4.sql").read_text("utf-8"))
+        connection.executescript((VERSION_4 / "schema.sql").read_text("utf-8"))
         connection.execute("INSERT INTO meta VALUES ('schema_version', '4')")
         connection.commit()
 
@@ -125,7 +126,8 @@ def test_a_step_that_fails_leaves_the_old_database(path: Path, monkeypatch: pyte
 @pytest.fixture
 def of_version_4(path: Path, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """The database that version 4 wrote; its endpoint answers, at another port but as the same."""
-    path.write_bytes(gzip.decompress((HERE / "version_4.sqlite3.gz").read_bytes()))
+    path.write_bytes(gzip.decompress((VERSION_4 / "promptgrid.sqlite3.gz").read_bytes()))
+    shutil.copytree(VERSION_4 / "unsaved", path.parent / "unsaved")
     monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
     monkeypatch.setattr(OpenAIEndpoint, "identity", "http://models.test/v1")
     database = Database()
@@ -137,12 +139,12 @@ def test_a_run_that_version_4_began_is_resumed_and_sends_only_the_rest(
     of_version_4: Database, hostile: HostileServer
 ) -> None:
     half = runs.find_run(of_version_4, "last").id
-    assert statuses(of_version_4, half) == {"answered": 12, "pending": 12}
+    assert statuses(of_version_4, half) == {"answered": 10, "pending": 14}
     before = set(replies_of(of_version_4))
     assert resumed(of_version_4, half) == "finished"
     assert statuses(of_version_4, half) == {"answered": 24}
     assert hostile.calls("ok") == 12
-    assert len(set(replies_of(of_version_4)) - before) == 12
+    assert len(set(replies_of(of_version_4)) - before) == 14  # two of them had been received already
 
 
 def test_the_same_plan_finds_every_reply_of_version_4(of_version_4: Database, hostile: HostileServer) -> None:
