@@ -41,7 +41,7 @@ def next_word(text: str, model: str | None, top: int, temperature: float, top_p:
         database.close()
     shares = nextword.reshape(prediction.chances, temperature, top_p)
     if as_json:
-        body = {
+        body: dict[str, Any] = {
             "model": client.model_ref,
             "text": text,
             "temperature": temperature,

@@ -27,7 +27,7 @@ def test_a_range_says_what_it_comes_from(scripted: Any) -> None:
     scripted(lambda request: reply(" a"))
     told = CliRunner().invoke(main, ["next", "Once", "--model", "openai/ft-own", "--temperature", "1.5"])
     assert " to " in told.stdout
-    assert "2 tokens told; they hold 90.0 % at temperature 1" in told.stderr
+    assert "2 tokens returned, which hold 90.0 % at temperature 1" in told.stderr
 
 
 def test_a_text_that_is_not_utf_8_is_refused_with_the_place(scripted: Any) -> None:

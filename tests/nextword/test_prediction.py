@@ -72,7 +72,7 @@ def test_what_has_nothing_to_do_with_it_is_told_as_it_is(scripted: Any, kind: An
 
 def test_half_a_character_cannot_be_sent_as_text(scripted: Any) -> None:
     client, endpoint = scripted(lambda request: reply(" a"))
-    with pytest.raises(PlanError, match="takes text only"):
+    with pytest.raises(PlanError, match="takes only text"):
         loop.run_sync(nextword.predict(client, Continuation("Once").after([TokenStep(b"\xe6", -1.0)])))
     assert not endpoint.history
 
