@@ -1,7 +1,7 @@
-"""Checks: output × expected -> Score(value, answer, explanation); every check is bounded in time.
+"""Checks: output × expected -> Score(value, answer, explanation). Every check is bounded in time.
 
-`grade` scores the plain ones, and is pure. Those that need a process (`python`) or an endpoint (`judge`, similarity by
-embedding) are scored by the runner when the replies are there.
+`grade` scores the plain checks and is pure. `promptgrid.judging` scores those that need a process (`python`) or an
+endpoint (`judge`, similarity by embedding).
 """
 
 from promptgrid.grading.checks import CHECKS, default_checks, grade

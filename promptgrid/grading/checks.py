@@ -1,4 +1,4 @@
-"""The plain checks. Each says in a short sentence why it passed or not; what cannot be scored is None, not zero."""
+"""The plain checks. Each explains its result in a short sentence; a reply that cannot be scored gets None, not 0."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Final
 
 from promptgrid.answers import canonical_json, find_labels, search
-from promptgrid.grading.likeness import json_equal, similarity
 from promptgrid.grading.measures import language, length
 from promptgrid.grading.numbers import number
 from promptgrid.grading.schema import schema_problem
+from promptgrid.grading.similarity import json_equal, similarity
 from promptgrid.grading.spec import CheckSpec
 from promptgrid.grading.subject import Score, Subject, Verdict, compared, short
 from promptgrid.prompt import AnswerRule

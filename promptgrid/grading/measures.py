@@ -1,4 +1,4 @@
-"""What a reply is by itself: how long, and in which language."""
+"""Checks of the reply alone: its length and its language."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from promptgrid.grading.subject import Subject, Verdict, short
 if TYPE_CHECKING:
     from regex import Pattern
 
-_READ = 10_000  # characters in which the language is looked for
+_READ = 10_000  # characters from which the language is identified
 _SURE = 0.5
 _ENCODING = "o200k_base"
 
@@ -38,7 +38,7 @@ def _words(text: str) -> int | None:
 
 @cache
 def _word() -> Pattern[str]:
-    """Scripts without spaces count by character."""
+    """A word. In scripts without spaces each character is one."""
     import regex
 
     spaceless = r"\p{Han}\p{Hiragana}\p{Katakana}"
@@ -48,22 +48,22 @@ def _word() -> Pattern[str]:
 def _tokens(text: str) -> int | None:
     from promptgrid.tokens import count_in
 
-    counted = count_in(_ENCODING, text)
-    return counted.tokens if counted.exact else None
+    count = count_in(_ENCODING, text)
+    return count.tokens if count.exact else None
 
 
 def language(subject: Subject) -> Verdict:
-    """The language that most of the reply is in, as py3langid tells it offline (Lui and Baldwin 2012, "langid.py");
-    short texts are not scored: their language cannot be told."""
-    wanted = subject.spec.options["is"].strip().lower()
+    """The main language of the reply, identified offline by py3langid (Lui and Baldwin 2012, "langid.py"). Texts that
+    are too short to identify are not scored."""
+    expected = subject.spec.options["is"].strip().lower()
     if not subject.output.strip():
         return Verdict(None, "not scored: the reply is empty")
-    found, sure = _identifier().classify(subject.output[:_READ].encode("utf-8", "replace").decode())
-    if wanted not in _identifier().labels:
-        return Verdict(None, f"not scored: no language has the code {short(wanted)} here (English is en, Chinese zh)")
-    if sure < _SURE:
-        return Verdict(None, "not scored: too little text to tell its language")
-    return Verdict(found == wanted, f"{found} ({sure:.0%} sure), expected {wanted}")
+    code, probability = _identifier().classify(subject.output[:_READ].encode("utf-8", "replace").decode())
+    if expected not in _identifier().labels:
+        return Verdict(None, f"not scored: {short(expected)} is not a known language code (English is en, Chinese zh)")
+    if probability < _SURE:
+        return Verdict(None, "not scored: the reply is too short to identify its language")
+    return Verdict(code == expected, f"{code} ({probability:.0%} sure), expected {expected}")
 
 
 @cache

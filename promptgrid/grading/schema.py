@@ -1,4 +1,4 @@
-"""JSON Schema on a model's JSON, bounded: no pattern and no long list holds it up, no reference reaches the network."""
+"""JSON Schema on a model's JSON, bounded: slow patterns are stopped, long lists are fast, no reference is fetched."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
-_SHOWN = 160  # characters of an explanation
+_EXPLAINED = 160  # characters of an explanation
 
 
 def schema_problem(value: Any, schema: Mapping[str, Any]) -> tuple[bool | None, str]:
-    """(passed, why) with the path of the first thing that does not fit; None when the schema itself is at fault."""
+    """(passed, why), with the path of the first mismatch; passed is None if the schema itself is wrong."""
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
 
     try:
         error = next(_validator(canonical_json(_plain(schema)) or "{}").iter_errors(value), None)
     except SchemaError as wrong:
-        return None, f"not scored: the schema is wrong at {wrong.json_path}: {cut(wrong.message, _SHOWN)}"
+        return None, f"not scored: the schema is wrong at {wrong.json_path}: {cut(wrong.message, _EXPLAINED)}"
     except Unresolvable as wrong:
-        return None, f"not scored: the schema refers to {cut(str(wrong.ref), _SHOWN)}, which is not in it"
+        return None, f"not scored: the schema refers to {cut(str(wrong.ref), _EXPLAINED)}, which is not in it"
     except _SlowPattern as slow:
         return None, f"not scored: {slow}"
     except ArithmeticError as wrong:  # multipleOf on a number of hundreds of digits
         return None, f"not scored: a number is too large to check ({wrong})"
     if error is None:
         return True, "fits the schema"
-    return False, f"{error.json_path}: {cut(error.message, _SHOWN)}"
+    return False, f"{error.json_path}: {cut(error.message, _EXPLAINED)}"
 
 
 class _SlowPattern(Exception):
-    """A pattern of the schema that is broken or took too long."""
+    """A pattern of the schema is invalid or took too long."""
 
 
 @lru_cache(maxsize=64)
@@ -48,26 +48,26 @@ def _validator(schema_text: str) -> Validator:
     from referencing import Registry
 
     schema = json.loads(schema_text)
-    chosen = validator_for(schema, default=Draft202012Validator)
-    chosen.check_schema(schema)
-    bounded: Any = extend(chosen, _BOUNDED)  # type: ignore[no-untyped-call]
-    registry: Registry[Any] = Registry()  # an own one: the default would fetch remote references
+    dialect = validator_for(schema, default=Draft202012Validator)
+    dialect.check_schema(schema)
+    bounded: Any = extend(dialect, _BOUNDED)  # type: ignore[no-untyped-call]
+    registry: Registry[Any] = Registry()  # the default registry would fetch remote references
     validator: Validator = bounded(schema, registry=registry)
     return validator
 
 
 def _matches(pattern: str, text: str) -> bool:
-    found = search(pattern, text)
-    if found.problem:
-        raise _SlowPattern(found.problem)
-    return found.text is not None
+    match = search(pattern, text)
+    if match.problem:
+        raise _SlowPattern(match.problem)
+    return match.text is not None
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
     from jsonschema.exceptions import ValidationError
 
     if validator.is_type(instance, "string") and not _matches(pattern, instance):
-        yield ValidationError(f"{cut(instance, _SHOWN)!r} does not match {pattern!r}")
+        yield ValidationError(f"{cut(instance, _EXPLAINED)!r} does not match {pattern!r}")
 
 
 def _pattern_properties(validator: Any, patterns: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -79,25 +79,25 @@ def _pattern_properties(validator: Any, patterns: Any, instance: Any, schema: An
                 yield from validator.descend(value, subschema, path=key, schema_path=pattern)
 
 
-def _additional_properties(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
     from jsonschema.exceptions import ValidationError
 
     if not validator.is_type(instance, "object"):
         return
     patterns = schema.get("patternProperties", {})
     extra = [k for k in instance if k not in schema.get("properties", {}) and not any(_matches(p, k) for p in patterns)]
-    if validator.is_type(wanted, "object"):
+    if validator.is_type(allowed, "object"):
         for key in extra:
-            yield from validator.descend(instance[key], wanted, path=key)
-    elif not wanted and extra:
-        yield ValidationError(f"{cut(', '.join(map(repr, extra)), _SHOWN)} is not in the schema")
+            yield from validator.descend(instance[key], allowed, path=key)
+    elif not allowed and extra:
+        yield ValidationError(f"{cut(', '.join(map(repr, extra)), _EXPLAINED)} is not in the schema")
 
 
-def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """By spelling: the library compares every pair, which takes minutes for a long list of objects."""
+def _unique_items(validator: Any, unique: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """Compares canonical JSON: the library compares every pair, which takes minutes for a long list of objects."""
     from jsonschema.exceptions import ValidationError
 
-    if not wanted or not validator.is_type(instance, "array"):
+    if not unique or not validator.is_type(instance, "array"):
         return
     spelled = {canonical_json(_same_numbers(item)) for item in instance}
     if len(spelled) < len(instance):
@@ -113,7 +113,7 @@ _BOUNDED = {
 
 
 def _same_numbers(value: Any) -> Any:
-    """1.0 as 1, as JSON Schema has it."""
+    """The value with 1.0 as 1: JSON Schema treats them as equal."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What a check is called and how it is set: `label`, `number:tolerance=0.01`, `polite=contains:text=please`."""
+"""The names and options of checks: `label`, `number:tolerance=0.01`, `polite=contains:text=please`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from promptgrid.suggestions import closest, did_you_mean
 OptionType = type | tuple[str, ...]
 
 USUAL = "usual"
-"""In a list of checks: whatever is usual for each prompt's answer rule."""
+"""Stands in a list of checks for the usual checks of each prompt's answer rule."""
 
-# kind -> its options and the type of each, or the words that it may be
+# kind -> option -> its type, or the words allowed
 OPTIONS: Final[Mapping[str, Mapping[str, OptionType]]] = {
     "exact": {"ignore_case": bool, "ignore_space": bool},
     "label": {},
@@ -51,20 +51,20 @@ class CheckSpec:
 
     @property
     def plain(self) -> bool:
-        """`grade` scores it at once; others need a process or an endpoint, and are scored when replies are there."""
+        """Whether `grade` scores it. Other checks need a process or an endpoint and are scored after the replies."""
         return self.kind not in ("python", "judge", USUAL) and self.options.get("method") != "embedding"
 
     @property
     def model(self) -> str:
-        """ENDPOINT/MODEL of the model that is asked for the score; empty where none is."""
+        """ENDPOINT/MODEL of the model that scores; empty if none does."""
         return str(self.options.get("model", "")) if not self.plain else ""
 
     @property
     def scale(self) -> tuple[int, int] | None:
-        """The lowest and the highest mark of a judge; None: it says pass or fail."""
+        """The lowest and the highest mark of a judge; None for pass or fail."""
         text = self.options.get("scale", "1-5")
-        found = _SCALE.fullmatch(text)
-        return (int(found[1]), int(found[2])) if found else None
+        match = _SCALE.fullmatch(text)
+        return (int(match[1]), int(match[2])) if match else None
 
     def __str__(self) -> str:
         head = self.kind if self.name == self.kind else f"{self.name}={self.kind}"
@@ -85,7 +85,7 @@ def parse_check(text: str) -> CheckSpec:
         raise PlanError(f"No check is called {kind!r}.", hint=did_you_mean(kind, OPTIONS))
     if not _NAME.fullmatch(name):
         raise PlanError(
-            f"{name!r} cannot name a check.", hint="Take up to 40 letters, digits, spaces, dots, dashes, underscores."
+            f"{name!r} cannot name a check.", hint="Use up to 40 letters, digits, spaces, dots, dashes, underscores."
         )
     options = dict(_options(kind, rest, text))
     _require(kind, options, name, text)
@@ -93,11 +93,11 @@ def parse_check(text: str) -> CheckSpec:
 
 
 def _require(kind: str, options: Mapping[str, Any], name: str, text: str) -> None:
-    """Raises PlanError for options that make no check together."""
+    """Raises PlanError for options that do not fit together."""
     least, most = options.get("min"), options.get("max")
     wrong = {
         "number": ("unit" in options and units.find_unit(options["unit"]) is None)
-        and f"{options.get('unit')!r} is no unit known here. {units.suggestion(str(options.get('unit')))}",
+        and f"{options.get('unit')!r} is not a known unit. {units.suggestion(str(options.get('unit')))}",
         "similarity": (options.get("method") == "embedding") != ("model" in options)
         and "method=embedding and model=ENDPOINT/MODEL belong together.",
         "length": ((least is None and most is None) or (most is not None and most < (least or 0)))
@@ -105,10 +105,10 @@ def _require(kind: str, options: Mapping[str, Any], name: str, text: str) -> Non
         "language": "is" not in options and "Name the language: language:is=en.",
         "python": "file" not in options and "Name the file: python:file=checks.py,function=score.",
         "judge": _judge_problem(options),
-        USUAL: name != USUAL and "It stands for several checks, and has no name of its own.",
+        USUAL: name != USUAL and "It stands for several checks and takes no name.",
     }.get(kind)
     if not wrong and kind != "length" and (least or 0) > 1:
-        wrong = "min is the score from which a reply has passed, from 0 to 1."
+        wrong = "min is the lowest score that passes, from 0 to 1."
     if wrong:
         raise PlanError(f"The check {text!r} cannot be used.", hint=str(wrong))
 
@@ -117,8 +117,8 @@ def _judge_problem(options: Mapping[str, Any]) -> str:
     if "model" not in options:
         return "Name the model that judges: judge:model=ENDPOINT/MODEL,rubric=…"
     scale = options.get("scale", "1-5")
-    found = _SCALE.fullmatch(scale)
-    if scale != "pass/fail" and (found is None or int(found[1]) >= int(found[2])):
+    match = _SCALE.fullmatch(scale)
+    if scale != "pass/fail" and (match is None or int(match[1]) >= int(match[2])):
         return "scale is pass/fail, or two whole numbers such as 1-5."
     return ""
 
@@ -138,38 +138,38 @@ def _options(kind: str, rest: str, text: str) -> Iterable[tuple[str, Any]]:
 
 
 def _cut_value(rest: str, allowed: Iterable[str], text: str) -> tuple[str, str]:
-    """(the value at the start, what follows its comma)."""
+    """(the first value, the text after its comma)."""
     if rest.startswith('"'):
         try:
             value, end = json.JSONDecoder().raw_decode(rest)
         except ValueError as error:
-            raise PlanError(f"The quoted value in {text!r} does not end.", hint='Close it with ".') from error
+            raise PlanError(f"The quoted value in {text!r} is not closed.", hint='Close it with ".') from error
         if rest[end : end + 1] not in ("", ","):
-            raise PlanError(f"Something stands behind the quoted value in {text!r}: {rest[end:]!r}.")
+            raise PlanError(f"There is text after the quoted value in {text!r}: {rest[end:]!r}.")
         return str(value), rest[end + 1 :]
     comma = re.search(rf",(?=\s*(?:{'|'.join(allowed)})=)", rest)
     value, rest = (rest[: comma.start()], rest[comma.end() :]) if comma else (rest, "")
     for word in re.findall(r",\s*(\w+)=", value):
         if near := closest(word, allowed, cutoff=0.8):
-            hint = f"Did you mean {near}? A value that holds these signs is written in quotes."
+            hint = f"Did you mean {near}? Write a value that contains ,OPTION= in quotes."
             raise PlanError(f"There is no option {word!r} in {text!r}.", hint=hint)
     return value, rest
 
 
-def _typed(key: str, value: str, wanted: OptionType, text: str) -> Any:
-    if wanted is str:
+def _typed(key: str, value: str, type_: OptionType, text: str) -> Any:
+    if type_ is str:
         return value
     word = value.strip().lower()
-    if isinstance(wanted, tuple):
-        if word in wanted:
+    if isinstance(type_, tuple):
+        if word in type_:
             return word
-        example = f"one of {', '.join(wanted)}"
-    elif wanted is bool:
+        example = f"one of {', '.join(type_)}"
+    elif type_ is bool:
         if word in ("true", "false"):
             return word == "true"
         example = "true or false"
     else:
-        example = "a number from 0 up, e.g. 0.01"
+        example = "0 or a number above it, such as 0.01"
         if key == "seconds":
             example = f"a number of seconds up to {MAX_SECONDS:.0f}"
         try:

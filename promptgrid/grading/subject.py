@@ -1,4 +1,4 @@
-"""What a check looks at, and what it says of it."""
+"""The input and the result of a check."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 60  # characters of a text within an explanation
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a check says of one reply: `value` 0 to 1, `passed`, the `answer` it judged, and why.
+    """The result of a check on one reply: `value` 0 to 1, `passed`, the `answer` that was scored, an explanation.
 
     `value` and `passed` are None where nothing could be scored (no expected, no answer, a broken pattern), `failed`
     where that is the check's own fault: it raised, it took too long, its judge could not be asked or understood.
@@ -40,7 +40,7 @@ class Subject:
 
     @property
     def missing(self) -> str:
-        """Why there is nothing to compare; empty when there is."""
+        """The reason why there is nothing to compare; empty if there is."""
         if self.expected is None:
             return "not scored: the case has no expected value"
         if self.answer is None:
@@ -62,17 +62,17 @@ class Verdict(NamedTuple):
     failed: bool = False
 
     def score(self, check: str, answer: str | None) -> Score:
-        """The same as a score of that check."""
+        """The score of that check."""
         value = self.value if self.value is not None or self.passed is None else float(self.passed)
         return Score(check, value, self.passed, "" if answer is None else answer, self.why, self.failed)
 
 
 def compared(equal: bool, subject: Subject) -> Verdict:
-    """The verdict of a check that is about answer and expected being the same."""
+    """The verdict of a check that compares answer and expected."""
     answer, expected = map(short, subject.both)
     return Verdict(equal, f"answer {answer}, as expected" if equal else f"answer {answer}, expected {expected}")
 
 
 def short(text: str) -> str:
-    """One line, with its end left out when it is long."""
+    """The text in one line, cut for an explanation."""
     return one_line(text, _SHOWN)

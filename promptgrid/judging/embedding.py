@@ -24,7 +24,7 @@ from promptgrid.connections import connect, model_facts, split_model
 from promptgrid.endpoint import Embeddings, Reply
 from promptgrid.errors import EndpointError
 from promptgrid.grading import CheckSpec, Subject, Verdict
-from promptgrid.grading.likeness import alike, cosine
+from promptgrid.grading.similarity import alike, cosine
 from promptgrid.grid.estimate import Estimate, estimate_texts, total
 from promptgrid.grid.preflight import ModelPreflight, model_preflight
 from promptgrid.judging.model_calls import Means

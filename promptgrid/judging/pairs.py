@@ -14,7 +14,7 @@ from promptgrid import connections
 from promptgrid.calls.journal import Journal
 from promptgrid.calls.shared import shared_by_loop
 from promptgrid.connections import check_model
-from promptgrid.grading import judging
+from promptgrid.grading.judge_prompts import PAIR_INPUTS, RUBRIC, check_prompt, read_preference, shipped_prompt
 from promptgrid.grid.preflight import ModelPreflight
 from promptgrid.judging import session
 from promptgrid.judging.model_calls import Asking, JudgeReply, Means
@@ -44,8 +44,8 @@ class PairJudge:
     def load(self, database: Database) -> Prompt:
         """Its prompt. Raises PlanError for a model or a prompt that cannot judge, LibraryError for one not there."""
         check_model(self.model)
-        prompt = plans.named_prompt(database, self.prompt) if self.prompt else judging.shipped_prompt("judge-pair")
-        judging.check_prompt(prompt, judging.PAIR_INPUTS)
+        prompt = plans.named_prompt(database, self.prompt) if self.prompt else shipped_prompt("judge-pair")
+        check_prompt(prompt, PAIR_INPUTS)
         return prompt
 
 
@@ -126,7 +126,7 @@ class _Judging:
 def _vote(
     means: Means, left: int, right: int, model: str, prompt: Prompt, said: tuple[JudgeReply, JudgeReply], found: Judged
 ) -> None:
-    words = [None if one.error else judging.read_preference(prompt, one.text) for one in said]
+    words = [None if one.error else read_preference(prompt, one.text) for one in said]
     if None in words:
         found.failed += 1
         found.why = next(
@@ -172,5 +172,5 @@ def _told(first: Answered, second: Answered, rubric: str) -> Mapping[str, str]:
         "first": first.output,
         "second": second.output,
         "expected": first.expected or "",
-        "rubric": rubric or judging.RUBRIC,
+        "rubric": rubric or RUBRIC,
     }

@@ -9,7 +9,7 @@ from typing import Protocol
 from promptgrid import grid
 from promptgrid.connections import check_model, model_facts
 from promptgrid.grading import CheckSpec, Score, Verdict, grade, own_code
-from promptgrid.grading import judging as judge
+from promptgrid.grading import judge_prompts as judge
 from promptgrid.grid import Plan
 from promptgrid.grid.estimate import ModelCheck
 from promptgrid.grid.planned_points import plan_points

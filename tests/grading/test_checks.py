@@ -113,13 +113,13 @@ def test_a_score_explains_itself(
         ("number:unit=kg", TEXT, "1 kg", "1 m", "not scored: expected 1 m is no mass"),
         ("json-equal", TEXT, "{}", "{", "not scored: expected { is not JSON"),
         ("similarity", TEXT, "x", None, "not scored: the case has no expected value"),
-        ("language:is=en", TEXT, "yes", None, "not scored: too little text to tell its language"),
+        ("language:is=en", TEXT, "yes", None, "not scored: the reply is too short to identify its language"),
         (
             "language:is=english",
             TEXT,
             "yes",
             None,
-            "not scored: no language has the code english here (English is en, Chinese zh)",
+            "not scored: english is not a known language code (English is en, Chinese zh)",
         ),
     ],
 )
@@ -261,11 +261,11 @@ def test_any_option_survives_being_written(text: str, flag: bool) -> None:
         ("", "There are: exact, label"),
         ("number:tolerence=1", "Did you mean tolerance?"),
         ("number:tolerance=lots", "tolerance=lots"),
-        ("number:tolerance=-1", "a number from 0 up"),
+        ("number:tolerance=-1", "0 or a number above it"),
         ("exact:ignore_case=yes", "true or false"),
         ("label:x=1", "It has no options."),
         ("regex:abc", "no option 'abc'"),
-        ('contains:text="open', "does not end"),
+        ('contains:text="open', "is not closed"),
         ("a/b=exact", "cannot name a check"),
         ("lenght:max=1", "Did you mean length?"),
         ("length", "Give it a length"),
@@ -281,7 +281,7 @@ def test_any_option_survives_being_written(text: str, flag: bool) -> None:
         ("judge:rubric=polite", "Name the model"),
         ("judge:model=a/b,scale=5-1", "pass/fail, or two whole numbers"),
         ("judge:model=a/b,rubirc=x", "Did you mean rubric?"),
-        ("mine=usual", "no name of its own"),
+        ("mine=usual", "takes no name"),
     ],
 )
 def test_a_wrong_check_says_what_to_write(text: str, says: str) -> None:

@@ -64,7 +64,7 @@ def test_a_function_scores(tmp_path: Path, body: str, value: float | None, passe
         ("return 'good'", "it returned 'good'"),
         ("return [1]", "TypeError"),
         ("exit()", "SystemExit"),
-        ("import os; os._exit(3)", "its process broke down (exit code 3)"),
+        ("import os; os._exit(3)", "its process crashed (exit code 3)"),
         ("return True, 'x' * 3_000_000", None),
     ],
 )
@@ -149,7 +149,7 @@ def test_who_hangs_on_every_reply_is_given_up(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(own_code, "STRIKES", 2)
     source = "import time\ndef score(output):\n    time.sleep(3600)\n"
     *_, last = judged(tmp_path, source, ["a"] * 50, ",seconds=0.2")
-    assert last.why == "the check failed: not tried: it was stopped or broke down on 2 replies in a row"
+    assert last.why == "the check failed: not tried: it crashed or timed out on 2 replies in a row"
 
 
 def test_a_file_that_cannot_be_loaded_fails_every_reply_and_starts_once(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from promptgrid.cli.sheet import as_text
 from promptgrid.endpoint.embeddings import embeddings
 from promptgrid.errors import EndpointError
 from promptgrid.grading import parse_check
-from promptgrid.grading.likeness import cosine
+from promptgrid.grading.similarity import cosine
 from promptgrid.judging import embedding, rescore
 from promptgrid.prompt import Message, Prompt
 from promptgrid.runner import client, phrases

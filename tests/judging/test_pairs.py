@@ -11,7 +11,7 @@ from promptgrid import arena
 from promptgrid.cli import main
 from promptgrid.errors import PlanError
 from promptgrid.grading import parse_check
-from promptgrid.grading.judging import PAIR_INPUTS, check_prompt, read_mark, read_preference, shipped_prompt
+from promptgrid.grading.judge_prompts import PAIR_INPUTS, check_prompt, read_mark, read_preference, shipped_prompt
 from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_sheet
 from promptgrid.store import Database, votes
 from tests.judging.test_rescore import a_plan, completions, ran
@@ -75,7 +75,7 @@ def test_a_mark_is_read_on_its_scale_or_not_at_all(scale: str, text: str, value:
 def test_both_prompts_of_ours_can_judge() -> None:
     check_prompt(shipped_prompt("judge"))
     check_prompt(shipped_prompt("judge-pair"), PAIR_INPUTS)
-    with pytest.raises(PlanError, match="which no judge is given"):
+    with pytest.raises(PlanError, match="which judges do not have"):
         check_prompt(shipped_prompt("judge-pair"))
     assert read_preference(shipped_prompt("judge-pair"), "So.\n**Verdict: Second.**") == "second"
     for nothing in ("Both.", "Verdict: first, second or tie", "Verdict: first/second", "Verdict: first or second"):

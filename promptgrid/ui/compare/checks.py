@@ -15,7 +15,7 @@ from promptgrid import humanize
 from promptgrid.budget import BudgetReached, parse_budget
 from promptgrid.errors import PromptgridError
 from promptgrid.grading import CheckSpec
-from promptgrid.grading.judging import shipped_prompt
+from promptgrid.grading.judge_prompts import shipped_prompt
 from promptgrid.grid.preflight import ModelPreflight
 from promptgrid.judging import rescore, session
 from promptgrid.judging.rescore import Recheck

@@ -1,7 +1,7 @@
-"""A model as judge: what it is told, and how its mark is read. Pure; the runner asks it.
+"""The prompts of a model that judges, and the reading of its marks. Pure: `promptgrid.judging` makes the calls.
 
-Zheng et al. 2023, "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena": reasons before the mark, and where two
-replies are compared, both orders.
+Zheng et al. 2023, "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena": reasons before the mark; pairs are
+judged in both orders.
 """
 
 from __future__ import annotations
@@ -30,22 +30,21 @@ Shipped = Literal["judge", "judge-pair"]
 
 @cache
 def shipped_prompt(name: Shipped) -> Prompt:
-    """Our own prompt for judges: of one reply, or of two."""
+    """The prompt that ships with promptgrid: for one reply, or for two."""
     return loads(Path(__file__).with_name(f"{name}.prompty").read_text("utf-8"), name)
 
 
 def check_prompt(prompt: Prompt, inputs: tuple[str, ...] = INPUTS) -> None:
-    """Raises PlanError for a prompt that cannot judge: it has a variable without a value, or never shows the
-    replies."""
+    """Raises PlanError for a prompt that cannot judge: it needs an unknown variable, or does not show the replies."""
     used = variables(prompt.messages, prompt.inputs)
     if unknown := [variable.name for variable in used if variable.required and variable.name not in inputs]:
         hint = f"A judge's prompt may use {', '.join(inputs)}."
-        raise PlanError(f'The prompt "{prompt.name}" needs {unknown[0]!r}, which no judge is given.', hint=hint)
-    shown = ("output", "answer") if "output" in inputs else ("first", "second")
+        raise PlanError(f'The prompt "{prompt.name}" needs {unknown[0]!r}, which judges do not have.', hint=hint)
+    required = ("output", "answer") if "output" in inputs else ("first", "second")
     names = {variable.name for variable in used}
-    if names.isdisjoint(shown) if "output" in inputs else not names.issuperset(shown):
-        hint = f"Put {' and '.join(f'{{{{ {name} }}}}' for name in shown)} into it."
-        raise PlanError(f'The prompt "{prompt.name}" shows the judge nothing to judge.', hint=hint)
+    if names.isdisjoint(required) if "output" in inputs else not names.issuperset(required):
+        hint = f"Put {' and '.join(f'{{{{ {name} }}}}' for name in required)} into it."
+        raise PlanError(f'The prompt "{prompt.name}" does not show the judge the reply.', hint=hint)
 
 
 def inputs_for(
@@ -65,30 +64,29 @@ def inputs_for(
 
 
 def read_mark(spec: CheckSpec, prompt: Prompt, text: str) -> Verdict:
-    """The mark in a judge's reply, read by its prompt's answer rule; what is none scores nothing and shows what was
-    said."""
-    said = read_answer(prompt.answer, text).answer
-    value = None if said is None else _mark(spec, said)
+    """The mark in a judge's reply, read by the prompt's answer rule. A reply without a mark scores nothing."""
+    answer = read_answer(prompt.answer, text).answer
+    value = None if answer is None else _mark(spec, answer)
     if value is None:
         scale = spec.options.get("scale", "1-5")
         return Verdict(None, f"the check failed: the judge gave no mark of {scale}, but: {short(text)}", failed=True)
-    return Verdict(value >= spec.options.get("min", USUAL_MIN), _reasons(text, str(said)), value)
+    return Verdict(value >= spec.options.get("min", USUAL_MIN), _reasons(text, str(answer)), value)
 
 
-def _mark(spec: CheckSpec, said: str) -> float | None:
+def _mark(spec: CheckSpec, answer: str) -> float | None:
     if spec.scale is None:
-        passed = _PASS.get(said.strip(" .*_`\"'").casefold())
+        passed = _PASS.get(answer.strip(" .*_`\"'").casefold())
         return None if passed is None else float(passed)
     low, high = spec.scale
-    number = last_number(said.partition("/")[0])
+    number = last_number(answer.partition("/")[0])
     if number is None or not low <= number.value <= high:
         return None
     return float((number.value - low) / (high - low))
 
 
-def _reasons(text: str, said: str) -> str:
-    """What the judge said before its mark, in one line, and the mark."""
-    return f"{said.strip()}: {one_line(text, _EXPLAINED)}"
+def _reasons(text: str, mark: str) -> str:
+    """The mark, and the judge's reasons in one line."""
+    return f"{mark.strip()}: {one_line(text, _EXPLAINED)}"
 
 
 Preference = Literal["first", "second", "tie"]
@@ -96,6 +94,6 @@ _PREFERENCES: Mapping[str, Preference] = {"first": "first", "second": "second", 
 
 
 def read_preference(prompt: Prompt, text: str) -> Preference | None:
-    """Which of two replies the judge prefers; None where it does not say."""
-    said = (read_answer(prompt.answer, text).answer or "").strip(" .*_`\"'").casefold()
-    return _PREFERENCES.get(said)
+    """The reply that the judge prefers of two; None if it names none."""
+    answer = (read_answer(prompt.answer, text).answer or "").strip(" .*_`\"'").casefold()
+    return _PREFERENCES.get(answer)

@@ -1,4 +1,4 @@
-"""How like the expected value an answer is: the same JSON, or a similar text."""
+"""Similarity of the answer and the expected value: equal JSON, or similar text."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _DEPTH = 200
 
 
 def json_equal(subject: Subject) -> Verdict:
-    """The same JSON by value: the order of keys is free, 1 is 1.0. Tells the path of the first difference."""
+    """Equal JSON values: the order of keys is free, 1 equals 1.0. Names the path of the first difference."""
     if subject.expected is None:
         return Verdict(None, subject.missing)
     try:
         expected = json.loads(subject.expected)
     except ValueError:
         return Verdict(None, f"not scored: expected {short(subject.expected)} is not JSON")
-    answer, found = _json_of(subject)
-    if not found:
+    answer, is_json = _json_of(subject)
+    if not is_json:
         return Verdict(False, "no JSON in the reply")
     where = _difference(answer, expected, "$", _DEPTH)
     return Verdict(not where, where or "the same JSON")
 
 
 def _json_of(subject: Subject) -> tuple[Any, bool]:
-    """The answer's JSON, else the first in the output."""
+    """(the answer's JSON, else the first in the output; whether there is any)."""
     for text in (subject.answer, find_json(subject.answer or ""), find_json(subject.output)):
         try:
             if text is not None:
@@ -42,12 +42,12 @@ def _json_of(subject: Subject) -> tuple[Any, bool]:
 
 
 def _difference(answer: Any, expected: Any, path: str, depth: int) -> str:
-    """Where the two differ first, and how; empty when they do not."""
+    """The path and kind of the first difference; empty if the two are equal."""
     if not depth:
         raise RecursionError
     if isinstance(answer, dict) and isinstance(expected, dict):
-        if lacking := [key for key in expected if key not in answer]:
-            return f"{path}: {_names(lacking)} is missing"
+        if missing := [key for key in expected if key not in answer]:
+            return f"{path}: {_names(missing)} is missing"
         if added := [key for key in answer if key not in expected]:
             return f"{path}: {_names(added)} is not expected"
         inner = ((answer[key], expected[key], f"{path}.{short(key)}") for key in expected)
@@ -59,7 +59,7 @@ def _difference(answer: Any, expected: Any, path: str, depth: int) -> str:
         return ""
     else:
         return f"{path}: {_shown(answer)}, expected {_shown(expected)}"
-    return next((found for a, e, at in inner if (found := _difference(a, e, at, depth - 1))), "")
+    return next((difference for a, e, at in inner if (difference := _difference(a, e, at, depth - 1))), "")
 
 
 def _names(keys: Sequence[str]) -> str:
@@ -71,8 +71,8 @@ def _shown(value: Any) -> str:
 
 
 def similarity(subject: Subject) -> Verdict:
-    """How like the expected value the answer is, 0 to 1: `edit` counts changed characters (Levenshtein 1966), `token`
-    does so with the words in alphabetical order, so that their order is free."""
+    """Similarity of answer and expected value, 0 to 1: `edit` counts changed characters (Levenshtein 1966), `token`
+    sorts the words first, so that their order does not count."""
     if subject.missing:
         return Verdict(None, subject.missing)
     from rapidfuzz.distance import Levenshtein
@@ -87,7 +87,7 @@ def similarity(subject: Subject) -> Verdict:
 
 
 def alike(subject: Subject, value: float) -> Verdict:
-    """The verdict on a similarity; one that is not a number scores nothing."""
+    """The verdict on a similarity; NaN scores nothing."""
     if not math.isfinite(value):
         return Verdict(None, "not scored: the similarity is not a number", failed=True)
     least = subject.spec.options.get("min", USUAL_MIN)
@@ -96,7 +96,7 @@ def alike(subject: Subject, value: float) -> Verdict:
 
 
 def cosine(a: Sequence[float], b: Sequence[float]) -> float:
-    """Of two vectors, 0 where they point apart; NaN where one is nothing, or they are not of one length."""
+    """The cosine of two vectors, at least 0; NaN if one is zero or their lengths differ."""
     size = math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(x * x for x in b))
     if not size or len(a) != len(b):
         return math.nan
