@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid import api
@@ -20,23 +18,17 @@ from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.ui import curves
 from tests.faults.server import HostileServer
-from tests.places import HOME_PAGE
 from tests.running import carried_out
+from tests.ui import pages
+from tests.ui.pages import address, shown
 
-pytestmark = pytest.mark.usefixtures("no_runner")
+opened = partial(pages.opened, "6_Curves.py")
 JUDGE = Prompt("judge", (Message("user", "Judge {{ text }}."),), answer=AnswerRule("label", labels=("good", "bad")))
 
 
-@pytest.fixture
-def database(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Database]:
-    hostile.answer = lambda body: "bad" if body.get("temperature") == 1 else "It is good."
-    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    st.cache_resource.clear()
-    opened = Database()
-    yield opened
-    opened.close()
-    st.cache_resource.clear()
+@pytest.fixture(autouse=True)
+def _answers(endpoint: HostileServer) -> None:
+    endpoint.answer = lambda body: "bad" if body.get("temperature") == 1 else "It is good."
 
 
 def new_run(database: Database, *, carry_out: bool = True, expected: str | None = "good", **changes: Any) -> str:
@@ -48,22 +40,8 @@ def new_run(database: Database, *, carry_out: bool = True, expected: str | None 
     return run_id
 
 
-def opened(**query: str) -> AppTest:
-    page = AppTest.from_file(str(HOME_PAGE), default_timeout=30).switch_page("pages/6_Curves.py")
-    for name, value in query.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    return page
-
-
 def titles(page: AppTest) -> list[str]:
     return [str(element.value) for element in page.subheader]
-
-
-def said(page: AppTest) -> str:
-    found = [str(element.value) for kind in (page.caption, page.markdown, page.error) for element in kind]
-    return "\n".join(found).replace("\\", "")
 
 
 def specs(page: AppTest) -> list[dict[str, Any]]:
@@ -72,7 +50,7 @@ def specs(page: AppTest) -> list[dict[str, Any]]:
 
 def test_without_runs_the_page_offers_to_set_one_up(database: Database) -> None:
     page = opened()
-    assert "No runs yet" in said(page)
+    assert "No runs yet" in shown(page)
     assert page.button(key="curves_to_run").label == "Set up a run"
 
 
@@ -82,7 +60,7 @@ def test_every_measure_has_its_chart_and_its_data(database: Database) -> None:
     assert titles(page) == ["Score", "Distinct answers", "Entropy", "Similarity", "Length", "Score against tokens"]
     assert len(specs(page)) == 6
     assert [button.label for button in page.download_button] == ["CSV"] * 6
-    assert {name: "".join(value) for name, value in page.query_params.items()} == {"run": run_id}
+    assert address(page) == {"run": run_id}
     assert page.selectbox(key="curves_run").value == run_id
 
 
@@ -97,7 +75,7 @@ def test_the_data_are_those_of_the_chart(database: Database) -> None:
 
 def test_one_temperature_says_what_to_do(database: Database) -> None:
     page = opened(run=new_run(database, temperatures=(0,)))
-    assert "This run has only one temperature" in said(page)
+    assert "This run has only one temperature" in shown(page)
     assert page.button(key="curves_to_run").label == "Add temperatures"
     assert specs(page) == []
 
@@ -105,24 +83,24 @@ def test_one_temperature_says_what_to_do(database: Database) -> None:
 def test_a_refused_temperature_is_told(database: Database) -> None:
     page = opened(run=new_run(database, models=("openai/ok", "openai/refuses-temperature")))
     assert titles(page)[-1] == "Left out of the lines"
-    assert "openai/refuses-temperature at temperature 0: refused by the model." in said(page)
+    assert "openai/refuses-temperature at temperature 0: refused by the model." in shown(page)
 
 
 def test_a_run_without_scores_still_shows_its_variety(database: Database) -> None:
     page = opened(run=new_run(database, expected=None))
     assert titles(page) == ["Distinct answers", "Entropy", "Similarity", "Length"]
-    assert "Nothing is scored" in said(page)
+    assert "Nothing is scored" in shown(page)
 
 
 def test_one_sample_says_what_variety_needs(database: Database) -> None:
     page = opened(run=new_run(database, samples=1))
     assert titles(page) == ["Score", "Length", "Score against tokens"]
-    assert "need two or more samples" in said(page)
+    assert "need two or more samples" in shown(page)
 
 
 def test_a_run_that_has_not_begun_is_waited_for(database: Database) -> None:
     page = opened(run=new_run(database, carry_out=False))
-    assert "No replies yet" in said(page)
+    assert "No replies yet" in shown(page)
     assert specs(page) == []
 
 
@@ -150,4 +128,4 @@ def test_the_chosen_lines_are_in_the_address_and_come_back_from_there(database: 
 
 def test_a_run_that_was_deleted_meanwhile_is_said(database: Database) -> None:
     new_run(database)
-    assert "There is no run" in said(opened(run="00000000"))
+    assert "There is no run" in shown(opened(run="00000000"))

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid import connections
@@ -14,25 +10,15 @@ from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.ui import home
 from tests.faults.server import HostileServer
-from tests.places import HOME_PAGE
-
-pytestmark = pytest.mark.usefixtures("no_runner")
+from tests.ui import pages
+from tests.ui.pages import shown
 
 
 @pytest.fixture
-def visit(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+def visit(endpoint: HostileServer, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page before its first run; the built-in model is missing, the hostile endpoint stands in for it."""
-    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
     monkeypatch.setattr(home, "_example_model", lambda: "openai/ok")
-    st.cache_resource.clear()
-    yield AppTest.from_file(str(HOME_PAGE), default_timeout=30)
-    st.cache_resource.clear()
-
-
-def shown(page: AppTest) -> str:
-    kinds = (page.markdown, page.caption, page.error, page.subheader)
-    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)
+    return pages.page()
 
 
 def test_a_first_visitor_presses_one_button_to_get_a_result(visit: AppTest) -> None:

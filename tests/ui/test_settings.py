@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid import api
@@ -14,27 +12,18 @@ from promptgrid.models import learned
 from promptgrid.runner import client
 from promptgrid.store import Database, conversations, runs
 from tests.faults.server import HostileServer
-from tests.places import HOME_PAGE
+from tests.ui import pages
+from tests.ui.pages import shown
 
-pytestmark = pytest.mark.usefixtures("no_runner")
 KEY = "sk-a-secret-that-must-not-be-shown"
 
 
 @pytest.fixture
-def settings(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+def settings(endpoint: HostileServer, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The page before its first run; the key is in the environment."""
-    hostile.api_key = KEY
-    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    endpoint.api_key = KEY
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    st.cache_resource.clear()
-    yield AppTest.from_file(str(HOME_PAGE), default_timeout=30).switch_page("pages/5_Settings.py")
-    st.cache_resource.clear()
-
-
-def shown(page: AppTest) -> str:
-    kinds = (page.markdown, page.caption, page.error, page.code, page.subheader)
-    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)
+    return pages.page("5_Settings.py")
 
 
 def test_the_exact_line_and_file_of_a_key_are_shown_but_never_the_key(settings: AppTest, tmp_path: Path) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid import chat
@@ -17,50 +14,21 @@ from promptgrid.cases.table import read_cases
 from promptgrid.chat import ChatVariant, Settings, tree
 from promptgrid.errors import PlanError
 from promptgrid.library.folder import Library
-from promptgrid.paths import shipped_folder
 from promptgrid.store import Database, conversations, drafts
 from promptgrid.ui.chat import actions
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
-from tests.places import HOME_PAGE
+from tests.ui import pages
+from tests.ui.pages import ran, shown
 
-pytestmark = pytest.mark.usefixtures("no_runner")
+pytestmark = pytest.mark.usefixtures("library")
+opened = partial(pages.opened, "10_Chat.py")
 OK = "openai/ok"
 
 
-@pytest.fixture
-def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
-    folder = tmp_path / "prompts"
-    shutil.copytree(shipped_folder() / "prompts", folder)
-    monkeypatch.setenv("PROMPTGRID_PROMPTS", str(folder))
-    return Library(folder)
-
-
-@pytest.fixture
-def database(
-    hostile: HostileServer, library: Library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Database]:
-    hostile.answer = lambda body: f"re: {body['messages'][-1]['content']}"
-    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    st.cache_resource.clear()
-    opened = Database()
-    yield opened
-    opened.close()
-    st.cache_resource.clear()
-
-
-def page(**query: str) -> AppTest:
-    at = AppTest.from_file(HOME_PAGE, default_timeout=60).switch_page("pages/10_Chat.py")
-    for name, value in query.items():
-        at.query_params[name] = value
-    return ran(at)
-
-
-def ran(at: AppTest) -> AppTest:
-    at.run()
-    assert not at.exception
-    return at
+@pytest.fixture(autouse=True)
+def _answers(endpoint: HostileServer) -> None:
+    endpoint.answer = lambda body: f"re: {body['messages'][-1]['content']}"
 
 
 def begun(database: Database, *turns: tuple[str, str], settings: Settings | None = None) -> str:
@@ -97,13 +65,8 @@ def press(at: AppTest, conversation_id: str, act: str, turn: int, **more: Any) -
     return ran(at)
 
 
-def shown(at: AppTest) -> str:
-    kinds = (at.markdown, at.caption, at.error, at.warning, at.info)
-    return "\n".join(str(element.value).replace("\\", "").replace("\u2060", "") for kind in kinds for element in kind)
-
-
 def test_the_food_order_is_the_first_conversation(database: Database) -> None:
-    at = page()
+    at = opened()
     assert "no conversation yet" in shown(at)
     at.button(key="chat_first").click()
     ran(at)
@@ -115,7 +78,7 @@ def test_the_food_order_is_the_first_conversation(database: Database) -> None:
 
 def test_a_turn_is_sent_answered_and_stored(database: Database) -> None:
     talk = begun(database)
-    at = send(page(chat=talk), talk, "hello")
+    at = send(opened(chat=talk), talk, "hello")
     assert said(database, talk) == ["hello", "re: hello"]
     assert at.text_area(key=actions.text_key(talk)).value == ""
     send(at, talk, "again")
@@ -124,17 +87,17 @@ def test_a_turn_is_sent_answered_and_stored(database: Database) -> None:
 
 def test_what_is_typed_is_kept_as_a_draft_and_gone_when_sent(database: Database) -> None:
     talk = begun(database)
-    at = page(chat=talk)
+    at = opened(chat=talk)
     at.text_area(key=actions.text_key(talk)).set_value("half a tho")
     ran(at)
-    assert page(chat=talk).text_area(key=actions.text_key(talk)).value == "half a tho"
+    assert opened(chat=talk).text_area(key=actions.text_key(talk)).value == "half a tho"
     send(at, talk, "whole")
     assert drafts.draft(database, actions.draft_key(talk)) is None
 
 
 def test_a_turn_is_added_without_asking_and_asked_for_later(database: Database, hostile: HostileServer) -> None:
     talk = begun(database)
-    at = page(chat=talk)
+    at = opened(chat=talk)
     at.text_area(key=actions.text_key(talk)).set_value("wait")
     at.button(key="chat_add").click()
     ran(at)
@@ -149,7 +112,7 @@ def test_a_turn_is_added_without_asking_and_asked_for_later(database: Database, 
 def test_two_variants_answer_side_by_side(database: Database, hostile: HostileServer) -> None:
     hostile.answer = lambda body: f"{body['messages'][0]['content']} {body.get('temperature')}"
     talk = begun(database, ("system", "Be kind."))
-    at = page(chat=talk)
+    at = opened(chat=talk)
     at.button(key="chat_add_variant").click()
     ran(at)
     at.number_input(key=f"chat_temperature_{talk}_2").set_value(1.5)
@@ -167,7 +130,7 @@ def test_two_variants_answer_side_by_side(database: Database, hostile: HostileSe
 
 def test_edit_branch_ask_again_delete_and_the_way_back(database: Database) -> None:
     talk = begun(database)
-    at = send(page(chat=talk), talk, "one")
+    at = send(opened(chat=talk), talk, "one")
     at = send(at, talk, "two")
     first, reply, second, last = (node.id for node in actions.on_screen(conversations.load(database, talk)))
 
@@ -201,7 +164,7 @@ def test_another_system_message_and_run_again_keep_the_old_branch_to_compare_wit
 ) -> None:
     hostile.answer = lambda body: f"{body['messages'][0]['content']} {body['messages'][-1]['content']}"
     talk = begun(database, ("system", "Kind."))
-    at = send(send(page(chat=talk), talk, "one"), talk, "two")
+    at = send(send(opened(chat=talk), talk, "one"), talk, "two")
     system = actions.on_screen(conversations.load(database, talk))[0].id
     press(at, talk, "edit", system, variant=None, text="Rude.", how="branch")
     assert said(database, talk) == ["Rude.", "one", "Rude. one", "two", "Rude. two"]
@@ -213,7 +176,7 @@ def test_a_small_limit_cuts_the_oldest_and_says_so(database: Database) -> None:
     talk = begun(
         database, ("system", "Kind."), ("user", long), ("assistant", long), ("user", long), ("assistant", "ok")
     )
-    at = page(chat=talk)
+    at = opened(chat=talk)
     at.number_input(key=f"chat_room_{talk}").set_value(20)
     ran(at)
     at.select_slider(key=f"chat_limit_{talk}").set_value(128)
@@ -229,7 +192,7 @@ def test_a_small_limit_cuts_the_oldest_and_says_so(database: Database) -> None:
 @pytest.mark.parametrize("kind", ["messages", "examples"])
 def test_it_becomes_a_prompt(database: Database, library: Library, kind: str) -> None:
     talk = begun(database, ("system", "Kind."), ("user", "a"), ("assistant", "b"), ("user", "c {{ d }}"))
-    at = page(chat=talk)
+    at = opened(chat=talk)
     at.radio(key="chat_save_kind").set_value(f"A prompt, turns as {kind}")
     at.text_input(key="chat_save_name").set_value("talked")
     at.button(key="chat_save_now").click()
@@ -242,7 +205,7 @@ def test_it_becomes_a_prompt(database: Database, library: Library, kind: str) ->
 
 def test_it_becomes_a_case(database: Database, library: Library) -> None:
     talk = begun(database, ("user", "a"), ("assistant", "b"))
-    at = page(chat=talk)
+    at = opened(chat=talk)
     at.radio(key="chat_save_kind").set_value("A case")
     at.text_input(key="chat_save_name").set_value("talks")
     for _ in range(2):
@@ -254,7 +217,7 @@ def test_it_becomes_a_case(database: Database, library: Library) -> None:
 
 def test_conversations_are_renamed_deleted_and_brought_back(database: Database) -> None:
     talk = begun(database)
-    at = page(chat=talk)
+    at = opened(chat=talk)
     at.text_input(key=f"chat_name_{talk}").set_value("Mine")
     ran(at)
     assert conversations.listed(database)[0].name == "Mine"
@@ -267,14 +230,14 @@ def test_conversations_are_renamed_deleted_and_brought_back(database: Database) 
 
 
 def test_a_conversation_that_is_gone_is_said_to_be(database: Database) -> None:
-    assert "no conversation nowhere any more" in shown(page(chat="nowhere"))
+    assert "no conversation nowhere any more" in shown(opened(chat="nowhere"))
 
 
 def test_hostile_replies_and_names_are_never_interpreted(database: Database, hostile: HostileServer) -> None:
     hostile.answer = lambda body: HOSTILE_TEXT
     talk = begun(database)
     conversations.rename(database, talk, HOSTILE_TEXT)
-    at = send(page(chat=talk), talk, HOSTILE_TEXT)
+    at = send(opened(chat=talk), talk, HOSTILE_TEXT)
     assert said(database, talk)[1] == HOSTILE_TEXT
     for element in (*at.markdown, *at.caption):
         assert "![pixel](http" not in str(element.value)
@@ -283,11 +246,11 @@ def test_hostile_replies_and_names_are_never_interpreted(database: Database, hos
 def test_while_the_model_answers_it_can_be_stopped_and_nothing_else(database: Database, hostile: HostileServer) -> None:
     hostile.answer = lambda body: "word " * 3000
     talk = begun(database, settings=Settings((ChatVariant(1, "openai/slow-stream"),), room=9000))
-    at = page(chat=talk)
+    at = opened(chat=talk)
     at.text_area(key=actions.text_key(talk)).set_value("go")
     at.button(key="chat_send").click()
     ran(at)
-    again = page(chat=talk)  # a refresh, in the middle of it
+    again = opened(chat=talk)  # a refresh, in the middle of it
     asked = actions.rounds()[talk]
     deadline = time.monotonic() + 60
     while not asked.live[1].text and time.monotonic() < deadline:
@@ -312,7 +275,7 @@ def test_a_reply_that_comes_while_the_page_is_drawn_is_not_waited_for(database: 
     talk = begun(database, ("user", "go"), ("assistant", "done"))
     slot = conversations.load(database, talk).leaf or 0
     actions.rounds()[talk] = Quick(database, talk, slot, [1])
-    at = page(chat=talk)
+    at = opened(chat=talk)
     assert not [button for button in at.button if button.key == "chat_stop"]
 
 
@@ -339,7 +302,7 @@ def test_a_reply_that_ends_after_the_conversation_was_read_is_read_too(
         return found
 
     monkeypatch.setattr(conversations, "load", read)
-    at = page(chat=talk)
+    at = opened(chat=talk)
     assert reads[0] is False
     assert reads[-1] is True
     assert not [button for button in at.button if button.key == "chat_stop"]
@@ -356,7 +319,7 @@ def test_a_turn_is_not_edited_away(database: Database) -> None:
 
 def test_one_that_was_deleted_in_another_tab_says_so_and_comes_back(database: Database) -> None:
     talk = begun(database, ("user", "one"), ("assistant", "two"))
-    at = page(chat=talk)
+    at = opened(chat=talk)
     assert "is deleted" not in shown(at)
     conversations.delete(database, talk)
     assert "This conversation is deleted" in shown(ran(at))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid import api
@@ -20,23 +18,16 @@ from promptgrid.runner import client
 from promptgrid.store import Database, runs, scores
 from promptgrid.ui.compare import reading, rescoring
 from tests.faults.server import HostileServer
-from tests.places import HOME_PAGE
 from tests.running import carried_out
+from tests.ui import pages
+from tests.ui.pages import ran, shown
 
-pytestmark = pytest.mark.usefixtures("no_runner")
 ADD = Prompt("add", (Message("user", "Add {{ a }} and 1."),), answer=AnswerRule("number"))
 
 
-@pytest.fixture
-def database(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Database]:
-    hostile.answer = lambda body: "Well.\nVerdict: 4" if "<reply>" in body["messages"][-1]["content"] else "It is 2."
-    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    st.cache_resource.clear()
-    opened = Database()
-    yield opened
-    opened.close()
-    st.cache_resource.clear()
+@pytest.fixture(autouse=True)
+def _answers(endpoint: HostileServer) -> None:
+    endpoint.answer = lambda body: "Well.\nVerdict: 4" if "<reply>" in body["messages"][-1]["content"] else "It is 2."
 
 
 @pytest.fixture
@@ -48,17 +39,9 @@ def run_id(database: Database) -> str:
 
 def opened(run_id: str, *, popover: bool = True) -> AppTest:
     """The page with its popover open, or not."""
-    page = AppTest.from_file(str(HOME_PAGE), default_timeout=30).switch_page("pages/3_Compare.py")
-    page.query_params["run"] = run_id
+    page = pages.page("3_Compare.py", run=run_id)
     page.session_state["compare_checks"] = popover
-    page.run()
-    assert not page.exception
-    return page
-
-
-def texts(page: AppTest) -> str:
-    kinds = (page.markdown, page.caption, page.error)
-    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)
+    return ran(page)
 
 
 def finished(page: AppTest, run_id: str) -> AppTest:
@@ -76,10 +59,10 @@ def said(database: Database, run_id: str) -> dict[str, float | None]:
 
 def test_checks_are_added_changed_and_removed(database: Database, run_id: str) -> None:
     page = opened(run_id)
-    assert "mean 1.00 over 1 score, 1 not scored" in texts(page)
+    assert "mean 1.00 over 1 score, 1 not scored" in shown(page)
     page.selectbox(key=f"check_{run_id}_kind").select("length").run()
     assert page.button(key="checks_add").disabled
-    assert "Give it a length" in texts(page)
+    assert "Give it a length" in shown(page)
     page.number_input(key=f"check_{run_id}_length_max").set_value(2.0).run()
     page.button(key="checks_add").click().run()
     finished(page, run_id)
@@ -101,7 +84,7 @@ def test_a_judge_says_first_what_it_takes(database: Database, run_id: str, hosti
     page.selectbox(key=f"check_{run_id}_judge_model").select("openai/ok").run()
     before = len([request for request in hostile.requests if request.path.endswith("/completions")])
     page.button(key="checks_add").click().run()
-    assert "openai/ok judges: 2 calls" in texts(page).replace("*", "")
+    assert "openai/ok judges: 2 calls" in shown(page).replace("*", "")
     page.button(key="checks_leave").click().run()
     assert said(database, run_id) == {"number": 1.0}
     page.button(key="checks_add").click().run()
@@ -120,20 +103,20 @@ def test_what_was_stopped_with_its_server_is_told_and_gone_on_with(
         rescore.carry_out(database, planned, budget="1calls")
     judged = hostile.calls("ok")
     page = opened(run_id)
-    assert "Stopped at 1 of 2 scores" in texts(page)
-    assert "Scoring stopped at 1 of 2" in texts(opened(run_id, popover=False))
+    assert "Stopped at 1 of 2 scores" in shown(page)
+    assert "Scoring stopped at 1 of 2" in shown(opened(run_id, popover=False))
     page.button(key="checks_go_on").click().run()
-    assert "openai/ok judges: 1 call " in texts(page).replace("*", "")
+    assert "openai/ok judges: 1 call " in shown(page).replace("*", "")
     assert page.text_input(key="checks_budget").value == "1calls"
     page.text_input(key="checks_budget").set_value("many").run()
     page.button(key="checks_go").click().run()
-    assert "is not a budget" in texts(page)
+    assert "is not a budget" in shown(page)
     page.text_input(key="checks_budget").set_value("2calls").run()
     page.button(key="checks_go").click().run()
     finished(page, run_id)
     assert said(database, run_id) == {"judge": 0.75, "number": 1.0}
     assert hostile.calls("ok") == judged + 1
-    assert "Stopped at" not in texts(opened(run_id))
+    assert "Stopped at" not in shown(opened(run_id))
 
 
 def test_what_was_stopped_can_be_left_so(database: Database, run_id: str) -> None:
@@ -142,13 +125,13 @@ def test_what_was_stopped_can_be_left_so(database: Database, run_id: str) -> Non
         rescore.carry_out(database, planned, budget="0calls")
     page = opened(run_id)
     page.button(key="checks_forget").click().run()
-    assert "Stopped at" not in texts(page)
+    assert "Stopped at" not in shown(page)
 
 
 def test_a_terminal_that_judges_is_seen(database: Database, run_id: str) -> None:
     with session.lock(run_id):
-        assert "Another process" in texts(opened(run_id))
-    assert "Another process" not in texts(opened(run_id))
+        assert "Another process" in shown(opened(run_id))
+    assert "Another process" not in shown(opened(run_id))
 
 
 def test_what_goes_wrong_is_told(database: Database, run_id: str, tmp_path: Path) -> None:
@@ -156,19 +139,19 @@ def test_what_goes_wrong_is_told(database: Database, run_id: str, tmp_path: Path
     page.selectbox(key=f"check_{run_id}_kind").select("python").run()
     page.text_input(key=f"check_{run_id}_python_file").set_value(str(tmp_path / "none.py")).run()
     page.button(key="checks_add").click().run()
-    assert "Cannot read" in texts(page)
+    assert "Cannot read" in shown(page)
     (tmp_path / "own.py").write_text("def score(output): raise ValueError('![x](http://127.0.0.1:9/x.png)')\n")
     page.text_input(key=f"check_{run_id}_python_file").set_value(str(tmp_path / "own.py")).run()
     page.button(key="checks_add").click().run()
     finished(page, run_id)
-    assert "2 failed" in texts(page)
-    assert "2 × the check failed: ValueError" in texts(page)
+    assert "2 failed" in shown(page)
+    assert "2 × the check failed: ValueError" in shown(page)
     assert not any("![x](" in str(caption.value) for caption in page.caption)
 
 
 def test_a_run_at_work_keeps_its_checks(database: Database, run_id: str) -> None:
     runs.ask(database, run_id, "resume")
-    assert "its checks can be changed when it rests" in texts(opened(run_id))
+    assert "its checks can be changed when it rests" in shown(opened(run_id))
 
 
 def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
@@ -190,6 +173,6 @@ def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
     monkeypatch.setattr(reading, "read_facts", then_scored)
     page.run()
     assert not page.exception
-    assert "mean 1.00 over 2 scores" in texts(page)
+    assert "mean 1.00 over 2 scores" in shown(page)
     assert any("score.contains" in table.value.columns for table in page.dataframe)
     assert run_id not in rescoring.works().by_run

@@ -7,8 +7,8 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import BinaryIO
 
 import pytest
@@ -28,27 +28,22 @@ from promptgrid.ui.widgets.downloads import Download
 from tests.faults.answers import prompt_text
 from tests.faults.books import Body
 from tests.faults.server import HostileServer
-from tests.places import HOME_PAGE
+from tests.running import carried_out
+from tests.ui import pages
+from tests.ui.pages import address, shown
 
-pytestmark = pytest.mark.usefixtures("no_runner")
+opened = partial(pages.opened, "3_Compare.py")
 LABELS = ("good", "bad")
 
 
-@pytest.fixture
-def database(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Database]:
-    """An endpoint that says "good" to everything, but "bad" to the second case at temperature 1."""
+@pytest.fixture(autouse=True)
+def _answers(endpoint: HostileServer) -> None:
+    """Models say "good" to everything, but "bad" to the second case at temperature 1."""
 
     def answer(body: Body) -> str:
         return "bad" if body.get("temperature") == 1 and "case 2" in prompt_text(body) else "It is good."
 
-    hostile.answer = answer
-    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    st.cache_resource.clear()
-    opened = Database()
-    yield opened
-    opened.close()
-    st.cache_resource.clear()
+    endpoint.answer = answer
 
 
 def judge(kind: AnswerKind = "label") -> Prompt:
@@ -68,40 +63,17 @@ def new_run(
     return client.submit(database, plan)
 
 
-def carry_out(database: Database, run_id: str) -> None:
-    with client.carried_out_here(database, run_id) as watch:
-        list(client.follow(database, run_id, watch))
-
-
 @pytest.fixture
 def run_id(database: Database) -> str:
     """Three cases at two temperatures, two samples each, done."""
     made = new_run(database)
-    carry_out(database, made)
+    carried_out(database, made)
     return made
-
-
-def opened(**query: str) -> AppTest:
-    page = AppTest.from_file(str(HOME_PAGE), default_timeout=30).switch_page("pages/3_Compare.py")
-    for name, value in query.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    return page
 
 
 def chips(page: AppTest) -> list[str]:
     (control,) = [group for group in page.button_group if group.key == "compare_show"]
     return list(control.options)
-
-
-def texts(page: AppTest) -> str:
-    kinds = (page.markdown, page.caption, page.code, page.warning, page.error)
-    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)
-
-
-def address(page: AppTest) -> dict[str, str]:
-    return {name: "".join(value) for name, value in page.query_params.items()}
 
 
 def variant_ids(database: Database, run_id: str) -> list[str]:
@@ -119,7 +91,7 @@ def figures(page: AppTest, column: str) -> list[object]:
 
 def test_without_runs_the_page_offers_to_set_one_up(database: Database) -> None:
     page = opened()
-    assert "No runs yet" in texts(page)
+    assert "No runs yet" in shown(page)
     assert page.button(key="compare_to_run").label == "Set up a run"
 
 
@@ -135,7 +107,7 @@ def test_the_address_brings_the_view_back(database: Database, run_id: str) -> No
     page = opened(run=run_id, show="differ", find="case 2", case="2", variant=hot, baseline=hot)
     assert page.text_input(key="compare_find").value == "case 2"
     assert chips(page) == ["All 1", "Answers differ 1", "Wrong 1", "Failed 0"]
-    assert "**t = 1**" in texts(page)
+    assert "**t = 1**" in shown(page)
     view = {"show": "differ", "find": "case 2", "case": "2", "variant": hot, "baseline": hot}
     assert address(page) == {"run": run_id, **view}
     page.multiselect(key="compare_columns").set_value([cold]).run()
@@ -169,7 +141,7 @@ def test_a_deleted_run_can_still_be_opened_by_its_address(database: Database, ru
 
 def test_choosing_another_run_forgets_the_filters_of_the_first(database: Database, run_id: str) -> None:
     other = new_run(database, cases=1)
-    carry_out(database, other)
+    carried_out(database, other)
     page = opened(run=run_id, find="case 2")
     page.selectbox(key="compare_run").set_value(other).run()
     assert not page.exception
@@ -213,11 +185,11 @@ def test_the_next_case_may_be_on_the_next_page(database: Database) -> None:
 
 def test_a_failed_cell_shows_its_error_and_what_the_endpoint_said(database: Database) -> None:
     made = new_run(database, cases=1, models=("openai/unknown-model",), temperatures=(0,), samples=1)
-    carry_out(database, made)
+    carried_out(database, made)
     (only,) = variant_ids(database, made)
     page = opened(run=made, case="1", variant=only)
     assert chips(page) == ["All 1", "Answers differ 0", "Wrong 0", "Failed 1"]
-    assert "does not exist" in texts(page)
+    assert "does not exist" in shown(page)
     assert "model_not_found" in page.code[0].value
 
 
@@ -225,14 +197,14 @@ def test_a_run_in_progress_shows_what_is_there(database: Database) -> None:
     new_run(database)
     page = opened()
     assert chips(page) == ["All 3", "Answers differ 0", "Wrong 0", "Failed 0"]
-    assert "0 of 12 so far" in texts(page)
+    assert "0 of 12 done" in shown(page)
 
 
 def test_results_that_came_in_are_shown(database: Database) -> None:
     made = new_run(database)
     page = opened()
     assert chips(page)[2] == "Wrong 0"
-    carry_out(database, made)
+    carried_out(database, made)
     page.run()
     assert chips(page)[2] == "Wrong 1"
 
@@ -258,7 +230,7 @@ def test_the_summary_says_how_sure_it_is(database: Database, run_id: str) -> Non
     assert all(0 < int(low) < 60 for low in lows)
     assert figures(page, "versus")[1] == "needs more"
     assert "best" not in page.dataframe[0].value
-    assert "None is marked as the best" in texts(page)
+    assert "None is marked as the best" in shown(page)
 
 
 def test_rows_and_columns_can_be_anything_that_differs(database: Database, run_id: str) -> None:
@@ -314,7 +286,7 @@ def test_a_head_turns_the_order_and_gives_it_back(monkeypatch: pytest.MonkeyPatc
 
 def test_cases_below_a_score_and_of_one_model_only(database: Database) -> None:
     made = new_run(database, models=("openai/ok", "openai/other"))
-    carry_out(database, made)
+    carried_out(database, made)
     page = opened(run=made, below="50", model="openai/other", temperature="1")
     assert chips(page)[0] == "All 1"
     assert figures(page, "answered") == ["6 of 6"]
@@ -339,7 +311,7 @@ def test_two_runs_are_shown_against_each_other(database: Database, run_id: str, 
     plan = api.plan(judge(), [{"text": f"case {i}", "expected": "good"} for i in (1, 2, 4)], models="openai/ok",
                     temperatures=(0, 1), samples=2, seed=1)  # fmt: skip
     after = client.submit(database, plan)
-    carry_out(database, after)
+    carried_out(database, after)
     page = opened(run=after, against=run_id)
     (control,) = [group for group in page.button_group if group.key == "compare_kind"]
     counted = dict(str(option).rsplit(" ", 1) for option in control.options)
@@ -354,7 +326,7 @@ def test_a_run_is_pinned_as_baseline_and_unpinned(database: Database, run_id: st
     page = opened()
     page.button(key="compare_pin").click().run()
     assert baselines.pinned(database) == {"judge": run_id}
-    assert "baseline of judge" in texts(page)
+    assert "baseline of judge" in shown(page)
     page.button(key="compare_unpin").click().run()
     assert baselines.pinned(database) == {}
 
@@ -384,7 +356,7 @@ def test_the_rows_are_copied_as_markdown(database: Database, run_id: str, monkey
     (form,) = [group for group in page.button_group if group.key == "compare_table_form"]
     form.set_value(form.options[2]).run()
     assert not page.exception
-    assert "The first 2 of 3 rows" in texts(page)
+    assert "The first 2 of 3 rows" in shown(page)
     lines = page.code[0].value.splitlines()
     assert lines[0] == "| case | expected | t = 0 | t = 1 |"
     assert len(lines) == 4
@@ -450,7 +422,7 @@ def test_a_large_export_goes_to_a_file(database: Database, run_id: str, monkeypa
     monkeypatch.setattr(export, "DOWNLOAD_ROWS", 11)
     page = opened(find="case 2")
     page.button(key="compare_save_csv").click().run()
-    target = paths.data_folder() / "exports" / f"judge-{run_id}.csv"
+    target = paths.data_folder() / "exports" / f"judge-2-temperatures-{run_id}.csv"
     assert page.code[0].value == str(target)
     assert len(list(csv.DictReader(io.StringIO(target.read_text("utf-8"))))) == 12
 
@@ -469,7 +441,7 @@ def test_the_messages_are_the_ones_on_the_wire() -> None:
 def test_a_cell_says_what_became_of_its_parameters(database: Database) -> None:
     plan = api.plan(judge(), [{"text": "case 1"}], models="openai/o3", temperatures=[0, 1.5], seed=7, top_p=0.5)
     made = client.submit(database, plan)
-    carry_out(database, made)
+    carried_out(database, made)
     (row,) = results.result_rows(database, made)
     told = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
     assert told["temperature"] == ("0", "asked 0, sent none")
@@ -483,7 +455,7 @@ def test_a_cell_says_what_became_of_its_parameters(database: Database) -> None:
 def test_what_nobody_knows_is_not_called_honoured(database: Database) -> None:
     plan = api.plan(judge(), [{"text": "case 1"}], models="openai/ok", temperatures=0.3)
     made = client.submit(database, plan)
-    carry_out(database, made)
+    carried_out(database, made)
     (row,) = results.result_rows(database, made)
     assert row["honoured"] == '{"temperature": null}'
     told = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
@@ -492,7 +464,7 @@ def test_what_nobody_knows_is_not_called_honoured(database: Database) -> None:
 
 def test_a_reused_reply_is_marked(database: Database, run_id: str) -> None:
     again = new_run(database)
-    carry_out(database, again)
+    carried_out(database, again)
     row = next(results.result_rows(database, again, [0]))
     told = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
     assert told["reused"] == ("yes", "answered before: not sent, and not paid, by this cell")
@@ -501,7 +473,7 @@ def test_a_reused_reply_is_marked(database: Database, run_id: str) -> None:
 def test_the_attempts_of_a_cell_are_listed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("promptgrid.calls.call._FIRST_WAIT_S", 0.01)
     made = new_run(database, cases=1, models=("openai/server-error+ok",), temperatures=(0,), samples=1)
-    carry_out(database, made)
+    carried_out(database, made)
     (attempt,) = attempts.log(database, made, 0)
     (line,) = circumstances.attempt_lines([attempt], runs.find_run(database, made), "answered")
     assert (line.name[:5], line.value) == ("1 at ", "server errors")

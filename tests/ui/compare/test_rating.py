@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
 
@@ -15,17 +12,12 @@ from promptgrid.runner import client
 from promptgrid.store import Database, ratings, runs
 from promptgrid.store.ratings import Rating
 
-pytestmark = pytest.mark.usefixtures("no_runner")
+pytestmark = pytest.mark.usefixtures("openai")
 
 
-@pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+@pytest.fixture(autouse=True)
+def _name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
-    opened = Database()
-    yield opened
-    opened.close()
-    st.cache_resource.clear()
 
 
 @pytest.fixture

@@ -2,79 +2,31 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.library.folder import Library
-from promptgrid.paths import shipped_folder
 from promptgrid.prompt import Message
 from promptgrid.store import Database, drafts, plans
 from promptgrid.ui.compose import try_once
 from tests.faults.server import HostileServer
-from tests.places import HOME_PAGE
+from tests.ui import pages
+from tests.ui.pages import address, press, ran, shown
 
-pytestmark = pytest.mark.usefixtures("no_runner")
-
-
-@pytest.fixture
-def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
-    folder = tmp_path / "prompts"
-    shutil.copytree(shipped_folder() / "prompts", folder)
-    monkeypatch.setenv("PROMPTGRID_PROMPTS", str(folder))
-    return Library(folder)
-
-
-@pytest.fixture(autouse=True)
-def _set_up(
-    library: Library, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[None]:
-    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
-    st.cache_resource.clear()
+pytestmark = pytest.mark.usefixtures("library", "endpoint")
 
 
 def opened(prompt: str = "") -> AppTest:
-    page = AppTest.from_file(str(HOME_PAGE), default_timeout=30).switch_page("pages/1_Compose.py")
-    if prompt:
-        page.query_params["prompt"] = prompt
-    return ran(page)
-
-
-def ran(page: AppTest) -> AppTest:
-    page.run()
-    assert not page.exception
-    return page
-
-
-def address(page: AppTest) -> str:
-    """The prompt that the address names."""
-    return "".join(page.query_params["prompt"])
-
-
-def press(page: AppTest, key: str) -> AppTest:
-    page.button(key=key).click()
-    return ran(page)
+    return pages.opened("1_Compose.py", **({"prompt": prompt} if prompt else {}))
 
 
 def message(page: AppTest, index: int) -> Any:
     return page.text_area(key=f"compose_text_{page.session_state['compose_turns'][index]}")
-
-
-def shown(page: AppTest) -> str:
-    """All texts of the page, without the escapes."""
-    kinds = (page.markdown, page.caption, page.error, page.warning, page.info)
-    return "\n".join(str(element.value).replace("\\", "").replace("\u2060", "") for kind in kinds for element in kind)
 
 
 def tried(page: AppTest, model: str = "openai/ok") -> AppTest:
@@ -89,7 +41,7 @@ def tried(page: AppTest, model: str = "openai/ok") -> AppTest:
 def test_a_first_visitor_finds_an_example_and_one_press_brings_a_reply(hostile: HostileServer) -> None:
     hostile.answer = lambda body: "It is positive."
     page = opened()
-    assert address(page) == "sentiment"
+    assert address(page)["prompt"] == "sentiment"
     assert "expected positive" in shown(page)
     assert "saved" in shown(page)
     tried(page)
@@ -227,7 +179,7 @@ def test_mine_can_be_saved_as_another_prompt_beside_theirs(library: Library) -> 
     press(mine, "FormSubmitter:compose_as_name_form-Save as")
     assert library.load("films")[0].messages[0].text == "mine"
     assert library.load("sentiment")[0].description == "theirs"
-    assert address(mine) == "films"
+    assert address(mine)["prompt"] == "films"
 
 
 def test_a_file_that_changed_where_nothing_was_typed_is_simply_shown(library: Library) -> None:
@@ -241,7 +193,7 @@ def test_a_new_prompt_is_a_draft_until_it_is_saved(library: Library) -> None:
     page = opened()
     page.text_input(key="compose_new_name").set_value("films")
     press(page, "FormSubmitter:compose_new_name_form-Create")
-    assert address(page) == "films"
+    assert address(page)["prompt"] == "films"
     assert "not saved yet" in shown(page)
     assert not library.path("films").exists()
     assert "films" in page.selectbox(key="compose_choice").options
@@ -260,7 +212,7 @@ def test_a_new_prompt_needs_a_name_that_is_free_and_safe(name: str, said: str) -
     page.text_input(key="compose_new_name").set_value(name)
     press(page, "FormSubmitter:compose_new_name_form-Create")
     assert said in shown(page)
-    assert address(page) == "sentiment"
+    assert address(page)["prompt"] == "sentiment"
 
 
 def test_broken_jinja_is_named_with_its_line_and_nothing_is_sent_or_saved(
@@ -370,7 +322,7 @@ def test_an_empty_library_offers_to_write_the_first_prompt(tmp_path: Path, monke
     monkeypatch.setenv("PROMPTGRID_PROMPTS", str(tmp_path / "nothing"))
     page = opened()
     press(page, "compose_first")
-    assert address(page) == "untitled"
+    assert address(page)["prompt"] == "untitled"
     assert "No value for text" in shown(page)
     assert "not saved yet" in shown(page)
 

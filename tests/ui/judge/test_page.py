@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,39 +18,25 @@ from promptgrid.store.cell_columns import replies_to_cases
 from promptgrid.ui.judge.board import board_data
 from tests.faults.answers import prompt_text
 from tests.faults.server import HostileServer
-from tests.places import HOME_PAGE
+from tests.running import carried_out
+from tests.ui import pages
 
-pytestmark = pytest.mark.usefixtures("no_runner")
+opened = partial(pages.opened, "7_Judge.py")
 PROMPT = Prompt("judge", (Message("user", "Judge {{ text }}."),))
 
 
-@pytest.fixture
-def database(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Database]:
-    hostile.answer = lambda body: f"{prompt_text(body)} {body.get('temperature')}"
-    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+@pytest.fixture(autouse=True)
+def _answers(endpoint: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint.answer = lambda body: f"{prompt_text(body)} {body.get('temperature')}"
     monkeypatch.setenv("LOGNAME", "ada")
-    st.cache_resource.clear()
-    opened = Database()
-    yield opened
-    opened.close()
-    st.cache_resource.clear()
 
 
 def new_run(database: Database, cases: int = 3, **axes: Any) -> str:
     rows = [{"text": f"case {i}", "expected": "good"} for i in range(1, cases + 1)]
     plan = api.plan(PROMPT, rows, **{"models": "openai/ok", "temperatures": [0, 1], **axes})
     run_id = client.submit(database, plan)
-    with client.carried_out_here(database, run_id) as watch:
-        list(client.follow(database, run_id, watch))
+    carried_out(database, run_id)
     return run_id
-
-
-def opened(**query: str) -> AppTest:
-    at = AppTest.from_file(HOME_PAGE, default_timeout=30).switch_page("pages/7_Judge.py")
-    for name, value in query.items():
-        at.query_params[name] = value
-    return at.run()
 
 
 def vote(at: AppTest, choice: str, *, stale: bool = False) -> AppTest:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid import connections
@@ -19,21 +17,17 @@ from promptgrid.errors import EndpointError
 from promptgrid.nextword.client import _apis
 from promptgrid.ui.next_word import state as next_word_state
 from promptgrid.ui.next_word.bars import label, percent
-from tests.places import HOME_PAGE
 from tests.running import until
+from tests.ui import pages
+from tests.ui.pages import ran, shown
 
-pytestmark = pytest.mark.usefixtures("no_runner")
 LIKELY = (TokenChance(b" a", math.log(0.6)), TokenChance(b"\xe6", math.log(0.3)))
 
 
 @pytest.fixture
-def opened(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Callable[..., tuple[AppTest, ScriptedEndpoint]]]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[AppTest, ScriptedEndpoint]]:
     """The page over a scripted endpoint that is configured as `openai`, on this machine unless a price is to be met."""
-    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
     _apis.clear()
-    st.cache_resource.clear()
 
     def page(
         said: Any, *, url: str = "http://127.0.0.1:9/v1", model: str = "openai/own"
@@ -42,19 +36,12 @@ def opened(
         monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
         endpoint = ScriptedEndpoint(said, name="openai")
         monkeypatch.setattr(connections, "connect", lambda name: endpoint if name == "openai" else connect(name))
-        at = AppTest.from_file(str(HOME_PAGE), default_timeout=60).switch_page("pages/9_Next_word.py")
+        at = pages.page("9_Next_word.py")
         at.session_state["next_model"] = model
         at.session_state["next_text"] = "Once"
-        return run(at), endpoint
+        return ran(at), endpoint
 
-    yield page
-    st.cache_resource.clear()
-
-
-def run(at: AppTest) -> AppTest:
-    at.run()
-    assert not at.exception
-    return at
+    return page
 
 
 def reply(*tokens: bytes) -> Reply:
@@ -64,24 +51,19 @@ def reply(*tokens: bytes) -> Reply:
     )
 
 
-def said(at: AppTest) -> str:
-    found = [str(element.value) for kind in (at.caption, at.markdown, at.error) for element in kind]
-    return "\n".join(found).replace("\\", "")
-
-
 def press(at: AppTest, key: str) -> AppTest:
     at.button(key=key).click()
-    run(at)
+    ran(at)
     names = [f"next_call_{name}" for name in next_word_state.CALLS]
     jobs = [at.session_state[name] for name in names if name in at.session_state]
     until(lambda: not any(job.running for job in jobs))
-    return run(at)
+    return ran(at)
 
 
 def test_what_costs_nothing_is_asked_at_once_and_written_on(opened: Any) -> None:
     at, endpoint = opened(lambda request: reply(*[b" a"] * (request.parameters.max_tokens or 1)))
     assert [request.messages[0].text for request in endpoint.history] == ["Once"]
-    assert "fewer alternatives than requested" in said(at)
+    assert "fewer alternatives than requested" in shown(at)
     press(at, "next_write")
     assert len(at.session_state["next_trail"]) == 20
     assert [request.parameters.max_tokens for request in endpoint.history] == [1, 20, 1]
@@ -91,7 +73,7 @@ def test_what_costs_nothing_is_asked_at_once_and_written_on(opened: Any) -> None
     press(at, "next_clear")
     assert at.session_state["next_trail"] == ()
     at.text_area(key="next_text").set_value("Twice")
-    run(at)
+    ran(at)
     assert endpoint.history[-1].messages[0].text == "Twice"
 
 
@@ -108,27 +90,27 @@ def test_samples_and_texts_are_counted_at_the_sliders(opened: Any) -> None:
     at, endpoint = opened(lambda request: [reply(b" a")] * request.n)
     at.session_state["next_bars"] = {"sliders": [0.5, 0.9]}
     press(at, "next_sample")
-    assert "50 drawn" in said(at)
+    assert "50 drawn" in shown(at)
     assert {(r.parameters.temperature, r.parameters.top_p) for r in endpoint.history if r.n > 1} == {(0.5, 0.9)}
     press(at, "next_repeat")
-    assert "10 sent at temperature 0.5, top_p 0.9: 1 different text" in said(at)
+    assert "10 sent at temperature 0.5, top_p 0.9: 1 different text" in shown(at)
     assert [code.value for code in at.code] == [" a"]
 
 
 def test_an_endpoint_without_probabilities_says_why(opened: Any) -> None:
     at, endpoint = opened(lambda request: Reply("Hello ![x](http://127.0.0.1:9/x.png)"))
-    assert "returns no probabilities for 'own'" in said(at)
+    assert "returns no probabilities for 'own'" in shown(at)
     assert at.button(key="next_predict").label == "Try again"
     assert at.button(key="next_write").disabled
     calls = len(endpoint.history)
-    run(at)
+    ran(at)
     assert len(endpoint.history) == calls  # not again by itself
 
 
 def test_a_given_text_that_cannot_be_scored_says_so(opened: Any) -> None:
     at, _ = opened(lambda request: reply(b" a"))
     press(at, "next_score")
-    assert "cannot score a given text" in said(at)
+    assert "cannot score a given text" in shown(at)
 
 
 def test_a_chat_model_is_sent_a_message_and_the_page_says_so(opened: Any) -> None:
@@ -137,19 +119,19 @@ def test_a_chat_model_is_sent_a_message_and_the_page_says_so(opened: Any) -> Non
         return chatty if request.api == "completion" else reply(b" a")
 
     at, _ = opened(answer)
-    assert "does not continue texts" in said(at)
+    assert "does not continue texts" in shown(at)
 
 
 def test_no_such_endpoint_is_no_traceback(opened: Any) -> None:
     at, _ = opened(lambda request: reply(b" a"), model="nowhere/at-all")
-    assert "No endpoint is named 'nowhere'" in said(at)
+    assert "No endpoint is named 'nowhere'" in shown(at)
 
 
 def test_an_empty_text_says_what_to_do(opened: Any) -> None:
     at, endpoint = opened(lambda request: reply(b" a"))
     at.text_area(key="next_text").set_value("")
-    run(at)
-    assert "There is no text yet" in said(at)
+    ran(at)
+    assert "There is no text yet" in shown(at)
     assert at.button(key="next_score").disabled
     assert len(endpoint.history) == 1
 
@@ -157,9 +139,9 @@ def test_an_empty_text_says_what_to_do(opened: Any) -> None:
 def test_the_text_is_there_on_the_next_visit(opened: Any) -> None:
     at, _ = opened(lambda request: reply(b" a"))
     at.text_area(key="next_text").set_value("Once more")
-    run(at)
-    again = AppTest.from_file(str(HOME_PAGE), default_timeout=60).switch_page("pages/9_Next_word.py")
-    assert run(again).text_area(key="next_text").value == "Once more"
+    ran(at)
+    again = pages.page("9_Next_word.py")
+    assert ran(again).text_area(key="next_text").value == "Once more"
 
 
 def test_tokens_are_written_so_that_they_can_be_read() -> None:

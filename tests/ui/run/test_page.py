@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_SAMPLES
-from promptgrid.runner import client
 from promptgrid.store import Database, commits, drafts, runs
 from tests.faults.server import HostileServer
-from tests.places import HOME_PAGE
-
-pytestmark = pytest.mark.usefixtures("no_runner")
+from tests.running import carried_out
+from tests.ui import pages
+from tests.ui.pages import shown
 
 
 @pytest.fixture
-def run_page(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AppTest]:
+def run_page(endpoint: HostileServer) -> AppTest:
     """The page before its first run. Runs stay queued until the test carries them out."""
-    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", str(tmp_path / "none.gguf"))
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    st.cache_resource.clear()
     drafts.keep_draft(Database(), "run", {"run_models": ["openai/ok"], "run_max_tokens": 8})
-    yield opened()
-    st.cache_resource.clear()
-
-
-def opened() -> AppTest:
-    return AppTest.from_file(str(HOME_PAGE), default_timeout=30).switch_page("pages/2_Run.py")
-
-
-def shown(page: AppTest) -> str:
-    """All texts of the page, without the escapes."""
-    kinds = (page.markdown, page.caption, page.error, page.warning, page.subheader, page.text)
-    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)
-
-
-def carry_out(run_id: str) -> None:
-    database = Database()
-    with client.carried_out_here(database, run_id) as watch:
-        list(client.follow(database, run_id, watch))
-    database.close()
+    return pages.page("2_Run.py")
 
 
 def start(page: AppTest) -> str:
@@ -68,7 +42,7 @@ def test_a_run_that_ended_shows_its_summary_and_a_repeat_sends_nothing(run_page:
     page = run_page
     page.run()
     run_id = start(page)
-    carry_out(run_id)
+    carried_out(Database(), run_id)
     page.run()
     assert "· done ·" in shown(page)
     assert list(page.dataframe[-1].value["answered"]) == [18, 18, 18, 18]
@@ -88,7 +62,7 @@ def test_a_run_opened_by_its_address_is_what_the_page_is_about(run_page: AppTest
     page = run_page
     page.run()
     run_id = start(page)
-    again = opened()
+    again = pages.page("2_Run.py")
     again.query_params["run"] = run_id
     again.run()
     assert not again.exception
@@ -103,7 +77,7 @@ def test_change_and_run_again_brings_back_prompts_settings_and_cases(run_page: A
     page.run()
     page.multiselect(key="run_temperatures").set_value(["1.3"]).run()
     run_id = start(page)
-    again = opened()
+    again = pages.page("2_Run.py")
     again.query_params["run"] = run_id
     again.run().button(key="run_again").click().run()
     assert not again.exception
@@ -116,7 +90,7 @@ def test_the_form_is_there_again_in_another_session(run_page: AppTest) -> None:
     page = run_page
     page.run()
     page.number_input(key="run_samples").set_value(3).run()
-    again = opened().run()
+    again = pages.page("2_Run.py").run()
     assert again.number_input(key="run_samples").value == 3
     assert "**216** calls" in shown(again)
 
@@ -152,7 +126,7 @@ def test_an_uploaded_table_outlives_the_session(run_page: AppTest) -> None:
     page.segmented_control(key="cases_source").set_value("upload").run()
     page.file_uploader(key="cases_uploader").upload("mine.csv", b"text,expected\nFine.,positive\n", "text/csv").run()
     assert "1 case · mine.csv" in shown(page)
-    assert "1 case · mine.csv" in shown(opened().run())
+    assert "1 case · mine.csv" in shown(pages.page("2_Run.py").run())
 
 
 def test_typed_rows_become_cases(run_page: AppTest) -> None:
@@ -197,7 +171,7 @@ def test_failures_are_counted_by_kind_with_their_remedy(run_page: AppTest) -> No
     page.run()
     page.multiselect(key="run_models").set_value(["openai/html"]).run()
     run_id = start(page)
-    carry_out(run_id)
+    carried_out(Database(), run_id)
     page.run()
     assert "72 unusable reply" in shown(page)
     assert "check the base URL" in shown(page)
@@ -246,7 +220,7 @@ def test_what_is_answered_is_asked_again_at_a_switch_beside_its_number(run_page:
     page = run_page
     page.run()
     assert [toggle.key for toggle in page.toggle] == []
-    carry_out(start(page))
+    carried_out(Database(), start(page))
     page.run()
     assert "**0** calls" in shown(page)
     page.toggle(key="run_fresh").set_value(True).run()
@@ -280,7 +254,7 @@ def test_a_run_at_rest_is_extended_and_only_the_new_cells_are_sent(run_page: App
     page = run_page
     page.run()
     run_id = start(page)
-    carry_out(run_id)
+    carried_out(Database(), run_id)
     sent = hostile.calls("ok")
     page.run()
     assert page.button(key="run_extend_go").disabled
@@ -292,7 +266,7 @@ def test_a_run_at_rest_is_extended_and_only_the_new_cells_are_sent(run_page: App
     info = runs.find_run(Database(), run_id)
     assert (info.status, info.total) == ("queued", 216)
     assert "run_extend_go" not in [button.key for button in page.button]
-    carry_out(run_id)
+    carried_out(Database(), run_id)
     assert hostile.calls("ok") == sent + 144
     assert runs.plan_of(Database(), run_id).temperatures == (0.0, 0.7, 1.3)
 
@@ -301,7 +275,7 @@ def test_temperatures_that_are_none_are_said_where_they_are_typed(run_page: AppT
     page = run_page
     page.run()
     run_id = start(page)
-    carry_out(run_id)
+    carried_out(Database(), run_id)
     page.run()
     page.multiselect(key=f"extend_temperatures_{run_id}").set_value(["hot"]).run()
     assert "hot: a temperature is a number from 0 to 2." in shown(page)
@@ -313,7 +287,7 @@ def test_the_end_of_a_run_is_told_once_by_whatever_page_is_open(run_page: AppTes
     page.run()
     run_id = start(page)
     assert not page.toast
-    carry_out(run_id)
+    carried_out(Database(), run_id)
     page.switch_page("pages/4_Library.py").run()
     assert [str(toast.value).replace("\\", "") for toast in page.toast] == [
         "sentiment × 2 techniques × 2 temperatures is done: 72 of 72 answered"
@@ -336,7 +310,7 @@ def test_the_sidebar_follows_the_run(run_page: AppTest) -> None:
     page.run()
     run_id = start(page)
     assert any(label.startswith(":blue[●] 0 \\% sentiment") for label in links(page))
-    carry_out(run_id)
+    carried_out(Database(), run_id)
     page.run()
     assert not any("sentiment" in label for label in links(page)[:8])
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid import builtin, tokens
@@ -16,15 +15,10 @@ from promptgrid.ui.tokens import state as tokens_state
 from promptgrid.ui.tokens.languages import LETTERS
 from promptgrid.ui.tokens.views import facts
 from promptgrid.ui.widgets.token_note import token_note
-from tests.places import HOME_PAGE
+from tests.ui import pages
+from tests.ui.pages import ran, shown
 
 HOSTILE = "![x](http://127.0.0.1:9/i.png) <b>b</b> :red[r] $x$"
-
-
-@pytest.fixture(autouse=True)
-def _own_dashboard(monkeypatch: pytest.MonkeyPatch, no_runner: None) -> None:
-    monkeypatch.setenv("PROMPTGRID_BUILTIN_MODEL", "/nowhere.gguf")
-    st.cache_resource.clear()
 
 
 @pytest.fixture
@@ -39,12 +33,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Piece]]:
     return drawn
 
 
-def page() -> AppTest:
-    return AppTest.from_file(HOME_PAGE, default_timeout=60).switch_page("pages/8_Tokens.py")
-
-
 def opened(text: str | None = None, *refs: str) -> AppTest:
-    at = page()
+    at = pages.page("8_Tokens.py")
     at.session_state[tokens_state.BY], at.session_state[tokens_state.BESIDE] = (
         (*refs, "")[:2]
         if refs
@@ -55,22 +45,16 @@ def opened(text: str | None = None, *refs: str) -> AppTest:
     )
     if text is not None:
         at.session_state["tokens_saved"] = text
-    at.run()
-    assert not at.exception
-    return at
-
-
-def said(at: AppTest) -> str:
-    return "\n".join(element.value for element in [*at.markdown, *at.caption])
+    return ran(at)
 
 
 def test_the_first_example_is_cut_by_two_tokenizers(seen: dict[str, list[Piece]]) -> None:
     at = opened()
     assert at.text_area(key=tokens_state.TEXT).value == "我喜欢香蕉"
     assert {ref: len(pieces) for ref, pieces in seen.items()} == {"o200k_base": 3, "cl100k_base": 10}
-    assert "**3 tokens**" in said(at)
-    assert "They first differ at character 2" in said(at)
-    assert "5 characters · 5 words · 1 line · 15 bytes" in said(at)
+    assert "**3 tokens**" in shown(at)
+    assert "They first differ at character 2" in shown(at)
+    assert "5 characters · 5 words · 1 line · 15 bytes" in shown(at)
 
 
 def test_a_text_survives_a_refresh_and_another_view(seen: dict[str, list[Piece]]) -> None:
@@ -80,7 +64,7 @@ def test_a_text_survives_a_refresh_and_another_view(seen: dict[str, list[Piece]]
     at.button_group(key=tokens_state.VIEW).set_value("Two languages").run()
     at.button_group(key=tokens_state.VIEW).set_value("Pieces").run()
     assert at.text_area(key=tokens_state.TEXT).value == HOSTILE
-    again = page().run()
+    again = pages.page("8_Tokens.py").run()
     assert again.text_area(key=tokens_state.TEXT).value == HOSTILE
 
 
@@ -91,7 +75,7 @@ def test_the_costliest_lines_come_first() -> None:
     table = at.dataframe[0].value
     assert list(table["line"])[:3] == [2, 3, 1]
     assert list(table["tokens (cl100k_base)"])[:3] == [11, 3, 2]
-    assert "The 3 costliest of 5 lines" in said(at)
+    assert "The 3 costliest of 5 lines" in shown(at)
 
 
 def test_the_same_letter_costs_more_in_chinese_and_the_table_says_by_whom() -> None:
@@ -102,7 +86,7 @@ def test_the_same_letter_costs_more_in_chinese_and_the_table_says_by_whom() -> N
     row = table[table["tokenizer"].str.startswith("cl100k_base")].iloc[0]
     wanted = [tokens.count_in("cl100k_base", LETTERS[name]).tokens for name in ("English", "Chinese")]
     assert [row["English"], row["Chinese"]] == wanted
-    assert f"The Chinese text takes **{wanted[1] / wanted[0]:.2f} ×** the tokens" in said(at)
+    assert f"The Chinese text takes **{wanted[1] / wanted[0]:.2f} ×** the tokens" in shown(at)
     at.selectbox(key="tokens_other_language").set_value("German").run()
     assert at.text_area(key="tokens_other").value == LETTERS["German"]
 
@@ -113,7 +97,7 @@ def test_the_context_of_a_prompt_is_shown_and_what_is_cut_in_a_smaller_one() -> 
     at.selectbox(key="tokens_context_prompt").set_value("sentiment").run()
     assert not at.exception
     assert at.selectbox(key="tokens_context_technique_sentiment").value == "few-shot"
-    assert "more examples of this length fit" in said(at)
+    assert "more examples of this length fit" in shown(at)
     at.select_slider(key="tokens_context_limit").set_value(256).run()
     assert not at.exception
     (cut,) = [frame.value for frame in at.dataframe]
@@ -142,8 +126,8 @@ def test_a_file_that_is_not_utf8_is_told_with_its_place_and_changes_nothing() ->
 def test_a_tokenizer_that_is_not_here_says_so(seen: dict[str, list[Piece]]) -> None:
     at = opened("some text", "builtin/smollm2-135m-instruct", "o200k_base")
     assert set(seen) == {"o200k_base"}
-    assert "≈" in said(at)
-    assert "not on this machine" in said(at)
+    assert "≈" in shown(at)
+    assert "not on this machine" in shown(at)
     assert "nobody" in opened("some text", "nobody/x").error[0].value
 
 
@@ -154,7 +138,7 @@ def test_a_model_whose_name_is_text_like_any_other(seen: dict[str, list[Piece]])
 def test_of_a_long_text_a_window_is_drawn(seen: dict[str, list[Piece]]) -> None:
     at = opened("word\n" * 5000, "o200k_base")
     assert [len(seen["o200k_base"]), seen["o200k_base"][0].number] == [2000, 0]
-    assert "Tokens 1 to 2,000 of 10,000; the counts" in said(at)
+    assert "Tokens 1 to 2,000 of 10,000; the counts" in shown(at)
     at.session_state["tokens_page"] = 5
     at.run()
     assert [len(seen["o200k_base"]), seen["o200k_base"][0].number] == [2000, 8000]
@@ -167,11 +151,11 @@ def test_a_long_text_is_sent_to_a_server_only_on_demand(
     ref = f"builtin/{builtin.MODEL}"
     at = opened("我喜欢香蕉\n" * 9000, ref)
     assert seen == {}
-    assert "≈ 36,000 tokens" in said(at)
+    assert "≈ 36,000 tokens" in shown(at)
     at.button(key=f"tokens_ask_{ref}").click().run()
     assert not at.exception
     assert len(seen[ref]) == 2000
-    assert "**135,000 tokens**" in said(at)
+    assert "**135,000 tokens**" in shown(at)
 
 
 def test_what_cannot_be_seen_has_a_sign() -> None:
