@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,7 @@ WIDTH = 100
 PACKAGES = ("prompt", "grid", "endpoint", "grading", "store", "compare", "stats", "export", "tokens")
 """Those of the engine that are of use from outside, beside the names of `promptgrid` itself."""
 
+VERBATIM = re.compile(r"^>>>|\S {2,}\S")
 HEAD = "<!-- Written by docs/reference.py: run `make reference` after a change. -->"
 
 
@@ -132,9 +134,10 @@ def parameters(value: Any) -> Iterator[str]:
 
 
 def described(value: Any) -> str:
-    """The docstring; its examples stand between fences, since Markdown would read `>>>` as a quotation."""
+    """The docstring. Examples and tables stand between fences: Markdown would read `>>>` as a quotation, and run
+    the lines of a table together."""
     paragraphs = (inspect.getdoc(value) or "").split("\n\n")
-    return "\n\n".join(fenced("pycon", one) if one.startswith(">>>") else one for one in paragraphs)
+    return "\n\n".join(fenced("text", one) if VERBATIM.search(one) else one for one in paragraphs)
 
 
 def fenced(language: str, text: str) -> str:
