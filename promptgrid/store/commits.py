@@ -27,7 +27,7 @@ from promptgrid.store.stored_replies import lots
 
 
 class Fenced(Exception):
-    """Somebody else has claimed the run since, or it was removed: stop touching it."""
+    """Another process has claimed the run since, or it was removed: stop writing to it."""
 
 
 class CellName(NamedTuple):

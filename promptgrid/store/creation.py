@@ -32,8 +32,8 @@ def create_run(
 ) -> str:
     """Queues a run of the planned points and returns its id. `ready` is called before it is queued.
 
-    Rows are written while the plan unrolls, a lot at a time: nobody waits long for the database, and no memory is
-    needed for a large grid. Until all are there the run is `planning`, which nobody sees.
+    Rows are written while the plan unrolls, a lot at a time: no other writer waits long, and memory does not grow with
+    the grid. Until all are there the run is `planning`, which no list shows.
     """
     run_id = secrets.token_hex(4)
     row: dict[str, Any] = {

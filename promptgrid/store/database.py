@@ -45,7 +45,7 @@ class Database:
             self._check_schema()
 
     def _create_file(self) -> None:
-        """Prompts and replies may be private: nobody else on the machine reads the file.
+        """Prompts and replies may be private: no other user of the machine can read the file.
 
         One that is there is never opened here: closing any descriptor of a file drops all locks that this process has
         on it (POSIX), SQLite's too, and another process could then take the log away from under an open database.
