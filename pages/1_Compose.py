@@ -1,28 +1,27 @@
-"""Compose: what will be sent? The template on the left, the exact messages on the right, one try beneath them."""
+"""Compose: what will be sent?"""
 
 import streamlit as st
 
 from promptgrid.errors import PromptgridError
-from promptgrid.ui.compose import header
-from promptgrid.ui.compose import state as compose_state
+from promptgrid.ui.compose import header, state
 from promptgrid.ui.compose.editor import editor
 from promptgrid.ui.compose.preview import preview
-from promptgrid.ui.compose.try_once import chosen_model, try_once
+from promptgrid.ui.compose.try_once import selected_model, try_once
 from promptgrid.ui.shell import page
 from promptgrid.ui.widgets import feedback
 
 page.open_page("Compose")
-name = compose_state.chosen_name()
+name = state.name_to_open()
 if not name:
     if feedback.empty_state("There is no prompt yet.", "Write the first one", "compose_first"):
-        compose_state.create("untitled")
+        state.create("untitled")
         st.rerun()
     st.stop()
 st.query_params["prompt"] = name
 try:
-    compose_state.open_prompt(name)
+    state.open_prompt(name)
 except PromptgridError as error:
-    header.only_choice(name)
+    header.header_of_broken(name)
     feedback.show_error(error)
     st.stop()
 
@@ -30,10 +29,10 @@ head = st.container()
 left, right = st.columns([10, 11], gap="medium")
 with left:
     editor()
-compose_state.autosave(compose_state.fields())
+state.autosave(state.fields())
 with head:
     place = header.header(name)
     header.notices()
 with right:
-    preview(place, chosen_model())
+    preview(place, selected_model())
     try_once()

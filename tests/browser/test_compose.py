@@ -82,9 +82,9 @@ def test_the_second_tab_is_told_and_can_load_what_the_first_has_saved(page: Page
     expect(other.locator(".st-key-compose_status")).to_contain_text("saved just now")
     system_text(page).fill("From this tab.")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("was saved by somebody else")).to_be_visible()
+    expect(page.get_by_text("was saved elsewhere")).to_be_visible()
     expect(system_text(page)).to_have_value("From this tab.")
-    page.get_by_role("button", name="Load theirs").click()
+    page.get_by_role("button", name="Load the saved version").click()
     expect(system_text(page)).to_have_value("From the other tab.")
 
 

@@ -1,4 +1,4 @@
-"""The left side of the Compose page: the template, its examples, and what belongs to them."""
+"""The left side of the Compose page: messages, examples, answer rule, parameters, description, wording."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from promptgrid.ui.widgets.plain import plain
 TABLE_WIDTH = 448  # px, of all columns together at 1440 px
 KIND_LABELS = {
     "text": "the whole reply",
-    "label": "one of some labels",
+    "label": "one of several labels",
     "number": "a number",
     "json": "JSON",
-    "regex": "what a pattern finds",
+    "regex": "the match of a pattern",
 }
 
 
@@ -51,7 +51,7 @@ def _messages() -> None:
 
 
 def _add() -> None:
-    """User and assistant take turns."""
+    """Adds a message of the role whose turn it is."""
     turns = st.session_state.compose_turns
     last = st.session_state[f"compose_role_{turns[-1]}"] if turns else "system"
     state.add_turn("assistant" if last == "user" else "user")
@@ -76,7 +76,7 @@ def _message(number: int) -> None:
 
 
 def _columns(content: Fields) -> list[str]:
-    """The variables, those that only an example has too; reasoning and answer."""
+    """The columns of the examples: variables of the messages and of the rows, then reasoning and answer."""
     try:
         used = used_variables(content.messages)
     except PromptError:
@@ -86,7 +86,7 @@ def _columns(content: Fields) -> list[str]:
 
 
 def _examples(columns: list[str]) -> None:
-    """The table. Its widget answers with base and changes: a base with other columns makes it a new widget."""
+    """The table. Its widget returns its base with the edits, so other columns need a new base and a new widget."""
     import pandas as pd
 
     session = st.session_state
@@ -94,8 +94,8 @@ def _examples(columns: list[str]) -> None:
         state.set_examples(session.compose_rows)
         session.compose_columns = columns
     variables = ", ".join(columns[: -len(ANSWER_COLUMNS)])
-    st.caption(f"Variables: {plain(variables) or 'none yet; write {{ name }} in a message'}")
-    st.caption("Examples, which few-shot shows to the model")
+    st.caption(f"Variables: {plain(variables) or 'none yet. Write {{ name }} in a message.'}")
+    st.caption("Examples (used by few-shot)")
     base = pd.DataFrame(session.compose_table, columns=columns, dtype="object").fillna("")
     edited = st.data_editor(
         base,
@@ -110,14 +110,14 @@ def _examples(columns: list[str]) -> None:
 
 
 def _column(name: str, count: int) -> Any:
-    """Pixels for each, so that the last one is not cut: an answer is mostly short."""
+    """A column with a width in pixels, so that the last column is not cut off. Most answers are short."""
     answer = 95
     width = answer if name == "answer" else max(110, (TABLE_WIDTH - answer) // (count - 1))
     return st.column_config.TextColumn(name, width=width)
 
 
 def _rows(records: list[dict[Any, Any]]) -> list[dict[str, str]]:
-    """Without rows that are empty, and without cells that were never filled."""
+    """The rows without empty ones, and without empty cells of variables."""
     texts = [{str(k): "" if v is None or v != v else str(v) for k, v in record.items()} for record in records]
     return [_without_blanks(row) for row in texts if any(row.values())]
 
@@ -127,8 +127,8 @@ def _without_blanks(row: Mapping[str, str]) -> dict[str, str]:
 
 
 def _answer() -> None:
-    kind = st.selectbox("What the answer is", KINDS, key="compose_kind", format_func=lambda kind: KIND_LABELS[kind])
-    st.text_area("Labels, one a line", key="compose_labels", disabled=kind != "label", height=100)
+    kind = st.selectbox("The answer is", KINDS, key="compose_kind", format_func=lambda kind: KIND_LABELS[kind])
+    st.text_area("Labels, one per line", key="compose_labels", disabled=kind != "label", height=100)
     st.text_area("JSON schema", key="compose_schema", disabled=kind != "json", height=120)
     st.text_input("Pattern; its first group is the answer", key="compose_pattern", disabled=kind != "regex")
 
@@ -136,53 +136,53 @@ def _answer() -> None:
 def _parameter_line(content: Fields) -> str:
     parts = [
         "" if content.temperature is None else f"temperature {content.temperature:g}",
-        "" if content.max_tokens is None else f"{content.max_tokens} tokens at most",
+        "" if content.max_tokens is None else f"max {content.max_tokens} tokens",
     ]
-    return " · ".join(filter(None, parts)) or "as the model has them"
+    return " · ".join(filter(None, parts)) or "the model's defaults"
 
 
 def _parameters() -> None:
     left, right = st.columns(2)
     with left:
-        st.number_input("Temperature", 0.0, 2.0, step=0.1, key="compose_temperature", placeholder="the model's own")
-        st.number_input("Top p", 0.0, 1.0, step=0.05, key="compose_top_p", placeholder="the model's own")
+        st.number_input("Temperature", 0.0, 2.0, step=0.1, key="compose_temperature", placeholder="the model's default")
+        st.number_input("top_p", 0.0, 1.0, step=0.05, key="compose_top_p", placeholder="the model's default")
     with right:
-        st.number_input("Tokens of a reply, at most", 1, step=32, key="compose_max_tokens", placeholder="no limit")
+        st.number_input("Max tokens", 1, step=32, key="compose_max_tokens", placeholder="no limit")
         st.number_input("Seed", step=1, key="compose_seed", placeholder="none")
-    st.text_area("Stop at, one a line (\\\\n is a line break)", key="compose_stop", height=68)
+    st.text_area("Stop texts, one per line (\\\\n is a line break)", key="compose_stop", height=68)
 
 
 def _about() -> None:
     st.text_input("Description", key="compose_description")
-    st.text_input("Tags, with commas between", key="compose_tags")
+    st.text_input("Tags, separated by commas", key="compose_tags")
     left, right = st.columns(2)
     with left:
-        found = [f"cases/{path.name}" for path in library().cases()]
-        own = st.session_state.get("compose_cases") or ""
+        tables = [f"cases/{path.name}" for path in library().cases()]
+        current = st.session_state.get("compose_cases") or ""
         st.selectbox(
-            "Cases it is usually run on",
-            list(dict.fromkeys(["", *found, own])),
+            "Default cases",
+            list(dict.fromkeys(["", *tables, current])),
             key="compose_cases",
             format_func=lambda path: path or "none",
         )
     with right:
-        own = st.session_state.get("compose_language") or "en"
-        st.selectbox("Language of the techniques", list(dict.fromkeys([*WORDING, own])), key="compose_language")
+        current = st.session_state.get("compose_language") or "en"
+        st.selectbox("Language of the techniques", list(dict.fromkeys([*WORDING, current])), key="compose_language")
     st.selectbox(
-        "How it is sent",
+        "Sent as",
         ["chat", "completion"],
         key="compose_api",
-        format_func=lambda api: {"chat": "as a chat", "completion": "as a plain text to continue"}[api],
+        format_func=lambda api: {"chat": "chat messages", "completion": "plain text to continue"}[api],
     )
 
 
 def _wording(language: str) -> None:
-    usual = WORDING.get(language, WORDING["en"])
+    defaults = WORDING.get(language, WORDING["en"])
     labels = {
         "reason": "Asks for the reasoning",
-        "marker": "Begins the answer's line",
-        "examples_title": "Stands above the examples",
-        "question_title": "Stands above the question",
+        "marker": "Starts the line with the answer",
+        "examples_title": "Title of the examples",
+        "question_title": "Title of the question",
     }
     for name, label in labels.items():
-        st.text_input(label, key=f"compose_word_{name}", placeholder=usual[name])
+        st.text_input(label, key=f"compose_word_{name}", placeholder=defaults[name])

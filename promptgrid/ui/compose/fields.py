@@ -1,4 +1,4 @@
-"""What the Compose page edits: a prompt as fields, the way they are typed, and back. Pure; JSON keeps it as a draft."""
+"""The content of the editor: a prompt as typed fields, and back. Pure. A draft stores the fields as JSON."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _NUMBERS = ("temperature", "top_p", "max_tokens", "seed")
 class Fields:
     """The content of the editor.
 
-    `labels` and `stop` have one entry a line (`\\n` in a stop is a newline), `tags` commas between.
-    `examples` are rows of the table: one column a variable, `reasoning`, `answer`. `other` keeps the parameters that
-    the page does not show, `inputs` what the file declares about its variables.
+    `labels` and `stop` have one entry a line (`\\n` in a stop is a newline), `tags` has commas between them.
+    `examples` are rows of the table, with a column for each variable, `reasoning` and `answer`. `inputs` are the
+    declared variables, `other` the parameters that the page has no field for.
     """
 
     messages: list[list[str]] = field(default_factory=lambda: [["system", ""], ["user", ""]])
@@ -52,18 +52,18 @@ def blank() -> Fields:
 
 
 def to_json(fields_: Fields) -> dict[str, Any]:
-    """As a draft keeps it."""
+    """The value of the draft."""
     return asdict(fields_)
 
 
-def from_json(kept: Mapping[str, Any]) -> Fields:
-    """The draft's content; what this version does not know is left out."""
+def from_json(data: Mapping[str, Any]) -> Fields:
+    """The fields of a draft, without those that this version does not have."""
     known = {item.name for item in fields(Fields)}
-    return Fields(**{name: value for name, value in kept.items() if name in known})
+    return Fields(**{name: value for name, value in data.items() if name in known})
 
 
 def fields_of(prompt: Prompt) -> Fields:
-    """A prompt as it stands in the editor."""
+    """The prompt as fields."""
     rule, parameters = prompt.answer, prompt.parameters.given
     numbers = {name: parameters.pop(name, None) for name in _NUMBERS}
     stop = parameters.pop("stop", None) or ()
@@ -88,9 +88,9 @@ def fields_of(prompt: Prompt) -> Fields:
 
 
 def prompt_of(name: str, content: Fields, values: Mapping[str, str] | None = None) -> Prompt:
-    """The prompt that the fields make; `values` become the examples of variables that are new in it.
+    """The fields as a prompt. `values` become the examples of variables that are not declared yet.
 
-    Raises PromptError for broken Jinja and for a schema that is no JSON object.
+    Raises PromptError for broken Jinja, and for a schema that is not a JSON object.
     """
     messages = tuple(Message(cast(Role, role), text) for role, text in content.messages)
     return Prompt(
@@ -110,7 +110,7 @@ def prompt_of(name: str, content: Fields, values: Mapping[str, str] | None = Non
 
 
 def used_variables(messages: Sequence[Sequence[str]]) -> list[str]:
-    """Their names in order of first use. Raises PromptError for broken Jinja."""
+    """The names of the variables, in order of first use. Raises PromptError for broken Jinja."""
     return [v.name for v in variables([Message(cast(Role, role), text) for role, text in messages])]
 
 
@@ -119,11 +119,11 @@ def _input_json(item: Input) -> dict[str, Any]:
 
 
 def _inputs(content: Fields, messages: Sequence[Message], values: Mapping[str, str]) -> tuple[Input, ...]:
-    """What is declared and used, and what is used and not declared yet."""
+    """The declared variables that are used or have a default, then those that are used and not declared yet."""
     declared = {row["name"]: Input(**row) for row in content.inputs}
     names = [v.name for v in variables(messages)]
-    kept = [item for name, item in declared.items() if name in names or item.default is not None]
-    return (*kept, *(Input(name, example=values.get(name, "")) for name in names if name not in declared))
+    used = [item for name, item in declared.items() if name in names or item.default is not None]
+    return (*used, *(Input(name, example=values.get(name, "")) for name in names if name not in declared))
 
 
 def _example(row: Mapping[str, str]) -> Example:
@@ -132,7 +132,7 @@ def _example(row: Mapping[str, str]) -> Example:
 
 
 def _rule(content: Fields) -> AnswerRule:
-    """Only what belongs to the kind: labels that a number rule would carry along say nothing."""
+    """The rule with only the fields of its kind."""
     kind = cast(AnswerKind, content.kind)
     if kind == "label":
         return AnswerRule(kind, labels=tuple(_lines(content.labels)))
@@ -145,12 +145,12 @@ def _schema(text: str) -> Mapping[str, Any]:
     if not text.strip():
         return {}
     try:
-        found = json.loads(text)
+        schema = json.loads(text)
     except ValueError as error:
-        raise PromptError(f"The answer's schema is no JSON: {error}.", hint="Mend it, or leave it empty.") from error
-    if not isinstance(found, dict):
-        raise PromptError("The answer's schema is no JSON object.", hint='It begins like {"type": "object"}.')
-    return found
+        raise PromptError(f"The answer's schema is not JSON: {error}.", hint="Fix it, or leave it empty.") from error
+    if not isinstance(schema, dict):
+        raise PromptError("The answer's schema is not a JSON object.", hint='Start it like {"type": "object"}.')
+    return schema
 
 
 def _parameters(content: Fields) -> Parameters:

@@ -1,6 +1,8 @@
-"""The first row of the Compose page: which prompt, how it stands, and what can be done with it."""
+"""The first row of the Compose page: the prompt, whether it is saved, and its actions; notices below it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -15,9 +17,9 @@ from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
 
-def choose(name: str) -> None:
-    """The selector; choosing another prompt changes the address."""
-    options = state.names()
+def selector(name: str) -> None:
+    """The selector of the prompt. A selection changes the address."""
+    options = state.prompt_names()
     st.session_state.compose_choice = name if name in options else None
     st.selectbox(
         "Prompt",
@@ -30,84 +32,87 @@ def choose(name: str) -> None:
 
 
 def header(name: str) -> DeltaGenerator:
-    """Draws the row and returns the place where `status` writes."""
+    """The row; returns the place for `status`."""
     with st.container(horizontal=True, vertical_alignment="center", key="compose_header"):
         with st.container(width=300):
-            choose(name)
+            selector(name)
         with st.container(width="stretch", key="compose_status"):
             place = st.empty()
-        with st.popover("New", key="compose_new"):
-            _named("Name of the new prompt", "compose_new_name", "Create", state.create)
+        _new_popover()
         _more()
         st.button("Save", key="compose_save", on_click=state.save)
         _run(name)
     return place
 
 
-def only_choice(name: str) -> None:
-    """The row where the prompt cannot be opened."""
+def header_of_broken(name: str) -> None:
+    """The row for a prompt that cannot be opened: the selector and New."""
     with st.container(horizontal=True, key="compose_header"):
         with st.container(width=300):
-            choose(name)
-        with st.popover("New", key="compose_new"):
-            _named("Name of the new prompt", "compose_new_name", "Create", state.create)
+            selector(name)
+        _new_popover()
+
+
+def _new_popover() -> None:
+    with st.popover("New", key="compose_new"):
+        _name_form("Name of the new prompt", "compose_new_name", "Create", state.create)
 
 
 def status(place: DeltaGenerator, changed: bool) -> None:
-    """Says whether the file has what is on the screen."""
-    now, prompt = state.opened(), state.saved_prompt()
+    """Shows whether the prompt on the screen is saved, when, and its version."""
+    current, prompt = state.current(), state.saved_prompt()
     version = f" · {prompt.version[:6]}" if prompt else ""
-    if now.etag is None:
+    if current.etag is None:
         place.caption("not saved yet")
     elif changed:
         place.caption(f":orange[●] unsaved changes{version}")
     else:
-        entry = next((entry for entry in library().entries() if entry.name == now.name), None)
+        entry = next((entry for entry in library().entries() if entry.name == current.name), None)
         place.caption(f"saved {ago(entry.modified)}{version}" if entry else "deleted")
 
 
 def notices() -> None:
-    """What a callback could not do, what was taken out, and what somebody else has saved meanwhile."""
+    """The error of the last action, and a notice if the file has changed since the editing began."""
     error = st.session_state.pop("compose_error", None)
     if isinstance(error, PromptgridError) and not state.stale():
         show_error(error)
     if state.stale():
-        _told_of_theirs()
+        _stale_notice()
 
 
-def _told_of_theirs() -> None:
-    name = plain(state.opened().name)
-    gone = library().etag(state.opened().name) is None
-    what = "was deleted" if gone else "was saved by somebody else, in another tab or an editor,"
+def _stale_notice() -> None:
+    name = state.current().name
+    deleted = library().etag(name) is None
+    what = "was deleted" if deleted else "was saved elsewhere, in another tab or an editor,"
     with st.container(border=True, key="compose_stale"):
-        st.markdown(f":orange[●] **{name}** {what} since you began. Your changes are kept as a draft.")
+        st.markdown(f":orange[●] **{plain(name)}** {what} since you opened it. Your changes are kept as a draft.")
         with st.container(horizontal=True):
-            label = "Drop my changes" if gone else "Load theirs"
+            label = "Discard my changes" if deleted else "Load the saved version"
             st.button(label, key="compose_theirs", on_click=state.revert)
             with st.popover("Save mine as another prompt"):
-                _named("Name", "compose_mine_name", "Save", state.save)
+                _name_form("Name", "compose_mine_name", "Save", state.save)
 
 
 def _more() -> None:
     with st.popover("More", key="compose_more"):
-        _named("Save as another prompt", "compose_as_name", "Save as", state.save)
-        now = state.opened()
-        label = "Discard this prompt" if now.etag is None else "Discard the changes"
-        st.button(label, key="compose_revert", on_click=state.revert, disabled=now.kept is None, width="stretch")
-        _versions(now.name)
+        _name_form("Save as another prompt", "compose_as_name", "Save as", state.save)
+        current = state.current()
+        label = "Discard this prompt" if current.etag is None else "Discard the changes"
+        st.button(label, key="compose_revert", on_click=state.revert, disabled=current.draft is None, width="stretch")
+        _versions(current.name)
 
 
 def _versions(name: str) -> None:
-    kept = plans.versions(database(), name)
-    if not kept:
+    versions = plans.versions(database(), name)
+    if not versions:
         return
-    when = dict(kept)
+    when = dict(versions)
     st.selectbox(
-        "Versions kept",
+        "Stored versions",
         list(when),
         key="compose_version",
         format_func=lambda version: f"{version[:6]} · {moment(when[version])}",
-        help="Kept when a prompt is saved or run. Loading one changes nothing until you save.",
+        help="Promptgrid stores a version when you save or run the prompt. Loading one changes nothing until you save.",
     )
     st.button(
         "Load this version",
@@ -119,36 +124,36 @@ def _versions(name: str) -> None:
 
 def _run(name: str) -> None:
     pressed = st.button("Run…", key="compose_run")
-    now = state.opened()
-    if now.kept is None and (pressed or st.session_state.pop("compose_saved_to_run", False)):
+    current = state.current()
+    if current.draft is None and (pressed or st.session_state.pop("compose_saved_to_run", False)):
         st.switch_page(links.RUN, query_params={"prompts": name})
     if pressed:
         _ask_what_to_run(name)
 
 
-@st.dialog("A run takes the saved prompt")
+@st.dialog("A run uses the saved prompt")
 def _ask_what_to_run(name: str) -> None:
-    st.markdown(f"**{plain(name)}** has changes that are not saved.")
+    st.markdown(f"**{plain(name)}** has unsaved changes.")
     if st.button("Save and run", key="compose_save_run", on_click=_save_to_run, type="primary"):
         st.rerun()
-    if state.opened().etag is not None and st.button("Run what is saved", key="compose_run_saved"):
+    if state.current().etag is not None and st.button("Run the saved version", key="compose_run_saved"):
         st.switch_page(links.RUN, query_params={"prompts": name})
 
 
 def _save_to_run() -> None:
     state.save()
-    st.session_state.compose_saved_to_run = state.opened().kept is None
+    st.session_state.compose_saved_to_run = state.current().draft is None
 
 
-def _named(label: str, key: str, action: str, act: object) -> None:
-    """A name and a button that does something with it."""
+def _name_form(label: str, key: str, action: str, act: Callable[[str], None]) -> None:
+    """A field for a name and a button that passes it to `act`."""
     with st.form(f"{key}_form", border=False, enter_to_submit=True):
         st.text_input(label, key=key)
         st.form_submit_button(action, on_click=_with_name, args=(act, key), width="stretch")
 
 
-def _with_name(act: object, key: str) -> None:
+def _with_name(act: Callable[[str], None], key: str) -> None:
     name = str(st.session_state.get(key) or "").strip()
-    if callable(act) and name:
+    if name:
         act(name)
         st.session_state[key] = ""

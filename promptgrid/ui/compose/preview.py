@@ -1,4 +1,4 @@
-"""The right side of the Compose page: what the model gets, live while the template is typed."""
+"""The right side of the Compose page: the messages that will be sent, live during typing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from promptgrid.ui.server import library
 from promptgrid.ui.widgets.context_window import context_view
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import CELL, watch_text
-from promptgrid.ui.widgets.messages import message_list
+from promptgrid.ui.widgets.messages import turn_list
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.token_bar import token_bar
 from promptgrid.ui.widgets.token_note import token_note
@@ -34,21 +34,21 @@ VALUES_HEIGHT = 68
 
 @st.fragment
 def preview(place: DeltaGenerator, model: str) -> None:
-    """Technique, values, messages and token bar; reruns alone while somebody types. Keeps the draft."""
+    """Technique, values, messages and token bar. Typing reruns only this fragment, which saves the draft."""
     areas = [state.text_key(number) for number in st.session_state.compose_turns]
-    shown = [f"compose_value_{name}" for name in st.session_state.get("compose_shown", ())]
-    with st.container(gap=None):  # the watcher takes no room, and no gap either
+    variable_keys = [f"compose_value_{name}" for name in st.session_state.get("compose_shown", ())]
+    with st.container(gap=None):  # the watcher is invisible and must not add a gap
         slot = st.container(gap="small")
-        typed = watch_text([*areas, *shown, CELL], state.WATCH, note=token_note(model))
+        typed = watch_text([*areas, *variable_keys, CELL], state.WATCH, note=token_note(model))
     content = state.fields({key: text for key, text in typed.items() if key in areas})
     status(place, state.autosave(content))
     with slot:
         try:
-            prompt = prompt_of(state.opened().name, content)
+            prompt = prompt_of(state.current().name, content)
             technique = _technique(prompt)
             _values(prompt)
-            given = _given(prompt, typed)
-            _sent(prompt, technique, given, model)
+            values = _template_values(prompt, typed)
+            _messages(prompt, technique, values, model)
         except MissingVariables as error:
             st.caption(f":orange[●] {plain(error)}")
         except PromptgridError as error:
@@ -56,25 +56,25 @@ def preview(place: DeltaGenerator, model: str) -> None:
 
 
 def plan_now(model: str, temperature: float | None) -> Plan:
-    """What Try once sends: the prompt as it is committed, the values on the screen. Raises PromptgridError."""
-    prompt = prompt_of(state.opened().name, state.fields())
-    case = Case("1", _given(prompt, {}), expected())
+    """The plan of Try once: the prompt and the values in the widgets, one case. Raises PromptgridError."""
+    prompt = prompt_of(state.current().name, state.fields())
+    case = Case("1", _template_values(prompt, {}), expected_answer())
     temperatures = () if temperature is None else (temperature,)
-    return Plan((prompt,), (case,), (model,), (chosen_technique(),), temperatures)
+    return Plan((prompt,), (case,), (model,), (selected_technique(),), temperatures)
 
 
-def chosen_technique() -> str:
+def selected_technique() -> str:
     return str(st.session_state.get("compose_technique") or "zero-shot")
 
 
-def expected() -> str | None:
-    """What the case on the screen expects; None where its values were changed."""
+def expected_answer() -> str | None:
+    """The expected answer of the case on the screen; None if its values were changed."""
     table = _table()
     if not table:
         return None
     case = table[_position(table)]
-    shown = state.values()
-    unchanged = all(shown.get(name, text) == text for name, text in case.inputs.items())
+    values = state.variable_values()
+    unchanged = all(values.get(name, text) == text for name, text in case.inputs.items())
     return case.expected if unchanged else None
 
 
@@ -90,9 +90,9 @@ def _technique(prompt: Prompt) -> str:
         format_func=lambda name: f":gray[{name}]" if reasons[name] else name,
         label_visibility="collapsed",
     )
-    if why := [f"{name}: {reason}" for name, reason in reasons.items() if reason]:
-        st.caption(f"Not possible: {plain('; '.join(why))}.")
-    return chosen_technique()
+    if notes := [f"{name}: {reason}" for name, reason in reasons.items() if reason]:
+        st.caption(f"Not possible: {plain('; '.join(notes))}.")
+    return selected_technique()
 
 
 def _values(prompt: Prompt) -> None:
@@ -102,7 +102,7 @@ def _values(prompt: Prompt) -> None:
     start = table[_position(table)].inputs if table else {item.name: item.example for item in prompt.inputs}
     with st.container(gap="xsmall", key="compose_values"):
         if table and names:
-            _steps(table)
+            _case_stepper(table)
         for name in names:
             key = f"compose_value_{name}"
             if key not in st.session_state:
@@ -110,9 +110,9 @@ def _values(prompt: Prompt) -> None:
             st.text_area(plain(name), key=key, height=VALUES_HEIGHT)
 
 
-def _steps(table: Sequence[Case]) -> None:
-    wanted = expected()
-    note = f" · expected {plain(wanted, limit=60)}" if wanted is not None else ""
+def _case_stepper(table: Sequence[Case]) -> None:
+    answer = expected_answer()
+    note = f" · expected {plain(answer, limit=60)}" if answer is not None else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="compose_steps"):
         st.button(
             "Back", key="compose_back", on_click=_step, args=(-1,), icon=":material/chevron_left:", type="tertiary"
@@ -141,10 +141,10 @@ def _position(table: Sequence[Case]) -> int:
 
 
 def _table() -> Sequence[Case]:
-    """The prompt's own cases; none where it names none, or none that can be read."""
-    named = st.session_state.get("compose_cases") or ""
-    path = library().folder / named
-    return _cases(path, path.stat().st_mtime_ns) if named and path.is_file() else ()
+    """The cases of the prompt; empty if it names no table, or one that cannot be read."""
+    name = st.session_state.get("compose_cases") or ""
+    path = library().folder / name
+    return _cases(path, path.stat().st_mtime_ns) if name and path.is_file() else ()
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
@@ -155,48 +155,47 @@ def _cases(path: Path, changed: int) -> Sequence[Case]:
         return ()
 
 
-def _given(prompt: Prompt, typed: Mapping[str, str]) -> dict[str, str]:
-    """The values; an empty one counts only where the case has it empty too."""
+def _template_values(prompt: Prompt, typed: Mapping[str, str]) -> dict[str, str]:
+    """The values of the variables. An empty field counts as missing unless the case has that variable."""
     table = _table()
-    own = table[_position(table)].inputs if table else {}
+    case_inputs = table[_position(table)].inputs if table else {}
     names = [variable.name for variable in variables(prompt.messages, prompt.inputs)]
-    texts = {name: typed.get(f"compose_value_{name}", state.values().get(name, "")) for name in names}
-    return {name: text for name, text in texts.items() if text or name in own}
+    texts = {name: typed.get(f"compose_value_{name}", state.variable_values().get(name, "")) for name in names}
+    return {name: text for name, text in texts.items() if text or name in case_inputs}
 
 
-def _sent(prompt: Prompt, technique: str, given: Mapping[str, str], model: str) -> None:
+def _messages(prompt: Prompt, technique: str, values: Mapping[str, str], model: str) -> None:
     if reason := techniques.unavailable(prompt, technique):
         st.info(f"{technique} cannot be used here: {plain(reason)}.")
         return
-    turns = techniques.build_turns(prompt, given, technique)
-    marks = [f"example {turn.example}" if turn.example else turn.part for turn in turns]
-    message_list([turn.message for turn in turns], marks=marks, height=MESSAGES_HEIGHT, key="compose_messages")
+    turns = techniques.build_turns(prompt, values, technique)
+    turn_list(turns, height=MESSAGES_HEIGHT, key="compose_messages")
     _budget(prompt, turns, model)
 
 
 def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:
     reserve = int(prompt.parameters.max_tokens or 0)
-    found = tokens.budget(turns, tokens.counter(model), reserve, tokens.context_limit(model), api=prompt.api)
-    token_bar(found.parts, found.limit, found.reserve, found.exact, found.reason, key="compose_tokens")
-    if found.more_examples is not None:
-        st.caption(f"{found.more_examples:,} more examples of this length fit.")
+    budget = tokens.budget(turns, tokens.counter(model), reserve, tokens.context_limit(model), api=prompt.api)
+    token_bar(budget.parts, budget.limit, budget.reserve, budget.exact, budget.reason, key="compose_tokens")
+    if budget.more_examples is not None:
+        st.caption(f"{budget.more_examples:,} more examples of this length fit.")
     with st.expander("Try another limit", key="compose_context_open", on_change="rerun") as opened:
         if opened.open:
             context_view(turns, model, reserve, key="compose_context", api=prompt.api)
 
 
-def code(model: str, temperature: float | None) -> None:
-    """The call as code, to copy."""
+def call_as_code(model: str, temperature: float | None) -> None:
+    """The call of Try once as Python and as a curl command."""
     try:
         point = single.try_point(plan_now(model, temperature))
         body = connect(point.endpoint).wire(point.request)
-        found = None if point.endpoint == BUILTIN else settings()[point.endpoint]
+        endpoint = None if point.endpoint == BUILTIN else settings()[point.endpoint]
     except PromptgridError as error:
         st.caption(plain(error))
         return
-    url, key = (found.base_url, found.key_env) if found else ("", "")
+    url, key = (endpoint.base_url, endpoint.key_env) if endpoint else ("", "")
     python, shell = st.tabs(["Python", "curl"])
     python.code(snippets.python_call(body, url, key), language="python", height=320)
     shell.code(snippets.curl_call(body, url, key), language="bash", height=320)
-    if found is None:
-        st.caption("The built-in model has no fixed address: the code takes OPENAI_BASE_URL and OPENAI_API_KEY.")
+    if endpoint is None:
+        st.caption("The built-in model has no fixed address: the code uses OPENAI_BASE_URL and OPENAI_API_KEY.")

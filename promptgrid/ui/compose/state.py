@@ -1,7 +1,7 @@
-"""The prompt that is open on the Compose page: from file or draft into the widgets, and back; autosaved as a draft.
+"""The prompt that is open on the Compose page: from its file or draft into the widgets, and back.
 
-The widgets hold what is on the screen and vanish with it; the draft in the database holds it for good. Everything here
-is either read by the page or run as a callback, before the widgets of the next run are drawn.
+The values of widgets are lost when the user leaves the page; the draft in the database stays. Functions that set them
+run before the widgets are drawn, most of them as callbacks.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from promptgrid.library.files import SUFFIX, safe_name
 from promptgrid.prompt import Prompt
 from promptgrid.store import drafts, plans
 from promptgrid.ui.compose.fields import Fields, blank, fields_of, from_json, prompt_of, to_json
-from promptgrid.ui.server import database, library
+from promptgrid.ui.server import database, library, prompts
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.live_text import forget_typed
 
 FIRST = "sentiment"
 DRAFT = "prompt:"
 WATCH = "compose_watch"
-# Each is a widget's key with "compose_" before it.
+# With the prefix "compose_", each is the key of a widget.
 SIMPLE = (
     *("description", "tags", "language", "cases", "api", "kind", "labels", "schema", "pattern"),
     *("temperature", "top_p", "max_tokens", "seed", "stop"),
@@ -33,76 +33,83 @@ WORDS = ("reason", "marker", "examples_title", "question_title")
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The prompt on the page. `etag` and `start` are those of the file that the editing began with.
+class OpenPrompt:
+    """The prompt on the page. `etag` and `start` belong to the file with which the editing began.
 
-    `etag` None: it has never been saved. `kept` is the draft as the database has it, None where there is none.
+    `etag` is None for a prompt that has never been saved. `draft` is the stored draft, if there is one.
     """
 
     name: str
     etag: str | None
     start: Fields
-    kept: Fields | None
+    draft: Fields | None
 
 
-def opened() -> Opened:
-    """What is on the page; after `open_prompt` only."""
-    found: Opened = st.session_state.compose_opened
-    return found
+def current() -> OpenPrompt:
+    """The prompt on the page. Call `open_prompt` first."""
+    prompt: OpenPrompt = st.session_state.compose_opened
+    return prompt
 
 
-def names() -> list[str]:
-    """Every prompt that can be opened: those with a file, broken ones too, and those that are only a draft yet."""
+def prompt_names() -> list[str]:
+    """Every prompt that can be opened: those with a file, broken ones included, and those with only a draft."""
     files = [entry.name for entry in library().entries()]
     drafted = [name.removeprefix(DRAFT) for name in drafts.draft_names(database(), DRAFT)]
     return sorted({*files, *drafted}, key=str.casefold)
 
 
-def chosen_name() -> str:
-    """The prompt that the address names, else the last one, else the first there is; "" where there is none."""
-    asked = st.query_params.get("prompt", "")
-    if asked:
-        return asked
-    known = names()
+def name_to_open() -> str:
+    """The prompt in the address, else the last one on the page, else the first; "" if there is none."""
+    from_address = st.query_params.get("prompt", "")
+    if from_address:
+        return from_address
+    listed = prompt_names()
     last = st.session_state.get("compose_opened")
-    wanted = [last.name] if last is not None else []
-    return next((name for name in [*wanted, FIRST, *known[:1]] if name in known), "")
+    candidates = [last.name] if last is not None else []
+    return next((name for name in [*candidates, FIRST, *listed[:1]] if name in listed), "")
 
 
 def open_prompt(name: str) -> None:
     """Puts the prompt into the widgets unless it is there already. Raises LibraryError or PromptError."""
-    now: Opened | None = st.session_state.get("compose_opened")
-    on_screen = now is not None and now.name == name and "compose_description" in st.session_state
+    last: OpenPrompt | None = st.session_state.get("compose_opened")
+    on_screen = last is not None and last.name == name and "compose_description" in st.session_state
     if not on_screen:
-        _put(_read(name))
-    elif now is not None and library().etag(name) != now.etag and fields() == now.start:
-        _put(_read(name))  # saved elsewhere, and nothing was changed here
+        _show(_load(name))
+    elif last is not None and library().etag(name) != last.etag and fields() == last.start:
+        _show(_load(name))  # saved elsewhere, and not changed here
 
 
-def _read(name: str) -> Opened:
-    kept = drafts.draft(database(), DRAFT + name)
-    if kept is not None:
-        return Opened(name, kept["etag"], from_json(kept["start"]), from_json(kept["fields"]))
+def _load(name: str) -> OpenPrompt:
+    draft = drafts.draft(database(), DRAFT + name)
+    if draft is not None:
+        return OpenPrompt(name, draft["etag"], from_json(draft["start"]), from_json(draft["fields"]))
     prompt, etag = library().load(name)
-    return Opened(name, etag, fields_of(prompt), None)
+    return OpenPrompt(name, etag, fields_of(prompt), None)
 
 
-def _put(found: Opened) -> None:
-    st.session_state.compose_opened = found
-    fill(found.kept or found.start)
-    shown = [f"compose_value_{name}" for name in values()]
-    for key in (*shown, "compose_case", "compose_attempt", "compose_try_error", "compose_technique", "compose_removed"):
+def _show(prompt: OpenPrompt) -> None:
+    st.session_state.compose_opened = prompt
+    fill(prompt.draft or prompt.start)
+    value_keys = [f"compose_value_{name}" for name in variable_values()]
+    for key in (
+        *value_keys,
+        "compose_case",
+        "compose_attempt",
+        "compose_try_error",
+        "compose_technique",
+        "compose_removed",
+    ):
         st.session_state.pop(key, None)
 
 
 def fill(content: Fields) -> None:
-    """Puts this content into the widgets, over what is in them."""
+    """Sets the widgets to this content."""
     state = st.session_state
     for name in SIMPLE:
         state[f"compose_{name}"] = getattr(content, name)
     for name in WORDS:
         state[f"compose_word_{name}"] = content.wording.get(name, "")
-    state.compose_turns, state.compose_next = [], 0  # the same text areas again: they do not blink
+    state.compose_turns, state.compose_next = [], 0  # the same text areas again, which therefore do not flicker
     for role, text in content.messages:
         add_turn(role, text)
     set_examples(content.examples)
@@ -111,7 +118,7 @@ def fill(content: Fields) -> None:
 
 
 def add_turn(role: str, text: str = "", at: int | None = None) -> None:
-    """One more message, at the end or before the one with that index."""
+    """Inserts a message before the one with index `at`, or at the end."""
     state = st.session_state
     number = state.compose_next = state.get("compose_next", 0) + 1
     state[f"compose_role_{number}"], state[text_key(number)] = role, text
@@ -121,7 +128,7 @@ def add_turn(role: str, text: str = "", at: int | None = None) -> None:
 
 
 def remove_turn(number: int) -> None:
-    """Takes a message out; `undo_remove` brings it back."""
+    """Removes a message; `undo_remove` restores it."""
     state = st.session_state
     at = state.compose_turns.index(number)
     state.compose_removed = (at, state[f"compose_role_{number}"], state[text_key(number)])
@@ -139,14 +146,14 @@ def text_key(number: int) -> str:
 
 
 def set_examples(rows: list[dict[str, str]]) -> None:
-    """New rows for the table: its widget keeps only what was changed in it, so it begins anew."""
+    """Sets the rows of the table, with a new widget: the old one stores only its edits."""
     state = st.session_state
     state.compose_table, state.compose_rows = rows, rows
     state.compose_table_number = state.get("compose_table_number", 0) + 1
 
 
 def fields(typed: Mapping[str, str] | None = None) -> Fields:
-    """What is in the widgets; `typed` has the texts that are newer than their text areas."""
+    """The content of the widgets; texts in `typed` are newer than their text areas."""
     state, typed = st.session_state, typed or {}
     keys = [(f"compose_role_{number}", text_key(number)) for number in state.compose_turns]
     wording = {name: state[f"compose_word_{name}"] for name in WORDS if state.get(f"compose_word_{name}")}
@@ -161,43 +168,42 @@ def fields(typed: Mapping[str, str] | None = None) -> Fields:
 
 
 def _filled(name: str, value: Any) -> Any:
-    """An empty text widget may answer None, where a text is meant."""
+    """The value, but "" for the None of an empty text widget."""
     return "" if value is None and name not in ("temperature", "top_p", "max_tokens", "seed") else value
 
 
 @one_at_a_time
 def autosave(content: Fields) -> bool:
-    """Keeps the draft as it is now, or drops it where nothing differs from the file. True: there are changes."""
-    now = opened()
-    changed = content != now.start or now.etag is None
-    if not changed and now.kept is not None:
-        drafts.drop_draft(database(), DRAFT + now.name)
-        st.session_state.compose_opened = replace(now, kept=None)
-    elif changed and content != now.kept:
-        _keep(replace(now, kept=content))
+    """Saves the draft, or drops it if it equals the file; returns whether there are unsaved changes."""
+    prompt = current()
+    changed = content != prompt.start or prompt.etag is None
+    if not changed and prompt.draft is not None:
+        drafts.drop_draft(database(), DRAFT + prompt.name)
+        st.session_state.compose_opened = replace(prompt, draft=None)
+    elif changed and content != prompt.draft:
+        _save_draft(replace(prompt, draft=content))
     return changed
 
 
-def _keep(found: Opened) -> None:
-    content = found.kept or found.start
-    value = {"etag": found.etag, "start": to_json(found.start), "fields": to_json(content)}
-    drafts.keep_draft(database(), DRAFT + found.name, value)
-    st.session_state.compose_opened = found
+def _save_draft(prompt: OpenPrompt) -> None:
+    content = prompt.draft or prompt.start
+    value = {"etag": prompt.etag, "start": to_json(prompt.start), "fields": to_json(content)}
+    drafts.keep_draft(database(), DRAFT + prompt.name, value)
+    st.session_state.compose_opened = prompt
 
 
 def stale() -> bool:
-    """The file is not the one that the editing began with: somebody saved, or deleted it."""
-    now = opened()
-    return library().etag(now.name) != now.etag
+    """The file was saved or deleted elsewhere since the editing began."""
+    return library().etag(current().name) != current().etag
 
 
 @one_at_a_time
 def save(name: str = "") -> None:
-    """Saves under the prompt's own name, or as a new prompt under another; what goes wrong is left for the page."""
-    now, content = opened(), fields()
-    etag = now.etag if not name or name == now.name else None
+    """Saves the prompt, under another name as a new one. An error is left for the page to show."""
+    before, content = current(), fields()
+    etag = before.etag if not name or name == before.name else None
     try:
-        prompt = prompt_of(name or now.name, content, values())
+        prompt = prompt_of(name or before.name, content, variable_values())
         etag = library().save(prompt, etag)
         prompt = library().load(prompt.name)[0]
         with database().write() as connection:
@@ -205,16 +211,16 @@ def save(name: str = "") -> None:
     except PromptgridError as error:
         st.session_state.compose_error = error
         return
-    if not name or name == now.name or now.etag is None:
-        drafts.drop_draft(database(), DRAFT + now.name)
-    st.session_state.compose_opened = Opened(prompt.name, etag, fields_of(prompt), None)
-    fill(opened().start)
+    if not name or name == before.name or before.etag is None:
+        drafts.drop_draft(database(), DRAFT + before.name)
+    st.session_state.compose_opened = OpenPrompt(prompt.name, etag, fields_of(prompt), None)
+    fill(current().start)
     st.query_params["prompt"] = prompt.name
 
 
 def revert() -> None:
-    """Forgets the draft and takes what is in the file; a prompt without a file is gone with that."""
-    name = opened().name
+    """Drops the draft, so that the page opens the file again. A prompt without a file is lost."""
+    name = current().name
     drafts.drop_draft(database(), DRAFT + name)
     del st.session_state["compose_opened"]
     if library().etag(name) is None:
@@ -222,33 +228,35 @@ def revert() -> None:
 
 
 def create(name: str) -> None:
-    """A new prompt of that name, as a draft; LibraryError is left for the page."""
+    """Creates a prompt of that name as a draft. A LibraryError is left for the page to show."""
     try:
         name = safe_name(name.strip())
-        if name in names():
+        if name in prompt_names():
             raise LibraryError(f"There is a prompt {name!r} already.", hint="Choose another name.")
     except LibraryError as error:
         st.session_state.compose_error = error
         return
-    _keep(Opened(name.removesuffix(SUFFIX), None, blank(), None))
+    _save_draft(OpenPrompt(name.removesuffix(SUFFIX), None, blank(), None))
     st.query_params["prompt"] = name
     del st.session_state["compose_opened"]
 
 
 def load_version(version: str) -> None:
-    """Puts an old version into the editor; saving it restores it."""
+    """Loads a stored version into the editor. Saving restores it."""
     try:
-        fill(fields_of(plans.prompt_at(database(), opened().name, version)))
+        fill(fields_of(plans.prompt_at(database(), current().name, version)))
     except PromptgridError as error:
         st.session_state.compose_error = error
 
 
-def values() -> dict[str, str]:
-    """The values that the preview's variables have on the screen."""
-    mark = "compose_value_"
-    return {str(key).removeprefix(mark): text for key, text in st.session_state.items() if str(key).startswith(mark)}
+def variable_values() -> dict[str, str]:
+    """The values of the variables on the screen."""
+    prefix = "compose_value_"
+    return {
+        str(key).removeprefix(prefix): text for key, text in st.session_state.items() if str(key).startswith(prefix)
+    }
 
 
 def saved_prompt() -> Prompt | None:
-    """The prompt as its file has it now; None where there is none, or a broken one."""
-    return next((entry.prompt for entry in library().entries() if entry.name == opened().name), None)
+    """The prompt in the file; None if there is no file, or a broken one."""
+    return prompts().get(current().name)

@@ -1,4 +1,4 @@
-"""Try once: one call, streamed beside the page's own reruns, and what came back."""
+"""Try once: one streamed call, and its reply."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from promptgrid import builtin
 from promptgrid.answers import read_answer
 from promptgrid.calls import single
-from promptgrid.connections import BUILTIN, DEFAULT_MODEL
+from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.endpoint import Reply
 from promptgrid.errors import PromptgridError
 from promptgrid.grid import Point
@@ -18,21 +17,21 @@ from promptgrid.humanize import dollars
 from promptgrid.loop import Background
 from promptgrid.store import Database
 from promptgrid.techniques import answer_marker
-from promptgrid.ui.compose.preview import code, expected, plan_now
-from promptgrid.ui.server import database, model_refs
+from promptgrid.ui.compose.preview import call_as_code, expected_answer, plan_now
+from promptgrid.ui.server import answers_now, database, model_refs
 from promptgrid.ui.widgets.endpoints import weights_notice
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
 POLL_S = 0.15
-WRITING_S = 0.1  # what arrives all at once says nothing about the speed
-BUTTON_WIDTH = 152  # px, for both: nothing moves when one takes the other's place
-REPLY_HEIGHT = 130  # px: what streams does not push the page around
+WRITING_S = 0.1  # a reply that arrives in less time does not show the speed of the model
+BUTTON_WIDTH = 152  # px, for both buttons, so that nothing moves when one replaces the other
+REPLY_HEIGHT = 130  # px, fixed so that a streamed reply does not move the page
 
 
 @dataclass
 class Try(Background):
-    """A call in flight, or done: a rerun of the page does not touch it."""
+    """A call in flight or done. Reruns of the page do not affect it."""
 
     point: Point
     expected: str | None
@@ -49,12 +48,12 @@ class Try(Background):
 
 
 def try_once() -> None:
-    """The row of model, temperature and button, and the reply beneath it."""
+    """The row of model, temperature and button, and the reply below it."""
     attempt: Try | None = st.session_state.get("compose_attempt")
     running = attempt is not None and attempt.running
     with st.container(horizontal=True, vertical_alignment="bottom", key="compose_try_row"):
-        model, temperature = _asked()
-        ready = not model.startswith(f"{BUILTIN}/") or builtin.status().ready
+        model, temperature = _model_and_temperature()
+        ready = answers_now(model)
         if attempt is not None and running:
             st.button("Stop", key="compose_stop_try", on_click=attempt.stop, width=BUTTON_WIDTH)
         else:
@@ -70,24 +69,22 @@ def try_once() -> None:
     if not ready:
         weights_notice()
     if running:
-        st.session_state.compose_streaming = True  # here: it may have ended when the fragment looks
+        st.session_state.compose_streaming = True  # set here: the call may end before the fragment runs
     st.fragment(_outcome, run_every=POLL_S if running else None)()
     with st.popover("Copy the call as code", key="compose_code", type="tertiary"):
-        code(model, temperature)
+        call_as_code(model, temperature)
 
 
-def chosen_model() -> str:
-    """The model on the screen; needed above, where its select is not drawn yet."""
+def selected_model() -> str:
+    """The model of the selector, which the page needs before it draws the selector."""
     return str(st.session_state.get("compose_model") or DEFAULT_MODEL)
 
 
-def _asked() -> tuple[str, float | None]:
-    st.session_state.compose_model = chosen_model()
-    options = list(dict.fromkeys([*model_refs(), chosen_model()]))
-    model = st.selectbox(
-        "Model", options, key="compose_model", accept_new_options=True, help="Or type another ENDPOINT/MODEL."
-    )
-    own = st.session_state.get("compose_temperature")
+def _model_and_temperature() -> tuple[str, float | None]:
+    st.session_state.compose_model = selected_model()
+    note, options = "Or type another ENDPOINT/MODEL.", model_refs(selected_model())
+    model = st.selectbox("Model", options, key="compose_model", accept_new_options=True, help=note)
+    prompt_temperature = st.session_state.get("compose_temperature")
     temperature = st.number_input(
         "Temperature",
         0.0,
@@ -95,18 +92,18 @@ def _asked() -> tuple[str, float | None]:
         value=None,
         step=0.1,
         key="compose_try_temperature",
-        placeholder="model's" if own is None else f"{own:g}",
-        help="For this try only. Empty: the prompt's own.",
+        placeholder="model's" if prompt_temperature is None else f"{prompt_temperature:g}",
+        help="For this try only. If empty, the prompt's own.",
         width=124,
     )
     return str(model or DEFAULT_MODEL), temperature
 
 
 def _start() -> None:
-    """Reads what is chosen now: arguments would be those of the last drawing, which a quick click comes before."""
-    model, temperature = chosen_model(), st.session_state.get("compose_try_temperature")
+    """Reads the widgets itself: after a quick click, arguments of the callback would be older."""
+    model, temperature = selected_model(), st.session_state.get("compose_try_temperature")
     try:
-        attempt = Try(single.try_point(plan_now(model, temperature)), expected())
+        attempt = Try(single.try_point(plan_now(model, temperature)), expected_answer())
     except PromptgridError as error:
         st.session_state.compose_try_error = error
         st.session_state.pop("compose_attempt", None)
@@ -124,7 +121,7 @@ def _outcome() -> None:
     if attempt is not None:
         _draw(attempt, running)
     if not running and st.session_state.pop("compose_streaming", False):
-        st.rerun()  # ends the polling, and brings the button back
+        st.rerun()  # ends the polling and shows the button again
 
 
 def _draw(attempt: Try, running: bool) -> None:
@@ -139,16 +136,16 @@ def _draw(attempt: Try, running: bool) -> None:
 
 
 def _answer(attempt: Try) -> str:
-    """What was read out of the reply, as Markdown; empty where the whole reply is the answer."""
+    """The answer read out of the reply, as Markdown; empty if the whole reply is the answer."""
     point, reply = attempt.point, attempt.reply
     marker = answer_marker(point.prompt, point.technique)
     if reply is None or (point.prompt.answer.kind == "text" and not marker):
         return ""
-    read = read_answer(point.prompt.answer, reply.text, marker=marker)
-    shown = "no answer could be read" if read.answer is None else f"**{plain(read.answer, limit=300)}**"
+    answer = read_answer(point.prompt.answer, reply.text, marker=marker)
+    text = "no answer could be read" if answer.answer is None else f"**{plain(answer.answer, limit=300)}**"
     expected = "" if attempt.expected is None else f"expected {attempt.expected}"
-    notes = plain(" · ".join(filter(None, [read.note, expected])), limit=300)
-    return f"{shown} :gray[ · {notes}]" if notes else shown
+    notes = plain(" · ".join(filter(None, [answer.note, expected])), limit=300)
+    return f"{text} :gray[ · {notes}]" if notes else text
 
 
 def _facts(attempt: Try, running: bool) -> str:
@@ -160,7 +157,7 @@ def _facts(attempt: Try, running: bool) -> str:
     reply, cost = attempt.reply, single.cost_usd(point, attempt.reply)
     parts = [name, f"{reply.latency_ms / 1000:.2f} s", _speed(reply), _tokens(reply)]
     price = "price not known" if cost is None else "free" if not cost else dollars(cost)
-    cut = "cut at the reply's limit" if reply.finish_reason == "length" else ""
+    cut = "cut off at max tokens" if reply.finish_reason == "length" else ""
     return " · ".join(filter(None, [*parts, plain(price), cut, plain(point.variant.note)]))
 
 
@@ -175,5 +172,5 @@ def _speed(reply: Reply) -> str:
 
 
 def _tokens(reply: Reply) -> str:
-    counted = ["?" if n is None else f"{n:,}" for n in (reply.prompt_tokens, reply.completion_tokens)]
-    return f"{counted[0]} → {counted[1]} tokens"
+    counts = ["?" if n is None else f"{n:,}" for n in (reply.prompt_tokens, reply.completion_tokens)]
+    return f"{counts[0]} → {counts[1]} tokens"

@@ -139,7 +139,7 @@ def test_a_run_of_unsaved_changes_is_asked_about(library: Library) -> None:
     page = opened("sentiment")
     message(page, 0).set_value("You label films.")
     press(ran(page), "compose_run")
-    assert "has changes that are not saved" in shown(page)
+    assert "has unsaved changes." in shown(page)
     assert "films" not in library.path("sentiment").read_text("utf-8")
     press(page, "compose_save_run")
     assert library.load("sentiment")[0].messages[0].text == "You label films."
@@ -162,11 +162,11 @@ def test_the_second_of_two_saves_is_told_and_loses_nothing(library: Library) -> 
     library.save(replace(theirs, messages=(Message("user", "theirs"),)), etag)
     press(mine, "compose_save")
     assert library.load("sentiment")[0].messages[0].text == "theirs"
-    assert "was saved by somebody else" in shown(mine)
+    assert "was saved elsewhere" in shown(mine)
     assert message(mine, 0).value == "mine"
     press(mine, "compose_theirs")
     assert message(mine, 0).value == "theirs"
-    assert "somebody else" not in shown(mine)
+    assert "saved elsewhere" not in shown(mine)
 
 
 def test_mine_can_be_saved_as_another_prompt_beside_theirs(library: Library) -> None:
