@@ -1,10 +1,11 @@
-"""Conversations with models: a tree of turns, one to four variants side by side, and a window on what is remembered.
+"""Conversations with models: a tree of turns, one to four variants side by side, and a context window.
 
-`tree` says which branch is shown and what is sent, `asking` asks, `saving` makes other things of a conversation.
+`tree` finds branches and the turns to send, `round` makes the calls, `conversion` turns conversations into prompts,
+cases, Markdown and JSON.
 """
 
-from promptgrid.chat.asking import Live, Round, go_on, prepare, window_of
-from promptgrid.chat.saving import as_json, as_markdown, as_prompt, opening, with_case
+from promptgrid.chat.conversion import as_json, as_markdown, as_prompt, opening, with_case
+from promptgrid.chat.round import Live, Round, go_on, prepare, window_of
 from promptgrid.chat.settings import MAX_VARIANTS, ChatVariant, Settings, from_json, to_json
 
 __all__ = [

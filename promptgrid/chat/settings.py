@@ -1,4 +1,4 @@
-"""What a conversation is talked with: one to four variants, and what is cut when the window is full. Pure."""
+"""The settings of a conversation: one to four variants, and the policy for a full context window. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from promptgrid.errors import PlanError
 from promptgrid.tokens import WindowPolicy
 
 MAX_VARIANTS = 4
-ROOM = 256  # tokens kept for the reply, and the most it may have
+ROOM = 256  # tokens reserved for the reply, and its maximum
 
 
 @dataclass(frozen=True, slots=True)
 class ChatVariant:
-    """One column. `temperature` None: the model's own. `system` None: the conversation's system message, else in its
-    place. `id` stays the same when other variants go.
+    """One column of the chat. `temperature` None: the model's default. `system` replaces the conversation's system
+    message; None keeps it. `id` never changes, even if other variants are removed.
     """
 
     id: int
@@ -28,7 +28,7 @@ class ChatVariant:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`limit` None: the model's own context. `room` in tokens is kept for the reply."""
+    """`limit`: the context in tokens, None for the model's own. `room`: tokens reserved for the reply."""
 
     variants: tuple[ChatVariant, ...] = (ChatVariant(1),)
     policy: WindowPolicy = "keep-system"
@@ -36,36 +36,36 @@ class Settings:
     room: int = ROOM
 
     def variant(self, number: int) -> ChatVariant:
-        """The variant of that id. Raises PlanError when it was taken away."""
+        """The variant with that id. Raises PlanError if it was removed."""
         for variant in self.variants:
             if variant.id == number:
                 return variant
-        raise PlanError(f"There is no variant {number} any more.", hint="Was it removed in another tab?")
+        raise PlanError(f"Variant {number} no longer exists.", hint="Was it removed in another tab?")
 
     def with_one_more(self) -> Settings:
-        """Another variant, like the last one. Raises PlanError beyond four."""
+        """The settings with a copy of the last variant added. Raises PlanError if there are four."""
         if len(self.variants) >= MAX_VARIANTS:
-            raise PlanError(f"A conversation has {MAX_VARIANTS} variants at most.", hint="Remove one first.")
-        following = max(variant.id for variant in self.variants) + 1
-        return replace(self, variants=(*self.variants, replace(self.variants[-1], id=following)))
+            raise PlanError(f"A conversation has at most {MAX_VARIANTS} variants.", hint="Remove one first.")
+        next_id = max(variant.id for variant in self.variants) + 1
+        return replace(self, variants=(*self.variants, replace(self.variants[-1], id=next_id)))
 
     def without(self, number: int) -> Settings:
-        """One fewer; the last one stays."""
+        """The settings without that variant; the last one stays."""
         left = tuple(variant for variant in self.variants if variant.id != number)
         return replace(self, variants=left or self.variants)
 
     def changed(self, number: int, **values: Any) -> Settings:
-        """With other values for one variant."""
+        """The settings with other values for one variant."""
         variants = tuple(replace(v, **values) if v.id == number else v for v in self.variants)
         return replace(self, variants=variants)
 
 
 def to_json(settings: Settings) -> dict[str, Any]:
-    """As the database keeps it."""
+    """The settings as the database stores them."""
     return asdict(settings)
 
 
-def from_json(kept: Mapping[str, Any]) -> Settings:
-    """The other way round."""
-    variants = tuple(ChatVariant(**variant) for variant in kept["variants"])
-    return Settings(variants, kept["policy"], kept["limit"], kept["room"])
+def from_json(stored: Mapping[str, Any]) -> Settings:
+    """The settings from their stored form."""
+    variants = tuple(ChatVariant(**variant) for variant in stored["variants"])
+    return Settings(variants, stored["policy"], stored["limit"], stored["room"])

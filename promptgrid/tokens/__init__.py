@@ -1,8 +1,7 @@
-"""Token counts, exact where they can be and marked where they cannot, and the context budget.
+"""Token counts, exact or marked as estimates, and the context budget.
 
-`encodings` brings OpenAI's vocabularies offline, `count` asks them or the endpoint, `pieces` shows which tokens they
-are, `parts` says where a text can be cut, `context` adds up a budget, `memory` says what is cut where
-not all of it fits.
+`encodings` provides OpenAI's vocabularies offline, `count` counts by them or by the endpoint, `pieces` lists the tokens
+of a text, `chunks` splits a text where tokens end, `context` adds up a budget, `window` cuts turns that do not fit.
 """
 
 from promptgrid.connections import context_limit

@@ -1,4 +1,4 @@
-"""The context budget: what fills the window, part by part, and what is left. Pure: who counts is handed in."""
+"""The context budget: the tokens of each part of a request, and the room left. Pure: the counter is an argument."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PARTS: tuple[PromptPart, ...] = get_args(PromptPart)
 
 @dataclass(frozen=True, slots=True)
 class ContextUse:
-    """All in tokens. The five parts and what the chat `format` adds around the messages add up to `total`.
+    """All in tokens. The five parts and the overhead of the chat `format` add up to `total`.
 
-    `reserve` is kept for the reply, beside the total. `limit` is None where the context is not known; then it `fits`.
-    `more_examples` and `more_turns` (a question with its reply) of average length would fit too, one or the other;
-    None where there is no limit or nothing to go by. `sizes` has the tokens of each turn's own text, in order.
+    `reserve` is set aside for the reply and is not in the total. Without a known `limit` everything `fits`.
+    `more_examples` or `more_turns` (a question with its reply) of average length would fit too; None without a limit
+    or an average. `sizes` has the tokens of each turn's text, in order.
     """
 
     system: int
@@ -40,7 +40,7 @@ class ContextUse:
 
     @property
     def parts(self) -> list[tuple[str, int]]:
-        """Name and tokens of each part, in the order in which they are usually sent."""
+        """Name and tokens of each part, in the usual order of sending."""
         return [*((name, getattr(self, name)) for name in PARTS), ("chat format", self.format)]
 
 
@@ -52,7 +52,7 @@ def budget(
     *,
     api: Api = "chat",
 ) -> ContextUse:
-    """Adds up what these turns take when they are sent in this order; `count` is the model's `tokens.counter`."""
+    """The budget of these turns, sent in this order; `count` is the model's `tokens.counter`."""
     whole = count(_messages(turns), api)
     sizes = _sizes(whole.tokens, turns, count)
     parts = dict.fromkeys(PARTS, 0)
@@ -63,13 +63,13 @@ def budget(
     groups = units(turns)
 
     def more(part: PromptPart) -> int | None:
-        """How many more of that part fit, when all of them once more would cost what they really cost in this chat."""
-        there = sum(turns[unit[0]].part == part for unit in groups)
-        if left is None or not there:
+        """How many more of that part fit, estimated from the tokens that all of them add if they are sent twice."""
+        number = sum(turns[unit[0]].part == part for unit in groups)
+        if left is None or not number:
             return None
         twice = [turns[at] for unit in groups for at in (unit * 2 if turns[unit[0]].part == part else unit)]
         added = count(_messages(twice), api).tokens - whole.tokens
-        return max(0, left * there // added) if added > 0 else None
+        return max(0, left * number // added) if added > 0 else None
 
     return ContextUse(
         **parts,
@@ -87,15 +87,15 @@ def budget(
 
 
 def units(turns: Sequence[Turn]) -> list[list[int]]:
-    """The turns that come and go together, by index: a question with the replies to it, an example; the rest alone."""
-    found: list[list[int]] = []
+    """The indices of turns that are cut together: a question with its replies, an example; other turns alone."""
+    groups: list[list[int]] = []
     for at, turn in enumerate(turns):
         goes_on = at > 0 and turn.message.role == "assistant" and _may_follow(turns[at - 1], turn)
         if goes_on:
-            found[-1].append(at)
+            groups[-1].append(at)
         else:
-            found.append([at])
-    return found
+            groups.append([at])
+    return groups
 
 
 def _may_follow(before: Turn, turn: Turn) -> bool:
@@ -107,8 +107,8 @@ def _messages(turns: Sequence[Turn]) -> list[Message]:
 
 
 def _sizes(total: int, turns: Sequence[Turn], count: Counter) -> list[int]:
-    """Each turn's own text. Texts that are put together as one may take fewer tokens than each by itself: the longest
-    is then the shorter by what is saved."""
+    """The tokens of each turn's text. Texts that are joined may take fewer tokens than by themselves; the longest turn
+    is then reduced by the difference."""
     sizes = [count([Message("user", turn.message.text)], "completion").tokens for turn in turns]
     if sizes and (saved := sum(sizes) - total) > 0:
         sizes[sizes.index(max(sizes))] -= saved

@@ -1,4 +1,4 @@
-"""How many tokens a text or a request has, for the model that will read it."""
+"""Token counts of texts and requests, by the tokenizer of the model."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from promptgrid.tokens.encodings import ENCODINGS, encoding
 
 T = TypeVar("T")
 
-# OpenAI's documented chat format: each message is framed by three tokens, and three more open the reply
+# OpenAI's documented chat format: three tokens frame each message, three more open the reply
 PER_MESSAGE = 3
 OPENING = 3
 
 BYTES_PER_TOKEN = 4
-# tiktoken's pattern panics on half a million of them
+# blanks in a row: tiktoken's pattern panics on half a million
 ENDLESS = 100_000
 _BLANKS = re.compile(r"\s+")
 ASK_S = 3.0
-ASK_CHARACTERS_A_S = 100_000  # and so much longer for a long text, on a busy machine
+ASK_CHARACTERS_A_S = 100_000  # added to ASK_S for long texts on a busy machine
 RETRY_S = 30.0
-REMEMBERED = 200_000  # of some 150 bytes
+REMEMBERED = 200_000  # counts of about 150 bytes each
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`tokens`, and where that is not `exact` (shown as ≈) the `reason`."""
+    """A number of `tokens`; if it is not `exact` (shown as ≈), the `reason`."""
 
     tokens: int
     exact: bool
@@ -47,40 +47,40 @@ class Count:
 
 
 def count_text(text: str, model_ref: str) -> Count:
-    """The tokens of a text alone. Never raises on odd text; PlanError for an endpoint that is not configured."""
+    """The tokens of a text alone. Never raises on odd text; raises PlanError for an unknown endpoint."""
     return count_messages([Message("user", text)], model_ref, "completion")
 
 
 def count_messages(messages: Sequence[Message], model_ref: str, api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
-    """The tokens of the prompt that these messages make, chat overhead included. Raises as `count_text`.
+    """The tokens of a request with these messages, chat overhead included. Raises as `count_text`.
 
-    `tools` are what the request offers the model to call, in the protocol's JSON: templates write them into the prompt.
+    `tools` are the tool definitions of the request, in the protocol's JSON: chat templates write them into the prompt.
     """
     return counter(model_ref)(messages, api, tools)
 
 
 def count_in(encoding_name: str, text: str) -> Count:
-    """The tokens of a text in one of `ENCODINGS`, whoever's model. Never raises."""
+    """The tokens of a text in one of `ENCODINGS`. Never raises."""
     return _encoded(encoding_name, [_clean(Message("user", text))], "completion")
 
 
 class Counter(Protocol):
-    """Counts for one model."""
+    """Counts the tokens of requests to one model."""
 
     def __call__(self, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
         """As `count_messages`."""
 
 
 def counter(model_ref: str) -> Counter:
-    """What counts for this model (to find that out costs more than counting). Raises PlanError."""
+    """The counter of this model; keep it, since finding it costs more than a count. Raises PlanError."""
     endpoint, model = connections.split_model(model_ref)
     count: Callable[[Sequence[Message], Api, Sequence[Any]], Count]
     if endpoint == connections.BUILTIN:
-        count = partial(_asked_builtin, model)
+        count = partial(_builtin_count, model)
     elif known := encoding_of(model_ref):
         count = partial(_encoded_with, known)
     else:
-        count = _Asked(endpoint, model, connections.model_facts(model_ref).encoding)
+        count = _EndpointCounter(endpoint, model, connections.model_facts(model_ref).encoding)
 
     def counted(messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
         return count([_clean(message) for message in messages], api, tools)
@@ -89,15 +89,15 @@ def counter(model_ref: str) -> Counter:
 
 
 def tools_of(request: Request) -> Sequence[Any]:
-    """What a request offers the model to call; empty for what is no list."""
+    """The tool definitions of a request; empty if they are not a list."""
     tools = (request.parameters.extra_body or {}).get("tools")
     return tools if isinstance(tools, list | tuple) else ()
 
 
 def encoding_of(ref: str) -> str:
-    """The encoding that texts are counted by for this model (or encoding); "" where its server is asked.
+    """The encoding that counts texts for this model (or encoding); "" if its server counts.
 
-    A server on this machine is asked although its model has a name that is known. Raises PlanError.
+    A server on this machine counts even if its model has a known name. Raises PlanError.
     """
     if ref in ENCODINGS:
         return ref
@@ -114,7 +114,7 @@ def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Cou
 
 
 def clean(text: str) -> str:
-    """Without lone surrogates, which no request can carry: each becomes U+FFFD."""
+    """The text with U+FFFD for lone surrogates, which no request can carry."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -176,36 +176,36 @@ def _length(text: str, name: str) -> int | None:
 @lru_cache(maxsize=4096)
 def _part_length(name: str, part: str) -> int:
     """Cached by part: while the user types, only the part that changes is counted again."""
-    found = encoding(name)
-    assert found is not None  # as its caller knows
-    return len(found.encode_ordinary(part))
+    tokenizer = encoding(name)
+    assert tokenizer is not None  # checked by the caller
+    return len(tokenizer.encode_ordinary(part))
 
 
-def _asked_builtin(model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
+def _builtin_count(model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
     """Never starts the server: the user is only typing."""
     if model not in builtin.names():
         return estimate(messages, f"The built-in endpoint has no model {model}.", api)
     state = builtin.status()
     if not state.ready:
         return estimate(messages, "The built-in model is not on this machine yet.", api)
-    asked = _ask(connections.connect(connections.BUILTIN), model, messages, api, tools, reach=state.running)
-    return asked or _and_tools(estimate(messages, "The built-in model is not running yet.", api), tools)
+    count = _ask(connections.connect(connections.BUILTIN), model, messages, api, tools, reach=state.running)
+    return count or _and_tools(estimate(messages, "The built-in model is not running yet.", api), tools)
 
 
-class _Asked:
-    """By the endpoint's own tokenizer; where it has none, by the encoding that the model's name stands for, if any."""
+class _EndpointCounter:
+    """Counts by the endpoint's tokenizer, else by the encoding that OpenAI has for the model's name."""
 
     def __init__(self, endpoint: str, model: str, known: str) -> None:
         self.endpoint, self.model, self.known = connections.connect(endpoint), model, known
 
     def __call__(self, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
-        asked = _ask(self.endpoint, self.model, messages, api, tools)
-        return asked or _and_tools(self._guessed(messages, api), tools)
+        count = _ask(self.endpoint, self.model, messages, api, tools)
+        return count or _and_tools(self._guess(messages, api), tools)
 
-    def _guessed(self, messages: Sequence[Message], api: Api) -> Count:
+    def _guess(self, messages: Sequence[Message], api: Api) -> Count:
         name = self.endpoint.name
         if self.known and (encoded := _encoded(self.known, messages, api)).exact:
-            reason = f"Counted with {self.known}, as {self.model} has it at OpenAI; {name} reports no counts."
+            reason = f"Counted with {self.known}, the encoding of {self.model} at OpenAI; {name} reports no counts."
             return Count(encoded.tokens, False, reason)
         return estimate(
             messages, f"{name} reports no counts, and the tokenizer of {self.model} is not known here.", api
@@ -215,9 +215,9 @@ class _Asked:
 def _ask(
     endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], *, reach: bool = True
 ) -> Count | None:
-    """By the endpoint's own tokenizer; None where it has none or does not answer in time."""
+    """The count of the endpoint's tokenizer; None if it has none or does not answer in time."""
     try:
-        key = _asked_key(endpoint, model, messages, api, tools)
+        key = _cache_key(endpoint, model, messages, api, tools)
     except BuiltinError:
         return None
     if (known := _memory.get(key)) is not None:
@@ -247,11 +247,11 @@ async def _within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
 
 
 def remember(endpoint: Endpoint, model: str, text: str, tokens: int) -> None:
-    """What an endpoint said of a text alone need not be asked again."""
-    _memory.put(_asked_key(endpoint, model, [Message("user", text)], "completion"), tokens)
+    """Caches an endpoint's count of a text."""
+    _memory.put(_cache_key(endpoint, model, [Message("user", text)], "completion"), tokens)
 
 
-def _asked_key(
+def _cache_key(
     endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
 ) -> bytes:
     words = [word for message in messages for word in (message.role, message.text)]
@@ -259,7 +259,7 @@ def _asked_key(
 
 
 def _key(*words: str) -> bytes:
-    """16 bytes for any length of text."""
+    """A 16-byte digest of the words."""
     digest = hashlib.blake2b(digest_size=16)
     for word in words:
         encoded = word.encode("utf-8", "replace")
@@ -268,7 +268,7 @@ def _key(*words: str) -> bytes:
 
 
 class _Memory:
-    """The latest counts, so that typing recounts only what changed."""
+    """The latest counts, so that an edit recounts only what changed."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -1,8 +1,8 @@
-"""OpenAI's encodings, on the first offline day too.
+"""OpenAI's encodings, available offline from the first start.
 
-tiktoken downloads a vocabulary when it first needs it, with no time limit and under a lock. So it is asked only for
-what lies in its cache already; the file comes there (1) from earlier, (2) out of the data files of bpe-openai, the
-same bytes, (3) by one download with a deadline.
+tiktoken downloads a vocabulary on first use, without a time limit and under a lock. So it is called only for files that
+are in its cache. They get there (1) by earlier use, (2) from the data files of bpe-openai, which are the same bytes,
+(3) by one download with a deadline.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 DEADLINE_S = 5.0
 RETRY_S = 300.0
 
-# As in tiktoken's own tiktoken_ext/openai_public.py, which checks them again
+# From tiktoken_ext/openai_public.py; tiktoken checks them again
 SHA256 = {
     "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
     "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
     "p50k_base": "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069",
     "r50k_base": "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930",
 }
-# The vocabulary that each encoding is made of
+# encoding -> its vocabulary
 ENCODINGS = {
     "o200k_base": "o200k_base",
     "o200k_harmony": "o200k_base",
@@ -51,56 +51,56 @@ _loading = threading.Lock()
 
 
 def encoding(name: str) -> tiktoken.Encoding | None:
-    """tiktoken's encoding of that name; None for a name that is unknown, or a vocabulary that cannot be had here."""
+    """tiktoken's encoding of that name; None if it is unknown or its vocabulary is not available."""
     if name in _ready:
         return _ready[name]
     vocabulary = ENCODINGS.get(name)
     if vocabulary is None:
         return None
     with _loading:
-        if name not in _ready and _there(vocabulary):
-            _ready[name] = _built(name)
+        if name not in _ready and _available(vocabulary):
+            _ready[name] = _load(name)
         return _ready.get(name)
 
 
-def _built(name: str) -> tiktoken.Encoding:
+def _load(name: str) -> tiktoken.Encoding:
     import tiktoken
 
     if name != "gpt2":
         return tiktoken.get_encoding(name)
-    # tiktoken has other files for gpt2, which hold the same ranks
+    # tiktoken has other files for gpt2, with the same ranks
     same = tiktoken.get_encoding("r50k_base")
     return tiktoken.Encoding(
         "gpt2", pat_str=same._pat_str, mergeable_ranks=same._mergeable_ranks, special_tokens=same._special_tokens
     )
 
 
-def _there(vocabulary: str) -> bool:
-    """The vocabulary lies in tiktoken's cache, perhaps only now."""
+def _available(vocabulary: str) -> bool:
+    """Whether tiktoken's cache has the vocabulary; puts it there if possible."""
     path = _cache() / hashlib.sha1(URL.format(vocabulary).encode(), usedforsecurity=False).hexdigest()
-    return _whole(path, vocabulary) or _seeded(path, vocabulary) or _downloaded(path, vocabulary)
+    return _is_complete(path, vocabulary) or _copy(path, vocabulary) or _try_download(path, vocabulary)
 
 
 def _cache() -> Path:
-    """tiktoken's cache folder: ours, unless the user has named one."""
+    """tiktoken's cache folder: promptgrid's own, unless the environment names one."""
     for name in ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"):
         if folder := os.environ.get(name):
             return Path(folder)
     try:
         folder = str(paths.cache_folder() / "tiktoken")
-    except StoreError:  # a read-only home: counting needs no more than a temporary folder
+    except StoreError:  # a read-only home: a temporary folder is enough for counting
         folder = str(Path(tempfile.gettempdir()) / "promptgrid-tiktoken")
-    # tiktoken takes it from the environment only
+    # tiktoken reads the folder only from the environment
     os.environ["TIKTOKEN_CACHE_DIR"] = folder
     return Path(folder)
 
 
-def _whole(path: Path, vocabulary: str) -> bool:
+def _is_complete(path: Path, vocabulary: str) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256[vocabulary]
 
 
-def _seeded(path: Path, vocabulary: str) -> bool:
-    """Copies the vocabulary from bpe-openai's data files; that package is found, not imported."""
+def _copy(path: Path, vocabulary: str) -> bool:
+    """Copies the vocabulary from the data files of bpe-openai, which is not imported."""
     package = importlib.util.find_spec("bpe_openai")
     if package is None or not package.submodule_search_locations:
         return False
@@ -111,17 +111,17 @@ def _seeded(path: Path, vocabulary: str) -> bool:
         files.write(path, content)
     except OSError:
         return False
-    return _whole(path, vocabulary)
+    return _is_complete(path, vocabulary)
 
 
-def _downloaded(path: Path, vocabulary: str) -> bool:
+def _try_download(path: Path, vocabulary: str) -> bool:
     """One attempt, given up after five seconds and not made again for five minutes: the user is typing."""
     if time.monotonic() < _missed.get(vocabulary, 0.0):
         return False
     thread = threading.Thread(target=_download, args=(vocabulary,), name="vocabulary", daemon=True)
     thread.start()
     thread.join(DEADLINE_S)
-    if not thread.is_alive() and _whole(path, vocabulary):
+    if not thread.is_alive() and _is_complete(path, vocabulary):
         return True
     _missed[vocabulary] = time.monotonic() + RETRY_S
     return False

@@ -1,6 +1,6 @@
-"""Which tokens a text is made of: the pieces with their ids and bytes, and where in the text each stands.
+"""The tokens of a text: their ids, bytes and positions.
 
-A token is some bytes of the text's UTF-8. It need not be a whole character: 香 may be three tokens of a byte each.
+A token is a few bytes of the text's UTF-8, not always a whole character: 香 may be three tokens of one byte each.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.int64]
 
-REMEMBERED = 8  # texts, as a server has cut them
+REMEMBERED = 8  # texts tokenized by a server
 _latest: dict[tuple[str, str, str], Sequence[Token]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One token of a text: its `number` there, from 0, its `id` in the vocabulary, and its bytes.
+    """One token of a text: its `number` in it, from 0, its `id` in the vocabulary, and its bytes.
 
-    It has part in the characters from `start` up to `end`. A `sign` is one of the model's control signs, like the end
-    of a turn, which its server finds in plain text too. `beside` the text stand tokens that a server adds, and those
-    whose place it does not tell: `start == end`.
+    It covers the characters from `start` up to `end`, some perhaps in part. A `sign` is a control token of the model,
+    such as the end of a turn; servers recognize these in plain text too. A token `beside` the text was added by the
+    server or has an unknown position: `start == end`.
     """
 
     number: int
@@ -46,7 +46,7 @@ class Piece:
 
     @property
     def text(self) -> str | None:
-        """The characters; None where the token begins or ends within one."""
+        """The characters; None if the token begins or ends inside one."""
         try:
             return self.data.decode()
         except UnicodeDecodeError:
@@ -55,10 +55,10 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Tokenization:
-    """A text as one tokenizer reads it. `text` is without lone surrogates; `count` says how many tokens, and how sure.
+    """A text as one tokenizer reads it. `text` has no lone surrogates; `count` is the number of tokens.
 
-    `ids` has the tokens, `ends` where in the text's UTF-8 each ends: both are empty where the tokenizer is not known,
-    and where a server tells only how many there are. `beside` has the bytes of tokens that have no place in the text.
+    `ids` has the tokens, `ends` the offset in the text's UTF-8 at which each ends. Both are empty if the tokenizer is
+    not known or the server only counts. `beside` has the bytes of tokens without a position in the text.
     """
 
     ref: str
@@ -71,37 +71,37 @@ class Tokenization:
 
     @property
     def located(self) -> bool:
-        """The place of each token is known: together they are the text."""
+        """Whether the position of each token is known: together they are the text."""
         return (int(self.ends[-1]) if len(self.ends) else 0) == len(self.text.encode())
 
     def pieces(self, first: int = 0, most: int | None = None) -> list[Piece]:
-        """`most` tokens from the one with the number `first` on; all of them without it."""
+        """At most `most` tokens, from number `first` on; None: all of them."""
         ends = self.ends[first : None if most is None else first + most].tolist()
         if not ends:
             return []
         data = self.text.encode()
-        begun = int(self.ends[first - 1]) if first else 0
-        # a character counts from its first byte on; all others of UTF-8 are 10xxxxxx
-        characters = len(data[:begun].decode("utf-8", "ignore"))
-        if begun < len(data) and _within(data[begun]):
+        start_byte = int(self.ends[first - 1]) if first else 0
+        # a character starts at its first byte; continuation bytes of UTF-8 are 10xxxxxx
+        characters = len(data[:start_byte].decode("utf-8", "ignore"))
+        if start_byte < len(data) and _within(data[start_byte]):
             characters += 1
-        found = []
+        tokens = []
         for number, (id_, end) in enumerate(
             zip(self.ids[first : first + len(ends)].tolist(), ends, strict=True), first
         ):
-            own = data[begun:end]
+            own = data[start_byte:end]
             start = characters - (bool(own) and _within(own[0]))
             characters += sum(not _within(byte) for byte in own)
             beside = number in self.beside
-            shown = self.beside[number] if beside else own
-            found.append(Piece(number, id_, shown, start, characters, number in self.signs, beside))
-            begun = end
-        return found
+            bytes_ = self.beside[number] if beside else own
+            tokens.append(Piece(number, id_, bytes_, start, characters, number in self.signs, beside))
+            start_byte = end
+        return tokens
 
     def by_line(self) -> list[int]:
-        """The tokens of each line (they end at `\\n`); a token belongs to the line that it begins in.
+        """The number of tokens of each line (`\\n` ends one); a token belongs to the line in which it begins.
 
-        Where the places are not known, a quarter of each line's bytes.
+        If positions are not known: a quarter of each line's bytes.
         """
         import numpy as np
 
@@ -110,8 +110,8 @@ class Tokenization:
             return [-(-len(line) // 4) for line in lines]
         begins = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])])
         starts = np.concatenate([np.zeros(1, np.int64), self.ends[:-1]])[: len(self.ends)]
-        found: list[int] = np.bincount(np.searchsorted(begins, starts, "right") - 1, minlength=len(lines)).tolist()
-        return found
+        counts: list[int] = np.bincount(np.searchsorted(begins, starts, "right") - 1, minlength=len(lines)).tolist()
+        return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Difference:
 
 
 def first_difference(one: Tokenization, other: Tokenization) -> Difference | None:
-    """The first token that is cut otherwise; None where the text is cut alike, whatever the ids."""
+    """The first token with other boundaries; None if all boundaries are equal, whatever the ids."""
     import numpy as np
 
     # tokens beside the text end where the one before them does
@@ -152,15 +152,15 @@ def tokenize(text: str, ref: str) -> Tokenization:
     if name := encoding_of(ref):
         return _encoded(ref, name, text, count_text(text, ref))
     endpoint, model = connections.split_model(ref)
-    if (tokens := _asked(endpoint, model, text)) is not None:
-        return _placed(ref, text, tokens)
+    if (tokens := _server_tokens(endpoint, model, text)) is not None:
+        return _locate(ref, text, tokens)
     count = count_text(text, ref)
     guess = "" if count.exact or endpoint == connections.BUILTIN else connections.model_facts(ref).encoding
     return _encoded(ref, guess, text, count)
 
 
 def estimated(text: str, ref: str, reason: str) -> Tokenization:
-    """Without asking anybody: no tokens, and a count that is marked as an estimate."""
+    """A tokenization without tokens and with an estimated count; no server is called."""
     import numpy as np
 
     none, text = np.zeros(0, np.int64), clean(text)
@@ -168,7 +168,7 @@ def estimated(text: str, ref: str, reason: str) -> Tokenization:
 
 
 def _encoded(ref: str, name: str, text: str, count: Count) -> Tokenization:
-    """By an encoding; without tokens where it cannot be had, or not read the text."""
+    """The tokenization by an encoding; without tokens if it is not available or fails on the text."""
     import numpy as np
 
     none = np.zeros(0, np.int64)
@@ -182,26 +182,26 @@ def _encoded(ref: str, name: str, text: str, count: Count) -> Tokenization:
 def _ids(name: str, part: str) -> Numbers:
     import numpy as np
 
-    found = encoding(name)
-    assert found is not None  # it has counted already
-    return np.array(found.encode_ordinary(part), np.int64)
+    tokenizer = encoding(name)
+    assert tokenizer is not None  # it has already counted
+    return np.array(tokenizer.encode_ordinary(part), np.int64)
 
 
 @lru_cache(maxsize=len(ENCODINGS))
 def _sizes(name: str) -> Numbers:
-    """How many bytes each token of the vocabulary has."""
+    """The number of bytes of each token in the vocabulary."""
     import numpy as np
 
-    found = encoding(name)
-    assert found is not None
-    sizes = np.zeros(found.n_vocab, np.int64)
-    for data, number in found._mergeable_ranks.items():
+    tokenizer = encoding(name)
+    assert tokenizer is not None
+    sizes = np.zeros(tokenizer.n_vocab, np.int64)
+    for data, number in tokenizer._mergeable_ranks.items():
         sizes[number] = len(data)
     return sizes
 
 
-def _asked(name: str, model: str, text: str) -> Sequence[Token] | None:
-    """By the endpoint's own tokenizer; None where it has none, does not tell the bytes, or is not running."""
+def _server_tokens(name: str, model: str, text: str) -> Sequence[Token] | None:
+    """The tokens by the endpoint's tokenizer; None if it has none, hides the bytes, or is not running."""
     if name == connections.BUILTIN and not (builtin.running() and model in builtin.names()):
         return None
     endpoint = connections.connect(name)
@@ -217,8 +217,8 @@ def _asked(name: str, model: str, text: str) -> Sequence[Token] | None:
     return _latest[key]
 
 
-def _placed(ref: str, text: str, tokens: Sequence[Token]) -> Tokenization:
-    """Finds each token's place: its bytes are the text's next. Some tokenizers put a blank before the text."""
+def _locate(ref: str, text: str, tokens: Sequence[Token]) -> Tokenization:
+    """Finds the position of each token by its bytes. Some tokenizers put a blank before the text."""
     import numpy as np
 
     data, at = text.encode(), 0
@@ -236,5 +236,5 @@ def _placed(ref: str, text: str, tokens: Sequence[Token]) -> Tokenization:
 
 
 def _within(byte: int) -> bool:
-    """Not the first byte of a character."""
+    """Whether the byte continues a character."""
     return byte & 0xC0 == 0x80

@@ -1,4 +1,4 @@
-"""The memory window: what of a conversation still reaches the model when not all of it fits, and what goes first."""
+"""The context window: the turns of a conversation that are sent if not all of them fit, and the order of cuts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLICY_WORDS: Mapping[WindowPolicy, str] = {
     "oldest": "Drop the oldest, whatever it is",
     "examples": "Drop the examples first",
 }
-# What goes first: parts in one row go by age, a row goes before the next. The question always stays.
+# The order of cuts: row by row, within a row the oldest first. The question is never cut.
 _ORDER: Mapping[WindowPolicy, Sequence[frozenset[PromptPart]]] = {
     "keep-system": [frozenset({"examples", "retrieved", "history"})],
     "oldest": [frozenset({"system", "examples", "retrieved", "history"})],
@@ -29,9 +29,9 @@ _ORDER: Mapping[WindowPolicy, Sequence[frozenset[PromptPart]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TurnWindow:
-    """`kept` are the indices of the turns that are sent, `cut` those that are not, in the order in which they go.
+    """`kept` has the indices of the turns to send, `cut` those of the others in the order of cutting.
 
-    `budget` is that of what is sent; where it does not fit, nothing more can be cut. `whole` is that of all turns.
+    `budget` is that of the turns to send; if it does not fit, nothing more can be cut. `whole` is that of all turns.
     """
 
     kept: tuple[int, ...]
@@ -49,12 +49,12 @@ def window(
     *,
     api: Api = "chat",
 ) -> TurnWindow:
-    """Cuts as little as the policy allows until the turns and the `reserve` for the reply fit into `limit`.
+    """Cuts the fewest turns, in the order of the policy, until they and the `reserve` for the reply fit into `limit`.
 
-    A question goes with its reply, an example as a whole. Exact: each try counts the conversation as it would be sent.
+    A question is cut with its reply, an example as a whole. Each attempt counts the turns exactly as they are sent.
     """
 
-    def of(indices: Sequence[int]) -> ContextUse:
+    def budget_of(indices: Sequence[int]) -> ContextUse:
         return budget([turns[at] for at in indices], count, reserve, limit, api=api)
 
     def fits(dropped: int) -> bool:
@@ -62,21 +62,21 @@ def window(
         return limit is None or count(messages, api).tokens + reserve <= limit
 
     def kept(dropped: int) -> list[int]:
-        gone = {at for unit in going[:dropped] for at in unit}
-        return [at for at in range(len(turns)) if at not in gone]
+        dropped_turns = {at for unit in candidates[:dropped] for at in unit}
+        return [at for at in range(len(turns)) if at not in dropped_turns]
 
-    going = _going(turns, policy)
-    low, high = 0, len(going)
-    while low < high:  # how many must go at least
+    candidates = _candidates(turns, policy)
+    low, high = 0, len(candidates)
+    while low < high:  # binary search for the fewest units to cut
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle + 1, high)
-    whole = of(range(len(turns)))
-    left = kept(low)
-    cut = tuple(at for unit in going[:low] for at in unit)
-    return TurnWindow(tuple(left), cut, of(left) if cut else whole, whole)
+    whole = budget_of(range(len(turns)))
+    rest = kept(low)
+    cut = tuple(at for unit in candidates[:low] for at in unit)
+    return TurnWindow(tuple(rest), cut, budget_of(rest) if cut else whole, whole)
 
 
-def _going(turns: Sequence[Turn], policy: WindowPolicy) -> list[list[int]]:
-    """All units that may go, the first to go first."""
-    found = units(turns)
-    return [unit for parts in _ORDER[policy] for unit in found if turns[unit[0]].part in parts]
+def _candidates(turns: Sequence[Turn], policy: WindowPolicy) -> list[list[int]]:
+    """All units that may be cut, in the order of cutting."""
+    groups = units(turns)
+    return [unit for parts in _ORDER[policy] for unit in groups if turns[unit[0]].part in parts]

@@ -18,5 +18,5 @@ def test_settings_survive_and_have_one_to_four_variants() -> None:
         more.with_one_more()
     assert [variant.id for variant in more.without(2).with_one_more().variants] == [1, 3, 4, 5]
     assert settings.without(1) == settings
-    with pytest.raises(PlanError, match="no variant 9"):
+    with pytest.raises(PlanError, match="Variant 9 no longer exists"):
         settings.variant(9)

@@ -228,7 +228,7 @@ def test_spellings_of_vocabularies_are_read_or_refused(
 
 def test_tokens_beside_the_text_have_no_place_in_it() -> None:
     told = [Token(1, b"<s>"), Token(5, b" Hi"), Token(6, b" there"), Token(2, b"</s>")]
-    found = pieces._placed("local/m", "Hi there", told)
+    found = pieces._locate("local/m", "Hi there", told)
     assert found.located
     assert [(p.start, p.end, p.beside) for p in found.pieces()] == [
         (0, 0, True),
@@ -237,7 +237,7 @@ def test_tokens_beside_the_text_have_no_place_in_it() -> None:
         (8, 8, True),
     ]
     assert [p.data for p in found.pieces(2)] == [b" there", b"</s>"]
-    assert not pieces._placed("local/m", "ﬁ", [Token(1, b"fi")]).located
+    assert not pieces._locate("local/m", "ﬁ", [Token(1, b"fi")]).located
 
 
 def test_a_file_that_is_not_utf8_is_refused_with_the_place() -> None:

@@ -161,7 +161,7 @@ def test_what_does_not_fit_any_more_is_cut_and_told(database: Database, hostile:
     talk.add("user", "more " * 60)
     slot = talk.ask().slot
     said = talk.now.nodes[slot].said[1]
-    assert "do not fit into 200: nothing was sent" in said.error
+    assert "exceed the limit of 200: nothing was sent" in said.error
     assert hostile.calls("ok") == 1
 
 

@@ -1,4 +1,4 @@
-"""A conversation as something else: a prompt, a case, Markdown, JSON; and a prompt as a conversation. Pure."""
+"""Conversion of a conversation to a prompt, a case, Markdown or JSON, and of a prompt to a conversation. Pure."""
 
 from __future__ import annotations
 
@@ -22,55 +22,55 @@ _END_OF_RAW = re.compile(r"\{%-?\s*endraw")
 
 
 def opening(prompt: Prompt) -> tuple[list[Turn], str]:
-    """The turns that a conversation begins with, its variables filled with their examples; and the user's last turn,
-    which is not sent yet. Raises PromptError."""
+    """The first turns of a conversation with this prompt, variables filled with their examples; and the text of the
+    last user turn, which is not sent yet. Raises PromptError."""
     turns = techniques.build_turns(prompt, prompt.example_values, "zero-shot")
     last = max((at for at, turn in enumerate(turns) if turn.message.role == "user"), default=len(turns))
     return turns[:last], turns[last].message.text if last < len(turns) else ""
 
 
 def as_prompt(messages: Sequence[Message], name: str, how: As) -> Prompt:
-    """A prompt whose variable `question` stands for the last user turn; what follows that is left out.
+    """A prompt with the variable `question` in place of the last user turn; later turns are left out.
 
-    The turns before it become messages, or, with "examples", each user turn with its reply becomes a worked example
-    and only system messages stay. Raises PromptError where there is no user turn.
+    With "messages" the earlier turns become messages. With "examples" each user turn and its reply become a worked
+    example, and only system messages stay. Raises PromptError without a user turn.
     """
     last = max((at for at, message in enumerate(messages) if message.role == "user"), default=None)
     if last is None:
-        raise PromptError("There is no user turn in this conversation.", hint="A prompt asks something: write one.")
+        raise PromptError("There is no user turn in this conversation.", hint="A prompt needs a question: write one.")
     question = Input(QUESTION, example=messages[last].text)
-    asked = Message("user", f"{{{{ {QUESTION} }}}}")
+    user_turn = Message("user", f"{{{{ {QUESTION} }}}}")
     before = [Message(message.role, _literal(message.text)) for message in messages[:last]]
     if how == "messages":
-        return Prompt(name, (*before, asked), inputs=(question,))
+        return Prompt(name, (*before, user_turn), inputs=(question,))
     pairs = [(a, b) for a, b in pairwise(messages[:last]) if (a.role, b.role) == ("user", "assistant")]
     examples = tuple(Example({QUESTION: user.text}, reply.text) for user, reply in pairs)
     system = tuple(message for message in before if message.role == "system")
-    return Prompt(name, (*system, asked), inputs=(question,), examples=examples)
+    return Prompt(name, (*system, user_turn), inputs=(question,), examples=examples)
 
 
 def with_case(messages: Sequence[Message], table: Cases | None = None) -> str:
-    """The table as CSV with one more row: the last user turn, and the reply to it as what is `expected`.
+    """The table as CSV with one more row: the last user turn, and its reply as `expected`.
 
-    The question goes into the column `question`, in a table without one into the first that is neither id nor expected.
-    Raises PromptError where there is no user turn.
+    The question goes into the column `question`, else into the first column that is neither id nor expected. Raises
+    PromptError without a user turn.
     """
     last = max((at for at, message in enumerate(messages) if message.role == "user"), default=None)
     if last is None:
-        raise PromptError("There is no user turn in this conversation.", hint="A case asks something: write one.")
+        raise PromptError("There is no user turn in this conversation.", hint="A case needs a question: write one.")
     after = messages[last + 1 :]
     rows = table.cases if table else ()
     columns = table.columns if table else (QUESTION,)
     ids = [column for column in columns if column.casefold() in ("id", "case_id")]
     texts = [column for column in columns if column not in (*ids, EXPECTED)]
-    into = QUESTION if QUESTION in texts or not texts else texts[0]
-    inputs = {**dict.fromkeys(ids, f"chat-{len(rows) + 1}"), into: messages[last].text}
+    column = QUESTION if QUESTION in texts or not texts else texts[0]
+    inputs = {**dict.fromkeys(ids, f"chat-{len(rows) + 1}"), column: messages[last].text}
     case = Case(f"chat-{len(rows) + 1}", inputs, after[0].text if after else None)
-    return cases_csv([*rows, case], list(dict.fromkeys([*columns, into, EXPECTED])))
+    return cases_csv([*rows, case], list(dict.fromkeys([*columns, column, EXPECTED])))
 
 
 def as_markdown(name: str, messages: Sequence[Message]) -> str:
-    """Each turn in a fence of its own, so that nothing in it is read as Markdown."""
+    """The messages as Markdown, each in a code fence: nothing in them is read as Markdown."""
     parts = [f"# {' '.join(name.split())}"]
     for message in messages:
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", message.text)), default=0))
@@ -79,18 +79,20 @@ def as_markdown(name: str, messages: Sequence[Message]) -> str:
 
 
 def as_json(name: str, settings: Mapping[str, Any], by_variant: Mapping[int, Sequence[Message]]) -> str:
-    """The settings, and of each variant the messages as the OpenAI protocol has them."""
-    talks = {
+    """The settings, and the messages of each variant in the format of the OpenAI protocol."""
+    conversations = {
         str(number): [{"role": message.role, "content": message.text} for message in messages]
         for number, messages in by_variant.items()
     }
-    return json.dumps({"name": name, "settings": dict(settings), "messages": talks}, ensure_ascii=False, indent=2)
+    return json.dumps(
+        {"name": name, "settings": dict(settings), "messages": conversations}, ensure_ascii=False, indent=2
+    )
 
 
 def _literal(text: str) -> str:
-    """The text as a template that gives it back."""
+    """A template that renders to this text."""
     if not _JINJA.search(text):
         return text
     if _END_OF_RAW.search(text):
-        raise PromptError("A turn holds {% endraw %}, which no prompt can say.", hint="Edit it first.")
+        raise PromptError("A turn contains {% endraw %}, which a prompt cannot express.", hint="Edit it first.")
     return f"{{% raw %}}{text}{{% endraw %}}"

@@ -21,7 +21,7 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize("how", ["messages", "examples"])
-def test_as_a_prompt_it_asks_what_was_asked(how: chat.saving.As) -> None:
+def test_as_a_prompt_it_asks_what_was_asked(how: chat.conversion.As) -> None:
     prompt = chat.as_prompt(MESSAGES, "talk", how)
     prompt = loads(dumps(prompt), "talk")
     values = {"question": prompt.inputs[0].example}

@@ -1,4 +1,4 @@
-"""Asking the variants of a conversation: streamed side by side, stored when each has ended, stopped when asked to."""
+"""One round of a conversation: the replies of its variants, streamed side by side, each stored at its end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from promptgrid.tokens import TurnWindow
 
 
 def window_of(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> TurnWindow:
-    """What of these turns reaches the variant's model. Raises PlanError for a model that cannot be named so."""
+    """The turns that fit into the context of the variant's model. Raises PlanError for an unknown endpoint."""
     limit = tokens.context_limit(variant.model)
     if settings.limit is not None:
         limit = settings.limit if limit is None else min(limit, settings.limit)
@@ -37,37 +37,37 @@ def window_of(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -
 
 
 def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> tuple[SingleCall, int]:
-    """The call that asks this variant, and how many turns are cut from it. Raises PlanError where it cannot fit."""
+    """The call to this variant, and the number of turns cut from it. Raises PlanError if it cannot fit."""
     if not any(turn.part == "question" for turn in turns):
         raise PlanError("There is no user turn to answer.", hint="Write one, then send it.")
     endpoint, model = split_model(variant.model)
     connections.check_model(variant.model)
-    found = window_of(turns, variant, settings)
-    budget = found.budget
+    window = window_of(turns, variant, settings)
+    budget = window.budget
     if not budget.fits:
         raise PlanError(
-            f"{budget.total:,} tokens of what cannot be cut and {budget.reserve:,} for the reply do not fit into"
+            f"{budget.total:,} tokens that cannot be cut and {budget.reserve:,} for the reply exceed the limit of"
             f" {budget.limit:,}: nothing was sent.",
-            hint="Shorten the turn or the system message, or leave less room for the reply.",
+            hint="Shorten the turn or the system message, or reserve fewer tokens for the reply.",
         )
     facts = connections.model_facts(variant.model)
     going = sent(facts, Parameters(temperature=variant.temperature, max_tokens=settings.room))
     request = Request(
         model,
-        tuple(turns[at].message for at in found.kept),
+        tuple(turns[at].message for at in window.kept),
         parameters=going.parameters,
         token_parameter=facts.token_parameter,
     )
     wire = connections.connect(endpoint).wire(request)
     key = hashlib.sha256(json.dumps(wire, sort_keys=True).encode()).hexdigest()[:32]
-    return SingleCall(endpoint, model, request, key, json.dumps(dict(going.honoured))), len(found.cut)
+    return SingleCall(endpoint, model, request, key, json.dumps(dict(going.honoured))), len(window.cut)
 
 
 def go_on(
     database: Database, conversation_id: str, parent: int | None, steps: Sequence[Step]
 ) -> tuple[int | None, tuple[Step, ...]]:
-    """Adds the turns of the steps up to the first that asks; returns the turn for the replies to it (None: no step
-    asks), and the steps that are left."""
+    """Adds the turns of the steps up to the first that asks for replies. Returns the id of the turn for these replies
+    (None if no step asks), and the remaining steps."""
     for number, step in enumerate(steps, 1):
         parent = conversations.add_turn(database, conversation_id, parent, step.role, step.text, part=step.part)
         if step.asks:
@@ -77,7 +77,7 @@ def go_on(
 
 @dataclass
 class Live:
-    """One variant's reply in flight, or ended."""
+    """One variant's reply, in progress or ended."""
 
     variant: int
     text: str = ""
@@ -87,10 +87,10 @@ class Live:
 
 
 class Round(Background):
-    """The variants answer a turn, and then those of the `steps` that ask: it runs on the engine's loop, so neither a
-    rerun nor a refresh of the page touches it.
+    """The replies of all variants to a turn, and to those of the `steps` that ask for replies. It runs on the engine's
+    event loop: neither a rerun nor a refresh of the page interrupts it.
 
-    `slot` is the turn that holds the replies, `live` has those that are being written, by variant.
+    `slot` is the id of the turn that holds the replies, `live` has the replies in progress by variant.
     """
 
     def __init__(
@@ -104,17 +104,17 @@ class Round(Background):
 
     @property
     def error(self) -> BaseException | None:
-        """What ended it, where that was not a reply's own failure."""
+        """The error that ended the round; a failed reply does not."""
         failed = super().error
         return failed.exceptions[0] if isinstance(failed, BaseExceptionGroup) else failed
 
     def start(self) -> None:
-        """Sets it going."""
+        """Starts the round."""
         self._set_going(self._go())
 
     async def _go(self) -> None:
         while not self.stopped:
-            await self._answers()
+            await self._ask_all()
             if not self.steps or any(one.error for one in self.live.values()):
                 return
             slot, self.steps = await asyncio.to_thread(
@@ -124,43 +124,43 @@ class Round(Background):
                 return
             self.slot, self.live = slot, {number: Live(number) for number in self.variants}
 
-    async def _answers(self) -> None:
+    async def _ask_all(self) -> None:
         async with asyncio.TaskGroup() as group:
             for one in self.live.values():
-                group.create_task(self._answer(one))
+                group.create_task(self._ask(one))
 
-    async def _answer(self, one: Live) -> None:
-        """Never raises what a user can mend: that is kept as the variant's reply."""
-        said = VariantReply("", "stopped")
-        stored = False
+    async def _ask(self, live: Live) -> None:
+        """Stores the reply, or the error in its place; raises only bugs."""
+        outcome = VariantReply("", "stopped")
+        is_stored = False
         try:
-            call, cut = await asyncio.to_thread(self._prepared, one.variant)
-            said = VariantReply("", "stopped", cut=cut)
+            call, cut = await asyncio.to_thread(self._prepare, live.variant)
+            outcome = VariantReply("", "stopped", cut=cut)
 
-            def keep(connection: Any, reply_id: int, reply: Reply) -> None:
-                nonlocal stored
+            def store(connection: Any, reply_id: int, reply: Reply) -> None:
+                nonlocal is_stored
                 answered = VariantReply(reply.text, "answered", cut=cut, reply_id=reply_id)
-                conversations.keep_reply(connection, self.slot, one.variant, answered)
-                stored = True
+                conversations.keep_reply(connection, self.slot, live.variant, answered)
+                is_stored = True
 
-            async for delta in single.stream_call(self.database, call, keep):
-                one.text += delta.text
+            async for delta in single.stream_call(self.database, call, store):
+                live.text += delta.text
         except PromptgridError as error:
-            one.error = str(error)
-            said = VariantReply("", "failed", one.error, said.cut)
+            live.error = str(error)
+            outcome = VariantReply("", "failed", live.error, outcome.cut)
         finally:
-            one.done = True
-            if not stored:
-                self._keep(one, said)
+            live.done = True
+            if not is_stored:
+                self._store(live, outcome)
 
-    def _prepared(self, number: int) -> tuple[SingleCall, int]:
+    def _prepare(self, number: int) -> tuple[SingleCall, int]:
         conversation = conversations.load(self.database, self.conversation_id)
         settings = from_json(conversation.settings)
         variant = settings.variant(number)
         before = tree.path(conversation, conversation.nodes[self.slot].parent)
         return prepare([turn for _, turn in tree.sent(before, variant)], variant, settings)
 
-    def _keep(self, one: Live, said: VariantReply) -> None:
+    def _store(self, live: Live, outcome: VariantReply) -> None:
         with self.database.write() as connection:
-            kept = VariantReply(one.text, said.state, said.error, said.cut)
-            conversations.keep_reply(connection, self.slot, one.variant, kept)
+            reply = VariantReply(live.text, outcome.state, outcome.error, outcome.cut)
+            conversations.keep_reply(connection, self.slot, live.variant, reply)
