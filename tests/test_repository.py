@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.test_layers import ORDER
+
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
 
@@ -30,6 +32,11 @@ def test_links_and_files_that_a_page_names_are_there(document: Path) -> None:
     missing += [name for name in re.findall(r"`((?:promptgrid|tests|pages)/[\w/]+\.\w+)`", text)
                 if not (ROOT / name).exists()]  # fmt: skip
     assert missing == []
+
+
+def test_the_architecture_places_every_room() -> None:
+    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    assert [room for room in ORDER if f"`{room}`" not in text] == []
 
 
 def test_github_runs_what_every_other_ci_runs() -> None:
