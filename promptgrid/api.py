@@ -75,7 +75,7 @@ def frame(database: Database, run_id: str) -> pd.DataFrame:
     from promptgrid.export import columns_for
 
     names = columns_for(*results.columns_of(database, run_id))
-    return pd.DataFrame(results.result_rows(database, run_id), columns=names)
+    return pd.DataFrame(results.named_rows(database, run_id, names), columns=names)
 
 
 def _listed(value: Any) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from promptgrid.models.parameters import suspicion
 from promptgrid.stats import Comparison, Interval
 from promptgrid.stats.intervals import Floats
 from promptgrid.store import Database
-from promptgrid.store.results import alike
+from promptgrid.store.cell_columns import alike
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from promptgrid.compare.axes import IN_ORDER, VARIANT, Axis, AxisValue, head_id, heads
+from promptgrid.store.results import ResultRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,9 @@ class Variant:
         return head_id(self.values)
 
 
-def variant_of(row: Mapping[str, Any]) -> Variant:
-    """The variant that a result row belongs to."""
-    model = f"{row['endpoint']}/{row['model']}"
-    return Variant(row["prompt"], row["prompt_version"], row["technique"], model, row["temperature"])
+def variant_of(row: ResultRow) -> Variant:
+    """The variant that a row of results belongs to."""
+    return Variant(row.prompt, row.prompt_version, row.technique, f"{row.endpoint}/{row.model}", row.temperature)
 
 
 def in_grid_order(variants: Sequence[Variant]) -> list[Variant]:

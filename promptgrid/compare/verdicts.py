@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Literal
+from typing import Literal
 
 from promptgrid.compare.facts import facts
 from promptgrid.compare.variants import Variant, in_grid_order, labels, variant_of
+from promptgrid.grading import Score
 from promptgrid.store import Database, runs
-from promptgrid.store.results import result_rows
+from promptgrid.store.results import ResultRow, result_rows
+from promptgrid.techniques import VOTES
 from promptgrid.text import cut
 
 CheckOutcome = Literal["failed", "no reply", "broken", "not scored", "passed"]
@@ -72,8 +74,7 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
     plan = runs.plan_of(database, run_id)
     checks = {(p.name, p.version): [check.name for check in plan.checks_for(p)] or [""] for p in plan.prompts}
     cases = {case.id: case for case in plan.cases}
-    columns = facts(database, run_id)
-    counted = set(columns.position[columns.counted].tolist())
+    counted = _counted(database, run_id) if VOTES.intersection(plan.techniques) else frozenset()
     grouped = _grouped(result_rows(database, run_id, positions), checks)
     ordered = in_grid_order(list(grouped))
     label = {variant: " · ".join(labels(ordered)[variant.id]) for variant in ordered}
@@ -89,37 +90,38 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
     return found
 
 
+def _counted(database: Database, run_id: str) -> frozenset[int]:
+    """The positions of the cells that count as answers (see Facts)."""
+    columns = facts(database, run_id)
+    return frozenset(columns.position[columns.counted].tolist())
+
+
 def _grouped(
-    rows: Iterable[Mapping[str, Any]], checks: Mapping[tuple[str, str], Sequence[str]]
+    rows: Iterable[ResultRow], checks: Mapping[tuple[str, str], Sequence[str]]
 ) -> dict[Variant, dict[str, list[_Sample]]]:
     grouped: dict[Variant, dict[str, list[_Sample]]] = {}
     for row in rows:
-        names = checks[row["prompt"], row["prompt_version"]]
-        sample = _sample(row, names)
-        grouped.setdefault(variant_of(row), {}).setdefault(row["case_id"], []).append(sample)
+        sample = _sample(row, checks[row.prompt, row.prompt_version])
+        grouped.setdefault(variant_of(row), {}).setdefault(row.case_id, []).append(sample)
     return grouped
 
 
-def _sample(row: Mapping[str, Any], checks: Sequence[str]) -> _Sample:
+def _sample(row: ResultRow, checks: Sequence[str]) -> _Sample:
     return _Sample(
-        position=row["position"],
-        replied=row["status"] == "answered",
-        answer=None if row["answer"] is None else cut(row["answer"], _KEPT),
-        error=cut(row["error"] or f"no reply: the cell is {row['status'].replace('_', ' ')}", _KEPT),
-        latency_ms=row["latency_ms"] or 0.0,
-        scores={check: _score(row, check) for check in checks},
+        position=row.position,
+        replied=row.status == "answered",
+        answer=None if row.answer is None else cut(row.answer, _KEPT),
+        error=cut(row.error or f"no reply: the cell is {row.status.replace('_', ' ')}", _KEPT),
+        latency_ms=row.latency_ms or 0.0,
+        scores={check: _outcome_of(row.scores.get(check)) if check else (None, "passed", "") for check in checks},
     )
 
 
-def _score(row: Mapping[str, Any], check: str) -> tuple[float | None, CheckOutcome, str]:
-    if not check:
-        return None, "passed", ""
-    value, explanation = row.get(f"score.{check}"), cut(row.get(f"explain.{check}") or "not scored", _KEPT)
-    if row.get(f"failed.{check}"):
-        return None, "broken", explanation
-    if value is None:
-        return None, "not scored", explanation
-    return value, "failed" if row[f"passed.{check}"] is False else "passed", explanation
+def _outcome_of(score: Score | None) -> tuple[float | None, CheckOutcome, str]:
+    explanation = cut((score and score.explanation) or "not scored", _KEPT)
+    if score is None or score.value is None or score.failed:
+        return None, "broken" if score and score.failed else "not scored", explanation
+    return score.value, "failed" if score.passed is False else "passed", explanation
 
 
 def _verdict(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
 
 from promptgrid.errors import ExportError
 
@@ -26,6 +26,9 @@ _REAL = frozenset({
     "temperature", "temperature_sent", "top_p", "cost_usd", "latency_ms", "first_token_ms", "human_score",
 })
 # fmt: on
+
+Record = Mapping[str, Any]
+"""One row of a file, by header; a header that is missing is None."""
 
 COLUMNS: Final[tuple[str, ...]] = (*_ASKED, "var.*", *_ANSWERED, "score.*", *_JUDGED)
 """`var.*` and `score.*` stand where one column a variable and one a check go."""

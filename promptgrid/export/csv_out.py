@@ -13,20 +13,20 @@ they stand in the file, whatever is in them, NUL and lone line ends too:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, BinaryIO
 
 from promptgrid.errors import ExportError
 from promptgrid.export.cells import cut_for_excel, escaped, records_text
-from promptgrid.export.columns import columns_for
+from promptgrid.export.columns import Record, columns_for
 
 BOM = b"\xef\xbb\xbf"
 _FIRST_ROWS, _ROWS, _CHARACTERS = 20, 200, 1_000_000  # written at once: the first soon, fewer where texts are long
 
 
 def write_csv(
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Record],
     out: BinaryIO,
     *,
     variables: Sequence[str],
@@ -42,9 +42,7 @@ def write_csv(
     return write_table(rows, out, columns_for(variables, checks), excel=excel)
 
 
-def write_table(
-    rows: Iterable[Mapping[str, Any]], out: BinaryIO, columns: Sequence[str], *, excel: bool = False
-) -> int:
+def write_table(rows: Iterable[Record], out: BinaryIO, columns: Sequence[str], *, excel: bool = False) -> int:
     """The same with any columns, each named once."""
     return write_columns(_parts(rows, columns), out, columns, excel=excel)
 
@@ -62,7 +60,7 @@ def write_columns(
     return count
 
 
-def _parts(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[list[list[Any]]]:
+def _parts(rows: Iterable[Record], columns: Sequence[str]) -> Iterator[list[list[Any]]]:
     known, waiting = frozenset(columns), iter(rows)
     count, limit = 0, _FIRST_ROWS
     while some := list(islice(waiting, limit)):

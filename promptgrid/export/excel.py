@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from promptgrid.errors import ExportError
 from promptgrid.export.cells import cut_for_excel, marked
-from promptgrid.export.columns import columns_for
+from promptgrid.export.columns import Record, columns_for
 from promptgrid.export.tables import Table
 
 Workbook = Any  # xlsxwriter's, which has no types
@@ -26,7 +26,7 @@ _WIDTH = 14
 
 
 def write_xlsx(
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Record],
     out: BinaryIO,
     *,
     variables: Sequence[str],
@@ -66,7 +66,7 @@ def write_xlsx(
     return count
 
 
-def _results(workbook: Workbook, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+def _results(workbook: Workbook, columns: Sequence[str], rows: Iterable[Record]) -> int:
     sheet, count, at = _sheet(workbook, "results", columns), 0, 0
     for row in rows:
         if at == SHEET_ROWS - 1:

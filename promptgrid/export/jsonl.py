@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from promptgrid.errors import ExportError
 from promptgrid.export.cells import MARK, marked, unmarked
+from promptgrid.export.columns import Record
 from promptgrid.export.csv_in import MAX_RECORD, opened
 
 _LINE_END = re.compile("[\x85\u2028\u2029]")  # for many readers
@@ -22,7 +23,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _MARK = json.dumps(MARK)[:-1]
 
 
-def write_jsonl(rows: Iterable[Mapping[str, Any]], out: BinaryIO) -> int:
+def write_jsonl(rows: Iterable[Record], out: BinaryIO) -> int:
     """One object a row; returns their number. JSON has no infinity: numbers that are not finite become null.
 
     Raises ExportError for what JSON cannot write.
@@ -50,7 +51,7 @@ def read_jsonl(source: Path | BinaryIO) -> Iterator[dict[str, Any]]:
                 yield _row(line, f"{name}: line {number}")
 
 
-def _line(row: Mapping[str, Any]) -> bytes:
+def _line(row: Record) -> bytes:
     text = _json(dict(row))
     if _MARK in text:
         text = _json(_texts(row, marked))

@@ -7,13 +7,12 @@ from typing import BinaryIO
 
 from promptgrid.errors import ExportError
 from promptgrid.export.cells import marked
-from promptgrid.export.columns import columns_for, kind_of
-from promptgrid.store.database import Row
+from promptgrid.export.columns import Record, columns_for, kind_of
 
 GROUP_ROWS, GROUP_CHARACTERS = 10_000, 32_000_000  # a row group is held in memory whole: at most so much of it
 
 
-def write_parquet(rows: Iterable[Row], out: BinaryIO, *, variables: Sequence[str], checks: Sequence[str]) -> int:
+def write_parquet(rows: Iterable[Record], out: BinaryIO, *, variables: Sequence[str], checks: Sequence[str]) -> int:
     """The rows of `write_csv`; returns their number. Memory is that of one row group.
 
     A column has the same type in every file: text, int64, double or bool, and null for what is missing. Text is as it
@@ -41,8 +40,8 @@ def write_parquet(rows: Iterable[Row], out: BinaryIO, *, variables: Sequence[str
     return count
 
 
-def _lots(rows: Iterable[Row], texts: Sequence[str]) -> Iterator[list[Row]]:
-    lot: list[Row] = []
+def _lots(rows: Iterable[Record], texts: Sequence[str]) -> Iterator[list[Record]]:
+    lot: list[Record] = []
     size = 0
     for row in rows:
         found = {column: marked(row[column]) for column in texts if row.get(column) is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,11 +11,12 @@ from typing import Any, BinaryIO
 from promptgrid.export.files import save
 from promptgrid.export.jsonl import write_jsonl
 from promptgrid.store import Database, results, votes
+from promptgrid.store.results import ResultRow
 from promptgrid.store.votes import Vote
 
 _MANY = 500
-_TOLD = ("cell_id", "prompt", "prompt_version", "technique", "endpoint", "model", "temperature", "top_p", "max_tokens",
-         "seed", "sample")  # fmt: skip
+_ORIGIN = ("cell_id", "prompt", "prompt_version", "technique", "endpoint", "model", "temperature", "top_p",
+           "max_tokens", "seed", "sample")  # fmt: skip
 
 
 def preference_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]:
@@ -30,13 +31,13 @@ def preference_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]
     for start in range(0, len(decided), _MANY):
         some = decided[start : start + _MANY]
         positions = sorted({position for vote in some for position in (vote.left_position, vote.right_position)})
-        found = {row["position"]: row for row in results.result_rows(database, run_id, positions)}
+        rows = {row.position: row for row in results.result_rows(database, run_id, positions)}
         for vote in some:
             chosen, rejected = vote.left_position, vote.right_position
             if vote.outcome == "right":
                 chosen, rejected = rejected, chosen
-            if all(at in found and found[at]["request_json"] is not None for at in (chosen, rejected)):
-                yield _row(vote, found[chosen], found[rejected])
+            if chosen in rows and rejected in rows:
+                yield from _pair(vote, rows[chosen], rows[rejected])
 
 
 def write_preferences(database: Database, run_id: str, out: BinaryIO) -> int:
@@ -49,28 +50,31 @@ def save_preferences(database: Database, run_id: str, path: Path) -> int:
     return save(path, lambda out: write_preferences(database, run_id, out))
 
 
-def _row(vote: Vote, chosen: Mapping[str, Any], rejected: Mapping[str, Any]) -> dict[str, Any]:
-    prompt, other = _messages(chosen["request_json"]), _messages(rejected["request_json"])
+def _pair(vote: Vote, chosen: ResultRow, rejected: ResultRow) -> Iterator[dict[str, Any]]:
+    """None where one of the cells has no reply."""
+    if chosen.request_json is None or rejected.request_json is None:
+        return
+    prompt, other = _messages(chosen.request_json), _messages(rejected.request_json)
     same = prompt == other
-    return {
+    yield {
         "prompt": prompt,
-        "chosen": [{"role": "assistant", "content": chosen["output"]}],
-        "rejected": [{"role": "assistant", "content": rejected["output"]}],
+        "chosen": [{"role": "assistant", "content": chosen.output}],
+        "rejected": [{"role": "assistant", "content": rejected.output}],
         "metadata": {
-            "run_id": chosen["run_id"],
-            "case_id": chosen["case_id"],
+            "run_id": chosen.run_id,
+            "case_id": chosen.case_id,
             "judge": vote.owner,
             "by_model": vote.by_model,
             "voted_utc": datetime.fromtimestamp(vote.created, UTC).isoformat(timespec="milliseconds"),
             "same_prompt": same,
-            "chosen": _told(chosen),
-            "rejected": _told(rejected) | ({} if same else {"messages": other}),
+            "chosen": _origin(chosen),
+            "rejected": _origin(rejected) | ({} if same else {"messages": other}),
         },
     }
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in _TOLD}
+def _origin(row: ResultRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _ORIGIN}
 
 
 def _messages(request_json: str) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from promptgrid.compare import Arranged, ComparisonRow, Facts, Filter, Head, Var
 from promptgrid.grid import Plan
 from promptgrid.prompt import Parameters
 from promptgrid.prompt.parameters import SPECS
-from promptgrid.store import Database, results, runs
+from promptgrid.store import Database, cell_columns, results, runs
+from promptgrid.store.results import ResultRow
 from promptgrid.store.runs import RunInfo, RunProgress
 
 CASES, CHARACTERS = 200, 8_000_000  # more make a page that no browser likes to open
@@ -103,7 +104,7 @@ def _read(database: Database, arranged: Arranged) -> tuple[list[ComparisonRow], 
     for start in range(0, min(CASES, len(arranged)), _PAGE):
         some = compare.page(database, arranged, start, min(_PAGE, CASES - start))
         shown = [entry.shown for row in some for entry in row.entries.values() if entry.shown is not None]
-        read = {row["position"]: _text(row) for row in results.result_rows(database, arranged.facts.run_id, shown)}
+        read = {row.position: _text(row) for row in results.result_rows(database, arranged.facts.run_id, shown)}
         size += sum(len(text.output) + len(text.reasoning) for text in read.values())
         if rows and size > CHARACTERS:
             break
@@ -112,15 +113,15 @@ def _read(database: Database, arranged: Arranged) -> tuple[list[ComparisonRow], 
     return rows, texts
 
 
-def _text(row: Mapping[str, Any]) -> Text:
-    output = row["output"] or ""
-    explanations = [(name[8:], why) for name, why in row.items() if name.startswith("explain.") and why]
+def _text(row: ResultRow) -> Text:
+    output = row.output or ""
+    explanations = [(check, score.explanation) for check, score in row.scores.items() if score.explanation]
     left_out = max(0, len(output) - TEXT)
-    return Text(output[:TEXT], left_out, row["reasoning"][:TEXT], row["error"][:TEXT], explanations)
+    return Text(output[:TEXT], left_out, row.reasoning[:TEXT], row.error[:TEXT], explanations)
 
 
 def _notes(database: Database, run_id: str) -> Iterator[str]:
-    for note, count in results.parameter_notes(database, run_id):
+    for note, count in cell_columns.parameter_notes(database, run_id):
         yield f"{note} ({count:,} cells)"
     for error, count in runs.errors(database, run_id, limit=5):
         yield f"{error[:600]} ({count:,} cells)"

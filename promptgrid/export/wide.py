@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from promptgrid.errors import ExportError
+from promptgrid.export.columns import Record
 from promptgrid.export.csv_out import write_table
 
 _NAMED = ("prompt", "technique", "model", "temperature")
@@ -15,9 +16,7 @@ _TOLD_APART = ("prompt_version", "endpoint", "examples_k", "top_p", "max_tokens"
 _Key = tuple[Any, ...]
 
 
-def write_wide_csv(
-    rows: Iterable[Mapping[str, Any]], out: BinaryIO, *, variables: Sequence[str], excel: bool = False
-) -> int:
+def write_wide_csv(rows: Iterable[Record], out: BinaryIO, *, variables: Sequence[str], excel: bool = False) -> int:
     """Cases down, variants across ("sentiment · few-shot · smollm2 · t=0.7"); returns the number of cases.
 
     Takes the rows of `write_csv`. A cell holds the answer; of several samples each distinct answer with its number
@@ -57,7 +56,7 @@ def _label(variant: _Key, apart: Sequence[int]) -> str:
     return " · ".join(parts)
 
 
-def _answer(row: Mapping[str, Any]) -> str:
+def _answer(row: Record) -> str:
     if row.get("answer") is not None:
         return str(row["answer"])
     status = row.get("status")

@@ -6,6 +6,7 @@ Raw tuples, because at 100,000 cells a row object each is what costs.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from promptgrid.errors import StoreError
+from promptgrid.models.parameters import Alike
 from promptgrid.store.database import Database
 from promptgrid.store.results import Stamp, stamp_in
 from promptgrid.store.schema import cases, cells, replies, runs, scores
@@ -26,6 +28,7 @@ CELL_COLUMNS = (
 REPLY_COLUMNS = ("id", "chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")
 _MANY = 10_000  # rows in memory at once, as tuples
 _MANY_TEXTS = 5_000
+_ENOUGH_SAMPLES = 3
 _WITH_REPLIES = cells.outerjoin(replies, cells.c.reply_id == replies.c.id)
 
 Tuples = Iterator[Sequence[tuple[Any, ...]]]
@@ -156,3 +159,35 @@ def replies_to_cases(database: Database, run_id: str, positions: Sequence[int], 
     with database.read() as connection:
         rows = connection.execute(query).all()
     return {row[0]: ReplyToCase(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows}
+
+
+def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
+    """By ENDPOINT/MODEL and for each temperature that went on the wire: the cases with three samples or more, and how
+    many of these have the very same text in all of them."""
+    group = [cells.c[name] for name in (
+        "endpoint", "model", "temperature_sent", "prompt", "prompt_version", "technique", "case_position"
+    )]  # fmt: skip
+    texts = sa.func.count(replies.c.text.distinct())
+    per_case = (
+        sa.select(*group[:3], texts.label("texts"))
+        .select_from(_WITH_REPLIES)
+        .where(cells.c.run_id == run_id, cells.c.temperature_sent.is_not(None), replies.c.id.is_not(None))
+        .group_by(*group)
+        .having(sa.func.count() >= _ENOUGH_SAMPLES)
+        .subquery()
+    )
+    same = sa.func.sum(sa.case((per_case.c.texts == 1, 1), else_=0))
+    columns = [per_case.c[name] for name in ("endpoint", "model", "temperature_sent")]
+    by_model: dict[str, list[Alike]] = defaultdict(list)
+    with database.read() as connection:
+        for row in connection.execute(sa.select(*columns, sa.func.count(), same).group_by(*columns)):
+            by_model[f"{row[0]}/{row[1]}"].append(Alike(row[2], row[3], row[4]))
+    return by_model
+
+
+def parameter_notes(database: Database, run_id: str) -> list[tuple[str, int]]:
+    """What is to be said of parameters that were not sent as asked, with how many cells it is said of."""
+    mine = (cells.c.run_id == run_id) & (cells.c.parameter_note != "")
+    chosen = sa.select(cells.c.parameter_note, sa.func.count()).where(mine).group_by(cells.c.parameter_note)
+    with database.read() as connection:
+        return [(row[0], row[1]) for row in connection.execute(chosen.order_by(sa.func.count().desc()))]

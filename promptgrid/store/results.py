@@ -9,50 +9,105 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from promptgrid.errors import StoreError
-from promptgrid.models.parameters import Alike
+from promptgrid.grading import Score
 from promptgrid.store import ratings
 from promptgrid.store.database import Database
 from promptgrid.store.schema import attempts, cases, cells, replies, runs, scores
 from promptgrid.store.schema import ratings as ratings_table
 
-_CELL_COLUMNS = (
-    "run_id", "position", "prompt", "prompt_version", "technique", "examples_k", "endpoint", "temperature",
-    "temperature_sent", "parameter_note", "top_p", "max_tokens", "seed", "sample", "prompt_tokens_counted",
-    "context_limit", "attempts", "status", "error", "error_kind", "reasoning", "answer", "answer_note",
-    "reply_id",
-)  # fmt: skip
-_REPLY_COLUMNS = (
-    "model_returned", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "cost_usd",
-    "latency_ms", "first_token_ms", "finish_reason",
-)  # fmt: skip
-_NAMES = (*_CELL_COLUMNS, "model", *_REPLY_COLUMNS, "output", "request_json", "batch", "honoured")
 _FIRST_CHUNK, _CHUNK, _CHUNK_CHARACTERS = 100, 2_000, 8_000_000  # rows read at once: fewer where texts are long
 _KEPT_CASES = 5_000
-_ENOUGH_SAMPLES = 3
 
 
-def result_rows(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
-    """One dict a cell, with `var.NAME` and `score.NAME` entries where there are; also `explain.NAME`, `passed.NAME`,
-    `failed.NAME` and `batch`, which no file shows. `positions` chooses cells. Memory stays bounded: chunks of the
-    primary key are read, small ones where texts are long.
+class ResultRow(NamedTuple):
+    """One cell with its case, its reply, its scores and its ratings: the columns of the results file, and some that no
+    file has (`position`, `error_kind`, `answer_note`, `reply_id`, `batch`, `honoured`).
+
+    What comes from the reply is None where there is none. `inputs` is by variable, `scores` by check. A named tuple,
+    because a hundred thousand are made at once, at a third of what frozen dataclasses take.
+    """
+
+    run_id: str
+    position: int
+    cell_id: str
+    case_id: str
+    prompt: str
+    prompt_version: str
+    technique: str
+    examples_k: int
+    model: str
+    endpoint: str
+    model_returned: str | None
+    temperature: float | None
+    temperature_sent: float | None
+    parameter_note: str
+    top_p: float | None
+    max_tokens: int | None
+    seed: int | None
+    sample: int
+    prompt_tokens_counted: int | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    reasoning_tokens: int | None
+    cached_tokens: int | None
+    context_limit: int | None
+    cost_usd: float | None
+    latency_ms: float | None
+    first_token_ms: float | None
+    attempts: int
+    reused: bool
+    finish_reason: str | None
+    status: str
+    error: str
+    error_kind: str
+    expected: str | None
+    reasoning: str
+    answer: str | None
+    answer_note: str
+    output: str | None
+    human_score: float | None
+    human_note: str | None
+    created_utc: str | None
+    request_json: str | None
+    reply_id: int | None
+    batch: int | None
+    honoured: str | None
+    inputs: Mapping[str, str]
+    scores: Mapping[str, Score]
+
+
+_FIELDS = ResultRow._fields[:-2]
+_COLUMNS: Mapping[str, sa.Column[Any]] = {
+    **{name: replies.c[name] for name in _FIELDS if name in replies.c},
+    **{name: cells.c[name] for name in _FIELDS if name in cells.c},
+    "output": replies.c.text,
+    "request_json": replies.c.request,
+    "created": replies.c.created,
+    "case_position": cells.c.case_position,
+}
+"""What is read from cells and replies; a field of ResultRow that is named as a column there is that column."""
+
+
+def result_rows(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[ResultRow]:
+    """One row a cell, in the grid's order; `positions` selects cells. Memory stays bounded: chunks of the primary key
+    are read, small ones where texts are long.
 
     Raises StoreError when the run is gone.
     """
-    for chunk in _chunks(database, run_id, positions):
-        all_values = zip(*chunk.columns.values(), strict=True)
-        for values, inputs, scored in zip(all_values, chunk.inputs, chunk.scored, strict=True):
-            yield {**dict(zip(chunk.columns, values, strict=True)), **inputs, **scored}
+    for chunk in _chunks(database, run_id, positions, explained=True):
+        fields = [chunk.columns[name] for name in _FIELDS]
+        yield from map(ResultRow._make, zip(*fields, chunk.inputs, chunk.scores, strict=True))
 
 
 def named_rows(
     database: Database, run_id: str, names: Sequence[str], positions: Sequence[int] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The same with these entries only, in this order, None for what a cell has not: for exports."""
+    """The same for a file: these columns only, in this order, `var.NAME` and `score.NAME` among them."""
     for columns in named_columns(database, run_id, names, positions):
         yield from (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
 
@@ -67,33 +122,32 @@ def named_columns(
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Some cells in their order: what all have as columns, and for each the entries of its inputs and, if these were
-    to be explained, of its scores."""
+    """Some cells in their order: columns, and by cell its inputs and, where these are read with their explanations, its
+    scores (else they are columns, `score.NAME`)."""
 
     columns: Mapping[str, Sequence[Any]]
-    inputs: Sequence[Mapping[str, Any]]
-    scored: Sequence[Mapping[str, Any]]
+    inputs: Sequence[Mapping[str, str]]
+    scores: Sequence[Mapping[str, Score]]
 
     def column(self, name: str) -> Sequence[Any]:
         if name in self.columns:
             return self.columns[name]
-        return [entries.get(name) for entries in self.inputs]
+        variable = name.removeprefix("var.")
+        return [inputs.get(variable) for inputs in self.inputs] if variable != name else [None] * len(self.inputs)
 
 
-_Known = dict[int, tuple[str, str | None, Mapping[str, Any]]]
-"""By position of the case: its id, what is expected, and the entries of its inputs."""
+_Cases = dict[int, tuple[str, str | None, Mapping[str, str]]]
+"""By position of the case: its id, what is expected, and its inputs."""
 
 
-def _chunks(
-    database: Database, run_id: str, positions: Sequence[int] | None, *, explained: bool = True
-) -> Iterator[_Chunk]:
-    chosen, wanted = _chosen(run_id), None if positions is None else sorted(positions)
-    known: _Known = {}
+def _chunks(database: Database, run_id: str, positions: Sequence[int] | None, *, explained: bool) -> Iterator[_Chunk]:
+    query, wanted = _query(run_id), None if positions is None else sorted(positions)
+    known: _Cases = {}
     after, limit = -1, _FIRST_CHUNK
     with database.read() as connection:
         if connection.scalar(sa.select(runs.c.id).where(runs.c.id == run_id)) is None:
             raise StoreError(f"The run {run_id} is gone.", hint="`promptgrid runs` lists those that are there.")
-        while rows := _tuples(connection, _part(chosen, wanted, after, limit)):
+        while rows := _tuples(connection, _part(query, wanted, after, limit)):
             chunk = _chunk(connection, run_id, rows, known, explained)
             yield chunk
             after = chunk.columns["position"][-1]
@@ -101,31 +155,46 @@ def _chunks(
             limit = min(_CHUNK, 1 + len(rows) * _CHUNK_CHARACTERS // (characters + 1))
 
 
-def _tuples(connection: sa.Connection, chosen: sa.Select[Any]) -> list[tuple[Any, ...]]:
+def _query(run_id: str) -> sa.Select[Any]:
+    return (
+        sa.select(*_COLUMNS.values())
+        .select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
+        .where(cells.c.run_id == run_id)
+        .order_by(cells.c.position)
+    )
+
+
+def _part(query: sa.Select[Any], wanted: Sequence[int] | None, after: int, limit: int) -> sa.Select[Any]:
+    if wanted is None:
+        return query.where(cells.c.position > after).limit(limit)
+    start = bisect_right(wanted, after)
+    return query.where(cells.c.position.in_(wanted[start : start + limit]))
+
+
+def _tuples(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
     """As the driver gives them: a row object each would cost as much as reading it."""
-    cursor = connection.execute(chosen).cursor
+    cursor = connection.execute(query).cursor
     assert cursor is not None  # a SELECT has one
     return list(cursor.fetchall())
 
 
 def _chunk(
-    connection: sa.Connection, run_id: str, rows: Sequence[tuple[Any, ...]], known: _Known, explained: bool
+    connection: sa.Connection, run_id: str, rows: Sequence[tuple[Any, ...]], known: _Cases, explained: bool
 ) -> _Chunk:
-    """What `_chosen` found, and what belongs to it from the other tables."""
-    *found, reused, created, of_case = zip(*rows, strict=True)
-    columns: dict[str, Sequence[Any]] = dict(zip(_NAMES, found, strict=True))
-    positions = columns["position"]
-    _get_to_know(connection, run_id, set(of_case), known)
+    """The rows of `_query` as columns, and what belongs to them from the other tables."""
+    columns: dict[str, Sequence[Any]] = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
+    created, of_case, positions = columns.pop("created"), columns.pop("case_position"), columns["position"]
+    _read_cases(connection, run_id, set(of_case), known)
     first, last = positions[0], positions[-1]
     columns["case_id"], columns["expected"], inputs = zip(*(known[case] for case in of_case), strict=True)
     columns["cell_id"] = [f"{run_id}-{position}" for position in positions]
-    columns["reused"] = list(map(bool, reused))
+    columns["reused"] = list(map(bool, columns["reused"]))
     columns["created_utc"] = [None if seconds is None else _utc(seconds) for seconds in created]
     rated = ratings.summed(connection, run_id, first, last)
     people = [rated.get(position, (None, None)) for position in positions] if rated else [(None, None)] * len(positions)
     columns["human_score"], columns["human_note"] = zip(*people, strict=True)
     if explained:
-        scored = _explained(connection, run_id, first, last)
+        scored = _scores(connection, run_id, first, last)
         return _Chunk(columns, inputs, [scored.get(position, {}) for position in positions])
     for check, values in _values(connection, run_id, first, last).items():
         columns[f"score.{check}"] = list(map(values.get, positions))
@@ -136,79 +205,34 @@ def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _part(chosen: sa.Select[Any], wanted: Sequence[int] | None, after: int, limit: int) -> sa.Select[Any]:
-    if wanted is None:
-        return chosen.where(cells.c.position > after).limit(limit)
-    start = bisect_right(wanted, after)
-    return chosen.where(cells.c.position.in_(wanted[start : start + limit]))
-
-
-def _chosen(run_id: str) -> sa.Select[Any]:
-    """Columns for _NAMES, then `reused`, when the reply was made, and the case's position."""
-    columns = [*(cells.c[name] for name in _CELL_COLUMNS), cells.c.model, *(replies.c[name] for name in _REPLY_COLUMNS)]
-    return (
-        sa.select(
-            *columns, replies.c.text, replies.c.request, replies.c.batch, replies.c.honoured,
-            cells.c.reused, replies.c.created, cells.c.case_position,
-        )
-        .select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
-        .where(cells.c.run_id == run_id)
-        .order_by(cells.c.position)
-    )  # fmt: skip
-
-
-def _get_to_know(connection: sa.Connection, run_id: str, wanted: set[int], known: _Known) -> None:
-    """Adds id, expected and inputs of these cases; forgets the others when they are many."""
+def _read_cases(connection: sa.Connection, run_id: str, wanted: set[int], known: _Cases) -> None:
+    """Adds these cases to the known ones; forgets the others when they are many."""
     if len(known) > _KEPT_CASES:
         known.clear()
     if new := wanted - known.keys():
         for case in connection.execute(sa.select(cases).where(cases.c.run_id == run_id, cases.c.position.in_(new))):
-            inputs = {f"var.{name}": value for name, value in json.loads(case.inputs).items()}
-            known[case.position] = (case.case_id, case.expected, inputs)
+            known[case.position] = (case.case_id, case.expected, json.loads(case.inputs))
 
 
-def _explained(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, dict[str, Any]]:
-    """By position: the entries of its scores."""
-    chosen = sa.select(*(scores.c[name] for name in ("position", "check", "value", "explanation", "passed", "failed")))
+def _scores(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, dict[str, Score]]:
+    """By position, then by check."""
+    query = sa.select(scores.c.position, *(scores.c[name] for name in Score.__slots__))
     mine = (scores.c.run_id == run_id) & scores.c.position.between(first, last)
-    found: dict[int, dict[str, Any]] = defaultdict(dict)
-    for position, check, value, why, passed, failed in _tuples(connection, chosen.where(mine)):
-        entries = found[position]
-        entries[f"score.{check}"], entries[f"explain.{check}"], entries[f"failed.{check}"] = value, why, bool(failed)
-        entries[f"passed.{check}"] = None if passed is None else bool(passed)
-    return found
+    by_position: dict[int, dict[str, Score]] = defaultdict(dict)
+    for position, check, value, passed, answer, why, failed in _tuples(connection, query.where(mine)):
+        flag = None if passed is None else bool(passed)
+        by_position[position][check] = Score(check, value, flag, answer, why, bool(failed))
+    return by_position
 
 
 def _values(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[str, dict[int, float | None]]:
-    """By check, then by position: its scores."""
+    """By check, then by position, the value of the score."""
+    query = sa.select(scores.c.position, scores.c.check, scores.c.value)
     mine = (scores.c.run_id == run_id) & scores.c.position.between(first, last)
-    found: dict[str, dict[int, float | None]] = defaultdict(dict)
-    for position, check, value in _tuples(
-        connection, sa.select(scores.c.position, scores.c.check, scores.c.value).where(mine)
-    ):
-        found[check][position] = value
-    return found
-
-
-def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
-    """By ENDPOINT/MODEL and for each temperature that went on the wire: the cases with three samples or more, and how
-    many of these have the very same text in all of them."""
-    group = [cells.c[name] for name in (
-        "endpoint", "model", "temperature_sent", "prompt", "prompt_version", "technique", "case_position"
-    )]  # fmt: skip
-    texts = sa.func.count(replies.c.text.distinct())
-    mine = (cells.c.run_id == run_id) & cells.c.temperature_sent.is_not(None)
-    asked = sa.select(*group[:3], texts.label("texts")).select_from(
-        cells.join(replies, cells.c.reply_id == replies.c.id)
-    )
-    per_case = asked.where(mine).group_by(*group).having(sa.func.count() >= _ENOUGH_SAMPLES).subquery()
-    same = sa.func.sum(sa.case((per_case.c.texts == 1, 1), else_=0))
-    columns = [per_case.c[name] for name in ("endpoint", "model", "temperature_sent")]
-    found: dict[str, list[Alike]] = defaultdict(list)
-    with database.read() as connection:
-        for row in connection.execute(sa.select(*columns, sa.func.count(), same).group_by(*columns)):
-            found[f"{row[0]}/{row[1]}"].append(Alike(row[2], row[3], row[4]))
-    return found
+    by_check: dict[str, dict[int, float | None]] = defaultdict(dict)
+    for position, check, value in _tuples(connection, query.where(mine)):
+        by_check[check][position] = value
+    return by_check
 
 
 Stamp = tuple[Any, ...]
@@ -248,14 +272,6 @@ def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
         sa.select(count, sa.func.max(ratings_table.c.updated)).where(ratings_table.c.run_id == run_id),
     ]
     return tuple(tuple(row) for chosen in asked for row in connection.execute(chosen))
-
-
-def parameter_notes(database: Database, run_id: str) -> list[tuple[str, int]]:
-    """What is to be said of parameters that were not sent as asked, with how many cells it is said of."""
-    mine = (cells.c.run_id == run_id) & (cells.c.parameter_note != "")
-    chosen = sa.select(cells.c.parameter_note, sa.func.count()).where(mine).group_by(cells.c.parameter_note)
-    with database.read() as connection:
-        return [(row[0], row[1]) for row in connection.execute(chosen.order_by(sa.func.count().desc()))]
 
 
 def columns_of(database: Database, run_id: str) -> tuple[list[str], list[str]]:

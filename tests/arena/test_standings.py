@@ -72,10 +72,10 @@ def test_every_pair_comes_once_each_of_one_case_and_two_variants(database: Datab
     found = arena.read(database, run_id)
     assert (found.possible, found.identical) == (4 * 3, 0)
     shown = judged(database, run_id, "ada", lambda *_: "skip")  # a skip counts as seen
-    rows = {row["position"]: row for row in results.result_rows(database, run_id)}
+    rows = {row.position: row for row in results.result_rows(database, run_id)}
     pairs = [tuple(rows[at] for at in (pair.left, pair.right)) for pair in shown]
-    assert all(a["case_id"] == b["case_id"] and a["temperature"] != b["temperature"] for a, b in pairs)
-    assert len({(a["case_id"], frozenset((a["temperature"], b["temperature"]))) for a, b in pairs}) == 12
+    assert all(a.case_id == b.case_id and a.temperature != b.temperature for a, b in pairs)
+    assert len({(a.case_id, frozenset((a.temperature, b.temperature))) for a, b in pairs}) == 12
 
 
 def test_the_least_judged_come_first(database: Database, carried: Carried) -> None:
@@ -84,7 +84,7 @@ def test_the_least_judged_come_first(database: Database, carried: Carried) -> No
     shown = judged(database, run_id, "ada", lambda *_: "tie", most=9)
     compared = Counter(frozenset((found.variant_at(pair.left), found.variant_at(pair.right))) for pair in shown)
     assert set(compared.values()) == {3}
-    cases = Counter(row["case_id"] for pair in shown for row in results.result_rows(database, run_id, [pair.left]))
+    cases = Counter(row.case_id for pair in shown for row in results.result_rows(database, run_id, [pair.left]))
     assert max(cases.values()) - min(cases.values()) <= 1
 
 
@@ -122,7 +122,7 @@ def test_equal_texts_are_left_out_and_counted(database: Database, carried: Carri
     found = arena.read(database, run_id)
     assert (found.possible, found.identical) == (8, 4)  # white space around a text is no difference
     for pair in judged(database, run_id, "ada", lambda *_: "tie"):
-        texts = [row["output"].strip() for row in results.result_rows(database, run_id, [pair.left, pair.right])]
+        texts = [(row.output or "").strip() for row in results.result_rows(database, run_id, [pair.left, pair.right])]
         assert texts[0] != texts[1]
 
 
@@ -134,7 +134,7 @@ def test_of_several_samples_two_that_differ_are_shown(database: Database, carrie
         return "odd" if temperature == 1 and count[text] % 3 == 0 else "same"
 
     run_id = carried(answer, temperatures=[0, 1], samples=6)
-    outputs = {row["position"]: row["output"] for row in results.result_rows(database, run_id)}
+    outputs = {row.position: row.output for row in results.result_rows(database, run_id)}
     shown = judged(database, run_id, "ada", lambda *_: "tie")
     assert shown
     assert all({outputs[pair.left], outputs[pair.right]} == {"odd", "same"} for pair in shown)
@@ -227,17 +227,17 @@ def test_preference_pairs_come_back_as_they_were_judged(database: Database, carr
     shown = judged(database, run_id, "ada", lambda *_: outcomes[len(votes.listed(database, run_id)) % 4], most=8)
     assert save_preferences(database, run_id, tmp_path / "out.jsonl") == 4
     read = list(read_jsonl(tmp_path / "out.jsonl"))
-    rows = {row["position"]: row for row in results.result_rows(database, run_id)}
+    rows = {row.position: row for row in results.result_rows(database, run_id)}
     decided = [(p.left, p.right) if i % 4 == 0 else (p.right, p.left) for i, p in enumerate(shown) if i % 4 < 2]
     for line, (chosen, rejected) in zip(read, decided, strict=True):
-        assert line["prompt"] == json.loads(rows[chosen]["request_json"])["messages"]
+        assert line["prompt"] == json.loads(rows[chosen].request_json or "")["messages"]
         assert [message["role"] for message in line["prompt"]] == ["system", "user"]
-        assert line["chosen"] == [{"role": "assistant", "content": rows[chosen]["output"]}]
-        assert line["rejected"] == [{"role": "assistant", "content": rows[rejected]["output"]}]
+        assert line["chosen"] == [{"role": "assistant", "content": rows[chosen].output}]
+        assert line["rejected"] == [{"role": "assistant", "content": rows[rejected].output}]
         told = line["metadata"]
         assert (told["judge"], told["by_model"], told["same_prompt"]) == ("ada", False, True)
-        assert told["chosen"]["temperature"] == rows[chosen]["temperature"]
-        assert told["rejected"]["cell_id"] == rows[rejected]["cell_id"]
+        assert told["chosen"]["temperature"] == rows[chosen].temperature
+        assert told["rejected"]["cell_id"] == rows[rejected].cell_id
 
 
 def test_a_pair_out_of_two_prompts_says_so(database: Database, carried: Carried, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import openpyxl
 import pytest
@@ -20,6 +20,7 @@ from promptgrid.answers import vote
 from promptgrid.export.csv_in import read_csv
 from promptgrid.export.jsonl import read_jsonl
 from promptgrid.store import Database, results, votes
+from promptgrid.store.results import ResultRow
 from tests.browser.acting import choose, settled
 from tests.places import CHECKOUT
 
@@ -89,7 +90,7 @@ def test_from_a_run_to_what_is_better_and_to_files(app: Dashboard, page: Page, t
 
 def the_story_of(run_id: str, database: Database, page: Page, url: str, folder: Path) -> None:
     rows = list(results.result_rows(database, run_id))
-    assert [row["status"] for row in rows] == ["answered"] * CELLS
+    assert [row.status for row in rows] == ["answered"] * CELLS
 
     page.goto(f"{url}/Compare?run={run_id}")
     expect(page.get_by_role("gridcell").first).to_be_visible()
@@ -105,7 +106,7 @@ def the_story_of(run_id: str, database: Database, page: Page, url: str, folder: 
     assert [one.outcome for one in given] == ["right", "left"] * (VOTES // 2)
     button = page.get_by_role("button", name=f"Preference pairs ({VOTES})")
     pairs = list(read_jsonl(downloaded(page, button, folder / "pairs.jsonl")))
-    output = {row["position"]: row["output"] for row in rows}
+    output = {row.position: row.output for row in rows}
     assert [(pair["chosen"][0]["content"], pair["rejected"][0]["content"]) for pair in pairs] == [
         (output[one.left_position], output[one.right_position])[:: 1 if one.outcome == "left" else -1] for one in given
     ]
@@ -137,27 +138,24 @@ def a_finished_run(page: Page, app: Dashboard) -> str:
     return page.url.split("run=")[1][:8]
 
 
-Row = dict[str, Any]
-
-
-def by_variant(rows: Sequence[Row]) -> dict[str, dict[str, list[Row]]]:
+def by_variant(rows: Sequence[ResultRow]) -> dict[str, dict[str, list[ResultRow]]]:
     """Label of the variant -> case -> its samples, all in the grid's order."""
-    found: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[str, dict[str, list[ResultRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        found[f"{row['prompt']} · t = {row['temperature']:g}"][row["case_id"]].append(row)
+        found[f"{row.prompt} · t = {row.temperature:g}"][row.case_id].append(row)
     return found
 
 
-def voted(samples: Sequence[Row]) -> str | None:
-    return vote([row["answer"] for row in samples]).answer
+def voted(samples: Sequence[ResultRow]) -> str | None:
+    return vote([row.answer for row in samples]).answer
 
 
-def the_summary_is_that_of_stats(page: Page, rows: Sequence[Row]) -> None:
+def the_summary_is_that_of_stats(page: Page, rows: Sequence[ResultRow]) -> None:
     """Score and interval, of the cases' means, in the heads of the matrix and in the table beneath."""
     seen = 0
     table = page.get_by_test_id("stDataFrame").first
     for column, (label, cases) in enumerate(by_variant(rows).items(), 1):
-        scores = [[one["score.label"] for one in samples] for samples in cases.values()]
+        scores = [[one.scores["label"].value for one in samples] for samples in cases.values()]
         known = [[score for score in some if score is not None] for some in scores]
         interval = stats.mean_interval([sum(some) / len(some) for some in known if some])
         if interval is None:
@@ -171,9 +169,9 @@ def the_summary_is_that_of_stats(page: Page, rows: Sequence[Row]) -> None:
     expect(page.get_by_text("None is marked as the best")).to_be_visible()  # four cases cannot tell
 
 
-def the_cases_that_differ_can_be_found_and_read(page: Page, rows: Sequence[Row]) -> None:
+def the_cases_that_differ_can_be_found_and_read(page: Page, rows: Sequence[ResultRow]) -> None:
     variants = by_variant(rows)
-    every_case = dict.fromkeys(row["case_id"] for row in rows)
+    every_case = dict.fromkeys(row.case_id for row in rows)
     answers_of = {case: [voted(cases[case]) for cases in variants.values()] for case in every_case}
     differ = [case for case, answers in answers_of.items() if len(set(answers)) > 1]
     page.get_by_text(f"Answers differ {len(differ)}").click()
@@ -191,7 +189,7 @@ def the_cases_that_differ_can_be_found_and_read(page: Page, rows: Sequence[Row])
     words = page.locator(".words-diff pre")
     expect(words.locator("ins").first).to_be_visible()
     samples = [list(variants.values())[at][differ[y]] for at in (0, x)]
-    shown = [next(row["output"] for row in some if row["answer"] == voted(some)) for some in samples]
+    shown = [next(row.output or "" for row in some if row.answer == voted(some)) for some in samples]
     assert [bare(text_without(words, tag)) for tag in ("INS", "DEL")] == list(map(bare, shown))
 
 
@@ -214,8 +212,8 @@ def downloaded(page: Page, button: Locator, path: Path) -> Path:
     return path
 
 
-def said(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    return [(row["case_id"], row["output"]) for row in rows]
+def said(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
+    return [(row.case_id, row.output or "") for row in rows]
 
 
 def the_workbooks_rows(path: Path) -> list[tuple[str, str]]:
@@ -256,7 +254,7 @@ class ReportReader(HTMLParser):
         self.text.append(data)
 
 
-def the_report_stands_alone(html: str, rows: Sequence[Row]) -> None:
+def the_report_stands_alone(html: str, rows: Sequence[ResultRow]) -> None:
     report = ReportReader()
     report.feed(html)
     assert not report.tags & {"script", "iframe", "object", "embed", "link", "base", "form"}
@@ -268,5 +266,5 @@ def the_report_stands_alone(html: str, rows: Sequence[Row]) -> None:
     assert report.tables == [len(by_variant(rows)), len(CASES)]  # the summary, the answers
     text = " ".join(" ".join(report.text).split())
     for samples in (samples for cases in by_variant(rows).values() for samples in cases.values()):
-        output = next(row["output"] for row in samples if row["answer"] == voted(samples))
+        output = next(row.output or "" for row in samples if row.answer == voted(samples))
         assert " ".join(output.split()) in text

@@ -124,9 +124,9 @@ def test_ten_votes_by_keyboard_then_the_ranking_and_the_pairs(
     seen(page, 11)
     given = votes.listed(database, run_id)
     assert len(given) == 11
-    rows = {row["position"]: row for row in results.result_rows(database, run_id)}
+    rows = {row.position: row for row in results.result_rows(database, run_id)}
     chosen = [v.left_position if v.outcome == "left" else v.right_position for v in given[:10]]
-    assert {rows[at]["temperature"] for at in chosen} == {COLD}
+    assert {rows[at].temperature for at in chosen} == {COLD}
 
     page.get_by_role("button", name="Reveal the ranking").focus()
     page.keyboard.press("Enter")
@@ -138,7 +138,7 @@ def test_ten_votes_by_keyboard_then_the_ranking_and_the_pairs(
         page.get_by_role("button", name="Preference pairs (10)").press("Enter")
     started.value.save_as(tmp_path / "pairs.jsonl")
     pairs = list(read_jsonl(tmp_path / "pairs.jsonl"))
-    assert [pair["chosen"][0]["content"] for pair in pairs] == [rows[at]["output"] for at in chosen]
+    assert [pair["chosen"][0]["content"] for pair in pairs] == [rows[at].output for at in chosen]
     assert all(pair["rejected"][0]["content"].startswith("wild") for pair in pairs)
     assert all(pair["metadata"]["rejected"]["temperature"] == HOT for pair in pairs)
 

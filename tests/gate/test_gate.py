@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
@@ -22,7 +22,7 @@ from promptgrid.compare.variants import Variant
 from promptgrid.compare.verdicts import CheckVerdict, verdicts
 from promptgrid.errors import GateError
 from promptgrid.store import Database, runs
-from promptgrid.store.results import result_rows
+from promptgrid.store.results import ResultRow, result_rows
 from tests.faults.modes import HOSTILE_TEXT
 
 if TYPE_CHECKING:
@@ -346,9 +346,9 @@ def test_not_worse_alone_reads_only_the_cases_without_a_reply(monkeypatch: pytes
     whole = runs.find_run(Database(), "last").id
     read: list[str] = []
 
-    def reading(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
+    def reading(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[ResultRow]:
         for row in result_rows(database, run_id, positions):
-            read.append(row["case_id"])
+            read.append(row.case_id)
             yield row
 
     monkeypatch.setattr("promptgrid.compare.verdicts.result_rows", reading)

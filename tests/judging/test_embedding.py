@@ -121,7 +121,7 @@ def test_one_text_that_is_refused_costs_the_others_nothing(database: Database, h
     rechecked(database, run_id, similar("short"))
     assert values(database, run_id)["similarity"] == pytest.approx([1, 1, 1, 1, None, 1, 1, 1])
     row = list(results.result_rows(database, run_id))[4]
-    assert row["explain.similarity"].startswith("the check failed: ")
+    assert row.scores["similarity"].explanation.startswith("the check failed: ")
 
 
 def test_an_endpoint_that_is_busy_is_asked_again_for_embeddings(
@@ -161,9 +161,9 @@ def test_an_endpoint_without_embeddings_scores_nothing(database: Database, model
     run_id = ran(database, a_plan())
     rechecked(database, run_id, f"similarity:method=embedding,model=openai/{model}")
     row = next(iter(results.result_rows(database, run_id)))
-    assert row["score.similarity"] is None
-    assert row["explain.similarity"].startswith("the check failed: ")
-    assert why in row["explain.similarity"]
+    assert row.scores["similarity"].value is None
+    assert row.scores["similarity"].explanation.startswith("the check failed: ")
+    assert why in row.scores["similarity"].explanation
 
 
 @pytest.mark.parametrize(

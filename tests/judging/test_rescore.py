@@ -71,9 +71,8 @@ def values(database: Database, run_id: str) -> dict[str, list[float | None]]:
     """By check, in the order of the cells."""
     found: dict[str, list[float | None]] = {}
     for row in results.result_rows(database, run_id):
-        for name, value in row.items():
-            if name.startswith("score."):
-                found.setdefault(name.removeprefix("score."), []).append(value)
+        for check, score in row.scores.items():
+            found.setdefault(check, []).append(score.value)
     return found
 
 
@@ -145,7 +144,7 @@ def test_a_judges_explanation_and_prompt_are_kept_with_the_run(database: Databas
     run_id = ran(database, a_plan())
     rechecked(database, run_id, f"polite={JUDGE},rubric=Is it polite, sir?")
     row = next(iter(results.result_rows(database, run_id)))
-    assert row["explain.polite"] == "5: It is right. Verdict: 5"
+    assert row.scores["polite"].explanation == "5: It is right. Verdict: 5"
     text = hostile.requests[-1].body["messages"][-1]["content"]
     for part in ("Add ", "It is 2.", "Is it polite, sir?", "from 1 (worst) to 5 (best)"):
         assert part in text
@@ -183,7 +182,7 @@ def test_a_judge_that_answers_nonsense_scores_nothing(
     hostile.answer = lambda body: said
     rechecked(database, run_id, JUDGE)
     assert values(database, run_id)["judge"] == [None] * 3
-    assert why in next(iter(results.result_rows(database, run_id)))["explain.judge"]
+    assert why in next(iter(results.result_rows(database, run_id))).scores["judge"].explanation
     (total,) = [total for total in scores.totals(database, run_id) if total.check == "judge"]
     assert (total.mean, total.scored, total.unscored, total.failed) == (None, 0, 3, 3)
 
@@ -199,7 +198,7 @@ def test_a_judge_whose_endpoint_fails_scores_nothing_and_is_asked_again_later(
     hostile.script("wise", *[mode] * 18, "ok")
     rechecked(database, run_id, JUDGE)
     assert values(database, run_id)["judge"] == [None] * 3
-    assert why in next(iter(results.result_rows(database, run_id)))["explain.judge"]
+    assert why in next(iter(results.result_rows(database, run_id))).scores["judge"].explanation
     assert sent(hostile, "wise") <= calls
     hostile.script("wise", "ok")
     rechecked(database, run_id)

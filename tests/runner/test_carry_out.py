@@ -25,7 +25,7 @@ from promptgrid.runner import client
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
 from promptgrid.store import Database, commits, runs
-from promptgrid.store.results import result_rows
+from promptgrid.store.results import ResultRow, result_rows
 from promptgrid.store.runs import RunStatus
 from tests.running import until
 
@@ -41,7 +41,7 @@ def a_plan(model: str = "ok", words: int = 3, **changes: Any) -> Plan:
     return api.plan(PROMPT, cases, models=f"openai/{model}", **changes)
 
 
-def carried_out(database: Database, plan: Plan) -> tuple[str, RunStatus, list[dict[str, Any]]]:
+def carried_out(database: Database, plan: Plan) -> tuple[str, RunStatus, list[ResultRow]]:
     run_id = client.submit(database, plan)
     status = loop.run_sync(carry_out(database, run_id, connect=connections.connect))
     return run_id, status, list(result_rows(database, run_id))
@@ -51,25 +51,25 @@ def test_every_cell_is_answered_read_and_scored(database: Database, hostile: Hos
     hostile.answer = lambda body: "Yes, of course."
     _, status, rows = carried_out(database, a_plan(temperatures=[0, 1], samples=2))
     assert status == "finished"
-    assert Counter(row["status"] for row in rows) == {"answered": 12}
-    assert {row["answer"] for row in rows} == {"yes"}
-    assert {row["score.label"] for row in rows} == {1.0}
+    assert Counter(row.status for row in rows) == {"answered": 12}
+    assert {row.answer for row in rows} == {"yes"}
+    assert {row.scores["label"].value for row in rows} == {1.0}
     assert hostile.calls("ok") == 12
-    assert json.loads(rows[0]["request_json"])["messages"] == [{"role": "user", "content": "Say yes0."}]
+    assert json.loads(rows[0].request_json or "")["messages"] == [{"role": "user", "content": "Say yes0."}]
 
 
 def test_repeating_a_finished_run_sends_nothing(database: Database, hostile: HostileServer) -> None:
     carried_out(database, a_plan(samples=2))
     _, status, rows = carried_out(database, a_plan(samples=2))
     assert (status, hostile.calls("ok")) == ("finished", 6)
-    assert all(row["reused"] and row["attempts"] == 0 for row in rows)
+    assert all(row.reused and row.attempts == 0 for row in rows)
 
 
 def test_five_to_twenty_samples_sends_fifteen(database: Database, hostile: HostileServer) -> None:
     carried_out(database, a_plan(words=1, samples=5))
     _, _, rows = carried_out(database, a_plan(words=1, samples=20))
     assert hostile.calls("ok") == 20
-    assert Counter(row["reused"] for row in rows) == {True: 5, False: 15}
+    assert Counter(row.reused for row in rows) == {True: 5, False: 15}
 
 
 def test_fresh_asks_again(database: Database, hostile: HostileServer) -> None:
@@ -81,12 +81,12 @@ def test_fresh_asks_again(database: Database, hostile: HostileServer) -> None:
 def test_a_cell_that_two_techniques_share_is_sent_once(database: Database, hostile: HostileServer) -> None:
     _, _, rows = carried_out(database, a_plan(words=1, techniques=["chain-of-thought", "self-consistency"]))
     assert hostile.calls("ok") == 1
-    assert [row["status"] for row in rows] == ["answered", "answered"]
+    assert [row.status for row in rows] == ["answered", "answered"]
 
 
 def test_what_passes_is_retried_and_counted(database: Database, hostile: HostileServer) -> None:
     run_id, status, rows = carried_out(database, a_plan("rate-limited-ms+server-error+ok", words=1))
-    assert (status, rows[0]["status"], rows[0]["attempts"]) == ("finished", "answered", 3)
+    assert (status, rows[0].status, rows[0].attempts) == ("finished", "answered", 3)
     assert runs.progress(database, run_id).retried == 2
 
 
@@ -108,8 +108,8 @@ def test_a_cell_ends_with_its_reason_and_the_run_goes_on(
     both = replace(plan, models=(*plan.models, "openai/ok"), retries=0)
     _, ended, rows = carried_out(database, both)
     assert ended == "finished"
-    assert [row["status"] for row in rows] == [status, "answered"]
-    assert re.search(said, rows[0]["error"], re.IGNORECASE), rows[0]["error"]
+    assert [row.status for row in rows] == [status, "answered"]
+    assert re.search(said, rows[0].error, re.IGNORECASE), rows[0].error
 
 
 @pytest.mark.parametrize("model", ["unauthorized", "no-quota", "unknown-model"])
@@ -117,16 +117,16 @@ def test_what_cannot_get_better_stops_that_endpoint_at_once(
     database: Database, hostile: HostileServer, model: str
 ) -> None:
     _, _, rows = carried_out(database, a_plan(model, words=100, concurrency=1))
-    assert {row["status"] for row in rows} == {"failed"}
+    assert {row.status for row in rows} == {"failed"}
     assert hostile.calls(model) == 1
-    assert len({row["error"] for row in rows}) == 1
+    assert len({row.error for row in rows}) == 1
 
 
 def test_an_endpoint_that_is_down_is_a_failed_cell(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     _, _, rows = carried_out(database, a_plan(words=1, retries=0))
-    assert rows[0]["status"] == "failed"
-    assert "127.0.0.1:9" in rows[0]["error"]
+    assert rows[0].status == "failed"
+    assert "127.0.0.1:9" in rows[0].error
 
 
 def test_a_pause_lets_the_calls_in_flight_come_in(database: Database, hostile: HostileServer) -> None:
@@ -135,7 +135,7 @@ def test_a_pause_lets_the_calls_in_flight_come_in(database: Database, hostile: H
     until(lambda: hostile.calls("ok+ok+slow+ok") == 3)
     runs.ask(database, run_id, "pause")
     assert carrying.result(timeout=10) == "paused"
-    assert Counter(r["status"] for r in result_rows(database, run_id)) == {"answered": 3, "pending": 2}
+    assert Counter(r.status for r in result_rows(database, run_id)) == {"answered": 3, "pending": 2}
     runs.ask(database, run_id, "resume")
     assert loop.run_sync(carry_out(database, run_id, connect=connections.connect)) == "finished"
     assert hostile.calls("ok+ok+slow+ok") == 5
@@ -153,7 +153,7 @@ def test_a_cancel_ends_the_calls_in_flight(database: Database, hostile: HostileS
     asked = time.monotonic()
     assert carrying.result(timeout=10) == "cancelled"
     assert time.monotonic() - asked < 5  # not the two minutes that a call may take
-    assert Counter(r["status"] for r in result_rows(database, run_id)) == {"answered": 2, "cancelled": 3}
+    assert Counter(r.status for r in result_rows(database, run_id)) == {"answered": 2, "cancelled": 3}
     until(lambda: hostile.hung_up == 1)
 
 
@@ -161,7 +161,7 @@ def test_resume_tries_failed_cells_again(database: Database, hostile: HostileSer
     run_id, _, _ = carried_out(database, a_plan("html+ok", words=3, concurrency=1))
     runs.ask(database, run_id, "resume")
     loop.run_sync(carry_out(database, run_id, connect=connections.connect))
-    assert Counter(r["status"] for r in result_rows(database, run_id)) == {"answered": 3}
+    assert Counter(r.status for r in result_rows(database, run_id)) == {"answered": 3}
     assert hostile.calls("html+ok") == 4
 
 
@@ -169,7 +169,7 @@ def test_a_budget_is_a_wall(database: Database, hostile: HostileServer) -> None:
     run_id, status, rows = carried_out(database, a_plan(words=5, budget="2calls", concurrency=1))
     assert status == "stopped"
     assert hostile.calls("ok") == 2
-    assert Counter(row["status"] for row in rows) == {"answered": 2, "pending": 3}
+    assert Counter(row.status for row in rows) == {"answered": 2, "pending": 3}
     assert "budget of 2 calls" in runs.find_run(database, run_id).message
 
 
@@ -241,7 +241,7 @@ def test_planning_leaves_the_database_to_others(database: Database, monkeypatch:
 def test_a_prompt_with_odd_line_ends_runs(database: Database, hostile: HostileServer) -> None:
     odd = Prompt("odd", (Message("user", "one\u2028two\x0cthree {{ word }}"),))
     _, status, rows = carried_out(database, api.plan(odd, [{"word": "x"}], models="openai/ok"))
-    assert (status, rows[0]["status"]) == ("finished", "answered")
+    assert (status, rows[0].status) == ("finished", "answered")
 
 
 def test_a_runner_that_lost_the_run_writes_nothing(database: Database, hostile: HostileServer) -> None:
@@ -256,7 +256,7 @@ def test_a_runner_that_lost_the_run_writes_nothing(database: Database, hostile: 
 
     with pytest.raises(commits.Fenced):
         loop.run_sync(lose_it())
-    assert Counter(r["status"] for r in result_rows(database, run_id)) == {"pending": 2}
+    assert Counter(r.status for r in result_rows(database, run_id)) == {"pending": 2}
 
 
 def test_a_run_does_not_go_to_another_server_than_planned(
@@ -288,7 +288,7 @@ def test_a_killed_runners_run_is_finished_by_the_next_one(
     until(lambda: runs.find_run(database, run_id).status == "finished")
     second.terminate()
     second.wait()
-    assert Counter(r["status"] for r in result_rows(database, run_id)) == {"answered": 12}
+    assert Counter(r.status for r in result_rows(database, run_id)) == {"answered": 12}
     assert hostile.calls("slow") == sent + 12 - kept  # nothing that was committed is sent again
 
 

@@ -16,7 +16,7 @@ from promptgrid.prompt import Message, Prompt
 from promptgrid.runner import client
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.store import Database, runs
-from promptgrid.store.results import result_rows
+from promptgrid.store.results import ResultRow, result_rows
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -30,7 +30,7 @@ def a_plan(model: str = MODEL, words: int = 10, **changes: Any) -> Plan:
     return api.plan(PROMPT, [{"word": f"w{n}"} for n in range(words)], models=f"openai/{model}", **changes)
 
 
-def carried_out(database: Database, plan: Plan) -> list[dict[str, Any]]:
+def carried_out(database: Database, plan: Plan) -> list[ResultRow]:
     run_id = client.submit(database, plan)
     assert loop.run_sync(carry_out(database, run_id, connect=connections.connect)) == "finished"
     return list(result_rows(database, run_id))
@@ -38,9 +38,9 @@ def carried_out(database: Database, plan: Plan) -> list[dict[str, Any]]:
 
 def test_a_refused_value_is_sent_once_and_said_in_every_cell(database: Database, hostile: HostileServer) -> None:
     rows = carried_out(database, a_plan(temperatures=[0.5], concurrency=1))
-    assert Counter(row["status"] for row in rows) == {"refused": 10}
+    assert Counter(row.status for row in rows) == {"refused": 10}
     assert hostile.calls(MODEL) == 1
-    assert all("temperature" in row["error"] for row in rows)
+    assert all("temperature" in row.error for row in rows)
 
 
 def test_what_was_refused_is_on_the_next_sheet_before_anything_is_sent(
@@ -55,9 +55,9 @@ def test_what_was_refused_is_on_the_next_sheet_before_anything_is_sent(
     assert "refused temperature 0.5" in note
     assert "does not support 0.5" in note
     rows = carried_out(database, a_plan(words=1, temperatures=[0, 0.5, 1.2]))
-    assert [(row["status"], row["temperature_sent"]) for row in rows] == [("answered", None)]
-    assert json.loads(rows[0]["honoured"]) == {"temperature": False}
-    assert "temperature" not in json.loads(rows[0]["request_json"])
+    assert [(row.status, row.temperature_sent) for row in rows] == [("answered", None)]
+    assert json.loads(rows[0].honoured or "") == {"temperature": False}
+    assert "temperature" not in json.loads(rows[0].request_json or "")
 
 
 def test_forgetting_a_refusal_asks_the_model_again(database: Database, hostile: HostileServer) -> None:
@@ -71,7 +71,7 @@ def test_a_run_keeps_what_was_decided_when_it_was_planned(database: Database, ho
     run_id = client.submit(database, a_plan("ok", words=3, temperatures=[0.5]))
     learned.remember(hostile.url, "ok", "temperature", 0.5, "Only the default (1) value is supported.")
     assert loop.run_sync(carry_out(database, run_id, connect=connections.connect)) == "finished"
-    assert {row["temperature_sent"] for row in result_rows(database, run_id)} == {0.5}
+    assert {row.temperature_sent for row in result_rows(database, run_id)} == {0.5}
 
 
 def test_a_server_that_refuses_n_is_asked_one_by_one(
@@ -80,7 +80,7 @@ def test_a_server_that_refuses_n_is_asked_one_by_one(
     endpoint = connections.connect("openai")
     monkeypatch.setattr(type(endpoint), "max_n", 4)
     rows = carried_out(database, a_plan("refuses-n", words=1, samples=4, temperatures=[1]))
-    assert Counter(row["status"] for row in rows) == {"answered": 4}
+    assert Counter(row.status for row in rows) == {"answered": 4}
     assert hostile.calls("refuses-n") == 5
 
 
@@ -101,6 +101,6 @@ def test_temperatures_can_be_added_to_a_run_and_only_they_are_sent(database: Dat
     assert client.extend(database, run_id, samples=3, temperatures=[1.0]) == 2 * (3 * 2 - 2)
     loop.run_sync(carry_out(database, run_id, connect=connections.connect))
     rows = list(result_rows(database, run_id))
-    assert Counter((row["temperature"], row["status"]) for row in rows) == {(0.5, "answered"): 6, (1.0, "answered"): 6}
-    assert len({row["position"] for row in rows}) == 12 == hostile.calls("ok")
+    assert Counter((row.temperature, row.status) for row in rows) == {(0.5, "answered"): 6, (1.0, "answered"): 6}
+    assert len({row.position for row in rows}) == 12 == hostile.calls("ok")
     assert runs.find_run(database, run_id).total == 12

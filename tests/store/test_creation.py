@@ -21,6 +21,6 @@ def test_a_run_has_the_name_of_its_plan_else_one_made_of_its_axes(database: Data
 def test_cells_that_do_not_fit_end_at_once_and_are_never_pending(database: Database) -> None:
     run_id = queued(database, greeting_plan(max_tokens=5), limit=12)
     rows = list(results.result_rows(database, run_id))
-    assert {row["status"] for row in rows} == {"too_long"}
-    assert "over the limit of 12" in rows[0]["error"]
+    assert {row.status for row in rows} == {"too_long"}
+    assert "over the limit of 12" in rows[0].error
     assert pending(database, run_id) == {}

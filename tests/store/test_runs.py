@@ -69,14 +69,14 @@ def test_purge_keeps_replies_that_another_run_shows(database: Database) -> None:
     assert runs.progress(database, shows).reused == 2
     runs.delete(database, paid)
     runs.purge(database)
-    assert [row["output"] for row in results.result_rows(database, shows)] == ["hello", "hello"]
+    assert [row.output for row in results.result_rows(database, shows)] == ["hello", "hello"]
 
 
 def test_deleting_an_active_run_cancels_it(database: Database) -> None:
     run_id = queued(database, greeting_plan())
     runs.delete(database, run_id)
     assert runs.find_run(database, run_id).status == "cancelled"
-    assert {row["status"] for row in results.result_rows(database, run_id)} == {"cancelled"}
+    assert {row.status for row in results.result_rows(database, run_id)} == {"cancelled"}
 
 
 def test_runs_are_found_by_the_beginning_of_their_id(database: Database) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from promptgrid import humanize
 from promptgrid.runner import phrases
 from promptgrid.store.attempts import Attempt
-from promptgrid.store.database import Row
+from promptgrid.store.results import ResultRow
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui.compare.facts import Fact
 
@@ -18,40 +18,38 @@ _HONOURED = {True: "the model takes it", False: "not sent", None: "nobody knows 
 _TEXTS = ("messages", "prompt")  # what is shown elsewhere of a request
 
 
-def circumstances(row: Row) -> list[Fact]:
+def circumstances(row: ResultRow) -> list[Fact]:
     """One result row, line by line; those without a value or a note say nothing."""
-    honoured, wire = json.loads(row["honoured"] or "{}"), json.loads(row["request_json"] or "{}")
+    honoured, wire = json.loads(row.honoured or "{}"), json.loads(row.request_json or "{}")
     return [
-        Fact("model", f"{row['endpoint']}/{row['model']}", _other_model(row)),
-        Fact("prompt", f"{row['prompt']}@{row['prompt_version'][:6]}", row["technique"]),
+        Fact("model", f"{row.endpoint}/{row.model}", _other_model(row)),
+        Fact("prompt", f"{row.prompt}@{row.prompt_version[:6]}", row.technique),
         Fact("temperature", *_temperature(row, honoured)),
-        _parameter("top_p", row["top_p"], honoured),
-        _parameter("seed", row["seed"], honoured),
+        _parameter("top_p", row.top_p, honoured),
+        _parameter("seed", row.seed, honoured),
         _parameter("reasoning_effort", wire.get("reasoning_effort"), honoured),
-        Fact("max tokens", _number(row["max_tokens"])),
-        Fact("note", "", row["parameter_note"]),
-        Fact("sample", str(row["sample"] + 1), _batch_note(row)),
+        Fact("max tokens", _number(row.max_tokens)),
+        Fact("note", "", row.parameter_note),
+        Fact("sample", str(row.sample + 1), _batch_note(row)),
         Fact("tokens", *_tokens(row)),
-        Fact(
-            "cost", "" if row["cost_usd"] is None else humanize.dollars(row["cost_usd"]) if row["cost_usd"] else "free"
-        ),
-        Fact("latency", "" if row["latency_ms"] is None else f"{row['latency_ms'] / 1000:,.2f} s"),
-        Fact("attempts", str(row["attempts"] or "")),
+        Fact("cost", "" if row.cost_usd is None else humanize.dollars(row.cost_usd) if row.cost_usd else "free"),
+        Fact("latency", "" if row.latency_ms is None else f"{row.latency_ms / 1000:,.2f} s"),
+        Fact("attempts", str(row.attempts or "")),
         Fact("reused", *_reused(row)),
-        Fact("finished", row["finish_reason"] or "", _cut_note(row)),
-        Fact("when", (row["created_utc"] or "")[:19].replace("T", " "), "UTC" if row["created_utc"] else ""),
+        Fact("finished", row.finish_reason or "", _cut_note(row)),
+        Fact("when", (row.created_utc or "")[:19].replace("T", " "), "UTC" if row.created_utc else ""),
         Fact("on the wire", _on_the_wire(wire)),
-        Fact("cell", row["cell_id"]),
+        Fact("cell", row.cell_id),
     ]
 
 
-def _other_model(row: Row) -> str:
-    returned = row["model_returned"]
-    return f"answered as {returned}" if returned and returned != row["model"] else ""
+def _other_model(row: ResultRow) -> str:
+    returned = row.model_returned
+    return f"answered as {returned}" if returned and returned != row.model else ""
 
 
-def _temperature(row: Row, honoured: Mapping[str, bool | None]) -> tuple[str, str]:
-    asked, sent = row["temperature"], row["temperature_sent"]
+def _temperature(row: ResultRow, honoured: Mapping[str, bool | None]) -> tuple[str, str]:
+    asked, sent = row.temperature, row.temperature_sent
     if asked is None and sent is None:
         return "the model's default", ""
     said = "" if asked == sent else f"asked {_number(asked)}, sent {_number(sent) or 'none'}"
@@ -65,26 +63,26 @@ def _parameter(name: str, sent: Any, honoured: Mapping[str, bool | None]) -> Fac
     return Fact(name, _number(sent), note)
 
 
-def _tokens(row: Row) -> tuple[str, str]:
-    if row["prompt_tokens"] is None and row["completion_tokens"] is None:
-        counted = row["prompt_tokens_counted"]
+def _tokens(row: ResultRow) -> tuple[str, str]:
+    if row.prompt_tokens is None and row.completion_tokens is None:
+        counted = row.prompt_tokens_counted
         return "", "" if counted is None else f"{counted:,} in the prompt by our count; the endpoint reported none"
-    value = f"{_number(row['prompt_tokens']) or '?'} → {_number(row['completion_tokens']) or '?'}"
-    parts = [("reasoning_tokens", "of them reasoning"), ("cached_tokens", "cached")]
-    return value, ", ".join(f"{row[name]:,} {word}" for name, word in parts if row[name])
+    value = f"{_number(row.prompt_tokens) or '?'} → {_number(row.completion_tokens) or '?'}"
+    parts = [(row.reasoning_tokens, "of them reasoning"), (row.cached_tokens, "cached")]
+    return value, ", ".join(f"{count:,} {word}" for count, word in parts if count)
 
 
-def _batch_note(row: Row) -> str:
-    batch = row["batch"] or 1
+def _batch_note(row: ResultRow) -> str:
+    batch = row.batch or 1
     return f"one of {batch} that a single request asked for" if batch > 1 else ""
 
 
-def _reused(row: Row) -> tuple[str, str]:
-    return ("yes", "answered before: not sent, and not paid, by this cell") if row["reused"] else ("", "")
+def _reused(row: ResultRow) -> tuple[str, str]:
+    return ("yes", "answered before: not sent, and not paid, by this cell") if row.reused else ("", "")
 
 
-def _cut_note(row: Row) -> str:
-    return "the reply was cut at the token limit" if row["finish_reason"] == "length" else ""
+def _cut_note(row: ResultRow) -> str:
+    return "the reply was cut at the token limit" if row.finish_reason == "length" else ""
 
 
 def _on_the_wire(body: Mapping[str, Any]) -> str:

@@ -10,10 +10,11 @@ import streamlit as st
 from promptgrid import compare, techniques
 from promptgrid.compare import Arranged, Head, PooledCell, Sample
 from promptgrid.compare import ComparisonRow as Shown
+from promptgrid.grading import Score
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message
 from promptgrid.store import Database, attempts, results, runs
-from promptgrid.store.database import Row
+from promptgrid.store.results import ResultRow
 from promptgrid.text import one_line
 from promptgrid.ui.compare import view_state
 from promptgrid.ui.compare.cells import STATES, figures, percent, row_title
@@ -44,20 +45,20 @@ def detail(database: Database, arranged: Arranged, row: Shown, entry: PooledCell
     if not compared_with(database, found.run_id, arranged, row, entry, samples, full):
         what_came(full)
     facts(judged(full, entry), key="compare_judged")
-    if full["status"] == "answered":
+    if full.status == "answered":
         rating_widget(database, found.run_id, sample.position)
     everything_about(database, found.run_id, full)
 
 
-def everything_about(database: Database, run_id: str, row: Row) -> None:
+def everything_about(database: Database, run_id: str, row: ResultRow) -> None:
     """Reasoning, messages, failed attempts, parameters and the request of one result row, each folded away."""
-    _folded("Reasoning", row["reasoning"], "compare_reasoning")
+    _folded("Reasoning", row.reasoning, "compare_reasoning")
     _messages(row, lambda: planned_messages(runs.plan_of(database, run_id), row))
     _attempts(database, run_id, row)
     with st.expander("Parameters, tokens, cost", key="compare_facts_open", on_change="rerun") as opened:
         if opened.open:
             facts(circumstances(row), key="compare_facts")
-    _folded("Request as it was sent", _indented(row["request_json"] or ""), "compare_request")
+    _folded("Request as it was sent", _indented(row.request_json or ""), "compare_request")
 
 
 def _indented(text: str) -> str:
@@ -134,17 +135,17 @@ def _sample_widget(entry: PooledCell, samples: Sequence[Sample], usual: int) -> 
     return chosen or usual
 
 
-def what_came(row: Row) -> None:
+def what_came(row: ResultRow) -> None:
     """The reply of a result row; of one without a reply, why."""
-    if row["status"] == "answered":
-        _text(row["output"])
-    elif row["error"]:
-        said, _, raw = row["error"].partition("\n\n")
+    if row.output is not None:
+        _text(row.output)
+    elif row.error:
+        said, _, raw = row.error.partition("\n\n")
         st.warning(plain(said, limit=600))
         if raw:
             _text(raw)
     else:
-        st.caption("Cancelled before it was sent." if row["status"] == "cancelled" else "Not sent yet.")
+        st.caption("Cancelled before it was sent." if row.status == "cancelled" else "Not sent yet.")
 
 
 def _text(text: str) -> None:
@@ -160,9 +161,9 @@ def _folded(label: str, text: str, key: str) -> None:
             _text(text)
 
 
-def _messages(row: Row, planned: Callable[[], list[Message]]) -> None:
+def _messages(row: ResultRow, planned: Callable[[], list[Message]]) -> None:
     """What was sent; of a cell without a reply what its plan says."""
-    sent = row["request_json"]
+    sent = row.request_json
     with st.expander(
         "Messages" if sent is None else "Messages sent", key="compare_messages_open", on_change="rerun"
     ) as opened:
@@ -170,24 +171,22 @@ def _messages(row: Row, planned: Callable[[], list[Message]]) -> None:
             message_list(planned() if sent is None else sent_messages(sent), height=420, key="compare_messages")
 
 
-def planned_messages(plan: Plan, row: Row) -> list[Message]:
+def planned_messages(plan: Plan, row: ResultRow) -> list[Message]:
     """The messages that a cell of the plan is sent with, told by its result row."""
-    prompt = next(p for p in plan.prompts if (p.name, p.version) == (row["prompt"], row["prompt_version"]))
-    case = next(case for case in plan.cases if case.id == row["case_id"])
-    turns = techniques.build_turns(
-        prompt, case.inputs, row["technique"], k=plan.examples_k, examples_as=plan.examples_as
-    )
+    prompt = next(p for p in plan.prompts if (p.name, p.version) == (row.prompt, row.prompt_version))
+    case = next(case for case in plan.cases if case.id == row.case_id)
+    turns = techniques.build_turns(prompt, case.inputs, row.technique, k=plan.examples_k, examples_as=plan.examples_as)
     return [turn.message for turn in turns]
 
 
-def _attempts(database: Database, run_id: str, row: Row) -> None:
+def _attempts(database: Database, run_id: str, row: ResultRow) -> None:
     """What failed or was lost on the way to the reply, or instead of one."""
-    made = attempts.log(database, run_id, row["position"])
+    made = attempts.log(database, run_id, row.position)
     if not made:
         return
     with st.expander(f"Attempts that failed ({len(made)})", key="compare_attempts_open", on_change="rerun") as opened:
         if opened.open:
-            facts(attempt_lines(made, runs.find_run(database, run_id), row["status"]), key="compare_attempts")
+            facts(attempt_lines(made, runs.find_run(database, run_id), row.status), key="compare_attempts")
 
 
 def sent_messages(request_json: str) -> list[Message]:
@@ -198,25 +197,24 @@ def sent_messages(request_json: str) -> list[Message]:
     return [Message(m["role"], str(m.get("content") or "")) for m in body["messages"]]
 
 
-def judged(row: Row, entry: PooledCell | None = None) -> list[Fact]:
+def judged(row: ResultRow, entry: PooledCell | None = None) -> list[Fact]:
     """What was read out of the reply, what was expected, and what each check says; of an entry how the vote went."""
     lines = []
-    if row["status"] == "answered":
-        answer = one_line(row["answer"]) if row["answer"] is not None else ""
-        lines.append(Fact("answer", answer or ("(empty)" if row["answer"] == "" else "none read"), row["answer_note"]))
+    if row.status == "answered":
+        answer = one_line(row.answer) if row.answer is not None else ""
+        lines.append(Fact("answer", answer or ("(empty)" if row.answer == "" else "none read"), row.answer_note))
     if entry is not None and entry.samples > 1 and entry.answer is not None:
         shown = one_line(entry.answer)
         lines.append(Fact("vote", shown, f"{entry.votes} of {entry.answered} replies"))
-    if row["expected"] is not None:
-        lines.append(Fact("expected", one_line(row["expected"])))
-    return lines + [_score(row, name[6:]) for name in row if name.startswith("score.")]
+    if row.expected is not None:
+        lines.append(Fact("expected", one_line(row.expected)))
+    return lines + [_score(score) for score in row.scores.values()]
 
 
-def _score(row: Row, check: str) -> Fact:
-    value, passed = row[f"score.{check}"], row[f"passed.{check}"]
-    why = row[f"explain.{check}"]
-    if value is None:
-        return Fact(f"check {check}", "not scored", why.removeprefix("not scored: "), "mind")
-    word = STATE_WORDS["right" if passed else "wrong"]
-    share = "" if value in (0, 1) else f" ({percent(value)})"
-    return Fact(f"check {check}", word + share, why, "good" if passed else "bad")
+def _score(score: Score) -> Fact:
+    name, why = f"check {score.check}", score.explanation
+    if score.value is None:
+        return Fact(name, "not scored", why.removeprefix("not scored: "), "mind")
+    word = STATE_WORDS["right" if score.passed else "wrong"]
+    share = "" if score.value in (0, 1) else f" ({percent(score.value)})"
+    return Fact(name, word + share, why, "good" if score.passed else "bad")

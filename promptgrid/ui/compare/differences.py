@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 from promptgrid.compare import Arranged, ComparisonRow, PooledCell, Sample
 from promptgrid.store import Database, results
+from promptgrid.store.results import ResultRow
 from promptgrid.ui.compare.view_state import WITH
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.words_diff import show_words_diff
@@ -24,14 +24,14 @@ def compared_with(
     row: ComparisonRow,
     entry: PooledCell,
     samples: Sequence[Sample],
-    shown: Mapping[str, Any],
+    shown: ResultRow,
 ) -> bool:
     """Asks what the reply `shown` (a result row) is to be compared with, and draws the difference word by word.
 
     False where nothing was chosen, or one of the two has no text: then the reply is to be shown by itself.
     """
-    others = _others(arranged, row, entry, samples, shown["position"])
-    if shown["status"] != "answered" or not others:
+    others = _others(arranged, row, entry, samples, shown.position)
+    if shown.output is None or not others:
         return False
     if st.session_state.get(WITH) not in others:
         st.session_state[WITH] = ""
@@ -43,7 +43,7 @@ def compared_with(
     if text is None:
         st.caption(plain(f"{others[chosen]}: no reply to compare with."))
         return False
-    show_words_diff(text, shown["output"], others[chosen], "this reply", height=HEIGHT, key="compare_words")
+    show_words_diff(text, shown.output, others[chosen], "this reply", height=HEIGHT, key="compare_words")
     return True
 
 
@@ -66,4 +66,4 @@ def _text_of(database: Database, run_id: str, row: ComparisonRow, samples: Seque
     if position is None:
         return None
     other = next(results.result_rows(database, run_id, [position]))
-    return other["output"] if other["status"] == "answered" else None
+    return other.output

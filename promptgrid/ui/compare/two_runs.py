@@ -170,8 +170,9 @@ def _detail(database: Database, before: RunInfo, after: RunInfo, change: Change)
     rows = [
         None if position is None else next(results.result_rows(database, run.id, [position])) for run, position in sides
     ]
-    if rows[0] is not None and rows[1] is not None and rows[0]["status"] == rows[1]["status"] == "answered":
-        show_words_diff(rows[0]["output"], rows[1]["output"], "before", "after", height=280, key="compare_words")
+    outputs = [row.output for row in rows if row is not None and row.output is not None]
+    if len(outputs) == 2:
+        show_words_diff(outputs[0], outputs[1], "before", "after", height=280, key="compare_words")
     else:
         for row in rows:
             if row is not None:
@@ -181,7 +182,7 @@ def _detail(database: Database, before: RunInfo, after: RunInfo, change: Change)
             st.caption(name)
             facts(detail.judged(row), key=f"compare_judged_{name}")
             key = f"compare_open_{name}"
-            st.button("Open in its run", key=key, type="tertiary", on_click=_open, args=(run.id, row["case_id"]))
+            st.button("Open in its run", key=key, type="tertiary", on_click=_open, args=(run.id, row.case_id))
 
 
 def _close() -> None:

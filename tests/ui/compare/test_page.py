@@ -457,7 +457,7 @@ def test_what_nobody_knows_is_not_called_honoured(database: Database) -> None:
     made = client.submit(database, plan)
     carried_out(database, made)
     (row,) = results.result_rows(database, made)
-    assert row["honoured"] == '{"temperature": null}'
+    assert row.honoured == '{"temperature": null}'
     told = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
     assert told["temperature"] == ("0.3", "nobody knows whether the model heeds it")
 
