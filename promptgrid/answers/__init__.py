@@ -1,25 +1,31 @@
-"""How an answer is read out of a reply, and how several answers vote. Pure; every reading is bounded in time."""
+"""How an answer is read out of a reply or an expected cell, and how answers vote. Pure; every reading is bounded in
+time; what is not understood is unread and says why."""
 
+from promptgrid.answers.expected import Expected, accepted, read_expected
 from promptgrid.answers.json_text import canonical_json, find_json
 from promptgrid.answers.labels import find_labels
-from promptgrid.answers.numbers import Number, find_numbers, last_measured, last_number
+from promptgrid.answers.numbers import Numeral, find_numerals, last_numeral
+from promptgrid.answers.options import case_rule
 from promptgrid.answers.patterns import PatternMatch, search
 from promptgrid.answers.read import Answer, read_answer
 from promptgrid.answers.voting import MajorityAnswer, ballot, vote
 
 __all__ = [
     "Answer",
+    "Expected",
     "MajorityAnswer",
-    "Number",
+    "Numeral",
     "PatternMatch",
+    "accepted",
     "ballot",
     "canonical_json",
+    "case_rule",
     "find_json",
     "find_labels",
-    "find_numbers",
-    "last_measured",
-    "last_number",
+    "find_numerals",
+    "last_numeral",
     "read_answer",
+    "read_expected",
     "search",
     "vote",
 ]

@@ -1,69 +1,175 @@
-"""JSON in running text: in a fenced block, or the first object or array that parses."""
+"""JSON in running text: in a fence, or at a bracket. Nothing inside of a bracket that does not parse is an answer."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 MAX_TRIES = 100  # brackets tried before giving up: "[[[[…" must not take quadratic time
+_EXACT = 2**53  # integers up to here are exact as a float
+_LONE = frozenset(("boolean", "integer", "number", "string", "null"))
+_FENCE = re.compile(r"```[ ]*(?:json5?|jsonc|javascript|js|text)?[ ]*\n\s*(?=[\[{])", re.IGNORECASE)
+_JSON_START = re.compile(r"\{\s*(?:[\"'}]|/[/*]|\w+\s*:|$)|\[\s*(?:[\[{\"'\]]|[-\d]|true|false|null|/[/*]|$)")
+_OPENING = re.compile(r"[\[{]")
+_SIGNS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+"|"', re.DOTALL)
+
+
+class JsonReading(NamedTuple):
+    """A JSON value in its one spelling, or None and why."""
+
+    text: str | None
+    note: str = ""
+
+
+def read_json(text: str, schema: Mapping[str, Any]) -> JsonReading:
+    """The JSON value that the text answers with: of the type that the schema names, objects before lists of numbers."""
+    types = _types(schema)
+    lone = _lone_value(text, types, schema)
+    if lone is not None:
+        return JsonReading(lone)
+    if types and types <= _LONE:
+        return JsonReading(None, f"no {' or '.join(sorted(types))} alone, as the schema asks for")
+    values, note = _candidates(text)
+    wanted = {"object": dict, "array": list}
+    allowed = tuple(wanted[name] for name in types if name in wanted) or (dict, list)
+    spelled = list(
+        dict.fromkeys(filter(None, (canonical_json(v) for v in _preferred(values) if isinstance(v, allowed))))
+    )
+    if len(spelled) == 1:
+        return JsonReading(spelled[0])
+    if spelled:
+        return JsonReading(None, f"holds {len(spelled)} different JSON values")
+    return JsonReading(None, note or "no JSON in the reply")
 
 
 def find_json(text: str, *, only: type[dict[str, Any]] | type[list[Any]] | None = None) -> str | None:
-    """The first JSON object or array in the text, in its canonical spelling; a ```json block goes first.
-
-    `only` leaves out the other kind, so that "[1]" in a sentence is not taken for the object asked for.
-    """
-    for value in _values(text):
-        if isinstance(value, only or (dict, list)):
-            spelled = canonical_json(value)
-            if spelled is not None:
-                return spelled
-    return None
+    """The JSON object or array in the text, in its one spelling; None where there is none, or more than one."""
+    return read_json(text, {} if only is None else {"type": "object" if only is dict else "array"}).text
 
 
 def canonical_json(value: Any) -> str | None:
-    """Compact, keys sorted, so that equal values are equal texts; None for what JSON cannot write."""
+    """Compact, keys sorted, 8.00 as 8, so that equal values are equal texts; None for what JSON cannot write."""
     try:
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(_by_value(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return None
     try:
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate: only its escape can be stored
-        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return json.dumps(_by_value(value), sort_keys=True, separators=(",", ":"))
     return text
 
 
-def _values(text: str) -> Iterator[Any]:
-    for fenced in _fenced_blocks(text):
-        yield from _brackets(fenced)
-    yield from _brackets(text)
+def _by_value(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _by_value(item) for key, item in value.items()}
+    return [_by_value(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _fenced_blocks(text: str) -> Iterator[str]:
-    pieces = text.split("```", 2 * MAX_TRIES)
-    for block in pieces[1::2]:
-        language, newline, body = block.partition("\n")
-        if newline and language.strip().lower() in ("json", "json5", "jsonc", ""):
-            yield body
+def _types(schema: Mapping[str, Any]) -> set[str]:
+    named = schema.get("type")
+    if named is None:
+        values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+        if values and not any(
+            isinstance(value, (Mapping, Sequence)) and not isinstance(value, str) for value in values
+        ):
+            return set(_LONE)
+    return {named} if isinstance(named, str) else set(map(str, named or ()))
 
 
-def _brackets(text: str) -> Iterator[Any]:
-    decoder = json.JSONDecoder()
-    at = _next_bracket(text, 0)
-    for _ in range(MAX_TRIES):
-        if at < 0:
-            return
-        try:
-            value, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = at + 1
+def _lone_value(text: str, types: set[str], schema: Mapping[str, Any]) -> str | None:
+    """A value that is no object and no list, where the schema asks for one and the text is nothing else."""
+    if not types & _LONE:
+        return None
+    bare = re.sub(r"\A```\w*\s*\n|\n\s*```\Z", "", text.strip()).strip()
+    try:
+        value = json.loads(bare)
+    except (ValueError, RecursionError):
+        return None
+    return None if isinstance(value, (dict, list)) else canonical_json(value)
+
+
+def _preferred(values: Sequence[Any]) -> Sequence[Any]:
+    """Objects and lists with more in them than numbers; a list of bare numbers may be a footnote."""
+    return [value for value in values if not _bare_numbers(value)] or values
+
+
+def _bare_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, (int, float)) for item in value)
+
+
+def _candidates(text: str) -> tuple[list[Any], str]:
+    """(the values of the fences, or all there are; why there are none)."""
+    fenced, broken = [], ""
+    for fence in list(_FENCE.finditer(text))[:MAX_TRIES]:
+        value, problem = _parsed(text, fence.end())
+        if problem:
+            broken = broken or problem
         else:
-            yield value
-        at = _next_bracket(text, end)
+            fenced.append(value)
+    if fenced or broken:
+        return fenced, broken
+    found, problem = [], ""
+    for value, wrong in _brackets(text):
+        if wrong:
+            problem = problem or wrong
+        else:
+            found.append(value)
+    return found, problem
 
 
-def _next_bracket(text: str, start: int) -> int:
-    places = [at for at in (text.find("{", start), text.find("[", start)) if at >= 0]
-    return min(places, default=-1)
+def _brackets(text: str) -> Iterator[tuple[Any, str]]:
+    """Each value at a bracket of the outermost level, or what is wrong with it."""
+    if text.lstrip().startswith('"') and not _SIGNS.match(text.lstrip()).group().endswith('"', 1):  # type: ignore[union-attr]
+        yield None, "the text within the quotes does not end"
+        return
+    at = 0
+    for _ in range(MAX_TRIES):
+        opening = _OPENING.search(text, at)
+        if opening is None:
+            return
+        at = opening.start()
+        try:
+            value, end = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            looks_like_json = bool(_JSON_START.match(text, at))
+            closed = _closing(text, at)
+            if looks_like_json:
+                yield None, f"JSON that does not parse: {_reason(error)}" if closed else "the JSON is cut"
+            if closed is None and looks_like_json:
+                return
+            at = at + 1 if closed is None else closed
+        else:
+            yield value, ""
+            at = end
+
+
+_DECODER = json.JSONDecoder()
+
+
+def _parsed(text: str, at: int) -> tuple[Any, str]:
+    try:
+        return _DECODER.raw_decode(text, at)[0], ""
+    except (ValueError, RecursionError) as error:
+        return None, f"JSON that does not parse: {_reason(error)}" if _closing(text, at) else "the JSON is cut"
+
+
+def _reason(error: Exception) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+
+
+def _closing(text: str, at: int) -> int | None:
+    """Behind the bracket that closes the one at `at`; None where none does."""
+    depth = 0
+    for sign in _SIGNS.finditer(text, at):
+        if sign[0] in ("[", "{"):
+            depth += 1
+        elif sign[0] in ("]", "}"):
+            depth -= 1
+            if not depth:
+                return sign.end()
+    return None

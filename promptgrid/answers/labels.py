@@ -1,8 +1,10 @@
-"""Labels named in running text."""
+"""Labels named in running text: whole words, in any case; options such as B by case, never as words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,26 +15,74 @@ if TYPE_CHECKING:
 
 # What may not touch a label: letters and digits, but those of scripts that write no spaces may ("答案是positive").
 _WORD = r"[\p{L}\p{N}_--[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]]"
+_NOT = (
+    r"not|never|no|nor|neither|without|nothing|none|(?:is|was|are|does|do|did)n['’]?t|can(?:no|['’])t|cannot|"
+    r"rather[ ]than|instead[ ]of|hardly|rules?[ ]out|excludes?|eliminates?|nicht|kein\w*|pas|nunca|нет|не"
+)
+_BETWEEN = (
+    r"a|an|the|as|be|been|really|very|at[ ]all|quite|so|entirely|necessarily|clearly|option|answer|is|actually|only|"
+    r"purely|simply|just|in|any|overtly|particularly|overly|anything|labell?ed|considered|classified|rated"
+)
+_NEGATED = re.compile(
+    rf"(?:\b(?:{_NOT})\b(?:[ ]+(?:{_BETWEEN})){{0,3}}[ ]+[\"'“‘(*]*|(?:(?<![^\W_])non|\bun|\banti)[-\s]?"
+    r"|(?:不|非|没有?|並非|并非|不是|無|无|未)(?:是|算|太|很|够|属于|為|为)?[“\"']?)$",
+    re.IGNORECASE,
+)
+_BOTH = re.compile(r"\bneither\b[^.;!?\n]{0,40}$", re.IGNORECASE)
+_LOOK_BACK = 48
+_ASKED = re.compile(r"[^.!?;:\n。？！；：]{0,80}[?？]")
+_ARTICLES = frozenset("aAiI")
+_VERBS = re.compile(
+    r"[ ]+(?:is|are|was|has|can|and|or|because|since|as|but|would|will|seems|matches|fits|gives|says|does|with|for)\b"
+    r"|[ ]*(?:[-–—,.;:)\]}*/=!?|]|$|\n)"
+)
+_OPTION_BEFORE = re.compile(
+    r"(?:\b(?:option|choice|answer|letter|is|are|so|thus|therefore|choose|pick|select|hence)|[选項项是为選案答:：=])"
+    r"[ ]*[(\[*_\"'“]*$",
+    re.IGNORECASE,
+)
+_NO_BEHIND = re.compile(
+    r"[ ]+(?!because|since|as\b|it\b|they|he\b|she|this|that|there|i\b|we\b|you|not\b|the\b)[^\W\d]", re.IGNORECASE
+)
 
 
-def find_labels(labels: Sequence[str], text: str) -> list[str]:
-    """Every mention of a label in the text, in order, in the spelling of `labels`.
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A label in a text, in its own spelling, from `start` to `end`; `denied` where the text says that it is not so,
+    `asked` where it only asks."""
 
-    Whole words, in any case; the longest label wins where two begin ("very positive" before "positive").
+    label: str
+    start: int
+    end: int
+    denied: bool = False
+    asked: bool = False
+
+
+def find_labels(labels: Sequence[str], text: str, names: Mapping[str, Sequence[str]] | None = None) -> list[Mention]:
+    """Every mention of a label in the text, in order; `names` are other words for them.
+
+    The longest name wins where two begin ("very positive" before "positive"). Searched is as much as half a second
+    allows.
     """
-    names = tuple(label for label in labels if label.strip())
-    if not names:
+    spelling = _spelling(tuple(labels), tuple((label, tuple(words)) for label, words in (names or {}).items()))
+    if not spelling:
         return []
-    spelling = {_key(label): label for label in reversed(names)}
-    found: list[str] = []
+    found: list[Mention] = []
     try:
-        for match in _pattern(names).finditer(text, timeout=TIMEOUT_S, concurrent=len(text) > SHORT):
-            label = spelling.get(_key(match.group()))
-            if label is not None:
-                found.append(label)
+        for match in _pattern(tuple(spelling)).finditer(text, timeout=TIMEOUT_S, concurrent=len(text) > SHORT):
+            label = spelling.get(match.group()) or spelling.get(_key(match.group()))
+            if label is not None and _is_label(match.group(), text, match.start(), match.end()):
+                found.append(_mention(label, text, match.start(), match.end()))
     except TimeoutError:
         return found
     return found
+
+
+@lru_cache(maxsize=64)
+def _spelling(labels: tuple[str, ...], names: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, str]:
+    """Every name of a label -> the label."""
+    known = {_key(word): label for label, words in reversed(names) for word in words if word.strip()}
+    return known | {_key(label): label for label in reversed(labels) if label.strip()}
 
 
 def _key(label: str) -> str:
@@ -40,14 +90,52 @@ def _key(label: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _pattern(labels: tuple[str, ...]) -> Pattern[str]:
+def _pattern(names: tuple[str, ...]) -> Pattern[str]:
     import regex
 
-    longest_first = sorted(labels, key=len, reverse=True)
-    words = (r"\s+".join(map(_literal, label.split())) for label in longest_first)
+    longest_first = sorted(names, key=len, reverse=True)
+    words = (r"[\s\-_]+".join(map(_literal, re.split(r"[\s\-_]+", name))) for name in longest_first)
     return regex.compile(rf"(?V1)(?<!{_WORD})(?:{'|'.join(words)})(?!{_WORD})", regex.IGNORECASE)
 
 
 def _literal(text: str) -> str:
     """The text as a pattern; hex, since the escapes of `regex.escape` are not made for set notation (V1)."""
     return "".join(c if c.isalnum() else f"\\U{ord(c):08x}" for c in text)
+
+
+def _is_label(written: str, text: str, start: int, end: int) -> bool:
+    if len(written) > 1:
+        return written.lower() != "no" or not _NO_BEHIND.match(text, end) or text[start - 1 : start] in ("(", "*", '"')
+    if "\u2e80" <= written <= "\u9fff":
+        return _stands_alone(text, start, end)
+    return not written.isalpha() or _is_option(written, text, start, end)
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """是 is a label between signs, and a part of a word beside other characters."""
+    around = (text[start - 1 : start], text[end : end + 1])
+    return not any("\u2e80" <= c <= "\u2fff" or "\u3040" <= c <= "\u9fff" for c in around if c)
+
+
+def _is_option(letter: str, text: str, start: int, end: int) -> bool:
+    """Whether a letter stands as an option: (B), B), B., **B**; not the article a, not the letter within I'm."""
+    left, right = text[start - 1 : start], text[end : end + 1]
+    if left and left in "([（【" and right and right in ")]）】":
+        return True
+    if right and right in "'’&" and text[end + 1 : end + 2].isalpha():
+        return False
+    if not text[:start].strip(" \t\r\n*_`#>\"'“([（-") and not text[end:].strip(" \t\r\n*_`.\"'”)]）。!"):
+        return True
+    if letter.islower():
+        return bool(right) and right in ")." and text[:start].rpartition("\n")[2].strip(" *_#>(") == "" and right == ")"
+    if _OPTION_BEFORE.search(text, max(0, start - 16), start):
+        return letter not in _ARTICLES or bool(_VERBS.match(text, end)) or right in ")]*_"
+    if letter in _ARTICLES:
+        return bool(_VERBS.match(text, end)) and (letter != "I" or right != " ")
+    return True
+
+
+def _mention(label: str, text: str, start: int, end: int) -> Mention:
+    left = text[max(0, start - _LOOK_BACK) : start]
+    denied = bool(_NEGATED.search(left)) or bool(_BOTH.search(left))
+    return Mention(label, start, end, denied, bool(_ASKED.match(text, end)))

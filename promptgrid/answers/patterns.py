@@ -13,6 +13,12 @@ SHORT = 4_000  # characters: our own patterns search so little before another th
 TIMEOUT_S = 0.5
 
 
+def lower(text: str) -> str:
+    """The text in lower case and of the same length, so that places in it are places in the text."""
+    folded = text.lower()
+    return folded if len(folded) == len(text) else "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class PatternMatch:
     """What a search brought: `text` is the first group (else the match), None without a match.

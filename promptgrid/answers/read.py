@@ -1,18 +1,33 @@
-"""read_answer: reasoning apart from answer, and the answer by its rule."""
+"""read_answer: reasoning apart from answer, and the answer by its rule. What is not understood is unread."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from promptgrid.answers.json_text import find_json
-from promptgrid.answers.labels import find_labels
-from promptgrid.answers.numbers import Number, find_numbers, last_number
+from promptgrid.answers.cues import Statement, in_last_lines, own_question, statements
+from promptgrid.answers.json_text import read_json
+from promptgrid.answers.numbers import Numeral, aside, last_numeral, numerals_of_plain, plain
 from promptgrid.answers.patterns import search
+from promptgrid.answers.read_label import LabelReading, read_label
+from promptgrid.answers.reasoning import split_thought
 from promptgrid.prompt import AnswerRule
 
-_DECORATION = " \t\r\n*_`#>\"'“”‘’「」([-•"
-_COLONS = ":："
+_OWN_QUESTION = "the reply goes on with a question of its own; read is what stands before it"
+_SENTENCE = re.compile(r"[.!?](?=\s+[A-Z(\[*#]|\s*$)|[。！？\n]")
+_APPROACH = re.compile(
+    r"(?:[\s*_`#>\"'“”‘’「」(\[\-•~≈=$€£¥₹:]|\\\(|\b(?:about|approximately|approx\.?|around|roughly|exactly|a total of|"
+    r"equal to|only|just|[a-z]\s*=|约|大约|共|一共|总共|是|为|minus|negative|负|零下))*",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(r"[\s*_`\"'“]*(?:not|n't|never|unknown|no longer|不是|并非)\b", re.IGNORECASE)
+_FIELDS = (
+    "final_answer", "answer", "label", "sentiment", "classification", "class", "category", "verdict", "rating", "score",
+    "prediction", "result", "choice", "option", "decision", "value", "output", "intent", "答案", "标签",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,135 +39,188 @@ class Answer:
     note: str = ""
 
 
-def read_answer(rule: AnswerRule, text: str, *, marker: str = "") -> Answer:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """An answer, or None and why. `final`: no other place of the reply is to be looked at."""
+
+    answer: str | None
+    note: str = ""
+    final: bool = True
+
+
+def read_answer(rule: AnswerRule, text: str, *, marker: str = "", language: str = "en") -> Answer:
     """The answer in a reply, by the prompt's rule; never raises, bounded in time.
 
-    With a marker ("Answer:") the last line that starts with it holds the answer, and all before it is reasoning; where
-    that line is missing, a label, number or JSON is still looked for in the whole text, and the note says so. A
-    <think> block at the start is reasoning always.
+    The last place that states an answer holds it: a line that starts with the `marker` ("Answer:"), or another cue (see
+    `cues`), and all before it is reasoning. Without any, it is the last number, the only label, the JSON or the whole
+    text. `language` is the prompt's: it says what 1.234 is. What a model marks as its thought is reasoning always.
     """
-    thought, body, finished = _split_thought(text)
-    if not finished:
-        return Answer(thought, None, "the reasoning was cut before an answer came")
+    thought = split_thought(text)
+    if not thought.finished:
+        return Answer(thought.reasoning, None, "the reasoning was cut before an answer came")
+    body, note = thought.text, ""
+    if (cut := own_question(body)) is not None:
+        body, note = body[:cut], _OWN_QUESTION
     if not body.strip():
-        return Answer(thought, None, "the reply is empty")
-    read = _with_marker(rule, body, marker) if marker else _whole(rule, body)
-    return replace(read, reasoning="\n\n".join(part for part in (thought, read.reasoning) if part))
+        return Answer(thought.reasoning, None, "the reply is empty")
+    read = _Reader(rule, body, marker, language).answer()
+    reasoning = "\n\n".join(part for part in (thought.reasoning, read.reasoning) if part)
+    return Answer(reasoning, read.answer, "; ".join(part for part in (read.note, note) if part))
 
 
-def _split_thought(text: str) -> tuple[str, str, bool]:
-    """(thought, rest, whether the thought came to its end). Some servers swallow the opening tag."""
-    opened = text.lstrip().startswith("<think>")
-    head, closed, rest = text.partition("</think>")
-    if closed and (opened or "<think>" not in head):
-        return head.strip().removeprefix("<think>").strip(), rest, True
-    if opened:
-        return text.strip().removeprefix("<think>").strip(), "", False
-    return "", text, True
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    rule: AnswerRule
+    text: str
+    marker: str
+    language: str
+
+    def answer(self) -> Answer:
+        if self.rule.kind in ("text", "regex") and not self.marker:
+            read = self._whole()
+            return Answer("", read.answer, read.note)
+        for statement in statements(self.text, self.marker):
+            stated = _STATED[self.rule.kind](self, statement)
+            if stated is not None and (stated.answer is not None or stated.final):
+                return Answer(self.text[: statement.start].strip(), stated.answer, stated.note)
+        return self._unmarked()
+
+    def _unmarked(self) -> Answer:
+        missing = f"no {self.marker!r} line" if self.marker else ""
+        if self.rule.kind in ("text", "regex"):
+            return Answer(self.text.strip(), None, missing)
+        read = self._whole()
+        where = {"label": "the only label", "number": "the last number", "json": "the JSON"}[self.rule.kind]
+        taken = f"took {where} in the reply" if missing and read.answer is not None else ""
+        notes = [part for part in (missing, taken, read.note) if part]
+        return Answer(self.text.strip() if self.marker else "", read.answer, "; ".join(notes))
+
+    def _whole(self) -> _Reading:
+        """The rule applied to all of the text."""
+        kind = self.rule.kind
+        if kind == "json":
+            return _Reading(*read_json(self.text, self.rule.schema))
+        if kind == "regex":
+            match = search(self.rule.pattern, self.text)
+            missed = "" if match.text is not None else f"no match of {self.rule.pattern!r}"
+            return _Reading(match.text, match.problem or missed)
+        if kind == "text":
+            return _Reading(self.text.strip())
+        if (field := _field(self.text)) is not None:
+            return self._of_field(field)
+        if kind == "label":
+            return _of_label(read_label(self.rule, self.text, language=self.language))
+        return _of_numeral(last_numeral(self.text, self.language), "no number in the reply")
+
+    def _of_field(self, fields: Mapping[str, Any]) -> _Reading:
+        """The field that names the answer in a JSON object; without one the only field that is an answer by itself."""
+        named = next((fields[name] for name in _FIELDS if name in fields), None)
+        values = [named] if named is not None else list(fields.values())
+        read = [self._of_value(value) for value in values if isinstance(value, (str, int, float))]
+        answers = list(dict.fromkeys(one.answer for one in read if one.answer is not None))
+        if len(answers) == 1:
+            return _Reading(answers[0])
+        return read[0] if len(read) == 1 else _Reading(None, "no field of the JSON is the answer, or more than one")
+
+    def _of_value(self, value: str | float) -> _Reading:
+        text = value if isinstance(value, str) else json.dumps(value)
+        if self.rule.kind == "label":
+            return _of_label(read_label(self.rule, text, language=self.language, stated=True))
+        return _number_stated(text, self.language) or _Reading(None, "no number in the field")
 
 
-def _with_marker(rule: AnswerRule, text: str, marker: str) -> Answer:
-    before, line, after = _last_marked(text, marker)
-    if line is None:
-        return _without_line(rule, text, marker)
-    first_line, rest = _bare(line), after.strip()
-    if rule.kind == "text":
-        answer = first_line or _bare(rest.split("\n\n", 1)[0])
-        return Answer(before, answer or None, "" if answer else f"nothing after {marker!r}")
-    if rule.kind == "number":
-        number = _number_of_line(first_line) or _number_of_line(rest)
-        return Answer(before, number.text if number else None, "" if number else f"no number after {marker!r}")
-    read = _whole(rule, first_line)
-    if read.answer is None:
-        read = _whole(rule, f"{line}\n{after}")
-    return replace(read, reasoning=before)
+def _of_label(read: LabelReading) -> _Reading:
+    return _Reading(read.label, read.note, read.final)
 
 
-def _last_marked(text: str, marker: str) -> tuple[str, str | None, str]:
-    """(all before, the rest of the last line that starts with the marker or None, all after)."""
-    lines = text.splitlines()
-    for at in range(len(lines) - 1, -1, -1):
-        rest = _after_marker(lines[at], marker)
-        if rest is not None:
-            return "\n".join(lines[:at]).strip(), rest, "\n".join(lines[at + 1 :])
-    return text.strip(), None, ""
+def _of_numeral(numeral: Numeral | None, missing: str) -> _Reading:
+    if numeral is None:
+        return _Reading(None, missing, final=False)
+    return _Reading(None, numeral.why) if numeral.kind == "unclear" else _Reading(numeral.text)
 
 
-def _after_marker(line: str, marker: str) -> str | None:
-    """What follows the marker in a line that starts with it; `**answer**：` is "Answer:" too."""
-    word = marker.strip().rstrip(_COLONS).rstrip()
-    start = line.lstrip(_DECORATION)
-    if not word or start[: len(word)].casefold() != word.casefold():
+def _text_stated(reader: _Reader, statement: Statement) -> _Reading | None:
+    answer = _bare(statement.text.strip().split("\n\n", 1)[0])
+    if not answer:
+        return _Reading(None, f"nothing after {statement.name!r}", final=False)
+    return _Reading(answer.rstrip(".") if statement.inline else answer)
+
+
+def _regex_stated(reader: _Reader, statement: Statement) -> _Reading | None:
+    for text in (_bare(statement.text), f"{statement.text}{statement.after}"):
+        match = search(reader.rule.pattern, text)
+        if match.text is not None or match.problem:
+            return _Reading(match.text, match.problem)
+    return _Reading(None, f"no match of {reader.rule.pattern!r} after {statement.name!r}", final=False)
+
+
+def _json_stated(reader: _Reader, statement: Statement) -> _Reading | None:
+    text = statement.text if statement.closed else f"{statement.text}{statement.after}"
+    read = read_json(text, reader.rule.schema)
+    return _Reading(read.text, read.note, final=read.text is not None)
+
+
+def _label_stated(reader: _Reader, statement: Statement) -> _Reading | None:
+    rule, language = reader.rule, reader.language
+    line = statement.text.strip()
+    if (fields := _field(line)) is not None:
+        return reader._of_field(fields)
+    sentence = _SENTENCE.split(line, maxsplit=1)[0] if statement.inline else line
+    if not statement.closed and not in_last_lines(statement) and not read_label(rule, sentence, stated=True).label:
         return None
-    rest = start[len(word) :]
-    if marker.strip()[-1] not in _COLONS:
-        return rest
-    rest = rest.lstrip(" \t*_`")
-    return rest[1:].lstrip(" \t*_") if rest[:1] in tuple(_COLONS) else None
+    for text in (sentence, line):
+        read = read_label(rule, text, language=language, stated=True)
+        if read.label is not None or read.final:
+            return _of_label(read)
+    if statement.closed:
+        return _Reading(None, f"{statement.name} holds no label")
+    return _of_label(read_label(rule, f"{line}\n{statement.after}", language=language))
 
 
-def _without_line(rule: AnswerRule, text: str, marker: str) -> Answer:
-    note = f"no {marker!r} line"
-    found: str | None = None
-    if rule.kind == "label":
-        found = next(reversed(find_labels(rule.labels, text)), None)
-    elif rule.kind == "number":
-        number = last_number(text)
-        found = number.text if number else None
-    elif rule.kind == "json":
-        found = find_json(text, only=_json_type(rule))
-    if found is None:
-        return Answer(text.strip(), None, note)
-    return Answer(text.strip(), found, f"{note}; took the {_WHICH[rule.kind]} in the reply")
+def _number_of_statement(reader: _Reader, statement: Statement) -> _Reading | None:
+    text = statement.text.strip()
+    if (fields := _field(text)) is not None:
+        return reader._of_field(fields)
+    begins = _number_stated(text, reader.language, only_at_start=not in_last_lines(statement))
+    if begins is not None or statement.closed:
+        return begins or _Reading(None, f"{statement.name} holds no number")
+    return None
 
 
-_WHICH = {"label": "last label", "number": "last number", "json": "first JSON"}
-
-
-def _number_of_line(text: str) -> Number | None:
-    """After the last "="; else the first number where the text begins with it, else the last."""
-    numbers = find_numbers(text.rpartition("=")[2]) or find_numbers(text)
-    if not numbers:
+def _number_stated(text: str, language: str, *, only_at_start: bool = False) -> _Reading | None:
+    """The number that a statement begins with, else the last one of its first sentence; None without any."""
+    written = plain(text)
+    if _DENIAL.match(written):
+        return _Reading(None, f"says what the answer is not: {written[:60].strip()}")
+    found = aside(numerals_of_plain(written, language), written)
+    if not found:
         return None
-    begins = text.lstrip(_DECORATION + "$€£¥₹￥≈~\\(")[:1].isdecimal() and "=" not in text
-    return numbers[0] if begins else numbers[-1]
+    approach = _APPROACH.match(written)
+    if approach and approach.end() >= found[0].start:
+        return _of_numeral(found[0], "")
+    if only_at_start:
+        return None
+    stop = next((match.start() for match in _SENTENCE.finditer(written) if match.start() >= found[0].end), len(written))
+    return _of_numeral([numeral for numeral in found if numeral.end <= stop][-1], "")
 
 
-def _whole(rule: AnswerRule, text: str) -> Answer:
-    """The rule applied to all of the text."""
-    if rule.kind == "label":
-        return _label(rule, text)
-    if rule.kind == "number":
-        number = last_number(text)
-        return Answer("", number.text) if number else Answer("", None, "no number in the reply")
-    if rule.kind == "json":
-        found = find_json(text, only=_json_type(rule))
-        return Answer("", found, "" if found is not None else "no JSON in the reply")
-    if rule.kind == "regex":
-        match = search(rule.pattern, text)
-        missed = "" if match.text is not None else f"no match of {rule.pattern!r}"
-        return Answer("", match.text, match.problem or missed)
-    return Answer("", text.strip())
+_STATED: Mapping[str, Callable[[_Reader, Statement], _Reading | None]] = {
+    "text": _text_stated,
+    "regex": _regex_stated,
+    "json": _json_stated,
+    "label": _label_stated,
+    "number": _number_of_statement,
+}
 
 
-def _label(rule: AnswerRule, text: str) -> Answer:
-    named = list(dict.fromkeys(find_labels(rule.labels, text)))
-    if not named:
-        return Answer("", None, "names no label")
-    if len(named) == 1:
-        return Answer("", named[0])
-    note = f"names {len(named)} labels: {', '.join(named)}"
-    start = text.lstrip(_DECORATION)
-    if start[: len(named[0])].casefold() == named[0].casefold():
-        return Answer("", named[0], f"{note}; took the one it starts with")
-    return Answer("", None, note)
-
-
-def _json_type(rule: AnswerRule) -> type[dict[str, Any]] | type[list[Any]] | None:
-    wanted = rule.schema.get("type")
-    if wanted == "object":
-        return dict
-    return list if wanted == "array" else None
+def _field(text: str) -> Mapping[str, Any] | None:
+    """The fields of a text that is one JSON object, with or without a fence."""
+    bare = text.strip()
+    if not bare.startswith(("{", "```")):
+        return None
+    read = read_json(bare, {"type": "object"}).text
+    fields = None if read is None else json.loads(read)
+    return {str(name).casefold(): value for name, value in fields.items()} if fields else None
 
 
 def _bare(text: str) -> str:

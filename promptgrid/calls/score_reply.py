@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from promptgrid.answers import read_answer
+from promptgrid.answers import case_rule, read_answer
 from promptgrid.grading import grade
 from promptgrid.grid import Plan, Point
 from promptgrid.store.commits import CellResult
@@ -14,10 +14,19 @@ def read_and_score(
 ) -> CellResult:
     """Reads the answer out of a reply's text as the point's technique asks for, and scores it by the plain checks; the
     others follow when the run's replies are there (see `scoring`)."""
-    rule = point.prompt.answer
-    read = read_answer(rule, text, marker=answer_marker(point.prompt, point.technique))
+    language = point.prompt.language
+    rule = case_rule(point.prompt.answer, point.case.inputs)
+    read = read_answer(rule, text, marker=answer_marker(point.prompt, point.technique), language=language)
     scores = [
-        grade(check, output=text, answer=read.answer, expected=point.case.expected, rule=rule)
+        grade(
+            check,
+            output=text,
+            answer=read.answer,
+            expected=point.case.expected,
+            rule=rule,
+            note=read.note,
+            language=language,
+        )
         for check in plan.checks_for(point.prompt)
         if check.plain
     ]

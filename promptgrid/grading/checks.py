@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from promptgrid.answers import canonical_json, find_labels, search
+from promptgrid.answers import accepted, read_expected, search
 from promptgrid.grading.measures import language, length
 from promptgrid.grading.numbers import number
 from promptgrid.grading.schema import schema_problem
@@ -16,16 +16,36 @@ from promptgrid.grading.spec import CheckSpec
 from promptgrid.grading.subject import Score, Subject, Verdict, compared, short
 from promptgrid.prompt import AnswerRule
 
+_WITH_LISTS = frozenset(("json-schema", "json-equal", "length", "language"))  # for these a list is a value
+_BARE_LABEL = AnswerRule("label")
 
-def grade(spec: CheckSpec, *, output: str, answer: str | None, expected: str | None, rule: AnswerRule) -> Score:
-    """One plain check on one reply. `answer` is what `read_answer` found, `expected` the case's; never raises on any
-    text."""
-    subject = Subject(spec, output, answer, expected, rule)
+
+def grade(
+    spec: CheckSpec,
+    *,
+    output: str,
+    answer: str | None,
+    expected: str | None,
+    rule: AnswerRule,
+    note: str = "",
+    language: str = "en",
+) -> Score:
+    """One plain check on one reply. `answer` is what `read_answer` read and `note` what it says of it; `expected` is
+    the case's cell, of whose accepted answers the best one counts. Never raises on any text."""
+    several = expected is not None and spec.kind not in _WITH_LISTS
+    cells = accepted(rule, expected) if several and expected is not None else [expected]
     try:
-        verdict = CHECKS[spec.kind](subject)
+        verdicts = [CHECKS[spec.kind](Subject(spec, output, answer, cell, rule, note, language)) for cell in cells]
     except (RecursionError, MemoryError) as error:
-        verdict = Verdict(None, f"not scored: too deeply nested ({type(error).__name__})")
-    return verdict.score(spec.name, answer)
+        verdicts = [Verdict(None, f"not scored: too deeply nested ({type(error).__name__})")]
+    return _best(verdicts).score(spec.name, answer)
+
+
+def _best(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict by the accepted answer that fits best: one that passed, else the highest value, else the first."""
+    best = max(verdicts, key=lambda verdict: (verdict.passed is not None, bool(verdict.passed), verdict.value or 0.0))
+    others = len(verdicts) - 1
+    return best if not others or best.passed else best._replace(why=f"{best.why} (nor {others} other accepted)")
 
 
 def default_checks(rule: AnswerRule, has_expected: bool) -> tuple[CheckSpec, ...]:
@@ -48,30 +68,22 @@ def _exact(subject: Subject) -> Verdict:
 
 
 def _tidied(subject: Subject, text: str) -> str:
-    """The text as `exact` compares it: JSON by its values, other text without the blanks around it."""
-    if subject.rule.kind == "json":
-        text = _json_spelling(text)
+    """The text as `exact` compares it: as the answer rule reads it, other text without the blanks around it."""
+    if subject.rule.kind in ("json", "number", "label"):
+        text = read_expected(subject.rule, text, subject.language)[0].text
     text = text.strip()
     if subject.spec.options.get("ignore_space"):
         text = " ".join(text.split())
     return text.casefold() if subject.spec.options.get("ignore_case") else text
 
 
-def _json_spelling(text: str) -> str:
-    try:
-        return canonical_json(json.loads(text)) or text
-    except ValueError:
-        return text
-
-
 def _label(subject: Subject) -> Verdict:
     if subject.missing:
         return Verdict(None, subject.missing)
-    answer, expected = (text.strip() for text in subject.both)
-    labels = subject.rule.labels
-    if labels and not find_labels(labels, expected):
-        return Verdict(None, f"not scored: expected {short(expected)} is none of the labels {', '.join(labels)}")
-    return compared(answer.casefold() == expected.casefold(), subject)
+    expected = read_expected(subject.rule if subject.rule.kind == "label" else _BARE_LABEL, str(subject.expected))[0]
+    if expected.problem:
+        return Verdict(None, f"not scored: {expected.problem}")
+    return compared(str(subject.answer).strip().casefold() == expected.text.casefold(), subject)
 
 
 def _contains(subject: Subject) -> Verdict:
@@ -114,7 +126,7 @@ def _json_schema(subject: Subject) -> Verdict:
     if not subject.output.strip():
         return Verdict(None, "not scored: the reply is empty")
     if subject.answer is None:
-        return Verdict(False, "no JSON in the reply")
+        return Verdict(False, subject.note or "no JSON in the reply")
     try:
         value = json.loads(subject.answer)
     except ValueError as error:

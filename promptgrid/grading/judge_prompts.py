@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from promptgrid.answers import last_number, read_answer
+from promptgrid.answers import last_numeral, read_answer
 from promptgrid.errors import PlanError
 from promptgrid.grading.spec import CheckSpec
 from promptgrid.grading.subject import Verdict, short
@@ -78,8 +78,8 @@ def _mark(spec: CheckSpec, answer: str) -> float | None:
         passed = _PASS.get(answer.strip(" .*_`\"'").casefold())
         return None if passed is None else float(passed)
     low, high = spec.scale
-    number = last_number(answer.partition("/")[0])
-    if number is None or not low <= number.value <= high:
+    number = last_numeral(answer.partition("/")[0])
+    if number is None or number.value is None or not low <= number.value <= high:
         return None
     return float((number.value - low) / (high - low))
 

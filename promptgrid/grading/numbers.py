@@ -4,54 +4,88 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from promptgrid.answers import last_measured, last_number
-from promptgrid.answers.numbers import Number
+from promptgrid.answers.expected import read_number
+from promptgrid.answers.numbers import Numeral, canonical, find_numerals, last_numeral
+from promptgrid.answers.units import Unit, find_unit, unit_at_start
 from promptgrid.grading.subject import Subject, Verdict, short
-from promptgrid.grading.units import Unit, find_unit, unit_at_start
 
 
 def number(subject: Subject) -> Verdict:
-    """The last number of the answer against the last of the expected value; by their units where expected has one, or
-    the option `unit` names one."""
+    """The number of the answer against that of the expected value; by their units where expected has one, or the option
+    `unit` names one. What is no one number ("3:8") is equal where it is the same."""
     if subject.missing:
         return Verdict(None, subject.missing)
-    answer, expected = map(last_number, subject.both)
-    if expected is None:
-        return Verdict(None, f"not scored: expected {short(str(subject.expected))} holds no number")
+    read = read_number(str(subject.expected), subject.language)
+    if read.numeral is None:
+        return Verdict(None, f"not scored: {read.problem}")
+    answer, expected = _numeral(subject), read.numeral
     if answer is None:
         return Verdict(False, f"answer {short(str(subject.answer))} holds no number, expected {expected.text}")
-    unit = _unit(subject)
+    if answer.kind == "unclear":
+        return Verdict(None, f"not scored: the answer {short(answer.why)}")
+    if not answer.is_number or not expected.is_number:
+        return _whole(answer, expected)
+    unit = _unit(subject, expected)
     if unit is not None:
         return _measured(subject, answer, expected, unit)
-    return _judged(subject, _distance(answer, expected), abs(expected.value), short(answer.text), short(expected.text))
+    if answer.kind == "measure" and answer.value != expected.value:
+        return Verdict(None, f"not scored: expected {expected.text} names no unit, the answer is {answer.text}")
+    size = abs(expected.value or Fraction(0))
+    return _judged(subject, _distance(answer, expected), size, short(answer.text), short(expected.text))
 
 
-def _unit(subject: Subject) -> Unit | None:
+def _numeral(subject: Subject) -> Numeral | None:
+    """The answer as a numeral: its one spelling as the rule `number` gives it, else the last number of the text."""
+    answer = str(subject.answer)
+    if subject.rule.kind != "number":
+        return last_numeral(answer, subject.language)
+    found = canonical(answer) or next(iter(find_numerals(answer)), None)
+    return found if found is None or found.text == answer else Numeral("unclear", answer, why=f"{answer} is no number")
+
+
+def _whole(answer: Numeral, expected: Numeral) -> Verdict:
+    says = f"answer {short(answer.text)}, expected {short(expected.text)}"
+    if answer.kind == expected.kind:
+        return Verdict(answer.text == expected.text, f"{says}: equal" if answer.text == expected.text else says)
+    return Verdict(None, f"not scored: {says}: {answer.kind} and {expected.kind} are not compared")
+
+
+def _unit(subject: Subject, expected: Numeral) -> Unit | None:
     """What is compared in: the option, else the unit that the expected value ends with."""
     if "unit" in subject.spec.options:
         return find_unit(subject.spec.options["unit"])
-    return _unit_behind(str(subject.expected), ends=True)
+    return _unit_behind(expected, ends=True)
 
 
-def _unit_behind(text: str, spelled: str = "", *, ends: bool = False) -> Unit | None:
-    """The unit behind the last number of the text, or behind the last one of that spelling."""
-    measured = last_measured(text, spelled)
-    found = unit_at_start(measured[1]) if measured else None
+def _unit_behind(numeral: Numeral, *, ends: bool = False) -> Unit | None:
+    """The unit that stands behind the number; with `ends` only where nothing follows it."""
+    found = unit_at_start(numeral.behind)
     return None if found is None or (ends and found[1].strip(" .")) else found[0]
 
 
-def _measured(subject: Subject, answer: Number, expected: Number, unit: Unit) -> Verdict:
-    """A number without a unit is taken to be in that of the comparison. An answer that is a bare number, as the rule
-    `number` reads it, has its unit in the output."""
-    given = _unit_behind(str(subject.answer)) or _unit_behind(subject.output, answer.text)
-    wanted = _unit_behind(str(subject.expected), ends=True) or unit
-    said, aim = (f"{n.text} {u.name if u else ''}".strip() for n, u in ((answer, given), (expected, wanted)))
+def _unit_of_answer(subject: Subject, answer: Numeral) -> Unit | None:
+    """An answer that is a bare number, as the rule `number` reads it, has its unit in the output."""
+    if (unit := _unit_behind(answer)) is not None or subject.rule.kind != "number":
+        return unit
+    same = (numeral for numeral in reversed(find_numerals(subject.output, subject.language)) if numeral == answer)
+    return next((unit for numeral in same if (unit := _unit_behind(numeral)) is not None), None)
+
+
+def _measured(subject: Subject, answer: Numeral, expected: Numeral, unit: Unit) -> Verdict:
+    """A number without a unit is taken to be in that of the comparison."""
+    given, wanted = _unit_of_answer(subject, answer), _unit_behind(expected, ends=True) or unit
+    said, aim = _with_unit(answer, given), _with_unit(expected, wanted)
     for one, text in ((wanted, aim), (given or unit, said)):
         if one.dimension != unit.dimension:
             why = f"{text} is no {unit.dimension}"
             return Verdict(None, f"not scored: expected {why}") if one is wanted else Verdict(False, f"answer {why}")
-    have, want = (given or unit).convert(answer.value, unit), wanted.convert(expected.value, unit)
+    have = (given or unit).convert(answer.value or Fraction(0), unit)
+    want = wanted.convert(expected.value or Fraction(0), unit)
     return _judged(subject, abs(have - want), abs(want), said, aim, f" {unit.name}")
+
+
+def _with_unit(numeral: Numeral, unit: Unit | None) -> str:
+    return numeral.text if numeral.kind == "measure" or unit is None else f"{numeral.text} {unit.name}"
 
 
 def _judged(subject: Subject, off: Fraction, size: Fraction, answer: str, expected: str, unit: str = "") -> Verdict:
@@ -64,12 +98,13 @@ def _judged(subject: Subject, off: Fraction, size: Fraction, answer: str, expect
     return Verdict(off <= allowed, why)
 
 
-def _distance(answer: Number, expected: Number) -> Fraction:
+def _distance(answer: Numeral, expected: Numeral) -> Fraction:
     """How far apart; where only one side has a percent sign, it counts as written or as ignored, as it fits better."""
-    apart = abs(answer.value - expected.value)
+    have, want = answer.value or Fraction(0), expected.value or Fraction(0)
+    apart = abs(have - want)
     if answer.percent == expected.percent:
         return apart
-    as_written = [number.value * 100 if number.percent else number.value for number in (answer, expected)]
+    as_written = [value * 100 if numeral.percent else value for numeral, value in ((answer, have), (expected, want))]
     return min(apart, abs(as_written[0] - as_written[1]))
 
 

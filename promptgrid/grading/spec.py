@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from promptgrid.answers import units
 from promptgrid.errors import PlanError
-from promptgrid.grading import units
 from promptgrid.suggestions import closest, did_you_mean
 
 OptionType = type | tuple[str, ...]

@@ -30,13 +30,16 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One reply for one check: `answer` is what `read_answer` found, `expected` the case's."""
+    """One reply for one check: `answer` is what `read_answer` read and `note` what it says of it, `expected` is one
+    accepted answer of the case, `language` the prompt's."""
 
     spec: CheckSpec
     output: str
     answer: str | None
     expected: str | None
     rule: AnswerRule
+    note: str = ""
+    language: str = "en"
 
     @property
     def missing(self) -> str:
@@ -44,7 +47,7 @@ class Subject:
         if self.expected is None:
             return "not scored: the case has no expected value"
         if self.answer is None:
-            return "not scored: no answer could be read"
+            return f"not scored: no answer could be read{f': {self.note}' if self.note else ''}"
         return ""
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from promptgrid import grid
+from promptgrid.answers import case_rule
 from promptgrid.connections import check_model, model_facts
 from promptgrid.grading import CheckSpec, Score, Verdict, grade, own_code
 from promptgrid.grading import judge_prompts as judge
@@ -15,7 +16,7 @@ from promptgrid.grid.estimate import ModelCheck
 from promptgrid.grid.planned_points import plan_points
 from promptgrid.judging.embedding import BATCH, Embedded
 from promptgrid.judging.model_calls import Asking, JudgeReply, Means, judge_plan
-from promptgrid.prompt import AnswerRule, Prompt
+from promptgrid.prompt import Prompt
 from promptgrid.store import Database, plans
 from promptgrid.store.scores import Answered, Mark
 
@@ -77,9 +78,8 @@ def marker(means: Means, plan: Plan, spec: CheckSpec, *, more: Callable[[int], N
 
     Raises PlanError for an endpoint that is not configured.
     """
-    rules = {(prompt.name, prompt.version): prompt.answer for prompt in plan.prompts}
     if spec.plain:
-        return _Plain(spec, rules)
+        return _Plain(spec, {(prompt.name, prompt.version): prompt for prompt in plan.prompts})
     if spec.kind == "python":
         return _Own(spec, more)
     if spec.kind == "similarity":
@@ -89,15 +89,23 @@ def marker(means: Means, plan: Plan, spec: CheckSpec, *, more: Callable[[int], N
 
 
 class _Plain:
-    def __init__(self, spec: CheckSpec, rules: Mapping[tuple[str, str], AnswerRule]) -> None:
-        self._spec, self._rules = spec, rules
+    def __init__(self, spec: CheckSpec, prompts: Mapping[tuple[str, str], Prompt]) -> None:
+        self._spec, self._prompts = spec, prompts
 
     async def marks(self, replies: Sequence[Answered]) -> list[Mark]:
         return await asyncio.to_thread(lambda: [Mark(one.position, self._graded(one)) for one in replies])
 
     def _graded(self, reply: Answered) -> Score:
-        rule = self._rules[reply.prompt, reply.prompt_version]
-        return grade(self._spec, output=reply.output, answer=reply.answer, expected=reply.expected, rule=rule)
+        prompt = self._prompts[reply.prompt, reply.prompt_version]
+        return grade(
+            self._spec,
+            output=reply.output,
+            answer=reply.answer,
+            expected=reply.expected,
+            rule=case_rule(prompt.answer, reply.inputs),
+            note=reply.answer_note,
+            language=prompt.language,
+        )
 
     def halt(self) -> None:
         """A chunk is done in a moment."""

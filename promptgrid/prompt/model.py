@@ -49,12 +49,27 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRule:
-    """How the answer is read out of a reply: `labels` for label, `schema` for json, `pattern` for regex."""
+    """How the answer is read out of a reply: `labels` for label, `schema` for json, `pattern` for regex.
+
+    synonyms   label -> other words that mean it, in a reply as in the expected cell
+    options    the case's column that holds the texts of the options (multiple choice)
+    separator  what parts several accepted answers in the expected cell
+    """
 
     kind: AnswerKind = "text"
     labels: tuple[str, ...] = ()
     schema: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     pattern: str = ""
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)
+    options: str = ""
+    separator: str = ""
+
+    @property
+    def content(self) -> list[Any]:
+        """All that changes what is read, as JSON can write it; what is not set leaves a version as it was."""
+        more = {"synonyms": _plain(self.synonyms), "options": self.options, "separator": self.separator}
+        named = {name: value for name, value in more.items() if value}
+        return [self.kind, self.labels, _plain(self.schema), self.pattern, *([named] if named else [])]
 
 
 @dataclass(frozen=True)  # no slots: the version is worked out once
@@ -85,7 +100,7 @@ class Prompt:
             "messages": [[m.role, m.text] for m in self.messages],
             "examples": [[dict(e.inputs), e.answer, e.reasoning] for e in self.examples],
             "inputs": [[i.name, i.kind, i.default] for i in self.inputs],
-            "answer": [self.answer.kind, self.answer.labels, _plain(self.answer.schema), self.answer.pattern],
+            "answer": self.answer.content,
             "parameters": _plain(self.parameters.given),
             "language": self.language,
             "wording": dict(self.wording),

@@ -186,15 +186,35 @@ def _answer(fields: Mapping[str, Field]) -> AnswerRule:
         return AnswerRule()
     kinds: dict[str, AnswerKind] = {kind: kind for kind in get_args(AnswerKind)}
     kind = kinds[fields["kind"].choice(list(kinds))] if "kind" in fields else "text"
-    labels = fields["labels"].texts() if "labels" in fields else ()
+    labels, synonyms = _labels(fields["labels"]) if "labels" in fields else ((), {})
     if "schema" in fields and not fields["schema"].is_mapping():
         raise fields["schema"].error("must be a mapping: a JSON schema")
     schema = fields["schema"].value() if "schema" in fields else {}
-    return AnswerRule(kind, labels, schema, _text(fields, "pattern"))
+    options, separator = _text(fields, "options"), _text(fields, "separator")
+    return AnswerRule(kind, labels, schema, _text(fields, "pattern"), synonyms, options, separator)
+
+
+def _labels(field: Field) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """A list of labels, or a mapping of each label to the other words that mean it."""
+    if not field.is_mapping():
+        return field.texts(), {}
+    words = {label: () if item.is_empty() else item.texts() for label, item in field.fields().items()}
+    return tuple(words), {label: names for label, names in words.items() if names}
 
 
 def _answer_fields(rule: AnswerRule) -> dict[str, Any]:
-    fields = _filled({"labels": list(rule.labels), "schema": rule.schema, "pattern": rule.pattern})
+    labels: Any = list(rule.labels)
+    if rule.synonyms:
+        labels = {label: list(rule.synonyms.get(label, ())) for label in rule.labels}
+    fields = _filled(
+        {
+            "labels": labels,
+            "schema": rule.schema,
+            "pattern": rule.pattern,
+            "options": rule.options,
+            "separator": rule.separator,
+        }
+    )
     return {"kind": rule.kind, **fields} if fields or rule.kind != "text" else {}
 
 

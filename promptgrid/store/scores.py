@@ -33,6 +33,7 @@ class Answered:
     prompt_version: str
     output: str
     answer: str | None
+    answer_note: str
     expected: str | None
     inputs: Mapping[str, str]
     request: Mapping[str, object]
@@ -50,7 +51,8 @@ class Mark:
 
 def answered(database: Database, run_id: str, positions: Collection[int] | None = None) -> Iterator[list[Answered]]:
     """The run's answered cells, some hundred at a time in the grid's order; `positions` chooses among them."""
-    columns = (cells.c.position, cells.c.prompt, cells.c.prompt_version, cells.c.answer, replies.c.text.label("output"))
+    of_cell = (cells.c.position, cells.c.prompt, cells.c.prompt_version, cells.c.answer, cells.c.answer_note)
+    columns = (*of_cell, replies.c.text.label("output"))
     chosen = (
         sa.select(*columns, replies.c.request, cases.c.inputs, cases.c.expected)
         .join(replies, cells.c.reply_id == replies.c.id)

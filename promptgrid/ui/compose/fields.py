@@ -37,6 +37,9 @@ class Fields:
     labels: str = ""
     schema: str = ""
     pattern: str = ""
+    synonyms: dict[str, list[str]] = field(default_factory=dict)
+    options: str = ""
+    separator: str = ""
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
@@ -80,6 +83,9 @@ def fields_of(prompt: Prompt) -> Fields:
         labels="\n".join(rule.labels),
         schema=json.dumps(rule.schema, ensure_ascii=False, indent=2, default=dict) if rule.schema else "",
         pattern=rule.pattern,
+        synonyms={label: list(words) for label, words in rule.synonyms.items()},
+        options=rule.options,
+        separator=rule.separator,
         stop="\n".join(text.replace("\n", "\\n") for text in stop),
         inputs=[_input_json(item) for item in prompt.inputs],
         other=_jsonable(parameters),
@@ -135,10 +141,13 @@ def _rule(content: Fields) -> AnswerRule:
     """The rule with only the fields of its kind."""
     kind = cast(AnswerKind, content.kind)
     if kind == "label":
-        return AnswerRule(kind, labels=tuple(_lines(content.labels)))
+        labels = tuple(_lines(content.labels))
+        synonyms = {label: tuple(words) for label, words in content.synonyms.items() if label in labels}
+        return AnswerRule(kind, labels=labels, synonyms=synonyms, options=content.options, separator=content.separator)
     if kind == "json":
-        return AnswerRule(kind, schema=_schema(content.schema))
-    return AnswerRule(kind, pattern=content.pattern if kind == "regex" else "")
+        return AnswerRule(kind, schema=_schema(content.schema), separator=content.separator)
+    pattern = content.pattern if kind == "regex" else ""
+    return AnswerRule(kind, pattern=pattern, separator=content.separator)
 
 
 def _schema(text: str) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from promptgrid.answers import read_answer
+from promptgrid.answers import case_rule, read_answer
 from promptgrid.calls import single
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.endpoint import Reply
@@ -141,7 +141,8 @@ def _answer(attempt: Try) -> str:
     marker = answer_marker(point.prompt, point.technique)
     if reply is None or (point.prompt.answer.kind == "text" and not marker):
         return ""
-    answer = read_answer(point.prompt.answer, reply.text, marker=marker)
+    rule = case_rule(point.prompt.answer, point.case.inputs)
+    answer = read_answer(rule, reply.text, marker=marker, language=point.prompt.language)
     text = "no answer could be read" if answer.answer is None else f"**{plain(answer.answer, limit=300)}**"
     expected = "" if attempt.expected is None else f"expected {attempt.expected}"
     notes = plain(" · ".join(filter(None, [answer.note, expected])), limit=300)

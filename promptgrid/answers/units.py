@@ -84,7 +84,7 @@ _TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
 }  # fmt: skip
 _ZERO = {"°C": Fraction("273.15"), "°F": Fraction("459.67") * 5 / 9}  # in K; all other scales begin at nothing
-_WORD = r"[^\W\d_]+(?:/[^\W\d_]+)?[23²³]?|°[CF]?|℃|℉"
+_WORD = r"[^\W\d_]+(?:/[^\W\d_]+)?(?:\^?[23]|[²³])?|°[CF]?|℃|℉"
 _WORDS = re.compile(rf"[ \u00a0\u202f]?({_WORD})(?:[ ]({_WORD}))?")
 _LONGEST = 60  # characters in which a unit is looked for
 
@@ -105,7 +105,7 @@ class Unit:
 
 def find_unit(text: str) -> Unit | None:
     """The unit of that name, in the spelling that tells mW from MW, else in any."""
-    name = " ".join(text.replace("μ", "µ").split())
+    name = " ".join(text.replace("μ", "µ").replace("^", "").split())
     exact, folded = _names()
     return exact.get(name) or folded.get(name.casefold())
 

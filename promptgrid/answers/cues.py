@@ -1,0 +1,204 @@
+"""Where a reply states its answer: one table of cues for every kind of answer. The last cue that states something wins.
+
+The cues are those of the prompt (its marker), of data sets (#### of GSM8K, \\boxed of MATH, "the answer is" of
+BIG-Bench-Hard and MMLU-Pro), of chat models (<answer>, "**Final answer:**") and of people.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from promptgrid.answers.patterns import lower
+
+DECORATION = " \t\r\n*_`#>\"'“”‘’「」([-•~"
+COLONS = (":", "：")
+_LAST_LINES = 3  # lines that may follow a heading whose statement does not begin with the answer
+_AROUND = 80  # characters before and behind a hint in which its cue lies
+_LONGEST = 100_000  # characters at the end of a text in which cues are looked for
+
+_NOUNS = (
+    "answer|label|sentiment|class|classification|category|rating|verdict|conclusion|prediction|decision|judge?ment|"
+    "choice|option|result|output|score|intent|emotion|stance|antwort|r[ée]ponse|respuesta|resposta|risposta|antwoord|"
+    "ответ|cevap|svar|odpowied[źz]|v[áa]lasz"
+)
+_FINAL = r"(?:final|correct|right|best|most[ ]likely|overall|predicted|my|the|numerical|endgültige|finale?|la|le|die)"
+_TAGS = "answer|final_answer|final|label|result|sentiment|classification|category|verdict|score|rating"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What stands behind a cue: `text` is its line or the inside of its tag, `after` all that follows.
+
+    start    where the cue's line begins: what stands before is reasoning
+    name     the cue as the text has it
+    closed   the cue encloses the answer (a tag, a box), so that nothing outside of `text` belongs to it
+    inline   the cue is part of a sentence
+    """
+
+    start: int
+    text: str
+    after: str
+    name: str
+    closed: bool = False
+    inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Cue:
+    hints: Sequence[str]  # texts in lower case: without any of them in a reply the cue is not there
+    pattern: re.Pattern[str]
+    closed: bool = False
+    inline: bool = False
+    heads: bool = False  # only at the start of a line
+
+
+def _cue(hints: str, pattern: str, **how: bool) -> _Cue:
+    return _Cue(hints.split(), re.compile(pattern, re.IGNORECASE | re.VERBOSE), **how)
+
+
+_BARE_NOUNS = (
+    "answer label sentiment class category rating verdict conclusion prediction decision judg choice option result "
+    "output score intent emotion stance antwort ponse respuesta resposta risposta antwoord ответ cevap "
+    "svar odpowied lasz"
+)
+_CUES: Sequence[_Cue] = (
+    _cue("####", r"(?:^|(?<=\n))[ ]*\#{4}[ ]+(?=[^\s#:][^\n:]{0,40}(?:\n|$))"),
+    _cue(
+        "answer option choice label verdict final",
+        rf"""(?<!\w)
+        (?:(?:the|my|our)[ ]+(?:{_FINAL}[ ]+)*(?:answer|option|choice|label|verdict)
+          |(?:final|correct)[ ]+(?:{_NOUNS}))
+        (?:[ ]+(?:to|for|of)[ ][^.:?!\n]{{1,60}}?)?[*_ ]*
+        (?:[ ](?:is|are|was|would[ ]be|should[ ]be|must[ ]be)(?![\w'])
+           (?:[ ]*(?:option|choice|letter|number|that)(?!\w))?[*_]*[ ]*:? | [:：=])
+        (?![ ]*(?:\n[ ]*)?(?:[-*•]|\d+[.)])[ ])""",
+        inline=True,
+    ),
+    _cue("answer", r"(?<![\w])answer[ ]is[ ]*:?", inline=True),
+    _cue(
+        "答案 故选 所以选 因此选 应选 答： 答: 正确选项 结论",
+        r"""(?:最终|正确|最后的?|参考)?答案(?:选项)?(?:应该|应)?[ ]*(?:[是为選选]+[ ]*[:：]?|[:：=])
+        | 故[本此]?[题題]?(?:正确)?(?:答案)?[选選为] | (?:因此|所以|应该?|故)[选選]择? | 正确选项[是为][ ]*[:：]?
+        | (?:^|(?<=\n))答[:：] | 结论[是为]?[:：]""",
+        inline=True,
+    ),
+    _cue(
+        "标签 分类 类别 情感 评分 回答 答え",
+        r"(?:^|(?<=\n))[\s*#>]*(?:标签|分类|类别|情感(?:倾向|分类)?|评分|回答|答え)(?:结果)?[*_ ]*[:：]",
+    ),
+    _cue(_BARE_NOUNS, rf"(?<!\w)(?:{_NOUNS})[*_ ]*[:：=]", heads=True),
+    _cue(
+        "answer verdict conclusion label result",
+        rf"""(?:^|(?<=\n))[ ]*(?:\#{{1,6}}[ ]*|\*\*)(?:\d+[.)][ ]*)?(?:{_FINAL}[ ]+)*
+        (?:answer|verdict|conclusion|label|result)[*_ ]*(?=\n)""",
+        heads=True,
+    ),
+    _cue("a:", r"(?:^|(?<=\n))A:[ ](?=[^\n]{1,40}\s*\Z)"),  # the last line of GSM8K's solutions
+    _cue("<", rf"<({_TAGS})>", closed=True),
+    _cue("\\boxed \\fbox", r"\\(?:boxed|fbox)[ ]*(?=\{)", closed=True),
+)
+_BY_HINT = {
+    hint: tuple(cue for cue in _CUES if hint in cue.hints) for hint in {hint for cue in _CUES for hint in cue.hints}
+}
+_ASCII = {hint: cues for hint, cues in _BY_HINT.items() if hint.isascii()}
+_LEAD = re.compile(rf"[\W_]*(?:(?:so|thus|therefore|hence|and|{_FINAL}|is)[ ,]+)*", re.IGNORECASE)
+_EMPTY = re.compile(r"[\s*_`#>:：]*")
+_OWN_QUESTION = re.compile(
+    r"\n[ ]*(?:\*\*|\#+[ ]*)?(?:Q|Question|Problem|User|Human|Input|问题|问|用户)(?:[ ]*\d{1,3})?(?:\*\*)?[ ]*[:：]|"
+    r"\n[ ]*<\|(?:im_start|user|start_header_id)\|>|\n[ ]*\[INST\]",
+    re.IGNORECASE,
+)
+
+
+def own_question(text: str) -> int | None:
+    """Where the reply goes on with a question of its own, as base models do; None where it does not."""
+    match = _OWN_QUESTION.search(text)
+    return match.start() if match and text[: match.start()].strip() else None
+
+
+def statements(text: str, marker: str) -> Iterator[Statement]:
+    """What the text states as its answer, the last statement first."""
+    for end, start, cue in sorted(_places(text, marker), key=lambda place: place[:2], reverse=True):
+        statement = _enclosed(text, start, end) if cue.closed else _line(text, start, end, cue)
+        if statement is not None:
+            yield statement
+
+
+def in_last_lines(statement: Statement) -> bool:
+    """Whether so little follows that the statement may be a sentence with the answer in its midst."""
+    return statement.closed or len([line for line in statement.after.split("\n", 40) if line.strip()]) <= _LAST_LINES
+
+
+def _places(text: str, marker: str) -> list[tuple[int, int, _Cue]]:
+    """(end, start, cue) of every cue. Patterns are tried around their hints alone: in all of a text they are slow."""
+    folded = lower(text)
+    low = max(0, len(text) - _LONGEST)
+    places: dict[tuple[int, int], _Cue] = {}
+    for hint, cues in (_ASCII if text.isascii() else _BY_HINT).items():
+        if (at := folded.find(hint, low)) >= 0:
+            _add_places(places, text, folded, at, hint, cues)
+    if marker.strip():
+        own = _marker_cue(marker.strip())
+        if (at := folded.find(own.hints[0], low)) >= 0:
+            _add_places(places, text, folded, at, own.hints[0], (own,))
+    return [(end, start, cue) for (end, start), cue in places.items()]
+
+
+def _add_places(
+    places: dict[tuple[int, int], _Cue], text: str, folded: str, at: int, hint: str, cues: Sequence[_Cue]
+) -> None:
+    while at >= 0:
+        for cue in cues:
+            for match in cue.pattern.finditer(text, max(0, at - _AROUND), at + len(hint) + _AROUND):
+                if not cue.heads or _heads(text, match.start()):
+                    places[match.end(), match.start()] = cue
+        at = folded.find(hint, at + len(hint))
+
+
+def _heads(text: str, at: int) -> bool:
+    """Whether a line begins there, but for marks and words such as "final"."""
+    start = text.rfind("\n", 0, at) + 1
+    return at - start < _AROUND and _LEAD.fullmatch(text, start, at) is not None
+
+
+def _word(marker: str) -> str:
+    return marker.strip().rstrip("".join(COLONS)).rstrip()
+
+
+@lru_cache(maxsize=64)
+def _marker_cue(marker: str) -> _Cue:
+    """A line that starts with the marker; `**answer**：` is "Answer:" too."""
+    colon = r"[ \t*_`]*[:：]" if marker.endswith(COLONS) else r"(?!\w)" if marker[-1:].isalnum() else ""
+    pattern = rf"(?:^|(?<=\n))[ \t*_`#>\"'“”‘’「」(\[•~-]*{re.escape(_word(marker))}{colon}"
+    return _Cue((lower(_word(marker)) or marker,), re.compile(pattern, re.IGNORECASE))
+
+
+def _line(text: str, start: int, end: int, cue: _Cue) -> Statement | None:
+    """The rest of the cue's line; the next paragraph where it is empty."""
+    blank = _EMPTY.match(text, end)
+    stop = text.find("\n", end)
+    stop = len(text) if stop < 0 else stop
+    if blank is not None and blank.end() >= stop:
+        stop = text.find("\n\n", blank.end())
+        stop = len(text) if stop < 0 else stop
+    line_start = text.rfind("\n", 0, start + 1 if text[start : start + 1] == "\n" else start) + 1
+    name = text[start:end].strip(" \t\n*_#`")
+    return Statement(line_start, text[end:stop], text[stop:], name, inline=cue.inline)
+
+
+def _enclosed(text: str, start: int, end: int) -> Statement | None:
+    name = text[start:end]
+    line_start = text.rfind("\n", 0, start) + 1
+    if name.startswith("<"):
+        close = lower(text).find(f"</{name[1:].lower()}", end)
+        close = len(text) if close < 0 else close
+        return Statement(line_start, text[end:close], text[close:], name, closed=True)
+    depth = 0
+    for match in re.compile(r"[{}]").finditer(text, end):
+        depth += 1 if match[0] == "{" else -1
+        if not depth:
+            return Statement(line_start, text[end + 1 : match.start()], text[match.end() :], "\\boxed", closed=True)
+    return None

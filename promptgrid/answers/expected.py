@@ -1,0 +1,93 @@
+"""The expected cell, read by the same rule as the reply; one that is not wholly one answer is not scored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from promptgrid.answers.cues import statements
+from promptgrid.answers.json_text import canonical_json
+from promptgrid.answers.numbers import Numeral, find_numerals
+from promptgrid.answers.read_label import read_label
+from promptgrid.prompt import AnswerRule
+
+_NOUNS = {"number": "one number", "label": "one label", "json": "JSON"}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One accepted answer as the rule reads it; `problem` says why it is none, and is empty otherwise.
+
+    `numeral` is there for a number alone.
+    """
+
+    text: str
+    problem: str = ""
+    numeral: Numeral | None = None
+
+
+def accepted(rule: AnswerRule, cell: str) -> list[str]:
+    """The accepted answers of a cell: a list in JSON, or parted by the rule's separator; else the cell itself."""
+    if rule.kind != "json" and cell.lstrip().startswith("[") and cell.rstrip().endswith("]"):
+        try:
+            values = json.loads(cell)
+        except (ValueError, RecursionError):
+            values = None
+        if isinstance(values, list) and values and all(isinstance(value, (str, int, float)) for value in values):
+            return [value if isinstance(value, str) else json.dumps(value) for value in values]
+    if rule.separator and rule.separator in cell:
+        return [part.strip() for part in cell.split(rule.separator) if part.strip()] or [cell]
+    return [cell]
+
+
+def read_expected(rule: AnswerRule, cell: str, language: str = "en") -> Sequence[Expected]:
+    """Every accepted answer of an expected cell, as the rule reads it."""
+    return [_read(rule, part, language) for part in accepted(rule, cell)]
+
+
+def _read(rule: AnswerRule, cell: str, language: str) -> Expected:
+    if rule.kind == "number":
+        return read_number(cell, language)
+    if rule.kind == "label":
+        return _label(rule, cell, language)
+    return _json(cell) if rule.kind == "json" else Expected(cell.strip())
+
+
+@lru_cache(maxsize=4096)
+def read_number(cell: str, language: str) -> Expected:
+    """The one number of a cell; the one behind #### or in a box where the cell holds a worked solution."""
+    stated = next(iter(statements(cell, "")), None)
+    found = find_numerals(stated.text if stated else cell, language)
+    if len(found) == 1 and found[0].kind != "unclear":
+        return Expected(found[0].text, numeral=found[0])
+    why = f" ({found[0].why})" if len(found) == 1 else ""
+    return Expected(cell, _problem("number", cell) + why)
+
+
+def _label(rule: AnswerRule, cell: str, language: str) -> Expected:
+    exact = next((label for label in rule.labels if label.strip().casefold() == cell.strip().casefold()), None)
+    if exact is not None or not rule.labels:
+        return Expected(exact if exact is not None else cell.strip())
+    read = read_label(rule, cell, language=language, stated=True)
+    if read.label is None:
+        return Expected(cell, f"{_short(cell)} is none of the labels {', '.join(rule.labels)}")
+    return Expected(read.label)
+
+
+def _json(cell: str) -> Expected:
+    try:
+        text = canonical_json(json.loads(cell))
+    except (ValueError, RecursionError):
+        text = None
+    return Expected(cell, _problem("json", cell)) if text is None else Expected(text)
+
+
+def _problem(kind: str, cell: str) -> str:
+    return f"{_short(cell)} is not {_NOUNS[kind]}"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text[:240].split())
+    return line if len(line) <= 60 else f"{line[:59]}…"

@@ -1,0 +1,48 @@
+r"""LaTeX of numbers in plain notation: \frac{5}{8} is 5/8, 45{,}600 is 45,600, 48\text{ m}^{2} is 48 m^2.
+
+What is not known keeps its backslash, so that the digits at it are not taken for a number.
+"""
+
+from __future__ import annotations
+
+import re
+
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), plain)
+    for pattern, plain in (
+        (r"\{\s*([,.])\s*\}", r"\1"),  # TeX sets no blank behind it: a group, or a decimal comma
+        (r",\\!|\\!,|\\,(?=\d{3}(?!\d))|\{\\,\}", "\u2009"),  # a thin space is a group always
+        (r"\\(?:displaystyle|textstyle|left|right|limits|big|Big|bigl|bigr)(?![a-zA-Z])|\\!", ""),
+        (r"\\[,;:> ]|\\q?quad(?![a-zA-Z])|~", " "),
+        (r"\\[()\[\]]", " "),
+        (r"\\([%$#&_])", r"\1"),
+        (r"\\(?:text|mathrm|mathbf|textbf|mathit|textit|operatorname|mathsf|bm|mbox|hbox|rm|bf)\s*\{([^{}]*)\}", r"\1"),
+        (r"\\(?:degree|circ)(?![a-zA-Z])", "°"),
+        (r"\^\s*\{?\s*°\s*\}?", "°"),
+        (r"\\(?:times|cdot|ast)(?![a-zA-Z])", "×"),
+        (r"\\(?:div)(?![a-zA-Z])", "÷"),
+        (r"\\(?:approx|simeq|sim|equiv|thickapprox)(?![a-zA-Z])", "≈"),
+        (r"\\(?:rightarrow|Rightarrow|to|implies|longrightarrow)(?![a-zA-Z])", "⇒"),
+        (r"\\(?:le|leq|leqslant)(?![a-zA-Z])", "≤"),
+        (r"\\(?:ge|geq|geqslant)(?![a-zA-Z])", "≥"),
+        (r"\\pm(?![a-zA-Z])", "±"),
+        (r"\\pi(?![a-zA-Z])", "π"),
+        (r"\\(?:euro|texteuro)(?![a-zA-Z])", "€"),
+        (r"\\(?:pounds|textsterling)(?![a-zA-Z])", "£"),
+        (r"\^\s*\{\s*([-+]?\d+)\s*\}", r"^\1"),
+        (r"(?<![\d.,])(\d+)\s*\\[dtc]?frac(?![a-zA-Z])\s*\{?\s*(\d+)\s*\}\s*\{?\s*(\d+)\s*\}?", r"\1 \2/\3"),
+        (r"\\[dtc]?frac(?![a-zA-Z])\s*\{\s*([-+]?\d+)\s*\}\s*\{\s*(\d+)\s*\}", r"\1/\2"),
+        (r"\\[dtc]?frac(?![a-zA-Z])\s*\{\s*([-+]?\d+)\s*\}\s*(\d)(?!\d)", r"\1/\2"),
+        (r"\\[dtc]?frac\s*(\d)\s*\{\s*(\d+)\s*\}", r"\1/\2"),
+        (r"\\[dtc]?frac\s*(\d)\s*(\d)", r"\1/\2"),
+        (r"\\sqrt\s*\{\s*(\d+)\s*\}|\\sqrt\s*(\d)", r"√\1\2"),
+        (r"\\(?:boxed|fbox)\s*\{([^{}]*)\}", r" \1 "),
+    )
+)  # fmt: skip
+
+
+def without_latex(text: str) -> str:
+    """The text with the LaTeX around its numbers in plain notation."""
+    for pattern, plain in _RULES:
+        text = pattern.sub(plain, text)
+    return text

@@ -1,0 +1,146 @@
+"""What touches digits: a sign, a currency, a unit, or what is not understood, so that they do not stand alone."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from promptgrid.answers.numbers import chinese
+from promptgrid.answers.units import find_unit
+
+_BEFORE = re.compile(
+    r"""(?x)
+    (?:(?P<word>(?<![^\W_])(?:minus|negative|moins|menos|минус)[ ]+ | [负負][ ]? | 零下[ ]?) | (?P<sign>[-+±]))?
+    (?P<money>(?:(?<![A-Za-z])(?:US|HK|CA|AU|NZ|A|C|R))?[$€£¥₹₽₩₺฿][ ]?
+        | (?<![A-Za-z])(?:USD|EUR|GBP|CNY|RMB|INR|JPY|Rs\.?)[ ]?)?
+    (?P<late>-)?$
+    """
+)
+_LEAD = re.compile(r"([<>≤≥≠±√])=?[ ]?$")
+_LOOK_BACK = 16  # characters in which a sign is looked for
+_NOT_ALONE = {
+    **dict.fromkeys("<>≤≥≠", "an inequality"), "±": "a margin", "√": "a root", "/": "part of a fraction",
+    "^": "a power", ")": "part of an expression", "]": "part of an expression", "}": "part of an expression",
+    "\\": "LaTeX that is not understood", "|": "part of an expression",
+}  # fmt: skip
+_AFTER = {
+    "^": "a power", "_": "a subscript", "{": "part of an expression", "\\": "LaTeX that is not understood",
+    "√": "a root", "±": "a margin", "…": "",
+}  # fmt: skip
+_ATTACHED = frozenset(
+    [
+        "st",
+        "nd",
+        "rd",
+        "th",
+        "yrs",
+        "yr",
+        "mins",
+        "hrs",
+        "secs",
+        "pcs",
+        "ppl",
+        "eur",
+        "usd",
+        "gbp",
+        "cny",
+        "rmb",
+        "kr",
+        "zł",
+        "ft",
+        "sq",
+        "cents",
+        "ct",
+        "p",
+        "c",
+        "er",
+        "ème",
+        "º",
+        "ª",
+    ]
+)
+_UNIT_LETTERS = frozenset("mgshdtlLJWVN")  # 5K and 7B may be thousands, billions, kelvins or bytes
+_SUBSCRIPTS = frozenset("₀₁₂₃₄₅₆₇₈₉")
+_LETTERS = re.compile(r"[^\W\d_]+")
+
+
+class Before(NamedTuple):
+    """What stands before digits: where it begins, whether it makes them negative, whether they are money, whether they
+    are part of a name (CO2, GPT-4, m^2), and why they are not understood."""
+
+    start: int
+    negative: bool
+    money: bool
+    name: bool
+    why: str
+
+
+def before(text: str, at: int) -> Before:
+    """What stands before the digits at `at`."""
+    if at == 0:
+        return Before(0, False, False, False, "")
+    low = max(0, at - _LOOK_BACK)
+    match = _BEFORE.search(text[low:at])
+    start, sign, negative, money = at, "", False, False
+    if match is not None and match.group():
+        start, sign = low + match.start(), match["sign"] or ""
+        negative = bool(match["word"]) or sign == "-" or bool(match["late"])
+        money = bool(match["money"])
+    if sign and not _is_sign(text, start):
+        start, negative = start + 1, bool(match and match["late"])
+        if sign == "-" and start >= 2 and glued(text[start - 2]) and not text[start - 2].isdigit():
+            return Before(start, False, money, True, "")
+    return _touched(text, start, negative, money)
+
+
+def _is_sign(text: str, at: int) -> bool:
+    """Whether - or + at `at` belongs to the number behind it: nothing that it could be taken from touches it."""
+    return at == 0 or not (glued(text[at - 1]) or text[at - 1] in ")]}%°-+")
+
+
+def _touched(text: str, start: int, negative: bool, money: bool) -> Before:
+    last = text[start - 1] if start else " "
+    if glued(last):
+        return Before(start, negative, money, True, "")
+    if last == "^":
+        base = text[start - 2 : start - 1]
+        return Before(start, negative, money, not (base.isdigit() or base == ")"), "a power")
+    why = _NOT_ALONE.get(last, "")
+    lead = _LEAD.search(text[max(0, start - 3) : start])
+    if lead is not None:
+        quoted = lead[1] == ">" and not text[:start].rpartition("\n")[2].strip(" >")
+        why = "" if quoted else _NOT_ALONE.get(lead[1], "an inequality")
+    if last == "{" and re.match(r"[\w}\]]", text[start - 2 : start - 1]):
+        why = "LaTeX that is not understood"
+    return Before(start, negative, money, False, why)
+
+
+def after(text: str, at: int) -> str:
+    """Why digits that end at `at` do not stand alone by what follows; empty where they do."""
+    following = text[at : at + 1]
+    if not following or following in " .,;:!?\n":
+        return ""
+    if following in _SUBSCRIPTS:
+        return "a subscript"
+    if following in _AFTER:
+        return _AFTER[following]
+    if following == "(":
+        return "part of an expression" if text[at + 1 : at + 2].isdigit() else ""
+    if following in chinese.DIGITS and following not in "两兩":
+        return "digits and characters"
+    if not glued(following):
+        unknown = following > "\x7f" and (following.isnumeric() or unicodedata.category(following) == "Cn")
+        return "not understood: a sign unknown here touches it" if unknown else ""
+    letters = _LETTERS.match(text, at)
+    word = letters.group() if letters else following
+    if word.lower() in _ATTACHED or word in _UNIT_LETTERS or (len(word) > 1 and find_unit(word) is not None):
+        return "a decade" if word == "s" and re.search(r"[0-9]{4}$", text[:at]) else ""
+    return f"not understood: {word} touches it"
+
+
+def glued(c: str) -> bool:
+    """Whether a character would make one word with digits beside it; those of scripts without blanks do not."""
+    return (c.isalnum() or c == "_") and not (
+        "\u2e80" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" or "\u0e00" <= c <= "\u0e7f" or c >= "\U00020000"
+    )

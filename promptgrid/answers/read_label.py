@@ -1,0 +1,151 @@
+"""The one label that a text answers with, or why there is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from promptgrid.answers.cues import DECORATION
+from promptgrid.answers.labels import Mention, find_labels
+from promptgrid.answers.numbers import find_numerals
+from promptgrid.prompt import AnswerRule
+
+_JOINED = re.compile(
+    r"""(?xi)[\s*_"'”’)\]}]*
+    (?: ,?[ ]*(?:and|or|und|oder|et|ou|y|o|as[ ]well[ ]as|&)\s | [,/&+|、和或与及] | ,?[ ]*(?:vs\.?|versus)\s )
+    [\s*_"'“‘(\[{]*(?:(?:the|also|both|option|label)[ ]+)*["'“‘(\[*_]*"""
+)
+_SET_OFF = re.compile(
+    r"[\s*_`\"'”’)\]}>]*(?:[.,;:!。，；：！（(—–\n]|\s-\s|\s+(?:because|since|as|for|due|given|though|although|but|while)\b|$)",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"(?:^|\n)[\s*_#>\-•\d.)]*$")
+_HEADED = re.compile(
+    r"[\s*_`\"')\]]*(?:(?:aspects?|points?|sides?|parts?|things?|elements?|score|probability)\b)?[\s*_]*[:：]"
+)
+_OTHER_OPTION = re.compile(
+    r"""(?xi)[\s*_"'“`$]*(?:option|choice)?[ ]*[(\[（]\s*
+    (?:[A-Za-z]|[IVX]{1,4}|\d{1,2}|(?:none|all|both|neither)[^)\]]{0,30})\s*[)\]）]"""
+)
+_LONE_OPTION = re.compile(r"[\s*_\"'“`$]*(?:option|choice)?[ ]*([A-Z])[\s*_\"'”`$]*(?:$|[.):,\n])")
+_WHOLE_WORDS = 3  # a statement of so many words is the answer itself, whether it is a label or not
+_LONG = 200  # characters of a text that may have been cut by the token limit
+_SENTENCES = re.compile(r"[.!?。！？=\n]")
+_CLOSES = frozenset(".!?。！？\"'”’)]}*`|")
+
+
+class LabelReading(NamedTuple):
+    """A label, or None; `note` says why there is none, or what was odd. `final`: no other place is to be looked at."""
+
+    label: str | None
+    note: str = ""
+    final: bool = True
+
+
+def read_label(rule: AnswerRule, text: str, *, language: str = "en", stated: bool = False) -> LabelReading:
+    """The label in a text that answers with one; `stated` where the text stands behind a cue.
+
+    Negated and merely asked labels are none. Of several, the first counts where the rest is set off as its reason.
+    """
+    if _numeric(rule.labels):
+        return _number_label(rule.labels, text, language)
+    mentions = find_labels(rule.labels, text, rule.synonyms)
+    if stated and (other := _other_option(rule, text, mentions)):
+        return LabelReading(None, other)
+    asserted = [mention for mention in mentions if not mention.asked]
+    if not asserted:
+        note = f"only asks: {mentions[0].label}?" if mentions else "names no label"
+        return LabelReading(None, note, final=bool(mentions))
+    held = [mention for mention in asserted if not mention.denied]
+    if not held:
+        return LabelReading(None, f"says that it is not {asserted[0].label}")
+    names = list(dict.fromkeys(mention.label for mention in held))
+    start = _first_set_off(text, held)
+    if start is not None:
+        several = f"names {len(names)} labels: {', '.join(names)}; took the one it starts with"
+        return LabelReading(start, several if len(names) > 1 else "")
+    if len(names) > 1:
+        return LabelReading(None, f"names {len(names)} labels: {', '.join(names)}")
+    if any(mention.denied and mention.label == names[0] for mention in asserted):
+        return LabelReading(None, f"says that it is {names[0]}, and that it is not")
+    if not stated and _is_cut(text, held[-1]):
+        return LabelReading(None, "the reply ends in mid-sentence and states no answer")
+    return LabelReading(names[0])
+
+
+def _is_cut(text: str, last: Mention) -> bool:
+    """Whether a long text stops in mid-sentence, and the label is not in that sentence."""
+    ending = text[last.end :].rstrip()
+    return len(text) > _LONG and bool(_SENTENCES.search(ending)) and ending[-1:] not in _CLOSES
+
+
+def _first_set_off(text: str, held: Sequence[Mention]) -> str | None:
+    """The label that the text starts with, where the rest is set off as its reason."""
+    first = held[0]
+    if text[: first.start].strip(DECORATION) or first.denied:
+        return None
+    others = [mention for mention in held if mention.label != first.label]
+    if _joined(text, first, held) or not _SET_OFF.match(text, first.end):
+        return None
+    if any(_headed(text, first) and _headed(text, other) for other in others):
+        return None
+    return first.label
+
+
+def _joined(text: str, first: Mention, held: Sequence[Mention]) -> bool:
+    """B, D · yes and no · positive/negative."""
+    following = next(
+        (mention for mention in held if mention.start > first.start and mention.label != first.label), None
+    )
+    return following is not None and bool(_JOINED.fullmatch(text, first.end, following.start))
+
+
+def _headed(text: str, mention: Mention) -> bool:
+    """Whether a label heads a line ("**Negative:** dull sound")."""
+    line = text[text.rfind("\n", 0, mention.start) + 1 : mention.start]
+    return not line.strip(DECORATION + "0123456789.)") and bool(_HEADED.match(text, mention.end))
+
+
+def _other_option(rule: AnswerRule, text: str, mentions: Sequence[Mention]) -> str:
+    """Why a statement names an option that is none of the labels: (G), (None of the above), neutral."""
+    first = mentions[0].start if mentions else len(text)
+    if all(len(label) == 1 for label in rule.labels):
+        match = _OTHER_OPTION.match(text) or _LONE_OPTION.match(text)
+        if match and match.end() <= first:
+            return f"states {match.group().strip()}, which is none of the labels"
+    clause = re.split(r"[.;!?。；！？\n]", text.strip(DECORATION), maxsplit=1)[0]
+    words = clause.split()
+    if (
+        words
+        and len(words) <= _WHOLE_WORDS
+        and (not mentions or (clause not in text[first:] and first >= text.find(clause) + len(clause)))
+    ):
+        return f"states {clause[:60]}, which is none of the labels"
+    return ""
+
+
+def _numeric(labels: Sequence[str]) -> bool:
+    return bool(labels) and all(label.strip().isascii() and label.strip().isdigit() for label in labels)
+
+
+def _number_label(labels: Sequence[str], text: str, language: str) -> LabelReading:
+    """A mark: 4 · four stars · 4/5 where 5 is the highest; 3.5 is none of 1 to 5."""
+    highest = max(labels, key=int)
+    text = re.sub(
+        rf"(?<![\d.,/])(\d{{1,3}})\s*(?:/|out of|von|sur|分?/|／)\s*{highest.strip()}(?![\d.,/])", r"\1 ", text
+    )
+    found = find_numerals(text, language)
+    values = list(dict.fromkeys(numeral.text for numeral in found))
+    known = {str(int(label)): label for label in labels}
+    if not values:
+        return LabelReading(None, "names no label", final=False)
+    begins = found[0].start <= len(text) - len(text.lstrip(DECORATION + "$")) and (
+        len(values) == 1 or bool(_SET_OFF.match(found[0].behind))
+    )
+    if len(values) > 1 and not begins:
+        return LabelReading(None, f"names {len(values)} numbers: {', '.join(values[:5])}")
+    label = known.get(values[0])
+    if label is None:
+        return LabelReading(None, found[0].why or f"states {values[0]}, which is none of the labels")
+    return LabelReading(label)

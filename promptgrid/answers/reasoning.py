@@ -1,0 +1,97 @@
+"""Reasoning apart from the answer: a table of the marks that models set around what they think."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from promptgrid.answers.patterns import lower
+
+_WORDS = "think|thinking|thought|thoughts|reasoning|reason|analysis|reflection|scratchpad|inner_monologue|deliberation"
+# what opens and what closes a thought; the second may refer to groups of the first
+_MARKS: tuple[tuple[str, str], ...] = (
+    (rf"<((?:[A-Za-z]\w*[:_])?(?:{_WORDS}))>", r"</{0}>"),
+    (r"\[(THINK|REASONING)\]", r"[/{0}]"),
+    (r"◁(think)▷", r"◁/{0}▷"),
+    (r"<\|begin_of_(thought|thinking)\|>", r"<|end_of_{0}|>"),
+    (r"<\|START_(THINKING|REFLECTION)\|>", r"<|END_{0}|>"),
+    (r"<\|(think|thinking)\|>", r"<|/{0}|>"),
+    (r"<\|channel>(?:thought|analysis)()", r"<channel|>"),
+    (r"<unused94>(?:thought)?()", r"<unused95>"),
+    (r"(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)[^<]{0,80}<\|message\|>()", r"<|end|>"),
+)
+_OPENING = re.compile("|".join(f"(?:{opening})" for opening, _ in _MARKS), re.IGNORECASE)
+_CLOSING = re.compile(
+    rf"</(?:[A-Za-z]\w*[:_])?(?:{_WORDS})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<channel\|>|"
+    r"<unused95>",
+    re.IGNORECASE,
+)
+_HINTS = ("<", "[THINK", "[/THINK", "[think", "[REASON", "[BEGIN FINAL", "◁", "Here is my response")
+# what frames the answer itself
+_FRAMES = re.compile(
+    r"""(?x)(?:<\|start\|>assistant)?<\|channel\|>final(?:[ ]?<\|constrain\|>\w{1,20})?<\|message\|>
+    | <\|(?:return|end|im_end|eot_id|endoftext)\|> | <\|(?:begin|end)_of_solution\|>
+    | <\|(?:START|END)_(?:RESPONSE|TEXT)\|>
+    | </?response> | \[(?:BEGIN|END)[ ]FINAL[ ]RESPONSE\]"""
+)
+_FRAME_HINTS = ("<|", "FINAL RESPONSE", "response>")
+_SPOKEN = re.compile(
+    r"\A\s*Here(?: is|'s) my (?:thought|thinking) process:?(.*?)\n\s*Here(?: is|'s) my response:?", re.DOTALL
+)
+
+
+class Thought(NamedTuple):
+    """A reply in two: what was thought, and the text that is left; `finished` is false where the thought was cut."""
+
+    reasoning: str
+    text: str
+    finished: bool
+
+
+def split_thought(text: str) -> Thought:
+    """Takes what a model marked as its reasoning out of a reply; some servers swallow the opening mark."""
+    if not any(hint in text for hint in _HINTS):
+        return Thought("", text, True)
+    if spoken := _SPOKEN.match(text):
+        return Thought(spoken[1].strip(), text[spoken.end() :], True)
+    thoughts: list[str] = []
+    rest = _without_swallowed(text, thoughts)
+    left, finished = _without_marked(rest, thoughts)
+    if any(hint in left for hint in _FRAME_HINTS):
+        left = _FRAMES.sub("", left)
+    return Thought("\n\n".join(part for part in thoughts if part), left, finished)
+
+
+def _without_marked(text: str, thoughts: list[str]) -> tuple[str, bool]:
+    """(the text without its marked thoughts, whether an answer can stand in it). A mark in mid-line that nothing closes
+    is text: "the <think> tag"."""
+    left, at = "", 0
+    folded = lower(text)
+    while opening := _OPENING.search(text, at):
+        close = _close_of(opening).lower()
+        end = folded.find(close, opening.end())
+        if end < 0:
+            if text[: opening.start()].rpartition("\n")[2].strip():
+                break
+            thoughts.append(text[opening.end() :].strip())
+            left += text[at : opening.start()]
+            return left, bool(left.strip())
+        thoughts.append(text[opening.end() : end].strip())
+        left, at = left + text[at : opening.start()], end + len(close)
+    return left + text[at:], True
+
+
+def _close_of(opening: re.Match[str]) -> str:
+    for pattern, close in _MARKS:
+        if found := re.fullmatch(pattern, opening.group(), re.IGNORECASE):
+            return close.format(found[1] or "")
+    return ""
+
+
+def _without_swallowed(text: str, thoughts: list[str]) -> str:
+    """The text behind a closing mark that nothing opens."""
+    closing = _CLOSING.search(text)
+    if closing is None or _OPENING.search(text, 0, closing.start()):
+        return text
+    thoughts.append(text[: closing.start()].strip())
+    return text[closing.end() :]
