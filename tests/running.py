@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from promptgrid import api, connections, loop
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message, Prompt
+from promptgrid.runner import client
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.store import Database, runs
 from promptgrid.store.runs import RunStatus
@@ -35,6 +36,13 @@ def a_plan(model: str = "ok", words: int = 3, **changes: Any) -> Plan:
 def carried_out(database: Database, run_id: str) -> RunStatus:
     """Carries the run out in this process, to its end or stop."""
     return loop.run_sync(carry_out(database, run_id, connect=connections.connect))
+
+
+def a_run(database: Database, plan: Plan) -> str:
+    """The id of a new run of that plan, carried out to its end."""
+    run_id = client.submit(database, plan)
+    assert carried_out(database, run_id) == "finished"
+    return run_id
 
 
 def resumed(database: Database, run_id: str) -> RunStatus:

@@ -154,3 +154,9 @@ def test_no_two_public_types_have_one_name() -> None:
         for name in public_types(ast.parse(path.read_text("utf-8"))):
             places[name].append(str(path.relative_to(ROOT)))
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+def test_tests_import_nothing_from_other_tests() -> None:
+    shared = {path: [name for name in imported(path) if re.search(r"^tests\..*\b(test_|conftest)", name)]
+              for path in (ROOT / "tests").rglob("*.py")}  # fmt: skip
+    assert {path.name: names for path, names in shared.items() if names} == {}

@@ -12,14 +12,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
+from tests.browser.serving import Dashboard, Serve
 from tests.places import CHECKOUT
 
 WAIT_MS = 60_000  # a cold server, a model that has to start, a busy machine
@@ -34,17 +34,6 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Dashboard:
-    """A running server: its address without a slash at the end, and the PROMPTGRID_HOME it works in."""
-
-    url: str
-    home: Path
-
-
-Serve = Callable[..., AbstractContextManager[Dashboard]]
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Dashboard, Serve
+    from tests.browser.serving import Dashboard, Serve
 
 SLOW_MS = 240_000  # a busy machine may take minutes for a reply of the built-in model
 WORDS = "one two three four five six seven eight nine ten " * 60

@@ -22,7 +22,7 @@ from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Dashboard, Serve
+    from tests.browser.serving import Dashboard, Serve
 
 MODELS = ("openai/ok", "openai/hostile-text", "openai/unknown-model", "openai/long-text")
 

@@ -25,7 +25,7 @@ from tests.browser.acting import choose, settled
 from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Dashboard, Serve
+    from tests.browser.serving import Dashboard, Serve
 
 TEMPERATURES = ("0", "0.7", "1.2")
 SAMPLES, VOTES = 5, 10

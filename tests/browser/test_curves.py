@@ -17,7 +17,7 @@ from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Dashboard, Serve
+    from tests.browser.serving import Dashboard, Serve
 
 CHARTS = "[data-testid=stVegaLiteChart] :is(canvas, svg)"
 

@@ -20,7 +20,7 @@ from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Dashboard, Serve
+    from tests.browser.serving import Dashboard, Serve
 
 MODEL = "ok"
 COLD, HOT = 0.1875, 1.8125

@@ -20,7 +20,7 @@ from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Dashboard, Serve
+    from tests.browser.serving import Dashboard, Serve
 
 STARTS_MS = 30_000  # a cold server, a cold browser, a runner that has to start
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Dashboard, Serve
+    from tests.browser.serving import Dashboard, Serve
 
 HOSTILE = (
     "![i](http://127.0.0.1:9/md.png) <img src='http://127.0.0.1:9/html.png'> [l](http://127.0.0.1:9/l) <b>b</b> "

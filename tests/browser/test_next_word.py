@@ -17,7 +17,7 @@ from promptgrid.nextword import Chances, reshape
 from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Dashboard, Serve
+    from tests.browser.serving import Dashboard, Serve
 
 SLOW_MS = 90_000  # a cold server, a cold model, a busy machine
 

@@ -14,7 +14,7 @@ from promptgrid import builtin
 from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import Dashboard, Serve
+    from tests.browser.serving import Dashboard, Serve
 
 HOSTILE = "<img src='http://127.0.0.1:9/x.png'> ![i](http://127.0.0.1:9/i.png) <b>b</b>"
 

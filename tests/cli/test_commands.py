@@ -15,48 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner, Result
 
 from promptgrid import builtin
 from promptgrid.cli import main
 from promptgrid.export import COLUMNS
 from promptgrid.models import learned
 from promptgrid.store import Database, runs
+from tests.command import LABEL, RUN, promptgrid, write_label
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
-PROMPT = """---
-name: label
-metadata:
-  answer: {kind: label, labels: [good, bad]}
-  examples:
-    - {text: "I like it", answer: "good", reasoning: "Liking is good."}
-inputs:
-  - {name: text, kind: string, example: "fine"}
----
-system:
-You label.
-user:
-{{ text }}
-"""
-
-
-def promptgrid(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
-
 
 @pytest.fixture
-def work(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a prompt and cases; `openai` is the hostile endpoint, which finds everything good."""
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    hostile.answer = lambda body: "Reason.\nAnswer: good"
-    Path("label.prompty").write_text(PROMPT, "utf-8")
-    Path("cases.csv").write_text("text,expected\nlovely,good\nawful,bad\n", "utf-8")
+def work(endpoint: HostileServer) -> Path:
+    """Models find everything good, and so is one of two cases."""
+    endpoint.answer = lambda body: "Reason.\nAnswer: good"
+    write_label("lovely,good", "awful,bad")
     return Path.cwd()
-
-
-RUN = ("run", "label.prompty", "--cases", "cases.csv", "--model", "openai/ok")
 
 
 def rows_of(path: str) -> list[dict[str, str]]:
@@ -201,7 +177,7 @@ def test_an_old_version_runs_against_the_new_one() -> None:
     version = rows_of_export()[0]["prompt_version"]
     folder = Path("prompts")
     folder.mkdir()
-    (folder / "label.prompty").write_text(PROMPT.replace("You label.", "You label well."), "utf-8")
+    (folder / "label.prompty").write_text(LABEL.replace("You label.", "You label well."), "utf-8")
     result = promptgrid("run", "label", f"label@{version[:6]}", "--cases", "cases.csv", "--model", "openai/ok")
     assert result.exit_code == 0, result.output
     assert len({row["prompt_version"] for row in rows_of_export()}) == 2

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -24,7 +24,7 @@ from promptgrid.store.schema import cells, replies
 from tests.faults.answers import prompt_text
 from tests.faults.books import Body
 from tests.faults.server import HostileServer
-from tests.running import carried_out
+from tests.running import a_run, carried_out
 
 JUDGE = Prompt(
     name="judge",
@@ -34,8 +34,8 @@ JUDGE = Prompt(
 VARIED = ("good", "bad", "good, all in all")
 
 
-@pytest.fixture
-def database(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+@pytest.fixture(autouse=True)
+def _answers(endpoint: HostileServer) -> None:
     """At temperature 0 all samples of a case are "good"; above, the three samples are those of VARIED."""
     seen: dict[tuple[str, object], int] = {}
 
@@ -44,24 +44,22 @@ def database(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> Iterato
         asked = seen[prompt_text(body), temperature] = seen.get((prompt_text(body), temperature), -1) + 1
         return VARIED[asked % 3] if temperature else "good"
 
-    hostile.answer = answer
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
-    opened = Database()
-    yield opened
-    opened.close()
+    endpoint.answer = answer
 
 
-def plan(cases: int = 4, **changes: object) -> Plan:
-    settings = {"models": "openai/ok", "temperatures": (0, 0.5, 1), "samples": 3, "concurrency": 1} | changes
+def plan(cases: int = 4, **changes: Any) -> Plan:
+    settings: dict[str, Any] = {
+        "models": "openai/ok",
+        "temperatures": (0, 0.5, 1),
+        "samples": 3,
+        "concurrency": 1,
+    } | changes
     rows = [{"text": f"case {i}", "expected": "good"} for i in range(cases)]
-    return api.plan(JUDGE, rows, **settings)  # type: ignore[arg-type]
+    return api.plan(JUDGE, rows, **settings | changes)
 
 
-def ran(database: Database, **changes: object) -> str:
-    run_id = client.submit(database, plan(**changes))  # type: ignore[arg-type]
-    carried_out(database, run_id)
-    return run_id
+def ran(database: Database, **changes: Any) -> str:
+    return a_run(database, plan(**changes))
 
 
 def by_temperature(found: Curve) -> dict[float | None, CurvePoint]:

@@ -31,21 +31,12 @@ from promptgrid.export import (
 )
 from promptgrid.export.cells import decoded_text, unmarked
 from promptgrid.export.columns import kind_of
+from tests.export.fragments import FRAGMENTS, NAMES
 
-NAMES: dict[str, Any] = {"variables": ["text", 'a "b",\n='], "checks": ["label", "number:unit=kg"]}
 HEADERS = columns_for(**NAMES)
 TEXTS = [header for header in HEADERS if kind_of(header) == "text"]
 ROWS = 10_000
 
-FRAGMENTS = [
-    "", "=", "+", "-", "@", "\t", "\r", "\n", "\r\n", "'", '"', '""', ",", ";", "|", "\\", "\\\\", "'\\", "\\ud800",
-    "\\u0041", "\0", "\x1a", "\x1b[31m", "\x7f", "\x85", "\xa0", "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff",
-    "\ufffd", "\u202e", "\u200d", "\u0301", "😀", "👨‍👩‍👧", "\ud800", "\udfff", "\ud83d", "\U0010ffff", "今天", "ß",
-    "İ", "＝", "＠", "=1+1", '=HYPERLINK("http://x","y")', "=cmd|' /C calc'!A0", "@SUM(1)", "-5", "+.5e3", "1e309",
-    "007", "1,5", "٥", "#", "#N/A", "NA", "NaN", "nan", "inf", "null", "NULL", "None", "\\N", "true", "FALSE",
-    "2020-01-01", "12:30", "<b>", "&amp;", "</script>", "_x0041_", "_x000D_", "http://x", "mailto:a@b",
-    "internal:Sheet1!A1", "{=1}", "\u200b", " ", "  lead", "trail  ", "x" * 300,
-]  # fmt: skip
 
 hostile = st.text(st.characters(codec=None), max_size=20) | st.lists(st.sampled_from(FRAGMENTS), max_size=6).map(
     "".join

@@ -31,7 +31,7 @@ from promptgrid.store import Database, commits
 from promptgrid.store import runs as stored
 from promptgrid.store.commits import CellOutcome, CellResult, Group
 from tests.commits import answered, greeting_plan, pending, queued
-from tests.export.test_fuzz import FRAGMENTS, NAMES
+from tests.export.fragments import FRAGMENTS, NAMES
 
 pytestmark = pytest.mark.usefixtures("openai")
 FORMS: tuple[FileFormat, ...] = get_args(FileFormat)

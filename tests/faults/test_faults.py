@@ -6,7 +6,7 @@ import email.utils
 import http.client
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,6 +16,7 @@ from tests.faults.books import Recorded
 from tests.faults.limits import Bucket, duration
 from tests.faults.modes import MODES
 from tests.faults.server import HostileServer
+from tests.running import until
 
 ENDLESS = {"hang", "trickle"}
 CUT = {"drop", "reset", "half-body"}
@@ -59,13 +60,6 @@ def client(hostile: HostileServer) -> Iterator[Client]:
     client = Client(hostile)
     yield client
     client.close()
-
-
-def until(happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + 5
-    while not happened():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.01)
 
 
 def at_once(server: HostileServer, model: str, calls: int) -> list[tuple[int, str | None]]:

@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptgrid import gate
-from promptgrid.cli import main
 from promptgrid.compare.variants import Variant
 from promptgrid.compare.verdicts import CheckVerdict, verdicts
 from promptgrid.errors import GateError
 from promptgrid.store import Database, runs
 from promptgrid.store.results import ResultRow, result_rows
+from tests.command import RUN, promptgrid, write_label
 from tests.faults.modes import HOSTILE_TEXT
 
 if TYPE_CHECKING:
@@ -172,29 +171,12 @@ def _escape(code: int) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
-PROMPT = """---
-name: label
-metadata:
-  answer: {kind: label, labels: [good, bad]}
----
-user:
-{{ text }}
-"""
-RUN = ("run", "label.prompty", "--cases", "cases.csv", "--model", "openai/ok")
-
-
 @pytest.fixture
-def work(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A prompt and cases; `openai` is the hostile endpoint, which finds everything good."""
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    hostile.answer = lambda body: "good"
-    Path("label.prompty").write_text(PROMPT, "utf-8")
-    Path("cases.csv").write_text("text,expected\nlovely,good\nawful,bad\nfine,good\n", "utf-8")
+def work(endpoint: HostileServer) -> Path:
+    """Models find everything good, and so are two of three cases."""
+    endpoint.answer = lambda body: "good"
+    write_label("lovely,good", "awful,bad", "fine,good")
     return Path.cwd()
-
-
-def promptgrid(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
 
 
 @pytest.mark.usefixtures("work")

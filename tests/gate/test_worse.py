@@ -10,44 +10,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner, Result
 
-from promptgrid.cli import main
 from promptgrid.compare import ChangeKind, Changes, against
 from promptgrid.errors import GateError
 from promptgrid.gate import NotWorse, not_worse
 from promptgrid.store import Database, runs
+from tests import command
+from tests.command import promptgrid, write_label
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
-PROMPT = """---
-name: label
-metadata:
-  answer: {kind: label, labels: [good, bad]}
----
-user:
-{{ text }}
-"""
-RUN = ("run", "label.prompty", "--cases", "cases.csv", "--model", "openai/ok", "--fresh")
+RUN = (*command.RUN, "--fresh")
 
 
 @pytest.fixture
-def server(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> HostileServer:
-    """A prompt and twelve cases that are good; `openai` is the hostile endpoint, which finds everything good."""
-    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    hostile.answer = lambda body: "good"
-    Path("label.prompty").write_text(PROMPT, "utf-8")
-    cases([f"word{n},good" for n in range(12)])
-    return hostile
-
-
-def cases(rows: list[str]) -> None:
-    Path("cases.csv").write_text("\n".join(["text,expected", *rows, ""]), "utf-8")
-
-
-def promptgrid(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
+def server(endpoint: HostileServer) -> HostileServer:
+    """Models find everything good, and so are the twelve cases."""
+    endpoint.answer = lambda body: "good"
+    write_label(*(f"word{n},good" for n in range(12)))
+    return endpoint
 
 
 def a_run(*options: str) -> str:
@@ -144,7 +126,7 @@ def test_worse_is_what_the_statistics_call_worse(server: HostileServer) -> None:
 def test_nothing_to_compare_with_is_a_miss(server: HostileServer) -> None:
     first = a_run("--temperature", "0")
     assert worse(first, a_run("--temperature", "0,0.7")) == [True, False]
-    cases(["word0,", "word1,"])
+    write_label("word0,", "word1,")
     assert worse(first, a_run("--temperature", "0")) == [False]
 
 
@@ -224,7 +206,7 @@ def test_compare_tells_the_two_runs_apart(server: HostileServer) -> None:
 
 
 def test_hostile_answers_do_not_reach_the_terminal(server: HostileServer) -> None:
-    cases(["word0,", "word1,"])
+    write_label("word0,", "word1,")
     Path("label.prompty").write_text("---\nname: say\n---\nuser:\n{{ text }}\n", "utf-8")
     first = a_run()
     server.answer = lambda body: "\x1b[31mred\x07 [bold]x[/bold]\nsecond line"

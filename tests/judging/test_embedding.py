@@ -22,7 +22,8 @@ from promptgrid.store import Database, results, runs
 from promptgrid.store.attempts import NO_CELL, spent
 from promptgrid.store.attempts import log as attempts_log
 from promptgrid.store.schema import attempts
-from tests.judging.test_rescore import a_plan, ran, rechecked, values
+from tests.judging.rechecks import a_plan, rechecked, values
+from tests.running import a_run
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -49,7 +50,7 @@ def cats(database: Database, hostile: HostileServer) -> str:
     """A run of three replies to compare, of which two are the same."""
     hostile.answer = lambda body: "the red cat" if "3" not in body["messages"][-1]["content"] else "a dog"
     cases = [{"a": "1", "expected": "cat the red"}, {"a": "2", "expected": "dog"}, {"a": "3", "expected": "dog"}]
-    return ran(
+    return a_run(
         database, api.plan(Prompt("say", (Message("user", "Say {{ a }}."),)), cases, models="openai/m", checks=[])
     )
 
@@ -117,7 +118,7 @@ def test_one_text_that_is_refused_costs_the_others_nothing(database: Database, h
     hostile.answer = lambda body: "word " * 20 if "4" in body["messages"][-1]["content"] else "dog"
     cases = [{"a": str(n), "expected": "dog"} for n in range(8)]
     plan = api.plan(Prompt("say", (Message("user", "Say {{ a }}."),)), cases, models="openai/m", checks=[])
-    run_id = ran(database, plan)
+    run_id = a_run(database, plan)
     rechecked(database, run_id, similar("short"))
     assert values(database, run_id)["similarity"] == pytest.approx([1, 1, 1, 1, None, 1, 1, 1])
     row = list(results.result_rows(database, run_id))[4]
@@ -140,7 +141,7 @@ def test_a_new_run_tells_what_its_embeddings_may_take(database: Database, hostil
     (sheet,) = client.preflight(database, plan).judges
     assert (sheet.embeds, sheet.texts, sheet.calls, sheet.exact) == (True, 6, 1, False)  # a case has no expected value
     assert "embedded by openai/vectors: 1 call" in as_text(client.preflight(database, plan))
-    run_id = ran(database, plan)
+    run_id = a_run(database, plan)
     assert sorted(embedded_texts(hostile)) == ["2", "3"]
     assert len(values(database, run_id)["similarity"]) == 6
 
@@ -149,7 +150,7 @@ def test_similarity_by_embedding_asks_once_for_each_text(database: Database, hos
     hostile.answer = lambda body: "the red cat" if "1" in body["messages"][-1]["content"] else "zzz"
     cases = [{"a": "1", "expected": "cat the red"}, {"a": "2", "expected": "dog"}, {"a": "3"}]
     plan = api.plan(Prompt("say", (Message("user", "Say {{ a }}."),)), cases, models="openai/m", samples=2)
-    run_id = ran(database, plan)
+    run_id = a_run(database, plan)
     rechecked(database, run_id, "similarity:method=embedding,model=openai/vectors")
     assert values(database, run_id)["similarity"] == pytest.approx([1, 1, 0, 0, None, None])
     (call,) = [request for request in hostile.requests if request.path.endswith("/embeddings")]
@@ -158,7 +159,7 @@ def test_similarity_by_embedding_asks_once_for_each_text(database: Database, hos
 
 @pytest.mark.parametrize(("model", "why"), [("html", "web page"), ("unauthorized", "key"), ("server-error", "")])
 def test_an_endpoint_without_embeddings_scores_nothing(database: Database, model: str, why: str) -> None:
-    run_id = ran(database, a_plan())
+    run_id = a_run(database, a_plan())
     rechecked(database, run_id, f"similarity:method=embedding,model=openai/{model}")
     row = next(iter(results.result_rows(database, run_id)))
     assert row.scores["similarity"].value is None

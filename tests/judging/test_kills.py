@@ -29,7 +29,7 @@ from promptgrid.runner.carry_out import carry_out
 from promptgrid.store import Database, runs, scores, votes
 from promptgrid.store.attempts import spent
 from promptgrid.store.schema import attempts, replies
-from tests.running import RUNNER, carried_out, kill, process, until
+from tests.running import RUNNER, a_run, carried_out, kill, process, until
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -54,12 +54,9 @@ def answered(body: dict[str, Any]) -> str:
     return "Verdict: 5" if "<reply>" in text else f"{text} At {body.get('temperature')}."
 
 
-def a_run(database: Database, **changes: Any) -> str:
+def judged_run(database: Database, **changes: Any) -> str:
     usual = {"cases": [{"word": f"w{n}"} for n in range(WORDS)], "models": "openai/m", "checks": []}
-    plan = api.plan(SAY, **usual | changes)
-    run_id = client.submit(database, plan)
-    carried_out(database, run_id)
-    return run_id
+    return a_run(database, api.plan(SAY, **usual | changes))
 
 
 def asked(hostile: HostileServer, after: int = 0) -> Counter[str]:
@@ -91,7 +88,7 @@ def to_the_end(home: Path, *command: str) -> int:
 
 
 def test_a_killed_check_asks_only_what_is_missing(database: Database, hostile: HostileServer, home: Path) -> None:
-    run_id = a_run(database)
+    run_id = judged_run(database)
     hostile.latency_s = 0.2
     for wanted in (6, 14):
         killed(home, *CHECK, "--check", JUDGE, when=lambda wanted=wanted: len(said(database)) >= wanted)
@@ -108,7 +105,7 @@ def test_a_killed_check_asks_only_what_is_missing(database: Database, hostile: H
 
 
 def test_a_judge_that_is_asked_anew_is_asked_once_too(database: Database, hostile: HostileServer, home: Path) -> None:
-    run_id = a_run(database, checks=[JUDGE])
+    run_id = judged_run(database, checks=[JUDGE])
     hostile.latency_s = 0.2
     killed(home, *CHECK, "--fresh", when=lambda: len(said(database)) >= WORDS + 6)
     kept, before = said(database)[WORDS:], len(hostile.books.completions)
@@ -123,7 +120,7 @@ def test_a_judge_that_is_asked_anew_is_asked_once_too(database: Database, hostil
 def test_what_a_killed_judge_had_said_and_not_committed_is_kept(
     database: Database, hostile: HostileServer, home: Path
 ) -> None:
-    run_id = a_run(database)
+    run_id = judged_run(database)
     judge = f"from promptgrid.cli import main; main({['check', run_id, '--check', JUDGE]!r})"
     killed(home, "-c", SLOW_TO_WRITE + judge, when=lambda: asked(hostile).total() == WORDS == unsaved(home))
     assert said(database) == []
@@ -144,7 +141,7 @@ def unsaved(home: Path) -> int:
 
 
 def test_kills_do_not_carry_a_judge_over_its_budget(database: Database, hostile: HostileServer, home: Path) -> None:
-    run_id = a_run(database)
+    run_id = judged_run(database)
     hostile.latency_s = 0.2
     budgeted = (*CHECK, "--check", JUDGE, "--budget", "20calls")
     for wanted in (4, 9):
@@ -162,7 +159,7 @@ def test_kills_do_not_carry_a_judge_over_its_budget(database: Database, hostile:
 def test_killed_embeddings_go_on_and_stay_within_their_budget(
     database: Database, hostile: HostileServer, home: Path
 ) -> None:
-    run_id = a_run(database, cases=[{"word": f"w{n}", "expected": f"e{n}"} for n in range(WORDS)])
+    run_id = judged_run(database, cases=[{"word": f"w{n}", "expected": f"e{n}"} for n in range(WORDS)])
     check = ["check", run_id, "--check", "similarity:method=embedding,model=openai/vectors", "--budget", "11calls"]
     by_four = (
         "from promptgrid.judging import embedding; from promptgrid.cli import main; "
@@ -214,7 +211,7 @@ def test_calls_lost_with_a_killed_runners_judge_stay_reserved(
 
 
 def test_a_killed_judge_of_pairs_goes_on(database: Database, hostile: HostileServer, home: Path) -> None:
-    run_id = a_run(database, temperatures=[0, 1])
+    run_id = judged_run(database, temperatures=[0, 1])
     hostile.latency_s = 0.2
     judge = ("-m", "promptgrid", "judge", run_id, "--model", "openai/wise", "--pairs", "14")
     killed(home, *judge, when=lambda: len(said(database)) >= 8)
@@ -228,7 +225,7 @@ def test_a_killed_judge_of_pairs_goes_on(database: Database, hostile: HostileSer
 
 
 def test_ctrl_c_lets_what_the_judge_is_saying_come_in(database: Database, hostile: HostileServer, home: Path) -> None:
-    run_id = a_run(database)
+    run_id = judged_run(database)
     hostile.latency_s = 0.5
     with process(home, *CHECK, "--check", JUDGE) as judging:
         until(lambda: asked(hostile).total() >= 8)
@@ -242,7 +239,7 @@ def test_ctrl_c_lets_what_the_judge_is_saying_come_in(database: Database, hostil
 def test_a_dashboard_that_dies_leaves_word_of_how_far_its_judge_was(
     database: Database, hostile: HostileServer, home: Path
 ) -> None:
-    run_id = a_run(database)
+    run_id = judged_run(database)
     hostile.latency_s = 0.2
     with dashboards_thread(home, run_id) as dashboard:
         until(lambda: len(said(database)) >= 6)
@@ -278,7 +275,7 @@ time.sleep(600)
 
 
 def test_a_dashboard_ends_though_its_judge_is_at_work(database: Database, hostile: HostileServer, home: Path) -> None:
-    run_id = a_run(database)
+    run_id = judged_run(database)
     hostile.script("wise", "hang")
     with dashboards_thread(home, run_id) as dashboard:
         until(lambda: asked(hostile).total() >= 1)
@@ -287,7 +284,7 @@ def test_a_dashboard_ends_though_its_judge_is_at_work(database: Database, hostil
 
 
 def test_a_run_that_goes_on_waits_for_who_judges_it(database: Database, hostile: HostileServer) -> None:
-    run_id = a_run(database, checks=[JUDGE])
+    run_id = judged_run(database, checks=[JUDGE])
     hostile.latency_s = 0.05
     client.extend(database, run_id, samples=2)
     with session.lock(run_id):
@@ -300,7 +297,7 @@ def test_a_run_that_goes_on_waits_for_who_judges_it(database: Database, hostile:
 
 
 def test_a_run_that_waits_for_its_judge_can_be_paused(database: Database) -> None:
-    run_id = a_run(database, checks=[JUDGE])
+    run_id = judged_run(database, checks=[JUDGE])
     with session.lock(run_id):
         client.extend(database, run_id, samples=2)
         carrying = loop.start(carry_out(database, run_id, connect=connections.connect))
@@ -312,7 +309,7 @@ def test_a_run_that_waits_for_its_judge_can_be_paused(database: Database) -> Non
 
 
 def test_a_run_that_is_removed_while_it_is_judged_says_so(database: Database, hostile: HostileServer) -> None:
-    run_id = a_run(database)
+    run_id = judged_run(database)
 
     def removing(body: dict[str, Any]) -> str:
         runs.forget(database, run_id)
@@ -330,7 +327,7 @@ def test_a_reservation_whose_call_is_never_sent_is_given_back(
 ) -> None:
     monkeypatch.setattr(journal, "_GROUP_S", 0.5)
     monkeypatch.setattr(journal, "_RESERVE_S", 0.3)
-    run_id = a_run(database)
+    run_id = judged_run(database)
     planned = rescore.plan_recheck(database, run_id, add=[parse_check(JUDGE)])
     with pytest.raises(BudgetReached):
         rescore.carry_out(database, planned, budget="5calls")
@@ -340,7 +337,7 @@ def test_a_reservation_whose_call_is_never_sent_is_given_back(
 
 
 def test_two_judges_of_one_run_do_not_work_at_once(database: Database, hostile: HostileServer) -> None:
-    run_id = a_run(database, temperatures=[0, 1])
+    run_id = judged_run(database, temperatures=[0, 1])
     hostile.script("wise", "slow")
     planned = rescore.plan_recheck(database, run_id, add=[parse_check(JUDGE)])
     checking = threading.Thread(target=rescore.carry_out, args=(database, planned))

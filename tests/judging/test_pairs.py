@@ -14,7 +14,8 @@ from promptgrid.grading import parse_check
 from promptgrid.grading.judge_prompts import PAIR_INPUTS, check_prompt, read_mark, read_preference, shipped_prompt
 from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_sheet
 from promptgrid.store import Database, votes
-from tests.judging.test_rescore import a_plan, completions, ran
+from tests.judging.rechecks import a_plan, completions
+from tests.running import a_run
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -83,7 +84,7 @@ def test_both_prompts_of_ours_can_judge() -> None:
 
 
 def test_pairs_are_asked_in_both_orders_and_the_votes_kept(database: Database, hostile: HostileServer) -> None:
-    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    run_id = a_run(database, a_plan(temperatures=[0, 1]))
     pairs = [(0, 1), (3, 2)]
     sheet = pairs_sheet(database, run_id, pairs, WISE)
     assert (sheet.calls, completions(hostile).count("wise")) == (4, 0)
@@ -98,7 +99,7 @@ def test_pairs_are_asked_in_both_orders_and_the_votes_kept(database: Database, h
 
 
 def test_a_judge_that_only_likes_a_place_sees_ties(database: Database) -> None:
-    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    run_id = a_run(database, a_plan(temperatures=[0, 1]))
     found = judge_pairs(database, run_id, [(0, 1)], PairJudge("openai/left"))
     assert (found.votes, found.changed) == (1, 1)
     assert [vote.outcome for vote in votes.listed(database, run_id)] == ["tie"]
@@ -106,7 +107,7 @@ def test_a_judge_that_only_likes_a_place_sees_ties(database: Database) -> None:
 
 @pytest.mark.parametrize(("model", "why"), [("mute", "rather not say"), ("html", "web page")])
 def test_a_judge_that_gives_no_word_gives_no_vote(database: Database, model: str, why: str) -> None:
-    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    run_id = a_run(database, a_plan(temperatures=[0, 1]))
     found = judge_pairs(database, run_id, [(0, 1)], PairJudge(f"openai/{model}"))
     assert (found.votes, found.failed) == (0, 1)
     assert why in found.why
@@ -114,7 +115,7 @@ def test_a_judge_that_gives_no_word_gives_no_vote(database: Database, model: str
 
 
 def test_the_command_line_lets_a_model_vote_first_where_people_did(database: Database, hostile: HostileServer) -> None:
-    run_id = ran(database, a_plan(temperatures=[0, 1]))
+    run_id = a_run(database, a_plan(temperatures=[0, 1]))
     votes.add(database, run_id, 5, 4, "left", "ann")
     asked = ["judge", "last", "--model", "openai/wise", "--pairs", "2"]
     found = CliRunner().invoke(main, [*asked, "--dry-run"])

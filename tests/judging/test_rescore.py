@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,24 +11,22 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from promptgrid import api
 from promptgrid.calls import call
 from promptgrid.cli import main
 from promptgrid.errors import LibraryError, PlanError
 from promptgrid.grading import parse_check
-from promptgrid.grid import Plan
 from promptgrid.judging import rescore
-from promptgrid.prompt import AnswerRule, Message, Prompt
+from promptgrid.prompt import Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, plans, results, runs, scores
 from promptgrid.store.schema import replies
 from promptgrid.store.schema import scores as scores_table
-from tests.running import carried_out, resumed
+from tests.judging.rechecks import ADD, a_plan, completions, rechecked, values
+from tests.running import a_run, carried_out, resumed
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
-ADD = Prompt("add", (Message("user", "Add {{ a }} and 1."),), answer=AnswerRule("number"))
 SAY = Prompt("say", (Message("user", "Say {{ a }}."),))
 JUDGE = "judge:model=openai/wise,scale=1-5"
 
@@ -48,45 +45,12 @@ def answered(body: dict[str, Any]) -> str:
     return "It is 2."
 
 
-def a_plan(prompts: Iterable[Prompt] = (ADD,), **changes: Any) -> Plan:
-    cases = [{"a": "1", "expected": "2"}, {"a": "2", "expected": "3"}, {"a": "3"}]
-    return api.plan(tuple(prompts), cases, models="openai/m", **changes)
-
-
-def ran(database: Database, plan: Plan) -> str:
-    run_id = client.submit(database, plan)
-    assert carried_out(database, run_id) == "finished"
-    return run_id
-
-
-def rechecked(database: Database, run_id: str, *add: str, remove: Iterable[str] = (), **options: Any) -> None:
-    planned = rescore.plan_recheck(
-        database, run_id, add=[parse_check(text) for text in add], remove=tuple(remove),
-        fresh=options.pop("fresh", False),
-    )  # fmt: skip
-    rescore.carry_out(database, planned, **options)
-
-
-def values(database: Database, run_id: str) -> dict[str, list[float | None]]:
-    """By check, in the order of the cells."""
-    found: dict[str, list[float | None]] = {}
-    for row in results.result_rows(database, run_id):
-        for check, score in row.scores.items():
-            found.setdefault(check, []).append(score.value)
-    return found
-
-
 def sent(hostile: HostileServer, model: str) -> int:
     return completions(hostile).count(model)
 
 
-def completions(hostile: HostileServer) -> list[str]:
-    """The models that were asked, in turn."""
-    return [request.body["model"] for request in hostile.requests if request.path.endswith("/completions")]
-
-
 def test_checks_are_added_changed_and_removed_and_nothing_is_sent(database: Database, hostile: HostileServer) -> None:
-    run_id = ran(database, a_plan())
+    run_id = a_run(database, a_plan())
     assert values(database, run_id) == {"number": [1, 0, None]}
     before = len(hostile.requests)
     rechecked(database, run_id, "length:max=3", "number:tolerance=1")
@@ -100,7 +64,7 @@ def test_checks_are_added_changed_and_removed_and_nothing_is_sent(database: Data
 
 
 def test_the_usual_checks_stay_each_with_its_prompt(database: Database) -> None:
-    run_id = ran(database, a_plan([ADD, SAY]))
+    run_id = a_run(database, a_plan([ADD, SAY]))
     rechecked(database, run_id, "length:max=9")
     assert values(database, run_id) == {"number": [1, 0, None], "contains": [1, 0, None], "length": [1] * 6}
     assert [str(check) for check in runs.plan_of(database, run_id).checks or ()] == ["usual", "length:max=9.0"]
@@ -110,7 +74,7 @@ def test_the_usual_checks_stay_each_with_its_prompt(database: Database) -> None:
 
 def test_cells_that_come_later_are_scored_the_same(database: Database, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text("def score(output, inputs): return inputs['a'] == '1'\n")
-    run_id = ran(database, a_plan())
+    run_id = a_run(database, a_plan())
     rechecked(database, run_id, "length:max=1", f"python:file={tmp_path / 'own.py'}")
     client.extend(database, run_id, samples=2)
     assert carried_out(database, run_id) == "finished"
@@ -119,7 +83,7 @@ def test_cells_that_come_later_are_scored_the_same(database: Database, tmp_path:
 
 
 def test_a_judge_is_told_asked_once_and_counted(database: Database, hostile: HostileServer) -> None:
-    run_id = ran(database, a_plan(samples=3))
+    run_id = a_run(database, a_plan(samples=3))
     planned = rescore.plan_recheck(database, run_id, add=[parse_check(JUDGE)])
     (sheet,) = rescore.sheets(database, planned)
     assert (sheet.ref, sheet.calls, sheet.shared, sheet.answered, sheet.free) == ("openai/wise", 3, 6, 0, True)
@@ -141,7 +105,7 @@ def test_a_judge_is_told_asked_once_and_counted(database: Database, hostile: Hos
 
 
 def test_a_judges_explanation_and_prompt_are_kept_with_the_run(database: Database, hostile: HostileServer) -> None:
-    run_id = ran(database, a_plan())
+    run_id = a_run(database, a_plan())
     rechecked(database, run_id, f"polite={JUDGE},rubric=Is it polite, sir?")
     row = next(iter(results.result_rows(database, run_id)))
     assert row.scores["polite"].explanation == "5: It is right. Verdict: 5"
@@ -159,7 +123,7 @@ def test_a_judges_prompt_of_ones_own(database: Database, hostile: HostileServer,
         "---\nname: strict\nmetadata:\n  answer: {kind: label, labels: [pass, fail]}\n---\nuser:\n{{ output }}?\n"
     )
     hostile.answer = lambda body: "It is a fail." if body["model"] == "wise" else "2"
-    run_id = ran(database, a_plan())
+    run_id = a_run(database, a_plan())
     rechecked(database, run_id, f"judge:model=openai/wise,scale=pass/fail,prompt={mine}")
     assert values(database, run_id)["judge"] == [0] * 3
     mine.unlink()
@@ -178,7 +142,7 @@ def test_a_judges_prompt_of_ones_own(database: Database, hostile: HostileServer,
 def test_a_judge_that_answers_nonsense_scores_nothing(
     database: Database, hostile: HostileServer, said: str, why: str
 ) -> None:
-    run_id = ran(database, a_plan())
+    run_id = a_run(database, a_plan())
     hostile.answer = lambda body: said
     rechecked(database, run_id, JUDGE)
     assert values(database, run_id)["judge"] == [None] * 3
@@ -194,7 +158,7 @@ def test_a_judge_that_answers_nonsense_scores_nothing(
 def test_a_judge_whose_endpoint_fails_scores_nothing_and_is_asked_again_later(
     database: Database, hostile: HostileServer, mode: str, why: str, calls: int
 ) -> None:
-    run_id = ran(database, a_plan())
+    run_id = a_run(database, a_plan())
     hostile.script("wise", *[mode] * 18, "ok")
     rechecked(database, run_id, JUDGE)
     assert values(database, run_id)["judge"] == [None] * 3
@@ -209,7 +173,7 @@ def test_a_judge_of_a_new_run_is_told_before_and_asked_at_its_end(database: Data
     plan = a_plan(checks=["usual", JUDGE], samples=2)
     (judge,) = client.preflight(database, plan).judges
     assert (judge.ref, judge.calls, judge.exact) == ("openai/wise", 6, False)
-    run_id = ran(database, plan)
+    run_id = a_run(database, plan)
     assert values(database, run_id) == {"number": [1, 1, 0, 0, None, None], "judge": [1] * 6}
     assert completions(hostile) == ["m"] * 6 + ["wise"] * 3
     before = len(hostile.requests)
@@ -219,7 +183,7 @@ def test_a_judge_of_a_new_run_is_told_before_and_asked_at_its_end(database: Data
 
 def test_a_run_whose_judge_failed_goes_on_where_it_stopped(database: Database, hostile: HostileServer) -> None:
     hostile.script("wise", "ok", "html")
-    run_id = ran(database, a_plan(checks=[JUDGE], concurrency=1))
+    run_id = a_run(database, a_plan(checks=[JUDGE], concurrency=1))
     assert sorted(values(database, run_id)["judge"], key=str) != [1] * 3
     hostile.script("wise", "ok")
     assert resumed(database, run_id) == "finished"
@@ -239,14 +203,14 @@ def test_a_budget_holds_for_judges_too(database: Database, hostile: HostileServe
 
 def test_a_check_over_many_replies_comes_in_chunks(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scores, "CHUNK", 2)
-    run_id = ran(database, a_plan(samples=5))
+    run_id = a_run(database, a_plan(samples=5))
     rechecked(database, run_id, "length:max=3")
     assert values(database, run_id)["length"] == [1] * 15
 
 
 def test_chosen_replies_are_read_and_no_others(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scores, "CHUNK", 2)
-    run_id = ran(database, a_plan(samples=3))
+    run_id = a_run(database, a_plan(samples=3))
     chunks = list(scores.answered(database, run_id, {8, 0, 5, 99}))
     assert [[one.position for one in chunk] for chunk in chunks] == [[0, 5], [8]]
     assert chunks[0][1].scored == {"number"}
@@ -264,7 +228,7 @@ def test_chosen_replies_are_read_and_no_others(database: Database, monkeypatch: 
 def test_a_check_that_cannot_be_carried_out_changes_nothing(
     database: Database, add: list[str], remove: list[str], says: str
 ) -> None:
-    run_id = ran(database, a_plan())
+    run_id = a_run(database, a_plan())
     with pytest.raises((PlanError, LibraryError)) as caught:
         rechecked(database, run_id, *add, remove=remove)
     assert says in str(caught.value)
@@ -286,8 +250,8 @@ def test_checks_of_a_run_at_work_stay_as_they_are(database: Database) -> None:
 
 
 def test_replies_of_judges_that_a_score_shows_outlive_their_run(database: Database, hostile: HostileServer) -> None:
-    first = ran(database, a_plan(checks=[JUDGE]))
-    second = ran(database, a_plan(checks=[JUDGE]))
+    first = a_run(database, a_plan(checks=[JUDGE]))
+    second = a_run(database, a_plan(checks=[JUDGE]))
     assert sent(hostile, "wise") == 3
     runs.delete(database, first)
     runs.purge(database)
@@ -295,7 +259,7 @@ def test_replies_of_judges_that_a_score_shows_outlive_their_run(database: Databa
 
 
 def test_the_command_line_checks_again(database: Database, tmp_path: Path) -> None:
-    run_id = ran(database, a_plan())
+    run_id = a_run(database, a_plan())
     found = CliRunner().invoke(main, ["check", "last", "--check", "length:max=1", "--check", JUDGE, "--json"])
     assert found.exit_code == 0, found.output
     assert json.loads(found.stdout)["checks"][0] == {
