@@ -237,7 +237,7 @@ def test_a_check_that_cannot_be_carried_out_changes_nothing(
 
 def test_a_judges_prompt_that_cannot_judge_is_refused(database: Database, tmp_path: Path) -> None:
     blind = tmp_path / "blind.prompty"
-    for text, says in (("{{ rubric }}", "does not show the judge the reply"), ("{{ output }} {{ mood }}", "needs 'mood'")):
+    for text, says in (("{{ rubric }}", "does not show the judge"), ("{{ output }} {{ mood }}", "needs 'mood'")):
         blind.write_text(f"---\nname: blind\n---\nuser:\n{text}\n")
         with pytest.raises(PlanError, match=says):
             client.submit(database, a_plan(checks=[f"judge:model=openai/wise,prompt={blind}"]))
