@@ -1,6 +1,13 @@
-"""Where the checkout and its entry page are."""
+"""Where the checkout and its entry page are, and the order of the rooms."""
 
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 HOME_PAGE = CHECKOUT / "workbench.py"
+ORDER = [
+    "errors", "text", "files", "suggestions", "humanize", "paths", "loop", "budget",
+    "stats", "prompt", "cases", "answers", "techniques", "library", "models", "endpoint", "snippets", "builtin",
+    "connections", "tokens", "grading", "grid", "store", "calls", "judging", "runner", "chat", "nextword",
+    "compare", "curves", "export", "gate", "arena",
+    "api", "doctor", "cli", "ui",
+]  # fmt: skip

@@ -12,13 +12,6 @@ import promptgrid
 
 ROOT = Path(promptgrid.__file__).parents[1]
 ENGINE = sorted((ROOT / "promptgrid").rglob("*.py"))
-ORDER = [
-    "errors", "text", "files", "suggestions", "humanize", "paths", "loop", "budget",
-    "stats", "prompt", "cases", "answers", "techniques", "library", "models", "endpoint", "snippets", "builtin",
-    "connections", "tokens", "grading", "grid", "store", "calls", "judging", "runner", "chat", "nextword",
-    "compare", "curves", "export", "gate", "arena",
-    "api", "doctor", "cli", "ui",
-]  # fmt: skip
 
 
 def imported(path: Path) -> set[str]:
