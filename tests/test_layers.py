@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import promptgrid
+from tests.places import ORDER
 
 ROOT = Path(promptgrid.__file__).parents[1]
 ENGINE = sorted((ROOT / "promptgrid").rglob("*.py"))
