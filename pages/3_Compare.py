@@ -18,12 +18,12 @@ with st.container(horizontal=True, vertical_alignment="center", key="compare_top
     run = reading.choose_run(database())
     before = runs_popover(database(), run)
     if before is None:
-        found = reading.read_facts(database(), run)
-        shown = view_state.current(found)
-        arranged = reading.arrange(database(), found, shown.view)
-        controls.layout_popover(found, shown)
-        controls.sort_popover(shown)
-        controls.filter_popover(found, shown)
+        facts = reading.read_facts(database(), run)
+        state = view_state.current(facts)
+        arranged = reading.arrange(database(), facts, state.view)
+        controls.layout_popover(facts, state)
+        controls.sort_popover(state)
+        controls.filter_popover(facts, state)
         checks_popover(database(), run)
         export_popover(database(), run, reading.positions(arranged))
 
@@ -31,11 +31,11 @@ if before is not None:
     two_runs(database(), before, run)
     st.stop()
 
-controls.chips(shown, arranged.counts)
+controls.chips(state, arranged.counts)
 follow_run.watch_run(database(), run)
-answers(database(), arranged, shown.side)
+answers(database(), arranged, state.side)
 
 st.subheader("Summary")
-summaries = compare.summarise(found, shown.view)
+summaries = compare.summarise(facts, state.view)
 tables.summary_table(summaries)
 tables.sentences(summaries)

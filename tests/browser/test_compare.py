@@ -177,7 +177,7 @@ def test_the_export_is_downloaded_and_can_be_read_back(
     open_compare(page, dashboard, f"run={run_id}")
     page.get_by_role("button", name="Export").click()
     with page.expect_download() as started:
-        page.get_by_role("button", name="CSV, one row a reply").click()
+        page.get_by_role("button", name="CSV, one row per reply").click()
     started.value.save_as(tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_made_says_why(
 def test_files_come_one_after_the_other_without_a_pause(dashboard: Dashboard, page: Page, run_id: str) -> None:
     open_compare(page, dashboard, f"run={run_id}")
     page.get_by_role("button", name="Export").click()
-    for name in ("CSV, one row a reply", "JSONL", "Parquet", "Markdown", "JSONL"):
+    for name in ("CSV, one row per reply", "JSONL", "Parquet", "Markdown", "JSONL"):
         with page.expect_download():
             page.get_by_role("button", name=name).click()
 

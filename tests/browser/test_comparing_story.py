@@ -166,7 +166,7 @@ def the_summary_is_that_of_stats(page: Page, rows: Sequence[ResultRow]) -> None:
         expect(line.get_by_text(text, exact=True)).to_be_attached()
         seen += 1
     assert seen
-    expect(page.get_by_text("None is marked as the best")).to_be_visible()  # four cases cannot tell
+    expect(page.get_by_text("No column is marked as the best")).to_be_visible()  # four cases cannot tell
 
 
 def the_cases_that_differ_can_be_found_and_read(page: Page, rows: Sequence[ResultRow]) -> None:

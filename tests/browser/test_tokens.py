@@ -119,7 +119,7 @@ def test_a_megabyte_is_drawn_a_window_at_a_time(page: Page) -> None:
         }""",
         "A line of a very long text, 香蕉, and so it goes on\n",
     )
-    expect(page.get_by_text(re.compile("Tokens 1 to 2,000 of .* are drawn"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Tokens 1 to 2,000 of .*; the counts"))).to_be_visible()
     expect_count(page, r"^≈ [\d,]+ tokens$")
     expect(page.get_by_role("button", name="Ask the server")).to_be_visible()
     expect(box(page, "o200k_base").locator(".piece")).to_have_count(2000)

@@ -265,9 +265,9 @@ import time
 from promptgrid.grading import parse_check
 from promptgrid.judging import rescore
 from promptgrid.store import Database
-from promptgrid.ui.compare.rescoring import Works
+from promptgrid.ui.compare.rescoring import Rescorings
 database = Database()
-Works().start(database, rescore.plan_recheck(database, {run_id!r}, add=[parse_check({JUDGE!r})]))
+Rescorings().start(database, rescore.plan_recheck(database, {run_id!r}, add=[parse_check({JUDGE!r})]))
 time.sleep(600)
 """
     with process(home, "-c", begin) as started:

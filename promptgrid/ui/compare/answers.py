@@ -1,4 +1,4 @@
-"""The matrix of the Compare page with the detail of the selected cell: what most presses change, drawn by itself."""
+"""The matrix of the Compare page and the detail of the selected cell, in a fragment that most presses rerun alone."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _HEIGHT = 620
 
 @st.fragment
 def answers(database: Database, arranged: Arranged, corner: str) -> None:
-    """Draws a page of the rows and the selected cell, and puts both into the address; `corner` says what rows are.
+    """A page of rows and the selected cell, both also in the address. `corner` names what the rows are.
 
-    A press that changes what the rest of the page shows asks for the whole page.
+    A press that changes the rest of the page reruns the whole page.
     """
-    if view_state.whole_page_wanted():
+    if view_state.needs_rerun():
         st.rerun()
     pages = view_state.pages_of(len(arranged), len(arranged.columns))
-    rows, drawn = reading.read_rows(database, arranged, pages.start, pages.rows)
+    rows, matrix_lines = reading.read_rows(database, arranged, pages.start, pages.rows)
     columns = matrix_columns(arranged, compare.summarise(arranged.facts, arranged.view))
     with st.container(horizontal=True, key="compare_beside"):
         with st.container(key="compare_answers"):
             selected = matrix(
                 view_state.MATRIX,
                 columns=columns,
-                rows=drawn,
+                rows=matrix_lines,
                 selected=view_state.start_selection(),
                 height=_HEIGHT,
                 find=view_state.FIND,
@@ -41,18 +41,20 @@ def answers(database: Database, arranged: Arranged, corner: str) -> None:
                 on_sort=view_state.sort_by,
                 on_turn=lambda row_id, column_id, by: view_state.turn(arranged, row_id, column_id, by),
             )
-            controls.turn_pages(pages)
+            controls.pagination(pages)
         if selected and (cell := reading.cell_of(rows, selected)):
-            pooled = cell[1].cases > 1  # there is little to say of it
-            with st.container(border=True, height="content" if pooled else _HEIGHT, gap="xsmall", key="compare_detail"):
+            several_cases = cell[1].cases > 1  # the detail is short
+            with st.container(
+                border=True, height="content" if several_cases else _HEIGHT, gap="xsmall", key="compare_detail"
+            ):
                 detail(database, arranged, *cell)
     with st.expander("As a table, or Markdown to copy", key="compare_table", on_change="rerun") as table:
         if table.open:
-            first = partial(_first, database, arranged)
-            tables.matrix_table(len(arranged), columns, drawn, corner, first)
-    view_state.remember(arranged.facts.run_id, selected)
+            first = partial(_first_rows, database, arranged)
+            tables.matrix_table(len(arranged), columns, matrix_lines, corner, first)
+    view_state.write_address(arranged.facts.run_id, selected)
 
 
-def _first(database: Database, arranged: Arranged, count: int) -> list[MatrixRow]:
-    """The first rows of all that are shown, on whatever page."""
+def _first_rows(database: Database, arranged: Arranged, count: int) -> list[MatrixRow]:
+    """The first `count` rows of the view, on any page."""
     return reading.read_rows(database, arranged, 0, count)[1]

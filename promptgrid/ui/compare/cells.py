@@ -1,4 +1,4 @@
-"""The comparison as the matrix component draws it. Pure: data in, data out."""
+"""The comparison as columns and rows of the matrix component. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from promptgrid.store.cell_columns import CaseText
 from promptgrid.text import one_line
 from promptgrid.ui.compare.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
 
-_HEAD = 34  # characters of a long answer that stand out; the rest follows beneath
-_OTHERS = 2  # answers beside the commonest that have room
+_HEAD = 34  # characters of a long answer on the first line; the rest goes below
+_OTHERS = 2  # other answers than the most frequent one that fit in a cell
 _PLAIN: tuple[Metric, ...] = ("tokens", "cost", "latency", "length")
-# What is news in a cell: a difference of at least so much, and of this share of the baseline's figure. The latency of a
-# single reply is mostly the queue that it stood in.
-_TELLING: Mapping[Metric, tuple[float, float]] = {"tokens": (1, 0.1), "cost": (5e-7, 0.1), "latency": (100, 0.5)}
+# Metric -> (least difference, least share of the baseline's value) for a badge. The latency of a single reply is mostly
+# the time it waited in a queue.
+_NOTABLE: Mapping[Metric, tuple[float, float]] = {"tokens": (1, 0.1), "cost": (5e-7, 0.1), "latency": (100, 0.5)}
 
 STATES: dict[str, CellState] = {
     "pending": "pending",
@@ -27,46 +27,47 @@ STATES: dict[str, CellState] = {
 
 
 def matrix_columns(arranged: Arranged, summaries: Sequence[VariantSummary]) -> list[MatrixColumn]:
-    """One column for each that is shown; the first, where there are others, is the baseline."""
-    sort, several = arranged.view.sort, len(arranged.columns) > 1
+    """A column for each visible variant. If there are several, the first one is the baseline."""
+    sort, has_baseline = arranged.view.sort, len(arranged.columns) > 1
     return [
         MatrixColumn(
             head.id,
             head.lines,
-            column_summary(found),
-            mark=" · ".join([*(["baseline"] if several and i == 0 else []), *(["best"] if found.best else [])]),
+            column_summary(summary),
+            mark=" · ".join([*(["baseline"] if has_baseline and i == 0 else []), *(["best"] if summary.best else [])]),
             sorted=("descending" if sort.descending else "ascending")
             if sort.by != "case" and sort.column == head.id
             else "",
         )
-        for i, (head, found) in enumerate(zip(arranged.columns, summaries, strict=True))
+        for i, (head, summary) in enumerate(zip(arranged.columns, summaries, strict=True))
     ]
 
 
-def column_summary(found: VariantSummary) -> str:
-    """ "53 % (41–65) · 3.4/5 agree": the score with its 95 % interval, what it leaves out, and how many of the samples
-    say the same."""
-    if found.answered < found.cells and not found.scored:
-        return f"{found.answered:,} of {found.cells:,} answered"
-    parts = [f"{found.answered:,} answered"]
-    if found.score is not None:
-        parts = [f"{percent(found.score)} ({interval})" if (interval := interval_of(found)) else percent(found.score)]
-    if found.unread:
-        parts.append(f"{found.unread:,} of {found.answered:,} unread")
-    if found.agreement is not None:
-        parts.append(f"{found.agreement * found.samples:.1f}/{found.samples} agree")
+def column_summary(summary: VariantSummary) -> str:
+    """ "53 % (41–65) · 3.4/5 agree": score with its 95 % interval, unread replies, agreement of the samples."""
+    if summary.answered < summary.cells and not summary.scored:
+        return f"{summary.answered:,} of {summary.cells:,} answered"
+    parts = [f"{summary.answered:,} answered"]
+    if summary.score is not None:
+        parts = [
+            f"{percent(summary.score)} ({interval})" if (interval := interval_of(summary)) else percent(summary.score)
+        ]
+    if summary.unread:
+        parts.append(f"{summary.unread:,} of {summary.answered:,} unread")
+    if summary.agreement is not None:
+        parts.append(f"{summary.agreement * summary.samples:.1f}/{summary.samples} agree")
     return " · ".join(parts)
 
 
-def interval_of(found: VariantSummary) -> str:
-    """ "41–65": the 95 % interval of the score, in per cent; "" where there is none."""
-    if found.interval is None:
+def interval_of(summary: VariantSummary) -> str:
+    """ "41–65": the 95 % interval of the score, in per cent; "" if there is none."""
+    if summary.interval is None:
         return ""
-    return f"{100 * found.interval.low:.0f}–{100 * found.interval.high:.0f}"
+    return f"{100 * summary.interval.low:.0f}–{100 * summary.interval.high:.0f}"
 
 
 def percent(share: float | None) -> str:
-    """ "53 %"; 100 only where it is all, 0 only where it is none; empty where there is nothing to say."""
+    """ "53 %"; "100 %" only if the share is 1, "0 %" only if it is 0; "" for None."""
     if share is None:
         return ""
     rounded = int(100 * share + 0.5)  # as the browser rounds
@@ -75,21 +76,21 @@ def percent(share: float | None) -> str:
     return f"{rounded} %"
 
 
-def matrix_rows(arranged: Arranged, found: Sequence[ComparisonRow]) -> list[MatrixRow]:
+def matrix_rows(arranged: Arranged, page: Sequence[ComparisonRow]) -> list[MatrixRow]:
     """The rows of a page."""
     return [
         MatrixRow(row.id, row_title(row), _expected(row), [_cell(row.entries.get(h.id)) for h in arranged.columns])
-        for row in found
+        for row in page
     ]
 
 
 def row_title(row: ComparisonRow) -> str:
-    """A case's id and what is put in, in one line; else what the row stands for."""
+    """The id and the inputs of a case in one line; for other rows, their label."""
     return one_line(row.head.label) if row.case is None else case_title(row.case)
 
 
 def case_title(case: CaseText) -> str:
-    """Its id and what is put in, in one line."""
+    """The id and the inputs of the case in one line."""
     return one_line(f"{case.case_id} {' · '.join(case.inputs.values())}")
 
 
@@ -117,7 +118,7 @@ def _cell(entry: PooledCell | None) -> MatrixCell:
 
 
 def state_of(entry: PooledCell) -> CellState:
-    """The edge of the cell: by its score where it has one."""
+    """The state that the edge of the cell shows: by its score if it has one."""
     if not entry.answered:
         return STATES[entry.status]
     if entry.score is None:
@@ -132,25 +133,25 @@ def _unanswered(entry: PooledCell) -> MatrixCell:
 
 
 def _pooled(entry: PooledCell) -> MatrixCell:
-    """Several cases in one cell have no answer in common: their score is what there is to see."""
+    """A cell that pools several cases: they share no answer, so it shows their score."""
     answer = percent(entry.score) or f"{entry.answered:,} answered"
     agreement = "" if entry.agreement is None else f"{percent(entry.agreement)} of the samples agree"
     return MatrixCell(answer, agreement, f"of {many(entry.cases, 'case')}", "plain", badges=badges(entry))
 
 
 def figures(entry: PooledCell) -> list[tuple[str, str]]:
-    """(name, value) of what is known of a cell in numbers; means over its cases."""
-    found = [
+    """(name, value) of the figures of a cell, means over its cases."""
+    parts = [
         ("score", percent(entry.score)),
         ("answered", f"{entry.answered:,} of {entry.samples:,}"),
         ("agreement", percent(entry.agreement)),
         *((name, in_words(name, entry.metrics[name])) for name in _PLAIN if name in entry.metrics),
     ]
-    return [*found, ("to the baseline", ", ".join(badge.text for badge in badges(entry)))]
+    return [*parts, ("to the baseline", ", ".join(badge.text for badge in badges(entry)))]
 
 
 def _texts(entry: PooledCell) -> tuple[str, str]:
-    """(what stands out, what follows beneath)."""
+    """(the first line, the text below it)."""
     if entry.answer is None:
         return "no answer read" if entry.output.strip() else "empty reply", one_line(entry.output)
     answer, output = one_line(entry.answer), one_line(entry.output)
@@ -161,31 +162,31 @@ def _texts(entry: PooledCell) -> tuple[str, str]:
 
 
 def _tally(entry: PooledCell) -> str:
-    """ "2 of 5" say so; what is missing of the samples is said too."""
+    """ "2 of 5": how many samples give this answer, and how many samples are missing."""
     if entry.samples == 1:
         return ""
-    said = f"{entry.votes} of {entry.answered}"
-    return said if entry.answered == entry.samples else f"{said}, {entry.samples - entry.answered} missing"
+    votes = f"{entry.votes} of {entry.answered}"
+    return votes if entry.answered == entry.samples else f"{votes}, {entry.samples - entry.answered} missing"
 
 
 def _others(entry: PooledCell) -> str:
-    """ "2 × negative · 1 × mixed": the answers beside the commonest, the rest only counted."""
+    """ "2 × negative · 1 × mixed": the other answers; those that do not fit are only counted."""
     if entry.answer is None:
         return ""
     others = [tally for tally in entry.tallies if tally.answer != entry.answer]
-    said = [f"{t.count} × {'no answer' if t.answer is None else one_line(t.answer)[:_HEAD]}" for t in others[:_OTHERS]]
+    texts = [f"{t.count} × {'no answer' if t.answer is None else one_line(t.answer)[:_HEAD]}" for t in others[:_OTHERS]]
     rest = entry.distinct - 1 - sum(t.answer is not None for t in others[:_OTHERS])
-    return " · ".join([*said, *([f"{rest} more"] if rest > 0 else [])])
+    return " · ".join([*texts, *([f"{rest} more"] if rest > 0 else [])])
 
 
 def badges(entry: PooledCell) -> list[Badge]:
-    """What is not as in the baseline: the score always, tokens, cost and latency where they differ tellingly."""
-    found = [score_badge(delta)] if (delta := entry.delta.get("score")) else []
-    for name, (least, share) in _TELLING.items():
+    """The differences from the baseline: in score always, in tokens, cost and latency if they are notable."""
+    differences = [score_badge(delta)] if (delta := entry.delta.get("score")) else []
+    for name, (least, share) in _NOTABLE.items():
         delta, value = entry.delta.get(name, 0.0), entry.metrics.get(name, 0.0)
         if abs(delta) >= max(least, share * abs(value - delta)):
-            found.append(Badge(f"{'−' if delta < 0 else '+'}{in_words(name, abs(delta))}"))
-    return found
+            differences.append(Badge(f"{'−' if delta < 0 else '+'}{in_words(name, abs(delta))}"))
+    return differences
 
 
 def in_words(metric: Metric, value: float) -> str:
@@ -198,5 +199,5 @@ def in_words(metric: Metric, value: float) -> str:
 
 
 def score_badge(delta: float) -> Badge:
-    """ "+50 points", of a hundred."""
+    """ "+50 points": the difference in per cent."""
     return Badge(f"{'−' if delta < 0 else '+'}{abs(100 * delta):.0f} points", "good" if delta > 0 else "bad")

@@ -1,4 +1,4 @@
-"""The Compare page's controls: what stands on rows and columns, in which order, and which of it."""
+"""The controls of the Compare page: rows and columns, their order, and filters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Facts, ShowFilter
-from promptgrid.ui.compare.view_state import FIND, Pages, Shown, Side, sides_of
+from promptgrid.ui.compare.view_state import FIND, Pages, Side, ViewState, sides_of
 
 SIDE_WORDS: Mapping[Side, str] = {
     "case": "Cases",
@@ -17,7 +17,7 @@ SIDE_WORDS: Mapping[Side, str] = {
     "temperature": "Temperatures",
 }
 METRIC_WORDS: Mapping[str, str] = {
-    "case": "The cases' own order",
+    "case": "Case order",
     "score": "Score",
     "agreement": "Samples that agree",
     "answers": "Distinct answers",
@@ -31,32 +31,32 @@ _SHOW_WORDS: Mapping[ShowFilter, str] = {
     "differ": "Answers differ",
     "wrong": "Wrong",
     "failed": "Failed",
-    "changed": "Not as the baseline",
+    "changed": "Differ from the baseline",
     "too_long": "Over the limit",
 }
 _ORDERS = {"up": "Lowest first", "down": "Highest first"}
 
 
-def layout_popover(found: Facts, shown: Shown) -> None:
-    """What stands on rows, what across, which columns are shown and which the others are compared with."""
-    names = {head.id: head.label for head in shown.columns}
-    visible = len(shown.view.shown) or len(names)
-    sides = sides_of(found)
+def layout_popover(facts: Facts, state: ViewState) -> None:
+    """The axes of rows and columns, the visible columns and the baseline."""
+    names = {head.id: head.label for head in state.columns}
+    visible = len(state.view.shown) or len(names)
+    sides = sides_of(facts)
     with st.popover("Columns" if visible == len(names) else f"Columns {visible} of {len(names)}"):
         st.selectbox("Rows", sides, format_func=SIDE_WORDS.__getitem__, key="compare_rows")
-        across = [side for side in sides if side != shown.side]
+        across = [side for side in sides if side != state.side]
         if len(across) > 1:
             st.multiselect(
                 "Columns by",
                 across,
                 format_func=SIDE_WORDS.__getitem__,
                 key="compare_across",
-                placeholder="whatever differs",
-                help="What is neither on rows nor here is pooled: its figures are means.",
+                placeholder="every axis that varies",
+                help="Axes that are neither rows nor columns are pooled: the figures are means.",
             )
         if len(names) > 1:
             st.multiselect(
-                "Shown",
+                "Visible columns",
                 list(names),
                 format_func=names.__getitem__,
                 key="compare_columns",
@@ -64,27 +64,27 @@ def layout_popover(found: Facts, shown: Shown) -> None:
             )
             st.selectbox(
                 "Baseline",
-                ["", *(shown.view.shown or names)],
-                format_func=lambda i: names.get(i, "the first shown"),
+                ["", *(state.view.shown or names)],
+                format_func=lambda i: names.get(i, "first column"),
                 key="compare_baseline",
-                help="It comes first. What is not as there is marked: answers with ≠, figures in words.",
+                help="The first column. Other answers are marked with ≠, notable differences in figures with a word.",
             )
 
 
-def sort_popover(shown: Shown) -> None:
-    """The order of the rows; a press on a column's head sets it too."""
-    sort, names = shown.view.sort, {head.id: head.label for head in shown.columns}
+def sort_popover(state: ViewState) -> None:
+    """The order of the rows, which a press on the head of a column sets too."""
+    sort, names = state.view.sort, {head.id: head.label for head in state.columns}
     label = "Sort" if sort.by == "case" else f"Sort · {METRIC_WORDS[sort.by].lower()} {'↓' if sort.descending else '↑'}"
     with st.popover(label):
         st.selectbox("Rows by", ["case", *METRICS], format_func=METRIC_WORDS.__getitem__, key="compare_sort")
         st.selectbox(
             "Of",
             ["", *names],
-            format_func=lambda i: names.get(i, "all shown columns"),
+            format_func=lambda i: names.get(i, "all visible columns"),
             key="compare_sort_column",
             disabled=sort.by == "case",
         )
-        st.toggle("Its difference from the baseline", key="compare_delta", disabled=sort.by == "case")
+        st.toggle("By the difference from the baseline", key="compare_delta", disabled=sort.by == "case")
         st.segmented_control(
             "Order",
             list(_ORDERS),
@@ -95,11 +95,11 @@ def sort_popover(shown: Shown) -> None:
         )
 
 
-def filter_popover(found: Facts, shown: Shown) -> None:
-    """The rarer filters; what most look for is in the chips."""
-    names = {"": "any shown", **{head.id: head.label for head in shown.columns}}
-    chosen = shown.view.filter
-    active = sum([bool(chosen.column), bool(chosen.case_ids), chosen.below is not None, len(shown.view.only)])
+def filter_popover(facts: Facts, state: ViewState) -> None:
+    """The less common filters; the others are chips."""
+    names = {"": "any visible column", **{head.id: head.label for head in state.columns}}
+    current = state.view.filter
+    active = sum([bool(current.column), bool(current.case_ids), current.below is not None, len(state.view.only)])
     with st.popover(f"Filter · {active}" if active else "Filter"):
         if len(names) > 2:
             st.selectbox(
@@ -107,23 +107,23 @@ def filter_popover(found: Facts, shown: Shown) -> None:
                 list(names),
                 format_func=names.__getitem__,
                 key="compare_in",
-                help="With one chosen, wrong and failed mean in this column, differing means other than the baseline.",
+                help="With a column, Wrong and Failed refer to it, and Answers differ compares it with the baseline.",
             )
         st.number_input("Score below, %", 0, 100, value=None, step=10, key="compare_below", placeholder="any")
         st.text_input("Cases", key="compare_cases", placeholder="all; or ids: 3, 7, 12")
         for axis in VARIANT:
-            if len(found.axes[axis]) > 1:
-                st.multiselect(f"Only {axis}", found.axes[axis], key=f"compare_only_{axis}", placeholder="all")
+            if len(facts.axes[axis]) > 1:
+                st.multiselect(f"Only {axis}", facts.axes[axis], key=f"compare_only_{axis}", placeholder="all")
 
 
-def chips(shown: Shown, counts: Mapping[ShowFilter, int]) -> None:
-    """All · Answers differ · Wrong · Failed, with how many rows each would show, and the text to look for."""
-    rare = {"changed": len(shown.view.shown or shown.columns) > 2, "too_long": counts["too_long"] > 0}
-    offered = [show for show in SHOWS if rare.get(show, True) or show == shown.view.filter.show]
+def chips(state: ViewState, counts: Mapping[ShowFilter, int]) -> None:
+    """The chips All · Answers differ · Wrong · Failed, each with its number of rows, and the search field."""
+    conditional = {"changed": len(state.view.shown or state.columns) > 2, "too_long": counts["too_long"] > 0}
+    options = [show for show in SHOWS if conditional.get(show, True) or show == state.view.filter.show]
     with st.container(horizontal=True, vertical_alignment="center", key="compare_bar"):
         st.segmented_control(
             "Cases",
-            offered,
+            options,
             format_func=lambda show: f"{_SHOW_WORDS[show]} {counts[show]:,}",
             key="compare_show",
             required=True,
@@ -139,7 +139,7 @@ def chips(shown: Shown, counts: Mapping[ShowFilter, int]) -> None:
         )
 
 
-def turn_pages(pages: Pages) -> None:
-    """Turns the pages, where there is more than one."""
+def pagination(pages: Pages) -> None:
+    """The selector of the page, if there are several."""
     if pages.count > 1:
         st.pagination(pages.count, key="compare_page")

@@ -1,4 +1,4 @@
-"""Export ▾ on the Compare page: the run, or the part on the screen, as a file."""
+"""Export ▾ on the Compare page: the run, or the current view of it, as a file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from promptgrid.ui.widgets.downloads import Download, downloads
 from promptgrid.ui.widgets.feedback import show_error
 
 _WIDTH = 380
-DOWNLOAD_ROWS = 20_000  # a download holds the whole file in memory; what is larger goes to a file
+DOWNLOAD_ROWS = 20_000  # a download is held in memory; larger exports are saved to a file
 
 # form -> (label, end of the file's name, MIME type)
 FORMS: dict[FileFormat, tuple[str, str, str]] = {
-    "csv": ("CSV, one row a reply", ".csv", "text/csv"),
-    "csv-wide": ("CSV, one row a case", "-wide.csv", "text/csv"),
+    "csv": ("CSV, one row per reply", ".csv", "text/csv"),
+    "csv-wide": ("CSV, one row per case", "-wide.csv", "text/csv"),
     "csv-for-excel": ("CSV for Excel", "-excel.csv", "text/csv"),
     "xlsx": ("Excel workbook", ".xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     "parquet": ("Parquet", ".parquet", "application/vnd.apache.parquet"),
@@ -30,12 +30,14 @@ FORMS: dict[FileFormat, tuple[str, str, str]] = {
     "html": ("Report, one HTML file", ".html", "text/html"),
     "markdown": ("Markdown tables", ".md", "text/markdown"),
 }
-_BOUNDED: frozenset[FileFormat] = frozenset({"html", "markdown"})  # however large the run
+_BOUNDED: frozenset[FileFormat] = frozenset({"html", "markdown"})  # small for a run of any size
 
 
 def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> None:
-    """Offers each form; `view` are the positions of the cells that match the filter, in the order of the rows: that is
-    the order of the cases in a report."""
+    """A button for each form. `view` has the positions of the cells in the view, in the order of the rows.
+
+    A report lists the cases in that order.
+    """
     with st.popover("Export"), st.container(width=_WIDTH):
         part = "all"
         if 0 < len(view) < run.total:
@@ -48,11 +50,11 @@ def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> Non
         large = (len(view) if positions else run.total) > DOWNLOAD_ROWS
         for form in (form for form in FORMS if large and form not in _BOUNDED):
             _to_file(database, run, form, positions)
-        offered = [form for form in FORMS if form in _BOUNDED or not large]
-        files = [_file(database, run, form, as_shown if form in _BOUNDED else positions) for form in offered]
+        forms = [form for form in FORMS if form in _BOUNDED or not large]
+        files = [_file(database, run, form, as_shown if form in _BOUNDED else positions) for form in forms]
         downloads("compare", files, width="stretch")
-        st.caption("In a CSV a leading ' guards what a spreadsheet would run as a formula. The report has a summary, "
-                   "charts and the first cases, and needs nothing but a browser.")  # fmt: skip
+        st.caption("In a CSV, a leading ' keeps a spreadsheet from running a text as a formula. The report has a "
+                   "summary, charts and the first cases. It opens in any browser.")  # fmt: skip
 
 
 def _file(database: Database, run: RunInfo, form: FileFormat, positions: Sequence[int] | None) -> Download:
@@ -62,11 +64,11 @@ def _file(database: Database, run: RunInfo, form: FileFormat, positions: Sequenc
 
 
 def _to_file(database: Database, run: RunInfo, form: FileFormat, positions: Sequence[int] | None) -> None:
-    if not st.button(f"{FORMS[form][0]}, into a file", key=f"compare_save_{form}", width="stretch"):
+    if not st.button(f"{FORMS[form][0]}, save to disk", key=f"compare_save_{form}", width="stretch"):
         return
     path = paths.data_folder() / "exports" / file_name(run, form)
     total = len(positions) if positions else run.total
-    bar = st.progress(0.0, text="Writing…")
+    bar = st.progress(0.0, text="Writing …")
     try:
         count = save_run(
             database, run.id, path, form, positions,
@@ -77,11 +79,11 @@ def _to_file(database: Database, run: RunInfo, form: FileFormat, positions: Sequ
         return
     finally:
         bar.empty()
-    st.caption(f"{many(count, 'case' if form in BY_CASE else 'row')} in")
+    st.caption(f"Saved {many(count, 'case' if form in BY_CASE else 'row')} to")
     st.code(str(path), language=None, wrap_lines=True)
 
 
 def file_name(run: RunInfo, form: FileFormat) -> str:
-    """The run's name, as far as file names can hold it, and its id."""
+    """The name of the run, without characters that are unsafe in file names, and its id."""
     name = re.sub(r"[^\w.-]+", "-", run.name)[:60].strip("-.") or "run"
     return f"{name}-{run.id}{FORMS[form][1]}"

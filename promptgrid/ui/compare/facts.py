@@ -11,7 +11,7 @@ from promptgrid.ui.widgets.component import component
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line: `value` stands out, `note` explains it; the `tone` colours the value, which says it in words too."""
+    """One line: a name, a value and an explanation. `tone` colours the value, which must have the meaning in words."""
 
     name: str
     value: str
@@ -20,5 +20,5 @@ class Fact:
 
 
 def facts(lines: Sequence[Fact], *, key: str) -> None:
-    """Draws those that say something. The text is shown as it is, never interpreted."""
+    """Draws the lines with a value or a note. The text is never interpreted."""
     component("facts")(key=key, data={"facts": [asdict(line) for line in lines if line.value or line.note]})

@@ -1,4 +1,4 @@
-"""The matrix: cases down, variants across, one cell's answer at a glance. The heart of the Compare page."""
+"""The matrix of the Compare page: cases down, variants across."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from promptgrid.ui.widgets.component import component
 
 CellState = Literal["right", "wrong", "partly", "plain", "failed", "pending", "refused", "too_long", "none"]
 
-# Beside the colour of the edge, for whoever cannot tell green from red.
+# Shown beside the colour of the edge, for colour-blind readers.
 STATE_WORDS: Mapping[CellState, str] = {
     "right": "right",
     "wrong": "wrong",
@@ -29,17 +29,18 @@ _WORDS = {
     "label": "Answers: cases down, variants across",
     "differs": "differs from the baseline",
     "against": "against the baseline",
-    "sort": "Sort by this column; once more turns the order round, a third time ends it",
-    "unsort": "Back to the order of the cases",
+    "sort": "Sort by this column. Press again to reverse the order, and again to end it",
+    "unsort": "Back to case order",
     "empty": "No case matches.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixColumn:
-    """One variant. The first of `title_lines` is set off, the others share a line: ["few-shot", "t=0.7", "gpt-4o"].
+    """One variant, with title lines like ["few-shot", "t=0.7", "gpt-4o"]: the first alone, the others on one line.
 
-    `mark` is a word beside the first ("baseline", "best"); `sorted` says how the rows are sorted by this column.
+    `mark` is a word beside the first line ("baseline", "best"). `sorted` is the order if the rows are sorted by this
+    column.
     """
 
     id: str
@@ -51,7 +52,7 @@ class MatrixColumn:
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A difference against the baseline, in a word or two: "+12 tokens". The tone colours what is right or wrong."""
+    """A difference from the baseline in a few words: "+12 tokens". The tone colours it as better or worse."""
 
     text: str
     tone: Literal["", "good", "bad"] = ""
@@ -59,10 +60,10 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
-    """What a case got from a variant: the commonest `answer`, a line of the output, how many samples agree ("3 of 5"),
-    and what the `others` said ("41 (2) · 40 (1)").
+    """The result of a variant for a case: the most frequent `answer`, a line of the output (`detail`), how many samples
+    agree (`tally`: "3 of 5"), and the `others` ("2 × 41 · 1 × 40").
 
-    `differs` marks an answer that is not the baseline's, `badges` say what else is not as it is there.
+    `differs`: the answer is not the baseline's. `badges` are further differences from the baseline.
     """
 
     answer: str
@@ -76,7 +77,7 @@ class MatrixCell:
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """One case: `cells` in the order of the columns, one for each."""
+    """One case, with a cell for each column."""
 
     id: str
     title: str
@@ -96,15 +97,14 @@ def matrix(
     on_sort: Callable[[str], None] | None = None,
     on_turn: Callable[[str, str, int], None] | None = None,
 ) -> tuple[str, str] | None:
-    """Draws the matrix and returns the selected (row id, column id), None where nothing shown is selected.
+    """Draws the matrix and returns the selected (row id, column id), None if no visible cell is selected.
 
-    `selected` is where the selection starts; once a cell was chosen by click or arrow keys, that goes first, and Esc
-    clears it. From code it is moved by `st.session_state[key] = {"selected": [row_id, column_id]}` before the call.
-    `height` is the most the matrix may take, in pixels: beyond it scrolls inside itself, header and first column
-    staying. `find` names the key of the page's filter input, which `/` then focuses; `corner` says what the rows are.
-    `on_sort` is called with the id of a column whose head was pressed, with "" for the corner; `on_turn` with row,
-    column and +1 or -1 when the keys n and p (or j and k) lead beyond the last or the first row. All text is foreign
-    text and shown as such.
+    `selected` is the first selection. The user selects by click or arrow keys and clears by Esc; code selects by
+    `st.session_state[key] = {"selected": [row_id, column_id]}` before the call. Above `height` pixels the matrix
+    scrolls under its header and first column. `find` is the key of the filter input that `/` focuses; `corner` names
+    what the rows are. `on_sort` receives the id of a column whose head was pressed, "" for the corner. `on_turn`
+    receives row, column and +1 or -1 when the keys n and p (or j and k) pass the last or the first row. Text is never
+    interpreted.
     """
     data = {
         "corner": corner,
@@ -117,7 +117,7 @@ def matrix(
         "words": _WORDS,
     }
 
-    def told(name: str, callback: Callable[..., None] | None) -> Callable[[], None]:
+    def handler(name: str, callback: Callable[..., None] | None) -> Callable[[], None]:
         def call() -> None:
             value = st.session_state[key].get(name)
             if callback is not None and value is not None:
@@ -129,8 +129,8 @@ def matrix(
         key=key,
         data=data,
         on_selected_change=lambda: None,
-        on_sort_change=told("sort", on_sort),
-        on_turn_change=told("turn", on_turn),
+        on_sort_change=handler("sort", on_sort),
+        on_turn_change=handler("turn", on_turn),
     )
     pair = _selection(state, selected)
     if not pair or pair[0] not in {row.id for row in rows} or pair[1] not in {column.id for column in columns}:
@@ -161,6 +161,6 @@ def _row(row: MatrixRow) -> dict[str, Any]:
 
 
 def _selection(state: Any, start: tuple[str, str] | None) -> list[str]:
-    """[row id, column id]; empty: nothing. A state without a selection has not been touched yet."""
-    chosen = None if state is None else state.get("selected")
-    return list(start or ()) if chosen is None else list(chosen)
+    """[row id, column id], or [] for no selection; `start` if the user has not selected or cleared one."""
+    selected = None if state is None else state.get("selected")
+    return list(start or ()) if selected is None else list(selected)

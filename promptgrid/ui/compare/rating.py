@@ -1,4 +1,4 @@
-"""A person's word on one reply: a thumb or stars, and a note; what others said stands beneath."""
+"""The rating of one reply: a thumb or stars, and a note; below it the ratings by others."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from promptgrid.ui.widgets.judge_name import judge_name, name_popover
 
 _THUMBS = ("thumb down", "thumb up")
 _LONGEST_NOTE = 2000
-# scale -> (what Streamlit calls it, its lowest mark: Streamlit counts from 0)
+# scale -> (its name in Streamlit, its lowest mark; Streamlit counts from 0)
 _WIDGETS: dict[Scale, tuple[Literal["thumbs", "stars"], int]] = {"thumb": ("thumbs", 0), "stars": ("stars", 1)}
 
 
 @st.fragment
 def rating_widget(database: Database, run_id: str, position: int) -> None:
-    """Draws the rating of a cell by whoever judges here, to be given, changed and cleared, and those of others.
+    """The fields for this judge's rating of a cell, and the ratings by others.
 
-    Everything is kept at once; what cannot be kept (the run was removed in another tab) is said.
+    Each change is saved at once. Shows an error if that fails, for example because the run was removed elsewhere.
     """
-    place = _Place(database, run_id, position, judge_name(database))
-    mine = place.mine()
+    cell = _RatedCell(database, run_id, position, judge_name(database))
+    rating = cell.rating()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="rating"):
         for scale in _WIDGETS:
-            _marks(place, mine, scale)
-        name_popover(database, place.key("name"))
-        if mine.mark is not None or mine.note:
-            st.button("Clear", key=place.key("clear"), type="tertiary", on_click=_clear, args=(place,))
-    _note(place, mine)
-    if error := st.session_state.pop(place.key("failed"), None):
+            _marks(cell, rating, scale)
+        name_popover(database, cell.key("name"))
+        if rating.mark is not None or rating.note:
+            st.button("Clear", key=cell.key("clear"), type="tertiary", on_click=_clear, args=(cell,))
+    _note(cell, rating)
+    if error := st.session_state.pop(cell.key("failed"), None):
         show_error(error)
-    others = [r for r in ratings.listed(database, run_id, position) if r.owner != place.owner]
-    facts([_said(rating) for rating in others], key="rating_others")
+    others = [r for r in ratings.listed(database, run_id, position) if r.owner != cell.owner]
+    facts([_fact(rating) for rating in others], key="rating_others")
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Whose rating of which cell."""
+class _RatedCell:
+    """A cell and the judge who rates it."""
 
     database: Database
     run_id: str
@@ -54,65 +54,65 @@ class _Place:
     def key(self, name: str) -> str:
         return f"rating_{self.run_id}_{self.position}_{self.owner}_{name}"
 
-    def mine(self) -> Rating:
-        """As it is now: the note and a mark may change with one click."""
+    def rating(self) -> Rating:
+        """The stored rating. Callbacks read it again: one click may change the note and a mark."""
         listed = ratings.listed(self.database, self.run_id, self.position)
         none = Rating(self.position, self.owner, None, "stars", "")
         return next((rating for rating in listed if rating.owner == self.owner), none)
 
-    def keep(self, rating: Rating) -> None:
+    def save(self, rating: Rating) -> None:
         try:
             ratings.put(self.database, self.run_id, rating)
         except PromptgridError as error:
             st.session_state[self.key("failed")] = error
 
 
-def _marks(place: _Place, mine: Rating, scale: Scale) -> None:
+def _marks(cell: _RatedCell, rating: Rating, scale: Scale) -> None:
     options, lowest = _WIDGETS[scale]
-    given = mine.mark - lowest if mine.mark is not None and mine.scale == scale else None
-    key = _in_step(place.key(scale), given)
-    st.feedback(options, default=given, key=key, on_change=_mark, args=(place, scale))
+    mark = rating.mark - lowest if rating.mark is not None and rating.scale == scale else None
+    key = _synced_key(cell.key(scale), mark)
+    st.feedback(options, default=mark, key=key, on_change=_save_mark, args=(cell, scale))
 
 
-def _note(place: _Place, mine: Rating) -> None:
+def _note(cell: _RatedCell, rating: Rating) -> None:
     st.text_input(
         "Note on this reply",
-        value=mine.note,
-        key=_in_step(place.key("note"), mine.note),
+        value=rating.note,
+        key=_synced_key(cell.key("note"), rating.note),
         placeholder="Note",
         max_chars=_LONGEST_NOTE,
         label_visibility="collapsed",
-        on_change=_noted,
-        args=(place,),
+        on_change=_save_note,
+        args=(cell,),
     )
 
 
-def _in_step(key: str, kept: object) -> str:
-    """The key of a widget that shows what is kept, though the other scale or another tab has changed it."""
-    if key in st.session_state and st.session_state[key] != kept:
-        st.session_state[key] = kept
+def _synced_key(key: str, value: object) -> str:
+    """The key, after setting its widget to the stored value: the other scale or another tab may have changed it."""
+    if key in st.session_state and st.session_state[key] != value:
+        st.session_state[key] = value
     return key
 
 
 @one_at_a_time
-def _mark(place: _Place, scale: Scale) -> None:
-    given: int | None = st.session_state[place.key(scale)]
-    value = None if given is None else value_of(scale, given + _WIDGETS[scale][1])
-    place.keep(replace(place.mine(), value=value, scale=scale))
+def _save_mark(cell: _RatedCell, scale: Scale) -> None:
+    mark: int | None = st.session_state[cell.key(scale)]
+    value = None if mark is None else value_of(scale, mark + _WIDGETS[scale][1])
+    cell.save(replace(cell.rating(), value=value, scale=scale))
 
 
 @one_at_a_time
-def _noted(place: _Place) -> None:
-    place.keep(replace(place.mine(), note=str(st.session_state[place.key("note")])))
+def _save_note(cell: _RatedCell) -> None:
+    cell.save(replace(cell.rating(), note=str(st.session_state[cell.key("note")])))
 
 
 @one_at_a_time
-def _clear(place: _Place) -> None:
-    place.keep(replace(place.mine(), value=None, note=""))
+def _clear(cell: _RatedCell) -> None:
+    cell.save(replace(cell.rating(), value=None, note=""))
 
 
-def _said(rating: Rating) -> Fact:
-    """Not escaped: the component shows text as it is."""
+def _fact(rating: Rating) -> Fact:
+    """The rating as a line. Not escaped: the component never interprets text."""
     if rating.mark is None:
         return Fact(rating.owner, "", rating.note)
     word = _THUMBS[rating.mark] if rating.scale == "thumb" else f"{rating.mark} of {STARS}"

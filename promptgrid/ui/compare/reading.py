@@ -1,4 +1,4 @@
-"""Which run the Compare page shows, and what is read of it: kept until a result changes."""
+"""The run of the Compare page and its data, cached until a result changes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from promptgrid.ui.compare.matrix import MatrixRow
 from promptgrid.ui.widgets import run_select
 from promptgrid.ui.widgets.feedback import show_error
 
-PAGE = "compare"  # what the keys of its widgets begin with
+PAGE = "compare"  # the prefix of the keys of its widgets
 
 
 def choose_run(database: Database) -> RunInfo:
-    """The selector; another run begins with a view of its own."""
-    detail = "Answers are compared here, side by side."
-    return run_select.choose_run(database, PAGE, detail=detail, on_change=view_state.forget)
+    """The selector. Another run starts with the default view."""
+    detail = "This page compares the answers of a run side by side."
+    return run_select.choose_run(database, PAGE, detail=detail, on_change=view_state.reset)
 
 
 def read_facts(database: Database, run: RunInfo) -> Facts:
-    """The run's facts as they are now. Stops the page where the run has gone meanwhile: deleted for good elsewhere."""
+    """The facts of the run. Stops the page if the run was removed meanwhile."""
     try:
         return compare.facts(database, run.id)
     except StoreError as error:
@@ -35,9 +35,9 @@ def read_facts(database: Database, run: RunInfo) -> Facts:
         st.stop()
 
 
-def arrange(database: Database, found: Facts, view: View) -> Arranged:
-    """The rows of the view; kept, since every press of a cell asks for the same again."""
-    return _arranged(found.run_id, found.stamp, view, _database=database, _facts=found)
+def arrange(database: Database, facts: Facts, view: View) -> Arranged:
+    """The rows of the view, cached because each press of a cell needs them again."""
+    return _arranged(facts.run_id, facts.stamp, view, _database=database, _facts=facts)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -46,7 +46,7 @@ def _arranged(run_id: str, stamp: object, view: View, *, _database: Database, _f
 
 
 def positions(arranged: Arranged) -> list[int]:
-    """The cells of all rows that are shown; kept, for of 100,000 it takes a while to list them."""
+    """The positions of the cells in all rows of the view, cached because listing 100,000 of them is slow."""
     return _positions(arranged.facts.run_id, arranged.facts.stamp, arranged.view, _arranged=arranged)
 
 
@@ -58,9 +58,9 @@ def _positions(run_id: str, stamp: object, view: View, *, _arranged: Arranged) -
 def read_rows(
     database: Database, arranged: Arranged, start: int, count: int
 ) -> tuple[list[ComparisonRow], list[MatrixRow]]:
-    """So many of the rows that are shown, with their texts, and as they are drawn; kept as what is arranged is."""
-    found = arranged.facts
-    return _rows(found.run_id, found.stamp, arranged.view, start, count, _database=database, _arranged=arranged)
+    """`count` rows of the view from `start`, with their texts and as matrix rows; cached like the view."""
+    facts = arranged.facts
+    return _rows(facts.run_id, facts.stamp, arranged.view, start, count, _database=database, _arranged=arranged)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -72,7 +72,7 @@ def _rows(
 
 
 def cell_of(rows: Sequence[ComparisonRow], selected: tuple[str, str]) -> tuple[ComparisonRow, PooledCell] | None:
-    """The selected (row id, column id) of a page; None where that place is empty."""
+    """(row, cell) of the selected (row id, column id); None if the run has no such cell."""
     row = next(row for row in rows if row.id == selected[0])
     entry = row.entries.get(selected[1])
     return None if entry is None else (row, entry)

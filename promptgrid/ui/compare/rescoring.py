@@ -1,4 +1,4 @@
-"""Passes over the replies of runs that this server carries out, in threads, and how far one is."""
+"""Rescoring of runs in threads of this server, and its progress."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from promptgrid.judging.rescore import Recheck
 from promptgrid.judging.session import Pass
 from promptgrid.store import Database
 
-_LOOK_S = 1.0
+_POLL_S = 1.0
 
 
 @dataclass
 class RescoringTask:
-    """One pass over a run's replies, in a thread: `done` of `total` scores are there. `drawn`: a page that was begun
-    after its end has them all."""
+    """One rescoring in a thread: `done` of `total` scores are stored. `drawn`: the page was drawn again at its end."""
 
     future: Future[None] = field(default_factory=Future)
     done: int = 0
@@ -32,41 +31,41 @@ class RescoringTask:
 
 
 @dataclass
-class Works:
-    """The passes of this server, the latest of each run."""
+class Rescorings:
+    """The latest rescoring of each run in this server."""
 
     by_run: dict[str, RescoringTask] = field(default_factory=dict)
 
-    def start(self, database: Database, planned: Recheck, budget: str = "") -> None:
-        """Begins one; who wants to know looks it up. The server's end does not wait for it: see `passes`."""
-        work = self.by_run[planned.run_id] = RescoringTask()
+    def start(self, database: Database, recheck: Recheck, budget: str = "") -> None:
+        """Starts one in a daemon thread, so the server can stop at any time; `judging.session` then lets it resume."""
+        task = self.by_run[recheck.run_id] = RescoringTask()
 
         def carry_out() -> None:
             try:
-                rescore.carry_out(database, planned, budget=budget, tell=work.tell)
+                rescore.carry_out(database, recheck, budget=budget, tell=task.tell)
             except BaseException as error:  # noqa: BLE001  # the page raises it
-                work.future.set_exception(error)
+                task.future.set_exception(error)
             else:
-                work.future.set_result(None)
+                task.future.set_result(None)
 
         threading.Thread(target=carry_out, name="checks", daemon=True).start()
 
 
 @st.cache_resource
-def works() -> Works:
-    """One a server."""
-    return Works()
+def rescorings() -> Rescorings:
+    """The rescorings of this server."""
+    return Rescorings()
 
 
-def progress(at_work: Callable[[], RescoringTask | Pass | None]) -> None:
-    """Looks in until nobody is at work any more."""
+def progress(current: Callable[[], RescoringTask | Pass | None]) -> None:
+    """The progress bar of the task that `current` returns, polled until that is None."""
 
-    @st.fragment(run_every=_LOOK_S)
-    def look() -> None:
-        work = at_work()
-        if work is None:
+    @st.fragment(run_every=_POLL_S)
+    def poll() -> None:
+        task = current()
+        if task is None:
             st.rerun()
-        done = f"{work.done:,} of {work.total:,} scores" if work.total else "Scoring …"
-        st.progress(work.done / work.total if work.total else 0.0, text=done)
+        done = f"{task.done:,} of {task.total:,} scores" if task.total else "Scoring …"
+        st.progress(task.done / task.total if task.total else 0.0, text=done)
 
-    look()
+    poll()

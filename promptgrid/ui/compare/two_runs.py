@@ -15,7 +15,7 @@ from promptgrid.store.runs import RunInfo
 from promptgrid.text import one_line
 from promptgrid.ui.compare import detail, reading, view_state
 from promptgrid.ui.compare.cells import STATES, score_badge
-from promptgrid.ui.compare.controls import turn_pages
+from promptgrid.ui.compare.controls import pagination
 from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import CellState, MatrixCell, MatrixColumn, MatrixRow, matrix
 from promptgrid.ui.compare.view_state import AGAINST
@@ -105,7 +105,7 @@ def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:
                 selected=_start(),
                 height=_HEIGHT,
             )
-            turn_pages(pages)
+            pagination(pages)
         if selected:
             with st.container(border=True, height=_HEIGHT, gap="xsmall", key="compare_detail"):
                 _detail(database, before, after, by_id[selected[0]])
@@ -190,7 +190,7 @@ def _close() -> None:
 
 
 def _open(run_id: str, case_id: str) -> None:
-    view_state.forget()
+    view_state.reset()
     st.session_state[f"{reading.PAGE}_run"], st.session_state["compare_cases"] = run_id, case_id
 
 

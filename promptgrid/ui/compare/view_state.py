@@ -1,5 +1,4 @@
-"""What the Compare page shows of a run: kept in its widgets and mirrored in the address, so that a refresh or a link
-brings it back."""
+"""The view of the Compare page: in its widgets, and in the address, so that a refresh or a link restores it."""
 
 from __future__ import annotations
 
@@ -16,14 +15,14 @@ from promptgrid.ui.widgets.address import parse_number, set_query
 from promptgrid.ui.widgets.component import STATIC
 
 MOST_ROWS, LEAST_ROWS = 40, 10  # of a page
-_CELLS = 400  # of a page: as many as a browser draws at once without a pause
+_CELLS = 400  # of a page: a browser draws them without a pause
 MATRIX = "compare_matrix"
-SAMPLE = "compare_sample"  # the sample that is read, where it is not the usual one
-WITH = "compare_with"  # what the reply that is read is compared with
+SAMPLE = "compare_sample"  # the number of the sample in the detail, unless it is the default one
+WITH = "compare_with"  # what the reply in the detail is compared with
 FIND = "compare_find"
-AGAINST = "compare_against"  # the other run, where two are compared
+AGAINST = "compare_against"  # the other run, when two runs are compared
 
-# What one sees as one axis: a prompt in another version is another prompt.
+# The axes as the page shows them: another version of a prompt is another prompt.
 Side = Literal["case", "prompt", "technique", "model", "temperature"]
 SIDES: dict[Side, tuple[Axis, ...]] = {
     "case": ("case",),
@@ -33,7 +32,7 @@ SIDES: dict[Side, tuple[Axis, ...]] = {
     "temperature": ("temperature",),
 }
 
-# Widget key -> its name in the address, by what its value is.
+# Widget key -> its name in the address, by the type of its value.
 _TEXTS = {
     "compare_rows": "rows",
     "compare_baseline": "baseline",
@@ -50,27 +49,26 @@ _NUMBERS = {"compare_page": "page", "compare_below": "below"}
 _FLAGS = {"compare_delta": "delta"}
 _NAMES = {**_TEXTS, **_LISTS, **_NUMBERS, **_FLAGS}
 
-# A closed popover's widgets are not on the page yet. When it opens they take what the last run has set, and where it
-# has set nothing their default: so every run sets them.
+# The widgets of a closed popover are not on the page. When it opens, they take the values that the last run of the page
+# has set in the session state, or their defaults: so every run sets them.
 _IN_POPOVERS = _NAMES.keys() - {FIND, "compare_show", "compare_page"}
 
 _OF_CELL = {SAMPLE: "sample", WITH: "with"}
 
-# What a widget stands at when nobody has touched it: not worth a word in the address.
-_USUAL = {"compare_rows": "case", "compare_show": "all", "compare_sort": "case", "compare_order": "up"}
+# The values that the address leaves out.
+_DEFAULTS = {"compare_rows": "case", "compare_show": "all", "compare_sort": "case", "compare_order": "up"}
 
 
 def start() -> None:
-    """Sets the page's style, and fills the widgets from the address where they have no value yet: after a refresh, or
-    when a link was followed."""
+    """Adds the style of the page, and fills widgets without a value from the address, after a refresh or a link."""
     st.html(f"<style>{(STATIC / 'compare.css').read_text('utf-8')}</style>")
     for key, name in _NAMES.items():
         if key not in st.session_state and name in st.query_params:
             st.session_state[key] = _read(key, st.query_params.get_all(name))
     if WITH not in st.session_state and "with" in st.query_params:
         st.session_state[WITH] = st.query_params["with"]
-    for key, usual in _USUAL.items():
-        st.session_state.setdefault(key, usual)
+    for key, default in _DEFAULTS.items():
+        st.session_state.setdefault(key, default)
     for key in _IN_POPOVERS & st.session_state.keys():
         st.session_state[key] = st.session_state[key]
 
@@ -85,32 +83,32 @@ def _read(key: str, texts: Sequence[str]) -> object:
     return texts[-1]
 
 
-def remember(run_id: str, selected: tuple[str, str] | None) -> None:
-    """Puts what is on the screen into the address."""
-    wanted: dict[str, str | list[str]] = {"run": run_id}
+def write_address(run_id: str, selected: tuple[str, str] | None) -> None:
+    """Puts the view and the selected cell into the address."""
+    query: dict[str, str | list[str]] = {"run": run_id}
     for key, name in _NAMES.items():
         value = st.session_state.get(key)
-        if not value or value == _USUAL.get(key) or (key == "compare_page" and value == 1):
+        if not value or value == _DEFAULTS.get(key) or (key == "compare_page" and value == 1):
             continue
-        wanted[name] = [str(one) for one in value] if isinstance(value, list) else str(value)
+        query[name] = [str(item) for item in value] if isinstance(value, list) else str(value)
     if selected:
-        wanted |= {"case": selected[0], "variant": selected[1]}
+        query |= {"case": selected[0], "variant": selected[1]}
         for key, name in _OF_CELL.items():
             if value := st.session_state.get(key):
-                wanted[name] = str(value)
-    set_query(wanted)
+                query[name] = str(value)
+    set_query(query)
 
 
-def forget() -> None:
-    """Another run was chosen: nothing of the old view holds for it."""
+def reset() -> None:
+    """Back to the default view, for another run."""
     for key in (*_NAMES, *_OF_CELL, MATRIX, AGAINST):
         st.session_state.pop(key, None)
     st.query_params.clear()
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What is looked at: the `view`, and the heads of all `columns` that its layout has, hidden ones too."""
+class ViewState:
+    """The `view`, and the heads of all `columns` in its layout, including hidden ones."""
 
     view: View
     columns: Sequence[Head]
@@ -123,32 +121,32 @@ class Shown:
         return next((head.label for head in self.columns if head.id == column_id), column_id)
 
 
-def sides_of(found: Facts) -> list[Side]:
-    """What can stand on rows: the cases, and whatever the run has more than one of."""
-    return [side for side, axes in SIDES.items() if side == "case" or any(len(found.axes[axis]) > 1 for axis in axes)]
+def sides_of(facts: Facts) -> list[Side]:
+    """The sides that can be rows: the cases, and each side that varies in the run."""
+    return [side for side, axes in SIDES.items() if side == "case" or any(len(facts.axes[axis]) > 1 for axis in axes)]
 
 
-def current(found: Facts) -> Shown:
-    """The view that the widgets stand at; what makes no sense for this run is dropped from them first."""
-    _keep_valid("compare_rows", sides_of(found))
+def current(facts: Facts) -> ViewState:
+    """The view in the widgets. Values that the run does not have are removed from them first."""
+    _keep_valid("compare_rows", sides_of(facts))
     _keep_valid("compare_show", SHOWS)
     side = cast(Side, st.session_state["compare_rows"])
-    across = _listed("compare_across", [other for other in sides_of(found) if other != side])
+    across = _listed("compare_across", [other for other in sides_of(facts) if other != side])
     columns = [axis for other in across for axis in SIDES[cast(Side, other)]]
-    choices = {axis: texts if len(texts) > 1 else [] for axis, texts in found.axes.items()}
+    choices = {axis: texts if len(texts) > 1 else [] for axis, texts in facts.axes.items()}
     only = {axis: tuple(_listed(f"compare_only_{axis}", choices[axis])) for axis in VARIANT}
     view = View(
         rows=SIDES[side],
         columns=tuple(columns) or tuple(axis for axis in VARIANT if axis not in SIDES[side]),
         only={axis: values for axis, values in only.items() if values},
     )
-    heads = layout(found, view).columns
+    heads = layout(facts, view).columns
     ids = [head.id for head in heads]
-    shown = _listed("compare_columns", ids)
-    for key, options in (("compare_baseline", shown or ids), ("compare_in", ids), ("compare_sort_column", ids)):
+    visible = _listed("compare_columns", ids)
+    for key, options in (("compare_baseline", visible or ids), ("compare_in", ids), ("compare_sort_column", ids)):
         _keep_valid(key, ["", *options])
     baseline = str(st.session_state.get("compare_baseline") or "")
-    return Shown(replace(view, shown=tuple(shown), baseline=baseline, filter=_filter(), sort=_sort()), heads)
+    return ViewState(replace(view, shown=tuple(visible), baseline=baseline, filter=_filter(), sort=_sort()), heads)
 
 
 def _filter() -> Filter:
@@ -176,12 +174,12 @@ def _sort() -> Sort:
 
 
 def _listed(key: str, options: Iterable[str]) -> list[str]:
-    """The values of a multiselect, those that are among its options; kept so."""
-    chosen = st.session_state.get(key) or ()
-    found = [option for option in options if option in chosen]
-    if found or key in st.session_state:
-        st.session_state[key] = found
-    return found
+    """The values of a multiselect that are among its options, which also become its state."""
+    selected = st.session_state.get(key) or ()
+    valid = [option for option in options if option in selected]
+    if valid or key in st.session_state:
+        st.session_state[key] = valid
+    return valid
 
 
 def _keep_valid(key: str, options: Sequence[str]) -> None:
@@ -191,7 +189,7 @@ def _keep_valid(key: str, options: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """How `total` rows are cut into pages of `rows`; `current` counts from 1."""
+    """`total` rows in pages of `rows`; `current` counts from 1."""
 
     total: int
     rows: int
@@ -208,56 +206,56 @@ class Pages:
 
 
 def page_rows(columns: int) -> int:
-    """How many rows a page has: fewer where there are many columns."""
+    """The number of rows on a page: the more columns, the fewer."""
     return max(LEAST_ROWS, min(MOST_ROWS, _CELLS // max(1, columns)))
 
 
 def pages_of(total: int, columns: int) -> Pages:
-    """The pages of so many rows and columns, at the one that the widget names."""
+    """The pages for `total` rows, at the page in the widget."""
     pages = Pages(total, page_rows(columns), 1)
-    asked = st.session_state.get("compare_page") or 1
-    current = min(max(1, asked), pages.count)
-    if current != asked:
+    requested = st.session_state.get("compare_page") or 1
+    current = min(max(1, requested), pages.count)
+    if current != requested:
         st.session_state["compare_page"] = current
     return replace(pages, current=current)
 
 
 def start_selection() -> tuple[str, str] | None:
-    """The cell that the address names; the matrix's own selection goes before it."""
+    """(row id, column id) in the address, which counts until the user selects a cell."""
     case, variant = st.query_params.get("case"), st.query_params.get("variant")
     return (case, variant) if case and variant else None
 
 
 def start_sample(row_id: str, column_id: str) -> int:
-    """The sample that the address names for this cell, from 1; 0 where it names none."""
+    """The number of the sample in the address, from 1, if the address is for this cell; else 0."""
     return parse_number(st.query_params.get("sample", "")) if start_selection() == (row_id, column_id) else 0
 
 
 def select(row_id: str, column_id: str, page: int) -> None:
-    """Moves the selection, to another page if it must be; a callback."""
+    """Selects a cell on that page. A callback."""
     st.session_state[MATRIX] = {"selected": [row_id, column_id]}
     st.session_state["compare_page"] = page
 
 
 def turn(arranged: Arranged, row_id: str, column_id: str, by: int) -> None:
-    """Selects the row above (-1) or below (+1), on whatever page it is; a callback."""
+    """Selects the row above (-1) or below (+1), which may be on another page. A callback."""
     index = arranged.index_of(row_id)
     if index is not None and 0 <= index + by < len(arranged):
         select(arranged.row_id(index + by), column_id, (index + by) // page_rows(len(arranged.columns)) + 1)
 
 
 def unselect() -> None:
-    """Closes the detail; a callback."""
+    """Closes the detail. A callback."""
     st.session_state[MATRIX] = {"selected": []}
 
 
-def whole_page_wanted() -> bool:
-    """A callback changed more than the answers; says so once."""
+def needs_rerun() -> bool:
+    """Whether a callback has changed more than the answers since the last call."""
     return bool(st.session_state.pop("compare_whole_page", False))
 
 
 def drill(values: Mapping[Axis, AxisValue]) -> None:
-    """Shows the cases that a pooled cell is made of; a callback."""
+    """Shows the cases of a pooled cell. A callback."""
     unselect()
     st.session_state["compare_whole_page"] = True
     for key in ("compare_across", "compare_columns", "compare_baseline", "compare_in"):
@@ -268,7 +266,7 @@ def drill(values: Mapping[Axis, AxisValue]) -> None:
 
 
 def sort_by(column_id: str) -> None:
-    """A head was pressed: by this column upwards, then downwards, then no more; "" is the corner. A callback."""
+    """Sorts by a column: ascending, on the next press descending, then not at all; "" is the corner. A callback."""
     state = st.session_state
     same = state.get("compare_sort_column") == column_id and state["compare_sort"] != "case"
     if not column_id or (same and state["compare_order"] == "down"):

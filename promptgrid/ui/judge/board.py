@@ -1,4 +1,4 @@
-"""The blind arena: one pair, the vote, the next pair. Nothing that is sent to the browser says what is behind it."""
+"""The blind arena: one pair, the vote, the next pair. The browser gets no data that tells where a reply comes from."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What this browser shows: a vote is on this, and only while the judge's latest vote is still `at`."""
+    """The pair on the screen. A vote on it counts only while `at` is still the judge's latest vote."""
 
     run_id: str
     owner: str
@@ -48,33 +48,35 @@ class _Shown:
 
 
 def board(database: Database, run_id: str, arena: Arena) -> None:
-    """Draws the pair that comes next for whoever judges here."""
+    """The next pair for this session's judge."""
     owner = judge_name(database)
-    mine = _mine(database, run_id, owner)
-    pair = arena.next_pair(mine, owner)
-    st.session_state[_SHOWN] = _Shown(run_id, owner, _at(mine), pair)
+    votes_so_far = _votes_by(database, run_id, owner)
+    pair = arena.next_pair(votes_so_far, owner)
+    st.session_state[_SHOWN] = _Shown(run_id, owner, _at(votes_so_far), pair)
     if error := st.session_state.pop(_FAILED, None):
         show_error(error)
-    after = arena.next_pair([*mine, _as_voted(pair, owner)], owner) if pair else None
-    positions = [at for each in (pair, after) if each for at in (each.left, each.right)]
+    next_pair = arena.next_pair([*votes_so_far, _any_vote(pair, owner)], owner) if pair else None
+    positions = [at for each in (pair, next_pair) if each for at in (each.left, each.right)]
     replies = replies_to_cases(database, run_id, positions, LONGEST)
-    data = board_data(arena, _sides(pair, replies), _sides(after, replies), mine)
+    data = board_data(arena, _sides(pair, replies), _sides(next_pair, replies), votes_so_far)
     component("arena")(key=_KEY, data=data, on_vote_change=partial(_on_vote, database))
 
 
 def board_data(
-    arena: Arena, pair: Sequence[ReplyToCase], after: Sequence[ReplyToCase], mine: Sequence[Vote]
+    arena: Arena, sides: Sequence[ReplyToCase], next_sides: Sequence[ReplyToCase], votes_so_far: Sequence[Vote]
 ) -> dict[str, Any]:
-    """All that the browser gets: a pair, the one after it (so that it stands at once), and how far one is; no position,
-    variant, model or parameter."""
+    """All data for the browser: a pair, the next one (to draw it at once) and the progress.
+
+    It has no position, variant, model or parameter.
+    """
     return {
-        "at": _at(mine),
-        "pair": _pair_data(pair),
-        "next": _pair_data(after),
-        "progress": _progress(arena, len(mine)),
-        "percent": min(100, round(100 * len(mine) / max(1, arena.goal))),
-        "over": "" if pair else f"You have seen all {many(arena.possible, 'pair')}.",
-        "undoable": bool(mine),
+        "at": _at(votes_so_far),
+        "pair": _pair_data(sides),
+        "next": _pair_data(next_sides),
+        "progress": _progress(arena, len(votes_so_far)),
+        "percent": min(100, round(100 * len(votes_so_far) / max(1, arena.goal))),
+        "over": "" if sides else f"You have judged all {many(arena.possible, 'pair')}.",
+        "undoable": bool(votes_so_far),
         "words": _WORDS,
     }
 
@@ -89,13 +91,13 @@ def _pair_data(sides: Sequence[ReplyToCase]) -> dict[str, Any] | None:
     }
 
 
-def _as_voted(pair: ReplyPair, owner: str) -> Vote:
-    """Whatever will be said of it, the same pair comes after."""
+def _any_vote(pair: ReplyPair, owner: str) -> Vote:
+    """A vote on the pair, for the choice of the next one: that does not depend on the outcome."""
     return Vote(0, pair.left, pair.right, "skip", owner, False, None, 0.0)
 
 
 def _sides(pair: ReplyPair | None, replies: Mapping[int, ReplyToCase]) -> list[ReplyToCase]:
-    """Both, or none: a run that is removed meanwhile has no replies."""
+    """Both sides, or none if the run was removed meanwhile."""
     sides = [replies[at] for at in (pair.left, pair.right) if at in replies] if pair else []
     return sides if len(sides) == 2 else []
 
@@ -107,33 +109,32 @@ def _cut(reply: ReplyToCase) -> str:
 
 def _progress(arena: Arena, done: int) -> str:
     if done >= arena.goal and arena.possible > arena.goal:
-        return f"{done:,} judged, {max(0, arena.possible - done):,} pairs left; enough for a first ranking"
+        return f"{done:,} judged, {max(0, arena.possible - done):,} pairs left, enough for a first ranking"
     about = "about " if arena.goal < arena.possible else ""
     return f"{done:,} of {about}{arena.goal:,}"
 
 
-def _mine(database: Database, run_id: str, owner: str) -> list[Vote]:
+def _votes_by(database: Database, run_id: str, owner: str) -> list[Vote]:
     return [vote for vote in votes.listed(database, run_id) if vote.owner == owner and not vote.by_model]
 
 
-def _at(mine: Sequence[Vote]) -> int:
-    """The judge's latest vote; 0: none yet."""
-    return mine[-1].id if mine else 0
+def _at(votes_so_far: Sequence[Vote]) -> int:
+    """The id of the judge's latest vote; 0 if there is none."""
+    return votes_so_far[-1].id if votes_so_far else 0
 
 
 def _on_vote(database: Database) -> None:
-    """Keeps or takes back a vote. One on a page that is no longer the latest (a second tab, a key that came twice)
-    changes nothing: the page is drawn anew and shows what is."""
-    sent, now = st.session_state[_KEY].get("vote"), st.session_state.get(_SHOWN)
-    if not sent or now is None or sent["at"] != now.at:
+    """Stores or undoes a vote. A vote on an outdated page (a second tab, a repeated key) is ignored."""
+    message, shown = st.session_state[_KEY].get("vote"), st.session_state.get(_SHOWN)
+    if not message or shown is None or message["at"] != shown.at:
         return
-    mine = _mine(database, now.run_id, now.owner)
-    if _at(mine) != now.at:
+    votes_so_far = _votes_by(database, shown.run_id, shown.owner)
+    if _at(votes_so_far) != shown.at:
         return
     try:
-        if sent["choice"] == "undo":
-            votes.undo(database, now.at)
-        elif now.pair is not None and sent["choice"] in ("left", "right", "tie", "skip"):
-            votes.add(database, now.run_id, now.pair.left, now.pair.right, sent["choice"], now.owner)
+        if message["choice"] == "undo":
+            votes.undo(database, shown.at)
+        elif shown.pair is not None and message["choice"] in ("left", "right", "tie", "skip"):
+            votes.add(database, shown.run_id, shown.pair.left, shown.pair.right, message["choice"], shown.owner)
     except PromptgridError as error:
         st.session_state[_FAILED] = error

@@ -46,7 +46,7 @@ def opened(run_id: str, *, popover: bool = True) -> AppTest:
 
 def finished(page: AppTest, run_id: str) -> AppTest:
     """The page once the pass that it began is over."""
-    if work := rescoring.works().by_run.get(run_id):  # else it was over so soon that the page has told
+    if work := rescoring.rescorings().by_run.get(run_id):  # else it was over so soon that the page has told
         work.future.exception(timeout=60)
     page.run()
     assert not page.exception
@@ -151,7 +151,7 @@ def test_what_goes_wrong_is_told(database: Database, run_id: str, tmp_path: Path
 
 def test_a_run_at_work_keeps_its_checks(database: Database, run_id: str) -> None:
     runs.ask(database, run_id, "resume")
-    assert "its checks can be changed when it rests" in shown(opened(run_id))
+    assert "You can change its checks when it is done" in shown(opened(run_id))
 
 
 def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
@@ -166,8 +166,8 @@ def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
         found = read(opened, run)
         if not begun.is_set():
             begun.set()
-            rescoring.works().start(database, planned)
-            rescoring.works().by_run[run_id].future.result(timeout=60)
+            rescoring.rescorings().start(database, planned)
+            rescoring.rescorings().by_run[run_id].future.result(timeout=60)
         return found
 
     monkeypatch.setattr(reading, "read_facts", then_scored)
@@ -175,4 +175,4 @@ def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
     assert not page.exception
     assert "mean 1.00 over 2 scores" in shown(page)
     assert any("score.contains" in table.value.columns for table in page.dataframe)
-    assert run_id not in rescoring.works().by_run
+    assert run_id not in rescoring.rescorings().by_run

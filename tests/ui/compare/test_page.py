@@ -230,7 +230,7 @@ def test_the_summary_says_how_sure_it_is(database: Database, run_id: str) -> Non
     assert all(0 < int(low) < 60 for low in lows)
     assert figures(page, "versus")[1] == "needs more"
     assert "best" not in page.dataframe[0].value
-    assert "None is marked as the best" in shown(page)
+    assert "No column is marked as the best" in shown(page)
 
 
 def test_rows_and_columns_can_be_anything_that_differs(database: Database, run_id: str) -> None:

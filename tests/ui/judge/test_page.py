@@ -141,9 +141,9 @@ def test_what_the_browser_gets_names_neither_model_nor_temperature(database: Dat
 @pytest.mark.parametrize(
     ("answer", "axes", "said", "offered"),
     [
-        ("", {"temperatures": [0]}, "Nothing to choose between", "Add to the run"),
+        ("", {"temperatures": [0]}, "No pairs to judge", "Add to the run"),
         ("same", {}, "All replies are the same", "Add to the run"),
-        ("", {"models": "openai/unknown-model"}, "No replies yet", "To the run"),
+        ("", {"models": "openai/unknown-model"}, "No replies yet", "Open the run"),
     ],
 )
 def test_where_nothing_can_be_judged_the_page_says_why(
