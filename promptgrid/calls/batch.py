@@ -1,55 +1,117 @@
-"""Samples that go out together as one request with `n`."""
+"""Samples of one point that go out together as one request with `n`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from promptgrid.endpoint import Request
-from promptgrid.grid import Point
+from promptgrid import models
+from promptgrid.budget import Cost
+from promptgrid.calls.score_reply import read_and_score
+from promptgrid.endpoint import Endpoint, Reply, Request
+from promptgrid.errors import EndpointError
+from promptgrid.grid import Plan, Point
+from promptgrid.models import ModelFacts
+from promptgrid.prompt.parameters import Parameters
+from promptgrid.store.commits import CellResult
 
 
-@dataclass(frozen=True)  # no slots: the request is put together once
+@dataclass(frozen=True)  # no slots: the request is built once
 class Batch:
-    """Some samples of one point, and the positions of their cells. `attempts` were made before, for more of them."""
+    """Samples of one point. `positions` are those of their cells in `plan`, in the same order; a call for no cell, as
+    to a judge, has neither. `attempts` counts the attempts of an earlier call for more of these samples."""
 
     point: Point
     samples: tuple[int, ...]
-    positions: tuple[int, ...]
+    positions: tuple[int, ...] = ()
+    plan: Plan | None = None
     attempts: int = 0
+
+    @property
+    def endpoint(self) -> str:
+        return self.point.endpoint
+
+    @property
+    def model(self) -> str:
+        return self.point.model
+
+    @property
+    def parameters(self) -> Parameters:
+        """Those of the point: the seed is that of its first sample."""
+        return self.point.request.parameters
 
     @cached_property
     def request(self) -> Request:
-        """The request has the seed of its first sample."""
+        """The request, with the seed of its first sample."""
         return self.point.request_for(self.samples[0], len(self.samples))
 
-    def rest(self, answered: int, attempts: int) -> Batch:
-        """What is left when the first samples are answered."""
-        return Batch(self.point, self.samples[answered:], self.positions[answered:], attempts)
+    @property
+    def tokens(self) -> float:
+        """Characters over three, and the longest reply of each sample."""
+        request = self.request
+        return (
+            sum(len(message.text) for message in request.messages) / 3
+            + (request.parameters.max_tokens or 0) * request.n
+        )
 
-    def halves(self, size: int) -> list[Batch]:
-        """The same samples, at most `size` a request."""
-        starts = range(0, len(self.samples), size)
+    def worst(self, facts: ModelFacts) -> Cost:
+        # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
+        prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in self.point.request.messages)
+        room = self.parameters.max_tokens or facts.max_output or facts.context
+        return models.cost_of(facts, prompt, room and room * len(self.samples))
+
+    async def send(self, endpoint: Endpoint) -> list[Reply]:
+        return await endpoint.complete(self.request)
+
+    def name(self, index: int) -> tuple[str, int]:
+        return self.point.key, self.samples[index]
+
+    @property
+    def honoured(self) -> str:
+        return self.point.variant.honoured
+
+    def reader(self, texts: Sequence[str], attempts: int) -> Callable[[], list[CellResult]] | None:
+        if self.plan is None:
+            return None
+        plan, point, positions = self.plan, self.point, self.positions
+        return lambda: [
+            read_and_score(plan, point, position, text, attempts)
+            for position, text in zip(positions, texts, strict=False)
+        ]
+
+    def rest(self, answered: int, attempts: int) -> list[Batch]:
+        if answered >= len(self.samples):
+            return []
+        samples, positions = self.samples[answered:], self.positions[answered:]
+        return [replace(self, samples=samples, positions=positions, attempts=attempts)]
+
+    def parts(self, error: EndpointError) -> list[Batch]:
+        """One batch a sample, for a server that refuses `n`."""
+        if error.kind != "refused_parameter" or error.param != "n" or len(self.samples) == 1:
+            return []
         return [
-            Batch(self.point, self.samples[i : i + size], self.positions[i : i + size], self.attempts) for i in starts
+            replace(self, samples=self.samples[i : i + 1], positions=self.positions[i : i + 1])
+            for i in range(len(self.samples))
         ]
 
 
-def to_batches(point: Point, cells: Sequence[tuple[int, int]], max_n: int) -> Iterator[Batch]:
-    """The point's cells, as (sample, position) in the order of samples, at most `max_n` a request; seeded ones only
-    without a gap, since a request's samples have the seeds that follow its first."""
+def to_batches(plan: Plan, point: Point, cells: Sequence[tuple[int, int]], max_n: int) -> Iterator[Batch]:
+    """The point's cells, given as (sample, position) in the order of samples, at most `max_n` a request.
+
+    The samples of a request have consecutive seeds, so seeded samples with a gap between them are not put together.
+    """
     batch: list[tuple[int, int]] = []
     for cell in cells:
         gap = bool(batch) and point.request.parameters.seed is not None and cell[0] != batch[-1][0] + 1
         if batch and (gap or len(batch) >= max_n):
-            yield _batch(point, batch)
+            yield _batch(plan, point, batch)
             batch = []
         batch.append(cell)
     if batch:
-        yield _batch(point, batch)
+        yield _batch(plan, point, batch)
 
 
-def _batch(point: Point, cells: Sequence[tuple[int, int]]) -> Batch:
+def _batch(plan: Plan, point: Point, cells: Sequence[tuple[int, int]]) -> Batch:
     samples, positions = zip(*cells, strict=True)
-    return Batch(point, samples, positions)
+    return Batch(point, samples, positions, plan)

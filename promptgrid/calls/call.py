@@ -1,26 +1,27 @@
-"""One batch on its way: reserved, sent in its turn, and written down however it ends."""
+"""One call: its worst case is reserved, it is sent when the pace allows, and it is written down however it ends."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, Self, TypeVar
 
 from promptgrid import models
 from promptgrid.budget import Cost
-from promptgrid.calls.batch import Batch
 from promptgrid.calls.journal import JournalEntry
 from promptgrid.calls.pace import Pace
 from promptgrid.calls.run_context import RunContext
-from promptgrid.calls.score_reply import read_and_score
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError
-from promptgrid.store.attempts import UNREPORTED, Attempt
+from promptgrid.models import ModelFacts
+from promptgrid.prompt.parameters import Parameters
+from promptgrid.store.attempts import NO_CELL, UNREPORTED, Attempt
 from promptgrid.store.commits import CellOutcome, CellResult, ReplyOrigin, reply_row
 
 PATIENCE_S = 900.0
-"""So long a call waits, in all, for an endpoint that asks to wait; a daily limit is not waited for."""
+"""How long a call waits in all for an endpoint that asks to wait; a daily limit is longer, and ends the call."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _LEAST_WAIT_S = 0.02
 NOT_REPORTED = "The endpoint did not report how many tokens it took: the most it may have cost is counted."
@@ -31,35 +32,87 @@ _NOTHING = Cost(0.0, 0, 0)
 
 
 class Halted(Exception):
-    """The run is to send nothing more; what was asked for stays pending."""
+    """The run was halted before the call was sent; its cells stay pending."""
 
 
-class Call:
-    """One batch on its way."""
+class Payload(Protocol):
+    """What a call asks for: samples of a point by chat or completion (`Batch`), or vectors of texts (`TextBatch`)."""
 
-    def __init__(self, job: RunContext, endpoint: Endpoint, pace: Pace, batch: Batch) -> None:
-        self.job, self.endpoint, self.pace, self.batch = job, endpoint, pace, batch
-        # Bytes over three: near enough to pace by, and free.
-        size = sum(len(message.text) for message in batch.request.messages) / 3
-        self.tokens = size + (batch.request.parameters.max_tokens or 0) * batch.request.n
-        self.attempts = batch.attempts
-        self.logged = 0  # attempts that were written down when they failed, and counted there
-        self.faults = 0  # attempts that failed otherwise than by a request to wait
+    @property
+    def endpoint(self) -> str:
+        """The name of the endpoint."""
+
+    @property
+    def model(self) -> str:
+        """The model's name at the endpoint."""
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The cells that the replies are for; empty for none."""
+
+    @property
+    def attempts(self) -> int:
+        """The attempts of earlier calls for the same."""
+
+    @property
+    def parameters(self) -> Parameters | None:
+        """The parameters that an endpoint may refuse; None where the call has none."""
+
+    @property
+    def tokens(self) -> float:
+        """Roughly how many tokens the call takes, for the pace."""
+
+    @property
+    def honoured(self) -> str:
+        """JSON, as in ReplyOrigin."""
+
+    def worst(self, facts: ModelFacts) -> Cost:
+        """The most that the call can cost; None where that is not known."""
+
+    async def send(self, endpoint: Endpoint) -> list[Reply]:
+        """The replies, in order; perhaps fewer than were asked for, but never none."""
+
+    def name(self, index: int) -> tuple[str, int]:
+        """The key and the sample under which a reply is stored."""
+
+    def reader(self, texts: Sequence[str], attempts: int) -> Callable[[], list[CellResult]] | None:
+        """Reads and scores the replies' texts for their cells; None where they are for none. Runs in another thread."""
+
+    def rest(self, answered: int, attempts: int) -> list[Self]:
+        """What is still to be sent when the first so many are answered."""
+
+    def parts(self, error: EndpointError) -> list[Self]:
+        """The smaller calls that may succeed where this one failed; empty where there are none."""
+
+
+P = TypeVar("P", bound=Payload)
+
+
+class Call(Generic[P]):
+    """One payload on its way to an endpoint."""
+
+    def __init__(self, context: RunContext, endpoint: Endpoint, pace: Pace, payload: P) -> None:
+        self.context, self.endpoint, self.pace, self.payload = context, endpoint, pace, payload
+        self.facts = context.facts(f"{payload.endpoint}/{payload.model}")
+        self.tokens = payload.tokens
+        self.attempts = payload.attempts
+        self.logged = 0  # failed attempts that are in the journal, and counted there
+        self.faults = 0  # failed attempts, without those that the endpoint asked to send later
         self.waited_s = 0.0
-        self.started = 0.0
+        self.started = 0.0  # seconds since 1970; 0: nothing is sent
         self.worst: Cost | None = None
         self.reservation: int | None = None
         self.reserves = False
 
     async def attempt(self) -> list[Reply]:
-        """One attempt, in its turn. Raises EndpointError; BudgetReached, Halted and Fenced before anything is sent."""
+        """One attempt, when the pace allows. Raises EndpointError; before it sends BudgetReached, Halted or Fenced."""
         self.started = 0.0
         await self._reserve()
         try:
             turn = await self.pace.enter(self.tokens)
             try:
-                await self.job.still_ours()
-                if self.job.halted:
+                await self.context.still_ours()
+                if self.context.halted:
                     raise Halted
                 return await self._sent(turn)
             finally:
@@ -72,159 +125,158 @@ class Call:
         self.attempts += 1
         self.started = time.time()
         task = asyncio.current_task()
-        self.job.in_flight.add(task)  # a call that is under way is waited for when the run is paused
+        self.context.in_flight.add(task)  # a halted run waits for it
         try:
-            replies = await self.endpoint.complete(self.batch.request)
+            replies = await self.payload.send(self.endpoint)
         except EndpointError as error:
             self.faults += error.kind != "rate_limited"
             if error.kind == "rate_limited" or error.status == 503:
                 self.pace.refused(turn, error.limits, error.retry_after)
             raise
         finally:
-            self.job.in_flight.discard(task)
+            self.context.in_flight.discard(task)
         self.pace.answered(turn, replies[0].limits)
         return replies
 
     async def _reserve(self) -> None:
-        """Sets the worst case aside, on the disk too: a call that is lost with its runner was paid, perhaps."""
-        if self.job.wall.budget is None:
+        """Reserves the worst case, on disk too: a call that is lost with its process may have been paid for."""
+        if self.context.wall.budget is None:
             return
-        self.worst = self.job.worst(self.batch)
-        await self.job.reserve(self.worst)
+        self.worst = self.payload.worst(self.facts)
+        await self.context.reserve(self.worst)
         self.reserves = True
-        call = Attempt(self.batch.positions[0], self.attempts + 1, time.time(), worst=self.worst)
-        self.reservation = await self.job.journal.reserve(call)
+        attempt = Attempt(self._positions[0], self.attempts + 1, time.time(), worst=self.worst)
+        self.reservation = await self.context.journal.reserve(attempt)
 
     def _release(self) -> None:
-        """Nothing was sent."""
+        """Drops the reservation of a call that was not sent."""
         if self.worst is not None:
-            self.job.wall.settle(self.worst, _NOTHING)
-            self.job.journal.write(JournalEntry(settled=self.reservation))
+            self.context.wall.settle(self.worst, _NOTHING)
+            self.context.journal.write(JournalEntry(settled=self.reservation))
             self.worst = self.reservation = None
-            self._over()
+            self._end_reservation()
 
-    def _over(self) -> None:
-        """What the call costs at most is known; to be said after the wall has been told."""
+    def _end_reservation(self) -> None:
+        """To be called after the wall is settled: calls that wait for room look at it."""
         if self.reserves:
             self.reserves = False
-            self.job.ended()
+            self.context.ended()
+
+    @property
+    def _positions(self) -> tuple[int, ...]:
+        return self.payload.positions or (NO_CELL,)
 
     def wait_s(self, error: EndpointError) -> float | None:
         """Seconds until the next attempt; None: there is none."""
-        retries = self.job.plan.retries
+        retries = self.context.retries
         if not error.retryable or not retries:
             return None
         doubled = 2.0 ** min(self.attempts - 1, 10)
         own = min(_FIRST_WAIT_S * doubled, _LONGEST_WAIT_S)
-        # A server may ask to wait for no time at all, over and over.
-        told = own if error.retry_after is None else max(error.retry_after, min(_LEAST_WAIT_S * doubled, own))
-        wait = told * random.uniform(1.0, 1.25)
-        if error.kind == "rate_limited":  # it costs nothing and will pass: patience is in time, not in attempts
+        # A server may ask again and again to wait for no time at all.
+        least = own if error.retry_after is None else max(error.retry_after, min(_LEAST_WAIT_S * doubled, own))
+        wait = least * random.uniform(1.0, 1.25)
+        if error.kind == "rate_limited":  # it costs nothing and passes: patience is limited in time, not in attempts
             return wait if self.waited_s + wait <= PATIENCE_S else None
         return wait if self.faults <= retries else None
 
-    def failed(self, error: EndpointError, wait_s: float | None) -> None:
-        """Writes the attempt down; what it may have cost stays reserved."""
+    def log_failure(self, error: EndpointError, wait_s: float | None) -> None:
+        """Writes a failed attempt down, to be followed by another after `wait_s`; its possible cost stays reserved."""
         self.waited_s += wait_s or 0.0
-        self.job.journal.write(self._failure(error, wait_s))
+        self.context.journal.write(self._failure(error, wait_s))
         self.started, self.reservation = 0.0, None
 
     def _failure(self, error: EndpointError, wait_s: float | None) -> JournalEntry:
         worst = self.worst
         if error.kind in COSTS_NOTHING:
             if worst is not None:
-                self.job.wall.settle(worst, _NOTHING)
+                self.context.wall.settle(worst, _NOTHING)
             worst = None
         elif worst is None:
-            worst = self.job.worst(self.batch)
-        self._over()
+            worst = self.payload.worst(self.facts)
+        self._end_reservation()
         ms = (time.time() - self.started) * 1000
-        lost = [
+        attempts = [
             Attempt(
                 position, self.attempts, self.started, ms, error.kind, str(error), wait_s, worst if i == 0 else None
             )
-            for i, position in enumerate(self.batch.positions)
+            for i, position in enumerate(self._positions)
         ]
         self.logged += 1
-        return JournalEntry(attempts=lost, settled=self.reservation, retried=int(wait_s is not None))
+        retried = int(wait_s is not None and bool(self.payload.positions))
+        return JournalEntry(attempts=attempts, settled=self.reservation, retried=retried)
 
-    def in_another_form(self, error: EndpointError) -> list[Batch] | None:
-        """A server that refuses `n` is asked for its samples one by one."""
-        if error.kind == "refused_parameter" and error.param == "n" and len(self.batch.samples) > 1:
-            self.failed(error, 0.0)
-            return self.batch.halves(1)
-        return None
-
-    def fail(self, error: EndpointError) -> list[Batch]:
-        """The batch's cells end with this error."""
-        status = {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
-        said = str(error) + (f"\n\n{error.raw}" if error.raw else "")
+    def fail(self, error: EndpointError) -> None:
+        """Ends the call, and its cells, with the error."""
         if self.started:
-            self.job.journal.write(self._failure(error, None))
-        attempts = self.attempts - self.logged
-        ends = [
-            CellOutcome(CellResult(position, status, error=said, error_kind=error.kind, attempts=attempts))
-            for position in self.batch.positions
+            self.context.journal.write(self._failure(error, None))
+        status = {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
+        text, attempts = error_text(error), self.attempts - self.logged
+        outcomes = [
+            CellOutcome(CellResult(position, status, error=text, error_kind=error.kind, attempts=attempts))
+            for position in self.payload.positions
         ]
-        self.job.journal.write(JournalEntry(outcomes=lambda: ends))
-        return []
+        if outcomes:
+            self.context.journal.write(JournalEntry(outcomes=lambda: outcomes))
 
-    def end(self, replies: Sequence[Reply]) -> list[Batch]:
-        """Writes the replies down; returns the batch of those samples that got none."""
-        facts = self.job.facts[self.batch.point.model_ref]
+    def end(self, replies: Sequence[Reply]) -> list[P]:
+        """Writes the replies down; returns what got no reply."""
         costs = [
-            models.cost_of(facts, 0 if index else reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
+            models.cost_of(
+                self.facts, 0 if index else reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens
+            )
             for index, reply in enumerate(replies)
         ]
         self._settle(costs)
-        batch, attempts, plan = self.batch, self.attempts - self.logged, self.job.plan
-        answered = [
-            (position, reply.text, reply_row(reply, self._origin(sample, cost, len(costs))))
-            for sample, position, reply, cost in zip(batch.samples, batch.positions, replies, costs, strict=False)
-        ]
+        rest = self.payload.rest(len(replies), self.attempts - self.logged)
+        rows = [reply_row(reply, self._origin(index, cost, len(replies)))
+                for index, (reply, cost) in enumerate(zip(replies, costs, strict=True))]  # fmt: skip
+        read = self.payload.reader([reply.text for reply in replies], self.attempts - self.logged)
 
         def outcomes() -> list[CellOutcome]:
-            return [
-                CellOutcome(read_and_score(plan, batch.point, position, text, attempts), reply=row)
-                for position, text, row in answered
-            ]
+            results = read() if read else []
+            return [CellOutcome(result, reply=row) for result, row in zip(results, rows, strict=True)]
 
-        rows = [row for _, _, row in answered]
-        self.job.journal.write(JournalEntry(outcomes, rows, self._unreported(replies, costs), self.reservation))
-        left = batch.rest(len(answered), attempts)
-        return [left] if left.samples else []
+        unreported = self._unreported(replies, costs)
+        entry = JournalEntry(outcomes if read else None, rows, unreported, self.reservation)
+        self.context.journal.write(entry)
+        return rest
 
-    def _origin(self, sample: int, cost: Cost, together: int) -> ReplyOrigin:
-        point = self.batch.point
+    def _origin(self, index: int, cost: Cost, batch: int) -> ReplyOrigin:
+        payload = self.payload
+        key, sample = payload.name(index)
         return ReplyOrigin(
-            key=point.key,
-            kind=self.job.kind,
-            endpoint=point.endpoint,
-            model=point.model,
+            key=key,
+            kind=self.context.kind,
+            endpoint=payload.endpoint,
+            model=payload.model,
             cost_usd=cost.usd,
             sample=sample,
-            run_id=self.job.run_id,
-            batch=together,
-            honoured=point.variant.honoured,
+            run_id=self.context.run_id,
+            batch=batch,
+            honoured=payload.honoured,
         )
 
     def _settle(self, costs: Sequence[Cost]) -> None:
         if self.worst is not None and _known(costs):
             usd = None if any(c.usd is None for c in costs) else sum(c.usd or 0.0 for c in costs)
-            self.job.wall.settle(self.worst, Cost(usd, sum(c.tokens or 0 for c in costs)))
-        self._over()
+            self.context.wall.settle(self.worst, Cost(usd, sum(c.tokens or 0 for c in costs)))
+        self._end_reservation()
 
     def _unreported(self, replies: Sequence[Reply], costs: Sequence[Cost]) -> list[Attempt]:
-        """A reply that does not say what it cost is counted at its worst."""
+        """A reply without token counts is counted at its worst case, as an attempt that may have cost so much."""
         if self.worst is None or _known(costs):
             return []
         ms = (time.time() - self.started) * 1000
         reported = (replies[0].prompt_tokens or 0) + sum(reply.completion_tokens or 0 for reply in replies)
         tokens = None if self.worst.tokens is None else max(0, self.worst.tokens - reported)
         worst = Cost(self.worst.usd, tokens, 0)
-        return [
-            Attempt(self.batch.positions[0], self.attempts, self.started, ms, UNREPORTED, NOT_REPORTED, None, worst)
-        ]
+        return [Attempt(self._positions[0], self.attempts, self.started, ms, UNREPORTED, NOT_REPORTED, None, worst)]
+
+
+def error_text(error: EndpointError) -> str:
+    """The error with the raw text that the endpoint sent."""
+    return str(error) + (f"\n\n{error.raw}" if error.raw else "")
 
 
 def _known(costs: Sequence[Cost]) -> bool:

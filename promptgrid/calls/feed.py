@@ -80,7 +80,9 @@ class Feed:
         for point, cells in claimed:
             kept = {sample: stored.get((point.key, sample)) for sample, _ in cells}
             shown += [self._shown(point, at, reply) for sample, at in cells if (reply := kept[sample])]
-            batches += to_batches(point, [cell for cell in cells if kept[cell[0]] is None], self.endpoint.max_n)
+            batches += to_batches(
+                self.plan, point, [cell for cell in cells if kept[cell[0]] is None], self.endpoint.max_n
+            )
         return shown, batches
 
     def _name(self, point: Point, sample: int) -> CellName:

@@ -1,4 +1,4 @@
-"""Sends batches: again where that may help, and not at all where something has made it useless."""
+"""Sends calls: again where a retry may help, and not at all where an earlier error has made it useless."""
 
 from __future__ import annotations
 
@@ -6,78 +6,93 @@ import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 
-from promptgrid.calls.batch import Batch
-from promptgrid.calls.call import PATIENCE_S, Call, Halted
+from promptgrid.calls.call import PATIENCE_S, Call, Halted, P, Payload
 from promptgrid.calls.pace import Pace
 from promptgrid.calls.run_context import RunContext
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import EndpointError
-from promptgrid.grid import Point
 from promptgrid.models import learned
 from promptgrid.prompt.parameters import NAMES
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The calls that an error speaks of: an endpoint's, a model's (""; any), those with this value of a parameter."""
+    """The calls that an error is about: all of an endpoint, those of a model, or those with this value of a parameter
+    ("": any)."""
 
     endpoint: str
     model: str = ""
     parameter: str = ""
     value: object = None
 
-    def holds(self, point: Point) -> bool:
+    def holds(self, payload: Payload) -> bool:
         return (
-            point.endpoint == self.endpoint
-            and self.model in ("", point.model)
-            and (not self.parameter or getattr(point.request.parameters, self.parameter) == self.value)
+            payload.endpoint == self.endpoint
+            and self.model in ("", payload.model)
+            and (not self.parameter or getattr(payload.parameters, self.parameter, None) == self.value)
         )
 
 
 @dataclass
 class Sender:
-    """Sends the batches of one run. `stopped` keeps what made calls useless until somebody mends it."""
+    """Sends the calls of one run. `stopped` holds the errors that make further calls useless until they are resolved
+    outside."""
 
-    job: RunContext
+    context: RunContext
     stopped: dict[_Scope, EndpointError] = field(default_factory=dict)
 
-    async def send(self, endpoint: Endpoint, pace: Pace, batch: Batch) -> list[Batch]:
-        """Sends until the batch has ended, well or badly; returns what of it is to be sent in another form.
+    async def send(self, endpoint: Endpoint, pace: Pace, payload: P) -> list[tuple[P, EndpointError]]:
+        """Sends the payload, in parts where one call cannot bring all of it, until every part has ended or the run is
+        halted. Returns the parts that failed, with their errors.
 
         Raises BudgetReached before it sends, Halted, Fenced.
         """
-        call = Call(self.job, endpoint, pace, batch)
+        failed: list[tuple[P, EndpointError]] = []
+        left = [payload]
+        while left and not self.context.halted:
+            call = Call(self.context, endpoint, pace, left.pop())
+            rest, error = await self._send_one(call)
+            left += rest
+            if error is not None:
+                failed.append((call.payload, error))
+        return failed
+
+    async def _send_one(self, call: Call[P]) -> tuple[list[P], EndpointError | None]:
+        """(what is still to be sent, the error that the call ended with)."""
         while True:
-            if error := self._stop_for(batch.point):
-                return call.fail(error)
+            if error := self._stop_for(call.payload):
+                call.fail(error)
+                return [], error
             try:
-                return call.end(await call.attempt())
-            except EndpointError as error:
-                await self._remember(endpoint, batch.point, error)
-                if (left := call.in_another_form(error)) is not None:
-                    return left
-                wait_s = call.wait_s(error)
-                if wait_s is None:
-                    return call.fail(error)
-                call.failed(error, wait_s)
-                if self.job.halted:
-                    raise Halted from None
-                await asyncio.sleep(wait_s)
+                return call.end(await call.attempt()), None
+            except EndpointError as caught:
+                error = caught
+            await self._remember(call.endpoint, call.payload, error)
+            if parts := call.payload.parts(error):
+                call.log_failure(error, 0.0)
+                return parts, None
+            wait_s = call.wait_s(error)
+            if wait_s is None:
+                call.fail(error)
+                return [], error
+            call.log_failure(error, wait_s)
+            if self.context.halted:
+                raise Halted
+            await asyncio.sleep(wait_s)
 
-    def _stop_for(self, point: Point) -> EndpointError | None:
-        return next((error for scope, error in self.stopped.items() if scope.holds(point)), None)
+    def _stop_for(self, payload: Payload) -> EndpointError | None:
+        return next((error for scope, error in self.stopped.items() if scope.holds(payload)), None)
 
-    async def _remember(self, endpoint: Endpoint, point: Point, error: EndpointError) -> None:
-        """What would end the next call in the same way is not sent; what a model refused is known to later plans."""
+    async def _remember(self, endpoint: Endpoint, payload: Payload, error: EndpointError) -> None:
+        """Calls that would fail in the same way are not sent; a refused parameter is remembered for later plans too."""
         if error.stops_endpoint:
-            # A wrong key or an empty purse stops the whole endpoint, an unknown model only itself.
-            model = point.model if error.kind == "unknown_model" else ""
-            self.stopped[_Scope(point.endpoint, model)] = error
-        elif error.kind == "refused_parameter" and error.param in NAMES:
-            sent = point.request.parameters
-            value, effort = getattr(sent, error.param), sent.reasoning_effort
-            self.stopped[_Scope(point.endpoint, point.model, error.param, value)] = error
-            said = partial(learned.remember, effort=effort)
-            await asyncio.to_thread(said, endpoint.identity, point.model, error.param, value, error.message)
+            # A wrong key or missing credit stops the whole endpoint, an unknown model only itself.
+            model = payload.model if error.kind == "unknown_model" else ""
+            self.stopped[_Scope(payload.endpoint, model)] = error
+        elif error.kind == "refused_parameter" and error.param in NAMES and payload.parameters is not None:
+            value, effort = getattr(payload.parameters, error.param), payload.parameters.reasoning_effort
+            self.stopped[_Scope(payload.endpoint, payload.model, error.param, value)] = error
+            remember = partial(learned.remember, effort=effort)
+            await asyncio.to_thread(remember, endpoint.identity, payload.model, error.param, value, error.message)
         elif error.kind == "rate_limited" and (error.retry_after or 0.0) > PATIENCE_S:
-            self.stopped[_Scope(point.endpoint, point.model)] = error
+            self.stopped[_Scope(payload.endpoint, payload.model)] = error

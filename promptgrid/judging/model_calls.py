@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from promptgrid import grid
 from promptgrid.budget import BudgetReached, Wall
 from promptgrid.calls.batch import Batch
-from promptgrid.calls.call import Halted
-from promptgrid.calls.journal import Journal, JournalEntry
+from promptgrid.calls.call import Halted, error_text
+from promptgrid.calls.journal import Journal
 from promptgrid.calls.pace import Pace
 from promptgrid.calls.run_context import RunContext
 from promptgrid.calls.sender import Sender
@@ -25,7 +25,6 @@ from promptgrid.grid import Plan
 from promptgrid.grid.planned_points import PlannedPoint, plan_points
 from promptgrid.prompt import Prompt
 from promptgrid.store import Database
-from promptgrid.store.attempts import NO_CELL, Attempt
 from promptgrid.store.stored_replies import stored_replies
 
 KIND = "judge"
@@ -54,6 +53,10 @@ class Means:
     concurrency: int | None = None
     since: int = 0
 
+    def context(self, kind: str) -> RunContext:
+        """For calls whose replies are of this kind."""
+        return RunContext(self.run_id, self.wall, self.journal, self.still_ours, kind)
+
     def most(self, endpoint: Endpoint) -> int:
         """So many calls at a time; what must be asked one by one is."""
         return 1 if endpoint.concurrency == 1 else self.concurrency or endpoint.concurrency
@@ -66,23 +69,6 @@ class JudgeReply:
     reply_id: int | None = None
     text: str = ""
     error: str = ""
-
-
-@dataclass
-class _Ledger:
-    """Stands before the journal: these calls are for no cell, and how they failed is told to who asked."""
-
-    journal: Journal
-    errors: dict[int, str] = field(default_factory=dict)
-
-    def write(self, entry: JournalEntry) -> None:
-        if entry.outcomes and not entry.replies:
-            self.errors |= {outcome.result.position: outcome.result.error for outcome in entry.outcomes()}
-        attempts = [replace(attempt, position=NO_CELL) for attempt in entry.attempts]
-        self.journal.write(JournalEntry(replies=entry.replies, attempts=attempts, settled=entry.settled))
-
-    async def reserve(self, call: Attempt) -> int:
-        return await self.journal.reserve(replace(call, position=NO_CELL))
 
 
 def judge_plan(prompt: Prompt, ref: str, inputs: Sequence[Mapping[str, str]]) -> Plan:
@@ -101,9 +87,8 @@ class Asking:
         self._endpoint = means.connect(split_model(ref)[0])
         self._plan = judge_plan(prompt, ref, [{}])
         self._decided = grid.decide(self._plan)
-        self._ledger = _Ledger(means.journal)
-        self._job = RunContext(means.run_id, self._plan, means.wall, self._ledger, means.still_ours, kind=KIND)
-        self._sender = Sender(self._job)
+        self._context = means.context(KIND)
+        self._sender = Sender(self._context)
         self._asked: dict[str, JudgeReply] = {}  # by the key of the call, in this pass
         self._working: set[asyncio.Task[None]] = set()
         self.reached: BudgetReached | None = None
@@ -144,27 +129,24 @@ class Asking:
 
     async def _work(self, queue: Iterator[PlannedPoint], pace: Pace) -> None:
         for planned in queue:
-            if self._job.halted:
+            if self._context.halted:
                 return
             if not planned.fits:
                 why = f"{planned.count.tokens:,} prompt tokens do not fit into the judge's {planned.limit:,}"
                 self._asked[planned.point.key] = JudgeReply(error=why)
                 continue
-            left = [Batch(planned.point, (0,), (int(planned.point.case.id),))]
             try:
-                while left:
-                    left += await self._sender.send(self._endpoint, pace, left.pop())
+                for _, error in await self._sender.send(self._endpoint, pace, Batch(planned.point, (0,))):
+                    self._asked[planned.point.key] = JudgeReply(error=error_text(error))
             except BudgetReached as reached:
                 self.reached = reached
-                self._job.halted = True
+                self._context.halted = True
             except Halted:
                 pass
-            if error := self._ledger.errors.pop(int(planned.point.case.id), ""):
-                self._asked[planned.point.key] = JudgeReply(error=error)
             self._more(1)
 
     def halt(self) -> None:
         """Nothing more is asked; calls in flight are paid for, and come in."""
-        self._job.halted = True
-        for task in self._working - self._job.in_flight:
+        self._context.halted = True
+        for task in self._working - self._context.in_flight:
             task.cancel()

@@ -8,13 +8,14 @@ from typing import Protocol
 
 from promptgrid import grid
 from promptgrid.answers import case_rule
+from promptgrid.calls.text_batch import TEXTS_A_CALL
 from promptgrid.connections import check_model, model_facts
 from promptgrid.grading import CheckSpec, Score, Verdict, grade, own_code
 from promptgrid.grading import judge_prompts as judge
 from promptgrid.grid import Plan
 from promptgrid.grid.estimate import ModelCheck
 from promptgrid.grid.planned_points import plan_points
-from promptgrid.judging.embedding import BATCH, Embedded
+from promptgrid.judging.embedding import Embedded
 from promptgrid.judging.model_calls import Asking, JudgeReply, Means, judge_plan
 from promptgrid.prompt import Prompt
 from promptgrid.store import Database, plans
@@ -64,7 +65,7 @@ def judge_prompt(database: Database, spec: CheckSpec) -> Prompt:
 def judging(database: Database, spec: CheckSpec) -> ModelCheck:
     """What a model that judges, or embeds, takes for a reply that is not there yet."""
     if spec.kind == "similarity":
-        return ModelCheck(spec.model, model_facts(spec.model), texts_a_call=BATCH)
+        return ModelCheck(spec.model, model_facts(spec.model), texts_a_call=TEXTS_A_CALL)
     prompt = judge_prompt(database, spec)
     blank = judge.inputs_for(spec, question="", conversation="", output="", answer=None, expected=None)
     planned = next(iter(plan_points(plan := judge_plan(prompt, spec.model, [blank]), grid.decide(plan))))

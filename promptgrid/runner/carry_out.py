@@ -97,7 +97,7 @@ class _Run:
         self.endpoints = {name: connect(name) for name in names}
         wall = Wall(parse_budget(self.plan.budget))
         wall.add(await asyncio.to_thread(spent, self.database, self.id))
-        self.job = RunContext(self.id, self.plan, wall, self.journal, self._still_ours)
+        self.job = RunContext(self.id, wall, self.journal, self._still_ours, retries=self.plan.retries)
         self.sender = Sender(self.job)
         writing = asyncio.create_task(self.journal.run())
         sending = asyncio.create_task(self._send_everything())
@@ -210,14 +210,12 @@ class _Run:
 
     async def _work(self, queue: asyncio.Queue[Batch | None], endpoint: Endpoint, pace: Pace) -> None:
         while not self.job.halted and (batch := await queue.get()) is not None:
-            left = [batch]
-            while left and not self.job.halted:
-                try:
-                    left += await self.sender.send(endpoint, pace, left.pop())
-                except BudgetReached as reached:  # calls in flight are paid for: they come in, nothing follows them
-                    self._stop(reached)
-                except Halted:
-                    break
+            try:
+                await self.sender.send(endpoint, pace, batch)
+            except BudgetReached as reached:  # calls in flight are paid for: they come in, nothing follows them
+                self._stop(reached)
+            except Halted:
+                break
 
     def _stop(self, why: Exception) -> None:
         self.why_stopped = str(why)

@@ -10,12 +10,14 @@ import sqlalchemy as sa
 
 from promptgrid import api
 from promptgrid.budget import BudgetReached
+from promptgrid.calls import call
 from promptgrid.cli.sheet import as_text
 from promptgrid.endpoint.embeddings import embeddings
 from promptgrid.errors import EndpointError
 from promptgrid.grading import parse_check
 from promptgrid.grading.similarity import cosine
-from promptgrid.judging import embedding, rescore
+from promptgrid.grid import Plan
+from promptgrid.judging import rescore
 from promptgrid.prompt import Message, Prompt
 from promptgrid.runner import client, phrases
 from promptgrid.store import Database, results, runs
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _answers(endpoint: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
     endpoint.answer = lambda body: f"It is 2, at {body.get('temperature')}."
-    monkeypatch.setattr(embedding, "_FIRST_WAIT_S", 0.002)
+    monkeypatch.setattr(call, "_FIRST_WAIT_S", 0.002)
 
 
 def similar(model: str, **options: Any) -> str:
@@ -125,14 +127,13 @@ def test_one_text_that_is_refused_costs_the_others_nothing(database: Database, h
     assert row.scores["similarity"].explanation.startswith("the check failed: ")
 
 
-def test_an_endpoint_that_is_busy_is_asked_again_for_embeddings(
-    database: Database, hostile: HostileServer, cats: str
-) -> None:
+def test_embeddings_are_retried_as_often_as_any_call(database: Database, hostile: HostileServer, cats: str) -> None:
     rechecked(database, cats, similar("server-error"))
-    assert len(embedded_texts(hostile)) == 4 * 4  # each attempt
+    attempted = 1 + Plan.retries
+    assert len(embedded_texts(hostile)) == 4 * attempted
     with database.read() as connection:
         kinds = connection.scalars(sa.select(attempts.c.kind).where(attempts.c.position == NO_CELL)).all()
-    assert list(kinds) == ["server"] * 4
+    assert list(kinds) == ["server"] * attempted
     assert attempts_log(database, cats, 0) == []
 
 

@@ -1,0 +1,86 @@
+"""Texts that go out together to a model that makes vectors. Each vector is stored as a reply of its text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from promptgrid import models
+from promptgrid.budget import Cost
+from promptgrid.endpoint import Endpoint, Reply
+from promptgrid.errors import EndpointError
+from promptgrid.models import ModelFacts
+
+KIND = "embedding"
+TEXTS_A_CALL = 64
+_ONE_TEXT = ("too_long", "bad_request")  # a single text may be at fault for these errors
+
+Vector = Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class TextBatch:
+    """Texts for one call to `model`. It is for no cell; a text has one vector, so its sample is always 0."""
+
+    endpoint: str
+    identity: str  # of the endpoint
+    model: str
+    texts: tuple[str, ...]
+    attempts: int = 0
+    positions: tuple[int, ...] = ()
+    parameters: None = None
+    honoured: str = "{}"
+
+    @property
+    def tokens(self) -> float:
+        return sum(map(len, self.texts)) / 3
+
+    def worst(self, facts: ModelFacts) -> Cost:
+        # A token is at least one byte; some models add a few tokens of their own.
+        return models.cost_of(facts, sum(len(text.encode("utf-8", "replace")) + 16 for text in self.texts))
+
+    async def send(self, endpoint: Endpoint) -> list[Reply]:
+        embeddings = await endpoint.embeddings(self.model, self.texts)
+        tokens, latency = embeddings.prompt_tokens, embeddings.latency_ms
+        return [
+            Reply(vector_text(vector), prompt_tokens=tokens, completion_tokens=0, latency_ms=latency,
+                  sent={"model": self.model, "input": text})
+            for text, vector in zip(self.texts, embeddings.vectors, strict=True)
+        ]  # fmt: skip
+
+    def name(self, index: int) -> tuple[str, int]:
+        return vector_key(self.identity, self.model, self.texts[index]), 0
+
+    def reader(self, texts: Sequence[str], attempts: int) -> None:
+        """Vectors are compared where they are needed."""
+
+    def rest(self, answered: int, attempts: int) -> list[TextBatch]:
+        texts = self.texts[answered:]
+        return [replace(self, texts=texts, attempts=attempts)] if texts else []
+
+    def parts(self, error: EndpointError) -> list[TextBatch]:
+        """Its halves, where one of the texts may be at fault."""
+        half = len(self.texts) // 2
+        if error.kind not in _ONE_TEXT or not half:
+            return []
+        return [replace(self, texts=self.texts[half:]), replace(self, texts=self.texts[:half])]
+
+
+def vector_key(identity: str, model: str, text: str) -> str:
+    """The key under which the vector of a text is stored."""
+    return hashlib.sha256(json.dumps([KIND, identity, model, text]).encode()).hexdigest()[:32]
+
+
+def vector_text(vector: Vector) -> str:
+    """A vector as the text of a reply: base64 of 32-bit numbers, which is all the precision that models give."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+def read_vector(text: str) -> Vector:
+    """The inverse of `vector_text`."""
+    packed = base64.b64decode(text)
+    return struct.unpack(f"<{len(packed) // 4}f", packed)
