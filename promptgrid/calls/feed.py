@@ -1,6 +1,6 @@
-"""From a run's plan to what is to be sent: pending cells, found again by their names; what is stored is shown at once.
+"""From a run's plan to the batches to send: pending cells are matched by their names, stored replies are reused.
 
-The grid is unrolled again, a few hundred cells at a time, so that a run of any size needs the memory of a small one.
+The grid is unrolled again, a few hundred cells at a time, so that the memory needed does not grow with the run.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from promptgrid.store.stored_replies import StoredReply, stored_replies
 
 _CELLS = 400  # a chunk
 
-Wanted = tuple[Point, list[tuple[int, int]]]
-"""A point, and those of its cells that have no result: (sample, position)."""
+PendingCells = tuple[Point, list[tuple[int, int]]]
+"""A point and its cells without a result, as (sample, position)."""
 
 
 @dataclass
 class Feed:
     """The batches of one endpoint's models.
 
-    `twins` counts cells left out because a call is under way, of this run or of another, that may bring their reply
-    too: feed again when that has been committed. `sent` is what this feed adds to what is under way.
+    matched       cells of the plan that are pending in the run
+    duplicates    cells left out because a call in flight, of this run or another, may bring the same reply: another
+                  feed is needed once that is committed
+    claimed       the (key, sample) that this feed has added to `in_flight`
     """
 
     database: Database
@@ -39,13 +41,13 @@ class Feed:
     refs: Sequence[str]
     decided: Decided
     case_positions: Mapping[str, int]
-    under_way: set[tuple[str, int]]
-    twins: int = 0
-    found: int = 0
-    sent: set[tuple[str, int]] = field(default_factory=set)
+    in_flight: set[tuple[str, int]]
+    duplicates: int = 0
+    matched: int = 0
+    claimed: set[tuple[str, int]] = field(default_factory=set)
 
-    def chunks(self) -> Iterator[list[Wanted]]:
-        """What has no result yet, some hundred cells at a time; reads the database."""
+    def chunks(self) -> Iterator[list[PendingCells]]:
+        """The cells without a result, some hundred at a time; reads the database."""
         points = grid.points(self.plan, {self.endpoint.name: self.endpoint}, self.decided, self.refs)
         size = max(1, _CELLS // self.plan.samples)
         while chunk := list(islice(points, size)):
@@ -53,37 +55,41 @@ class Feed:
             yield [(point, cells) for point in chunk if (cells := self._pending(point, pending))]
 
     def _pending(self, point: Point, pending: Mapping[CellName, int]) -> list[tuple[int, int]]:
-        found = ((sample, pending.get(self._name(point, sample))) for sample in range(self.plan.samples))
-        return [(sample, position) for sample, position in found if position is not None]
+        cells = ((sample, pending.get(self._name(point, sample))) for sample in range(self.plan.samples))
+        return [(sample, position) for sample, position in cells if position is not None]
 
-    def claim(self, wanted: Sequence[Wanted]) -> list[Wanted]:
-        """Those of it that nobody is asking for: from now on this feed is. For the loop's thread alone."""
-        claimed = []
-        for point, cells in wanted:
-            mine = [cell for cell in cells if (point.key, cell[0]) not in self.under_way]
-            self.found += len(cells)
-            self.twins += len(cells) - len(mine)
+    def claim(self, chunk: Sequence[PendingCells]) -> list[PendingCells]:
+        """The cells of the chunk that are not in flight; from now on they are. Only for the thread of the loop."""
+        free = []
+        for point, cells in chunk:
+            mine = [cell for cell in cells if (point.key, cell[0]) not in self.in_flight]
+            self.matched += len(cells)
+            self.duplicates += len(cells) - len(mine)
             names = {(point.key, sample) for sample, _ in mine}
-            self.sent |= names
-            self.under_way |= names
+            self.claimed |= names
+            self.in_flight |= names
             if mine:
-                claimed.append((point, mine))
-        return claimed
+                free.append((point, mine))
+        return free
 
-    def look_up(self, claimed: Sequence[Wanted]) -> tuple[list[CellOutcome], list[Batch]]:
-        """(cells that a stored reply ends, what to send). Reads the database, after the claim: what another run got in
-        the meantime is there."""
+    def release(self) -> None:
+        """The replies of the claimed cells are committed, or will not come."""
+        self.in_flight -= self.claimed
+        self.claimed.clear()  # what another run claims from now on is not this feed's to release
+
+    def look_up(self, claimed: Sequence[PendingCells]) -> tuple[list[CellOutcome], list[Batch]]:
+        """(cells that a stored reply ends, batches to send). Reads the database after the claim, and so sees what
+        another run has stored in the meantime."""
         keys = list({point.key for point, _ in claimed})
         stored = stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
-        shown: list[CellOutcome] = []
+        reused: list[CellOutcome] = []
         batches: list[Batch] = []
         for point, cells in claimed:
-            kept = {sample: stored.get((point.key, sample)) for sample, _ in cells}
-            shown += [self._shown(point, at, reply) for sample, at in cells if (reply := kept[sample])]
-            batches += to_batches(
-                self.plan, point, [cell for cell in cells if kept[cell[0]] is None], self.endpoint.max_n
-            )
-        return shown, batches
+            replies = {sample: stored.get((point.key, sample)) for sample, _ in cells}
+            reused += [self._outcome(point, at, reply) for sample, at in cells if (reply := replies[sample])]
+            unanswered = [cell for cell in cells if replies[cell[0]] is None]
+            batches += to_batches(self.plan, point, unanswered, self.endpoint.max_n)
+        return reused, batches
 
     def _name(self, point: Point, sample: int) -> CellName:
         prompt, case = point.prompt, self.case_positions[point.case.id]
@@ -91,6 +97,6 @@ class Feed:
             point.key, sample, prompt.name, prompt.version, point.technique, case, point.endpoint, point.model
         )
 
-    def _shown(self, point: Point, position: int, stored: StoredReply) -> CellOutcome:
-        reused = stored.shown or stored.run_id != self.run_id  # else this run paid for it, and was killed
-        return CellOutcome(read_and_score(self.plan, point, position, stored.text, reused=reused), reply_id=stored.id)
+    def _outcome(self, point: Point, position: int, reply: StoredReply) -> CellOutcome:
+        reused = reply.shown or reply.run_id != self.run_id  # else this run paid for it, and was killed
+        return CellOutcome(read_and_score(self.plan, point, position, reply.text, reused=reused), reply_id=reply.id)

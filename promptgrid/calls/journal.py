@@ -1,7 +1,7 @@
-"""What a run writes down while it works: replies, results and attempts, in groups that share a commit.
+"""What a run in progress writes to the database: replies, results and attempts, in groups that share a commit.
 
-One fsync serves all that comes within 50 ms; nothing is shown, and no budgeted call is sent, before its group is on the
-disk. A killed process loses nothing meanwhile: see `rescue`.
+One fsync serves everything written within 50 ms. A reply is shown, and a call with a budget is sent, only after its
+group is on disk. If the process is killed before that, the replies are in the files of `unsaved`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from promptgrid.calls.unsaved import Rescue
+from promptgrid.calls.unsaved import UnsavedReplies
 from promptgrid.errors import StoreError
 from promptgrid.store import Database, commits
 from promptgrid.store.attempts import Attempt
@@ -23,21 +23,21 @@ from promptgrid.store.commits import CellOutcome, Group
 from promptgrid.store.database import Row
 
 _GROUP_S = 0.05
-_RESERVE_S = 0.005  # a call waits for its reservation
-_FULL_DISK_S = 30.0  # so long a paid reply waits in memory for the disk to take it
-_TRY_AGAIN_S = 1.0
+_RESERVE_S = 0.005  # shorter, since a call waits for its reservation
+_FULL_DISK_S = 30.0  # how long a paid reply stays in memory while nothing can be written
+_RETRY_S = 1.0
 _RATE_S = 20.0
-_BIGGEST = 2000  # entries a commit: others want to write too
+_BIGGEST = 2000  # entries a commit: other writers must get a turn
 
 log = logging.getLogger("promptgrid.runner")
 
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One thing to write: how cells ended, attempts that failed, and the reservation that is settled by it.
+    """One thing to write: how cells ended, attempts that failed, and the id of the reservation that this settles.
 
-    `outcomes` is called in the writing thread: reading and scoring a reply may take a while. `replies` are the new ones
-    among them; without `outcomes`, replies that no cell shows.
+    `outcomes` is called in the writing thread, since reading and scoring a reply can take long. `replies` are the new
+    replies of these outcomes; without `outcomes` they are replies that no cell shows.
     """
 
     outcomes: Callable[[], Sequence[CellOutcome]] | None = None
@@ -49,114 +49,115 @@ class JournalEntry:
 
 @dataclass
 class Journal:
-    """Writes for one claim of a run, or without an `epoch` for who judges a run that rests. `live` tells what the
-    runner is doing, for whoever looks on."""
+    """Writes for one claim of a run; without an `epoch`, for the judges of a run at rest. `live` returns the figures
+    that are shown while the run is in progress."""
 
     database: Database
     run_id: str
     epoch: int | None
     live: Callable[[], Mapping[str, Any] | None]
-    on_trouble: Callable[[StoreError], None]  # nothing can be written: stop sending
+    on_trouble: Callable[[StoreError], None]  # called when nothing can be written: stop sending
     _entries: asyncio.Queue[JournalEntry | None] = field(default_factory=asyncio.Queue)
-    _calls: list[tuple[Attempt, asyncio.Future[int]]] = field(default_factory=list)
-    _asked: asyncio.Event = field(default_factory=asyncio.Event)
-    _ended: deque[tuple[float, int]] = field(default_factory=deque)
-    _begun: float = field(default_factory=time.monotonic)
+    _reservations: list[tuple[Attempt, asyncio.Future[int]]] = field(default_factory=list)
+    _urgent: asyncio.Event = field(default_factory=asyncio.Event)
+    _counts: deque[tuple[float, int]] = field(default_factory=deque)
+    _started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self._rescue = Rescue(self.run_id, self.epoch)
+        self._unsaved = UnsavedReplies(self.run_id, self.epoch)
 
     def write(self, entry: JournalEntry) -> None:
-        """To be committed within a moment, in the order of the calls; new replies are safe from kill -9 at once."""
+        """Queues the entry; entries are committed in their order. New replies survive `kill -9` from now on."""
         if entry.replies:
-            # The reservation of a reply that does not say what it cost stays: the rescue keeps no attempts.
-            self._rescue.note(entry.replies, None if entry.attempts else entry.settled)
+            # An entry with attempts keeps its reservation: the file has no attempts to replace it.
+            self._unsaved.add(entry.replies, None if entry.attempts else entry.settled)
         self._entries.put_nowait(entry)
 
-    async def reserve(self, call: Attempt) -> int:
-        """Comes back when the reservation is on the disk; with its id, for `Entry.settled`."""
+    async def reserve(self, attempt: Attempt) -> int:
+        """Writes a reservation, waits until it is on disk and returns its id, for `JournalEntry.settled`."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._calls.append((call, future))
-        self._asked.set()
+        self._reservations.append((attempt, future))
+        self._urgent.set()
         self._entries.put_nowait(JournalEntry())
         try:
             return await future
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled():  # it came at the very moment
+            if future.done() and not future.cancelled():  # it was granted at the same moment
                 self.write(JournalEntry(settled=future.result()))
             raise
 
     async def flush(self) -> None:
-        """Comes back when all that was written before is committed."""
+        """Waits until everything written before is committed."""
         await self._entries.join()
 
     def close(self) -> None:
-        """Ends `run` when all is committed."""
+        """Lets `run` end once everything is committed."""
         self._entries.put_nowait(None)
 
     @property
     def per_second(self) -> float:
-        """Replies that came in lately, a second."""
+        """Replies a second, over the last 20 s."""
         now = time.monotonic()
-        while self._ended and self._ended[0][0] < now - _RATE_S:
-            self._ended.popleft()
-        count = sum(number for _, number in self._ended)
-        return count / min(max(now - self._begun, 1.0), _RATE_S)
+        while self._counts and self._counts[0][0] < now - _RATE_S:
+            self._counts.popleft()
+        count = sum(number for _, number in self._counts)
+        return count / min(max(now - self._started, 1.0), _RATE_S)
 
     async def run(self) -> None:
-        """Commits until closed. Raises Fenced, or StoreError when the disk took nothing for half a minute."""
-        open_ = True
-        while open_ or not self._entries.empty():
+        """Commits until closed. Raises Fenced, or StoreError when nothing could be written for half a minute."""
+        is_open = True
+        while is_open or not self._entries.empty():
             group = [await self._entries.get()]
             if group[0] is not None:
                 await self._wait_for_others()
             while not self._entries.empty() and len(group) < _BIGGEST:
                 group.append(self._entries.get_nowait())
-            open_ = open_ and None not in group
-            self._rescue.turn()
-            all_ = self._entries.empty()
+            is_open = is_open and None not in group
+            self._unsaved.start_file()
+            complete = self._entries.empty()
             await self._commit([entry for entry in group if entry is not None])
-            if all_:
-                self._rescue.clear()
+            if complete:
+                self._unsaved.clear()
             for _ in group:
                 self._entries.task_done()
 
     async def _wait_for_others(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_GROUP_S):
-                await self._asked.wait()
+                await self._urgent.wait()
                 await asyncio.sleep(_RESERVE_S)
-        self._asked.clear()
+        self._urgent.clear()
 
     async def _commit(self, entries: Sequence[JournalEntry]) -> None:
-        calls, self._calls = [(call, asked) for call, asked in self._calls if not asked.done()], []
-        given_up_at = time.monotonic() + _FULL_DISK_S
-        read: list[CellOutcome] = []
+        reservations, self._reservations = [(a, future) for a, future in self._reservations if not future.done()], []
+        give_up_at = time.monotonic() + _FULL_DISK_S
+        outcomes: list[CellOutcome] = []
+        attempts = [attempt for attempt, _ in reservations]
         while True:
             try:
-                live = self.live()  # here: the loop's own figures are for its own thread
-                ids, new = await asyncio.to_thread(self._write, read, entries, [call for call, _ in calls], live)
+                live = self.live()  # not in the writing thread: the figures belong to the loop's thread
+                ids, new = await asyncio.to_thread(self._write, outcomes, entries, attempts, live)
             except StoreError as error:
                 self.on_trouble(error)
-                if time.monotonic() > given_up_at:
+                if time.monotonic() > give_up_at:
                     raise
                 log.error("run %s: %s", self.run_id, error)
-                await asyncio.sleep(_TRY_AGAIN_S)
+                await asyncio.sleep(_RETRY_S)
             else:
                 break
         if new:
-            self._ended.append((time.monotonic(), new))
-        for id_, (_, future) in zip(ids, calls, strict=True):
-            if future.done():  # who asked has been cancelled: nothing will be sent
+            self._counts.append((time.monotonic(), new))
+        for id_, (_, future) in zip(ids, reservations, strict=True):
+            if future.done():  # its call was cancelled and sends nothing
                 self.write(JournalEntry(settled=id_))
             else:
                 future.set_result(id_)
 
     def _write(
-        self, outcomes: list[CellOutcome], entries: Sequence[JournalEntry], calls: Sequence[Attempt],
+        self, outcomes: list[CellOutcome], entries: Sequence[JournalEntry], reservations: Sequence[Attempt],
         live: Mapping[str, Any] | None,
     ) -> tuple[list[int], int]:  # fmt: skip
-        """The ids of the reservations, and the number of new replies. `outcomes` is filled at the first try."""
+        """(ids of the reservations, number of new replies). The first attempt to write fills `outcomes`."""
         if not outcomes:
             outcomes += [outcome for entry in entries if entry.outcomes for outcome in entry.outcomes()]
         group = Group(
@@ -167,5 +168,5 @@ class Journal:
             retried=sum(entry.retried for entry in entries),
             live=live,
         )
-        ids = commits.commit(self.database, self.run_id, self.epoch, group, calls)
+        ids = commits.commit(self.database, self.run_id, self.epoch, group, reservations)
         return ids, len(group.replies) + sum(outcome.reply is not None for outcome in outcomes)

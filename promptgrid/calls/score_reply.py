@@ -12,8 +12,8 @@ from promptgrid.techniques import answer_marker
 def read_and_score(
     plan: Plan, point: Point, position: int, text: str, attempts: int = 0, *, reused: bool = False
 ) -> CellResult:
-    """Reads the answer out of a reply's text as the point's technique asks for, and scores it by the plain checks; the
-    others follow when the run's replies are there (see `scoring`)."""
+    """Reads the answer out of a reply's text by the point's technique, and scores it by the plain checks. The other
+    checks follow when all replies of the run are stored (see `judging.scoring`)."""
     language = point.prompt.language
     rule = case_rule(point.prompt.answer, point.case.inputs)
     read = read_answer(rule, text, marker=answer_marker(point.prompt, point.technique), language=language)

@@ -1,4 +1,4 @@
-"""What the runs of a process share."""
+"""What the runs of a process share: the pace of each endpoint, and the samples in flight."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from promptgrid.endpoint import Endpoint
 
 @dataclass
 class Shared:
-    """The pace of each endpoint, and the samples that one of the runs is asking for, which no other asks for
-    meanwhile."""
+    """`paces` by the endpoint's identity. A sample `in_flight`, as (key, sample), is sent by no other run meanwhile."""
 
     paces: dict[str, Pace] = field(default_factory=dict)
-    under_way: set[tuple[str, int]] = field(default_factory=set)
-    _allowed: dict[str, list[int]] = field(default_factory=dict)  # by identity: what each who asks it now allows
+    in_flight: set[tuple[str, int]] = field(default_factory=set)
+    _allowed: dict[str, list[int]] = field(default_factory=dict)  # by identity: the limit of each run in progress
 
     @contextmanager
     def pace(self, endpoint: Endpoint, most: int) -> Iterator[Pace]:
-        """The pace at which the endpoint is asked, by its identity: another address has another, whatever it is called.
+        """The pace of the endpoint. It goes by identity: two names for one address share a pace.
 
-        `most` calls at a time are allowed while the block runs; the widest of what is allowed at a time holds.
+        `most` calls at a time are allowed while the block runs; of several blocks, the largest limit holds.
         """
         pace = self.paces.setdefault(endpoint.identity, Pace(most))
         allowed = self._allowed.setdefault(endpoint.identity, [])
@@ -43,5 +42,5 @@ _by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Shared] = weakref
 
 
 def shared_by_loop() -> Shared:
-    """What the runs of the event loop that runs now share; a process has one for its runs."""
+    """The one of the running event loop; all runs of a process are on one loop."""
     return _by_loop.setdefault(asyncio.get_running_loop(), Shared())

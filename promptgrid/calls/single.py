@@ -1,4 +1,4 @@
-"""Trying a prompt once: streamed as it comes, stored when it has ended, marked as a try."""
+"""Trying a prompt once: the reply is streamed, stored when it has ended, and marked as a try."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def try_once(database: Database, plan: Plan) -> Iterator[Delta]:
 
 
 async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
-    """The same for a coroutine: cancelling its task cancels the call, whatever it is waiting for."""
+    """As `try_once`, for a coroutine: cancelling its task cancels the call, whatever it waits for."""
     call = SingleCall(point.endpoint, point.model, point.request, point.key, point.variant.honoured)
     async with aclosing(stream_call(database, call)) as deltas:
         async for delta in deltas:
@@ -50,7 +50,7 @@ async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
 
 @dataclass(frozen=True, slots=True)
 class SingleCall:
-    """One request outside of any run. `key` tells equal calls, `honoured` is as of `grid.Variant`."""
+    """One request outside of any run. Equal calls have the same `key`; `honoured` is that of `WireVariant`."""
 
     endpoint: str
     model: str
@@ -65,10 +65,10 @@ class SingleCall:
 
 
 async def stream_call(
-    database: Database, call: SingleCall, kept: Callable[[Any, int, Reply], None] | None = None
+    database: Database, call: SingleCall, on_stored: Callable[[Any, int, Reply], None] | None = None
 ) -> AsyncGenerator[Delta]:
-    """Streams the reply and stores it when it has ended; `kept` is called in the same transaction, with the connection,
-    the id that the reply got, and the reply."""
+    """Streams the reply and stores it when it has ended. `on_stored` is called in the same transaction, with the
+    connection, the id of the stored reply, and the reply."""
     deltas = connections.connect(call.endpoint).stream(call.request)
     try:
         async for delta in deltas:
@@ -76,8 +76,8 @@ async def stream_call(
                 with database.write() as connection:
                     row = commits.reply_row(delta.reply, _origin(call, delta.reply))
                     reply_id = commits.insert_reply(connection, row)
-                    if kept is not None:
-                        kept(connection, reply_id, delta.reply)
+                    if on_stored is not None:
+                        on_stored(connection, reply_id, delta.reply)
             yield delta
     finally:
         close = getattr(deltas, "aclose", None)

@@ -1,7 +1,7 @@
-"""Replies that have come in and are not in the database yet, in a file that a killed process leaves behind.
+"""Replies that are not committed yet, in files that outlive a killed process.
 
-A commit waits for others to share its fsync; a reply that was paid for does not wait: it is handed to the system at
-once, which keeps it whatever becomes of this process. The next runner of the run takes it from here.
+A commit waits a moment so that several share one fsync. A paid reply is written to a file at once: the operating system
+keeps it even if this process is killed. The next process that works on the run commits it from there.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ _FOLDER = "unsaved"
 log = logging.getLogger("promptgrid.runner")
 
 
-class Rescue:
-    """The file of one claim of a run, or of those who judge it: written with each reply, begun anew with each
-    commit."""
+class UnsavedReplies:
+    """The files of one claim of a run, or of its judges (`epoch` None): one file for the replies of each commit."""
 
     def __init__(self, run_id: str, epoch: int | None) -> None:
-        self._stem = folder() / f"{_beginning(run_id, epoch)}{epoch or 0}"
+        self._stem = folder() / f"{_prefix(run_id, epoch)}{epoch or 0}"
         self._number = 0
         self._file: int | None = None
-        self._old: list[Path] = []
+        self._closed: list[Path] = []
 
-    def note(self, rows: Sequence[Row], settled: int | None) -> None:
-        """Keeps the rows of new replies, and the reservation that they settle. A full disk is told elsewhere."""
+    def add(self, rows: Sequence[Row], settled: int | None) -> None:
+        """Writes the rows of new replies and the reservation that they settle. A full disk is reported by the
+        journal, which writes there too."""
         line = json.dumps({"rows": list(rows), "settled": settled}) + "\n"
         with suppress(OSError):
             os.write(self._open(), line.encode())
 
-    def turn(self) -> None:
-        """What follows goes to another file."""
+    def start_file(self) -> None:
+        """Rows added from now on go to another file."""
         if self._file is not None:
             os.close(self._file)
-            self._old.append(self._path)
+            self._closed.append(self._path)
             self._file = None
             self._number += 1
 
     def clear(self) -> None:
-        """All that was noted before the last `turn` is committed."""
-        for path in self._old:
+        """Removes the files from before the last `start_file`: their replies are committed."""
+        for path in self._closed:
             path.unlink(missing_ok=True)
-        self._old.clear()
+        self._closed.clear()
 
     @property
     def _path(self) -> Path:
@@ -65,33 +65,35 @@ class Rescue:
 
 
 def folder() -> Path:
-    """Where these files are, in the data folder."""
-    found = paths.data_folder() / _FOLDER
-    found.mkdir(mode=0o700, exist_ok=True)
-    return found
+    """The folder of these files, in the data folder."""
+    path = paths.data_folder() / _FOLDER
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
 
 
-def _beginning(run_id: str, epoch: int | None) -> str:
-    """Of the names of these files: a runner leaves those alone that somebody who judges is just writing."""
+def _prefix(run_id: str, epoch: int | None) -> str:
+    """How the names of these files begin. Judges have their own: a runner must not take the files they are writing."""
     return f"judged.{run_id}." if epoch is None else f"{run_id}."
 
 
 def recover(database: Database, run_id: str, epoch: int | None) -> int:
-    """Stores what a killed runner of this run, or without an `epoch` a killed judge, had received and not committed.
-    Returns how many replies."""
-    files = sorted(folder().glob(f"{_beginning(run_id, epoch)}*.jsonl"))
-    notes = [note for file in files for note in _notes(file)]
-    rows = [row for note in notes for row in note["rows"]]
+    """Commits the replies that a killed runner of this run, or a killed judge (`epoch` None), had received.
+
+    Returns the number of replies.
+    """
+    files = sorted(folder().glob(f"{_prefix(run_id, epoch)}*.jsonl"))
+    entries = [entry for file in files for entry in _entries(file)]
+    rows = [row for entry in entries for row in entry["rows"]]
     stored = stored_replies(database, list({row["key"] for row in rows}), run_id)
-    # A judge may have been asked the same twice, each time paid.
-    known = {(key, sample, one.created) for (key, sample), one in stored.items()}
+    # With --fresh a judge is asked the same twice, and both replies are paid: `created` tells them apart.
+    known = {(key, sample, reply.created) for (key, sample), reply in stored.items()}
     new = {_name(row): row for row in rows if (*_name(row), row["created"]) not in known}
-    # One whose replies are in the database was settled with them, and its number is another one's by now.
-    unsaved = (note for note in notes if any(_name(row) in new for row in note["rows"]))
-    settled = [note["settled"] for note in unsaved if note["settled"] is not None]
+    # An entry whose replies are stored was settled with them; its reservation's id may belong to another by now.
+    unsaved = (entry for entry in entries if any(_name(row) in new for row in entry["rows"]))
+    settled = [entry["settled"] for entry in unsaved if entry["settled"] is not None]
     if new:
         commits.commit(database, run_id, epoch, commits.Group(replies=list(new.values()), settled=settled))
-        log.info("run %s: %d replies of a runner that was killed are kept", run_id, len(new))
+        log.info("run %s: %d replies of a killed process are committed", run_id, len(new))
     for file in files:
         file.unlink(missing_ok=True)
     return len(new)
@@ -101,10 +103,10 @@ def _name(row: Row) -> tuple[str, int]:
     return row["key"], row["sample"]
 
 
-def _notes(file: Path) -> list[dict[str, Any]]:
-    """The whole lines; one that was cut by the end of its process is left out."""
-    notes = []
+def _entries(file: Path) -> list[dict[str, Any]]:
+    """The complete lines; a line that was cut when its process was killed is left out."""
+    entries = []
     for line in file.read_text(encoding="utf-8").splitlines():
         with suppress(ValueError):
-            notes.append(json.loads(line))
-    return notes
+            entries.append(json.loads(line))
+    return entries

@@ -111,7 +111,7 @@ class _Run:
         finally:
             await _cancelled(asked, sending, writing)
             for feed in self.feeds:
-                feed.under_way -= feed.sent  # not before: what came in has to be found by who asks next
+                feed.release()  # not before: what came in has to be found by who asks next
         if asked.done() and not asked.cancelled() and (error := asked.exception()):
             raise error
         if sending.cancelled():
@@ -158,20 +158,21 @@ class _Run:
         refs = [ref for ref in self.plan.models if split_model(ref)[0] == endpoint.name]
         most = self._most(endpoint)
         case_positions = {case.id: position for position, case in enumerate(self.plan.cases)}
-        under_way = set() if self.plan.fresh else self.shared.under_way
-        found = 0
+        in_flight = set() if self.plan.fresh else self.shared.in_flight
+        matched = 0
         while True:
-            feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, case_positions, under_way)
+            feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, case_positions, in_flight)
             self.feeds.append(feed)
             with self.shared.pace(endpoint, most) as pace:
                 self.paces[endpoint.name] = pace
                 await self._pass(feed, endpoint, pace, most)
             await self.journal.flush()
-            under_way -= feed.sent
-            found += feed.found - feed.twins
-            if not feed.twins or self.job.halted:
-                return found
-            if not feed.sent:  # another run is asking for what is left
+            claimed = len(feed.claimed)
+            feed.release()
+            matched += feed.matched - feed.duplicates
+            if not feed.duplicates or self.job.halted:
+                return matched
+            if not claimed:  # another run is asking for what is left
                 await asyncio.sleep(_OTHERS_S)
 
     def _most(self, endpoint: Endpoint) -> int:
@@ -274,7 +275,7 @@ class _Run:
         return {
             "per_second": round(self.journal.per_second, 2),
             "in_flight": len(self.job.in_flight),
-            "endpoints": {name: pace.shown() for name, pace in self.paces.items()},
+            "endpoints": {name: pace.figures() for name, pace in self.paces.items()},
             "scored": None if self.scoring is None else [self.scoring.done, self.scoring.total],
         }
 

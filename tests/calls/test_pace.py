@@ -195,23 +195,23 @@ def test_one_refusal_among_replies_closes_nothing_and_three_in_a_row_close_for_a
         pace, waits = Pace(8, clock), []
         async with turn(pace) as sent:
             pace.refused(sent, None, retry_after=5.0)
-        waits.append(pace.shown()["waits_s"])
+        waits.append(pace.figures()["waits_s"])
         async with turn(pace) as sent:
             pace.answered(sent, None)
         async with turn(pace) as sent:
             pace.refused(sent, None, retry_after=5.0)
-        waits.append(pace.shown()["waits_s"])
+        waits.append(pace.figures()["waits_s"])
         for _ in range(2):
             async with turn(pace) as sent:
                 pace.refused(sent, None, retry_after=5.0)
-        waits.append(pace.shown()["waits_s"])
+        waits.append(pace.figures()["waits_s"])
         return waits
 
     assert asyncio.run(run()) == [0.0, 0.0, 5.0]
 
 
 def told(limit: int | None, remaining: int | None, reset_s: float | None, under_way: float = 0.0) -> Bucket | None:
-    return Bucket.told(Allowance(limit, remaining, reset_s), under_way, now=0.0)
+    return Bucket.from_header(Allowance(limit, remaining, reset_s), under_way, now=0.0)
 
 
 def test_a_bucket_fills_as_fast_as_the_headers_say() -> None:
