@@ -43,11 +43,11 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
         budget = budget or begun.budget
         click.echo(f"Going on where it was stopped, at {begun.done:,} of {many(begun.total, 'score')}.", err=True)
     live.prepare([spec.model for spec in planned.score if spec.model])
-    for line in map(sheet.judge_line, rescore.sheets(database, planned)):
+    for line in map(sheet.judge_line, rescore.preflights(database, planned)):
         click.echo(line, err=True)
     try:
         with bar("Scoring") as tell:
-            rescore.carry_out(database, planned, budget=budget, tell=tell)
+            rescore.carry_out(database, planned, budget=budget, on_progress=tell)
     except BudgetReached as reached:
         hint = f"What judges have said is kept: promptgrid check {run_id} --budget … goes on."
         raise PlanError(str(reached), hint=hint) from None

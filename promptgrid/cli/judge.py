@@ -37,7 +37,7 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
     from promptgrid.cli.check import bar
     from promptgrid.errors import PlanError
     from promptgrid.humanize import many
-    from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_sheet
+    from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_preflight
     from promptgrid.store import Database, runs, votes
     from promptgrid.text import printable
 
@@ -52,12 +52,12 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
         click.echo(f"{model} has judged {all_}.")
         return
     live.prepare([model])
-    click.echo(sheet.judge_line(pairs_sheet(database, run_id, chosen, who, fresh=fresh)), err=True)
+    click.echo(sheet.judge_line(pairs_preflight(database, run_id, chosen, who, fresh=fresh)), err=True)
     if dry_run:
         return
     try:
         with bar("Judging") as tell:
-            found = judge_pairs(database, run_id, chosen, who, budget=budget, fresh=fresh, tell=tell)
+            found = judge_pairs(database, run_id, chosen, who, budget=budget, fresh=fresh, on_progress=tell)
     except BudgetReached as reached:
         hint = "What it has said is kept: the same command with a larger --budget goes on."
         raise PlanError(str(reached), hint=hint) from None

@@ -1,6 +1,6 @@
-"""Asks a model about replies that are stored: the same plan, pace, retries and budget as a run's calls, for judges.
+"""Calls to a model that judges stored replies, with the keys, the pace, the retries and the budget of a run's calls.
 
-Its replies are kept as a run's are, with their cost, and reused when the same is asked again.
+A judge's replies are stored like a run's, with their cost, and reused when the same question comes again.
 """
 
 from __future__ import annotations
@@ -32,16 +32,14 @@ KIND = "judge"
 Connect = Callable[[str], Endpoint]
 
 
-async def _nobody_else() -> None:
-    """Who judges a run that rests holds no claim on it."""
+async def _no_claim() -> None:
+    """The judges of a run at rest hold no claim that another process could take."""
 
 
 @dataclass(frozen=True)
-class Means:
-    """What models are asked with about a run's replies. Only stored replies with a greater id than `since` count.
-
-    `concurrency` is what the run's plan allows at a time; None: each endpoint's own.
-    """
+class JudgingContext:
+    """What all checks share that score the replies of one run. Stored replies of a judge are reused where their id is
+    greater than `since`. `concurrency` is the plan's; None: each endpoint's own."""
 
     database: Database
     run_id: str
@@ -49,22 +47,22 @@ class Means:
     shared: Shared
     wall: Wall
     journal: Journal
-    still_ours: Callable[[], Awaitable[None]] = _nobody_else  # raises Fenced
+    still_ours: Callable[[], Awaitable[None]] = _no_claim  # raises Fenced
     concurrency: int | None = None
     since: int = 0
 
-    def context(self, kind: str) -> RunContext:
-        """For calls whose replies are of this kind."""
+    def run_context(self, kind: str) -> RunContext:
+        """The context of calls whose replies are of this kind."""
         return RunContext(self.run_id, self.wall, self.journal, self.still_ours, kind)
 
     def most(self, endpoint: Endpoint) -> int:
-        """So many calls at a time; what must be asked one by one is."""
+        """How many calls to the endpoint may be in flight; one, where it takes no more."""
         return 1 if endpoint.concurrency == 1 else self.concurrency or endpoint.concurrency
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeReply:
-    """What the model said: the id of its reply and the text; or `error`, why there is none."""
+    """The judge's reply, by id and text; or `error`, why there is none."""
 
     reply_id: int | None = None
     text: str = ""
@@ -72,44 +70,45 @@ class JudgeReply:
 
 
 def judge_plan(prompt: Prompt, ref: str, inputs: Sequence[Mapping[str, str]]) -> Plan:
-    """The calls that put these inputs to the judge, as a plan: so are its keys made, its tokens counted."""
+    """The calls that put these inputs to the judge, as a plan: its points give them keys and token counts."""
     cases = tuple(Case(id=str(number), inputs=values, expected=None) for number, values in enumerate(inputs))
     return Plan(prompts=(prompt,), cases=cases, models=(ref,), checks=())
 
 
-class Asking:
-    """One model, asked by one prompt, for one run."""
+class Judge:
+    """One model that judges for one run by one prompt. `on_done` is called with the number of replies that came."""
 
     def __init__(
-        self, means: Means, prompt: Prompt, ref: str, *, more: Callable[[int], None] = lambda count: None
+        self, judging: JudgingContext, prompt: Prompt, ref: str, *, on_done: Callable[[int], None] = lambda count: None
     ) -> None:
-        self._means, self._more = means, more
-        self._endpoint = means.connect(split_model(ref)[0])
+        self._judging, self._on_done = judging, on_done
+        self._endpoint = judging.connect(split_model(ref)[0])
         self._plan = judge_plan(prompt, ref, [{}])
         self._decided = grid.decide(self._plan)
-        self._context = means.context(KIND)
+        self._context = judging.run_context(KIND)
         self._sender = Sender(self._context)
-        self._asked: dict[str, JudgeReply] = {}  # by the key of the call, in this pass
+        self._replies: dict[str, JudgeReply] = {}  # by the key of the call
         self._working: set[asyncio.Task[None]] = set()
         self.reached: BudgetReached | None = None
 
-    async def said(self, inputs: Sequence[Mapping[str, str]]) -> list[JudgeReply | None]:
-        """What the model says of each; None where it was not asked, since the work was halted or the budget reached."""
+    async def replies(self, inputs: Sequence[Mapping[str, str]]) -> list[JudgeReply | None]:
+        """The judge's reply to each of the inputs; None where it was not sent, since the judge was halted or the budget
+        is reached."""
         plan = replace(self._plan, cases=judge_plan(self._plan.prompts[0], self._plan.models[0], inputs).cases)
         planned = await asyncio.to_thread(lambda: list(plan_points(plan, self._decided)))
         await self._look_up([one.point.key for one in planned])
-        new = {one.point.key: one for one in planned if one.point.key not in self._asked}
-        self._more(len(planned) - len(new))
+        new = {one.point.key: one for one in planned if one.point.key not in self._replies}
+        self._on_done(len(planned) - len(new))
         await self._endpoint.prepare()
         if new:
-            await self._ask([*new.values()])
-        await self._means.journal.flush()
+            await self._send([*new.values()])
+        await self._judging.journal.flush()
         await self._look_up([*new])
-        return [self._asked.get(one.point.key) for one in planned]
+        return [self._replies.get(one.point.key) for one in planned]
 
-    async def _ask(self, planned: Sequence[PlannedPoint]) -> None:
-        most, queue = self._means.most(self._endpoint), iter(planned)
-        with self._means.shared.pace(self._endpoint, most) as pace:
+    async def _send(self, planned: Sequence[PlannedPoint]) -> None:
+        most, queue = self._judging.most(self._endpoint), iter(planned)
+        with self._judging.shared.pace(self._endpoint, most) as pace:
             self._working = {asyncio.create_task(self._work(queue, pace)) for _ in range(min(most, len(planned)))}
             try:
                 await asyncio.wait(self._working, return_when=asyncio.FIRST_EXCEPTION)
@@ -122,31 +121,34 @@ class Asking:
                 task.result()
 
     async def _look_up(self, keys: Sequence[str]) -> None:
-        wanted = [key for key in dict.fromkeys(keys) if key not in self._asked]
-        stored = await asyncio.to_thread(stored_replies, self._means.database, wanted)
-        found = {key: one for (key, sample), one in stored.items() if sample == 0 and one.id > self._means.since}
-        self._asked |= {key: JudgeReply(one.id, one.text) for key, one in found.items()}
+        new = [key for key in dict.fromkeys(keys) if key not in self._replies]
+        stored = await asyncio.to_thread(stored_replies, self._judging.database, new)
+        self._replies |= {
+            key: JudgeReply(reply.id, reply.text)
+            for (key, sample), reply in stored.items()
+            if sample == 0 and reply.id > self._judging.since
+        }
 
     async def _work(self, queue: Iterator[PlannedPoint], pace: Pace) -> None:
         for planned in queue:
             if self._context.halted:
                 return
             if not planned.fits:
-                why = f"{planned.count.tokens:,} prompt tokens do not fit into the judge's {planned.limit:,}"
-                self._asked[planned.point.key] = JudgeReply(error=why)
+                error = f"{planned.count.tokens:,} prompt tokens do not fit into the judge's {planned.limit:,}"
+                self._replies[planned.point.key] = JudgeReply(error=error)
                 continue
             try:
-                for _, error in await self._sender.send(self._endpoint, pace, Batch(planned.point, (0,))):
-                    self._asked[planned.point.key] = JudgeReply(error=error_text(error))
+                for batch, failure in await self._sender.send(self._endpoint, pace, Batch(planned.point, (0,))):
+                    self._replies[batch.point.key] = JudgeReply(error=error_text(failure))
             except BudgetReached as reached:
                 self.reached = reached
                 self._context.halted = True
             except Halted:
                 pass
-            self._more(1)
+            self._on_done(1)
 
     def halt(self) -> None:
-        """Nothing more is asked; calls in flight are paid for, and come in."""
+        """Sends nothing more. Calls in flight are paid for: their replies still come."""
         self._context.halted = True
         for task in self._working - self._context.in_flight:
             task.cancel()

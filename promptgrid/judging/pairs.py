@@ -1,7 +1,7 @@
-"""A model as judge of pairs: which of two replies to the same case is the better one, asked in both orders.
+"""A model judges pairs: which of two replies to the same case is better, asked in both orders.
 
-Zheng et al. 2023, "Judging LLM-as-a-Judge": models prefer a place. A judge that changes its mind when the two change
-places has seen no difference: a tie.
+Models favour a position (Zheng et al. 2023, "Judging LLM-as-a-Judge"). A judge that changes its mind when the replies
+change places sees no difference: a tie.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from promptgrid.connections import check_model
 from promptgrid.grading.judge_prompts import PAIR_INPUTS, RUBRIC, check_prompt, read_preference, shipped_prompt
 from promptgrid.grid.preflight import ModelPreflight
 from promptgrid.judging import session
-from promptgrid.judging.model_calls import Asking, JudgeReply, Means
-from promptgrid.judging.rescore import asking_sheet
-from promptgrid.judging.scorers import asked
-from promptgrid.judging.session import Tell
+from promptgrid.judging.model_calls import Judge, JudgeReply, JudgingContext
+from promptgrid.judging.rescore import judge_preflight
+from promptgrid.judging.scorers import question_of
+from promptgrid.judging.session import OnProgress
 from promptgrid.prompt import Prompt
 from promptgrid.store import Database, plans, scores, votes
 from promptgrid.store.scores import Answered
@@ -30,19 +30,19 @@ KIND = "pairs"
 _CHUNK = 50
 
 Positions = tuple[int, int]
-"""Two answered cells of the same case, as they are shown: the left one, the right one."""
+"""Two answered cells of the same case, by position: the one shown on the left, the one on the right."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairJudge:
-    """Who judges, by what, and by which prompt ("": ours)."""
+    """The model that judges, the rubric, and the name of the prompt ("": the one that ships with Promptgrid)."""
 
     model: str
     rubric: str = ""
     prompt: str = ""
 
     def load(self, database: Database) -> Prompt:
-        """Its prompt. Raises PlanError for a model or a prompt that cannot judge, LibraryError for one not there."""
+        """The prompt. Raises PlanError for a model or a prompt that cannot judge, LibraryError for a missing prompt."""
         check_model(self.model)
         prompt = plans.named_prompt(database, self.prompt) if self.prompt else shipped_prompt("judge-pair")
         check_prompt(prompt, PAIR_INPUTS)
@@ -50,9 +50,13 @@ class PairJudge:
 
 
 @dataclass
-class Judged:
-    """What came of it: votes kept, ties among them since the judge changed its mind, pairs that it gave no word on (and
-    the last reason why)."""
+class PairVotes:
+    """Counts of what the judge said.
+
+    votes      votes that were stored
+    changed    those that are ties because the judge changed its mind
+    failed     pairs without a vote; `why` is the reason of the last one
+    """
 
     votes: int = 0
     changed: int = 0
@@ -60,112 +64,113 @@ class Judged:
     why: str = ""
 
 
-def pairs_sheet(
+def pairs_preflight(
     database: Database, run_id: str, pairs: Sequence[Positions], judge: PairJudge, *, fresh: bool = False
 ) -> ModelPreflight:
-    """What the judge will be asked: two calls a pair."""
+    """The preflight of the judge: two calls a pair."""
     prompt = judge.load(database)
-    chunks = (_inputs(replies, some, judge.rubric) for some, replies in _chunks(database, run_id, pairs))
+    chunks = (_inputs(replies, chunk, judge.rubric) for chunk, replies in _chunks(database, run_id, pairs))
     since = session.since(database, run_id, KIND, _work(judge, prompt, fresh), fresh=fresh)
-    return asking_sheet(database, prompt, judge.model, chunks, since)
+    return judge_preflight(database, prompt, judge.model, chunks, since)
 
 
 def _work(judge: PairJudge, prompt: Prompt, fresh: bool) -> dict[str, Any]:
-    """As a pass is noted."""
+    """As in JudgingSession."""
     return {"model": judge.model, "rubric": judge.rubric, "prompt": f"{prompt.name}@{prompt.version}", "fresh": fresh}
 
 
 def judge_pairs(
     database: Database, run_id: str, pairs: Sequence[Positions], judge: PairJudge, *,
-    budget: str = "", fresh: bool = False, tell: Tell = lambda done, total: None,
-) -> Judged:  # fmt: skip
-    """Keeps the model's vote on each pair; blocks until that is done. `tell` hears (pairs done, all).
+    budget: str = "", fresh: bool = False, on_progress: OnProgress = lambda done, total: None,
+) -> PairVotes:  # fmt: skip
+    """Stores the model's vote on each pair; blocks until that is done. `on_progress` counts pairs.
 
-    One that was stopped, or killed, is gone on with by the same judge: what it said then is not asked again, and counts
-    in the budget. Raises PlanError and LibraryError as `PairJudge.load`, BudgetReached where the next call may cross
-    the budget: the votes before it are kept.
+    The same judge resumes a session that was stopped or killed: its questions are not sent again, and count in the
+    budget. Raises PlanError and LibraryError as `PairJudge.load`, BudgetReached where the next call may cross the
+    budget: the votes before it are stored.
     """
     prompt = judge.load(database)
-    with session.begun(database, run_id, KIND, _work(judge, prompt, fresh), budget=budget, fresh=fresh) as begun:
+    with session.start(database, run_id, KIND, _work(judge, prompt, fresh), budget=budget, fresh=fresh) as own:
 
-        def begin(journal: Journal) -> _Judging:
-            wall = begun.wall(database)
-            means = Means(database, run_id, connections.connect, shared_by_loop(), wall, journal, since=begun.since)
-            return _Judging(means, pairs, judge, prompt, tell)
+        def task(journal: Journal) -> _PairTask:
+            wall, shared = own.wall(database), shared_by_loop()
+            judging = JudgingContext(database, run_id, connections.connect, shared, wall, journal, since=own.since)
+            return _PairTask(judging, pairs, judge, prompt, on_progress)
 
-        return session.carried_out(database, run_id, begin)
+        return session.run_task(database, run_id, task)
 
 
-class _Judging:
-    def __init__(self, means: Means, pairs: Sequence[Positions], judge: PairJudge, prompt: Prompt, tell: Tell) -> None:
-        self._means, self._pairs, self._judge, self._prompt, self._tell = means, pairs, judge, prompt, tell
-        self._asking = Asking(means, prompt, judge.model)
+class _PairTask:
+    def __init__(
+        self, judging: JudgingContext, pairs: Sequence[Positions], judge: PairJudge, prompt: Prompt,
+        on_progress: OnProgress,
+    ) -> None:  # fmt: skip
+        self._judging, self._pairs, self._rubric, self._prompt = judging, pairs, judge.rubric, prompt
+        self._judge, self._model, self._on_progress = Judge(judging, prompt, judge.model), judge.model, on_progress
         self._halted = False
 
-    async def run(self) -> Judged:
-        found, done, means = Judged(), 0, self._means
-        for some, replies in _chunks(means.database, means.run_id, self._pairs):
-            said = await self._asking.said(_inputs(replies, some, self._judge.rubric))
-            for index, (left, right) in enumerate(some):
-                first, second = said[2 * index], said[2 * index + 1]
+    async def run(self) -> PairVotes:
+        votes, done = PairVotes(), 0
+        for chunk, replies in _chunks(self._judging.database, self._judging.run_id, self._pairs):
+            judged = await self._judge.replies(_inputs(replies, chunk, self._rubric))
+            for index, pair in enumerate(chunk):
+                first, second = judged[2 * index], judged[2 * index + 1]
                 if first is not None and second is not None:
-                    _vote(means, left, right, self._judge.model, self._prompt, (first, second), found)
-            done += len(some)
-            self._tell(done, len(self._pairs))
-            if self._asking.reached is not None:
-                raise self._asking.reached
+                    self._vote(pair, (first, second), votes)
+            done += len(chunk)
+            self._on_progress(done, len(self._pairs))
+            if self._judge.reached is not None:
+                raise self._judge.reached
             if self._halted:
                 break
-        return found
+        return votes
 
     def halt(self) -> None:
         self._halted = True
-        self._asking.halt()
+        self._judge.halt()
 
-
-def _vote(
-    means: Means, left: int, right: int, model: str, prompt: Prompt, said: tuple[JudgeReply, JudgeReply], found: Judged
-) -> None:
-    words = [None if one.error else read_preference(prompt, one.text) for one in said]
-    if None in words:
-        found.failed += 1
-        found.why = next(
-            (one.error or f"it said: {one_line(one.text, 200)}" for one, w in zip(said, words, strict=True) if not w)
-        )
-        return
-    outcome: Literal["left", "right", "tie"] = "tie"
-    if words == ["first", "second"]:
-        outcome = "left"
-    elif words == ["second", "first"]:
-        outcome = "right"
-    elif words != ["tie", "tie"]:
-        found.changed += 1
-    votes.add(means.database, means.run_id, left, right, outcome, model, by_model=True, judge_reply_id=said[0].reply_id)
-    found.votes += 1
+    def _vote(self, pair: Positions, judged: tuple[JudgeReply, JudgeReply], counts: PairVotes) -> None:
+        """Stores the vote that follows from the replies in both orders, if there is one."""
+        words = [None if reply.error else read_preference(self._prompt, reply.text) for reply in judged]
+        if None in words:
+            counts.failed += 1
+            silent = next(reply for reply, word in zip(judged, words, strict=True) if not word)
+            counts.why = silent.error or f"it said: {one_line(silent.text, 200)}"
+            return
+        outcome: Literal["left", "right", "tie"] = "tie"
+        if words == ["first", "second"]:
+            outcome = "left"
+        elif words == ["second", "first"]:
+            outcome = "right"
+        elif words != ["tie", "tie"]:
+            counts.changed += 1
+        database, run_id, first = self._judging.database, self._judging.run_id, judged[0].reply_id
+        votes.add(database, run_id, *pair, outcome, self._model, by_model=True, judge_reply_id=first)
+        counts.votes += 1
 
 
 def _chunks(
     database: Database, run_id: str, pairs: Sequence[Positions]
 ) -> Iterator[tuple[Sequence[Positions], Mapping[int, Answered]]]:
-    """Some pairs at a time, with their replies; pairs whose replies are gone are left out."""
+    """Chunks of pairs with the replies of their cells; pairs whose replies are gone are left out."""
     for start in range(0, len(pairs), _CHUNK):
-        some = pairs[start : start + _CHUNK]
-        wanted = {position for pair in some for position in pair}
-        replies = {one.position: one for chunk in scores.answered(database, run_id, wanted) for one in chunk}
-        yield [pair for pair in some if pair[0] in replies and pair[1] in replies], replies
+        chunk = pairs[start : start + _CHUNK]
+        positions = {position for pair in chunk for position in pair}
+        replies = {one.position: one for some in scores.answered(database, run_id, positions) for one in some}
+        yield [pair for pair in chunk if pair[0] in replies and pair[1] in replies], replies
 
 
 def _inputs(replies: Mapping[int, Answered], pairs: Sequence[Positions], rubric: str) -> list[Mapping[str, str]]:
-    """Two a pair: as it is shown, and the other way round."""
+    """The values of the prompt, two a pair: as it is shown, and the other way round."""
     return [
-        _told(replies[first], replies[second], rubric)
+        _values(replies[first], replies[second], rubric)
         for left, right in pairs
         for first, second in ((left, right), (right, left))
     ]
 
 
-def _told(first: Answered, second: Answered, rubric: str) -> Mapping[str, str]:
-    question, conversation = asked(min(first, second, key=lambda one: one.position).request)
+def _values(first: Answered, second: Answered, rubric: str) -> Mapping[str, str]:
+    question, conversation = question_of(min(first, second, key=lambda one: one.position).request)
     return {
         "question": question,
         "conversation": conversation,

@@ -1,5 +1,5 @@
-"""Checks of a run that is there: add, change and remove them, and score its replies again. Nothing is sent to the model
-under test; what a judge will take is told before."""
+"""The checks of an existing run: add, change and remove them, and score its replies again. Nothing is sent to the model
+under test; the cost of judges is known before they are asked."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from promptgrid.grid import Plan
 from promptgrid.grid.planned_points import plan_points
 from promptgrid.grid.preflight import EstimateTally, ModelPreflight
 from promptgrid.judging import session
-from promptgrid.judging.embedding import embeddings_sheet
-from promptgrid.judging.model_calls import Means, judge_plan
+from promptgrid.judging.embedding import embeddings_preflight
+from promptgrid.judging.model_calls import JudgingContext, judge_plan
 from promptgrid.judging.scorers import judge_inputs, judge_prompt, pinned
 from promptgrid.judging.scoring import Scoring
-from promptgrid.judging.session import Pass, Tell
+from promptgrid.judging.session import JudgingSession, OnProgress
 from promptgrid.prompt import Prompt
 from promptgrid.store import Database, plans, runs, scores, stored_replies
 from promptgrid.suggestions import did_you_mean
@@ -30,8 +30,8 @@ KIND = "check"
 
 @dataclass(frozen=True)
 class Recheck:
-    """What is to be done to a run's checks: `checks` are all that it will have, `score` those that score anew; with
-    `fresh` judges are asked again."""
+    """A change to the checks of a run: `checks` are all that it will have, `score` those that score its replies again;
+    with `fresh` judges are asked again."""
 
     run_id: str
     before: str
@@ -41,25 +41,22 @@ class Recheck:
 
     @property
     def work(self) -> dict[str, Any]:
-        """As a pass is noted."""
+        """As in JudgingSession."""
         return {"checks": [*map(str, self.checks)], "score": [*map(str, self.score)], "fresh": self.fresh}
 
 
 def plan_recheck(
     database: Database, run_id: str, *, add: Sequence[CheckSpec] = (), remove: Sequence[str] = (), fresh: bool = False
 ) -> Recheck:
-    """What becomes of the run's checks: those to `add` take the place of any of the same name; with nothing to add or
-    remove all of them score again. `fresh`: judges are asked again. Nothing is changed or sent yet.
+    """The change that adds and removes these checks: a check to `add` replaces one of the same name; with nothing to
+    add or remove, all checks score again. `fresh`: judges are asked again. Nothing is changed or sent yet.
 
     Raises PlanError for a check that is not there or cannot be carried out, and LibraryError for a judge's prompt.
     """
     before = plans.planned_as(database, run_id)
     plan = runs.plan_of(database, run_id)
-    chosen = _without(plan, remove)
-    for spec in add:
-        chosen = {**chosen, spec.name: spec}
-    # A file that has changed since is taken as it is now.
-    checks = tuple(pinned(database, spec) for spec in chosen.values())
+    specs = {**_without(plan, remove), **{spec.name: spec for spec in add}}
+    checks = tuple(pinned(database, spec) for spec in specs.values())  # a file is taken as it is now
     after = replace(plan, checks=checks).all_checks
     names = {spec.name for spec in add if spec.kind != USUAL}
     if any(spec.kind == USUAL for spec in add):
@@ -69,20 +66,20 @@ def plan_recheck(
 
 
 def _without(plan: Plan, remove: Sequence[str]) -> dict[str, CheckSpec]:
-    chosen = {spec.name: spec for spec in plan.checks or (CheckSpec(USUAL, USUAL),)}
+    specs = {spec.name: spec for spec in plan.checks or (CheckSpec(USUAL, USUAL),)}
     if plan.checks == ():
-        chosen = {}
+        specs = {}
     known = [spec.name for spec in plan.all_checks]
     usual = {spec.name: spec for spec in _usual(plan)}
     for name in remove:
-        if USUAL in chosen and name in usual:  # the others of them are named instead
-            del chosen[USUAL]
-            chosen = usual | chosen
-        if name not in chosen:
+        if USUAL in specs and name in usual:  # the other usual checks are named instead
+            del specs[USUAL]
+            specs = usual | specs
+        if name not in specs:
             hint = did_you_mean(name, known) or "It has no checks."
             raise PlanError(f"The run has no check called {name!r}.", hint=hint)
-        del chosen[name]
-    return chosen
+        del specs[name]
+    return specs
 
 
 def _usual(plan: Plan) -> tuple[CheckSpec, ...]:
@@ -90,41 +87,40 @@ def _usual(plan: Plan) -> tuple[CheckSpec, ...]:
     return tuple({c.name: c for prompt in plan.prompts for c in default_checks(prompt.answer, has_expected)}.values())
 
 
-def stopped(database: Database, run_id: str) -> tuple[Recheck, Pass] | None:
-    """What was begun and has not come to its end, to be gone on with, and how far it is; None: nothing was."""
-    found = session.left(run_id, KIND)
-    if found is None or session.at_work(run_id):
+def stopped(database: Database, run_id: str) -> tuple[Recheck, JudgingSession] | None:
+    """A recheck that was stopped before its end, to be resumed, and its session; None where there is none."""
+    unfinished = session.unfinished(run_id, KIND)
+    if unfinished is None or session.in_progress(run_id):
         return None
-    checks, score = ([parse_check(text) for text in found.work[name]] for name in ("checks", "score"))
+    checks, score = ([parse_check(text) for text in unfinished.work[name]] for name in ("checks", "score"))
     before = plans.planned_as(database, run_id)
-    return Recheck(run_id, before, tuple(checks), tuple(score), found.work["fresh"]), found
+    return Recheck(run_id, before, tuple(checks), tuple(score), unfinished.work["fresh"]), unfinished
 
 
-def sheets(database: Database, recheck: Recheck) -> list[ModelPreflight]:
-    """What each model that judges or embeds will be asked, by its calls, tokens and cost; what it has said already is
-    not."""
-    return [_sheet(database, recheck, spec) for spec in recheck.score if spec.model]
+def preflights(database: Database, recheck: Recheck) -> list[ModelPreflight]:
+    """The preflight of each model that judges or embeds; replies that are reused count as answered."""
+    return [_preflight(database, recheck, spec) for spec in recheck.score if spec.model]
 
 
-def _sheet(database: Database, recheck: Recheck, spec: CheckSpec) -> ModelPreflight:
+def _preflight(database: Database, recheck: Recheck, spec: CheckSpec) -> ModelPreflight:
     if spec.kind != "judge":
-        return embeddings_sheet(database, recheck.run_id, spec)
+        return embeddings_preflight(database, recheck.run_id, spec)
     since = session.since(database, recheck.run_id, KIND, recheck.work, fresh=recheck.fresh)
-    chunks = ([judge_inputs(spec, one) for one in chunk] for chunk in scores.answered(database, recheck.run_id))
-    return asking_sheet(database, judge_prompt(database, spec), spec.model, chunks, since)
+    chunks = ([judge_inputs(spec, reply) for reply in chunk] for chunk in scores.answered(database, recheck.run_id))
+    return judge_preflight(database, judge_prompt(database, spec), spec.model, chunks, since)
 
 
-def asking_sheet(
+def judge_preflight(
     database: Database, prompt: Prompt, ref: str, chunks: Iterable[Sequence[Mapping[str, str]]], since: int
 ) -> ModelPreflight:
-    """What a model will be asked when it judges these inputs; what it has said in replies after `since` is not."""
+    """The preflight of a model that judges these inputs; its replies with a greater id than `since` are reused."""
     plan = judge_plan(prompt, ref, [{}])
     decided = grid.decide(plan)
     name, model = connections.split_model(ref)
 
     def seconds(_: str) -> float | None:
-        one = stored_replies.seconds_per_reply(database, name, model)
-        return None if one is None else one / connections.connect(name).concurrency
+        per_reply = stored_replies.seconds_per_reply(database, name, model)
+        return None if per_reply is None else per_reply / connections.connect(name).concurrency
 
     tally = EstimateTally(plan, lambda keys: stored_replies.stored_samples(database, keys, since), seconds)
     for inputs in chunks:
@@ -133,25 +129,27 @@ def asking_sheet(
     return tally.sheet().models[0]
 
 
-def carry_out(database: Database, recheck: Recheck, *, budget: str = "", tell: Tell = lambda done, total: None) -> None:
-    """Changes the run's checks and scores its replies; blocks until that is done. `tell` hears (done, total).
+def carry_out(
+    database: Database, recheck: Recheck, *, budget: str = "", on_progress: OnProgress = lambda done, total: None
+) -> None:
+    """Changes the run's checks and scores its replies; blocks until that is done.
 
-    One that was stopped, or killed, is gone on with by the same: what was asked then is not asked again, and counts in
-    the budget. Raises PlanError where the run is at work or was changed since `plan_recheck`, BudgetReached where the
-    judges would cross the budget, StoreError when the run is removed meanwhile.
+    The same recheck resumes one that was stopped or killed: its questions are not sent again, and count in the budget.
+    Raises PlanError where the run is in progress or was changed since `plan_recheck`, BudgetReached where the judges
+    would cross the budget, StoreError when the run is removed meanwhile.
     """
-    with session.begun(database, recheck.run_id, KIND, recheck.work, budget=budget, fresh=recheck.fresh) as begun:
+    with session.start(database, recheck.run_id, KIND, recheck.work, budget=budget, fresh=recheck.fresh) as own:
         plan = scores.change_checks(database, recheck.run_id, recheck.before, recheck.checks)
 
-        def told(done: int, total: int) -> None:
-            begun.tell(done, total)
-            tell(done, total)
+        def progress(done: int, total: int) -> None:
+            own.progress(done, total)
+            on_progress(done, total)
 
-        def begin(journal: Journal) -> Scoring:
-            wall = begun.wall(database)
-            means = Means(
-                database, recheck.run_id, connections.connect, shared_by_loop(), wall, journal, since=begun.since
-            )
-            return Scoring(means, plan, recheck.score, anew=True, tell=told)
+        def scoring(journal: Journal) -> Scoring:
+            judging = JudgingContext(
+                database, recheck.run_id, connections.connect, shared_by_loop(), own.wall(database), journal,
+                since=own.since,
+            )  # fmt: skip
+            return Scoring(judging, plan, recheck.score, anew=True, on_progress=progress)
 
-        session.carried_out(database, recheck.run_id, begin)
+        session.run_task(database, recheck.run_id, scoring)

@@ -1,4 +1,4 @@
-"""Who scores replies by a check: at once and in here, by a user's own function, or by asking a model."""
+"""The scorers of checks: at once in this process, by a user's own function, or by a model."""
 
 from __future__ import annotations
 
@@ -10,36 +10,35 @@ from promptgrid import grid
 from promptgrid.answers import case_rule
 from promptgrid.calls.text_batch import TEXTS_A_CALL
 from promptgrid.connections import check_model, model_facts
-from promptgrid.grading import CheckSpec, Score, Verdict, grade, own_code
-from promptgrid.grading import judge_prompts as judge
+from promptgrid.grading import CheckSpec, Score, Verdict, grade, judge_prompts, own_code
 from promptgrid.grid import Plan
 from promptgrid.grid.estimate import ModelCheck
 from promptgrid.grid.planned_points import plan_points
-from promptgrid.judging.embedding import Embedded
-from promptgrid.judging.model_calls import Asking, JudgeReply, Means, judge_plan
+from promptgrid.judging.embedding import EmbeddingScorer
+from promptgrid.judging.model_calls import Judge, JudgeReply, JudgingContext, judge_plan
 from promptgrid.prompt import Prompt
 from promptgrid.store import Database, plans
-from promptgrid.store.scores import Answered, Mark
+from promptgrid.store.scores import Answered, CellScore
 
 
-class Marker(Protocol):
+class Scorer(Protocol):
     """Scores replies by one check."""
 
-    async def marks(self, replies: Sequence[Answered]) -> list[Mark]:
-        """A mark for each; fewer where the work was halted."""
+    async def scores(self, replies: Sequence[Answered]) -> list[CellScore]:
+        """A score for each reply; fewer where the scorer was halted."""
 
     def halt(self) -> None:
-        """Ends what has not begun."""
+        """Starts no further score."""
 
     async def aclose(self) -> None:
-        """Frees what it holds."""
+        """Frees resources."""
 
 
 def pinned(database: Database, spec: CheckSpec) -> CheckSpec:
-    """The check as it is kept with a run, so that it means the same for every reply: a file by its whole path and hash,
-    a judge's prompt by its version, whose text is kept from now on.
+    """The check as it is stored with a run, so that it means the same for every reply: a file by its full path and its
+    hash, a judge's prompt by its version, whose text is stored now.
 
-    Raises PlanError, LibraryError or PromptError for what is not there, or cannot judge.
+    Raises PlanError, LibraryError or PromptError for a check that is not there or cannot be carried out.
     """
     if spec.kind == "python":
         return own_code.pinned(spec)
@@ -48,55 +47,55 @@ def pinned(database: Database, spec: CheckSpec) -> CheckSpec:
     if spec.kind != "judge":
         return spec
     prompt = judge_prompt(database, spec)
-    judge.check_prompt(prompt)
+    judge_prompts.check_prompt(prompt)
     with database.write() as connection:
         plans.keep_version(connection, prompt)
     return CheckSpec(spec.name, spec.kind, {**spec.options, "prompt": f"{prompt.name}@{prompt.version}"})
 
 
 def judge_prompt(database: Database, spec: CheckSpec) -> Prompt:
-    """The prompt of a judge: the shipped one, a file, one of the library, or a kept version. Raises LibraryError or
+    """The prompt of a judge: the shipped one, a file, one of the library, or a stored version. Raises LibraryError or
     PromptError."""
-    named = spec.options.get("prompt", "")
-    shipped = judge.shipped_prompt("judge")
-    return shipped if named in ("", f"{shipped.name}@{shipped.version}") else plans.named_prompt(database, named)
+    name = spec.options.get("prompt", "")
+    shipped = judge_prompts.shipped_prompt("judge")
+    return shipped if name in ("", f"{shipped.name}@{shipped.version}") else plans.named_prompt(database, name)
 
 
-def judging(database: Database, spec: CheckSpec) -> ModelCheck:
-    """What a model that judges, or embeds, takes for a reply that is not there yet."""
+def model_check(database: Database, spec: CheckSpec) -> ModelCheck:
+    """What the check's model takes to score a reply that does not exist yet, for the preflight."""
     if spec.kind == "similarity":
         return ModelCheck(spec.model, model_facts(spec.model), texts_a_call=TEXTS_A_CALL)
     prompt = judge_prompt(database, spec)
-    blank = judge.inputs_for(spec, question="", conversation="", output="", answer=None, expected=None)
+    blank = judge_prompts.inputs_for(spec, question="", conversation="", output="", answer=None, expected=None)
     planned = next(iter(plan_points(plan := judge_plan(prompt, spec.model, [blank]), grid.decide(plan))))
     facts = model_facts(spec.model)
     room = planned.point.request.parameters.max_tokens or facts.max_output
     return ModelCheck(spec.model, facts, planned.count.tokens, room)
 
 
-def marker(means: Means, plan: Plan, spec: CheckSpec, *, more: Callable[[int], None]) -> Marker:
-    """Who scores by this check; calls `more` with how many replies are done, where each takes its time.
+def scorer(judging: JudgingContext, plan: Plan, spec: CheckSpec, *, on_done: Callable[[int], None]) -> Scorer:
+    """The scorer of the check. A slow one calls `on_done` with the number of replies that are done.
 
     Raises PlanError for an endpoint that is not configured.
     """
     if spec.plain:
-        return _Plain(spec, {(prompt.name, prompt.version): prompt for prompt in plan.prompts})
+        return _PlainScorer(spec, {(prompt.name, prompt.version): prompt for prompt in plan.prompts})
     if spec.kind == "python":
-        return _Own(spec, more)
+        return _CodeScorer(spec, on_done)
     if spec.kind == "similarity":
-        return Embedded(spec, means)
-    prompt = judge_prompt(means.database, spec)
-    return _Judge(spec, prompt, Asking(means, prompt, spec.model, more=more))
+        return EmbeddingScorer(spec, judging)
+    prompt = judge_prompt(judging.database, spec)
+    return _JudgeScorer(spec, prompt, Judge(judging, prompt, spec.model, on_done=on_done))
 
 
-class _Plain:
+class _PlainScorer:
     def __init__(self, spec: CheckSpec, prompts: Mapping[tuple[str, str], Prompt]) -> None:
         self._spec, self._prompts = spec, prompts
 
-    async def marks(self, replies: Sequence[Answered]) -> list[Mark]:
-        return await asyncio.to_thread(lambda: [Mark(one.position, self._graded(one)) for one in replies])
+    async def scores(self, replies: Sequence[Answered]) -> list[CellScore]:
+        return await asyncio.to_thread(lambda: [CellScore(reply.position, self._score(reply)) for reply in replies])
 
-    def _graded(self, reply: Answered) -> Score:
+    def _score(self, reply: Answered) -> Score:
         prompt = self._prompts[reply.prompt, reply.prompt_version]
         return grade(
             self._spec,
@@ -109,25 +108,25 @@ class _Plain:
         )
 
     def halt(self) -> None:
-        """A chunk is done in a moment."""
+        """Ignored: a chunk takes only a moment."""
 
     async def aclose(self) -> None:
-        """Holds nothing."""
+        """There is nothing to free."""
 
 
-class _Own:
-    def __init__(self, spec: CheckSpec, more: Callable[[int], None]) -> None:
-        self._spec, self._code, self._more, self._halted = spec, own_code.OwnCode(spec), more, False
+class _CodeScorer:
+    def __init__(self, spec: CheckSpec, on_done: Callable[[int], None]) -> None:
+        self._spec, self._code, self._on_done, self._halted = spec, own_code.OwnCode(spec), on_done, False
 
-    async def marks(self, replies: Sequence[Answered]) -> list[Mark]:
-        done = []
-        for one in replies:
+    async def scores(self, replies: Sequence[Answered]) -> list[CellScore]:
+        scores = []
+        for reply in replies:
             if self._halted:
                 break
-            verdict = await self._code.verdict(one.output, one.answer, one.expected, one.inputs)
-            done.append(Mark(one.position, verdict.score(self._spec.name, one.answer)))
-            self._more(1)
-        return done
+            verdict = await self._code.verdict(reply.output, reply.answer, reply.expected, reply.inputs)
+            scores.append(CellScore(reply.position, verdict.score(self._spec.name, reply.answer)))
+            self._on_done(1)
+        return scores
 
     def halt(self) -> None:
         self._halted = True
@@ -136,34 +135,34 @@ class _Own:
         await self._code.aclose()
 
 
-class _Judge:
-    def __init__(self, spec: CheckSpec, prompt: Prompt, asking: Asking) -> None:
-        self._spec, self._prompt, self._asking = spec, prompt, asking
+class _JudgeScorer:
+    def __init__(self, spec: CheckSpec, prompt: Prompt, judge: Judge) -> None:
+        self._spec, self._prompt, self._judge = spec, prompt, judge
 
-    async def marks(self, replies: Sequence[Answered]) -> list[Mark]:
-        said = await self._asking.said([judge_inputs(self._spec, one) for one in replies])
-        return [self._mark(one, what) for one, what in zip(replies, said, strict=True) if what is not None]
+    async def scores(self, replies: Sequence[Answered]) -> list[CellScore]:
+        judged = await self._judge.replies([judge_inputs(self._spec, reply) for reply in replies])
+        return [self._score(reply, word) for reply, word in zip(replies, judged, strict=True) if word is not None]
 
-    def _mark(self, reply: Answered, said: JudgeReply) -> Mark:
-        if said.error:
-            verdict = Verdict(None, f"the check failed: {said.error}", failed=True)
+    def _score(self, reply: Answered, judged: JudgeReply) -> CellScore:
+        if judged.error:
+            verdict = Verdict(None, f"the check failed: {judged.error}", failed=True)
         else:
-            verdict = judge.read_mark(self._spec, self._prompt, said.text)
-        return Mark(reply.position, verdict.score(self._spec.name, reply.answer), said.reply_id)
+            verdict = judge_prompts.read_mark(self._spec, self._prompt, judged.text)
+        return CellScore(reply.position, verdict.score(self._spec.name, reply.answer), judged.reply_id)
 
     def halt(self) -> None:
-        self._asking.halt()
+        self._judge.halt()
 
     async def aclose(self) -> None:
-        """Raises BudgetReached where that is why marks are missing."""
-        if self._asking.reached is not None:
-            raise self._asking.reached
+        """Raises BudgetReached where scores are missing because of the budget."""
+        if self._judge.reached is not None:
+            raise self._judge.reached
 
 
 def judge_inputs(spec: CheckSpec, reply: Answered) -> Mapping[str, str]:
-    """What the judge is told of one reply."""
-    question, conversation = asked(reply.request)
-    return judge.inputs_for(
+    """The values of the judge's prompt for one reply."""
+    question, conversation = question_of(reply.request)
+    return judge_prompts.inputs_for(
         spec,
         question=question,
         conversation=conversation,
@@ -173,8 +172,8 @@ def judge_inputs(spec: CheckSpec, reply: Answered) -> Mapping[str, str]:
     )
 
 
-def asked(request: Mapping[str, object]) -> tuple[str, str]:
-    """(the last thing that the user said, all of it) out of a request's body."""
+def question_of(request: Mapping[str, object]) -> tuple[str, str]:
+    """(the last user message, the whole conversation) of a request's body."""
     turns = request.get("messages")
     if not isinstance(turns, list):
         prompt = str(request.get("prompt", ""))

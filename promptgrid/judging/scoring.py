@@ -1,7 +1,7 @@
-"""Scores the replies that a run has, by checks of its plan: those that a run leaves for its end, or any of them anew.
+"""Scores the stored replies of a run: by the slow checks of its plan at its end, or by any of its checks again later.
 
-Nothing is sent to the model under test. Scores are kept some hundred at a time; whoever is killed loses at most those,
-and no judge's reply.
+Nothing is sent to the model under test. Scores are committed some hundred at a time: a killed process loses at most
+those, and no judge's reply.
 """
 
 from __future__ import annotations
@@ -12,87 +12,87 @@ from dataclasses import dataclass
 
 from promptgrid.grading import CheckSpec
 from promptgrid.grid import Plan
-from promptgrid.judging.model_calls import Means
-from promptgrid.judging.scorers import Marker, marker
+from promptgrid.judging.model_calls import JudgingContext
+from promptgrid.judging.scorers import Scorer, scorer
 from promptgrid.store import scores
-from promptgrid.store.scores import Answered, Mark
+from promptgrid.store.scores import Answered, CellScore
 
 
 @dataclass
 class Scoring:
-    """One pass over a run's replies. `done` of `total` scores are there; both may be read from any thread.
+    """Scores all replies of a run by `checks`. `done` of `total` scores exist; both may be read from any thread.
 
-    `anew`: also where a check has scored a reply already.
+    `anew` scores replies again that a check has scored already.
     """
 
-    means: Means
+    judging: JudgingContext
     plan: Plan
     checks: Sequence[CheckSpec]
     anew: bool = False
     done: int = 0
     total: int = 0
     halted: bool = False
-    tell: Callable[[int, int], object] = lambda done, total: None
+    on_progress: Callable[[int, int], object] = lambda done, total: None
 
     def __post_init__(self) -> None:
-        self._markers: dict[str, Marker] = {}
+        self._scorers: dict[str, Scorer] = {}
 
     async def run(self) -> None:
-        """Until all is scored, or it was halted. Raises BudgetReached where nothing more may be asked; PlanError for a
-        judge's endpoint that is not configured; what is scored by then is kept."""
+        """Scores until everything is scored or it is halted. Raises BudgetReached, and PlanError for a judge's endpoint
+        that is not configured; the scores from before are committed."""
         self.total = await asyncio.to_thread(self._count)
         for check in self.checks:
-            self._markers[str(check)] = await asyncio.to_thread(self._marker, check)
+            self._scorers[str(check)] = await asyncio.to_thread(self._scorer, check)
         try:
             await self._all()
         finally:
-            endings = [one.aclose() for one in self._markers.values()]
+            endings = [one.aclose() for one in self._scorers.values()]
             ended = await asyncio.gather(*endings, return_exceptions=True)
-        if reached := next((error for error in ended if isinstance(error, BaseException)), None):
-            raise reached
+        if error := next((error for error in ended if isinstance(error, BaseException)), None):
+            raise error
 
     def halt(self) -> None:
-        """Ends it as soon as what is under way has come in."""
+        """Ends as soon as the calls in flight have ended."""
         self.halted = True
-        for one in self._markers.values():
+        for one in self._scorers.values():
             one.halt()
 
     def _count(self) -> int:
-        named, run = [check.name for check in self.checks], (self.means.database, self.means.run_id)
-        return len(named) * scores.answered_count(*run) if self.anew else sum(scores.missing(*run, named).values())
+        names, run = [check.name for check in self.checks], (self.judging.database, self.judging.run_id)
+        return len(names) * scores.answered_count(*run) if self.anew else sum(scores.missing(*run, names).values())
 
-    def _marker(self, check: CheckSpec) -> Marker:
-        return marker(self.means, self.plan, check, more=self._more)
+    def _scorer(self, check: CheckSpec) -> Scorer:
+        return scorer(self.judging, self.plan, check, on_done=self._add)
 
-    def _more(self, count: int) -> None:
-        """So many replies more are scored, and not kept yet."""
+    def _add(self, count: int) -> None:
+        """So many more replies are scored; their scores are not committed yet."""
         self.done += count
-        self.tell(self.done, self.total)
+        self.on_progress(self.done, self.total)
 
     async def _all(self) -> None:
-        chunks = scores.answered(self.means.database, self.means.run_id)
-        kept = 0
+        chunks = scores.answered(self.judging.database, self.judging.run_id)
+        committed = 0
         while not self.halted and (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-            marks = [mark for check in self.checks for mark in await self._marks(check, chunk)]
-            if marks:
-                await asyncio.to_thread(scores.put, self.means.database, self.means.run_id, marks)
-            kept += len(marks)
-            self.done = kept
-            self.tell(self.done, self.total)
+            chunk_scores = [score for check in self.checks for score in await self._scores(check, chunk)]
+            if chunk_scores:
+                await asyncio.to_thread(scores.put, self.judging.database, self.judging.run_id, chunk_scores)
+            committed += len(chunk_scores)
+            self.done = committed
+            self.on_progress(self.done, self.total)
 
-    async def _marks(self, check: CheckSpec, chunk: Sequence[Answered]) -> list[Mark]:
-        """Of the replies that this check is for; where it stops early, so does the pass."""
-        mine = {(p.name, p.version) for p in self.plan.prompts if check in self.plan.checks_for(p)}
-        wanted = [
-            one
-            for one in chunk
-            if (one.prompt, one.prompt_version) in mine and (self.anew or check.name not in one.scored)
+    async def _scores(self, check: CheckSpec, chunk: Sequence[Answered]) -> list[CellScore]:
+        """The scores of the replies that the check is for. A check that stops early halts the others too."""
+        prompts = {(p.name, p.version) for p in self.plan.prompts if check in self.plan.checks_for(p)}
+        replies = [
+            reply
+            for reply in chunk
+            if (reply.prompt, reply.prompt_version) in prompts and (self.anew or check.name not in reply.scored)
         ]
-        marks = await self._markers[str(check)].marks(wanted) if wanted and not self.halted else []
-        self.halted |= len(marks) < len(wanted)
-        return marks
+        cell_scores = await self._scorers[str(check)].scores(replies) if replies and not self.halted else []
+        self.halted |= len(cell_scores) < len(replies)
+        return cell_scores
 
 
 def slow_checks(plan: Plan) -> list[CheckSpec]:
-    """Those that are scored when the replies are there."""
+    """The checks that score once all replies are stored."""
     return [check for check in plan.all_checks if not check.plain]

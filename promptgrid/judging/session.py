@@ -1,5 +1,5 @@
-"""One pass of judges over a run's replies: alone, written down as a run's own calls are, and noted, so that a pass that
-was stopped or killed is gone on with: within its budget, and nothing is asked twice."""
+"""A judging session: judges go over the replies of one run, one session at a time. Its state is in a file, so that a
+session that was stopped or killed is resumed within its budget, and no question is sent twice."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ from promptgrid.store.commits import Fenced
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
-Tell = Callable[[int, int], object]
+OnProgress = Callable[[int, int], object]
+"""Called with (done, total)."""
 
-_NOTE_EVERY_S = 0.5
-_LOOK_S = 0.3  # who only looks whether it is free holds it for a moment
-_END_S = 10.0  # so long Ctrl+C waits for calls under way
+_SAVE_EVERY_S = 0.5
+_LOCK_WAIT_S = 0.3  # `in_progress` holds the lock for a moment to see whether it is free
+_END_S = 10.0  # how long Ctrl+C waits for calls in flight
 
 
 @dataclass
-class Pass:
-    """What is being done, as JSON (`work`), and how far it is: `done` of `total`.
+class JudgingSession:
+    """The work as JSON, and its progress: `done` of `total`. A session with the same work resumes this one.
 
-    `since`: replies with a greater id came in it; 0: any reply will do. `before` is what the run had spent when it
-    began, for `budget`. One that is begun again with the same work goes on.
+    since     judges' replies with a greater id are reused; 0: any of theirs
+    before    what the run had spent when the session began; `budget` counts from there
     """
 
     run_id: str
@@ -49,51 +50,51 @@ class Pass:
     before: Cost
     done: int = 0
     total: int = 0
-    _noted: float = float("-inf")
+    _saved: float = float("-inf")
 
     def wall(self, database: Database) -> Wall:
-        """Of its budget, with what it has spent already. Raises PlanError."""
+        """The wall of its budget, with what it has spent already. Raises PlanError."""
         now, before = spent(database, self.run_id), self.before
         wall = Wall(parse_budget(self.budget))
         wall.add(Cost((now.usd or 0) - (before.usd or 0), (now.tokens or 0) - (before.tokens or 0),
                       now.calls - before.calls))  # fmt: skip
         return wall
 
-    def tell(self, done: int, total: int) -> None:
-        """Notes how far it is; from one thread."""
+    def progress(self, done: int, total: int) -> None:
+        """Saves the progress, at most twice a second; for one thread."""
         self.done, self.total = done, total
-        if time.monotonic() - self._noted > _NOTE_EVERY_S:
-            self._noted = time.monotonic()
-            self.note()
+        if time.monotonic() - self._saved > _SAVE_EVERY_S:
+            self._saved = time.monotonic()
+            self.save()
 
-    def note(self) -> None:
-        """Leaves word for whoever comes after. A full disk is told elsewhere."""
+    def save(self) -> None:
+        """Writes the state to its file. A full disk is reported by the journal."""
         body = {name: value for name, value in asdict(self).items() if not name.startswith("_")}
         with suppress(OSError):
             files.write(_path(self.run_id, self.kind), json.dumps(body).encode())
 
 
-def left(run_id: str, kind: str) -> Pass | None:
-    """The pass of that kind that is under way, or was stopped before its end."""
+def unfinished(run_id: str, kind: str) -> JudgingSession | None:
+    """The session of that kind that is in progress, or was stopped before its end."""
     try:
         body = json.loads(_path(run_id, kind).read_text(encoding="utf-8"))
-        return Pass(**{**body, "before": Cost(**body["before"])})
+        return JudgingSession(**{**body, "before": Cost(**body["before"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
 def forget(run_id: str, kind: str) -> None:
-    """A pass that was stopped is not to be gone on with."""
+    """Drops a stopped session: it will not be resumed."""
     _path(run_id, kind).unlink(missing_ok=True)
 
 
 def lock(run_id: str, *, wait_s: float = 0.0) -> FileLock:
-    """Held by the one who judges: two would pay for the same. Raises Timeout when it is not free within that time."""
+    """The lock of a session: two sessions would pay for the same. Raises Timeout when it is not free in time."""
     return FileLock(_folder() / f"{run_id}.lock", timeout=wait_s, thread_local=False)
 
 
-def at_work(run_id: str) -> bool:
-    """Somebody judges the run's replies now, in whatever process."""
+def in_progress(run_id: str) -> bool:
+    """Whether a session of the run is in progress, in any process."""
     try:
         with lock(run_id):
             return False
@@ -102,54 +103,55 @@ def at_work(run_id: str) -> bool:
 
 
 @asynccontextmanager
-async def in_turn(database: Database, run_id: str, *, until: Callable[[], bool]) -> AsyncIterator[None]:
-    """For the run's own judges: waits for whoever judges its replies already, `until` that makes no sense any more."""
-    mine = lock(run_id)
+async def turn(database: Database, run_id: str, *, until: Callable[[], bool]) -> AsyncIterator[None]:
+    """The turn of the run's own judges: waits for a session in progress to end, or for `until` to become true."""
+    own = lock(run_id)
     while not until():
         with suppress(Timeout):
-            mine.acquire()
+            own.acquire()
             break
-        await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_LOCK_WAIT_S)
     try:
         await asyncio.to_thread(recover, database, run_id, None)
         yield
     finally:
-        mine.release()
+        own.release()
 
 
 @contextmanager
-def begun(
+def start(
     database: Database, run_id: str, kind: str, work: Mapping[str, Any], *, budget: str, fresh: bool
-) -> Iterator[Pass]:
-    """A pass, new or gone on with; its note goes when the block ends well. `fresh`: replies from before do not count.
+) -> Iterator[JudgingSession]:
+    """A session, new or resumed; its file is removed when the block ends without an error. `fresh` reuses no replies
+    from before the session.
 
-    Raises PlanError where somebody judges this run already, or for a budget that is none.
+    Raises PlanError where a session of the run is in progress, or where the budget cannot be read.
     """
     parse_budget(budget)
     try:
-        with lock(run_id, wait_s=_LOOK_S):
+        with lock(run_id, wait_s=_LOCK_WAIT_S):
             recover(database, run_id, None)
-            found = left(run_id, kind)
-            if found is None or found.work != work:
-                found = Pass(run_id, kind, work, budget, since(database, run_id, kind, work, fresh=fresh),
-                             spent(database, run_id))  # fmt: skip
-            found.budget = budget
-            found.note()
+            session = unfinished(run_id, kind)
+            if session is None or session.work != work:
+                after = since(database, run_id, kind, work, fresh=fresh)
+                session = JudgingSession(run_id, kind, work, budget, after, spent(database, run_id))
+            session.budget = budget
+            session.save()
             try:
-                yield found
+                yield session
             except BaseException:
-                found.note()
+                session.save()
                 raise
             forget(run_id, kind)
     except Timeout:
         raise PlanError(f"The checks of run {run_id} are running already.", hint="Wait until they are done.") from None
     except Fenced:
-        raise StoreError(f"The run {run_id} was removed while it was judged; nothing was kept.") from None
+        raise StoreError(f"The run {run_id} was removed while it was judged; nothing was stored.") from None
 
 
 def since(database: Database, run_id: str, kind: str, work: Mapping[str, Any], *, fresh: bool) -> int:
-    """The id after which the replies come that count in a pass with this work, should it begin now."""
-    before = left(run_id, kind)
+    """`JudgingSession.since` of a session with this work, if it started now."""
+    before = unfinished(run_id, kind)
     if before is not None and before.work == work:
         return before.since
     return stored_replies.newest(database) if fresh else 0
@@ -160,62 +162,62 @@ def _path(run_id: str, kind: str) -> Path:
 
 
 def _folder() -> Path:
-    found = paths.data_folder() / "checking"
-    found.mkdir(mode=0o700, exist_ok=True)
-    return found
+    path = paths.data_folder() / "checking"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
 
 
-class JudgingWork(Protocol[T_co]):
-    """What a pass carries out."""
+class JudgingTask(Protocol[T_co]):
+    """What a session carries out."""
 
     async def run(self) -> T_co:
-        """To its end."""
+        """Runs to its end."""
 
     def halt(self) -> None:
-        """Asks nothing more; what is under way comes in."""
+        """Sends nothing more; calls in flight still end."""
 
 
-def carried_out(database: Database, run_id: str, begin: Callable[[Journal], JudgingWork[T]]) -> T:
-    """Blocks until the work is done and all that it wrote is on the disk. Ctrl+C lets calls under way come in first; a
-    second one gives them up."""
-    at_it: list[JudgingWork[T]] = []
-    future = loop.start(_carried_out(database, run_id, begin, at_it))
+def run_task(database: Database, run_id: str, create: Callable[[Journal], JudgingTask[T]]) -> T:
+    """Blocks until the task is done and everything that it wrote is on disk. Ctrl+C waits for calls in flight; a second
+    one gives them up."""
+    tasks: list[JudgingTask[T]] = []
+    future = loop.start(_run(database, run_id, create, tasks))
     try:
         return future.result()
     except KeyboardInterrupt:
-        loop.run_sync(_halted(at_it))
-        with suppress(Exception):  # what it ended with is not what the user is told about
+        loop.run_sync(_halt(tasks))
+        with suppress(Exception):  # the user is told of the Ctrl+C, not of its consequences
             future.result(timeout=_END_S)
         raise
     finally:
         future.cancel()
 
 
-async def _halted(at_it: list[JudgingWork[T]]) -> None:
-    for work in at_it:
-        work.halt()
+async def _halt(tasks: list[JudgingTask[T]]) -> None:
+    for task in tasks:
+        task.halt()
 
 
-async def _carried_out(
-    database: Database, run_id: str, begin: Callable[[Journal], JudgingWork[T]], at_it: list[JudgingWork[T]]
+async def _run(
+    database: Database, run_id: str, create: Callable[[Journal], JudgingTask[T]], tasks: list[JudgingTask[T]]
 ) -> T:
-    troubles: list[StoreError] = []
+    errors: list[StoreError] = []
 
-    def trouble(error: StoreError) -> None:
-        troubles.append(error)
-        work.halt()
+    def on_trouble(error: StoreError) -> None:
+        errors.append(error)
+        task.halt()
 
-    journal = Journal(database, run_id, None, lambda: None, trouble)
-    work = begin(journal)
-    at_it.append(work)
-    writing, working = asyncio.create_task(journal.run()), asyncio.create_task(work.run())
+    journal = Journal(database, run_id, None, lambda: None, on_trouble)
+    task = create(journal)
+    tasks.append(task)
+    writing, working = asyncio.create_task(journal.run()), asyncio.create_task(task.run())
     try:
         await asyncio.wait({writing, working}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         working.cancel()  # unless it is done
         await asyncio.wait({working})
         journal.close()
-        await writing  # what has come in is committed, whatever ended the work
-    if troubles:
-        raise troubles[0]
+        await writing  # replies that came are committed, whatever ended the task
+    if errors:
+        raise errors[0]
     return working.result()

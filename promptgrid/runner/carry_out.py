@@ -23,7 +23,7 @@ from promptgrid.endpoint import Endpoint
 from promptgrid.errors import PlanError, PromptgridError, StoreError
 from promptgrid.grading import CheckSpec
 from promptgrid.judging import session
-from promptgrid.judging.model_calls import Connect, Means
+from promptgrid.judging.model_calls import Connect, JudgingContext
 from promptgrid.judging.scoring import Scoring, slow_checks
 from promptgrid.runner.notify import notify
 from promptgrid.store import Database, commits
@@ -142,11 +142,13 @@ class _Run:
 
     async def _score(self, checks: Sequence[CheckSpec]) -> None:
         job = self.job
-        means = Means(self.database, self.id, self.connect, self.shared, job.wall, self.journal, self._still_ours,
-                      self.plan.concurrency)  # fmt: skip
-        self.scoring = Scoring(means, self.plan, checks)
+        judging = JudgingContext(
+            self.database, self.id, self.connect, self.shared, job.wall, self.journal, self._still_ours,
+            self.plan.concurrency,
+        )  # fmt: skip
+        self.scoring = Scoring(judging, self.plan, checks)
         try:
-            async with session.in_turn(self.database, self.id, until=lambda: self.job.halted):
+            async with session.turn(self.database, self.id, until=lambda: self.job.halted):
                 if not self.job.halted:
                     await self.scoring.run()
         except BudgetReached as reached:

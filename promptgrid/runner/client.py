@@ -14,7 +14,7 @@ from promptgrid.grid import Decided, Plan, WireVariant
 from promptgrid.grid.planned_points import plan_points
 from promptgrid.grid.preflight import EstimateTally, Preflight
 from promptgrid.grid.preflight import preflight as sheet
-from promptgrid.judging.scorers import judging, pinned
+from promptgrid.judging.scorers import model_check, pinned
 from promptgrid.judging.scoring import slow_checks
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
@@ -42,7 +42,7 @@ def _tally(database: Database, plan: Plan) -> EstimateTally:
         allowed = connections.connect(name).concurrency
         return None if one is None else one / (allowed if allowed == 1 else plan.concurrency or allowed)
 
-    judges = {str(check): judging(database, check) for check in slow_checks(plan) if check.model}
+    judges = {str(check): model_check(database, check) for check in slow_checks(plan) if check.model}
     return EstimateTally(plan, lambda keys: stored_replies.stored_samples(database, keys), speed, judges)
 
 

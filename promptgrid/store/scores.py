@@ -41,7 +41,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CellScore:
     """A score of one cell, and the reply of the model that gave it (None: none did)."""
 
     position: int
@@ -110,9 +110,9 @@ def missing(database: Database, run_id: str, checks: Sequence[str]) -> dict[str,
     return {check: all_ - counted.get(check, 0) for check in checks}
 
 
-def put(database: Database, run_id: str, marks: Sequence[Mark]) -> None:
+def put(database: Database, run_id: str, cell_scores: Sequence[CellScore]) -> None:
     """Keeps these scores in place of those that the same checks gave the same cells, all of them or none."""
-    rows = [score_row(run_id, mark.position, mark.score, mark.judge_reply_id) for mark in marks]
+    rows = [score_row(run_id, one.position, one.score, one.judge_reply_id) for one in cell_scores]
     with database.write() as connection:
         write_many(connection, _DELETE, [{"of": run_id, "at": row["position"], "by": row["check"]} for row in rows])
         write_many(connection, scores.insert(), rows)

@@ -61,13 +61,13 @@ def test_embeddings_are_told_before_and_no_text_is_sent_twice(
     database: Database, hostile: HostileServer, cats: str
 ) -> None:
     planned = rescore.plan_recheck(database, cats, add=[parse_check(similar("vectors"))])
-    (sheet,) = rescore.sheets(database, planned)
+    (sheet,) = rescore.preflights(database, planned)
     assert (sheet.calls, sheet.texts, sheet.answered, sheet.embeds, sheet.free) == (1, 4, 0, True, True)
     assert embedded_texts(hostile) == []
     rescore.carry_out(database, planned)
     before = values(database, cats)
     assert sorted(embedded_texts(hostile)) == ["a dog", "cat the red", "dog", "the red cat"]
-    (sheet,) = rescore.sheets(database, planned)
+    (sheet,) = rescore.preflights(database, planned)
     assert (sheet.calls, sheet.texts, sheet.answered) == (0, 0, 4)
     rechecked(database, cats, similar("vectors", min=0.5))
     assert len(embedded_texts(hostile)) == 4
@@ -90,12 +90,12 @@ def priced(home: Path, hostile: HostileServer) -> None:
 @pytest.mark.usefixtures("priced")
 def test_embeddings_cost_what_was_told(database: Database, cats: str) -> None:
     planned = rescore.plan_recheck(database, cats, add=[parse_check(similar("vectors"))])
-    (sheet,) = rescore.sheets(database, planned)
+    (sheet,) = rescore.preflights(database, planned)
     assert sheet.cost_floor == sheet.cost_ceiling == sheet.prompt_tokens > 0
     rescore.carry_out(database, planned)
     assert runs.progress(database, cats).spent_usd == pytest.approx(9)  # words
     unknown = rescore.plan_recheck(database, cats, add=[parse_check("similarity:method=embedding,model=paid/other")])
-    (sheet,) = rescore.sheets(database, unknown)
+    (sheet,) = rescore.preflights(database, unknown)
     assert phrases.cost(sheet) == "price not known"
     with pytest.raises(BudgetReached, match="price is not known"):
         rescore.carry_out(database, unknown, budget="5usd")

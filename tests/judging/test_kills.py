@@ -163,7 +163,7 @@ def test_killed_embeddings_go_on_and_stay_within_their_budget(
     check = ["check", run_id, "--check", "similarity:method=embedding,model=openai/vectors", "--budget", "11calls"]
     by_four = (
         "from promptgrid.judging import embedding; from promptgrid.cli import main; "
-        f"embedding.BATCH = 4; main({check!r})"
+        f"embedding.TEXTS_A_CALL = 4; main({check!r})"
     )
     hostile.latency_s = 0.3
     for wanted in (8, 16):
@@ -243,7 +243,7 @@ def test_a_dashboard_that_dies_leaves_word_of_how_far_its_judge_was(
     hostile.latency_s = 0.2
     with dashboards_thread(home, run_id) as dashboard:
         until(lambda: len(said(database)) >= 6)
-        until(lambda: session.at_work(run_id))
+        until(lambda: session.in_progress(run_id))
         assert rescore.stopped(database, run_id) is None
         kill(dashboard)
     found = rescore.stopped(database, run_id)

@@ -12,7 +12,7 @@ from promptgrid.cli import main
 from promptgrid.errors import PlanError
 from promptgrid.grading import parse_check
 from promptgrid.grading.judge_prompts import PAIR_INPUTS, check_prompt, read_mark, read_preference, shipped_prompt
-from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_sheet
+from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_preflight
 from promptgrid.store import Database, votes
 from tests.judging.rechecks import a_plan, completions
 from tests.running import a_run
@@ -86,7 +86,7 @@ def test_both_prompts_of_ours_can_judge() -> None:
 def test_pairs_are_asked_in_both_orders_and_the_votes_kept(database: Database, hostile: HostileServer) -> None:
     run_id = a_run(database, a_plan(temperatures=[0, 1]))
     pairs = [(0, 1), (3, 2)]
-    sheet = pairs_sheet(database, run_id, pairs, WISE)
+    sheet = pairs_preflight(database, run_id, pairs, WISE)
     assert (sheet.calls, completions(hostile).count("wise")) == (4, 0)
     found = judge_pairs(database, run_id, pairs, WISE)
     assert (found.votes, found.changed, found.failed) == (2, 0, 0)

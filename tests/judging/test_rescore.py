@@ -85,11 +85,11 @@ def test_cells_that_come_later_are_scored_the_same(database: Database, tmp_path:
 def test_a_judge_is_told_asked_once_and_counted(database: Database, hostile: HostileServer) -> None:
     run_id = a_run(database, a_plan(samples=3))
     planned = rescore.plan_recheck(database, run_id, add=[parse_check(JUDGE)])
-    (sheet,) = rescore.sheets(database, planned)
+    (sheet,) = rescore.preflights(database, planned)
     assert (sheet.ref, sheet.calls, sheet.shared, sheet.answered, sheet.free) == ("openai/wise", 3, 6, 0, True)
     assert sent(hostile, "wise") == 0
     heard: list[tuple[int, int]] = []
-    rescore.carry_out(database, planned, tell=lambda *done: heard.append(done))
+    rescore.carry_out(database, planned, on_progress=lambda *done: heard.append(done))
     assert heard[-1] == (9, 9)
     assert values(database, run_id)["judge"] == [1] * 9
     assert (sent(hostile, "wise"), sent(hostile, "m")) == (3, 9)  # the same reply to the same question is judged once

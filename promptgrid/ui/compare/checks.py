@@ -19,6 +19,7 @@ from promptgrid.grading.judge_prompts import shipped_prompt
 from promptgrid.grid.preflight import ModelPreflight
 from promptgrid.judging import rescore, session
 from promptgrid.judging.rescore import Recheck
+from promptgrid.judging.session import JudgingSession
 from promptgrid.runner import phrases
 from promptgrid.store import Database, runs, scores
 from promptgrid.store.runs import ACTIVE, RunInfo
@@ -47,7 +48,7 @@ def checks_popover(database: Database, run: RunInfo) -> None:
         if popover.open:
             with st.container(width=WIDTH, key="compare_checks_body"):
                 _body(database, run)
-    if not popover.open and (stopped := session.left(run.id, rescore.KIND)) and not session.at_work(run.id):
+    if not popover.open and (stopped := session.unfinished(run.id, rescore.KIND)) and not session.in_progress(run.id):
         st.badge(f"Scoring stopped at {stopped.done:,} of {stopped.total:,}", color="orange")
 
 
@@ -58,8 +59,8 @@ def _body(database: Database, run: RunInfo) -> None:
         st.caption("Scoring continues when you leave the page. If the dashboard stops, you can resume it here.")
     elif run.status in ACTIVE:
         st.caption("The run is active. You can change its checks when it is done or paused.")
-    elif session.at_work(run.id):
-        progress(lambda: (session.left(run.id, rescore.KIND) or RescoringTask()) if session.at_work(run.id) else None)
+    elif session.in_progress(run.id):
+        progress(lambda: _elsewhere(run.id))
         st.caption("Another process is scoring the replies of this run.")
     elif task is not None and not task.drawn:
         task.drawn = True
@@ -214,7 +215,7 @@ def _resume(database: Database, run_id: str) -> None:
 
 
 def _offer_or_start(database: Database, recheck: Recheck, check: CheckSpec | None, budget: str = "") -> None:
-    preflights = rescore.sheets(database, recheck)
+    preflights = rescore.preflights(database, recheck)
     if any(preflight.calls for preflight in preflights):
         st.session_state.checks_offer = ScoringOffer(recheck, preflights, check)
         st.session_state.checks_budget = budget
@@ -246,6 +247,11 @@ def _start(database: Database) -> None:
         st.session_state.checks_error = error
     else:
         rescorings().start(database, st.session_state.pop("checks_offer").recheck, budget)
+
+
+def _elsewhere(run_id: str) -> JudgingSession | RescoringTask | None:
+    """The session of another process that is in progress."""
+    return (session.unfinished(run_id, rescore.KIND) or RescoringTask()) if session.in_progress(run_id) else None
 
 
 def _figures(preflight: ModelPreflight) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from promptgrid.judging import rescore
 from promptgrid.judging.rescore import Recheck
-from promptgrid.judging.session import Pass
+from promptgrid.judging.session import JudgingSession
 from promptgrid.store import Database
 
 _POLL_S = 1.0
@@ -42,7 +42,7 @@ class Rescorings:
 
         def carry_out() -> None:
             try:
-                rescore.carry_out(database, recheck, budget=budget, tell=task.tell)
+                rescore.carry_out(database, recheck, budget=budget, on_progress=task.tell)
             except BaseException as error:  # noqa: BLE001  # the page raises it
                 task.future.set_exception(error)
             else:
@@ -57,7 +57,7 @@ def rescorings() -> Rescorings:
     return Rescorings()
 
 
-def progress(current: Callable[[], RescoringTask | Pass | None]) -> None:
+def progress(current: Callable[[], RescoringTask | JudgingSession | None]) -> None:
     """The progress bar of the task that `current` returns, polled until that is None."""
 
     @st.fragment(run_every=_POLL_S)
