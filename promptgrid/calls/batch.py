@@ -49,11 +49,8 @@ class Batch:
     @property
     def tokens(self) -> float:
         """Characters over three, and the longest reply of each sample."""
-        request = self.request
-        return (
-            sum(len(message.text) for message in request.messages) / 3
-            + (request.parameters.max_tokens or 0) * request.n
-        )
+        room = (self.parameters.max_tokens or 0) * len(self.samples)
+        return sum(len(message.text) for message in self.point.request.messages) / 3 + room
 
     def worst(self, facts: ModelFacts) -> Cost:
         # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
