@@ -24,7 +24,7 @@ CasesLike = str | Path | Iterable[Mapping[str, str] | Case] | None
 
 
 def load(ref: str | Path, database: Database | None = None) -> Prompt:
-    """The prompt of a file, of a name in the library, or of `name@version` as it once was."""
+    """The prompt of a file, of a name in the library, or of an earlier `name@version`."""
     return plans.named_prompt(database or Database(), str(ref))
 
 
@@ -43,10 +43,10 @@ def plan(
     Without cases the prompt's own CSV is used, else the examples of its inputs. `settings` are other fields of Plan:
     samples, max_tokens, seed, budget … Raises PlanError, CasesError, LibraryError, PromptError.
     """
-    chosen = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
+    loaded = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
     return Plan.of(
-        prompts=chosen,
-        cases=_cases(cases, chosen),
+        prompts=loaded,
+        cases=_cases(cases, loaded),
         models=_listed(models) or (DEFAULT_MODEL,),
         techniques=_listed(techniques),
         temperatures=tuple(map(float, _listed(temperatures))),

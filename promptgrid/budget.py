@@ -14,7 +14,7 @@ BudgetUnit = Literal["usd", "tok", "calls", "min"]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """So much of one unit: US dollars, tokens (prompt and reply), calls, or minutes since the run (re)started."""
+    """An amount of US dollars, tokens (prompt and reply), calls, or minutes since the run was started or resumed."""
 
     amount: float
     unit: BudgetUnit
@@ -25,7 +25,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a call costs, or may cost at worst. None: not known."""
+    """What a call costs, or can cost at most. None: not known."""
 
     usd: float | None
     tokens: int | None
@@ -36,17 +36,17 @@ def parse_budget(text: str) -> Budget | None:
     """`2.50usd`, `100000tok`, `500calls`, `30min`; a bare number is US dollars; empty is no budget."""
     if not text.strip():
         return None
-    found = re.fullmatch(r"\$?\s*(\d+(?:\.\d+)?)\s*(usd|tok|calls|min)?", text.strip().lower())
-    if not found:
+    match = re.fullmatch(r"\$?\s*(\d+(?:\.\d+)?)\s*(usd|tok|calls|min)?", text.strip().lower())
+    if not match:
         raise PlanError(f'"{text}" is not a budget.', hint="Write 2.50usd, 100000tok, 500calls or 30min.")
-    return Budget(float(found[1]), cast(BudgetUnit, found[2] or "usd"))  # the pattern allows no other
+    return Budget(float(match[1]), cast(BudgetUnit, match[2] or "usd"))  # the pattern allows no other unit
 
 
 class BudgetReached(Exception):
     """The next call may cost more than is left, or its cost is not known; the message says which."""
 
 
-_KNOW = {
+_REMEDIES = {
     "usd": "Its price is not known: take a budget in calls or tokens, or put the price into models.toml.",
     "tok": "Set max tokens: without it a reply has no known limit.",
 }
@@ -54,25 +54,25 @@ _KNOW = {
 
 @dataclass
 class Wall:
-    """Keeps account of what is spent and reserved against a budget (None: everything is allowed)."""
+    """Adds up what is spent and reserved against a budget; without a budget everything is allowed."""
 
     budget: Budget | None
     spent: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
     def add(self, cost: Cost) -> None:
-        """Counts in what was spent by the same run before it was paused."""
+        """Adds what the run had spent before it was paused."""
         self.spent += self._amount(cost) or 0.0
 
     def reserve(self, worst: Cost) -> None:
-        """Sets the worst case aside. Raises BudgetReached when it, or an unknown one, would cross the budget."""
+        """Reserves the worst case. Raises BudgetReached when it would cross the budget, or is not known."""
         if self.budget is None:
             return
         if self.budget.unit == "min" and time.monotonic() - self.started >= self.budget.amount * 60:
             raise BudgetReached(f"The budget of {self.budget} is reached; what is left was not sent.")
         amount = self._amount(worst)
         if amount is None:
-            raise BudgetReached(f"A call may cost any number of {self.budget.unit}. {_KNOW[self.budget.unit]}")
+            raise BudgetReached(f"A call may cost any number of {self.budget.unit}. {_REMEDIES[self.budget.unit]}")
         if self.spent + amount > self.budget.amount * (1 + 1e-9):
             raise BudgetReached(
                 f"The next call may cross the budget of {self.budget}; what is left was not sent."
@@ -81,7 +81,7 @@ class Wall:
         self.spent += amount
 
     def settle(self, worst: Cost, real: Cost) -> None:
-        """Replaces a reservation by what the call really cost; a lost attempt is never settled and stays reserved."""
+        """Replaces a reservation by the real cost of the call; a lost attempt is not settled and stays reserved."""
         reserved, paid = self._amount(worst), self._amount(real)
         if reserved is not None and paid is not None:
             self.spent += paid - reserved

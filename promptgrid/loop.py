@@ -1,8 +1,7 @@
-"""The event loop in the background of this process, and how synchronous code uses it.
+"""The background event loop of this process, and how synchronous code uses it.
 
-Pages and the command line are synchronous, endpoints are not: `run_sync` and `iterate_sync` carry calls to one
-background loop of this process, where the connections stay open between calls. A `Background` call runs there too,
-beside the code that draws it or waits for it.
+Pages and the command line are synchronous, endpoints are not: `run_sync` and `iterate_sync` run calls on one background
+loop, where connections stay open between calls. A `Background` call runs there too, while other code draws its state.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ import concurrent.futures
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ def background() -> asyncio.AbstractEventLoop:
 
 
 def current() -> asyncio.AbstractEventLoop:
+    """The running loop of this thread, else the background loop."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -53,14 +54,14 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-    """Sets a coroutine going on the background loop; the future has its result, and cancels it."""
+    """Starts a coroutine on the background loop; the future brings its result, and can cancel it."""
     return asyncio.run_coroutine_threadsafe(coroutine, background())
 
 
 def iterate_sync(source: AsyncIterator[T]) -> Iterator[T]:
     """The items of an asynchronous iterator, read on the background loop. Closing this iterator cancels the source.
 
-    One task reads the source from its beginning to its end, since what it holds open may belong to that task.
+    One task reads the whole source, since the resources that it holds open may belong to that task.
     """
     items: queue.SimpleQueue[tuple[T] | None] = queue.SimpleQueue()
     task = run_sync(_started(source, items))
@@ -98,9 +99,28 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task}, timeout=CLOSE_S)
 
 
+async def gather(coroutines: Sequence[Coroutine[Any, Any, T] | asyncio.Task[T]]) -> list[T]:
+    """The results of all tasks that were not cancelled. The first error cancels the rest and is raised as it is, where
+    a TaskGroup would wrap it."""
+    tasks = [asyncio.ensure_future(one) for one in coroutines]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        await cancel(*tasks)
+    return [task.result() for task in tasks if not task.cancelled()]
+
+
+async def cancel(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels the tasks and waits until they have ended; their errors are not raised."""
+    for task in tasks:
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.wait(tasks)
+
+
 @dataclass(kw_only=True)
 class Background:
-    """What the kinds of such calls have in common. `began` by the monotonic clock; `stopped`: by `stop`."""
+    """A call on the background loop. `began` is by the monotonic clock; `stopped` is set by `stop`."""
 
     stopped: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -109,31 +129,31 @@ class Background:
 
     @property
     def running(self) -> bool:
-        """From its start until its last line is done."""
+        """True from its start to its end."""
         return self._future is not None and not self._future.done()
 
     @property
     def error(self) -> BaseException | None:
-        """What ended it; None as long as it runs, and where it was stopped."""
+        """The error that ended it; None while it runs, and where it was stopped."""
         future = self._future
         return None if future is None or not future.done() or future.cancelled() else future.exception()
 
     def stop(self) -> None:
-        """Closes its connections; what has come stays. It runs on until that is stored."""
+        """Cancels the call. What has been received stays, and is stored before it ends."""
         self.stopped = True
-        if self._task is not None:  # the future would be done at once
+        if self._task is not None:  # not the future: it would be done at once
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     def wait(self, seconds: float) -> None:
-        """Until it has ended, well or badly, but no longer than so many seconds."""
+        """Waits until it has ended, with or without an error, for at most `seconds`."""
         if self._future is not None:
             concurrent.futures.wait([self._future], seconds)
 
-    def _set_going(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._future = start(self._unless_stopped(work))
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
-        self._task = asyncio.current_task()  # before the look: `stop` says so first, and then looks for the task
+        self._task = asyncio.current_task()  # before `stopped` is read: `stop` sets it before it reads the task
         if self.stopped:
             work.close()
         else:

@@ -110,7 +110,7 @@ class Round(Background):
 
     def start(self) -> None:
         """Starts the round."""
-        self._set_going(self._go())
+        self._start(self._go())
 
     async def _go(self) -> None:
         while not self.stopped:

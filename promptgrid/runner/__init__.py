@@ -1,1 +1,1 @@
-"""Carries plans out: reuse, sending, retries, commits, pause and cancel; as a process of its own or in this one."""
+"""Carries runs out, in a process of its own or in this one: reuse, calls, commits, pause and cancel."""

@@ -1,4 +1,4 @@
-"""Starting and following runs: what pages, the command line and the library call."""
+"""Starts and follows runs, for pages, the command line and the library."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ Watch = Callable[[float], object]
 
 
 def preflight(database: Database, plan: Plan) -> Preflight:
-    """The plan's sheet, with what is answered and how fast each model was lately taken from the database."""
+    """The plan's preflight; stored replies and the recent speed of each model come from the database."""
     return sheet(_tally(database, _pinned(database, plan)))
 
 
 def _tally(database: Database, plan: Plan) -> EstimateTally:
     def speed(ref: str) -> float | None:
         name, model = connections.split_model(ref)
-        one = stored_replies.seconds_per_reply(database, name, model)
+        per_reply = stored_replies.seconds_per_reply(database, name, model)
         allowed = connections.connect(name).concurrency
-        return None if one is None else one / (allowed if allowed == 1 else plan.concurrency or allowed)
+        return None if per_reply is None else per_reply / (allowed if allowed == 1 else plan.concurrency or allowed)
 
     judges = {str(check): model_check(database, check) for check in slow_checks(plan) if check.model}
     return EstimateTally(plan, lambda keys: stored_replies.stored_samples(database, keys), speed, judges)
@@ -59,19 +59,19 @@ def submit(database: Database, plan: Plan, *, show: Callable[[Preflight], object
 
 
 def _pinned(database: Database, plan: Plan) -> Plan:
-    """With checks that mean the same for every reply. Raises PlanError for one that cannot be carried out."""
+    """The plan with pinned checks (see `pinned`). Raises PlanError for a check that cannot be carried out."""
     return replace(plan, checks=plan.checks and tuple(pinned(database, check) for check in plan.checks))
 
 
 def start(database: Database, plan: Plan) -> str:
-    """Queues the plan and sees to it that a runner process carries it out. Returns the run's id."""
+    """Queues the plan and starts a runner process if none is there. Returns the run's id."""
     run_id = submit(database, plan)
     ensure_runner()
     return run_id
 
 
 def resume(database: Database, run_id: str) -> None:
-    """Goes on with a paused, stopped or cancelled run, or retries the failed cells of a finished one."""
+    """Resumes a paused, stopped or cancelled run, or retries the failed cells of a finished one."""
     runs.ask(database, run_id, "resume")
     ensure_runner()
 
@@ -84,12 +84,12 @@ def extend(
     temperatures: Sequence[float] = (),
     models: Sequence[str] = (),
 ) -> int:
-    """Adds cells to a run at rest: more samples (`samples` in all), other temperatures or models beside its own.
+    """Adds cells to a run at rest: more samples (`samples` in all), more temperatures or more models.
 
-    Queues the run, for a runner or `carried_out_here` to send only what is new, and what had failed. Returns the number
-    of cells added. Raises PlanError where nothing would be new, or the run is still at work.
+    Queues the run; a runner or `carried_out_here` then sends the new cells and those that had failed. Returns the
+    number of cells added. Raises PlanError where no cell is new, or the run is in progress.
     """
-    before = plans.planned_as(database, run_id)  # read first: what changes from now on is told below
+    before = plans.planned_as(database, run_id)  # read first: `extend_run` notices a change from now on
     plan = runs.plan_of(database, run_id)
     info = runs.find_run(database, run_id)
     if info.status in ACTIVE:
@@ -108,7 +108,7 @@ def extend(
 
 
 def _own_temperatures(plan: Plan) -> tuple[float, ...]:
-    """The plan's; else the one that all its prompts have themselves. Raises PlanError where there is no such one."""
+    """The plan's temperatures, else the one that all its prompts share. Raises PlanError where they share none."""
     if plan.temperatures:
         return plan.temperatures
     own = {prompt.parameters.temperature for prompt in plan.prompts}
@@ -121,8 +121,8 @@ def _own_temperatures(plan: Plan) -> tuple[float, ...]:
 
 
 def _decided(old: Decided, wider: Plan, added: Sequence[float]) -> Decided:
-    """What was decided for the run stays, whatever has been learned since; added temperatures that differ from it on
-    the wire come after it, and models that are new have all."""
+    """The run's own variants, whatever was learned since; after them the added temperatures that differ from them on
+    the wire, and all variants of new models."""
     fresh = grid.decide(wider)
     more = grid.decide(replace(wider, temperatures=tuple(added))) if added else {}
     both: dict[tuple[str, str, str], Sequence[WireVariant]] = dict(fresh)
@@ -133,12 +133,12 @@ def _decided(old: Decided, wider: Plan, added: Sequence[float]) -> Decided:
 
 
 def watch_over(every_s: float = 5.0) -> None:
-    """Sees to it that a runner works on active runs, for as long as this process lives: runs left behind by a runner
-    that was killed, or by a machine that was switched off, go on by themselves. Blocks; for a thread of the dashboard.
+    """Starts a runner whenever active runs have none: runs of a killed runner, or from before a restart of the machine,
+    are resumed without the user. Never returns; for a thread of the dashboard.
     """
     database = Database()
     while True:
-        with suppress(PromptgridError):  # the disk is full, say: the runs' page tells
+        with suppress(PromptgridError):  # such as a full disk; the Runs page shows it
             if runs.active_run(database) is not None:
                 ensure_runner()
         time.sleep(every_s)
@@ -146,12 +146,11 @@ def watch_over(every_s: float = 5.0) -> None:
 
 @contextmanager
 def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
-    """Carries the run out in this process while the block watches it, as soon as no other process carries runs out.
+    """Carries the run out in this process during the block, as soon as no other process carries runs out.
 
-    Yields what `follow` calls to wait so many seconds, or until the run has ended in here: it raises what went wrong,
-    and takes over from a runner that ended before the run did. A block that ends early, by Ctrl+C say, leaves the run
-    paused.
-    A runner with nothing to do is asked to leave first, so that what this process knows of keys and endpoints counts.
+    Yields a function for `follow`: it waits the given seconds, or until the run has ended in this process, raises the
+    error that ended it, and takes over from a runner that ended before the run. A block that ends early, as by Ctrl+C,
+    pauses the run. An idle runner is asked to leave first, so that the keys and endpoints of this process apply.
     """
     lock = RunnerLock()
     holder = lock.holder()
@@ -181,15 +180,15 @@ def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
 
 
 def _pause(database: Database, run_id: str, carrying: Future[RunStatus] | None) -> None:
-    """Nothing keeps spending when nobody looks any more."""
+    """Pauses the run: nothing is spent after the command has ended."""
     runs.ask(database, run_id, "pause")
     if carrying is not None:
-        with suppress(Exception):  # what it ended with is not what the user is told about
+        with suppress(Exception):  # the user is told what ended the block instead
             carrying.result(timeout=_END_S)
 
 
 def follow(database: Database, run_id: str, watch: Watch) -> Iterator[tuple[RunInfo, RunProgress]]:
-    """The run's state once a second until it has ended (that state is the last)."""
+    """The run's state once a second; the last one is the state that it ended in."""
     watch(0.0)
     while True:
         info = runs.find_run(database, run_id)

@@ -1,4 +1,4 @@
-"""One runner a data folder: a file lock that the system frees when its holder dies, and a note of who holds it."""
+"""One runner a data folder: a file lock that the system frees when its holder dies, and a file about the holder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SETTINGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that owns the runs. `settings` is a digest of endpoints and keys as it knows them."""
+    """The process that carries runs out. `settings` is the digest of the endpoints and keys that it uses."""
 
     pid: int
     settings: str
@@ -28,10 +28,10 @@ class Holder:
 
 
 def settings_digest() -> str:
-    """Changes when an endpoint, a base URL or a key changes; says nothing about them."""
-    known = [str((s.name, s.base_url, s.api_key)) for s in connections.settings().values()]
-    around = [f"{name}={value}" for name, value in paths.environment().items() if name.upper() in _SETTINGS]
-    return hashlib.sha256(json.dumps(sorted([*known, *around])).encode()).hexdigest()[:16]
+    """A digest that changes with every endpoint, base URL and key, and does not reveal them."""
+    endpoints = [str((s.name, s.base_url, s.api_key)) for s in connections.settings().values()]
+    variables = [f"{name}={value}" for name, value in paths.environment().items() if name.upper() in _SETTINGS]
+    return hashlib.sha256(json.dumps(sorted([*endpoints, *variables])).encode()).hexdigest()[:16]
 
 
 class RunnerLock:
@@ -41,20 +41,20 @@ class RunnerLock:
         self.folder = folder or paths.data_folder()
         self._lock = FileLock(self.folder / "runner.lock", thread_local=False)
         self._next = FileLock(self.folder / "runner.next.lock", thread_local=False)
-        self._note = self.folder / "runner.json"
+        self._holder_file = self.folder / "runner.json"
 
     def acquire(self, *, wait_s: float = 0.0, stays: bool = True) -> bool:
-        """Takes the lock within that time and leaves a note of who has it; False when somebody else keeps it."""
+        """Takes the lock and writes the holder's file; False when another process holds it all that time."""
         try:
             self._lock.acquire(timeout=wait_s, poll_interval=0.1)
         except Timeout:
             return False
-        note = Holder(os.getpid(), settings_digest(), stays)
-        files.write(self._note, json.dumps(asdict(note)).encode())
+        holder = Holder(os.getpid(), settings_digest(), stays)
+        files.write(self._holder_file, json.dumps(asdict(holder)).encode())
         return True
 
     def acquire_in_turn(self, *, wait_s: float) -> bool:
-        """As `acquire`, but only one process waits: False at once when another one does."""
+        """As `acquire`, but only one process may wait: returns False at once when another one waits."""
         try:
             with self._next.acquire(timeout=0):
                 return self.acquire(wait_s=wait_s)
@@ -62,23 +62,23 @@ class RunnerLock:
             return False
 
     def release(self) -> None:
-        """Lets the next one in."""
+        """Frees the lock."""
         self._lock.release()
 
     @property
     def awaited(self) -> bool:
-        """Somebody waits for the lock."""
+        """Whether a process waits for the lock."""
         return _held(self._next)
 
     def holder(self) -> Holder | None:
-        """Who holds the lock now; None when nobody does."""
+        """The process that holds the lock; None when it is free."""
         if not _held(self._lock):
             return None
         try:
-            note: dict[str, Any] = json.loads(self._note.read_text())
-            return Holder(**note)
+            body: dict[str, Any] = json.loads(self._holder_file.read_text())
+            return Holder(**body)
         except (OSError, ValueError, TypeError):
-            return Holder(0, "", True)  # it is just writing its note
+            return Holder(0, "", True)  # it has not written its file yet
 
 
 def _held(lock: FileLock) -> bool:

@@ -1,4 +1,4 @@
-"""Tells the outside world that a run has ended: starts the command that PROMPTGRID_NOTIFY names, and forgets it."""
+"""Starts the command of PROMPTGRID_NOTIFY when a run has ended, and does not wait for it."""
 
 from __future__ import annotations
 
@@ -18,45 +18,46 @@ def notify(info: RunInfo, progress: RunProgress) -> None:
     """Starts the command, if there is one, with the run in its environment: PROMPTGRID_RUN (the id),
     PROMPTGRID_RUN_NAME, PROMPTGRID_STATUS and PROMPTGRID_SUMMARY.
 
-    No shell reads the command, and no foreign text is in it. What goes wrong is logged, and never raised: nothing of
-    the command is, since it may hold a secret.
+    The command does not pass through a shell, and no foreign text becomes part of it. Errors are logged, not raised;
+    the command itself is never logged, since it may contain a secret.
     """
     command = environment().get("PROMPTGRID_NOTIFY", "")
     try:
         words = shlex.split(command, posix=os.name != "nt")
         if words:
-            _start(words, told(info, progress))
-    except (OSError, ValueError) as error:  # not there, not executable; a quotation without its end
+            _start(words, variables(info, progress))
+    except (OSError, ValueError) as error:  # missing, not executable, or an open quotation
         reason = error.strerror if isinstance(error, OSError) else error
         log.error("run %s: the command of PROMPTGRID_NOTIFY cannot be started: %s", info.id, reason)
 
 
-def told(info: RunInfo, progress: RunProgress) -> dict[str, str]:
-    """What the command learns of the run."""
+def variables(info: RunInfo, progress: RunProgress) -> dict[str, str]:
+    """The environment variables that describe the run."""
     answered = progress.by_status.get("answered", 0)
     spent = f", ${progress.spent_usd:,.4f}" if progress.spent_usd else ""
-    why = f". {info.message}" if info.message else ""
+    reason = f". {info.message}" if info.message else ""
     return {
         "PROMPTGRID_RUN": info.id,
         "PROMPTGRID_RUN_NAME": info.name,
         "PROMPTGRID_STATUS": info.status,
-        "PROMPTGRID_SUMMARY": f"{info.status}: {answered:,} of {progress.total:,} answered{spent}{why}",
+        "PROMPTGRID_SUMMARY": f"{info.status}: {answered:,} of {progress.total:,} answered{spent}{reason}",
     }
 
 
-def _start(words: list[str], told: dict[str, str]) -> None:
+def _start(words: list[str], run_variables: dict[str, str]) -> None:
     child = subprocess.Popen(
         words,
-        env={**os.environ, **told},
+        env={**os.environ, **run_variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    # Somebody has to take its exit code, or it stays in the list of processes.
-    threading.Thread(target=_see_off, args=(child, told["PROMPTGRID_RUN"]), name="notify", daemon=True).start()
+    # Its exit code must be read, or it stays a zombie process.
+    run_id = run_variables["PROMPTGRID_RUN"]
+    threading.Thread(target=_log_exit, args=(child, run_id), name="notify", daemon=True).start()
 
 
-def _see_off(child: subprocess.Popen[bytes], run_id: str) -> None:
+def _log_exit(child: subprocess.Popen[bytes], run_id: str) -> None:
     if code := child.wait():
         log.warning("run %s: the command of PROMPTGRID_NOTIFY ended with exit code %d", run_id, code)

@@ -1,4 +1,4 @@
-"""A run's state, progress, failures and cost in words; pure."""
+"""The state, progress, failures and cost of a run in words. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATUS_WORDS: Mapping[RunStatus, str] = {
     "stopped": "stopped",
 }
 
-# What ended a call, by EndpointError.kind: in a word or two, and what to do about it.
+# By EndpointError.kind: the failure in a word or two, and what to do about it.
 FAILURES: Mapping[str, tuple[str, str]] = {
     "auth": ("key refused", "Check the key; Settings shows where it goes and tests the connection."),
     "quota": ("no credit left", "Top up the account, then resume: what is answered is not sent again."),
@@ -38,9 +38,9 @@ FAILURES: Mapping[str, tuple[str, str]] = {
     "bad_reply": ("unusable reply", "It was not what the protocol promises; check the base URL, then resume."),
 }
 _UNKNOWN_REMEDY = "Compare shows what happened, cell by cell."
-_UNDER_WAY_S = 600.0  # an attempt without an end that is older was lost: no call takes so long
+_IN_FLIGHT_S = 600.0  # no call takes longer: an older attempt without an end was lost
 
-# Without them nobody can tell what a call costs at most, by the unit of the budget.
+# By the unit of the budget: what is needed to know the most that a call can cost.
 _TO_KNOW: Mapping[str, str] = {
     "usd": "a price in models.toml and max tokens are needed to know",
     "tok": "set max tokens to know",
@@ -62,7 +62,7 @@ def cost(estimate: Estimate) -> str:
 
 
 def progress_words(info: RunInfo, state: RunProgress) -> list[str]:
-    """`120 of 216`, `4.1/s`, `1:40 left`, `12 in flight`, `3 retried`, `$0.0142`: those that have something to say."""
+    """`120 of 216`, `4.1/s`, `1:40 left`, `12 in flight`, `3 retried`, `$0.0142`: those that are not zero."""
     words = [f"{state.done:,} of {state.total:,}"]
     if info.status == "running" and state.per_second:
         words.append(f"{state.per_second:.1f}/s")
@@ -86,7 +86,7 @@ def _spent(state: RunProgress) -> list[str]:
 
 
 def status_words(info: RunInfo, state: RunProgress) -> str:
-    """The run's state; of one that is pausing, what it waits for."""
+    """The run's state; for a run that is pausing, what it waits for."""
     if info.status == "pausing" and state.in_flight:
         calls = "call in flight is" if state.in_flight == 1 else "calls in flight are"
         return f"pausing: {state.in_flight:,} {calls} coming in"
@@ -94,41 +94,41 @@ def status_words(info: RunInfo, state: RunProgress) -> str:
 
 
 def pace_words(info: RunInfo, state: RunProgress) -> list[str]:
-    """`openai: 4 at a time of 32, waits 12 s`, for every endpoint that is asked less than it might be."""
-    found = []
+    """`openai: 4 at a time of 32, waits 12 s`, for every endpoint below its limit."""
+    lines = []
     for name, pace in state.paces.items() if info.status == "running" else ():
         parts = [f"{pace.window:,} at a time of {pace.most:,}"] if pace.window < pace.most else []
         parts += [f"waits {pace.waits_s:.0f} s"] if pace.waits_s >= 1 else []
         if parts:
-            found.append(f"{name}: {', '.join(parts)}")
-    return found
+            lines.append(f"{name}: {', '.join(parts)}")
+    return lines
 
 
 def failures(state: RunProgress) -> list[tuple[str, str]]:
     """(`72 timed out`, what to do about it), the commonest first."""
-    found = []
+    lines = []
     for kind, count in sorted(state.errors.items(), key=lambda item: -item[1]):
         what, remedy = FAILURES.get(kind, (kind, _UNKNOWN_REMEDY))
-        found.append((f"{count:,} {what}", remedy))
-    return found
+        lines.append((f"{count:,} {what}", remedy))
+    return lines
 
 
 def ended(info: RunInfo, state: RunProgress) -> str:
-    """`done: 69 of 72 answered, $0.0142`: what there is to say of a run that has just ended."""
+    """`done: 69 of 72 answered, $0.0142`, for a run that has just ended."""
     answered = f"{state.by_status.get('answered', 0):,} of {state.total:,} answered"
     return ", ".join([f"{STATUS_WORDS[info.status]}: {answered}", *_spent(state)])
 
 
-def attempt(made: Attempt, info: RunInfo, status: str, now: float | None = None) -> str:
-    """How an attempt ended, in a word or two; `status` is that of its cell.
+def attempt_words(attempt: Attempt, info: RunInfo, status: str, now: float | None = None) -> str:
+    """How the attempt ended, in a word or two; `status` is that of its cell.
 
-    One whose end nobody saw is under way, or was lost with its runner.
+    An attempt without an end is in flight, or was lost with its runner.
     """
-    if made.kind:
-        return _ATTEMPTS.get(made.kind) or FAILURES.get(made.kind, (made.kind, ""))[0]
-    young = (time.time() if now is None else now) - made.started < _UNDER_WAY_S
+    if attempt.kind:
+        return _ATTEMPTS.get(attempt.kind) or FAILURES.get(attempt.kind, (attempt.kind, ""))[0]
+    young = (time.time() if now is None else now) - attempt.started < _IN_FLIGHT_S
     if young and status == "pending" and info.status in ACTIVE:
-        return "under way"
+        return "in flight"
     return "lost with its runner"
 
 
@@ -136,12 +136,10 @@ _ATTEMPTS: Mapping[str, str] = {"unreported": "answered, cost not reported"}
 
 
 def budget_words(sheet: Preflight) -> str:
-    """What the budget means for the plan; "" where there is none, or where it holds whatever comes."""
+    """What the budget means for the plan; "" where there is none, or where the plan is within it in any case."""
     if sheet.budget is None or sheet.within_budget:
         return ""
     if sheet.within_budget is None:
         why = _TO_KNOW.get(sheet.budget.unit, "")
-        return (
-            f"Nobody knows whether the budget of {sheet.budget} is enough: {why}. The run stops before it crosses it."
-        )
+        return f"Whether the budget of {sheet.budget} is enough is not known: {why}. The run stops before crossing it."
     return f"The most this can take is over the budget of {sheet.budget}: the run stops before it crosses it."

@@ -1,4 +1,4 @@
-"""The runner process: takes queued runs from the database and carries them out, until nobody has needed it for a while.
+"""The runner process: takes queued runs from the database and carries them out, until it has been idle for a while.
 
 It is started in a process session of its own, so that Ctrl+C in the dashboard's terminal does not reach it.
 """
@@ -19,30 +19,30 @@ from promptgrid.runner.lock import Holder, RunnerLock, settings_digest
 from promptgrid.store import Database, commits, runs
 
 IDLE_S = 600.0
-_LOOK_S = 0.3
+_POLL_S = 0.3
 _WAIT_FOR_LOCK_S = 30.0
-_SILENT_S = 10.0  # who has a run writes its heartbeat every second: one not heard of for so long is dead
+_SILENT_S = 10.0  # heartbeats come every second: a runner without one for so long is dead
 _STOP = "runner.stop"
 
 log = logging.getLogger("promptgrid.runner")
 
 
 def tune() -> None:
-    """Sets the interpreter up for a process that carries runs out: thousands of replies a second come and go, so cycles
-    are looked for less often; and the thread that reads them waits for no other longer than it must."""
+    """Sets the interpreter up for thousands of replies a second: the garbage collector looks for cycles less often, and
+    threads are switched more often so that the reading thread does not wait."""
     gc.set_threshold(20_000, 20, 20)
     sys.setswitchinterval(0.001)
 
 
 def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
-    """Carries out whatever is queued; returns when idle for `idle_s` seconds or asked to make room for a successor."""
+    """Carries queued runs out; returns when idle for `idle_s` seconds, or asked to leave for a successor."""
     lock = RunnerLock()
     while lock.acquire_in_turn(wait_s=_WAIT_FOR_LOCK_S):
         try:
             loop.run_sync(_serve(database, lock.folder, idle_s))
         finally:
             lock.release()
-        # Who queued a run between the last look and the release still saw a runner, and started none.
+        # A process that queued a run between the last poll and the release saw a runner, and started none.
         if not commits.waiting_runs(database):
             return
 
@@ -56,9 +56,9 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
     while clock.time() - needed_at < idle_s:
         try:
             waiting = await asyncio.to_thread(commits.waiting_runs, database)
-        except StoreError as error:  # runs are at work meanwhile, and have troubles of their own to tell
+        except StoreError as error:  # runs in progress report their own errors
             log.error("%s", error)
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_POLL_S)
             continue
         working = {run_id: task for run_id, task in working.items() if not task.done()}
         for run_id in waiting:
@@ -69,20 +69,20 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
         elif stop.exists():
             stop.unlink(missing_ok=True)
             return
-        await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_POLL_S)
 
 
 async def _carry_out(database: Database, run_id: str) -> None:
-    """One run, whatever happens to it: a bug of ours stops that run and is logged, the others go on."""
+    """Carries one run out. A bug in Promptgrid stops that run and is logged; the other runs continue."""
     try:
         status = await carry_out(database, run_id, connect=connections.connect)
         log.info("run %s: %s", run_id, status)
     except commits.Fenced:
         log.warning("run %s was taken over by another runner", run_id)
-        await _silence(database, run_id)  # taking it back at once would take it from somebody who is at work
+        await _silence(database, run_id)  # taking it back at once would interrupt the other runner
     except StoreError as error:
         log.error("run %s: %s", run_id, error)
-        await asyncio.sleep(5)  # the disk is full, say: look again when somebody may have mended it
+        await asyncio.sleep(5)  # such as a full disk: try again when it may be resolved
     except Exception as error:
         log.exception("run %s stopped", run_id)
         message = f"Promptgrid failed: {type(error).__name__}. The log {log_path()} has the details."
@@ -91,26 +91,26 @@ async def _carry_out(database: Database, run_id: str) -> None:
 
 
 async def _silence(database: Database, run_id: str) -> None:
-    """Comes back when whoever has the run is not heard of any more. By this machine's clock: theirs may differ."""
+    """Waits until the run's other runner sends no more heartbeats, by this machine's clock: the other's may differ."""
     clock = asyncio.get_running_loop()
-    heard: float | None = None
-    heard_at = clock.time()
-    while clock.time() - heard_at < _SILENT_S:
-        await asyncio.sleep(_LOOK_S)
+    heartbeat: float | None = None
+    changed_at = clock.time()
+    while clock.time() - changed_at < _SILENT_S:
+        await asyncio.sleep(_POLL_S)
         info = await asyncio.to_thread(runs.find_run, database, run_id)
-        if info.heartbeat != heard:
-            heard, heard_at = info.heartbeat, clock.time()
+        if info.heartbeat != heartbeat:
+            heartbeat, changed_at = info.heartbeat, clock.time()
 
 
 def log_path() -> Path:
-    """Where the runner writes what it did and what went wrong."""
+    """The runner's log file."""
     return paths.data_folder() / "runner.log"
 
 
 def ensure_runner() -> None:
-    """Starts a runner for this data folder unless one is there that knows the same endpoints and keys.
+    """Starts a runner for this data folder unless one with the same endpoints and keys is there.
 
-    One with other settings is asked to go when it has nothing to do, and its successor waits for that.
+    A runner with other settings is asked to leave when it is idle; its successor waits for that.
     """
     lock = RunnerLock()
     holder = lock.holder()
@@ -126,7 +126,7 @@ def _outdated(holder: Holder) -> bool:
 
 
 def ask_to_leave() -> None:
-    """An idle runner ends within a second; a busy one when its runs have ended."""
+    """Asks the runner to leave: an idle one ends within a second, a busy one when its runs have ended."""
     (paths.data_folder() / _STOP).touch(mode=0o600)
 
 

@@ -107,4 +107,4 @@ def _attempt(one: Attempt, info: RunInfo, status: str) -> Fact:
     waited = f"tried again {one.wait_s:,.1f} s later" if one.wait_s else ""
     note = " · ".join(filter(None, [took, waited, one.message]))
     when = f"{datetime.fromtimestamp(one.started):%H:%M:%S}"
-    return Fact(f"{one.number} at {when}", phrases.attempt(one, info, status), note)
+    return Fact(f"{one.number} at {when}", phrases.attempt_words(one, info, status), note)

@@ -39,7 +39,7 @@ class Try(Background):
     reply: Reply | None = None
 
     def start(self, store: Database) -> None:
-        self._set_going(self._collect(store))
+        self._start(self._collect(store))
 
     async def _collect(self, store: Database) -> None:
         async for delta in single.stream_try(store, self.point):

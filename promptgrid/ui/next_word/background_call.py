@@ -22,7 +22,7 @@ class BackgroundCall(Background, Generic[T]):
 
     def start(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
         """Starts the call. The result of a coroutine is its only item."""
-        self._set_going(self._collect(source))
+        self._start(self._collect(source))
 
     async def _collect(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
         try:

@@ -93,20 +93,20 @@ def test_failures_come_with_their_remedy_the_commonest_first() -> None:
 @pytest.mark.parametrize("kind", [*get_args(ErrorKind), "unreported"])
 def test_every_kind_of_error_has_its_word(kind: str) -> None:
     made = Attempt(0, 1, started=100.0, kind=kind)
-    assert phrases.attempt(made, a_run("running"), "pending", now=100.0) not in ("", kind, "under way")
+    assert phrases.attempt_words(made, a_run("running"), "pending", now=100.0) not in ("", kind, "in flight")
 
 
 @pytest.mark.parametrize(
     ("run", "cell", "seconds", "said"),
     [
-        ("running", "pending", 3, "under way"),
+        ("running", "pending", 3, "in flight"),
         ("running", "pending", 4000, "lost with its runner"),
         ("running", "answered", 3, "lost with its runner"),
         ("paused", "pending", 3, "lost with its runner"),
     ],
 )
 def test_an_attempt_whose_end_nobody_saw(run: RunStatus, cell: str, seconds: float, said: str) -> None:
-    assert phrases.attempt(Attempt(0, 1, started=100.0), a_run(run), cell, now=100.0 + seconds) == said
+    assert phrases.attempt_words(Attempt(0, 1, started=100.0), a_run(run), cell, now=100.0 + seconds) == said
 
 
 def sheet(budget: str, ceiling: float | None) -> Preflight:
@@ -120,7 +120,7 @@ def sheet(budget: str, ceiling: float | None) -> Preflight:
         ("", 9.0, ""),
         ("10usd", 9.0, ""),
         ("2.50usd", 9.0, "over the budget of 2.5 usd"),
-        ("2.50usd", None, "Nobody knows whether the budget of 2.5 usd is enough"),
+        ("2.50usd", None, "Whether the budget of 2.5 usd is enough is not known"),
         ("100tok", 9.0, "set max tokens to know"),
         ("5calls", 9.0, "over the budget of 5 calls"),
         ("10calls", 9.0, ""),
