@@ -100,7 +100,7 @@ def _case(row: Mapping[str, str] | Case, number: int) -> Case:
 
 
 def _usual_cases(prompt: Prompt) -> tuple[Case, ...]:
-    """The prompt's own CSV, found beside it in the library; else one case made of the examples of its inputs."""
+    """The prompt's own CSV, beside it in the library; else one case of the examples of its inputs."""
     if prompt.cases:
         path = library_folder() / prompt.cases
         if not path.is_file():

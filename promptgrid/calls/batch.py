@@ -19,8 +19,8 @@ from promptgrid.store.commits import CellResult
 
 @dataclass(frozen=True)  # no slots: the request is built once
 class Batch:
-    """Samples of one point. `positions` are those of their cells in `plan`, in the same order; a call for no cell, as
-    to a judge, has neither. `attempts` counts the attempts of an earlier call for more of these samples."""
+    """Samples of one point. `positions` are those of their cells in `plan`, in the same order; a call that no cell
+    shows, such as a judge's, has neither. `attempts` counts those of an earlier call for the same samples."""
 
     point: Point
     samples: tuple[int, ...]

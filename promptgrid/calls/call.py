@@ -52,7 +52,7 @@ class Payload(Protocol):
 
     @property
     def attempts(self) -> int:
-        """The attempts of earlier calls for the same."""
+        """The attempts of earlier calls for the same samples."""
 
     @property
     def parameters(self) -> Parameters | None:
@@ -79,7 +79,7 @@ class Payload(Protocol):
         """Reads and scores the replies' texts for their cells; None where they are for none. Runs in another thread."""
 
     def rest(self, answered: int, attempts: int) -> list[Self]:
-        """What is still to be sent when the first so many are answered."""
+        """What is still to be sent when the first `answered` have their replies."""
 
     def parts(self, error: EndpointError) -> list[Self]:
         """The smaller calls that may succeed where this one failed; empty where there are none."""
@@ -220,7 +220,7 @@ class Call(Generic[P]):
             self.context.journal.write(JournalEntry(outcomes=lambda: outcomes))
 
     def end(self, replies: Sequence[Reply]) -> list[P]:
-        """Writes the replies down; returns what got no reply."""
+        """Writes the replies down; returns the payloads of what got no reply."""
         costs = [
             models.cost_of(
                 self.facts, 0 if index else reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens

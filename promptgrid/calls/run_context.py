@@ -16,8 +16,8 @@ from promptgrid.models import ModelFacts
 
 @dataclass
 class RunContext:
-    """One claim of a run in progress. Once `halted`, nothing more is sent; `in_flight` are the tasks whose call is on
-    its way."""
+    """One claim of a run in progress. Once `halted`, nothing more is sent; `in_flight` are the tasks with a call in
+    flight."""
 
     run_id: str
     wall: Wall

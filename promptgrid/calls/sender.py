@@ -35,8 +35,8 @@ class _Scope:
 
 @dataclass
 class Sender:
-    """Sends the calls of one run. `stopped` holds the errors that make further calls useless until they are resolved
-    outside."""
+    """Sends the calls of one run. `stopped` holds the errors that make further calls useless until the user
+    resolves them."""
 
     context: RunContext
     stopped: dict[_Scope, EndpointError] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Sender:
         return failed
 
     async def _send_one(self, call: Call[P]) -> tuple[list[P], EndpointError | None]:
-        """(what is still to be sent, the error that the call ended with)."""
+        """Sends one call, with its retries. Returns (what is still to be sent, the error that it ended with)."""
         while True:
             if error := self._stop_for(call.payload):
                 call.fail(error)

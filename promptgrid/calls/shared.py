@@ -42,5 +42,5 @@ _by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Shared] = weakref
 
 
 def shared_by_loop() -> Shared:
-    """The one of the running event loop; all runs of a process are on one loop."""
+    """The `Shared` of the running event loop; all runs of a process are on one loop."""
     return _by_loop.setdefault(asyncio.get_running_loop(), Shared())

@@ -136,12 +136,12 @@ def estimate_vectors(planned: PlannedPoint, samples: int, judge: ModelCheck) -> 
 
 
 def vector_calls(texts: int, texts_a_call: int) -> int:
-    """At most so many calls embed the texts of replies that are not there yet."""
+    """The most calls that embed these texts, where the replies do not exist yet."""
     return -(-texts // texts_a_call) + texts // _SCORED_TOGETHER
 
 
 def estimate_texts(counts: Sequence[Count], facts: ModelFacts, texts_a_call: int) -> Estimate:
-    """Texts that are there and will be embedded, `texts_a_call` at a time."""
+    """Existing texts that will be embedded, `texts_a_call` at a time."""
     cost = _sum([cost_of(facts, count.tokens).usd for count in counts])
     return Estimate(
         calls=-(-len(counts) // texts_a_call),

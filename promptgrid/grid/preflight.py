@@ -48,8 +48,8 @@ def model_preflight(
 
 @dataclass(frozen=True)
 class Preflight:
-    """The sheet that stands before every run, over `cells` in all. `judges` has one entry a check that a model scores
-    once the replies are there."""
+    """What a plan of so many `cells` will take. `judges` has an entry for each check by a model, which runs once the
+    replies are there."""
 
     models: Sequence[ModelPreflight]
     skipped: Sequence[Skipped]
@@ -140,11 +140,11 @@ class EstimateTally:
             if one.fits and (one.point.prompt.name, one.point.prompt.version) in self._prompts[check]:
                 yield estimate(one, self.plan.samples, judge)
 
-    def sheet(self) -> Preflight:
+    def preflight(self) -> Preflight:
         """The preflight of all points that passed."""
         models = [model_preflight(ref, self._facts[ref], share, self._seconds(ref, share.calls))
                   for ref, share in self._models.items()]  # fmt: skip
-        judges = [self._judge_sheet(judge, self._judges[check]) for check, judge in self.judges.items()]
+        judges = [self._judge_preflight(judge, self._judges[check]) for check, judge in self.judges.items()]
         cells, budget = self._points * self.plan.samples, parse_budget(self.plan.budget)
         return Preflight(models, grid.skipped(self.plan), cells, budget, judges)
 
@@ -152,7 +152,7 @@ class EstimateTally:
         one_call = self.speed(ref)
         return None if one_call is None else calls * one_call
 
-    def _judge_sheet(self, judge: ModelCheck, estimate: Estimate) -> ModelPreflight:
+    def _judge_preflight(self, judge: ModelCheck, estimate: Estimate) -> ModelPreflight:
         if judge.texts_a_call:
             estimate = replace(estimate, calls=vector_calls(estimate.texts, judge.texts_a_call))
         return model_preflight(judge.ref, judge.facts, estimate, embeds=judge.texts_a_call > 0)
@@ -163,4 +163,4 @@ def preflight(tally: EstimateTally) -> Preflight:
     tally.plan.check_variables()
     for _ in tally.through(plan_points(tally.plan, grid.decide(tally.plan))):
         pass
-    return tally.sheet()
+    return tally.preflight()

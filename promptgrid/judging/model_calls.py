@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from promptgrid import grid
+from promptgrid import grid, loop
 from promptgrid.budget import BudgetReached, Wall
 from promptgrid.calls.batch import Batch
 from promptgrid.calls.call import Halted, error_text
@@ -110,15 +110,7 @@ class Judge:
         most, queue = self._judging.most(self._endpoint), iter(planned)
         with self._judging.shared.pace(self._endpoint, most) as pace:
             self._working = {asyncio.create_task(self._work(queue, pace)) for _ in range(min(most, len(planned)))}
-            try:
-                await asyncio.wait(self._working, return_when=asyncio.FIRST_EXCEPTION)
-            finally:
-                for task in self._working:
-                    task.cancel()
-                await asyncio.gather(*self._working, return_exceptions=True)
-        for task in self._working:
-            if not task.cancelled():
-                task.result()
+            await loop.gather([*self._working])
 
     async def _look_up(self, keys: Sequence[str]) -> None:
         new = [key for key in dict.fromkeys(keys) if key not in self._replies]

@@ -126,7 +126,7 @@ def judge_preflight(
     for inputs in chunks:
         for _ in tally.through(plan_points(judge_plan(prompt, ref, inputs), decided) if inputs else ()):
             pass
-    return tally.sheet().models[0]
+    return tally.preflight().models[0]
 
 
 def carry_out(

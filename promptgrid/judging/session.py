@@ -122,8 +122,8 @@ async def turn(database: Database, run_id: str, *, until: Callable[[], bool]) ->
 def start(
     database: Database, run_id: str, kind: str, work: Mapping[str, Any], *, budget: str, fresh: bool
 ) -> Iterator[JudgingSession]:
-    """A session, new or resumed; its file is removed when the block ends without an error. `fresh` reuses no replies
-    from before the session.
+    """Starts a session, or resumes one with the same work; its file is removed when the block ends without an error.
+    `fresh` reuses no replies from before the session.
 
     Raises PlanError where a session of the run is in progress, or where the budget cannot be read.
     """

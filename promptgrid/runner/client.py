@@ -13,7 +13,7 @@ from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.grid import Decided, Plan, WireVariant
 from promptgrid.grid.planned_points import plan_points
 from promptgrid.grid.preflight import EstimateTally, Preflight
-from promptgrid.grid.preflight import preflight as sheet
+from promptgrid.grid.preflight import preflight as preflight_of
 from promptgrid.judging.scorers import model_check, pinned
 from promptgrid.judging.scoring import slow_checks
 from promptgrid.runner.carry_out import carry_out
@@ -32,7 +32,7 @@ Watch = Callable[[float], object]
 
 def preflight(database: Database, plan: Plan) -> Preflight:
     """The plan's preflight; stored replies and the recent speed of each model come from the database."""
-    return sheet(_tally(database, _pinned(database, plan)))
+    return preflight_of(_tally(database, _pinned(database, plan)))
 
 
 def _tally(database: Database, plan: Plan) -> EstimateTally:
@@ -46,16 +46,16 @@ def _tally(database: Database, plan: Plan) -> EstimateTally:
     return EstimateTally(plan, lambda keys: stored_replies.stored_samples(database, keys), speed, judges)
 
 
-def submit(database: Database, plan: Plan, *, show: Callable[[Preflight], object] = lambda sheet: None) -> str:
+def submit(database: Database, plan: Plan, *, show: Callable[[Preflight], object] = lambda preflight: None) -> str:
     """Queues the plan as a run and returns its id; nothing is sent yet. Raises PlanError or PromptError.
 
-    `show` gets the plan's sheet before the run is queued; where it raises, there is no run.
+    `show` is called with the preflight before the run is queued; where it raises, there is no run.
     """
     plan = _pinned(database, as_stored(plan))
     plan.check_variables()
     decided, tally = grid.decide(plan), _tally(database, plan)
     planned = tally.through(plan_points(plan, decided))
-    return creation.create_run(database, plan, decided, planned, ready=lambda: show(tally.sheet()))
+    return creation.create_run(database, plan, decided, planned, ready=lambda: show(tally.preflight()))
 
 
 def _pinned(database: Database, plan: Plan) -> Plan:

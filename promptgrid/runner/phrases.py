@@ -135,11 +135,12 @@ def attempt_words(attempt: Attempt, info: RunInfo, status: str, now: float | Non
 _ATTEMPTS: Mapping[str, str] = {"unreported": "answered, cost not reported"}
 
 
-def budget_words(sheet: Preflight) -> str:
+def budget_words(preflight: Preflight) -> str:
     """What the budget means for the plan; "" where there is none, or where the plan is within it in any case."""
-    if sheet.budget is None or sheet.within_budget:
+    budget = preflight.budget
+    if budget is None or preflight.within_budget:
         return ""
-    if sheet.within_budget is None:
-        why = _TO_KNOW.get(sheet.budget.unit, "")
-        return f"Whether the budget of {sheet.budget} is enough is not known: {why}. The run stops before crossing it."
-    return f"The most this can take is over the budget of {sheet.budget}: the run stops before it crosses it."
+    if preflight.within_budget is None:
+        why = _TO_KNOW.get(budget.unit, "")
+        return f"Whether the budget of {budget} is enough is not known: {why}. The run stops before crossing it."
+    return f"The most this can take is over the budget of {budget}: the run stops before it crosses it."
