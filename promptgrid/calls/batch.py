@@ -38,7 +38,7 @@ class Batch:
 
     @property
     def parameters(self) -> Parameters:
-        """Those of the point: the seed is that of its first sample."""
+        """The parameters that an endpoint may refuse: the seed is that of the point's first sample."""
         return self.point.request.parameters
 
     @cached_property
@@ -48,20 +48,23 @@ class Batch:
 
     @property
     def tokens(self) -> float:
-        """Characters over three, and the longest reply of each sample."""
+        """Roughly how many tokens the call takes, for the pace: characters over three, and the longest replies."""
         room = (self.parameters.max_tokens or 0) * len(self.samples)
         return sum(len(message.text) for message in self.point.request.messages) / 3 + room
 
     def worst(self, facts: ModelFacts) -> Cost:
+        """The most that the call can cost."""
         # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
         prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in self.point.request.messages)
         room = self.parameters.max_tokens or facts.max_output or facts.context
         return models.cost_of(facts, prompt, room and room * len(self.samples))
 
     async def send(self, endpoint: Endpoint) -> list[Reply]:
+        """The replies in the order of the samples; perhaps fewer, but never none."""
         return await endpoint.complete(self.request)
 
     def name(self, index: int) -> tuple[str, int]:
+        """The key and the sample under which a reply is stored."""
         return self.point.key, self.samples[index]
 
     @property
@@ -69,6 +72,7 @@ class Batch:
         return self.point.variant.honoured
 
     def reader(self, texts: Sequence[str], attempts: int) -> Callable[[], list[CellResult]] | None:
+        """Reads and scores the replies' texts for their cells, in another thread; None where no cell shows them."""
         if self.plan is None:
             return None
         plan, point, positions = self.plan, self.point, self.positions
@@ -78,19 +82,18 @@ class Batch:
         ]
 
     def rest(self, answered: int, attempts: int) -> list[Batch]:
+        """What is still to be sent when the first `answered` have their replies."""
         if answered >= len(self.samples):
             return []
         samples, positions = self.samples[answered:], self.positions[answered:]
         return [replace(self, samples=samples, positions=positions, attempts=attempts)]
 
     def parts(self, error: EndpointError) -> list[Batch]:
-        """One batch a sample, for a server that refuses `n`."""
+        """The smaller calls that may succeed where this one failed: one a sample, for a server that refuses `n`."""
         if error.kind != "refused_parameter" or error.param != "n" or len(self.samples) == 1:
             return []
-        return [
-            replace(self, samples=self.samples[i : i + 1], positions=self.positions[i : i + 1])
-            for i in range(len(self.samples))
-        ]
+        each = range(len(self.samples))
+        return [replace(self, samples=self.samples[i : i + 1], positions=self.positions[i : i + 1]) for i in each]
 
 
 def to_batches(plan: Plan, point: Point, cells: Sequence[tuple[int, int]], max_n: int) -> Iterator[Batch]:

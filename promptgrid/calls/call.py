@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, Self, TypeVar
+from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 from promptgrid import models
 from promptgrid.budget import Cost
+from promptgrid.calls.batch import Batch
 from promptgrid.calls.journal import JournalEntry
 from promptgrid.calls.pace import Pace
 from promptgrid.calls.run_context import RunContext
+from promptgrid.calls.text_batch import TextBatch
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError
-from promptgrid.models import ModelFacts
-from promptgrid.prompt.parameters import Parameters
 from promptgrid.store.attempts import NO_CELL, UNREPORTED, Attempt
 from promptgrid.store.commits import CellOutcome, CellResult, ReplyOrigin, reply_row
 
@@ -35,64 +35,16 @@ class Halted(Exception):
     """The run was halted before the call was sent; its cells stay pending."""
 
 
-class Payload(Protocol):
-    """What a call asks for: samples of a point by chat or completion (`Batch`), or vectors of texts (`TextBatch`)."""
-
-    @property
-    def endpoint(self) -> str:
-        """The name of the endpoint."""
-
-    @property
-    def model(self) -> str:
-        """The model's name at the endpoint."""
-
-    @property
-    def positions(self) -> tuple[int, ...]:
-        """The cells that the replies are for; empty for none."""
-
-    @property
-    def attempts(self) -> int:
-        """The attempts of earlier calls for the same samples."""
-
-    @property
-    def parameters(self) -> Parameters | None:
-        """The parameters that an endpoint may refuse; None where the call has none."""
-
-    @property
-    def tokens(self) -> float:
-        """Roughly how many tokens the call takes, for the pace."""
-
-    @property
-    def honoured(self) -> str:
-        """JSON, as in ReplyOrigin."""
-
-    def worst(self, facts: ModelFacts) -> Cost:
-        """The most that the call can cost; None where that is not known."""
-
-    async def send(self, endpoint: Endpoint) -> list[Reply]:
-        """The replies, in order; perhaps fewer than were asked for, but never none."""
-
-    def name(self, index: int) -> tuple[str, int]:
-        """The key and the sample under which a reply is stored."""
-
-    def reader(self, texts: Sequence[str], attempts: int) -> Callable[[], list[CellResult]] | None:
-        """Reads and scores the replies' texts for their cells; None where they are for none. Runs in another thread."""
-
-    def rest(self, answered: int, attempts: int) -> list[Self]:
-        """What is still to be sent when the first `answered` have their replies."""
-
-    def parts(self, error: EndpointError) -> list[Self]:
-        """The smaller calls that may succeed where this one failed; empty where there are none."""
-
-
-P = TypeVar("P", bound=Payload)
+P = TypeVar("P", Batch, TextBatch)
+"""What a call asks for: samples of a point by chat or completion, or vectors of texts."""
 
 
 class Call(Generic[P]):
     """One payload on its way to an endpoint."""
 
     def __init__(self, context: RunContext, endpoint: Endpoint, pace: Pace, payload: P) -> None:
-        self.context, self.endpoint, self.pace, self.payload = context, endpoint, pace, payload
+        self.context, self.endpoint, self.pace = context, endpoint, pace
+        self.payload: P = payload
         self.facts = context.facts(f"{payload.endpoint}/{payload.model}")
         self.tokens = payload.tokens
         self.attempts = payload.attempts
@@ -246,16 +198,9 @@ class Call(Generic[P]):
         payload = self.payload
         key, sample = payload.name(index)
         return ReplyOrigin(
-            key=key,
-            kind=self.context.kind,
-            endpoint=payload.endpoint,
-            model=payload.model,
-            cost_usd=cost.usd,
-            sample=sample,
-            run_id=self.context.run_id,
-            batch=batch,
-            honoured=payload.honoured,
-        )
+            key, self.context.kind, payload.endpoint, payload.model, cost.usd, sample, self.context.run_id, batch,
+            payload.honoured,
+        )  # fmt: skip
 
     def _settle(self, costs: Sequence[Cost]) -> None:
         if self.worst is not None and _known(costs):

@@ -6,9 +6,11 @@ import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 
-from promptgrid.calls.call import PATIENCE_S, Call, Halted, P, Payload
+from promptgrid.calls.batch import Batch
+from promptgrid.calls.call import PATIENCE_S, Call, Halted, P
 from promptgrid.calls.pace import Pace
 from promptgrid.calls.run_context import RunContext
+from promptgrid.calls.text_batch import TextBatch
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import EndpointError
 from promptgrid.models import learned
@@ -25,7 +27,7 @@ class _Scope:
     parameter: str = ""
     value: object = None
 
-    def holds(self, payload: Payload) -> bool:
+    def holds(self, payload: Batch | TextBatch) -> bool:
         return (
             payload.endpoint == self.endpoint
             and self.model in ("", payload.model)
@@ -80,10 +82,10 @@ class Sender:
                 raise Halted
             await asyncio.sleep(wait_s)
 
-    def _stop_for(self, payload: Payload) -> EndpointError | None:
+    def _stop_for(self, payload: Batch | TextBatch) -> EndpointError | None:
         return next((error for scope, error in self.stopped.items() if scope.holds(payload)), None)
 
-    async def _remember(self, endpoint: Endpoint, payload: Payload, error: EndpointError) -> None:
+    async def _remember(self, endpoint: Endpoint, payload: Batch | TextBatch, error: EndpointError) -> None:
         """Calls that would fail in the same way are not sent; a refused parameter is remembered for later plans too."""
         if error.stops_endpoint:
             # A wrong key or missing credit stops the whole endpoint, an unknown model only itself.

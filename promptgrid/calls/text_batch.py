@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from promptgrid import models
@@ -14,6 +14,7 @@ from promptgrid.budget import Cost
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError
 from promptgrid.models import ModelFacts
+from promptgrid.store.commits import CellResult
 
 KIND = "embedding"
 TEXTS_A_CALL = 64
@@ -24,7 +25,7 @@ Vector = Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class TextBatch:
-    """Texts for one call to `model`. It is for no cell; a text has one vector, so its sample is always 0."""
+    """Texts for one call to `model`, with the methods of a `Batch`. No cell shows a vector; its sample is always 0."""
 
     endpoint: str
     identity: str  # of the endpoint
@@ -55,8 +56,9 @@ class TextBatch:
     def name(self, index: int) -> tuple[str, int]:
         return vector_key(self.identity, self.model, self.texts[index]), 0
 
-    def reader(self, texts: Sequence[str], attempts: int) -> None:
-        """Vectors are compared where they are needed."""
+    def reader(self, texts: Sequence[str], attempts: int) -> Callable[[], list[CellResult]] | None:
+        """None: no cell shows a vector."""
+        return None
 
     def rest(self, answered: int, attempts: int) -> list[TextBatch]:
         texts = self.texts[answered:]

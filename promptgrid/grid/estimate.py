@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import chain
+from typing import Any, TypeVar
 
 from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.models import ModelFacts, cost_of
@@ -49,21 +50,8 @@ class Estimate:
 def total(estimates: Iterable[Estimate]) -> Estimate:
     """The sum of the estimates; a figure that one of them does not know is not known of the sum."""
     parts = list(estimates)
-    return Estimate(
-        calls=sum(part.calls for part in parts),
-        answered=sum(part.answered for part in parts),
-        shared=sum(part.shared for part in parts),
-        too_long=sum(part.too_long for part in parts),
-        texts=sum(part.texts for part in parts),
-        prompt_tokens=sum(part.prompt_tokens for part in parts),
-        completion_ceiling=_sum([part.completion_ceiling for part in parts]),
-        exact=all(part.exact for part in parts),
-        reason=next((part.reason for part in parts if part.reason), ""),
-        cost_floor=_sum([part.cost_floor for part in parts]),
-        cost_ceiling=_sum([part.cost_ceiling for part in parts]),
-        free=all(part.free for part in parts),
-        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-    )
+    columns = {name: [getattr(part, name) for part in parts] for name in Estimate.__slots__}
+    return Estimate(**{name: _ADD.get(name, _sum)(values) for name, values in columns.items()})
 
 
 def estimate_point(planned: PlannedPoint, facts: ModelFacts, samples: int, answered: int, repeated: bool) -> Estimate:
@@ -162,3 +150,11 @@ def _sum(values: Sequence[_Number | None]) -> _Number | None:
 
 def _times(calls: int, one: _Number | None) -> _Number | None:
     return None if one is None else calls * one
+
+
+_ADD: Mapping[str, Callable[[list[Any]], Any]] = {
+    "exact": all,
+    "free": all,
+    "reason": lambda reasons: next(filter(None, reasons), ""),
+    "notes": lambda notes: tuple(dict.fromkeys(chain(*notes))),
+}
