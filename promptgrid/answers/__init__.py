@@ -8,12 +8,11 @@ from promptgrid.answers.numbers import Numeral, find_numerals, last_numeral
 from promptgrid.answers.options import case_rule
 from promptgrid.answers.patterns import PatternMatch, search
 from promptgrid.answers.read import Answer, read_answer
-from promptgrid.answers.voting import MajorityAnswer, ballot, vote
+from promptgrid.answers.voting import ballot
 
 __all__ = [
     "Answer",
     "Expected",
-    "MajorityAnswer",
     "Numeral",
     "PatternMatch",
     "accepted",
@@ -27,5 +26,4 @@ __all__ = [
     "read_answer",
     "read_expected",
     "search",
-    "vote",
 ]

@@ -1,15 +1,26 @@
 """The blind arena: two replies to the same case, without a word on where they come from, and what the votes say."""
 
 from promptgrid.arena.pairs import Arena, ReplyPair, read
-from promptgrid.arena.phrases import in_percent, notes, verdict
-from promptgrid.arena.standings import Agreement, Standing, Standings, agreements, standings
+from promptgrid.arena.phrases import agreement_words, in_percent, notes, verdict
+from promptgrid.arena.standings import (
+    Agreement,
+    AgreementOfAll,
+    Standing,
+    Standings,
+    agreement_of_all,
+    agreements,
+    standings,
+)
 
 __all__ = [
     "Agreement",
+    "AgreementOfAll",
     "Arena",
     "ReplyPair",
     "Standing",
     "Standings",
+    "agreement_of_all",
+    "agreement_words",
     "agreements",
     "in_percent",
     "notes",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from promptgrid.arena.standings import Standings
+from promptgrid.arena.standings import AgreementOfAll, Standings
 from promptgrid.humanize import many
 from promptgrid.stats import Interval
 
@@ -33,6 +33,16 @@ def notes(found: Standings) -> list[str]:
     skipped = [f"{many(found.skipped, 'skip')} left out"] if found.skipped else []
     skipped += [f"{many(found.stale, 'vote')} on replies that are gone"] if found.stale else []
     return [*lines, bias_words(found), *([", ".join(skipped) + "."] if skipped else [])]
+
+
+def agreement_words(agreement: AgreementOfAll) -> str:
+    """How far all judges agree; "" where that is not defined."""
+    if agreement.alpha is None:
+        return ""
+    return (
+        f"All {agreement.judges} judges together: Krippendorff's alpha {agreement.alpha:.2f} "
+        "(1 is full agreement, 0 what chance would bring)."
+    )
 
 
 def bias_words(found: Standings) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from promptgrid.arena.pairs import Arena
-from promptgrid.stats import Interval, PositionBias, bradley_terry, cohen_kappa, position_bias
+from promptgrid.stats import Interval, PositionBias, bradley_terry, cohen_kappa, krippendorff_alpha, position_bias
 from promptgrid.store.votes import Vote, VoteOutcome
 
 PEOPLE = "people together"
@@ -59,6 +59,15 @@ class Agreement:
     both: int
     same: int
     kappa: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementOfAll:
+    """How far all judges agree, by Krippendorff's `alpha`: 1 is full agreement, 0 what chance would bring. None: no
+    pair has two verdicts, or all verdicts are the same."""
+
+    judges: int
+    alpha: float | None
 
 
 def standings(arena: Arena, votes: Sequence[Vote]) -> Standings:
@@ -122,11 +131,7 @@ def agreements(votes: Sequence[Vote]) -> list[Agreement]:
     What counts is a judge's latest vote on two replies, whatever their sides; a skip says nothing. People together
     say what most of them said; where no side has most, a tie.
     """
-    latest: dict[tuple[bool, str], dict[tuple[int, int], int | None]] = {}
-    for vote in votes:
-        if vote.outcome != "skip":
-            verdicts = latest.setdefault((vote.by_model, vote.owner), {})
-            verdicts[_replies(vote)] = _better(vote)
+    latest = _latest(votes)
     people = {owner: verdicts for (by_model, owner), verdicts in latest.items() if not by_model}
     models = {owner: verdicts for (by_model, owner), verdicts in latest.items() if by_model}
     found = [_agreement(*one, *other) for one, other in combinations([*people.items(), *models.items()], 2)]
@@ -134,6 +139,23 @@ def agreements(votes: Sequence[Vote]) -> list[Agreement]:
         together = _together(list(people.values()))
         found += [_agreement(PEOPLE, together, model, verdicts) for model, verdicts in models.items()]
     return sorted((one for one in found if one.both), key=lambda one: -one.both)
+
+
+def agreement_of_all(votes: Sequence[Vote]) -> AgreementOfAll:
+    """The same of all judges at once."""
+    judges = list(_latest(votes).values())
+    pairs = list(dict.fromkeys(pair for verdicts in judges for pair in verdicts))
+    ratings = [[_side(pair, judge[pair]) if pair in judge else None for judge in judges] for pair in pairs]
+    return AgreementOfAll(len(judges), krippendorff_alpha(ratings))
+
+
+def _latest(votes: Sequence[Vote]) -> dict[tuple[bool, str], dict[tuple[int, int], int | None]]:
+    """By judge (whether it is a model, and its name), the latest vote on each two replies."""
+    latest: dict[tuple[bool, str], dict[tuple[int, int], int | None]] = {}
+    for vote in votes:
+        if vote.outcome != "skip":
+            latest.setdefault((vote.by_model, vote.owner), {})[_replies(vote)] = _better(vote)
+    return latest
 
 
 def _replies(vote: Vote) -> tuple[int, int]:

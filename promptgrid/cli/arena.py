@@ -29,9 +29,10 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
     given = votes.listed(database, run_id)
     counted = [vote for vote in given if votes_of == "all" or vote.by_model == (votes_of == "models")]
     pairs = engine.read(database, run_id)
-    found, agreed = engine.standings(pairs, counted), engine.agreements(given)
+    found, agreed, of_all = engine.standings(pairs, counted), engine.agreements(given), engine.agreement_of_all(given)
     if as_json:
-        click.echo(json.dumps({**asdict(found), "agreement": [asdict(one) for one in agreed]}, ensure_ascii=False))
+        agreement = {"agreement": [asdict(one) for one in agreed], "agreement_of_all": asdict(of_all)}
+        click.echo(json.dumps({**asdict(found), **agreement}, ensure_ascii=False))
         return
     if not found.votes:
         click.echo(f"No votes of {'anyone' if votes_of == 'all' else votes_of} yet. Give them on the page Judge.")
@@ -53,3 +54,5 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
         kappa = "not defined" if one.kappa is None else f"{one.kappa:.2f}"
         judges = printable(f"{one.one} and {one.other}")
         click.echo(f"{judges}: {one.same} of {many(one.both, 'pair')} alike, Cohen's kappa {kappa}")
+    if words := engine.agreement_words(of_all):
+        click.echo(words)

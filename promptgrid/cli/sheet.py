@@ -97,8 +97,12 @@ def end_line(info: RunInfo, progress: RunProgress) -> str:
 
 def summary_table(variants: Sequence[VariantSummary]) -> str:
     """One line a variant, in columns."""
-    header = ["variant", "answered", "score", "n", "distinct", "tokens", "usd", "ms"]
-    return table(header, [_summary_cells(v) for v in variants])
+    from promptgrid.export.tables import pass_at
+
+    header = ["variant", "answered", "score", "n", pass_at(variants), "distinct", "tokens", "usd", "ms"]
+    rows = [_summary_cells(v) for v in variants]
+    shown = [at for at, name in enumerate(header) if not name.startswith("pass@") or any(row[at] for row in rows)]
+    return table([header[at] for at in shown], [[row[at] for at in shown] for row in rows])
 
 
 def _summary_cells(v: VariantSummary) -> list[str]:
@@ -107,6 +111,7 @@ def _summary_cells(v: VariantSummary) -> list[str]:
         f"{v.answered}/{v.cells}",
         "" if v.score is None else f"{v.score:.2f}",
         str(v.scored) if v.scored else "",
+        "" if v.pass_at_k is None else f"{v.pass_at_k:.2f}",
         str(v.distinct),
         "" if v.tokens is None else f"{v.tokens:,}",
         "" if v.cost_usd is None else f"{v.cost_usd:.4f}" if v.cost_usd else "free",

@@ -31,6 +31,10 @@ class VariantSummary:
     distinct           different answers among all replies, "no answer" not counted
     agreement          mean over cases of the share of replies that gave the voted answer; None: no case has two replies
     samples            the most replies that a case has
+    pass_at_k          mean over cases of the chance that at least one of `k` replies scores 1 (stats.pass_at_k); cases
+                       with fewer scored replies are left out. `k` is the same for all columns: of those with several
+                       scored replies a case, the one with the fewest decides. None: no column has several, or, as
+                       self-consistency, this one makes one answer of them
     chars              mean length of the replies
     tokens             sum of prompt and reply tokens; None where a reply did not report them
     prompt_tokens, completion_tokens    means over the replies that report them; samples that were asked for together
@@ -56,6 +60,8 @@ class VariantSummary:
     distinct: int
     agreement: float | None
     samples: int
+    pass_at_k: float | None
+    k: int
     chars: float | None
     tokens: int | None
     prompt_tokens: float | None
@@ -101,7 +107,12 @@ def _summaries(laid: Layout, shown: Sequence[int]) -> list[VariantSummary]:
     cases = _case_scores(laid)
     versus = _versus(cases, shown)
     best = _best(cases, shown)
-    return [_summary(laid, column, cases[:, column], shown[0], versus.get(column), column == best) for column in shown]
+    trials = {column: _Trials.of(laid.facts, laid.cells_in(column)) for column in shown}
+    k = min((most for one in trials.values() if (most := int(one.scored.max(initial=0))) > 1), default=0)
+    return [
+        _summary(laid, column, cases[:, column], shown[0], versus.get(column), column == best, trials[column], k)
+        for column in shown
+    ]
 
 
 def _case_scores(laid: Layout) -> Floats:
@@ -133,7 +144,14 @@ def _best(cases: Floats, shown: Sequence[int]) -> int | None:
 
 
 def _summary(
-    laid: Layout, column: int, cases: Floats, baseline: int, versus: Comparison | None, best: bool
+    laid: Layout,
+    column: int,
+    cases: Floats,
+    baseline: int,
+    versus: Comparison | None,
+    best: bool,
+    trials: _Trials,
+    k: int,
 ) -> VariantSummary:
     found, head = laid.facts, laid.columns[column]
     cells = laid.cells_in(column)
@@ -155,6 +173,8 @@ def _summary(
         distinct=len(np.unique(said[said >= 0])),
         agreement=_mean(_known(agreement)),
         samples=int(laid.units.answered[:, column].max(initial=0)),
+        pass_at_k=trials.pass_at(k, len(found.case_ids)) if k else None,
+        k=k,
         chars=_mean(found.chars[replies]),
         tokens=None if (total := _sum(found.tokens[replies])) is None else int(total),
         prompt_tokens=_mean(_known(found.prompt_tokens[replies])),
@@ -176,6 +196,28 @@ def _entries(found: Facts, cells: Longs) -> tuple[Longs, Longs]:
         found.case[cells].astype(np.int64) * width + found.variant[cells], return_inverse=True
     )
     return entry, known_ones // width
+
+
+@dataclass(frozen=True, eq=False)
+class _Trials:
+    """By entry: its case, how many of its replies are scored, and how many of these are right."""
+
+    case_of: Longs
+    scored: Longs
+    right: Longs
+
+    @classmethod
+    def of(cls, facts: Facts, cells: Longs) -> _Trials:
+        replies = cells[(facts.answered & facts.counted & ~np.isnan(facts.score))[cells]]
+        entry, case_of = _entries(facts, replies)
+        right = np.bincount(entry[facts.score[replies] == 1], minlength=len(case_of))
+        return cls(case_of, np.bincount(entry, minlength=len(case_of)), right)
+
+    def pass_at(self, k: int, cases: int) -> float | None:
+        trials = list(zip(self.scored.tolist(), self.right.tolist(), strict=True))
+        chance = {trial: stats.pass_at_k(*trial, k) for trial in set(trials)}
+        by_entry = np.array([chance[trial] for trial in trials], dtype=np.float64)  # None becomes NaN
+        return _mean(_known(mean_by(by_entry, self.case_of, cases)))
 
 
 def _by_check(found: Facts, cells: Longs) -> dict[str, tuple[float | None, int]]:

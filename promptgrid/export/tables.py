@@ -34,16 +34,16 @@ def summary_table(summaries: Sequence[VariantSummary]) -> Table:
     checks = _checks(summaries)
     columns = [
         "variant", "cells", "answered", "no_answer_read", "scored_cases", "score", "score_low", "score_high",
-        *(f"score.{check}" for check in checks), "best", "agreement", "distinct_answers", "characters",
-        "prompt_tokens", "completion_tokens", "cost_usd", "cost_per_correct_usd", "latency_ms_p50", "latency_ms_p95",
-        "against_the_first",
+        *(f"score.{check}" for check in checks), "best", "agreement", "pass_at_k", "k", "distinct_answers",
+        "characters", "prompt_tokens", "completion_tokens", "cost_usd", "cost_per_correct_usd", "latency_ms_p50",
+        "latency_ms_p95", "against_the_first",
     ]  # fmt: skip
     rows = [
         [
             s.label, s.cells, s.answered, s.unread, s.scored, s.score, s.interval and s.interval.low,
             s.interval and s.interval.high, *(s.by_check[check][0] for check in checks), s.best, s.agreement,
-            s.distinct, s.chars, s.prompt_tokens, s.completion_tokens, s.cost_usd, s.cost_per_correct, s.latency_ms,
-            s.latency_p95_ms, s.sentence,
+            s.pass_at_k, s.k or None, s.distinct, s.chars, s.prompt_tokens, s.completion_tokens, s.cost_usd,
+            s.cost_per_correct, s.latency_ms, s.latency_p95_ms, s.sentence,
         ]
         for s in summaries
     ]  # fmt: skip
@@ -54,14 +54,14 @@ def summary_words(summaries: Sequence[VariantSummary]) -> Table:
     """The same to be read: "53 %", "31 to 74 %"; a column in which nothing is known is left out."""
     checks = _checks(summaries)
     columns = [
-        "Variant", "Answered", "Score", "95 % interval", "Cases scored", *checks, "Samples agree", "Distinct answers",
-        "Characters", "Tokens", "Cost, US$", "Cost per correct, US$", "Latency p50, s", "p95, s",
+        "Variant", "Answered", "Score", "95 % interval", "Cases scored", *checks, "Samples agree", pass_at(summaries),
+        "Distinct answers", "Characters", "Tokens", "Cost, US$", "Cost per correct, US$", "Latency p50, s", "p95, s",
     ]  # fmt: skip
     rows = [
         [
             s.label, f"{s.answered:,} of {s.cells:,}", f"{percent(s.score)}{', best' if s.best else ''}",
             _interval(s), f"{s.scored:,}" if s.scored else "", *(percent(s.by_check[check][0]) for check in checks),
-            percent(s.agreement), f"{s.distinct:,}", _number(s.chars, ",.0f"), _tokens(s),
+            percent(s.agreement), percent(s.pass_at_k), f"{s.distinct:,}", _number(s.chars, ",.0f"), _tokens(s),
             _number(s.cost_usd, ",.4f", "free"), _number(s.cost_per_correct or None, ",.5f"),
             _seconds(s.latency_ms), _seconds(s.latency_p95_ms),
         ]
@@ -69,6 +69,11 @@ def summary_words(summaries: Sequence[VariantSummary]) -> Table:
     ]  # fmt: skip
     kept = [at for at in range(len(columns)) if at < 2 or any(row[at] for row in rows)]
     return Table("Summary", [columns[at] for at in kept], [[row[at] for at in kept] for row in rows])
+
+
+def pass_at(summaries: Sequence[VariantSummary]) -> str:
+    """The header of pass@k: `pass@5`."""
+    return f"pass@{next((s.k for s in summaries if s.k), 'k')}"
 
 
 def matrix_words(heads: Sequence[Head], rows: Sequence[ComparisonRow]) -> Table:

@@ -6,10 +6,10 @@ so that data a user can have never raises.
 
 from promptgrid.stats.agreement import cohen_kappa, krippendorff_alpha
 from promptgrid.stats.chance import holm, mcnemar, paired_permutation
-from promptgrid.stats.intervals import Interval, bca_interval, clustered_rate, mean_interval, wilson
+from promptgrid.stats.intervals import Interval, bca_interval, mean_interval, wilson
 from promptgrid.stats.paired import Comparison, PairedVerdict, compared, compared_all, compared_pairs
 from promptgrid.stats.ranking import PositionBias, Ranking, bradley_terry, position_bias
-from promptgrid.stats.samples import entropy, mean_similarity, pass_at_k, pass_hat_k, vote_margin
+from promptgrid.stats.samples import entropy, mean_similarity, pass_at_k
 
 __all__ = [
     "Comparison",
@@ -19,7 +19,6 @@ __all__ = [
     "Ranking",
     "bca_interval",
     "bradley_terry",
-    "clustered_rate",
     "cohen_kappa",
     "compared",
     "compared_all",
@@ -32,8 +31,6 @@ __all__ = [
     "mean_similarity",
     "paired_permutation",
     "pass_at_k",
-    "pass_hat_k",
     "position_bias",
-    "vote_margin",
     "wilson",
 ]

@@ -71,16 +71,6 @@ def mean_interval(values: Sequence[float | None] | Floats, level: float = 0.95, 
     return _score_interval(mean, mean * (1 - mean) / variance, _t_quantile(level, n - 1))
 
 
-def clustered_rate(passed: Sequence[int], totals: Sequence[int], level: float = 0.95) -> Interval | None:
-    """An interval for a pass rate where each case has several samples: `passed[i]` of `totals[i]` in case i.
-
-    Samples of one case are alike, so it is the cases that count: ten samples of each of 20 cases are 20 numbers, not
-    200. Each case weighs the same. Cases without a sample are left out; None when none is left. See `mean_interval`;
-    the reasoning is that of E. Miller, "Adding error bars to evals" (2024).
-    """
-    return mean_interval([p / n for p, n in zip(passed, totals, strict=True) if n > 0], level)
-
-
 def bca_interval(values: Sequence[float | None] | Floats, level: float = 0.95, *, seed: int = 0) -> Interval | None:
     """The bootstrap's bias-corrected and accelerated interval of a mean, the same for the same `seed`.
 

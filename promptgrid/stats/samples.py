@@ -1,4 +1,4 @@
-"""Many samples of one case: does one of them pass, do all, how much alike are they."""
+"""Many samples of one case: how likely one of them passes, and how much alike they are."""
 
 from __future__ import annotations
 
@@ -18,23 +18,6 @@ def pass_at_k(n: int, c: int, k: int) -> float | None:
     The unbiased estimate of M. Chen et al., "Evaluating large language models trained on code" (2021).
     """
     return 1 - math.comb(n - c, k) / math.comb(n, k) if 1 <= k <= n and 0 <= c <= n else None
-
-
-def pass_hat_k(n: int, c: int, k: int) -> float | None:
-    """pass^k: the chance that all of `k` samples pass, when `c` of `n` did; None where k is not from 1 to n.
-
-    Source: S. Yao et al., "τ-bench: a benchmark for tool-agent-user interaction in real-world domains" (2024).
-    """
-    return math.comb(c, k) / math.comb(n, k) if 1 <= k <= n and 0 <= c <= n else None
-
-
-def vote_margin(counts: Sequence[int]) -> float | None:
-    """The lead of the commonest answer over the second, as a share of all votes, 0 to 1; None without votes.
-
-    The vote is that of X. Wang et al., "Self-consistency improves chain of thought reasoning" (2022).
-    """
-    first, second = [*sorted(counts, reverse=True), 0, 0][:2]
-    return (first - second) / sum(counts) if first > 0 else None
 
 
 def entropy(counts: Sequence[int]) -> float | None:

@@ -9,14 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptgrid.answers import (
-    MajorityAnswer,
     find_json,
     find_labels,
     find_numerals,
     last_numeral,
     read_answer,
     search,
-    vote,
 )
 from promptgrid.prompt import AnswerKind, AnswerRule
 
@@ -249,10 +247,3 @@ def test_search_gives_the_first_group_or_the_match() -> None:
 @given(st.sampled_from(["text", "label", "number", "json", "regex"]), st.text(), st.sampled_from(["", "Answer:"]))
 def test_reading_never_raises(kind: AnswerKind, text: str, marker: str) -> None:
     read_answer(AnswerRule(kind, labels=("yes", "no"), pattern=r"(\w+)$"), text, marker=marker)
-
-
-def test_the_majority_answers_with_its_margin() -> None:
-    assert vote(["18", "26", "18", None]) == MajorityAnswer("18", 2, 3, pytest.approx(1 / 3))  # type: ignore[arg-type]
-    assert vote(["b", "a", "a", "b"]) == MajorityAnswer("b", 2, 4, 0.0)
-    assert vote([None, None]) == MajorityAnswer(None, 0, 0, 0.0)
-    assert vote(["x"]) == MajorityAnswer("x", 1, 1, 1.0)

@@ -14,7 +14,17 @@ import pytest
 from click.testing import CliRunner
 
 from promptgrid import api, arena
-from promptgrid.arena import Arena, ReplyPair, agreements, notes, standings, verdict
+from promptgrid.arena import (
+    AgreementOfAll,
+    Arena,
+    ReplyPair,
+    agreement_of_all,
+    agreement_words,
+    agreements,
+    notes,
+    standings,
+    verdict,
+)  # fmt: skip
 from promptgrid.cli import main
 from promptgrid.export.jsonl import read_jsonl
 from promptgrid.export.preferences import save_preferences
@@ -218,6 +228,9 @@ def test_agreement_is_by_the_two_replies_whatever_their_sides() -> None:
     assert (found["ada", "m"].same, found["ada", "m"].both) == (1, 2)
     assert found["people together", "m"].both == 2
     assert agreements(given[:3]) == []
+    assert agreement_of_all(given) == AgreementOfAll(3, pytest.approx(1 - 0.25 * 56 / 24))  # type: ignore[arg-type]
+    assert "All 3 judges together: Krippendorff's alpha 0.42" in agreement_words(agreement_of_all(given))
+    assert agreement_words(agreement_of_all(given[:3])) == ""
 
 
 def test_preference_pairs_come_back_as_they_were_judged(database: Database, carried: Carried, tmp_path: Path) -> None:
@@ -267,6 +280,7 @@ def test_the_command_line_ranks_and_exports(database: Database, carried: Carried
     body = json.loads(CliRunner().invoke(main, ["arena", run_id, "--json"]).output)
     assert [one["label"] for one in body["ranked"]] == ["t = 0", "t = 0.5", "t = 1"]
     assert body["agreement"][0]["same"] == 3
+    assert body["agreement_of_all"]["judges"] == 2
     out = tmp_path / "pairs.jsonl"
     done = CliRunner().invoke(main, ["export", run_id, "--preferences", str(out)])
     assert (done.exit_code, "Wrote 21 preference pairs" in done.output) == (0, True)

@@ -476,11 +476,29 @@ def test_the_summary_counts_what_a_hand_counts(database: Database) -> None:
     assert (found.versus, found.sentence, found.best) == (None, "", False)
 
 
+def test_pass_at_k_is_for_as_many_samples_as_every_column_has(database: Database) -> None:
+    run_id = store_run(
+        database,
+        [
+            *(Cell("1", score=score) for score in (1.0, 0.0, 0.0)), *(Cell("2", score=0.0) for _ in range(3)),
+            *(Cell("1", technique="few-shot", score=score) for score in (0.0, 1.0)),
+            Cell("2", technique="few-shot", score=1.0), Cell("2", technique="few-shot", status="failed"),
+            *(Cell("1", technique="self-consistency", score=score) for score in (0.0, 1.0)),
+        ],
+    )  # fmt: skip
+    three, two, voted = compare.summary(database, run_id)
+    assert [summary.k for summary in (three, two, voted)] == [2, 2, 2]
+    assert three.pass_at_k == pytest.approx((2 / 3 + 0) / 2)  # two of three samples, one of them right
+    assert two.pass_at_k == 1.0  # case 2 has a single reply
+    assert voted.pass_at_k is None  # its samples make one answer
+
+
 def test_what_is_unknown_in_the_summary_is_none_and_not_zero(database: Database) -> None:
     (found,) = compare.summary(database, store_run(database, [Cell(status="failed")]))
     unknown = (found.score, found.interval, found.agreement, found.tokens, found.prompt_tokens, found.cost_usd,
                found.cost_per_correct, found.latency_ms, found.latency_p95_ms, found.chars)  # fmt: skip
     assert unknown == (None,) * 10
+    assert (found.pass_at_k, found.k) == (None, 0)
     assert (found.answered, found.scored, found.distinct) == (0, 0, 0)
 
 

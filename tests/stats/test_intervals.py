@@ -51,7 +51,6 @@ def test_of_nothing_there_is_no_interval() -> None:
     assert stats.mean_interval([]) is None
     assert stats.mean_interval([None, math.nan]) is None
     assert stats.mean_interval([12.0]) is None
-    assert stats.clustered_rate([0, 0], [0, 0]) is None
 
 
 def test_what_is_missing_is_left_out_and_is_not_zero() -> None:
@@ -85,13 +84,6 @@ def test_bca_is_that_of_scipy() -> None:
 
 def test_a_mean_that_is_a_hair_more_than_one_is_one() -> None:
     assert stats.mean_interval([1.0000000000000002, 1.0, 1e-17]) == stats.mean_interval([1, 1, 0])
-
-
-def test_many_samples_of_few_cases_are_few_cases() -> None:
-    found = stats.clustered_rate([10] * 15 + [0] * 5, [10] * 20)
-    assert found == stats.wilson(15, 20)
-    assert found != stats.wilson(150, 200)
-    assert stats.clustered_rate([3, 5, 0], [5, 5, 0]) == stats.mean_interval([0.6, 1.0])
 
 
 @given(st.lists(scores, max_size=40), st.floats(0.5, 0.99))

@@ -20,9 +20,8 @@ def test_pass_at_k_is_the_share_of_all_choices() -> None:
         for k in range(1, n + 1):
             chosen = list(combinations(passed, k))
             assert stats.pass_at_k(n, c, k) == close(np.mean([any(x) for x in chosen]))
-            assert stats.pass_hat_k(n, c, k) == close(np.mean([all(x) for x in chosen]))
     assert stats.pass_at_k(5, 2, 6) is None
-    assert stats.pass_hat_k(5, 2, 0) is None
+    assert stats.pass_at_k(5, 2, 0) is None
     assert stats.pass_at_k(0, 0, 1) is None
 
 
@@ -33,13 +32,6 @@ def test_entropy_is_that_of_scipy(counts: list[int]) -> None:
         assert stats.entropy(counts) is None
     else:
         assert stats.entropy(counts) == close(float(reference.entropy(counts, base=2)))
-
-
-def test_a_margin_is_the_lead_over_the_second() -> None:
-    assert stats.vote_margin([2, 7, 1]) == pytest.approx(0.5)
-    assert stats.vote_margin([4]) == 1.0
-    assert stats.vote_margin([3, 3]) == 0.0
-    assert stats.vote_margin([]) is stats.vote_margin([0]) is None
 
 
 def test_similarity_is_one_minus_edits_per_character() -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from promptgrid.compare import VariantSummary
 from promptgrid.export import markdown
+from promptgrid.export.tables import pass_at
 from promptgrid.ui.compare.cells import interval_of
 from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import STATE_WORDS, MatrixCell, MatrixColumn, MatrixRow
@@ -27,9 +28,8 @@ def summary_table(summaries: Sequence[VariantSummary]) -> None:
         return
     checks = list(summaries[0].by_check)
     frame = pd.DataFrame([_line(summary, checks) for summary in summaries])
-    st.dataframe(
-        frame.dropna(axis="columns", how="all"), hide_index=True, placeholder="–", column_config=_column_config(checks)
-    )
+    config = _column_config(checks, pass_at(summaries))
+    st.dataframe(frame.dropna(axis="columns", how="all"), hide_index=True, placeholder="–", column_config=config)
 
 
 def _line(summary: VariantSummary, checks: Sequence[str]) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def _line(summary: VariantSummary, checks: Sequence[str]) -> dict[str, Any]:
         "answered": f"{summary.answered:,} of {summary.cells:,}",
         "unread": summary.unread or None,
         "agreement": None if summary.agreement is None else summary.agreement * summary.samples,
+        "pass_at_k": None if summary.pass_at_k is None else 100 * summary.pass_at_k,
         "distinct": summary.distinct,
         "chars": summary.chars,
         "prompt_tokens": summary.prompt_tokens,
@@ -59,7 +60,7 @@ def _line(summary: VariantSummary, checks: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _column_config(checks: Sequence[str]) -> dict[str, Any]:
+def _column_config(checks: Sequence[str], passes: str) -> dict[str, Any]:
     column, number = st.column_config.TextColumn, st.column_config.NumberColumn
     return {
         "variant": column("Variant", width=280, pinned=True),
@@ -75,6 +76,9 @@ def _column_config(checks: Sequence[str]) -> dict[str, Any]:
         "unread": number("No answer read", help="Replies without a readable answer. They have no score"),
         "agreement": number(
             "Samples agree", format="%.1f", help="Samples of a case that give its most frequent answer"
+        ),
+        "pass_at_k": number(
+            passes, format="%.0f %%", help="Chance that at least one of this many samples of a case is right"
         ),
         "distinct": number("Distinct answers"),
         "chars": number("Length", format="%.0f", help="Mean number of characters of a reply"),

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from promptgrid.arena import Agreement, Arena, Standings, agreements, in_percent, notes, standings, verdict
+from promptgrid.arena import (
+    Agreement,
+    Arena,
+    Standings,
+    agreement_of_all,
+    agreement_words,
+    agreements,
+    in_percent,
+    notes,
+    standings,
+    verdict,
+)
 from promptgrid.humanize import many
 from promptgrid.store.votes import Vote
 from promptgrid.ui.widgets.plain import plain
@@ -25,6 +36,8 @@ def results(arena: Arena, votes: Sequence[Vote]) -> None:
     _wins_table(standing)
     st.subheader("Agreement")
     _agreement_table(agreements(votes))
+    if words := agreement_words(agreement_of_all(votes)):
+        st.caption(plain(words))
 
 
 def _selected_votes(votes: Sequence[Vote]) -> Sequence[Vote]:

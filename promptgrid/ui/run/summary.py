@@ -7,6 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from promptgrid.compare import VariantSummary, summary, suspicions
+from promptgrid.export.tables import pass_at
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui import server
 from promptgrid.ui.widgets.plain import plain
@@ -56,6 +57,7 @@ def _columns(summaries: list[VariantSummary]) -> dict[str, list[object]]:
         "scored": [v.scored for v in summaries],
         "distinct answers": [v.distinct for v in summaries],
         "agreement, %": [None if v.agreement is None else 100 * v.agreement for v in summaries],
+        f"{pass_at(summaries)}, %": [None if v.pass_at_k is None else 100 * v.pass_at_k for v in summaries],
         "tokens": [v.tokens for v in summaries],
         "cost, USD": [v.cost_usd for v in summaries],
         "latency, ms": [None if v.latency_ms is None else round(v.latency_ms) for v in summaries],
