@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from promptgrid.compare import Arranged, ComparisonRow, Metric, PooledCell, VariantSummary
 from promptgrid.humanize import dollars, many
-from promptgrid.store.cell_columns import CaseText
 from promptgrid.text import one_line
 from promptgrid.ui.compare.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
 
@@ -86,12 +85,12 @@ def matrix_rows(arranged: Arranged, page: Sequence[ComparisonRow]) -> list[Matri
 
 def row_title(row: ComparisonRow) -> str:
     """The id and the inputs of a case in one line; for other rows, their label."""
-    return one_line(row.head.label) if row.case is None else case_title(row.case)
+    return one_line(row.head.label) if row.case is None else case_title(row.case.case_id, row.case.inputs)
 
 
-def case_title(case: CaseText) -> str:
+def case_title(case_id: str, inputs: Mapping[str, str]) -> str:
     """The id and the inputs of the case in one line."""
-    return one_line(f"{case.case_id} {' · '.join(case.inputs.values())}")
+    return one_line(f"{case_id} {' · '.join(inputs.values())}")
 
 
 def _expected(row: ComparisonRow) -> str:
@@ -121,9 +120,14 @@ def state_of(entry: PooledCell) -> CellState:
     """The state that the edge of the cell shows: by its score if it has one."""
     if not entry.answered:
         return STATES[entry.status]
-    if entry.score is None:
+    return score_state(entry.score)
+
+
+def score_state(score: float | None) -> CellState:
+    """The state for a score from 0 to 1."""
+    if score is None:
         return "plain"
-    return "right" if entry.score == 1 else "wrong" if entry.score == 0 else "partly"
+    return "right" if score == 1 else "wrong" if score == 0 else "partly"
 
 
 def _unanswered(entry: PooledCell) -> MatrixCell:

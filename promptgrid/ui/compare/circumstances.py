@@ -1,4 +1,4 @@
-"""What was asked for, what was sent and what it took, as lines of names and values. Pure."""
+"""The parameters, tokens, cost and failed attempts of a reply, as lines of names and values. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from promptgrid.store.results import ResultRow
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui.compare.facts import Fact
 
-_HONOURED = {True: "the model takes it", False: "not sent", None: "nobody knows whether the model heeds it"}
-_TEXTS = ("messages", "prompt")  # what is shown elsewhere of a request
+_HONOURED = {True: "honoured by the model", False: "not sent", None: "not known whether the model honours it"}
+_TEXTS = ("messages", "prompt")  # the parts of a request that the detail shows elsewhere
 
 
 def circumstances(row: ResultRow) -> list[Fact]:
-    """One result row, line by line; those without a value or a note say nothing."""
+    """The lines of one result row; those without a value and a note are not drawn."""
     honoured, wire = json.loads(row.honoured or "{}"), json.loads(row.request_json or "{}")
     return [
         Fact("model", f"{row.endpoint}/{row.model}", _other_model(row)),
@@ -49,16 +49,16 @@ def _other_model(row: ResultRow) -> str:
 
 
 def _temperature(row: ResultRow, honoured: Mapping[str, bool | None]) -> tuple[str, str]:
-    asked, sent = row.temperature, row.temperature_sent
-    if asked is None and sent is None:
+    requested, sent = row.temperature, row.temperature_sent
+    if requested is None and sent is None:
         return "the model's default", ""
-    said = "" if asked == sent else f"asked {_number(asked)}, sent {_number(sent) or 'none'}"
-    heeded = _HONOURED[honoured["temperature"]] if "temperature" in honoured and not said else ""
-    return _number(asked if sent is None else sent), said or heeded
+    change = "" if requested == sent else f"requested {_number(requested)}, sent {_number(sent) or 'none'}"
+    honoured_note = _HONOURED[honoured["temperature"]] if "temperature" in honoured and not change else ""
+    return _number(requested if sent is None else sent), change or honoured_note
 
 
 def _parameter(name: str, sent: Any, honoured: Mapping[str, bool | None]) -> Fact:
-    """A parameter that was asked for and not sent has no value here: the note of the cell names it."""
+    """The value that was sent. A parameter that was requested and not sent is in the note of the cell."""
     note = _HONOURED[honoured[name]] if name in honoured else ""
     return Fact(name, _number(sent), note)
 
@@ -66,7 +66,7 @@ def _parameter(name: str, sent: Any, honoured: Mapping[str, bool | None]) -> Fac
 def _tokens(row: ResultRow) -> tuple[str, str]:
     if row.prompt_tokens is None and row.completion_tokens is None:
         counted = row.prompt_tokens_counted
-        return "", "" if counted is None else f"{counted:,} in the prompt by our count; the endpoint reported none"
+        return "", "" if counted is None else f"{counted:,} in the prompt by our count; the endpoint reports none"
     value = f"{_number(row.prompt_tokens) or '?'} → {_number(row.completion_tokens) or '?'}"
     parts = [(row.reasoning_tokens, "of them reasoning"), (row.cached_tokens, "cached")]
     return value, ", ".join(f"{count:,} {word}" for count, word in parts if count)
@@ -74,19 +74,19 @@ def _tokens(row: ResultRow) -> tuple[str, str]:
 
 def _batch_note(row: ResultRow) -> str:
     batch = row.batch or 1
-    return f"one of {batch} that a single request asked for" if batch > 1 else ""
+    return f"one of {batch} from a single request" if batch > 1 else ""
 
 
 def _reused(row: ResultRow) -> tuple[str, str]:
-    return ("yes", "answered before: not sent, and not paid, by this cell") if row.reused else ("", "")
+    return ("yes", "an earlier reply: not sent and not paid again") if row.reused else ("", "")
 
 
 def _cut_note(row: ResultRow) -> str:
-    return "the reply was cut at the token limit" if row.finish_reason == "length" else ""
+    return "cut off at max tokens" if row.finish_reason == "length" else ""
 
 
 def _on_the_wire(body: Mapping[str, Any]) -> str:
-    """The request but for its texts, in one line; "" where none was answered."""
+    """The request without its texts, in one line; "" if there is none."""
     rest = {name: value for name, value in body.items() if name not in _TEXTS}
     return json.dumps(rest, ensure_ascii=False) if rest else ""
 
@@ -97,14 +97,14 @@ def _number(value: float | str | None) -> str:
     return f"{value:g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
 
 
-def attempt_lines(made: Sequence[Attempt], info: RunInfo, status: str) -> list[Fact]:
-    """Each attempt that failed or was lost: number and time, what happened, how long it took and what was waited."""
-    return [_attempt(one, info, status) for one in made]
+def attempt_lines(failed: Sequence[Attempt], info: RunInfo, status: str) -> list[Fact]:
+    """Each attempt that failed or was lost: number, time, error, duration, and the wait before the next one."""
+    return [_attempt(attempt, info, status) for attempt in failed]
 
 
-def _attempt(one: Attempt, info: RunInfo, status: str) -> Fact:
-    took = f"after {one.ms / 1000:,.1f} s" if one.ms is not None else ""
-    waited = f"tried again {one.wait_s:,.1f} s later" if one.wait_s else ""
-    note = " · ".join(filter(None, [took, waited, one.message]))
-    when = f"{datetime.fromtimestamp(one.started):%H:%M:%S}"
-    return Fact(f"{one.number} at {when}", phrases.attempt_words(one, info, status), note)
+def _attempt(attempt: Attempt, info: RunInfo, status: str) -> Fact:
+    duration = f"after {attempt.ms / 1000:,.1f} s" if attempt.ms is not None else ""
+    wait = f"next attempt {attempt.wait_s:,.1f} s later" if attempt.wait_s else ""
+    note = " · ".join(filter(None, [duration, wait, attempt.message]))
+    time = f"{datetime.fromtimestamp(attempt.started):%H:%M:%S}"
+    return Fact(f"{attempt.number} at {time}", phrases.attempt_words(attempt, info, status), note)

@@ -1,4 +1,4 @@
-"""One cell of the comparison in full: what came back, how it was read and scored, and everything that was sent."""
+"""The detail of a cell: the reply, its answer and scores, and the request."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from promptgrid import compare, techniques
-from promptgrid.compare import Arranged, Head, PooledCell, Sample
-from promptgrid.compare import ComparisonRow as Shown
+from promptgrid.compare import Arranged, ComparisonRow, Head, PooledCell, Sample
 from promptgrid.grading import Score
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message
@@ -26,46 +25,46 @@ from promptgrid.ui.compare.rating import rating_widget
 from promptgrid.ui.widgets.messages import message_list
 from promptgrid.ui.widgets.plain import plain
 
-_PILLS = 10  # more samples than this are chosen from a list
-_TALL = 900  # characters; longer texts scroll in a box of their own
+_PILLS = 10  # more samples are in a selectbox
+_TALL = 900  # characters; longer texts scroll in a box
 _TEXT_HEIGHT = 280
 
 
-def detail(database: Database, arranged: Arranged, row: Shown, entry: PooledCell) -> None:
-    """Draws the selected cell; the texts are read in full from the database."""
-    found = arranged.facts
+def detail(database: Database, arranged: Arranged, row: ComparisonRow, entry: PooledCell) -> None:
+    """The selected cell, with its full texts read from the database."""
+    run_id = arranged.facts.run_id
     column = next(head for head in arranged.columns if head.id == entry.column)
     _head(arranged, row, column)
     if entry.cases > 1:
         _pooled(row, column, entry)
         return
-    samples = compare.samples(database, found, entry)
+    samples = compare.samples(database, arranged.facts, entry)
     sample = _choose_sample(entry, samples)
-    full = next(results.result_rows(database, found.run_id, [sample.position]))
-    if not compared_with(database, found.run_id, arranged, row, entry, samples, full):
-        what_came(full)
-    facts(judged(full, entry), key="compare_judged")
-    if full.status == "answered":
-        rating_widget(database, found.run_id, sample.position)
-    everything_about(database, found.run_id, full)
+    reply_row = next(results.result_rows(database, run_id, [sample.position]))
+    if not compared_with(database, run_id, arranged, row, entry, samples, reply_row):
+        reply_or_error(reply_row)
+    facts(answer_and_scores(reply_row, entry), key="compare_judged")
+    if reply_row.status == "answered":
+        rating_widget(database, run_id, sample.position)
+    _expanders(database, run_id, reply_row)
 
 
-def everything_about(database: Database, run_id: str, row: ResultRow) -> None:
-    """Reasoning, messages, failed attempts, parameters and the request of one result row, each folded away."""
+def _expanders(database: Database, run_id: str, row: ResultRow) -> None:
+    """Reasoning, messages, failed attempts, parameters and the request, each folded away."""
     _folded("Reasoning", row.reasoning, "compare_reasoning")
     _messages(row, lambda: planned_messages(runs.plan_of(database, run_id), row))
     _attempts(database, run_id, row)
     with st.expander("Parameters, tokens, cost", key="compare_facts_open", on_change="rerun") as opened:
         if opened.open:
             facts(circumstances(row), key="compare_facts")
-    _folded("Request as it was sent", _indented(row.request_json or ""), "compare_request")
+    _folded("Request", _indented(row.request_json or ""), "compare_request")
 
 
 def _indented(text: str) -> str:
     return json.dumps(json.loads(text), ensure_ascii=False, indent=2) if text else ""
 
 
-def _head(arranged: Arranged, row: Shown, column: Head) -> None:
+def _head(arranged: Arranged, row: ComparisonRow, column: Head) -> None:
     index = arranged.index_of(row.id) or 0
     with st.container(horizontal=True, vertical_alignment="center", gap=None, key="compare_head"):
         st.markdown(f"**{plain(column.label)}**", width="stretch")
@@ -84,10 +83,9 @@ def _head(arranged: Arranged, row: Shown, column: Head) -> None:
     st.caption(plain(title if row.case is None else f"Case {title}"))
 
 
-def _pooled(row: Shown, column: Head, entry: PooledCell) -> None:
-    """Of many cases there is no one text to read: the figures, and the way to the cases."""
-    cell = figures(entry)
-    facts([Fact(name, value) for name, value in cell], key="compare_pooled")
+def _pooled(row: ComparisonRow, column: Head, entry: PooledCell) -> None:
+    """A cell with several cases has no single reply: its figures, and the button that shows the cases."""
+    facts([Fact(name, value) for name, value in figures(entry)], key="compare_pooled")
     st.button(
         f"Show the {entry.cases:,} cases",
         key="compare_drill",
@@ -97,33 +95,33 @@ def _pooled(row: Shown, column: Head, entry: PooledCell) -> None:
 
 
 def _choose_sample(entry: PooledCell, samples: Sequence[Sample]) -> Sample:
-    """The sample to read: where there are several, the first with the voted answer unless another was chosen."""
-    usual = next((i for i, sample in enumerate(samples, 1) if sample.position == entry.shown), 1)
-    number = _sample_widget(entry, samples, usual) if len(samples) > 1 else usual
-    st.session_state[view_state.SAMPLE] = None if number == usual else number
+    """The selected sample, by default the first one with the most frequent answer."""
+    default = next((i for i, sample in enumerate(samples, 1) if sample.position == entry.shown), 1)
+    number = _sample_widget(entry, samples, default) if len(samples) > 1 else default
+    st.session_state[view_state.SAMPLE] = None if number == default else number
     return samples[number - 1]
 
 
-def _sample_widget(entry: PooledCell, samples: Sequence[Sample], usual: int) -> int:
+def _sample_widget(entry: PooledCell, samples: Sequence[Sample], default: int) -> int:
     count = len(samples)
-    key = f"compare_sample_{samples[0].position}"  # each cell its own: the choice in one means nothing in another
-    # Given as the widget's own default: pills whose script loads late would lose a value that session state has set.
+    key = f"compare_sample_{samples[0].position}"  # for each cell: the selection in one means nothing in another
+    # Passed as the default of the widget: pills whose script loads late lose a value from the session state.
     start = st.session_state.get(key) or view_state.start_sample(entry.row, entry.column)
-    start = start if 1 <= start <= count else usual
+    start = start if 1 <= start <= count else default
 
     def label(number: int) -> str:
         sample = samples[number - 1]
-        ended = STATE_WORDS[STATES[sample.status]] if sample.status in STATES else ""
-        said = (sample.answer or "no answer") if sample.status == "answered" else ended or sample.status
-        return f"{number} {said}"
+        state = STATE_WORDS[STATES[sample.status]] if sample.status in STATES else ""
+        outcome = (sample.answer or "no answer") if sample.status == "answered" else state or sample.status
+        return f"{number} {outcome}"
 
     numbers = list(range(1, count + 1))
     if count > _PILLS:
-        shown = st.selectbox(
+        selected = st.selectbox(
             f"Sample of {count}", numbers, index=start - 1, format_func=lambda n: one_line(label(n), 60), key=key
         )
-        return shown or usual
-    chosen = st.pills(
+        return selected or default
+    selected = st.pills(
         "Sample",
         numbers,
         default=start,
@@ -132,16 +130,16 @@ def _sample_widget(entry: PooledCell, samples: Sequence[Sample], usual: int) -> 
         required=True,
         label_visibility="collapsed",
     )
-    return chosen or usual
+    return selected or default
 
 
-def what_came(row: ResultRow) -> None:
-    """The reply of a result row; of one without a reply, why."""
+def reply_or_error(row: ResultRow) -> None:
+    """The reply of a result row, or why there is none."""
     if row.output is not None:
         _text(row.output)
     elif row.error:
-        said, _, raw = row.error.partition("\n\n")
-        st.warning(plain(said, limit=600))
+        message, _, raw = row.error.partition("\n\n")
+        st.warning(plain(message, limit=600))
         if raw:
             _text(raw)
     else:
@@ -162,7 +160,7 @@ def _folded(label: str, text: str, key: str) -> None:
 
 
 def _messages(row: ResultRow, planned: Callable[[], list[Message]]) -> None:
-    """What was sent; of a cell without a reply what its plan says."""
+    """The messages that were sent, or those of the plan if there is no reply."""
     sent = row.request_json
     with st.expander(
         "Messages" if sent is None else "Messages sent", key="compare_messages_open", on_change="rerun"
@@ -172,7 +170,7 @@ def _messages(row: ResultRow, planned: Callable[[], list[Message]]) -> None:
 
 
 def planned_messages(plan: Plan, row: ResultRow) -> list[Message]:
-    """The messages that a cell of the plan is sent with, told by its result row."""
+    """The messages that the plan sends for a result row."""
     prompt = next(p for p in plan.prompts if (p.name, p.version) == (row.prompt, row.prompt_version))
     case = next(case for case in plan.cases if case.id == row.case_id)
     turns = techniques.build_turns(prompt, case.inputs, row.technique, k=plan.examples_k, examples_as=plan.examples_as)
@@ -180,32 +178,31 @@ def planned_messages(plan: Plan, row: ResultRow) -> list[Message]:
 
 
 def _attempts(database: Database, run_id: str, row: ResultRow) -> None:
-    """What failed or was lost on the way to the reply, or instead of one."""
-    made = attempts.log(database, run_id, row.position)
-    if not made:
+    """The attempts that failed or were lost before the reply, or instead of it."""
+    failed = attempts.log(database, run_id, row.position)
+    if not failed:
         return
-    with st.expander(f"Attempts that failed ({len(made)})", key="compare_attempts_open", on_change="rerun") as opened:
+    with st.expander(f"Failed attempts ({len(failed)})", key="compare_attempts_open", on_change="rerun") as opened:
         if opened.open:
-            facts(attempt_lines(made, runs.find_run(database, run_id), row.status), key="compare_attempts")
+            facts(attempt_lines(failed, runs.find_run(database, run_id), row.status), key="compare_attempts")
 
 
 def sent_messages(request_json: str) -> list[Message]:
-    """The messages of a request; a plain continuation's prompt stands as the user's."""
+    """The messages of a request; the prompt of a plain continuation becomes a user message."""
     body = json.loads(request_json)
     if "messages" not in body:
         return [Message("user", str(body.get("prompt", "")))]
     return [Message(m["role"], str(m.get("content") or "")) for m in body["messages"]]
 
 
-def judged(row: ResultRow, entry: PooledCell | None = None) -> list[Fact]:
-    """What was read out of the reply, what was expected, and what each check says; of an entry how the vote went."""
+def answer_and_scores(row: ResultRow, entry: PooledCell | None = None) -> list[Fact]:
+    """The answer, the expected answer and the scores of a reply; with an entry of several samples, also their vote."""
     lines = []
     if row.status == "answered":
         answer = one_line(row.answer) if row.answer is not None else ""
         lines.append(Fact("answer", answer or ("(empty)" if row.answer == "" else "none read"), row.answer_note))
     if entry is not None and entry.samples > 1 and entry.answer is not None:
-        shown = one_line(entry.answer)
-        lines.append(Fact("vote", shown, f"{entry.votes} of {entry.answered} replies"))
+        lines.append(Fact("vote", one_line(entry.answer), f"{entry.votes} of {entry.answered} replies"))
     if row.expected is not None:
         lines.append(Fact("expected", one_line(row.expected)))
     return lines + [_score(score) for score in row.scores.values()]

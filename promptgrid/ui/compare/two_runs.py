@@ -1,4 +1,4 @@
-"""Two runs against each other on the Compare page: what improved, what broke, what is new, and each change to read."""
+"""Two runs compared on the Compare page: what broke, what improved, what is new, and each change in detail."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from promptgrid.store import Database, baselines, results, runs
 from promptgrid.store.runs import RunInfo
 from promptgrid.text import one_line
 from promptgrid.ui.compare import detail, reading, view_state
-from promptgrid.ui.compare.cells import STATES, score_badge
+from promptgrid.ui.compare.cells import STATES, case_title, score_badge, score_state
 from promptgrid.ui.compare.controls import pagination
 from promptgrid.ui.compare.facts import Fact, facts
-from promptgrid.ui.compare.matrix import CellState, MatrixCell, MatrixColumn, MatrixRow, matrix
+from promptgrid.ui.compare.matrix import MatrixCell, MatrixColumn, MatrixRow, matrix
 from promptgrid.ui.compare.view_state import AGAINST
 from promptgrid.ui.widgets.address import set_query
 from promptgrid.ui.widgets.choices import keep_selection
@@ -41,30 +41,29 @@ _KIND_WORDS: Mapping[ChangeKind, str] = {
 
 
 def runs_popover(database: Database, run: RunInfo) -> RunInfo | None:
-    """Asks for an earlier run to compare with, and offers to pin this one as its prompts' baseline; returns the other
-    run where one is chosen."""
+    """The selector for a run to compare with, and the button that pins this run as a baseline; returns that run."""
     others = {other.id: other for other in runs.list_runs(database) if other.id != run.id}
     pinned = baselines.pinned(database)
-    asked = st.session_state.setdefault(AGAINST, st.query_params.get("against", ""))
-    if asked and asked not in others:
-        show_error(StoreError(f'There is no run "{asked}" to compare with.', hint="Choose one under Runs."))
+    from_address = st.session_state.setdefault(AGAINST, st.query_params.get("against", ""))
+    if from_address and from_address not in others:
+        show_error(StoreError(f'There is no run "{from_address}" to compare with.', hint="Select one under Runs."))
     keep_selection(AGAINST, others, "")
-    first = sorted(others, key=lambda other: other not in pinned.values())  # what is pinned is what one compares with
+    ordered = sorted(others, key=lambda other: other not in pinned.values())  # pinned runs first
     with st.popover("Runs"):
-        chosen = st.selectbox(
+        selected = st.selectbox(
             "Compare with run",
-            ["", *first],
+            ["", *ordered],
             format_func=lambda i: _option(others[i], pinned) if i else "none: only this run",
             key=AGAINST,
-            help="Cases are matched by their content, prompts by name: what got better, what broke, what is new.",
+            help="Shows what broke, what improved and what is new. Matches cases by content and prompts by name.",
         )
-        mine = [prompt for prompt, run_id in pinned.items() if run_id == run.id]
-        if mine:
-            st.caption(plain(f"This run is the baseline of {', '.join(mine)}."))
-            st.button("No longer the baseline", key="compare_unpin", on_click=_unpin, args=(database, mine))
+        prompts = [prompt for prompt, run_id in pinned.items() if run_id == run.id]
+        if prompts:
+            st.caption(plain(f"This run is the baseline of {', '.join(prompts)}."))
+            st.button("Unpin", key="compare_unpin", on_click=_unpin, args=(database, prompts))
         else:
             st.button("Pin as the baseline of its prompts", key="compare_pin", on_click=_pin, args=(database, run.id))
-    return others.get(chosen)
+    return others.get(selected)
 
 
 def _option(run: RunInfo, pinned: Mapping[str, str]) -> str:
@@ -83,25 +82,25 @@ def _unpin(database: Database, prompts: Sequence[str]) -> None:
 
 
 def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:
-    """Draws the changes from one run to the other, a page at a time, and the selected one in full."""
+    """The changes from one run to the other, page by page, and the detail of the selected one."""
     stamps = tuple(results.stamp(database, run.id) for run in (before, after))
     try:
-        found = _against(before.id, after.id, stamps, _database=database)
+        changes = _against(before.id, after.id, stamps, _database=database)
     except PromptgridError as error:
         show_error(error)
         return
-    kind = _kind_chips(found)
-    st.markdown(plain(found.told))
-    pages = view_state.pages_of(found.counts[kind], 2)
-    changes = found.listed(database, [kind], pages.start, pages.rows)
+    kind = _kind_chips(changes)
+    st.markdown(plain(changes.told))
+    pages = view_state.pages_of(changes.counts[kind], 2)
+    page_changes = changes.listed(database, [kind], pages.start, pages.rows)
     sides = {"before": before, "after": after}
-    by_id = {_change_id(change): change for change in changes}
+    by_id = {_change_id(change): change for change in page_changes}
     with st.container(horizontal=True, key="compare_beside"):
         with st.container(key="compare_answers"):
             selected = matrix(
                 _MATRIX,
                 columns=[MatrixColumn(name, [run.name, time_and_id(run)], mark=name) for name, run in sides.items()],
-                rows=[_row(change) for change in changes],
+                rows=[_row(change) for change in page_changes],
                 selected=_start(),
                 height=_HEIGHT,
             )
@@ -110,8 +109,8 @@ def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:
             with st.container(border=True, height=_HEIGHT, gap="xsmall", key="compare_detail"):
                 _detail(database, before, after, by_id[selected[0]])
     st.subheader("By variant")
-    facts([_variant(one) for one in found.variants], key="compare_variants")
-    _remember(before, after, kind, pages.current, selected)
+    facts([_variant(one) for one in changes.variants], key="compare_variants")
+    _write_address(before, after, kind, pages.current, selected)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the runs…")
@@ -119,19 +118,19 @@ def _against(before: str, after: str, stamps: object, *, _database: Database) ->
     return compare.against(_database, before, after)
 
 
-def _kind_chips(found: Changes) -> ChangeKind:
-    usual = next((kind for kind in _KIND_WORDS if found.counts[kind]), "same")
-    asked = st.session_state.get(_KIND) or st.query_params.get("changes")
-    st.session_state[_KIND] = asked if asked in KINDS else usual
+def _kind_chips(changes: Changes) -> ChangeKind:
+    default = next((kind for kind in _KIND_WORDS if changes.counts[kind]), "same")
+    wanted = st.session_state.get(_KIND) or st.query_params.get("changes")
+    st.session_state[_KIND] = wanted if wanted in KINDS else default
     kind = st.segmented_control(
         "Changes",
         list(_KIND_WORDS),
-        format_func=lambda kind: f"{_KIND_WORDS[kind]} {found.counts[kind]:,}",
+        format_func=lambda kind: f"{_KIND_WORDS[kind]} {changes.counts[kind]:,}",
         key=_KIND,
         required=True,
         label_visibility="collapsed",
     )
-    return cast(ChangeKind, kind or usual)
+    return cast(ChangeKind, kind or default)
 
 
 def _change_id(change: Change) -> str:
@@ -139,7 +138,7 @@ def _change_id(change: Change) -> str:
 
 
 def _row(change: Change) -> MatrixRow:
-    title = one_line(f"{change.case_id} {' · '.join(change.inputs.values())}")
+    title = case_title(change.case_id, change.inputs)
     expected = "" if change.expected is None else f"expected {one_line(change.expected)}"
     before = _cell(change.answer_a, change.status_a, change.score_a)
     after = _cell(change.answer_b, change.status_b, change.score_b, change)
@@ -147,25 +146,25 @@ def _row(change: Change) -> MatrixRow:
 
 
 def _cell(answer: str | None, status: str | None, score: float | None, against: Change | None = None) -> MatrixCell:
-    """`against` is given for the later of the two."""
+    """The cell of one run. In the later run `against` is the change, for differences from the earlier one."""
     if status is None:
         return MatrixCell("", state="none")
     if status != "answered":
         return MatrixCell("", state=STATES[status])
-    state: CellState = "plain" if score is None else "right" if score == 1 else "wrong" if score == 0 else "partly"
-    said = "no answer read" if answer is None else one_line(answer)
+    state = score_state(score)
+    text = "no answer read" if answer is None else one_line(answer)
     if against is None or against.status_a != "answered":
-        return MatrixCell(said, state=state)
+        return MatrixCell(text, state=state)
     delta = None if score is None or against.score_a is None else score - against.score_a
     badges = [score_badge(delta)] if delta else []
-    return MatrixCell(said, state=state, differs=answer != against.answer_a, badges=badges)
+    return MatrixCell(text, state=state, differs=answer != against.answer_a, badges=badges)
 
 
 def _detail(database: Database, before: RunInfo, after: RunInfo, change: Change) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap=None, key="compare_head"):
         st.markdown(f"**{plain(change.label)}**", width="stretch")
         st.button("Close", icon=":material/close:", type="tertiary", key="compare_close", on_click=_close)
-    st.caption(plain(one_line(f"Case {change.case_id} {' · '.join(change.inputs.values())}")))
+    st.caption(plain(f"Case {case_title(change.case_id, change.inputs)}"))
     sides = [(before, change.position_a), (after, change.position_b)]
     rows = [
         None if position is None else next(results.result_rows(database, run.id, [position])) for run, position in sides
@@ -176,13 +175,13 @@ def _detail(database: Database, before: RunInfo, after: RunInfo, change: Change)
     else:
         for row in rows:
             if row is not None:
-                detail.what_came(row)
+                detail.reply_or_error(row)
     for (run, _), row, name in zip(sides, rows, ("Before", "After"), strict=True):
         if row is not None:
             st.caption(name)
-            facts(detail.judged(row), key=f"compare_judged_{name}")
+            facts(detail.answer_and_scores(row), key=f"compare_judged_{name}")
             key = f"compare_open_{name}"
-            st.button("Open in its run", key=key, type="tertiary", on_click=_open, args=(run.id, row.case_id))
+            st.button("Open in this run", key=key, type="tertiary", on_click=_open, args=(run.id, row.case_id))
 
 
 def _close() -> None:
@@ -194,19 +193,23 @@ def _open(run_id: str, case_id: str) -> None:
     st.session_state[f"{reading.PAGE}_run"], st.session_state["compare_cases"] = run_id, case_id
 
 
-def _variant(one: VariantChange) -> Fact:
-    counts = ", ".join(f"{one.counts[kind]:,} {word.lower()}" for kind, word in _KIND_WORDS.items() if one.counts[kind])
-    return Fact(one.label, counts, one.sentence)
+def _variant(change: VariantChange) -> Fact:
+    counts = ", ".join(
+        f"{change.counts[kind]:,} {word.lower()}" for kind, word in _KIND_WORDS.items() if change.counts[kind]
+    )
+    return Fact(change.label, counts, change.sentence)
 
 
 def _start() -> tuple[str, str] | None:
-    """The change that the address names."""
+    """The selection in the address."""
     change = st.query_params.get("change")
     return (change, "after") if change else None
 
 
-def _remember(before: RunInfo, after: RunInfo, kind: ChangeKind, page: int, selected: tuple[str, str] | None) -> None:
-    """Puts what is on the screen into the address."""
-    wanted = {"run": after.id, "against": before.id, "changes": kind, "page": "" if page == 1 else str(page)}
-    wanted["change"] = selected[0] if selected else ""
-    set_query({name: value for name, value in wanted.items() if value})
+def _write_address(
+    before: RunInfo, after: RunInfo, kind: ChangeKind, page: int, selected: tuple[str, str] | None
+) -> None:
+    """Puts both runs, the kind, the page and the selected change into the address."""
+    query = {"run": after.id, "against": before.id, "changes": kind, "page": "" if page == 1 else str(page)}
+    query["change"] = selected[0] if selected else ""
+    set_query({name: value for name, value in query.items() if value})

@@ -444,7 +444,7 @@ def test_a_cell_says_what_became_of_its_parameters(database: Database) -> None:
     carried_out(database, made)
     (row,) = results.result_rows(database, made)
     told = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
-    assert told["temperature"] == ("0", "asked 0, sent none")
+    assert told["temperature"] == ("0", "requested 0, sent none")
     assert "temperatures 0, 1.5 are the same on the wire" in told["note"][1]
     assert told["top_p"] == ("", "not sent")
     assert told["seed"][0] == "7"
@@ -459,7 +459,7 @@ def test_what_nobody_knows_is_not_called_honoured(database: Database) -> None:
     (row,) = results.result_rows(database, made)
     assert row.honoured == '{"temperature": null}'
     told = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
-    assert told["temperature"] == ("0.3", "nobody knows whether the model heeds it")
+    assert told["temperature"] == ("0.3", "not known whether the model honours it")
 
 
 def test_a_reused_reply_is_marked(database: Database, run_id: str) -> None:
@@ -467,7 +467,7 @@ def test_a_reused_reply_is_marked(database: Database, run_id: str) -> None:
     carried_out(database, again)
     row = next(results.result_rows(database, again, [0]))
     told = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
-    assert told["reused"] == ("yes", "answered before: not sent, and not paid, by this cell")
+    assert told["reused"] == ("yes", "an earlier reply: not sent and not paid again")
 
 
 def test_the_attempts_of_a_cell_are_listed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -477,10 +477,10 @@ def test_the_attempts_of_a_cell_are_listed(database: Database, monkeypatch: pyte
     (attempt,) = attempts.log(database, made, 0)
     (line,) = circumstances.attempt_lines([attempt], runs.find_run(database, made), "answered")
     assert (line.name[:5], line.value) == ("1 at ", "server errors")
-    assert "tried again 0.0 s later" in line.note
+    assert "next attempt 0.0 s later" in line.note
     (only,) = variant_ids(database, made)
     page = opened(run=made, case="1", variant=only)
-    assert "Attempts that failed (1)" in [expander.label for expander in page.expander]
+    assert "Failed attempts (1)" in [expander.label for expander in page.expander]
 
 
 def test_an_attempt_without_an_end_was_lost_with_its_runner(database: Database) -> None:
