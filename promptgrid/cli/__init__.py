@@ -1,4 +1,4 @@
-"""`promptgrid …`: parse, one call of the engine, print. Heavy imports are inside the commands, so `--help` is quick."""
+"""The command line: parse, call the engine once, print. Heavy imports stay inside the commands: `--help` is quick."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ promptgrid plan sentiment --technique zero-shot,few-shot
 
 
 class _Group(click.Group):
-    """Shows what a user can mend as one sentence and exits with 2; everything else keeps its traceback."""
+    """Prints a PromptgridError as one sentence and exits with 2; other errors keep their traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -45,7 +45,7 @@ def main(ctx: click.Context) -> None:
     """Compose prompts, run them over cases at several temperatures, compare the answers side by side."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show 我 still shows the rest
+            stream.reconfigure(errors="backslashreplace")  # a terminal without 我 still shows the rest
     if ctx.invoked_subcommand is None:
         ctx.invoke(dashboard)
 

@@ -1,4 +1,4 @@
-"""`promptgrid arena RUN`: what the votes on a run's replies say."""
+"""`promptgrid arena RUN`: the ranking of a run's variants by votes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 def arena(run: str, votes_of: str, as_json: bool) -> None:
     """Rank the variants of a run by the votes of its blind arena, with intervals.
 
-    Votes are given on the page Judge of the dashboard. RUN is an id, its beginning, or `last`.
+    People vote on the Judge page of the dashboard. RUN is an id, its beginning, or `last`.
     """
     from promptgrid import arena as engine
     from promptgrid.cli import sheet
@@ -26,16 +26,17 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
 
     database = Database()
     run_id = find_run(database, run).id
-    given = votes.listed(database, run_id)
-    counted = [vote for vote in given if votes_of == "all" or vote.by_model == (votes_of == "models")]
+    all_votes = votes.listed(database, run_id)
+    chosen_votes = [vote for vote in all_votes if votes_of == "all" or vote.by_model == (votes_of == "models")]
     pairs = engine.read(database, run_id)
-    found, agreed, of_all = engine.standings(pairs, counted), engine.agreements(given), engine.agreement_of_all(given)
+    table, agreements = engine.standings(pairs, chosen_votes), engine.agreements(all_votes)
+    of_all = engine.agreement_of_all(all_votes)
     if as_json:
-        agreement = {"agreement": [asdict(one) for one in agreed], "agreement_of_all": asdict(of_all)}
-        click.echo(json.dumps({**asdict(found), **agreement}, ensure_ascii=False))
+        agreement = {"agreement": [asdict(one) for one in agreements], "agreement_of_all": asdict(of_all)}
+        click.echo(json.dumps({**asdict(table), **agreement}, ensure_ascii=False))
         return
-    if not found.votes:
-        click.echo(f"No votes of {'anyone' if votes_of == 'all' else votes_of} yet. Give them on the page Judge.")
+    if not table.votes:
+        click.echo(f"No votes {'' if votes_of == 'all' else f'of {votes_of} '}yet. Vote on the Judge page.")
         return
     rows = [
         [
@@ -46,13 +47,13 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
             str(one.lost),
             str(one.tied),
         ]
-        for one in found.ranked
+        for one in table.ranked
     ]
     click.echo(sheet.table(["variant", "wins", "95 % interval", "won", "lost", "tied"], rows))
-    click.echo("\n".join(map(printable, [engine.verdict(found), *engine.notes(found)])))
-    for one in agreed:
+    click.echo("\n".join(map(printable, [engine.verdict(table), *engine.notes(table)])))
+    for one in agreements:
         kappa = "not defined" if one.kappa is None else f"{one.kappa:.2f}"
         judges = printable(f"{one.one} and {one.other}")
-        click.echo(f"{judges}: {one.same} of {many(one.both, 'pair')} alike, Cohen's kappa {kappa}")
+        click.echo(f"{judges}: {one.same} of {many(one.both, 'pair')} judged alike, Cohen's kappa {kappa}")
     if words := engine.agreement_words(of_all):
         click.echo(words)

@@ -1,4 +1,4 @@
-"""`promptgrid compare`: two runs against each other; `pin` and `unpin`: the run that others are measured by."""
+"""`promptgrid compare`: the changes between two runs; `pin` and `unpin`: the baseline run of a prompt."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ _KINDS: tuple[ChangeKind, ...] = ("broke", "improved", "changed", "new", "gone",
 @click.command()
 @click.argument("run_a", metavar="RUN_A")
 @click.argument("run_b", metavar="RUN_B")
-@click.option("--all", "show_all", is_flag=True, help="List every case, also those that are new, gone or the same.")
-@click.option("--json", "for_machine", is_flag=True, help="For a machine to read, with every case.")
+@click.option("--all", "show_all", is_flag=True, help="List every case, also new, missing and unchanged ones.")
+@click.option("--json", "for_machine", is_flag=True, help="Print JSON, with every case.")
 def compare(run_a: str, run_b: str, show_all: bool, for_machine: bool) -> None:
-    """What improved and what broke in RUN_B.
+    """Show what improved and what broke from RUN_A to RUN_B, and whether chance may explain the difference.
 
-    Against RUN_A, the older one, and whether the difference may be luck.
-
-    Cases are matched by their inputs and expected value, variants by prompt, technique, model and temperature; the
-    prompt's version may differ.
+    Cases are matched by inputs and expected value, variants by prompt, technique, model and temperature; the prompt's
+    version may differ.
 
     promptgrid compare 3f9a last
     """
@@ -35,47 +33,47 @@ def compare(run_a: str, run_b: str, show_all: bool, for_machine: bool) -> None:
     from promptgrid.store import Database
 
     database = Database()
-    found = against(database, run_a, run_b)
-    if found.run_a.id == found.run_b.id:
-        raise GateError(f"Both are run {found.run_a.id}.", hint="Name two runs: `promptgrid runs` lists them.")
+    changes = against(database, run_a, run_b)
+    if changes.run_a.id == changes.run_b.id:
+        raise GateError(f"Both are run {changes.run_a.id}.", hint="`promptgrid runs` lists the others.")
     everything = show_all or for_machine
     kinds = _KINDS if everything else _KINDS[:3]
     listed: list[Change] = []
     for kind in kinds:
-        room = found.counts[kind] if everything else _SHOWN - len(listed)
-        listed += found.listed(database, [kind], count=room)
+        room = changes.counts[kind] if everything else _SHOWN - len(listed)
+        listed += changes.listed(database, [kind], count=room)
     if for_machine:
-        click.echo(json.dumps(_as_json(found, listed)))
+        click.echo(json.dumps(_as_json(changes, listed)))
         return
-    _show(found, listed)
-    if left := sum(found.counts[kind] for kind in kinds) - len(listed):
-        click.echo(f"… and {left:,} more: --all lists them.")
+    _show(changes, listed)
+    if more := sum(changes.counts[kind] for kind in kinds) - len(listed):
+        click.echo(f"… and {more:,} more: --all lists them.")
 
 
-def _as_json(found: Changes, listed: list[Change]) -> dict[str, Any]:
+def _as_json(changes: Changes, listed: list[Change]) -> dict[str, Any]:
     variants = [
         {"label": v.label, "counts": v.counts, "sentence": v.sentence, "versus": v.versus and asdict(v.versus)}
-        for v in found.variants
+        for v in changes.variants
     ]
     return {
-        "run_a": found.run_a.id,
-        "run_b": found.run_b.id,
-        "counts": found.counts,
-        "sentence": found.sentence,
-        "versus": found.versus and asdict(found.versus),
+        "run_a": changes.run_a.id,
+        "run_b": changes.run_b.id,
+        "counts": changes.counts,
+        "sentence": changes.sentence,
+        "versus": changes.versus and asdict(changes.versus),
         "variants": variants,
         "changes": [asdict(change) for change in listed],
     }
 
 
-def _show(found: Changes, listed: list[Change]) -> None:
+def _show(changes: Changes, listed: list[Change]) -> None:
     from promptgrid.cli.listing import print_table
     from promptgrid.text import one_line, printable
 
-    rows = [[v.label, *(str(v.counts[kind]) if v.counts[kind] else "" for kind in _KINDS)] for v in found.variants]
+    rows = [[v.label, *(str(v.counts[kind]) if v.counts[kind] else "" for kind in _KINDS)] for v in changes.variants]
     print_table(["variant", *_KINDS], rows)
-    said = [v.sentence for v in found.variants if v.sentence]
-    for sentence in said if len(said) == 1 else [*said, found.told]:
+    sentences = [v.sentence for v in changes.variants if v.sentence]
+    for sentence in sentences if len(sentences) == 1 else [*sentences, changes.told]:
         click.echo(printable(sentence))
     if listed:
         cases = [
@@ -83,16 +81,16 @@ def _show(found: Changes, listed: list[Change]) -> None:
              _cell(c.answer_a, c.status_a, c.score_a), _cell(c.answer_b, c.status_b, c.score_b)]
             for c in listed
         ]  # fmt: skip
-        header = ["", "case", "variant", "inputs", "expected", f"in {found.run_a.id}", f"in {found.run_b.id}"]
+        header = ["", "case", "variant", "inputs", "expected", f"in {changes.run_a.id}", f"in {changes.run_b.id}"]
         print_table(header, cases, "Cases")
 
 
 def _cell(answer: str | None, status: str | None, score: float | None) -> str:
-    """`positive (score 0.5)`; what became of the cell where it has no answer."""
+    """`positive (score 0.5)`, or the status of a cell without an answer."""
     if status is None:
         return ""
-    said = answer if answer is not None else "no answer" if status == "answered" else status.replace("_", " ")
-    return said if score is None else f"{said} (score {score:.2g})"
+    text = answer if answer is not None else "no answer" if status == "answered" else status.replace("_", " ")
+    return text if score is None else f"{text} (score {score:.2g})"
 
 
 @click.command()
@@ -100,7 +98,7 @@ def _cell(answer: str | None, status: str | None, score: float | None) -> str:
 def pin(run: str) -> None:
     """Make a run the baseline of its prompts.
 
-    That is the run that `--no-worse-than pinned` compares with, at `promptgrid run` and `promptgrid gate`.
+    `--no-worse-than pinned` of `promptgrid run` and `promptgrid gate` compares with it.
     """
     from promptgrid.store import Database, baselines, runs
 
@@ -113,12 +111,12 @@ def pin(run: str) -> None:
 @click.command()
 @click.argument("prompt", metavar="PROMPT")
 def unpin(prompt: str) -> None:
-    """Take the baseline of a prompt away; the run stays."""
+    """Remove the baseline of a prompt; the run stays."""
     from promptgrid.errors import StoreError
     from promptgrid.store import Database, baselines
 
     database = Database()
     if not baselines.unpin(database, prompt):
         pinned = ", ".join(baselines.pinned(database)) or "none"
-        raise StoreError(f'No run is the baseline of "{prompt}".', hint=f"Prompts that have one: {pinned}.")
-    click.echo(f"{prompt} has no baseline any more.")
+        raise StoreError(f'No run is the baseline of "{prompt}".', hint=f"Prompts with a baseline: {pinned}.")
+    click.echo(f"{prompt} no longer has a baseline.")

@@ -1,4 +1,4 @@
-"""`promptgrid curve`: what the temperature does, as a table."""
+"""`promptgrid curve`: the effect of the temperature, as a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEADS = ("line", "temperature", "cases", "score", "95 %", "distinct", "entropy"
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="All figures, a row a point.")
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="One row per point.")
 @click.option("--json", "as_json", is_flag=True)
 def curve(run: str, csv_path: Path | None, as_json: bool) -> None:
     """Show score, variety and length over the temperatures of a run. RUN is an id, its beginning, or `last`."""
@@ -31,27 +31,27 @@ def curve(run: str, csv_path: Path | None, as_json: bool) -> None:
     from promptgrid.text import printable
 
     database = Database()
-    found = curve_of(database, store.find_run(database, run).id)
-    rows = [asdict(point) for point in found.points]
+    curve_data = curve_of(database, store.find_run(database, run).id)
+    rows = [asdict(point) for point in curve_data.points]
     if csv_path:
         save(csv_path, lambda out: write_table(rows, out, list(CurvePoint.__slots__)))
         click.echo(f"Wrote {len(rows):,} points to {csv_path}.", err=True)
     if as_json:
-        click.echo(json.dumps({"points": rows, "left_out": list(found.left_out)}))
+        click.echo(json.dumps({"points": rows, "left_out": list(curve_data.left_out)}))
     elif not csv_path:
-        click.echo(sheet.table(list(_HEADS), [_line(point) for point in found.points if point.cases]))
-        for sentence in found.left_out:
+        click.echo(sheet.table(list(_HEADS), [_line(point) for point in curve_data.points if point.cases]))
+        for sentence in curve_data.left_out:
             click.echo(printable(sentence))
 
 
 def _line(point: CurvePoint) -> list[str]:
     from promptgrid.text import printable
 
-    asked = "default" if point.temperature is None else f"{point.temperature:g}"
+    temperature = "default" if point.temperature is None else f"{point.temperature:g}"
     band = f"{_percent(point.score_low)} to {_percent(point.score_high)}" if point.score_low is not None else "–"
     return [
         printable(point.line),
-        asked if point.drawn else f"{asked} (not sent)",
+        temperature if point.drawn else f"{temperature} (not sent)",
         f"{point.cases:,}",
         _percent(point.score),
         band,

@@ -15,19 +15,19 @@ _STARTS_S = 60.0
 
 
 @click.command()
-@click.option("--port", type=int, default=8501, show_default=True, help="The next free one is taken if it is in use.")
-@click.option("--browser/--no-browser", default=True, help="Open it in the browser.")
+@click.option("--port", type=int, default=8501, show_default=True, help="If it is in use, the next free port is used.")
+@click.option("--browser/--no-browser", default=True, help="Open the dashboard in a browser.")
 def dashboard(port: int, browser: bool) -> None:
-    """Open the dashboard (what `promptgrid` alone does)."""
+    """Open the dashboard (the default command)."""
     import subprocess
 
     from promptgrid import paths
 
     free = _free_port(port)
     if free != port:
-        click.echo(f"Port {port} is taken; using {free}.", err=True)
+        click.echo(f"Port {port} is in use; using {free}.", err=True)
     script = str(paths.shipped_folder() / "workbench.py")
-    # Headless: Streamlit would ask for an e-mail address and advertise; the browser is opened from here instead.
+    # Headless: otherwise Streamlit asks for an e-mail address. The browser is opened below.
     command = [
         sys.executable,
         "-m",
@@ -54,14 +54,14 @@ def _welcome(url: str, browser: bool) -> None:
     import os
     import webbrowser
 
-    click.echo(f"Promptgrid is at {url} (Ctrl+C ends it; a run in progress goes on)")
+    click.echo(f"Promptgrid is at {url} (Ctrl+C stops it; runs in progress continue)")
     has_screen = sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
     if browser and has_screen:
         webbrowser.open(url)
 
 
 def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
-    """Waits until the server takes connections; False when it ended before."""
+    """Waits until the server accepts connections; False if it ended first."""
     import socket
 
     deadline = time.monotonic() + _STARTS_S
@@ -73,15 +73,15 @@ def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _free_port(wanted: int) -> int:
-    """The wanted port, or the next free one of the twenty after it."""
+def _free_port(first: int) -> int:
+    """The first free port from `first` on, of twenty."""
     import socket
 
-    for port in range(wanted, wanted + 20):
+    for port in range(first, first + 20):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
-    raise click.ClickException(f"The ports {wanted} to {wanted + 19} are all taken. Choose another with --port.")
+    raise click.ClickException(f"The ports {first} to {first + 19} are all in use. Choose another with --port.")

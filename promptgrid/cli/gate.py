@@ -1,4 +1,4 @@
-"""`promptgrid gate`: asks of a run that is there what `promptgrid run` asks of the one it has made."""
+"""`promptgrid gate`: the gates of `promptgrid run`, on a stored run."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 import click
 
-from promptgrid.cli.gating import GateOptions, as_json, ask, gate_options, show, understood
+from promptgrid.cli.gate_options import GateOptions, as_json, ask, gate_options, read_gate_options, show
 
 
 @click.command()
 @click.argument("run", metavar="RUN")
 @gate_options
 @click.option("--all", "show_all", is_flag=True, help="List every case that broke.")
-@click.option("--json", "for_machine", is_flag=True, help="For a machine to read.")
+@click.option("--json", "for_machine", is_flag=True, help="Print JSON.")
 def gate(run: str, show_all: bool, for_machine: bool, **typed: Any) -> None:
-    """Ask of a run what it must reach; nothing is sent.
+    """Check a run against its gates; nothing is sent.
 
-    Exit 0 when all of it holds, 1 when not, 2 when the command was wrong. That every cell is answered is always asked.
+    Exit code 0 if all gates hold, 1 if not, 2 if the command was wrong. Every cell must be answered in any case.
 
     promptgrid gate last --min-score label=0.9 --no-worse-than pinned
     """
@@ -26,14 +26,14 @@ def gate(run: str, show_all: bool, for_machine: bool, **typed: Any) -> None:
 
     database = Database()
     run_id = runs.find_run(database, run).id
-    wanted = understood(database, runs.plan_of(database, run_id), GateOptions(**typed))
-    if wanted is None:
+    request = read_gate_options(database, runs.plan_of(database, run_id), GateOptions(**typed))
+    if request is None:
         raise click.UsageError(
-            "Say what must hold, --min-score CHECK=0.9 or --no-worse-than RUN, or where a report goes: --junit OUT.xml."
+            "Name a gate, --min-score CHECK=0.9 or --no-worse-than RUN, or a report: --junit OUT.xml."
         )
-    asked = ask(database, run_id, wanted)
+    report = ask(database, run_id, request)
     if for_machine:
-        click.echo(json.dumps(as_json(asked)))
+        click.echo(json.dumps(as_json(report)))
     else:
-        show(asked, show_all)
-    raise SystemExit(0 if asked.held else 1)
+        show(report, show_all)
+    raise SystemExit(0 if report.held else 1)

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@click.option("--model", required=True, metavar="ENDPOINT/MODEL", help="Who judges.")
+@click.option("--model", required=True, metavar="ENDPOINT/MODEL", help="The model that judges.")
 @click.option(
-    "--pairs", type=click.IntRange(1, 100_000), default=40, show_default=True, help="So many are judged in the end."
+    "--pairs", type=click.IntRange(1, 100_000), default=40, show_default=True, help="The number of pairs judged in all."
 )
 @click.option("--rubric", default="", help="What makes a reply the better one.")
 @click.option(
-    "--prompt", default="", help="The judge's prompt: a file or a name of the library that shows both replies."
+    "--prompt", default="", help="The judge's prompt, a file or a name in the library; it must show both replies."
 )
-@click.option("--budget", default="", help="2.50usd, 100000tok, 500calls, 30min: a wall.")
-@click.option("--fresh", is_flag=True, help="Ask again for what the judge has said already.")
-@click.option("--dry-run", is_flag=True, help="Say what it will take, and ask nothing.")
+@click.option("--budget", default="", help="The most to spend: 2.50usd, 100000tok, 500calls or 30min.")
+@click.option("--fresh", is_flag=True, help="Ask again for pairs that the model has judged.")
+@click.option("--dry-run", is_flag=True, help="Show the cost and send nothing.")
 def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: str, fresh: bool, dry_run: bool) -> None:
-    """Let a model say which of two replies is better, in both orders; `promptgrid arena RUN` shows what that says.
+    """Let a model vote on pairs of replies, each in both orders; `promptgrid arena RUN` shows the ranking.
 
-    Pairs that people have voted on come first, so that it can be told how far the model agrees with them.
+    Pairs that people have voted on come first, to measure the agreement of the model with them.
 
     promptgrid judge last --model openai/gpt-6-luna --pairs 100 --rubric "Short, correct, friendly."
     """
@@ -43,63 +43,65 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
 
     database = Database()
     run_id = runs.find_run(database, run).id
-    who = PairJudge(model, rubric, prompt)
-    who.load(database)
-    chosen = _chosen(database, run_id, model, pairs)
-    if not chosen:
+    pair_judge = PairJudge(model, rubric, prompt)
+    pair_judge.load(database)
+    unjudged = _unjudged_pairs(database, run_id, model, pairs)
+    if not unjudged:
         done = len(_judged(votes.listed(database, run_id), model))
         all_ = f"{many(done, 'pair')} of run {run_id} already; more with --pairs" if done >= pairs else "all pairs"
         click.echo(f"{model} has judged {all_}.")
         return
     live.prepare([model])
-    click.echo(sheet.judge_line(pairs_preflight(database, run_id, chosen, who, fresh=fresh)), err=True)
+    click.echo(sheet.judge_line(pairs_preflight(database, run_id, unjudged, pair_judge, fresh=fresh)), err=True)
     if dry_run:
         return
     try:
         with bar("Judging") as tell:
-            found = judge_pairs(database, run_id, chosen, who, budget=budget, fresh=fresh, on_progress=tell)
+            result = judge_pairs(database, run_id, unjudged, pair_judge, budget=budget, fresh=fresh, on_progress=tell)
     except BudgetReached as reached:
-        hint = "What it has said is kept: the same command with a larger --budget goes on."
+        hint = "The votes so far are stored. To resume, repeat the command with a larger --budget."
         raise PlanError(str(reached), hint=hint) from None
     except KeyboardInterrupt:
-        click.echo("\nStopped. What it has said is kept: the same command goes on.", err=True)
+        click.echo("\nStopped. The votes so far are stored. To resume, repeat the command.", err=True)
         raise SystemExit(1) from None
-    said = [many(found.votes, "vote"), f"{found.changed:,} of them ties since it changed its mind with the places"]
-    click.echo(", ".join(said))
-    if found.failed:
-        click.echo(f"{many(found.failed, 'pair')} without a word: {printable(found.why)}", err=True)
+    counts = [many(result.votes, "vote"), f"{result.changed:,} of them ties, because its choice changed with the order"]
+    click.echo(", ".join(counts))
+    if result.failed:
+        click.echo(f"{many(result.failed, 'pair')} without a verdict: {printable(result.why)}", err=True)
         raise SystemExit(1)
 
 
-def _chosen(database: Database, run_id: str, model: str, count: int) -> list[tuple[int, int]]:
-    """Pairs that the model has not judged, until it has judged so many: first those that people voted on, then as the
-    arena has them."""
+def _unjudged_pairs(database: Database, run_id: str, model: str, count: int) -> list[tuple[int, int]]:
+    """The pairs that the model still has to judge to reach `count`: first those that people voted on, then in the order
+    of the arena."""
     from promptgrid import arena
     from promptgrid.store import votes
 
-    given = votes.listed(database, run_id)
-    seen = _judged(given, model)
-    count -= len(seen)
-    found = {_both(v): (v.left_position, v.right_position) for v in given if not v.by_model and _both(v) not in seen}
-    chosen = list(found.values())[: max(count, 0)]
+    all_votes = votes.listed(database, run_id)
+    judged = _judged(all_votes, model)
+    count -= len(judged)
+    voted = {
+        _pair(v): (v.left_position, v.right_position) for v in all_votes if not v.by_model and _pair(v) not in judged
+    }
+    selected = list(voted.values())[: max(count, 0)]
     pairs = arena.read(database, run_id)
-    cast = [*given, *(_cast(pair, model) for pair in chosen)]
-    while len(chosen) < count and (pair := pairs.next_pair(cast, model)) is not None:
-        chosen.append((pair.left, pair.right))
-        cast.append(_cast(chosen[-1], model))
-    return chosen
+    ballots = [*all_votes, *(_cast(pair, model) for pair in selected)]
+    while len(selected) < count and (pair := pairs.next_pair(ballots, model)) is not None:
+        selected.append((pair.left, pair.right))
+        ballots.append(_cast(selected[-1], model))
+    return selected
 
 
-def _judged(given: Sequence[Vote], model: str) -> set[frozenset[int]]:
-    return {_both(vote) for vote in given if vote.by_model and vote.owner == model}
+def _judged(all_votes: Sequence[Vote], model: str) -> set[frozenset[int]]:
+    return {_pair(vote) for vote in all_votes if vote.by_model and vote.owner == model}
 
 
-def _both(vote: Vote) -> frozenset[int]:
+def _pair(vote: Vote) -> frozenset[int]:
     return frozenset((vote.left_position, vote.right_position))
 
 
 def _cast(pair: tuple[int, int], model: str) -> Vote:
-    """As if it had been judged."""
+    """A tie as a placeholder for the vote to come."""
     from promptgrid.store.votes import Vote
 
     return Vote(0, *pair, "tie", model, True, None, 0.0)

@@ -1,4 +1,4 @@
-"""A run in the terminal: carried out here, followed with a bar (plain lines without a terminal), then written out."""
+"""A run in the terminal: carried out in this process, shown as a bar (or plain lines), then written to files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from promptgrid import builtin, connections
-from promptgrid.cli import gating, sheet
+from promptgrid.cli import gate_options, sheet
 from promptgrid.compare import summary, suspicions
 from promptgrid.errors import ExportError, PromptgridError
 from promptgrid.export.runs import FileFormat, save_run
@@ -30,17 +30,17 @@ ShowProgress = Callable[[RunInfo, RunProgress], None]
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where the results go when the run has ended."""
+    """The files and formats of the results."""
 
     csv: Path | None = None
     for_excel: bool = False
     jsonl: Path | None = None
     as_json: bool = False
-    gates: gating.Gating | None = None
+    gates: gate_options.GateRequest | None = None
 
 
 def prepare(models: Sequence[str]) -> None:
-    """Fetches and starts the built-in model if one of the models is it, with a bar; so token counts are exact."""
+    """Fetches and starts the built-in model if it is among the models, so that token counts are exact."""
     if not any(connections.split_model(ref)[0] == connections.BUILTIN for ref in models):
         return
     fetch()
@@ -48,7 +48,7 @@ def prepare(models: Sequence[str]) -> None:
 
 
 def fetch() -> None:
-    """Fetches the built-in model's weights, with a bar, unless they are here."""
+    """Fetches the weights of the built-in model unless they are present, with a progress bar."""
     if builtin.status().ready:
         return
     with click.progressbar(length=1, label="Fetching the built-in model (93 MB)", file=sys.stderr) as bar:
@@ -61,51 +61,51 @@ def fetch() -> None:
 
 
 def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
-    """Follows the run to its end, asks its gates and writes the results; Ctrl+C pauses it. Returns the exit code."""
+    """Follows the run to its end, checks its gates and writes the results; Ctrl+C pauses it. Returns the exit code."""
     tune()
     with client.carried_out_here(database, run_id) as watch:
         try:
             info, progress = _follow(database, run_id, watch)
         except KeyboardInterrupt:
             info, progress = _pause(database, run_id, watch)
-    asked, held = _ask(database, run_id, outputs.gates)
+    report, held = _ask(database, run_id, outputs.gates)
     if outputs.as_json:
-        told = gating.as_json(asked) if asked else {}
-        click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress), **told}))
+        gates = gate_options.as_json(report) if report else {}
+        click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress), **gates}))
     else:
         click.echo(sheet.summary_table(summary(database, info.id)))
-        said = [*sheet.error_lines(runs.errors(database, info.id)), *sheet.remedy_lines(progress)]
-        for line in [*said, *suspicions(database, info.id)]:
+        lines = [*sheet.error_lines(runs.errors(database, info.id)), *sheet.remedy_lines(progress)]
+        for line in [*lines, *suspicions(database, info.id)]:
             click.echo(line, err=True)
         click.echo(sheet.end_line(info, progress), err=True)
-        if asked:
-            gating.show(asked)
+        if report:
+            gate_options.show(report)
     written = _write(database, run_id, outputs)
     return 0 if written and held and progress.by_status == {"answered": progress.total} else 1
 
 
-def _ask(database: Database, run_id: str, gates: gating.Gating | None) -> tuple[GateReport | None, bool]:
-    """The gates' results, and whether all is well; what could not be asked or written is said, and is not well."""
+def _ask(database: Database, run_id: str, gates: gate_options.GateRequest | None) -> tuple[GateReport | None, bool]:
+    """The report of the gates, and whether they hold; an error is printed and counts as a missed gate."""
     if gates is None:
         return None, True
     try:
-        asked = gating.ask(database, run_id, gates)
+        report = gate_options.ask(database, run_id, gates)
     except PromptgridError as error:
-        click.echo(f"{error} The replies are kept: promptgrid gate {run_id} asks again.", err=True)
+        click.echo(f"{error} The replies are stored. To check again: promptgrid gate {run_id}", err=True)
         return None, False
-    return asked, asked.held
+    return report, report.held
 
 
 def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, RunProgress]:
-    with _shown() as show:
+    with _progress_display() as show:
         for info, progress in client.follow(database, run_id, watch):
             show(info, progress)
     return info, progress
 
 
 @contextmanager
-def _shown() -> Iterator[ShowProgress]:
-    """A bar on a terminal, a line every few seconds elsewhere; both on stderr."""
+def _progress_display() -> Iterator[ShowProgress]:
+    """The function that shows progress on stderr: a bar on a terminal, else a line every few seconds."""
     if not sys.stderr.isatty():
         yield _plain_lines()
         return
@@ -114,39 +114,39 @@ def _shown() -> Iterator[ShowProgress]:
     from rich.progress import Progress as Bar
     from rich.table import Column
 
-    said_in_full = Column(ratio=1, overflow="fold")  # in a narrow terminal, over several lines
+    text_column = Column(ratio=1, overflow="fold")  # wraps in a narrow terminal
     columns = (
         BarColumn(bar_width=20),
         TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.description}", markup=False, table_column=said_in_full),
+        TextColumn("{task.description}", markup=False, table_column=text_column),
     )
     with Bar(*columns, console=Console(stderr=True), expand=True) as bar:
         task = bar.add_task("starting", total=None)
 
         def show(info: RunInfo, progress: RunProgress) -> None:
-            said = sheet.progress_line(info, progress)
-            bar.update(task, completed=progress.done, total=progress.total, description=said)
+            line = sheet.progress_line(info, progress)
+            bar.update(task, completed=progress.done, total=progress.total, description=line)
 
         yield show
 
 
 def _plain_lines() -> ShowProgress:
-    said_at = float("-inf")
+    printed_at = float("-inf")
 
     def show(info: RunInfo, progress: RunProgress) -> None:
-        nonlocal said_at
-        if time.monotonic() - said_at >= _LINE_EVERY_S or info.status not in runs.ACTIVE:
-            said_at = time.monotonic()
+        nonlocal printed_at
+        if time.monotonic() - printed_at >= _LINE_EVERY_S or info.status not in runs.ACTIVE:
+            printed_at = time.monotonic()
             click.echo(sheet.progress_line(info, progress), err=True)
 
     return show
 
 
 def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, RunProgress]:
-    """Lets the calls in flight come in; a second Ctrl+C gives them up."""
+    """Waits for the calls in flight; a second Ctrl+C abandons them."""
     try:
         if runs.ask(database, run_id, "pause") == "pausing":
-            click.echo("Pausing: the calls in flight are coming in. Ctrl+C again gives them up.", err=True)
+            click.echo("Pausing: waiting for the calls in flight. Press Ctrl+C again to abandon them.", err=True)
         return _follow(database, run_id, watch)
     except KeyboardInterrupt:
         _give_up(database, run_id)
@@ -154,15 +154,15 @@ def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInf
 
 
 def _give_up(database: Database, run_id: str) -> None:
-    """Pauses the run at once: whoever carries it out lets go of the calls in flight when it sees that."""
+    """Pauses the run at once: its runner then abandons the calls in flight."""
     status, epoch = commits.status_and_epoch(database, run_id)
     if status in runs.ACTIVE:
-        click.echo("Given up: those calls may be paid for, and are sent again when the run goes on.", err=True)
+        click.echo("Abandoned: these calls may still cost money, and are sent again when the run resumes.", err=True)
         commits.end(database, run_id, epoch, "paused")
 
 
 def _write(database: Database, run_id: str, outputs: Outputs) -> bool:
-    """Writes the files that were asked for; a run that is paid for is not lost when that fails."""
+    """Writes the requested files. Returns False on an error: the run itself is stored."""
     forms: dict[FileFormat, Path | None] = {
         "csv-for-excel" if outputs.for_excel else "csv": outputs.csv,
         "jsonl": outputs.jsonl,
@@ -173,7 +173,7 @@ def _write(database: Database, run_id: str, outputs: Outputs) -> bool:
         try:
             save_run(database, run_id, path, form)
         except ExportError as error:
-            click.echo(f"{error} The replies are kept: promptgrid export {run_id} writes them elsewhere.", err=True)
+            click.echo(f"{error} The replies are stored. To write them elsewhere: promptgrid export {run_id}", err=True)
             return False
         click.echo(f"Wrote {path}.", err=True)
     return True

@@ -1,4 +1,4 @@
-"""`promptgrid run` and `promptgrid plan`: the same options make a plan; one sends it, the other shows the sheet."""
+"""`promptgrid run` and `promptgrid plan`: both make a plan from the same options; run sends it, plan shows its cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptgrid.cli.gating import GateOptions, check_writable, gate_options, understood
+from promptgrid.cli.gate_options import GateOptions, check_writable, gate_options, read_gate_options
 from promptgrid.prompt.parameters import SPECS, ParameterSpec
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ Option = Callable[[Command], Command]
 
 
 class Listed(click.ParamType):  # type: ignore[type-arg]  # generic only for type checkers
-    """Values with commas between them."""
+    """Values separated by commas."""
 
     name = "a,b,…"
 
@@ -31,7 +31,7 @@ class Listed(click.ParamType):  # type: ignore[type-arg]  # generic only for typ
 
 
 class Numbers(Listed):
-    """Numbers with commas between them."""
+    """Numbers separated by commas."""
 
     name = "0,0.7,…"
 
@@ -51,37 +51,37 @@ def _parameter_option(spec: ParameterSpec) -> Option:
 
 _OPTIONS: tuple[Option, ...] = (
     click.argument("prompts", nargs=-1, required=True, metavar="PROMPT…"),
-    click.option("--cases", type=click.Path(path_type=Path), help="A CSV of cases; the prompt's own without it."),
-    click.option("--model", "models", type=Listed(), default=(), help="ENDPOINT/MODEL, several with commas."),
+    click.option("--cases", type=click.Path(path_type=Path), help="A table of cases. Default: the prompt's own."),
+    click.option("--model", "models", type=Listed(), default=(), help="ENDPOINT/MODEL, several separated by commas."),
     click.option("--technique", "techniques", type=Listed(), default="zero-shot", show_default=True),
     click.option("--temperature", "temperatures", type=Numbers(), default=(), help="From 0 to 2."),
     *(_parameter_option(spec) for spec in SPECS if spec.option and spec.name != "temperature"),
-    click.option("--samples", type=int, default=1, show_default=True, help="How many replies to each cell."),
-    click.option("--examples", "examples_k", type=int, help="How many examples few-shot shows; all without it."),
+    click.option("--samples", type=int, default=1, show_default=True, help="Replies to each case."),
+    click.option("--examples", "examples_k", type=int, help="Examples in few-shot prompts. Default: all."),
     click.option("--examples-as", type=click.Choice(["turns", "text"]), default="turns", show_default=True),
     click.option("--check", "checks", multiple=True, help="Such as label, or number:tolerance=0.1."),
-    click.option("--budget", default="", help="2.50usd, 100000tok, 500calls, 30min: a wall."),
+    click.option("--budget", default="", help="The most to spend: 2.50usd, 100000tok, 500calls or 30min."),
     click.option("--concurrency", type=int, help="Requests in flight at one endpoint."),
     click.option("--retries", type=int, default=5, show_default=True, help="How often a failed call is sent again."),
-    click.option("--fresh", is_flag=True, help="Ask again for what is already answered."),
-    click.option("--name", default="", help="What the run is called."),
+    click.option("--fresh", is_flag=True, help="Send again what is already answered."),
+    click.option("--name", default="", help="The name of the run."),
 )  # fmt: skip
 
 
 def plan_options(command: Command) -> Command:
-    """The options that make a plan."""
+    """Adds the options of a plan."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def output_options(command: Command) -> Command:
-    """Where the results go when the run has ended."""
+    """Adds the options for the results of a run."""
     path = click.Path(path_type=Path, dir_okay=False)
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print the summary for a machine to read."),
+        click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
         click.option("--jsonl", "jsonl_path", type=path),
-        click.option("--csv-for-excel", is_flag=True, help="With a BOM, cells cut at what Excel can hold."),
+        click.option("--csv-for-excel", is_flag=True, help="With a BOM, cells cut to Excel's limit."),
         click.option("--csv", "csv_path", type=path, help="Write the results here."),
     ):
         command = option(command)
@@ -97,9 +97,9 @@ def _plan(prompts: tuple[str, ...], cases: Path | None, checks: tuple[str, ...],
 
 @click.command()
 @plan_options
-@click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(as_json: bool, **options: Any) -> None:
-    """Show what a run would take; nothing is sent.
+    """Show the cost of a run; nothing is sent.
 
     promptgrid plan sentiment --technique zero-shot,few-shot --temperature 0,0.7
     """
@@ -107,8 +107,8 @@ def plan(as_json: bool, **options: Any) -> None:
     from promptgrid.runner import client
     from promptgrid.store import Database
 
-    found = client.preflight(Database(), _plan(**options))
-    click.echo(sheet.as_json(found) if as_json else sheet.as_text(found))
+    preflight = client.preflight(Database(), _plan(**options))
+    click.echo(sheet.as_json(preflight) if as_json else sheet.as_text(preflight))
 
 
 @click.command()
@@ -127,7 +127,7 @@ def run(
     junit_path: Path | None,
     **options: Any,
 ) -> None:
-    """Run prompts over cases; exit 0 when every cell is answered and every gate held, 1 when not, 2 when the command
+    """Run prompts over cases. Exit code 0 if every cell is answered and every gate holds, 1 if not, 2 if the command
     was wrong.
 
     promptgrid run prompts/sentiment.prompty --cases prompts/cases/sentiment.csv --temperature 0,0.7 --csv out.csv
@@ -138,14 +138,16 @@ def run(
 
     for path in (csv_path, jsonl_path):
         check_writable(path)
-    chosen, database = _plan(**options), Database()
-    gates = understood(database, chosen, GateOptions(min_scores, confident, not_worse_than, strict, junit_path))
-    live.prepare(chosen.models)
+    new_plan, database = _plan(**options), Database()
+    gates = read_gate_options(
+        database, new_plan, GateOptions(min_scores, confident, not_worse_than, strict, junit_path)
+    )
+    live.prepare(new_plan.models)
 
-    def show(found: Preflight) -> None:
+    def show(preflight: Preflight) -> None:
         if not as_json:
-            click.echo(sheet.as_text(found), err=True)
+            click.echo(sheet.as_text(preflight), err=True)
 
-    run_id = client.submit(database, chosen, show=show)
+    run_id = client.submit(database, new_plan, show=show)
     outputs = live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json, gates)
     raise SystemExit(live.carry_out(database, run_id, outputs))

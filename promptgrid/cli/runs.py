@@ -1,4 +1,4 @@
-"""`promptgrid runs` and what can be done to one: resume, extend, pause, cancel, rename, delete, undelete, export."""
+"""`promptgrid runs` and the commands on one run: resume, extend, pause, cancel, rename, delete, undelete, export."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RUN = click.argument("run", metavar="RUN")
 
 
 @click.command()
-@click.option("--deleted", is_flag=True, help="The deleted ones, which `undelete` brings back.")
+@click.option("--deleted", is_flag=True, help="List deleted runs, which `undelete` restores.")
 @click.option("--json", "as_json", is_flag=True)
 def runs(deleted: bool, as_json: bool) -> None:
     """List the runs, newest first."""
@@ -37,15 +37,15 @@ def runs(deleted: bool, as_json: bool) -> None:
     baseline_of: dict[str, list[str]] = {}
     for prompt, run_id in baselines.pinned(database).items():
         baseline_of.setdefault(run_id, []).append(prompt)
-    found = [(info, store.progress(database, info.id)) for info in store.list_runs(database, deleted=deleted)]
+    entries = [(info, store.progress(database, info.id)) for info in store.list_runs(database, deleted=deleted)]
     if as_json:
         listed = [
             asdict(info) | {"progress": asdict(progress), "baseline_of": baseline_of.get(info.id, [])}
-            for info, progress in found
+            for info, progress in entries
         ]
         click.echo(json.dumps(listed))
         return
-    if not found:
+    if not entries:
         click.echo("No runs yet. Start one with: promptgrid run sentiment")
         return
     rows = [
@@ -57,19 +57,19 @@ def runs(deleted: bool, as_json: bool) -> None:
             f"{datetime.fromtimestamp(i.created):%F %H:%M}",
             ", ".join(baseline_of.get(i.id, ())),
         ]
-        for i, p in found
+        for i, p in entries
     ]
     header = ["run", "name", "status", "done", "created", "baseline of"]
-    shown = len(header) if any(row[-1] for row in rows) else len(header) - 1
-    click.echo(sheet.table(header[:shown], [row[:shown] for row in rows]))
+    columns = len(header) if any(row[-1] for row in rows) else len(header) - 1
+    click.echo(sheet.table(header[:columns], [row[:columns] for row in rows]))
 
 
 @click.command()
 @_RUN
-@click.option("--budget", default="", help="A new one, for all that the run spends from its start on.")
+@click.option("--budget", default="", help="A new budget for the whole run, what it has spent included.")
 @output_options
 def resume(run: str, budget: str, **outputs: Any) -> None:
-    """Go on with a paused, stopped or cancelled run, or try the failed cells of a finished one again."""
+    """Resume a paused, stopped or cancelled run, or retry the failed cells of a finished one."""
     from promptgrid.budget import parse_budget
     from promptgrid.store import Database
     from promptgrid.store import runs as store
@@ -84,14 +84,14 @@ def resume(run: str, budget: str, **outputs: Any) -> None:
 
 @click.command()
 @_RUN
-@click.option("--samples", type=int, help="So many to each cell, with those that are there.")
-@click.option("--temperature", "temperatures", type=Numbers(), default=(), help="More of them, from 0 to 2.")
-@click.option("--model", "models", type=Listed(), default=(), help="More of them, as ENDPOINT/MODEL.")
+@click.option("--samples", type=int, help="The new number of samples, present ones included.")
+@click.option("--temperature", "temperatures", type=Numbers(), default=(), help="Further temperatures, from 0 to 2.")
+@click.option("--model", "models", type=Listed(), default=(), help="Further models, as ENDPOINT/MODEL.")
 @output_options
 def extend(
     run: str, samples: int | None, temperatures: tuple[float, ...], models: tuple[str, ...], **outputs: Any
 ) -> None:
-    """Add samples, temperatures or models to a run that is at rest; only the new cells are sent.
+    """Add samples, temperatures or models to a run that is not in progress; only new cells are sent.
 
     promptgrid extend last --samples 20 --temperature 0,0.7,1.2
     """
@@ -121,24 +121,24 @@ def _carry_out(
 @click.command()
 @_RUN
 def pause(run: str) -> None:
-    """Let the calls in flight go and send nothing more; `resume` goes on."""
+    """Finish the calls in flight and send no more; `resume` continues."""
     _ask(run, "pause")
 
 
 @click.command()
 @_RUN
 def cancel(run: str) -> None:
-    """End a run; what is answered stays."""
+    """End a run; its replies stay."""
     _ask(run, "cancel")
 
 
-def _ask(run: str, wanted: Literal["pause", "cancel"]) -> None:
+def _ask(run: str, request: Literal["pause", "cancel"]) -> None:
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
     database = Database()
     info = store.find_run(database, run)
-    status = store.ask(database, info.id, wanted)
+    status = store.ask(database, info.id, request)
     click.echo(f"Run {info.id} is {status}.")
 
 
@@ -146,7 +146,7 @@ def _ask(run: str, wanted: Literal["pause", "cancel"]) -> None:
 @_RUN
 @click.argument("name")
 def rename(run: str, name: str) -> None:
-    """Give a run another name."""
+    """Rename a run."""
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
@@ -159,35 +159,35 @@ def rename(run: str, name: str) -> None:
 @click.command()
 @_RUN
 def delete(run: str) -> None:
-    """Take a run out of the list; `undelete` brings it back."""
+    """Remove a run from the list; `undelete` restores it."""
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
     database = Database()
     info = store.find_run(database, run)
     store.delete(database, info.id)
-    click.echo(f"Run {info.id} is deleted. Bring it back with: promptgrid undelete {info.id}")
+    click.echo(f"Run {info.id} is deleted. To restore it: promptgrid undelete {info.id}")
 
 
 @click.command()
 @_RUN
 def undelete(run: str) -> None:
-    """Bring a deleted run back."""
+    """Restore a deleted run."""
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
     database = Database()
     info = store.find_run(database, run)
     store.restore(database, info.id)
-    click.echo(f"Run {info.id} is back.")
+    click.echo(f"Run {info.id} is restored.")
 
 
 _FORMS: dict[FileFormat, str] = {
-    "csv": "One row a cell, with everything needed to redo it.",
-    "csv-wide": "A CSV with one row a case, one column a variant: the answers.",
-    "jsonl": "One JSON object a cell.",
-    "xlsx": "An Excel workbook: results, summary, how the run was made.",
-    "parquet": "One row a cell, with types: for DuckDB, pandas, Polars.",
+    "csv": "One row per cell, with everything needed to repeat it.",
+    "csv-wide": "A CSV of answers: one row per case, one column per variant.",
+    "jsonl": "One JSON object per cell.",
+    "xlsx": "An Excel workbook: results, summary, settings.",
+    "parquet": "One row per cell, with types, for DuckDB, pandas, Polars.",
     "html": "A report in one file: summary, charts, the first cases.",
     "markdown": "The summary and the first cases as tables.",
 }
@@ -195,15 +195,15 @@ _OUT = click.Path(path_type=Path, dir_okay=False)
 
 
 def _form_options(command: Command) -> Command:
-    for form, told in reversed(_FORMS.items()):
-        command = click.option(f"--{form}", type=_OUT, metavar="OUT", help=told)(command)
+    for form, help_text in reversed(_FORMS.items()):
+        command = click.option(f"--{form}", type=_OUT, metavar="OUT", help=help_text)(command)
     return command
 
 
 @click.command()
 @_RUN
 @_form_options
-@click.option("--csv-for-excel", is_flag=True, help="--csv with a BOM, cells cut at what Excel can hold.")
+@click.option("--csv-for-excel", is_flag=True, help="--csv with a BOM, cells cut to Excel's limit.")
 @click.option("--preferences", type=_OUT, metavar="OUT", help="The votes as JSONL: prompt, chosen, rejected.")
 def export(run: str, csv_for_excel: bool, preferences: Path | None, **outputs: Path | None) -> None:
     """Write the results of a run to files. RUN is an id, its beginning, or `last`.
@@ -214,13 +214,13 @@ def export(run: str, csv_for_excel: bool, preferences: Path | None, **outputs: P
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
-    asked = [(form, path) for form in _FORMS if (path := outputs[form.replace("-", "_")])]
-    if not (preferences or asked):
+    files = [(form, path) for form in _FORMS if (path := outputs[form.replace("-", "_")])]
+    if not (preferences or files):
         every = ", ".join(f"--{form}" for form in (*_FORMS, "preferences"))
-        raise click.UsageError(f"Say where to, with one or more of {every}.")
+        raise click.UsageError(f"Name at least one file: {every}.")
     database = Database()
     info = store.find_run(database, run)
-    for form, path in asked:
+    for form, path in files:
         _export(database, info, path, "csv-for-excel" if form == "csv" and csv_for_excel else form)
     if preferences:
         pairs = save_preferences(database, info.id, preferences)

@@ -1,4 +1,4 @@
-"""What the terminal shows of a preflight, a run in progress and a summary: texts only, nothing is printed here."""
+"""Texts for the terminal: a preflight, the progress of a run, a summary. Nothing is printed here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from promptgrid.text import one_line, printable
 
 
 def as_text(sheet: Preflight) -> str:
-    """The preflight sheet as a few lines."""
+    """The preflight in a few lines."""
     cells, calls = humanize.many(sheet.cells, "cell"), humanize.many(sheet.replies.calls, "call")
     lines = [f"{cells}: {calls} to send, {sheet.replies.answered:,} already answered"]
     lines += [_model_line(model) for model in sheet.models]
@@ -37,7 +37,7 @@ def _model_line(model: ModelPreflight) -> str:
     dated = f" (price of {model.facts.price_date})" if model.facts.price_date and not model.free else ""
     parts += [phrases.cost(model) + dated, humanize.duration(model.seconds)]
     if model.shared:
-        parts.append(f"{humanize.many(model.shared, 'cell')} the same on the wire as another")
+        parts.append(f"{humanize.many(model.shared, 'cell')} identical on the wire to another")
     if model.too_long:
         parts.append(f"{model.too_long:,} do not fit and are not sent")
     reason = f"  (≈: {model.reason})" if not model.exact else ""
@@ -45,14 +45,14 @@ def _model_line(model: ModelPreflight) -> str:
 
 
 def judge_line(model: ModelPreflight) -> str:
-    """What a model that judges, or embeds, will take."""
+    """The preflight of a model that judges or embeds."""
     does, what = ("embedded by", "texts embedded") if model.embeds else ("judged by", "judged")
     answered = f" · {model.answered:,} {what} already" if model.answered else ""
     return f"  {does}{_model_line(model)[1:]}{answered}"
 
 
 def as_json(sheet: Preflight) -> str:
-    """The whole sheet for a machine."""
+    """The whole preflight as JSON."""
     names = ("calls", "answered", "shared", "too_long", "prompt_tokens", "exact")
     replies = {name: getattr(sheet.replies, name) for name in names}
     cost = {"cost_floor": sheet.total.cost_floor, "cost_ceiling": sheet.total.cost_ceiling}
@@ -71,10 +71,10 @@ def progress_line(info: RunInfo, progress: RunProgress) -> str:
 
 
 def error_lines(errors: Sequence[tuple[str, int]], noun: str = "cell") -> list[str]:
-    """Each error in one line without control characters, with the number of cells that ended so."""
+    """Each error in one line, with the number of cells that it ended."""
     lines = []
-    for said, count in errors:
-        lines.append(f"{humanize.many(count, noun)}: {one_line(said, 300)}")
+    for error, count in errors:
+        lines.append(f"{humanize.many(count, noun)}: {one_line(error, 300)}")
     return lines
 
 
@@ -84,25 +84,25 @@ def remedy_lines(progress: RunProgress) -> list[str]:
 
 
 def end_line(info: RunInfo, progress: RunProgress) -> str:
-    """How the run ended and what to do next, if anything."""
-    said = f"Run {info.id}: {progress_line(info, progress)}."
+    """The outcome of the run, and what to do next."""
+    line = f"Run {info.id}: {progress_line(info, progress)}."
     if info.message:
-        said += f" {info.message}"
+        line += f" {info.message}"
     if info.status in ("paused", "stopped", "cancelled"):
-        said += f" Go on with: promptgrid resume {info.id}"
+        line += f" To continue: promptgrid resume {info.id}"
     elif progress.by_status.get("failed"):
-        said += f" Try the failed cells again with: promptgrid resume {info.id}"
-    return said
+        line += f" To retry the failed cells: promptgrid resume {info.id}"
+    return line
 
 
 def summary_table(variants: Sequence[VariantSummary]) -> str:
-    """One line a variant, in columns."""
+    """One line per variant, in columns."""
     from promptgrid.export.tables import pass_at
 
     header = ["variant", "answered", "score", "n", pass_at(variants), "distinct", "tokens", "usd", "ms"]
     rows = [_summary_cells(v) for v in variants]
-    shown = [at for at, name in enumerate(header) if not name.startswith("pass@") or any(row[at] for row in rows)]
-    return table([header[at] for at in shown], [[row[at] for at in shown] for row in rows])
+    columns = [at for at, name in enumerate(header) if not name.startswith("pass@") or any(row[at] for row in rows)]
+    return table([header[at] for at in columns], [[row[at] for at in columns] for row in rows])
 
 
 def _summary_cells(v: VariantSummary) -> list[str]:
@@ -120,7 +120,7 @@ def _summary_cells(v: VariantSummary) -> list[str]:
 
 
 def totals_table(totals: Sequence[Total]) -> str:
-    """One line a check, in columns."""
+    """One line per check, in columns."""
     rows = [
         [t.check, "" if t.mean is None else f"{t.mean:.3f}", *map(str, (t.scored, t.unscored - t.failed, t.failed))]
         for t in totals
@@ -129,12 +129,12 @@ def totals_table(totals: Sequence[Total]) -> str:
 
 
 def totals_json(run_id: str, totals: Sequence[Total]) -> str:
-    """The same for a machine."""
+    """The same as JSON."""
     return json.dumps({"run": run_id, "checks": [asdict(total) for total in totals]}, ensure_ascii=False, indent=2)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell, the first to the left, the others to the right; two spaces between."""
+    """Columns as wide as their widest cell, the first left-aligned, the others right-aligned."""
     from rich.cells import cell_len
 
     lines = [list(header), *map(list, rows)]

@@ -1,4 +1,4 @@
-"""`promptgrid prompts · models · doctor`: look at things, change nothing."""
+"""`promptgrid prompts`, `models` and `doctor`: lists and findings; nothing is changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True)
 def prompts(as_json: bool) -> None:
-    """List the prompts of the library, the broken ones with the reason."""
+    """List the prompts of the library, broken ones with the reason."""
     from promptgrid.library.folder import Library, library_folder
 
     entries = Library(library_folder()).entries()
@@ -52,7 +52,7 @@ def models(as_json: bool) -> None:
 @click.option("--start", is_flag=True, help="Also start the built-in model.")
 @click.option("--json", "as_json", is_flag=True)
 def doctor(fetch: bool, start: bool, as_json: bool) -> None:
-    """Say what is there, what is missing and what to do: model, tokenizers, endpoints, database, port."""
+    """Check the built-in model, tokenizers, endpoints, database, disk and port, and say what to do."""
     from promptgrid.doctor import checks
 
     if fetch:

@@ -1,4 +1,4 @@
-"""`promptgrid tokens`: what a text costs, in all and line by line."""
+"""`promptgrid tokens`: the tokens of a text, in all and by line."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ WIDTH = 80  # characters of a line
 
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
-@click.option("--model", help="ENDPOINT/MODEL, or an encoding such as o200k_base; the built-in model without it.")
-@click.option("--by-line", is_flag=True, help="Also say which lines cost most.")
+@click.option("--model", help="ENDPOINT/MODEL, or an encoding such as o200k_base; default: the built-in model.")
+@click.option("--by-line", is_flag=True, help="Also list the lines with the most tokens.")
 @click.option("--json", "as_json", is_flag=True)
 def tokens(file: BinaryIO, model: str | None, by_line: bool, as_json: bool) -> None:
     """Count the tokens of a text file, or of standard input.
@@ -36,17 +36,17 @@ def tokens(file: BinaryIO, model: str | None, by_line: bool, as_json: bool) -> N
     text = read_text(file.read(), getattr(file, "name", "The text"))
     limit = None if ref in ENCODINGS else context_limit(ref)
     _start(ref)
-    found = tokenize(text, ref)
+    tokenization = tokenize(text, ref)
     if as_json:
-        said = {"model": ref, "characters": len(text), "context_limit": limit, **asdict(found.count)}
-        click.echo(json.dumps({**said, "lines": _lines(found)} if by_line else said, ensure_ascii=False))
+        body = {"model": ref, "characters": len(text), "context_limit": limit, **asdict(tokenization.count)}
+        click.echo(json.dumps({**body, "lines": _lines(tokenization)} if by_line else body, ensure_ascii=False))
         return
-    about, of = ("" if found.count.exact else "≈ "), (f" of {limit:,}" if limit else "")
-    click.echo(f"{about}{found.count.tokens:,}{of} tokens, {len(text):,} characters ({ref})")
+    about, of = ("" if tokenization.count.exact else "≈ "), (f" of {limit:,}" if limit else "")
+    click.echo(f"{about}{tokenization.count.tokens:,}{of} tokens, {len(text):,} characters ({ref})")
     if by_line:
-        click.echo("\n".join(_table(found)))
-    if found.count.reason:
-        click.echo(f"≈: {found.count.reason}", err=True)
+        click.echo("\n".join(_table(tokenization)))
+    if tokenization.count.reason:
+        click.echo(f"≈: {tokenization.count.reason}", err=True)
 
 
 def _start(ref: str) -> None:
@@ -59,19 +59,19 @@ def _start(ref: str) -> None:
         builtin.ensure()
 
 
-def _lines(found: Tokenization) -> list[dict[str, Any]]:
-    """What follows the last line break is a line only if there is something."""
-    texts = found.text.split("\n")
-    counted = [
+def _lines(tokenization: Tokenization) -> list[dict[str, Any]]:
+    """The lines with their tokens; an empty text after the last line break is not a line."""
+    texts = tokenization.text.split("\n")
+    lines = [
         {"line": number, "tokens": count, "text": text}
-        for number, (count, text) in enumerate(zip(found.by_line(), texts, strict=True), 1)
+        for number, (count, text) in enumerate(zip(tokenization.by_line(), texts, strict=True), 1)
     ]
-    return counted if texts[-1] else counted[:-1]
+    return lines if texts[-1] else lines[:-1]
 
 
-def _table(found: Tokenization) -> Sequence[str]:
-    """The costliest lines first."""
-    lines = sorted(_lines(found), key=lambda line: -line["tokens"])
+def _table(tokenization: Tokenization) -> Sequence[str]:
+    """The lines with the most tokens first."""
+    lines = sorted(_lines(tokenization), key=lambda line: -line["tokens"])
     rows = [
         f"{each['tokens']:>8,}{each['line']:>8,}  {cut(printable(each['text']), WIDTH)}".rstrip()
         for each in lines[:COSTLIEST]

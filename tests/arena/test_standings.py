@@ -276,7 +276,7 @@ def test_the_command_line_ranks_and_exports(database: Database, carried: Carried
     lines = told.output.splitlines()
     assert lines[0].split() == ["variant", "wins", "95", "%", "interval", "won", "lost", "tied"]
     assert lines[1].startswith("t = 0 ")
-    assert "ada and bo: 3 of 3 pairs alike" in told.output
+    assert "ada and bo: 3 of 3 pairs judged alike" in told.output
     body = json.loads(CliRunner().invoke(main, ["arena", run_id, "--json"]).output)
     assert [one["label"] for one in body["ranked"]] == ["t = 0", "t = 0.5", "t = 1"]
     assert body["agreement"][0]["same"] == 3

@@ -80,7 +80,7 @@ def test_a_cell_that_failed_makes_exit_code_1() -> None:
         (["run", "label.prompty", "--csv", "no/such/folder/out.csv", "--model", "openai/ok"], "does not exist"),
         (["resume", "nothing"], "no run that starts"),
         (["export", "last", "--csv", "x.csv"], "no run that starts"),
-        (["export", "last"], "Say where to"),
+        (["export", "last"], "Name at least one file"),
         (["delete"], "Missing argument"),
     ],
 )
@@ -364,7 +364,7 @@ def test_the_number_of_retries_is_chosen(hostile: HostileServer) -> None:
 def test_plan_says_what_a_budget_will_do_and_which_cells_are_one_call() -> None:
     Path("cases.csv").write_text("text,expected\nlovely,good\nlovely,bad\n", "utf-8")
     result = promptgrid("plan", *RUN[1:], "--samples", "3", "--budget", "2calls")
-    assert "3 cells the same on the wire as another" in result.stdout
+    assert "3 cells identical on the wire to another" in result.stdout
     assert "over the budget of 2 calls" in result.stdout
     sheet = json.loads(promptgrid("plan", *RUN[1:], "--budget", "2calls", "--json").stdout)
     assert (sheet["shared"], sheet["calls"], sheet["within_budget"]) == (1, 1, True)

@@ -240,7 +240,7 @@ def test_a_gate_that_cannot_be_asked_exits_with_2_before_anything_is_sent(
 def test_a_gate_needs_something_to_ask() -> None:
     promptgrid(*RUN)
     result = promptgrid("gate", "last")
-    assert (result.exit_code, "Say what must hold" in result.output) == (2, True)
+    assert (result.exit_code, "Name a gate" in result.output) == (2, True)
     assert promptgrid("gate", "none", "--min-score", "label=1").exit_code == 2
 
 

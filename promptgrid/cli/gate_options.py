@@ -1,4 +1,4 @@
-"""Gates on the command line: the options that make them, and what is printed of them."""
+"""Gates on the command line: their options, and the output of their results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOWN = 20  # cases in the table of what broke
 
 @dataclass(frozen=True)
 class GateOptions:
-    """What was typed: see `gate_options`."""
+    """The values of the options of `gate_options`."""
 
     min_scores: tuple[str, ...]
     confident: bool
@@ -29,44 +29,44 @@ class GateOptions:
 
 
 @dataclass(frozen=True)
-class Gating:
-    """What must hold, and where a test report goes."""
+class GateRequest:
+    """The gates, and the path of the test report."""
 
     gates: Gates
     junit: Path | None = None
 
 
 def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that make gates; `GateOptions` by their names."""
+    """Adds the options whose values make `GateOptions`."""
     for option in (
         click.option("--junit", "junit_path", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.xml",
                      help="Write a test report for a CI server."),
-        click.option("--strict", is_flag=True, help="With --no-worse-than: no case may have broken at all."),
+        click.option("--strict", is_flag=True, help="With --no-worse-than: not one case may break."),
         click.option("--no-worse-than", "not_worse_than", default="", metavar="RUN|pinned",
-                     help="No variant may be worse than in that run, by the statistics."),
+                     help="No variant may be significantly worse than in that run."),
         click.option("--confident", is_flag=True,
-                     help="With --min-score: the low end of the score's 95 % interval must reach it."),
+                     help="With --min-score: the low end of the 95 % interval must reach it."),
         click.option("--min-score", "min_scores", multiple=True, metavar="CHECK=SCORE",
-                     help="Such as label=0.9, in every variant; may be repeated."),
+                     help="The lowest score of every variant, such as label=0.9. Repeatable."),
     ):  # fmt: skip
         command = option(command)
     return command
 
 
 def check_writable(path: Path | None) -> None:
-    """Better said before a long run than after it. Raises UsageError."""
+    """Raises UsageError before a long run, not after it."""
     if path is not None and not path.absolute().parent.is_dir():
         raise click.UsageError(f"The folder of {path} does not exist.")
 
 
-def understood(database: Database, plan: Plan, typed: GateOptions) -> Gating | None:
-    """The options understood; None when nothing is asked. Raises UsageError, GateError, StoreError."""
+def read_gate_options(database: Database, plan: Plan, typed: GateOptions) -> GateRequest | None:
+    """The gates of the options; None without any. Raises UsageError, GateError, StoreError."""
     from promptgrid.gate import gates_for
 
     if typed.confident and not typed.min_scores:
-        raise click.UsageError("--confident goes with --min-score CHECK=SCORE.")
+        raise click.UsageError("--confident requires --min-score CHECK=SCORE.")
     if typed.strict and not typed.not_worse_than:
-        raise click.UsageError("--strict goes with --no-worse-than RUN.")
+        raise click.UsageError("--strict requires --no-worse-than RUN.")
     check_writable(typed.junit_path)
     if not (typed.min_scores or typed.not_worse_than or typed.junit_path):
         return None
@@ -78,50 +78,50 @@ def understood(database: Database, plan: Plan, typed: GateOptions) -> Gating | N
         not_worse_than=typed.not_worse_than,
         strict=typed.strict,
     )
-    return Gating(gates, typed.junit_path)
+    return GateRequest(gates, typed.junit_path)
 
 
-def ask(database: Database, run_id: str, wanted: Gating) -> GateReport:
+def ask(database: Database, run_id: str, request: GateRequest) -> GateReport:
     """Measures the gates and writes the test report."""
     from promptgrid import gate
     from promptgrid.store import runs
 
-    asked = gate.ask(database, run_id, wanted.gates, report=wanted.junit is not None)
-    if wanted.junit:
+    report = gate.ask(database, run_id, request.gates, report=request.junit is not None)
+    if request.junit:
         name = runs.find_run(database, run_id).name
-        gate.save_junit(wanted.junit, f"{run_id} {name}".strip(), asked.results, asked.verdicts)
-        click.echo(f"Wrote {wanted.junit}.", err=True)
-    return asked
+        gate.save_junit(request.junit, f"{run_id} {name}".strip(), report.results, report.verdicts)
+        click.echo(f"Wrote {request.junit}.", err=True)
+    return report
 
 
-def as_json(asked: GateReport) -> dict[str, Any]:
-    """The results for a machine."""
-    return {"held": asked.held, "gates": [asdict(result) for result in asked.results]}
+def as_json(report: GateReport) -> dict[str, Any]:
+    """The results as JSON."""
+    return {"held": report.held, "gates": [asdict(result) for result in report.results]}
 
 
-def show(asked: GateReport, show_all: bool = False) -> None:
-    """The gates, what the statistics say, and the cases that broke."""
+def show(report: GateReport, show_all: bool = False) -> None:
+    """Prints the gates, their notes, and the cases that broke."""
     from promptgrid.cli.listing import print_table
     from promptgrid.text import printable
 
-    rows = [[r.gate, r.variant, r.found, "held" if r.held else f"missed: {r.reason}"] for r in asked.results]
+    rows = [[r.gate, r.variant, r.found, "held" if r.held else f"missed: {r.reason}"] for r in report.results]
     print_table(["gate", "variant", "found", "result"], rows, "Gates")
-    for result in asked.results:
+    for result in report.results:
         if result.note:
             click.echo(printable(result.note))
-    broke = _broke(asked.results)
+    broke = _broke(report.results)
     if not broke:
         return
-    shown = broke if show_all else broke[:_SHOWN]
-    cases = [[b.case_id, b.variant, b.check, b.expected or "", b.before, b.now, b.explanation] for b in shown]
+    rows_shown = broke if show_all else broke[:_SHOWN]
+    cases = [[b.case_id, b.variant, b.check, b.expected or "", b.before, b.now, b.explanation] for b in rows_shown]
     print_table(["case", "variant", "check", "expected", "before", "now", "why"], cases, "What broke")
-    if left := len(broke) - len(shown):
-        click.echo(f"… and {left:,} more: `promptgrid gate` with --all lists them.")
+    if more := len(broke) - len(rows_shown):
+        click.echo(f"… and {more:,} more: `promptgrid gate` with --all lists them.")
 
 
 def _broke(results: Sequence[GateResult]) -> list[Broke]:
-    """Each case once, as the first gate that names it tells of it. A gate that held is asked only for what broke since
-    another run: not all that is wrong is news."""
+    """Each broken case once, from the first gate that names it. A gate that held names only cases that broke since
+    another run."""
     named = [case for result in results for case in result.broke if not result.held or case.before]
     first: dict[tuple[str, str, str], Broke] = {}
     for case in named:
