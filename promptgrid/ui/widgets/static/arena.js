@@ -1,4 +1,4 @@
-// Two replies to one case, told apart by their sides alone. All text is foreign and goes in by textContent only.
+// Two replies to one case, named only by their side. All text is foreign and goes in by textContent only.
 
 const boards = new WeakMap(); // parent element -> the board drawn in it
 const KEYS = { arrowleft: "left", arrowright: "right", arrowdown: "tie", t: "tie", s: "skip", u: "undo" };
@@ -93,7 +93,7 @@ function show(board, pair) {
   keepHeight(board);
 }
 
-// What stands below stays where it is: a pair takes at least the room that the tallest so far has taken.
+// Nothing below moves: a pair is at least as tall as the tallest one so far.
 function keepHeight(board) {
   if (board.wide !== board.pair.clientWidth) board.tall = 0;
   board.wide = board.pair.clientWidth;
@@ -106,7 +106,7 @@ function allowed(board, choice) {
   return choice === "undo" ? board.undoable : board.open;
 }
 
-// The next pair is there already and stands at once; a vote on it waits until the one before is known to be kept.
+// The next pair is drawn at once, from data that is here already; a vote on it waits until the last vote is stored.
 function vote(board, choice) {
   if (!allowed(board, choice)) return;
   if (board.waits) return void (board.early ??= choice);
@@ -136,7 +136,7 @@ function press(board, event) {
   if (!event.repeat) vote(board, choice); // a key that is held down is one vote
 }
 
-// Both texts at once, where one of them is longer than its box.
+// Scrolls both texts, if one of them is longer than its box.
 function turnPage(board, event) {
   if (board.texts.every((text) => text.scrollHeight <= text.clientHeight)) return;
   event.preventDefault();

@@ -1,4 +1,4 @@
-// What all our components draw with.
+// Helpers of all components.
 
 function element(tag, className, text) {
   const node = document.createElement(tag);

@@ -1,5 +1,5 @@
 // The turns of a conversation, replies of several variants side by side. All text is foreign and goes in by textContent
-// only. What is pressed goes to Python as {act, id, …}; a turn is edited in its own place.
+// only. Python receives a press as {act, id, …}. A turn is edited in place.
 
 const logs = new WeakMap(); // parent element -> the log drawn in it
 
@@ -142,7 +142,7 @@ function edit(log, turn, variant, text) {
   area.focus();
 }
 
-// What the turn is for the context budget.
+// The part of the prompt that the turn counts as in the context budget.
 function newParts(log, turn) {
   const choice = element("select");
   choice.setAttribute("aria-label", log.data.words.part);

@@ -1,5 +1,5 @@
-// Tells Python when a file did not come, and when it is tried again: Streamlit writes so beneath the button, takes it
-// away with the next press, and tells nobody else.
+// Tells Python when a download failed and when it is tried again. Streamlit only shows and removes a message below the
+// button.
 
 const watchers = new WeakMap(); // parent element -> its watcher
 const SAID = "[data-testid=stDownloadButtonError]";

@@ -42,7 +42,7 @@ function newSheet(parent) {
   return sheet;
 }
 
-// Redraws only what changed: the same cells keep their nodes, and with them focus and scroll position.
+// Redraws only changed cells: the others keep their nodes, and with them focus and scroll position.
 function draw(sheet, data) {
   const sorter = sheet.root.getRootNode().activeElement?.column; // of the head that has the focus
   sheet.root.style.maxHeight = `${data.height}px`;
@@ -110,8 +110,7 @@ function fill(node, content, paint) {
   paint(node, content);
 }
 
-// The whole head is a button that sorts by its column; that of the corner brings back the order of the cases. Without
-// words nothing can be sorted.
+// The head of a column is a button that sorts by it; the corner restores case order. Without words there is no sorting.
 function fillHead(node, { id, lines, mark, summary, arrow }, words) {
   const [first = "", ...rest] = lines;
   const button = element("button", "sort");
@@ -165,7 +164,7 @@ function mark(sheet, cell) {
   cell.setAttribute("aria-selected", "true");
 }
 
-// While one moves on quickly, Python's answers lag behind: what it merely repeats back must not move the selection.
+// During quick moves the answers from Python lag behind: a selection that it only repeats must not move the current one.
 function adopt(sheet, selected) {
   const text = JSON.stringify(selected);
   if (text === sheet.given) return;
@@ -185,7 +184,7 @@ function choose(sheet, cell, { at }) {
   tell(sheet, cell.pair, at);
 }
 
-// Something that opens beside the matrix must not cover the cell that it is about; sideways only, the page stays put.
+// The detail beside the matrix must not cover the selected cell. Scrolls sideways only, so the page does not move.
 function keepInSight({ root, corner, at }) {
   if (!at) return;
   const least = at.offsetLeft + at.offsetWidth - root.clientWidth + 2;
@@ -200,7 +199,7 @@ function tell(sheet, pair, after) {
   }, after);
 }
 
-// To the case above or below; where the page ends, Python is asked for what follows.
+// Moves to the case above or below; at the end of the page, Python turns to the next one.
 function step(sheet, by) {
   const { at } = sheet;
   const next = at ? sheet.cells[at.y + by]?.[at.x] : sheet.cells[by > 0 ? 0 : sheet.cells.length - 1]?.[0];
@@ -233,7 +232,7 @@ function onKey(sheet, event) {
   event.preventDefault();
 }
 
-// Keys that hold on the whole page, unless somebody types or a dialog is open.
+// Keys for the whole page, except while a field has the focus or a dialog is open.
 function onPageKey(sheet, event) {
   const from = event.composedPath()[0];
   const typing = from.closest?.("input, textarea, select, [contenteditable], [role=dialog], [role=listbox]");
@@ -243,7 +242,7 @@ function onPageKey(sheet, event) {
   else if (event.key === "/" && sheet.find) focusFilter(sheet, event);
 }
 
-// A selectbox of the page keeps the focus after a choice, and would take the matrix's keys for something to look up.
+// A selectbox keeps the focus after a selection, and would take the keys of the matrix as a search text.
 function handBack(box) {
   const closed = box === document.activeElement && box.matches("[role=combobox][aria-expanded=false]");
   if (closed && !box.closest("[role=dialog]")) box.blur();

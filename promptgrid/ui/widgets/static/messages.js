@@ -20,7 +20,7 @@ export default function ({ data, parentElement }) {
   };
 }
 
-// A mark stands once above the messages that it holds for.
+// A mark appears once, above the first of the messages that it applies to.
 function message({ role, text, mark }, index, all) {
   const item = element("li", mark.startsWith("example") ? "quiet" : "");
   const who = item.appendChild(element("div", "who"));
@@ -32,7 +32,7 @@ function message({ role, text, mark }, index, all) {
   return item;
 }
 
-// The clipboard is there on localhost and https only; elsewhere there is no button.
+// The clipboard works on localhost and https only; elsewhere there is no button.
 function copyButton({ copy, words }) {
   const button = element("button", "copy", words.copy);
   button.type = "button";

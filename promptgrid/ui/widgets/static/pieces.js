@@ -1,4 +1,4 @@
-// A text's tokens, one after the other; the line beneath tells of the one under the pointer or the arrow keys.
+// The tokens of a text; the line below describes the one under the pointer or the arrow keys.
 // All text is foreign and goes in by textContent only.
 
 const roots = new WeakMap(); // parent element -> what is drawn in it
@@ -34,8 +34,8 @@ function newView(parent) {
   return view;
 }
 
-// `shown` alternates between what the text says and what stands for the invisible. A line break at its end is drawn after
-// the piece: within it the next line would begin with a sliver of colour.
+// `shown` alternates between literal text and signs for invisible characters. A line break at its end is drawn after the
+// piece: inside it the next line would start with a sliver of colour.
 function piece({ shown, of, kind }, at) {
   const node = element("span", `piece c${at % 4} ${kind}`);
   shown.forEach((words, turn) => {

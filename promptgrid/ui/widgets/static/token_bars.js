@@ -51,7 +51,7 @@ function slider(view, side, name, min, max, step, value) {
   return input;
 }
 
-// The rows of a look stay the same nodes while only sliders or samples change, so that the focus stays.
+// The rows keep their nodes while only sliders or samples change, so that the focus stays.
 function build(view) {
   const shape = JSON.stringify([view.data.look, view.data.rows]);
   if (shape === view.look) return;
@@ -76,7 +76,7 @@ function newRow(view, { label, half, barred, id, makes, other }, number) {
   if (!other) {
     node.type = "button";
     node.disabled = barred;
-    node.title = barred ? "A part of a character: this endpoint takes whole text only" : "Append it and go on";
+    node.title = barred ? "Part of a character: this endpoint accepts whole characters only" : "Append this token";
     node.title += id === null ? "" : ` · token ${id}`;
     node.addEventListener("click", () => view.choose(number));
   }
@@ -87,23 +87,23 @@ function draw(view) {
   const { logprobs, rest, vocabulary, rows, samples } = view.data;
   const temperature = +view.temperature.value;
   const top_p = +view.top_p.value;
-  const found = reshape(logprobs, rest, vocabulary, temperature, top_p);
+  const distribution = reshape(logprobs, rest, vocabulary, temperature, top_p);
   const counted = samples && samples.sliders[0] === temperature && samples.sliders[1] === top_p ? samples : null;
   view.root.classList.toggle("counted", Boolean(counted));
   let others = [1, 1];
   rows.forEach((_, number) => {
-    const share = found.shares[number];
+    const share = distribution.shares[number];
     others = [others[0] - share[1], others[1] - share[0]];
     paint(view.rows[number], share, counted && [counted.counts[number], counted.drawn, counted.within[number]]);
   });
-  const told = logprobs.slice(rows.length).reduce((sum, _, i) => {
-    const share = found.shares[rows.length + i];
+  const listed = logprobs.slice(rows.length).reduce((sum, _, i) => {
+    const share = distribution.shares[rows.length + i];
     return [sum[0] + share[0], sum[1] + share[1]];
-  }, [found.rest[0], found.rest[1]]);
-  others = [Math.max(0, others[0], told[0]), Math.min(1, Math.max(0, others[1]), told[1])];
+  }, [distribution.rest[0], distribution.rest[1]]);
+  others = [Math.max(0, others[0], listed[0]), Math.min(1, Math.max(0, others[1]), listed[1])];
   const left = counted && counted.drawn - counted.counts.slice(0, rows.length).reduce((sum, n) => sum + n, 0);
   paint(view.others, [Math.min(...others), Math.max(...others)], counted && [left, counted.drawn, true]);
-  explain(view, found, temperature, top_p, counted);
+  explain(view, distribution, temperature, top_p, counted);
 }
 
 function paint(row, [low, high], sample) {
@@ -114,7 +114,7 @@ function paint(row, [low, high], sample) {
   row.mark.hidden = !sample;
   row.count.textContent = sample ? String(sample[0]) : "";
   row.count.classList.toggle("odd", Boolean(sample) && !sample[2]);
-  row.count.title = sample && !sample[2] ? "Further from its share than chance explains in 95 of 100 cases" : "";
+  row.count.title = sample && !sample[2] ? "Outside the range that holds 95 % of such counts" : "";
   if (sample) row.mark.style.left = `${(100 * sample[0]) / Math.max(1, sample[1])}%`;
 }
 
@@ -126,7 +126,7 @@ function shown(low, high) {
   return a === b ? `${a} %` : `${a} – ${b} %`;
 }
 
-function explain(view, found, temperature, top_p, counted) {
+function explain(view, distribution, temperature, top_p, counted) {
   const { logprobs, rest, rows } = view.data;
   const first = rows[0];
   const lines = [];
@@ -134,25 +134,25 @@ function explain(view, found, temperature, top_p, counted) {
     const p = Math.exp(logprobs[0]);
     const power = p ** (1 / temperature);
     lines.push(`${first.label}: ${p.toFixed(3)} to the power 1/${temperature.toFixed(2)} is ${power.toPrecision(3)}`);
-    const sum = found.totals.map((total) => total * power);
-    lines.push(`the sum over all tokens is ${span(sum)}, so it gets ${shown(...found.before)}`);
-    if (top_p < 1) lines.push(`top_p ${top_p.toFixed(2)} keeps ${found.kept}: it gets ${shown(...found.shares[0])} of what is left`);
+    const sum = distribution.totals.map((total) => total * power);
+    lines.push(`the sum over all tokens is ${span(sum)}, so it gets ${shown(...distribution.before)}`);
+    if (top_p < 1) lines.push(`top_p ${top_p.toFixed(2)} keeps ${distribution.kept}: it gets ${shown(...distribution.shares[0])} of the remainder`);
   } else if (first) {
-    lines.push("At 0 there is nothing to draw: the likeliest token is taken.");
+    lines.push("At temperature 0 the likeliest token is always taken.");
   }
   view.worked.replaceChildren(...lines.map((line) => element("div", "", line)));
-  const told = logprobs.length.toLocaleString("en");
-  const held = rest < 0.0005 ? "more than 99.9" : (100 * (1 - rest)).toFixed(1);
-  const notes = [`${told} tokens told; they hold ${held} % at temperature 1.`];
-  if (found.shares[0] && found.shares[0][1] - found.shares[0][0] > 0.0005) {
-    notes.push("How the rest is spread is not told, so a share is known within a range (pale).");
+  const count = logprobs.length.toLocaleString("en");
+  const covered = rest < 0.0005 ? "more than 99.9" : (100 * (1 - rest)).toFixed(1);
+  const notes = [`The endpoint reports ${count} tokens, which cover ${covered} % at temperature 1.`];
+  if (distribution.shares[0] && distribution.shares[0][1] - distribution.shares[0][0] > 0.0005) {
+    notes.push("It does not report the others, so a share is known only within a range (pale).");
   }
   if (counted) {
-    notes.push(`${counted.drawn} samples drawn: the line in a bar is where the count stands.`);
+    notes.push(`${counted.drawn} samples drawn: the line in a bar marks the count.`);
     if (counted.unknown) notes.push(`The endpoint did not name the tokens of ${counted.unknown} more.`);
   } else if (view.data.samples) {
     const [t, p] = view.data.samples.sliders;
-    notes.push(`The samples were drawn at temperature ${t.toFixed(2)}, top_p ${p.toFixed(2)}: sample again, or go back there.`);
+    notes.push(`The samples were drawn at temperature ${t.toFixed(2)}, top_p ${p.toFixed(2)}. Sample again, or set these values.`);
   }
   view.note.replaceChildren(...notes.map((line) => element("div", "", line)));
 }

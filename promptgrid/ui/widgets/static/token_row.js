@@ -1,4 +1,4 @@
-// Tokens one after the other, coloured by surprise; the one looked at tells its probability and what else was likely.
+// Tokens in a row, coloured by surprise. The one under the pointer shows its probability and the likeliest alternatives.
 // All text is foreign and goes in by textContent only.
 
 const views = new WeakMap(); // parent element -> what is drawn in it

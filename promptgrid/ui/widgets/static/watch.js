@@ -1,10 +1,10 @@
-// Tells Python what is being typed into the named text areas, 200 ms after the last key.
-// `texts` maps each key to the text that Python knows as the widget's value; it goes back as `base`, so that Python can
-// tell old news: once the widget's value has changed, what was typed on top of another one no longer counts.
-// `notes` go to the edge of their fields, as an attribute that frame.css shows: the nodes belong to Streamlit.
+// Sends the text in the named text areas to Python, 200 ms after the last key.
+// `texts` maps each key to the value of the widget in Python. It is sent back as `base`: Python ignores a text that was
+// typed over an older value. `notes` appear at the edge of their fields, through an attribute that frame.css shows,
+// since the nodes belong to Streamlit.
 
 const PAUSE = 200;
-const CELL = "*cell*"; // the editor of a table's cell, which Streamlit puts into a layer of its own
+const CELL = "*cell*"; // the editor of a table cell, which Streamlit draws in a separate layer
 const watchers = new WeakMap(); // parent element -> its watcher
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -18,7 +18,7 @@ export default function ({ data, parentElement, setStateValue }) {
 }
 
 function newWatcher(parent) {
-  const watcher = { texts: {}, told: {}, timer: 0 };
+  const watcher = { texts: {}, sent: {}, timer: 0 };
   const listeners = {
     input: ({ target }) => type(watcher, target),
     keydown: (event) => commit(watcher, event),
@@ -34,7 +34,7 @@ function newWatcher(parent) {
   return watcher;
 }
 
-// Streamlit writes a widget's key into a class, with a dash for what a class cannot hold.
+// Streamlit makes a class of a widget's key, with a dash for each character that a class cannot have.
 function keyOf(watcher, area) {
   if (area?.tagName !== "TEXTAREA") return undefined;
   if (CELL in watcher.texts && area.closest("#portal")) return CELL;
@@ -48,7 +48,7 @@ function note(watcher, area, notes) {
   else if (key !== undefined) delete field.dataset.pgNote;
 }
 
-// A cell's text is not known before it is edited.
+// The text of a cell is not known before it is edited.
 function enter(watcher, area) {
   if (keyOf(watcher, area) === CELL) type(watcher, area);
 }
@@ -57,33 +57,33 @@ function type(watcher, area) {
   const key = keyOf(watcher, area);
   if (key === undefined) return;
   clearTimeout(watcher.timer);
-  watcher.timer = setTimeout(() => tell(watcher, key, area), PAUSE);
+  watcher.timer = setTimeout(() => report(watcher, key, area), PAUSE);
 }
 
-function tell(watcher, key, area) {
-  watcher.told = { key, text: area.value, base: watcher.texts[key] };
-  watcher.send(watcher.told);
+function report(watcher, key, area) {
+  watcher.sent = { key, text: area.value, base: watcher.texts[key] };
+  watcher.send(watcher.sent);
 }
 
-// Somebody was quicker than this script was loaded, or typed on before Python had heard of a commit.
+// The user typed before this script was loaded, or before Python had received a commit.
 function catchUp(watcher, area) {
   const key = keyOf(watcher, area);
   if (key === undefined || area.value === watcher.texts[key]) return;
-  if (watcher.told.text !== area.value || watcher.told.base !== watcher.texts[key]) type(watcher, area);
+  if (watcher.sent.text !== area.value || watcher.sent.base !== watcher.texts[key]) type(watcher, area);
 }
 
-// Ctrl+Enter makes the text the widget's value.
+// Ctrl+Enter commits the text as the value of the widget.
 function commit(watcher, event) {
   const committed = event.key === "Enter" && (event.ctrlKey || event.metaKey);
   if (committed && keyOf(watcher, event.target) !== undefined) clearTimeout(watcher.timer);
 }
 
-// Leaving commits the text: a message of ours, late, would only erase what the click that follows has drawn. Except
-// where the text is what it was at first, so that there is nothing to commit, and Python has heard something else.
+// Leaving the field commits the text, so a later report would only undo what the next click has drawn. The exception: the
+// text is the committed one again, so nothing is committed, and the last report was another text.
 function exit(watcher, area) {
   const key = keyOf(watcher, area);
   if (key === undefined) return;
   clearTimeout(watcher.timer);
-  const { text, base } = watcher.told;
-  if (area.value === watcher.texts[key] && base === area.value && text !== area.value) tell(watcher, key, area);
+  const { text, base } = watcher.sent;
+  if (area.value === watcher.texts[key] && base === area.value && text !== area.value) report(watcher, key, area);
 }

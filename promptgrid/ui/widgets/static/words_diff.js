@@ -1,4 +1,4 @@
-// One text as it differs from another. All text is foreign and goes in by textContent only.
+// The differences of two texts in one. All text is foreign and goes in by textContent only.
 
 const roots = new WeakMap(); // parent element -> what is drawn in it
 const TAGS = { removed: "del", added: "ins" };
