@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +18,7 @@ from promptgrid.budget import BudgetReached
 from promptgrid.calls import journal
 from promptgrid.errors import PlanError, StoreError
 from promptgrid.grading import parse_check
-from promptgrid.judging import rescore, session
+from promptgrid.judging import embedding, rescore, session
 from promptgrid.judging.pairs import PairJudge, judge_pairs
 from promptgrid.prompt import Message, Prompt
 from promptgrid.runner import client
@@ -29,6 +26,7 @@ from promptgrid.runner.carry_out import carry_out
 from promptgrid.store import Database, runs, scores, votes
 from promptgrid.store.attempts import spent
 from promptgrid.store.schema import attempts, replies
+from tests.command import promptgrid
 from tests.running import RUNNER, a_run, carried_out, kill, process, until
 
 if TYPE_CHECKING:
@@ -37,7 +35,9 @@ if TYPE_CHECKING:
 SAY = Prompt("say", (Message("user", "Say {{ word }}."),))
 WORDS = 24
 JUDGE = "judge:model=openai/wise"
-CHECK = ("-m", "promptgrid", "check", "last")
+CLI = ("-m", "promptgrid")
+CHECK = ("check", "last")
+JUDGING_THREAD = str(Path(__file__).with_name("judging_thread.py"))
 SLOW_TO_WRITE = "import promptgrid.calls.journal as journal; journal._GROUP_S = 60;"
 
 
@@ -82,21 +82,21 @@ def killed(home: Path, *command: str, when: Any) -> None:
         kill(judging)
 
 
-def to_the_end(home: Path, *command: str) -> int:
-    with process(home, *command) as judging:
-        return judging.wait(120)
+def to_the_end(*command: str) -> int:
+    """The exit code of a command that nothing kills, in this process."""
+    return promptgrid(*command).exit_code
 
 
 def test_a_killed_check_asks_only_what_is_missing(database: Database, hostile: HostileServer, home: Path) -> None:
     run_id = judged_run(database)
     hostile.latency_s = 0.2
     for wanted in (6, 14):
-        killed(home, *CHECK, "--check", JUDGE, when=lambda wanted=wanted: len(said(database)) >= wanted)
+        killed(home, *CLI, *CHECK, "--check", JUDGE, when=lambda wanted=wanted: len(said(database)) >= wanted)
     found = rescore.stopped(database, run_id)
     assert found is not None
     assert 0 < found[1].done <= WORDS == found[1].total
     kept, before = said(database), len(hostile.books.completions)
-    assert to_the_end(home, *CHECK) == 0  # goes on with what was begun
+    assert to_the_end(*CHECK) == 0  # goes on with what was begun
     assert mean(database, run_id) == [("judge", 1.0, WORDS)]
     assert not set(kept) & asked(hostile, before).keys()
     assert len(said(database)) == len(set(said(database))) == WORDS
@@ -107,12 +107,12 @@ def test_a_killed_check_asks_only_what_is_missing(database: Database, hostile: H
 def test_a_judge_that_is_asked_anew_is_asked_once_too(database: Database, hostile: HostileServer, home: Path) -> None:
     run_id = judged_run(database, checks=[JUDGE])
     hostile.latency_s = 0.2
-    killed(home, *CHECK, "--fresh", when=lambda: len(said(database)) >= WORDS + 6)
+    killed(home, *CLI, *CHECK, "--fresh", when=lambda: len(said(database)) >= WORDS + 6)
     kept, before = said(database)[WORDS:], len(hostile.books.completions)
-    assert to_the_end(home, *CHECK, "--fresh") == 0
+    assert to_the_end(*CHECK, "--fresh") == 0
     assert not set(kept) & asked(hostile, before).keys()
     assert Counter(said(database)) == dict.fromkeys(said(database), 2)
-    assert to_the_end(home, *CHECK, "--fresh") == 0
+    assert to_the_end(*CHECK, "--fresh") == 0
     assert Counter(said(database)) == dict.fromkeys(said(database), 3)
     assert mean(database, run_id) == [("judge", 1.0, WORDS)]
 
@@ -125,7 +125,7 @@ def test_what_a_killed_judge_had_said_and_not_committed_is_kept(
     killed(home, "-c", SLOW_TO_WRITE + judge, when=lambda: asked(hostile).total() == WORDS == unsaved(home))
     assert said(database) == []
     assert carried_out_again(database, run_id) == "finished"  # a runner leaves alone what a judge has said
-    assert to_the_end(home, *CHECK) == 0
+    assert to_the_end(*CHECK) == 0
     assert asked(hostile).total() == WORDS
     assert unsaved(home) == 0
     assert mean(database, run_id) == [("judge", 1.0, WORDS)]
@@ -145,19 +145,19 @@ def test_kills_do_not_carry_a_judge_over_its_budget(database: Database, hostile:
     hostile.latency_s = 0.2
     budgeted = (*CHECK, "--check", JUDGE, "--budget", "20calls")
     for wanted in (4, 9):
-        killed(home, *budgeted, when=lambda wanted=wanted: len(said(database)) >= wanted)
-    assert to_the_end(home, *budgeted) == 2
-    assert "budget of 20 calls" in (home / "process.log").read_text()
+        killed(home, *CLI, *budgeted, when=lambda wanted=wanted: len(said(database)) >= wanted)
+    refused = promptgrid(*budgeted)
+    assert (refused.exit_code, "budget of 20 calls" in refused.output) == (2, True)
     assert asked(hostile).total() <= 20
     assert spent(database, run_id).calls - WORDS == 20
-    assert to_the_end(home, *budgeted) == 2  # it is the budget of the whole, not of each try
+    assert to_the_end(*budgeted) == 2  # it is the budget of the whole, not of each try
     assert asked(hostile).total() <= 20
-    assert to_the_end(home, *CHECK, "--budget", "60calls") == 0
+    assert to_the_end(*CHECK, "--budget", "60calls") == 0
     assert len(said(database)) == WORDS
 
 
 def test_killed_embeddings_go_on_and_stay_within_their_budget(
-    database: Database, hostile: HostileServer, home: Path
+    database: Database, hostile: HostileServer, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = judged_run(database, cases=[{"word": f"w{n}", "expected": f"e{n}"} for n in range(WORDS)])
     check = ["check", run_id, "--check", "similarity:method=embedding,model=openai/vectors", "--budget", "11calls"]
@@ -165,16 +165,17 @@ def test_killed_embeddings_go_on_and_stay_within_their_budget(
         "from promptgrid.judging import embedding; from promptgrid.cli import main; "
         f"embedding.TEXTS_A_CALL = 4; main({check!r})"
     )
+    monkeypatch.setattr(embedding, "TEXTS_A_CALL", 4)
     hostile.latency_s = 0.3
     for wanted in (8, 16):
         killed(home, "-c", by_four, when=lambda wanted=wanted: len(vectors(database)) >= wanted)
     assert "embedded by openai/vectors: 12 calls" in (home / "process.log").read_text()
     kept, before = vectors(database), len(sent_texts(hostile))
-    assert to_the_end(home, "-c", by_four) == 2  # 12 calls are needed, and two of them were lost
+    assert to_the_end(*check) == 2  # 12 calls are needed, and two of them were lost
     assert not set(kept) & set(sent_texts(hostile)[before:])
     assert len(calls_for_vectors(hostile)) <= 11
     assert spent(database, run_id).calls - WORDS == 11
-    assert to_the_end(home, *CHECK, "--budget", "30calls") == 0
+    assert to_the_end(*CHECK, "--budget", "30calls") == 0
     assert sorted(vectors(database)) == sorted(set(sent_texts(hostile)))
     assert len(vectors(database)) == 2 * WORDS
 
@@ -213,21 +214,21 @@ def test_calls_lost_with_a_killed_runners_judge_stay_reserved(
 def test_a_killed_judge_of_pairs_goes_on(database: Database, hostile: HostileServer, home: Path) -> None:
     run_id = judged_run(database, temperatures=[0, 1])
     hostile.latency_s = 0.2
-    judge = ("-m", "promptgrid", "judge", run_id, "--model", "openai/wise", "--pairs", "14")
-    killed(home, *judge, when=lambda: len(said(database)) >= 8)
+    judge = ("judge", run_id, "--model", "openai/wise", "--pairs", "14")
+    killed(home, *CLI, *judge, when=lambda: len(said(database)) >= 8)
     kept, before = said(database), len(hostile.books.completions)
-    assert to_the_end(home, *judge) == 0
+    assert to_the_end(*judge) == 0
     assert not set(kept) & asked(hostile, before).keys()
     assert len(votes.listed(database, run_id)) == 14
     before = len(hostile.books.completions)
-    assert to_the_end(home, *judge) == 0  # 14 are judged
+    assert to_the_end(*judge) == 0  # 14 are judged
     assert len(hostile.books.completions) == before
 
 
 def test_ctrl_c_lets_what_the_judge_is_saying_come_in(database: Database, hostile: HostileServer, home: Path) -> None:
     run_id = judged_run(database)
     hostile.latency_s = 0.5
-    with process(home, *CHECK, "--check", JUDGE) as judging:
+    with process(home, *CLI, *CHECK, "--check", JUDGE) as judging:
         until(lambda: asked(hostile).total() >= 8)
         judging.send_signal(signal.SIGINT)
         assert judging.wait(60) != 0
@@ -241,7 +242,7 @@ def test_a_dashboard_that_dies_leaves_word_of_how_far_its_judge_was(
 ) -> None:
     run_id = judged_run(database)
     hostile.latency_s = 0.2
-    with dashboards_thread(home, run_id) as dashboard:
+    with process(home, JUDGING_THREAD, run_id, JUDGE) as dashboard:
         until(lambda: len(said(database)) >= 6)
         until(lambda: session.in_progress(run_id))
         assert rescore.stopped(database, run_id) is None
@@ -257,27 +258,10 @@ def test_a_dashboard_that_dies_leaves_word_of_how_far_its_judge_was(
     assert mean(database, run_id) == [("judge", 1.0, WORDS)]
 
 
-@contextmanager
-def dashboards_thread(home: Path, run_id: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that judges as the dashboard's does, in a thread."""
-    begin = f"""
-import time
-from promptgrid.grading import parse_check
-from promptgrid.judging import rescore
-from promptgrid.store import Database
-from promptgrid.ui.compare.rescoring import Rescorings
-database = Database()
-Rescorings().start(database, rescore.plan_recheck(database, {run_id!r}, add=[parse_check({JUDGE!r})]))
-time.sleep(600)
-"""
-    with process(home, "-c", begin) as started:
-        yield started
-
-
 def test_a_dashboard_ends_though_its_judge_is_at_work(database: Database, hostile: HostileServer, home: Path) -> None:
     run_id = judged_run(database)
     hostile.script("wise", "hang")
-    with dashboards_thread(home, run_id) as dashboard:
+    with process(home, JUDGING_THREAD, run_id, JUDGE) as dashboard:
         until(lambda: asked(hostile).total() >= 1)
         dashboard.send_signal(signal.SIGINT)
         dashboard.wait(60)
