@@ -154,3 +154,22 @@ def test_tests_import_nothing_from_other_tests() -> None:
     shared = {path: [name for name in imported(path) if re.search(r"^tests\..*\b(test_|conftest)", name)]
               for path in (ROOT / "tests").rglob("*.py")}  # fmt: skip
     assert {path.name: names for path, names in shared.items() if names} == {}
+
+
+PUZZLES = re.compile(
+    r"\bwho(ever)? (looks?|asks?|judges?)\b|\b(some|no)body\b|is nothing to it|as they are drawn|what there is to say"
+    r"|\bso many of\b",
+    re.IGNORECASE,
+)
+
+
+def test_docstrings_name_who_acts() -> None:
+    """A caller, a page, another process or the user, not somebody."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docs = [
+        (path.name, " ".join((ast.get_docstring(node) or "").split()))
+        for path in ENGINE
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, kinds)
+    ]
+    assert [(name, found[0]) for name, doc in docs if (found := PUZZLES.search(doc))] == []

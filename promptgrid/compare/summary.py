@@ -95,7 +95,7 @@ def suspicions(database: Database, run_id: str) -> list[str]:
 
 
 def summarise(found: Facts, view: View) -> list[VariantSummary]:
-    """One summary a shown column of the view, its baseline first. Which rows a filter leaves is nothing to it."""
+    """One summary a shown column of the view, its baseline first. Filters on rows do not change it."""
     laid = layout(found, view)
     shown = laid.shown(view)
     return found.kept((view.layout, tuple(shown)), lambda: _summaries(laid, shown))

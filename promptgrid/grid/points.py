@@ -48,7 +48,7 @@ class WireVariant:
 
     @cached_property
     def honoured(self) -> str:
-        """JSON: for each parameter that was asked for whether the model is known to take it; null: nobody knows."""
+        """JSON: for each parameter that was asked for whether the model is known to take it; null: not known."""
         return json.dumps(dict(self.sent.honoured))
 
     @cached_property

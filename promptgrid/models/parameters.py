@@ -1,7 +1,7 @@
 """What becomes of the parameters that a plan asks for: sent or left out, and whether the model honours them. Pure.
 
-The tables behind it are hearsay: a model of which nobody knows anything is sent what was asked for, and is believed
-when it refuses (`promptgrid.models.learned`).
+The tables behind it are hearsay: a model that they do not know is sent what was asked for, and is believed when it
+refuses (`promptgrid.models.learned`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Sent:
     """The parameters that go on the wire, and how they differ from those that were asked for.
 
     `notes` is one plain sentence for each difference. `honoured` has an entry for each parameter asked for: True, the
-    model is known to take it (or it is the default that the model has anyway); False, it is not sent; None, nobody
-    knows.
+    model is known to take it (or it is the default that the model has anyway); False, it is not sent; None, it is
+    not known.
     """
 
     parameters: Parameters = field(default_factory=Parameters)

@@ -172,7 +172,7 @@ class Total:
 
     @property
     def telling(self) -> bool:
-        """Somebody should read why: it failed, or scored nothing at all."""
+        """True when its explanation matters: it failed, or scored nothing at all."""
         return bool(self.failed) or not self.scored
 
 
