@@ -71,13 +71,13 @@ _CUES: Sequence[_Cue] = (
         rf"""(?<!\w)
         (?:(?:the|my|our)[ ]+(?:{_FINAL}[ ]+)*(?:answer|option|choice|label|verdict)
           |(?:final|correct)[ ]+(?:{_NOUNS}))
-        (?:[ ]+(?:to|for|of)[ ][^.:?!\n]{{1,60}}?)?[*_ ]*
+        (?:[ ]+(?:to|for|of)[ ][^.:?!\n]{{1,60}}? | [ ]?\([^()\n]{{1,40}}\))?[*_ ]*
         (?:[ ](?:is|are|was|would[ ]be|should[ ]be|must[ ]be)(?![\w'])
            (?:[ ]*(?:option|choice|letter|number|that)(?!\w))?[*_]*[ ]*:? | [:：=])
-        (?![ ]*(?:\n[ ]*)?(?:[-*•]|\d+[.)])[ ])""",
+        (?![ ]*\n[ ]*(?:[-*•]|\d+[.)])[ ])""",
         inline=True,
     ),
-    _cue("answer", r"(?<![\w])answer[ ]is[ ]*:?", inline=True),
+    _cue("answer", r"(?<!\w)(?<!this[ ])(?<!that[ ])(?<!your[ ])(?<!an[ ])(?<!any[ ])answer[ ]is[ ]*:?", inline=True),
     _cue(
         "答案 故选 所以选 因此选 应选 答： 答: 正确选项 结论",
         r"""(?:最终|正确|最后的?|参考)?答案(?:选项)?(?:应该|应)?[ ]*(?:[是为選选]+[ ]*[:：]?|[:：=])

@@ -34,14 +34,15 @@ def read_json(text: str, schema: Mapping[str, Any]) -> JsonReading:
     values, note = _candidates(text)
     wanted = {"object": dict, "array": list}
     allowed = tuple(wanted[name] for name in types if name in wanted) or (dict, list)
-    spelled = list(
-        dict.fromkeys(filter(None, (canonical_json(v) for v in _preferred(values) if isinstance(v, allowed))))
-    )
+    fitting = _preferred([value for value in values if isinstance(value, allowed)])
+    spelled = list(dict.fromkeys(filter(None, map(canonical_json, fitting))))
     if len(spelled) == 1:
         return JsonReading(spelled[0])
     if spelled:
         return JsonReading(None, f"holds {len(spelled)} different JSON values")
-    return JsonReading(None, note or "no JSON in the reply")
+    return JsonReading(
+        None, note or (f"the JSON is no {' or '.join(sorted(types))}" if values else "no JSON in the reply")
+    )
 
 
 def find_json(text: str, *, only: type[dict[str, Any]] | type[list[Any]] | None = None) -> str | None:
@@ -104,13 +105,7 @@ def _bare_numbers(value: Any) -> bool:
 
 def _candidates(text: str) -> tuple[list[Any], str]:
     """(the values of the fences, or all there are; why there are none)."""
-    fenced, broken = [], ""
-    for fence in list(_FENCE.finditer(text))[:MAX_TRIES]:
-        value, problem = _parsed(text, fence.end())
-        if problem:
-            broken = broken or problem
-        else:
-            fenced.append(value)
+    fenced, broken = _fenced(text)
     if fenced or broken:
         return fenced, broken
     found, problem = [], ""
@@ -119,7 +114,29 @@ def _candidates(text: str) -> tuple[list[Any], str]:
             problem = problem or wrong
         else:
             found.append(value)
+    if problem and all(map(_bare_numbers, found)):
+        return [], problem  # [1] beside JSON that is broken
     return found, problem
+
+
+def _fenced(text: str) -> tuple[list[Any], str]:
+    """(the values that begin a fence, what is wrong with the first that does not parse)."""
+    values: list[Any] = []
+    broken, at = "", 0
+    for _ in range(MAX_TRIES):
+        fence = _FENCE.search(text, at)
+        if fence is None:
+            break
+        value, end, problem = _parsed(text, fence.end())
+        if problem:
+            broken = broken or problem
+        else:
+            values.append(value)
+        closing = text.find("```", end)
+        if closing < 0:
+            break
+        at = closing + 3
+    return values, broken
 
 
 def _brackets(text: str) -> Iterator[tuple[Any, str]]:
@@ -133,29 +150,30 @@ def _brackets(text: str) -> Iterator[tuple[Any, str]]:
         if opening is None:
             return
         at = opening.start()
-        try:
-            value, end = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError) as error:
-            looks_like_json = bool(_JSON_START.match(text, at))
-            closed = _closing(text, at)
-            if looks_like_json:
-                yield None, f"JSON that does not parse: {_reason(error)}" if closed else "the JSON is cut"
-            if closed is None and looks_like_json:
-                return
-            at = at + 1 if closed is None else closed
-        else:
+        value, end, problem = _parsed(text, at)
+        if not problem:
             yield value, ""
             at = end
+            continue
+        looks_like_json = bool(_JSON_START.match(text, at))
+        if looks_like_json:
+            yield None, problem
+            if end == at:
+                return
+        at = max(end, at + 1)
 
 
 _DECODER = json.JSONDecoder()
 
 
-def _parsed(text: str, at: int) -> tuple[Any, str]:
+def _parsed(text: str, at: int) -> tuple[Any, int, str]:
+    """(the value at a bracket, where it ends, what is wrong with it)."""
     try:
-        return _DECODER.raw_decode(text, at)[0], ""
+        value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError) as error:
-        return None, f"JSON that does not parse: {_reason(error)}" if _closing(text, at) else "the JSON is cut"
+        closing = _closing(text, at)
+        return None, closing or at, f"JSON that does not parse: {_reason(error)}" if closing else "the JSON is cut"
+    return value, end, ""
 
 
 def _reason(error: Exception) -> str:

@@ -41,8 +41,11 @@ _OPTION_BEFORE = re.compile(
     r"[ ]*[(\[*_\"'“]*$",
     re.IGNORECASE,
 )
+_OPTION_JOINED = re.compile(r"(?<![^\W_])[A-Z][)\]]?(?:[ ]*[,/&][ ]*|[ ]+(?:and|or)[ ]+)$")
+_YES_BEFORE = re.compile(r"\byes\b[\W_]*(?:and|or)?[\W_]*$", re.IGNORECASE)
 _NO_BEHIND = re.compile(
-    r"[ ]+(?!because|since|as\b|it\b|they|he\b|she|this|that|there|i\b|we\b|you|not\b|the\b)[^\W\d]", re.IGNORECASE
+    r"[ ]+(?!because|since|and\b|or\b|but\b|as\b|it\b|they|he\b|she|this|that|there|i\b|we\b|you|not\b|the\b)[^\W\d]",
+    re.IGNORECASE,
 )
 
 
@@ -58,8 +61,11 @@ class Mention:
     asked: bool = False
 
 
-def find_labels(labels: Sequence[str], text: str, names: Mapping[str, Sequence[str]] | None = None) -> list[Mention]:
-    """Every mention of a label in the text, in order; `names` are other words for them.
+def find_labels(
+    labels: Sequence[str], text: str, names: Mapping[str, Sequence[str]] | None = None, *, bare: bool = True
+) -> list[Mention]:
+    """Every mention of a label in the text, in order; `names` are other words for them. Without `bare`, a letter counts
+    only where it is set off as an option: (B), option B, "so B." (and not Hose B).
 
     The longest name wins where two begin ("very positive" before "positive"). Searched is as much as half a second
     allows.
@@ -71,8 +77,8 @@ def find_labels(labels: Sequence[str], text: str, names: Mapping[str, Sequence[s
     try:
         for match in _pattern(tuple(spelling)).finditer(text, timeout=TIMEOUT_S, concurrent=len(text) > SHORT):
             label = spelling.get(match.group()) or spelling.get(_key(match.group()))
-            if label is not None and _is_label(match.group(), text, match.start(), match.end()):
-                found.append(_mention(label, text, match.start(), match.end()))
+            if label is not None and _is_label(match.group(), text, match.start(), match.end(), bare):
+                found.append(mention_at(label, text, match.start(), match.end()))
     except TimeoutError:
         return found
     return found
@@ -103,12 +109,19 @@ def _literal(text: str) -> str:
     return "".join(c if c.isalnum() else f"\\U{ord(c):08x}" for c in text)
 
 
-def _is_label(written: str, text: str, start: int, end: int) -> bool:
+def _is_label(written: str, text: str, start: int, end: int, bare: bool) -> bool:
     if len(written) > 1:
-        return written.lower() != "no" or not _NO_BEHIND.match(text, end) or text[start - 1 : start] in ("(", "*", '"')
+        return written.lower() != "no" or _is_no(text, start, end)
     if "\u2e80" <= written <= "\u9fff":
         return _stands_alone(text, start, end)
-    return not written.isalpha() or _is_option(written, text, start, end)
+    return not written.isalpha() or _is_option(written, text, start, end, bare)
+
+
+def _is_no(text: str, start: int, end: int) -> bool:
+    """Whether "no" is the answer, and does not belong to the word behind it ("no problem")."""
+    if not _NO_BEHIND.match(text, end) or text[start - 1 : start] in ("(", "*", '"'):
+        return True
+    return _YES_BEFORE.search(text, max(0, start - 16), start) is not None
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
@@ -117,7 +130,7 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
     return not any("\u2e80" <= c <= "\u2fff" or "\u3040" <= c <= "\u9fff" for c in around if c)
 
 
-def _is_option(letter: str, text: str, start: int, end: int) -> bool:
+def _is_option(letter: str, text: str, start: int, end: int, bare: bool) -> bool:
     """Whether a letter stands as an option: (B), B), B., **B**; not the article a, not the letter within I'm."""
     left, right = text[start - 1 : start], text[end : end + 1]
     if left and left in "([（【" and right and right in ")]）】":
@@ -130,12 +143,17 @@ def _is_option(letter: str, text: str, start: int, end: int) -> bool:
         return bool(right) and right in ")." and text[:start].rpartition("\n")[2].strip(" *_#>(") == "" and right == ")"
     if _OPTION_BEFORE.search(text, max(0, start - 16), start):
         return letter not in _ARTICLES or bool(_VERBS.match(text, end)) or right in ")]*_"
-    if letter in _ARTICLES:
-        return bool(_VERBS.match(text, end)) and (letter != "I" or right != " ")
-    return True
+    if (
+        letter in _ARTICLES
+        and not _OPTION_JOINED.search(text, max(0, start - 12), start)
+        and (not _VERBS.match(text, end) or (letter == "I" and right == " "))
+    ):
+        return False
+    return bare and right != "("
 
 
-def _mention(label: str, text: str, start: int, end: int) -> Mention:
+def mention_at(label: str, text: str, start: int, end: int) -> Mention:
+    """The mention of a label that stands there, denied or asked by what is around it."""
     left = text[max(0, start - _LOOK_BACK) : start]
     denied = bool(_NEGATED.search(left)) or bool(_BOTH.search(left))
     return Mention(label, start, end, denied, bool(_ASKED.match(text, end)))

@@ -10,7 +10,7 @@ from typing import Any
 
 from promptgrid.answers.cues import Statement, in_last_lines, own_question, statements
 from promptgrid.answers.json_text import read_json
-from promptgrid.answers.numbers import Numeral, aside, last_numeral, numerals_of_plain, plain
+from promptgrid.answers.numbers import Numeral, aside, last_numeral, numerals_of_plain, plain, settled
 from promptgrid.answers.patterns import search
 from promptgrid.answers.read_label import LabelReading, read_label
 from promptgrid.answers.reasoning import split_thought
@@ -172,19 +172,21 @@ def _label_stated(reader: _Reader, statement: Statement) -> _Reading | None:
         read = read_label(rule, text, language=language, stated=True)
         if read.label is not None or read.final:
             return _of_label(read)
-    if statement.closed:
-        return _Reading(None, f"{statement.name} holds no label")
-    return _of_label(read_label(rule, f"{line}\n{statement.after}", language=language))
+    read = read_label(rule, "" if statement.closed else f"{line}\n{statement.after}", language=language)
+    if read.label is None and in_last_lines(statement):
+        return _Reading(None, f"no label after {statement.name!r}" if not read.final else read.note)
+    return _of_label(read)
 
 
 def _number_of_statement(reader: _Reader, statement: Statement) -> _Reading | None:
     text = statement.text.strip()
     if (fields := _field(text)) is not None:
         return reader._of_field(fields)
-    begins = _number_stated(text, reader.language, only_at_start=not in_last_lines(statement))
-    if begins is not None or statement.closed:
-        return begins or _Reading(None, f"{statement.name} holds no number")
-    return None
+    last = in_last_lines(statement)
+    stated = _number_stated(text, reader.language, only_at_start=not last)
+    if stated is None and last and not statement.closed:
+        stated = _number_stated(statement.after, reader.language)
+    return stated or (_Reading(None, f"no number after {statement.name!r}") if last else None)
 
 
 def _number_stated(text: str, language: str, *, only_at_start: bool = False) -> _Reading | None:
@@ -201,7 +203,9 @@ def _number_stated(text: str, language: str, *, only_at_start: bool = False) -> 
     if only_at_start:
         return None
     stop = next((match.start() for match in _SENTENCE.finditer(written) if match.start() >= found[0].end), len(written))
-    return _of_numeral([numeral for numeral in found if numeral.end <= stop][-1], "")
+    return _of_numeral(
+        settled([numeral for numeral in found if numeral.end <= stop], written, len(written), strict=True), ""
+    )
 
 
 _STATED: Mapping[str, Callable[[_Reader, Statement], _Reading | None]] = {

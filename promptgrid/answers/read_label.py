@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from promptgrid.answers.cues import DECORATION
-from promptgrid.answers.labels import Mention, find_labels
-from promptgrid.answers.numbers import find_numerals
+from promptgrid.answers.labels import Mention, find_labels, mention_at
+from promptgrid.answers.numbers import numerals_of_plain, plain
 from promptgrid.prompt import AnswerRule
 
 _JOINED = re.compile(
@@ -30,8 +30,9 @@ _OTHER_OPTION = re.compile(
 )
 _LONE_OPTION = re.compile(r"[\s*_\"'“`$]*(?:option|choice)?[ ]*([A-Z])[\s*_\"'”`$]*(?:$|[.):,\n])")
 _WHOLE_WORDS = 3  # a statement of so many words is the answer itself, whether it is a label or not
+_SHORT = 60  # characters of a reply that is a statement by itself
 _LONG = 200  # characters of a text that may have been cut by the token limit
-_SENTENCES = re.compile(r"[.!?。！？=\n]")
+_SENTENCES = re.compile(r"[.!?=](?=\s)|[。！？\n]")
 _CLOSES = frozenset(".!?。！？\"'”’)]}*`|")
 
 
@@ -48,11 +49,21 @@ def read_label(rule: AnswerRule, text: str, *, language: str = "en", stated: boo
 
     Negated and merely asked labels are none. Of several, the first counts where the rest is set off as its reason.
     """
-    if _numeric(rule.labels):
-        return _number_label(rule.labels, text, language)
-    mentions = find_labels(rule.labels, text, rule.synonyms)
-    if stated and (other := _other_option(rule, text, mentions)):
+    numeric = _numeric(rule.labels)
+    if numeric:
+        text, mentions = _marks(rule.labels, text, language)
+    else:
+        mentions = find_labels(rule.labels, text, rule.synonyms, bare=stated or len(text) <= _SHORT)
+    if stated and not numeric and (other := _other_option(rule, text, mentions)):
         return LabelReading(None, other)
+    read = _decided(mentions, text, stated=stated)
+    if read.label is not None and read.label not in rule.labels:
+        return LabelReading(None, f"states {read.label}, which is none of the labels")
+    return read
+
+
+def _decided(mentions: Sequence[Mention], text: str, *, stated: bool) -> LabelReading:
+    """The label that the mentions in a text come down to."""
     asserted = [mention for mention in mentions if not mention.asked]
     if not asserted:
         note = f"only asks: {mentions[0].label}?" if mentions else "names no label"
@@ -69,15 +80,20 @@ def read_label(rule: AnswerRule, text: str, *, language: str = "en", stated: boo
         return LabelReading(None, f"names {len(names)} labels: {', '.join(names)}")
     if any(mention.denied and mention.label == names[0] for mention in asserted):
         return LabelReading(None, f"says that it is {names[0]}, and that it is not")
-    if not stated and _is_cut(text, held[-1]):
-        return LabelReading(None, "the reply ends in mid-sentence and states no answer")
+    if not stated and len(text) > _LONG:
+        return _in_passing(text, held)
     return LabelReading(names[0])
 
 
-def _is_cut(text: str, last: Mention) -> bool:
-    """Whether a long text stops in mid-sentence, and the label is not in that sentence."""
-    ending = text[last.end :].rstrip()
-    return len(text) > _LONG and bool(_SENTENCES.search(ending)) and ending[-1:] not in _CLOSES
+def _in_passing(text: str, held: Sequence[Mention]) -> LabelReading:
+    """The only label of a long text, where its first or its last sentence names it; one that is cut has no last."""
+    first, last = held[0], held[-1]
+    opening, ending = text[: first.start].strip(DECORATION), text[last.end :].rstrip(" \n*_`")
+    closed = not ending or ending[-1] in _CLOSES or not _SENTENCES.search(ending)
+    if closed and not (_SENTENCES.search(opening) and _SENTENCES.search(ending[:-1])):
+        return LabelReading(first.label)
+    where = "in passing" if closed else "before it ends in mid-sentence"
+    return LabelReading(None, f"names {first.label} {where}, and states no answer")
 
 
 def _first_set_off(text: str, held: Sequence[Mention]) -> str | None:
@@ -129,23 +145,15 @@ def _numeric(labels: Sequence[str]) -> bool:
     return bool(labels) and all(label.strip().isascii() and label.strip().isdigit() for label in labels)
 
 
-def _number_label(labels: Sequence[str], text: str, language: str) -> LabelReading:
-    """A mark: 4 · four stars · 4/5 where 5 is the highest; 3.5 is none of 1 to 5."""
-    highest = max(labels, key=int)
-    text = re.sub(
-        rf"(?<![\d.,/])(\d{{1,3}})\s*(?:/|out of|von|sur|分?/|／)\s*{highest.strip()}(?![\d.,/])", r"\1 ", text
-    )
-    found = find_numerals(text, language)
-    values = list(dict.fromkeys(numeral.text for numeral in found))
+def _marks(labels: Sequence[str], text: str, language: str) -> tuple[str, list[Mention]]:
+    """(the text in plain notation, its numbers as mentions): 4 · four stars · 4/5 where 5 is the highest. Those that
+    are no label are mentions too: 3.5 is none of 1 to 5."""
+    highest = re.escape(max(labels, key=int).strip())
+    text = re.sub(rf"(?<![\d.,/])(\d{{1,3}})\s*(?:/|out of|von|sur|／)\s*{highest}(?![\d.,/]*\d)", r"\1 ", plain(text))
     known = {str(int(label)): label for label in labels}
-    if not values:
-        return LabelReading(None, "names no label", final=False)
-    begins = found[0].start <= len(text) - len(text.lstrip(DECORATION + "$")) and (
-        len(values) == 1 or bool(_SET_OFF.match(found[0].behind))
-    )
-    if len(values) > 1 and not begins:
-        return LabelReading(None, f"names {len(values)} numbers: {', '.join(values[:5])}")
-    label = known.get(values[0])
-    if label is None:
-        return LabelReading(None, found[0].why or f"states {values[0]}, which is none of the labels")
-    return LabelReading(label)
+    mentions = []
+    for numeral in numerals_of_plain(text, language):
+        whole = numeral.is_number and "/" not in text[numeral.start : numeral.end]
+        label = known.get(numeral.text, numeral.text) if whole else text[numeral.start : numeral.end]
+        mentions.append(mention_at(label, text, numeral.start, numeral.end))
+    return text, mentions

@@ -107,6 +107,8 @@ def _resolved(chain: list[Numeral], joins: list[str], text: str) -> Numeral:
     if broken := next((token for token in chain if token.kind == "unclear"), None):
         return replace(broken, text=text[start:end][:40], start=start, end=end)
     kinds = set(joins)
+    if kinds <= {"choice", "list", "several"} and len({token.value for token in chain}) == 1 and chain[0].is_number:
+        return replace(chain[0], start=start, end=end, behind=chain[-1].behind)  # 3/4 or 0.75
     if kinds == {"measure"}:
         return _measure(chain, text)
     if kinds == {"list"} and (pair := _interval(chain, text)):

@@ -11,7 +11,6 @@ NumeralKind = Literal["number", "measure", "ratio", "range", "date", "root", "mu
 MAX_DIGITS = 400  # more is no answer but a loop of the model, and 10 ** 999999999 would never end
 _MARKS = str.maketrans("", "", "-./")
 BEHIND = 60  # characters behind a number in which its unit may stand
-_PLACES = 12  # a decimal that ends within so many places is spelled as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +41,24 @@ class Numeral:
 
 
 def spelling(value: Fraction) -> str:
-    """A decimal where one ends within 12 places ("0.75" for 3/4), else a fraction, so that equal values vote alike."""
+    """A decimal where one ends ("0.75" for 3/4), else a fraction, so that equal values vote alike."""
     if value.denominator == 1:
         return str(value.numerator)
-    scaled = value * 10**_PLACES
-    if scaled.denominator != 1:
+    places = _places(value.denominator)
+    if places is None:
         return str(value)
-    whole, rest = divmod(abs(scaled.numerator), 10**_PLACES)
-    sign = "-" if value < 0 else ""
-    return f"{sign}{whole}.{rest:0{_PLACES}d}".rstrip("0")
+    whole, rest = divmod(abs(value.numerator) * 10**places // value.denominator, 10**places)
+    return f"{'-' if value < 0 else ''}{whole}.{rest:0{places}d}"
+
+
+def _places(denominator: int) -> int | None:
+    """How many decimals a fraction has; None where they never end, or are too many."""
+    twos = (denominator & -denominator).bit_length() - 1
+    rest, fives = denominator >> twos, 0
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    places = max(twos, fives)
+    return places if rest == 1 and places <= MAX_DIGITS else None
 
 
 def number(value: Fraction, *, percent: bool = False, text: str = "", start: int = 0, end: int = 0) -> Numeral:

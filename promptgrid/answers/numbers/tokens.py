@@ -16,9 +16,12 @@ from promptgrid.answers.numbers.running import counts_in_chinese, counts_in_engl
 from promptgrid.answers.numbers.touching import Before, after, before, glued
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_MONTH = rf"(?:{'|'.join(_MONTHS)})[a-z]{{0,6}}"
-_FRACTION = re.compile(r"[ ]?/[ ]?([0-9]{1,18})(?![0-9/.,]|[ ]?/)")
-_MIXED = re.compile(r"(?:[ ]+|[ ]?-[ ]?|[ ]+and[ ]+)([0-9]{1,9})/([0-9]{1,9})(?![0-9/.])")
+_MONTH = (
+    "(?-i:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|"
+    "Nov(?:ember)?|Dec(?:ember)?)"
+)
+_FRACTION = re.compile(r"[ ]?/[ ]?([0-9]{1,18})(?![0-9/]|[.,][0-9]|[ ]?/)")
+_MIXED = re.compile(r"(?:[ ]+|[ ]?-[ ]?|[ ]+and[ ]+)([0-9]{1,9})/([0-9]{1,9})(?![0-9/]|[.,][0-9])")
 _CHINESE_FRACTION = re.compile(r"[ ]?分之[ ]?([0-9]{1,18})(?![0-9.,]*[0-9])")
 _EXPONENT = re.compile(r"[eE]([-+]?[0-9]{1,4})(?![\w.])")
 _POWER = re.compile(r"[ ]?(?:\^|\*\*)[ ]?\{?([-+]?[0-9]{1,3})(?![0-9])\}?")

@@ -1,0 +1,86 @@
+"""The number that a text ends with, or why none is meant for sure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from promptgrid.answers.numbers.chains import chained
+from promptgrid.answers.numbers.model import Numeral
+from promptgrid.answers.numbers.plain import plain
+from promptgrid.answers.numbers.tokens import tokens
+
+LONGEST = 20_000  # characters at the end of a text in which numbers are looked for
+
+_SENTENCE = re.compile(r"\n|[.!?] (?=[A-Z])|[。！？]")  # numerals stand together in one sentence alone
+_REMARK = re.compile(r"(?<=[\s.,;:])\((?=[^()]*[^\W\d_]{2})[^()]*\)")
+_CLAUSE = re.compile(r"[.;:!?。；！？][ \n]|[,，\n]")
+_WORDS = re.compile(r"[A-Za-z][A-Za-z -]*")
+_OPERATORS = frozenset(("-", "+", "*", "/", "×", "÷", "=", "(", "- (", "+ (", "* (", "/ (", "= (", "^"))
+# for 3 weeks, after 2 days, to harvest 4560 oranges: a circumstance of the number before it
+_CIRCUMSTANCE = re.compile(
+    r"(?:\b(?:in|for|after|per|than|all|every|each|within|during|over|before)|\bto[ ]\w+(?:[ ](?:all|up[ ]to))*)"
+    r"[ ]+(?:(?:the|all|a|about|these|those|remaining|other)[ ]+)*$",
+    re.IGNORECASE,
+)
+_CONCLUDED = re.compile(
+    r"=|\b(?:so|thus|therefore|hence|leaves|leaving|totals?|totall?ing|sum|which is|that is|makes?|in all|result)\b"
+    r"|equals?|所以|因此|共|得",
+    re.IGNORECASE,
+)
+
+
+def last_numeral(text: str, language: str = "en") -> Numeral | None:
+    """The last numeral of the text: a number, or what is not understood in its place; None where there is none."""
+    text = plain(text[-LONGEST:])
+    starts = [0, *(match.end() for match in _SENTENCE.finditer(text))]
+    stop = len(text.rstrip())
+    for start in reversed(starts):
+        found = list(chained(tokens(text, language, start, stop), text)) if start < stop else []
+        if found:
+            return settled(aside(found, text), text, stop)
+        stop = min(stop, start)
+    return None
+
+
+def aside(found: list[Numeral], text: str) -> list[Numeral]:
+    """The numerals without those of remarks in brackets ("12 apples (of 60)"); all of them where no other is left."""
+    if "(" not in text:
+        return found
+    remarks = [match.span() for match in _REMARK.finditer(text)]
+    kept = [one for one in found if not any(start <= one.start < end for start, end in remarks)]
+    return kept or found
+
+
+def settled(found: Sequence[Numeral], text: str, stop: int, *, strict: bool = False) -> Numeral:
+    """The last of a sentence's numerals, as far as `stop`; unclear where another may be meant, or the text is cut.
+
+    `strict`: it must be the only one that is no circumstance, or concluded from those before it ("so 3 are left").
+    """
+    last = found[-1]
+    why = _cut(last, text, stop) or (_doubt(found, text, strict) if len(found) > 1 else "")
+    return replace(last, kind="unclear", value=None, why=why) if why else last
+
+
+def _cut(last: Numeral, text: str, stop: int) -> str:
+    behind = text[last.end : stop].strip()
+    opened = text[: last.start].rstrip().endswith("(") and ")" not in behind and stop >= len(text.rstrip())
+    return f"{last.text} is the beginning of an expression that is cut" if opened or behind in _OPERATORS else ""
+
+
+def _doubt(found: Sequence[Numeral], text: str, strict: bool) -> str:
+    """Why the last is not meant for sure: a word behind digits in one clause ("12 apples in four boxes"), or a
+    circumstance of another number ("120 minutes to string all 12")."""
+    last, before = found[-1], found[-2]
+    between = text[before.start : last.end]
+    if _WORDS.fullmatch(text, last.start, last.end) and re.match("[^ ]*[0-9]", between) and not _CLAUSE.search(between):
+        return f"{between[:40]} holds two numbers"
+    if not _is_circumstance(last, text) and (not strict or _CONCLUDED.search(text, before.end, last.start)):
+        return ""
+    free = next((one for one in reversed(found[:-1]) if not _is_circumstance(one, text)), None)
+    return f"the last sentence holds {free.text} and {last.text}" if free is not None and free.text != last.text else ""
+
+
+def _is_circumstance(numeral: Numeral, text: str) -> bool:
+    return _CIRCUMSTANCE.search(text, max(0, numeral.start - 40), numeral.start) is not None
