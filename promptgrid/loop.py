@@ -1,17 +1,16 @@
 """The background event loop of this process, and how synchronous code uses it.
 
-Pages and the command line are synchronous, endpoints are not: `run_sync` and `iterate_sync` run calls on one background
-loop, where connections stay open between calls. A `Background` call runs there too, while other code draws its state.
+Pages and the command line are synchronous, endpoints are not: `run_sync` runs a call on one background loop, where
+connections stay open between calls. A `Background` call runs there too, while other code draws its state.
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,8 +19,6 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 LOOP_THREAD = "promptgrid-loop"
-
-CLOSE_S = 5.0
 
 
 @cache
@@ -56,47 +53,6 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
 def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     """Starts a coroutine on the background loop; the future brings its result, and can cancel it."""
     return asyncio.run_coroutine_threadsafe(coroutine, background())
-
-
-def iterate_sync(source: AsyncIterator[T]) -> Iterator[T]:
-    """The items of an asynchronous iterator, read on the background loop. Closing this iterator cancels the source.
-
-    One task reads the whole source, since the resources that it holds open may belong to that task.
-    """
-    items: queue.SimpleQueue[tuple[T] | None] = queue.SimpleQueue()
-    task = run_sync(_started(source, items))
-    try:
-        while (item := items.get()) is not None:
-            yield item[0]
-        run_sync(_finished(task))
-    finally:
-        run_sync(_cancelled(task))
-
-
-async def _started(source: AsyncIterator[T], items: queue.SimpleQueue[tuple[T] | None]) -> asyncio.Task[None]:
-    task = asyncio.create_task(_pump(source, items))
-    task.add_done_callback(lambda _: items.put(None))
-    return task
-
-
-async def _pump(source: AsyncIterator[T], items: queue.SimpleQueue[tuple[T] | None]) -> None:
-    try:
-        async for item in source:
-            items.put((item,))
-    finally:
-        close = getattr(source, "aclose", None)
-        if close is not None:
-            await close()
-
-
-async def _finished(task: asyncio.Task[None]) -> None:
-    """Raises what the source raised."""
-    await task
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task}, timeout=CLOSE_S)
 
 
 async def gather(coroutines: Sequence[Coroutine[Any, Any, T] | asyncio.Task[T]]) -> list[T]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -140,72 +139,6 @@ def test_check_names_a_built_in_model_that_is_not_there(monkeypatch: pytest.Monk
     state = connections.check("builtin")
     assert not state.ok
     assert "/nowhere/x.gguf" in state.message
-
-
-class Counter:
-    """Counts up for ever and remembers how it ended."""
-
-    def __init__(self) -> None:
-        self.given = 0
-        self.closed = threading.Event()
-        self.tasks: set[int] = set()
-
-    async def numbers(self) -> AsyncIterator[int]:
-        try:
-            while True:
-                self.tasks.add(id(asyncio.current_task()))
-                self.given += 1
-                yield self.given
-                await asyncio.sleep(0.01)
-        finally:
-            self.closed.set()
-
-
-def first(items: Iterator[int], number: int) -> list[int]:
-    return [next(items) for _ in range(number)]
-
-
-def test_iterate_sync_gives_the_items_in_order_from_one_task() -> None:
-    counter = Counter()
-    items = loop.iterate_sync(counter.numbers())
-    assert first(items, 3) == [1, 2, 3]
-    assert len(counter.tasks) == 1
-    items.close()  # type: ignore[attr-defined]
-
-
-def test_closing_the_iterator_has_ended_the_source() -> None:
-    counter = Counter()
-    items = loop.iterate_sync(counter.numbers())
-    next(items)
-    items.close()  # type: ignore[attr-defined]
-    assert counter.closed.is_set()
-
-
-def test_a_loop_that_breaks_ends_the_source() -> None:
-    counter = Counter()
-    for number in loop.iterate_sync(counter.numbers()):
-        if number == 2:
-            break
-    assert counter.closed.wait(5)
-
-
-def test_a_source_that_ends_ends_the_iterator() -> None:
-    async def some() -> AsyncIterator[int]:
-        yield 1
-        yield 2
-
-    assert list(loop.iterate_sync(some())) == [1, 2]
-
-
-def test_what_the_source_raises_arrives_after_its_items() -> None:
-    async def broken() -> AsyncIterator[int]:
-        yield 1
-        raise PlanError("no more")
-
-    items = loop.iterate_sync(broken())
-    assert next(items) == 1
-    with pytest.raises(PlanError, match="no more"):
-        next(items)
 
 
 def test_run_sync_returns_and_raises() -> None:

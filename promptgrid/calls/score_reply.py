@@ -18,16 +18,9 @@ def read_and_score(
     rule = case_rule(point.prompt.answer, point.case.inputs)
     read = read_answer(rule, text, marker=answer_marker(point.prompt, point.technique), language=language)
     scores = [
-        grade(
-            check,
-            output=text,
-            answer=read.answer,
-            expected=point.case.expected,
-            rule=rule,
-            note=read.note,
-            language=language,
-        )
+        grade(check, output=text, answer=read.answer, expected=point.case.expected, rule=rule, note=read.note,
+              language=language)
         for check in plan.checks_for(point.prompt)
         if check.plain
-    ]
+    ]  # fmt: skip
     return CellResult(position, "answered", read, scores, attempts=attempts, reused=reused)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from promptgrid import connections, grid, loop, models
+from promptgrid import connections, grid, models
 from promptgrid.endpoint import Delta, Reply, Request
 from promptgrid.errors import PlanError
 from promptgrid.grid import Plan, Point
@@ -18,7 +18,7 @@ from promptgrid.tokens import context_limit, count_messages, tools_of
 
 
 def try_point(plan: Plan) -> Point:
-    """The first point of a plan: what `try_once` sends. Raises PlanError or PromptError."""
+    """The first point of a plan, to be tried. Raises PlanError or PromptError."""
     name, _ = connections.split_model(plan.models[0])
     point = next(grid.points(plan, {name: connections.connect(name)}, grid.decide(plan)), None)
     if point is None:
@@ -35,13 +35,8 @@ def try_point(plan: Plan) -> Point:
     return point
 
 
-def try_once(database: Database, plan: Plan) -> Iterator[Delta]:
-    """Streams the reply to the first point; the last piece has it whole. Closing the iterator cancels the call."""
-    yield from loop.iterate_sync(stream_try(database, try_point(plan)))
-
-
 async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
-    """As `try_once`, for a coroutine: cancelling its task cancels the call, whatever it waits for."""
+    """Streams the reply to the point; the last piece has it whole. Cancelling the task cancels the call."""
     call = SingleCall(point.endpoint, point.model, point.request, point.key, point.variant.honoured)
     async with aclosing(stream_call(database, call)) as deltas:
         async for delta in deltas:

@@ -97,15 +97,9 @@ class _PlainScorer:
 
     def _score(self, reply: Answered) -> Score:
         prompt = self._prompts[reply.prompt, reply.prompt_version]
-        return grade(
-            self._spec,
-            output=reply.output,
-            answer=reply.answer,
-            expected=reply.expected,
-            rule=case_rule(prompt.answer, reply.inputs),
-            note=reply.answer_note,
-            language=prompt.language,
-        )
+        rule = case_rule(prompt.answer, reply.inputs)
+        return grade(self._spec, output=reply.output, answer=reply.answer, expected=reply.expected, rule=rule,
+                     note=reply.answer_note, language=prompt.language)  # fmt: skip
 
     def halt(self) -> None:
         """Ignored: a chunk takes only a moment."""
@@ -162,14 +156,8 @@ class _JudgeScorer:
 def judge_inputs(spec: CheckSpec, reply: Answered) -> Mapping[str, str]:
     """The values of the judge's prompt for one reply."""
     question, conversation = question_of(reply.request)
-    return judge_prompts.inputs_for(
-        spec,
-        question=question,
-        conversation=conversation,
-        output=reply.output,
-        answer=reply.answer,
-        expected=reply.expected,
-    )
+    return judge_prompts.inputs_for(spec, question=question, conversation=conversation, output=reply.output,
+                                    answer=reply.answer, expected=reply.expected)  # fmt: skip
 
 
 def question_of(request: Mapping[str, object]) -> tuple[str, str]:

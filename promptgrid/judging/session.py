@@ -185,17 +185,13 @@ def run_task(database: Database, run_id: str, create: Callable[[Journal], Judgin
     try:
         return future.result()
     except KeyboardInterrupt:
-        loop.run_sync(_halt(tasks))
+        for task in tasks:
+            loop.background().call_soon_threadsafe(task.halt)
         with suppress(Exception):  # the user is told of the Ctrl+C, not of its consequences
             future.result(timeout=_END_S)
         raise
     finally:
         future.cancel()
-
-
-async def _halt(tasks: list[JudgingTask[T]]) -> None:
-    for task in tasks:
-        task.halt()
 
 
 async def _run(

@@ -69,12 +69,8 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect) -> Run
         status, message = "stopped", str(error)
     await asyncio.to_thread(commits.end, database, run_id, epoch, status, message)
     if status in ("finished", "stopped"):  # a user who has just paused or cancelled it needs no notification
-        await asyncio.to_thread(_notify, database, run_id)
+        await asyncio.to_thread(lambda: notify(find_run(database, run_id), progress(database, run_id)))
     return status
-
-
-def _notify(database: Database, run_id: str) -> None:
-    notify(find_run(database, run_id), progress(database, run_id))
 
 
 class _Run:

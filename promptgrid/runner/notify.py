@@ -45,14 +45,8 @@ def variables(info: RunInfo, progress: RunProgress) -> dict[str, str]:
 
 
 def _start(words: list[str], run_variables: dict[str, str]) -> None:
-    child = subprocess.Popen(
-        words,
-        env={**os.environ, **run_variables},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    inherited, null = {**os.environ, **run_variables}, subprocess.DEVNULL
+    child = subprocess.Popen(words, env=inherited, stdin=null, stdout=null, stderr=null, start_new_session=True)
     # Its exit code must be read, or it stays a zombie process.
     run_id = run_variables["PROMPTGRID_RUN"]
     threading.Thread(target=_log_exit, args=(child, run_id), name="notify", daemon=True).start()

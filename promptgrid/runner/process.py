@@ -132,10 +132,5 @@ def ask_to_leave() -> None:
 
 def _start() -> None:
     with open(log_path(), "a", opener=files.private) as output:
-        subprocess.Popen(
-            [sys.executable, "-m", "promptgrid.runner"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+        command = [sys.executable, "-m", "promptgrid.runner"]
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)

@@ -11,6 +11,7 @@ from promptgrid.endpoint import Reply
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Message
 from tests.builtin.requests import LONG, asked, complete
+from tests.streams import iterate_sync
 
 CHATS = [
     (Message("user", "hi"),),
@@ -73,7 +74,7 @@ def test_a_plain_continuation_is_counted_and_answered(builtin_endpoint: builtin.
 
 
 def test_the_streamed_reply_is_the_whole_one(builtin_endpoint: builtin.BuiltinEndpoint) -> None:
-    deltas = list(loop.iterate_sync(builtin_endpoint.stream(asked(temperature=0.0))))
+    deltas = list(iterate_sync(builtin_endpoint.stream(asked(temperature=0.0))))
     whole = deltas[-1].reply
     assert whole is not None
     assert "".join(delta.text for delta in deltas) == whole.text == complete(builtin_endpoint, temperature=0.0)[0].text
@@ -82,7 +83,7 @@ def test_the_streamed_reply_is_the_whole_one(builtin_endpoint: builtin.BuiltinEn
 
 
 def test_a_stream_that_is_closed_gives_its_turn_back(builtin_endpoint: builtin.BuiltinEndpoint) -> None:
-    deltas = loop.iterate_sync(builtin_endpoint.stream(asked(**LONG, temperature=0.0)))
+    deltas = iterate_sync(builtin_endpoint.stream(asked(**LONG, temperature=0.0)))
     next(deltas)
     deltas.close()  # type: ignore[attr-defined]
     started = time.monotonic()

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from promptgrid import builtin, loop
+from promptgrid import builtin
 from promptgrid.builtin import process, weights
 from promptgrid.builtin.server_folder import Listening, ServerFolder
 from promptgrid.errors import BuiltinError, EndpointError
 from tests.builtin.requests import LONG, asked, complete
+from tests.streams import iterate_sync
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan"])
@@ -33,7 +34,7 @@ def test_a_killed_server_is_a_server_error_and_the_next_request_starts_another(
 ) -> None:
     complete(builtin_endpoint, max_tokens=1)
     server = process.ensure()
-    deltas = loop.iterate_sync(builtin_endpoint.stream(asked(**LONG, temperature=0.0)))
+    deltas = iterate_sync(builtin_endpoint.stream(asked(**LONG, temperature=0.0)))
     next(deltas)
     os.kill(server.pid, signal.SIGKILL)
     with pytest.raises(EndpointError) as caught:

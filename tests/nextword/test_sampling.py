@@ -13,12 +13,13 @@ from promptgrid.endpoint.base import TokenStep
 from promptgrid.nextword import Continuation, ModelClient, reshape
 from promptgrid.store import Database, schema, stored_replies
 from tests.nextword.likely import reply
+from tests.streams import iterate_sync
 
 
 def test_samples_come_as_many_a_call_as_the_endpoint_allows(scripted: Any, database: Database) -> None:
     client, endpoint = scripted(lambda request: [reply(" a")] * request.n, database)
     samples = nextword.token_samples(client, Continuation("Once"), 20, temperature=0.7, top_p=0.9, api="completion")
-    calls = [len(steps) for steps in loop.iterate_sync(samples)]
+    calls = [len(steps) for steps in iterate_sync(samples)]
     assert calls == [8, 8, 4] == [request.n for request in endpoint.history]
     sent = [request.parameters for request in endpoint.history]
     assert {(p.temperature, p.top_p, p.max_tokens) for p in sent} == {(0.7, 0.9, 1)}
@@ -35,7 +36,7 @@ def test_samples_meet_the_curve() -> None:
 
     def samples(count: int, temperature: float, top_p: float) -> list[TokenStep | None]:
         calls = nextword.token_samples(client, place, count, temperature=temperature, top_p=top_p, api="completion")
-        return [step for steps in loop.iterate_sync(calls) for step in steps]
+        return [step for steps in iterate_sync(calls) for step in steps]
 
     shares = reshape(chances, 1.0, 0.6)
     allowed = {token.id for token, kept in zip(chances.tokens, shares.kept, strict=True) if kept is not False}
@@ -49,6 +50,6 @@ def test_samples_meet_the_curve() -> None:
 def test_the_same_prompt_many_times() -> None:
     client, place = ModelClient(DEFAULT_MODEL), Continuation("Hi")
     calls = nextword.text_samples(client, place, 3, temperature=0.0, top_p=1.0, api="completion")
-    texts = [text for some in loop.iterate_sync(calls) for text in some]
+    texts = [text for some in iterate_sync(calls) for text in some]
     assert len(texts) == 3
     assert len(set(texts)) == 1

@@ -11,22 +11,23 @@ from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import EndpointError
 from promptgrid.nextword import Continuation, ModelClient
 from tests.nextword.likely import reply
+from tests.streams import iterate_sync
 
 
 def test_a_text_is_scored_by_its_echo_or_not_at_all(scripted: Any) -> None:
     whole = reply("Once", " upon", " a")
     client, _ = scripted(lambda request: whole if request.parameters.extra_body else reply(" a"))
-    told = list(loop.iterate_sync(nextword.scored_tokens(client, "Once upon")))
+    told = list(iterate_sync(nextword.scored_tokens(client, "Once upon")))
     assert [(step.data, count) for step, count in told] == [(b"Once", 2), (b" upon", 2)]
     client, _ = scripted(lambda request: reply(" a"))  # ignores echo, as many do
     with pytest.raises(EndpointError, match="cannot score a given text"):
-        list(loop.iterate_sync(nextword.scored_tokens(client, "Once upon")))
+        list(iterate_sync(nextword.scored_tokens(client, "Once upon")))
 
 
 @pytest.mark.usefixtures("builtin_home")
 def test_a_scored_text_says_of_each_token_what_a_look_says() -> None:
     client = ModelClient(DEFAULT_MODEL)
-    told = list(loop.iterate_sync(nextword.scored_tokens(client, "The fox 我")))
+    told = list(iterate_sync(nextword.scored_tokens(client, "The fox 我")))
     steps = [step for step, _ in told]
     assert steps[0].logprob is None
     assert {count for _, count in told} == {len(steps)}
