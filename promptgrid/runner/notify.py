@@ -45,8 +45,8 @@ def variables(info: RunInfo, progress: RunProgress) -> dict[str, str]:
 
 
 def _start(words: list[str], run_variables: dict[str, str]) -> None:
-    inherited, null = {**os.environ, **run_variables}, subprocess.DEVNULL
-    child = subprocess.Popen(words, env=inherited, stdin=null, stdout=null, stderr=null, start_new_session=True)
+    all_variables, null = {**os.environ, **run_variables}, subprocess.DEVNULL
+    child = subprocess.Popen(words, env=all_variables, stdin=null, stdout=null, stderr=null, start_new_session=True)
     # Its exit code must be read, or it stays a zombie process.
     run_id = run_variables["PROMPTGRID_RUN"]
     threading.Thread(target=_log_exit, args=(child, run_id), name="notify", daemon=True).start()
