@@ -46,7 +46,7 @@ def make(store: Database, run_id: str = "bench000", count: int = REPLIES, *, who
     cases = [
         Case(str(i), {"text": f"case {i}: " + "arrived late " * 8}, LABELS[i % 3]) for i in range(1, count_cases + 1)
     ]
-    plan = Plan(prompts, tuple(cases), ("openai/gpt-4o-mini",), TECHNIQUES, TEMPERATURES, samples=SAMPLES)
+    plan = Plan(prompts, tuple(cases), ("openai/gpt-4o-mini",), TECHNIQUES, {"temperature": TEMPERATURES}, SAMPLES)
     with store.write() as connection:
         connection.execute(runs.insert(), _run(run_id, plan, count))
         plans.insert_plan_parts(connection, run_id, plan)

@@ -75,7 +75,9 @@ def library() -> Iterator[str]:
 
 def entry(name: str, value: Any) -> Iterator[str]:
     """What is said of one name."""
-    if inspect.isclass(value):
+    if inspect.isclass(value) and value.__module__ == "builtins":
+        yield fenced("python", f"{name} = {value.__name__}")
+    elif inspect.isclass(value):
         yield fenced("python", f"class {name}{arguments(value)}")
         yield described(value)
         yield from methods(value)

@@ -4,8 +4,10 @@ import streamlit as st
 
 from promptgrid.errors import PromptgridError
 from promptgrid.grid.plan import MAX_SAMPLES
+from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.ui import server
 from promptgrid.ui.run import form
+from promptgrid.ui.run.axes import axis_field
 from promptgrid.ui.run.cases import cases_input, missing_columns
 from promptgrid.ui.run.checks import checks_field
 from promptgrid.ui.run.plan import load_prompts, plan_of, preflight_key, run_again_button
@@ -29,12 +31,14 @@ def set_up() -> None:
         form.techniques_field(values, prompts)
     with right:
         form.models_field()
-        temperatures, samples, max_tokens = st.columns([3, 1, 1])
-        with temperatures:
-            form.temperatures_field()
+        first, samples, max_tokens = st.columns([3, 1, 1])
+        with first:
+            axis_field(AXIS_SPECS[0], values)
         samples.number_input("Samples", 1, MAX_SAMPLES, key="run_samples", step=1)
         own = form.own_value(prompts, "max_tokens")
         max_tokens.number_input("Max tokens", 1, key="run_max_tokens", value=None, placeholder=own, step=16)
+        for spec in AXIS_SPECS[1:]:
+            axis_field(spec, values)
     left, right = st.columns([1, 1], gap="medium")
     with left:
         table = cases_input(values, prompts)

@@ -1,4 +1,4 @@
-"""Curves: how do score, variety and length depend on the temperature, and what does a score cost?"""
+"""Curves: how do score, variety and length depend on a parameter, and what does a score cost?"""
 
 import streamlit as st
 
@@ -9,14 +9,14 @@ from promptgrid.ui.widgets import follow_run, run_select
 
 open_page("Curves")
 with st.container(horizontal=True, vertical_alignment="center", key="curves_top"):
-    run = run_select.choose_run(database(), "curves", detail="This page draws scores over the temperature.")
+    run = run_select.choose_run(database(), "curves", detail="This page draws scores over a parameter.")
     curve = curves.read_curve(database(), run)
     lines = curves.lines_popover(curve)
 curves.write_address(run, curve, lines)
 follow_run.watch_run(database(), run)
 
-curves.missing_temperatures(run, curve)
-if len(curve.temperatures) > 1:
-    curves.temperature_charts(run, curve, lines)
+curves.missing_values(run, curve)
+if len(curve.values) > 1:
+    curves.curve_charts(run, curve, lines)
 curves.cost_chart(run, curve, lines)
 curves.remarks(database(), run, curve)

@@ -13,6 +13,7 @@ from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
 from promptgrid.library.folder import library_folder
 from promptgrid.prompt import Prompt
+from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.runner import client
 from promptgrid.store import Database, plans, results
 from promptgrid.store.runs import RunProgress
@@ -34,22 +35,22 @@ def plan(
     *,
     models: str | Sequence[str] = (),
     techniques: str | Sequence[str] = ("zero-shot",),
-    temperatures: float | Sequence[float] = (),
     checks: Sequence[str] | None = None,
     **settings: Any,
 ) -> Plan:
     """A plan over prompts (objects, files or names) and cases (a CSV file, or rows).
 
-    Without cases the prompt's own CSV is used, else the examples of its inputs. `settings` are other fields of Plan:
-    samples, max_tokens, seed, budget … Raises PlanError, CasesError, LibraryError, PromptError.
+    Without cases the prompt's own CSV is used, else the examples of its inputs. `settings` are what else `Plan.of`
+    takes: temperatures (one or several), samples, max_tokens, seed, budget … Raises PlanError, CasesError,
+    LibraryError, PromptError.
     """
+    settings |= {s.plural: _listed(settings[s.plural]) for s in AXIS_SPECS if s.plural in settings}
     loaded = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
     return Plan.of(
         prompts=loaded,
         cases=_cases(cases, loaded),
         models=_listed(models) or (DEFAULT_MODEL,),
         techniques=_listed(techniques),
-        temperatures=tuple(map(float, _listed(temperatures))),
         checks=None if checks is None else tuple(map(parse_check, checks)),
         **settings,
     )

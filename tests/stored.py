@@ -11,6 +11,7 @@ from itertools import count
 import sqlalchemy as sa
 
 from promptgrid.answers import ballot
+from promptgrid.compare.axes import PARAMETER_AXES, AxisValue
 from promptgrid.store import Database
 from promptgrid.store.schema import cases, cells, replies, runs, scores
 
@@ -36,6 +37,11 @@ class Cell:
     completion_tokens: int | None = 2
     cost_usd: float | None = 0.5
     latency_ms: float = 100.0
+
+
+def at(temperature: float | None) -> tuple[AxisValue, ...]:
+    """What a Variant was asked for: this temperature, and of all other parameters nothing."""
+    return tuple(temperature if axis == "temperature" else None for axis in PARAMETER_AXES)
 
 
 Case = tuple[str, Mapping[str, str], str | None]

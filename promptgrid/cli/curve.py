@@ -1,28 +1,35 @@
-"""`promptgrid curve`: the effect of the temperature, as a table."""
+"""`promptgrid curve`: the effect of a parameter, as a table."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec
+
 if TYPE_CHECKING:
     from promptgrid.curves.curve import CurvePoint
 
-_HEADS = ("line", "temperature", "cases", "score", "95 %", "distinct", "entropy", "similarity", "characters")
+_HEADS = ("cases", "score", "95 %", "distinct", "entropy", "similarity", "characters")
 
 
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="One row per point.")
 @click.option("--json", "as_json", is_flag=True)
-def curve(run: str, csv_path: Path | None, as_json: bool) -> None:
-    """Show score, variety and length over the temperatures of a run. RUN is an id, its beginning, or `last`."""
+@click.option(
+    "--over",
+    type=click.Choice([spec.column for spec in AXIS_SPECS]),
+    default=AXIS_SPECS[0].column,
+    show_default=True,
+    help="The parameter.",
+)
+def curve(run: str, csv_path: Path | None, as_json: bool, over: str) -> None:
+    """Show score, variety and length over the values of a parameter. RUN is an id, its beginning, or `last`."""
     from promptgrid.cli import sheet
-    from promptgrid.curves.curve import CurvePoint
     from promptgrid.curves.curve import curve as curve_of
     from promptgrid.export.csv_out import write_table
     from promptgrid.export.files import save
@@ -31,27 +38,28 @@ def curve(run: str, csv_path: Path | None, as_json: bool) -> None:
     from promptgrid.text import printable
 
     database = Database()
-    curve_data = curve_of(database, store.find_run(database, run).id)
-    rows = [asdict(point) for point in curve_data.points]
+    curve_data = curve_of(database, store.find_run(database, run).id, over)
+    rows = curve_data.rows
     if csv_path:
-        save(csv_path, lambda out: write_table(rows, out, list(CurvePoint.__slots__)))
+        save(csv_path, lambda out: write_table(rows, out, curve_data.columns))
         click.echo(f"Wrote {len(rows):,} points to {csv_path}.", err=True)
     if as_json:
         click.echo(json.dumps({"points": rows, "left_out": list(curve_data.left_out)}))
     elif not csv_path:
-        click.echo(sheet.table(list(_HEADS), [_line(point) for point in curve_data.points if point.cases]))
+        lines = [_line(curve_data.spec, point) for point in curve_data.points if point.cases]
+        click.echo(sheet.table(["line", over, *_HEADS], lines))
         for sentence in curve_data.left_out:
             click.echo(printable(sentence))
 
 
-def _line(point: CurvePoint) -> list[str]:
+def _line(spec: ParameterSpec, point: CurvePoint) -> list[str]:
     from promptgrid.text import printable
 
-    temperature = "default" if point.temperature is None else f"{point.temperature:g}"
+    value = spec.text(point.value)
     band = f"{_percent(point.score_low)} to {_percent(point.score_high)}" if point.score_low is not None else "–"
     return [
         printable(point.line),
-        temperature if point.drawn else f"{temperature} (not sent)",
+        value if point.drawn else f"{value} (not sent)",
         f"{point.cases:,}",
         _percent(point.score),
         band,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from promptgrid.cli.gate_options import GateOptions, check_writable, gate_options, read_gate_options
-from promptgrid.prompt.parameters import SPECS, ParameterSpec
+from promptgrid.prompt.parameters import AXIS_SPECS, SPECS, ParameterSpec
 
 if TYPE_CHECKING:
     from promptgrid.grid import Plan
@@ -30,22 +30,23 @@ class Listed(click.ParamType):  # type: ignore[type-arg]  # generic only for typ
         return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-class Numbers(Listed):
-    """Numbers separated by commas."""
+class AxisValues(Listed):
+    """Values of a parameter separated by commas."""
 
-    name = "0,0.7,…"
+    def __init__(self, spec: ParameterSpec) -> None:
+        self.spec = spec
+        self.name = ",".join([*map(spec.text, spec.offered[:2]), "…"])
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        try:
-            return tuple(float(part) for part in super().convert(value, param, ctx))
-        except ValueError:
-            return self.fail(f'"{value}" is not a list of numbers, such as 0,0.7,1.2', param, ctx)
+        return tuple(map(self.spec.parse, super().convert(value, param, ctx)))
 
 
 _KINDS = {float: click.FLOAT, int: click.INT, str: click.STRING, tuple: click.STRING}
 
 
 def _parameter_option(spec: ParameterSpec) -> Option:
+    if spec.plural:
+        return click.option(spec.option, spec.plural, type=AxisValues(spec), default=(), help=spec.help)
     return click.option(spec.option, spec.name, type=_KINDS[spec.kind], multiple=spec.kind is tuple, help=spec.help)
 
 
@@ -54,8 +55,7 @@ _OPTIONS: tuple[Option, ...] = (
     click.option("--cases", type=click.Path(path_type=Path), help="A table of cases. Default: the prompt's own."),
     click.option("--model", "models", type=Listed(), default=(), help="ENDPOINT/MODEL, several separated by commas."),
     click.option("--technique", "techniques", type=Listed(), default="zero-shot", show_default=True),
-    click.option("--temperature", "temperatures", type=Numbers(), default=(), help="From 0 to 2."),
-    *(_parameter_option(spec) for spec in SPECS if spec.option and spec.name != "temperature"),
+    *(_parameter_option(spec) for spec in SPECS if spec.option),
     click.option("--samples", type=int, default=1, show_default=True, help="Replies to each case."),
     click.option("--examples", "examples_k", type=int, help="Examples in few-shot prompts. Default: all."),
     click.option("--examples-as", type=click.Choice(["turns", "text"]), default="turns", show_default=True),
@@ -72,6 +72,14 @@ def plan_options(command: Command) -> Command:
     """Adds the options of a plan."""
     for option in reversed(_OPTIONS):
         command = option(command)
+    return command
+
+
+def more_options(command: Command) -> Command:
+    """Adds the options for further values of parameters."""
+    for spec in reversed(AXIS_SPECS):
+        text = f"Further {spec.plural}."
+        command = click.option(spec.option, spec.plural, type=AxisValues(spec), default=(), help=text)(command)
     return command
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from promptgrid import humanize
-from promptgrid.cli.run import Command, Listed, Numbers, output_options
+from promptgrid.cli.run import Command, Listed, more_options, output_options
+from promptgrid.prompt.parameters import AXIS_SPECS
 
 if TYPE_CHECKING:
     from promptgrid.export.runs import FileFormat
@@ -85,13 +86,11 @@ def resume(run: str, budget: str, **outputs: Any) -> None:
 @click.command()
 @_RUN
 @click.option("--samples", type=int, help="The new number of samples, present ones included.")
-@click.option("--temperature", "temperatures", type=Numbers(), default=(), help="Further temperatures, from 0 to 2.")
+@more_options
 @click.option("--model", "models", type=Listed(), default=(), help="Further models, as ENDPOINT/MODEL.")
 @output_options
-def extend(
-    run: str, samples: int | None, temperatures: tuple[float, ...], models: tuple[str, ...], **outputs: Any
-) -> None:
-    """Add samples, temperatures or models to a run that is not in progress; only new cells are sent.
+def extend(run: str, samples: int | None, models: tuple[str, ...], **options: Any) -> None:
+    """Add samples, models or values of parameters to a run that is not in progress; only new cells are sent.
 
     promptgrid extend last --samples 20 --temperature 0,0.7,1.2
     """
@@ -100,14 +99,16 @@ def extend(
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
-    if not (samples or temperatures or models):
-        raise click.UsageError("Say what to add: --samples N, --temperature T or --model ENDPOINT/MODEL.")
+    values = {spec.plural: options.pop(spec.plural) for spec in AXIS_SPECS}
+    if not (samples or models or any(values.values())):
+        options_of_axes = ", ".join(spec.option for spec in AXIS_SPECS)
+        raise click.UsageError(f"Say what to add: --samples, {options_of_axes} or --model.")
     database = Database()
     run_id = store.find_run(database, run).id
     live.prepare((*store.plan_of(database, run_id).models, *models))
-    added = client.extend(database, run_id, samples=samples, temperatures=temperatures, models=models)
+    added = client.extend(database, run_id, samples=samples, models=models, **values)
     click.echo(f"{humanize.many(added, 'cell')} added to run {run_id}.", err=True)
-    raise SystemExit(_carry_out(database, run_id, **outputs))
+    raise SystemExit(_carry_out(database, run_id, **options))
 
 
 def _carry_out(

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-Axis = Literal["case", "prompt", "version", "technique", "model", "temperature"]
-AXES: tuple[Axis, ...] = ("case", "prompt", "version", "technique", "model", "temperature")
+from promptgrid.prompt.parameters import AXIS_SPECS, DEFAULT, ParameterSpec, Value
+
+Axis = str
+"""`case`, `prompt`, `version`, `technique`, `model`, and the parameters that plans vary by their columns."""
+
+PARAMETER_AXES: Mapping[Axis, ParameterSpec] = {spec.column: spec for spec in AXIS_SPECS}
+AXES: tuple[Axis, ...] = ("case", "prompt", "version", "technique", "model", *PARAMETER_AXES)
 VARIANT: tuple[Axis, ...] = AXES[1:]
 """Everything of a cell but its case and sample."""
 
-IN_ORDER: tuple[Axis, ...] = ("case", "model", "prompt", "version", "technique", "temperature")
+IN_ORDER: tuple[Axis, ...] = ("case", "model", "prompt", "version", "technique", *PARAMETER_AXES)
 """Rows and columns are sorted by the first of these axes first."""
 
-DEFAULT = "default"  # the temperature of a model that was asked for none
+_LATER: tuple[Axis, ...] = tuple(PARAMETER_AXES)[1:]
 
-AxisValue = str | float | None
+AxisValue = Value
 
 
 def value_text(value: AxisValue) -> str:
     """A value of an axis as it stands in an address: `0.7`, `default`; texts as they are."""
-    if value is None:
-        return DEFAULT
-    return f"{value:g}" if isinstance(value, float) else value
+    return DEFAULT if value is None else value if isinstance(value, str) else f"{value:g}"
+
+
+def value_label(axis: Axis, value: AxisValue) -> str:
+    """A value in the head of a row or a column: `t = 0.7`."""
+    return PARAMETER_AXES[axis].named(value) if axis in PARAMETER_AXES else value_text(value)
+
+
+def in_axis_order(axis: Axis, values: Iterable[AxisValue]) -> list[AxisValue]:
+    """The values, each once: of a parameter by size, of another axis as they first appear."""
+    distinct = list(dict.fromkeys(values))
+    return sorted(distinct, key=PARAMETER_AXES[axis].order) if axis in PARAMETER_AXES else distinct
 
 
 @dataclass(frozen=True)
@@ -59,24 +72,25 @@ def heads(found: Sequence[Mapping[Axis, AxisValue]]) -> list[Head]:
 
 
 def head_id(values: Mapping[Axis, AxisValue]) -> str:
-    """A single value is its own id; of several it is eight letters."""
-    parts = tuple(values[axis] for axis in AXES if axis in values)
-    if len(parts) == 1:
-        return value_text(parts[0])
+    """A single value is its own id; of several it is eight letters. An axis that was added later counts only where it
+    has a value: ids from before it still hold."""
+    if len(values) == 1:
+        return value_text(next(iter(values.values())))
+    parts: tuple[object, ...] = tuple(values[axis] for axis in AXES if axis in values and axis not in _LATER)
+    parts += tuple((axis, values[axis]) for axis in _LATER if values.get(axis) is not None)
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def _lines(values: Mapping[Axis, AxisValue], varying: set[Axis], several: set[AxisValue]) -> Iterator[str]:
     """What all share is left out; a head that stands alone is told by all that it fixes, a variant by technique and
-    temperature. `several` are the prompts that are there in more than one version."""
+    parameters. `several` are the prompts that are there in more than one version."""
     if not varying:
-        varying = {axis for axis in values if axis in ("technique", "temperature")} or set(values)
+        varying = {axis for axis in values if axis == "technique" or axis in PARAMETER_AXES} or set(values)
     if varying & {"prompt", "version"}:
         yield _prompt_line(values, several)
-    for axis in ("case", "technique", "temperature", "model"):
+    for axis in ("case", "technique", *PARAMETER_AXES, "model"):
         if axis in varying:
-            text = value_text(values[axis])
-            yield f"t = {text}" if axis == "temperature" else text
+            yield value_label(axis, values[axis])
 
 
 def _prompt_line(values: Mapping[Axis, AxisValue], several: set[AxisValue]) -> str:

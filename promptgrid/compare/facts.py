@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptgrid.compare.aggregate import Bools, Ints, Longs, mean_by, mean_known, voted
-from promptgrid.compare.axes import AXES, Axis, AxisValue, value_text
-from promptgrid.compare.variants import Variant, in_grid_order, warmth
+from promptgrid.compare.axes import AXES, PARAMETER_AXES, Axis, AxisValue, in_axis_order, value_text
+from promptgrid.compare.variants import Variant, in_grid_order
+from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.stats.intervals import Floats
 from promptgrid.store import Database
 from promptgrid.store.cell_columns import CELL_COLUMNS, REPLY_COLUMNS, RunColumns, run_columns
@@ -34,17 +35,18 @@ ColumnType = TypeVar("ColumnType")
 
 _KEPT, _WORKED_OUT = 3, 8  # runs whose facts are kept, and of each what was worked out
 _VARIANT_COLUMNS = (
-    "prompt", "prompt_version", "technique", "endpoint", "model", "temperature", "temperature_sent", "parameter_note"
+    "prompt", "prompt_version", "technique", "endpoint", "model", *PARAMETER_AXES,
+    *(spec.sent_column for spec in AXIS_SPECS), "parameter_note",
 )  # fmt: skip
 _AT = {name: i for i, name in enumerate((*CELL_COLUMNS, *REPLY_COLUMNS))}
 _STATUS_CODE = {status: code for code, status in enumerate(STATUSES)}
 _FLOATS = ("chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")
 
 
-class SentTemperature(NamedTuple):
-    """The temperature that went on the wire (None: none did), and the note on parameters not sent as planned."""
+class SentValues(NamedTuple):
+    """The values of the axes that went on the wire (None: none did), and the note on parameters not sent as planned."""
 
-    temperature: float | None
+    values: tuple[AxisValue, ...]
     note: str
 
 
@@ -66,7 +68,7 @@ class Facts:
     stamp: Stamp
     case_ids: Sequence[str]
     variants: Sequence[Variant]
-    sent: Sequence[Sequence[SentTemperature]]
+    sent: Sequence[Sequence[SentValues]]
     checks: Sequence[str]
     position: Ints
     case: Ints
@@ -132,6 +134,12 @@ class Facts:
         """By axis, its values as texts, in their order."""
         return {axis: [value_text(value) for value in values] for axis, values in self.values.items()}
 
+    def was_sent(self, variant: int, axis: Axis) -> bool:
+        """The variant's value of a parameter went on the wire as it was asked for, in all of its cells; a value that
+        was refused, left out or merged with another is no point of a curve."""
+        at, value = list(PARAMETER_AXES).index(axis), self.variants[variant].values[axis]
+        return value is not None and all(one.values[at] == value for one in self.sent[variant])
+
     def kept(self, key: object, work: Callable[[], ColumnType]) -> ColumnType:
         """What was worked out of these facts under this key, or is now: filtering and sorting need not do it again."""
         if key not in self._kept:
@@ -152,10 +160,8 @@ class Facts:
         """Its values, and their codes: of the cells for the case, of the variants for all other axes."""
         if axis == "case":
             return self.case_ids, self.case
-        of_variants: list[AxisValue] = [getattr(variant, axis) for variant in self.variants]
-        values = list(dict.fromkeys(of_variants))
-        if axis == "temperature":
-            values.sort(key=warmth)
+        of_variants = [variant.values[axis] for variant in self.variants]
+        values = in_axis_order(axis, of_variants)
         place = {value: code for code, value in enumerate(values)}
         return values, np.array([place[value] for value in of_variants], dtype=np.int32)
 
@@ -193,14 +199,14 @@ def read(run_id: str, columns: RunColumns) -> Facts:
     joined: dict[str, Any] = {name: np.concatenate([lot[name] for lot in lots]) for name in lots[0]}
     del lots
     found = [
-        Variant(prompt, version, technique, f"{endpoint}/{model}", temperature)
-        for prompt, version, technique, endpoint, model, temperature, *_ in variants
+        Variant(prompt, version, technique, f"{endpoint}/{model}", tuple(rest[: len(PARAMETER_AXES)]))
+        for prompt, version, technique, endpoint, model, *rest in variants
     ]
     ordered = in_grid_order(list(dict.fromkeys(found)))
-    sent = [
-        [SentTemperature(*key[6:]) for key, variant in zip(variants, found, strict=True) if variant == one]
-        for one in ordered
-    ]
+    by_variant: dict[Variant, list[SentValues]] = {variant: [] for variant in ordered}
+    for key, variant in zip(variants, found, strict=True):
+        by_variant[variant].append(SentValues(key[-1 - len(PARAMETER_AXES) : -1], key[-1]))
+    sent = list(by_variant.values())
     places = np.array([ordered.index(variant) for variant in found], dtype=np.int32)
     joined["variant"] = places[joined["variant"]]
     checks, scores = _scores(columns.scores, joined["position"])

@@ -10,7 +10,7 @@ from math import isnan
 import numpy as np
 
 from promptgrid.compare.aggregate import Longs, known
-from promptgrid.compare.axes import Axis, Head, head_id, value_text
+from promptgrid.compare.axes import Axis, AxisValue, Head, head_id, value_label
 from promptgrid.compare.facts import STATUSES, Facts
 from promptgrid.compare.layouts import Layout
 from promptgrid.compare.rows import Arranged
@@ -132,13 +132,13 @@ def samples(database: Database, facts: Facts, entry: PooledCell) -> list[Sample]
 def _heads(layout: Layout, rows: Sequence[int]) -> list[Head]:
     """What tells a row apart among all rows, not only on this page: a single value, or all of them."""
     return [
-        Head(head_id(values), values, [_line(axis, value_text(value)) for axis, value in values.items()])
+        Head(head_id(values), values, [_line(axis, value) for axis, value in values.items()])
         for values in map(layout.row_values, rows)
     ]
 
 
-def _line(axis: Axis, text: str) -> str:
-    return f"t = {text}" if axis == "temperature" else text[:6] if axis == "version" else text
+def _line(axis: Axis, value: AxisValue) -> str:
+    return value_label(axis, value)[: 6 if axis == "version" else None]
 
 
 def _cases(database: Database, found: Arranged, rows: Sequence[int]) -> dict[int, CaseText]:

@@ -58,10 +58,10 @@ def rows_of(found: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[d
     """The data behind the chart of a measure: one row a point that is drawn. `lines` chooses; empty: all."""
     more = ["score_low", "score_high"] if measure.column == "score" else []
     more += ["similarity_cases"] if measure.column == "similarity" else []
-    names = ["line", "temperature", measure.column, *more, "cases", "samples"]
+    names = ["line", found.axis, measure.column, *more, "cases", "samples"]
     return [
-        {name: getattr(point, name) for name in names}
-        for point in found.points
+        {name: row[name] for name in names}
+        for point, row in zip(found.points, found.rows, strict=True)
         if point.drawn and getattr(point, measure.column) is not None and (not lines or point.line in lines)
     ]
 
@@ -73,10 +73,10 @@ def legend_height(found: Curve, lines: Sequence[str] = ()) -> int:
 
 
 def cost_rows(found: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The data behind the cost chart: one row a variant with a score and a known price, temperatures or not."""
+    """The data behind the cost chart: one row a variant with a score and a known price, on a line or not."""
     names = [
         "line",
-        "temperature",
+        found.axis,
         "score",
         "score_low",
         "score_high",
@@ -87,8 +87,8 @@ def cost_rows(found: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
         "samples",
     ]
     return [
-        {name: getattr(point, name) for name in names}
-        for point in found.points
+        {name: row[name] for name in names}
+        for point, row in zip(found.points, found.rows, strict=True)
         if point.score is not None and getattr(point, found.price) is not None and (not lines or point.line in lines)
     ]
 
@@ -96,22 +96,20 @@ def cost_rows(found: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
 def curve_chart(
     found: Curve, measure: Measure, lines: Sequence[str] = (), *, legend: bool = True
 ) -> alt.LayerChart | None:
-    """A measure over the temperature, one line a prompt × technique × model; None where there is nothing to draw."""
+    """A measure over the values of the axis, in the lines of the curve; None where there is nothing to draw."""
     rows = rows_of(found, measure, lines)
     if not rows:
         return None
     import altair as alt
 
-    # Not by `format`: an axis rounds that to the step of its ticks, and 1.2 would read 1.
-    labels = alt.Axis(values=found.temperatures, labelExpr="format(datum.value, '~g')", grid=False)
-    x = alt.X("temperature:Q", title="temperature", axis=labels)
+    x = _x(found)
     scale = alt.Scale(domain=[0, 1]) if measure.share else alt.Scale(zero=False, nice=True)
     axis = alt.Axis(format="%" if measure.column == "score" else measure.format, tickCount=5)
     y = alt.Y(f"{measure.column}:Q", title=measure.axis, scale=scale, axis=axis)
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, **_colour(found, lines, legend))
     tooltip = [
         alt.Tooltip("line:N"),
-        alt.Tooltip("temperature:Q"),
+        alt.Tooltip(_field(found)),
         alt.Tooltip(f"{measure.column}:Q", title=measure.title.lower(), format=measure.format),
         alt.Tooltip("cases:Q"),
     ]
@@ -135,7 +133,7 @@ def cost_chart(found: Curve, lines: Sequence[str] = (), *, legend: bool = True) 
     import altair as alt
 
     title, times, number = _PRICES[found.price]
-    widths = label_widths([(row[found.price], row["score"], f"{row['temperature'] or 0:g}") for row in rows])
+    widths = label_widths([(row[found.price], row["score"], found.spec.text(row[found.axis])) for row in rows])
     drawn = [
         row | {"price": row[found.price] * times, "from_width": width} for row, width in zip(rows, widths, strict=True)
     ]
@@ -145,7 +143,7 @@ def cost_chart(found: Curve, lines: Sequence[str] = (), *, legend: bool = True) 
     front = alt.Chart(alt.InlineData(values=[row for row in drawn if row["pareto"]])).encode(x=x, y=y)
     tooltip = [
         alt.Tooltip("line:N"),
-        alt.Tooltip("temperature:Q"),
+        alt.Tooltip(_field(found)),
         alt.Tooltip("score:Q", format=".0%"),
         alt.Tooltip("price:Q", title=title, format=number),
         alt.Tooltip("pareto:N", title="on the front"),
@@ -161,9 +159,37 @@ def cost_chart(found: Curve, lines: Sequence[str] = (), *, legend: bool = True) 
         ),
         base.mark_text(align="left", dx=_LABEL_X, fontSize=11)
         .transform_filter("datum.from_width <= width")
-        .encode(y=y, text=alt.Text("temperature:Q", format="~g")),
+        .encode(y=y, text=_label(found)),
     ]
     return alt.LayerChart(layer=layers)
+
+
+def _field(found: Curve) -> str:
+    """The values of the axis as a field of a chart: numbers, or words in their order."""
+    return f"{found.axis}:O" if found.spec.kind is str else f"{found.axis}:Q"
+
+
+def _x(found: Curve) -> alt.X:
+    import altair as alt
+
+    title = found.spec.label.lower()
+    if found.spec.kind is str:
+        return alt.X(
+            _field(found),
+            title=title,
+            sort=list(map(found.spec.text, found.values)),
+            axis=alt.Axis(labelAngle=0, grid=False),
+        )
+    # Not by `format`: an axis rounds that to the step of its ticks, and 1.2 would read 1.
+    values = [value for value in found.values if isinstance(value, (int, float))]
+    labels = alt.Axis(values=values, labelExpr="format(datum.value, '~g')", grid=False)
+    return alt.X(_field(found), title=title, axis=labels)
+
+
+def _label(found: Curve) -> alt.Text:
+    import altair as alt
+
+    return alt.Text(f"{found.axis}:N") if found.spec.kind is str else alt.Text(_field(found), format="~g")
 
 
 def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:

@@ -1,6 +1,6 @@
-"""What the temperature does: score, variety and length over the temperatures of a run, and what each point costs.
+"""What a parameter does: score, variety and length over its values in a run, and what each point costs.
 
-A temperature is a point only where it went on the wire as it was asked for. One that was refused, not sent or merged
+A value is a point only where it went on the wire as it was asked for. One that was refused, not sent or merged
 with others is told in words (`left_out`) and is never on a line.
 """
 
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from promptgrid import compare, stats
 from promptgrid.compare import Facts, Variant
 from promptgrid.compare.aggregate import Bools, Longs, mean_by
-from promptgrid.compare.axes import Axis, AxisValue, heads
+from promptgrid.compare.axes import PARAMETER_AXES, Axis, AxisValue, heads, in_axis_order
 from promptgrid.compare.facts import STATUSES
+from promptgrid.prompt.parameters import ParameterSpec
 from promptgrid.stats.intervals import Floats
 from promptgrid.stats.samples import COMPARED
 from promptgrid.store import Database
@@ -35,9 +36,10 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """One line (a prompt × technique × model) at one temperature; None is not known, which is not zero.
+    """One line (what a variant has beside the axis of the curve) at one value; None is not known, which is not zero.
 
-    temperature     None: the model's default, or not sent, which is on no line (`drawn` is False) but has its cost
+    value           of the axis; None: the model's default, or not sent, which is on no line (`drawn` is False) but has
+                    its cost
     cases, samples  cases with a reply, and the most replies that one of them has
     score           mean over cases of their score, 0 to 1, with its 95 % interval `score_low` to `score_high`
     distinct, entropy_bits, similarity    means over the cases with two replies or more: different answers, their
@@ -53,7 +55,7 @@ class CurvePoint:
     prompt_version: str
     technique: str
     model: str
-    temperature: float | None
+    value: AxisValue
     drawn: bool
     note: str
     cases: int
@@ -73,7 +75,8 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """All points of a run, line by line by rising temperature, and sentences about those that are on no line.
+    """All points of a run over one axis, line by line in the order of its values, and sentences about those that are on
+    no line.
 
     `price` is what the Pareto front is about: `cost_usd`, or `tokens` where every reply is free or a price is not
     known.
@@ -82,6 +85,7 @@ class Curve:
     points: Sequence[CurvePoint]
     left_out: Sequence[str]
     price: str
+    axis: Axis = "temperature"
 
     @property
     def lines(self) -> list[str]:
@@ -89,36 +93,63 @@ class Curve:
         return list(dict.fromkeys(point.line for point in self.points))
 
     @property
-    def temperatures(self) -> list[float]:
+    def spec(self) -> ParameterSpec:
+        return PARAMETER_AXES[self.axis]
+
+    @property
+    def values(self) -> list[AxisValue]:
         """Those that are points of a line."""
-        return sorted({p.temperature for p in self.points if p.drawn and p.temperature is not None})
+        return in_axis_order(self.axis, (point.value for point in self.points if point.drawn))
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One a point: the fields of CurvePoint, the value under the name of the axis."""
+        return [dict(zip(self.columns, asdict(point).values(), strict=True)) for point in self.points]
+
+    @property
+    def columns(self) -> list[str]:
+        """The names in `rows`."""
+        return [self.axis if name == "value" else name for name in CurvePoint.__slots__]
 
     def frame(self) -> pd.DataFrame:
-        """One row a point, one column a field of CurvePoint."""
         import pandas as pd
 
-        return pd.DataFrame([asdict(point) for point in self.points], columns=list(CurvePoint.__slots__))
+        return pd.DataFrame(self.rows, columns=self.columns)
 
 
-def curve(database: Database, run_id: str) -> Curve:
-    """The curve of a run as it stands: cells without a reply are left out of every figure.
-
-    Raises StoreError when the run no longer exists.
-    """
+def curve(database: Database, run_id: str, axis: Axis = "temperature") -> Curve:
+    """The curve of a run as it stands: cells without a reply are left out of every figure. Raises
+    StoreError when the run is gone."""
     facts = compare.facts(database, run_id)
-    groups = [_Replies.of(facts, code) for code in range(len(facts.variants))]
+    groups = [_Replies.of(facts, code) for code in _line_by_line(facts.variants, axis)]
     texts = _texts(database, facts, groups)
-    names = _names(facts.variants)
-    points = [_point(facts, group, name, texts) for group, name in zip(groups, names, strict=True)]
+    names = _names(facts.variants, axis)
+    points = [_point(facts, axis, group, names[group.variant], texts) for group in groups]
     costs = [point.cost_usd for point in points if point.cases]
     price = "cost_usd" if any(costs) and None not in costs else "tokens"
-    return Curve(list(with_front(points, price)), list(_left_out(points)), price)
+    return Curve(list(with_front(points, price)), list(_left_out(PARAMETER_AXES[axis], points)), price, axis)
 
 
-def _names(variants: Sequence[Variant]) -> list[str]:
+def drawable_axes(database: Database, run_id: str) -> list[Axis]:
+    """The parameters of which the run has two values or more, else the first of all."""
+    facts = compare.facts(database, run_id)
+    return [axis for axis in PARAMETER_AXES if len(facts.values[axis]) > 1] or list(PARAMETER_AXES)[:1]
+
+
+def _line_of(variant: Variant, axis: Axis) -> dict[Axis, AxisValue]:
+    """What the points of a line have in common."""
+    return {other: value for other, value in variant.values.items() if other != axis}
+
+
+def _line_by_line(variants: Sequence[Variant], axis: Axis) -> list[int]:
+    """The places of the variants, those of a line together."""
+    lines = [_line_of(variant, axis) for variant in variants]
+    return sorted(range(len(lines)), key=lambda place: lines.index(lines[place]))
+
+
+def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
     """By variant, what tells its line apart from the others; a line alone is named by its technique and model."""
-    axes = [axis for axis in compare.VARIANT if axis != "temperature"]
-    lines: list[Mapping[Axis, AxisValue]] = [{axis: variant.values[axis] for axis in axes} for variant in variants]
+    lines = [_line_of(variant, axis) for variant in variants]
     if len({repr(line) for line in lines}) < 2:
         return [f"{variant.technique} · {variant.model}" for variant in variants]
     return [head.label for head in heads(lines)]
@@ -156,7 +187,7 @@ def _split(values: NDArray[Any], counts: Longs) -> list[list[Any]]:
     return [listed[end - count : end] for end, count in zip(ends, counts.tolist(), strict=True)]
 
 
-def _point(facts: Facts, group: _Replies, name: str, texts: Mapping[int, str]) -> CurvePoint:
+def _point(facts: Facts, axis: Axis, group: _Replies, name: str, texts: Mapping[int, str]) -> CurvePoint:
     variant = facts.variants[group.variant]
     scores = facts.entry_scores(group.cells, group.case, group.cases, facts.score)
     scores = scores[~np.isnan(scores)]
@@ -164,18 +195,16 @@ def _point(facts: Facts, group: _Replies, name: str, texts: Mapping[int, str]) -
     tallies = _tallies(facts, group)
     alike = [s for case in group.by_case(facts.position) if (s := _similarity(case, texts)) is not None]
     refused = facts.status[facts.variant == group.variant] == STATUSES.index("refused")
-    sent = variant.temperature is not None and all(
-        one.temperature == variant.temperature for one in facts.sent[group.variant]
-    )
+    sent = facts.was_sent(group.variant, axis)
     return CurvePoint(
         line=name,
         prompt=variant.prompt,
         prompt_version=variant.version,
         technique=variant.technique,
         model=variant.model,
-        temperature=variant.temperature,
+        value=variant.values[axis],
         drawn=sent and not refused.any() and group.cases > 0,
-        note=_note(facts, group.variant, refused, sent),
+        note=_note(facts, axis, group.variant, refused, sent),
         cases=group.cases,
         samples=int(group.samples.max(initial=0)),
         score=_mean(scores),
@@ -231,26 +260,26 @@ def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict
     return {position: text.output for position, text in texts.items() if text.output is not None}
 
 
-def _note(facts: Facts, variant: int, refused: Bools, sent: bool) -> str:
-    """Why this temperature is on no line; "" where it is, or has only not been answered yet."""
+def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) -> str:
+    """Why this value is on no line; "" where it is, or has only not been answered yet."""
     note = next((one.note for one in facts.sent[variant] if one.note), "")
     if refused.any():
         return "refused by the model" if refused.all() else "refused by the model in some cells"
-    if facts.variants[variant].temperature is None:
+    if facts.variants[variant].values[axis] is None:
         return note or "it is not known which one the model took"
     return "" if sent else note or "not sent"
 
 
-def _left_out(points: Iterable[CurvePoint]) -> Iterator[str]:
+def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str]:
     """One sentence for each model and reason."""
-    asked: dict[tuple[str, str], dict[float | None, None]] = defaultdict(dict)
+    asked: dict[tuple[str, str], dict[AxisValue, None]] = defaultdict(dict)
     for point in points:
         if point.note:
-            asked[point.model, point.note][point.temperature] = None
-    for (model, note), temperatures in asked.items():
-        known = [f"{t:g}" for t in temperatures if t is not None]
-        what = f"temperature{'s' if len(known) > 1 else ''} {', '.join(known)}" if known else "its default temperature"
-        yield f"{model} at {what}: {note}."
+            asked[point.model, point.note][point.value] = None
+    for (model, note), values in asked.items():
+        known = [spec.text(value) for value in values if value is not None]
+        what = f"{spec.plural if len(known) > 1 else spec.column} {', '.join(known)}"
+        yield f"{model} at {what if known else f'its default {spec.column}'}: {note}."
 
 
 def with_front(points: Sequence[CurvePoint], price: str) -> Iterator[CurvePoint]:

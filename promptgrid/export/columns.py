@@ -7,11 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from promptgrid.errors import ExportError
+from promptgrid.prompt.parameters import PARAMETER_COLUMNS, SPECS
+
+
+def _parameters(kind: type) -> list[str]:
+    return [column for spec in SPECS if spec.kind is kind for column in spec.columns]
+
 
 # fmt: off
 _ASKED = [
     "run_id", "cell_id", "case_id", "prompt", "prompt_version", "technique", "examples_k", "model", "endpoint",
-    "model_returned", "temperature", "temperature_sent", "parameter_note", "top_p", "max_tokens", "seed", "sample",
+    "model_returned", *PARAMETER_COLUMNS, "sample",
     "prompt_tokens_counted", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens",
     "context_limit", "cost_usd", "latency_ms", "first_token_ms", "attempts", "reused", "finish_reason", "status",
     "error",
@@ -19,12 +25,10 @@ _ASKED = [
 _ANSWERED = ["expected", "reasoning", "answer", "output"]
 _JUDGED = ["human_score", "human_note", "created_utc", "request_json"]
 _WHOLE = frozenset({
-    "examples_k", "max_tokens", "seed", "sample", "prompt_tokens_counted", "prompt_tokens", "completion_tokens",
-    "reasoning_tokens", "cached_tokens", "context_limit", "attempts",
+    "examples_k", "sample", "prompt_tokens_counted", "prompt_tokens", "completion_tokens",
+    "reasoning_tokens", "cached_tokens", "context_limit", "attempts", *_parameters(int),
 })
-_REAL = frozenset({
-    "temperature", "temperature_sent", "top_p", "cost_usd", "latency_ms", "first_token_ms", "human_score",
-})
+_REAL = frozenset({"cost_usd", "latency_ms", "first_token_ms", "human_score", *_parameters(float)})
 # fmt: on
 
 Record = Mapping[str, Any]

@@ -101,23 +101,25 @@ def _colour(entry: PooledCell) -> str:
 
 
 def _charts(database: Database, run_id: str) -> tuple[list[_Chart], Sequence[str]]:
-    """The curves over the temperature where there are several, score against cost, and what is on no line."""
+    """The curves over each parameter of which there are several values, score against cost, and what is on no line."""
     from promptgrid.curves import charts
-    from promptgrid.curves.curve import curve
+    from promptgrid.curves.curve import curve, drawable_axes
 
-    found = curve(database, run_id)
     drawn: list[_Chart] = []
-    if len(found.temperatures) > 1:
-        for measure in charts.MEASURES:
-            chart = charts.curve_chart(found, measure, found.lines[: charts.MOST_LINES])
+    left_out: list[str] = []
+    for axis in drawable_axes(database, run_id):
+        found = curve(database, run_id, axis)
+        lines, left_out = found.lines[: charts.MOST_LINES], [*left_out, *found.left_out]
+        every = [
+            (m.title, m.about, charts.curve_chart(found, m, lines)) for m in charts.MEASURES if len(found.values) > 1
+        ]
+        price = "cost" if found.price == "cost_usd" else "tokens"
+        about = f"On the dashed line nothing scores as high for less. The labels are {found.spec.plural}."
+        every.append((f"Score against {price}", about, charts.cost_chart(found, lines)))
+        for title, text, chart in every:
             if chart is not None:
-                drawn.append(_Chart(measure.title, measure.about, inline(charts.svg(chart), f"c{len(drawn)}-")))
-    cost = charts.cost_chart(found, found.lines[: charts.MOST_LINES])
-    if cost is not None:
-        title = "Score against cost" if found.price == "cost_usd" else "Score against tokens"
-        about = "On the dashed line nothing scores as high for less. The numbers are temperatures."
-        drawn.append(_Chart(title, about, inline(charts.svg(cost), f"c{len(drawn)}-")))
-    return drawn, found.left_out if drawn else []
+                drawn.append(_Chart(title, text, inline(charts.svg(chart), f"c{len(drawn)}-")))
+    return drawn, left_out if drawn else []
 
 
 def inline(svg: str, prefix: str) -> str:

@@ -10,13 +10,13 @@ from typing import Any, BinaryIO
 
 from promptgrid.export.files import save
 from promptgrid.export.jsonl import write_jsonl
+from promptgrid.prompt.parameters import SPECS
 from promptgrid.store import Database, results, votes
 from promptgrid.store.results import ResultRow
 from promptgrid.store.votes import Vote
 
 _MANY = 500
-_ORIGIN = ("cell_id", "prompt", "prompt_version", "technique", "endpoint", "model", "temperature", "top_p",
-           "max_tokens", "seed", "sample")  # fmt: skip
+_ORIGIN = ("cell_id", "prompt", "prompt_version", "technique", "endpoint", "model", "sample")
 
 
 def preference_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]:
@@ -74,7 +74,8 @@ def _pair(vote: Vote, chosen: ResultRow, rejected: ResultRow) -> Iterator[dict[s
 
 
 def _origin(row: ResultRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in _ORIGIN}
+    asked = {spec.column: row.parameters[spec.column] for spec in SPECS if spec.column}
+    return {name: getattr(row, name) for name in _ORIGIN} | asked
 
 
 def _messages(request_json: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from promptgrid import compare
 from promptgrid.compare import Arranged, ComparisonRow, Facts, Filter, Head, VariantSummary, View
 from promptgrid.grid import Plan
 from promptgrid.prompt import Parameters
-from promptgrid.prompt.parameters import SPECS
+from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
 from promptgrid.store import Database, cell_columns, results, runs
 from promptgrid.store.results import ResultRow
 from promptgrid.store.runs import RunInfo, RunProgress
@@ -81,7 +81,7 @@ def _view(database: Database, found: Facts, positions: Sequence[int] | None) -> 
     cases = tuple(found.case_ids[code] for code in np.unique(found.case[chosen]))
     columns = compare.arranged(database, found, View()).all_columns
     wanted = {found.variants[code] for code in np.unique(found.variant[chosen])}
-    values = [{axis: getattr(variant, axis) for axis in compare.VARIANT} for variant in wanted]
+    values = [variant.values for variant in wanted]
     shown = tuple(head.id for head in columns if dict(head.values) in values)
     return View(shown=shown, filter=Filter(case_ids=cases))
 
@@ -139,7 +139,7 @@ def made(info: RunInfo, plan: Plan, state: RunProgress) -> Iterator[tuple[str, s
         "prompts": ", ".join(f"{prompt.name}@{prompt.version[:6]}" for prompt in plan.prompts),
         "techniques": ", ".join(plan.techniques),
         "models": ", ".join(plan.models),
-        "temperatures": ", ".join(f"{value:g}" for value in plan.temperatures) or "the prompts' own",
+        **{spec.plural: ", ".join(map(spec.text, plan.values_of(spec))) or "the prompts' own" for spec in AXIS_SPECS},
         "samples": plan.samples,
         "cases": f"{len(plan.cases):,}",
         "cells": f"{state.total:,} cells, {state.by_status.get('answered', 0):,} answered",
@@ -154,9 +154,9 @@ def made(info: RunInfo, plan: Plan, state: RunProgress) -> Iterator[tuple[str, s
 
 
 def _parameters(parameters: Parameters) -> dict[str, str]:
-    labels = {spec.name: spec.label.lower() for spec in SPECS}
+    labels = {spec.name: spec.label.lower() for spec in SPECS if not spec.plural}
     return {labels[name]: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            for name, value in parameters.as_json().items()}  # fmt: skip
+            for name, value in parameters.as_json().items() if name in labels}  # fmt: skip
 
 
 def _utc(seconds: float | None) -> str:

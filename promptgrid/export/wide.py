@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 from promptgrid.errors import ExportError
 from promptgrid.export.columns import Record
 from promptgrid.export.csv_out import write_table
+from promptgrid.prompt.parameters import AXIS_SPECS
 
-_NAMED = ("prompt", "technique", "model", "temperature")
+_NAMED = ("prompt", "technique", "model", *(spec.column for spec in AXIS_SPECS))
 _TOLD_APART = ("prompt_version", "endpoint", "examples_k", "top_p", "max_tokens")  # named only where they differ
 
 _Key = tuple[Any, ...]
@@ -35,7 +36,7 @@ def write_wide_csv(rows: Iterable[Record], out: BinaryIO, *, variables: Sequence
 
 
 def variant_labels(variants: Sequence[_Key]) -> dict[_Key, str]:
-    """A short and unique label for each variant: what all have in common beyond the usual four is not said."""
+    """A short and unique label for each variant: prompt, technique, model and axes; the rest where it differs."""
     apart = [at for at in range(len(_NAMED), len(_NAMED + _TOLD_APART)) if len({v[at] for v in variants}) > 1]
     labels: dict[_Key, str] = {}
     seen: Counter[str] = Counter()
@@ -49,9 +50,9 @@ def variant_labels(variants: Sequence[_Key]) -> dict[_Key, str]:
 
 
 def _label(variant: _Key, apart: Sequence[int]) -> str:
-    prompt, technique, model, temperature = variant[: len(_NAMED)]
-    parts = [str(part) for part in (prompt, technique, model) if part is not None]
-    parts += [f"t={temperature}"] if temperature is not None else []
+    parts = [str(part) for part in variant[:3] if part is not None]
+    parts += [spec.named(value).replace(" = ", "=") for spec, value in zip(AXIS_SPECS, variant[3:], strict=False)
+              if value is not None]  # fmt: skip
     parts += [f"{_TOLD_APART[at - len(_NAMED)]}={variant[at]}" for at in apart if variant[at] is not None]
     return " · ".join(parts)
 

@@ -1,10 +1,12 @@
-"""A plan: prompts × techniques × cases × models × temperatures × samples."""
+"""A plan: prompts × techniques × cases × models × values of parameters (temperatures …) × samples."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from promptgrid import techniques
@@ -13,8 +15,8 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import MissingVariables, PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks
-from promptgrid.prompt import Parameters, Prompt, parameters_from, variables
-from promptgrid.prompt.parameters import NAMES, SPECS
+from promptgrid.prompt import EMPTY, Parameters, Prompt, parameters_from, variables
+from promptgrid.prompt.parameters import AXIS_SPECS, NAMES, SPECS, ParameterSpec, Value
 from promptgrid.techniques import ExamplesAs
 
 MAX_SAMPLES = 1000
@@ -25,9 +27,10 @@ MAX_RETRIES = 100
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run. Every prompt meets every technique, case, model and temperature, `samples` times.
+    """What to run. Every prompt meets every technique, case, model and value of an axis, `samples` times.
 
-    `temperatures` empty: each prompt's own, as for every parameter that is not set. `checks` None: the usual ones of
+    `axes` has the values of the parameters that are varied, by the column of each (AXIS_SPECS): `temperature` …;
+    `parameters` has one value for all. What is in neither is each prompt's own. `checks` None: the usual ones of
     each prompt's answer rule, which the check `usual` stands for among others. `examples_k` None: all examples.
     `budget` as in `2.50usd`, empty: none. `concurrency` None: the endpoint's own. `retries` is how often a call that
     failed is sent again. `fresh` asks anew for what is answered.
@@ -37,7 +40,7 @@ class Plan:
     cases: tuple[Case, ...]
     models: tuple[str, ...] = (DEFAULT_MODEL,)
     techniques: tuple[str, ...] = ("zero-shot",)
-    temperatures: tuple[float, ...] = ()
+    axes: Mapping[str, tuple[Value, ...]] = field(default_factory=lambda: EMPTY)
     samples: int = 1
     parameters: Parameters = field(default_factory=Parameters)
     examples_k: int | None = None
@@ -51,17 +54,23 @@ class Plan:
 
     @classmethod
     def of(cls, **settings: Any) -> Plan:
-        """A plan by flat names: those of its fields, and of its parameters beside them. Raises PlanError."""
+        """A plan by flat names: of its fields, its parameters (`seed=1`), its axes (`temperatures=[0, 0.7]`).
+
+        Raises PlanError.
+        """
         parameters = parameters_from({name: settings.pop(name) for name in NAMES if name in settings})
-        return cls(parameters=parameters, **settings)
+        axes = {spec.column: settings.pop(spec.plural) for spec in AXIS_SPECS if spec.plural in settings}
+        return cls(parameters=parameters, axes=axes, **settings)
 
     def __post_init__(self) -> None:
         for what in ("prompts", "cases", "models", "techniques"):
             if not getattr(self, what):
                 raise PlanError(f"The plan has no {what}.", hint=f"Choose at least one of the {what}.")
         object.__setattr__(self, "models", tuple(ref.strip() for ref in self.models))
-        for what in ("models", "techniques", "temperatures"):
+        for what in ("models", "techniques"):
             object.__setattr__(self, what, tuple(dict.fromkeys(getattr(self, what))))
+        axes = {spec.column: spec.values(self.axes[spec.column]) for spec in AXIS_SPECS if self.axes.get(spec.column)}
+        object.__setattr__(self, "axes", MappingProxyType(axes))
         for technique in self.techniques:
             techniques.known_technique(technique)
         parse_budget(self.budget)
@@ -69,8 +78,6 @@ class Plan:
         self._check_names()
 
     def _check_numbers(self) -> None:
-        if bad := [t for t in self.temperatures if not 0 <= t <= 2]:
-            raise PlanError(f"Temperature {bad[0]:g} is out of range.", hint="It goes from 0 to 2.")
         ranges: tuple[tuple[str, float, float], ...] = (
             ("samples", 1, MAX_SAMPLES),
             ("examples_k", 0, MAX_EXAMPLES),
@@ -82,7 +89,12 @@ class Plan:
             if value is not None and not low <= value <= high:
                 raise PlanError(f"{name} {value:g} is out of range.", hint=f"It goes from {low:,} to {high:,}.")
         for spec in SPECS:
-            spec.check(getattr(self.parameters, spec.name))
+            own = getattr(self.parameters, spec.name)
+            values = self.axes.get(spec.column, ())
+            if values and own is not None:
+                raise PlanError(f"The plan has {spec.plural} and a {spec.name}.", hint="Give one of them.")
+            for value in (own, *values):
+                spec.check(value)
 
     def _check_names(self) -> None:
         by_name = {
@@ -93,6 +105,11 @@ class Plan:
         for what, names in by_name.items():
             if twice := [name for name, count in Counter(names).items() if count > 1]:
                 raise PlanError(f"Two {what} are called {twice[0]!r}.", hint="Give each a name of its own.")
+
+    def values_of(self, spec: ParameterSpec) -> tuple[Value, ...]:
+        """The values that the plan gives a parameter, one or those of its axis; none: each prompt's own."""
+        own = getattr(self.parameters, spec.name)
+        return self.axes.get(spec.column, ()) if own is None else (own,)
 
     def checks_for(self, prompt: Prompt) -> tuple[CheckSpec, ...]:
         """The checks that score this prompt's replies."""
@@ -105,7 +122,8 @@ class Plan:
     @property
     def usual_name(self) -> str:
         """The name of a run without one: `sentiment × 3 techniques × 2 temperatures`."""
-        axes = {"techniques": self.techniques, "models": self.models, "temperatures": self.temperatures}
+        axes: dict[str, tuple[Value, ...]] = {"techniques": self.techniques, "models": self.models}
+        axes |= {spec.plural: self.values_of(spec) for spec in AXIS_SPECS}
         counts = [f"{len(values)} {axis}" for axis, values in axes.items() if len(values) > 1]
         return " × ".join([" + ".join(dict.fromkeys(prompt.name for prompt in self.prompts)), *counts])
 

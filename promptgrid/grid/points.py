@@ -6,6 +6,7 @@ Pure: the endpoints are handed in, and asked only for what they would send (`wir
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +19,9 @@ from promptgrid.connections import model_facts, split_model
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import MissingVariables, PromptError
 from promptgrid.grid.plan import Plan
-from promptgrid.models.parameters import DECIDED, Sent
-from promptgrid.prompt import Message, Prompt
+from promptgrid.models.parameters import Sent
+from promptgrid.prompt import Message, Parameters, Prompt
+from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +35,18 @@ class Skipped:
 
 @dataclass(frozen=True)  # no slots: `honoured` is written down once
 class WireVariant:
-    """What becomes of a temperature (the first of `same`, None: the model's default) at one model with one prompt.
+    """What becomes of the parameters that are asked of one model with one prompt: of the first of `same`.
 
     The others of `same` are the same on the wire and were merged with it.
     """
 
-    same: tuple[float | None, ...]
+    same: tuple[Parameters, ...]
     sent: Sent
     token_parameter: str = ""
 
     @property
-    def temperature(self) -> float | None:
+    def asked(self) -> Parameters:
+        """The parameters that were asked for."""
         return self.same[0]
 
     @cached_property
@@ -54,10 +57,13 @@ class WireVariant:
     @cached_property
     def note(self) -> str:
         """How what is sent differs from what was asked for."""
-        if len(self.same) == 1:
-            return self.sent.note
-        listed = ", ".join(f"{t:g}" for t in self.same if t is not None)
-        return f"{self.sent.note}; temperatures {listed} are the same on the wire and were merged".lstrip("; ")
+        notes = [self.sent.note] if self.sent.note else []
+        for spec in AXIS_SPECS:
+            values = dict.fromkeys(getattr(asked, spec.name) for asked in self.same)
+            if len(values) > 1:
+                listed = ", ".join(map(spec.text, values))
+                notes.append(f"{spec.plural} {listed} are the same on the wire and were merged")
+        return "; ".join(notes)
 
 
 Decided = Mapping[tuple[str, str, str], Sequence[WireVariant]]
@@ -86,6 +92,13 @@ class Point:
         """ENDPOINT/MODEL."""
         return f"{self.endpoint}/{self.model}"
 
+    @property
+    def parameter_columns(self) -> dict[str, Any]:
+        """The values of its parameters by the columns of a cell: of an axis as asked and as sent, of others as sent."""
+        asked, sent = self.variant.asked, self.request.parameters
+        values = {spec.columns[-1]: getattr(sent, spec.name) for spec in SPECS if spec.column}
+        return values | {spec.column: getattr(asked, spec.name) for spec in AXIS_SPECS}
+
     def request_for(self, sample: int, n: int = 1) -> Request:
         """What asks for `n` samples from this one on: with a seed, sample i has seed + i."""
         parameters = self.request.parameters
@@ -102,7 +115,7 @@ def skipped(plan: Plan) -> list[Skipped]:
 
 
 def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
-    """What goes on the wire for each model, prompt and temperature, by what is known of the models now.
+    """What goes on the wire for each model, prompt and values of the axes, by what is known of the models now.
 
     A run keeps it: what is learned while it goes on, or forgotten before it is resumed, does not change its calls.
     """
@@ -117,9 +130,9 @@ def points(
     plan: Plan, endpoints: Mapping[str, Endpoint], decided: Decided, refs: Sequence[str] | None = None
 ) -> Iterator[Point]:
     """Every point of the plan (of the models `refs`), in the order it is best sent: model, prompt, technique, case,
-    temperature; what comes one after the other shares its beginning, which a server may have kept.
+    axes; what comes one after the other shares its beginning, which a server may have kept.
 
-    Temperatures that are the same on the wire are one point, samples never are. Raises PromptError with the case where
+    Values that are the same on the wire are one point, samples never are. Raises PromptError with the case where
     a template cannot be filled.
     """
     for ref in plan.models if refs is None else refs:
@@ -129,7 +142,7 @@ def points(
         for prompt, technique in _served(plan):
             k = len(techniques.select_examples(prompt, technique, plan.examples_k))
             variants = decided[ref, prompt.name, prompt.version]
-            requests = [_request(plan, prompt, model, variant) for variant in variants]
+            requests = [Request(model, (), prompt.api, v.sent.parameters, v.token_parameter) for v in variants]
             for case in plan.cases:
                 messages = _messages(plan, prompt, technique, case)
                 for variant, request in zip(variants, requests, strict=True):
@@ -157,29 +170,30 @@ def _messages(plan: Plan, prompt: Prompt, technique: str, case: Case) -> tuple[M
 
 
 def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[WireVariant]:
-    own = plan.parameters.over(prompt.parameters)
-    temperatures: Sequence[float | None] = plan.temperatures or (own.temperature,)
-    by_wire: dict[tuple[Any, ...], list[tuple[float | None, Sent]]] = {}
-    for temperature in temperatures:
-        # 0 and 0.0 are one temperature but two texts in JSON, and so two keys.
-        temperature = None if temperature is None else float(temperature)
-        sent = models.parameters.sent(facts, replace(own, temperature=temperature))
-        wire = tuple(getattr(sent.parameters, name) for name in DECIDED)
-        by_wire.setdefault(wire, []).append((temperature, sent))
+    by_wire: list[list[tuple[Parameters, Sent]]] = []
+    for asked in _asked(plan, prompt):
+        sent = models.parameters.sent(facts, asked)
+        same = next((same for same in by_wire if same[0][1].parameters == sent.parameters), None)
+        if same is None:
+            by_wire.append(same := [])
+        same.append((asked, sent))
     name = facts.token_parameter
-    return [WireVariant(tuple(t for t, _ in same), _most_telling(same), name) for same in by_wire.values()]
+    return [WireVariant(tuple(asked for asked, _ in same), _most_telling(same), name) for same in by_wire]
 
 
-def _most_telling(same: Sequence[tuple[float | None, Sent]]) -> Sent:
-    """The model's own default needs no note; another temperature that comes to the same does."""
+def _asked(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
+    """The parameters for each combination of the axes' values; the prompt's own where the plan says nothing."""
+    own = plan.parameters.over(prompt.parameters)
+    if own.temperature is not None:
+        own = replace(own, temperature=float(own.temperature))  # 0 and 0.0 are two texts in JSON, and so two keys
+    axes = [plan.axes.get(spec.column) or (getattr(own, spec.name),) for spec in AXIS_SPECS]
+    for values in itertools.product(*axes):
+        yield replace(own, **{spec.name: value for spec, value in zip(AXIS_SPECS, values, strict=True)})
+
+
+def _most_telling(same: Sequence[tuple[Parameters, Sent]]) -> Sent:
+    """The model's own default needs no note; another value that comes to the same does."""
     return next((sent for _, sent in same if sent.notes), same[0][1])
-
-
-def _request(plan: Plan, prompt: Prompt, model: str, variant: WireVariant) -> Request:
-    """The request without its messages."""
-    decided = {name: getattr(variant.sent.parameters, name) for name in DECIDED}
-    parameters = replace(plan.parameters.over(prompt.parameters), **decided)
-    return Request(model, (), prompt.api, parameters, variant.token_parameter)
 
 
 def _key(endpoint: Endpoint, request: Request, identity: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -59,10 +59,25 @@ def parameters_from(values: Mapping[str, Any]) -> Parameters:
     return Parameters(**values)
 
 
+DEFAULT = "default"
+"""How the value of a parameter that is not set is written: the model's own."""
+
+Value = float | int | str | None
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
-    """One line of the table: the field of Parameters, its `label` on a page, its `option` on the command line ("":
-    none), and the range of a number."""
+    """One line of the table: a field of Parameters and all that is known of it.
+
+    label       on a page
+    low, high   the range of a number
+    option      on the command line; "": none
+    column      of its value in cells and in the results file; "": none
+    plural      of its axis, and the keyword that gives the values to a plan; "": it is no axis, a plan has one value
+    sign        stands before a value in the name of a variant
+    offered     values on the Run page; texts have this order
+    first       those of them that are selected on the first visit
+    """
 
     name: str
     label: str
@@ -71,26 +86,92 @@ class ParameterSpec:
     high: float = math.inf
     option: str = ""
     help: str = ""
+    column: str = ""
+    plural: str = ""
+    sign: str = ""
+    offered: tuple[Value, ...] = ()
+    first: tuple[Value, ...] = ()
+
+    @property
+    def sent_column(self) -> str:
+        """Beside the value that an axis asked for, the one that went on the wire."""
+        return f"{self.column}_sent"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """An axis has two columns; any other parameter the one with what went on the wire."""
+        return (self.column, self.sent_column) if self.plural else (self.column,) if self.column else ()
+
+    def values(self, values: Iterable[Any]) -> tuple[Value, ...]:
+        """The values of an axis, each once. 0 and 0.0 are one number but two texts in JSON, and so two keys."""
+        return tuple(dict.fromkeys(float(value) if self.kind is float else value for value in values))
 
     def check(self, value: Any) -> None:
         """Raises PlanError for a number outside of the range."""
         if value is not None and self.kind in (int, float) and not self.low <= value <= self.high:
             hint = f"It goes from {self.low:,} to {self.high:,}."
-            raise PlanError(f"{self.name} {value:g} is out of range.", hint=hint)
+            raise PlanError(f"{self.label} {value:g} is out of range.", hint=hint)
+
+    def parse(self, text: str) -> Value:
+        """The value that the text stands for; a comma may be the decimal sign. Raises PlanError."""
+        text = text.strip()
+        if self.kind is str and text:
+            return text
+        try:
+            value: Value = round(float(text.replace(",", ".")), 4) if self.kind is float else int(text)
+        except ValueError:
+            raise PlanError(f"{text!r} is no {self.label.lower()}.", hint=f"{self.rule.capitalize()}.") from None
+        self.check(value)
+        return value
+
+    @property
+    def rule(self) -> str:
+        """Which values it takes, in words."""
+        number = f"number from {self.low:,} to {self.high:,}"
+        return f"a {self.label.lower()} is a {number if self.kind in (int, float) else 'word'}"
+
+    def text(self, value: Value) -> str:
+        """The value as it is shown and as it stands in an address: `0.7`, `default`."""
+        return DEFAULT if value is None else value if isinstance(value, str) else f"{value:g}"
+
+    def named(self, value: Value) -> str:
+        """The value in the name of a variant: `t = 0.7`."""
+        return f"{self.sign}{self.text(value)}"
+
+    def order(self, value: Value) -> tuple[float, str]:
+        """What values are sorted by: the default first, then numbers by size, texts as they are offered."""
+        if isinstance(value, str):
+            return (self.offered.index(value) if value in self.offered else len(self.offered), value)
+        return (-math.inf if value is None else value, "")
 
 
 SPECS = (
-    ParameterSpec("temperature", "Temperature", float, 0, 2, "--temperature"),
-    ParameterSpec("top_p", "top_p", float, 0, 1, "--top-p"),
-    ParameterSpec("max_tokens", "Max tokens", int, 1, 10_000_000, "--max-tokens", "Room for a reply."),
-    ParameterSpec("seed", "Seed", int, -(2**53), 2**53, "--seed", "Sample i is sent with seed + i."),
+    ParameterSpec(
+        "temperature", "Temperature", float, 0, 2, "--temperature", "From 0 to 2.",
+        column="temperature", plural="temperatures", sign="t = ", offered=(0, 0.2, 0.5, 0.7, 1, 1.2, 1.5, 2),
+        first=(0, 0.7),
+    ),
+    ParameterSpec("top_p", "top_p", float, 0, 1, "--top-p", column="top_p"),
+    ParameterSpec("max_tokens", "Max tokens", int, 1, 10_000_000, "--max-tokens", "Room for a reply.", "max_tokens"),
+    ParameterSpec("seed", "Seed", int, -(2**53), 2**53, "--seed", "Sample i is sent with seed + i.", "seed"),
     ParameterSpec("stop", "Stop", tuple, option="--stop", help="A text that ends a reply; may be repeated."),
     ParameterSpec(
-        "reasoning_effort",
-        "Reasoning effort",
-        option="--reasoning-effort",
-        help="As the model takes it: none, low, high …",
+        "reasoning_effort", "Reasoning effort",
+        option="--reasoning-effort", help="As the model takes it: none, low, high …",
     ),
     ParameterSpec("response_format", "Response format", dict),
     ParameterSpec("extra_body", "Extra body", dict),
+)  # fmt: skip
+
+AXIS_SPECS = tuple(spec for spec in SPECS if spec.plural)
+"""The parameters that a plan varies."""
+
+AXIS_COLUMNS = tuple(column for spec in AXIS_SPECS for column in spec.columns)
+"""Of each axis the value that was asked for, and the one that went on the wire."""
+
+PARAMETER_COLUMNS = (
+    *AXIS_COLUMNS,
+    "parameter_note",
+    *(spec.column for spec in SPECS if spec.column and not spec.plural),
 )
+"""What a cell and a row of the results file say of parameters, in this order."""

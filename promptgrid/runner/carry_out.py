@@ -176,7 +176,7 @@ class _Run:
         """How many calls may be in flight: the plan's limit, or the endpoint's own. One, where the plan expects
         repeatable replies (a seed, or temperature 0) and parallel calls would change them."""
         own: tuple[Any, ...] = tuple(prompt.parameters.temperature for prompt in self.plan.prompts)
-        temperatures = self.plan.temperatures or own
+        temperatures = self.plan.axes.get("temperature") or own
         repeats = self.plan.parameters.seed is not None or 0 in temperatures
         if endpoint.concurrency == 1 or (repeats and not endpoint.parallel_repeats):
             return 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -16,6 +16,7 @@ from promptgrid.grid.preflight import EstimateTally, Preflight
 from promptgrid.grid.preflight import preflight as preflight_of
 from promptgrid.judging.scorers import model_check, pinned
 from promptgrid.judging.scoring import slow_checks
+from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec, Value
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
 from promptgrid.runner.process import ask_to_leave, ensure_runner
@@ -81,10 +82,11 @@ def extend(
     run_id: str,
     *,
     samples: int | None = None,
-    temperatures: Sequence[float] = (),
     models: Sequence[str] = (),
+    **values: Sequence[Value],
 ) -> int:
-    """Adds cells to a run at rest: more samples (`samples` in all), more temperatures or more models.
+    """Adds cells to a run at rest: more samples (`samples` in all), more models, and further `values` of parameters by
+    the plural of each (`temperatures=[1.2]`).
 
     Queues the run; a runner or `carried_out_here` then sends the new cells and those that had failed. Returns the
     number of cells added. Raises PlanError where no cell is new, or the run is in progress.
@@ -94,41 +96,50 @@ def extend(
     info = runs.find_run(database, run_id)
     if info.status in ACTIVE:
         raise PlanError(f"Run {run_id} is still {info.status}.", hint="Pause it, or wait until it is done.")
-    wider = replace(
-        plan,
-        samples=max(plan.samples, samples or 0),
-        temperatures=(*_own_temperatures(plan), *temperatures) if temperatures else plan.temperatures,
-        models=(*plan.models, *models),
-    )
-    decided = _decided(plans.decided_of(database, run_id), wider, temperatures)
-    added = creation.extend_run(database, run_id, before, wider, decided, plan_points(wider, decided))
-    if not added:
+    added = {spec.column: tuple(values[spec.plural]) for spec in AXIS_SPECS if values.get(spec.plural)}
+    wider = widened(plan, max(plan.samples, samples or 0), models, added)
+    decided = _decided(plans.decided_of(database, run_id), wider, added)
+    count = creation.extend_run(database, run_id, before, wider, decided, plan_points(wider, decided))
+    if not count:
         raise PlanError("The run has all of these cells.", hint="Ask for more samples, or another temperature.")
-    return added
+    return count
 
 
-def _own_temperatures(plan: Plan) -> tuple[float, ...]:
-    """The plan's temperatures, else the one that all its prompts share. Raises PlanError where they share none."""
-    if plan.temperatures:
-        return plan.temperatures
-    own = {prompt.parameters.temperature for prompt in plan.prompts}
+def widened(plan: Plan, samples: int, models: Sequence[str], added: Mapping[str, Sequence[Value]]) -> Plan:
+    """The plan with this number of samples, and with more models and values of parameters. Raises PlanError."""
+    axes, single = dict(plan.axes), dict[str, None]()
+    for spec in AXIS_SPECS:
+        if more := added.get(spec.column):
+            axes[spec.column] = (*_own_values(plan, spec), *more)
+            single[spec.name] = None  # now one of several
+    parameters = replace(plan.parameters, **single)
+    return replace(plan, samples=samples, models=(*plan.models, *models), axes=axes, parameters=parameters)
+
+
+def _own_values(plan: Plan, spec: ParameterSpec) -> tuple[Value, ...]:
+    """The plan's values, else the one that all its prompts share. Raises PlanError where they share none."""
+    if spec.column in plan.axes:
+        return plan.axes[spec.column]
+    own = {getattr(plan.parameters.over(prompt.parameters), spec.name) for prompt in plan.prompts}
     if len(own) != 1 or None in own:
         raise PlanError(
-            "This run took each prompt's own temperature, so no other can stand beside it.",
-            hint="Start a run that names its temperatures: what is answered is not sent again.",
+            f"This run took each prompt's own {spec.label.lower()}, so no other can stand beside it.",
+            hint=f"Start a run that names its {spec.plural}: what is answered is not sent again.",
         )
-    return tuple(float(temperature) for temperature in own if temperature is not None)
+    return tuple(own)
 
 
-def _decided(old: Decided, wider: Plan, added: Sequence[float]) -> Decided:
-    """The run's own variants, whatever was learned since; after them the added temperatures that differ from them on
-    the wire, and all variants of new models."""
-    fresh = grid.decide(wider)
-    more = grid.decide(replace(wider, temperatures=tuple(added))) if added else {}
-    both: dict[tuple[str, str, str], Sequence[WireVariant]] = dict(fresh)
+def _decided(old: Decided, wider: Plan, added: Mapping[str, tuple[Value, ...]]) -> Decided:
+    """The run's own variants, whatever was learned since; after them those of the added values that differ from them
+    on the wire, and all variants of new models."""
+    both: dict[tuple[str, str, str], Sequence[WireVariant]] = dict(grid.decide(wider))
+    more = [grid.decide(replace(wider, axes={**wider.axes, column: values})) for column, values in added.items()]
     for key, variants in old.items():
-        sent = [variant.sent.parameters for variant in variants]
-        both[key] = [*variants, *(variant for variant in more.get(key, ()) if variant.sent.parameters not in sent)]
+        known = list(variants)
+        for variant in (variant for decided in more for variant in decided[key]):
+            if all(variant.sent.parameters != other.sent.parameters for other in known):
+                known.append(variant)
+        both[key] = known
     return both
 
 

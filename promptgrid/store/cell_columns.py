@@ -16,14 +16,15 @@ import sqlalchemy as sa
 
 from promptgrid.errors import StoreError
 from promptgrid.models.parameters import Alike
+from promptgrid.prompt.parameters import AXIS_COLUMNS
 from promptgrid.store.database import Database
 from promptgrid.store.results import Stamp, stamp_in
 from promptgrid.store.schema import cases, cells, replies, runs, scores
 from promptgrid.store.stored_replies import lots
 
 CELL_COLUMNS = (
-    "position", "case_position", "prompt", "prompt_version", "technique", "endpoint", "model", "temperature",
-    "temperature_sent", "parameter_note", "status", "sample", "ballot", "reused", "error_kind",
+    "position", "case_position", "prompt", "prompt_version", "technique", "endpoint", "model",
+    *AXIS_COLUMNS, "parameter_note", "status", "sample", "ballot", "reused", "error_kind",
 )  # fmt: skip
 REPLY_COLUMNS = ("id", "chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")
 _MANY = 10_000  # rows in memory at once, as tuples

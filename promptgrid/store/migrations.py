@@ -5,11 +5,53 @@ A step names the tables as they were then. It must not read `schema`, which move
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 
-STEPS: Mapping[int, Sequence[str]] = {
+from promptgrid.errors import PromptgridError
+from promptgrid.prompt import Parameters, loads, parameters_from
+from promptgrid.prompt.parameters import NAMES
+
+
+def decided_in_full(connection: sa.Connection) -> None:
+    """Version 4 wrote down of what goes on the wire only the temperatures and what a model may refuse; the rest was
+    read again from plan and prompts. Now it has all parameters, those that were asked for and those that are sent."""
+    texts = {tuple(row[:2]): row[2] for row in connection.exec_driver_sql(
+        "SELECT name, version, text FROM prompt_versions")}  # fmt: skip
+    for run_id, plan, decided in connection.exec_driver_sql("SELECT id, plan, decided FROM runs").fetchall():
+        settings = json.loads(plan)
+        of_plan = parameters_from({name: settings[name] for name in NAMES if name in settings})
+        whole = []
+        for (ref, name, version), variants in json.loads(decided):
+            own = of_plan.over(_own_parameters(texts.get((name, version), "")))
+            whole.append([[ref, name, version], [_variant_in_full(variant, own) for variant in variants]])
+        connection.exec_driver_sql("UPDATE runs SET decided = ? WHERE id = ?", (json.dumps(whole), run_id))
+
+
+def _own_parameters(text: str) -> Parameters:
+    with suppress(PromptgridError):  # such a run cannot be resumed anyway
+        return loads(text).parameters
+    return Parameters()
+
+
+def _variant_in_full(variant: Mapping[str, Any], own: Parameters) -> dict[str, Any]:
+    sent = dict(variant["sent"])
+    notes, honoured = sent.pop("notes"), sent.pop("honoured")
+    return {
+        "same": [replace(own, temperature=temperature).as_json() for temperature in variant["same"]],
+        "sent": replace(own, **sent).as_json(),
+        "notes": notes,
+        "honoured": honoured,
+        "token_parameter": variant["token_parameter"],
+    }
+
+
+STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
     4: (
         """CREATE TABLE conversations (
             id VARCHAR NOT NULL PRIMARY KEY, name TEXT NOT NULL, settings TEXT NOT NULL, leaf INTEGER,
@@ -25,8 +67,9 @@ STEPS: Mapping[int, Sequence[str]] = {
             cut INTEGER DEFAULT '0' NOT NULL, reply_id INTEGER REFERENCES replies (id),
             PRIMARY KEY (turn_id, variant))""",
     ),
+    5: (decided_in_full,),
 }
-"""By the version that it leads to, the statements of a step."""
+"""By the version that it leads to, the statements of a step, or what they cannot say."""
 
 OLDEST = min(STEPS) - 1
 """The oldest version that can be brought along."""
@@ -35,5 +78,8 @@ OLDEST = min(STEPS) - 1
 def migrate(connection: sa.Connection, old: int, new: int) -> None:
     """Takes every step from the version `old` to `new`, within the transaction of the connection."""
     for version in range(old + 1, new + 1):
-        for statement in STEPS[version]:
-            connection.exec_driver_sql(statement)
+        for step in STEPS[version]:
+            if isinstance(step, str):
+                connection.exec_driver_sql(step)
+            else:
+                step(connection)

@@ -16,18 +16,19 @@ from promptgrid.errors import LibraryError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Decided, Plan, WireVariant
 from promptgrid.library.folder import Library, library_folder, load_prompt
-from promptgrid.models.parameters import DECIDED, Sent
-from promptgrid.prompt import Parameters, Prompt, dumps, loads
+from promptgrid.models.parameters import Sent
+from promptgrid.prompt import Prompt, dumps, loads, parameters_from
+from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.schema import cases, prompt_versions, runs
 
-_SPECIAL = ("prompts", "cases", "checks", "parameters")
+_SPECIAL = ("prompts", "cases", "checks", "parameters", "axes")
 
 
 def plan_json(plan: Plan) -> str:
     """The plan without its cases, by the names of `Plan.of`; prompts by name and version, checks as they are typed."""
     body: dict[str, Any] = {f.name: getattr(plan, f.name) for f in fields(Plan) if f.name not in _SPECIAL}
-    body |= plan.parameters.as_json()
+    body |= plan.parameters.as_json() | {s.plural: plan.axes[s.column] for s in AXIS_SPECS if s.column in plan.axes}
     body["prompts"] = [[p.name, p.version] for p in plan.prompts]
     body["checks"] = None if plan.checks is None else [str(check) for check in plan.checks]
     return json.dumps(body)
@@ -56,14 +57,18 @@ def planned_as(database: Database, run_id: str) -> str:
 
 
 def decided_json(decided: Decided) -> str:
-    """What goes on the wire for each model, prompt and temperature, for `decided_of`."""
+    """What goes on the wire for each model and prompt, for `decided_of`."""
     return json.dumps([[key, [_variant_json(variant) for variant in variants]] for key, variants in decided.items()])
 
 
 def _variant_json(variant: WireVariant) -> dict[str, Any]:
-    decided = {name: getattr(variant.sent.parameters, name) for name in DECIDED}
-    sent = {**decided, "notes": variant.sent.notes, "honoured": dict(variant.sent.honoured)}
-    return {"same": variant.same, "sent": sent, "token_parameter": variant.token_parameter}
+    return {
+        "same": [asked.as_json() for asked in variant.same],
+        "sent": variant.sent.parameters.as_json(),
+        "notes": variant.sent.notes,
+        "honoured": dict(variant.sent.honoured),
+        "token_parameter": variant.token_parameter,
+    }
 
 
 def decided_of(database: Database, run_id: str) -> Decided:
@@ -73,10 +78,9 @@ def decided_of(database: Database, run_id: str) -> Decided:
     return {tuple(key): [_variant(found) for found in variants] for key, variants in body}
 
 
-def _variant(found: Mapping[str, Any]) -> WireVariant:
-    kept = dict(found["sent"])
-    sent = Sent(notes=tuple(kept.pop("notes")), honoured=kept.pop("honoured"), parameters=Parameters(**kept))
-    return WireVariant(tuple(found["same"]), sent, found["token_parameter"])
+def _variant(kept: Mapping[str, Any]) -> WireVariant:
+    sent = Sent(parameters_from(kept["sent"]), tuple(kept["notes"]), kept["honoured"])
+    return WireVariant(tuple(map(parameters_from, kept["same"])), sent, kept["token_parameter"])
 
 
 def as_stored(plan: Plan) -> Plan:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from promptgrid.errors import StoreError
 from promptgrid.grading import Score
+from promptgrid.prompt.parameters import SPECS, Value
 from promptgrid.store import ratings
 from promptgrid.store.database import Database
 from promptgrid.store.schema import attempts, cases, cells, replies, runs, scores
@@ -28,8 +29,9 @@ class ResultRow(NamedTuple):
     """One cell with its case, its reply, its scores and its ratings: the columns of the results file, and some that no
     file has (`position`, `error_kind`, `answer_note`, `reply_id`, `batch`, `honoured`).
 
-    What comes from the reply is None where there is none. `inputs` is by variable, `scores` by check. A named tuple,
-    because a hundred thousand are made at once, at a third of what frozen dataclasses take.
+    What comes from the reply is None where there is none. `parameters` is by column (see SPECS), `inputs` by variable,
+    `scores` by check. A named tuple, because a hundred thousand are made at once, at a third of what frozen dataclasses
+    take.
     """
 
     run_id: str
@@ -43,12 +45,7 @@ class ResultRow(NamedTuple):
     model: str
     endpoint: str
     model_returned: str | None
-    temperature: float | None
-    temperature_sent: float | None
     parameter_note: str
-    top_p: float | None
-    max_tokens: int | None
-    seed: int | None
     sample: int
     prompt_tokens_counted: int | None
     prompt_tokens: int | None
@@ -77,14 +74,16 @@ class ResultRow(NamedTuple):
     reply_id: int | None
     batch: int | None
     honoured: str | None
+    parameters: Mapping[str, Value]
     inputs: Mapping[str, str]
     scores: Mapping[str, Score]
 
 
-_FIELDS = ResultRow._fields[:-2]
+_PARAMETERS = tuple(column for spec in SPECS for column in spec.columns)
+_FIELDS = ResultRow._fields[:-3]
 _COLUMNS: Mapping[str, sa.Column[Any]] = {
     **{name: replies.c[name] for name in _FIELDS if name in replies.c},
-    **{name: cells.c[name] for name in _FIELDS if name in cells.c},
+    **{name: cells.c[name] for name in (*_FIELDS, *_PARAMETERS) if name in cells.c},
     "output": replies.c.text,
     "request_json": replies.c.request,
     "created": replies.c.created,
@@ -101,7 +100,9 @@ def result_rows(database: Database, run_id: str, positions: Sequence[int] | None
     """
     for chunk in _chunks(database, run_id, positions, explained=True):
         fields = [chunk.columns[name] for name in _FIELDS]
-        yield from map(ResultRow._make, zip(*fields, chunk.inputs, chunk.scores, strict=True))
+        values = zip(*(chunk.columns[name] for name in _PARAMETERS), strict=True)
+        parameters = [dict(zip(_PARAMETERS, of_cell, strict=True)) for of_cell in values]
+        yield from map(ResultRow._make, zip(*fields, parameters, chunk.inputs, chunk.scores, strict=True))
 
 
 def named_rows(

@@ -17,7 +17,9 @@ from sqlalchemy import (
     false,
 )
 
-VERSION = 4
+from promptgrid.prompt.parameters import SPECS
+
+VERSION = 5
 """The schema's version, kept in `meta`. A change of the tables adds one, and a step in `migrations`."""
 
 metadata = MetaData()
@@ -51,7 +53,7 @@ runs = Table(
     Column("status", String, nullable=False, index=True),
     Column("message", Text, nullable=False, default=""),  # why it stopped, when it did not simply finish
     Column("plan", Text, nullable=False),  # JSON, without the cases
-    Column("decided", Text, nullable=False),  # JSON: what goes on the wire for each temperature
+    Column("decided", Text, nullable=False),  # JSON: what goes on the wire for each prompt, model and value of an axis
     Column("total", Integer, nullable=False),
     Column("created", Float, nullable=False),
     Column("started", Float),
@@ -126,6 +128,8 @@ attempts = Table(
     Index("attempts_by_cell", "run_id", "position"),
 )
 
+_TYPES = {float: Float, int: Integer, str: String}
+
 cells = Table(
     "cells",
     metadata,
@@ -138,12 +142,8 @@ cells = Table(
     Column("examples_k", Integer, nullable=False),
     Column("endpoint", String, nullable=False),
     Column("model", String, nullable=False),
-    Column("temperature", Float),
-    Column("temperature_sent", Float),
+    *(Column(column, _TYPES[spec.kind]) for spec in SPECS for column in spec.columns),
     Column("parameter_note", Text, nullable=False),
-    Column("top_p", Float),
-    Column("max_tokens", Integer),
-    Column("seed", Integer),
     Column("sample", Integer, nullable=False),
     Column("key", String, nullable=False),
     Column("prompt_tokens_counted", Integer),

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from promptgrid.compare import suspicions
+from promptgrid.compare import Axis, suspicions
+from promptgrid.compare.axes import PARAMETER_AXES
 from promptgrid.curves import charts
-from promptgrid.curves.curve import Curve, curve
+from promptgrid.curves.curve import Curve, curve, drawable_axes
 from promptgrid.export.csv_out import write_table
 from promptgrid.store import Database, results
 from promptgrid.store.runs import ACTIVE, RunInfo
@@ -24,16 +25,26 @@ if TYPE_CHECKING:
 
 SCORE_HEIGHT, HEIGHT = 320, 220
 _LINES, _LINE = "curves_lines", "line"  # the widget, and its name in the address
+_OVER = "curves_over"
 
 
 def read_curve(database: Database, run: RunInfo) -> Curve:
-    """The curve of the run, read again after new results."""
-    return _curve(run.id, results.stamp(database, run.id), _database=database)
+    """The curve of the run over the parameter of `?over=`, read again after new results. Where the run varies several
+    parameters, a control chooses one."""
+    axes = drawable_axes(database, run.id)
+    requested = st.session_state.get(_OVER) or st.query_params.get("over")
+    axis = requested if requested in axes else axes[0]
+    if len(axes) > 1:
+        st.session_state[_OVER] = axis
+        labels = {axis: PARAMETER_AXES[axis].label for axis in axes}
+        axis = st.selectbox("Over", axes, format_func=labels.__getitem__, key=_OVER, width=200,
+                            label_visibility="collapsed")  # fmt: skip
+    return _curve(run.id, axis, results.stamp(database, run.id), _database=database)
 
 
 @st.cache_resource(max_entries=6, show_spinner="Reading the replies…")
-def _curve(run_id: str, stamp: results.Stamp, *, _database: Database) -> Curve:
-    return curve(_database, run_id)
+def _curve(run_id: str, axis: Axis, stamp: results.Stamp, *, _database: Database) -> Curve:
+    return curve(_database, run_id, axis)
 
 
 def lines_popover(curve: Curve) -> list[str]:
@@ -54,28 +65,32 @@ def lines_popover(curve: Curve) -> list[str]:
 
 def write_address(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
     """Puts the run and the selected lines into the address."""
-    default = list(lines) == curve.lines[: charts.MOST_LINES]
-    set_query({"run": run.id} if default else {"run": run.id, _LINE: list(lines)})
+    query: dict[str, Any] = {"run": run.id}
+    if curve.axis != next(iter(PARAMETER_AXES)):
+        query["over"] = curve.axis
+    if list(lines) != curve.lines[: charts.MOST_LINES]:
+        query[_LINE] = list(lines)
+    set_query(query)
 
 
-def missing_temperatures(run: RunInfo, curve: Curve) -> None:
-    """What the run needs for a curve, if it has fewer than two temperatures."""
-    if len(curve.temperatures) > 1:
+def missing_values(run: RunInfo, curve: Curve) -> None:
+    """What the run needs for a curve, if it has fewer than two values of the parameter."""
+    if len(curve.values) > 1:
         return
     if run.status in ACTIVE and not any(point.cases for point in curve.points):
         st.caption("No replies yet.")
         return
-    what = "only one temperature" if curve.temperatures else "no temperature that was sent"
+    what = f"only one {curve.axis}" if curve.values else f"no {curve.axis} that was sent"
     if empty_state(
         f"This run has {what}",
-        "Add temperatures",
+        f"Add {curve.spec.plural}",
         "curves_to_run",
         detail="A curve needs two or more. Add them to this run: only the new cells are sent.",
     ):
         st.switch_page(links.RUN, query_params={"run": run.id})
 
 
-def temperature_charts(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
+def curve_charts(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
     """The score, and below it the measures of variety and length."""
     first, *others = charts.MEASURES
     if not charts.rows_of(curve, first, lines):
@@ -109,11 +124,11 @@ def cost_chart(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
         about += " Tokens stand in for the cost: these replies are free, or a price is not known."
         title = "Score against tokens"
     height, rows = SCORE_HEIGHT + charts.legend_height(curve, lines), charts.cost_rows(curve, lines)
-    _chart(chart, rows, title, f"{about} The numbers are temperatures.", f"{run.id}-cost", height)
+    _chart(chart, rows, title, f"{about} The labels are {curve.spec.plural}.", f"{run.id}-cost", height)
 
 
 def remarks(database: Database, run: RunInfo, curve: Curve) -> None:
-    """Which temperatures are not points of a line, and which models seem to ignore the temperature."""
+    """Which values are not points of a line, and which models seem to ignore the temperature."""
     sentences = [*curve.left_out, *suspicions(database, run.id)]
     if sentences:
         st.subheader("Left out of the lines")

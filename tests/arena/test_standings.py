@@ -84,8 +84,9 @@ def test_every_pair_comes_once_each_of_one_case_and_two_variants(database: Datab
     shown = judged(database, run_id, "ada", lambda *_: "skip")  # a skip counts as seen
     rows = {row.position: row for row in results.result_rows(database, run_id)}
     pairs = [tuple(rows[at] for at in (pair.left, pair.right)) for pair in shown]
-    assert all(a.case_id == b.case_id and a.temperature != b.temperature for a, b in pairs)
-    assert len({(a.case_id, frozenset((a.temperature, b.temperature))) for a, b in pairs}) == 12
+    heat = {row.position: row.parameters["temperature"] for pair in pairs for row in pair}
+    assert all(a.case_id == b.case_id and heat[a.position] != heat[b.position] for a, b in pairs)
+    assert len({(a.case_id, frozenset((heat[a.position], heat[b.position]))) for a, b in pairs}) == 12
 
 
 def test_the_least_judged_come_first(database: Database, carried: Carried) -> None:
@@ -249,7 +250,7 @@ def test_preference_pairs_come_back_as_they_were_judged(database: Database, carr
         assert line["rejected"] == [{"role": "assistant", "content": rows[rejected].output}]
         told = line["metadata"]
         assert (told["judge"], told["by_model"], told["same_prompt"]) == ("ada", False, True)
-        assert told["chosen"]["temperature"] == rows[chosen].temperature
+        assert told["chosen"]["temperature"] == rows[chosen].parameters["temperature"]
         assert told["rejected"]["cell_id"] == rows[rejected].cell_id
 
 

@@ -141,7 +141,7 @@ def by_variant(rows: Sequence[ResultRow]) -> dict[str, dict[str, list[ResultRow]
     """Label of the variant -> case -> its samples, all in the grid's order."""
     found: dict[str, dict[str, list[ResultRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        found[f"{row.prompt} · t = {row.temperature:g}"][row.case_id].append(row)
+        found[f"{row.prompt} · t = {row.parameters['temperature']:g}"][row.case_id].append(row)
     return found
 
 

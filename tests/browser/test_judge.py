@@ -126,7 +126,7 @@ def test_ten_votes_by_keyboard_then_the_ranking_and_the_pairs(
     assert len(given) == 11
     rows = {row.position: row for row in results.result_rows(database, run_id)}
     chosen = [v.left_position if v.outcome == "left" else v.right_position for v in given[:10]]
-    assert {rows[at].temperature for at in chosen} == {COLD}
+    assert {rows[at].parameters["temperature"] for at in chosen} == {COLD}
 
     page.get_by_role("button", name="Reveal the ranking").focus()
     page.keyboard.press("Enter")

@@ -73,7 +73,7 @@ def test_a_cell_that_failed_makes_exit_code_1() -> None:
         (["plan", "label.prompty", "--model", "builtin/nope"], "has no model 'nope'"),
         (["run", "label.prompty", "--technique", "cot", "--model", "openai/ok"], 'no technique "cot"'),
         (["run", "label.prompty", "--temperature", "3", "--model", "openai/ok"], "Temperature 3"),
-        (["run", "label.prompty", "--temperature", "hot", "--model", "openai/ok"], "not a list of numbers"),
+        (["run", "label.prompty", "--temperature", "hot", "--model", "openai/ok"], "'hot' is no temperature"),
         (["run", "label.prompty", "--cases", "none.csv", "--model", "openai/ok"], "none.csv"),
         (["run", "label.prompty", "--check", "lable", "--model", "openai/ok"], "label"),
         (["run", "label.prompty", "--budget", "much", "--model", "openai/ok"], "is not a budget"),
@@ -341,7 +341,7 @@ def test_what_is_named_again_stands_in_the_plan_once() -> None:
     promptgrid(*RUN, "--temperature", "0,0.7")
     promptgrid("extend", "last", "--temperature", "0,0.7,1.2", "--model", "openai/ok")
     plan = runs.plan_of(Database(), json.loads(promptgrid("runs", "--json").stdout)[0]["id"])
-    assert (plan.temperatures, plan.models) == ((0, 0.7, 1.2), ("openai/ok",))
+    assert (plan.axes["temperature"], plan.models) == ((0, 0.7, 1.2), ("openai/ok",))
 
 
 @pytest.mark.usefixtures("work")

@@ -16,7 +16,7 @@ from promptgrid.errors import CompareError, StoreError
 from promptgrid.store import Database, ratings, results, runs
 from promptgrid.store.ratings import Rating
 from promptgrid.store.schema import scores
-from tests.stored import Case, Cell, store_run
+from tests.stored import Case, Cell, at, store_run
 
 UNANSWERED = ("failed", "refused", "too_long", "cancelled", "pending")
 
@@ -645,11 +645,11 @@ def test_a_run_without_cells_has_nothing_to_show(database: Database) -> None:
 
 def test_variants_stand_in_the_order_of_the_grid_with_temperatures_by_size() -> None:
     def variant(technique: str, temperature: float | None) -> Variant:
-        return Variant("p", "v1", technique, "e/m", temperature)
+        return Variant("p", "v1", technique, "e/m", at(temperature))
 
     mixed = [variant("zero-shot", 0.7), variant("few-shot", 0.0), variant("zero-shot", None), variant("zero-shot", 0.0)]
     ordered = in_grid_order(mixed)
-    assert [(v.technique, v.temperature) for v in ordered] == [
+    assert [(v.technique, v.values["temperature"]) for v in ordered] == [
         ("zero-shot", None), ("zero-shot", 0.0), ("zero-shot", 0.7), ("few-shot", 0.0)
     ]  # fmt: skip
     assert list(labels(ordered).values()) == [
@@ -660,14 +660,14 @@ def test_variants_stand_in_the_order_of_the_grid_with_temperatures_by_size() -> 
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (Variant("p", "v1", "few-shot", "e/m", 0.0), [["zero-shot"], ["few-shot"]]),
-        (Variant("p", "v2abcdefg", "zero-shot", "e/m", 0.0), [["p@v1"], ["p@v2abcd"]]),
-        (Variant("q", "v2", "zero-shot", "e/m", 0.0), [["p"], ["q"]]),
-        (Variant("p", "v1", "zero-shot", "e/n", 0.0), [["e/m"], ["e/n"]]),
+        (Variant("p", "v1", "few-shot", "e/m", at(0.0)), [["zero-shot"], ["few-shot"]]),
+        (Variant("p", "v2abcdefg", "zero-shot", "e/m", at(0.0)), [["p@v1"], ["p@v2abcd"]]),
+        (Variant("q", "v2", "zero-shot", "e/m", at(0.0)), [["p"], ["q"]]),
+        (Variant("p", "v1", "zero-shot", "e/n", at(0.0)), [["e/m"], ["e/n"]]),
     ],
 )
 def test_a_label_says_what_tells_variants_apart_and_nothing_else(other: Variant, said: list[list[str]]) -> None:
-    one = Variant("p", "v1", "zero-shot", "e/m", 0.0)
+    one = Variant("p", "v1", "zero-shot", "e/m", at(0.0))
     assert list(labels([one, other]).values()) == said
     assert list(labels([one]).values()) == [["zero-shot", "t = 0"]]
     assert one.id != other.id
@@ -675,5 +675,5 @@ def test_a_label_says_what_tells_variants_apart_and_nothing_else(other: Variant,
 
 
 def test_two_versions_of_two_prompts_are_told_apart() -> None:
-    variants = [Variant(p, v, "zero-shot", "e/m", 0.0) for p, v in [("p", "v1"), ("p", "v2"), ("q", "v3")]]
+    variants = [Variant(p, v, "zero-shot", "e/m", at(0.0)) for p, v in [("p", "v1"), ("p", "v2"), ("q", "v3")]]
     assert len({" ".join(label) for label in labels(variants).values()}) == 3

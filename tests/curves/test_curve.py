@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from promptgrid import api, stats
 from promptgrid.cli import main
+from promptgrid.compare.axes import AxisValue
 from promptgrid.curves import charts
 from promptgrid.curves.curve import Curve, CurvePoint, curve
 from promptgrid.grid import Plan
@@ -62,14 +63,14 @@ def ran(database: Database, **changes: Any) -> str:
     return a_run(database, plan(**changes))
 
 
-def by_temperature(found: Curve) -> dict[float | None, CurvePoint]:
-    return {point.temperature: point for point in found.points}
+def by_temperature(found: Curve) -> dict[AxisValue, CurvePoint]:
+    return {point.value: point for point in found.points}
 
 
 def test_a_point_has_the_figures_of_its_cases(database: Database) -> None:
     found = curve(database, ran(database))
     assert found.lines == ["zero-shot · openai/ok"]
-    assert found.temperatures == [0, 0.5, 1]
+    assert found.values == [0, 0.5, 1]
     assert found.left_out == []
     cold, warm, _ = found.points
     assert (cold.score, cold.distinct, cold.entropy_bits, cold.similarity) == (1, 1, 0, 1)
@@ -96,12 +97,12 @@ def test_one_sample_has_no_variety(database: Database) -> None:
 
 def test_a_refused_temperature_is_told_and_is_no_point(database: Database) -> None:
     found = curve(database, ran(database, models="openai/refuses-temperature"))
-    assert found.temperatures == [1]
+    assert found.values == [1]
     assert [point.drawn for point in found.points] == [False, False, True]
     assert found.left_out == ["openai/refuses-temperature at temperatures 0, 0.5: refused by the model."]
     assert all(row["temperature"] == 1 for row in charts.rows_of(found, charts.MEASURES[0]))
     again = curve(database, ran(database, models="openai/refuses-temperature", fresh=True))
-    assert again.temperatures == []
+    assert again.values == []
     assert "were merged" in again.left_out[0]
 
 
@@ -112,14 +113,14 @@ def test_merged_temperatures_are_one_variant_on_no_line(database: Database) -> N
         mine = (cells.c.run_id == run_id) & (cells.c.temperature == 0.5)
         connection.execute(sa.update(cells).where(mine).values(**merged))
     found = curve(database, run_id)
-    assert found.temperatures == [0, 1]
+    assert found.values == [0, 1]
     assert found.left_out == ["openai/ok at temperature 0.5: temperature 0.5 not sent: ok takes only its default, 1."]
     assert by_temperature(found)[0.5].score is not None  # it has its place among the costs
 
 
 def test_a_default_temperature_is_no_number(database: Database) -> None:
     found = curve(database, ran(database, temperatures=()))
-    assert (found.temperatures, [point.temperature for point in found.points]) == ([], [None])
+    assert (found.values, [point.value for point in found.points]) == ([], [None])
     assert "its default temperature" in found.left_out[0]
 
 
@@ -143,7 +144,7 @@ def test_what_brought_no_reply_is_missing_and_not_zero(database: Database) -> No
     assert fine.score == 1
     assert (broken.cases, broken.score, broken.characters, broken.tokens) == (0, None, None, None)
     assert not broken.drawn
-    assert curve(database, client.submit(database, plan(fresh=True))).temperatures == []
+    assert curve(database, client.submit(database, plan(fresh=True))).values == []
 
 
 def test_cases_without_expected_have_variety_and_no_score(database: Database) -> None:
@@ -159,7 +160,7 @@ def test_cases_without_expected_have_variety_and_no_score(database: Database) ->
 
 def point(score: float | None, cost: float | None, **changes: object) -> CurvePoint:
     names = dict.fromkeys(CurvePoint.__slots__)
-    filled = names | {"line": "l", "drawn": True, "note": "", "cases": 3, "temperature": 0.0, "tokens": 5.0}
+    filled = names | {"line": "l", "drawn": True, "note": "", "cases": 3, "value": 0.0, "tokens": 5.0}
     return CurvePoint(**(filled | {"score": score, "cost_usd": cost, "pareto": False} | changes))  # type: ignore[arg-type]
 
 
@@ -200,7 +201,7 @@ def test_a_chart_as_svg_stands_alone_and_holds_text_as_text(database: Database) 
 
 
 def test_a_temperature_is_written_at_the_axis_as_it_is() -> None:
-    points = [point(0.5, 1.0, temperature=temperature) for temperature in (0.0, 0.7, 1.2)]
+    points = [point(0.5, 1.0, value=temperature) for temperature in (0.0, 0.7, 1.2)]
     chart = charts.curve_chart(Curve(points, [], "tokens"), charts.MEASURES[0])
     assert chart is not None
     text = charts.svg(chart)
@@ -209,7 +210,7 @@ def test_a_temperature_is_written_at_the_axis_as_it_is() -> None:
 
 def test_the_frame_has_a_row_a_point(database: Database) -> None:
     frame = curve(database, ran(database)).frame()
-    assert list(frame.columns) == list(CurvePoint.__slots__)
+    assert list(frame.columns) == ["temperature" if n == "value" else n for n in CurvePoint.__slots__]
     assert list(frame["temperature"]) == [0, 0.5, 1]
 
 
@@ -243,11 +244,11 @@ def test_labels_that_would_overlap_are_not_drawn() -> None:
     import altair as alt
 
     point = CurvePoint(
-        line="a", prompt="a", prompt_version="1", technique="zero-shot", model="m", temperature=0, drawn=True, note="",
+        line="a", prompt="a", prompt_version="1", technique="zero-shot", model="m", value=0, drawn=True, note="",
         cases=3, samples=1, score=0.5, score_low=0.4, score_high=0.6, distinct=None, entropy_bits=None,
         similarity=None, similarity_cases=0, characters=1.0, cost_usd=None, tokens=100.0,
     )  # fmt: skip
-    close = [replace(point, temperature=t, tokens=tokens) for t, tokens in ((0, 100), (0.375, 101), (1.625, 200))]
+    close = [replace(point, value=t, tokens=tokens) for t, tokens in ((0, 100), (0.375, 101), (1.625, 200))]
     chart = charts.cost_chart(Curve(close, (), "tokens"))
     assert isinstance(chart, alt.LayerChart)
     drawn = charts.svg(chart, width=400)

@@ -23,11 +23,12 @@ from promptgrid.store import Database, runs
 from promptgrid.store.results import ResultRow, result_rows
 from tests.command import RUN, promptgrid, write_label
 from tests.faults.modes import HOSTILE_TEXT
+from tests.stored import at
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
-ZERO = Variant("p", "v", "zero-shot", "e/m", 0.7)
+ZERO = Variant("p", "v", "zero-shot", "e/m", at(0.7))
 RIGHT = CheckVerdict(
     ZERO, "t = 0.7", "1", "label", "passed", 1.0, 1.0, {"text": "x"}, "good", "good", "as expected", 1, 1, 2.0
 )

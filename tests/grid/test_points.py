@@ -32,7 +32,7 @@ def points(plan: Plan, identity: str = "here") -> list[Point]:
 def test_a_plan_unrolls_into_every_combination() -> None:
     found = points(a_plan(techniques=("zero-shot", "few-shot"), temperatures=(0, 0.7), samples=2))
     assert len(found) == len({p.key for p in found}) == 3 * 2 * 2
-    assert {(p.technique, p.variant.temperature, p.case.id) for p in found} == {
+    assert {(p.technique, p.variant.asked.temperature, p.case.id) for p in found} == {
         (t, temp, str(n)) for t in ("zero-shot", "few-shot") for temp in (0, 0.7) for n in (1, 2, 3)
     }
 
@@ -123,7 +123,7 @@ def test_temperatures_that_the_model_does_not_take_are_merged_and_said() -> None
     found = points(a_plan(models=("openai/o3",), temperatures=(0, 0.7, 1.2), samples=2, cases=CASES[:1]))
     assert len(found) == 1
     assert found[0].request.parameters.temperature is None
-    assert found[0].variant.temperature == 0
+    assert found[0].variant.asked.temperature == 0
     assert "0, 0.7, 1.2 are the same on the wire" in found[0].variant.note
 
 
@@ -148,7 +148,7 @@ def test_a_technique_that_cannot_be_served_makes_no_cells_and_says_why() -> None
         ({"cases": ()}, "no cases"),
         ({"temperatures": (2.5,)}, "2.5 is out of range"),
         ({"samples": 0}, "samples 0"),
-        ({"max_tokens": 0}, "max_tokens 0"),
+        ({"max_tokens": 0}, "Max tokens 0"),
         ({"techniques": ("few-shoot",)}, "Did you mean few-shot"),
         ({"prompts": (PROMPT, PROMPT)}, "Two prompts are called 'sum@"),
         ({"cases": (CASES[0], CASES[0])}, "Two cases are called '1'"),
@@ -156,7 +156,7 @@ def test_a_technique_that_cannot_be_served_makes_no_cells_and_says_why() -> None
         ({"concurrency": 0}, "concurrency 0"),
         ({"examples_k": -1}, "examples_k -1"),
         ({"top_p": 1.5}, "top_p 1.5"),
-        ({"seed": 10**20}, "seed"),
+        ({"seed": 10**20}, "Seed"),
         ({"budget": "2,50"}, "is not a budget"),
     ],
 )

@@ -117,7 +117,7 @@ def test_a_number_outside_of_its_range_is_refused_with_the_range(spec: Any) -> N
     for value in (spec.low, spec.high, None):
         spec.check(value)
     for value in (spec.low - 1, spec.high + 1, float("nan")):
-        with pytest.raises(PlanError, match=rf"{spec.name} .* is out of range\. It goes from"):
+        with pytest.raises(PlanError, match=rf"{spec.label} .* is out of range\. It goes from"):
             spec.check(value)
 
 

@@ -55,7 +55,7 @@ def test_what_was_refused_is_on_the_next_sheet_before_anything_is_sent(
     assert "refused temperature 0.5" in note
     assert "does not support 0.5" in note
     rows = carried_out(database, a_plan(words=1, temperatures=[0, 0.5, 1.2]))
-    assert [(row.status, row.temperature_sent) for row in rows] == [("answered", None)]
+    assert [(row.status, row.parameters["temperature_sent"]) for row in rows] == [("answered", None)]
     assert json.loads(rows[0].honoured or "") == {"temperature": False}
     assert "temperature" not in json.loads(rows[0].request_json or "")
 
@@ -71,7 +71,7 @@ def test_a_run_keeps_what_was_decided_when_it_was_planned(database: Database, ho
     run_id = client.submit(database, a_plan("ok", words=3, temperatures=[0.5]))
     learned.remember(hostile.url, "ok", "temperature", 0.5, "Only the default (1) value is supported.")
     assert loop.run_sync(carry_out(database, run_id, connect=connections.connect)) == "finished"
-    assert {row.temperature_sent for row in result_rows(database, run_id)} == {0.5}
+    assert {row.parameters["temperature_sent"] for row in result_rows(database, run_id)} == {0.5}
 
 
 def test_a_server_that_refuses_n_is_asked_one_by_one(
@@ -101,6 +101,7 @@ def test_temperatures_can_be_added_to_a_run_and_only_they_are_sent(database: Dat
     assert client.extend(database, run_id, samples=3, temperatures=[1.0]) == 2 * (3 * 2 - 2)
     loop.run_sync(carry_out(database, run_id, connect=connections.connect))
     rows = list(result_rows(database, run_id))
-    assert Counter((row.temperature, row.status) for row in rows) == {(0.5, "answered"): 6, (1.0, "answered"): 6}
+    answered = Counter(row.parameters["temperature"] for row in rows if row.status == "answered")
+    assert answered == {0.5: 6, 1.0: 6}
     assert len({row.position for row in rows}) == 12 == hostile.calls("ok")
     assert runs.find_run(database, run_id).total == 12

@@ -102,7 +102,7 @@ def test_sample_i_has_seed_plus_i_on_the_wire(database: Database, hostile: Hosti
     first_seeds = [(body["seed"], body.get("n", 1)) for body in bodies(hostile)]
     asked = sorted(seed + index for seed, n in first_seeds for index in range(n))
     assert asked == list(range(100, 110))
-    assert [row.seed for row in rows] == list(range(100, 110))
+    assert [row.parameters["seed"] for row in rows] == list(range(100, 110))
 
 
 def test_samples_that_are_added_go_on_with_the_seeds(database: Database, hostile: HostileServer) -> None:

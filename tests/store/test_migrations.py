@@ -13,16 +13,17 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 
-from promptgrid import api
+from promptgrid import api, grid
 from promptgrid.cli import main
 from promptgrid.endpoint.openai import OpenAIEndpoint
 from promptgrid.errors import StoreError
-from promptgrid.store import Database, conversations, drafts, migrations, runs, schema
+from promptgrid.prompt import loads
+from promptgrid.store import Database, conversations, drafts, migrations, plans, runs, schema
 from tests.running import replies_of, resumed, statuses
 
 if TYPE_CHECKING:
@@ -121,6 +122,67 @@ def test_a_step_that_fails_leaves_the_old_database(path: Path, monkeypatch: pyte
     with pytest.raises(StoreError, match="half"):
         Database()
     assert shape(path) == before
+
+
+# What version 4 wrote of two runs of this prompt, which has parameters of its own.
+PROMPT = """---
+name: sum
+model: {options: {temperature: 0, topP: 1.0, maxOutputTokens: 9, seed: 7, stopSequences: [END], reasoningEffort: low}}
+---
+user:
+{{ sum }}
+"""
+PLAN: dict[str, Any] = {
+    "models": ["openai/gpt-4o"], "techniques": ["zero-shot"], "temperatures": [], "samples": 1, "max_tokens": None,
+    "top_p": None, "seed": None, "stop": [], "reasoning_effort": None, "response_format": None, "extra_body": {},
+    "examples_k": None, "examples_as": "turns", "budget": "", "concurrency": None, "retries": 5, "fresh": False,
+    "name": "", "checks": None,
+}  # fmt: skip
+RUNS: dict[str, tuple[dict[str, Any], list[Any], str]] = {
+    "own": (
+        {},
+        [0.0],
+        """{"temperature": 0.0, "top_p": 1.0, "seed": 7, "reasoning_effort": "low", "notes": [],
+        "honoured": {"temperature": true, "top_p": true, "seed": true, "reasoning_effort": null}}""",
+    ),
+    "all": (
+        {
+            "models": ["openai/o3"], "temperatures": [0, 0.7, 1], "max_tokens": 16, "top_p": 0.9, "seed": 3,
+            "stop": ["x"], "reasoning_effort": "high", "response_format": {"type": "json_object"},
+            "extra_body": {"top_k": 40},
+        },
+        [0.0, 0.7, 1.0],
+        """{"temperature": null, "top_p": null, "seed": 3, "reasoning_effort": "high",
+        "notes": ["temperature 0 not sent: o3 takes only its default, 1",
+                  "top_p 0.9 not sent: o3 takes only its default, 1"],
+        "honoured": {"temperature": false, "top_p": false, "seed": null, "reasoning_effort": null}}""",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("run_id", RUNS)
+def test_what_version_4_decided_is_what_would_be_decided_now(
+    path: Path, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+    version_4(path)
+    changes, same, sent = RUNS[run_id]
+    version = loads(PROMPT).version
+    plan = {**PLAN, **changes, "prompts": [["sum", version]]}
+    token_parameter = "max_completion_tokens" if run_id == "all" else ""
+    variant = {"same": same, "sent": json.loads(sent), "token_parameter": token_parameter}
+    decided = [[[plan["models"][0], "sum", version], [variant]]]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO prompt_versions VALUES (?, 'sum', ?, 0)", (version, PROMPT))
+        connection.execute("INSERT INTO cases VALUES (?, 0, '1', ?, NULL)", (run_id, '{"sum": "1+1"}'))
+        connection.execute(
+            "INSERT INTO runs (id, name, note, owner, status, message, plan, decided, total, created, epoch, spent_usd,"
+            " unpriced, reused, retried, live) VALUES (?, 'r', '', '', 'paused', '', ?, ?, 1, 0, 0, 0, 0, 0, 0, '{}')",
+            (run_id, json.dumps(plan), json.dumps(decided)),
+        )
+        connection.commit()
+    database = Database()
+    assert plans.decided_of(database, run_id) == grid.decide(runs.plan_of(database, run_id))
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def test_a_first_visitor_presses_one_button_to_get_a_result(visit: AppTest) -> N
     assert not page.exception
     [run] = runs.list_runs(Database())
     plan = runs.plan_of(Database(), run.id)
-    assert (run.total, plan.temperatures, len(plan.cases)) == (24, (0.0, 0.7), 6)
+    assert (run.total, plan.axes["temperature"], len(plan.cases)) == (24, (0.0, 0.7), 6)
 
 
 def test_somebody_who_comes_back_sees_the_runs_and_no_example(visit: AppTest) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from promptgrid import humanize
+from promptgrid.prompt.parameters import SPECS, ParameterSpec
 from promptgrid.runner import phrases
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.results import ResultRow
@@ -24,11 +25,7 @@ def circumstances(row: ResultRow) -> list[Fact]:
     return [
         Fact("model", f"{row.endpoint}/{row.model}", _other_model(row)),
         Fact("prompt", f"{row.prompt}@{row.prompt_version[:6]}", row.technique),
-        Fact("temperature", *_temperature(row, honoured)),
-        _parameter("top_p", row.top_p, honoured),
-        _parameter("seed", row.seed, honoured),
-        _parameter("reasoning_effort", wire.get("reasoning_effort"), honoured),
-        Fact("max tokens", _number(row.max_tokens)),
+        *(_parameter(spec, row, wire, honoured) for spec in SPECS if spec.column or spec.name in honoured),
         Fact("note", "", row.parameter_note),
         Fact("sample", str(row.sample + 1), _batch_note(row)),
         Fact("tokens", *_tokens(row)),
@@ -48,19 +45,28 @@ def _other_model(row: ResultRow) -> str:
     return f"answered as {returned}" if returned and returned != row.model else ""
 
 
-def _temperature(row: ResultRow, honoured: Mapping[str, bool | None]) -> tuple[str, str]:
-    requested, sent = row.temperature, row.temperature_sent
+def _parameter(
+    spec: ParameterSpec, row: ResultRow, wire: Mapping[str, Any], honoured: Mapping[str, bool | None]
+) -> Fact:
+    """The value that was sent. A parameter that was requested and not sent is in the note of the cell; of one that the
+    plan varies, both values are here."""
+    name = spec.label.lower()
+    if spec.plural:
+        return Fact(name, *_axis(spec, row, honoured))
+    sent = row.parameters[spec.column] if spec.column else wire.get(spec.name)
+    return Fact(name, _number(sent), _honoured_note(spec, honoured))
+
+
+def _axis(spec: ParameterSpec, row: ResultRow, honoured: Mapping[str, bool | None]) -> tuple[str, str]:
+    requested, sent = row.parameters[spec.column], row.parameters[spec.sent_column]
     if requested is None and sent is None:
         return "the model's default", ""
     change = "" if requested == sent else f"requested {_number(requested)}, sent {_number(sent) or 'none'}"
-    honoured_note = _HONOURED[honoured["temperature"]] if "temperature" in honoured and not change else ""
-    return _number(requested if sent is None else sent), change or honoured_note
+    return _number(requested if sent is None else sent), change or _honoured_note(spec, honoured)
 
 
-def _parameter(name: str, sent: Any, honoured: Mapping[str, bool | None]) -> Fact:
-    """The value that was sent. A parameter that was requested and not sent is in the note of the cell."""
-    note = _HONOURED[honoured[name]] if name in honoured else ""
-    return Fact(name, _number(sent), note)
+def _honoured_note(spec: ParameterSpec, honoured: Mapping[str, bool | None]) -> str:
+    return _HONOURED[honoured[spec.name]] if spec.name in honoured else ""
 
 
 def _tokens(row: ResultRow) -> tuple[str, str]:

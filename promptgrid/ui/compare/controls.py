@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Facts, ShowFilter
+from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.ui.compare.view_state import FIND, Pages, Side, ViewState, sides_of
 
 SIDE_WORDS: Mapping[Side, str] = {
@@ -14,7 +15,7 @@ SIDE_WORDS: Mapping[Side, str] = {
     "prompt": "Prompts",
     "technique": "Techniques",
     "model": "Models",
-    "temperature": "Temperatures",
+    **{spec.column: spec.plural.capitalize() for spec in AXIS_SPECS},
 }
 METRIC_WORDS: Mapping[str, str] = {
     "case": "Case order",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
 
 import streamlit as st
 
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Arranged, Axis, Facts, Filter, Head, Sort, View
-from promptgrid.compare.axes import AxisValue, value_text
+from promptgrid.compare.axes import PARAMETER_AXES, AxisValue, value_text
 from promptgrid.compare.layouts import layout
 from promptgrid.ui.widgets.address import parse_number, set_query
 from promptgrid.ui.widgets.component import STATIC
@@ -23,13 +22,13 @@ FIND = "compare_find"
 AGAINST = "compare_against"  # the other run, when two runs are compared
 
 # The axes as the page shows them: another version of a prompt is another prompt.
-Side = Literal["case", "prompt", "technique", "model", "temperature"]
+Side = str
 SIDES: dict[Side, tuple[Axis, ...]] = {
     "case": ("case",),
     "prompt": ("prompt", "version"),
     "technique": ("technique",),
     "model": ("model",),
-    "temperature": ("temperature",),
+    **{axis: (axis,) for axis in PARAMETER_AXES},
 }
 
 # Widget key -> its name in the address, by the type of its value.
@@ -130,9 +129,9 @@ def current(facts: Facts) -> ViewState:
     """The view in the widgets. Values that the run does not have are removed from them first."""
     _keep_valid("compare_rows", sides_of(facts))
     _keep_valid("compare_show", SHOWS)
-    side = cast(Side, st.session_state["compare_rows"])
+    side = str(st.session_state["compare_rows"])
     across = _listed("compare_across", [other for other in sides_of(facts) if other != side])
-    columns = [axis for other in across for axis in SIDES[cast(Side, other)]]
+    columns = [axis for other in across for axis in SIDES[other]]
     choices = {axis: texts if len(texts) > 1 else [] for axis, texts in facts.axes.items()}
     only = {axis: tuple(_listed(f"compare_only_{axis}", choices[axis])) for axis in VARIANT}
     view = View(

@@ -14,7 +14,7 @@ from promptgrid.cases.table import Case, read_cases
 from promptgrid.connections import BUILTIN, connect, settings
 from promptgrid.errors import MissingVariables, PromptgridError
 from promptgrid.grid import Plan
-from promptgrid.prompt import Prompt, variables
+from promptgrid.prompt import Parameters, Prompt, variables
 from promptgrid.techniques import TECHNIQUES, Turn
 from promptgrid.ui.compose import state
 from promptgrid.ui.compose.fields import prompt_of
@@ -59,8 +59,8 @@ def plan_now(model: str, temperature: float | None) -> Plan:
     """The plan of Try once: the prompt and the values in the widgets, one case. Raises PromptgridError."""
     prompt = prompt_of(state.current().name, state.fields())
     case = Case("1", _template_values(prompt, {}), expected_answer())
-    temperatures = () if temperature is None else (temperature,)
-    return Plan((prompt,), (case,), (model,), (selected_technique(),), temperatures)
+    parameters = Parameters(temperature=temperature)
+    return Plan((prompt,), (case,), (model,), (selected_technique(),), parameters=parameters)
 
 
 def selected_technique() -> str:

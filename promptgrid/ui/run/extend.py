@@ -10,15 +10,15 @@ import streamlit as st
 from promptgrid import humanize
 from promptgrid.errors import PromptgridError
 from promptgrid.grid import MAX_SAMPLES, Plan
+from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.runner import client
 from promptgrid.store import runs
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui import server
-from promptgrid.ui.run.form import TEMPERATURES, parse_temperatures
+from promptgrid.ui.run.axes import more_values
 from promptgrid.ui.run.plan import preflights
 from promptgrid.ui.run.preflight import facts, notes
 from promptgrid.ui.widgets.feedback import show_error
-from promptgrid.ui.widgets.plain import plain
 
 
 def extend_popover(info: RunInfo) -> None:
@@ -45,7 +45,7 @@ def _wider(plan: Plan, run_id: str) -> Plan:
     samples = st.number_input(
         "Samples of each cell in total", plan.samples, MAX_SAMPLES, plan.samples, key=f"extend_samples_{run_id}", step=1
     )
-    temperatures = _more_temperatures(plan, run_id) if plan.temperatures else []
+    added = {s.column: more_values(s, plan, run_id) for s in AXIS_SPECS if s.column in plan.axes}
     models = st.multiselect(
         "More models",
         [ref for ref in server.model_refs() if ref not in plan.models],
@@ -54,33 +54,11 @@ def _wider(plan: Plan, run_id: str) -> Plan:
         select_all=False,
         placeholder="None",
     )
-    return replace(
-        plan,
-        samples=samples,
-        temperatures=(*plan.temperatures, *temperatures),
-        models=tuple(dict.fromkeys([*plan.models, *models])),
-    )
-
-
-def _more_temperatures(plan: Plan, run_id: str) -> list[float]:
-    """The field; returns the temperatures that are new to the run and shows those that are not valid."""
-    typed = st.multiselect(
-        "More temperatures",
-        [text for text in TEMPERATURES if float(text) not in plan.temperatures],
-        key=f"extend_temperatures_{run_id}",
-        accept_new_options=True,
-        select_all=False,
-        filter_mode="prefix",  # else 5 matches 0.5
-        placeholder="None",
-    )
-    values, rejected = parse_temperatures(typed)
-    if rejected:
-        st.caption(f":orange[{plain(', '.join(rejected), limit=60)}: a temperature is a number from 0 to 2.]")
-    return [value for value in map(float, values) if value not in plan.temperatures]
+    return client.widened(plan, samples, models, added)
 
 
 def _show_preflight(info: RunInfo, wider: Plan) -> None:
-    state = [info.id, info.total, info.ended, wider.samples, wider.temperatures, wider.models]
+    state = [info.id, info.total, info.ended, wider.samples, dict(wider.axes), wider.models]
     key = "extend " + json.dumps(state)
     try:
         with st.spinner("Counting …"):
@@ -101,8 +79,12 @@ def _extend(run_id: str, plan: Plan, wider: Plan) -> None:
                 server.database(),
                 run_id,
                 samples=wider.samples,
-                temperatures=wider.temperatures[len(plan.temperatures) :],
                 models=wider.models[len(plan.models) :],
+                **{
+                    spec.plural: wider.axes[spec.column][len(values) :]
+                    for spec in AXIS_SPECS
+                    if (values := plan.axes.get(spec.column))
+                },
             )
             client.resume(server.database(), run_id)
     except PromptgridError as error:

@@ -5,7 +5,7 @@ The values are stored as one draft, so they survive a refresh. The session state
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -18,18 +18,18 @@ from promptgrid.prompt import Prompt
 from promptgrid.store import drafts, plans
 from promptgrid.techniques import TECHNIQUES, unavailable
 from promptgrid.ui import server
+from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.plain import plain
 
 DRAFT = "run"
-TEMPERATURES = ("0", "0.2", "0.5", "0.7", "1", "1.2", "1.5", "2")
 
 # Widget key -> its value on the first visit.
 DEFAULTS: Mapping[str, Any] = {
     "run_prompts": ["sentiment"],
     "run_techniques": ["zero-shot", "few-shot"],
     "run_models": [DEFAULT_MODEL],
-    "run_temperatures": ["0", "0.7"],
+    **FIRST_VALUES,
     "run_samples": 1,
     "run_max_tokens": None,
     "run_seed": None,
@@ -52,7 +52,7 @@ DEFAULTS: Mapping[str, Any] = {
 _NO_WIDGET = ("run_checks", "cases_rows", "cases_upload")
 
 # Passed as the default of the widget: buttons whose script loads late lose a value from the session state.
-_BUTTONS = ("run_techniques", "run_examples_as", "cases_source")
+_BUTTONS = ("run_techniques", "run_examples_as", "cases_source", *CHIPS)
 
 FormValues = dict[str, Any]
 
@@ -173,45 +173,6 @@ def models_field() -> list[str]:
         except PromptgridError as error:
             st.caption(f":orange[{plain(error)}]")
     return refs
-
-
-def temperatures_field() -> list[str]:
-    """The selected temperatures, as texts from "0" to "2" in order."""
-    return st.multiselect(
-        "Temperatures",
-        sorted({*TEMPERATURES, *st.session_state.run_temperatures}, key=float),
-        key="run_temperatures",
-        placeholder="The prompt's own",
-        accept_new_options=True,
-        wrap=True,
-        on_change=_check_temperatures,
-        help="Type another temperature from 0 to 2. Without one, each prompt uses its own.",
-        filter_mode="prefix",  # else 5 matches 0.5
-        select_all=False,  # else Enter selects all instead of the typed text
-    )
-
-
-def _check_temperatures() -> None:
-    values, rejected = parse_temperatures(st.session_state.run_temperatures)
-    st.session_state.run_temperatures = values
-    if rejected:
-        st.toast(f"{plain(', '.join(rejected), limit=60)}: a temperature is a number from 0 to 2.")
-
-
-def parse_temperatures(typed: Iterable[str]) -> tuple[list[str], list[str]]:
-    """(the valid temperatures in order, each once; the other texts). A comma may be the decimal sign."""
-    values: set[float] = set()
-    rejected = []
-    for text in typed:
-        try:
-            value = round(float(text.replace(",", ".")), 4)
-        except ValueError:
-            value = -1.0
-        if 0 <= value <= 2:
-            values.add(value)
-        else:
-            rejected.append(text)
-    return [f"{value:g}" for value in sorted(values)], rejected
 
 
 def own_value(prompts: Sequence[Prompt], parameter: str) -> str:

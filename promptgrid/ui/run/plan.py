@@ -21,6 +21,7 @@ from promptgrid.prompt import Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.ui import server
+from promptgrid.ui.run.axes import form_values, plan_values
 from promptgrid.ui.run.cases import CasesTable, store_upload
 from promptgrid.ui.run.form import FormValues, fill_form
 from promptgrid.ui.widgets.feedback import show_error
@@ -47,7 +48,7 @@ def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> P
         cases=table.cases,
         models=tuple(form["run_models"]),
         techniques=tuple(form["run_techniques"]),
-        temperatures=tuple(float(text) for text in form["run_temperatures"]),
+        **plan_values(form),
         samples=form["run_samples"] or 1,
         max_tokens=form["run_max_tokens"],
         top_p=form["run_top_p"],
@@ -69,7 +70,7 @@ def form_of(plan: Plan, upload: str) -> FormValues:
         "run_prompts": [_ref(prompt) for prompt in plan.prompts],
         "run_techniques": list(plan.techniques),
         "run_models": list(plan.models),
-        "run_temperatures": [f"{value:g}" for value in plan.temperatures],
+        **form_values(plan),
         "run_samples": plan.samples,
         "run_max_tokens": plan.parameters.max_tokens,
         "run_seed": plan.parameters.seed,

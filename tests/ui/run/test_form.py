@@ -11,10 +11,11 @@ from promptgrid.errors import ErrorKind
 from promptgrid.grid.estimate import Estimate
 from promptgrid.grid.preflight import Preflight, model_preflight
 from promptgrid.models import ModelFacts
+from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.runner import phrases
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.runs import PaceSnapshot, RunInfo, RunProgress, RunStatus
-from promptgrid.ui.run.form import parse_temperatures
+from promptgrid.ui.run.axes import parse_values
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ from promptgrid.ui.run.form import parse_temperatures
     ],
 )
 def test_temperatures_are_numbers_from_0_to_2_in_order(typed: list[str], good: list[str], bad: list[str]) -> None:
-    assert parse_temperatures(typed) == (good, bad)
+    assert parse_values(AXIS_SPECS[0], typed) == (good, bad)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,11 @@ def test_a_first_visit_is_filled_in_and_one_press_of_start_makes_a_run(run_page:
     run_id = start(page)
     assert "waiting to start" in shown(page)
     plan = runs.plan_of(Database(), run_id)
-    assert (plan.temperatures, plan.techniques, plan.models) == ((0.0, 0.7), ("zero-shot", "few-shot"), ("openai/ok",))
+    assert (plan.axes["temperature"], plan.techniques, plan.models) == (
+        (0.0, 0.7),
+        ("zero-shot", "few-shot"),
+        ("openai/ok",),
+    )
 
 
 def test_a_run_that_ended_shows_its_summary_and_a_repeat_sends_nothing(run_page: AppTest) -> None:
@@ -268,7 +272,7 @@ def test_a_run_at_rest_is_extended_and_only_the_new_cells_are_sent(run_page: App
     assert "run_extend_go" not in [button.key for button in page.button]
     carried_out(Database(), run_id)
     assert hostile.calls("ok") == sent + 144
-    assert runs.plan_of(Database(), run_id).temperatures == (0.0, 0.7, 1.3)
+    assert runs.plan_of(Database(), run_id).axes["temperature"] == (0.0, 0.7, 1.3)
 
 
 def test_temperatures_that_are_none_are_said_where_they_are_typed(run_page: AppTest) -> None:

@@ -1,0 +1,103 @@
+"""The fields of the Run page for the parameters that a plan varies: numbers are typed, words are chips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from promptgrid.errors import PlanError
+from promptgrid.grid import Plan
+from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec, Value
+from promptgrid.ui.widgets.plain import plain
+
+OWN = "The prompt's own"
+
+
+def form_key(spec: ParameterSpec) -> str:
+    """The key of the axis among the values of the form."""
+    return f"run_{spec.plural}"
+
+
+FIRST_VALUES = {form_key(spec): list(map(spec.text, spec.first)) for spec in AXIS_SPECS}
+CHIPS = tuple(form_key(spec) for spec in AXIS_SPECS if spec.kind is str)
+
+
+def plan_values(form: Mapping[str, Any]) -> dict[str, tuple[Value, ...]]:
+    """The values of the form, for `Plan.of`. Raises PlanError."""
+    return {spec.plural: tuple(map(spec.parse, form[form_key(spec)])) for spec in AXIS_SPECS}
+
+
+def form_values(plan: Plan) -> dict[str, list[str]]:
+    """The values of the plan, for the form."""
+    return {form_key(spec): list(map(spec.text, plan.values_of(spec))) for spec in AXIS_SPECS}
+
+
+def axis_field(spec: ParameterSpec, form: Mapping[str, Any]) -> None:
+    """The values of an axis, as texts in their order."""
+    key = form_key(spec)
+    if spec.kind is str:
+        options = list(dict.fromkeys([*map(spec.text, spec.offered), *form[key]]))
+        st.pills(spec.label, options, default=form[key], key=key, selection_mode="multi", wrap=True,
+                 help=f"{spec.help} {_WITHOUT}")  # fmt: skip
+        return
+    texts = {*map(spec.text, spec.offered), *st.session_state[key]}
+    st.multiselect(
+        spec.plural.capitalize(),
+        sorted(texts, key=lambda text: spec.order(spec.parse(text))),
+        key=key,
+        placeholder=OWN,
+        accept_new_options=True,
+        wrap=True,
+        on_change=_check,
+        args=(spec,),
+        help=f"Type another value: {spec.rule}. {_WITHOUT}",
+        filter_mode="prefix",  # else 5 matches 0.5
+        select_all=False,  # else Enter selects all instead of the typed text
+    )
+
+
+_WITHOUT = "Without one, each prompt uses its own."
+
+
+def _check(spec: ParameterSpec) -> None:
+    key = form_key(spec)
+    st.session_state[key], rejected = parse_values(spec, st.session_state[key])
+    if rejected:
+        st.toast(rejection(spec, rejected))
+
+
+def parse_values(spec: ParameterSpec, typed: Iterable[str]) -> tuple[list[str], list[str]]:
+    """(the valid values as texts in their order, each once; the other texts)."""
+    values: set[Value] = set()
+    rejected = []
+    for text in typed:
+        try:
+            values.add(spec.parse(text))
+        except PlanError:
+            rejected.append(text)
+    return [spec.text(value) for value in sorted(values, key=spec.order)], rejected
+
+
+def rejection(spec: ParameterSpec, rejected: Sequence[str]) -> str:
+    """What is wrong with these texts."""
+    return f"{plain(', '.join(rejected), limit=60)}: {spec.rule}."
+
+
+def more_values(spec: ParameterSpec, plan: Plan, run_id: str) -> tuple[Value, ...]:
+    """The field that widens a run; the values that are new to it. Shows those that are not valid."""
+    own = plan.axes[spec.column]
+    typed = st.multiselect(
+        f"More {spec.plural}",
+        [spec.text(value) for value in spec.offered if value not in own],
+        key=f"extend_{spec.plural}_{run_id}",
+        accept_new_options=True,
+        select_all=False,
+        filter_mode="prefix",  # else 5 matches 0.5
+        placeholder="None",
+    )
+    texts, rejected = parse_values(spec, typed)
+    if rejected:
+        st.caption(f":orange[{rejection(spec, rejected)}]")
+    return tuple(value for value in map(spec.parse, texts) if value not in own)
