@@ -11,6 +11,7 @@ from promptgrid.ui.compare.two_runs import runs_popover, two_runs
 from promptgrid.ui.server import database
 from promptgrid.ui.shell.page import open_page
 from promptgrid.ui.widgets import follow_run
+from promptgrid.ui.widgets.summary_table import summary_table
 
 open_page("Compare")
 view_state.start()
@@ -37,5 +38,5 @@ answers(database(), arranged, state.side)
 
 st.subheader("Summary")
 summaries = compare.summarise(facts, state.view)
-tables.summary_table(summaries)
+summary_table(summaries)
 tables.sentences(summaries)

@@ -8,6 +8,7 @@ from promptgrid.compare import Arranged, ComparisonRow, Metric, PooledCell, Vari
 from promptgrid.humanize import dollars, many
 from promptgrid.text import one_line
 from promptgrid.ui.compare.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
+from promptgrid.ui.widgets.summary_table import interval_of
 
 _HEAD = 34  # characters of a long answer on the first line; the rest goes below
 _OTHERS = 2  # other answers than the most frequent one that fit in a cell
@@ -56,13 +57,6 @@ def column_summary(summary: VariantSummary) -> str:
     if summary.agreement is not None:
         parts.append(f"{summary.agreement * summary.samples:.1f}/{summary.samples} agree")
     return " · ".join(parts)
-
-
-def interval_of(summary: VariantSummary) -> str:
-    """ "41–65": the 95 % interval of the score, in per cent; "" if there is none."""
-    if summary.interval is None:
-        return ""
-    return f"{100 * summary.interval.low:.0f}–{100 * summary.interval.high:.0f}"
 
 
 def percent(share: float | None) -> str:

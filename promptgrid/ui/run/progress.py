@@ -13,7 +13,7 @@ from promptgrid.store import runs
 from promptgrid.store.runs import ACTIVE, RunInfo, RunStatus
 from promptgrid.ui import links, server
 from promptgrid.ui.run.extend import extend_popover
-from promptgrid.ui.run.summary import summary_table
+from promptgrid.ui.run.summary import run_summary
 from promptgrid.ui.widgets import follow_run
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
@@ -36,7 +36,7 @@ def run_panel(run_id: str, *, primary: bool) -> None:
             follow_run.announce_end(info)
         st.fragment(_live, run_every=TICK_S if active else SLOW_TICK_S)(info.id, info.status)
         if not active:
-            summary_table(info)
+            run_summary(info)
 
 
 def _live(run_id: str, drawn_as: RunStatus) -> None:
