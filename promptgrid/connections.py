@@ -1,4 +1,4 @@
-"""From the name of an endpoint to the object that answers."""
+"""The configured endpoints and the objects that call them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BUILTIN_FACTS = ModelFacts(
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
-    """Whether an endpoint can be used now: `message` says so in a sentence, `models` are those it lists."""
+    """Whether an endpoint can be used now, with a sentence as `message` and the `models` that it lists."""
 
     name: str
     ok: bool
@@ -48,28 +48,28 @@ class EndpointState:
 def settings() -> dict[str, EndpointSettings]:
     """The configured endpoints by name, without the built-in one. Raises PromptgridError for a broken file.
 
-    Asked for often: the file is read each time, and understood only when it or the environment has changed.
+    Called often: the file is read each time, and parsed only if it or the environment has changed.
     """
     path = config_folder() / "endpoints.toml"
     try:
         text = path.read_bytes()
     except OSError:
-        text = b""  # not there, or read_settings says why it cannot be read
+        text = b""  # missing, or read_settings raises the reason
     return dict(_settings(path, text, tuple(environment().items())))
 
 
 @lru_cache(maxsize=1)
 def _settings(path: Path, text: bytes, env: tuple[tuple[str, str], ...]) -> dict[str, EndpointSettings]:
-    return {name: found for name, found in read_settings(dict(env), path).items() if name != BUILTIN}
+    return {name: endpoint for name, endpoint in read_settings(dict(env), path).items() if name != BUILTIN}
 
 
 def endpoint_names() -> list[str]:
-    """Every endpoint that can be named in ENDPOINT/MODEL, the built-in one first."""
+    """The names of all endpoints, the built-in one first."""
     return [BUILTIN, *settings()]
 
 
 def split_model(model_ref: str) -> tuple[str, str]:
-    """`openai/gpt-4o` -> (`openai`, `gpt-4o`), at the first slash. Raises PlanError where no such endpoint is."""
+    """`openai/gpt-4o` -> (`openai`, `gpt-4o`), at the first slash. Raises PlanError for an unknown endpoint."""
     endpoint, slash, model = model_ref.strip().partition("/")
     if not (endpoint and slash and model):
         raise PlanError(f"{model_ref!r} is not of the form ENDPOINT/MODEL.", hint=f"Write it like {DEFAULT_MODEL}.")
@@ -78,7 +78,7 @@ def split_model(model_ref: str) -> tuple[str, str]:
 
 
 def check_model(model_ref: str) -> None:
-    """Raises PlanError for a model that is known not to be there; endpoints are not asked."""
+    """Raises PlanError for a model that is known not to exist; no endpoint is called."""
     endpoint, model = split_model(model_ref)
     if endpoint == BUILTIN and model not in builtin.names():
         hint = f"Did you mean {BUILTIN}/{builtin.names()[0]}?"
@@ -99,19 +99,19 @@ def _check_configured(endpoint: str) -> None:
 
 
 def model_facts(model_ref: str) -> ModelFacts:
-    """What is known about the model where it is served: its price there, its context, which parameters it takes.
+    """The facts about the model at its endpoint: price, context, accepted parameters.
 
-    What the endpoint itself refused is in it at once.
+    New refusals of the endpoint count at once.
     """
     endpoint, model = split_model(model_ref)
     if endpoint == BUILTIN:
         return _BUILTIN_FACTS
-    found = settings()[endpoint]
-    return models.facts(model, found.base_url, free=found.free)
+    served = settings()[endpoint]
+    return models.facts(model, served.base_url, free=served.free)
 
 
 def context_limit(model_ref: str) -> int | None:
-    """How many tokens prompt and reply may have together; None where it is not known."""
+    """The maximum tokens of prompt and reply together; None if unknown."""
     return model_facts(model_ref).context
 
 
@@ -123,25 +123,25 @@ _connecting = threading.Lock()
 
 
 def connect(name: str) -> Endpoint:
-    """The endpoint's object: one a name and event loop, kept while its settings stay the same.
+    """The endpoint's object: one per name and event loop, cached until its settings change.
 
-    Sockets belong to a loop. Called from a coroutine, the object is for that loop; from anywhere else, for the one of
-    `run_sync`. Raises PlanError for an endpoint that is not configured.
+    Sockets belong to a loop: that of the calling coroutine, else that of `run_sync`. Raises PlanError for an unknown
+    endpoint.
     """
     _check_configured(name)
-    wanted = None if name == BUILTIN else settings()[name]
+    current = None if name == BUILTIN else settings()[name]
     with _connecting:
         event_loop = loop.current()
-        kept = _connected.setdefault(event_loop, {})
-        if name not in kept or kept[name][0] != wanted:
-            if name in kept:  # not closed yet: somebody may be in the middle of a reply
-                _replaced.setdefault(event_loop, []).append(kept[name][1])
-            kept[name] = (wanted, _endpoint(wanted))
-        return kept[name][1]
+        connected = _connected.setdefault(event_loop, {})
+        if name not in connected or connected[name][0] != current:
+            if name in connected:  # not closed yet: a reply may be in progress
+                _replaced.setdefault(event_loop, []).append(connected[name][1])
+            connected[name] = (current, _endpoint(current))
+        return connected[name][1]
 
 
 def close() -> None:
-    """Frees the sockets of the background loop's endpoints; `connect` makes new ones."""
+    """Closes the sockets of the background loop's endpoints; `connect` opens new ones."""
     if _connected.get(loop.background()) or _replaced.get(loop.background()):
         loop.run_sync(_closed())
 
@@ -155,16 +155,16 @@ async def _closed() -> None:
         await endpoint.aclose()
 
 
-def _endpoint(wanted: EndpointSettings | None) -> Endpoint:
-    if wanted is None:
+def _endpoint(configured: EndpointSettings | None) -> Endpoint:
+    if configured is None:
         return builtin.BuiltinEndpoint()
     from promptgrid.endpoint.openai import OpenAIEndpoint
 
-    return OpenAIEndpoint(wanted)
+    return OpenAIEndpoint(configured)
 
 
 def check(name: str) -> EndpointState:
-    """Asks the endpoint for its models, for at most five seconds; the built-in one is looked at without any call."""
+    """The state of an endpoint: lists its models, in at most five seconds. The built-in one needs no call."""
     if name == BUILTIN:
         return _builtin_state()
     try:

@@ -1,4 +1,4 @@
-"""What is there, what is missing and what to do about it: `promptgrid doctor` and the Settings page show this list."""
+"""Checks of the installation: `promptgrid doctor` and the Settings page show the findings, each with what to do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PORT = 8501  # Streamlit's
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `ok` is None for plain information; `fix` says what to do, empty where all is well."""
+    """The result of one check. `ok` is None for plain information; `fix` says what to do, empty if all is well."""
 
     area: str
     ok: bool | None
@@ -30,11 +30,11 @@ class Finding:
 
 
 def checks(*, start: bool = False, port: int = PORT) -> list[Finding]:
-    """Looks at everything, the endpoints for at most five seconds each; `start` also asks the built-in model a word.
+    """The findings of all checks, with at most five seconds per endpoint; `start` also starts the built-in model.
 
-    Never raises for what it finds, and never shows a key.
+    Errors become findings. Keys are never shown.
     """
-    looked_at: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+    areas: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("built-in model", lambda: _builtin_model(start)),
         ("tokenizers", _tokenizers),
         ("endpoints", _endpoints),
@@ -43,11 +43,11 @@ def checks(*, start: bool = False, port: int = PORT) -> list[Finding]:
         ("port", lambda: _port(port)),
         ("folders", _folders),
     ]
-    return [finding for area, look in looked_at for finding in _told(area, look())]
+    return [finding for area, look in areas for finding in _collected(area, look())]
 
 
-def _told(area: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """The findings, the last of which may be the error that ended the looking."""
+def _collected(area: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings; an error becomes the last of them."""
     try:
         yield from findings
     except PromptgridError as error:
@@ -57,7 +57,7 @@ def _told(area: str, findings: Iterator[Finding]) -> Iterator[Finding]:
 def _builtin_model(start: bool) -> Iterator[Finding]:
     area, state = "built-in model", builtin.status()
     if not state.ready:
-        yield Finding(area, False, "Cannot be used yet.", state.reason)
+        yield Finding(area, False, "Not available yet.", state.reason)
         return
     running = "running" if state.running else "not running; it starts at the first request"
     yield Finding(area, True, f"{state.weights} ({size(state.size)}), {running}.")
@@ -66,16 +66,16 @@ def _builtin_model(start: bool) -> Iterator[Finding]:
 
 
 def _answer(area: str) -> Finding:
-    """The built-in model has started and counted, or why not."""
+    """The finding after the built-in model has started and counted tokens."""
     endpoint = connections.connect(connections.BUILTIN)
     tokens = loop.run_sync(endpoint.count_tokens(builtin.names()[0], [Message("user", "Hello")]))
-    return Finding(area, True, f"Started, and counts {tokens} tokens for a greeting. Its log is {builtin.logfile()}.")
+    return Finding(area, True, f"Started; it counts {tokens} tokens in a greeting. Its log is {builtin.logfile()}.")
 
 
 def _tokenizers() -> Iterator[Finding]:
     for name in ("o200k_base", "cl100k_base"):
         if encoding(name) is not None:
-            yield Finding("tokenizers", True, f"{name} is here: counts are exact without network.")
+            yield Finding("tokenizers", True, f"{name} is available: counts are exact offline.")
         else:
             yield Finding(
                 "tokenizers",
@@ -89,23 +89,23 @@ def _endpoints() -> Iterator[Finding]:
     configured = connections.settings()
     if not configured:
         yield Finding("endpoints", None, "None but the built-in model.", "Set OPENAI_API_KEY or OPENAI_BASE_URL.")
-    for name, found in configured.items():
+    for name, settings in configured.items():
         state = connections.check(name)
-        message = f"{name} at {found.base_url}, {_key(found)}: {state.message}"
-        yield Finding("endpoints", state.ok, message, "" if state.ok else _mend(found))
+        message = f"{name} at {settings.base_url}, {_key(settings)}: {state.message}"
+        yield Finding("endpoints", state.ok, message, "" if state.ok else _fix(settings))
 
 
-def _mend(found: EndpointSettings) -> str:
+def _fix(settings: EndpointSettings) -> str:
     where = paths.config_folder() / "endpoints.toml"
-    wrong = "OPENAI_API_KEY or OPENAI_BASE_URL" if found.name == "openai" else f"its table in {where}"
+    wrong = "OPENAI_API_KEY or OPENAI_BASE_URL" if settings.name == "openai" else f"its table in {where}"
     return f"Start its server, or correct {wrong}."
 
 
-def _key(found: EndpointSettings) -> str:
-    """Whether there is a key, by the variable's name only."""
-    if not found.key_env:
+def _key(settings: EndpointSettings) -> str:
+    """Whether there is a key, by the name of its variable."""
+    if not settings.key_env:
         return "without a key"
-    return f"key in {found.key_env}" if found.api_key else f"no key: {found.key_env} is not set"
+    return f"key in {settings.key_env}" if settings.api_key else f"no key: {settings.key_env} is not set"
 
 
 def _database() -> Iterator[Finding]:
@@ -129,7 +129,7 @@ def _disk() -> Iterator[Finding]:
 
 def _port(port: int) -> Iterator[Finding]:
     with socket.socket() as probe:
-        if os.name == "posix":  # what was served here a minute ago does not count
+        if os.name == "posix":  # ignores connections closed a minute ago
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -144,7 +144,7 @@ def _folders() -> Iterator[Finding]:
     for what, folder in (("data and logs", paths.data_folder()), ("cache", paths.cache_folder())):
         yield Finding("folders", None, f"{what}: {folder} ({_size(folder)}).")
     config = paths.config_folder()
-    yield Finding("folders", None, f"config: {config}{'' if config.is_dir() else ' (not there, which is fine)'}.")
+    yield Finding("folders", None, f"config: {config}{'' if config.is_dir() else ' (missing, which is fine)'}.")
     if (log := builtin.logfile()) is not None:
         yield Finding("folders", None, f"log of the built-in model: {log}.")
     yield Finding("folders", None, f"prompts: {library_folder()}.")

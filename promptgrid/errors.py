@@ -1,23 +1,23 @@
-"""Everything a user can cause and mend, as one small tree.
+"""The errors that a user can cause and correct, as one tree.
 
     PromptgridError          what happened, and what to do next
     ├── PromptError          a prompt's text or front matter is wrong
     │   ├── MissingVariables     variables without a value, all of them at once
-    │   └── TemplateLimit        a template that would run or grow without end
+    │   └── TemplateLimit        a template runs too long or grows too large
     ├── LibraryError         a prompt cannot be found, read, named or saved
     │   └── StaleSave            the file has been saved by others in the meantime
     ├── CasesError           a table of cases cannot be read
     ├── TextError            a file is not text
-    ├── PlanError            a plan that cannot be carried out as asked
-    ├── GateError            a gate that cannot be asked of this run
-    ├── EndpointError        a call to a model brought no usable reply
+    ├── PlanError            a plan cannot be carried out
+    ├── GateError            a gate does not apply to this run
+    ├── EndpointError        a call to a model returned no usable reply
     ├── BuiltinError         the built-in model cannot be fetched or started
     ├── StoreError           the data folder or the database cannot be used
-    ├── CompareError         a comparison that cannot be made as asked
+    ├── CompareError         a comparison cannot be made
     └── ExportError          results cannot be written or read back
 
 The engine raises these; the command line prints them and sets the exit code; a page shows them. Any other exception
-is a bug of ours and keeps its traceback.
+is a bug in promptgrid and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PromptgridError(Exception):
 
 
 class PromptError(PromptgridError):
-    """A prompt's text or front matter is wrong; `line` counts from 1 in the file or text, 0 when it has no line."""
+    """A prompt's text or front matter is wrong; `line` counts from 1 in the file or text; 0 if there is none."""
 
     def __init__(self, message: str, *, hint: str = "", line: int = 0) -> None:
         super().__init__(message, hint=hint)
@@ -57,7 +57,7 @@ class MissingVariables(PromptError):
 
 
 class TemplateLimit(PromptError):
-    """A template that would run or grow without end was stopped."""
+    """A template ran too long or grew too large."""
 
 
 class LibraryError(PromptgridError):
@@ -77,34 +77,33 @@ class TextError(PromptgridError):
 
 
 class PlanError(PromptgridError):
-    """A plan that cannot be carried out as asked."""
+    """A plan cannot be carried out."""
 
 
 class GateError(PromptgridError):
-    """A gate that cannot be asked of this run: no such check, nothing to compare with."""
+    """A gate does not apply to this run: no such check, or nothing to compare with."""
 
 
 ErrorKind = Literal[
-    "auth",  # 401, 403: the key is wrong or may not do this
+    "auth",  # 401, 403: the key is wrong or lacks the right
     "quota",  # insufficient_quota: no money left
     "unknown_model",
     "rate_limited",  # 429
     "server",  # 5xx
     "timeout",
     "connection",
-    "refused_parameter",  # 400 that names a parameter which the model does not take
+    "refused_parameter",  # 400 for a parameter that the model does not accept
     "too_long",  # the prompt does not fit into the context
     "bad_request",  # any other 4xx
-    "bad_reply",  # not what the protocol promises: HTML, no choices, null content, cut stream, bad JSON
+    "bad_reply",  # violates the protocol: HTML, no choices, null content, cut stream, bad JSON
 ]
 
 
 class EndpointError(PromptgridError):
-    """A call to a model brought no usable reply.
+    """A call to a model returned no usable reply.
 
-    `raw` keeps what the endpoint said (foreign text: show it as text only), `retry_after` is in seconds, `param` names
-    the parameter of a `refused_parameter`, `limits` is the RateLimits (of the endpoint's own words) that
-    the response's headers told of, or None.
+    `raw` is the endpoint's text (foreign: show it as plain text only), `retry_after` is in seconds, `param` names the
+    parameter of a `refused_parameter`, `limits` is the RateLimits of the response's headers, or None.
     """
 
     RETRYABLE = frozenset({"rate_limited", "server", "timeout", "connection"})
@@ -132,12 +131,12 @@ class EndpointError(PromptgridError):
 
     @property
     def retryable(self) -> bool:
-        """The same request may succeed a moment later."""
+        """Whether the same request may succeed later."""
         return self.kind in self.RETRYABLE
 
     @property
     def stops_endpoint(self) -> bool:
-        """No other request to this endpoint and model can succeed until the user mends something."""
+        """Whether no request to this endpoint and model can succeed until the user corrects something."""
         return self.kind in self.STOPS_ENDPOINT
 
 
@@ -150,7 +149,7 @@ class StoreError(PromptgridError):
 
 
 class CompareError(PromptgridError):
-    """A comparison that cannot be made as asked."""
+    """A comparison cannot be made."""
 
 
 class ExportError(PromptgridError):

@@ -1,4 +1,4 @@
-"""Numbers and times as people read them; pure."""
+"""Numbers and times in readable form; pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 def duration(seconds: float | None) -> str:
-    """`about 40 s`, `about 4 min`, `about 3 h`; empty where it is not known, or nothing is left to do."""
+    """`about 40 s`, `about 4 min`, `about 3 h`; empty if unknown or 0."""
     if not seconds:
         return ""
     if seconds < 1:
@@ -37,7 +37,7 @@ def ago(then: float, now: float | None = None) -> str:
 
 
 def moment(then: float) -> str:
-    """`22 Nov 14:05`: for what has to be called the same tomorrow; `then` in seconds since 1970."""
+    """`22 Nov 14:05`, which reads the same tomorrow; `then` in seconds since 1970."""
     return f"{datetime.fromtimestamp(then):%d %b %H:%M}".lstrip("0")
 
 

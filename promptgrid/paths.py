@@ -1,4 +1,4 @@
-"""Where things are kept, and the environment that names them. PROMPTGRID_HOME moves all of it."""
+"""The folders of promptgrid and the environment that names them. PROMPTGRID_HOME moves all of them."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def _dotenv(path: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _parsed(text: str, env: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """Parsing costs more than reading, and the environment is asked for often; `${NAME}` in the file reads `env`."""
+    """Cached: parsing is slower than reading, and `environment` is called often. `${NAME}` in the file reads `env`."""
     from dotenv import dotenv_values
 
     return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
 
 
 def data_folder() -> Path:
-    """Database, logs, locks, exports. Made on first use, readable by its owner only."""
-    return _made(_folder("data"))
+    """The folder of database, logs, locks, exports. Created on first use, readable only by its owner."""
+    return _created(_folder("data"))
 
 
 def cache_folder() -> Path:
-    """What can be fetched again: model weights, vocabularies."""
-    return _made(_folder("cache"))
+    """The folder of what can be fetched again: model weights, vocabularies."""
+    return _created(_folder("cache"))
 
 
 def config_folder() -> Path:
-    """endpoints.toml, models.toml. Not created here: an empty folder would say nothing."""
+    """The folder of endpoints.toml and models.toml. It is not created here."""
     return _folder("config")
 
 
@@ -63,7 +63,7 @@ def _folder(kind: str) -> Path:
     return by_kind[kind]("promptgrid", appauthor=False)
 
 
-def _made(folder: Path) -> Path:
+def _created(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
@@ -75,7 +75,7 @@ def _made(folder: Path) -> Path:
 
 
 def free_bytes(folder: Path) -> int:
-    """The room that is left on the folder's disk."""
+    """The free space on the folder's disk."""
     return shutil.disk_usage(folder).free
 
 
@@ -83,10 +83,10 @@ def free_bytes(folder: Path) -> int:
 def shipped_folder() -> Path:
     """The folder that holds workbench.py, pages/ and prompts/: the checkout, or the wheel's copy of them.
 
-    A checkout goes first, since an editable install leaves a stale copy behind.
+    A checkout takes precedence: an editable install leaves a stale copy behind.
     """
     package = Path(__file__).resolve().parent
     for folder in (package.parent, package / "shipped"):
         if (folder / "workbench.py").is_file() and (folder / "pages").is_dir():
             return folder
-    raise StoreError(f"The dashboard's files are missing beside {package}.", hint="Install promptgrid again.")
+    raise StoreError(f"The files of the dashboard are missing beside {package}.", hint="Install promptgrid again.")

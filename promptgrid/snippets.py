@@ -1,9 +1,9 @@
-"""A call as code to paste elsewhere: Python over the openai package, or curl. The key is named, never written.
+"""A call as code: Python with the openai package, or curl. It names the variable of the key, never the key itself.
 
     python_call(body, "https://api.openai.com/v1", "OPENAI_API_KEY")
 
-`body` is what the endpoint sends (`Endpoint.wire`); with "messages" it is a chat completion, else a legacy one. An
-empty `base_url` stands for a server that has no fixed address: the code then reads OPENAI_BASE_URL and OPENAI_API_KEY.
+`body` is the request of `Endpoint.wire`; with "messages" it is a chat completion, else a legacy one. With an empty
+`base_url` (a server without a fixed address) the code reads OPENAI_BASE_URL and OPENAI_API_KEY.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-WIDTH = 100  # characters of a line, where the text in it allows
+WIDTH = 100  # characters of a line, unless a text is longer
 URL_VARIABLE, KEY_VARIABLE = "OPENAI_BASE_URL", "OPENAI_API_KEY"
 
-# What the SDK's own method takes by name; everything else goes through its extra_body.
+# Arguments of the SDK's method; all others go through its extra_body.
 _NAMED = frozenset(
     {"model", "messages", "prompt", "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "stop"}
     | {"n", "reasoning_effort", "response_format"}
@@ -61,7 +61,7 @@ def _key(base_url: str, key_env: str) -> str:
 
 
 def _literal(value: Any, depth: int = 1) -> str:
-    """The value as Python, indented by four blanks a level; a JSON string is a Python string too."""
+    """The value as Python, indented by four blanks per level; a JSON string is also a Python string."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     mapping = isinstance(value, Mapping)

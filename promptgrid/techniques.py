@@ -1,7 +1,7 @@
-"""How a prompt is put to the model: zero-shot, few-shot, chain-of-thought, few-shot-cot, self-consistency.
+"""Techniques, ways to put a prompt to a model: zero-shot, few-shot, chain-of-thought, few-shot-cot, self-consistency.
 
-Each is a pure function of (prompt, values, examples) to turns. A technique that a prompt cannot serve says why
-(`unavailable`) and makes no cells: there is never a silent fallback.
+Each is a pure function of (prompt, values, examples) to turns. A technique that does not suit a prompt
+says why (`unavailable`) and makes no cells; there is no silent fallback.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ WORDING: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message as it will be sent, and the part of the context budget that it belongs to.
+    """One message to send, and its part of the context budget.
 
-    `example` counts the worked examples from 1; 0 for everything else.
+    `example` is the number of the worked example, from 1; 0 for other turns.
     """
 
     message: Message
@@ -47,7 +47,7 @@ class Turn:
 
 
 def wording(prompt: Prompt, name: str) -> str:
-    """The prompt's own sentence of that name, else the one for its language (English where the language is unknown)."""
+    """The prompt's own sentence with that name, else that of its language (English if the language is unknown)."""
     own = prompt.wording.get(name)
     return own if own is not None else WORDING.get(prompt.language, WORDING["en"])[name]
 
@@ -98,7 +98,7 @@ TECHNIQUES: Mapping[str, Build] = {
 SHOWS_EXAMPLES = frozenset({"few-shot", "few-shot-cot"})
 ASKS_FOR_REASONS = frozenset({"chain-of-thought", "few-shot-cot", "self-consistency"})
 VOTES = frozenset({"self-consistency"})
-"""Techniques that make one answer out of all samples of a case, by majority vote."""
+"""Techniques whose answer is the majority vote of all samples of a case."""
 
 
 def known_technique(name: str) -> str:
@@ -109,7 +109,7 @@ def known_technique(name: str) -> str:
 
 
 def unavailable(prompt: Prompt, technique: str) -> str:
-    """Why this prompt cannot be put that way; empty when it can."""
+    """The reason why the technique does not suit this prompt; empty if it does."""
     if technique == "zero-shot":
         return ""
     if prompt.api == "completion":
@@ -119,7 +119,7 @@ def unavailable(prompt: Prompt, technique: str) -> str:
     if technique in SHOWS_EXAMPLES and not prompt.examples:
         return "the prompt has no examples"
     if technique == "few-shot-cot" and not any(e.reasoning for e in prompt.examples):
-        return "none of the prompt's examples has a reasoning"
+        return "none of the prompt's examples has reasoning"
     return ""
 
 
@@ -142,12 +142,12 @@ def build_turns(
     """The turns to send, rendered. Raises PlanError for an unavailable technique, PromptError for a broken template."""
     reason = unavailable(prompt, known_technique(technique))
     if reason:
-        raise PlanError(f'"{prompt.name}" cannot be put as {technique}: {reason}.')
+        raise PlanError(f'"{prompt.name}" cannot use {technique}: {reason}.')
     return TECHNIQUES[technique](prompt, values, select_examples(prompt, technique, k), examples_as)
 
 
 def answer_marker(prompt: Prompt, technique: str) -> str:
-    """What the line with the final answer starts with; empty where the whole reply is the answer."""
+    """The start of the line with the final answer; empty if the whole reply is the answer."""
     return wording(prompt, "marker") if technique in ASKS_FOR_REASONS else ""
 
 
@@ -168,11 +168,11 @@ def _last_user(messages: Sequence[Message]) -> int:
 
 
 def _asking_for_reasons(prompt: Prompt) -> tuple[Message, ...]:
-    # raw: a sentence with braces in it is a sentence, not a template
+    # raw: braces in the sentence are text, not a template
     ask = wording(prompt, "reason").replace("{marker}", wording(prompt, "marker"))
     last = _last_user(prompt.messages)
-    asked = Message("user", f"{prompt.messages[last].text}\n\n{{% raw %}}{ask}{{% endraw %}}")
-    return (*prompt.messages[:last], asked, *prompt.messages[last + 1 :])
+    question = Message("user", f"{prompt.messages[last].text}\n\n{{% raw %}}{ask}{{% endraw %}}")
+    return (*prompt.messages[:last], question, *prompt.messages[last + 1 :])
 
 
 def _with_examples(
@@ -185,17 +185,17 @@ def _with_examples(
 ) -> list[Turn]:
     turns = _turns(prompt, templates, values)
     last = _last_user(templates)
-    # An example that does not give a variable (a target language, say) takes the case's own value.
-    asked = [render([templates[last]], {**values, **e.inputs}, prompt.inputs)[0] for e in examples]
+    # A variable that an example lacks (a target language, say) takes the value of the case.
+    questions = [render([templates[last]], {**values, **e.inputs}, prompt.inputs)[0] for e in examples]
     if as_ == "text":
-        return [*turns[:last], _examples_as_text(prompt, asked, answers, turns[last]), *turns[last + 1 :]]
+        return [*turns[:last], _examples_as_text(prompt, questions, answers, turns[last]), *turns[last + 1 :]]
     worked: list[Turn] = []
-    for number, (question, answer) in enumerate(zip(asked, answers, strict=True), 1):
+    for number, (question, answer) in enumerate(zip(questions, answers, strict=True), 1):
         worked += [Turn(question, "examples", number), Turn(Message("assistant", answer), "examples", number)]
     return [*turns[:last], *worked, *turns[last:]]
 
 
-def _examples_as_text(prompt: Prompt, asked: Sequence[Message], answers: Sequence[str], question: Turn) -> Turn:
-    shown = "\n\n".join(f"{q.text}\n\n{a}" for q, a in zip(asked, answers, strict=True))
+def _examples_as_text(prompt: Prompt, questions: Sequence[Message], answers: Sequence[str], question: Turn) -> Turn:
+    worked = "\n\n".join(f"{q.text}\n\n{a}" for q, a in zip(questions, answers, strict=True))
     title, task = wording(prompt, "examples_title"), wording(prompt, "question_title")
-    return Turn(Message("user", f"### {title}\n\n{shown}\n\n### {task}\n\n{question.message.text}"), "question")
+    return Turn(Message("user", f"### {title}\n\n{worked}\n\n### {task}\n\n{question.message.text}"), "question")

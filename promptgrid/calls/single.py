@@ -23,7 +23,7 @@ def try_point(plan: Plan) -> Point:
     point = next(grid.points(plan, {name: connections.connect(name)}, grid.decide(plan)), None)
     if point is None:
         first = grid.skipped(plan)[0]
-        raise PlanError(f'"{first.prompt}" cannot be put as {first.technique}: {first.reason}.')
+        raise PlanError(f'"{first.prompt}" cannot use {first.technique}: {first.reason}.')
     request = point.request
     count = count_messages(request.messages, point.model_ref, request.api, tools_of(request))
     planned = PlannedPoint(point, count, context_limit(point.model_ref))

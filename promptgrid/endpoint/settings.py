@@ -131,9 +131,9 @@ def _tables(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except tomllib.TOMLDecodeError as error:
-        raise PromptgridError(f"{path} is not valid TOML: {error}.", hint="Mend that line.") from error
+        raise PromptgridError(f"{path} is not valid TOML: {error}.", hint="Correct that line.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise PromptgridError(f"{path} cannot be read: {error}.", hint="Mend or remove the file.") from error
+        raise PromptgridError(f"{path} cannot be read: {error}.", hint="Correct or remove the file.") from error
 
 
 @dataclass(frozen=True, slots=True)

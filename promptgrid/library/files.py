@@ -1,4 +1,4 @@
-"""Names and files of prompts: names that are safe everywhere, reading with a reason, writing all or nothing."""
+"""Names and files of prompts: safe names, reads and writes that raise LibraryError."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ SUFFIX = ".prompty"
 MAX_NAME = 100  # characters
 MAX_FILE = 4_000_000  # bytes
 
-# Not possible in a file name somewhere, or with a meaning on our own command line (name@version, a,b).
+# Not allowed in file names on some system, or special on the command line (name@version, a,b).
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|@,\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE)
 
 
 def safe_name(name: str) -> str:
-    """The name as it is kept. Raises LibraryError where it could not be a file's name on every system."""
+    """The name in normal form. Raises LibraryError if some system does not allow it as a file name."""
     name = unicodedata.normalize("NFC", name).removesuffix(SUFFIX)
     wrong = _FORBIDDEN.search(name)
     if wrong:
-        raise LibraryError(f"The name {name[:60]!r} holds {wrong[0]!r}.", hint="Use letters, digits, - and _.")
+        raise LibraryError(f"The name {name[:60]!r} contains {wrong[0]!r}.", hint="Use letters, digits, - and _.")
     if not name or name != name.strip() or name[0] in ".-" or name[-1] == "." or _DEVICES.fullmatch(name):
-        raise LibraryError(f"{name[:60]!r} cannot be a file's name everywhere.", hint="Begin and end with a letter.")
+        raise LibraryError(
+            f"{name[:60]!r} is not a valid file name on every system.", hint="Begin and end with a letter."
+        )
     try:
         long = len(name) > MAX_NAME or len(name.encode()) > 2 * MAX_NAME
     except UnicodeEncodeError as error:
-        raise LibraryError(f"The name {name[:60]!r} holds half a character.", hint="Type it again.") from error
+        raise LibraryError(f"The name {name[:60]!r} contains half a character.", hint="Type it again.") from error
     if long:
-        raise LibraryError(f"The name {name[:30]!r}… is too long.", hint=f"Use up to {MAX_NAME} letters.")
+        raise LibraryError(f"The name {name[:30]!r}… is too long.", hint=f"Use at most {MAX_NAME} letters.")
     return name
 
 
 def failed(verb: str, path: Path, error: OSError) -> LibraryError:
-    """The error for a file that the system did not let us handle."""
+    """The LibraryError for an operating system error on a file."""
     return LibraryError(
         f"Cannot {verb} {path}: {error.strerror or error}.",
         hint="Set PROMPTGRID_PROMPTS to a folder that you can write to.",
@@ -46,10 +48,10 @@ def failed(verb: str, path: Path, error: OSError) -> LibraryError:
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a prompt file. Raises LibraryError where there is none, or none that can be read."""
+    """The bytes of a prompt file. Raises LibraryError if it is missing or cannot be read."""
     try:
         if path.stat().st_size > MAX_FILE:
-            raise LibraryError(f"{path} has more than {MAX_FILE:,} bytes.", hint="It does not look like a prompt.")
+            raise LibraryError(f"{path} has more than {MAX_FILE:,} bytes.", hint="Is it a prompt?")
         return path.read_bytes()
     except FileNotFoundError as error:
         hint = did_you_mean(path.name, _names_beside(path), "Check the path.")
@@ -63,7 +65,7 @@ def _names_beside(path: Path) -> Iterable[str]:
 
 
 def text_of(data: bytes, path: Path) -> str:
-    """The text of those bytes. Raises LibraryError with the line that is not UTF-8."""
+    """The bytes as UTF-8 text. Raises LibraryError with the first wrong line."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -74,7 +76,7 @@ def text_of(data: bytes, path: Path) -> str:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes the file all at once, in a folder that is made where it is missing. Raises LibraryError."""
+    """Writes the file atomically and creates its folder. Raises LibraryError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write(path, data, shared=True)

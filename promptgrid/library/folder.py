@@ -1,4 +1,4 @@
-"""A folder of .prompty files: list, load, save, delete with a way back. Nothing is written outside the folder."""
+"""A folder of .prompty files: list, load, save, delete, restore. Prompts are written only inside the folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TOKEN = re.compile(r"\d{8}T\d{6}\d{6}-[a-z0-9_]{8}")
 
 @dataclass(frozen=True, slots=True)
 class LibraryEntry:
-    """One file of the library; `prompt` is None and `error` says why where it is broken. `modified`: Unix seconds."""
+    """One file of the library; a broken one has an `error` and no `prompt`. `modified`: Unix seconds."""
 
     name: str
     path: Path
@@ -35,7 +35,7 @@ class LibraryEntry:
 
 
 class Trashed(NamedTuple):
-    """A deleted prompt: its token brings it back. `deleted`: Unix seconds."""
+    """A deleted prompt; its token restores it. `deleted`: Unix seconds."""
 
     token: str
     name: str
@@ -43,7 +43,7 @@ class Trashed(NamedTuple):
 
 
 def library_folder() -> Path:
-    """PROMPTGRID_PROMPTS, else ./prompts where it holds a prompt, else the user's own, filled with ours at first."""
+    """PROMPTGRID_PROMPTS, else ./prompts if it has a prompt, else the user's folder, first filled with shipped ones."""
     named = paths.environment().get("PROMPTGRID_PROMPTS")
     if named:
         return Path(named).expanduser().absolute()
@@ -58,9 +58,9 @@ def _own_folder() -> Path:
     if folder.exists():
         return folder
     try:
-        made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".prompts-"))
-        shutil.copytree(paths.shipped_folder() / "prompts", made, dirs_exist_ok=True)
-        os.replace(made, folder)  # all at once: another process sees the whole folder or none
+        filled = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".prompts-"))
+        shutil.copytree(paths.shipped_folder() / "prompts", filled, dirs_exist_ok=True)
+        os.replace(filled, folder)  # atomic: another process sees the whole folder or none
     except OSError as error:
         if folder.exists():
             return folder
@@ -69,7 +69,7 @@ def _own_folder() -> Path:
 
 
 def load_prompt(ref: str, library: Library) -> Prompt:
-    """The prompt that a person names: a file's path, or a name in the library. Raises LibraryError or PromptError."""
+    """The prompt at a path, or with a name in the library. Raises LibraryError or PromptError."""
     path = Path(ref).expanduser()
     if path.suffix == SUFFIX or os.sep in ref:
         return loads(text_of(read(path), path), path.stem)
@@ -81,20 +81,20 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
-        self._seen: dict[Path, tuple[tuple[int, int], LibraryEntry]] = {}
+        self._cache: dict[Path, tuple[tuple[int, int], LibraryEntry]] = {}
 
     def entries(self) -> list[LibraryEntry]:
-        """All files by name, the broken ones too. Only what changed since the last call is read again."""
-        found = {path: self._entry(path) for path in sorted(self.folder.glob(f"*{SUFFIX}"), key=_alphabetic)}
-        self._seen = {path: seen for path, seen in self._seen.items() if path in found}
-        return [entry for entry in found.values() if entry is not None]
+        """All files by name, broken ones too. Only files that changed since the last call are read again."""
+        entries = {path: self._entry(path) for path in sorted(self.folder.glob(f"*{SUFFIX}"), key=_alphabetic)}
+        self._cache = {path: cached for path, cached in self._cache.items() if path in entries}
+        return [entry for entry in entries.values() if entry is not None]
 
     def path(self, name: str) -> Path:
-        """Where the prompt of that name is kept, whether it exists or not. Raises LibraryError for an unsafe name."""
+        """The path of the prompt with that name, which need not exist. Raises LibraryError for an unsafe name."""
         return self.folder / f"{safe_name(name)}{SUFFIX}"
 
     def load(self, name: str) -> tuple[Prompt, str]:
-        """The prompt, and the etag that `save` takes. Raises LibraryError ("did you mean") or PromptError."""
+        """The prompt, and its etag for `save`. Raises LibraryError or PromptError."""
         path = self._existing(name)
         data = read(path)
         return replace(loads(text_of(data, path), path.stem), name=path.stem), _etag(data)
@@ -102,8 +102,8 @@ class Library:
     def save(self, prompt: Prompt, etag: str | None) -> str:
         """Writes the prompt under its name and returns the new etag.
 
-        `etag` is that of the version which was loaded; None: there must be none of that name. Raises StaleSave when
-        the file changed since, LibraryError when it cannot be written, PromptError when it cannot be said in a file.
+        `etag` is that of the loaded version; None: the name must be new. Raises StaleSave if the file has changed
+        since, LibraryError if it cannot be written, PromptError if a file cannot express the prompt.
         """
         path = self.path(prompt.name)
         prompt = replace(prompt, name=path.stem)
@@ -115,14 +115,14 @@ class Library:
         return _etag(data)
 
     def etag(self, name: str) -> str | None:
-        """The etag of the file as it is now; None where there is none of that name."""
+        """The current etag of the file; None if there is none."""
         path = self.path(name)
         return _etag(read(path)) if path.is_file() else None
 
     def add(self, name: str, data: bytes) -> str:
-        """Takes in a prompt file from elsewhere and returns its name here: a new one where the old is taken.
+        """Adds a prompt file and returns its name: a new one if the old is taken.
 
-        Raises LibraryError for an unsafe name or for what is no UTF-8, PromptError for what is no prompt.
+        Raises LibraryError for an unsafe name or bytes that are not UTF-8, PromptError for a broken prompt.
         """
         path = self.path(name)
         loads(text_of(data, path), path.stem)
@@ -132,38 +132,38 @@ class Library:
         return free
 
     def delete(self, name: str) -> str:
-        """Moves the prompt to the trash and returns the token that brings it back."""
+        """Moves the prompt to the trash and returns the token that restores it."""
         with self._locked():
             path = self._existing(name)
             now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
             try:
-                kept = Path(tempfile.mkdtemp(dir=self._trash(), prefix=f"{now}-"))
-                shutil.copy2(path, kept / path.name)
+                trashed = Path(tempfile.mkdtemp(dir=self._trash(), prefix=f"{now}-"))
+                shutil.copy2(path, trashed / path.name)
                 path.unlink()
             except OSError as error:
                 raise failed("delete", path, error) from error
-        return kept.name
+        return trashed.name
 
     def restore(self, token: str) -> str:
-        """Brings a deleted prompt back and returns its name: a new one where the old is taken."""
+        """Restores a deleted prompt and returns its name: a new one if the old is taken."""
         if not _TOKEN.fullmatch(token):
             raise LibraryError(f"{token!r} is not the token of a deleted prompt.")
-        kept = next((self._trash() / token).glob(f"*{SUFFIX}"), None)
-        if kept is None:
+        trashed = next((self._trash() / token).glob(f"*{SUFFIX}"), None)
+        if trashed is None:
             raise LibraryError(f"Nothing is in the trash under {token}.", hint="It may have been restored already.")
         with self._locked():
-            name = self._free(kept.stem)
-            self._put(self.path(name), read(kept), kept)
-            shutil.rmtree(kept.parent, ignore_errors=True)
+            name = self._free(trashed.stem)
+            self._put(self.path(name), read(trashed), trashed)
+            shutil.rmtree(trashed.parent, ignore_errors=True)
         return name
 
     def trashed(self) -> list[Trashed]:
-        """The deleted prompts of this folder, the last one first."""
-        kept = sorted(self._trash().glob(f"*/*{SUFFIX}"), key=lambda path: path.parent.name, reverse=True)
-        return [Trashed(path.parent.name, path.stem, _deleted(path.parent.name)) for path in kept]
+        """The deleted prompts of this folder, the latest first."""
+        files = sorted(self._trash().glob(f"*/*{SUFFIX}"), key=lambda path: path.parent.name, reverse=True)
+        return [Trashed(path.parent.name, path.stem, _deleted(path.parent.name)) for path in files]
 
     def duplicate(self, name: str) -> str:
-        """Copies the prompt beside it and returns the copy's name."""
+        """Copies the prompt and returns the name of the copy."""
         with self._locked():
             source = self._existing(name)
             copy = self._free(f"{source.stem[: MAX_NAME - 10]}-copy")
@@ -171,7 +171,7 @@ class Library:
         return copy
 
     def rename(self, old: str, new: str) -> None:
-        """Gives the prompt another name. Raises LibraryError where that name is taken."""
+        """Renames the prompt. Raises LibraryError if the name is taken."""
         with self._locked():
             source, target = self._existing(old), self.path(new)
             if target.exists() and not target.samefile(source):
@@ -183,7 +183,7 @@ class Library:
             self._put(target, read(target), target)
 
     def cases(self) -> list[Path]:
-        """The tables of cases that belong to the library: cases/*.csv."""
+        """The tables of cases of the library: cases/*.csv."""
         return sorted((self.folder / "cases").glob("*.csv"), key=_alphabetic)
 
     def _entry(self, path: Path) -> LibraryEntry | None:
@@ -192,11 +192,11 @@ class Library:
         except OSError:
             return None  # deleted since the folder was read, or a link to nowhere
         stamp = (state.st_mtime_ns, state.st_size)
-        seen = self._seen.get(path)
-        if seen is None or seen[0] != stamp:
-            seen = (stamp, _load_entry(path, state.st_mtime))
-            self._seen[path] = seen
-        return seen[1]
+        cached = self._cache.get(path)
+        if cached is None or cached[0] != stamp:
+            cached = (stamp, _load_entry(path, state.st_mtime))
+            self._cache[path] = cached
+        return cached[1]
 
     def _existing(self, name: str) -> Path:
         path = self.path(name)
@@ -213,12 +213,12 @@ class Library:
         return next(candidate for candidate in candidates if not self.path(candidate).exists())
 
     def _put(self, path: Path, data: bytes, source: Path) -> None:
-        """Writes a file's content under another name, which a readable one then carries inside too."""
+        """Writes a file's content under another name, and the name into the prompt if it can be read."""
         try:
             text = text_of(data, source)
             data = dumps(replace(loads(text), name=path.stem), text).encode()
         except (LibraryError, PromptError):
-            pass  # a broken file keeps its bytes: it is there to be mended
+            pass  # a broken file keeps its bytes, for the user to correct
         write(path, data)
 
     def _trash(self) -> Path:

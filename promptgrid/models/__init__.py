@@ -1,7 +1,7 @@
 """Facts about models: context, longest reply, encoding, price, and which parameters they take.
 
-`known` is the data, `lookup` puts it together from `prices` (genai-prices), `tables` (models.toml) and what endpoints
-refused; `parameters` decides what goes on the wire.
+`known` is the data class, `lookup` fills it from `prices` (genai-prices), `tables` (models.toml) and `learned`
+(refusals of endpoints); `parameters` decides which parameters are sent.
 """
 
 from promptgrid.models import parameters

@@ -1,4 +1,4 @@
-"""Whose address a base URL is."""
+"""Base URLs of this machine and of OpenAI."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 @lru_cache(maxsize=256)
 def is_loopback(base_url: str) -> bool:
-    """The address is this machine's own."""
+    """Whether the address is this machine."""
     host = (urlsplit(base_url).hostname or "").rstrip(".")
     try:
         address = ip_address(host)
@@ -18,8 +18,8 @@ def is_loopback(base_url: str) -> bool:
     return address.is_loopback or address.is_unspecified  # 0.0.0.0 reaches this machine too
 
 
-@lru_cache(maxsize=256)  # asked for every call
+@lru_cache(maxsize=256)  # called for every request
 def is_openai(base_url: str) -> bool:
-    """OpenAI's own API, or Azure's copy of it."""
+    """Whether the address is OpenAI's API or Azure's copy of it."""
     host = urlsplit(base_url).hostname or ""
     return host == "api.openai.com" or host.endswith((".api.openai.com", ".openai.azure.com"))

@@ -1,4 +1,4 @@
-"""What is known about a model, as data."""
+"""The facts about a model, as data."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ParameterPolicy = Literal["any", "only_default", "only_without_reasoning", "not_
 POLICIES: tuple[ParameterPolicy, ...] = get_args(ParameterPolicy)
 TOKEN_PARAMETERS = ("max_tokens", "max_completion_tokens")
 DEFAULT = 1.0
-"""The default of temperature and of top_p, with every server that takes no other."""
+"""The default of temperature and top_p at every server that accepts no other value."""
 
 
 @dataclass(frozen=True, slots=True)
 class LongPrice:
-    """Prices in USD per million tokens for calls whose prompt is longer than `above` tokens: all their tokens."""
+    """Prices in USD per million tokens for all tokens of calls with a prompt longer than `above` tokens."""
 
     above: int
     input: Decimal
@@ -29,12 +29,12 @@ class LongPrice:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What is known about a model. None, "" and "unknown" mean exactly that; an unknown price is not 0.
+    """The facts about a model. None, "" and "unknown" mean unknown; an unknown price is not 0.
 
     `context` and `max_output` are tokens, prices are USD per million tokens. `default_effort` is the reasoning effort
-    that the model takes when none is sent. `logprobs`, `seed` and `n` say whether the model takes that parameter.
-    `price_date` says when the price was last checked; `source` is all sources of the tables, which are hearsay;
-    `learned` is what the endpoint itself refused, and is in the other fields already.
+    that applies if none is sent. `logprobs`, `seed` and `n` say whether the model accepts the parameter.
+    `price_date` says when the price was last checked; `source` names the tables used, which may be wrong;
+    `learned` has the endpoint's own refusals, which the other fields already reflect.
     """
 
     model: str
@@ -59,25 +59,25 @@ class ModelFacts:
     learned: tuple[Refusal, ...] = ()
 
     def refusal(self, parameter: str, value: ParameterValue = None) -> Refusal | None:
-        """The latest refusal of this parameter, whatever its value, or of just this value."""
-        about = [r for r in self.learned if r.parameter == parameter and not r.together]
-        return next((r for r in reversed(about) if r.whole or r.value == value), None)
+        """The latest refusal of this parameter: of any value, or of this value."""
+        matches = [r for r in self.learned if r.parameter == parameter and not r.together]
+        return next((r for r in reversed(matches) if r.whole or r.value == value), None)
 
     @property
     def refused(self) -> Mapping[str, str]:
-        """Parameters that the model refused and that no other field speaks of, each with the sentence that says so."""
+        """Refused parameters that have no field of their own, each with its sentence."""
         fields = ("temperature", "top_p", "logprobs", "seed", "n")
-        found = [r for r in self.learned if r.whole and r.parameter not in fields and not other_token_parameter(r)]
-        return MappingProxyType({r.parameter: r.sentence for r in found})
+        others = [r for r in self.learned if r.whole and r.parameter not in fields and not other_token_parameter(r)]
+        return MappingProxyType({r.parameter: r.sentence for r in others})
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A sentence for each thing that was learned from the endpoint, with its date and the server's words."""
+        """A sentence for each refusal of the endpoint, with its date and the server's words."""
         return tuple(refusal.sentence for refusal in self.learned)
 
 
 def other_token_parameter(refusal: Refusal) -> str:
-    """The name that the server wants instead of the one it refused; "" where it does not say so."""
+    """The name that the server asks for instead of the refused one; "" if it names none."""
     if refusal.parameter not in TOKEN_PARAMETERS:
         return ""
     (other,) = (name for name in TOKEN_PARAMETERS if name != refusal.parameter)

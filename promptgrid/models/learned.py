@@ -1,7 +1,7 @@
-"""What endpoints taught us: the parameters that they refused, remembered in learned.json in the data folder.
+"""Parameters that endpoints have refused, stored in learned.json in the data folder.
 
-A refusal counts for 30 days: models change, and then it is asked again. A file that is broken, or not ours, is taken
-for an empty one and replaced. This module reports nothing to the user; `models.facts` lays it over the tables.
+A refusal expires after 30 days, because models change. A broken or foreign file counts as empty and is replaced.
+`models.facts` puts the refusals over the tables.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from promptgrid.errors import StoreError
 from promptgrid.paths import data_folder
 from promptgrid.text import one_line
 
-FORGOTTEN_AFTER = timedelta(days=30)
+EXPIRES_AFTER = timedelta(days=30)
 AGAIN_AFTER = timedelta(days=1)
-SAID_LIMIT = 300  # as long as what an EndpointError quotes
-VALUES_KEPT = 20
+SENTENCE_LIMIT = 300  # characters of a server's sentence, as in EndpointError
+VALUES_STORED = 20
 LOCK_S = 5.0
 
 ParameterValue = str | int | float | bool | None
 
-# The default is named as the only value, in the words of several servers; "must be 1 or less" is no such sentence.
+# The only accepted value is the default, in the words of several servers. "Must be 1 or less" does not match.
 _ONLY_DEFAULT = re.compile(
     r"only (the )?default|(only|must) (be )?(set to )?1(\.0)?\b(?!\.\d| or\b| and\b| to\b)", re.IGNORECASE
 )
-# Another value may be taken: a bound or a list is named.
+# Other values may be accepted: the sentence names a bound or a list.
 _OTHER_VALUES = re.compile(
     r"\b(between|range|less than|greater than|at (most|least)|above|below|maximum|minimum|up to|exceeds?|too \w+"
     r"|supported values|one of|must be|should be|expected)\b|[<>≤≥]=?",
@@ -48,9 +48,9 @@ _NOT_TAKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One parameter that a model refused, with the value it had and what the server said (foreign text, one line).
+    """A parameter that a model refused, with its value and the server's sentence (foreign text, one line).
 
-    `identity` is the endpoint's (its base URL), `effort` the reasoning effort that went with it ("": none was sent).
+    `identity` is the endpoint's base URL, `effort` the reasoning effort that was sent with it ("": none).
     """
 
     identity: str
@@ -69,13 +69,13 @@ class Refusal:
 
     @property
     def together(self) -> bool:
-        """Only temperature and top_p at once are refused; each alone may be taken."""
+        """Whether only temperature and top_p together are refused; each alone may be accepted."""
         names = "temperature" in self.said and "top_p" in self.said
         return names and bool(re.search(r"\b(both|together|only one|simultaneously)\b", self.said, re.IGNORECASE))
 
     @property
     def whole(self) -> bool:
-        """The parameter is refused, and not just this value of it. Where the server leaves that open: the value."""
+        """Whether the parameter is refused with any value. If the server does not say: only this value."""
         if self.together or self._quotes_its_word():
             return False
         if _ONLY_DEFAULT.search(self.said):
@@ -83,36 +83,36 @@ class Refusal:
         return bool(_NOT_TAKEN.search(self.said)) and not _OTHER_VALUES.search(self.said)
 
     def _quotes_its_word(self) -> bool:
-        """A word like 'none' that the server quotes is what it refuses; of a number that says nothing."""
+        """Whether the server quotes the refused word, such as 'none'; a quoted number proves nothing."""
         return isinstance(self.value, str) and bool(re.search(rf"['\"`]{re.escape(self.value)}['\"`]", self.said))
 
 
 def shown(value: ParameterValue) -> str:
-    """A value as it stands in a sentence: 0.7, 1, none."""
+    """The value as text for a sentence: 0.7, 1, none."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def remember(identity: str, model: str, parameter: str, value: object, said: str, *, effort: str | None = None) -> None:
-    """Keeps that `model` at the endpoint `identity` refused `parameter`, sent as `value` with that reasoning effort.
+    """Stores that `model` at the endpoint `identity` refused `parameter`, sent as `value` with that reasoning effort.
 
-    `said` is the server's sentence or an EndpointError's message, without keys. Cheap where it is known already, else
-    it may wait for the file for 5 s. Where that cannot be written nothing is learned: no reason to lose a run.
+    `said` is the server's sentence or an EndpointError's message, without keys. Fast if the refusal is known; else it
+    may wait up to 5 s for the file. If the file cannot be written, nothing is stored: the run goes on.
     """
-    said = _said(said, parameter, model)
+    said = _sentence(said, parameter, model)
     new = Refusal(identity, model, parameter, _plain(value), said, datetime.now(UTC), effort or "")
     if any(_same(old, new) and new.at - old.at < AGAIN_AFTER for old in refusals(identity, model)):
         return
-    with suppress(StoreError), _changing() as path:
+    with suppress(StoreError), _locked() as path:
         _write(path, _with(_read_now(path), new))
 
 
 def refusals(identity: str, model: str) -> tuple[Refusal, ...]:
-    """What this model refused at this endpoint in the last 30 days, the oldest first."""
-    return tuple(found for found in all_refusals() if found.identity == identity and found.model == model)
+    """The refusals of this model at this endpoint in the last 30 days, the oldest first."""
+    return tuple(one for one in all_refusals() if one.identity == identity and one.model == model)
 
 
 def all_refusals() -> tuple[Refusal, ...]:
-    """What every model refused in the last 30 days, the oldest first."""
+    """The refusals of all models in the last 30 days, the oldest first."""
     try:
         path = _path()
         state = path.stat()
@@ -122,15 +122,15 @@ def all_refusals() -> tuple[Refusal, ...]:
 
 
 def forget(identity: str = "", model: str = "") -> int:
-    """Forgets what was learned of that endpoint and that model ("": of any); how many refusals it were.
+    """Deletes the refusals of that endpoint and model ("": any) and returns their number.
 
-    Raises StoreError where the file cannot be written.
+    Raises StoreError if the file cannot be written.
     """
-    with _changing() as path:
+    with _locked() as path:
         known = _live(_read_now(path))
-        kept = [r for r in known if (identity and r.identity != identity) or (model and r.model != model)]
-        _write(path, kept)
-    return len(known) - len(kept)
+        others = [r for r in known if (identity and r.identity != identity) or (model and r.model != model)]
+        _write(path, others)
+    return len(known) - len(others)
 
 
 def _path() -> Path:
@@ -139,39 +139,39 @@ def _path() -> Path:
 
 def _plain(value: object) -> ParameterValue:
     if value is None or isinstance(value, str | int | float):
-        return value[:SAID_LIMIT] if isinstance(value, str) else value
-    return json.dumps(value, default=str)[:SAID_LIMIT]
+        return value[:SENTENCE_LIMIT] if isinstance(value, str) else value
+    return json.dumps(value, default=str)[:SENTENCE_LIMIT]
 
 
-def _said(text: str, parameter: str, model: str) -> str:
-    """One line, cut; without the lead-in of an EndpointError, which says what the sentence says already."""
+def _sentence(text: str, parameter: str, model: str) -> str:
+    """The sentence in one line, without the introduction of an EndpointError, which `Refusal.sentence` repeats."""
     text = text.rpartition(f"refuses {parameter} for {model!r}: ")[2]
-    return one_line(text, SAID_LIMIT)
+    return one_line(text, SENTENCE_LIMIT)
 
 
 def _same(old: Refusal, new: Refusal) -> bool:
-    """What the new one says is said by the old one."""
+    """Whether the old refusal covers the new one."""
     about = (old.identity, old.model, old.parameter, old.effort) == (new.identity, new.model, new.parameter, new.effort)
     return about and (old.value == new.value or (old.whole and new.whole))
 
 
 def _with(known: Iterable[Refusal], new: Refusal) -> list[Refusal]:
-    """The live ones and the new one; of one parameter's values only the latest are kept."""
-    kept = [old for old in _live(known) if not _same(old, new)]
+    """The refusals that have not expired and the new one; of each parameter only the latest values."""
+    others = [old for old in _live(known) if not _same(old, new)]
     about = (new.identity, new.model, new.parameter)
-    alike = [old for old in kept if (old.identity, old.model, old.parameter) == about]
-    dropped = alike[: max(0, len(alike) - VALUES_KEPT + 1)]
-    return [*(old for old in kept if old not in dropped), new]
+    alike = [old for old in others if (old.identity, old.model, old.parameter) == about]
+    dropped = alike[: max(0, len(alike) - VALUES_STORED + 1)]
+    return [*(old for old in others if old not in dropped), new]
 
 
 def _live(known: Iterable[Refusal]) -> tuple[Refusal, ...]:
     now = datetime.now(UTC)
-    return tuple(r for r in known if abs(now - r.at) < FORGOTTEN_AFTER)  # abs: a clock may have been wrong
+    return tuple(r for r in known if abs(now - r.at) < EXPIRES_AFTER)  # abs: the clock may have been wrong
 
 
 @lru_cache(maxsize=4)
 def _read(path: Path, changed: int, size: int, inode: int) -> tuple[Refusal, ...]:
-    """Read again only when the file has changed."""
+    """Cached until the file changes."""
     return _read_now(path)
 
 
@@ -184,17 +184,17 @@ def _read_now(path: Path) -> tuple[Refusal, ...]:
 
 
 def _refusal(row: Any) -> Refusal:
-    """Raises ValueError or TypeError for what this module did not write."""
-    found = Refusal(**{**row, "at": datetime.fromisoformat(row["at"])})
-    texts = (found.identity, found.model, found.parameter, found.said, found.effort)
-    if not all(isinstance(text, str) for text in texts) or found.at.tzinfo is None:
+    """The refusal of a row. Raises ValueError or TypeError for a row that this module did not write."""
+    refusal = Refusal(**{**row, "at": datetime.fromisoformat(row["at"])})
+    texts = (refusal.identity, refusal.model, refusal.parameter, refusal.said, refusal.effort)
+    if not all(isinstance(text, str) for text in texts) or refusal.at.tzinfo is None:
         raise ValueError("not a refusal")
-    return replace(found, value=_plain(found.value))
+    return replace(refusal, value=_plain(refusal.value))
 
 
 @contextmanager
-def _changing() -> Iterator[Path]:
-    """The file's path, locked against changes by others. Raises StoreError."""
+def _locked() -> Iterator[Path]:
+    """The path of the file, locked for writing. Raises StoreError."""
     from filelock import FileLock, Timeout
 
     path = _path()
@@ -202,12 +202,12 @@ def _changing() -> Iterator[Path]:
         with FileLock(path.with_suffix(".lock"), timeout=LOCK_S, mode=0o600):
             yield path
     except Timeout as error:
-        raise StoreError(f"Another process holds {path} for long.", hint="Try again.") from error
+        raise StoreError(f"Another process has locked {path} for {LOCK_S:g} seconds.", hint="Try again.") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}.", hint="Is the disk full?") from error
 
 
 def _write(path: Path, known: Iterable[Refusal]) -> None:
-    """All at once, and readable by its owner only."""
+    """Replaces the file with these refusals."""
     rows = [{**asdict(refusal), "at": refusal.at.isoformat(timespec="seconds")} for refusal in known]
     files.write(path, json.dumps({"refusals": rows}, indent=1).encode())

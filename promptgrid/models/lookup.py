@@ -1,9 +1,8 @@
-"""The facts about a model, put together from all that is known.
+"""The facts about a model, merged from all sources.
 
-Sources, the later over the earlier: the prices and context windows of genai-prices; our models.toml for what it lacks;
-what the endpoint itself refused (`promptgrid.models.learned`); a models.toml of the same form in the user's config
-folder.
-A model that no source knows is no error: `known` is False.
+Each source overrides those before it: genai-prices (prices, context windows); the models.toml of promptgrid; refusals
+of the endpoint (`promptgrid.models.learned`); a models.toml in the user's config folder. A model that no source knows
+is not an error: `known` is False.
 """
 
 from __future__ import annotations
@@ -18,53 +17,53 @@ from promptgrid.models.learned import Refusal
 
 
 def facts(model: str, base_url: str = "", *, free: bool | None = None) -> ModelFacts:
-    """The facts about `model` at the endpoint `base_url`; without one nothing is said about prices or learned.
+    """The facts about `model` at the endpoint `base_url`; without one there are no prices and no refusals.
 
     `free` is the endpoint's own setting (None: free on loopback). Raises PromptgridError for a broken models.toml.
     """
     free = is_loopback(base_url) if free is None else free
     priced = {} if free or not base_url else prices.priced(model, base_url)
     own, users = tables.shipped(model), tables.users(model)
-    found: dict[str, Any] = {**priced, **own, **users}
-    known = bool(found)
+    fields: dict[str, Any] = {**priced, **own, **users}
+    known = bool(fields)
     if known:
-        found["source"] = "; ".join(dict.fromkeys(row["source"] for row in (priced, own, users) if row))
+        fields["source"] = "; ".join(dict.fromkeys(row["source"] for row in (priced, own, users) if row))
     if "input_price" in users or "output_price" in users:
-        free, found["long_prices"] = False, ()
+        free, fields["long_prices"] = False, ()
     refusals = tuple(r for r in learned.refusals(base_url, model) if not _overruled(r, users)) if base_url else ()
-    return ModelFacts(model, **_taught(found, refusals), free=free, known=known, learned=refusals)
+    return ModelFacts(model, **_after_refusals(fields, refusals), free=free, known=known, learned=refusals)
 
 
 def token_parameter(model: str, base_url: str = "") -> str:
-    """The name that the model wants for max_tokens, whoever serves it; with `base_url`, what that endpoint taught."""
+    """The model's name for max_tokens; with `base_url`, the endpoint's refusals count too."""
     users = tables.users(model)
-    found = {**tables.shipped(model), **users}
+    fields = {**tables.shipped(model), **users}
     if base_url and "token_parameter" not in users:
-        found = _taught(found, learned.refusals(base_url, model))
-    return str(found.get("token_parameter") or TOKEN_PARAMETERS[0])
+        fields = _after_refusals(fields, learned.refusals(base_url, model))
+    return str(fields.get("token_parameter") or TOKEN_PARAMETERS[0])
 
 
 def _overruled(refusal: Refusal, users: tables.FactsTable) -> bool:
-    """The user states something else about that parameter."""
+    """Whether the user's models.toml states something about that parameter."""
     name = "top_p" if refusal.together else refusal.parameter
     return ("token_parameter" if name in TOKEN_PARAMETERS else name) in users
 
 
-def _taught(found: dict[str, Any], refusals: Iterable[Refusal]) -> dict[str, Any]:
-    """What the refusals, the oldest first, make of what was found before."""
-    found = dict(found)
+def _after_refusals(fields: dict[str, Any], refusals: Iterable[Refusal]) -> dict[str, Any]:
+    """The facts after these refusals, the oldest first."""
+    fields = dict(fields)
     for refusal in refusals:
         name = refusal.parameter
         if refusal.together:
-            if found.get("top_p", "unknown") in ("any", "unknown"):
-                found["top_p"] = "not_with_temperature"
+            if fields.get("top_p", "unknown") in ("any", "unknown"):
+                fields["top_p"] = "not_with_temperature"
         elif name in ("temperature", "top_p") and refusal.whole:
-            found[name] = _policy(found.get(name, "unknown"), refusal.effort)
+            fields[name] = _policy(fields.get(name, "unknown"), refusal.effort)
         elif name == "n" or (name in ("seed", "logprobs") and refusal.whole):
-            found[name] = False  # n=8 may be too many where n=4 is not: without n each sample is sent, and none is lost
+            fields[name] = False  # n=8 may be refused but not n=4; without n each sample is a call
         elif other := other_token_parameter(refusal):
-            found["token_parameter"] = other
-    return found
+            fields["token_parameter"] = other
+    return fields
 
 
 def _policy(before: ParameterPolicy, effort: str) -> ParameterPolicy:

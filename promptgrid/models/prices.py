@@ -1,4 +1,4 @@
-"""What a call costs, and the prices by genai-prices."""
+"""The cost of a call, and the prices of genai-prices."""
 
 from __future__ import annotations
 
@@ -45,39 +45,39 @@ def _usd(facts: ModelFacts, prompt_tokens: int, completion_tokens: int, cached_t
 
 @lru_cache(maxsize=512)
 def priced(model: str, base_url: str) -> Mapping[str, Any]:
-    """Context and prices by genai-prices, named as in ModelFacts; empty where it does not know provider or model.
+    """Context and prices by genai-prices, named as in ModelFacts; empty if it does not know provider or model.
 
-    Always asked with the provider's address: by the name alone it would answer with OpenAI's price.
+    The lookup needs the provider's address: by name alone genai-prices returns OpenAI's price.
     """
     import genai_prices
     from genai_prices.data_snapshot import get_snapshot
 
-    for name in (model, model.rsplit("/", 1)[-1]):  # and no other spelling: a fine-tuned model costs more than its base
+    for name in (model, model.rsplit("/", 1)[-1]):  # no other spelling: a fine-tuned model costs more than its base
         try:
             _, info = get_snapshot().find_provider_model(name, None, None, base_url)
         except LookupError:
             continue
         checked = re.findall(r"20\d\d-\d\d-\d\d", info.price_comments or "")
         prices = _prices(info.get_prices(datetime.now(UTC)))
-        found = {**prices, "price_date": max(checked, default=""), "context": info.context_window}
-        return {**found, "source": f"genai-prices {genai_prices.__version__}"}
+        fields = {**prices, "price_date": max(checked, default=""), "context": info.context_window}
+        return {**fields, "source": f"genai-prices {genai_prices.__version__}"}
     return {}
 
 
 def _prices(price: Any) -> dict[str, Any]:
-    """The base prices, and `long_prices` where they rise with the prompt's length."""
+    """The base prices, and `long_prices` if they rise with the length of the prompt."""
     input_price, output_price, cached = price.input_mtok, price.output_mtok, price.cache_read_mtok
     parts = (input_price, output_price, cached)
-    found = dict(zip(("input_price", "output_price", "cached_price"), (_at(part, 0) for part in parts), strict=True))
+    base = dict(zip(("input_price", "output_price", "cached_price"), (_at(part, 0) for part in parts), strict=True))
     if input_price is None or output_price is None:
-        return found
+        return base
     starts = sorted({tier.start for part in parts for tier in getattr(part, "tiers", ())})
-    return {**found, "long_prices": tuple(LongPrice(start, *(_at(part, start) for part in parts)) for start in starts)}
+    return {**base, "long_prices": tuple(LongPrice(start, *(_at(part, start) for part in parts)) for start in starts)}
 
 
 def _at(price: Any, start: int) -> Any:
-    """A price for prompts longer than `start`: a Decimal or None stands for all lengths."""
-    found = getattr(price, "base", price)
+    """The price for prompts longer than `start`; a Decimal or None applies to all lengths."""
+    amount = getattr(price, "base", price)
     for tier in getattr(price, "tiers", ()):
-        found = tier.price if tier.start <= start else found
-    return found
+        amount = tier.price if tier.start <= start else amount
+    return amount

@@ -1,4 +1,4 @@
-"""models.toml: ours, and one of the same form in the user's config folder."""
+"""The models.toml of promptgrid, and one of the same form in the user's config folder."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FactsTable = Mapping[str, Any]
 
 
 def shipped(model: str) -> FactsTable:
-    """What our models.toml states about the model; empty where it does not list it."""
+    """The row of promptgrid's models.toml; empty if it does not list the model."""
     return _row(_shipped(), model)
 
 
 def users(model: str) -> FactsTable:
-    """What the user's models.toml states. Raises PromptgridError for a broken file, naming file and model."""
+    """The row of the user's models.toml. Raises PromptgridError with file and model if it is broken."""
     path = config_folder() / "models.toml"
     try:
         changed = path.stat().st_mtime_ns
@@ -33,7 +33,7 @@ def users(model: str) -> FactsTable:
 
 
 def spellings(model: str) -> list[str]:
-    """The names to look a model up by, the most exact first.
+    """The names under which a model may be listed, the most exact first.
 
     >>> spellings("openai/gpt-4o-2024-08-06")
     ['openai/gpt-4o-2024-08-06', 'gpt-4o-2024-08-06', 'gpt-4o']
@@ -64,7 +64,7 @@ def _shipped() -> Mapping[str, FactsTable]:
 
 @lru_cache(maxsize=4)
 def _table_of(path: Path, changed: int) -> Mapping[str, FactsTable]:
-    """Read again only when the file has changed."""
+    """Cached until the file changes."""
     return _table(path)
 
 
@@ -73,34 +73,36 @@ def _table(path: Path) -> Mapping[str, FactsTable]:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise PromptgridError(f"{path} is not valid TOML: {error}.", hint="Mend that line.") from error
+        raise PromptgridError(f"{path} is not valid TOML: {error}.", hint="Correct that line.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise PromptgridError(f"{path} cannot be read: {error}.", hint="Mend or remove the file.") from error
+        raise PromptgridError(f"{path} cannot be read: {error}.", hint="Correct or remove the file.") from error
     rows = data.get("models", {})
     if not isinstance(rows, dict):
-        raise PromptgridError(f"{path}: models is no table.", hint='Write a line [models."NAME"] above the facts.')
+        raise PromptgridError(f"{path}: models is not a table.", hint='Write a line [models."NAME"] above the facts.')
     source = f"{data.get('source', path)}, as of {data['as_of']}" if "as_of" in data else str(path)
     return {name.lower(): {"source": source, **_checked(path, name, row)} for name, row in rows.items()}
 
 
 def _checked(path: Path, name: str, row: Any) -> dict[str, Any]:
-    """A row's values in the types of ModelFacts."""
+    """The values of a row, in the types of ModelFacts."""
     if not isinstance(row, dict):
-        raise PromptgridError(f"{path}: {name} is no table.", hint=f'Write a line [models."{name}"] above its facts.')
-    found = {}
+        raise PromptgridError(
+            f"{path}: {name} is not a table.", hint=f'Write a line [models."{name}"] above its facts.'
+        )
+    values = {}
     for key, value in row.items():
         if key not in FIELDS or not FIELDS[key](value):
-            raise PromptgridError(f"{path}: {key} = {value!s} cannot stand under {name}.", hint=_hint(key))
-        found[key] = Decimal(value) if key.endswith("_price") else value
-    return found
+            raise PromptgridError(f"{path}: {key} = {value!s} is not valid for {name}.", hint=_hint(key))
+        values[key] = Decimal(value) if key.endswith("_price") else value
+    return values
 
 
 def _hint(key: str) -> str:
     if key in ("temperature", "top_p"):
         return f"{key} is one of {', '.join(POLICIES if key == 'top_p' else TEMPERATURE_POLICIES)}."
     if key in ("logprobs", "seed", "n"):
-        return f"{key} is true or false; leave it out where it is not known."
-    return f"Known are {', '.join(sorted(FIELDS))}."
+        return f"{key} is true or false; leave it out if it is not known."
+    return f"Valid are {', '.join(sorted(FIELDS))}."
 
 
 def _is_text(value: Any) -> bool:

@@ -113,7 +113,7 @@ def _compiled(text: str) -> _Compiled:
         code = environment.compile(environment.bounded_ast(text))
         template = Template.from_code(environment, code, environment.make_globals(None))
     except TemplateSyntaxError as error:
-        raise PromptError(_sentence(error), hint="Mend the Jinja there.", line=error.lineno) from error
+        raise PromptError(_sentence(error), hint="Correct the Jinja there.", line=error.lineno) from error
     except (RecursionError, MemoryError) as error:
         raise TemplateLimit("The template is nested too deeply.") from error
     except (SyntaxError, ValueError, OverflowError) as error:
@@ -217,7 +217,7 @@ def _as_ours(error: Exception) -> PromptError:
         return error
     if isinstance(error, (RecursionError, MemoryError)):
         return TemplateLimit("The template calls itself without end.", hint="Give the macro a condition that ends it.")
-    return PromptError(_sentence(error), hint="Mend the Jinja there.")
+    return PromptError(_sentence(error), hint="Correct the Jinja there.")
 
 
 def _sentence(error: Exception) -> str:

@@ -137,7 +137,7 @@ def test_a_technique_that_cannot_be_served_makes_no_cells_and_says_why() -> None
     plan = a_plan(techniques=("zero-shot", "few-shot-cot"))
     assert {p.technique for p in points(plan)} == {"zero-shot"}
     assert [(s.technique, s.reason) for s in grid.skipped(plan)] == [
-        ("few-shot-cot", "none of the prompt's examples has a reasoning")
+        ("few-shot-cot", "none of the prompt's examples has reasoning")
     ]
 
 

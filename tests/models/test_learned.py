@@ -78,7 +78,7 @@ def test_what_was_said_is_one_line_and_cut() -> None:
     learned.remember(HERE, "m", "seed", 1, "a\nb\x1b[31m\u202e" + "c" * 1000)
     (found,) = learned.refusals(HERE, "m")
     assert found.said.startswith("a b [31m c")
-    assert len(found.said) <= learned.SAID_LIMIT + 1
+    assert len(found.said) <= learned.SENTENCE_LIMIT + 1
     assert found.said.isprintable()
 
 
@@ -151,11 +151,11 @@ def test_the_same_refusal_on_another_day_takes_the_place_of_the_old_one(file: Pa
 
 
 def test_of_many_values_the_latest_are_kept() -> None:
-    for seed in range(learned.VALUES_KEPT + 3):
+    for seed in range(learned.VALUES_STORED + 3):
         learned.remember(HERE, "m", "seed", seed, "no")
     learned.remember(HERE, "m", "stop", "x", "no")
     found = learned.refusals(HERE, "m")
-    assert [refusal.value for refusal in found] == [*range(3, learned.VALUES_KEPT + 3), "x"]
+    assert [refusal.value for refusal in found] == [*range(3, learned.VALUES_STORED + 3), "x"]
 
 
 def test_a_refusal_is_forgotten_after_30_days(file: Path) -> None:

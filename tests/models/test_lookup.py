@@ -173,8 +173,8 @@ def test_a_changed_file_is_read_again(users: Path) -> None:
         ('[models."m"]\ntop_p = "hot"\n', "top_p is one of any, only_default"),
         ('[models."m"]\nseed = "yes"\n', "seed is true or false"),
         ('[models."m"]\nn = 1\n', "n = 1"),
-        ('[models]\nm = "x"\n', "m is no table"),
-        ("models = 3\n", "models is no table"),
+        ('[models]\nm = "x"\n', "m is not a table"),
+        ("models = 3\n", "models is not a table"),
     ],
 )
 def test_a_wrong_fact_is_named(users: Path, text: str, says: str) -> None:

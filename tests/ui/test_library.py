@@ -102,7 +102,7 @@ def test_a_prompt_is_duplicated_and_renamed(three_prompts: Library) -> None:
     assert three_prompts.load("sums")[0].version == three_prompts.load("arithmetic")[0].version
 
 
-@pytest.mark.parametrize(("name", "said"), [("sentiment", "already"), ("../x", "holds '/'"), ("", "is empty")])
+@pytest.mark.parametrize(("name", "said"), [("sentiment", "already"), ("../x", "contains '/'"), ("", "is empty")])
 def test_a_name_that_cannot_be_is_refused(name: str, said: str, three_prompts: Library) -> None:
     page = select(opened("4_Library.py"), 0)
     page.text_input(key="library_new_name").set_value(name)
@@ -130,8 +130,8 @@ def test_a_file_is_imported_with_its_comments_and_beside_one_of_its_name(three_p
     [
         ("x.prompty", b"\xff\xfe\x00", "is not UTF-8"),
         ("x.prompty", b"---\nname: [\n---\nuser:\nHi\n", "not valid YAML"),
-        ("con.prompty", GOOD, "cannot be a file's name"),
-        ("a<img src=x>.prompty", GOOD, "holds '<'"),
+        ("con.prompty", GOOD, "file name on every system"),
+        ("a<img src=x>.prompty", GOOD, "contains '<'"),
     ],
 )
 def test_what_is_no_prompt_is_refused_and_nothing_is_written(
