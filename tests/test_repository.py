@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from promptgrid.export import COLUMNS
 from tests.places import ORDER
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +38,11 @@ def test_links_and_files_that_a_page_names_are_there(document: Path) -> None:
 def test_the_architecture_places_every_room() -> None:
     text = (ROOT / "docs/architecture.md").read_text("utf-8")
     assert [room for room in ORDER if f"`{room}`" not in text] == []
+
+
+def test_the_guide_to_the_results_file_has_every_column() -> None:
+    text = (ROOT / "docs/guides/results-file.md").read_text("utf-8")
+    assert [column for column in COLUMNS if f"`{column.replace('*', 'NAME')}`" not in text] == []
 
 
 def test_github_runs_what_every_other_ci_runs() -> None:
