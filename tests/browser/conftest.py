@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from promptgrid.store import Database
 from tests.browser.serving import Dashboard, Serve
+from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
 
 WAIT_MS = 60_000  # a cold server, a model that has to start, a busy machine
@@ -114,6 +116,38 @@ def dashboard(serve: Serve) -> Iterator[Dashboard]:
     """The whole dashboard, one server for the tests of a module."""
     with serve(CHECKOUT / "workbench.py") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[HostileServer]:
+    """The hostile server, one for the tests of a module."""
+    with HostileServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def bench(serve: Serve, endpoint: HostileServer) -> Iterator[Dashboard]:
+    """The whole dashboard with `endpoint` as the endpoint `openai`; the built-in model's weights are nowhere."""
+    extra = {"OPENAI_BASE_URL": endpoint.url, "PROMPTGRID_BUILTIN_MODEL": "/nowhere.gguf"}
+    with serve(CHECKOUT / "workbench.py", **extra) as running:
+        (running.home / "data").mkdir(exist_ok=True)
+        yield running
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:
+    """A tab on a desk's screen, with nothing of the tests before it."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def database(bench: Dashboard) -> Iterator[Database]:
+    """The database of the module's dashboard."""
+    database = Database(bench.home / "data" / "promptgrid.sqlite3")
+    yield database
+    database.close()
 
 
 def _environment(home: Path) -> Mapping[str, str]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.places import CHECKOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +19,14 @@ class Dashboard:
 
     url: str
     home: Path
+
+    def run(self, code: str, **environment: str) -> str:
+        """What Python code prints that works on this dashboard's data."""
+        added = {"PROMPTGRID_HOME": str(self.home), "PYTHONPATH": str(CHECKOUT), **environment}
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, env={**os.environ, **added}, cwd=self.home, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
 
 Serve = Callable[..., AbstractContextManager[Dashboard]]

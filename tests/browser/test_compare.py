@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,26 +16,11 @@ from promptgrid.store import Database, runs, scores
 from tests.browser.acting import settled
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
-from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.serving import Dashboard, Serve
+    from tests.browser.serving import Dashboard
 
 MODELS = ("openai/ok", "openai/hostile-text", "openai/unknown-model", "openai/long-text")
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[HostileServer]:
-    with HostileServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def dashboard(serve: Serve, endpoint: HostileServer) -> Iterator[Dashboard]:
-    with serve(
-        CHECKOUT / "workbench.py", OPENAI_BASE_URL=endpoint.url, PROMPTGRID_BUILTIN_MODEL="/none.gguf"
-    ) as served:
-        yield served
 
 
 SEED = f"""
@@ -56,31 +38,15 @@ print(runs.list_runs(Database())[0].id)
 
 
 @pytest.fixture(scope="module")
-def run_id(dashboard: Dashboard, endpoint: HostileServer) -> str:
+def run_id(bench: Dashboard, endpoint: HostileServer) -> str:
     """Two cases, each put to four models; names and inputs are as hostile as the replies."""
-    return seeded(dashboard, endpoint)
+    return bench.run(SEED, OPENAI_BASE_URL=endpoint.url)
 
 
 @pytest.fixture
-def own_run(dashboard: Dashboard, endpoint: HostileServer) -> str:
+def own_run(bench: Dashboard, endpoint: HostileServer) -> str:
     """Another such, for a test that changes it."""
-    return seeded(dashboard, endpoint)
-
-
-@pytest.fixture
-def database(dashboard: Dashboard) -> Iterator[Database]:
-    opened = Database(dashboard.home / "data" / "promptgrid.sqlite3")
-    yield opened
-    opened.close()
-
-
-def seeded(dashboard: Dashboard, endpoint: HostileServer) -> str:
-    added = {"PROMPTGRID_HOME": str(dashboard.home), "OPENAI_BASE_URL": endpoint.url, "PYTHONPATH": str(CHECKOUT)}
-    done = subprocess.run(
-        [sys.executable, "-c", SEED], env={**os.environ, **added}, cwd=dashboard.home, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return bench.run(SEED, OPENAI_BASE_URL=endpoint.url)
 
 
 @pytest.fixture
@@ -94,15 +60,15 @@ def cell(page: Page, row: int, column: int) -> Locator:
     return page.locator(".matrix tbody tr").nth(row).locator("td").nth(column)
 
 
-def open_compare(page: Page, dashboard: Dashboard, query: str) -> None:
-    page.goto(f"{dashboard.url}/Compare?{query}")
+def open_compare(page: Page, bench: Dashboard, query: str) -> None:
+    page.goto(f"{bench.url}/Compare?{query}")
     expect(cell(page, 0, 0)).to_be_visible(timeout=60_000)
 
 
-def test_hostile_replies_are_text_in_matrix_and_detail(dashboard: Dashboard, page: Page, run_id: str) -> None:
+def test_hostile_replies_are_text_in_matrix_and_detail(bench: Dashboard, page: Page, run_id: str) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    open_compare(page, dashboard, f"run={run_id}")
+    open_compare(page, bench, f"run={run_id}")
     title = page.title()
     cell(page, 0, 1).click()
     detail = page.locator(".st-key-compare_detail")
@@ -117,13 +83,13 @@ def test_hostile_replies_are_text_in_matrix_and_detail(dashboard: Dashboard, pag
     cell(page, 0, 3).click()
     expect(detail.locator("code").first).to_contain_text("lorem ipsum " * 8_400)
     hosts = {urlsplit(url).netloc for url in asked if urlsplit(url).scheme in ("http", "https")}
-    assert hosts == {urlsplit(dashboard.url).netloc}
+    assert hosts == {urlsplit(bench.url).netloc}
     assert page.title() == title
     assert page.locator("[data-testid=stMain] :is(img, .katex, a[href*='127.0.0.1:9'])").count() == 0
 
 
-def test_the_view_outlives_a_refresh_and_the_arrows_move_on(dashboard: Dashboard, page: Page, run_id: str) -> None:
-    open_compare(page, dashboard, f"run={run_id}")
+def test_the_view_outlives_a_refresh_and_the_arrows_move_on(bench: Dashboard, page: Page, run_id: str) -> None:
+    open_compare(page, bench, f"run={run_id}")
     page.get_by_text("Failed 2").click()
     cell(page, 0, 0).click()
     expect(page.locator(".st-key-compare_detail")).to_contain_text("openai/ok")
@@ -139,8 +105,8 @@ def test_the_view_outlives_a_refresh_and_the_arrows_move_on(dashboard: Dashboard
     expect(page.locator(".st-key-compare_detail")).to_have_count(0)
 
 
-def test_an_address_brings_back_what_closed_popovers_hold(dashboard: Dashboard, page: Page, run_id: str) -> None:
-    open_compare(page, dashboard, f"run={run_id}&rows=model&sort=length&order=down&cases=1,2")
+def test_an_address_brings_back_what_closed_popovers_hold(bench: Dashboard, page: Page, run_id: str) -> None:
+    open_compare(page, bench, f"run={run_id}&rows=model&sort=length&order=down&cases=1,2")
     expect(page.locator(".matrix thead th").first).to_have_text("model")
     cell(page, 0, 0).click()
     page.wait_for_url("**variant=*")
@@ -156,8 +122,8 @@ def test_an_address_brings_back_what_closed_popovers_hold(dashboard: Dashboard, 
     assert {"rows=model", "sort=length", "cases=1%2C2"} <= set(urlsplit(page.url).query.split("&"))
 
 
-def test_two_hostile_replies_are_read_as_one(dashboard: Dashboard, page: Page, run_id: str) -> None:
-    open_compare(page, dashboard, f"run={run_id}")
+def test_two_hostile_replies_are_read_as_one(bench: Dashboard, page: Page, run_id: str) -> None:
+    open_compare(page, bench, f"run={run_id}")
     cell(page, 0, 1).click()
     page.get_by_label("Compare with").click()
     page.get_by_role("option", name="the baseline").click()
@@ -172,9 +138,9 @@ def test_two_hostile_replies_are_read_as_one(dashboard: Dashboard, page: Page, r
 
 
 def test_the_export_is_downloaded_and_can_be_read_back(
-    dashboard: Dashboard, page: Page, run_id: str, tmp_path: Path
+    bench: Dashboard, page: Page, run_id: str, tmp_path: Path
 ) -> None:
-    open_compare(page, dashboard, f"run={run_id}")
+    open_compare(page, bench, f"run={run_id}")
     page.get_by_role("button", name="Export").click()
     with page.expect_download() as started:
         page.get_by_role("button", name="CSV, one row per reply").click()
@@ -186,10 +152,8 @@ def test_the_export_is_downloaded_and_can_be_read_back(
     assert rows[2]["output"] == HOSTILE_TEXT
 
 
-def test_a_file_that_cannot_be_made_says_why(
-    dashboard: Dashboard, page: Page, own_run: str, database: Database
-) -> None:
-    open_compare(page, dashboard, f"run={own_run}")
+def test_a_file_that_cannot_be_made_says_why(bench: Dashboard, page: Page, own_run: str, database: Database) -> None:
+    open_compare(page, bench, f"run={own_run}")
     page.get_by_role("button", name="Export").click()
     button = page.get_by_role("button", name="JSONL")
     expect(button).to_be_visible()
@@ -202,8 +166,8 @@ def test_a_file_that_cannot_be_made_says_why(
     expect(page.get_by_text(f"The run {own_run} is gone.")).to_be_visible()
 
 
-def test_files_come_one_after_the_other_without_a_pause(dashboard: Dashboard, page: Page, run_id: str) -> None:
-    open_compare(page, dashboard, f"run={run_id}")
+def test_files_come_one_after_the_other_without_a_pause(bench: Dashboard, page: Page, run_id: str) -> None:
+    open_compare(page, bench, f"run={run_id}")
     page.get_by_role("button", name="Export").click()
     for name in ("CSV, one row per reply", "JSONL", "Parquet", "Markdown", "JSONL"):
         with page.expect_download():
@@ -211,7 +175,7 @@ def test_files_come_one_after_the_other_without_a_pause(dashboard: Dashboard, pa
 
 
 def test_checks_are_added_changed_and_removed_in_their_popover(
-    dashboard: Dashboard, page: Page, own_run: str, database: Database
+    bench: Dashboard, page: Page, own_run: str, database: Database
 ) -> None:
     def said() -> dict[str, float | None]:
         return {total.check: total.mean for total in scores.totals(database, own_run)}
@@ -220,7 +184,7 @@ def test_checks_are_added_changed_and_removed_in_their_popover(
         popover.get_by_role("combobox", name="Check", exact=True).click()
         page.get_by_role("option", name=re.compile(f"^{kind}:")).click()
 
-    open_compare(page, dashboard, f"run={own_run}")
+    open_compare(page, bench, f"run={own_run}")
     before = said()
     page.get_by_role("button", name="Checks").click()
     popover = page.get_by_test_id("stPopoverBody")
@@ -256,9 +220,9 @@ def test_checks_are_added_changed_and_removed_in_their_popover(
     assert said() == before
 
 
-def test_a_phone_has_the_detail_below_the_matrix(dashboard: Dashboard, page: Page, run_id: str) -> None:
+def test_a_phone_has_the_detail_below_the_matrix(bench: Dashboard, page: Page, run_id: str) -> None:
     page.set_viewport_size({"width": 400, "height": 860})
-    open_compare(page, dashboard, f"run={run_id}")
+    open_compare(page, bench, f"run={run_id}")
     cell(page, 0, 0).click()
     detail = page.locator(".st-key-compare_detail")
     expect(detail).to_be_visible()

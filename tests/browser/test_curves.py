@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +10,9 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.faults.server import HostileServer
-from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.serving import Dashboard, Serve
+    from tests.browser.serving import Dashboard
 
 CHARTS = "[data-testid=stVegaLiteChart] :is(canvas, svg)"
 
@@ -34,36 +29,21 @@ print(runs.list_runs(Database())[0].id)
 """
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[HostileServer]:
-    with HostileServer() as server:
-        server.answer = lambda body: "good" if body.get("temperature") == 0 else "bad"
-        yield server
+@pytest.fixture(scope="module", autouse=True)
+def _answers(endpoint: HostileServer) -> None:
+    endpoint.answer = lambda body: "good" if body.get("temperature") == 0 else "bad"
 
 
 @pytest.fixture(scope="module")
-def dashboard(serve: Serve, endpoint: HostileServer) -> Iterator[Dashboard]:
-    with serve(
-        CHECKOUT / "workbench.py", OPENAI_BASE_URL=endpoint.url, PROMPTGRID_BUILTIN_MODEL="/none.gguf"
-    ) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def run_id(dashboard: Dashboard, endpoint: HostileServer) -> str:
-    added = {"PROMPTGRID_HOME": str(dashboard.home), "OPENAI_BASE_URL": endpoint.url, "PYTHONPATH": str(CHECKOUT)}
-    done = subprocess.run(
-        [sys.executable, "-c", SEED], env={**os.environ, **added}, cwd=dashboard.home, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+def run_id(bench: Dashboard, endpoint: HostileServer) -> str:
+    return bench.run(SEED, OPENAI_BASE_URL=endpoint.url)
 
 
 def test_the_charts_are_drawn_and_their_data_come_as_csv(
-    dashboard: Dashboard, run_id: str, warm: BrowserContext, tmp_path: Path
+    bench: Dashboard, run_id: str, warm: BrowserContext, tmp_path: Path
 ) -> None:
     page = warm.new_page()
-    page.goto(f"{dashboard.url}/Curves?run={run_id}")
+    page.goto(f"{bench.url}/Curves?run={run_id}")
     expect(page.locator(CHARTS)).to_have_count(6, timeout=30_000)
     expect(page.get_by_text("openai/refuses-temperature at temperatures 0, 0.7: refused by the model.")).to_be_visible()
     with page.expect_download() as started:

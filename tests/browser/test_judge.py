@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +14,9 @@ from promptgrid.store import Database, results, votes
 from tests.faults.answers import prompt_text
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
-from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.serving import Dashboard, Serve
+    from tests.browser.serving import Dashboard
 
 MODEL = "ok"
 COLD, HOT = 0.1875, 1.8125
@@ -33,19 +29,9 @@ def reply(body: dict[str, object]) -> str:
     return f"{'calm' if body.get('temperature') == COLD else 'wild'} {prompt_text(body)} {HOSTILE_TEXT}"
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[HostileServer]:
-    with HostileServer() as server:
-        server.answer = reply
-        yield server
-
-
-@pytest.fixture(scope="module")
-def dashboard(serve: Serve, endpoint: HostileServer) -> Iterator[Dashboard]:
-    with serve(
-        CHECKOUT / "workbench.py", OPENAI_BASE_URL=endpoint.url, PROMPTGRID_BUILTIN_MODEL="/none.gguf"
-    ) as served:
-        yield served
+@pytest.fixture(scope="module", autouse=True)
+def _answers(endpoint: HostileServer) -> None:
+    endpoint.answer = reply
 
 
 SEED = f"""
@@ -55,27 +41,15 @@ from promptgrid.store import Database, runs
 
 prompt = Prompt(name="echo", messages=(Message("user", "{{{{ text }}}}"),))
 rows = [{{"text": f"case {{n}}", "expected": f"want {{n}}"}} for n in range({CASES})]
-api.run(api.plan(prompt, rows, models="openai/{MODEL}", temperatures=[{COLD}, {HOT}]))
+api.run(api.plan(prompt, rows, models="openai/{MODEL}", temperatures=[{COLD}, {HOT}], name="echo"))
 print(runs.list_runs(Database())[0].id)
 """
 
 
 @pytest.fixture
-def run_id(dashboard: Dashboard, endpoint: HostileServer) -> str:
+def run_id(bench: Dashboard, endpoint: HostileServer) -> str:
     """Twelve cases at two temperatures."""
-    added = {"PROMPTGRID_HOME": str(dashboard.home), "OPENAI_BASE_URL": endpoint.url, "PYTHONPATH": str(CHECKOUT)}
-    done = subprocess.run(
-        [sys.executable, "-c", SEED], env={**os.environ, **added}, cwd=dashboard.home, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def database(dashboard: Dashboard) -> Iterator[Database]:
-    opened = Database(dashboard.home / "data" / "promptgrid.sqlite3")
-    yield opened
-    opened.close()
+    return bench.run(SEED, OPENAI_BASE_URL=endpoint.url)
 
 
 @pytest.fixture
@@ -85,8 +59,8 @@ def page(warm: BrowserContext) -> Iterator[Page]:
     opened.close()
 
 
-def open_judge(page: Page, dashboard: Dashboard, run_id: str) -> None:
-    page.goto(f"{dashboard.url}/Judge?run={run_id}")
+def open_judge(page: Page, bench: Dashboard, run_id: str) -> None:
+    page.goto(f"{bench.url}/Judge?run={run_id}")
     expect(page.locator(".arena article").first).to_be_visible(timeout=60_000)
 
 
@@ -101,9 +75,9 @@ def prefer_calm(page: Page) -> None:
 
 
 def test_ten_votes_by_keyboard_then_the_ranking_and_the_pairs(
-    dashboard: Dashboard, page: Page, run_id: str, database: Database, tmp_path: Path
+    bench: Dashboard, page: Page, run_id: str, database: Database, tmp_path: Path
 ) -> None:
-    open_judge(page, dashboard, run_id)
+    open_judge(page, bench, run_id)
     for count in range(5):
         seen(page, count)
         prefer_calm(page)
@@ -144,7 +118,7 @@ def test_ten_votes_by_keyboard_then_the_ranking_and_the_pairs(
 
 
 def test_neither_page_nor_wire_says_what_is_behind_a_reply(
-    dashboard: Dashboard, browser: Browser, run_id: str, database: Database
+    bench: Dashboard, browser: Browser, run_id: str, database: Database
 ) -> None:
     """A fresh context, so that every byte of the page goes over the wire; what the server sends is read as it comes."""
     frames: list[bytes] = []
@@ -157,7 +131,7 @@ def test_neither_page_nor_wire_says_what_is_behind_a_reply(
     page = context.new_page()
     page.on("websocket", listen)
     page.on("request", lambda request: asked.append(request.url))
-    open_judge(page, dashboard, run_id)
+    open_judge(page, bench, run_id)
     for count in range(5):
         seen(page, count)
         page.keyboard.press("ArrowDown")
@@ -179,9 +153,9 @@ def test_neither_page_nor_wire_says_what_is_behind_a_reply(
 
 
 def test_the_next_pair_stands_at_once_and_hasty_keys_are_not_lost(
-    dashboard: Dashboard, page: Page, run_id: str, database: Database
+    bench: Dashboard, page: Page, run_id: str, database: Database
 ) -> None:
-    open_judge(page, dashboard, run_id)
+    open_judge(page, bench, run_id)
     took, changed = page.locator(".arena").evaluate(
         """(arena) => {
             const text = () => arena.querySelector("article pre").textContent;
@@ -199,8 +173,8 @@ def test_the_next_pair_stands_at_once_and_hasty_keys_are_not_lost(
     assert [vote.outcome for vote in votes.listed(database, run_id)] == ["left", "tie"]
 
 
-def test_keys_for_the_page_are_not_votes(dashboard: Dashboard, page: Page, run_id: str, database: Database) -> None:
-    open_judge(page, dashboard, run_id)
+def test_keys_for_the_page_are_not_votes(bench: Dashboard, page: Page, run_id: str, database: Database) -> None:
+    open_judge(page, bench, run_id)
     page.keyboard.press("Control+ArrowLeft")
     page.get_by_role("button", name="as ").click()
     field = page.get_by_label("Votes and ratings are stored under")
@@ -217,10 +191,10 @@ def test_keys_for_the_page_are_not_votes(dashboard: Dashboard, page: Page, run_i
 
 
 def test_a_phone_has_one_reply_above_the_other_and_buttons_in_reach(
-    dashboard: Dashboard, page: Page, run_id: str, database: Database
+    bench: Dashboard, page: Page, run_id: str, database: Database
 ) -> None:
     page.set_viewport_size({"width": 400, "height": 860})
-    open_judge(page, dashboard, run_id)
+    open_judge(page, bench, run_id)
     first, second = (page.locator(".arena article").nth(n).bounding_box() for n in (0, 1))
     assert first is not None
     assert second is not None

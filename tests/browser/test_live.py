@@ -7,47 +7,26 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from promptgrid import api
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from tests.faults.server import HostileServer
-from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.serving import Dashboard, Serve
+    from tests.browser.serving import Dashboard
 
 STARTS_MS = 30_000  # a cold server, a cold browser, a runner that has to start
 
 
-@pytest.fixture(scope="module")
-def model() -> Iterator[HostileServer]:
-    with HostileServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def bench(serve: Serve, model: HostileServer) -> Iterator[Dashboard]:
-    settings = {"OPENAI_BASE_URL": model.url, "PROMPTGRID_BUILTIN_MODEL": "/nowhere.gguf"}
-    with serve(CHECKOUT / "workbench.py", **settings) as running:
-        yield running
-
-
-@pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    yield context.new_page()
-    context.close()
-
-
-def queued(bench: Dashboard, model: HostileServer, cases: int, name: str, patch: pytest.MonkeyPatch) -> str:
+def queued(bench: Dashboard, endpoint: HostileServer, cases: int, name: str, patch: pytest.MonkeyPatch) -> str:
     """A run that waits in the dashboard's database for its runner."""
-    patch.setenv("OPENAI_BASE_URL", model.url)
+    patch.setenv("OPENAI_BASE_URL", endpoint.url)
     (bench.home / "data").mkdir(exist_ok=True)
     database = Database(bench.home / "data" / "promptgrid.sqlite3")
     rows = [{"text": f"{name} {number}", "expected": "good"} for number in range(cases)]
@@ -58,13 +37,13 @@ def queued(bench: Dashboard, model: HostileServer, cases: int, name: str, patch:
 
 
 def test_a_queued_run_is_taken_up_and_its_end_told_on_another_page(
-    bench: Dashboard, model: HostileServer, tab: Page, monkeypatch: pytest.MonkeyPatch
+    bench: Dashboard, endpoint: HostileServer, tab: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model.latency_s = 0.3
+    endpoint.latency_s = 0.3
     name = "![x](http://127.0.0.1:9/x.png) run"
     requests: list[str] = []
     tab.on("request", lambda request: requests.append(request.url))
-    queued(bench, model, 40, name, monkeypatch)
+    queued(bench, endpoint, 40, name, monkeypatch)
     tab.goto(f"{bench.url}/Library")
     foot = tab.locator(".st-key-pg_foot")
     expect(foot.get_by_text(re.compile(r"[1-9]\d* % !\[x\]"))).to_be_visible(timeout=STARTS_MS)
@@ -77,10 +56,10 @@ def test_a_queued_run_is_taken_up_and_its_end_told_on_another_page(
 
 
 def test_a_pause_waits_for_the_calls_in_flight_and_more_samples_are_added_at_the_end(
-    bench: Dashboard, model: HostileServer, tab: Page, monkeypatch: pytest.MonkeyPatch
+    bench: Dashboard, endpoint: HostileServer, tab: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model.latency_s = 2.0
-    run_id = queued(bench, model, 40, "slow one", monkeypatch)
+    endpoint.latency_s = 2.0
+    run_id = queued(bench, endpoint, 40, "slow one", monkeypatch)
     tab.goto(f"{bench.url}/Run?run={run_id}")
     panel = tab.locator(".st-key-run_panel")
     expect(panel.get_by_text("in flight")).to_be_visible(timeout=STARTS_MS)
@@ -88,7 +67,7 @@ def test_a_pause_waits_for_the_calls_in_flight_and_more_samples_are_added_at_the
     expect(panel.get_by_text("in flight are coming in")).to_be_visible(timeout=STARTS_MS)
     expect(tab.get_by_role("button", name="Cancel")).to_be_visible()
     expect(panel.get_by_text(re.compile(r"· paused ·"))).to_be_visible(timeout=STARTS_MS)
-    model.latency_s = 0.05
+    endpoint.latency_s = 0.05
     tab.get_by_role("button", name="Resume").click()
     expect(panel.get_by_text("40 of 40")).to_be_visible(timeout=STARTS_MS)
 
@@ -97,18 +76,18 @@ def test_a_pause_waits_for_the_calls_in_flight_and_more_samples_are_added_at_the
     samples.fill("3")
     samples.press("Enter")
     expect(tab.get_by_text("80 new cells")).to_be_visible(timeout=STARTS_MS)
-    sent = model.calls("ok")
+    sent = endpoint.calls("ok")
     tab.get_by_role("button", name="Add and run").click()
     expect(panel.get_by_text("120 of 120")).to_be_visible(timeout=STARTS_MS)
-    assert model.calls("ok") == sent + 80
+    assert endpoint.calls("ok") == sent + 80
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGKILL")
 def test_a_run_whose_runner_was_killed_goes_on_though_nobody_looks(
-    bench: Dashboard, model: HostileServer, tab: Page, monkeypatch: pytest.MonkeyPatch
+    bench: Dashboard, endpoint: HostileServer, tab: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model.latency_s = 0.5
-    run_id = queued(bench, model, 60, "orphan", monkeypatch)
+    endpoint.latency_s = 0.5
+    run_id = queued(bench, endpoint, 60, "orphan", monkeypatch)
     tab.goto(f"{bench.url}/Library")
     database = Database(bench.home / "data" / "promptgrid.sqlite3")
     wait_until(lambda: runs.progress(database, run_id).done >= 8, 30)

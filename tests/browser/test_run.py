@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from promptgrid.store import Database, drafts
-from tests.faults.server import HostileServer
-from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.serving import Dashboard, Serve
+    from tests.browser.serving import Dashboard
 
 STARTS_MS = 30_000  # a cold server, a cold browser, a runner that has to start
 
 
-@pytest.fixture(scope="module")
-def model() -> Iterator[HostileServer]:
-    with HostileServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def bench(serve: Serve, model: HostileServer) -> Iterator[Dashboard]:
-    """The dashboard with one endpoint, which is the hostile one; the built-in model's weights are nowhere."""
-    settings = {"OPENAI_BASE_URL": model.url, "PROMPTGRID_BUILTIN_MODEL": "/nowhere.gguf"}
-    with serve(CHECKOUT / "workbench.py", **settings) as running:
-        (running.home / "data").mkdir(exist_ok=True)
-        database = Database(running.home / "data" / "promptgrid.sqlite3")
-        drafts.keep_draft(database, "run", {"run_models": ["openai/slow"], "run_max_tokens": 8, "run_concurrency": 1})
-        database.close()
-        yield running
-
-
-@pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    yield context.new_page()
-    context.close()
+@pytest.fixture(scope="module", autouse=True)
+def _draft(bench: Dashboard) -> None:
+    database = Database(bench.home / "data" / "promptgrid.sqlite3")
+    drafts.keep_draft(database, "run", {"run_models": ["openai/slow"], "run_max_tokens": 8, "run_concurrency": 1})
+    database.close()
 
 
 def test_a_run_is_started_seen_elsewhere_reloaded_paused_and_finished(bench: Dashboard, tab: Page) -> None:
