@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -45,60 +46,35 @@ def side(conversation: Conversation, settings: Settings) -> tuple[ChatVariant, D
     return selected, place
 
 
+@actions.attempt
+def _change(conversation_id: str, number: int, name: str, key: str) -> None:
+    value: Any = st.session_state[key]
+    if name == "model" and not value:
+        value = DEFAULT_MODEL
+    actions.save_settings(conversation_id, actions.settings_of(conversation_id).changed(number, **{name: value}))
+
+
 def _variant(conversation_id: str, variant: ChatVariant, number: int, *, alone: bool) -> None:
-    suffix = f"{conversation_id}_{variant.id}"
-    with st.container(border=True, gap="small", key=f"chat_variant_{suffix}"):
-        options = model_refs(variant.model)
-        st.selectbox(
-            "Model" if alone else f"Model of variant {number}",
-            options,
-            index=options.index(variant.model),
-            key=f"chat_model_{suffix}",
-            accept_new_options=True,
-            on_change=_change,
-            args=(conversation_id, variant.id, "model", f"chat_model_{suffix}"),
-            help="Or type another ENDPOINT/MODEL.",
-        )
+    def saved(name: str, action: Callable[..., None] = _change) -> dict[str, Any]:
+        """Key and callback of the widget for a field of the variant."""
+        key = f"chat_{name}_{conversation_id}_{variant.id}"
+        return {"key": key, "on_change": action, "args": (conversation_id, variant.id, name, key)}
+
+    with st.container(border=True, gap="small", key=f"chat_variant_{conversation_id}_{variant.id}"):
+        label, options = "Model" if alone else f"Model of variant {number}", model_refs(variant.model)
+        note, index = "Or type another ENDPOINT/MODEL.", options.index(variant.model)
+        st.selectbox(label, options, index, help=note, accept_new_options=True, **saved("model"))
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.number_input(
-                "Temperature",
-                0.0,
-                2.0,
-                value=variant.temperature,
-                step=0.1,
-                key=f"chat_temperature_{suffix}",
-                placeholder="model's",
-                on_change=_change,
-                args=(conversation_id, variant.id, "temperature", f"chat_temperature_{suffix}"),
-                width=130,
-            )
+            shape: dict[str, Any] = {"value": variant.temperature, "step": 0.1, "placeholder": "model's", "width": 130}
+            st.number_input("Temperature", 0.0, 2.0, **shape, **saved("temperature"))
             st.space("stretch")
             if not alone:
-                st.button(
-                    "Remove",
-                    key=f"chat_remove_{suffix}",
-                    on_click=_remove,
-                    args=(conversation_id, variant.id),
-                    type="tertiary",
-                )
-        key = f"chat_own_{suffix}"
-        st.checkbox(
-            "Own system message",
-            value=variant.system is not None,
-            key=key,
-            on_change=_own_system,
-            args=(conversation_id, variant.id, key),
-        )
+                key, ids = f"chat_remove_{conversation_id}_{variant.id}", (conversation_id, variant.id)
+                st.button("Remove", key=key, on_click=_remove, args=ids, type="tertiary")
+        st.checkbox("Own system message", variant.system is not None, **saved("own", _own_system))
         if variant.system is not None:
-            st.text_area(
-                "System message",
-                variant.system,
-                key=f"chat_system_{suffix}",
-                height=SYSTEM_HEIGHT,
-                label_visibility="collapsed",
-                on_change=_change,
-                args=(conversation_id, variant.id, "system", f"chat_system_{suffix}"),
-            )
+            look: dict[str, Any] = {"height": SYSTEM_HEIGHT, "label_visibility": "collapsed"}
+            st.text_area("System message", variant.system, **look, **saved("system"))
 
 
 def _window_variant(conversation_id: str, settings: Settings) -> ChatVariant:
@@ -154,15 +130,7 @@ def _remove(conversation_id: str, number: int) -> None:
 
 
 @actions.attempt
-def _change(conversation_id: str, number: int, name: str, key: str) -> None:
-    value: Any = st.session_state[key]
-    if name == "model" and not value:
-        value = DEFAULT_MODEL
-    actions.save_settings(conversation_id, actions.settings_of(conversation_id).changed(number, **{name: value}))
-
-
-@actions.attempt
-def _own_system(conversation_id: str, number: int, key: str) -> None:
+def _own_system(conversation_id: str, number: int, name: str, key: str) -> None:
     """Starts the variant's own system message with that of the conversation."""
     conversation = conversations.load(database(), conversation_id)
     first = next((node.text for node in actions.on_screen(conversation) if node.role == "system"), "")

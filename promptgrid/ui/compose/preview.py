@@ -118,15 +118,8 @@ def _case_stepper(table: Sequence[Case]) -> None:
             "Back", key="compose_back", on_click=_step, args=(-1,), icon=":material/chevron_left:", type="tertiary"
         )
         st.caption(f"case {_position(table) + 1} of {len(table)}{note}", width="content")
-        st.button(
-            "Next",
-            key="compose_next_case",
-            on_click=_step,
-            args=(1,),
-            icon=":material/chevron_right:",
-            icon_position="right",
-            type="tertiary",
-        )
+        st.button("Next", key="compose_next_case", on_click=_step, args=(1,), icon=":material/chevron_right:",
+                  icon_position="right", type="tertiary")  # fmt: skip
 
 
 def _step(by: int) -> None:
