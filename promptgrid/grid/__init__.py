@@ -1,4 +1,4 @@
-"""What to run, and the calls that it comes to: a Plan and its Points."""
+"""A plan and the points that it unrolls into."""
 
 from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_SAMPLES, Plan
 from promptgrid.grid.points import Decided, Point, Skipped, WireVariant, decide, points, skipped

@@ -116,8 +116,8 @@ class Plan:
         usual = default_checks(prompt.answer, self._has_expected)
         if self.checks is None:
             return usual
-        chosen = [check for one in self.checks for check in (usual if one.kind == USUAL else (one,))]
-        return tuple({check.name: check for check in chosen}.values())  # a usual one gives way to one of its name
+        checks = [check for one in self.checks for check in (usual if one.kind == USUAL else (one,))]
+        return tuple({check.name: check for check in checks}.values())  # a named check replaces a usual one
 
     @property
     def usual_name(self) -> str:

@@ -1,6 +1,6 @@
 """The points that a plan unrolls into.
 
-Pure: the endpoints are handed in, and asked only for what they would send (`wire`), never to send it.
+Pure: endpoints are only asked for the body that they would send (`wire`).
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A technique that a prompt cannot serve, and why: it makes no cells."""
+    """A technique that a prompt cannot serve, and the reason; the pair makes no cells."""
 
     prompt: str
     technique: str
     reason: str
 
 
-@dataclass(frozen=True)  # no slots: `honoured` is written down once
+@dataclass(frozen=True)  # no slots: `honoured` is computed once
 class WireVariant:
-    """What becomes of the parameters that are asked of one model with one prompt: of the first of `same`.
+    """The parameters as they are sent to one model with one prompt, from those requested: the first of `same`.
 
     The others of `same` are the same on the wire and were merged with it.
     """
@@ -46,17 +46,17 @@ class WireVariant:
 
     @property
     def asked(self) -> Parameters:
-        """The parameters that were asked for."""
+        """The requested parameters."""
         return self.same[0]
 
     @cached_property
     def honoured(self) -> str:
-        """JSON: for each parameter that was asked for whether the model is known to take it; null: not known."""
+        """JSON: for each requested parameter, whether the model is known to take it; null: not known."""
         return json.dumps(dict(self.sent.honoured))
 
     @cached_property
     def note(self) -> str:
-        """How what is sent differs from what was asked for."""
+        """How the parameters sent differ from those requested."""
         notes = [self.sent.note] if self.sent.note else []
         for spec in AXIS_SPECS:
             values = dict.fromkeys(getattr(asked, spec.name) for asked in self.same)
@@ -72,9 +72,9 @@ Decided = Mapping[tuple[str, str, str], Sequence[WireVariant]]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point of the grid: a call but for the sample number. As many cells stand on it as the plan has samples.
+    """One point of the grid: a call without its sample number. It has as many cells as the plan has samples.
 
-    `key` is what makes two points the same call; `request` is that of the first sample.
+    Points with the same `key` are the same call; `request` is that of the first sample.
     """
 
     prompt: Prompt
@@ -100,7 +100,7 @@ class Point:
         return values | {spec.column: getattr(asked, spec.name) for spec in AXIS_SPECS}
 
     def request_for(self, sample: int, n: int = 1) -> Request:
-        """What asks for `n` samples from this one on: with a seed, sample i has seed + i."""
+        """The request for `n` samples from this one on; with a seed, sample i has seed + i."""
         parameters = self.request.parameters
         if n == 1 and (sample == 0 or parameters.seed is None):
             return self.request
@@ -109,15 +109,15 @@ class Point:
 
 
 def skipped(plan: Plan) -> list[Skipped]:
-    """Every technique of the plan that one of its prompts cannot serve."""
+    """Every pair of a prompt and a technique of the plan that the prompt cannot serve."""
     pairs = ((p, t) for p in plan.prompts for t in plan.techniques)
     return [Skipped(p.name, t, why) for p, t in pairs if (why := techniques.unavailable(p, t))]
 
 
 def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
-    """What goes on the wire for each model, prompt and values of the axes, by what is known of the models now.
+    """What goes on the wire for each model, prompt and values of the axes, by the present facts about the models.
 
-    A run keeps it: what is learned while it goes on, or forgotten before it is resumed, does not change its calls.
+    It is stored with the run: facts that change later do not change the run's calls.
     """
     return {
         (ref, prompt.name, prompt.version): _variants(plan, prompt, model_facts(ref))
@@ -129,8 +129,8 @@ def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
 def points(
     plan: Plan, endpoints: Mapping[str, Endpoint], decided: Decided, refs: Sequence[str] | None = None
 ) -> Iterator[Point]:
-    """Every point of the plan (of the models `refs`), in the order it is best sent: model, prompt, technique, case,
-    axes; what comes one after the other shares its beginning, which a server may have kept.
+    """Every point of the plan (of the models `refs`), in the best order for sending: model, prompt, technique, case,
+    axes; neighbours share the beginning of their prompt, which servers cache.
 
     Values that are the same on the wire are one point, samples never are. Raises PromptError with the case where
     a template cannot be filled.
@@ -192,12 +192,12 @@ def _asked(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
 
 
 def _most_telling(same: Sequence[tuple[Parameters, Sent]]) -> Sent:
-    """The model's own default needs no note; another value that comes to the same does."""
+    """The first with a note, which says why another value is sent the same; else the first."""
     return next((sent for _, sent in same if sent.notes), same[0][1])
 
 
 def _key(endpoint: Endpoint, request: Request, identity: str) -> str:
-    """The request as it goes on the wire, without what differs from sample to sample, and where it goes."""
+    """A hash of the body on the wire (without the seed of the sample), the base seed and the endpoint's identity."""
     seed, unseeded = request.parameters.seed, replace(request.parameters, seed=None)
     wire = endpoint.wire(replace(request, parameters=unseeded))
     return hashlib.sha256(json.dumps([wire, seed, identity], sort_keys=True).encode()).hexdigest()[:32]
