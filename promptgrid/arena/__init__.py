@@ -1,4 +1,4 @@
-"""The blind arena: two replies to the same case, without a word on where they come from, and what the votes say."""
+"""The blind arena: two replies to the same case without their origin, and the ranking by votes."""
 
 from promptgrid.arena.pairs import Arena, ReplyPair, read
 from promptgrid.arena.phrases import agreement_words, in_percent, notes, verdict

@@ -1,4 +1,4 @@
-"""Which two replies to show next: of the same case, from two variants, with different texts."""
+"""The pair of replies to judge next: to the same case, from two variants, with different texts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from promptgrid.store.cell_columns import reply_texts
 from promptgrid.store.votes import Vote
 
 VOTES_A_VARIANT = 10
-"""So many votes are suggested for each variant; each is then seen about twice as often, since a vote is on two."""
+"""Votes suggested for each variant. A vote is on two variants, so each is seen about twice as often."""
 
 Duel = tuple[int, int, int]  # a case's position, and two variants by their place, the smaller first
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyPair:
-    """Two cells by position, as they are shown."""
+    """The positions of two cells, by the side on which they are shown."""
 
     left: int
     right: int
@@ -36,10 +36,10 @@ class _Reply:
 
 @dataclass(frozen=True)
 class Arena:
-    """A run's replies as pairs to be judged.
+    """A run's replies as pairs to judge: a case and two variants that answered it.
 
-    A pair is a case and two variants that answered it. `identical` of them are left out, since all their texts are the
-    same; `possible` are there to be judged. Which samples are shown of several, and on which sides, is drawn by `seed`.
+    `possible` counts the pairs to judge, `identical` those left out because all their texts are the same. The samples
+    to show, and their sides, are drawn by `seed`.
     """
 
     variants: Sequence[Variant]
@@ -52,7 +52,7 @@ class Arena:
 
     @property
     def goal(self) -> int:
-        """About so many votes of one judge tell the variants apart, if anything does."""
+        """The number of votes of one judge after which the ranking is worth looking at."""
         return min(self.possible, VOTES_A_VARIANT * len(self.variants))
 
     def label(self, variant: int) -> str:
@@ -60,12 +60,12 @@ class Arena:
         return " · ".join(self.labels[self.variants[variant].id])
 
     def variant_at(self, position: int) -> int | None:
-        """The place among `variants` of the cell's; None where the run has no such reply (any more)."""
+        """The index in `variants` of the cell's variant; None where the cell has no reply (any more)."""
         place = self._places.get(position)
         return None if place is None else place[1]
 
     def duel_of(self, vote: Vote) -> Duel | None:
-        """What was compared; None for cells that have no reply (any more) or are not of one case and two variants."""
+        """The pair that a vote is on; None for cells without a reply (any more) or not of one case and two variants."""
         left, right = self._places.get(vote.left_position), self._places.get(vote.right_position)
         if left is None or right is None or left[0] != right[0] or left[1] == right[1]:
             return None
@@ -75,8 +75,8 @@ class Arena:
     def next_pair(self, votes: Sequence[Vote], owner: str) -> ReplyPair | None:
         """The pair that this judge sees next; None when all were seen. The same votes lead to the same pair.
 
-        First come the two variants that the judge has compared least, with the case judged least. All judges are
-        led through the pairs in the same order, so that it can be told how far they agree; sides differ between them.
+        The two variants that the judge has compared least come first, with the case judged least. All judges see the
+        pairs in the same order, so that their agreement can be measured; sides differ between them.
         """
         seen = Counter(duel for vote in votes if vote.owner == owner and (duel := self.duel_of(vote)))
         compared, cases = Counter[tuple[int, int]](), Counter[int]()
@@ -91,19 +91,19 @@ class Arena:
         return None
 
     def _differ(self, case: int, a: int, b: int) -> bool:
-        found = self._replies[case]
-        return a in found and b in found and len({r.digest for r in (*found[a], *found[b])}) > 1
+        replies = self._replies[case]
+        return a in replies and b in replies and len({r.digest for r in (*replies[a], *replies[b])}) > 1
 
     def _sides(self, duel: Duel, owner: str) -> ReplyPair:
         case, a, b = duel
-        ours, theirs = (sorted(self._replies[case][v], key=lambda r: self._draw(r.position)) for v in (a, b))
-        one, other = next((x, y) for x, y in product(ours, theirs) if x.digest != y.digest)
+        of_a, of_b = (sorted(self._replies[case][v], key=lambda r: self._draw(r.position)) for v in (a, b))
+        left, right = next((x, y) for x, y in product(of_a, of_b) if x.digest != y.digest)
         if self._draw((owner, *duel)) % 2:
-            one, other = other, one
-        return ReplyPair(one.position, other.position)
+            left, right = right, left
+        return ReplyPair(left.position, right.position)
 
     def _draw(self, what: object) -> int:
-        """A number that looks like chance and is the same every time."""
+        """A pseudorandom number, the same for the same value and seed."""
         text = repr((self.seed, what)).encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
 
@@ -142,7 +142,7 @@ def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
 
 def _alike(by_variant: Mapping[int, Sequence[_Reply]]) -> int:
     """How many pairs of variants have one and the same text in all their samples."""
-    texts = [{reply.digest for reply in found} for found in by_variant.values()]
+    texts = [{reply.digest for reply in replies} for replies in by_variant.values()]
     uniform = Counter(next(iter(digests)) for digests in texts if len(digests) == 1)
     return sum(_two_of(count) for count in uniform.values())
 

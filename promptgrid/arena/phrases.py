@@ -1,4 +1,4 @@
-"""What the votes say, in plain words: for the page and the terminal."""
+"""The sentences about a ranking, for the page and the command line."""
 
 from __future__ import annotations
 
@@ -9,30 +9,28 @@ from promptgrid.stats import Interval
 _BIAS_P = 0.05
 
 
-def verdict(found: Standings) -> str:
-    """Whether the votes tell the best apart from the rest; two intervals that overlap do not."""
-    best, *others = found.ranked
-    level = [one for one in others if one.interval.high >= best.interval.low]
-    if not level:
-        return f"{best.label} is ahead of all others, by more than chance would explain."
-    if len(level) == len(others):
-        return "The votes do not tell the variants apart yet: the intervals overlap."
-    return f"{best.label} leads, but is not told apart from {', '.join(one.label for one in level)} yet."
+def verdict(standings: Standings) -> str:
+    """Whether the best variant is distinguishable from the others: its interval overlaps with none of theirs."""
+    best, *others = standings.ranked
+    rivals = [one for one in others if one.interval.high >= best.interval.low]
+    if not rivals:
+        return f"{best.label} is ahead of all others by more than chance explains."
+    if len(rivals) == len(others):
+        return "The votes do not distinguish the variants yet: the intervals overlap."
+    return f"{best.label} leads, but is not distinguishable from {', '.join(one.label for one in rivals)} yet."
 
 
-def notes(found: Standings) -> list[str]:
-    """How to read the ranking, and what was left out of it."""
+def notes(standings: Standings) -> list[str]:
+    """How to read the ranking, and which votes it leaves out."""
     lines = [
-        f"By {many(found.votes, 'vote')}, a tie as half a win for each (Bradley–Terry); 95 of 100 such intervals "
+        f"By {many(standings.votes, 'vote')}, a tie as half a win for each (Bradley–Terry); 95 of 100 such intervals "
         "hold the true value."
     ]
-    if found.regularised:
-        lines.append(
-            "Some variant won or lost everything, or some never met: each was given half a win and half a loss."
-        )
-    skipped = [f"{many(found.skipped, 'skip')} left out"] if found.skipped else []
-    skipped += [f"{many(found.stale, 'vote')} on replies that are gone"] if found.stale else []
-    return [*lines, bias_words(found), *([", ".join(skipped) + "."] if skipped else [])]
+    if standings.regularised:
+        lines.append("A variant won or lost everything, or some never met: each was given half a win and half a loss.")
+    skipped = [f"{many(standings.skipped, 'skip')} left out"] if standings.skipped else []
+    skipped += [f"{many(standings.stale, 'vote')} on replies that are gone"] if standings.stale else []
+    return [*lines, bias_words(standings), *([", ".join(skipped) + "."] if skipped else [])]
 
 
 def agreement_words(agreement: AgreementOfAll) -> str:
@@ -41,19 +39,19 @@ def agreement_words(agreement: AgreementOfAll) -> str:
         return ""
     return (
         f"All {agreement.judges} judges together: Krippendorff's alpha {agreement.alpha:.2f} "
-        "(1 is full agreement, 0 what chance would bring)."
+        "(1 is full agreement, 0 as by chance)."
     )
 
 
-def bias_words(found: Standings) -> str:
-    """Whether the side on the screen decided."""
-    bias = found.bias
+def bias_words(standings: Standings) -> str:
+    """Whether the side on the screen influenced the votes."""
+    bias = standings.bias
     if bias.share is None or bias.interval is None or bias.p is None:
-        return "Position bias: nothing was decided."
+        return "Position bias: no vote preferred a side."
     share = f"{100 * bias.share:.0f} %, {in_percent(bias.interval)}"
-    seen = f"A was preferred in {bias.left} of {bias.decided} ({share})"
-    sign = "the side seems to matter" if bias.p < _BIAS_P else "no more than chance would bring"
-    return f"Position bias: {seen}, {sign} (p = {bias.p:.2g})."
+    preferred = f"A was preferred in {bias.left} of {bias.decided} ({share})"
+    sign = "the side seems to matter" if bias.p < _BIAS_P else "no more than by chance"
+    return f"Position bias: {preferred}, {sign} (p = {bias.p:.2g})."
 
 
 def in_percent(interval: Interval) -> str:

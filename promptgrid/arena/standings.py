@@ -1,4 +1,4 @@
-"""What the votes say: which variant wins how often, how sure that is, and how far the judges agree."""
+"""The ranking of variants by votes, its intervals, and the agreement of the judges."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _Verdicts = Mapping[tuple[int, int], int | None]  # two cells, the smaller posit
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One variant among the others: `share` of the votes it would win against a variant of mean strength, 0 to 1, with
-    its 95 % `interval` (Bradley–Terry), and the votes it had."""
+    """The rank of one variant: the `share` of votes that it would win against a variant of mean strength, 0 to 1, with
+    its 95 % `interval` (Bradley–Terry), and its votes."""
 
     variant: int
     label: str
@@ -34,9 +34,9 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Standings:
     """`ranked`: the variants that have votes, best first. `won[i][j]` and `tied[i][j]` count votes between variants by
-    their place in the arena. `regularised`: the votes alone have no finite answer (see stats.Ranking).
+    their index in the arena. `regularised`: see stats.Ranking.
 
-    `votes` are those that count, ties with them; `skipped` and `stale` ones (their replies are gone) do not.
+    `votes` counts those in the ranking, ties included; `skipped` and `stale` ones (their replies are gone) are not.
     """
 
     ranked: Sequence[Standing]
@@ -51,8 +51,8 @@ class Standings:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far two judges agree about the pairs that both have judged: `same` of `both`, and Cohen's `kappa`, None
-    where it is not defined (no pair, or one and the same verdict throughout)."""
+    """How far two judges agree on the pairs that both have judged: `same` of `both`, and Cohen's `kappa`, None where it
+    is not defined (no pair, or all verdicts are the same)."""
 
     one: str
     other: str
@@ -63,8 +63,8 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class AgreementOfAll:
-    """How far all judges agree, by Krippendorff's `alpha`: 1 is full agreement, 0 what chance would bring. None: no
-    pair has two verdicts, or all verdicts are the same."""
+    """How far all judges agree, by Krippendorff's `alpha`: 1 is full agreement, 0 as by chance. None: no pair has two
+    verdicts, or all verdicts are the same."""
 
     judges: int
     alpha: float | None
@@ -72,7 +72,7 @@ class AgreementOfAll:
 
 def standings(arena: Arena, votes: Sequence[Vote]) -> Standings:
     """The ranking by these votes; a tie counts half for each side."""
-    given = Counter[VoteOutcome](vote.outcome for vote in votes)
+    outcomes_of_all = Counter[VoteOutcome](vote.outcome for vote in votes)
     counted = [vote for vote in votes if vote.outcome != "skip" and arena.duel_of(vote)]
     size = range(len(arena.variants))
     won, tied = [[0 for _ in size] for _ in size], [[0 for _ in size] for _ in size]
@@ -95,8 +95,8 @@ def standings(arena: Arena, votes: Sequence[Vote]) -> Standings:
         regularised=regularised,
         bias=position_bias(outcomes["left"], outcomes["right"], outcomes["tie"]),
         votes=len(counted),
-        skipped=given["skip"],
-        stale=len(votes) - given["skip"] - len(counted),
+        skipped=outcomes_of_all["skip"],
+        stale=len(votes) - outcomes_of_all["skip"] - len(counted),
     )
 
 
@@ -104,7 +104,7 @@ def _ranked(
     arena: Arena, won: Sequence[Sequence[int]], tied: Sequence[Sequence[int]]
 ) -> tuple[Sequence[Standing], bool]:
     judged = [i for i in range(len(won)) if any(won[i]) or any(tied[i]) or any(row[i] for row in won)]
-    found = bradley_terry([[won[i][j] + tied[i][j] / 2 for j in judged] for i in judged])
+    ranking = bradley_terry([[won[i][j] + tied[i][j] / 2 for j in judged] for i in judged])
     ranked = [
         Standing(
             variant=i,
@@ -115,34 +115,34 @@ def _ranked(
             lost=sum(row[i] for row in won),
             tied=sum(tied[i]),
         )
-        for i, (strength, interval) in zip(judged, found.strengths, strict=True)
+        for i, (strength, interval) in zip(judged, ranking.strengths, strict=True)
     ]
-    return sorted(ranked, key=lambda one: -one.share), found.regularised
+    return sorted(ranked, key=lambda one: -one.share), ranking.regularised
 
 
 def _share(strength: float) -> float:
-    """Of the votes against a variant of mean strength, which is 0 on the scale of log-odds."""
+    """The share of votes won against a variant of mean strength, which is 0 on the scale of log-odds."""
     return 0.5 * (1 + math.tanh(strength / 2))
 
 
 def agreements(votes: Sequence[Vote]) -> list[Agreement]:
     """Every two judges that have judged a pair in common, and people together against each model, most pairs first.
 
-    What counts is a judge's latest vote on two replies, whatever their sides; a skip says nothing. People together
-    say what most of them said; where no side has most, a tie.
+    A judge's latest vote on two replies counts, whatever their sides; a skip does not. The verdict of people together
+    is that of their majority, or a tie where there is none.
     """
     latest = _latest(votes)
     people = {owner: verdicts for (by_model, owner), verdicts in latest.items() if not by_model}
     models = {owner: verdicts for (by_model, owner), verdicts in latest.items() if by_model}
-    found = [_agreement(*one, *other) for one, other in combinations([*people.items(), *models.items()], 2)]
+    pairs = [_agreement(*one, *other) for one, other in combinations([*people.items(), *models.items()], 2)]
     if len(people) > 1:
         together = _together(list(people.values()))
-        found += [_agreement(PEOPLE, together, model, verdicts) for model, verdicts in models.items()]
-    return sorted((one for one in found if one.both), key=lambda one: -one.both)
+        pairs += [_agreement(PEOPLE, together, model, verdicts) for model, verdicts in models.items()]
+    return sorted((one for one in pairs if one.both), key=lambda one: -one.both)
 
 
 def agreement_of_all(votes: Sequence[Vote]) -> AgreementOfAll:
-    """The same of all judges at once."""
+    """The agreement of all judges at once."""
     judges = list(_latest(votes).values())
     pairs = list(dict.fromkeys(pair for verdicts in judges for pair in verdicts))
     ratings = [[_side(pair, judge[pair]) if pair in judge else None for judge in judges] for pair in pairs]
@@ -166,11 +166,11 @@ def _better(vote: Vote) -> int | None:
     return {"left": vote.left_position, "right": vote.right_position}.get(vote.outcome)
 
 
-def _agreement(one: str, ours: _Verdicts, other: str, theirs: _Verdicts) -> Agreement:
-    shared = [pair for pair in ours if pair in theirs]
-    said = [(_side(pair, ours[pair]), _side(pair, theirs[pair])) for pair in shared]
-    kappa = cohen_kappa([a for a, _ in said], [b for _, b in said])
-    return Agreement(one, other, len(shared), sum(a == b for a, b in said), kappa)
+def _agreement(one: str, one_verdicts: _Verdicts, other: str, other_verdicts: _Verdicts) -> Agreement:
+    both = [pair for pair in one_verdicts if pair in other_verdicts]
+    sides = [(_side(pair, one_verdicts[pair]), _side(pair, other_verdicts[pair])) for pair in both]
+    kappa = cohen_kappa([a for a, _ in sides], [b for _, b in sides])
+    return Agreement(one, other, len(both), sum(a == b for a, b in sides), kappa)
 
 
 def _side(pair: tuple[int, int], better: int | None) -> str:

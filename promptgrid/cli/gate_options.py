@@ -104,8 +104,8 @@ def show(report: GateReport, show_all: bool = False) -> None:
     from promptgrid.cli.listing import print_table
     from promptgrid.text import printable
 
-    rows = [[r.gate, r.variant, r.found, "held" if r.held else f"missed: {r.reason}"] for r in report.results]
-    print_table(["gate", "variant", "found", "result"], rows, "Gates")
+    rows = [[r.gate, r.variant, r.measured, "held" if r.held else f"missed: {r.reason}"] for r in report.results]
+    print_table(["gate", "variant", "measured", "result"], rows, "Gates")
     for result in report.results:
         if result.note:
             click.echo(printable(result.note))

@@ -1,4 +1,4 @@
-"""The charts of a curve as Altair specifications: the page draws them in its theme, a report as SVG (`svg`)."""
+"""The charts of a curve as Altair specifications: pages draw them in their theme, reports as SVG (`svg`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from promptgrid.curves.curve import Curve
 if TYPE_CHECKING:
     import altair as alt
 
-# Told apart by colour and by shape; no pure red or green, which mean wrong and right elsewhere.
+# Lines differ by colour and shape; pure red and green mean wrong and right elsewhere.
 COLOURS = ("#4c6ef5", "#e8890c", "#0ca678", "#ae3ec9", "#868e96", "#d6336c", "#1098ad", "#a1662f")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 MOST_LINES = len(COLOURS)
@@ -24,7 +24,7 @@ _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure of a curve: its column, what the chart is called, its axis, and what it is in a sentence."""
+    """One figure of a curve: its column, the title and axis of its chart, and its meaning in a sentence."""
 
     column: str
     title: str
@@ -37,12 +37,12 @@ class Measure:
 MEASURES: Sequence[Measure] = (
     Measure("score", "Score", "score", "Mean over the cases; the band is its 95 % interval.", ".0%", share=True),
     Measure("distinct", "Distinct answers", "answers a case", "Different answers among the samples of a case.", ".2f"),
-    Measure("entropy_bits", "Entropy", "bits", "How spread out the answers of a case are; 0: always the same.", ".2f"),
+    Measure("entropy_bits", "Entropy", "bits", "How much the answers of a case vary; 0: always the same.", ".2f"),
     Measure(
         "similarity",
         "Similarity",
         "1 = the same text",
-        "How much alike the texts of a case's samples are, by edit distance.",
+        "How similar the texts of a case's samples are, by edit distance.",
         ".2f",
         share=True,
     ),
@@ -54,29 +54,29 @@ _PRICES: Mapping[str, tuple[str, float, str]] = {
 }
 
 
-def rows_of(found: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The data behind the chart of a measure: one row a point that is drawn. `lines` chooses; empty: all."""
+def rows_of(curve: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The data of a measure's chart: one row a point on a line. `lines` selects lines; empty: all."""
     more = ["score_low", "score_high"] if measure.column == "score" else []
     more += ["similarity_cases"] if measure.column == "similarity" else []
-    names = ["line", found.axis, measure.column, *more, "cases", "samples"]
+    names = ["line", curve.axis, measure.column, *more, "cases", "samples"]
     return [
         {name: row[name] for name in names}
-        for point, row in zip(found.points, found.rows, strict=True)
+        for point, row in zip(curve.points, curve.rows, strict=True)
         if point.drawn and getattr(point, measure.column) is not None and (not lines or point.line in lines)
     ]
 
 
-def legend_height(found: Curve, lines: Sequence[str] = ()) -> int:
-    """How many pixels the legend takes above a chart."""
-    shown = len(_domain(found, lines)[0])
-    return 8 + LEGEND_ROW * shown if shown > 1 else 0
+def legend_height(curve: Curve, lines: Sequence[str] = ()) -> int:
+    """The height of the legend above a chart, in pixels."""
+    count = len(_domain(curve, lines)[0])
+    return 8 + LEGEND_ROW * count if count > 1 else 0
 
 
-def cost_rows(found: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The data behind the cost chart: one row a variant with a score and a known price, on a line or not."""
+def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The data of the cost chart: one row a variant with a score and a known price, on a line or not."""
     names = [
         "line",
-        found.axis,
+        curve.axis,
         "score",
         "score_low",
         "score_high",
@@ -88,34 +88,34 @@ def cost_rows(found: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
     ]
     return [
         {name: row[name] for name in names}
-        for point, row in zip(found.points, found.rows, strict=True)
-        if point.score is not None and getattr(point, found.price) is not None and (not lines or point.line in lines)
+        for point, row in zip(curve.points, curve.rows, strict=True)
+        if point.score is not None and getattr(point, curve.price) is not None and (not lines or point.line in lines)
     ]
 
 
 def curve_chart(
-    found: Curve, measure: Measure, lines: Sequence[str] = (), *, legend: bool = True
+    curve: Curve, measure: Measure, lines: Sequence[str] = (), *, legend: bool = True
 ) -> alt.LayerChart | None:
-    """A measure over the values of the axis, in the lines of the curve; None where there is nothing to draw."""
-    rows = rows_of(found, measure, lines)
+    """A measure over the values of the axis, in the lines of the curve; None where there is no point."""
+    rows = rows_of(curve, measure, lines)
     if not rows:
         return None
     import altair as alt
 
-    x = _x(found)
+    x = _x(curve)
     scale = alt.Scale(domain=[0, 1]) if measure.share else alt.Scale(zero=False, nice=True)
     axis = alt.Axis(format="%" if measure.column == "score" else measure.format, tickCount=5)
     y = alt.Y(f"{measure.column}:Q", title=measure.axis, scale=scale, axis=axis)
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, **_colour(found, lines, legend))
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, **_colour(curve, lines, legend))
     tooltip = [
         alt.Tooltip("line:N"),
-        alt.Tooltip(_field(found)),
+        alt.Tooltip(_field(curve)),
         alt.Tooltip(f"{measure.column}:Q", title=measure.title.lower(), format=measure.format),
         alt.Tooltip("cases:Q"),
     ]
     layers: list[Any] = [
         base.mark_line(strokeWidth=2).encode(y=y),
-        base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tooltip, **_shape(found, lines, legend)),
+        base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tooltip, **_shape(curve, lines, legend)),
     ]
     if measure.column == "score":
         tooltip[3:3] = [alt.Tooltip("score_low:Q", format=".0%"), alt.Tooltip("score_high:Q", format=".0%")]
@@ -125,17 +125,17 @@ def curve_chart(
     return alt.LayerChart(layer=layers)
 
 
-def cost_chart(found: Curve, lines: Sequence[str] = (), *, legend: bool = True) -> alt.LayerChart | None:
-    """Score against what an answer costs, with the Pareto front; None where there are no two variants to compare."""
-    rows = cost_rows(found, lines)
+def cost_chart(curve: Curve, lines: Sequence[str] = (), *, legend: bool = True) -> alt.LayerChart | None:
+    """Score against what an answer costs, with the Pareto front; None for fewer than two variants."""
+    rows = cost_rows(curve, lines)
     if len(rows) < 2:
         return None
     import altair as alt
 
-    title, times, number = _PRICES[found.price]
-    widths = label_widths([(row[found.price], row["score"], found.spec.text(row[found.axis])) for row in rows])
+    title, times, number = _PRICES[curve.price]
+    widths = label_widths([(row[curve.price], row["score"], curve.spec.text(row[curve.axis])) for row in rows])
     drawn = [
-        row | {"price": row[found.price] * times, "from_width": width} for row, width in zip(rows, widths, strict=True)
+        row | {"price": row[curve.price] * times, "from_width": width} for row, width in zip(rows, widths, strict=True)
     ]
     x = alt.X("price:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(grid=False, tickCount=6))
     y = alt.Y("score:Q", title="score", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5))
@@ -143,85 +143,85 @@ def cost_chart(found: Curve, lines: Sequence[str] = (), *, legend: bool = True) 
     front = alt.Chart(alt.InlineData(values=[row for row in drawn if row["pareto"]])).encode(x=x, y=y)
     tooltip = [
         alt.Tooltip("line:N"),
-        alt.Tooltip(_field(found)),
+        alt.Tooltip(_field(curve)),
         alt.Tooltip("score:Q", format=".0%"),
         alt.Tooltip("price:Q", title=title, format=number),
         alt.Tooltip("pareto:N", title="on the front"),
     ]
     span = {"y": alt.Y("score_low:Q", title="score"), "y2": alt.Y2("score_high:Q")}
     opacity = alt.condition("datum.pareto", alt.value(1.0), alt.value(0.55))
-    base = base.encode(**_colour(found, lines, legend))
+    base = base.encode(**_colour(curve, lines, legend))
     layers = [
         front.mark_line(strokeDash=[4, 3], strokeWidth=1.5, color="#868e96", interpolate="step-after"),
         base.mark_rule(opacity=0.3).encode(**span),
         base.mark_point(filled=True, size=80).encode(
-            y=y, opacity=opacity, tooltip=tooltip, **_shape(found, lines, legend)
+            y=y, opacity=opacity, tooltip=tooltip, **_shape(curve, lines, legend)
         ),
         base.mark_text(align="left", dx=_LABEL_X, fontSize=11)
         .transform_filter("datum.from_width <= width")
-        .encode(y=y, text=_label(found)),
+        .encode(y=y, text=_label(curve)),
     ]
     return alt.LayerChart(layer=layers)
 
 
-def _field(found: Curve) -> str:
+def _field(curve: Curve) -> str:
     """The values of the axis as a field of a chart: numbers, or words in their order."""
-    return f"{found.axis}:O" if found.spec.kind is str else f"{found.axis}:Q"
+    return f"{curve.axis}:O" if curve.spec.kind is str else f"{curve.axis}:Q"
 
 
-def _x(found: Curve) -> alt.X:
+def _x(curve: Curve) -> alt.X:
     import altair as alt
 
-    title = found.spec.label.lower()
-    if found.spec.kind is str:
+    title = curve.spec.label.lower()
+    if curve.spec.kind is str:
         return alt.X(
-            _field(found),
+            _field(curve),
             title=title,
-            sort=list(map(found.spec.text, found.values)),
+            sort=list(map(curve.spec.text, curve.values)),
             axis=alt.Axis(labelAngle=0, grid=False),
         )
     # Not by `format`: an axis rounds that to the step of its ticks, and 1.2 would read 1.
-    values = [value for value in found.values if isinstance(value, (int, float))]
+    values = [value for value in curve.values if isinstance(value, (int, float))]
     labels = alt.Axis(values=values, labelExpr="format(datum.value, '~g')", grid=False)
-    return alt.X(_field(found), title=title, axis=labels)
+    return alt.X(_field(curve), title=title, axis=labels)
 
 
-def _label(found: Curve) -> alt.Text:
+def _label(curve: Curve) -> alt.Text:
     import altair as alt
 
-    return alt.Text(f"{found.axis}:N") if found.spec.kind is str else alt.Text(_field(found), format="~g")
+    return alt.Text(f"{curve.axis}:N") if curve.spec.kind is str else alt.Text(_field(curve), format="~g")
 
 
 def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:
-    """For the label at the right of each point (x in any unit, score 0 to 1, text): how many pixels wide the plot must
-    be for the label to lie on no other point. NEVER where two points are one above the other."""
+    """For the label at the right of each point (x in any unit, score 0 to 1, text), the width in pixels from which on
+    the plot has room for it beside all other points. NEVER where two points have the same x."""
     span = max(x for x, _, _ in points) - min(x for x, _, _ in points)
     widths = []
     for i, (x, score, text) in enumerate(points):
         room = _LABEL_X + _LETTER * len(text) + _POINT
-        near = [
+        close = [
             other
             for j, (other, height, _) in enumerate(points)
             if j != i and other >= x and abs(height - score) * _PLOT_HEIGHT < _LABEL_HEIGHT
         ]
-        widths.append(max((room * span / (other - x) if other > x else NEVER for other in near), default=0.0))
+        widths.append(max((room * span / (other - x) if other > x else NEVER for other in close), default=0.0))
     return widths
 
 
 def svg(chart: alt.LayerChart, *, width: int = 640, height: int = 260) -> str:
-    """The chart as an SVG of its own: no script, nothing from elsewhere. Axes and words are in `currentColor`, so that
-    they follow the page that it stands in."""
+    """The chart as a self-contained SVG without scripts. Axes and text are in `currentColor`, the colour of the page
+    around it."""
     import vl_convert
 
     ink = "currentColor"
-    words = {"labelColor": ink, "titleColor": ink}
-    lines = {"domainColor": ink, "tickColor": ink, "gridColor": ink, "gridOpacity": 0.15, "domainOpacity": 0.4}
+    text = {"labelColor": ink, "titleColor": ink}
+    strokes = {"domainColor": ink, "tickColor": ink, "gridColor": ink, "gridOpacity": 0.15, "domainOpacity": 0.4}
     config = {
         "background": "transparent",
         "font": "system-ui, sans-serif",
         "view": {"stroke": None},
-        "axis": {**words, **lines, "tickOpacity": 0.4, "titleFontWeight": "normal"},
-        "legend": {**words, "orient": "top", "direction": "vertical", "title": None, "labelLimit": width},
+        "axis": {**text, **strokes, "tickOpacity": 0.4, "titleFontWeight": "normal"},
+        "legend": {**text, "orient": "top", "direction": "vertical", "title": None, "labelLimit": width},
     }
     return vl_convert.vegalite_to_svg(
         _fit_for_xml(chart.properties(width=width, height=height).to_dict()), config=config
@@ -229,7 +229,7 @@ def svg(chart: alt.LayerChart, *, width: int = 640, height: int = 260) -> str:
 
 
 def _fit_for_xml(value: Any) -> Any:
-    """The same with U+FFFD for the characters that XML has no place for: one of them ends the whole process."""
+    """The same with U+FFFD for characters that XML cannot hold: vl-convert ends the whole process on one of them."""
     if isinstance(value, str):
         return _NO_XML.sub("\ufffd", value)
     if isinstance(value, dict):
@@ -237,35 +237,35 @@ def _fit_for_xml(value: Any) -> Any:
     return [_fit_for_xml(part) for part in value] if isinstance(value, list) else value
 
 
-def _shape(found: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
+def _shape(curve: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
     import altair as alt
 
-    names, _ = _domain(found, lines)
-    scale = alt.Scale(domain=names, range=[SHAPES[i % len(SHAPES)] for i in _places(found, names)])
+    names, _ = _domain(curve, lines)
+    scale = alt.Scale(domain=names, range=[SHAPES[i % len(SHAPES)] for i in _places(curve, names)])
     return {"shape": alt.Shape("line:N", scale=scale, legend=_legend(names, legend))}
 
 
-def _colour(found: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
+def _colour(curve: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
     import altair as alt
 
-    names, colours = _domain(found, lines)
+    names, colours = _domain(curve, lines)
     scale = alt.Scale(domain=names, range=colours)
     return {"color": alt.Color("line:N", scale=scale, legend=_legend(names, legend))}
 
 
-def _domain(found: Curve, lines: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The lines shown and the colour of each: a line keeps its own, whatever else is shown."""
-    names = [name for name in found.lines if not lines or name in lines]
-    return names, [COLOURS[i % len(COLOURS)] for i in _places(found, names)]
+def _domain(curve: Curve, lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names of the lines to draw and their colours; the colour of a line does not depend on the others drawn."""
+    names = [name for name in curve.lines if not lines or name in lines]
+    return names, [COLOURS[i % len(COLOURS)] for i in _places(curve, names)]
 
 
-def _places(found: Curve, names: Sequence[str]) -> list[int]:
-    every = found.lines
+def _places(curve: Curve, names: Sequence[str]) -> list[int]:
+    every = curve.lines
     return [every.index(name) for name in names]
 
 
 def _legend(names: Sequence[str], wanted: bool) -> alt.Legend | None:
-    """None where it would say nothing: there is one line, or another chart has the legend."""
+    """None for a single line, and where another chart has the legend."""
     import altair as alt
 
     if not wanted or len(names) < 2:

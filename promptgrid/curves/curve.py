@@ -1,7 +1,7 @@
-"""What a parameter does: score, variety and length over its values in a run, and what each point costs.
+"""Score, variety, length and cost over the values of one parameter in a run.
 
-A value is a point only where it went on the wire as it was asked for. One that was refused, not sent or merged
-with others is told in words (`left_out`) and is never on a line.
+A value is a point of a line only where it went on the wire as planned. One that was refused, not sent or merged
+with others is on no line; a sentence names it (`left_out`).
 """
 
 from __future__ import annotations
@@ -29,25 +29,26 @@ from promptgrid.store.cell_columns import cell_texts
 if TYPE_CHECKING:
     import pandas as pd
 
-READ = 4_000  # replies of a run whose texts are read for the similarity
-PAIRS = 30  # pairs of one case that are compared
+READ = 4_000  # texts of a run read for the similarity
+PAIRS = 30  # pairs of texts compared per case
 _SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """One line (what a variant has beside the axis of the curve) at one value; None is not known, which is not zero.
+    """One line (all variants that differ in the axis of the curve alone) at one value. None is unknown, which is not
+    zero.
 
-    value           of the axis; None: the model's default, or not sent, which is on no line (`drawn` is False) but has
-                    its cost
-    cases, samples  cases with a reply, and the most replies that one of them has
+    value           of the axis; None: the model's default
+    drawn           it is a point of a line; where it is not, `note` says why, and its costs stand all the same
+    cases, samples  cases with a reply, and the most replies of one case
     score           mean over cases of their score, 0 to 1, with its 95 % interval `score_low` to `score_high`
-    distinct, entropy_bits, similarity    means over the cases with two replies or more: different answers, their
-                    entropy, and how much alike the replies' texts are, 0 to 1 (from `similarity_cases` cases)
+    distinct, entropy_bits, similarity    means over the cases with two or more replies: different answers, their
+                    entropy, and the similarity of the texts, 0 to 1 (over `similarity_cases` cases)
     characters      mean length of a reply
-    cost_usd, tokens    per answer: a reply's own, of self-consistency all samples of a case; None where one of them is
-                    not known
-    pareto          nothing in the run has a higher score for as little, or as high a score for less
+    cost_usd, tokens    per answer: those of a reply, for self-consistency those of all samples of a case; None where
+                    one of them is unknown
+    pareto          no other point has a higher score for the same price or less, or the same score for less
     """
 
     line: str
@@ -75,8 +76,8 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """All points of a run over one axis, line by line in the order of its values, and sentences about those that are on
-    no line.
+    """All points of a run over one axis, line by line in the order of its values, and a sentence for each reason to be
+    on no line.
 
     `price` is what the Pareto front is about: `cost_usd`, or `tokens` where every reply is free or a price is not
     known.
@@ -98,7 +99,7 @@ class Curve:
 
     @property
     def values(self) -> list[AxisValue]:
-        """Those that are points of a line."""
+        """The values that are points of a line."""
         return in_axis_order(self.axis, (point.value for point in self.points if point.drawn))
 
     @property
@@ -131,13 +132,13 @@ def curve(database: Database, run_id: str, axis: Axis = "temperature") -> Curve:
 
 
 def drawable_axes(database: Database, run_id: str) -> list[Axis]:
-    """The parameters of which the run has two values or more, else the first of all."""
+    """The parameters with two or more values in the run, else the first parameter."""
     facts = compare.facts(database, run_id)
     return [axis for axis in PARAMETER_AXES if len(facts.values[axis]) > 1] or list(PARAMETER_AXES)[:1]
 
 
 def _line_of(variant: Variant, axis: Axis) -> dict[Axis, AxisValue]:
-    """What the points of a line have in common."""
+    """The values that all points of a line share."""
     return {other: value for other, value in variant.values.items() if other != axis}
 
 
@@ -261,7 +262,7 @@ def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict
 
 
 def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) -> str:
-    """Why this value is on no line; "" where it is, or has only not been answered yet."""
+    """Why this value is on no line; "" where it is on one, or only has no reply yet."""
     note = next((one.note for one in facts.sent[variant] if one.note), "")
     if refused.any():
         return "refused by the model" if refused.all() else "refused by the model in some cells"
@@ -272,25 +273,25 @@ def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) ->
 
 def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str]:
     """One sentence for each model and reason."""
-    asked: dict[tuple[str, str], dict[AxisValue, None]] = defaultdict(dict)
+    values_of: dict[tuple[str, str], dict[AxisValue, None]] = defaultdict(dict)
     for point in points:
         if point.note:
-            asked[point.model, point.note][point.value] = None
-    for (model, note), values in asked.items():
-        known = [spec.text(value) for value in values if value is not None]
-        what = f"{spec.plural if len(known) > 1 else spec.column} {', '.join(known)}"
-        yield f"{model} at {what if known else f'its default {spec.column}'}: {note}."
+            values_of[point.model, point.note][point.value] = None
+    for (model, note), values in values_of.items():
+        texts = [spec.text(value) for value in values if value is not None]
+        named = f"{spec.plural if len(texts) > 1 else spec.column} {', '.join(texts)}"
+        yield f"{model} at {named if texts else f'its default {spec.column}'}: {note}."
 
 
 def with_front(points: Sequence[CurvePoint], price: str) -> Iterator[CurvePoint]:
-    """The points, marked where no other has as high a score for less or a higher one for as little."""
+    """The points with those of the Pareto front marked."""
     priced = [(getattr(p, price), p.score) for p in points if p.score is not None and getattr(p, price) is not None]
     for point in points:
-        paid, score = getattr(point, price), point.score
-        if paid is None or score is None:
+        cost, score = getattr(point, price), point.score
+        if cost is None or score is None:
             yield point
             continue
-        beaten = any(p <= paid and s >= score and (p < paid or s > score) for p, s in priced)
+        beaten = any(p <= cost and s >= score and (p < cost or s > score) for p, s in priced)
         yield replace(point, pareto=not beaten)
 
 

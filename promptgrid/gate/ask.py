@@ -1,4 +1,4 @@
-"""Gates over a run of the database: understood before anything is sent, asked when the run has ended."""
+"""Gates over a run of the database: checked for sense before the run, measured after it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from promptgrid.store import Database, runs
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What a run must reach. That every cell is answered is always asked."""
+    """What a run must reach, besides a reply for every cell, which is always a gate."""
 
     min_scores: tuple[MinScore, ...] = ()
     not_worse: tuple[NotWorse, ...] = ()
@@ -26,14 +26,14 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """The gates' results, and the verdicts that they and a test report are made of."""
+    """The results of the gates, and the verdicts behind them."""
 
     results: Sequence[GateResult]
     verdicts: Sequence[CheckVerdict]
 
     @property
     def held(self) -> bool:
-        """All gates."""
+        """Whether all gates hold."""
         return all(result.held for result in self.results)
 
 
@@ -48,7 +48,7 @@ def gates_for(
 ) -> Gates:
     """Gates for a run of this plan: `min_scores` as in `label=0.9`, `not_worse_than` a run or `pinned`.
 
-    Raises GateError for what the run could never answer, StoreError for an unknown run.
+    Raises GateError for a check that the run does not have, StoreError for an unknown run.
     """
     least = tuple(parse_min_score(text, confident=confident) for text in min_scores)
     ask_known(least, list(dict.fromkeys(check.name for p in plan.prompts for check in plan.checks_for(p))))
@@ -58,8 +58,8 @@ def gates_for(
 
 
 def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) -> GateReport:
-    """Measures every gate. The verdicts are those that the gates need, of all cases where a `report` is to be made of
-    them. Raises StoreError when the run, or one that it is compared with, is gone."""
+    """Measures every gate. The verdicts cover the cases that the gates need, or all cases for a `report`. Raises
+    StoreError when the run, or one that it is compared with, is gone."""
     every = report or bool(gates.min_scores)
     judged = verdicts(database, run_id, None if every else _of_silent_cases(database, run_id))
     results = [all_answered(runs.progress(database, run_id).by_status, judged)]
@@ -71,8 +71,8 @@ def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) 
 
 
 def _of_silent_cases(database: Database, run_id: str) -> list[int]:
-    """The cells of every case that some cell brought no reply for: few, as a rule, and with their texts soon read."""
-    found = facts(database, run_id)
-    silent = np.isin(found.case, found.case[~found.answered])
-    positions: list[int] = found.position[silent].tolist()
+    """The cells of every case with a cell without a reply: few, as a rule, so that their texts are quickly read."""
+    columns = facts(database, run_id)
+    silent = np.isin(columns.case, columns.case[~columns.answered])
+    positions: list[int] = columns.position[silent].tolist()
     return positions

@@ -1,8 +1,8 @@
-"""JUnit XML, as CI servers read it: a suite of the gates, then a suite a variant with a test a case and check.
+"""JUnit XML for CI servers: a suite of the gates, then a suite for each variant with a test for each case and check.
 
-The dialect is what Jenkins, GitLab and the report actions of GitHub have in common: `testsuites`, `testsuite` and
-`testcase` with `classname`, `name` and `time`; one `failure`, `error` or `skipped` in a test; everything that a person
-needs in its text, since GitLab shows only that. Dots are kept out of class names: Jenkins cuts them there.
+The dialect is common to Jenkins, GitLab and the report actions of GitHub: `testsuites`, `testsuite` and `testcase` with
+`classname`, `name` and `time`; one `failure`, `error` or `skipped` in a test, with everything a reader needs in its
+text, since GitLab shows only that. Class names have no dots, because Jenkins splits there.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from promptgrid.export.files import save
 from promptgrid.gate.results import GateResult, broke
 from promptgrid.text import one_line
 
-# What XML 1.0 cannot carry in any way, and the carriage return, which its readers turn into something else.
-_UNSPEAKABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Characters that XML 1.0 cannot hold, and the carriage return, which parsers change.
+_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PROBLEMS = {"failed": "failure", "no reply": "error", "broken": "error", "not scored": "skipped"}
-_SHOWN = 200  # characters of a message, which stands in one line
+_LENGTH = 200  # characters of a message in one line
 
 
 def save_junit(path: Path, run: str, results: Sequence[GateResult], verdicts: Sequence[CheckVerdict]) -> int:
@@ -33,12 +33,12 @@ def save_junit(path: Path, run: str, results: Sequence[GateResult], verdicts: Se
 
 
 def junit(run: str, results: Sequence[GateResult], verdicts: Sequence[CheckVerdict]) -> bytes:
-    """The report as UTF-8. Any text may be in it: what XML cannot carry is written as `\\x1b` or `\\ud800`."""
+    """The report as UTF-8. Characters that XML cannot hold are escaped: `\\x1b`, `\\ud800`."""
     report = ET.Element("testsuites", name=_line(f"promptgrid {run}"))
     if results:
         _suite(report, "gates", [_gate(result) for result in results])
-    for _, mine in groupby(verdicts, key=lambda verdict: verdict.variant):
-        tests = list(mine)
+    for _, of_variant in groupby(verdicts, key=lambda verdict: verdict.variant):
+        tests = list(of_variant)
         _suite(report, _suite_name(tests[0]), [_test(verdict) for verdict in tests])
     _count(report, report.iter("testcase"))
     ET.indent(report, " ")
@@ -70,7 +70,7 @@ def _gate(result: GateResult) -> ET.Element:
     test = ET.Element("testcase", classname="gates", name=_line(name), time="0")
     if not result.held:
         broken = [f"case {b.case_id} · {b.variant}: {b.explanation}" for b in result.broke]
-        _problem(test, "failure", "gate", result.reason, "\n".join([f"found: {result.found}", *broken]))
+        _problem(test, "failure", "gate", result.reason, "\n".join([f"measured: {result.measured}", *broken]))
     return test
 
 
@@ -79,12 +79,12 @@ def _test(verdict: CheckVerdict) -> ET.Element:
     classname = _line(_suite_name(verdict)).replace(".", "_")
     test = ET.Element("testcase", classname=classname, name=_line(name), time=f"{verdict.latency_ms / 1000:.3f}")
     if verdict.outcome != "passed":
-        said = broke(verdict).explanation
+        explanation = broke(verdict).explanation
         lines = [f"{name}: {value}" for name, value in verdict.inputs.items()]
         lines += [] if verdict.expected is None else [f"expected: {verdict.expected}"]
         lines += [] if verdict.answer is None else [f"answer: {verdict.answer}"]
         kind = verdict.check or "reply"
-        _problem(test, _PROBLEMS[verdict.outcome], kind, said, "\n".join([*lines, said]))
+        _problem(test, _PROBLEMS[verdict.outcome], kind, explanation, "\n".join([*lines, explanation]))
     return test
 
 
@@ -92,15 +92,15 @@ def _problem(test: ET.Element, tag: str, kind: str, message: str, text: str) -> 
     problem = ET.SubElement(test, tag, message=_line(message))
     if tag != "skipped":
         problem.set("type", _line(kind))
-    problem.text = _speakable(text)
+    problem.text = _xml_text(text)
 
 
 def _line(text: str) -> str:
-    return one_line(_speakable(text), _SHOWN)
+    return one_line(_xml_text(text), _LENGTH)
 
 
-def _speakable(text: str) -> str:
-    return _UNSPEAKABLE.sub(lambda match: _escape(ord(match[0])), text.replace("\r\n", "\n"))
+def _xml_text(text: str) -> str:
+    return _NOT_XML.sub(lambda match: _escape(ord(match[0])), text.replace("\r\n", "\n"))
 
 
 def _escape(code: int) -> str:

@@ -1,4 +1,4 @@
-"""The gates themselves. What is missing is neither zero nor a pass: it is a miss with its reason. Pure."""
+"""The measures of the gates. A missing score is neither zero nor a pass: the gate fails with the reason. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from promptgrid.compare.variants import Variant
 from promptgrid.compare.verdicts import CheckVerdict
 from promptgrid.gate.results import GateResult, MinScore, broke
 
-_ROUNDING = 1e-9  # of a mean: 0.9 is reached by nine of ten, however it was summed up
+_ROUNDING = 1e-9  # tolerance of a mean: nine of ten must reach 0.9 whatever the rounding of the sum
 
 
 def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict]) -> GateResult:
-    """Held when every cell of the run, which `by_status` counts, brought a reply; the other gates look at replies."""
+    """Holds when every cell of the run has a reply; `by_status` counts the cells. The other gates measure replies."""
     total, answered = sum(by_status.values()), by_status.get("answered", 0)
     held = answered == total > 0
     reason = (
@@ -26,10 +26,10 @@ def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict])
 
 
 def min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> list[GateResult]:
-    """One result a variant that has the gate's check.
+    """One result for each variant that has the gate's check.
 
-    A check that scored nothing, or that itself failed, is a miss; so is a score that would not be reached if the
-    replies that should have been scored and could not be were wrong.
+    The gate fails where the check scored nothing or failed itself, and where the score would be too low if the replies
+    that should have a score and have none were wrong.
     """
     by_variant: dict[Variant, list[CheckVerdict]] = {}
     for verdict in verdicts:
@@ -45,14 +45,14 @@ def _min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> GateResult:
         gate=f"{gate.check} at least {gate.least:g}" + (", surely" if gate.confident else ""),
         variant=verdicts[0].label,
         held=not reason,
-        found=_found(values, len(verdicts)),
+        measured=_measured(values, len(verdicts)),
         reason=reason,
         broke=tuple(broke(v) for v in verdicts if v.at_worst is not None and v.outcome != "passed"),
     )
 
 
 def _missed(gate: MinScore, verdicts: Sequence[CheckVerdict], values: Sequence[float]) -> str:
-    """Why the gate is missed; "" when it holds."""
+    """Why the gate fails; "" when it holds."""
     broken = [v for v in verdicts if v.outcome == "broken"]
     if broken:
         return f"the check itself failed in {humanize.many(len(broken), 'case')}: {_why(broken[0])}"
@@ -61,20 +61,20 @@ def _missed(gate: MinScore, verdicts: Sequence[CheckVerdict], values: Sequence[f
     least = gate.least - _ROUNDING
     score, at_worst = fmean(values), fmean(v.at_worst for v in verdicts if v.at_worst is not None)
     if score < least:
-        return f"{_down(score)} is below {gate.least:g}"
+        return f"{_rounded_down(score)} is below {gate.least:g}"
     if at_worst < least:
-        return f"some replies could not be scored; were they wrong, it would be {_down(at_worst)}"
-    if gate.confident and (low := _low_end(values)) < least:
-        return f"it may be as low as {_down(low)}: more cases would tell"
+        return f"some replies could not be scored; were they wrong, it would be {_rounded_down(at_worst)}"
+    if gate.confident and (low := _low(values)) < least:
+        return f"it may be as low as {_rounded_down(low)}: more cases would decide"
     return ""
 
 
 def _why(verdict: CheckVerdict) -> str:
-    """Its explanation, where what became of it is said already."""
+    """The explanation without the outcome, which the sentence around it names."""
     return verdict.explanation.removeprefix("not scored: ").removeprefix("the check failed: ")
 
 
-def _found(values: Sequence[float], cases: int) -> str:
+def _measured(values: Sequence[float], cases: int) -> str:
     """`0.85 (0.64 to 0.95) over 20 cases`."""
     if not values:
         return "not scored"
@@ -82,8 +82,8 @@ def _found(values: Sequence[float], cases: int) -> str:
     return f"{fmean(values):.3g}{_band(values)} over {len(values):,}{of} cases"
 
 
-def _down(score: float) -> str:
-    """Rounded down, so that what is below 0.9 does not read 0.9."""
+def _rounded_down(score: float) -> str:
+    """Rounded down, so that a score below 0.9 does not read 0.9."""
     return f"{math.floor(score * 1e4 + _ROUNDING) / 1e4:g}"
 
 
@@ -94,7 +94,7 @@ def _band(values: Sequence[float]) -> str:
     return "" if interval is None else f" ({interval.low:.2f} to {interval.high:.2f})"
 
 
-def _low_end(values: Sequence[float]) -> float:
+def _low(values: Sequence[float]) -> float:
     from promptgrid.stats import mean_interval
 
     interval = mean_interval(values)

@@ -1,4 +1,4 @@
-"""What a gate asks, and what became of it."""
+"""A gate, and its result."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from promptgrid.suggestions import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class MinScore:
-    """In every variant the mean score of `check`, 0 to 1, must be at least `least`; with `confident` the low end of its
-    95 % interval must be."""
+    """In every variant the mean score of `check`, 0 to 1, or with `confident` the low end of its 95 % interval, must be
+    at least `least`."""
 
     check: str
     least: float
@@ -22,7 +22,7 @@ class MinScore:
 
 @dataclass(frozen=True, slots=True)
 class Broke:
-    """One case to look at. `before` is "" where nothing is compared with. Foreign text is in all of it."""
+    """One case that broke. `before` is "" where no other run is compared with. All fields may hold foreign text."""
 
     case_id: str
     variant: str
@@ -35,18 +35,18 @@ class Broke:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What became of one gate in one variant (its label; "" where the gate is over all of them).
+    """The result of one gate in one variant (its label; "" where the gate is over all variants).
 
-    found      what was measured, in words
-    reason     why the gate was missed, "" where it held
-    broke      the cases to look at, also where the gate held
-    note       what the statistics say of it, in a sentence
+    measured   the figures, in words
+    reason     why the gate failed, "" where it held
+    broke      the cases that broke, also where the gate held
+    note       the statistical comparison, in a sentence
     """
 
     gate: str
     variant: str
     held: bool
-    found: str
+    measured: str
     reason: str = ""
     broke: tuple[Broke, ...] = ()
     note: str = ""
@@ -77,7 +77,7 @@ def ask_known(gates: Iterable[MinScore], known: Collection[str]) -> None:
 
 
 def broke(verdict: CheckVerdict) -> Broke:
-    """The verdict as a case to look at."""
+    """The verdict as a case that broke."""
     several = verdict.such < verdict.samples or verdict.samples > 1
     count = f"{verdict.such} of {verdict.samples} samples {_SUCH[verdict.outcome]}: " if several else ""
     return Broke(

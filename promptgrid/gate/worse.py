@@ -1,4 +1,4 @@
-"""Not worse than an earlier run: by the paired statistics, or case by case where that is asked."""
+"""Not worse than an earlier run: by paired statistics, or case by case."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PINNED = "pinned"
 
 @dataclass(frozen=True, slots=True)
 class NotWorse:
-    """No variant of these prompts may be worse than in the run `than`; with `strict` no case may have broken at all."""
+    """No variant of these prompts may be worse than in the run `than`; with `strict` no case may break."""
 
     than: str
     prompts: frozenset[str]
@@ -49,9 +49,9 @@ def not_worse(database: Database, run_id: str, gate: NotWorse) -> list[GateResul
             f"Run {run_id} cannot be worse than itself.", hint="Name another: `promptgrid runs` lists them."
         )
     changes = against(database, gate.than, run_id)
-    broke = [_broke(change) for change in changes.listed(database, ["broke"], count=changes.counts["broke"])]
+    cases = [_broke(change) for change in changes.listed(database, ["broke"], count=changes.counts["broke"])]
     return [
-        _not_worse(gate, variant, [case for case in broke if case.variant == variant.label])
+        _not_worse(gate, variant, [case for case in cases if case.variant == variant.label])
         for variant in changes.variants
         if variant.b is not None and variant.b.prompt in gate.prompts
     ]
@@ -63,7 +63,7 @@ def _not_worse(gate: NotWorse, variant: VariantChange, broke: Sequence[Broke]) -
         gate=f"not worse than {gate.than}" + (", case by case" if gate.strict else ""),
         variant=variant.label,
         held=not reason,
-        found=", ".join(f"{count:,} {kind}" for kind, count in variant.counts.items() if count),
+        measured=", ".join(f"{count:,} {kind}" for kind, count in variant.counts.items() if count),
         reason=reason,
         broke=tuple(broke),
         note=variant.sentence,
@@ -71,7 +71,7 @@ def _not_worse(gate: NotWorse, variant: VariantChange, broke: Sequence[Broke]) -
 
 
 def _missed(gate: NotWorse, variant: VariantChange) -> str:
-    """Why the gate is missed; "" when it holds."""
+    """Why the gate fails; "" when it holds."""
     if variant.a is None:
         return f"run {gate.than} has no such variant"
     if variant.versus is None:
@@ -88,14 +88,14 @@ def _broke(change: Change) -> Broke:
         variant=change.label,
         check="",
         expected=change.expected,
-        before=_said(change.answer_a, change.status_a),
-        now=_said(change.answer_b, change.status_b),
+        before=_answer_words(change.answer_a, change.status_a),
+        now=_answer_words(change.answer_b, change.status_b),
         explanation=f"score {_score(change.score_a)} before, {_score(change.score_b)} now",
     )
 
 
-def _said(answer: str | None, status: str | None) -> str:
-    """The answer, or what became of the cell."""
+def _answer_words(answer: str | None, status: str | None) -> str:
+    """The answer, or the status of a cell without one."""
     return answer if answer is not None else "no answer" if status == "answered" else (status or "").replace("_", " ")
 
 

@@ -1,4 +1,4 @@
-"""Do judges agree more than by chance?"""
+"""Agreement between judges, corrected for chance."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Hashable, Sequence
 
 
 def krippendorff_alpha(ratings: Sequence[Sequence[Hashable | None]]) -> float | None:
-    """Agreement of any number of judges on names (nominal data): one row a rated thing, one entry a judge, None where
-    that judge has not rated it.
+    """Agreement of any number of judges on categories (nominal data): one row an item, one entry a judge, None where
+    that judge has not rated the item.
 
-    1 is full agreement, 0 what chance would bring, below 0 less than that. None where no thing has two ratings, or all
-    ratings are the same: then there is nothing to agree about. Source: K. Krippendorff, "Computing Krippendorff's
+    1 is full agreement, 0 the agreement of chance, below 0 less than that. None where no item has two ratings, or all
+    ratings are the same. Source: K. Krippendorff, "Computing Krippendorff's
     alpha-reliability" (2011).
     """
     rated = [[rating for rating in row if rating is not None] for row in ratings]
@@ -25,10 +25,10 @@ def krippendorff_alpha(ratings: Sequence[Sequence[Hashable | None]]) -> float | 
 
 
 def cohen_kappa(a: Sequence[Hashable | None], b: Sequence[Hashable | None]) -> float | None:
-    """Agreement of two judges on the same things beyond what chance would bring, at most 1; None where one has not
-    judged leaves that thing out.
+    """Agreement of two judges on the same items beyond chance, at most 1. An item that one of them has not rated (None)
+    is left out.
 
-    None where no thing is judged by both, or both gave one and the same judgement throughout. Source: J. Cohen, "A
+    None where no item is rated by both, or all ratings of both are the same. Source: J. Cohen, "A
     coefficient of agreement for nominal scales" (1960).
     """
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
@@ -43,5 +43,5 @@ def cohen_kappa(a: Sequence[Hashable | None], b: Sequence[Hashable | None]) -> f
 
 
 def _unlike(counts: Counter[Hashable]) -> int:
-    """Ordered pairs of ratings that differ."""
+    """The number of ordered pairs of ratings that differ."""
     return counts.total() ** 2 - sum(count * count for count in counts.values())

@@ -1,4 +1,4 @@
-"""Could it be luck? Tests of pairs, and what becomes of their p-values when there are many of them."""
+"""Paired significance tests, and the correction of their p-values for multiple comparisons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from promptgrid.stats.intervals import Floats, known_values
 EXACT = 12  # differences up to which all sign changes are tried: 4,096
 FLIPS = 9_999
 _ROWS = 500  # sign changes drawn at a time, so that memory stays bounded
-_EQUAL, _EQUAL_SINGLE = 1e-9, 1e-5  # sums this close, as shares of all there is, are the same sum added up otherwise
+_EQUAL, _EQUAL_SINGLE = 1e-9, 1e-5  # relative tolerance within which two sums are equal
 
 
 def mcnemar(b: int, c: int) -> float:
@@ -26,7 +26,7 @@ def mcnemar(b: int, c: int) -> float:
 
 
 def paired_permutation(differences: Sequence[float | None], *, seed: int = 0) -> float | None:
-    """The two-sided p-value of paired differences with mean zero: each could as well have had the other sign.
+    """The two-sided p-value of paired differences under the hypothesis that each sign is as likely as the other.
 
     Exact over all sign changes of up to 12 differences that are not zero; above that 9,999 sign changes drawn by
     `seed`, the observed one counted among them, so that p is never 0 (B. Phipson and G. Smyth, "Permutation p-values
@@ -38,26 +38,26 @@ def paired_permutation(differences: Sequence[float | None], *, seed: int = 0) ->
 
 
 def permuted(differences: Floats, *, seed: int = 0) -> list[float]:
-    """`paired_permutation` of each column of (cases, comparisons); all share the same sign changes, which is quicker.
-    A case that a comparison lacks is a zero in its column: its sign changes nothing."""
-    found = [1.0] * differences.shape[1]
-    drawn: list[int] = []
+    """`paired_permutation` of each column of an array (cases, comparisons), with the same sign changes for all, to be
+    faster. A case that a comparison lacks is a zero in its column."""
+    p_values = [1.0] * differences.shape[1]
+    sampled: list[int] = []
     for column, values in enumerate(differences.T):
         moved = values[values != 0]
         if len(moved) > EXACT:
-            drawn.append(column)
+            sampled.append(column)
         elif len(moved):
-            found[column] = _exact(moved)
-    if drawn:
-        for column, count in zip(drawn, _drawn(differences[:, drawn], seed), strict=True):
-            found[column] = (count + 1) / (FLIPS + 1)
-    return found
+            p_values[column] = _exact(moved)
+    if sampled:
+        for column, count in zip(sampled, _extreme_counts(differences[:, sampled], seed), strict=True):
+            p_values[column] = (count + 1) / (FLIPS + 1)
+    return p_values
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """The p-values of several comparisons, raised so that a false one among all of them stays as rare as in one.
+    """The p-values of several comparisons, adjusted to keep the chance of any false positive at the level of one test.
 
-    In the order given; None is no test and counts for nothing. Source: S. Holm, "A simple sequentially rejective
+    In the order given; None stands for no test and is not counted. Source: S. Holm, "A simple sequentially rejective
     multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
     """
     ordered = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
@@ -70,23 +70,23 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def _exact(moved: Floats) -> float:
-    """Over all sign changes of the differences."""
+    """The p-value over all sign changes of the differences."""
     n = len(moved)
     signs = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1) * 2.0 - 1.0
     return float(np.mean(np.abs(signs @ moved) >= abs(moved.sum()) - _EQUAL * np.abs(moved).sum()))
 
 
-def _drawn(differences: Floats, seed: int) -> list[int]:
-    """For each column, how many of the drawn sign changes bring a sum as far from zero as the observed one."""
+def _extreme_counts(differences: Floats, seed: int) -> list[int]:
+    """For each column, how many of the random sign changes give a sum as far from zero as the observed one."""
     generator = np.random.default_rng(seed)
     cases = len(differences)
     single = differences.astype(np.float32)  # half the time, and precise enough to tell sums apart
     total = differences.sum(axis=0)
     least = np.abs(total) - _EQUAL_SINGLE * np.abs(differences).sum(axis=0)
-    extreme = np.zeros(differences.shape[1], dtype=np.int64)
+    counts = np.zeros(differences.shape[1], dtype=np.int64)
     for start in range(0, FLIPS, _ROWS):
         rows = min(_ROWS, FLIPS - start)
         bits = np.unpackbits(generator.integers(0, 256, (rows, -(-cases // 8)), dtype=np.uint8), axis=1)[:, :cases]
         sums = 2 * (bits.astype(np.float32) @ single) - total
-        extreme += (np.abs(sums) >= least).sum(axis=0)
-    return extreme.tolist()
+        counts += (np.abs(sums) >= least).sum(axis=0)
+    return counts.tolist()

@@ -1,6 +1,6 @@
-"""Intervals for rates and means. Cases are what is drawn: several samples of one case are one number, their mean.
+"""Intervals for rates and means. The unit is the case: several samples of one case are one number, their mean.
 
-Which interval covers what it promises was measured (benchmarks/statistics.py); that decided what is used where.
+The choice of intervals follows their measured coverage (benchmarks/statistics.py).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _FEW = 10  # values below which the bootstrap covers less than Student's t
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """From `low` to `high`, both within it; in the unit of the values."""
+    """From `low` to `high`, both included, in the unit of the values."""
 
     low: float
     high: float
 
 
 def normal_quantile(level: float) -> float:
-    """The standard normal distribution lies within ± this with probability `level`."""
+    """The z within ± which the standard normal distribution lies with probability `level`."""
     return NormalDist().inv_cdf((1 + level) / 2)
 
 
@@ -46,13 +46,13 @@ def mean_interval(values: Sequence[float | None] | Floats, level: float = 0.95, 
     - All 0 or 1: `wilson`.
     - All within 0 to 1 (scores, or pass rates over a case's samples): Wilson's interval at the effective number of
       cases, mean·(1 - mean) / the mean's variance, with Student's t: the values' own spread decides its width. Where
-      they are all equal, or there is only one, it is as wide as for a rate: alike in a few cases is not known for all.
+      they are all equal, or there is only one, it is as wide as for a rate: a few equal cases are no proof.
       Source: C. Franco et al., "Comparative study of confidence intervals for proportions in complex sample surveys",
       Journal of Survey Statistics and Methodology 7 (2019), who take it from Korn and Graubard (1998).
-    - Others (lengths, tokens, times): `bca_interval`, by `seed`. What is no score and may yet be below 1, as costs are,
-      should go there directly.
+    - Others (lengths, tokens, times): `bca_interval`, by `seed`. Values that are not scores but may be below 1, such as
+      costs, should go there directly.
 
-    BCa was tried for scores too: of 95 % it covers 66 to 85 % at 5 cases and 87 to 94 % at 10; from 50 cases on the two
+    For scores, BCa's 95 % interval covers only 66 to 85 % at 5 cases and 87 to 94 % at 10; from 50 cases on the two
     agree. None where there is no value, or only one that is not a score.
     """
     known = known_values(values)
@@ -74,8 +74,8 @@ def mean_interval(values: Sequence[float | None] | Floats, level: float = 0.95, 
 def bca_interval(values: Sequence[float | None] | Floats, level: float = 0.95, *, seed: int = 0) -> Interval | None:
     """The bootstrap's bias-corrected and accelerated interval of a mean, the same for the same `seed`.
 
-    It is widened as Student's t is against the normal, since a sample varies less than what it is drawn from; with
-    fewer than 10 values it is Student's own. Values that are all equal give that one value; fewer than two give None.
+    It is widened by the ratio of Student's t to the normal quantile, since a sample varies less than its population;
+    with fewer than 10 values it is Student's interval. Equal values give that one value; fewer than two give None.
 
     Sources: B. Efron, "Better bootstrap confidence intervals", JASA 82 (1987); T. Hesterberg, "What teachers should
     know about the bootstrap", The American Statistician 69 (2015), for the widening.
@@ -96,7 +96,7 @@ def _bca(standard: Floats, t: float, seed: int) -> tuple[float, float]:
     from scipy import special, stats
 
     n = len(standard)
-    found = stats.bootstrap(
+    bootstrap = stats.bootstrap(
         (standard,),
         np.mean,
         n_resamples=int(np.clip(_DRAWS // n, *_RESAMPLES)),
@@ -104,11 +104,11 @@ def _bca(standard: Floats, t: float, seed: int) -> tuple[float, float]:
         method="BCa",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(bootstrap.low), float(bootstrap.high)
 
 
 def known_values(values: Sequence[float | None] | ArrayLike) -> Floats:
-    """Those that are there: neither None nor NaN."""
+    """The values that are neither None nor NaN."""
     known = np.asarray(values, dtype=np.float64)
     return known[~np.isnan(known)]
 

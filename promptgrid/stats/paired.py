@@ -1,4 +1,4 @@
-"""Two variants over the same cases: which is better, or is it luck, and how many more cases would tell."""
+"""Two variants over the same cases: which is better, how sure that is, and how many more cases would decide."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PairedScores = tuple[Sequence[float | None], Sequence[float | None]]
 ALPHA = 0.05
 POWER = 0.8
 FEWEST = 6  # pairs that all differ the same way come below 5 % by chance: 2 · 0.5⁶ = 3.1 %
-WITHIN_REACH = 10  # times the cases there are: more than that nobody collects to tell two variants apart
+WITHIN_REACH = 10  # times the present number of cases: the most that is worth collecting
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class Comparison:
 
     a, b           their mean scores over these cases; None for n = 0
     difference     a - b, with its 95 % `interval` (of this pair alone, whatever else is compared)
-    p              the chance of a difference at least so large between equals; None for n = 0
-    p_adjusted     p after Holm's correction for the `among` comparisons it stands with
+    p              the chance of a difference at least this large between equal variants; None for n = 0
+    p_adjusted     p after Holm's correction for all `among` comparisons of the family
     better, worse, tied    cases where A scores above B, below it, the same
     verdict        `better` or `worse`: A is, with p_adjusted < 0.05. `needs more`: fewer than 6 cases, or
-                   `cases_needed` are within reach (ten times the cases there are). Else `not distinguishable`.
-    cases_needed   about so many cases more would separate the two in 8 of 10 tries, if the difference is what it looks
-                   like; 0 where they are separated, None where there is no difference
+                   `cases_needed` are within reach (ten times the present cases). Else `not distinguishable`.
+    cases_needed   about how many more cases would separate the two with a power of 0.8, if the difference is as
+                   observed; 0 where they are separated, None where there is no difference
     """
 
     n: int
@@ -53,11 +53,11 @@ class Comparison:
     cases_needed: int | None
 
     def sentence(self, a_name: str, b_name: str) -> str:
-        """The verdict in plain words. The names stand in it as they are: foreign text is for the caller to mind."""
+        """The verdict in plain words. The names are not escaped: the caller escapes foreign text."""
         missing = f" {_cases(self.missing)} left out: a score is missing." if self.missing else ""
-        return f"{self._said(a_name, b_name)}{missing}"
+        return f"{self._verdict_words(a_name, b_name)}{missing}"
 
-    def _said(self, a_name: str, b_name: str) -> str:
+    def _verdict_words(self, a_name: str, b_name: str) -> str:
         if self.a is None or self.b is None or self.interval is None or self.p_adjusted is None:
             return f"No case has a score of both {a_name} and {b_name}."
         means = f"{_percent(self.a)} against {_percent(self.b)}"
@@ -71,7 +71,7 @@ class Comparison:
             few = f"{_cases(self.n)} {'is' if self.n == 1 else 'are'} too few to tell {a_name} from {b_name}: {means}."
             if self.cases_needed is None:
                 return few
-            return f"{few} If the difference is what it looks like, about {self.cases_needed:,} more would show it."
+            return f"{few} If the difference is as observed, about {self.cases_needed:,} more would show it."
         correction = f", corrected for {self.among} comparisons" if self.among > 1 else ""
         return (
             f"{a_name} is {self.verdict} than {b_name} over {_cases(self.n)}: {means}, a difference of"
@@ -83,9 +83,9 @@ def compared(a: Sequence[float | None], b: Sequence[float | None], *, seed: int 
     """A against B: `a[i]` and `b[i]` are their scores of case i, 0 to 1, the mean over its samples; None or NaN where
     there is none.
 
-    Where all scores are 0 or 1 the test is McNemar's exact one and the interval that of D. Bonett and R. Price,
+    Where all scores are 0 or 1 the test is McNemar's exact test and the interval that of D. Bonett and R. Price,
     "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data" (2012); else the
-    test changes signs (see `paired_permutation`) and the interval is `mean_interval`'s, of the differences.
+    test is `paired_permutation` and the interval is `mean_interval`'s, of the differences.
     `cases_needed` follows R. Connor, "Sample size for testing differences in proportions for the paired-sample design",
     Biometrics 43 (1987), with the differences' own spread.
     """
@@ -101,38 +101,38 @@ def compared_all(
 
 
 def compared_pairs(pairs: Sequence[PairedScores], *, seed: int = 0) -> list[Comparison]:
-    """As `compared_all`, of pairs (A, B) that each have a baseline of their own, and all the same cases."""
+    """As `compared_all`, for pairs (A, B) with a baseline each, all over the same cases."""
     arrays = [(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)) for a, b in pairs]
-    there = [~np.isnan(a) & ~np.isnan(b) for a, b in arrays]
-    apart = [np.where(both, a - b, 0.0) for (a, b), both in zip(arrays, there, strict=True)]
+    known = [~np.isnan(a) & ~np.isnan(b) for a, b in arrays]
+    apart = [np.where(both, a - b, 0.0) for (a, b), both in zip(arrays, known, strict=True)]
     for differences in apart:
         differences[np.abs(differences) < 1e-12] = 0.0  # 0.7 - 0.4 is 0.3, not a little less
-    flags = [_all_flags(a[both]) and _all_flags(b[both]) for (a, b), both in zip(arrays, there, strict=True)]
+    flags = [_all_flags(a[both]) and _all_flags(b[both]) for (a, b), both in zip(arrays, known, strict=True)]
     scored = [i for i, flag in enumerate(flags) if not flag]
     permutations = permuted(np.column_stack([apart[i] for i in scored]), seed=seed) if scored else []
     by_permutation = dict(zip(scored, permutations, strict=True))
-    tests = sum(bool(both.any()) for both in there)
-    found = [
+    tests = sum(bool(both.any()) for both in known)
+    comparisons = [
         _comparison(a[both], b[both], differences[both], int((~both).sum()), by_permutation.get(i), max(tests, 1), seed)
-        for i, ((a, b), both, differences) in enumerate(zip(arrays, there, apart, strict=True))
+        for i, ((a, b), both, differences) in enumerate(zip(arrays, known, apart, strict=True))
     ]
-    raised = holm([comparison.p for comparison in found])
-    return [_judged(comparison, p) for comparison, p in zip(found, raised, strict=True)]
+    raised = holm([comparison.p for comparison in comparisons])
+    return [_with_verdict(comparison, p) for comparison, p in zip(comparisons, raised, strict=True)]
 
 
 def _comparison(
     a: Floats, b: Floats, differences: Floats, missing: int, permutation: float | None, among: int, seed: int
 ) -> Comparison:
-    """Without a verdict. `permutation` is the p-value where scores are not all 0 or 1."""
+    """The comparison without its verdict. `permutation` is the p-value where scores are not all 0 or 1."""
     n, better, worse = len(differences), int((differences > 0).sum()), int((differences < 0).sum())
-    nothing: Comparison = Comparison(
+    empty: Comparison = Comparison(
         n, missing, None, None, None, None, None, None, among, better, worse, n - better - worse, "needs more", None
     )
     if n == 0:
-        return nothing
+        return empty
     flags = permutation is None
     return replace(
-        nothing,
+        empty,
         a=float(a.mean()),
         b=float(b.mean()),
         difference=float(differences.mean()),
@@ -142,17 +142,17 @@ def _comparison(
     )
 
 
-def _judged(found: Comparison, p_adjusted: float | None) -> Comparison:
-    """With its verdict, which needs the p-values of all."""
+def _with_verdict(comparison: Comparison, p_adjusted: float | None) -> Comparison:
+    """The comparison with its verdict, which needs the p-value adjusted for all comparisons."""
     if p_adjusted is None:
-        return found
+        return comparison
     verdict: PairedVerdict = "not distinguishable"
-    needed = found.cases_needed
+    needed = comparison.cases_needed
     if p_adjusted < ALPHA:
-        verdict, needed = "better" if (found.difference or 0) > 0 else "worse", 0
-    elif found.n < FEWEST or (needed is not None and needed <= (WITHIN_REACH - 1) * found.n):
+        verdict, needed = "better" if (comparison.difference or 0) > 0 else "worse", 0
+    elif comparison.n < FEWEST or (needed is not None and needed <= (WITHIN_REACH - 1) * comparison.n):
         verdict = "needs more"
-    return replace(found, p_adjusted=p_adjusted, verdict=verdict, cases_needed=needed)
+    return replace(comparison, p_adjusted=p_adjusted, verdict=verdict, cases_needed=needed)
 
 
 def _all_flags(scores: Floats) -> bool:

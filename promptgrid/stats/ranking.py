@@ -1,4 +1,4 @@
-"""Rankings out of votes between two, and whether the place on the screen decided them."""
+"""Rankings from votes between two, and the position bias of these votes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Ranking:
     """Strengths on the log-odds scale, their mean 0: x wins against y with probability 1 / (1 + exp(y - x)).
 
     `strengths` has one (strength, 95 % interval) for each competitor, in the order given. `regularised`: the votes
-    alone have no finite answer (a competitor won or lost everything, or groups never met), so each competitor was given
-    half a win and half a loss against one of mean strength.
+    have no finite maximum likelihood (a competitor won or lost everything, or groups never met), so each competitor is
+    given half a win and half a loss against one of mean strength.
     """
 
     strengths: tuple[tuple[float, Interval], ...]
@@ -27,10 +27,10 @@ class Ranking:
 
 
 def bradley_terry(wins: Sequence[Sequence[float]], level: float = 0.95) -> Ranking:
-    """The ranking by the most likely strengths: `wins[i][j]` is how often i beat j, a tie counting half for each.
+    """The maximum likelihood ranking: `wins[i][j]` is how often i beat j, a tie counting half for each.
 
-    Intervals are normal ones, by the information in the votes. Sources: R. Bradley and M. Terry, "Rank analysis of
-    incomplete block designs", Biometrika 39 (1952); when there is a finite answer, L. Ford (1957).
+    Intervals are normal ones, by the Fisher information. Sources: R. Bradley and M. Terry, "Rank analysis of
+    incomplete block designs", Biometrika 39 (1952); for when a finite maximum exists, L. Ford (1957).
     """
     won = np.array(wins, dtype=np.float64).reshape(len(wins), len(wins))
     np.fill_diagonal(won, 0.0)
@@ -49,10 +49,10 @@ def bradley_terry(wins: Sequence[Sequence[float]], level: float = 0.95) -> Ranki
 
 @dataclass(frozen=True, slots=True)
 class PositionBias:
-    """How often the left one was preferred where there was a preference: `left` of `decided`.
+    """How often the left side won: `left` of `decided` votes; `ties` are not among them.
 
-    `share` with its 95 % `interval` (Wilson) would be 0.5 without bias; `p` is the exact binomial test of that. All
-    three are None where nothing was decided. `ties` prefer no side.
+    `share` with its 95 % `interval` (Wilson) is 0.5 without bias; `p` is the exact binomial test of that. All three are
+    None where no vote decided.
     """
 
     left: int
@@ -64,7 +64,7 @@ class PositionBias:
 
 
 def position_bias(left_wins: int, right_wins: int, ties: int = 0) -> PositionBias:
-    """Whether the place on the screen decides: with shuffled sides the left one wins half of the votes.
+    """The position bias of votes with shuffled sides: without bias the left side wins half of them.
 
     Source of the concern: L. Zheng et al., "Judging LLM-as-a-judge with MT-Bench and Chatbot Arena" (2023).
     """
@@ -78,7 +78,7 @@ def position_bias(left_wins: int, right_wins: int, ties: int = 0) -> PositionBia
 
 
 def _all_reach_all(won: Floats) -> bool:
-    """Everybody has, over however many others, beaten everybody: then the likelihood has a finite maximum."""
+    """Whether wins lead from each competitor to each other, through others too: then a finite maximum exists."""
     reach = (won > 0) | np.eye(len(won), dtype=bool)
     for _ in range(len(won).bit_length()):
         reach = (reach.astype(np.int64) @ reach) > 0

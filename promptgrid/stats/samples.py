@@ -21,9 +21,9 @@ def pass_at_k(n: int, c: int, k: int) -> float | None:
 
 
 def entropy(counts: Sequence[int]) -> float | None:
-    """How spread out answers are, in bits: 0 where all are the same, log2(m) for m equally common ones. None of none.
+    """The entropy of answers in bits: 0 where all are the same, log2(m) for m equally frequent ones; None of none.
 
-    Source: C. Shannon, "A mathematical theory of communication" (1948); as counted, not corrected for few samples.
+    Source: C. Shannon, "A mathematical theory of communication" (1948); not corrected for small samples.
     """
     total = sum(counts)
     if total <= 0:
@@ -32,10 +32,10 @@ def entropy(counts: Sequence[int]) -> float | None:
 
 
 def mean_similarity(texts: Sequence[str], *, seed: int = 0, most: int = PAIRS) -> float | None:
-    """How much alike texts are, 0 to 1: the mean over their pairs of 1 - edit distance / length of the longer one.
+    """The similarity of texts, 0 to 1: the mean over their pairs of 1 - edit distance / length of the longer text.
 
-    The edit distance is V. Levenshtein's (1966). Of each text the first 2,000 characters are compared, and of more than
-    `most` pairs so many drawn by `seed`. None for fewer than two texts.
+    The edit distance is V. Levenshtein's (1966). The first 2,000 characters of each text are compared, and at most
+    `most` pairs, drawn by `seed`. None for fewer than two texts.
     """
     from rapidfuzz.distance import Levenshtein
 

@@ -184,7 +184,7 @@ def test_the_ranking_puts_first_who_wins_and_says_how_sure_that_is(database: Dat
     for one in said.ranked:
         assert 0 <= one.interval.low <= one.share <= one.interval.high <= 1
     assert said.regularised  # nobody ever lost to the last: there is no finite answer
-    assert verdict(said) == "t = 0 is ahead of all others, by more than chance would explain."
+    assert verdict(said) == "t = 0 is ahead of all others by more than chance explains."
     assert "half a win" in " ".join(notes(said))
 
 
@@ -195,7 +195,7 @@ def test_ties_count_half_and_skips_not_at_all(database: Database, carried: Carri
     said = standings(arena.read(database, run_id), votes.listed(database, run_id))
     assert (said.votes, said.skipped, said.bias.decided) == (6, 2, 0)
     assert all(one.share == pytest.approx(0.5) for one in said.ranked)
-    assert "do not tell the variants apart" in verdict(said)
+    assert "do not distinguish the variants" in verdict(said)
 
 
 def test_a_judge_who_prefers_a_side_is_found_out(database: Database, carried: Carried) -> None:

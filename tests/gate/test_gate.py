@@ -51,7 +51,7 @@ def test_a_score_is_enough_or_it_is_not() -> None:
     assert not missed.held
     assert missed.reason == "0.9 is below 0.95"
     assert [b.case_id for b in missed.broke] == ["9"]
-    assert missed.found.startswith("0.9 (")
+    assert missed.measured.startswith("0.9 (")
 
 
 def test_thirds_add_up() -> None:
@@ -69,7 +69,7 @@ def test_nothing_scored_is_a_miss_with_its_reason() -> None:
         missed = asked(0.0, nothing, nothing)
         assert not missed.held
         assert nothing.explanation in missed.reason
-        assert missed.found == "not scored"
+        assert missed.measured == "not scored"
 
 
 def test_a_reply_that_could_not_be_scored_is_no_pass() -> None:
@@ -89,7 +89,7 @@ def test_confident_asks_for_the_low_end_of_the_interval() -> None:
     assert asked(0.8, *[RIGHT] * 9, WRONG).held
     missed = asked(0.8, *[RIGHT] * 9, WRONG, confident=True)
     assert not missed.held
-    assert "more cases would tell" in missed.reason
+    assert "more cases would decide" in missed.reason
     assert asked(0.8, *[RIGHT] * 90, *[WRONG] * 5, confident=True).held
 
 
@@ -101,7 +101,7 @@ def test_each_variant_must_hold() -> None:
 
 def test_cells_without_a_reply_are_a_miss_of_their_own() -> None:
     missed = gate.all_answered({"answered": 3, "failed": 1, "pending": 2}, [RIGHT, SILENT])
-    assert (missed.held, missed.reason, missed.found) == (False, "3 cells without a reply", "3 of 6")
+    assert (missed.held, missed.reason, missed.measured) == (False, "3 cells without a reply", "3 of 6")
     assert [b.explanation for b in missed.broke] == ["timed out"]
     assert gate.all_answered({"answered": 3}, [RIGHT]).held
     assert not gate.all_answered({}, []).held

@@ -91,7 +91,7 @@ def test_sentences_are_plain() -> None:
     )
     assert stats.compared(*flags(4, 1, 15)).sentence("A", "B") == (
         "20 cases are too few to tell A from B: 95 % against 80 %."
-        " If the difference is what it looks like, about 65 more would show it."
+        " If the difference is as observed, about 65 more would show it."
     )
     assert stats.compared([1.0], [1.0]).sentence("A", "B") == "1 case is too few to tell A from B: 100 % against 100 %."
     assert stats.compared([], []).sentence("A", "B") == "No case has a score of both A and B."
