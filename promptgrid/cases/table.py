@@ -124,7 +124,7 @@ def _parse(data: bytes, encoding: str, name: str, notes: list[str]) -> Cases:
     text = io.TextIOWrapper(io.BytesIO(data), encoding=encoding, newline="")
     sample = text.read(_SAMPLE_CHARS)
     text.seek(0)
-    delimiter = _told_delimiter(text, sample) or _delimiter(sample)
+    delimiter = _stated_delimiter(text, sample) or _delimiter(sample)
     notes += [note] if (note := _DELIMITERS.get(delimiter, "")) else []
     skipped = [0]
     rows = _rows(text, delimiter, name, skipped)
@@ -138,17 +138,17 @@ def _parse(data: bytes, encoding: str, name: str, notes: list[str]) -> Cases:
     return Cases(_named(cases, columns, notes), columns, tuple(notes))
 
 
-def _told_delimiter(text: io.TextIOWrapper, sample: str) -> str:
-    """Excel's own first line `sep=;`, which is read over."""
-    told = re.match(r"\ufeff?sep=(.)\r?\n", sample)
-    if told is None:
+def _stated_delimiter(text: io.TextIOWrapper, sample: str) -> str:
+    """The delimiter of Excel's first line `sep=;`, which is skipped; empty without one."""
+    match = re.match(r"\ufeff?sep=(.)\r?\n", sample)
+    if match is None:
         return ""
     text.readline()
-    return told[1]
+    return match[1]
 
 
 def _delimiter(sample: str) -> str:
-    """The one that cuts the header in several cells and most rows in as many; csv.Sniffer guesses from any letter."""
+    """The delimiter that splits the header and most rows into equally many cells; csv.Sniffer takes any letter."""
     if not _widths(sample, ","):
         return ","  # nothing but empty cells
     best, best_score = _NO_DELIMITER, (0.0, 1)
@@ -260,7 +260,7 @@ def _refuse_nul(row: _Row, columns: Sequence[str], name: str) -> None:
 
 
 def _named(cases: Sequence[Case], columns: Sequence[str], notes: list[str]) -> tuple[Case, ...]:
-    column = next((c for wanted in ("id", "case_id") for c in columns if c.casefold() == wanted), None)
+    column = next((c for name in ("id", "case_id") for c in columns if c.casefold() == name), None)
     if column is None:
         return tuple(cases)
     ids = [case.inputs[column].strip() for case in cases]

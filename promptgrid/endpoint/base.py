@@ -1,4 +1,4 @@
-"""The one seam to any model: a Request goes in, Replies come out. Data and the protocol only; no network in here."""
+"""The interface to every model: a Request in, Replies out. Data and protocol only, no network."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class TokenStep:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of one rate limit, and in how many seconds it is whole again. None: not told."""
+    """The remainder of one rate limit, and the seconds until it is full again. None: not reported."""
 
     limit: int | None
     remaining: int | None
@@ -78,7 +78,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """What a response told of its endpoint's rate limits."""
+    """The rate limits in the headers of a response."""
 
     requests: Allowance | None = None
     tokens: Allowance | None = None
@@ -127,7 +127,7 @@ class Delta:
 
 
 class Endpoint(Protocol):
-    """Where models are served. Every method raises EndpointError and nothing else for what goes wrong out there."""
+    """Serves models. Every method raises EndpointError, and nothing else, for errors of the network or server."""
 
     @property
     def name(self) -> str:
@@ -135,7 +135,7 @@ class Endpoint(Protocol):
 
     @property
     def identity(self) -> str:
-        """What makes replies comparable: the base URL; for the built-in model its weights' sha256. Part of the key."""
+        """The identity of the models: the base URL, or the sha256 of the built-in model's weights. Part of the key."""
 
     @property
     def max_n(self) -> int:
@@ -151,10 +151,10 @@ class Endpoint(Protocol):
 
     @property
     def takes_tokens(self) -> bool:
-        """True for llama.cpp: it takes a prompt of token ids, tells those of its reply, and lets a token be forced."""
+        """True for llama.cpp: it accepts token ids as prompt, returns those of its reply, and can force a token."""
 
     async def prepare(self) -> None:
-        """Asks a server on this machine what it can do, once; `concurrency` and `max_n` know it from then on.
+        """Asks a server on this machine once for its abilities, which then set `concurrency` and `max_n`.
 
         Never raises, and takes 2 s at most.
         """
@@ -184,7 +184,7 @@ class Endpoint(Protocol):
         """The text's tokens by the endpoint's own tokenizer; None where it has none, or does not tell the bytes."""
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
-        """A vector for each text, by a model that makes such."""
+        """A vector for each text, by an embedding model."""
 
     async def aclose(self) -> None:
         """Frees sockets. The endpoint cannot be used afterwards."""

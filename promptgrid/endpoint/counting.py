@@ -1,6 +1,6 @@
-"""Prompt tokens by the server's own tokenizer and chat template, where it is llama.cpp or vLLM.
+"""Prompt tokens by the server's own tokenizer and chat template, if it is llama.cpp or vLLM.
 
-Both listen at the server's root, beside /v1, and are told apart by asking: only llama.cpp has /apply-template.
+Both serve them at the server's root, beside /v1. Only llama.cpp has /apply-template, which distinguishes the two.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class TokenCounter:
     async def count(
         self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
     ) -> int | None:
-        """Tokens, or None. Raises EndpointError for a server that is down, busy or slow: that says nothing of it."""
+        """The number of tokens, or None. Raises EndpointError if the server is down, busy or slow."""
         for way in tuple(self._ways):
             try:
                 tokens = await way(pool, model, messages, api, tools)
@@ -77,22 +77,22 @@ class TokenCounter:
 
     async def _cut_by_llama_cpp(self, pool: Pool, model: str, text: str) -> list[Token] | None:
         question = {"model": model, "content": text, "add_special": True, "parse_special": True, "with_pieces": True}
-        told = (await self._ask(pool, "/tokenize", question)).get("tokens")
-        found = [_token(entry) for entry in told] if isinstance(told, list) else [None]
-        tokens = [token for token in found if token]
-        if len(tokens) < len(found):
+        entries = (await self._ask(pool, "/tokenize", question)).get("tokens")
+        parsed = [_token(entry) for entry in entries] if isinstance(entries, list) else [None]
+        tokens = [token for token in parsed if token]
+        if len(tokens) < len(parsed):
             return None
-        if any(map(_looks_like_a_sign, tokens)):  # or is it in the vocabulary as any other word?
+        if any(map(_looks_like_a_sign, tokens)):  # it may also be an ordinary token of the vocabulary
             question |= {"parse_special": False, "with_pieces": False}
             words = set((await self._ask(pool, "/tokenize", question)).get("tokens") or ())
-            # What stands beside a sign may be cut otherwise as a plain text, and is no sign for that.
+            # Text beside a sign may be tokenized differently here; that does not make it a sign.
             tokens = [replace(token, sign=_looks_like_a_sign(token) and token.id not in words) for token in tokens]
         return tokens
 
     async def _cut_by_vllm(self, pool: Pool, model: str, text: str) -> list[Token] | None:
-        told = await self._ask(pool, "/tokenize", {"model": model, "prompt": text, "return_token_strs": True})
-        ids, strings = _list_of(told.get("tokens"), int), _list_of(told.get("token_strs"), str)
-        data = spelt(strings, text) if len(ids) == len(strings) == told.get("count") else None
+        body = await self._ask(pool, "/tokenize", {"model": model, "prompt": text, "return_token_strs": True})
+        ids, strings = _list_of(body.get("tokens"), int), _list_of(body.get("token_strs"), str)
+        data = spelt(strings, text) if len(ids) == len(strings) == body.get("count") else None
         return None if data is None else [Token(number, own) for number, own in zip(ids, data, strict=True)]
 
     async def _llama_cpp(

@@ -1,4 +1,4 @@
-"""What goes wrong before an endpoint has answered -> EndpointError; and foreign texts made fit for a sentence."""
+"""EndpointErrors for failures before an endpoint has answered, and foreign texts quoted in a sentence."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def unsendable_text(error: UnicodeEncodeError) -> EndpointError:
 
 
 def name_served(error: EndpointError, model: str, served: Sequence[str]) -> None:
-    """Puts the models that are served into the hint of an unknown_model error."""
+    """Adds the served models to the hint of an unknown_model error."""
     if not served:
         return
     names = [one_line(name, 100) for name in served]
@@ -84,20 +84,20 @@ def name_served(error: EndpointError, model: str, served: Sequence[str]) -> None
 
 
 def redacted(text: str, settings: EndpointSettings) -> str:
-    """`text` without keys: some servers quote the key that they refuse."""
+    """The text without keys: some servers quote a refused key."""
     for secret in settings.secrets:
         text = text.replace(secret, "[key]")
     return text
 
 
 def quoted(text: str) -> str:
-    """What an endpoint said, in one line fit for a sentence."""
+    """The endpoint's text in one line, short enough for a sentence."""
     line = one_line(text, QUOTE_LIMIT)
     return "a web page" if line.lower().startswith(("<!doctype", "<html")) else line
 
 
 def unread_certificates(error: OSError) -> EndpointError:
-    """What SSL_CERT_FILE or SSL_CERT_DIR names is not there, or holds no certificates."""
+    """The error if SSL_CERT_FILE or SSL_CERT_DIR names no certificates."""
     return EndpointError(
         "connection",
         f"The certificates of the environment cannot be read: {error.strerror or error}.",
@@ -106,37 +106,37 @@ def unread_certificates(error: OSError) -> EndpointError:
 
 
 def redact(error: EndpointError, settings: EndpointSettings) -> None:
-    """Cuts keys out of what an error quotes."""
+    """Removes keys from the texts of an error."""
     error.raw, error.hint = redacted(error.raw, settings), redacted(error.hint, settings)
 
 
 def unreachable(error: Exception, settings: EndpointSettings) -> EndpointError:
-    """No answer had begun; `error` is the transport's, the reason lies in it or in what caused it."""
+    """The error if no answer has begun; the reason is in the transport's `error` or its causes."""
     message = f"{settings.name} cannot be reached at {settings.base_url}: {_reason(error, settings)}."
     return EndpointError("connection", message, hint=_connection_hint(_causes(error), settings))
 
 
 def broken(error: Exception, settings: EndpointSettings, partial: str = "") -> EndpointError:
-    """The answer had begun; `partial` is what had come of its text."""
+    """The error if an answer broke off; `partial` is its text so far."""
     message = f"{settings.name} broke the connection in the middle of the reply: {_reason(error, settings)}."
     hint = _connection_hint(_causes(error), settings)
     return EndpointError("connection", message, hint=hint, raw=redacted(partial, settings)[:RAW_LIMIT])
 
 
 def _reason(error: Exception, settings: EndpointSettings) -> str:
-    """The innermost message."""
-    said = next((text for text in reversed(_causes(error)) if text), "the connection broke")
-    return quoted(redacted(said, settings)).rstrip(".")
+    """The message of the innermost cause."""
+    message = next((text for text in reversed(_causes(error)) if text), "the connection broke")
+    return quoted(redacted(message, settings)).rstrip(".")
 
 
 def _causes(error: BaseException | None) -> list[str]:
-    """The messages of the error and of what lies below it, the innermost last."""
-    found: list[str] = []
+    """The messages of the error and its causes, the innermost last."""
+    messages: list[str] = []
     while error is not None:
-        said = getattr(error, "message", None)  # aiohttp's str() puts a status before it that nobody sent
-        found.append((said if isinstance(said, str) else str(error)).strip())
+        message = getattr(error, "message", None)  # aiohttp's str() adds a status that the server did not send
+        messages.append((message if isinstance(message, str) else str(error)).strip())
         error = error.__cause__ or error.__context__
-    return found
+    return messages
 
 
 def _connection_hint(causes: Sequence[str], settings: EndpointSettings) -> str:

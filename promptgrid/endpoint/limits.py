@@ -1,4 +1,4 @@
-"""What an endpoint's headers say about its rate limits: how long to wait, and what is left."""
+"""The rate limits in an endpoint's headers: seconds to wait, and remaining requests and tokens."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COUNT_LIMIT = 2**53
 
 
 def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
-    """What is left, by requests and by tokens; None where the endpoint tells nothing, as most do.
+    """The remaining requests and tokens; None if the headers have none, as is usual.
 
     `headers` have names in lower case or are indifferent to case.
     """
@@ -44,7 +44,7 @@ def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait as told by retry-after-ms or Retry-After (seconds or a date); None where it is not told.
+    """The seconds to wait of retry-after-ms or Retry-After (seconds or a date); None without them.
 
     A date is taken by the endpoint's own clock, which may be wrong, where it tells that too.
     """
@@ -68,8 +68,8 @@ def _allowance(headers: Mapping[str, str], spellings: tuple[Names, ...]) -> Allo
 
 def _count(text: str) -> int | None:
     """A whole number; the draft standard may add its window: `100, 100;w=60`."""
-    found = re.match(r"\s*(\d{1,16})(?:\.0*)?\s*(?:[,;].*)?$", text, re.ASCII)
-    return int(found[1]) if found else None
+    match = re.match(r"\s*(\d{1,16})(?:\.0*)?\s*(?:[,;].*)?$", text, re.ASCII)
+    return int(match[1]) if match else None
 
 
 def _reset(text: str | None, headers: Mapping[str, str]) -> float | None:

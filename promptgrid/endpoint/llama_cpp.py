@@ -63,28 +63,28 @@ def _reply(choice: Mapping[str, Any], common: Mapping[str, Any]) -> Reply:
     )
 
 
-def _steps(ids: Any, told: Any) -> tuple[TokenStep, ...]:
-    """Every token that was written; some of them are told of, in the same order.
+def _steps(ids: Any, entries: Any) -> tuple[TokenStep, ...]:
+    """Every token of the reply; the server reports probabilities of some of them, in the same order.
 
-    Told of is the token that completes a character, under the bytes of the whole character. Matched from the end, since
-    one character may hold a token twice, and of two alike the later one completes it.
+    It reports the token that completes a character, with the bytes of the whole character. Matching runs from the end:
+    if a character contains a token twice, the later one completes it.
     """
-    waiting = [step(entry) for entry in told if isinstance(entry, dict)] if isinstance(told, list) else []
+    waiting = [step(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     if not isinstance(ids, list):
         return tuple(waiting)
     steps: list[TokenStep] = []
     for token in reversed(ids):
-        found = waiting.pop() if waiting and waiting[-1].id == token else None
-        steps.append(_own(found) if found else TokenStep(b"", None, token))
+        match = waiting.pop() if waiting and waiting[-1].id == token else None
+        steps.append(_own(match) if match else TokenStep(b"", None, token))
     return tuple(reversed(steps))
 
 
-def _own(found: TokenStep) -> TokenStep:
-    """With the token's own bytes, which stand among the likely ones; without them a whole character's may be meant."""
-    own = next((other.data for other in found.likely if other.id == found.id), None)
+def _own(step_: TokenStep) -> TokenStep:
+    """The step with the token's own bytes, taken from the likely tokens; it may carry those of a whole character."""
+    own = next((other.data for other in step_.likely if other.id == step_.id), None)
     if own is not None:
-        return replace(found, data=own)
-    return found if found.data.isascii() else replace(found, data=b"", logprob=None)
+        return replace(step_, data=own)
+    return step_ if step_.data.isascii() else replace(step_, data=b"", logprob=None)
 
 
 def _count(value: Any) -> int | None:

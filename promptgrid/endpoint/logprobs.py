@@ -12,7 +12,7 @@ from typing import Any
 
 from promptgrid.endpoint.base import TokenChance, TokenStep
 
-ROUNDING = 1e-3  # how far above 0 a logarithm of a probability may be told
+ROUNDING = 1e-3  # tolerance for log probabilities above 0
 LEAST = -1e4  # endpoints write -9999 for never
 ID_LIMIT = 2**31
 
@@ -39,50 +39,50 @@ def step(entry: Mapping[str, Any]) -> TokenStep:
 
 
 def chance(entry: Mapping[str, Any]) -> TokenChance | None:
-    """One of the likely tokens; None where its probability is missing."""
+    """One of the likely tokens; None without a probability."""
     logprob = _logprob(entry.get("logprob"))
     return None if logprob is None else TokenChance(_data(entry), logprob, _id(entry.get("id")))
 
 
 def ordered(chances: Iterable[TokenChance | None]) -> tuple[TokenChance, ...]:
-    """The likeliest first, each token once."""
-    known: dict[tuple[int | None, bytes], TokenChance] = {}
-    for found in chances:
-        if found is not None:
-            known.setdefault((found.id, found.data), found)
-    return tuple(sorted(known.values(), key=lambda found: -found.logprob))
+    """The tokens without repetition, the likeliest first."""
+    first: dict[tuple[int | None, bytes], TokenChance] = {}
+    for chance_ in chances:
+        if chance_ is not None:
+            first.setdefault((chance_.id, chance_.data), chance_)
+    return tuple(sorted(first.values(), key=lambda chance_: -chance_.logprob))
 
 
 def _side_by_side(logprobs: Mapping[str, Any]) -> Iterable[TokenStep]:
-    tokens, told, listed = (logprobs.get(name) for name in ("tokens", "token_logprobs", "top_logprobs"))
-    if not isinstance(tokens, list) or not isinstance(told, list):
+    tokens, token_logprobs, listed = (logprobs.get(name) for name in ("tokens", "token_logprobs", "top_logprobs"))
+    if not isinstance(tokens, list) or not isinstance(token_logprobs, list):
         return
     others = listed if isinstance(listed, list) else []
-    for place, (token, logprob) in enumerate(zip(tokens, told, strict=False)):
+    for place, (token, logprob) in enumerate(zip(tokens, token_logprobs, strict=False)):
         likely = others[place] if place < len(others) and isinstance(others[place], dict) else {}
         chances = (chance({"token": text, "logprob": value}) for text, value in likely.items())
         yield TokenStep(_bytes_of(token), _logprob(logprob), likely=ordered(chances))
 
 
 def _data(entry: Mapping[str, Any]) -> bytes:
-    told = entry.get("bytes")
-    if isinstance(told, list) and all(type(byte) is int and 0 <= byte < 256 for byte in told):
-        return bytes(told)
+    values = entry.get("bytes")
+    if isinstance(values, list) and all(type(byte) is int and 0 <= byte < 256 for byte in values):
+        return bytes(values)
     return _bytes_of(entry.get("token"))
 
 
 def _bytes_of(token: Any) -> bytes:
     if not isinstance(token, str):
         return b""
-    if found := _BYTES_TOLD.fullmatch(token):
-        return bytes.fromhex(found[1].replace("\\x", ""))
-    if found := _BYTE_TOLD.fullmatch(token):
-        return bytes.fromhex(found[1])
+    if match := _BYTES_TOLD.fullmatch(token):
+        return bytes.fromhex(match[1].replace("\\x", ""))
+    if match := _BYTE_TOLD.fullmatch(token):
+        return bytes.fromhex(match[1])
     return token.encode("utf-8", "replace")
 
 
 def _logprob(value: Any) -> float | None:
-    """A logarithm of a probability; None for what is none (NaN too)."""
+    """The value as a log probability; None if it is not one (NaN included)."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not value <= ROUNDING:
         return None
     return max(LEAST, min(0.0, float(value)))

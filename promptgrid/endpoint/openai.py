@@ -223,7 +223,7 @@ class OpenAIEndpoint:
             raise
 
     def _by_tokens(self, request: Request) -> bool:
-        """It goes llama.cpp's own way, which tells of each token even where several make one character."""
+        """Whether to use llama.cpp's own API, which lists each token even if several form one character."""
         return self.takes_tokens and request.api == "completion" and request.logprobs is not None
 
     def _url(self, request: Request) -> str:
@@ -266,7 +266,7 @@ class OpenAIEndpoint:
             self._loop, self._pool, self._client = loop, None, None
 
     async def _explain(self, error: EndpointError, model: str) -> None:
-        """Adds the models that are served to an unknown_model error, where the endpoint tells them."""
+        """Adds the served models to an unknown_model error, if the endpoint lists them."""
         if error.kind != "unknown_model":
             return
         with suppress(EndpointError):
@@ -274,7 +274,7 @@ class OpenAIEndpoint:
 
 
 def _bytes(sent: Mapping[str, Any]) -> bytes:
-    """The body as it goes on the wire. Raises EndpointError(bad_request)."""
+    """The body of the request. Raises EndpointError(bad_request)."""
     try:
         return _json(sent).encode()
     except UnicodeEncodeError as error:

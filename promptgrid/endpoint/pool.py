@@ -39,7 +39,7 @@ class HttpResponse:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One sending of a request: whether it must have, and whether it had, a connection of its own."""
+    """One attempt to send a request: whether it needs a new connection, and whether it got one."""
 
     fresh: bool = False
     reused: bool = False
@@ -67,14 +67,14 @@ def opened(settings: EndpointSettings, headers: Mapping[str, str]) -> Pool:
 
 
 class Pool:
-    """Kept connections to one endpoint, as many as are asked for. `opened` makes one."""
+    """Reused connections to one endpoint, without an upper limit. `opened` creates the pool."""
 
     def __init__(self, settings: EndpointSettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._session = session
 
     async def ask(self, url: str, body: bytes | None = None, timeout_s: float | None = None) -> HttpResponse:
-        """POSTs `body`, or GETs without one; whatever the status, it is an Answer.
+        """POSTs `body`, or GETs without one. Returns an Answer for every status.
 
         The whole call is bounded by `timeout_s`, by default that of the settings. Cancelling it hangs up at once.
         Raises EndpointError(timeout | connection).
@@ -91,7 +91,7 @@ class Pool:
         await self._session.close()
 
     def __del__(self) -> None:
-        """One that outlived its event loop goes in silence: aiohttp would print complaints that no user understands."""
+        """Silences a session that outlived its event loop: aiohttp would print warnings of no use to users."""
         self._session.detach()
 
     async def _sent(self, url: str, body: bytes | None) -> aiohttp.ClientResponse:
@@ -130,13 +130,13 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def _unanswered(error: aiohttp.ClientError) -> bool:
-    """Not a byte of the answer had come. `message` holds the head as far as it came."""
+    """No byte of the answer has arrived. `message` holds the head so far."""
     return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(error.message, str)
 
 
 @contextmanager
 def _faults(settings: EndpointSettings) -> Iterator[None]:
-    """Turns whatever goes wrong on the wire into an EndpointError.
+    """Turns every network error into an EndpointError.
 
     `from None`, since the transport's own errors quote addresses and headers.
     """
@@ -153,7 +153,7 @@ def _faults(settings: EndpointSettings) -> Iterator[None]:
 
 
 def _proxy(settings: EndpointSettings) -> str | None:
-    """The environment's proxy for this endpoint, looked up once: aiohttp's trust_env does it in a thread each time."""
+    """The environment's proxy for this endpoint, looked up once: aiohttp's trust_env starts a thread each time."""
     url = urlsplit(settings.base_url)
     if settings.is_direct or urllib.request.proxy_bypass(url.hostname or ""):
         return None

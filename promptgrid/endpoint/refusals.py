@@ -29,7 +29,7 @@ QUOTED = re.compile(r"['\"`](\w+)['\"`]|: (\w+)")
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An error response, taken apart. `said` is the server's own sentence."""
+    """The parts of an error response. `said` is the server's sentence."""
 
     status: int
     codes: frozenset[str]
@@ -41,7 +41,7 @@ def told(
     status: int, body: object, headers: Mapping[str, str], settings: EndpointSettings, model: str
 ) -> EndpointError:
     """The EndpointError for an HTTP error; `body` is parsed JSON where it was JSON, without the outer {"error": …}."""
-    answer = _taken_apart(status, body, settings)
+    answer = _parsed(status, body, settings)
     kind = _kind(answer)
     return EndpointError(
         kind,
@@ -56,7 +56,7 @@ def told(
 
 
 def unwrapped(text: str) -> object:
-    """An error response's body as `told` takes it: parsed where it is JSON, without the outer {"error": …}."""
+    """The body of an error response for `told`: parsed if it is JSON, without the outer {"error": …}."""
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
@@ -65,8 +65,8 @@ def unwrapped(text: str) -> object:
 
 
 def told_in_stream(body: object, settings: EndpointSettings, partial: str) -> EndpointError:
-    """The EndpointError for an error that came as an event, after status 200 and after the text `partial`."""
-    answer = _taken_apart(500, body, settings)
+    """The EndpointError for an error event in a stream, after status 200 and the text `partial`."""
+    answer = _parsed(500, body, settings)
     kind = _kind(answer)
     return EndpointError(
         kind,
@@ -76,24 +76,24 @@ def told_in_stream(body: object, settings: EndpointSettings, partial: str) -> En
     )
 
 
-def _taken_apart(status: int, body: object, settings: EndpointSettings) -> _Answer:
-    """The SDK has unwrapped {"error": …} already; FastAPI servers say `detail`, some only a plain text."""
+def _parsed(status: int, body: object, settings: EndpointSettings) -> _Answer:
+    """The SDK has already unwrapped {"error": …}; FastAPI servers use `detail`, some send plain text."""
     fields: Mapping[str, Any] = body if isinstance(body, dict) else {}
     message = fields.get("message") or fields.get("detail") or (body if isinstance(body, str) else "")
-    said = quoted(redacted(message if isinstance(message, str) else json.dumps(message, default=str), settings))
+    sentence = quoted(redacted(message if isinstance(message, str) else json.dumps(message, default=str), settings))
     codes = frozenset(str(fields[key]) for key in ("code", "type") if fields.get(key) is not None)
     param = fields.get("param")
-    return _Answer(status, codes, param if isinstance(param, str) and param else _named(said), said)
+    return _Answer(status, codes, param if isinstance(param, str) and param else _parameter_in(sentence), sentence)
 
 
-def _named(said: str) -> str:
-    """The parameter that an error message quotes, where the server has no field for it."""
-    words = (word for found in QUOTED.finditer(said) for word in found.groups())
+def _parameter_in(sentence: str) -> str:
+    """The parameter quoted in an error message without a field for it."""
+    words = (word for match in QUOTED.finditer(sentence) for word in match.groups())
     return next((word for word in words if word in PARAMETERS), "")
 
 
 def _kind(answer: _Answer) -> ErrorKind:
-    """The first rule that holds; codes go before statuses, since statuses are shared."""
+    """The first matching rule; codes come before statuses, which several errors share."""
     return next(kind for kind, holds in RULES if holds(answer))
 
 
@@ -117,8 +117,8 @@ def _refuses(a: _Answer) -> bool:
 
 
 def _said(a: _Answer) -> str:
-    said = a.said or f"status {a.status}, no reason given"
-    return said if said.endswith((".", "!", "?", "…", "。")) else f"{said}."
+    sentence = a.said or f"status {a.status}, no reason given"
+    return sentence if sentence.endswith((".", "!", "?", "…", "。")) else f"{sentence}."
 
 
 SENTENCES: Mapping[ErrorKind, Callable[[_Answer, str], str]] = {

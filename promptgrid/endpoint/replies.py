@@ -1,4 +1,4 @@
-"""JSON of the OpenAI protocol -> Reply. Trusts nothing: whatever a server sends, it is a Reply or an EndpointError."""
+"""JSON of the OpenAI protocol -> Reply. Whatever a server sends becomes a Reply or an EndpointError."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHY_EMPTY = {
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts as reported; None for what is missing or no count."""
+    """The reported token counts; None if missing or invalid."""
 
     prompt: int | None = None
     completion: int | None = None

@@ -18,7 +18,7 @@ Script = Sequence[ScriptedReply] | Callable[[Request], ScriptedReply | Sequence[
 
 
 class ScriptedEndpoint:
-    """Replies in the order of `script`, over and over; or what a function of the request says.
+    """Replies in the order of `script`, repeated; or by a function of the request.
 
     An EndpointError in the script is raised. Each of a request's `n` replies takes one outcome. Tokens are words here:
     `max_tokens` cuts a reply after so many, with the finish reason "length". `history` holds all requests in order.

@@ -45,7 +45,7 @@ def client(settings: EndpointSettings) -> openai.AsyncOpenAI:
 
 @contextmanager
 def errors_told(settings: EndpointSettings, model: str, heard: Sequence[str] = ()) -> Iterator[None]:
-    """Turns whatever goes wrong into an EndpointError; `heard` is the text that has come, piece by piece.
+    """Turns every error into an EndpointError; `heard` collects the text that has arrived.
 
     `from None`, since the SDK's own error quotes the server, and the server may quote the key.
     """

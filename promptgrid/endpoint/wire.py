@@ -53,7 +53,7 @@ def plain_prompt(request: Request) -> str | list[int]:
 
 
 def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
-    """Only what is set: a null would mean something else to some servers."""
+    """Only the parameters that are set: null has another meaning for some servers."""
     names = {"max_tokens": token_parameter}
     asked = {names.get(name, name): value for name, value in request.parameters.as_json().items()}
     asked |= {"n": request.n if request.n > 1 else None, **_probabilities(request)}

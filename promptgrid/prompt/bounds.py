@@ -131,11 +131,11 @@ def settled(value: Any) -> Any:
 
 
 def bounded_range(*numbers: int) -> range:
-    """`range`, which a loop may then count through. Raises TemplateLimit."""
-    made = range(*numbers)
-    if len(made[: MAX_ITEMS + 1]) > MAX_ITEMS:
+    """A `range` of bounded length. Raises TemplateLimit."""
+    bounded = range(*numbers)
+    if len(bounded[: MAX_ITEMS + 1]) > MAX_ITEMS:
         raise TemplateLimit(f"A range of {numbers} is longer than {MAX_ITEMS:,}.", hint=HINT)
-    return made
+    return bounded
 
 
 def check_operator(operator: str, left: Any, right: Any) -> None:
@@ -230,12 +230,12 @@ _BEFORE: Mapping[str, Callable[..., None]] = {
 }
 
 
-def filters(known: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+def filters(builtin: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     """The filters that a prompt may use: Jinja's own, each bounded."""
-    chosen = {name: _bounded(known[name], _BEFORE.get(name)) for name in _FILTERS.split()}
-    escape = _bounded(known["escape"], None)
-    # `default` alone takes what is not defined; nothing is escaped here, so `safe` has nothing to do.
-    return {**chosen, "default": known["default"], "d": known["d"], "escape": escape, "e": escape, "safe": settled}
+    bounded = {name: _bounded(builtin[name], _BEFORE.get(name)) for name in _FILTERS.split()}
+    escape = _bounded(builtin["escape"], None)
+    # Only `default` accepts undefined values; nothing is escaped, so `safe` does nothing.
+    return {**bounded, "default": builtin["default"], "d": builtin["d"], "escape": escape, "e": escape, "safe": settled}
 
 
 def _bounded(filter_: Callable[..., Any], before: Callable[..., None] | None) -> Callable[..., Any]:

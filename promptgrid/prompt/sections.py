@@ -38,7 +38,7 @@ def join_messages(messages: Sequence[Message]) -> str:
 
 
 def normalised(text: str) -> str:
-    """The text as it is after saving: every line break is a newline, those around it are gone."""
+    """The text after saving: each line break is a newline, leading and trailing ones are removed."""
     return "\n".join(text.splitlines()).strip("\n")
 
 

@@ -57,26 +57,26 @@ def variables(messages: Sequence[Message], inputs: Sequence[Input] = ()) -> list
 
 
 def render(messages: Sequence[Message], values: Mapping[str, str], inputs: Sequence[Input] = ()) -> tuple[Message, ...]:
-    """The messages as a model reads them; newlines around each are trimmed, as prompty does.
+    """The rendered messages; newlines around each are trimmed, as prompty does.
 
     Raises MissingVariables (all of them at once), TemplateLimit, or PromptError with the line.
     """
     from promptgrid.prompt.bounds import budget
 
-    given = {item.name: item.default for item in inputs if item.default is not None} | dict(values)
+    context = {item.name: item.default for item in inputs if item.default is not None} | dict(values)
     compiled = _compile_all(messages)
-    _check_missing(messages, given, compiled)
+    _check_missing(messages, context, compiled)
     with budget():
         return tuple(
-            Message(message.role, _rendered(message, item, given, start))
+            Message(message.role, _rendered(message, item, context, start))
             for message, item, start in zip(messages, compiled, _starts(compiled), strict=True)
         )
 
 
-def _check_missing(messages: Sequence[Message], given: Mapping[str, str], compiled: Sequence[_Compiled]) -> None:
-    if all(use.guarded or use.name in given for item in compiled for use in item.uses):
+def _check_missing(messages: Sequence[Message], context: Mapping[str, str], compiled: Sequence[_Compiled]) -> None:
+    if all(use.guarded or use.name in context for item in compiled for use in item.uses):
         return
-    missing = {v.name: v.lines for v in variables(messages) if v.required and v.name not in given}
+    missing = {v.name: v.lines for v in variables(messages) if v.required and v.name not in context}
     raise MissingVariables(missing)
 
 
@@ -191,12 +191,13 @@ def _asked_for(test: nodes.Node) -> frozenset[str]:
     )
 
 
-def _rendered(message: Message, compiled: _Compiled, given: dict[str, str], start: int) -> str:
+def _rendered(message: Message, compiled: _Compiled, context: dict[str, str], start: int) -> str:
     from promptgrid.prompt.bounds import MAX_CHARS
 
     template = compiled.template
     try:
-        text = (_joined(compiled, given) or "".join(template.root_render_func(template.new_context(given)))).strip("\n")
+        text = _joined(compiled, context) or "".join(template.root_render_func(template.new_context(context)))
+        text = text.strip("\n")
         if len(text) > MAX_CHARS:
             raise TemplateLimit(f"The message has {len(text):,} characters; {MAX_CHARS:,} is the limit.")
     except Exception as error:
@@ -205,9 +206,9 @@ def _rendered(message: Message, compiled: _Compiled, given: dict[str, str], star
     return text
 
 
-def _joined(compiled: _Compiled, given: Mapping[str, str]) -> str:
+def _joined(compiled: _Compiled, context: Mapping[str, str]) -> str:
     """The text of a template that is pieces only; "" for others, and where a value is something else than text."""
-    parts = [given.get(piece) if is_variable else piece for piece, is_variable in compiled.pieces]
+    parts = [context.get(piece) if is_variable else piece for piece, is_variable in compiled.pieces]
     texts = [part for part in parts if type(part) is str]
     return "".join(texts) if len(texts) == len(parts) else ""
 
@@ -233,7 +234,7 @@ def _placed(error: PromptError, message: Message, line: int, start: int) -> Prom
 
 
 def _line(template: Template, trace: TracebackType | None) -> int:
-    """The template's line that was being rendered; 0 where it cannot be told."""
+    """The line of the template that was rendered; 0 if unknown."""
     line = 0
     while trace is not None:
         if trace.tb_frame.f_globals.get("__jinja_template__") is template:

