@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-
-@pytest.fixture(autouse=True)
-def openai(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenAI is configured; nothing may ever be sent there."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+pytestmark = pytest.mark.usefixtures("openai")
 
 
 def view() -> AppTest:
