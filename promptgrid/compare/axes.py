@@ -85,7 +85,8 @@ def _lines(values: Mapping[Axis, AxisValue], varying: set[Axis], several: set[Ax
     """What all share is left out; a head that stands alone is told by all that it fixes, a variant by technique and
     parameters. `several` are the prompts that are there in more than one version."""
     if not varying:
-        varying = {axis for axis in values if axis == "technique" or axis in PARAMETER_AXES} or set(values)
+        telling = {"technique", *PARAMETER_AXES} - {axis for axis in _LATER if values.get(axis) is None}
+        varying = telling & set(values) or set(values)
     if varying & {"prompt", "version"}:
         yield _prompt_line(values, several)
     for axis in ("case", "technique", *PARAMETER_AXES, "model"):

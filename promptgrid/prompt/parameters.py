@@ -156,8 +156,9 @@ SPECS = (
     ParameterSpec("seed", "Seed", int, -(2**53), 2**53, "--seed", "Sample i is sent with seed + i.", "seed"),
     ParameterSpec("stop", "Stop", tuple, option="--stop", help="A text that ends a reply; may be repeated."),
     ParameterSpec(
-        "reasoning_effort", "Reasoning effort",
-        option="--reasoning-effort", help="As the model takes it: none, low, high …",
+        "reasoning_effort", "Reasoning effort", option="--effort", help="As the model takes it: none, low, high …",
+        column="effort", plural="efforts", sign="effort ",
+        offered=("none", "minimal", "low", "medium", "high", "xhigh"),
     ),
     ParameterSpec("response_format", "Response format", dict),
     ParameterSpec("extra_body", "Extra body", dict),

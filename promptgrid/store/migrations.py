@@ -51,6 +51,22 @@ def _variant_in_full(variant: Mapping[str, Any], own: Parameters) -> dict[str, A
     }
 
 
+def efforts_of_cells(connection: sa.Connection) -> None:
+    """Cells did not say which reasoning effort was asked for and sent; what their run decided does."""
+    for run_id, decided in connection.exec_driver_sql("SELECT id, decided FROM runs").fetchall():
+        for (ref, name, version), variants in json.loads(decided):
+            endpoint, _, model = ref.partition("/")
+            for variant in variants:
+                asked, sent = variant["same"][0], variant["sent"]
+                cell = (run_id, name, version, endpoint, model, asked.get("temperature"))
+                connection.exec_driver_sql(
+                    "UPDATE cells SET effort = ?, effort_sent = ?"
+                    " WHERE run_id = ? AND prompt = ? AND prompt_version = ? AND endpoint = ? AND model = ?"
+                    " AND temperature IS ?",
+                    (asked.get("reasoning_effort"), sent.get("reasoning_effort"), *cell),
+                )
+
+
 STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
     4: (
         """CREATE TABLE conversations (
@@ -68,6 +84,11 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
             PRIMARY KEY (turn_id, variant))""",
     ),
     5: (decided_in_full,),
+    6: (
+        "ALTER TABLE cells ADD COLUMN effort VARCHAR",
+        "ALTER TABLE cells ADD COLUMN effort_sent VARCHAR",
+        efforts_of_cells,
+    ),
 }
 """By the version that it leads to, the statements of a step, or what they cannot say."""
 

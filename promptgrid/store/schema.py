@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 5
+VERSION = 6
 """The schema's version, kept in `meta`. A change of the tables adds one, and a step in `migrations`."""
 
 metadata = MetaData()

@@ -674,6 +674,12 @@ def test_a_label_says_what_tells_variants_apart_and_nothing_else(other: Variant,
     assert len(one.id) == 8
 
 
+def test_the_id_of_a_variant_is_what_it_was_when_temperature_was_the_only_axis() -> None:
+    """Addresses have it."""
+    variants = [Variant("p", "v1", "zero-shot", "e/m", at(temperature)) for temperature in (0.0, None)]
+    assert [variant.id for variant in variants] == ["5c6735cb", "22b72135"]
+
+
 def test_two_versions_of_two_prompts_are_told_apart() -> None:
     variants = [Variant(p, v, "zero-shot", "e/m", at(0.0)) for p, v in [("p", "v1"), ("p", "v2"), ("q", "v3")]]
     assert len({" ".join(label) for label in labels(variants).values()}) == 3

@@ -24,6 +24,7 @@ from promptgrid.endpoint.openai import OpenAIEndpoint
 from promptgrid.errors import StoreError
 from promptgrid.prompt import loads
 from promptgrid.store import Database, conversations, drafts, migrations, plans, runs, schema
+from promptgrid.store.results import result_rows
 from tests.running import replies_of, resumed, statuses
 
 if TYPE_CHECKING:
@@ -180,9 +181,18 @@ def test_what_version_4_decided_is_what_would_be_decided_now(
             " unpriced, reused, retried, live) VALUES (?, 'r', '', '', 'paused', '', ?, ?, 1, 0, 0, 0, 0, 0, 0, '{}')",
             (run_id, json.dumps(plan), json.dumps(decided)),
         )
+        connection.execute(
+            "INSERT INTO cells (run_id, position, case_position, prompt, prompt_version, technique, examples_k,"
+            " endpoint, model, temperature, parameter_note, sample, key, status) VALUES"
+            " (?, 0, 0, 'sum', ?, 'zero-shot', 0, 'openai', ?, 0.0, '', 0, 'k', 'pending')",
+            (run_id, version, plan["models"][0].partition("/")[2]),
+        )
         connection.commit()
     database = Database()
     assert plans.decided_of(database, run_id) == grid.decide(runs.plan_of(database, run_id))
+    (row,) = result_rows(database, run_id)
+    effort = changes.get("reasoning_effort", "low")
+    assert (row.parameters["effort"], row.parameters["effort_sent"]) == (effort, effort)
 
 
 @pytest.fixture

@@ -54,6 +54,19 @@ def test_a_run_that_ended_shows_its_summary_and_a_repeat_sends_nothing(run_page:
     assert "**72** already answered" in shown(page)
 
 
+def test_efforts_are_chips_that_the_plan_takes_and_the_draft_keeps(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    chips = page.button_group(key="run_efforts")
+    assert (chips.label, chips.value) == ("Reasoning effort", [])
+    chips.set_value(["low", "high"]).run()
+    run_id = start(page)
+    assert dict(runs.plan_of(Database(), run_id).axes) == {"temperature": (0.0, 0.7), "effort": ("low", "high")}
+    again = pages.page("2_Run.py")
+    again.run()
+    assert again.button_group(key="run_efforts").value == ["low", "high"]
+
+
 def test_the_second_click_of_a_double_click_starts_nothing(run_page: AppTest) -> None:
     page = run_page
     page.run()
