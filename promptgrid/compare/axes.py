@@ -57,18 +57,18 @@ class Head:
         return " · ".join(self.lines)
 
 
-def heads(found: Sequence[Mapping[Axis, AxisValue]]) -> list[Head]:
+def heads(fixed: Sequence[Mapping[Axis, AxisValue]]) -> list[Head]:
     """A head for each; all of them fix the same axes.
 
     >>> [h.label for h in heads([{"technique": "zero-shot", "temperature": 0.0}, {"technique": "few-shot",
     ...     "temperature": 0.0}])]
     ['zero-shot', 'few-shot']
     """
-    varying = {axis for axis in AXES if len({values.get(axis) for values in found}) > 1}
-    named = {(values.get("prompt"), values.get("version")) for values in found}
+    varying = {axis for axis in AXES if len({values.get(axis) for values in fixed}) > 1}
+    named = {(values.get("prompt"), values.get("version")) for values in fixed}
     names = [name for name, _ in named]
     several = {name for name in names if names.count(name) > 1}
-    return [Head(head_id(values), values, list(_lines(values, varying, several)) or ["all"]) for values in found]
+    return [Head(head_id(values), values, list(_lines(values, varying, several)) or ["all"]) for values in fixed]
 
 
 def head_id(values: Mapping[Axis, AxisValue]) -> str:

@@ -33,7 +33,7 @@ ENDED_BADLY = (2, 3, 4)
 
 ColumnType = TypeVar("ColumnType")
 
-_KEPT, _WORKED_OUT = 3, 8  # runs whose facts are kept, and of each what was worked out
+_RUNS, _WORKED_OUT = 3, 8  # runs in the cache, and results cached with each
 _VARIANT_COLUMNS = (
     "prompt", "prompt_version", "technique", "endpoint", "model", *PARAMETER_AXES,
     *(spec.sent_column for spec in AXIS_SPECS), "parameter_note",
@@ -86,7 +86,7 @@ class Facts:
     completion_tokens: Floats
     cost_usd: Floats
     latency_ms: Floats
-    _kept: dict[object, Any] = field(default_factory=dict, repr=False)
+    _results: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.position)
@@ -140,21 +140,20 @@ class Facts:
         at, value = list(PARAMETER_AXES).index(axis), self.variants[variant].values[axis]
         return value is not None and all(one.values[at] == value for one in self.sent[variant])
 
-    def kept(self, key: object, work: Callable[[], ColumnType]) -> ColumnType:
-        """What was worked out of these facts under this key, or is now: filtering and sorting need not do it again."""
-        if key not in self._kept:
-            found = work()
-            while len(self._kept) >= _WORKED_OUT:
-                self._kept.pop(next(iter(self._kept)), None)
-            self._kept[key] = found
-            return found
-        kept: ColumnType = self._kept[key]
-        return kept
+    def cached(self, key: object, compute: Callable[[], ColumnType]) -> ColumnType:
+        """The result of `compute` under this key, computed once: filtering and sorting do not repeat it."""
+        if key not in self._results:
+            result = compute()
+            while len(self._results) >= _WORKED_OUT:
+                self._results.pop(next(iter(self._results)), None)
+            self._results[key] = result
+        known: ColumnType = self._results[key]
+        return known
 
     def codes(self, axis: Axis) -> Ints:
         """By cell, the place of its value in `values[axis]`."""
-        found = self._axis(axis)[1]
-        return found if axis == "case" else found[self.variant]
+        codes = self._axis(axis)[1]
+        return codes if axis == "case" else codes[self.variant]
 
     def _axis(self, axis: Axis) -> tuple[Sequence[AxisValue], Ints]:
         """Its values, and their codes: of the cells for the case, of the variants for all other axes."""
@@ -171,25 +170,25 @@ _lock = threading.Lock()
 
 
 def facts(database: Database, run_id: str) -> Facts:
-    """The run's facts as they are now: read once and kept until a result, a score or a rating changes.
+    """The run's facts as they are now, cached until a result, a score or a rating changes.
 
     Raises StoreError when there is no such run any more.
     """
     key = (database.path, run_id)
     now = stamp(database, run_id)
     with _lock:
-        kept = _cache.get(key)
-        if kept is not None and kept.stamp == now and len(kept):  # one without cells may be gone: see for yourself
+        cached = _cache.get(key)
+        if cached is not None and cached.stamp == now and len(cached):  # a run without cells may be gone
             _cache.move_to_end(key)
-            return kept
+            return cached
     with run_columns(database, run_id) as columns:
-        found = read(run_id, columns)
+        read_now = read(run_id, columns)
     with _lock:
-        _cache[key] = found
+        _cache[key] = read_now
         _cache.move_to_end(key)
-        while len(_cache) > _KEPT:
+        while len(_cache) > _RUNS:
             _cache.popitem(last=False)
-    return found
+    return read_now
 
 
 def read(run_id: str, columns: RunColumns) -> Facts:
@@ -198,16 +197,16 @@ def read(run_id: str, columns: RunColumns) -> Facts:
     lots = [_lot(rows, variants) for rows in columns.cells] or [_lot([], variants)]
     joined: dict[str, Any] = {name: np.concatenate([lot[name] for lot in lots]) for name in lots[0]}
     del lots
-    found = [
+    met = [
         Variant(prompt, version, technique, f"{endpoint}/{model}", tuple(rest[: len(PARAMETER_AXES)]))
         for prompt, version, technique, endpoint, model, *rest in variants
     ]
-    ordered = in_grid_order(list(dict.fromkeys(found)))
+    ordered = in_grid_order(list(dict.fromkeys(met)))
     by_variant: dict[Variant, list[SentValues]] = {variant: [] for variant in ordered}
-    for key, variant in zip(variants, found, strict=True):
+    for key, variant in zip(variants, met, strict=True):
         by_variant[variant].append(SentValues(key[-1 - len(PARAMETER_AXES) : -1], key[-1]))
     sent = list(by_variant.values())
-    places = np.array([ordered.index(variant) for variant in found], dtype=np.int32)
+    places = np.array([ordered.index(variant) for variant in met], dtype=np.int32)
     joined["variant"] = places[joined["variant"]]
     checks, scores = _scores(columns.scores, joined["position"])
     read_ones = joined.pop("read")

@@ -110,8 +110,8 @@ class Layout:
 
     def shown(self, view: View) -> list[int]:
         """The columns that the view shows, its baseline first."""
-        kept = [i for i, head in enumerate(self.columns) if head.id in view.shown] or list(range(len(self.columns)))
-        return sorted(kept, key=lambda i: self.columns[i].id != view.baseline)
+        columns = [i for i, head in enumerate(self.columns) if head.id in view.shown] or list(range(len(self.columns)))
+        return sorted(columns, key=lambda i: self.columns[i].id != view.baseline)
 
     def row_values(self, row: int) -> dict[Axis, AxisValue]:
         """What the row stands for."""
@@ -121,13 +121,13 @@ class Layout:
 
 def layout(facts: Facts, view: View) -> Layout:
     """The layout of a view, kept with the facts."""
-    return facts.kept(view.layout, lambda: _laid_out(facts, view))
+    return facts.cached(view.layout, lambda: _laid_out(facts, view))
 
 
 def _laid_out(facts: Facts, view: View) -> Layout:
-    chosen = _chosen(facts, view.only)
-    row_axes, row_keys, row = _compressed(facts, view.rows, chosen)
-    column_axes, column_keys, column = _compressed(facts, view.columns, chosen)
+    cells = _selected(facts, view.only)
+    row_axes, row_keys, row = _compressed(facts, view.rows, cells)
+    column_axes, column_keys, column = _compressed(facts, view.columns, cells)
     values = facts.values
     columns = heads(
         [
@@ -135,7 +135,7 @@ def _laid_out(facts: Facts, view: View) -> Layout:
             for key in column_keys.tolist()
         ]
     )
-    case, width = facts.case[chosen], len(columns)
+    case, width = facts.case[cells], len(columns)
     if "case" in (*view.rows, *view.columns):
         unit, row_of = row.astype(np.int64), np.arange(len(row_keys), dtype=np.int32)
         case_of = np.full(len(row_keys), -1, dtype=np.int32)
@@ -144,33 +144,31 @@ def _laid_out(facts: Facts, view: View) -> Layout:
     else:
         known, unit = np.unique(row.astype(np.int64) * max(1, len(facts.case_ids)) + case, return_inverse=True)
         row_of, case_of = (part.astype(np.int32) for part in np.divmod(known, max(1, len(facts.case_ids))))
-    units = _places(facts, chosen, unit * width + column, (len(row_of), width))
+    units = _places(facts, cells, unit * width + column, (len(row_of), width))
     places = units if len(row_of) == len(row_keys) else _pooled(units, row_of, (len(row_keys), width))
     at = row.astype(np.int64) * width + column
     order = np.argsort(at, kind="stable")
     starts = np.searchsorted(at[order], np.arange(len(row_keys) * width + 1))
-    return Layout(
-        facts, row_keys, row_axes, column_axes, columns, chosen[order], starts, row_of, case_of, units, places
-    )
+    return Layout(facts, row_keys, row_axes, column_axes, columns, cells[order], starts, row_of, case_of, units, places)
 
 
-def _chosen(facts: Facts, only: Mapping[Axis, Sequence[str]]) -> Longs:
+def _selected(facts: Facts, only: Mapping[Axis, Sequence[str]]) -> Longs:
     """The cells that have one of these values on each of these axes."""
-    kept = np.ones(len(facts), dtype=np.bool_)
+    selected = np.ones(len(facts), dtype=np.bool_)
     texts = facts.axes if only else {}
     for axis, wanted in only.items():
         codes = [code for code, text in enumerate(texts[axis]) if text in set(wanted)]
-        kept &= np.isin(facts.codes(axis), codes)
-    return np.flatnonzero(kept)
+        selected &= np.isin(facts.codes(axis), codes)
+    return np.flatnonzero(selected)
 
 
-def _compressed(facts: Facts, axes: Sequence[Axis], chosen: Longs) -> tuple[list[Axis], Ints, Ints]:
+def _compressed(facts: Facts, axes: Sequence[Axis], cells: Longs) -> tuple[list[Axis], Ints, Ints]:
     """The axes in their order; the combinations of their codes that there are, one a line; for each cell its line."""
     ordered = [axis for axis in IN_ORDER if axis in axes]
-    key = np.zeros(len(chosen), dtype=np.int64)
+    key = np.zeros(len(cells), dtype=np.int64)
     sizes = [max(1, len(facts.values[axis])) for axis in ordered]
     for axis, size in zip(ordered, sizes, strict=True):
-        key = key * size + facts.codes(axis)[chosen]
+        key = key * size + facts.codes(axis)[cells]
     known, lines = np.unique(key, return_inverse=True)
     keys = np.empty((len(known), len(ordered)), dtype=np.int32)
     for at in reversed(range(len(ordered))):
@@ -178,17 +176,17 @@ def _compressed(facts: Facts, axes: Sequence[Axis], chosen: Longs) -> tuple[list
     return ordered, keys, lines.astype(np.int32)
 
 
-def _places(facts: Facts, chosen: Longs, key: Longs, shape: tuple[int, int]) -> Places:
+def _places(facts: Facts, cells: Longs, key: Longs, shape: tuple[int, int]) -> Places:
     """The figures of each place, a case's samples pooled. Its score is the mean over its variants' scores."""
     size = shape[0] * shape[1]
-    status, answered = facts.status[chosen], facts.answered[chosen]
-    answer = facts.answer[chosen]
+    status, answered = facts.status[cells], facts.answered[cells]
+    answer = facts.answer[cells]
     by_status = np.bincount(key * len(STATUSES) + status, minlength=size * len(STATUSES)).reshape(size, len(STATUSES))
     counts = by_status[:, ANSWERED]
     vote = voted(key, answered, answer, size)
     commonest = by_status.argmax(axis=1)
     metrics: dict[Metric, Floats] = {
-        "score": _score(facts, chosen, key, size),
+        "score": _score(facts, cells, key, size),
         "agreement": np.divide(vote.votes, counts, out=np.full(size, np.nan), where=counts > 1),
         "answers": np.where(counts > 0, vote.distinct, np.nan),
     }
@@ -196,7 +194,7 @@ def _places(facts: Facts, chosen: Longs, key: Longs, shape: tuple[int, int]) -> 
         "tokens": facts.tokens, "cost": facts.cost_usd, "latency": facts.latency_ms, "length": facts.chars
     }  # fmt: skip
     for name, values in means.items():
-        metrics[name] = mean_by(np.where(answered, values[chosen], np.nan), key, size)
+        metrics[name] = mean_by(np.where(answered, values[cells], np.nan), key, size)
     flat = {
         "samples": by_status.sum(axis=1),
         "answered": counts,
@@ -204,22 +202,22 @@ def _places(facts: Facts, chosen: Longs, key: Longs, shape: tuple[int, int]) -> 
         "votes": vote.votes,
         "distinct": vote.distinct,
         "voted": vote.voted,
-        "shown": np.where(vote.shown >= 0, np.append(chosen, -1)[vote.shown], -1),
+        "shown": np.where(vote.shown >= 0, np.append(cells, -1)[vote.shown], -1),
         "status": np.where(counts > 0, ANSWERED, np.where(by_status[:, PENDING] > 0, PENDING, commonest)),
     }
     return Places(
         **{name: values.astype(np.int32).reshape(shape) for name, values in flat.items()},
         failed=(by_status[:, ENDED_BADLY].sum(axis=1) > 0).reshape(shape),
-        too_long=(np.bincount(key[facts.too_long[chosen]], minlength=size) > 0).reshape(shape),
+        too_long=(np.bincount(key[facts.too_long[cells]], minlength=size) > 0).reshape(shape),
         metrics={name: metrics[name].reshape(shape) for name in METRICS},
     )
 
 
-def _score(facts: Facts, chosen: Longs, key: Longs, size: int) -> Floats:
+def _score(facts: Facts, cells: Longs, key: Longs, size: int) -> Floats:
     """By place, the mean over its variants of their score."""
-    own = key * max(1, len(facts.variants)) + facts.variant[chosen]
+    own = key * max(1, len(facts.variants)) + facts.variant[cells]
     known, entry = np.unique(own, return_inverse=True)
-    scores = facts.entry_scores(chosen, entry, len(known), facts.score)
+    scores = facts.entry_scores(cells, entry, len(known), facts.score)
     return mean_by(scores, known // max(1, len(facts.variants)), size)
 
 

@@ -1,4 +1,4 @@
-"""What of one run belongs to what of another: cases by what they say, variants by what they are."""
+"""The cases and variants that two runs share: cases matched by content, variants by their values."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from promptgrid.store import Database
 from promptgrid.store.cell_columns import case_texts
 
 
-def contents(database: Database, laid: Layout) -> dict[Hashable, int]:
-    """The row of each case by what it says, the second of two that say the same apart from the first."""
-    texts = case_texts(database, laid.facts.run_id)
+def contents(database: Database, layout: Layout) -> dict[Hashable, int]:
+    """The row of each case by its content; equal cases are numbered."""
+    texts = case_texts(database, layout.facts.run_id)
     seen: Counter[str] = Counter()
     rows: dict[Hashable, int] = {}
-    for row, code in enumerate(laid.case_of.tolist()):
+    for row, code in enumerate(layout.case_of.tolist()):
         case = texts.get(code)
-        said = repr(case and (sorted(case.inputs.items()), case.expected))
-        rows[said, seen[said]] = row
-        seen[said] += 1
+        content = repr(case and (sorted(case.inputs.items()), case.expected))
+        rows[content, seen[content]] = row
+        seen[content] += 1
     return rows
 
 
 def matched(a: Mapping[Hashable, int], b: Mapping[Hashable, int]) -> Ints:
-    """(row in A, row in B) of everything that is in either, -1 where it is not; in B's order, what only A has last."""
+    """(row in A, row in B) of each key in either run, -1 where a run lacks it; in B's order, those of A alone last."""
     pairs = [(a.get(key, -1), row) for key, row in b.items()]
     return np.array([*pairs, *((row, -1) for key, row in a.items() if key not in b)], dtype=np.int32).reshape(-1, 2)
 
@@ -36,22 +36,22 @@ def matched(a: Mapping[Hashable, int], b: Mapping[Hashable, int]) -> Ints:
 def matched_columns(a: Sequence[Head], b: Sequence[Head]) -> list[tuple[int, int]]:
     """The same of columns. Of several versions of a prompt each is matched with itself, then what is left in order."""
     free = dict(enumerate(a))
-    found: dict[int, int] = {}
+    matches: dict[int, int] = {}
     for axes in (VARIANT, [axis for axis in VARIANT if axis != "version"]):
         for at_b, head in enumerate(b):
             alike = (at_a for at_a, other in free.items() if all(other.values[x] == head.values[x] for x in axes))
-            at_a = -1 if at_b in found else next(alike, -1)
+            at_a = -1 if at_b in matches else next(alike, -1)
             if at_a >= 0:
-                found[at_b] = at_a
+                matches[at_b] = at_a
                 del free[at_a]
-    return [*((found.get(at_b, -1), at_b) for at_b in range(len(b))), *((at_a, -1) for at_a in free)]
+    return [*((matches.get(at_b, -1), at_b) for at_b in range(len(b))), *((at_a, -1) for at_a in free)]
 
 
 def pair_labels(a: Layout, b: Layout, columns: Sequence[tuple[int, int]]) -> list[str]:
     """What tells the variants apart; the version only where a prompt is there in several."""
-    found = [(b.columns[at_b] if at_b >= 0 else a.columns[at_a]).values for at_a, at_b in columns]
+    fixed = [(b.columns[at_b] if at_b >= 0 else a.columns[at_a]).values for at_a, at_b in columns]
     without: list[Mapping[Axis, AxisValue]] = [
-        {axis: value for axis, value in values.items() if axis != "version"} for values in found
+        {axis: value for axis, value in values.items() if axis != "version"} for values in fixed
     ]
     several = len({repr(sorted(values.items())) for values in without}) < len(without)
-    return [head.label for head in heads(found if several else without)]
+    return [head.label for head in heads(fixed if several else without)]

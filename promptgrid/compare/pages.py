@@ -1,4 +1,4 @@
-"""The texts of the rows that are on the screen: what was answered, how often, and how far it is from the baseline."""
+"""The rows of one page with their texts: answers, how often each was given, and the difference from the baseline."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AnswerTally:
 
 @dataclass(frozen=True, slots=True)
 class PooledCell:
-    """What one row got from one column: all its samples pooled. Texts are cut to SHOWN characters.
+    """All samples of one row in one column, pooled. Texts are cut to SHOWN characters.
 
     status, samples, answered    as Places has them; `statuses`: how many cells ended how; `cases`: so many are pooled
     answer, votes      the commonest answer and how many replies gave it; None where none could be read, and where
@@ -105,15 +105,15 @@ class Sample:
     score: float | None
 
 
-def page(database: Database, found: Arranged, start: int, count: int) -> list[ComparisonRow]:
+def page(database: Database, arranged: Arranged, start: int, count: int) -> list[ComparisonRow]:
     """`count` rows of the order from `start` on; a cell that has gone in the meantime has no text."""
-    rows = [int(row) for row in found.order[start : start + count]]
-    drafts = _Drafts(found, rows)
-    texts = cell_texts(database, found.facts.run_id, drafts.wanted, SHOWN)
-    said = _cases(database, found, rows)
-    heads = _heads(found.layout, rows)
+    rows = [int(row) for row in arranged.order[start : start + count]]
+    drafts = _Drafts(arranged, rows)
+    texts = cell_texts(database, arranged.facts.run_id, drafts.wanted, SHOWN)
+    cases = _cases(database, arranged, rows)
+    heads = _heads(arranged.layout, rows)
     return [
-        ComparisonRow(head, drafts.entries(at, head.id, texts), said.get(row))
+        ComparisonRow(head, drafts.entries(at, head.id, texts), cases.get(row))
         for at, (row, head) in enumerate(zip(rows, heads, strict=True))
     ]
 
@@ -141,29 +141,29 @@ def _line(axis: Axis, value: AxisValue) -> str:
     return value_label(axis, value)[: 6 if axis == "version" else None]
 
 
-def _cases(database: Database, found: Arranged, rows: Sequence[int]) -> dict[int, CaseText]:
+def _cases(database: Database, arranged: Arranged, rows: Sequence[int]) -> dict[int, CaseText]:
     """By row, its case, where rows have one."""
-    if "case" not in found.layout.row_axes:
+    if "case" not in arranged.layout.row_axes:
         return {}
-    codes = {row: int(found.layout.case_of[row]) for row in rows}
-    texts = case_texts(database, found.facts.run_id, set(codes.values()))
+    codes = {row: int(arranged.layout.case_of[row]) for row in rows}
+    texts = case_texts(database, arranged.facts.run_id, set(codes.values()))
     return {row: texts[code] for row, code in codes.items() if code in texts}
 
 
 class _Drafts:
-    """The entries of some rows before their texts are read; the figures of all are taken out of the arrays at once."""
+    """The entries of some rows without their texts; the figures of all are read from the arrays at once."""
 
-    def __init__(self, found: Arranged, rows: Sequence[int]) -> None:
-        self._found, self._layout, self._rows = found, found.layout, rows
-        facts, places = found.facts, found.layout.places
-        at = np.ix_(np.array(rows, dtype=np.int64), np.array(found.shown, dtype=np.int64))
+    def __init__(self, arranged: Arranged, rows: Sequence[int]) -> None:
+        self._arranged, self._layout, self._rows = arranged, arranged.layout, rows
+        facts, places = arranged.facts, arranged.layout.places
+        at = np.ix_(np.array(rows, dtype=np.int64), np.array(arranged.shown, dtype=np.int64))
         self._counts = {name: getattr(places, name)[at].tolist() for name in _COUNTS}
         self._metrics = {name: places.metrics[name][at].tolist() for name in METRICS}
         self._tallies: dict[tuple[int, int], list[AnswerTally]] = {}
         self._cells = {
             (i, j): self._layout.cells_at(row, column)
             for i, row in enumerate(rows)
-            for j, column in enumerate(found.shown)
+            for j, column in enumerate(arranged.shown)
             if self._counts["samples"][i][j]
         }
         if self._layout.by_case:
@@ -173,22 +173,22 @@ class _Drafts:
     def wanted(self) -> list[int]:
         """The positions of the cells whose texts are to be read."""
         tallied = [tally.position for tallies in self._tallies.values() for tally in tallies]
-        shown = [position for place in self._cells if (position := self._shown(place)) is not None]
-        return sorted({*tallied, *shown})
+        representatives = [position for place in self._cells if (position := self._position_shown(place)) is not None]
+        return sorted({*tallied, *representatives})
 
     def entries(self, row: int, row_id: str, texts: Mapping[int, CellText]) -> dict[str, PooledCell]:
         """The entries of a row, by its place among `rows`."""
-        heads = self._found.columns
+        heads = self._arranged.columns
         return {
             head.id: self._entry((row, j), row_id, head.id, texts) for j, head in enumerate(heads)
             if (row, j) in self._cells
         }  # fmt: skip
 
     def _entry(self, place: tuple[int, int], row_id: str, column_id: str, texts: Mapping[int, CellText]) -> PooledCell:
-        facts, cells, (i, j) = self._found.facts, self._cells[place], place
+        facts, cells, (i, j) = self._arranged.facts, self._cells[place], place
         counts = {name: values[i][j] for name, values in self._counts.items()}
-        position = self._shown(place)
-        shown = texts.get(-1 if position is None else position, CellText(None, None, ""))
+        position = self._position_shown(place)
+        text = texts.get(-1 if position is None else position, CellText(None, None, ""))
         metrics = self._known(i, j)
         base = self._known(i, 0) if j else {}
         return PooledCell(
@@ -199,13 +199,13 @@ class _Drafts:
             samples=counts["samples"],
             answered=counts["answered"],
             cases=1 if self._layout.by_case else len(np.unique(facts.case[cells])),
-            answer=excerpt(shown.answer) if counts["voted"] >= 0 else None,
+            answer=excerpt(text.answer) if counts["voted"] >= 0 else None,
             votes=counts["votes"],
             distinct=counts["distinct"],
             tallies=[AnswerTally(excerpt(texts[t.position].answer), t.count, t.score, t.position)
                      for t in self._tallies.get(place, ()) if t.position in texts],
-            output=excerpt(shown.output) or "",
-            error=excerpt(shown.error) or "",
+            output=excerpt(text.output) or "",
+            error=excerpt(text.error) or "",
             metrics=metrics,
             delta={name: value - base[name] for name, value in metrics.items() if name in base},
             differs=self._differs(i, j),
@@ -213,9 +213,9 @@ class _Drafts:
             positions=facts.position[cells].tolist(),
         )  # fmt: skip
 
-    def _shown(self, place: tuple[int, int]) -> int | None:
+    def _position_shown(self, place: tuple[int, int]) -> int | None:
         cell = self._counts["shown"][place[0]][place[1]]
-        return None if cell < 0 else int(self._found.facts.position[cell])
+        return None if cell < 0 else int(self._arranged.facts.position[cell])
 
     def _known(self, i: int, j: int) -> dict[Metric, float]:
         return {name: value for name in METRICS if not isnan(value := self._metrics[name][i][j])}
@@ -230,12 +230,12 @@ class _Drafts:
 def _tallies(facts: Facts, cells: Longs) -> list[AnswerTally]:
     """The different answers among the replies, of equals the one seen first; without their texts."""
     replies = cells[facts.answered[cells]]
-    given: dict[int, list[int]] = {}
+    by_answer: dict[int, list[int]] = {}
     for at, answer in enumerate(facts.answer[replies].tolist()):
-        given.setdefault(answer, []).append(at)
+        by_answer.setdefault(answer, []).append(at)
     scores, positions = facts.score[replies].tolist(), facts.position[replies].tolist()
     tallies = []
-    for places in sorted(given.values(), key=len, reverse=True)[:TALLIES]:
+    for places in sorted(by_answer.values(), key=len, reverse=True)[:TALLIES]:
         scored = [scores[at] for at in places if not isnan(scores[at])]
         mean = sum(scored) / len(scored) if scored else None
         tallies.append(AnswerTally(None, len(places), mean, positions[places[0]]))

@@ -1,4 +1,4 @@
-"""Which rows of a view are shown, in which order: filters and sorting over arrays. No text is read but to find one."""
+"""The rows that a view shows, and their order: filters and sorting over arrays. Only a text filter reads texts."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Arranged:
 
     def index_of(self, row_id: str) -> int | None:
         """Where the row stands in the order; None: it is not shown."""
-        found = np.flatnonzero(self.order == self.layout.row_at.get(row_id, -1))
-        return int(found[0]) if len(found) else None
+        places = np.flatnonzero(self.order == self.layout.row_at.get(row_id, -1))
+        return int(places[0]) if len(places) else None
 
     @property
     def summaries(self) -> list[VariantSummary]:
@@ -66,87 +66,87 @@ class Arranged:
         rank = np.full(len(self.layout.row_keys), -1, dtype=np.int64)
         rank[self.order] = np.arange(len(self.order))
         row, column = np.divmod(self.layout.place_of, max(1, len(self.layout.columns)))
-        kept = np.flatnonzero((rank[row] >= 0) & np.isin(column, self.shown))
-        found = self.facts.position[self.layout.cells[kept]]
-        positions: list[int] = found[np.lexsort((found, rank[row[kept]]))].tolist()
+        selected = np.flatnonzero((rank[row] >= 0) & np.isin(column, self.shown))
+        cells = self.facts.position[self.layout.cells[selected]]
+        positions: list[int] = cells[np.lexsort((cells, rank[row[selected]]))].tolist()
         return positions
 
 
 def arranged(database: Database, facts: Facts, view: View) -> Arranged:
-    """The rows of the view. A column, baseline or value that is not there is as if it was not named."""
-    found = layout(facts, view)
-    shown = found.shown(view)
-    matches = _matches(database, found, shown, view)
-    flags = _flags(found, shown, view)
+    """The rows of the view. An unknown column, baseline or value is ignored."""
+    laid_out = layout(facts, view)
+    columns = laid_out.shown(view)
+    matches = _matches(database, laid_out, columns, view)
+    flags = _flags(laid_out, columns, view)
     counts = {show: int(np.count_nonzero(matches & flags[show])) for show in SHOWS}
     order = np.flatnonzero(matches & flags[view.filter.show])
     if view.sort.by != "case" or view.sort.descending:
-        order = order[_sorted(found, shown, order, view)]
-    return Arranged(facts, view, found, shown, order, counts)
+        order = order[_sorted(laid_out, columns, order, view)]
+    return Arranged(facts, view, laid_out, columns, order, counts)
 
 
-def _asked(found: Layout, shown: Sequence[int], column_id: str) -> list[int]:
-    """The column of this id alone, where it is shown; else all that are."""
-    return [i for i in shown if found.columns[i].id == column_id] or list(shown)
+def _columns_asked(layout: Layout, columns: Sequence[int], column_id: str) -> list[int]:
+    """The column of this id where it is shown, else all shown columns."""
+    return [i for i in columns if layout.columns[i].id == column_id] or list(columns)
 
 
-def _matches(database: Database, found: Layout, shown: Sequence[int], view: View) -> Bools:
-    """By row: it has a cell in the shown columns, and is what text, ids and score ask for."""
-    wanted, places = view.filter, found.places
-    kept = _any(places.samples[:, shown] > 0)
+def _matches(database: Database, layout: Layout, columns: Sequence[int], view: View) -> Bools:
+    """By row, whether it has a cell in the shown columns and passes the filters by text, id and score."""
+    wanted, places = view.filter, layout.places
+    matches = _any(places.samples[:, columns] > 0)
     if wanted.case_ids:
         ids = set(wanted.case_ids)
-        codes = np.array([code for code, case_id in enumerate(found.facts.case_ids) if case_id in ids], dtype=np.int64)
-        kept &= _rows_with(found, np.isin(found.facts.case, codes))
+        codes = np.array([code for code, case_id in enumerate(layout.facts.case_ids) if case_id in ids], dtype=np.int64)
+        matches &= _rows_with(layout, np.isin(layout.facts.case, codes))
     if wanted.below is not None:
-        scores = places.metrics["score"][:, _asked(found, shown, wanted.column)]
-        kept &= _any(scores < wanted.below)  # not scored is not below anything
+        scores = places.metrics["score"][:, _columns_asked(layout, columns, wanted.column)]
+        matches &= _any(scores < wanted.below)  # not scored is not below anything
     if text := wanted.text.strip():
-        kept &= _rows_with(found, _mentions(database, found.facts, text), shown)
-    return kept
+        matches &= _rows_with(layout, _mentions(database, layout.facts, text), columns)
+    return matches
 
 
 def _mentions(database: Database, facts: Facts, text: str) -> Bools:
-    """By cell: its case or what it brought has the text."""
+    """By cell, whether its case, its reply or its error contains the text."""
     hits = matching(database, facts.run_id, text)
     return np.isin(facts.case, np.array(hits.cases, dtype=np.int64)) | np.isin(
         facts.position, np.array(hits.cells, dtype=np.int64)
     )
 
 
-def _rows_with(found: Layout, cells: Bools, shown: Sequence[int] | None = None) -> Bools:
-    """The rows that have one of these cells, in one of these columns."""
-    hits = np.zeros(found.shape, dtype=np.bool_)
-    hits.ravel()[found.place_of[cells[found.cells]]] = True
-    return _any(hits if shown is None else hits[:, shown])
+def _rows_with(layout: Layout, cells: Bools, columns: Sequence[int] | None = None) -> Bools:
+    """By row, whether it has one of these cells in one of these columns."""
+    hits = np.zeros(layout.shape, dtype=np.bool_)
+    hits.ravel()[layout.place_of[cells[layout.cells]]] = True
+    return _any(hits if columns is None else hits[:, columns])
 
 
-def _flags(found: Layout, shown: Sequence[int], view: View) -> dict[ShowFilter, Bools]:
-    """By row, what each `show` asks for (see Filter)."""
-    units, some = found.units, _asked(found, shown, view.filter.column)
+def _flags(layout: Layout, columns: Sequence[int], view: View) -> dict[ShowFilter, Bools]:
+    """By row, whether it passes each `show` filter (see Filter)."""
+    units, some = layout.units, _columns_asked(layout, columns, view.filter.column)
     by_unit: dict[ShowFilter, Bools] = {
-        "all": np.ones(len(found.row_of), dtype=np.bool_),
-        "differ": _differ(found, shown, some),
+        "all": np.ones(len(layout.row_of), dtype=np.bool_),
+        "differ": _differ(layout, columns, some),
         "wrong": _any(units.metrics["score"][:, some] < 1),
         "failed": _any(units.failed[:, some]),
-        "changed": _changed(found, shown[:1], some),
+        "changed": _changed(layout, columns[:1], some),
         "too_long": _any(units.too_long[:, some]),
     }
-    rows = found.shape[0]
-    return {show: np.bincount(found.row_of[flags], minlength=rows) > 0 for show, flags in by_unit.items()}
+    rows = layout.shape[0]
+    return {show: np.bincount(layout.row_of[flags], minlength=rows) > 0 for show, flags in by_unit.items()}
 
 
-def _differ(found: Layout, shown: Sequence[int], some: Sequence[int]) -> Bools:
+def _differ(layout: Layout, columns: Sequence[int], some: Sequence[int]) -> Bools:
     """Two voted answers are not the same; of a single column, that it is not another's, or where it is alone that its
     own replies are not all the same."""
-    units = found.units
-    if "case" in found.column_axes:
-        return np.zeros(len(found.row_of), dtype=np.bool_)
-    if len(shown) == 1:
-        return np.greater(units.distinct[:, shown[0]] + (units.unread[:, shown[0]] > 0), 1)
+    units = layout.units
+    if "case" in layout.column_axes:
+        return np.zeros(len(layout.row_of), dtype=np.bool_)
+    if len(columns) == 1:
+        return np.greater(units.distinct[:, columns[0]] + (units.unread[:, columns[0]] > 0), 1)
     if len(some) == 1:
-        return _changed(found, some, shown)
-    answered, voted = units.answered[:, shown] > 0, units.voted[:, shown]
+        return _changed(layout, some, columns)
+    answered, voted = units.answered[:, columns] > 0, units.voted[:, columns]
     highest = np.where(answered, voted, -2).max(axis=1, initial=-2)
     most = np.iinfo(np.int32).max
     lowest = np.where(answered, voted, most).min(axis=1, initial=most)
@@ -154,29 +154,29 @@ def _differ(found: Layout, shown: Sequence[int], some: Sequence[int]) -> Bools:
     return differ
 
 
-def _changed(found: Layout, baseline: Sequence[int], some: Sequence[int]) -> Bools:
-    """Some column's voted answer is not the baseline's, both having brought a reply."""
-    if "case" in found.column_axes:
-        return np.zeros(len(found.row_of), dtype=np.bool_)
-    units = found.units
+def _changed(layout: Layout, baseline: Sequence[int], some: Sequence[int]) -> Bools:
+    """Whether a column's voted answer is not the baseline's, where both have a reply."""
+    if "case" in layout.column_axes:
+        return np.zeros(len(layout.row_of), dtype=np.bool_)
+    units = layout.units
     both = (units.answered[:, some] > 0) & (units.answered[:, baseline] > 0)
     return _any(both & (units.voted[:, some] != units.voted[:, baseline]))
 
 
 def _any(flags: Bools) -> Bools:
     """By row, whether one of its flags is set."""
-    found: Bools = np.logical_or.reduce(flags, axis=1)
-    return found
+    flagged: Bools = np.logical_or.reduce(flags, axis=1)
+    return flagged
 
 
-def _sorted(found: Layout, shown: Sequence[int], order: Longs, view: View) -> Longs:
-    """How the rows in this order are to be taken; rows without a figure last, equals as they were."""
+def _sorted(layout: Layout, columns: Sequence[int], order: Longs, view: View) -> Longs:
+    """The permutation that sorts these rows; rows without a figure come last, equal rows keep their order."""
     sort = view.sort
     if sort.by == "case":
         return np.arange(len(order))[::-1]
-    values = found.places.metrics[sort.by][order]
+    values = layout.places.metrics[sort.by][order]
     if sort.against_baseline:
-        values = values - values[:, shown[:1]]
-        shown = shown[1:]
-    figures = mean_known(values[:, _asked(found, shown, sort.column)])
+        values = values - values[:, columns[:1]]
+        columns = columns[1:]
+    figures = mean_known(values[:, _columns_asked(layout, columns, sort.column)])
     return np.argsort(-figures if sort.descending else figures, kind="stable")

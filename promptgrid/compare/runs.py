@@ -1,8 +1,8 @@
-"""Two runs against each other: what improved, what broke, what is new, and whether it is luck.
+"""Two runs against each other: what improved, what broke, what is new, and whether the difference is significant.
 
-Cases are matched by what they say (inputs and expected answer), not by place or id; the second of two that say the same
-is matched with the second. Variants are matched by prompt name, technique, model and temperature: the prompt's version
-may be another, that is what is compared mostly.
+Cases are matched by content (inputs and expected answer), not by position or id; the second of two equal cases is
+matched with the second. Variants are matched by prompt name, technique, model and parameters; the version of the prompt
+may differ, which is the usual comparison.
 """
 
 from __future__ import annotations
@@ -103,19 +103,19 @@ class Changes:
 
     @property
     def told(self) -> str:
-        """The sentence, or why none can say which run is better."""
+        """The sentence, or why neither run can be called better."""
         if self.sentence:
             return self.sentence
         if all(variant.a is None or variant.b is None for variant in self.variants):
             return "No variant is in both runs: only the same prompt, technique, model and temperature can be compared."
-        return "No case is scored in both runs: nobody knows which is better."
+        return "No case is scored in both runs: which is better is unknown."
 
     def listed(
         self, database: Database, kinds: Sequence[ChangeKind] = KINDS, start: int = 0, count: int = 50
     ) -> list[Change]:
         """Changes of these kinds with their texts, in the order of B's cases; those that are gone come last."""
-        chosen = np.isin(self.found[:, 0], [KINDS.index(kind) for kind in kinds])
-        some = self.found[chosen][start : start + count]
+        selected = np.isin(self.found[:, 0], [KINDS.index(kind) for kind in kinds])
+        some = self.found[selected][start : start + count]
         a = _Texts(database, self.a, self.scores[0], some[:, 2:4].tolist())
         b = _Texts(database, self.b, self.scores[1], some[:, 4:6].tolist())
         return [self._change(kind, variant, a, b, at) for at, (kind, variant, *_) in enumerate(some.tolist())]
@@ -150,22 +150,22 @@ def against(database: Database, run_a: str, run_b: str) -> Changes:
             label,
             _variant(a, at_a),
             _variant(b, at_b),
-            {kind: int((found == code).sum()) for code, kind in enumerate(KINDS)},
-            *_said(versus, f"{label} in {info_b.id}", f"the one in {info_a.id}"),
+            {kind: int((codes == code).sum()) for code, kind in enumerate(KINDS)},
+            *_with_sentence(versus, f"{label} in {info_b.id}", f"the one in {info_a.id}"),
         )
-        for label, (at_a, at_b), found, versus in zip(pair_labels(a, b, columns), columns, kinds, compared, strict=True)
+        for label, (at_a, at_b), codes, versus in zip(pair_labels(a, b, columns), columns, kinds, compared, strict=True)
     ]
-    versus, sentence = _said(_together(sides), f"run {info_b.id}", f"run {info_a.id}")
+    versus, sentence = _with_sentence(_together(sides), f"run {info_b.id}", f"run {info_a.id}")
     return Changes(info_a, info_b, variants, versus, sentence, a, b, scores, _lines(cases, columns, kinds))
 
 
-def _scores(laid: Layout, checks: Sequence[str]) -> Floats:
+def _scores(layout: Layout, checks: Sequence[str]) -> Floats:
     """By row and column, the score over these checks only."""
-    found, size = laid.facts, laid.shape[0] * laid.shape[1]
-    by_cell = mean_known(found.scores[:, [found.checks.index(check) for check in checks]])
-    entry = np.repeat(np.arange(size), np.diff(laid.starts))
-    scores = found.entry_scores(laid.cells, entry, size, by_cell).reshape(laid.shape)
-    return np.where(laid.places.samples > 0, scores, np.nan)
+    facts, size = layout.facts, layout.shape[0] * layout.shape[1]
+    by_cell = mean_known(facts.scores[:, [facts.checks.index(check) for check in checks]])
+    entry = np.repeat(np.arange(size), np.diff(layout.starts))
+    scores = facts.entry_scores(layout.cells, entry, size, by_cell).reshape(layout.shape)
+    return np.where(layout.places.samples > 0, scores, np.nan)
 
 
 def _there(database: Database, ref: str) -> RunInfo:
@@ -185,16 +185,16 @@ def _together(sides: Sequence[tuple[_Side, _Side]]) -> Comparison | None:
     return stats.compared(*means)
 
 
-def _said(versus: Comparison | None, b: str, a: str) -> tuple[Comparison | None, str]:
+def _with_sentence(versus: Comparison | None, b: str, a: str) -> tuple[Comparison | None, str]:
     """Nothing, where no case has two scores."""
     return (versus, versus.sentence(b, a)) if versus is not None and versus.n else (None, "")
 
 
-def _variant(laid: Layout, column: int) -> Variant | None:
+def _variant(layout: Layout, column: int) -> Variant | None:
     if column < 0:
         return None
-    found = {variant.id: variant for variant in laid.facts.variants}
-    return found[laid.columns[column].id]
+    by_id = {variant.id: variant for variant in layout.facts.variants}
+    return by_id[layout.columns[column].id]
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,15 +209,15 @@ class _Side:
     @classmethod
     def of(cls, laid: Layout, scores: Floats, rows: Ints, column: int) -> _Side:
         """`rows` and `column` -1: it is not there."""
-        places, there = laid.places, (rows >= 0) & (column >= 0)
-        if not there.any():
-            return cls(there, np.full(len(rows), np.nan), there, np.zeros(len(rows), dtype=np.int64))
-        shown = places.shown[rows, column]
+        places, present = laid.places, (rows >= 0) & (column >= 0)
+        if not present.any():
+            return cls(present, np.full(len(rows), np.nan), present, np.zeros(len(rows), dtype=np.int64))
+        cells = places.shown[rows, column]
         return cls(
-            there & (places.answered[rows, column] > 0),
-            np.where(there, scores[rows, column], np.nan),
-            there & (places.voted[rows, column] >= 0),
-            laid.facts.ballot[shown],
+            present & (places.answered[rows, column] > 0),
+            np.where(present, scores[rows, column], np.nan),
+            present & (places.voted[rows, column] >= 0),
+            laid.facts.ballot[cells],
         )
 
 
@@ -239,10 +239,10 @@ def _lines(cases: Ints, columns: Sequence[tuple[int, int]], kinds: Sequence[Ints
     """See Changes.found; case by case, the variants of each in their order."""
     blocks = [
         np.column_stack(
-            [found, np.full(len(found), at), cases[:, 0], np.full(len(found), at_a), cases[:, 1],
-             np.full(len(found), at_b)]
+            [of_cases, np.full(len(of_cases), at), cases[:, 0], np.full(len(of_cases), at_a), cases[:, 1],
+             np.full(len(of_cases), at_b)]
         )
-        for at, (found, (at_a, at_b)) in enumerate(zip(kinds, columns, strict=True))
+        for at, (of_cases, (at_a, at_b)) in enumerate(zip(kinds, columns, strict=True))
     ]  # fmt: skip
     if not blocks:
         return np.empty((0, 6), dtype=np.int32)
@@ -259,8 +259,8 @@ class _Texts:
         rows = {row for row, _ in places if row >= 0}
         self._rows = [row for row, _ in places]
         self._cases = case_texts(database, laid.facts.run_id, {int(laid.case_of[row]) for row in rows})
-        shown = [position for at in range(len(places)) if (position := self.position(at)) is not None]
-        self._texts = cell_texts(database, laid.facts.run_id, shown, SHOWN)
+        positions = [position for at in range(len(places)) if (position := self.position(at)) is not None]
+        self._texts = cell_texts(database, laid.facts.run_id, positions, SHOWN)
 
     def case(self, at: int) -> CaseText | None:
         return self._cases.get(int(self._laid.case_of[self._rows[at]])) if self._rows[at] >= 0 else None

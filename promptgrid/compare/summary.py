@@ -90,28 +90,28 @@ def summary(database: Database, run_id: str) -> list[VariantSummary]:
 
 def suspicions(database: Database, run_id: str) -> list[str]:
     """A sentence for each model that seems to ignore the temperature."""
-    said = ((ref, suspicion(seen)) for ref, seen in alike(database, run_id).items())
-    return [f"{ref}: {sentence}" for ref, sentence in said if sentence]
+    sentences = ((ref, suspicion(seen)) for ref, seen in alike(database, run_id).items())
+    return [f"{ref}: {sentence}" for ref, sentence in sentences if sentence]
 
 
-def summarise(found: Facts, view: View) -> list[VariantSummary]:
+def summarise(facts: Facts, view: View) -> list[VariantSummary]:
     """One summary a shown column of the view, its baseline first. Filters on rows do not change it."""
-    laid = layout(found, view)
-    shown = laid.shown(view)
-    return found.kept((view.layout, tuple(shown)), lambda: _summaries(laid, shown))
+    laid = layout(facts, view)
+    columns = laid.shown(view)
+    return facts.cached((view.layout, tuple(columns)), lambda: _summaries(laid, columns))
 
 
-def _summaries(laid: Layout, shown: Sequence[int]) -> list[VariantSummary]:
-    if not shown:
+def _summaries(laid: Layout, columns: Sequence[int]) -> list[VariantSummary]:
+    if not columns:
         return []
     cases = _case_scores(laid)
-    versus = _versus(cases, shown)
-    best = _best(cases, shown)
-    trials = {column: _Trials.of(laid.facts, laid.cells_in(column)) for column in shown}
+    versus = _versus(cases, columns)
+    best = _best(cases, columns)
+    trials = {column: _Trials.of(laid.facts, laid.cells_in(column)) for column in columns}
     k = min((most for one in trials.values() if (most := int(one.scored.max(initial=0))) > 1), default=0)
     return [
-        _summary(laid, column, cases[:, column], shown[0], versus.get(column), column == best, trials[column], k)
-        for column in shown
+        _summary(laid, column, cases[:, column], columns[0], versus.get(column), column == best, trials[column], k)
+        for column in columns
     ]
 
 
@@ -124,23 +124,23 @@ def _case_scores(laid: Layout) -> Floats:
     return np.column_stack([mean_by(column, case, count) for column in scores.T]) if count else scores
 
 
-def _versus(cases: Floats, shown: Sequence[int]) -> dict[int, Comparison]:
-    others = shown[1:]
+def _versus(cases: Floats, columns: Sequence[int]) -> dict[int, Comparison]:
+    others = columns[1:]
     if not others:
         return {}
-    found = stats.compared_all(cases[:, shown[0]].tolist(), cases[:, others].T.tolist())
-    return {column: versus for column, versus in zip(others, found, strict=True) if versus.n}
+    comparisons = stats.compared_all(cases[:, columns[0]].tolist(), cases[:, others].T.tolist())
+    return {column: versus for column, versus in zip(others, comparisons, strict=True) if versus.n}
 
 
-def _best(cases: Floats, shown: Sequence[int]) -> int | None:
+def _best(cases: Floats, columns: Sequence[int]) -> int | None:
     """The column whose score is the highest, if it is better than each of the others after correction."""
-    means = {column: float(np.nanmean(cases[:, column])) for column in shown if not np.isnan(cases[:, column]).all()}
+    means = {column: float(np.nanmean(cases[:, column])) for column in columns if not np.isnan(cases[:, column]).all()}
     if len(means) < 2:
         return None
     first = max(means, key=means.__getitem__)
     others = [column for column in means if column != first]
-    found = stats.compared_all(cases[:, first].tolist(), cases[:, others].T.tolist())
-    return first if all(versus.verdict == "worse" for versus in found) else None
+    comparisons = stats.compared_all(cases[:, first].tolist(), cases[:, others].T.tolist())
+    return first if all(versus.verdict == "worse" for versus in comparisons) else None
 
 
 def _summary(
@@ -153,34 +153,34 @@ def _summary(
     trials: _Trials,
     k: int,
 ) -> VariantSummary:
-    found, head = laid.facts, laid.columns[column]
+    facts, head = laid.facts, laid.columns[column]
     cells = laid.cells_in(column)
-    replies = cells[found.answered[cells]]
-    said = found.answer[replies]
+    replies = cells[facts.answered[cells]]
+    answers = facts.answer[replies]
     scored = cases[~np.isnan(cases)]
     agreement = laid.units.metrics["agreement"][:, column]
-    latency = _known(found.latency_ms[replies])
-    costs = found.cost_usd[replies]
+    latency = _known(facts.latency_ms[replies])
+    costs = facts.cost_usd[replies]
     return VariantSummary(
         head=head,
         cells=len(cells),
         answered=len(replies),
-        unread=int((said < 0).sum()),
+        unread=int((answers < 0).sum()),
         score=_mean(scored),
         interval=stats.mean_interval(scored),
         scored=len(scored),
-        by_check=_by_check(found, cells),
-        distinct=len(np.unique(said[said >= 0])),
+        by_check=_by_check(facts, cells),
+        distinct=len(np.unique(answers[answers >= 0])),
         agreement=_mean(_known(agreement)),
         samples=int(laid.units.answered[:, column].max(initial=0)),
-        pass_at_k=trials.pass_at(k, len(found.case_ids)) if k else None,
+        pass_at_k=trials.pass_at(k, len(facts.case_ids)) if k else None,
         k=k,
-        chars=_mean(found.chars[replies]),
-        tokens=None if (total := _sum(found.tokens[replies])) is None else int(total),
-        prompt_tokens=_mean(_known(found.prompt_tokens[replies])),
-        completion_tokens=_mean(_known(found.completion_tokens[replies])),
+        chars=_mean(facts.chars[replies]),
+        tokens=None if (total := _sum(facts.tokens[replies])) is None else int(total),
+        prompt_tokens=_mean(_known(facts.prompt_tokens[replies])),
+        completion_tokens=_mean(_known(facts.completion_tokens[replies])),
         cost_usd=_sum(costs),
-        cost_per_correct=_cost_per_correct(found, replies),
+        cost_per_correct=_cost_per_correct(facts, replies),
         latency_ms=float(np.median(latency)) if len(latency) else None,
         latency_p95_ms=float(np.percentile(latency, 95)) if len(latency) else None,
         versus=versus,
@@ -189,11 +189,11 @@ def _summary(
     )
 
 
-def _entries(found: Facts, cells: Longs) -> tuple[Longs, Longs]:
+def _entries(facts: Facts, cells: Longs) -> tuple[Longs, Longs]:
     """The cells by case and variant: the number of each cell's entry, and the case of each entry."""
-    width = max(1, len(found.variants))
+    width = max(1, len(facts.variants))
     known_ones, entry = np.unique(
-        found.case[cells].astype(np.int64) * width + found.variant[cells], return_inverse=True
+        facts.case[cells].astype(np.int64) * width + facts.variant[cells], return_inverse=True
     )
     return entry, known_ones // width
 
@@ -220,23 +220,23 @@ class _Trials:
         return _mean(_known(mean_by(by_entry, self.case_of, cases)))
 
 
-def _by_check(found: Facts, cells: Longs) -> dict[str, tuple[float | None, int]]:
+def _by_check(facts: Facts, cells: Longs) -> dict[str, tuple[float | None, int]]:
     """By check, the mean over the cases and how many of these were scored."""
-    entry, case_of = _entries(found, cells)
+    entry, case_of = _entries(facts, cells)
     means = {}
-    for at, check in enumerate(found.checks):
-        scores = found.entry_scores(cells, entry, len(case_of), found.scores[:, at])
-        by_case = _known(mean_by(scores, case_of, len(found.case_ids)))
+    for at, check in enumerate(facts.checks):
+        scores = facts.entry_scores(cells, entry, len(case_of), facts.scores[:, at])
+        by_case = _known(mean_by(scores, case_of, len(facts.case_ids)))
         means[check] = (_mean(by_case), len(by_case))
     return means
 
 
-def _cost_per_correct(found: Facts, replies: Longs) -> float | None:
+def _cost_per_correct(facts: Facts, replies: Longs) -> float | None:
     """A case that was not scored is neither paid for here nor counted."""
-    entry, case_of = _entries(found, replies)
-    scores = found.entry_scores(replies, entry, len(case_of), found.score)
-    spent = _sum(found.cost_usd[replies][~np.isnan(scores)[entry]])
-    correct = int((found.score[replies[found.counted[replies]]] == 1).sum())
+    entry, case_of = _entries(facts, replies)
+    scores = facts.entry_scores(replies, entry, len(case_of), facts.score)
+    spent = _sum(facts.cost_usd[replies][~np.isnan(scores)[entry]])
+    correct = int((facts.score[replies[facts.counted[replies]]] == 1).sum())
     return spent / correct if spent is not None and correct else None
 
 

@@ -78,7 +78,7 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
     grouped = _grouped(result_rows(database, run_id, positions), checks)
     ordered = in_grid_order(list(grouped))
     label = {variant: " · ".join(labels(ordered)[variant.id]) for variant in ordered}
-    found = []
+    judged = []
     for variant in ordered:
         for case_id, samples in grouped[variant].items():
             case = cases[case_id]
@@ -86,8 +86,8 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
             expected = None if case.expected is None else cut(case.expected, _KEPT)
             answers = [sample for sample in samples if sample.position in counted] or samples
             for check in checks[variant.prompt, variant.version]:
-                found.append(_verdict(variant, label[variant], case_id, check, inputs, expected, answers))
-    return found
+                judged.append(_verdict(variant, label[variant], case_id, check, inputs, expected, answers))
+    return judged
 
 
 def _counted(database: Database, run_id: str) -> frozenset[int]:

@@ -1,4 +1,4 @@
-"""What is looked at of a run: plain values only, fit for an address and as keys of a cache."""
+"""A view of a run: plain values only, usable in an address and as cache keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METRICS: tuple[Metric, ...] = ("score", "agreement", "answers", "tokens", "cost"
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a row must be to be shown; the empty filter shows all.
+    """The conditions on a row; the empty filter shows all rows.
 
     show       differ: two columns voted for different answers (a column that is alone: its replies are not all the
                same) · wrong: some score is below 1; not scored is not wrong · failed: some cell failed, was refused
@@ -40,8 +40,8 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """In which order rows stand: `by` "case" in their own, else by the mean of a metric of the column with this id, or
-    over all shown columns; `against_baseline`: by its difference from the baseline. What has no figure comes last."""
+    """The order of rows: `by` "case" that of the cases, else the mean of a metric in the column with this id or over
+    all shown columns; `against_baseline`: its difference from the baseline. Rows without a figure come last."""
 
     by: Literal["case"] | Metric = "case"
     column: str = ""
@@ -51,7 +51,7 @@ class Sort:
 
 @dataclass(frozen=True)
 class View:
-    """Which axes stand where. An axis neither on rows nor columns is pooled.
+    """The axes on rows and on columns. An axis on neither is pooled.
 
     only       by axis, the texts of the values (see axes.value_text) that are looked at; what is not named is all
     shown      ids of the columns that are shown, empty or unknown: all
@@ -72,13 +72,13 @@ class View:
         used = [*self.rows, *self.columns]
         unknown = {*used, *self.only} - set(AXES)
         if unknown or len(set(used)) < len(used) or not self.rows:
-            said = f"Rows {', '.join(self.rows) or 'of nothing'} and columns {', '.join(self.columns) or 'of nothing'}"
+            sides = f"Rows {', '.join(self.rows) or 'of nothing'} and columns {', '.join(self.columns) or 'of nothing'}"
             raise CompareError(
-                f"{said} cannot be shown.", hint=f"Put each of {', '.join(AXES)} on rows or columns once at most."
+                f"{sides} cannot be shown.", hint=f"Put each of {', '.join(AXES)} on rows or columns once at most."
             )
 
     @property
     def layout(self) -> tuple[object, ...]:
-        """What decides which rows and columns there are."""
+        """The part of the view that decides the rows and columns."""
         only = tuple((axis, tuple(self.only[axis])) for axis in AXES if axis in self.only)
         return (frozenset(self.rows), frozenset(self.columns), only)

@@ -42,8 +42,8 @@ class WordsDiff:
 
     def words(self, kind: PartKind) -> int:
         """How many words are in the parts of a kind."""
-        found = (_TOKEN.findall(part.text) for part in self.parts if part.kind == kind)
-        return sum(1 for tokens in found for token in tokens if token[0].isalnum())
+        token_lists = (_TOKEN.findall(part.text) for part in self.parts if part.kind == kind)
+        return sum(1 for tokens in token_lists for token in tokens if token[0].isalnum())
 
 
 def words_diff(first: str, second: str, most: int = MOST_WORDS) -> WordsDiff:
@@ -84,9 +84,9 @@ def _changes(a: Sequence[str], b: Sequence[str]) -> Iterator[DiffSpan]:
 
 def _readable(parts: Iterator[DiffSpan]) -> Iterator[DiffSpan]:
     """Between two changes a mere space or comma that both happen to have only tears the sentence: it goes with them."""
-    found = list(parts)
-    for i, part in enumerate(found):
-        inside = 0 < i < len(found) - 1
+    spans = list(parts)
+    for i, part in enumerate(spans):
+        inside = 0 < i < len(spans) - 1
         if part.kind == "same" and inside and not any(c.isalnum() for c in part.text) and "\n" not in part.text:
             yield DiffSpan("removed", part.text)
             yield DiffSpan("added", part.text)

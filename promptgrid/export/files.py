@@ -1,4 +1,4 @@
-"""An export that is there whole or not at all."""
+"""Atomic writes of exports."""
 
 from __future__ import annotations
 

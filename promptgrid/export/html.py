@@ -1,4 +1,4 @@
-"""A run as one HTML file that anybody can open, send and print: no script, nothing from elsewhere, all text as text."""
+"""A run as one self-contained HTML file to open, send and print: no script, all foreign text escaped."""
 
 from __future__ import annotations
 
@@ -35,34 +35,34 @@ def write_html(database: Database, run_id: str, out: BinaryIO, positions: Sequen
 
     Raises StoreError when the run is gone.
     """
-    found = report(database, run_id, positions)
+    contents = report(database, run_id, positions)
     charts, left_out = _charts(database, run_id)
-    for piece in _pieces(found, charts, left_out):
+    for piece in _pieces(contents, charts, left_out):
         out.write(piece.encode())
-    return len(found.rows)
+    return len(contents.rows)
 
 
-def _pieces(found: Report, charts: Sequence[_Chart], left_out: Sequence[str]) -> Iterator[str]:
+def _pieces(contents: Report, charts: Sequence[_Chart], left_out: Sequence[str]) -> Iterator[str]:
     import jinja2
 
     from promptgrid.prompt import dumps
 
     here = files("promptgrid.export")
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_displayable, trim_blocks=True, lstrip_blocks=True
     )
     page = environment.from_string(here.joinpath("report.html.j2").read_text("utf-8"))
     yield from page.generate(
         policy=POLICY,
-        report=found,
+        report=contents,
         style=here.joinpath("report.css").read_text("utf-8"),
-        lead=_lead(found),
-        summary=tables.summary_words(found.summaries),
-        sentences=[summary.sentence for summary in found.summaries if summary.sentence],
-        shown=_shown_words(found),
+        lead=_lead(contents),
+        summary=tables.summary_words(contents.summaries),
+        sentences=[summary.sentence for summary in contents.summaries if summary.sentence],
+        shown=_count_words(contents),
         charts=charts,
         left_out=left_out,
-        prompts=found.plan.prompts,
+        prompts=contents.plan.prompts,
         dumps=dumps,
         colour=_colour,
         one_line=one_line,
@@ -72,29 +72,29 @@ def _pieces(found: Report, charts: Sequence[_Chart], left_out: Sequence[str]) ->
     )
 
 
-def _shown(value: object) -> object:
-    """Of foreign text, what a browser cannot show becomes U+FFFD."""
+def _displayable(value: object) -> object:
+    """Foreign text with U+FFFD for the characters that a browser cannot show."""
     if type(value) is not str:  # what is marked as safe is ours
         return value
     return _TURNS.sub("\ufffd", _NOT_TEXT.sub("\ufffd", value))
 
 
-def _lead(found: Report) -> str:
-    made = dict(found.made)
-    told = [made.get("created", ""), made["models"], made["cells"]]
-    return " · ".join(part for part in told if part)
+def _lead(contents: Report) -> str:
+    origin = dict(contents.made)
+    parts = [origin.get("created", ""), origin["models"], origin["cells"]]
+    return " · ".join(part for part in parts if part)
 
 
-def _shown_words(found: Report) -> str:
-    shown, matching = len(found.rows), found.matching
-    every = "all" if matching == found.total else f"{matching:,} of {found.total:,}"
-    if shown == matching:
-        return f"{every.capitalize()} cases." if every != "all" else f"All {shown:,} cases."
-    return f"The first {shown:,} of {matching:,} cases; the rest is in the run's other files."
+def _count_words(contents: Report) -> str:
+    count, matching = len(contents.rows), contents.matching
+    every = "all" if matching == contents.total else f"{matching:,} of {contents.total:,}"
+    if count == matching:
+        return f"{every.capitalize()} cases." if every != "all" else f"All {count:,} cases."
+    return f"The first {count:,} of {matching:,} cases; the rest is in the run's other files."
 
 
 def _colour(entry: PooledCell) -> str:
-    """Right, wrong and failed have an edge, with a word beside it."""
+    """The colour of the entry's edge: right, wrong or failed."""
     if not entry.answered:
         return "wrong" if entry.status in ("failed", "refused", "too_long") else ""
     return {"right": "right", "wrong": "wrong", "": ""}.get(tables.verdict(entry), "mind")
@@ -105,25 +105,27 @@ def _charts(database: Database, run_id: str) -> tuple[list[_Chart], Sequence[str
     from promptgrid.curves import charts
     from promptgrid.curves.curve import curve, drawable_axes
 
-    drawn: list[_Chart] = []
+    sections: list[_Chart] = []
     left_out: list[str] = []
     for axis in drawable_axes(database, run_id):
-        found = curve(database, run_id, axis)
-        lines, left_out = found.lines[: charts.MOST_LINES], [*left_out, *found.left_out]
+        axis_curve = curve(database, run_id, axis)
+        lines, left_out = axis_curve.lines[: charts.MOST_LINES], [*left_out, *axis_curve.left_out]
         every = [
-            (m.title, m.about, charts.curve_chart(found, m, lines)) for m in charts.MEASURES if len(found.values) > 1
+            (m.title, m.about, charts.curve_chart(axis_curve, m, lines))
+            for m in charts.MEASURES
+            if len(axis_curve.values) > 1
         ]
-        price = "cost" if found.price == "cost_usd" else "tokens"
-        about = f"On the dashed line nothing scores as high for less. The labels are {found.spec.plural}."
-        every.append((f"Score against {price}", about, charts.cost_chart(found, lines)))
+        price = "cost" if axis_curve.price == "cost_usd" else "tokens"
+        about = f"On the dashed line nothing scores as high for less. The labels are {axis_curve.spec.plural}."
+        every.append((f"Score against {price}", about, charts.cost_chart(axis_curve, lines)))
         for title, text, chart in every:
             if chart is not None:
-                drawn.append(_Chart(title, text, inline(charts.svg(chart), f"c{len(drawn)}-")))
-    return drawn, left_out if drawn else []
+                sections.append(_Chart(title, text, inline(charts.svg(chart), f"c{len(sections)}-")))
+    return sections, left_out if sections else []
 
 
 def inline(svg: str, prefix: str) -> str:
-    """A drawing to stand in a page among others: only what draws is left of it, its ids are its own."""
+    """The SVG for a page with others: only drawing elements are left, ids get the prefix."""
     root = ET.fromstring(svg)
     for parent in list(root.iter()):
         for child in list(parent):

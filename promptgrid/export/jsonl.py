@@ -80,8 +80,8 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
         raise ExportError(f"{where} is not JSON: {error}.", hint="Is the file complete?") from error
     if not isinstance(row, dict):
         raise ExportError(f"{where} is no JSON object: {row!s:.40}.", hint="One object a line is expected.")
-    found: dict[str, Any] = _texts(row, unmarked) if _MARK.encode() in line else row
-    return found
+    unmarked_row: dict[str, Any] = _texts(row, unmarked) if _MARK.encode() in line else row
+    return unmarked_row
 
 
 def _texts(value: Any, change: Callable[[str], str]) -> Any:

@@ -1,4 +1,4 @@
-"""Tables in GitHub's Markdown: whatever a cell holds, nothing of it becomes a link, an image, HTML or a new cell."""
+"""Tables in GitHub's Markdown. Cells are escaped: no text becomes a link, an image, HTML or a new cell."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def cell(value: Any) -> str:
     return _SIGNS.sub(r"\\\g<0>", _LATE.sub(_WORD_JOINER, text)).replace("\n", "<br>")
 
 
-def of_report(found: Report) -> str:
+def of_report(report: Report) -> str:
     """The run's name, its summary, and the answers to the cases of the report."""
-    summary, answers = summary_words(found.summaries), matrix_words(found.heads, found.rows)
-    parts = [f"## {cell(found.run.name)}", table(summary.columns, summary.rows)]
-    parts += [cell(summary.sentence) for summary in found.summaries if summary.sentence]
+    summary, answers = summary_words(report.summaries), matrix_words(report.heads, report.rows)
+    parts = [f"## {cell(report.run.name)}", table(summary.columns, summary.rows)]
+    parts += [cell(summary.sentence) for summary in report.summaries if summary.sentence]
     parts += [table(answers.columns, answers.rows)]
-    if len(found.rows) < found.matching:
-        parts += [f"The first {len(found.rows):,} of {found.matching:,} cases."]
+    if len(report.rows) < report.matching:
+        parts += [f"The first {len(report.rows):,} of {report.matching:,} cases."]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"

@@ -44,9 +44,9 @@ def _lots(rows: Iterable[Record], texts: Sequence[str]) -> Iterator[list[Record]
     lot: list[Record] = []
     size = 0
     for row in rows:
-        found = {column: marked(row[column]) for column in texts if row.get(column) is not None}
-        lot.append({**row, **found})
-        size += sum(map(len, found.values()))
+        marked_texts = {column: marked(row[column]) for column in texts if row.get(column) is not None}
+        lot.append({**row, **marked_texts})
+        size += sum(map(len, marked_texts.values()))
         if len(lot) == GROUP_ROWS or size > GROUP_CHARACTERS:
             yield lot
             lot, size = [], 0

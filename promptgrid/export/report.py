@@ -1,4 +1,4 @@
-"""What a report of a run says: how it was made, the summary, the charts, and the first cases with their full texts."""
+"""The contents of a run's report: its plan, the summary, and the first cases with their full texts."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def report(database: Database, run_id: str, positions: Sequence[int] | None = No
     """The run's report; with `positions` the matrix has only the cases and variants of these cells, in the order in
     which the cases come there, while the summary is over all cases in any case. Raises StoreError when the run is gone.
     """
-    found = compare.facts(database, run_id)
+    columns = compare.facts(database, run_id)
     info, plan, state = runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id)
-    arranged = _as_listed(compare.arranged(database, found, _view(database, found, positions)), positions)
+    arranged = _as_listed(compare.arranged(database, columns, _view(database, columns, positions)), positions)
     rows, texts = _read(database, arranged)
     return Report(
         run=info,
@@ -74,13 +74,13 @@ def report(database: Database, run_id: str, positions: Sequence[int] | None = No
     )
 
 
-def _view(database: Database, found: Facts, positions: Sequence[int] | None) -> View:
+def _view(database: Database, facts: Facts, positions: Sequence[int] | None) -> View:
     if positions is None:
         return View()
-    chosen = np.isin(found.position, np.array(positions, dtype=np.int64))
-    cases = tuple(found.case_ids[code] for code in np.unique(found.case[chosen]))
-    columns = compare.arranged(database, found, View()).all_columns
-    wanted = {found.variants[code] for code in np.unique(found.variant[chosen])}
+    selected = np.isin(facts.position, np.array(positions, dtype=np.int64))
+    cases = tuple(facts.case_ids[code] for code in np.unique(facts.case[selected]))
+    columns = compare.arranged(database, facts, View()).all_columns
+    wanted = {facts.variants[code] for code in np.unique(facts.variant[selected])}
     values = [variant.values for variant in wanted]
     shown = tuple(head.id for head in columns if dict(head.values) in values)
     return View(shown=shown, filter=Filter(case_ids=cases))
@@ -88,10 +88,10 @@ def _view(database: Database, found: Facts, positions: Sequence[int] | None) -> 
 
 def _as_listed(arranged: Arranged, positions: Sequence[int] | None) -> Arranged:
     """Its rows, which are cases, in the order in which the positions name them."""
-    found = arranged.facts
-    case_of = dict(zip(found.position.tolist(), found.case.tolist(), strict=True))
+    facts = arranged.facts
+    case_of = dict(zip(facts.position.tolist(), facts.case.tolist(), strict=True))
     listed = dict.fromkeys(case_of[position] for position in positions or () if position in case_of)
-    place = {found.case_ids[case]: place for place, case in enumerate(listed)}
+    place = {facts.case_ids[case]: place for place, case in enumerate(listed)}
     order = sorted(arranged.order.tolist(), key=lambda row: place.get(arranged.layout.row_ids[row], 0))
     return replace(arranged, order=np.array(order, dtype=np.int64))
 
@@ -103,8 +103,8 @@ def _read(database: Database, arranged: Arranged) -> tuple[list[ComparisonRow], 
     size = 0
     for start in range(0, min(CASES, len(arranged)), _PAGE):
         some = compare.page(database, arranged, start, min(_PAGE, CASES - start))
-        shown = [entry.shown for row in some for entry in row.entries.values() if entry.shown is not None]
-        read = {row.position: _text(row) for row in results.result_rows(database, arranged.facts.run_id, shown)}
+        positions = [entry.shown for row in some for entry in row.entries.values() if entry.shown is not None]
+        read = {row.position: _text(row) for row in results.result_rows(database, arranged.facts.run_id, positions)}
         size += sum(len(text.output) + len(text.reasoning) for text in read.values())
         if rows and size > CHARACTERS:
             break
@@ -128,7 +128,7 @@ def _notes(database: Database, run_id: str) -> Iterator[str]:
 
 
 def made(info: RunInfo, plan: Plan, state: RunProgress) -> Iterator[tuple[str, str]]:
-    """How the run was made: (what, value) where there is a value."""
+    """The plan and the figures of the run: (name, value) where there is a value."""
     values: dict[str, Any] = {
         "run": info.id,
         "name": info.name,

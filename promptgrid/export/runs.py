@@ -46,8 +46,10 @@ def write_run(
     columns = columns_for(variables, checks)
     if form in ("csv", "csv-for-excel"):
         parts = results.named_columns(database, run_id, columns, positions)
-        return write_columns(_told(parts, lambda part: len(part[0]), progress), out, columns, excel=form != "csv")
-    rows = _told(results.named_rows(database, run_id, columns, positions), lambda row: 1, progress)
+        return write_columns(
+            _with_progress(parts, lambda part: len(part[0]), progress), out, columns, excel=form != "csv"
+        )
+    rows = _with_progress(results.named_rows(database, run_id, columns, positions), lambda row: 1, progress)
     names: dict[str, Any] = {"variables": variables, "checks": checks}
     match form:
         case "jsonl":
@@ -67,9 +69,9 @@ def _write_report(
 
     if form == "html":
         return html.write_html(database, run_id, out, positions)
-    found = report.report(database, run_id, positions)
-    out.write(markdown.of_report(found).encode())
-    return len(found.rows)
+    contents = report.report(database, run_id, positions)
+    out.write(markdown.of_report(contents).encode())
+    return len(contents.rows)
 
 
 def _tables_beside(database: Database, run_id: str) -> list[Table]:
@@ -77,8 +79,10 @@ def _tables_beside(database: Database, run_id: str) -> list[Table]:
     from promptgrid import compare
     from promptgrid.export import report
 
-    made = report.made(runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id))
-    return [summary_table(compare.summary(database, run_id)), Table("run", ["what", "value"], list(made))]
+    origin = report.made(
+        runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id)
+    )
+    return [summary_table(compare.summary(database, run_id)), Table("run", ["what", "value"], list(origin))]
 
 
 def save_run(
@@ -93,7 +97,7 @@ def save_run(
     return save(path, lambda out: write_run(database, run_id, out, form, positions, progress))
 
 
-def _told(items: Iterator[T], rows_of: Callable[[T], int], progress: ExportProgress | None) -> Iterator[T]:
+def _with_progress(items: Iterator[T], rows_of: Callable[[T], int], progress: ExportProgress | None) -> Iterator[T]:
     """The items, with a word to `progress` each time that another thousand rows have gone by."""
     count = 0
     for item in items:

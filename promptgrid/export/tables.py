@@ -1,4 +1,4 @@
-"""Small tables for the ways out that people read: workbook, report, Markdown."""
+"""The small tables of workbooks, reports and Markdown."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def summary_words(summaries: Sequence[VariantSummary]) -> Table:
         ]
         for s in summaries
     ]  # fmt: skip
-    kept = [at for at in range(len(columns)) if at < 2 or any(row[at] for row in rows)]
-    return Table("Summary", [columns[at] for at in kept], [[row[at] for at in kept] for row in rows])
+    used = [at for at in range(len(columns)) if at < 2 or any(row[at] for row in rows)]
+    return Table("Summary", [columns[at] for at in used], [[row[at] for at in used] for row in rows])
 
 
 def pass_at(summaries: Sequence[VariantSummary]) -> str:
@@ -93,7 +93,7 @@ def cell_words(entry: PooledCell) -> str:
 
 
 def answer_words(entry: PooledCell) -> str:
-    """The voted answer in one line; without one, what became of the cells."""
+    """The voted answer in one line, or the status of the cells without one."""
     if entry.answered:
         return "no answer read" if entry.answer is None else one_line(entry.answer) or "empty answer"
     return _ENDINGS.get(entry.status, entry.status)
@@ -136,8 +136,8 @@ def _interval(summary: VariantSummary) -> str:
 
 
 def _tokens(summary: VariantSummary) -> str:
-    asked, said = _number(summary.prompt_tokens, ",.0f"), _number(summary.completion_tokens, ",.0f")
-    return f"{asked} → {said}" if asked or said else ""
+    prompt, reply = _number(summary.prompt_tokens, ",.0f"), _number(summary.completion_tokens, ",.0f")
+    return f"{prompt} → {reply}" if prompt or reply else ""
 
 
 def _seconds(milliseconds: float | None) -> str:
