@@ -70,7 +70,7 @@ def _gate(result: GateResult) -> ET.Element:
     test = ET.Element("testcase", classname="gates", name=_line(name), time="0")
     if not result.held:
         broken = [f"case {b.case_id} · {b.variant}: {b.explanation}" for b in result.broke]
-        _problem(test, "failure", "gate", result.reason, "\n".join([f"measured: {result.measured}", *broken]))
+        _problem(test, "failure", "gate", result.reason, [f"measured: {result.measured}", *broken])
     return test
 
 
@@ -84,15 +84,15 @@ def _test(verdict: CheckVerdict) -> ET.Element:
         lines += [] if verdict.expected is None else [f"expected: {verdict.expected}"]
         lines += [] if verdict.answer is None else [f"answer: {verdict.answer}"]
         kind = verdict.check or "reply"
-        _problem(test, _PROBLEMS[verdict.outcome], kind, explanation, "\n".join([*lines, explanation]))
+        _problem(test, _PROBLEMS[verdict.outcome], kind, explanation, [*lines, explanation])
     return test
 
 
-def _problem(test: ET.Element, tag: str, kind: str, message: str, text: str) -> None:
+def _problem(test: ET.Element, tag: str, kind: str, message: str, lines: Sequence[str]) -> None:
     problem = ET.SubElement(test, tag, message=_line(message))
     if tag != "skipped":
         problem.set("type", _line(kind))
-    problem.text = _xml_text(text)
+    problem.text = "\n".join(map(_xml_text, lines))  # joined last: a lone "\r" before the join is no line end
 
 
 def _line(text: str) -> str:

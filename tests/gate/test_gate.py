@@ -152,6 +152,11 @@ def test_hostile_text_is_text() -> None:
     assert "]]>" in (problem.text or "")
 
 
+def test_a_carriage_return_at_the_end_of_an_answer_is_kept() -> None:
+    (problem,) = parsed(replace(WRONG, answer="a\r")).iter("failure")
+    assert "answer: a\\x0d\n" in (problem.text or "")
+
+
 @settings(deadline=None)
 @given(st.lists(st.text(st.characters() | st.characters(categories=["Cs", "Cc", "Cn"])), min_size=4, max_size=4))
 def test_any_text_is_valid_xml_and_comes_back(texts: list[str]) -> None:
