@@ -127,6 +127,7 @@ def chips(state: ViewState, counts: Mapping[ShowFilter, int]) -> None:
             options,
             format_func=lambda show: f"{_SHOW_WORDS[show]} {counts[show]:,}",
             key="compare_show",
+            wrap=True,
             required=True,
             label_visibility="collapsed",
         )

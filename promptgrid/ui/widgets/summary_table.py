@@ -10,6 +10,8 @@ import streamlit as st
 from promptgrid.compare import VariantSummary
 from promptgrid.export.tables import pass_at
 
+PER_CHARACTER, WIDEST = 7, 280  # pixels, of the column of variants
+
 
 def summary_table(summaries: Sequence[VariantSummary]) -> None:
     """One line for each variant. Columns without a value are left out."""
@@ -20,7 +22,10 @@ def summary_table(summaries: Sequence[VariantSummary]) -> None:
         return
     checks = list(summaries[0].by_check)
     frame = pd.DataFrame([_line(summary, checks) for summary in summaries])
-    config = _column_config(checks, pass_at(summaries))
+    longest = max(len(summary.label) for summary in summaries)
+    config = _column_config(checks, pass_at(summaries)) | {
+        "variant": st.column_config.TextColumn("Variant", width=min(24 + PER_CHARACTER * longest, WIDEST), pinned=True)
+    }
     st.dataframe(frame.dropna(axis="columns", how="all"), hide_index=True, placeholder="–", column_config=config)
 
 
@@ -55,7 +60,6 @@ def _line(summary: VariantSummary, checks: Sequence[str]) -> dict[str, Any]:
 def _column_config(checks: Sequence[str], passes: str) -> dict[str, Any]:
     column, number = st.column_config.TextColumn, st.column_config.NumberColumn
     return {
-        "variant": column("Variant", width=280, pinned=True),
         "best": column("", help="Better than every other by more than chance would explain"),
         "score": number(
             "Score", format="%.0f %%", help="Mean over the scored cases. Cases without a score do not count."

@@ -57,7 +57,7 @@ function build(view) {
   if (shape === view.look) return;
   view.look = shape;
   view.rows = view.data.rows.map((row, number) => newRow(view, row, number));
-  view.others = newRow(view, { label: "all other tokens", half: false, id: null, other: true }, -1);
+  view.others = newRow(view, { label: "all others", half: false, id: null, other: true }, -1);
   view.list.replaceChildren(...view.rows.map((row) => row.node), view.others.node);
 }
 
