@@ -36,7 +36,9 @@ class Measure:
 
 MEASURES: Sequence[Measure] = (
     Measure("score", "Score", "score", "Mean over the cases; the band is its 95 % interval.", ".0%", share=True),
-    Measure("distinct", "Distinct answers", "answers per case", "Different answers among the samples of a case.", ".2f"),
+    Measure(
+        "distinct", "Distinct answers", "answers per case", "Different answers among the samples of a case.", ".2f"
+    ),
     Measure("entropy_bits", "Entropy", "bits", "How much the answers of a case vary; 0: always the same.", ".2f"),
     Measure(
         "similarity",
