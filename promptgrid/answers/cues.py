@@ -111,11 +111,25 @@ _OWN_QUESTION = re.compile(
     r"\n[ ]*<\|(?:im_start|user|start_header_id)\|>|\n[ ]*\[INST\]",
     re.IGNORECASE,
 )
+_OWN_INPUT = re.compile(
+    r"\n[ ]*(?:\*\*)?(?:Review|Text|Sentence|Passage|Premise|Article|Tweet|Comment|Statement|评论|文本|句子|输入|题目)"
+    r"(?:[ ]*\d{1,3})?(?:\*\*)?[ ]*[:：]",
+    re.IGNORECASE,
+)
 
 
 def own_question(text: str) -> int | None:
     """Where the reply goes on with a question of its own, as base models do; None where it does not."""
-    match = _OWN_QUESTION.search(text)
+    return _first(_OWN_QUESTION, text)
+
+
+def own_input(text: str) -> int | None:
+    """Where it seems to go on with an input of its own ("Review: …"), or repeats the one that it was given."""
+    return _first(_OWN_INPUT, text)
+
+
+def _first(pattern: re.Pattern[str], text: str) -> int | None:
+    match = pattern.search(text) if ":" in text or "：" in text or "[" in text or "<" in text else None
     return match.start() if match and text[: match.start()].strip() else None
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _WORD = r"[\p{L}\p{N}_--[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]]"
 _NOT = (
     r"not|never|no|nor|neither|without|nothing|none|(?:is|was|are|does|do|did)n['’]?t|can(?:no|['’])t|cannot|"
-    r"rather[ ]than|instead[ ]of|hardly|rules?[ ]out|excludes?|eliminates?|nicht|kein\w*|pas|nunca|нет|не"
+    r"rather[ ]than|instead[ ]of|anything[ ]but|far[ ]from|lacks?|"
+    r"hardly|rules?[ ]out|excludes?|eliminates?|nicht|kein\w*|pas|nunca|нет|не"
 )
 _BETWEEN = (
     r"a|an|the|as|be|been|really|very|at[ ]all|quite|so|entirely|necessarily|clearly|option|answer|is|actually|only|"
@@ -36,12 +37,16 @@ _VERBS = re.compile(
     r"[ ]+(?:is|are|was|has|can|and|or|because|since|as|but|would|will|seems|matches|fits|gives|says|does|with|for)\b"
     r"|[ ]*(?:[-–—,.;:)\]}*/=!?|]|$|\n)"
 )
+_QUOTE = r"[(\[*_\"'“]*$"
+_NAMING = "option|choice|answer|letter|choose|chose|pick|select|so|thus|therefore|hence"
 _OPTION_BEFORE = re.compile(
-    r"(?:\b(?:option|choice|answer|letter|is|are|so|thus|therefore|choose|pick|select|hence)|[选項项是为選案答:：=])"
-    r"[ ]*[(\[*_\"'“]*$",
+    rf"(?:(?:^|\n|[^\w\s'’])[ ]*|\b(?:{_NAMING}|is|are|be|not|with|for|and|or|than|as|either|both|neither|\w+ly)[ ]+"
+    rf"|[选選择擇項项是为為案答][ ]*){_QUOTE}",
     re.IGNORECASE,
 )
+_NAMES_BEFORE = re.compile(rf"\b(?:{_NAMING})[ ]+{_QUOTE}", re.IGNORECASE)
 _OPTION_JOINED = re.compile(r"(?<![^\W_])[A-Z][)\]]?(?:[ ]*[,/&][ ]*|[ ]+(?:and|or)[ ]+)$")
+_CHOSEN = re.compile(rf"(?:\b(?:is|be)[ ]+|[选選择擇項项是为為案答:：=])[ ]*{_QUOTE}", re.IGNORECASE)
 _YES_BEFORE = re.compile(r"\byes\b[\W_]*(?:and|or)?[\W_]*$", re.IGNORECASE)
 _NO_BEHIND = re.compile(
     r"[ ]+(?!because|since|and\b|or\b|but\b|as\b|it\b|they|he\b|she|this|that|there|i\b|we\b|you|not\b|the\b)[^\W\d]",
@@ -141,15 +146,13 @@ def _is_option(letter: str, text: str, start: int, end: int, bare: bool) -> bool
         return True
     if letter.islower():
         return bool(right) and right in ")." and text[:start].rpartition("\n")[2].strip(" *_#>(") == "" and right == ")"
-    if _OPTION_BEFORE.search(text, max(0, start - 16), start):
-        return letter not in _ARTICLES or bool(_VERBS.match(text, end)) or right in ")]*_"
-    if (
-        letter in _ARTICLES
-        and not _OPTION_JOINED.search(text, max(0, start - 12), start)
-        and (not _VERBS.match(text, end) or (letter == "I" and right == " "))
-    ):
+    low = max(0, start - 16)
+    if not _OPTION_BEFORE.search(text, low, start) or right == "(":  # Vitamin C
         return False
-    return bare and right != "("
+    named = _NAMES_BEFORE.search(text, low, start) or _OPTION_JOINED.search(text, low, start)
+    if letter in _ARTICLES and not named and (not _VERBS.match(text, end) or (letter == "I" and right == " ")):
+        return False
+    return bare or named is not None or bool(_CHOSEN.search(text, low, start))
 
 
 def mention_at(label: str, text: str, start: int, end: int) -> Mention:

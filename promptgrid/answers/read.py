@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptgrid.answers.cues import Statement, in_last_lines, own_question, statements
+from promptgrid.answers.cues import Statement, in_last_lines, own_input, own_question, statements
 from promptgrid.answers.json_text import read_json
 from promptgrid.answers.numbers import Numeral, aside, last_numeral, numerals_of_plain, plain, settled
 from promptgrid.answers.patterns import search
@@ -64,6 +64,9 @@ def read_answer(rule: AnswerRule, text: str, *, marker: str = "", language: str 
     if not body.strip():
         return Answer(thought.reasoning, None, "the reply is empty")
     read = _Reader(rule, body, marker, language).answer()
+    if rule.kind in ("label", "number") and (repeated := own_input(body)) is not None:
+        first = _Reader(rule, body[:repeated], marker, language).answer()
+        read, note = (first, _OWN_QUESTION) if first.answer is not None else (read, note)
     reasoning = "\n\n".join(part for part in (thought.reasoning, read.reasoning) if part)
     return Answer(reasoning, read.answer, "; ".join(part for part in (read.note, note) if part))
 

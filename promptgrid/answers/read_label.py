@@ -13,14 +13,20 @@ from promptgrid.prompt import AnswerRule
 
 _JOINED = re.compile(
     r"""(?xi)[\s*_"'”’)\]}]*
-    (?: ,?[ ]*(?:and|or|und|oder|et|ou|y|o|as[ ]well[ ]as|&)\s | [,/&+|、和或与及] | ,?[ ]*(?:vs\.?|versus)\s )
+    (?: (?=[(\[]) | ,?[ ]*(?:and|or|und|oder|et|ou|y|o|as[ ]well[ ]as|&)\s | [,/&+|、和或与及]
+    | ,?[ ]*(?:vs\.?|versus)\s )
     [\s*_"'“‘(\[{]*(?:(?:the|also|both|option|label)[ ]+)*["'“‘(\[*_]*"""
 )
 _SET_OFF = re.compile(
     r"[\s*_`\"'”’)\]}>]*(?:[.,;:!。，；：！（(—–\n]|\s-\s|\s+(?:because|since|as|for|due|given|though|although|but|while)\b|$)",
     re.IGNORECASE,
 )
-_HEADING = re.compile(r"(?:^|\n)[\s*_#>\-•\d.)]*$")
+_CONCLUSION = re.compile(
+    r"\b(?:so|thus|therefore|hence|overall|consequently|in[ ](?:conclusion|sum|short|total|all)|all[ ]in[ ]all|"
+    r"mak(?:es|ing)[ ](?:it|this))"
+    r"\b[^.!?\n]{0,60}$|(?:因此|所以|总之|综上|总的来说|总体)[^。！？\n]{0,30}$",
+    re.IGNORECASE,
+)
 _HEADED = re.compile(
     r"[\s*_`\"')\]]*(?:(?:aspects?|points?|sides?|parts?|things?|elements?|score|probability)\b)?[\s*_]*[:：]"
 )
@@ -76,6 +82,8 @@ def _decided(mentions: Sequence[Mention], text: str, *, stated: bool) -> LabelRe
     if start is not None:
         several = f"names {len(names)} labels: {', '.join(names)}; took the one it starts with"
         return LabelReading(start, several if len(names) > 1 else "")
+    if len(names) > 1 and (last := _concluded(text, held)):
+        return LabelReading(last, f"names {len(names)} labels: {', '.join(names)}; took the one it concludes with")
     if len(names) > 1:
         return LabelReading(None, f"names {len(names)} labels: {', '.join(names)}")
     if any(mention.denied and mention.label == names[0] for mention in asserted):
@@ -107,6 +115,14 @@ def _first_set_off(text: str, held: Sequence[Mention]) -> str | None:
     if any(_headed(text, first) and _headed(text, other) for other in others):
         return None
     return first.label
+
+
+def _concluded(text: str, held: Sequence[Mention]) -> str | None:
+    """The last label, where its clause draws a conclusion and names no other ("…, so it is mixed.")."""
+    last, before = held[-1], held[-2]
+    if _JOINED.fullmatch(text, before.end, last.start) or _SENTENCES.search(text[last.end :].rstrip()[:-1]):
+        return None
+    return last.label if _CONCLUSION.search(text, before.end, last.start) else None
 
 
 def _joined(text: str, first: Mention, held: Sequence[Mention]) -> bool:

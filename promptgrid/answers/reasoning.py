@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from promptgrid.answers.patterns import lower
-
 _WORDS = "think|thinking|thought|thoughts|reasoning|reason|analysis|reflection|scratchpad|inner_monologue|deliberation"
-# what opens and what closes a thought; the second may refer to groups of the first
+# what opens a thought and what closes it; {0} is the group of the first
 _MARKS: tuple[tuple[str, str], ...] = (
     (rf"<((?:[A-Za-z]\w*[:_])?(?:{_WORDS}))>", r"</{0}>"),
-    (r"\[(THINK|REASONING)\]", r"[/{0}]"),
+    (r"\[(THINK|REASONING)\]", r"\[/{0}\]"),
     (r"◁(think)▷", r"◁/{0}▷"),
-    (r"<\|begin_of_(thought|thinking)\|>", r"<|end_of_{0}|>"),
-    (r"<\|START_(THINKING|REFLECTION)\|>", r"<|END_{0}|>"),
-    (r"<\|(think|thinking)\|>", r"<|/{0}|>"),
-    (r"<\|channel>(?:thought|analysis)()", r"<channel|>"),
+    (r"<\|begin_of_(thought|thinking)\|>", r"<\|end_of_{0}\|>"),
+    (r"<\|START_(THINKING|REFLECTION)\|>", r"<\|END_{0}\|>"),
+    (r"<\|(think|thinking)\|>", r"<\|/{0}\|>"),
+    (r"<\|channel>(?:thought|analysis)()", r"<channel\|>"),
     (r"<unused94>(?:thought)?()", r"<unused95>"),
-    (r"(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)[^<]{0,80}<\|message\|>()", r"<|end|>"),
+    (
+        r"(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)[^<]{0,80}<\|message\|>()",
+        r"<\|end\|>|(?=<\|start\|>|<\|channel\|>)",
+    ),
 )
 _OPENING = re.compile("|".join(f"(?:{opening})" for opening, _ in _MARKS), re.IGNORECASE)
 _CLOSING = re.compile(
@@ -26,7 +27,7 @@ _CLOSING = re.compile(
     r"<unused95>",
     re.IGNORECASE,
 )
-_HINTS = ("<", "[THINK", "[/THINK", "[think", "[REASON", "[BEGIN FINAL", "◁", "Here is my response")
+_HINTS = ("<", "[THINK", "[/THINK", "[think", "[REASON", "[BEGIN FINAL", "◁", "my response", "assistantfinal")
 # what frames the answer itself
 _FRAMES = re.compile(
     r"""(?x)(?:<\|start\|>assistant)?<\|channel\|>final(?:[ ]?<\|constrain\|>\w{1,20})?<\|message\|>
@@ -35,8 +36,11 @@ _FRAMES = re.compile(
     | </?response> | \[(?:BEGIN|END)[ ]FINAL[ ]RESPONSE\]"""
 )
 _FRAME_HINTS = ("<|", "FINAL RESPONSE", "response>")
+# marks that are words: Granite's, and harmony's channels where a server has dropped the special tokens
 _SPOKEN = re.compile(
-    r"\A\s*Here(?: is|'s) my (?:thought|thinking) process:?(.*?)\n\s*Here(?: is|'s) my response:?", re.DOTALL
+    r"\A\s*(?:Here(?: is|'s) my (?:thought|thinking) process:?(?P<granite>.*?)\n\s*Here(?: is|'s) my response:?"
+    r"|analysis(?P<harmony>.*?)assistantfinal)",
+    re.DOTALL,
 )
 
 
@@ -53,7 +57,7 @@ def split_thought(text: str) -> Thought:
     if not any(hint in text for hint in _HINTS):
         return Thought("", text, True)
     if spoken := _SPOKEN.match(text):
-        return Thought(spoken[1].strip(), text[spoken.end() :], True)
+        return Thought((spoken["granite"] or spoken["harmony"] or "").strip(), text[spoken.end() :], True)
     thoughts: list[str] = []
     rest = _without_swallowed(text, thoughts)
     left, finished = _without_marked(rest, thoughts)
@@ -66,18 +70,16 @@ def _without_marked(text: str, thoughts: list[str]) -> tuple[str, bool]:
     """(the text without its marked thoughts, whether an answer can stand in it). A mark in mid-line that nothing closes
     is text: "the <think> tag"."""
     left, at = "", 0
-    folded = lower(text)
     while opening := _OPENING.search(text, at):
-        close = _close_of(opening).lower()
-        end = folded.find(close, opening.end())
-        if end < 0:
+        closing = re.compile(_close_of(opening), re.IGNORECASE).search(text, opening.end())
+        if closing is None:
             if text[: opening.start()].rpartition("\n")[2].strip():
                 break
             thoughts.append(text[opening.end() :].strip())
             left += text[at : opening.start()]
             return left, bool(left.strip())
-        thoughts.append(text[opening.end() : end].strip())
-        left, at = left + text[at : opening.start()], end + len(close)
+        thoughts.append(text[opening.end() : closing.start()].strip())
+        left, at = left + text[at : opening.start()], closing.end()
     return left + text[at:], True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from promptgrid.answers.expected import read_number
@@ -40,7 +41,11 @@ def _numeral(subject: Subject) -> Numeral | None:
     if subject.rule.kind != "number":
         return last_numeral(answer, subject.language)
     found = canonical(answer) or next(iter(find_numerals(answer)), None)
-    return found if found is None or found.text == answer else Numeral("unclear", answer, why=f"{answer} is no number")
+    if found is None or found.text == answer:
+        return found
+    if found.is_number and f"{found.text}{found.behind}" == answer:
+        return replace(found, kind="measure", text=answer)
+    return Numeral("unclear", answer, why=f"{short(answer)} is no number")
 
 
 def _whole(answer: Numeral, expected: Numeral) -> Verdict:

@@ -27,6 +27,7 @@ _JOINS: Sequence[tuple[str, re.Pattern[str]]] = tuple(
         ("choice", r"\s*(?:\bor\b|\boder\b|\bou\b|或者?|还是)\s*"),
         ("several", r"\s*,?\s*(?:\band\b|\bund\b|\bet\b|\by\b|[和与及跟&、])\s*|\s+|\s*;\s*"),
         ("list", r"\s*,\s*"),
+        ("several", r"\s*(?:,|;|,?\s*\band\b|\bor\b)\s*[A-Za-z](?:_?[0-9])?\s*=\s*"),
         ("share", r"\s+(?:out\s+of|of|in|from)\s+(?:the\s+)?"),
         ("several", r"\s?[^\W\d_]{1,14}(?:\s[^\W\d_]{1,14})?,?\s+(?:and|or|und|oder)\s+"),
     )

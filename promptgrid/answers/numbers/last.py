@@ -15,6 +15,7 @@ LONGEST = 20_000  # characters at the end of a text in which numbers are looked 
 
 _SENTENCE = re.compile(r"\n|[.!?] (?=[A-Z])|[。！？]")  # numerals stand together in one sentence alone
 _REMARK = re.compile(r"(?<=[\s.,;:])\((?=[^()]*[^\W\d_]{2})[^()]*\)")
+_NOTE = re.compile(r"[\W_]*(?:note|check|verification|p\.?s|confidence|注意?|备注|验算)\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[.;:!?。；！？][ \n]|[,，\n]")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z -]*")
 _OPERATORS = frozenset(("-", "+", "*", "/", "×", "÷", "=", "(", "- (", "+ (", "* (", "/ (", "= (", "^"))
@@ -37,7 +38,8 @@ def last_numeral(text: str, language: str = "en") -> Numeral | None:
     starts = [0, *(match.end() for match in _SENTENCE.finditer(text))]
     stop = len(text.rstrip())
     for start in reversed(starts):
-        found = list(chained(tokens(text, language, start, stop), text)) if start < stop else []
+        said = start < stop and not _NOTE.match(text, start)
+        found = list(chained(tokens(text, language, start, stop), text)) if said else []
         if found:
             return settled(aside(found, text), text, stop)
         stop = min(stop, start)

@@ -36,6 +36,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\[dtc]?frac\s*(\d)\s*\{\s*(\d+)\s*\}", r"\1/\2"),
         (r"\\[dtc]?frac\s*(\d)\s*(\d)", r"\1/\2"),
         (r"\\sqrt\s*\{\s*(\d+)\s*\}|\\sqrt\s*(\d)", r"√\1\2"),
+        (r"\\overline\s*\{\s*(\d+)\s*\}", r"(\1)"),
         (r"\\(?:boxed|fbox)\s*\{([^{}]*)\}", r" \1 "),
     )
 )  # fmt: skip

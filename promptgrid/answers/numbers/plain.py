@@ -28,7 +28,7 @@ def plain(text: str) -> str:
     """The text in plain notation. Every decimal digit of any script is an ASCII digit; no text raises."""
     if not text.isascii():
         text = _ascii_digits(text)
-    if "\\" in text or "{,}" in text or "{.}" in text:
+    if "\\" in text or "{" in text:
         text = without_latex(text)
     if "<" in text:
         text = _CALCULATED.sub("", text) if "<<" in text else text

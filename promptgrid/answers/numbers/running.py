@@ -11,6 +11,7 @@ _REFERENCE = re.compile(
     r"another|which|either|neither)[ ]+$",
     re.IGNORECASE,
 )
+_THE_ONE = re.compile(r"\b(?:the|this|that|which|every|each|any|another|no)[ ]+\w+[ ]+$", re.IGNORECASE)
 _PRONOUN_BEHIND = re.compile(
     r"[ ]+(?:of|another|by[ ]one|can|could|must|should|would|may|might|has[ ]to|needs|day|who|that|which|or[ ]more)\b"
     r"|-(?:way|time|sided|dimensional|step|by)",
@@ -37,7 +38,11 @@ def counts_in_english(text: str, start: int, end: int) -> bool:
     if _REFERENCE.search(left):
         return False
     if word == "one":
-        return not _PRONOUN_BEHIND.match(right) and (not _ENDS.match(right) or bool(_SAYS_ONE.search(left)))
+        return (
+            not _THE_ONE.search(left)
+            and not _PRONOUN_BEHIND.match(right)
+            and (not _ENDS.match(right) or bool(_SAYS_ONE.search(left)))
+        )
     if word.startswith(("a ", "an ")) or word == "half":
         return word != "half" or not left.strip()
     return True
@@ -52,7 +57,7 @@ def counts_in_chinese(text: str, start: int, end: int) -> bool:
         or written in _IDIOMS[2:3]
     ):
         return False
-    if written[0] in chinese.MAGNITUDES and written[0] not in _CHARACTERS:  # 千米
+    if written[0] in chinese.MAGNITUDES and written[0] not in _CHARACTERS and "分之" not in written:  # 千米
         return False
     if any(c not in _CHARACTERS for c in written):
         return True

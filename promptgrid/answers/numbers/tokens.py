@@ -23,7 +23,11 @@ _MONTH = (
 _FRACTION = re.compile(r"[ ]?/[ ]?([0-9]{1,18})(?![0-9/]|[.,][0-9]|[ ]?/)")
 _MIXED = re.compile(r"(?:[ ]+|[ ]?-[ ]?|[ ]+and[ ]+)([0-9]{1,9})/([0-9]{1,9})(?![0-9/]|[.,][0-9])")
 _CHINESE_FRACTION = re.compile(r"[ ]?分之[ ]?([0-9]{1,18})(?![0-9.,]*[0-9])")
-_EXPONENT = re.compile(r"[eE]([-+]?[0-9]{1,4})(?![\w.])")
+_REPEATED = re.compile(
+    r"(?P<whole>[0-9]{1,18})\.(?P<fixed>[0-9]{0,20}?)"
+    r"(?:\((?P<block>[0-9]{1,20})\)|(?P<again>[0-9]{1,6}?)(?P=again){2,20}(?:\.\.\.|…))"
+)
+_EXPONENT = re.compile(r"[eE]([-+]?[0-9]{1,4})(?!\w|\.[0-9])")
 _POWER = re.compile(r"[ ]?(?:\^|\*\*)[ ]?\{?([-+]?[0-9]{1,3})(?![0-9])\}?")
 _PI = re.compile(r"[ ]?[×*·]?[ ]?(?:π|pi(?![a-zA-Z]))")
 _BELOW_ZERO = re.compile(r"[ ]?(?:°[CF]?|degrees?(?:[ ](?:celsius|fahrenheit))?)?[ ]below[ ]zero", re.IGNORECASE)
@@ -81,12 +85,21 @@ def _digits(match: re.Match[str], text: str, language: str) -> Numeral | None:
         return None
     if _footnote(text, start, end) or _enumerates(text, start, end):
         return None
+    if repeated := _REPEATED.match(text, start):
+        return _finished(text, left, _repeating(repeated), repeated.end(), language, whole=False)
     if len(written) > MAX_DIGITS:
         return unclear(text, start, end, "too long for a number")
     value = decimals.read_digits(written, language)
     if isinstance(value, str):
         return unclear(text, left.start, end, value) if written != value else None
     return _finished(text, left, value, end, language, whole=written.isdigit())
+
+
+def _repeating(match: re.Match[str]) -> Fraction:
+    """0.1(6), 0.1666…: digits that go on for ever."""
+    whole, fixed, block = match["whole"], match["fixed"] or "", match["block"] or match["again"]
+    tail = Fraction(int(block), 10 ** len(block) - 1) / 10 ** len(fixed)
+    return Fraction(f"{whole}.{fixed or 0}") + tail
 
 
 def _finished(text: str, left: Before, value: Fraction, end: int, language: str, *, whole: bool) -> Numeral:
@@ -109,6 +122,8 @@ def _finished(text: str, left: Before, value: Fraction, end: int, language: str,
             return unclear(text, start, power.end(), "a power that is too large")
         value, end = value ** int(power[1]), power.end()
     value, end, percent = _multiplied(text, value, end, language, money=left.money)
+    if text.startswith("个半", end):
+        value, end = value + Fraction(1, 2), end + 2
     negative = left.negative
     if below := _BELOW_ZERO.match(text, end):
         negative, end = True, below.end()
@@ -160,6 +175,8 @@ def _han(match: re.Match[str], text: str, language: str) -> Numeral | None:
         return unclear(text, start, end, "not one number")
     left = before(text, start)
     value, percent = read
+    if text.startswith("个半", end):
+        value, end = value + Fraction(1, 2), end + 2
     return number(-value if left.negative else value, percent=percent, text=text, start=left.start, end=end)
 
 

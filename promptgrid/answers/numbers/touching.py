@@ -18,6 +18,7 @@ _BEFORE = re.compile(
     """
 )
 _LEAD = re.compile(r"([<>≤≥≠±√])=?[ ]?$")
+_COMPARED = re.compile(r"[ ]?[<>≤≥≠]")
 _LOOK_BACK = 16  # characters in which a sign is looked for
 _NOT_ALONE = {
     **dict.fromkeys("<>≤≥≠", "an inequality"), "±": "a margin", "√": "a root", "/": "part of a fraction",
@@ -111,7 +112,7 @@ def _touched(text: str, start: int, negative: bool, money: bool) -> Before:
     if lead is not None:
         quoted = lead[1] == ">" and not text[:start].rpartition("\n")[2].strip(" >")
         why = "" if quoted else _NOT_ALONE.get(lead[1], "an inequality")
-    if last == "{" and re.match(r"[\w}\]]", text[start - 2 : start - 1]):
+    if last == "{" and re.match(r"[\w}\]^]", text[start - 2 : start - 1]):
         why = "LaTeX that is not understood"
     return Before(start, negative, money, False, why)
 
@@ -119,6 +120,8 @@ def _touched(text: str, start: int, negative: bool, money: bool) -> Before:
 def after(text: str, at: int) -> str:
     """Why digits that end at `at` do not stand alone by what follows; empty where they do."""
     following = text[at : at + 1]
+    if _COMPARED.match(text, at):
+        return "an inequality"
     if not following or following in " .,;:!?\n":
         return ""
     if following in _SUBSCRIPTS:
