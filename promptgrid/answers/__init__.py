@@ -1,7 +1,7 @@
 """How an answer is read out of a reply or an expected cell, and how answers vote. Pure; every reading is bounded in
 time; what is not understood is unread and says why."""
 
-from promptgrid.answers.expected import Expected, accepted, read_expected
+from promptgrid.answers.expected import Expected, accepted, expected_problem, read_expected
 from promptgrid.answers.json_text import canonical_json, find_json
 from promptgrid.answers.labels import find_labels
 from promptgrid.answers.numbers import Numeral, find_numerals, last_numeral
@@ -19,6 +19,7 @@ __all__ = [
     "ballot",
     "canonical_json",
     "case_rule",
+    "expected_problem",
     "find_json",
     "find_labels",
     "find_numerals",

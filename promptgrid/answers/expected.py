@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from promptgrid.answers.cues import statements
 from promptgrid.answers.json_text import canonical_json
-from promptgrid.answers.numbers import Numeral, find_numerals
+from promptgrid.answers.numbers import Numeral, canonical, find_numerals
 from promptgrid.answers.read_label import read_label
 from promptgrid.prompt import AnswerRule
 
@@ -47,6 +47,14 @@ def read_expected(rule: AnswerRule, cell: str, language: str = "en") -> Sequence
     return [_read(rule, part, language) for part in accepted(rule, cell)]
 
 
+def expected_problem(rule: AnswerRule, cell: str, language: str = "en") -> str:
+    """Why replies cannot be scored against this cell by the rule's usual check; empty where they can."""
+    if rule.kind in ("text", "regex"):
+        return ""
+    problems = [part.problem for part in read_expected(rule, cell, language)]
+    return next(filter(None, problems), "") if all(problems) else ""
+
+
 def _read(rule: AnswerRule, cell: str, language: str) -> Expected:
     if rule.kind == "number":
         return read_number(cell, language)
@@ -58,6 +66,8 @@ def _read(rule: AnswerRule, cell: str, language: str) -> Expected:
 @lru_cache(maxsize=4096)
 def read_number(cell: str, language: str) -> Expected:
     """The one number of a cell; the one behind #### or in a box where the cell holds a worked solution."""
+    if (plain := canonical(cell.strip())) is not None:
+        return Expected(plain.text, numeral=plain)
     stated = next(iter(statements(cell, "")), None)
     found = find_numerals(stated.text if stated else cell, language)
     if len(found) == 1 and found[0].kind != "unclear":

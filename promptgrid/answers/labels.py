@@ -30,6 +30,11 @@ _NEGATED = re.compile(
     re.IGNORECASE,
 )
 _BOTH = re.compile(r"\bneither\b[^.;!?\n]{0,40}$", re.IGNORECASE)
+_RULED_OUT = re.compile(  # (A) a long pipe is not
+    r"[)\]:]?[ ]*(?:(?!because|since|as\b|and\b|but\b|while|so\b|for\b|it\b)[\w'-]+[ ]+){0,4}"
+    r"(?:(?:is|are|was|does|do|would|can)(?:[ ]not|n['’]t)\b|cannot\b|is[ ](?:incorrect|wrong|false|ruled[ ]out|eliminated))",
+    re.IGNORECASE,
+)
 _LOOK_BACK = 48
 _ASKED = re.compile(r"[^.!?;:\n。？！；：]{0,80}[?？]")
 _ARTICLES = frozenset("aAiI")
@@ -159,4 +164,5 @@ def mention_at(label: str, text: str, start: int, end: int) -> Mention:
     """The mention of a label that stands there, denied or asked by what is around it."""
     left = text[max(0, start - _LOOK_BACK) : start]
     denied = bool(_NEGATED.search(left)) or bool(_BOTH.search(left))
+    denied = denied or (end - start == 1 and _RULED_OUT.match(text, end) is not None)
     return Mention(label, start, end, denied, bool(_ASKED.match(text, end)))

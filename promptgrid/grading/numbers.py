@@ -94,11 +94,11 @@ def _with_unit(numeral: Numeral, unit: Unit | None) -> str:
 
 
 def _judged(subject: Subject, off: Fraction, size: Fraction, answer: str, expected: str, unit: str = "") -> Verdict:
-    options = subject.spec.options
-    allowed = max(Fraction(options.get("tolerance", 0.0)), Fraction(options.get("relative", 0.0)) * size)
     says = f"answer {answer}, expected {expected}"
     if off == 0:
         return Verdict(True, f"{says}: equal")
+    options = subject.spec.options
+    allowed = max(Fraction(options.get("tolerance", 0.0)), Fraction(options.get("relative", 0.0)) * size)
     why = f"{says}, off by {_decimal(off)}{unit}" + (f" (allowed {_decimal(allowed)})" if allowed else "")
     return Verdict(off <= allowed, why)
 

@@ -11,6 +11,7 @@ from promptgrid.answers.numbers.model import Numeral
 from promptgrid.answers.numbers.plain import plain
 from promptgrid.answers.numbers.tokens import tokens
 
+_TAIL = 400  # characters in which the last sentences are looked for, and then those before
 LONGEST = 20_000  # characters at the end of a text in which numbers are looked for
 
 _SENTENCE = re.compile(r"\n|[.!?] (?=[A-Z])|[。！？]")  # numerals stand together in one sentence alone
@@ -35,14 +36,18 @@ _CONCLUDED = re.compile(
 def last_numeral(text: str, language: str = "en") -> Numeral | None:
     """The last numeral of the text: a number, or what is not understood in its place; None where there is none."""
     text = plain(text[-LONGEST:])
-    starts = [0, *(match.end() for match in _SENTENCE.finditer(text))]
-    stop = len(text.rstrip())
-    for start in reversed(starts):
-        said = start < stop and not _NOTE.match(text, start)
-        found = list(chained(tokens(text, language, start, stop), text)) if said else []
-        if found:
-            return settled(aside(found, text), text, stop)
-        stop = min(stop, start)
+    stop = end = len(text.rstrip())
+    while stop > 0:
+        low = max(0, stop - _TAIL)
+        starts = [match.end() for match in _SENTENCE.finditer(text, low, stop)]
+        if not starts or low == 0:
+            starts.insert(0, 0)
+        for start in reversed(starts):
+            said = start < stop and not _NOTE.match(text, start)
+            found = list(chained(tokens(text, language, start, stop), text)) if said else []
+            if found:
+                return settled(aside(found, text), text, min(stop, end))
+            stop = min(stop, start)
     return None
 
 

@@ -98,7 +98,7 @@ def _digits(match: re.Match[str], text: str, language: str) -> Numeral | None:
 def _repeating(match: re.Match[str]) -> Fraction:
     """0.1(6), 0.1666…: digits that go on for ever."""
     whole, fixed, block = match["whole"], match["fixed"] or "", match["block"] or match["again"]
-    tail = Fraction(int(block), 10 ** len(block) - 1) / 10 ** len(fixed)
+    tail = Fraction(int(block), (10 ** len(block) - 1) * 10 ** len(fixed))
     return Fraction(f"{whole}.{fixed or 0}") + tail
 
 
