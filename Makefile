@@ -24,6 +24,7 @@ bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks.preflight
 	$(BIN)/python -m benchmarks.export
 	$(BIN)/python -m benchmarks.evidence
+	$(BIN)/python -m benchmarks.reading
 	$(BIN)/python -m benchmarks.dashboard_load
 	$(BIN)/python -m benchmarks.compare
 	$(BIN)/python -m benchmarks.compare_page

@@ -32,7 +32,7 @@ _NEGATED = re.compile(
 _BOTH = re.compile(r"\bneither\b[^.;!?\n]{0,40}$", re.IGNORECASE)
 _RULED_OUT = re.compile(  # (A) a long pipe is not
     r"[)\]:]?[ ]*(?:(?!because|since|as\b|and\b|but\b|while|so\b|for\b|it\b)[\w'-]+[ ]+){0,4}"
-    r"(?:(?:is|are|was|does|do|would|can)(?:[ ]not|n['’]t)\b|cannot\b|is[ ](?:incorrect|wrong|false|ruled[ ]out|eliminated))",
+    r"(?:(?:is|are|was|does|do|would|can)(?:[ ]not|n['’]t)\b|cannot\b|is[ ](?:incorrect|wrong|false|ruled[ ]out))",
     re.IGNORECASE,
 )
 _LOOK_BACK = 48
