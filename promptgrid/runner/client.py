@@ -101,7 +101,7 @@ def extend(
     decided = _decided(plans.decided_of(database, run_id), wider, added)
     count = creation.extend_run(database, run_id, before, wider, decided, plan_points(wider, decided))
     if not count:
-        raise PlanError("The run has all of these cells.", hint="Ask for more samples, or another temperature.")
+        raise PlanError("The run has all of these cells.", hint="Ask for more samples, models or values.")
     return count
 
 

@@ -45,7 +45,7 @@ def preflight_panel(plan: Plan, key: str) -> str | None:
 
 
 def _most_cells(plan: Plan) -> int:
-    """An upper bound of the cells: temperatures may be merged and techniques skipped."""
+    """An upper bound of the cells: values of parameters may be merged and techniques skipped."""
     axes = (plan.prompts, plan.techniques, plan.cases, plan.models, *plan.axes.values())
     return math.prod(map(len, axes)) * plan.samples
 
