@@ -1,7 +1,7 @@
-"""Attempts: calls that failed, and calls of a run with a budget that are under way. The log of a cell, and the memory
-of what may have been paid for nothing: a reservation is here before its call is sent, and stays when the call is lost.
+"""Attempts: failed calls, and calls in flight of a run with a budget. They are the log of a cell, and the record of
+costs without a reply: a reservation is stored before its call is sent, and stays when the call is lost.
 
-A call that was answered at once leaves no row: its reply says all.
+A call answered at the first attempt leaves no row, only its reply.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from promptgrid.store.schema import attempts, cells, replies
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt at a call. `started` is in seconds since 1970, `ms` None where its end was never seen.
+    """One attempt at a call. `started` is in seconds since 1970, `ms` None where the call was lost.
 
     `kind` is that of its EndpointError. `wait_s` is the pause before the next attempt; None where there was none.
     `worst` is what it may have cost (None: nothing).
@@ -38,7 +38,7 @@ class Attempt:
 NO_CELL = -1
 """The position of calls that are not for one cell: those to a judge, or for embeddings."""
 UNREPORTED = "unreported"
-"""The kind of a reply that did not say what it cost: it was answered, and is kept for its worst case alone."""
+"""The kind of an attempt whose reply reported no token counts: it stands for the worst-case cost."""
 _INSERT = attempts.insert()
 _COUNT = (
     cells.update()
@@ -76,7 +76,7 @@ def _row(id_: int, run_id: str, call: Attempt) -> dict[str, object]:
 
 
 def settle(connection: sa.Connection, ids: Sequence[int]) -> None:
-    """Removes reservations whose calls came to an end that is kept otherwise: as a reply, or as a failed attempt."""
+    """Removes reservations of calls that have ended: a reply or a failed attempt stands for them."""
     connection.execute(attempts.delete().where(attempts.c.id == sa.bindparam("of")), [{"of": id_} for id_ in ids])
 
 
@@ -94,7 +94,7 @@ def _attempt(row: sa.Row[Any]) -> Attempt:
 
 
 def spent(database: Database, run_id: str) -> Cost:
-    """What the run has spent at most: its replies (a call that brought several counts once) and its lost attempts."""
+    """The most that the run has spent: its replies (a call with several counts once) and its lost attempts."""
     prompt = sa.func.coalesce(replies.c.prompt_tokens, 0) / replies.c.batch  # read once for all of a call's replies
     tokens = sa.func.coalesce(replies.c.completion_tokens, 0) + prompt
     paid = (sa.func.sum(replies.c.cost_usd), sa.func.sum(tokens), sa.func.sum(1.0 / replies.c.batch))

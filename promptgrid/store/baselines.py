@@ -1,4 +1,4 @@
-"""Which run is the baseline of a prompt: the one that later runs of it are compared with."""
+"""The baseline run of a prompt, with which its later runs are compared."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def pin(database: Database, run_id: str, prompts: Sequence[str] | None = None) -
     with database.write() as connection:
         if connection.scalar(_alive().where(runs.c.id == run_id)) is None:
             raise StoreError(f"There is no run {run_id} to pin.", hint="`promptgrid runs` lists those that are there.")
-        chosen = sa.select(cells.c.prompt).where(cells.c.run_id == run_id).distinct().order_by(cells.c.prompt)
-        has = list(connection.scalars(chosen))
-        for name in has if prompts is None else prompts:
-            if name not in has:
-                raise StoreError(f'The run {run_id} has no prompt "{name}".', hint=f"It has {', '.join(has)}.")
-        named = list(has if prompts is None else prompts)
+        query = sa.select(cells.c.prompt).where(cells.c.run_id == run_id).distinct().order_by(cells.c.prompt)
+        names = list(connection.scalars(query))
+        for name in names if prompts is None else prompts:
+            if name not in names:
+                raise StoreError(f'The run {run_id} has no prompt "{name}".', hint=f"It has {', '.join(names)}.")
+        named = list(names if prompts is None else prompts)
         for name in named:
             row = insert(baselines).values(prompt=name, run_id=run_id, pinned=now())
             newer = {"run_id": row.excluded.run_id, "pinned": row.excluded.pinned}
@@ -41,13 +41,13 @@ def unpin(database: Database, prompt: str) -> bool:
 
 def pinned(database: Database) -> dict[str, str]:
     """By the name of the prompt the run that is its baseline; deleted runs are none."""
-    chosen = sa.select(baselines.c.prompt, baselines.c.run_id).where(baselines.c.run_id.in_(_alive()))
+    query = sa.select(baselines.c.prompt, baselines.c.run_id).where(baselines.c.run_id.in_(_alive()))
     with database.read() as connection:
-        return {row[0]: row[1] for row in connection.execute(chosen.order_by(baselines.c.prompt))}
+        return {row[0]: row[1] for row in connection.execute(query.order_by(baselines.c.prompt))}
 
 
 def baseline_of(database: Database, prompt: str) -> str | None:
-    """The run that is the prompt's baseline; None: it has none, or that was deleted."""
+    """The baseline run of the prompt; None: it has none, or the run was deleted."""
     return pinned(database).get(prompt)
 
 

@@ -189,6 +189,6 @@ def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
 def parameter_notes(database: Database, run_id: str) -> list[tuple[str, int]]:
     """What is to be said of parameters that were not sent as asked, with how many cells it is said of."""
     mine = (cells.c.run_id == run_id) & (cells.c.parameter_note != "")
-    chosen = sa.select(cells.c.parameter_note, sa.func.count()).where(mine).group_by(cells.c.parameter_note)
+    query = sa.select(cells.c.parameter_note, sa.func.count()).where(mine).group_by(cells.c.parameter_note)
     with database.read() as connection:
-        return [(row[0], row[1]) for row in connection.execute(chosen.order_by(sa.func.count().desc()))]
+        return [(row[0], row[1]) for row in connection.execute(query.order_by(sa.func.count().desc()))]

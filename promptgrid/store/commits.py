@@ -1,4 +1,4 @@
-"""What the runner does to a run: claim it, see what is pending, find stored replies, commit outcomes, end it.
+"""The runner's writes to a run: claim it, read its pending cells, commit outcomes, end it.
 
 Every write carries the epoch of the claim and is checked in its own transaction: a runner that lost the run (a laptop's
 sleep, a takeover) gets `Fenced` and writes nothing.
@@ -31,7 +31,7 @@ class Fenced(Exception):
 
 
 class CellName(NamedTuple):
-    """What tells a cell of a run from all others, whatever the order in which they were planned."""
+    """The identity of a cell within its run, independent of the order of the plan."""
 
     key: str
     sample: int
@@ -68,7 +68,7 @@ class ReplyOrigin:
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """What one cell got: the answer read out of its reply and its scores, or the error that it ended with."""
+    """The result of one cell: the answer read from its reply and its scores, or its error."""
 
     position: int
     status: str
@@ -82,7 +82,7 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True)
 class CellOutcome:
-    """How a cell ended: with a new reply (the row of `reply_row`), with one stored before, or with none."""
+    """The end of a cell: with a new reply (the row of `reply_row`), with a stored one, or without a reply."""
 
     result: CellResult
     reply: Row | None = None
@@ -105,7 +105,7 @@ class Group:
 def waiting_runs(database: Database) -> list[str]:
     """Runs for a runner to take, oldest first: queued, or left behind by a runner that died.
 
-    Ask only while holding the data folder's runner lock: then whoever had a running run is gone.
+    Call it only with the runner lock of the data folder: then the runner of every running run is dead.
     """
     left_behind = runs.c.status.in_(["queued", "running", "pausing", "cancelling"])
     with database.read() as connection:
@@ -130,19 +130,19 @@ def status_and_epoch(database: Database, run_id: str) -> tuple[RunStatus, int]:
 
 
 def pending_count(database: Database, run_id: str) -> int:
-    """How many cells have not ended."""
-    chosen = sa.select(sa.func.count()).where(cells.c.run_id == run_id, cells.c.status == "pending")
+    """The number of pending cells."""
+    query = sa.select(sa.func.count()).where(cells.c.run_id == run_id, cells.c.status == "pending")
     with database.read() as connection:
-        return int(connection.scalar(chosen) or 0)
+        return int(connection.scalar(query) or 0)
 
 
 def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellName, int]:
-    """The positions of the cells under these keys that have not ended."""
+    """The positions of the pending cells under these keys."""
     columns = [cells.c[name] for name in CellName._fields]
-    chosen = sa.select(*columns, cells.c.position).where(cells.c.run_id == run_id, cells.c.status == "pending")
+    query = sa.select(*columns, cells.c.position).where(cells.c.run_id == run_id, cells.c.status == "pending")
     with database.read() as connection:
-        return {CellName(*row[:-1]): row[-1] for some in lots(keys) for row in
-                connection.execute(chosen.where(cells.c.key.in_(some)))}  # fmt: skip
+        return {CellName(*row[:-1]): row[-1] for lot in lots(keys) for row in
+                connection.execute(query.where(cells.c.key.in_(lot)))}  # fmt: skip
 
 
 def commit(
@@ -199,7 +199,7 @@ def _new_replies(group: Group) -> list[Row]:
 def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> None:
     """Many rows with one statement each: at thousands of replies a second, the statement is what costs."""
     new = _new_replies(group)
-    # The write lock is held: nobody else takes the next ids.
+    # The write lock is held, so no other process takes the next ids.
     first = (connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0) + 1 if new else 0
     ids = count(first)
     write_many(connection, _INSERT_REPLY, [{**row, "id": first + i} for i, row in enumerate(new)])

@@ -102,8 +102,8 @@ def listed(database: Database, *, deleted: bool = False) -> list[Info]:
 def load(database: Database, conversation_id: str) -> Conversation:
     """All of one conversation. Raises StoreError when there is none of that id (any more)."""
     with database.read() as connection:
-        found = connection.execute(sa.select(conversations).where(conversations.c.id == conversation_id)).one_or_none()
-        if found is None:
+        row = connection.execute(sa.select(conversations).where(conversations.c.id == conversation_id)).one_or_none()
+        if row is None:
             raise _gone(conversation_id)
         mine = turns.c.conversation_id == conversation_id
         facts = [replies.c[name] for name in _FACTS]
@@ -121,8 +121,8 @@ def load(database: Database, conversation_id: str) -> Conversation:
             )
             for row in rows
         }
-    gone = found.deleted is not None
-    return Conversation(found.id, found.name, json.loads(found.settings), found.leaf, nodes, gone)
+    gone = row.deleted is not None
+    return Conversation(row.id, row.name, json.loads(row.settings), row.leaf, nodes, gone)
 
 
 def add_turn(
@@ -164,8 +164,8 @@ def keep_reply(connection: sa.Connection, turn_id: int, variant: int, said: Vari
         "cut": said.cut,
         "reply_id": said.reply_id,
     }
-    kept = insert(turn_replies).values(row)
-    connection.execute(kept.on_conflict_do_update(index_elements=["turn_id", "variant"], set_=row))
+    statement = insert(turn_replies).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["turn_id", "variant"], set_=row))
 
 
 def change_turn(database: Database, conversation_id: str, turn_id: int, text: str, variant: int | None = None) -> None:

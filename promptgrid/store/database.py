@@ -150,18 +150,18 @@ def said_plainly(path: Path) -> Iterator[None]:
             f"Cannot open {path}: {error.strerror}.", hint="Set PROMPTGRID_HOME to a folder that you can write to."
         ) from error
     except (DBAPIError, sqlite3.Error) as error:
-        said = error.orig if isinstance(error, DBAPIError) else error
-        raise StoreError(f"The database {path} cannot be used: {said}.", hint=_remedy(str(said))) from error
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise StoreError(f"The database {path} cannot be used: {cause}.", hint=_remedy(str(cause))) from error
     except (UnicodeEncodeError, OverflowError) as error:
         raise StoreError(f"A value cannot be stored: {error}.", hint="Take it out, or make it smaller.") from error
 
 
-def _remedy(said: str) -> str:
-    if "full" in said:
+def _remedy(message: str) -> str:
+    if "full" in message:
         return "The disk is full: free some space; what was committed is safe, and a run goes on with `resume`."
-    if "readonly" in said or "unable to open" in said:
+    if "readonly" in message or "unable to open" in message:
         return "Set PROMPTGRID_HOME to a folder that you can write to."
-    if "locked" in said:
+    if "locked" in message:
         return "Another process holds it for long; try again."
     return "Move the file away to start with an empty one, or set PROMPTGRID_HOME to another folder."
 

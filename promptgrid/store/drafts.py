@@ -21,17 +21,17 @@ def draft(database: Database, name: str) -> Any | None:
 
 def draft_names(database: Database, prefix: str) -> list[str]:
     """The names that begin with `prefix` and have a draft, the latest first."""
-    chosen = sa.select(drafts.c.name).where(drafts.c.name.startswith(prefix, autoescape=True))
+    query = sa.select(drafts.c.name).where(drafts.c.name.startswith(prefix, autoescape=True))
     with database.read() as connection:
-        return list(connection.scalars(chosen.order_by(drafts.c.updated.desc())))
+        return list(connection.scalars(query.order_by(drafts.c.updated.desc())))
 
 
 def keep_draft(database: Database, name: str, value: Any) -> None:
     """Keeps a JSON value under the name, over what was there."""
     row = {"name": name, "value": json.dumps(value), "updated": now()}
-    kept = insert(drafts).values(row)
+    statement = insert(drafts).values(row)
     with database.write() as connection:
-        connection.execute(kept.on_conflict_do_update(index_elements=["name"], set_=row))
+        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
 
 
 def drop_draft(database: Database, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Ratings: what people say about one reply: a thumb or stars, and a note."""
+"""Ratings: one person's judgement of a reply: a thumb or stars, and a note."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Rating:
 
 
 def value_of(scale: Scale, mark: int) -> float:
-    """The other way round: 0 to 1 from a thumb (0 or 1) or from 1 to 5 stars."""
+    """The value, 0 to 1, of a thumb (0 or 1) or of 1 to 5 stars."""
     return float(mark) if scale == "thumb" else (mark - 1) / (STARS - 1)
 
 
@@ -65,15 +65,17 @@ def put(database: Database, run_id: str, rating: Rating) -> None:
             named = (ratings.c[name] == row[name] for name in ("run_id", "position", "owner"))
             connection.execute(ratings.delete().where(*named))
         else:
-            kept = insert(ratings).values(row)
-            connection.execute(kept.on_conflict_do_update(index_elements=["run_id", "position", "owner"], set_=row))
+            statement = insert(ratings).values(row)
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["run_id", "position", "owner"], set_=row)
+            )
 
 
 def listed(database: Database, run_id: str, position: int | None = None) -> list[Rating]:
     """All ratings of the run or of one cell, by position, then in the order in which they were last changed."""
-    chosen = sa.true() if position is None else ratings.c.position == position
+    condition = sa.true() if position is None else ratings.c.position == position
     with database.read() as connection:
-        return _listed(connection, run_id, chosen)
+        return _listed(connection, run_id, condition)
 
 
 def summed(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, tuple[float | None, str | None]]:
@@ -91,8 +93,8 @@ def _summed(rated: Sequence[Rating]) -> tuple[float | None, str | None]:
     return fmean(values) if values else None, "\n".join(notes) or None
 
 
-def _listed(connection: sa.Connection, run_id: str, chosen: sa.ColumnElement[bool]) -> list[Rating]:
+def _listed(connection: sa.Connection, run_id: str, condition: sa.ColumnElement[bool]) -> list[Rating]:
     columns = (ratings.c[name] for name in Rating.__dataclass_fields__)
-    asked = sa.select(*columns).where(ratings.c.run_id == run_id, chosen)
-    rows = connection.execute(asked.order_by(ratings.c.position, ratings.c.updated, ratings.c.owner))
+    query = sa.select(*columns).where(ratings.c.run_id == run_id, condition)
+    rows = connection.execute(query.order_by(ratings.c.position, ratings.c.updated, ratings.c.owner))
     return [Rating(**row._mapping) for row in rows]

@@ -244,27 +244,27 @@ _stamps: dict[tuple[Path, str], tuple[object, Stamp]] = {}
 
 
 def stamp(database: Database, run_id: str) -> Stamp:
-    """Changes whenever a result of the run, a score or a rating does. Asked of the database only when that changed."""
+    """A value that changes with every result, score or rating of the run. Read only when the database has changed."""
     version, key = database.version(), (database.path, run_id)
     known = _stamps.get(key)
     if known is not None and known[0] == version:
         return known[1]
     with database.read() as connection:
-        found = stamp_in(connection, run_id)
+        current = stamp_in(connection, run_id)
     if len(_stamps) >= _MANY_STAMPS:
         _stamps.clear()
-    _stamps[key] = version, found
-    return found
+    _stamps[key] = version, current
+    return current
 
 
 def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
-    """As `stamp`, of what this connection sees."""
+    """The stamp in the snapshot of this connection."""
     count, check = sa.func.count(), scores.c.check
     # Scores are replaced by others: each value has a weight of its own, so that two that change places are seen.
     weight = 1 + (scores.c.position * _STEP) % _PRIME
     values = sa.func.sum((sa.func.coalesce(scores.c.value, -1.0) + 2.0) * weight)
     failed = sa.func.sum(sa.case((scores.c.failed, weight), else_=0))
-    asked = [
+    queries = [
         sa.select(cells.c.status, count).where(cells.c.run_id == run_id).group_by(cells.c.status),
         sa.select(count, sa.func.max(attempts.c.id)).where(attempts.c.run_id == run_id),
         # Which checks there are is in the plan too; to count each by itself would take twice as long.
@@ -272,7 +272,7 @@ def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
         sa.select(count, sa.func.min(check), sa.func.max(check), values, failed).where(scores.c.run_id == run_id),
         sa.select(count, sa.func.max(ratings_table.c.updated)).where(ratings_table.c.run_id == run_id),
     ]
-    return tuple(tuple(row) for chosen in asked for row in connection.execute(chosen))
+    return tuple(tuple(row) for query in queries for row in connection.execute(query))
 
 
 def columns_of(database: Database, run_id: str) -> tuple[list[str], list[str]]:

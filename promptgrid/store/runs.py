@@ -93,30 +93,32 @@ class RunProgress:
 def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) -> list[RunInfo]:
     """Newest first; the deleted ones instead, if asked."""
     seen = runs.c.deleted.is_not(None) if deleted else runs.c.deleted.is_(None)
-    chosen = _infos().where(seen, runs.c.status != "planning")
+    query = _infos().where(seen, runs.c.status != "planning")
     with database.read() as connection:
-        rows = connection.execute(chosen.order_by(runs.c.created.desc()).limit(limit))
+        rows = connection.execute(query.order_by(runs.c.created.desc()).limit(limit))
         return [RunInfo(**row._mapping) for row in rows]
 
 
 def active_run(database: Database) -> RunInfo | None:
     """The newest run that is queued or in progress."""
-    chosen = _infos().where(runs.c.status.in_(ACTIVE), runs.c.deleted.is_(None)).order_by(runs.c.created.desc())
+    query = _infos().where(runs.c.status.in_(ACTIVE), runs.c.deleted.is_(None)).order_by(runs.c.created.desc())
     with database.read() as connection:
-        row = connection.execute(chosen.limit(1)).one_or_none()
+        row = connection.execute(query.limit(1)).one_or_none()
     return None if row is None else RunInfo(**row._mapping)
 
 
 def find_run(database: Database, ref: str) -> RunInfo:
     """The run of that id, of that beginning of an id, or `last`. Raises StoreError when there is none, or several."""
     by_id = runs.c.id.startswith(ref, autoescape=True)
-    chosen = _infos().where(runs.c.status != "planning", runs.c.deleted.is_(None) if ref == "last" else by_id)
+    query = _infos().where(runs.c.status != "planning", runs.c.deleted.is_(None) if ref == "last" else by_id)
     with database.read() as connection:
-        found = [RunInfo(**row._mapping) for row in connection.execute(chosen.order_by(runs.c.created.desc()).limit(2))]
-    if not found or (len(found) > 1 and ref != "last"):
-        what = "More than one run starts" if found else "There is no run that starts"
+        matches = [
+            RunInfo(**row._mapping) for row in connection.execute(query.order_by(runs.c.created.desc()).limit(2))
+        ]
+    if not matches or (len(matches) > 1 and ref != "last"):
+        what = "More than one run starts" if matches else "There is no run that starts"
         raise StoreError(f'{what} with "{ref}".', hint="`promptgrid runs` lists them.")
-    return found[0]
+    return matches[0]
 
 
 def _infos() -> sa.Select[Any]:
@@ -134,11 +136,11 @@ def progress(database: Database, run_id: str) -> RunProgress:
     mine = cells.c.run_id == run_id
     by_status = sa.select(cells.c.status, sa.func.count()).where(mine).group_by(cells.c.status)
     bad = sa.select(cells.c.error_kind, sa.func.count()).where(mine, cells.c.status.in_(_ENDED_BADLY))
-    kept = sa.select(*(runs.c[name] for name in ("spent_usd", "unpriced", "reused", "retried", "live", "heartbeat")))
+    figures = sa.select(*(runs.c[name] for name in ("spent_usd", "unpriced", "reused", "retried", "live", "heartbeat")))
     with database.read() as connection:
         counted = {row[0]: row[1] for row in connection.execute(by_status)}
         errors = {row[0]: row[1] for row in connection.execute(bad.group_by(cells.c.error_kind))}
-        row = connection.execute(kept.where(runs.c.id == run_id)).one()
+        row = connection.execute(figures.where(runs.c.id == run_id)).one()
     live = json.loads(row.live) if now() - (row.heartbeat or 0.0) < _STALE_S else {}
     return RunProgress(
         total=sum(counted.values()),
@@ -158,9 +160,9 @@ def errors(database: Database, run_id: str, limit: int = 3) -> list[tuple[str, i
     """The commonest errors of a run's cells, with how many cells ended so; foreign text may be in them."""
     mine = (cells.c.run_id == run_id) & (cells.c.error != "")
     count = sa.func.count().label("count")
-    chosen = sa.select(cells.c.error, count).where(mine).group_by(cells.c.error).order_by(count.desc()).limit(limit)
+    query = sa.select(cells.c.error, count).where(mine).group_by(cells.c.error).order_by(count.desc()).limit(limit)
     with database.read() as connection:
-        return [(row[0], row[1]) for row in connection.execute(chosen)]
+        return [(row[0], row[1]) for row in connection.execute(query)]
 
 
 def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "resume"]) -> RunStatus:
@@ -240,8 +242,8 @@ def purge(database: Database) -> int:
         gone: Sequence[str] = connection.scalars(sa.select(runs.c.id).where(runs.c.deleted.is_not(None))).all()
         _remove(connection, gone)
         columns = (cells.c.reply_id, scores.c.judge_reply_id, votes.c.judge_reply_id)
-        shown = sa.union_all(*(sa.select(column).where(column.is_not(None)) for column in columns))
-        connection.execute(replies.delete().where(replies.c.run_id.in_(gone), replies.c.id.not_in(shown)))
+        referenced = sa.union_all(*(sa.select(column).where(column.is_not(None)) for column in columns))
+        connection.execute(replies.delete().where(replies.c.run_id.in_(gone), replies.c.id.not_in(referenced)))
     database.vacuum()
     return len(gone)
 

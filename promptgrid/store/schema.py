@@ -93,7 +93,7 @@ replies = Table(
     Column("seed", Integer),
     Column("batch", Integer, nullable=False),  # how many replies its call brought
     Column("text", Text, nullable=False),
-    Column("chars", Integer, nullable=False),  # of the text, so that nobody has to read it to know
+    Column("chars", Integer, nullable=False),  # of the text, so that its length is known unread
     Column("reasoning", Text, nullable=False),
     Column("finish_reason", String, nullable=False),
     Column("prompt_tokens", Integer),
@@ -104,7 +104,7 @@ replies = Table(
     Column("latency_ms", Float, nullable=False),
     Column("first_token_ms", Float),
     Column("request", Text, nullable=False),  # the JSON body as it went on the wire
-    Column("honoured", Text, nullable=False),  # JSON, by parameter: true, false, null (nobody knows)
+    Column("honoured", Text, nullable=False),  # JSON, by parameter: true, false, null (unknown)
     Column("created", Float, nullable=False),
     Index("replies_by_key", "key", "sample"),
 )

@@ -1,4 +1,4 @@
-"""Scores beside the replies that they judge: read what there is to score, replace scores, change a run's checks."""
+"""The scores of a run: read the replies to score, replace scores, change the checks."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ CHUNK = 200  # replies
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One cell that has a reply, and all that a check may look at. `request` is the body as it went on the wire.
+    """One answered cell with everything that a check may read. `request` is the body as it went on the wire.
 
-    `scored` are the checks that have a score for it, but for those that failed themselves.
+    `scored` are the checks with a score for it, without those that failed themselves.
     """
 
     position: int
@@ -42,7 +42,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class CellScore:
-    """A score of one cell, and the reply of the model that gave it (None: none did)."""
+    """A score of one cell, and the reply of the model that gave it (None: no model did)."""
 
     position: int
     score: Score
@@ -53,7 +53,7 @@ def answered(database: Database, run_id: str, positions: Collection[int] | None 
     """The run's answered cells, some hundred at a time in the grid's order; `positions` chooses among them."""
     of_cell = (cells.c.position, cells.c.prompt, cells.c.prompt_version, cells.c.answer, cells.c.answer_note)
     columns = (*of_cell, replies.c.text.label("output"))
-    chosen = (
+    query = (
         sa.select(*columns, replies.c.request, cases.c.inputs, cases.c.expected)
         .join(replies, cells.c.reply_id == replies.c.id)
         .join(cases, (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position))
@@ -64,27 +64,27 @@ def answered(database: Database, run_id: str, positions: Collection[int] | None 
     if positions is not None:
         wanted = sorted(positions)
         for start in range(0, len(wanted), CHUNK):
-            yield _read(database, run_id, chosen.where(cells.c.position.in_(wanted[start : start + CHUNK])))
+            yield _read(database, run_id, query.where(cells.c.position.in_(wanted[start : start + CHUNK])))
         return
     after = -1
-    while found := _read(database, run_id, chosen.where(cells.c.position > after)):
-        yield found
-        after = found[-1].position
+    while chunk := _read(database, run_id, query.where(cells.c.position > after)):
+        yield chunk
+        after = chunk[-1].position
 
 
-def _read(database: Database, run_id: str, chosen: sa.Select[Any]) -> list[Answered]:
+def _read(database: Database, run_id: str, query: sa.Select[Any]) -> list[Answered]:
     with database.read() as connection:  # not held open: a judge may take minutes over a chunk
-        rows = connection.execute(chosen).all()
+        rows = connection.execute(query).all()
         scored = _scored(connection, run_id, [row.position for row in rows])
     return [_answered(row._asdict(), scored.get(row.position, frozenset())) for row in rows]
 
 
 def _scored(connection: sa.Connection, run_id: str, positions: Sequence[int]) -> Mapping[int, frozenset[str]]:
     mine = (scores.c.run_id == run_id) & scores.c.position.in_(positions) & ~scores.c.failed
-    found: dict[int, set[str]] = defaultdict(set)
+    checks: dict[int, set[str]] = defaultdict(set)
     for position, check in connection.execute(sa.select(scores.c.position, scores.c.check).where(mine)):
-        found[position].add(check)
-    return {position: frozenset(names) for position, names in found.items()}
+        checks[position].add(check)
+    return {position: frozenset(names) for position, names in checks.items()}
 
 
 def _answered(row: dict[str, Any], scored: frozenset[str]) -> Answered:
@@ -149,8 +149,8 @@ def change_checks(database: Database, run_id: str, before: str, checks: Sequence
     """
     plan = runs_store.plan_of(database, run_id)
     new = replace(plan, checks=tuple(checks))
-    kept = {str(check) for check in plan.all_checks} & {str(check) for check in new.all_checks}
-    names = [check.name for check in plan.all_checks if str(check) in kept]
+    unchanged_checks = {str(check) for check in plan.all_checks} & {str(check) for check in new.all_checks}
+    names = [check.name for check in plan.all_checks if str(check) in unchanged_checks]
     unchanged = (runs.c.id == run_id) & (runs.c.plan == before) & runs.c.status.not_in(runs_store.ACTIVE)
     with database.write() as connection:
         if connection.execute(runs.update().where(unchanged).values(plan=plan_json(new))).rowcount != 1:
@@ -184,17 +184,17 @@ def totals(database: Database, run_id: str) -> list[Total]:
         sa.func.sum(sa.case((scores.c.value.is_(None), 1), else_=0)),
         sa.func.sum(sa.case((scores.c.failed, 1), else_=0)),
     )
-    chosen = sa.select(scores.c.check, *columns).where(scores.c.run_id == run_id).group_by(scores.c.check)
+    query = sa.select(scores.c.check, *columns).where(scores.c.run_id == run_id).group_by(scores.c.check)
     with database.read() as connection:
-        return [Total(*row) for row in connection.execute(chosen.order_by(scores.c.check))]
+        return [Total(*row) for row in connection.execute(query.order_by(scores.c.check))]
 
 
 def complaints(database: Database, run_id: str, check: str, limit: int = 3) -> list[tuple[str, int]]:
-    """Why a check failed, or found nothing to score, with how often: failures first, then what is commonest. Foreign
-    text may be in it."""
+    """The reasons why a check failed or scored nothing, with their counts: failures first, then by count. They may hold
+    foreign text."""
     mine = (scores.c.run_id == run_id) & (scores.c.check == check) & scores.c.value.is_(None)
     count = sa.func.count().label("count")
-    chosen = sa.select(scores.c.explanation, count).where(mine).group_by(scores.c.explanation, scores.c.failed)
+    query = sa.select(scores.c.explanation, count).where(mine).group_by(scores.c.explanation, scores.c.failed)
     with database.read() as connection:
-        order = chosen.order_by(scores.c.failed.desc(), count.desc()).limit(limit)
+        order = query.order_by(scores.c.failed.desc(), count.desc()).limit(limit)
         return [(row[0], row[1]) for row in connection.execute(order)]

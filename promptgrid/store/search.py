@@ -1,8 +1,8 @@
-"""Finding a text in a run, whatever its capitals: by the database, and made sure of here.
+"""Case-insensitive text search in a run: candidates by the database, verified here.
 
-SQLite's LIKE is quick, and blind to the case of anything but ASCII. So it is asked for all that hold the text as it was
-typed, and for all that may hold it by Unicode's case folding: a pattern with wildcards where a letter has other forms
-("Straße" is found by "STRASSE"). Only these are read and folded here. What follows a NUL is not looked at.
+SQLite's LIKE is fast, but folds the case of ASCII only. It selects the texts that hold the query as typed, and those
+that may hold it by Unicode's case folding: a pattern with wildcards where a letter has other forms ("Straße" is found
+by "STRASSE"). Only these are read and folded here. Text after a NUL is not searched.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from promptgrid.store.schema import cases, cells, replies
 
 # No character beyond the first becomes several when it is folded, none beyond the second has another form.
 _LAST_EXPANDING, _LAST_CASED = 0xFB17, 0x1E943
-_PATTERN = 200  # characters of a text that are asked for by pattern; what is longer is made sure of
-_MANY = 10_000  # cells from which on two threads look
+_PATTERN = 200  # characters of the query in the pattern; a longer query is verified here
+_MANY = 10_000  # cells from which on two threads search
 _ESCAPE = "\\"
 
 
@@ -49,8 +49,8 @@ def matching(database: Database, run_id: str, text: str) -> SearchMatches:
 def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
     """Inputs are kept as JSON of ASCII, in which plain text looks as it is; where there is other, they are read."""
     wanted = text.casefold()
-    chosen = sa.select(cases.c.position, cases.c.case_id, cases.c.expected, cases.c.inputs)
-    chosen = chosen.where(cases.c.run_id == run_id)
+    query = sa.select(cases.c.position, cases.c.case_id, cases.c.expected, cases.c.inputs)
+    query = query.where(cases.c.run_id == run_id)
     if text.isascii() and text.isprintable() and not set(text) & set('"\\'):
         pattern, part = maybe(wanted[:_PATTERN]), text[:_PATTERN]
         may_hold = (
@@ -59,10 +59,10 @@ def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
             cases.c.inputs.like(_exactly(part), escape=_ESCAPE),
             cases.c.inputs.like(_exactly("\\u"), escape=_ESCAPE),
         )
-        chosen = chosen.where(sa.or_(*may_hold))
-    for position, case_id, expected, inputs in connection.execute(chosen):
+        query = query.where(sa.or_(*may_hold))
+    for position, case_id, expected, inputs in connection.execute(query):
         texts = (case_id, expected or "", *map(str, json.loads(inputs).values()))
-        if any(wanted in said.casefold() for said in texts):
+        if any(wanted in text_of_case.casefold() for text_of_case in texts):
             yield position
 
 
@@ -85,19 +85,19 @@ def _cells(database: Database, run_id: str, text: str, start: int, end: int) -> 
               for column, chars in columns)
         )  # fmt: skip
     sure = as_typed if part == text else sa.false()
-    said = [sa.case((sure, None), else_=column) for column, _ in columns]
-    chosen = (
-        sa.select(cells.c.position, *said)
+    texts_to_check = [sa.case((sure, None), else_=column) for column, _ in columns]
+    query = (
+        sa.select(cells.c.position, *texts_to_check)
         .select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
         .where(cells.c.run_id == run_id, cells.c.position >= start, cells.c.position < end, as_typed | may_hold)
     )
     with database.read() as connection:
-        found = connection.execute(chosen).cursor
-        assert found is not None  # a SELECT has one
+        cursor = connection.execute(query).cursor
+        assert cursor is not None  # a SELECT has one
         return [
             position
-            for position, *texts in found.fetchall()
-            if not any(texts) or any(wanted in said.casefold() for said in texts if said)
+            for position, *texts in cursor.fetchall()
+            if not any(texts) or any(wanted in texts_to_check.casefold() for texts_to_check in texts if texts_to_check)
         ]
 
 

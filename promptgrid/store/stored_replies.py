@@ -1,4 +1,4 @@
-"""Replies that are kept: found again by the key of their point and the number of their sample."""
+"""Stored replies, by the key of their point and the number of their sample."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOOKUP = 500  # keys a query: SQLite takes 32,766 variables, older builds 999
 
 @dataclass(frozen=True, slots=True)
 class StoredReply:
-    """A reply in the database. `shown`: some cell shows it already. `created` in seconds since 1970."""
+    """A reply in the database. `shown`: a cell has it. `created` in seconds since 1970."""
 
     id: int
     text: str
@@ -34,23 +34,23 @@ def stored_replies(
     """By key and sample the newest reply stored for it; `run_id`: only those that this run paid for."""
     shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
     columns = (replies.c[name] for name in ("key", "sample", "id", "text", "run_id", "created"))
-    chosen = sa.select(*columns, shown).order_by(replies.c.id)
+    query = sa.select(*columns, shown).order_by(replies.c.id)
     if run_id is not None:
-        chosen = chosen.where(replies.c.run_id == run_id)
+        query = query.where(replies.c.run_id == run_id)
     with database.read() as connection:
-        rows = [row for some in lots(keys) for row in connection.execute(chosen.where(replies.c.key.in_(some)))]
+        rows = [row for lot in lots(keys) for row in connection.execute(query.where(replies.c.key.in_(lot)))]
     return {(row.key, row.sample): StoredReply(row.id, row.text, row.run_id, row.shown, row.created) for row in rows}
 
 
 def stored_samples(database: Database, keys: Sequence[str], since: int = 0) -> dict[str, set[int]]:
     """The numbers of the samples that have a reply, by key; of replies with a greater id than `since`."""
-    found: dict[str, set[int]] = defaultdict(set)
-    chosen = sa.select(replies.c.key, replies.c.sample).where(replies.c.id > since)
+    samples: dict[str, set[int]] = defaultdict(set)
+    query = sa.select(replies.c.key, replies.c.sample).where(replies.c.id > since)
     with database.read() as connection:
-        for some in lots(keys):
-            for row in connection.execute(chosen.where(replies.c.key.in_(some))):
-                found[row.key].add(row.sample)
-    return found
+        for lot in lots(keys):
+            for row in connection.execute(query.where(replies.c.key.in_(lot))):
+                samples[row.key].add(row.sample)
+    return samples
 
 
 def newest(database: Database) -> int:

@@ -1,4 +1,4 @@
-"""Votes: which of two replies to the same case is the better one, said by a person or by a model."""
+"""Votes: the better of two replies to the same case, by the judgement of a person or a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VoteOutcome = Literal["left", "right", "tie", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """Two cells as they were shown, by position, and which was preferred.
+    """Two cells by the side on which they were shown, and the preferred one.
 
     `owner` is who judged; of a model ENDPOINT/MODEL. `created` in seconds since 1970.
     """
@@ -59,20 +59,20 @@ def add(
 
 
 def undo(database: Database, vote_id: int) -> None:
-    """Takes a vote back; one that is gone already stays so."""
+    """Deletes a vote, if it still exists."""
     with database.write() as connection:
         connection.execute(votes.delete().where(votes.c.id == vote_id))
 
 
 def listed(database: Database, run_id: str) -> list[Vote]:
     """All votes on the run's replies, in the order in which they were given."""
-    chosen = sa.select(*(votes.c[name] for name in Vote.__dataclass_fields__)).where(votes.c.run_id == run_id)
+    query = sa.select(*(votes.c[name] for name in Vote.__dataclass_fields__)).where(votes.c.run_id == run_id)
     with database.read() as connection:
-        return [Vote(**row._mapping) for row in connection.execute(chosen.order_by(votes.c.id))]
+        return [Vote(**row._mapping) for row in connection.execute(query.order_by(votes.c.id))]
 
 
 def require_cells(connection: sa.Connection, run_id: str, positions: set[int]) -> None:
-    """Raises StoreError unless the run has cells at all these positions: it may be gone for good meanwhile."""
+    """Raises StoreError unless the run has cells at all these positions: it may have been deleted meanwhile."""
     mine = (cells.c.run_id == run_id) & cells.c.position.in_(positions)
     if connection.scalar(sa.select(sa.func.count()).where(mine)) != len(positions):
         named = " and ".join(map(str, sorted(positions)))
