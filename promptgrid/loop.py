@@ -11,7 +11,6 @@ import concurrent.futures
 import threading
 import time
 from collections.abc import Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -67,11 +66,18 @@ async def gather(coroutines: Sequence[Coroutine[Any, Any, T] | asyncio.Task[T]])
 
 
 async def cancel(*tasks: asyncio.Task[Any]) -> None:
-    """Cancels the tasks and waits until they have ended; their errors are not raised."""
+    """Cancels the tasks and waits until they have ended; their errors are not raised. Where the caller is cancelled
+    meanwhile, that is raised once they have ended."""
     for task in tasks:
         task.cancel()
-    with suppress(asyncio.CancelledError):
-        await asyncio.wait(tasks)
+    cancellation: asyncio.CancelledError | None = None
+    while pending := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is not None:
+        raise cancellation
 
 
 @dataclass(kw_only=True)

@@ -176,3 +176,30 @@ def test_many_threads_share_one_loop() -> None:
         thread.join()
     assert len(seen) == 8
     assert len(set(seen)) == 1
+
+
+def test_a_caller_that_is_cancelled_while_it_cancels_tasks_does_not_go_on() -> None:
+    events = []
+
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            events.append("the task has ended")
+
+    async def caller() -> None:
+        task = asyncio.create_task(slow())
+        await asyncio.sleep(0)
+        await loop.cancel(task)
+        events.append("the caller went on")
+
+    async def run() -> bool:
+        task = asyncio.create_task(caller())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait({task})
+        return task.cancelled()
+
+    assert asyncio.run(run())
+    assert events == ["the task has ended"]
