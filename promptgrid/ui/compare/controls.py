@@ -9,6 +9,7 @@ import streamlit as st
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Facts, ShowFilter
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.ui.compare.view_state import FIND, Pages, Side, ViewState, sides_of
+from promptgrid.ui.widgets.choices import buttons
 
 SIDE_WORDS: Mapping[Side, str] = {
     "case": "Cases",
@@ -86,14 +87,7 @@ def sort_popover(state: ViewState) -> None:
             disabled=sort.by == "case",
         )
         st.toggle("By the difference from the baseline", key="compare_delta", disabled=sort.by == "case")
-        st.segmented_control(
-            "Order",
-            list(_ORDERS),
-            format_func=_ORDERS.__getitem__,
-            key="compare_order",
-            required=True,
-            disabled=sort.by == "case",
-        )
+        buttons("Order", _ORDERS, "compare_order", disabled=sort.by == "case")
 
 
 def filter_popover(facts: Facts, state: ViewState) -> None:
@@ -122,15 +116,8 @@ def chips(state: ViewState, counts: Mapping[ShowFilter, int]) -> None:
     conditional = {"changed": len(state.view.shown or state.columns) > 2, "too_long": counts["too_long"] > 0}
     options = [show for show in SHOWS if conditional.get(show, True) or show == state.view.filter.show]
     with st.container(horizontal=True, vertical_alignment="center", key="compare_bar"):
-        st.segmented_control(
-            "Cases",
-            options,
-            format_func=lambda show: f"{_SHOW_WORDS[show]} {counts[show]:,}",
-            key="compare_show",
-            wrap=True,
-            required=True,
-            label_visibility="collapsed",
-        )
+        names = {show: f"{_SHOW_WORDS[show]} {counts[show]:,}" for show in options}
+        buttons("Cases", names, "compare_show", wrap=True, label_visibility="collapsed")
         st.text_input(
             "Find",
             key=FIND,

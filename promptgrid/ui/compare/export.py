@@ -13,6 +13,7 @@ from promptgrid.export.runs import BY_CASE, FileFormat, save_run, write_run
 from promptgrid.humanize import many
 from promptgrid.store import Database
 from promptgrid.store.runs import RunInfo
+from promptgrid.ui.widgets.choices import buttons
 from promptgrid.ui.widgets.downloads import Download, downloads
 from promptgrid.ui.widgets.feedback import show_error
 
@@ -42,9 +43,7 @@ def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> Non
         part = "all"
         if 0 < len(view) < run.total:
             names = {"all": f"Everything, {run.total:,}", "view": f"This view, {len(view):,}"}
-            part = st.segmented_control(
-                "Replies", list(names), format_func=names.__getitem__, default="all", required=True, key="compare_part"
-            )
+            part = buttons("Replies", names, "compare_part", default="all")
         positions = list(view) if part == "view" else None
         as_shown = list(view) if positions or len(view) == run.total else None
         large = (len(view) if positions else run.total) > DOWNLOAD_ROWS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 import streamlit as st
 
@@ -20,7 +19,7 @@ from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import MatrixCell, MatrixColumn, MatrixRow, matrix
 from promptgrid.ui.compare.view_state import AGAINST
 from promptgrid.ui.widgets.address import set_query
-from promptgrid.ui.widgets.choices import keep_selection
+from promptgrid.ui.widgets.choices import buttons, keep_selection
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.run_select import run_label, time_and_id
@@ -122,15 +121,8 @@ def _kind_chips(changes: Changes) -> ChangeKind:
     default = next((kind for kind in _KIND_WORDS if changes.counts[kind]), "same")
     wanted = st.session_state.get(_KIND) or st.query_params.get("changes")
     st.session_state[_KIND] = wanted if wanted in KINDS else default
-    kind = st.segmented_control(
-        "Changes",
-        list(_KIND_WORDS),
-        format_func=lambda kind: f"{_KIND_WORDS[kind]} {changes.counts[kind]:,}",
-        key=_KIND,
-        required=True,
-        label_visibility="collapsed",
-    )
-    return cast(ChangeKind, kind or default)
+    names = {kind: f"{word} {changes.counts[kind]:,}" for kind, word in _KIND_WORDS.items()}
+    return buttons("Changes", names, _KIND, label_visibility="collapsed")
 
 
 def _change_id(change: Change) -> str:

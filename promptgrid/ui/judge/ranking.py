@@ -20,6 +20,7 @@ from promptgrid.arena import (
 )
 from promptgrid.humanize import many
 from promptgrid.store.votes import Vote
+from promptgrid.ui.widgets.choices import buttons
 from promptgrid.ui.widgets.plain import plain
 
 
@@ -45,10 +46,8 @@ def _selected_votes(votes: Sequence[Vote]) -> Sequence[Vote]:
     if not by_model or len(by_model) == len(votes):
         return votes
     names = {"people": "People", "models": "Models", "all": "Everyone"}
-    selected = st.segmented_control(
-        "Votes of", list(names), format_func=names.__getitem__, default="people", required=True, key="judge_votes_of"
-    )
-    return {"models": by_model, "all": votes}.get(str(selected), [vote for vote in votes if not vote.by_model])
+    selected = buttons("Votes of", names, "judge_votes_of", default="people")
+    return {"models": by_model, "all": votes}.get(selected, [vote for vote in votes if not vote.by_model])
 
 
 def _ranking_table(standing: Standings) -> None:

@@ -17,6 +17,7 @@ from promptgrid.prompt import Prompt, variables
 from promptgrid.text import cut
 from promptgrid.ui import server
 from promptgrid.ui.run.form import FormValues
+from promptgrid.ui.widgets.choices import buttons
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import CELL, watch_text
 from promptgrid.ui.widgets.plain import plain
@@ -45,17 +46,9 @@ class CasesTable:
 
 def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     """The selector for the source, its input and a preview. None if there are no cases, or none that can be read."""
-    source = st.segmented_control(
-        "Cases",
-        list(SOURCES),
-        default=form["cases_source"],
-        key="cases_source",
-        format_func=SOURCES.__getitem__,
-        required=True,
-        wrap=True,
-    )
+    source = buttons("Cases", SOURCES, "cases_source", default=form["cases_source"], wrap=True)
     try:
-        table = _INPUTS[str(source)](form, prompts)
+        table = _INPUTS[source](form, prompts)
     except PromptgridError as error:
         show_error(error)
         return None

@@ -1,21 +1,26 @@
-"""Selections from a list whose labels change.
-
-A browser reports a selection by its label. When a label changes, the selection is lost unless the session state sets
-it again.
-"""
+"""Selections from a list of labelled options."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TypeVar
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar, cast
 
 import streamlit as st
 
 T = TypeVar("T")
 
 
+def buttons(label: str, names: Mapping[T, str], key: str, **options: Any) -> T:
+    """The selected one of the options, `names` being their labels, as a row of buttons. One is always selected."""
+    labels = names.__getitem__
+    selected = st.segmented_control(label, list(names), format_func=labels, key=key, required=True, **options)
+    return cast(T, selected)
+
+
 def keep_selection(key: str, options: Collection[T], default: T | None) -> None:
     """Sets the selection under `key` again; `default` if it is not among `options`. Call it before the widget.
+
+    A browser reports a selection by its label: when the label changes, the selection is lost unless this sets it again.
 
     Two options with the same label cannot be told apart, so labels should contain an id.
     """

@@ -14,6 +14,7 @@ import streamlit as st
 
 from promptgrid.store.drafts import draft, keep_draft
 from promptgrid.ui.server import database
+from promptgrid.ui.widgets.choices import buttons
 
 TEXTS = Path(__file__).parent / "explanations"
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
@@ -26,16 +27,8 @@ def explain(topic: str) -> None:
     language, key = _language(), f"explain_{topic}"
     with st.expander(_TITLES[language], key=key):
         st.session_state[f"{key}_language"] = language  # another page may have changed it
-        st.segmented_control(
-            "Language",
-            list(LANGUAGES),
-            key=f"{key}_language",
-            format_func=LANGUAGES.__getitem__,
-            required=True,
-            on_change=_save_language,
-            args=(topic,),
-            label_visibility="collapsed",
-        )
+        hidden, action = {"label_visibility": "collapsed"}, {"on_change": _save_language, "args": (topic,)}
+        buttons("Language", LANGUAGES, f"{key}_language", **hidden, **action)
         st.markdown(explanation(topic, language))
 
 
