@@ -102,8 +102,8 @@ def listed(database: Database, *, deleted: bool = False) -> list[Info]:
 def load(database: Database, conversation_id: str) -> Conversation:
     """All of one conversation. Raises StoreError when there is none of that id (any more)."""
     with database.read() as connection:
-        row = connection.execute(sa.select(conversations).where(conversations.c.id == conversation_id)).one_or_none()
-        if row is None:
+        head = connection.execute(sa.select(conversations).where(conversations.c.id == conversation_id)).one_or_none()
+        if head is None:
             raise _gone(conversation_id)
         mine = turns.c.conversation_id == conversation_id
         facts = [replies.c[name] for name in _FACTS]
@@ -121,8 +121,8 @@ def load(database: Database, conversation_id: str) -> Conversation:
             )
             for row in rows
         }
-    gone = row.deleted is not None
-    return Conversation(row.id, row.name, json.loads(row.settings), row.leaf, nodes, gone)
+    gone = head.deleted is not None
+    return Conversation(head.id, head.name, json.loads(head.settings), head.leaf, nodes, gone)
 
 
 def add_turn(

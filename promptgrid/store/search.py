@@ -97,7 +97,7 @@ def _cells(database: Database, run_id: str, text: str, start: int, end: int) -> 
         return [
             position
             for position, *texts in cursor.fetchall()
-            if not any(texts) or any(wanted in texts_to_check.casefold() for texts_to_check in texts if texts_to_check)
+            if not any(texts) or any(wanted in one.casefold() for one in texts if one)
         ]
 
 
