@@ -22,6 +22,8 @@ _ENDS = ("---", "+++")
 # Read as text by YAML 1.1 and 1.2 alike, without quotes.
 _PLAIN = re.compile(r"[^\W\d_](?:[\w ./()-]*[\w.)])?")
 _NOT_TEXT = frozenset({"y", "yes", "n", "no", "on", "off", "true", "false", "null"})
+# Line breaks to some readers of YAML, a mark to others; only inside double quotes they are written as escapes.
+_ODD = re.compile("[\x85\u2028\u2029\ufeff]")
 _FLOW_KEYS = frozenset({"tags", "answer", "labels", "template", "format", "parser", "stopSequences"})
 
 
@@ -43,14 +45,14 @@ def dumps(prompt: Prompt, previous: str = "") -> str:
     _quote_ends(tree)
     out = StringIO()
     yaml.dump(tree, out)
-    return f"---\n{_escape_ends(out.getvalue())}---\n{_body(prompt, saved, previous)}"
+    return f"---\n{_escape_ends(out.getvalue())}---\n{_body(prompt, previous)}"
 
 
-def _body(prompt: Prompt, saved: Prompt | None, previous: str) -> str:
-    """The previous body as it was written, where it says the same."""
-    body = join_messages(prompt.messages)
-    if saved is not None and split_messages(body) == saved.messages:
-        return split_front(previous)[1]
+def _body(prompt: Prompt, previous: str) -> str:
+    """The previous body as it was written, where it still says the same below a front matter."""
+    body, before = join_messages(prompt.messages), split_front(previous)[1]
+    if before.strip() and split_messages(before.lstrip()) == split_messages(body):
+        return before
     return body
 
 
@@ -113,7 +115,7 @@ def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     for key in [key for key in old if key not in new]:
         _remove(tree, key, old[key])
     for key, value in new.items():
-        if key in old and old[key] == value and key in tree:
+        if key in old and _same(old[key], value) and key in tree:
             continue
         before = old.get(key)
         if isinstance(value, Mapping) and isinstance(tree.get(key), Mapping):
@@ -124,6 +126,15 @@ def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
             _merge_list(tree[key], before, value)
         else:
             tree[key if key in tree else _styled_text(key)] = _styled(value, key)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal in type too: for Python 1, 1.0 and True are one value, in a file they are three."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return type(one) is type(other) and bool(one == other)
 
 
 def _remove(tree: Any, key: str, old: Any) -> None:
@@ -138,10 +149,10 @@ def _remove(tree: Any, key: str, old: Any) -> None:
 def _merge_list(tree: list[Any], old: Sequence[Any], new: Sequence[Any]) -> None:
     """Replaces the part between what is equal at the beginning and at the end."""
     start = 0
-    while start < min(len(old), len(new)) and old[start] == new[start]:
+    while start < min(len(old), len(new)) and _same(old[start], new[start]):
         start += 1
     end = 0
-    while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
+    while end < min(len(old), len(new)) - start and _same(old[-1 - end], new[-1 - end]):
         end += 1
     shared = min(len(old), len(new)) - start - end
     for index in range(start, start + shared):
@@ -173,23 +184,25 @@ def _styled(value: Any, key: str = "") -> Any:
     return node
 
 
-def _plain(value: float | bool | None) -> str:
+def _plain(value: float | bool | None) -> Any:
     """A number, truth or nothing as YAML 1.1 and 1.2 both read it: an exponent needs a point before it."""
+    from ruamel.yaml.scalarstring import PlainScalarString  # a bare str takes the quotes of the value it replaces
+
     if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+        return PlainScalarString({None: "null", True: "true", False: "false"}[value])
     text = repr(value)
     if "n" in text:
-        return text.replace("inf", ".inf").replace("nan", ".nan")
-    return text.replace("e", ".0e") if "e" in text and "." not in text else text
+        text = text.replace("inf", ".inf").replace("nan", ".nan")
+    return PlainScalarString(text.replace("e", ".0e") if "e" in text and "." not in text else text)
 
 
 def _styled_text(text: str) -> Any:
-    from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString, PlainScalarString
 
     if "\n" in text and _reads_as_block(text):
         return LiteralScalarString(text)
     if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXT and not _has_end(text):
-        return text
+        return PlainScalarString(text)
     return DoubleQuotedScalarString(text)
 
 
@@ -208,12 +221,12 @@ def _has_end(text: str) -> bool:
 
 
 def _quote_ends(tree: Any) -> None:
-    """Double quotes for every text in the tree that holds an end, whoever wrote it: only there it can be escaped."""
+    """Double quotes for every text in the tree that holds an end or an odd character: only there it can be escaped."""
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     places = list(tree.items()) if isinstance(tree, dict) else list(enumerate(tree)) if isinstance(tree, list) else []
     for place, value in places:
-        if isinstance(value, str) and _has_end(value):
+        if isinstance(value, str) and (_has_end(value) or _ODD.search(value)):
             tree[place] = DoubleQuotedScalarString(value)
         else:
             _quote_ends(value)
@@ -223,7 +236,7 @@ def _escape_ends(front: str) -> str:
     """Escapes the ends inside double quotes, and draws the rulers of comments with `=`."""
     from ruamel.yaml import YAML, ScalarToken
 
-    if not _has_end(front):
+    if not _has_end(front) and not _ODD.search(front):
         return front
     parts, done = [], 0
     for token in YAML(typ="safe", pure=True).scan(front):
@@ -239,5 +252,6 @@ def _escape_ends(front: str) -> str:
 
 
 def _ruled(between: str) -> str:
-    """Rulers in comments: `# ----- part -----` is drawn as `# ===== part =====`."""
+    """Rulers in comments: `# ----- part -----` is drawn as `# ===== part =====`. Odd characters become blanks."""
+    between = _ODD.sub(" ", between)
     return re.sub(r"#.*", lambda comment: re.sub(r"-{3,}|\+{3,}", lambda run: "=" * len(run[0]), comment[0]), between)

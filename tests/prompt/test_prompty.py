@@ -407,6 +407,49 @@ def literally(text: str) -> str:
     return text.replace("{", "{{ '{' }}") + " {{ x }}"
 
 
+ODD_TEXT = st.lists(
+    st.sampled_from([*PIECES, "user:\n", "\u3000", "\xa0", "\x1c"]) | st.text(max_size=3), max_size=6
+).map("".join)
+
+
+@RELAXED
+@given(ODD_TEXT, TEXT)
+def test_any_text_that_is_read_says_the_same_after_saving(text: str, description: str) -> None:
+    try:
+        prompt = replace(loads(text, "x"), description=description)
+        saved = dumps(prompt, text)
+    except PromptError:
+        return  # refused with a reason
+    assert loads(saved) == prompt
+
+
+@pytest.mark.parametrize("text", ["  indented", "\u3000\u3000中文", "\u2028", "\x1cab", "a\u2028b", "  \n user:\nHi"])
+def test_a_text_without_front_matter_keeps_its_messages(text: str) -> None:
+    assert loads(dumps(loads(text, "x"), text)) == loads(text, "x")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("0", False), ("1", True), ("1", 1.0), ("1.0", 1), ('"1"', 1), ('"false"', False), ("false", "false")],
+)
+def test_a_value_whose_type_was_corrected_is_saved_with_that_type(old: str, new: Any) -> None:
+    previous = front(f"metadata:\n  answer: {{kind: json, schema: {{a: {old}, b: [{old}]}}}}")
+    changed = replace(loads(previous), answer=AnswerRule("json", schema={"a": new, "b": [new]}))
+    saved = loads(dumps(changed, previous)).answer.schema
+    assert repr(saved) == repr(changed.answer.schema)
+
+
+@pytest.mark.parametrize("mark", ["\x85", "\u2028", "\u2029", "\ufeff"])
+@pytest.mark.parametrize("line", ["mine: a{}b", "mine: 'a{}b'", "name: x # c{}d", "# c{}d", "mine: |\n  a{}b"])
+def test_odd_line_breaks_in_the_front_matter_are_saved_readable(mark: str, line: str) -> None:
+    try:
+        prompt = loads(front(line.format(mark)), "x")
+    except PromptError:
+        return  # YAML does not take it there
+    changed = replace(prompt, description="new")
+    assert loads(dumps(changed, front(line.format(mark))), "x") == changed
+
+
 def shipped() -> list[Any]:
     return sorted((paths.shipped_folder() / "prompts").glob("*.prompty"))
 
