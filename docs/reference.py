@@ -65,12 +65,17 @@ def library() -> Iterator[str]:
     for package in [promptgrid, *(importlib.import_module(f"promptgrid.{name}") for name in PACKAGES)]:
         yield f"## {package.__name__}"
         yield described(package)
-        for name in sorted(package.__all__, key=str.lower):
+        for name in sorted(public_names(package), key=lambda name: (name.lower(), name)):
             value = getattr(package, name)
             if id(value) not in seen and not isinstance(value, ModuleType):
                 yield f"### {name}"
                 yield from entry(name, value)
             seen.add(id(value))
+
+
+def public_names(package: ModuleType) -> list[str]:
+    """Its `__all__`, else all that its `__init__` imports."""
+    return getattr(package, "__all__", None) or [name for name in vars(package) if not name.startswith("_")]
 
 
 def entry(name: str, value: Any) -> Iterator[str]:

@@ -11,20 +11,3 @@ from promptgrid.arena.standings import (
     agreements,
     standings,
 )
-
-__all__ = [
-    "Agreement",
-    "AgreementOfAll",
-    "Arena",
-    "ReplyPair",
-    "Standing",
-    "Standings",
-    "agreement_of_all",
-    "agreement_words",
-    "agreements",
-    "in_percent",
-    "notes",
-    "read",
-    "standings",
-    "verdict",
-]

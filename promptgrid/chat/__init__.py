@@ -7,21 +7,3 @@ cases, Markdown and JSON.
 from promptgrid.chat.conversion import as_json, as_markdown, as_prompt, opening, with_case
 from promptgrid.chat.round import Live, Round, go_on, prepare, window_of
 from promptgrid.chat.settings import MAX_VARIANTS, ChatVariant, Settings, from_json, to_json
-
-__all__ = [
-    "MAX_VARIANTS",
-    "ChatVariant",
-    "Live",
-    "Round",
-    "Settings",
-    "as_json",
-    "as_markdown",
-    "as_prompt",
-    "from_json",
-    "go_on",
-    "opening",
-    "prepare",
-    "to_json",
-    "window_of",
-    "with_case",
-]

@@ -4,18 +4,3 @@ from promptgrid.endpoint.base import Allowance, Delta, Embeddings, Endpoint, Rat
 from promptgrid.endpoint.openai import OpenAIEndpoint
 from promptgrid.endpoint.scripted import ScriptedEndpoint
 from promptgrid.endpoint.settings import EndpointSettings, read_settings
-
-__all__ = [
-    "Allowance",
-    "Delta",
-    "Embeddings",
-    "Endpoint",
-    "EndpointSettings",
-    "OpenAIEndpoint",
-    "RateLimits",
-    "Reply",
-    "Request",
-    "ScriptedEndpoint",
-    "Token",
-    "read_settings",
-]

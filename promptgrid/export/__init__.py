@@ -8,16 +8,3 @@ from promptgrid.export.files import save
 from promptgrid.export.jsonl import read_jsonl, write_jsonl
 from promptgrid.export.parquet import write_parquet
 from promptgrid.export.wide import write_wide_csv
-
-__all__ = [
-    "COLUMNS",
-    "columns_for",
-    "read_csv",
-    "read_jsonl",
-    "save",
-    "write_csv",
-    "write_jsonl",
-    "write_parquet",
-    "write_wide_csv",
-    "write_xlsx",
-]

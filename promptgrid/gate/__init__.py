@@ -5,23 +5,3 @@ from promptgrid.gate.junit import junit, save_junit
 from promptgrid.gate.measure import all_answered, min_score
 from promptgrid.gate.results import Broke, GateResult, MinScore, ask_known, broke, parse_min_score
 from promptgrid.gate.worse import NotWorse, not_worse, parse_not_worse
-
-__all__ = [
-    "Broke",
-    "GateReport",
-    "GateResult",
-    "Gates",
-    "MinScore",
-    "NotWorse",
-    "all_answered",
-    "ask",
-    "ask_known",
-    "broke",
-    "gates_for",
-    "junit",
-    "min_score",
-    "not_worse",
-    "parse_min_score",
-    "parse_not_worse",
-    "save_junit",
-]

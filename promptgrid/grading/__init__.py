@@ -7,5 +7,3 @@ endpoint (`judge`, similarity by embedding).
 from promptgrid.grading.checks import CHECKS, default_checks, grade
 from promptgrid.grading.spec import USUAL, CheckSpec, parse_check
 from promptgrid.grading.subject import Score, Subject, Verdict
-
-__all__ = ["CHECKS", "USUAL", "CheckSpec", "Score", "Subject", "Verdict", "default_checks", "grade", "parse_check"]

@@ -2,16 +2,3 @@
 
 from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_SAMPLES, Plan
 from promptgrid.grid.points import Decided, Point, Skipped, WireVariant, decide, points, skipped
-
-__all__ = [
-    "MAX_CONCURRENCY",
-    "MAX_SAMPLES",
-    "Decided",
-    "Plan",
-    "Point",
-    "Skipped",
-    "WireVariant",
-    "decide",
-    "points",
-    "skipped",
-]

@@ -10,16 +10,3 @@ from promptgrid.models.known import LongPrice, ModelFacts, ParameterPolicy
 from promptgrid.models.lookup import facts, token_parameter
 from promptgrid.models.prices import cost_of
 from promptgrid.models.tables import spellings
-
-__all__ = [
-    "LongPrice",
-    "ModelFacts",
-    "ParameterPolicy",
-    "cost_of",
-    "facts",
-    "is_loopback",
-    "is_openai",
-    "parameters",
-    "spellings",
-    "token_parameter",
-]

@@ -16,28 +16,3 @@ from promptgrid.nextword.sampling import text_samples, token_samples
 from promptgrid.nextword.scoring import MAX_SCORED, scored_tokens
 from promptgrid.nextword.surprise import bits, perplexity
 from promptgrid.nextword.tallies import TokenTally, tally
-
-__all__ = [
-    "MAX_SCORED",
-    "VOCABULARY",
-    "Chances",
-    "Continuation",
-    "ModelClient",
-    "Prediction",
-    "Share",
-    "Shares",
-    "TokenStep",
-    "TokenTally",
-    "bits",
-    "completed_character",
-    "generated_tokens",
-    "is_whole",
-    "perplexity",
-    "predict",
-    "reshape",
-    "scored_tokens",
-    "tally",
-    "text_samples",
-    "token_label",
-    "token_samples",
-]

@@ -6,23 +6,3 @@ from promptgrid.prompt.prompty_reader import loads
 from promptgrid.prompt.prompty_writer import dumps
 from promptgrid.prompt.sections import check_messages
 from promptgrid.prompt.template import Variable, render, variables
-
-__all__ = [
-    "EMPTY",
-    "AnswerKind",
-    "AnswerRule",
-    "Api",
-    "Example",
-    "Input",
-    "Message",
-    "Parameters",
-    "Prompt",
-    "Role",
-    "Variable",
-    "check_messages",
-    "dumps",
-    "loads",
-    "parameters_from",
-    "render",
-    "variables",
-]

@@ -10,27 +10,3 @@ from promptgrid.stats.intervals import Interval, bca_interval, mean_interval, wi
 from promptgrid.stats.paired import Comparison, PairedVerdict, compared, compared_all, compared_pairs
 from promptgrid.stats.ranking import PositionBias, Ranking, bradley_terry, position_bias
 from promptgrid.stats.samples import entropy, mean_similarity, pass_at_k
-
-__all__ = [
-    "Comparison",
-    "Interval",
-    "PairedVerdict",
-    "PositionBias",
-    "Ranking",
-    "bca_interval",
-    "bradley_terry",
-    "cohen_kappa",
-    "compared",
-    "compared_all",
-    "compared_pairs",
-    "entropy",
-    "holm",
-    "krippendorff_alpha",
-    "mcnemar",
-    "mean_interval",
-    "mean_similarity",
-    "paired_permutation",
-    "pass_at_k",
-    "position_bias",
-    "wilson",
-]

@@ -21,32 +21,3 @@ from promptgrid.tokens.count import (
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 from promptgrid.tokens.pieces import Difference, Piece, Tokenization, estimated, first_difference, tokenize
 from promptgrid.tokens.window import POLICIES, POLICY_WORDS, TurnWindow, WindowPolicy, window
-
-__all__ = [
-    "ENCODINGS",
-    "POLICIES",
-    "POLICY_WORDS",
-    "ContextUse",
-    "Count",
-    "Counter",
-    "Difference",
-    "Piece",
-    "Tokenization",
-    "TurnWindow",
-    "WindowPolicy",
-    "budget",
-    "clean",
-    "context_limit",
-    "count_in",
-    "count_messages",
-    "count_text",
-    "counter",
-    "encoding",
-    "encoding_of",
-    "estimate",
-    "estimated",
-    "first_difference",
-    "tokenize",
-    "tools_of",
-    "window",
-]
