@@ -16,6 +16,7 @@ from promptgrid.answers.patterns import lower
 DECORATION = " \t\r\n*_`#>\"'“”‘’「」([-•~"
 COLONS = (":", "：")
 _LAST_LINES = 3  # lines that may follow a heading whose statement does not begin with the answer
+_MOST = 200  # places of one hint that are looked at, the last ones
 _AROUND = 80  # characters before and behind a hint in which its cue lies
 _LONGEST = 100_000  # characters at the end of a text in which cues are looked for
 
@@ -152,11 +153,11 @@ def _places(text: str, marker: str) -> list[tuple[int, int, _Cue]]:
     low = max(0, len(text) - _LONGEST)
     places: dict[tuple[int, int], _Cue] = {}
     for hint, cues in (_ASCII if text.isascii() else _BY_HINT).items():
-        if (at := folded.find(hint, low)) >= 0:
+        if (at := folded.rfind(hint, low)) >= 0:
             _add_places(places, text, folded, at, hint, cues)
     if marker.strip():
         own = _marker_cue(marker.strip())
-        if (at := folded.find(own.hints[0], low)) >= 0:
+        if (at := folded.rfind(own.hints[0], low)) >= 0:
             _add_places(places, text, folded, at, own.hints[0], (own,))
     return [(end, start, cue) for (end, start), cue in places.items()]
 
@@ -164,12 +165,15 @@ def _places(text: str, marker: str) -> list[tuple[int, int, _Cue]]:
 def _add_places(
     places: dict[tuple[int, int], _Cue], text: str, folded: str, at: int, hint: str, cues: Sequence[_Cue]
 ) -> None:
-    while at >= 0:
+    """The cues at the last places of a hint, from `at` backwards."""
+    for _ in range(_MOST):
         for cue in cues:
             for match in cue.pattern.finditer(text, max(0, at - _AROUND), at + len(hint) + _AROUND):
                 if not cue.heads or _heads(text, match.start()):
                     places[match.end(), match.start()] = cue
-        at = folded.find(hint, at + len(hint))
+        at = folded.rfind(hint, 0, at)
+        if at < 0:
+            return
 
 
 def _heads(text: str, at: int) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+_LONGEST = 20_000  # characters in which the end of a bracket that does not parse is looked for
 MAX_TRIES = 100  # brackets tried before giving up: "[[[[…" must not take quadratic time
 _EXACT = 2**53  # integers up to here are exact as a float
 _LONE = frozenset(("boolean", "integer", "number", "string", "null"))
@@ -183,7 +184,7 @@ def _reason(error: Exception) -> str:
 def _closing(text: str, at: int) -> int | None:
     """Behind the bracket that closes the one at `at`; None where none does."""
     depth = 0
-    for sign in _SIGNS.finditer(text, at):
+    for sign in _SIGNS.finditer(text, at, at + _LONGEST):
         if sign[0] in ("[", "{"):
             depth += 1
         elif sign[0] in ("]", "}"):

@@ -10,7 +10,7 @@ from typing import Any
 
 from promptgrid.answers.cues import Statement, in_last_lines, own_input, own_question, statements
 from promptgrid.answers.json_text import read_json
-from promptgrid.answers.numbers import Numeral, aside, last_numeral, numerals_of_plain, plain, settled
+from promptgrid.answers.numbers import LONGEST, Numeral, aside, last_numeral, numerals_of_plain, plain, settled
 from promptgrid.answers.patterns import search
 from promptgrid.answers.read_label import LabelReading, read_label
 from promptgrid.answers.reasoning import split_thought
@@ -194,7 +194,7 @@ def _number_of_statement(reader: _Reader, statement: Statement) -> _Reading | No
 
 def _number_stated(text: str, language: str, *, only_at_start: bool = False) -> _Reading | None:
     """The number that a statement begins with, else the last one of its first sentence; None without any."""
-    written = plain(text)
+    written = plain(text[:LONGEST])
     if _DENIAL.match(written):
         return _Reading(None, f"says what the answer is not: {written[:60].strip()}")
     found = aside(numerals_of_plain(written, language), written)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from promptgrid.answers.cues import DECORATION
 from promptgrid.answers.labels import Mention, find_labels, mention_at
-from promptgrid.answers.numbers import numerals_of_plain, plain
+from promptgrid.answers.numbers import LONGEST, numerals_of_plain, plain
 from promptgrid.prompt import AnswerRule
 
 _JOINED = re.compile(
@@ -165,7 +165,9 @@ def _marks(labels: Sequence[str], text: str, language: str) -> tuple[str, list[M
     """(the text in plain notation, its numbers as mentions): 4 · four stars · 4/5 where 5 is the highest. Those that
     are no label are mentions too: 3.5 is none of 1 to 5."""
     highest = re.escape(max(labels, key=int).strip())
-    text = re.sub(rf"(?<![\d.,/])(\d{{1,3}})\s*(?:/|out of|von|sur|／)\s*{highest}(?![\d.,/]*\d)", r"\1 ", plain(text))
+    text = re.sub(
+        rf"(?<![\d.,/])(\d{{1,3}})\s*(?:/|out of|von|sur|／)\s*{highest}(?![\d.,/]*\d)", r"\1 ", plain(text[-LONGEST:])
+    )
     known = {str(int(label)): label for label in labels}
     mentions = []
     for numeral in numerals_of_plain(text, language):

@@ -13,6 +13,7 @@ from promptgrid.answers.numbers.plain import plain
 from promptgrid.answers.numbers.tokens import tokens
 
 __all__ = [
+    "LONGEST",
     "Numeral",
     "NumeralKind",
     "aside",

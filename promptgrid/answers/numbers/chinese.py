@@ -18,6 +18,7 @@ DIGITS = {
 _TENS = {"十": 10, "百": 100, "千": 1000, "拾": 10, "佰": 100, "仟": 1000}
 _SCALES = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8, "兆": 10**12}
 
+_LONGEST = 60  # characters: more is a loop of the model
 _CHARS = "".join((*DIGITS, *_TENS, *_SCALES))
 PATTERN = (
     rf"(?:百分之|千分之)?[{_CHARS}]+(?:[点點][{''.join(DIGITS)}]+)?(?:分之[{_CHARS}]+|成(?=[多左右的，。,.\s]|$))?"
@@ -31,6 +32,8 @@ MAGNITUDES = {**_TENS, **_SCALES}
 def read_characters(written: str) -> tuple[Fraction, bool] | None:
     """(value, whether it is a percentage: the value is what stands before the sign then); None for what is no one
     number."""
+    if len(written) > _LONGEST:
+        return None
     if written.startswith("百分之"):
         value = _plain(written[3:])
         return None if value is None else (value, True)

@@ -47,6 +47,7 @@ _PARTS = {
     **{word + plural: n for n, word in enumerate(_ORDINALS, 3) for plural in ("", "s")},
 }
 _DOZENS = {"dozen": 12}
+_LONGEST = 400  # characters: more is a loop of the model
 _STARTS = "|".join(sorted({*_SMALL, *_TENS}, key=len, reverse=True))
 _MORE = "|".join(sorted({*_SMALL, *_TENS, *_SCALES, *_PARTS, *_DOZENS, "hundred"}, key=len, reverse=True))
 
@@ -60,6 +61,8 @@ PATTERN = (
 
 def read_words(words: str) -> Fraction | None:
     """The value of a number in words; None for words that are no one number ("two three")."""
+    if len(words) > _LONGEST:
+        return None
     tokens = re.split(r"[\s-]+", words.lower())
     if "point" in tokens:
         return _decimal(tokens)
