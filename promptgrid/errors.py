@@ -95,7 +95,8 @@ ErrorKind = Literal[
     "refused_parameter",  # 400 for a parameter that the model does not accept
     "too_long",  # the prompt does not fit into the context
     "bad_request",  # any other 4xx
-    "bad_reply",  # violates the protocol: HTML, no choices, null content, cut stream, bad JSON
+    "bad_reply",  # violates the protocol: HTML, no choices, null content, cut body or stream, bad JSON
+    "no_answer",  # a whole reply without an answer: withheld, all tokens spent on reasoning, a tool called
 ]
 
 
@@ -106,7 +107,7 @@ class EndpointError(PromptgridError):
     parameter of a `refused_parameter`, `limits` is the RateLimits of the response's headers, or None.
     """
 
-    RETRYABLE = frozenset({"rate_limited", "server", "timeout", "connection"})
+    RETRYABLE = frozenset({"rate_limited", "server", "timeout", "connection", "bad_reply"})
     STOPS_ENDPOINT = frozenset({"auth", "quota", "unknown_model"})
 
     def __init__(

@@ -24,6 +24,8 @@ PATIENCE_S = 900.0
 """How long a call waits in all for an endpoint that asks to wait; a daily limit is longer, and ends the call."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _LEAST_WAIT_S = 0.02
+BAD_REPLIES = 2
+"""How often a call is sent again after a reply that cannot be read: it is paid each time."""
 NOT_REPORTED = "The endpoint did not report how many tokens it took: the most it may have cost is counted."
 COSTS_NOTHING = frozenset(
     {"auth", "quota", "unknown_model", "rate_limited", "refused_parameter", "too_long", "bad_request"}
@@ -50,6 +52,7 @@ class Call(Generic[P]):
         self.attempts = payload.attempts
         self.logged = 0  # failed attempts that are in the journal, and counted there
         self.faults = 0  # failed attempts, without those that the endpoint asked to send later
+        self.bad_replies = 0
         self.waited_s = 0.0
         self.started = 0.0  # seconds since 1970; 0: nothing is sent
         self.worst: Cost | None = None
@@ -82,6 +85,7 @@ class Call(Generic[P]):
             replies = await self.payload.send(self.endpoint)
         except EndpointError as error:
             self.faults += error.kind != "rate_limited"
+            self.bad_replies += error.kind == "bad_reply"
             if error.kind == "rate_limited" or error.status == 503:
                 self.pace.refused(turn, error.limits, error.retry_after)
             raise
@@ -130,7 +134,7 @@ class Call(Generic[P]):
         wait = least * random.uniform(1.0, 1.25)
         if error.kind == "rate_limited":  # it costs nothing and passes: patience is limited in time, not in attempts
             return wait if self.waited_s + wait <= PATIENCE_S else None
-        return wait if self.faults <= retries else None
+        return wait if self.faults <= retries and self.bad_replies <= BAD_REPLIES else None
 
     def log_failure(self, error: EndpointError, wait_s: float | None) -> None:
         """Writes a failed attempt down, to be followed by another after `wait_s`; its possible cost stays reserved."""

@@ -89,9 +89,10 @@ class Reply:
     """What came back for one choice. Token counts are None where the endpoint did not report them.
 
     `latency_ms` is for the whole call; `first_token_ms` only where it was streamed. `sent` is the JSON body as it went
-    on the wire, `prompt_tokens` that of the whole call's prompt, `completion_tokens` this choice's own, `limits` None
-    where the endpoint tells nothing of its rate limits. `steps` are its tokens, where `logprobs` were asked for and
-    told.
+    on the wire, `prompt_tokens` that of the whole call's prompt, `completion_tokens` this choice's own: its share, by
+    length, where the endpoint reports a sum. `limits` is None where the endpoint tells nothing of its rate limits.
+    `steps` are its tokens, where `logprobs` were asked for and told. `usage_problem` names reported counts that cannot
+    be true.
     """
 
     text: str
@@ -107,6 +108,7 @@ class Reply:
     sent: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     limits: RateLimits | None = None
     steps: tuple[TokenStep, ...] = ()
+    usage_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

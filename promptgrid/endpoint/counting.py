@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from promptgrid.endpoint import refusals
 from promptgrid.endpoint.base import Token
+from promptgrid.endpoint.logprobs import ID_LIMIT
 from promptgrid.endpoint.replies import parsed
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.endpoint.token_bytes import spelt
+from promptgrid.endpoint.usage import count as reported
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
 
@@ -84,7 +86,7 @@ class TokenCounter:
             return None
         if any(map(_looks_like_a_sign, tokens)):  # it may also be an ordinary token of the vocabulary
             question |= {"parse_special": False, "with_pieces": False}
-            words = set((await self._ask(pool, "/tokenize", question)).get("tokens") or ())
+            words = set(_list_of((await self._ask(pool, "/tokenize", question)).get("tokens"), int))
             # Text beside a sign may be tokenized differently here; that does not make it a sign.
             tokens = [replace(token, sign=_looks_like_a_sign(token) and token.id not in words) for token in tokens]
         return tokens
@@ -114,7 +116,7 @@ class TokenCounter:
     ) -> int | None:
         prompt = _chat(messages, tools) if api == "chat" else {"prompt": _text(messages)}
         count = (await self._ask(pool, "/tokenize", {"model": model, **prompt})).get("count")
-        return count if isinstance(count, int) and not isinstance(count, bool) else None
+        return reported(count)
 
     async def _ask(self, pool: Pool, path: str, question: dict[str, Any]) -> dict[str, Any]:
         """The answer's object; empty where this one question was refused. Raises _Unsupported for an unknown path."""
@@ -143,7 +145,7 @@ def _token(entry: Any) -> Token | None:
     number, piece = fields.get("id"), fields.get("piece")
     if isinstance(piece, str):
         piece = list(piece.encode("utf-8", "replace"))
-    if type(number) is not int or not isinstance(piece, list):
+    if type(number) is not int or not 0 <= number < ID_LIMIT or not isinstance(piece, list):
         return None
     return Token(number, bytes(byte for byte in piece if type(byte) is int and 0 <= byte < 256))
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from promptgrid.endpoint.replies import QUOTE_LIMIT, RAW_LIMIT
+from promptgrid.endpoint.replies import QUOTE_LIMIT
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError
 from promptgrid.suggestions import did_you_mean, listed
 from promptgrid.text import one_line
 
 
-def timed_out(settings: EndpointSettings, partial: str = "") -> EndpointError:
+def timed_out(settings: EndpointSettings) -> EndpointError:
     """No answer in time."""
     return EndpointError(
         "timeout",
         f"{settings.name} did not answer within {settings.timeout_s:g} s.",
         hint="Ask for fewer tokens or lower the concurrency, or raise timeout_s in endpoints.toml.",
-        raw=redacted(partial, settings)[:RAW_LIMIT],
     )
 
 
@@ -116,11 +115,24 @@ def unreachable(error: Exception, settings: EndpointSettings) -> EndpointError:
     return EndpointError("connection", message, hint=_connection_hint(_causes(error), settings))
 
 
-def broken(error: Exception, settings: EndpointSettings, partial: str = "") -> EndpointError:
-    """The error if an answer broke off; `partial` is its text so far."""
+def broken(error: Exception, settings: EndpointSettings) -> EndpointError:
+    """The error if an answer broke off."""
     message = f"{settings.name} broke the connection in the middle of the reply: {_reason(error, settings)}."
-    hint = _connection_hint(_causes(error), settings)
-    return EndpointError("connection", message, hint=hint, raw=redacted(partial, settings)[:RAW_LIMIT])
+    return EndpointError("bad_reply", message)
+
+
+def too_large(settings: EndpointSettings, most: int) -> EndpointError:
+    """The answer is larger than any reply; the rest of it is not read."""
+    return EndpointError("bad_reply", f"{settings.name} sent an answer of more than {most / 2**20:.0f} MiB.")
+
+
+def advise_on_url(error: EndpointError, settings: EndpointSettings) -> None:
+    """Adds what to check where nothing that this endpoint has sent could ever be read."""
+    elsewhere = error.kind == "bad_request" and error.status in (404, 405)
+    if elsewhere or (error.kind == "bad_reply" and not error.hint):
+        error.hint = f"Check the base URL {settings.base_url}: it usually ends in /v1."
+        if error.raw.lstrip()[:1] == "<":
+            error.hint += " A proxy's sign-in page looks like this too."
 
 
 def _reason(error: Exception, settings: EndpointSettings) -> str:

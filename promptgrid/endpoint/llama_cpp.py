@@ -14,8 +14,10 @@ from typing import Any
 from promptgrid.endpoint import wire
 from promptgrid.endpoint.base import Reply, Request, TokenStep
 from promptgrid.endpoint.logprobs import step
+from promptgrid.endpoint.usage import count
 from promptgrid.errors import EndpointError
 
+MAX_SLOTS = 1024
 PATH = "/completion"  # at the server's root
 FINISHED = {"limit": "length", "eos": "stop", "word": "stop"}
 
@@ -38,6 +40,12 @@ def body(request: Request) -> dict[str, Any]:
     return {**(parameters.extra_body or {}), **{name: value for name, value in asked.items() if value is not None}}
 
 
+def slots(properties: Mapping[str, Any]) -> int | None:
+    """How many requests the server works on at a time, by its /props; None where it is another server's."""
+    total = properties.get("total_slots")
+    return total if type(total) is int and 0 < total <= MAX_SLOTS else None
+
+
 def replies(text: str, n: int, **common: Any) -> list[Reply]:
     """One Reply a choice, at most `n`; `common` are the fields that all share. Raises EndpointError(bad_reply)."""
     try:
@@ -56,8 +64,8 @@ def _reply(choice: Mapping[str, Any], common: Mapping[str, Any]) -> Reply:
         text=choice["content"],
         finish_reason=FINISHED.get(str(choice.get("stop_type")), ""),
         model_returned=str(choice.get("model") or ""),
-        prompt_tokens=_count(choice.get("tokens_evaluated")),
-        completion_tokens=_count(choice.get("tokens_predicted")),
+        prompt_tokens=count(choice.get("tokens_evaluated")),
+        completion_tokens=count(choice.get("tokens_predicted")),
         steps=_steps(choice.get("tokens"), choice.get("completion_probabilities")),
         **common,
     )
@@ -85,7 +93,3 @@ def _own(step_: TokenStep) -> TokenStep:
     if own is not None:
         return replace(step_, data=own)
     return step_ if step_.data.isascii() else replace(step_, data=b"", logprob=None)
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None

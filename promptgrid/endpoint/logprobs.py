@@ -85,7 +85,7 @@ def _logprob(value: Any) -> float | None:
     """The value as a log probability; None if it is not one (NaN included)."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not value <= ROUNDING:
         return None
-    return max(LEAST, min(0.0, float(value)))
+    return float(max(LEAST, min(0.0, value)))  # first bounded: no float holds every whole number
 
 
 def _id(value: Any) -> int | None:

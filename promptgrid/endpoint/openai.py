@@ -1,8 +1,9 @@
 """Any endpoint that speaks the OpenAI protocol: chat completions, and legacy completions for plain continuation.
 
-A grid's calls are posted by `pool`, which costs a fraction of the SDK's time; what is interactive (streams, model
-lists, counting) goes by the SDK. For both, bodies are written in `wire`, read in `replies`, errors told in `faults`. No
-retry in here: the runner's policy is the only one, so that every attempt is seen, counted and can be cancelled.
+All goes by `pool`; bodies are written in `wire`, read in `replies` and `events`, errors told in `faults` and
+`refusals`. No retry in here: the runner's policy is the only one, so that every attempt is seen, counted and can be
+cancelled. A model that takes the same request in other words only (the other name of max_tokens, as a stream) is asked
+in those at once: its refusal costs nothing, and is remembered.
 """
 
 from __future__ import annotations
@@ -11,28 +12,26 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.endpoint import faults, headers, llama_cpp, refusals, sdk, wire
+from promptgrid.endpoint import faults, headers, llama_cpp, refusals, wire
 from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Token
 from promptgrid.endpoint.counting import TokenCounter
-from promptgrid.endpoint.embeddings import embeddings
+from promptgrid.endpoint.embeddings import embeddings, model_names
+from promptgrid.endpoint.events import Fold, are_events, folded
 from promptgrid.endpoint.limits import rate_limits
-from promptgrid.endpoint.replies import parsed, replies
+from promptgrid.endpoint.replies import RAW_LIMIT, parsed, parsed_json, replies
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.endpoint.streaming import deltas
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
 
 if TYPE_CHECKING:
-    import openai
-
     from promptgrid.endpoint.pool import HttpResponse, Pool
 
 CONCURRENCY = 8
 MAX_N = 8  # of OpenAI's own service
-MAX_SLOTS = 1024
 PREPARE_S = 2.0
 PATHS: Mapping[Api, str] = {"chat": "/chat/completions", "completion": "/completions"}
 
@@ -42,18 +41,19 @@ _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", "
 class OpenAIEndpoint:
     """The Endpoint over real sockets. Proxies and certificates of the environment are honoured.
 
-    Pool and client, made at the first call, belong to the event loop of that call; a call from another loop gets new
-    ones. `slots` says beforehand that the server is llama.cpp, and how many requests it works on at a time.
+    The pool, made at the first call, belongs to the event loop of that call; a call from another loop gets a new one.
+    `slots` says beforehand that the server is llama.cpp, and how many requests it works on at a time.
     """
 
     def __init__(self, settings: EndpointSettings, slots: int | None = None) -> None:
         self.settings = settings
         self._pool: Pool | None = None
-        self._client: openai.AsyncOpenAI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._slots = slots
         self._prepared = slots is not None or not settings.is_loopback
         self._one_by_one = False
+        self._readable = False  # something that the endpoint sent was what the protocol promises
+        self._wording = wire.Wording()
         self._served: list[str] | None = None
         self._counter = TokenCounter(settings)
 
@@ -85,7 +85,7 @@ class OpenAIEndpoint:
         if self._one_by_one:
             return 1
         usual = self._slots or (MAX_N if self.settings.is_openai else 1)
-        return min(self.settings.max_n or usual, self._slots or MAX_SLOTS)
+        return min(self.settings.max_n or usual, self._slots or llama_cpp.MAX_SLOTS)
 
     @property
     def parallel_repeats(self) -> bool:
@@ -103,8 +103,8 @@ class OpenAIEndpoint:
             return
         with suppress(EndpointError):
             answer = await self._connected().ask(f"{self._counter.root}/props", timeout_s=PREPARE_S)
-            self._slots = _slots(answer)
             self._prepared = True
+            self._slots = llama_cpp.slots(parsed(answer.text)) if answer.status == 200 else None
 
     def wire(self, request: Request) -> dict[str, Any]:
         """The JSON body that `complete` sends. Raises EndpointError(bad_request) for one that cannot be written."""
@@ -114,39 +114,59 @@ class OpenAIEndpoint:
 
     async def complete(self, request: Request) -> list[Reply]:
         """One reply a choice. Raises EndpointError and nothing else."""
-        sent = self.wire(request)
+        while True:
+            sent = self._wording.body(self.wire(request), request.model)
+            try:
+                return await self._complete(request, sent)
+            except EndpointError as error:
+                self._one_by_one |= error.kind == "refused_parameter" and error.param == "n"
+                if not self._wording.learn(error, request.model, sent):
+                    await self._explain(error, request.model)
+                    raise
+
+    async def _complete(self, request: Request, sent: Mapping[str, Any]) -> list[Reply]:
         started = time.perf_counter()
-        try:
-            answer = await self._connected().ask(self._url(request), _bytes(sent))
-            latency = (time.perf_counter() - started) * 1000
-            return self._read(answer, request, latency_ms=latency, sent=sent)
-        except EndpointError as error:
-            self._one_by_one |= error.kind == "refused_parameter" and error.param == "n"
-            await self._explain(error, request.model)
-            raise
+        answer = await self._connected().ask(self._url(request), _bytes(sent))
+        return self._read(answer, request, latency_ms=(time.perf_counter() - started) * 1000, sent=sent)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """The reply piece by piece; closing the iterator closes the connection. Raises EndpointError."""
-        sent = wire.streamed(self.wire(request))
-        heard: list[str] = []
-        started = time.perf_counter()
-        try:
-            with sdk.errors_told(self.settings, request.model, heard):
-                opened = await self._open(request.api, sent)
-                try:
-                    async for delta in deltas(opened, heard, started, sent):
+        while True:
+            sent, fold = self._wording.body(self.wire(request), request.model, stream=True), Fold()
+            try:
+                async with aclosing(self._streamed(request, sent, fold)) as pieces:
+                    async for delta in pieces:
                         yield delta
-                finally:
-                    await opened.close()
-        except EndpointError as error:
-            await self._explain(error, request.model)
-            raise
+                return
+            except EndpointError as error:
+                error.raw = "".join(fold.heard)[:RAW_LIMIT] or error.raw
+                faults.redact(error, self.settings)
+                if not self._wording.learn(error, request.model, sent):
+                    await self._explain(error, request.model)
+                    raise
+
+    async def _streamed(self, request: Request, sent: Mapping[str, Any], fold: Fold) -> AsyncGenerator[Delta, None]:
+        """A server that does not stream, and sends one JSON body, gives one Delta."""
+        started, body = time.perf_counter(), _bytes(sent)
+        async with self._connected().stream(self._url(request), body) as opened:
+            if opened.status == 200 and "event-stream" in opened.headers.get("content-type", "event-stream"):
+                limits = rate_limits(opened.headers)
+
+                def read(body: dict[str, Any], raw: str, **common: Any) -> list[Reply]:
+                    return self._replies(body, raw, request, opened.headers, sent=sent, limits=limits, **common)
+
+                async for delta in deltas(opened, fold, started, read):
+                    yield delta
+                return
+            answer = await opened.whole()
+        (whole, *_) = self._read(answer, request, latency_ms=(time.perf_counter() - started) * 1000, sent=sent)
+        yield Delta(text=whole.text, reply=whole)
 
     async def models(self) -> list[str]:
         """What the endpoint lists, sorted; else the names in its settings. Raises EndpointError."""
         try:
             answer = await self._connected().ask(self.settings.base_url + "/models")
-            self._served = _names(self._object(answer, "")) or list(self.settings.models)
+            self._served = model_names(self._json(answer)) or list(self.settings.models)
         except EndpointError as error:
             if self.settings.models and error.kind in ("bad_request", "bad_reply"):
                 return list(self.settings.models)
@@ -185,27 +205,37 @@ class OpenAIEndpoint:
 
     async def aclose(self) -> None:
         """Frees sockets."""
-        pool, client, self._pool, self._client = self._pool, self._client, None, None
-        if self._loop is not asyncio.get_running_loop():
-            return
-        if pool is not None:
+        pool, self._pool = self._pool, None
+        if pool is not None and self._loop is asyncio.get_running_loop():
             await pool.aclose()
-        if client is not None:
-            await client.close()
 
     def _read(self, answer: HttpResponse, request: Request, **common: Any) -> list[Reply]:
-        """The replies in an answer. Raises EndpointError with keys cut out."""
+        """The replies in a response. Raises EndpointError with keys cut out."""
         self._check_status(answer, request.model)
         limits = rate_limits(answer.headers)
         try:
-            read = llama_cpp.replies if self._by_tokens(request) else replies
-            found = read(answer.text, request.n, limits=limits, **common)
+            if self._by_tokens(request):
+                return llama_cpp.replies(answer.text, request.n, limits=limits, **common)
+            if are_events(answer.headers.get("content-type", ""), answer.text):
+                body = folded(answer.text).body()
+            else:
+                body = parsed(answer.text)
+            return self._replies(body, answer.text, request, answer.headers, limits=limits, **common)
         except EndpointError as error:
             faults.redact(error, self.settings)
             error.limits = limits
             raise
-        if len(found) < request.n and not self._by_tokens(request):  # choices without a text were sent, though
-            self._one_by_one |= len(parsed(answer.text)["choices"]) < request.n
+
+    def _replies(
+        self, body: dict[str, Any], raw: str, request: Request, headers: Mapping[str, str], **common: Any
+    ) -> list[Reply]:
+        """The replies in a body. Raises EndpointError: by its own code for an error that came with status 200."""
+        if error := refusals.error_inside(body):
+            raise refusals.told(refusals.status_inside(error), error, headers, self.settings, request.model)
+        found = replies(body, request.n, raw, sums=self._slots is None, **common)
+        self._readable = True
+        # Choices without a text were sent, though.
+        self._one_by_one |= len(found) < request.n and len(body["choices"]) < request.n
         return found
 
     def _check_status(self, answer: HttpResponse, model: str) -> None:
@@ -213,14 +243,16 @@ class OpenAIEndpoint:
             body = refusals.unwrapped(answer.text)
             raise refusals.told(answer.status, body, answer.headers, self.settings, model)
 
-    def _object(self, answer: HttpResponse, model: str) -> dict[str, Any]:
-        """The answer's JSON object. Raises EndpointError with keys cut out."""
-        self._check_status(answer, model)
+    def _json(self, answer: HttpResponse) -> Any:
+        """The response's JSON. Raises EndpointError with keys cut out."""
+        self._check_status(answer, "")
         try:
-            return parsed(answer.text)
+            found = parsed_json(answer.text)
         except EndpointError as error:
             faults.redact(error, self.settings)
             raise
+        self._readable = True
+        return found
 
     def _by_tokens(self, request: Request) -> bool:
         """Whether to use llama.cpp's own API, which lists each token even if several form one character."""
@@ -236,37 +268,21 @@ class OpenAIEndpoint:
         usual = "max_completion_tokens" if self.settings.is_openai else "max_tokens"
         return self.settings.token_parameter or request.token_parameter or usual
 
-    async def _open(self, api: Api, sent: Mapping[str, Any]) -> openai.AsyncStream[Any]:
-        client = self._sdk()
-        if api == "chat":
-            return await client.chat.completions.create(model="", messages=[], stream=True, extra_body=sent)
-        return await client.completions.create(model="", prompt="", stream=True, extra_body=sent)
-
     def _connected(self) -> Pool:
-        """The pool of the running loop."""
-        self._follow_loop()
-        if self._pool is None:
+        """The pool of the running loop: the connections of another loop cannot be used from this one."""
+        loop = asyncio.get_running_loop()
+        if self._pool is None or self._loop is not loop:
             wanted = headers.request_headers(self.settings)
             from promptgrid.endpoint import pool
 
-            self._pool = pool.opened(self.settings, wanted)
+            self._loop, self._pool = loop, pool.opened(self.settings, wanted)
         return self._pool
 
-    def _sdk(self) -> openai.AsyncOpenAI:
-        """The client of the running loop."""
-        self._follow_loop()
-        if self._client is None:
-            self._client = sdk.client(self.settings)
-        return self._client
-
-    def _follow_loop(self) -> None:
-        """Forgets the connections of another loop: they cannot be used from this one."""
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._loop, self._pool, self._client = loop, None, None
-
     async def _explain(self, error: EndpointError, model: str) -> None:
-        """Adds the served models to an unknown_model error, if the endpoint lists them."""
+        """Adds the served models to an unknown_model error, if the endpoint lists them; the advice about the base URL
+        only where nothing from it was ever readable."""
+        if not self._readable:
+            faults.advise_on_url(error, self.settings)
         if error.kind != "unknown_model":
             return
         with suppress(EndpointError):
@@ -281,19 +297,3 @@ def _bytes(sent: Mapping[str, Any]) -> bytes:
         raise faults.unsendable_text(error) from None
     except (TypeError, ValueError, RecursionError) as error:
         raise faults.unsendable_body(error) from None
-
-
-def _slots(answer: HttpResponse) -> int | None:
-    """llama.cpp's total_slots; None where it is another server's answer."""
-    with suppress(EndpointError):
-        slots = parsed(answer.text).get("total_slots")
-        if answer.status == 200 and isinstance(slots, int) and not isinstance(slots, bool) and 0 < slots <= MAX_SLOTS:
-            return slots
-    return None
-
-
-def _names(listing: Mapping[str, Any]) -> list[str]:
-    """The ids in an answer of /models."""
-    rows = listing.get("data")
-    ids = [row.get("id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return sorted({name for name in ids if isinstance(name, str) and name})

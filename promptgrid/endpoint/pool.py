@@ -1,19 +1,22 @@
-"""The fast way to an endpoint: prepared bytes over kept connections. Imported when first needed: aiohttp loads slowly.
+"""The way to an endpoint: prepared bytes over kept connections. Imported when first needed: aiohttp loads slowly.
 
-Does not handle: streams, and any retry but one. A kept connection may be closed by the server in the very moment in
-which it is used again; such a request reached no server and is sent once more, on a connection of its own.
+Does not handle any retry but one. A kept connection may be closed by the server in the very moment in which it is used
+again; such a request reached no server and is sent once more, on a connection of its own.
+
+Heads, bodies and times are bounded, whatever a server sends. Redirects are followed within the same origin only, since
+requests carry a key and a prompt.
 """
 
 from __future__ import annotations
 
 import asyncio
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from weakref import WeakSet
 
 import aiohttp
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
 
 KEEP_S = 3.0  # servers close a kept connection after 5 s or more
 HEADER_BYTES = 65_536  # a line of the answer's head; aiohttp's own 8 kB is less than some gateways send
+HEADERS = 256
+BODY_BYTES = 32 * 2**20  # decompressed; eight replies of 4,000 tokens with their likely tokens take 20 MB
+STREAM_TIMES = 10.0  # a stream may take so many times as long as one call
+REDIRECTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ def opened(settings: EndpointSettings, headers: Mapping[str, str]) -> Pool:
         proxy=proxy,
         max_line_size=HEADER_BYTES,
         max_field_size=HEADER_BYTES,
+        max_headers=HEADERS,
     )
     return Pool(settings, session)
 
@@ -74,17 +82,30 @@ class Pool:
         self._session = session
 
     async def ask(self, url: str, body: bytes | None = None, timeout_s: float | None = None) -> HttpResponse:
-        """POSTs `body`, or GETs without one. Returns an Answer for every status.
+        """POSTs `body`, or GETs without one. Returns a response for every status.
 
         The whole call is bounded by `timeout_s`, by default that of the settings. Cancelling it hangs up at once.
-        Raises EndpointError(timeout | connection).
+        Raises EndpointError(timeout | connection | bad_reply).
         """
         with _faults(self._settings):
             async with asyncio.timeout(self._settings.timeout_s if timeout_s is None else timeout_s):
+                async with await self._sent(url, body) as response:
+                    return await HttpStream(self._settings, response).whole()
+
+    @asynccontextmanager
+    async def stream(self, url: str, body: bytes) -> AsyncIterator[HttpStream]:
+        """POSTs `body`; the response arrives piece by piece. Leaving the block early hangs up.
+
+        `timeout_s` of the settings bounds the head and each wait for a piece. Raises as `ask`.
+        """
+        with _faults(self._settings):
+            async with asyncio.timeout(self._settings.timeout_s):
                 response = await self._sent(url, body)
-                async with response:
-                    content = await response.read()
-        return HttpResponse(response.status, response.headers, content.decode("utf-8", "replace"))
+            try:
+                async with asyncio.timeout(self._settings.timeout_s * STREAM_TIMES):
+                    yield HttpStream(self._settings, response)
+            finally:
+                response.close()
 
     async def aclose(self) -> None:
         """Frees sockets."""
@@ -95,17 +116,63 @@ class Pool:
         self._session.detach()
 
     async def _sent(self, url: str, body: bytes | None) -> aiohttp.ClientResponse:
-        """The response's head."""
-        method = "GET" if body is None else "POST"
+        """The response's head, behind redirects within the origin."""
+        for _ in range(REDIRECTS):
+            response = await self._sent_once(url, body)
+            target = urljoin(url, response.headers.get("Location", url))
+            if response.status not in (307, 308) or target == url or _origin(target) != _origin(url):
+                return response
+            response.release()
+            url = target
+        return await self._sent_once(url, body)
+
+    async def _sent_once(self, url: str, body: bytes | None) -> aiohttp.ClientResponse:
         attempt = _Attempt()
         _attempt.set(attempt)
         try:
-            return await self._session.request(method, url, data=body)
+            return await self._request(url, body)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if not attempt.reused or not _unanswered(error):
                 raise
         _attempt.set(_Attempt(fresh=True))
-        return await self._session.request(method, url, data=body)
+        return await self._request(url, body)
+
+    async def _request(self, url: str, body: bytes | None) -> aiohttp.ClientResponse:
+        method = "GET" if body is None else "POST"
+        return await self._session.request(method, url, data=body, allow_redirects=False)
+
+
+class HttpStream:
+    """A response whose head has come. `headers` are indifferent to case."""
+
+    def __init__(self, settings: EndpointSettings, response: aiohttp.ClientResponse) -> None:
+        self._settings, self._response = settings, response
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body, decompressed. Raises EndpointError(bad_reply) for one that is too large."""
+        size = 0
+        while True:
+            async with asyncio.timeout(self._settings.timeout_s):
+                piece = await self._response.content.readany()
+            if not piece:
+                return
+            size += len(piece)
+            if size > BODY_BYTES:
+                self._response.close()
+                raise faults.too_large(self._settings, BODY_BYTES)
+            yield piece
+
+    async def whole(self) -> HttpResponse:
+        """The response with all of its body."""
+        content = b"".join([piece async for piece in self.pieces()])
+        return HttpResponse(self.status, self.headers, content.decode("utf-8", "replace"))
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -163,7 +230,7 @@ def _proxy(settings: EndpointSettings) -> str | None:
 
 
 def _certificates(settings: EndpointSettings) -> ssl.SSLContext | bool:
-    """SSL_CERT_FILE, else SSL_CERT_DIR, else what this machine trusts: the same as the SDK's."""
+    """SSL_CERT_FILE, else SSL_CERT_DIR, else what this machine trusts: as the openai SDK does."""
     if settings.base_url.startswith("http:"):
         return True
     import httpx2

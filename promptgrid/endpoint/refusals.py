@@ -19,6 +19,24 @@ PARAMETERS = frozenset(NAMES) - {"extra_body"} | {"n", "max_completion_tokens", 
 QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 REFUSED_CODES = frozenset({"unsupported_value", "unsupported_parameter", "unknown_parameter"})
+STATUSES: Mapping[str, int] = {
+    "invalid_request_error": 400,
+    "invalid_argument": 400,
+    "authentication_error": 401,
+    "unauthenticated": 401,
+    "permission_error": 403,
+    "permission_denied": 403,
+    "not_found_error": 404,
+    "not_found": 404,
+    "model_not_found": 404,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "resource_exhausted": 429,
+    "too_many_requests": 429,
+    "overloaded_error": 503,
+    "unavailable": 503,
+}
+"""By the code or type of an error, in lower case, where it comes without a status."""
 UNKNOWN_MODEL = re.compile(
     r"\b(unknown|no such|invalid|not a valid|unable to access) model\b|\bmodel\b.{0,200}\bnot (found|exist)",
     re.IGNORECASE | re.DOTALL,
@@ -64,22 +82,39 @@ def unwrapped(text: str) -> object:
     return body.get("error", body) if isinstance(body, dict) else body
 
 
-def told_in_stream(body: object, settings: EndpointSettings, partial: str) -> EndpointError:
-    """The EndpointError for an error event in a stream, after status 200 and the text `partial`."""
-    answer = _parsed(500, body, settings)
-    kind = _kind(answer)
-    return EndpointError(
-        kind,
-        f"{settings.name} broke off the stream: {_said(answer)}",
-        hint=_hint(kind, answer, settings),
-        raw=(redacted(partial, settings) or _raw(body, settings))[:RAW_LIMIT],
-    )
+def error_inside(body: Mapping[str, Any]) -> object:
+    """The error in a body that came with status 200: of the whole, of its first choice, or the body itself where it is
+    nothing else; None: there is none."""
+    choices = body.get("choices")
+    if isinstance(choices, list) and choices:
+        return choices[0].get("error") or None if isinstance(choices[0], dict) else None
+    if body.get("error"):
+        return body["error"]
+    code = body.get("code")
+    is_error = body.get("object") == "error" or "detail" in body
+    is_error |= bool(code) and any(isinstance(body.get(name), str) for name in ("message", "msg"))
+    return body if is_error else None
+
+
+def status_inside(error: object) -> int:
+    """The status that an error with status 200 should have come with: by its own code, else by its type."""
+    fields: Mapping[str, Any] = error if isinstance(error, dict) else {}
+    for name in ("code", "status", "type"):
+        value = fields.get(name)
+        if isinstance(value, str) and value.lower() in STATUSES:
+            return STATUSES[value.lower()]
+        number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+        if type(number) is int and 400 <= number < 600:
+            return number
+    return 500
 
 
 def _parsed(status: int, body: object, settings: EndpointSettings) -> _Answer:
-    """The SDK has already unwrapped {"error": …}; FastAPI servers use `detail`, some send plain text."""
+    """The parts of an error without the outer {"error": …}; FastAPI servers use `detail`, some send plain text."""
     fields: Mapping[str, Any] = body if isinstance(body, dict) else {}
-    message = fields.get("message") or fields.get("detail") or (body if isinstance(body, str) else "")
+    message = (
+        fields.get("message") or fields.get("msg") or fields.get("detail") or (body if isinstance(body, str) else "")
+    )
     sentence = quoted(redacted(message if isinstance(message, str) else json.dumps(message, default=str), settings))
     codes = frozenset(str(fields[key]) for key in ("code", "type") if fields.get(key) is not None)
     param = fields.get("param")
@@ -137,8 +172,8 @@ SENTENCES: Mapping[ErrorKind, Callable[[_Answer, str], str]] = {
 def _hint(kind: ErrorKind, answer: _Answer, settings: EndpointSettings) -> str:
     if kind == "auth":
         return _key_hint(settings)
-    if kind == "bad_request" and answer.status in (404, 405):
-        return f"Check the base URL {settings.base_url}: it usually ends in /v1."
+    if 300 <= answer.status < 400:
+        return f"It redirects to another address, where no key is sent: correct the base URL {settings.base_url}."
     return {
         "quota": "Add credit or raise the limit in the provider's billing settings, then run again.",
         "unknown_model": "Check the model's name, and whether your key may use it.",

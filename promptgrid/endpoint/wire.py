@@ -1,12 +1,23 @@
-"""A Request in the words of the OpenAI protocol. Pure: a cell's key is made of this."""
+"""A Request in the words of the OpenAI protocol: the usual ones, of which a cell's key is made, and others that a model
+wants in their place."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from promptgrid.endpoint.base import Request
 from promptgrid.errors import EndpointError
 
+_OTHER = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+_STREAM_ONLY = re.compile(
+    r"\b(only|must|requires?|needs?|please)\b.{0,80}\bstream(ing|ed)?\b|\bstream\b.{0,20}\bmust be\b"
+    r"|\bnon-?stream(ing|ed)?\b.{0,60}\b(not|un)\s?(supported|allowed)|\bnot\b.{0,20}\bsupport.{0,20}\bnon-?stream"
+    r"|\bfor non-streaming calls\b",
+    re.IGNORECASE | re.DOTALL,
+)
 OWN_FIELDS = ("model", "messages", "prompt", "n", "stream", "stream_options")
 
 
@@ -64,3 +75,33 @@ def _probabilities(request: Request) -> dict[str, Any]:
     if request.api == "chat" and request.logprobs is not None:
         return {"logprobs": True, "top_logprobs": request.logprobs}
     return {"logprobs": request.logprobs}
+
+
+@dataclass(slots=True)
+class Wording:
+    """Per model: the name of max_tokens that it wants, and whether it replies in a stream only.
+
+    A cell's key is made of the usual words, so that learning changes no key.
+    """
+
+    _token_names: dict[str, str] = field(default_factory=dict)
+    _stream_only: set[str] = field(default_factory=set)
+
+    def body(self, usual: Mapping[str, Any], model: str, *, stream: bool = False) -> dict[str, Any]:
+        """The request's body as the model takes it."""
+        name = self._token_names.get(model)
+        body = {name if name and key in _OTHER else key: value for key, value in usual.items()}
+        return streamed(body) if stream or model in self._stream_only else body
+
+    def learn(self, error: EndpointError, model: str, sent: Mapping[str, Any]) -> bool:
+        """Whether the refused request is to be sent again in the words that the error asks for; once for each."""
+        if error.kind not in ("bad_request", "refused_parameter"):
+            return False
+        other = _OTHER.get(error.param, "")
+        if other and other in error.message and error.param in sent and self._token_names.get(model) != error.param:
+            self._token_names[model] = other
+            return True
+        if "stream" not in sent and _STREAM_ONLY.search(f"{error.message} {error.raw}"):
+            self._stream_only.add(model)
+            return True
+        return False

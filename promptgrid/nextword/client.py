@@ -13,6 +13,7 @@ from promptgrid.prompt import Api, Message, Parameters
 from promptgrid.store import Database, commits
 from promptgrid.store.commits import ReplyOrigin
 
+_NOT_OF_THE_PROTOCOL = ("rate_limited", "server", "timeout", "connection", "auth", "quota", "too_long")
 FEW = 5  # alternatives that the oldest endpoints return
 
 _apis: dict[tuple[str, str], Api] = {}  # (identity, model) -> the protocol that brings probabilities
@@ -72,7 +73,7 @@ class ModelClient:
             try:
                 replies = await self._ask_with_fallback(self.request(text, api, parameters, logprobs=logprobs))
             except EndpointError as error:
-                if known or error.retryable or error.kind in ("auth", "quota", "too_long"):
+                if known or error.kind in _NOT_OF_THE_PROTOCOL:
                     raise
                 failures.append(error)
                 continue

@@ -35,7 +35,8 @@ FAILURES: Mapping[str, tuple[str, str]] = {
     "refused_parameter": ("parameter refused", "The model does not take it: leave it out, or take another model."),
     "too_long": ("too long", "The prompt and its reply do not fit: fewer examples, a shorter case, fewer max tokens."),
     "bad_request": ("request refused", "Compare shows what the endpoint said, cell by cell."),
-    "bad_reply": ("unusable reply", "It was not what the protocol promises; check the base URL, then resume."),
+    "bad_reply": ("unusable reply", "It was not what the protocol promises, three times; Compare shows what came."),
+    "no_answer": ("no answer", "Withheld, spent on reasoning, or a tool called: Compare shows which, cell by cell."),
 }
 _UNKNOWN_REMEDY = "Compare shows what happened, cell by cell."
 _IN_FLIGHT_S = 600.0  # no call takes longer: an older attempt without an end was lost

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -64,7 +63,7 @@ def test_whatever_comes_is_steps(told: Any) -> None:
 
 def test_a_reply_carries_its_steps() -> None:
     choice = {"text": "a", "finish_reason": "length", "logprobs": chat({"token": "a", "logprob": -1})}
-    (reply,) = replies(json.dumps({"choices": [choice]}), 1)
+    (reply,) = replies({"choices": [choice]}, 1, "")
     assert reply.steps == (TokenStep(b"a", -1.0),)
 
 

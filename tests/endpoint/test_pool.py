@@ -7,15 +7,12 @@ import contextlib
 import json
 import logging
 import socket
-import ssl
-import struct
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -25,96 +22,11 @@ from promptgrid.endpoint import Allowance, EndpointSettings, OpenAIEndpoint, Rat
 from promptgrid.endpoint.limits import rate_limits, retry_after
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Message, Parameters
+from tests.endpoint.sockets import CHOICE, CLOSE, HANG, OK, RESET, Script, Wire, answer, choices
 
 T = TypeVar("T")
 KEY = "sk-very-secret-0123456789"
-CHOICE = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "ok"}}
 ASK = Request("m", (Message("user", "Hello"),))
-
-CLOSE, RESET, HANG = b"close", b"reset", b"hang"  # in place of an answer
-Script = Callable[[int, int], bytes]  # (connection, request on it), both from 0 -> the bytes of the answer
-
-
-def answer(body: object, status: str = "200 OK", **headers: str) -> bytes:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-    lines = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n{head}\r\n"
-    return lines.encode() + content
-
-
-def choices(count: int = 1, **headers: str) -> bytes:
-    return answer({"model": "m", "choices": [CHOICE] * count}, **headers)
-
-
-OK = choices()
-
-
-class Wire:
-    """A server that sends what it is told, byte for byte. `requests` are (connection, head, body) as they came in."""
-
-    def __init__(self, script: Script | bytes, certificate: Path | None = None) -> None:
-        self._script: Script = script if callable(script) else lambda connection, request: script
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
-        if self._tls and certificate:
-            self._tls.load_cert_chain(certificate)
-        self.requests: list[tuple[int, str, bytes]] = []
-        self.hung_up = threading.Event()
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self._open: list[socket.socket] = []
-        self.port = self._listening.getsockname()[1]
-        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}/v1"
-
-    @property
-    def connections(self) -> int:
-        """How many there were."""
-        return len(self._open)
-
-    def __enter__(self) -> Self:
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        for connection in self._open:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(5)
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listening.accept()
-                self._open.append(connection)
-                thread = threading.Thread(target=self._serve, args=(connection, len(self._open) - 1), daemon=True)
-                self._threads.append(thread)
-                thread.start()
-
-    def _serve(self, plain: socket.socket, number: int) -> None:
-        with plain, contextlib.suppress(OSError):
-            connection = self._tls.wrap_socket(plain, server_side=True) if self._tls else plain
-            with connection, connection.makefile("rb") as lines:
-                for count in range(10_000):
-                    head = "".join(iter(lambda: lines.readline().decode("latin-1"), "\r\n")) if lines.peek(1) else ""
-                    if not head:
-                        break
-                    length = next((int(line[15:]) for line in head.split("\r\n") if line[:15] == "Content-Length:"), 0)
-                    self.requests.append((number, head, lines.read(length)))
-                    said = self._script(number, count)
-                    if said == HANG:
-                        lines.read(1)
-                        self.hung_up.set()
-                        break
-                    if said == RESET:  # no bytes, and an RST in place of a FIN
-                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    if said in (CLOSE, RESET):
-                        break
-                    connection.sendall(said.removesuffix(CLOSE))
-                    if said.endswith(CLOSE):
-                        break
 
 
 def run(url: str, work: Callable[[OpenAIEndpoint], Awaitable[T]], **options: Any) -> T:
@@ -235,18 +147,19 @@ def test_a_call_that_is_cancelled_hangs_up_at_once(begun: bytes) -> None:
     [
         (CLOSE, "connection", "cannot be reached"),
         (b"SSH-2.0-OpenSSH_9.6\r\n" + CLOSE, "connection", "cannot be reached"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{" + CLOSE, "connection", "in the middle of the reply"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{" + CLOSE, "bad_reply", "in the middle of the reply"),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" + CLOSE,
             "connection",
             "Invalid character",
         ),
-        (answer(b"not gzip", Content_Encoding="gzip"), "connection", "in the middle of the reply"),
+        (answer(b"not gzip", Content_Encoding="gzip"), "bad_reply", "in the middle of the reply"),
         (answer(b"", "204 No Content"), "bad_reply", "not valid JSON"),
         (answer(b"\xff\xfe\x00", "200 OK"), "bad_reply", "not valid JSON"),
         (answer(b"", "304 Not Modified"), "bad_request", "(304)"),
-        (answer(b"", "302 Found", Location="/v1/chat/completions"), "connection", "cannot be reached"),
-        (answer(b"", "307 Temporary Redirect", Location="ftp://h/"), "connection", "cannot be reached"),
+        (answer(b"", "302 Found", Location="/v1/chat/completions"), "bad_request", "(302)"),
+        (answer(b"", "307 Temporary Redirect", Location="ftp://h/"), "bad_request", "(307)"),
+        (answer(b"", "308 Permanent Redirect", Location="/v1/other?n=1"), "bad_request", "(308)"),
         (answer(b"[1, 2]", "500 Oops"), "server", "(500)"),
         (answer(b"x" * 3_000_000, "502 Bad Gateway"), "server", "(502)"),
     ],
@@ -355,14 +268,21 @@ def test_what_json_cannot_say_is_told_before_anything_is_sent(extra: dict[str, A
     assert server.requests == []
 
 
-def test_a_redirect_is_followed_and_the_key_stays_at_home() -> None:
+@pytest.mark.parametrize("streamed", [False, True])
+def test_neither_key_nor_prompt_follows_a_redirect_to_another_origin(streamed: bool) -> None:
     with Wire(OK) as other:
         elsewhere = answer(b"", "307 Temporary Redirect", Location=f"{other.url}/chat/completions")
         with Wire(elsewhere) as server:
-            assert complete(server.url, api_key=KEY)[0].text == "ok"
-    assert server.requests[0][2] == other.requests[0][2]
-    assert KEY in server.requests[0][1]
-    assert KEY not in other.requests[0][1]
+            error = run(server.url, way(streamed), api_key=KEY, headers={"X-Api": KEY})
+    assert (error.kind, error.status, other.requests) == ("bad_request", 307, [])
+    assert "base URL" in error.hint
+
+
+def test_a_redirect_within_the_origin_is_followed() -> None:
+    moved = answer(b"", "307 Temporary Redirect", Location="/v1/chat/completions/")
+    with Wire(lambda connection, request: OK if request else moved) as server:
+        assert complete(server.url, api_key=KEY)[0].text == "ok"
+    assert [KEY in head for _, head, _ in server.requests] == [True, True]
 
 
 def test_cookies_are_not_kept() -> None:

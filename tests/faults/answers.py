@@ -30,13 +30,13 @@ def words_in(body: Body) -> int:
 
 
 def completion(body: Body, answer: str, **changes: Any) -> Body:
-    """A well-formed answer. Tokens are words; usage covers one choice only, as llama.cpp counts it."""
+    """A well-formed answer. Tokens are words; the usage is the sum over the choices."""
     words = answer.split(" ")
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or len(words)
     text, finish = " ".join(words[:limit]), "stop" if len(words) <= limit else "length"
     choice: Body = {"finish_reason": finish, "logprobs": None}
     choice |= {"text": text} if "prompt" in body else {"message": {"role": "assistant", "content": text}}
-    used = {"prompt_tokens": words_in(body), "completion_tokens": min(len(words), limit)}
+    used = {"prompt_tokens": words_in(body), "completion_tokens": min(len(words), limit) * (body.get("n") or 1)}
     return {
         "id": "cmpl-1",
         "object": "text_completion" if "prompt" in body else "chat.completion",
@@ -60,7 +60,10 @@ def produced(request: Request, body: Body, answer: str, **changes: Any) -> Body:
     whole = completion(body, answer, id=f"cmpl-{entry.number}")
     choices, used = changes.get("choices"), whole["usage"]
     made = len(choices) if choices and isinstance(choices, list) else len(whole["choices"])
-    entry.charge(made, used["prompt_tokens"], used["completion_tokens"])
+    each = used["completion_tokens"] // len(whole["choices"])
+    entry.charge(made, used["prompt_tokens"], each)
+    if request.app.state.server.kind == "llama.cpp":  # reports one choice only
+        whole["usage"] = {**used, "completion_tokens": each}
     return whole | changes
 
 

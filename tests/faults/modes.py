@@ -172,6 +172,41 @@ async def trickle(request: Request, body: Body, answer: str) -> Response:
     return StreamingResponse(blanks(), media_type="application/json")
 
 
+async def unasked_stream(request: Request, body: Body, answer: str) -> Response:
+    """Streams whether or not it was asked to."""
+    return streamed(events(request, {**body, "stream_options": {}}, answer))
+
+
+async def stream_only(request: Request, body: Body, answer: str) -> Response:
+    """Refuses a call without a stream, as DashScope does for some models."""
+    if body.get("stream"):
+        return streamed(events(request, body, answer))
+    return error(400, "This model only support stream mode, please enable the stream parameter to access the model.")
+
+
+async def done_only(request: Request, body: Body, answer: str) -> Response:
+    """A stream that ends with [DONE], without a finish reason."""
+    return streamed([chunk for chunk in events(request, body, answer) if not _finish(chunk)])
+
+
+def _finish(chunk: Body) -> bool:
+    return bool(chunk["choices"] and chunk["choices"][0]["finish_reason"])
+
+
+def _inside(**error: Any) -> Mode:
+    """An error with status 200."""
+
+    async def mode(request: Request, body: Body, answer: str) -> Response:
+        return JSONResponse({"error": error})
+
+    return mode
+
+
+def _used(**usage: Any) -> Mode:
+    """A good reply with this usage, whatever it took."""
+    return _answer(usage=usage)
+
+
 async def stream_error(request: Request, body: Body, answer: str) -> Response:
     """An error as an event, after status 200."""
     failure = {"error": {"message": "The engine fell over.", "code": "server_error"}}
@@ -227,12 +262,27 @@ MODES: dict[str, Mode] = parameters.MODES | {
     "odd-choices": _answer(choices="none"),
     "null-content": _message("stop", content=None),
     "filtered": _message("content_filter", content=None),
+    "filtered-empty": _message("content_filter", content=""),
+    "filtered-midway": _message("content_filter", content="The review is negative, although"),
+    "broken-off": _message("error", content="The review is negative, although"),
+    "tool-call": _message("tool_calls", content="", tool_calls=[{"id": "1", "function": {"name": "f"}}]),
+    "thought-only": _message("stop", content="", reasoning_content="Let me think."),
+    "spent-unseen": _message("length", content=""),
+    "limited-inside": _inside(message="Too many requests", code=429),
+    "unknown-inside": _inside(message="No such model.", type="not_found_error"),
+    "unasked-stream": unasked_stream,
+    "stream-only": stream_only,
+    "done-only": done_only,
     "refusal": _message("stop", content=None, refusal="I cannot help with that."),
     "reasoning": _message("stop", content="42", reasoning_content="Six times seven."),
     "only-reasoning": _message("length", content=None, reasoning_content="Let me think."),
     "content-parts": _message("stop", content=[{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]),
     "no-usage": _answer(usage=None),
     "wrong-usage": _answer(usage={"prompt_tokens": "many", "completion_tokens": -5, "prompt_tokens_details": 3}),
+    "nothing-used": _used(prompt_tokens=0, completion_tokens=0),
+    "negative-used": _used(prompt_tokens=10, completion_tokens=-5),
+    "textual-used": _used(prompt_tokens="ten", completion_tokens="5"),
+    "huge-used": _used(prompt_tokens=2**53, completion_tokens=2**53),
     "bad-json": bad_json,
     "bad-event": bad_event,
     "half-stream": half_stream,

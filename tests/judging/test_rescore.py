@@ -153,7 +153,7 @@ def test_a_judge_that_answers_nonsense_scores_nothing(
 
 @pytest.mark.parametrize(
     ("mode", "why", "calls"),
-    [("unauthorized", "key", 3), ("html", "the check failed", 3), ("server-error", "the check failed", 18)],
+    [("unauthorized", "key", 3), ("html", "the check failed", 9), ("server-error", "the check failed", 18)],
 )
 def test_a_judge_whose_endpoint_fails_scores_nothing_and_is_asked_again_later(
     database: Database, hostile: HostileServer, mode: str, why: str, calls: int

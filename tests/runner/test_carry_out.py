@@ -90,6 +90,37 @@ def test_what_passes_is_retried_and_counted(database: Database, hostile: Hostile
     assert runs.progress(database, run_id).retried == 2
 
 
+@pytest.mark.parametrize("bad", ["bad-json", "half-body", "html", "no-choices", "broken-off", "null-content"])
+def test_what_cannot_be_read_is_sent_again_twice_and_no_more(
+    database: Database, hostile: HostileServer, bad: str
+) -> None:
+    _, _, rows = carried_out(database, a_plan(f"{bad}+{bad}+ok", words=1))
+    assert (rows[0].status, rows[0].attempts) == ("answered", 3)
+    _, status, rows = carried_out(database, a_plan(bad, words=1, retries=9))
+    assert (status, rows[0].status, rows[0].attempts, hostile.calls(bad)) == ("finished", "failed", 3, 3)
+
+
+@pytest.mark.parametrize("model", ["filtered-empty", "only-reasoning", "tool-call"])
+def test_a_whole_reply_without_an_answer_is_paid_once(database: Database, hostile: HostileServer, model: str) -> None:
+    _, status, rows = carried_out(database, a_plan(model, words=1))
+    assert (status, rows[0].status, rows[0].error_kind, hostile.calls(model)) == ("finished", "failed", "no_answer", 1)
+    assert not rows[0].scores
+
+
+def test_a_limit_told_with_status_200_is_waited_for(database: Database, hostile: HostileServer) -> None:
+    model = "+".join(["limited-inside"] * 4) + "+ok"  # more often than faults are retried
+    _, _, rows = carried_out(database, a_plan(model, words=1, retries=1))
+    assert (rows[0].status, rows[0].attempts) == ("answered", 5)
+
+
+def test_a_model_of_other_words_is_asked_in_them_in_the_same_run(database: Database, hostile: HostileServer) -> None:
+    _, _, rows = carried_out(database, a_plan("refuses-max-tokens", words=3, max_tokens=9, concurrency=1))
+    assert [row.status for row in rows] == ["answered"] * 3
+    assert hostile.calls("refuses-max-tokens") == 4
+    _, _, rows = carried_out(database, a_plan("refuses-max-tokens", words=3, max_tokens=9, concurrency=1))
+    assert all(row.reused for row in rows)
+
+
 @pytest.mark.parametrize(
     ("model", "status", "said"),
     [

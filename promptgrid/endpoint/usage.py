@@ -1,0 +1,88 @@
+"""Token counts as an endpoint reports them. What cannot be true is unknown, with the reason, and never a count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import Any
+
+from promptgrid.text import one_line
+
+MOST = 10_000_000  # tokens of one call; no model takes or writes as many
+_QUOTE = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The reported token counts of one call; None if missing or implausible. `problem` says what is implausible."""
+
+    prompt: int | None = None
+    completion: int | None = None
+    reasoning: int | None = None
+    cached: int | None = None
+    problem: str = ""
+
+
+def read_usage(data: Mapping[str, Any]) -> Usage:
+    """The usage of a response or of a stream's event. `completion` includes the reasoning tokens, which some endpoints
+    report beside it: their total tells."""
+    usage = _object(data.get("usage"))
+    prompt, completion = (
+        _either(usage, "prompt_tokens", "input_tokens"),
+        _either(usage, "completion_tokens", "output_tokens"),
+    )
+    details = _object(usage.get("prompt_tokens_details"))
+    cached = count(details.get("cached_tokens"))
+    read = Usage(
+        prompt=count(prompt) or None,  # there is no prompt without a token
+        completion=count(completion),
+        reasoning=count(_object(usage.get("completion_tokens_details")).get("reasoning_tokens")),
+        cached=cached if cached is not None else count(usage.get("prompt_cache_hit_tokens")),  # DeepSeek's name
+    )
+    read = replace(read, completion=_whole_completion(read, count(usage.get("total_tokens"))))
+    wrong = [name for name, value in (("prompt", prompt), ("completion", completion))
+             if value is not None and getattr(read, name) is None]  # fmt: skip
+    if not wrong:
+        return read
+    reported = {"prompt": prompt, "completion": completion}
+    return replace(read, problem=", ".join(one_line(f"{reported[name]!r} {name} tokens", _QUOTE) for name in wrong))
+
+
+def without_nothing(usage: Usage) -> Usage:
+    """The usage of a reply with a text: it has taken a completion token at least."""
+    if usage.completion != 0:
+        return usage
+    return replace(usage, completion=None, problem=usage.problem or "0 completion tokens for a reply with a text")
+
+
+def shares(total: int | None, weights: Sequence[int]) -> list[int | None]:
+    """Whole numbers in proportion to the weights, which add up to `total`."""
+    if total is None:
+        return [None] * len(weights)
+    if not sum(weights):
+        weights = [1] * len(weights)
+    bounds = [round(total * part / sum(weights)) for part in accumulate(weights, initial=0)]
+    return [end - start for start, end in pairwise(bounds)]
+
+
+def count(value: Any) -> int | None:
+    """The value as a number of tokens; None if it is none."""
+    return value if type(value) is int and 0 <= value <= MOST else None
+
+
+def _whole_completion(usage: Usage, total: int | None) -> int | None:
+    """The completion with the reasoning, wherever that is reported."""
+    if usage.prompt is not None and total is not None and total > usage.prompt + (usage.completion or 0):
+        return total - usage.prompt
+    if usage.completion is not None and (usage.reasoning or 0) > usage.completion:
+        return usage.completion + (usage.reasoning or 0)
+    return usage.completion
+
+
+def _either(usage: Mapping[str, Any], name: str, other: str) -> Any:
+    return usage.get(name, usage.get(other))
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
