@@ -125,7 +125,7 @@ def own_question(text: str) -> int | None:
 
 
 def own_input(text: str) -> int | None:
-    """Where it seems to go on with an input of its own ("Review: …"), or repeats the one that it was given."""
+    """Where the reply seems to invent another input ("Review: …") or to repeat the prompt's; None where it does not."""
     return _first(_OWN_INPUT, text)
 
 

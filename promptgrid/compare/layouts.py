@@ -96,7 +96,7 @@ class Layout:
 
     @cached_property
     def row_at(self) -> Mapping[str, int]:
-        """By id, the row."""
+        """The index of each row, by the row's id."""
         return {row_id: row for row, row_id in enumerate(self.row_ids)}
 
     def cells_at(self, row: int, column: int) -> Longs:

@@ -103,7 +103,7 @@ class Changes:
 
     @property
     def told(self) -> str:
-        """The sentence, or why neither run can be called better."""
+        """`sentence`; without one, the reason why the runs cannot be compared."""
         if self.sentence:
             return self.sentence
         if all(variant.a is None or variant.b is None for variant in self.variants):
@@ -186,7 +186,7 @@ def _together(sides: Sequence[tuple[_Side, _Side]]) -> Comparison | None:
 
 
 def _with_sentence(versus: Comparison | None, b: str, a: str) -> tuple[Comparison | None, str]:
-    """Nothing, where no case has two scores."""
+    """The comparison and its sentence; (None, "") where no case is scored in both runs."""
     return (versus, versus.sentence(b, a)) if versus is not None and versus.n else (None, "")
 
 

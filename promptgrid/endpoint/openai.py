@@ -175,7 +175,7 @@ class OpenAIEndpoint:
 
     @property
     def counts_tokens(self) -> bool:
-        """llama.cpp and vLLM do; others are found out at the first question."""
+        """True for llama.cpp and vLLM; for other servers, true until the first request shows that they do not."""
         return self._counter.may_know
 
     async def count_tokens(

@@ -80,7 +80,7 @@ class ScriptedEndpoint:
     async def count_tokens(
         self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
     ) -> int | None:
-        """The words of all messages."""
+        """The number of words in all messages."""
         return sum(len(message.text.split()) for message in messages)
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
@@ -120,6 +120,6 @@ class ScriptedEndpoint:
 
 
 def _words(text: str) -> list[str]:
-    """The text in pieces that make it up again, one a word."""
+    """The words of the text, each with the blank after it; joined, they are the text."""
     pieces = text.split(" ")
     return [piece + " " for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])

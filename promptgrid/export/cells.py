@@ -82,7 +82,7 @@ def guarded(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text with lone surrogates in its marked escape; other text as it is."""
+    """The text with lone surrogates escaped behind MARK; text without them is returned unchanged."""
     if not SURROGATE.search(text):
         return text
     return Escaped(_escape(text))
@@ -94,7 +94,7 @@ def _escape(text: str) -> str:
 
 
 def decoded_text(cell: str) -> str:
-    """What `guarded` and `escaped` made, undone."""
+    """The original text of a cell that `guarded` or `escaped` has written."""
     if not cell.startswith("'"):
         return cell
     if cell[1:2] != "\\":
@@ -103,20 +103,21 @@ def decoded_text(cell: str) -> str:
 
 
 def marked(text: str) -> str:
-    """For files without a guard: lone surrogates in the same marked escape, and what looks like one escaped too.
+    """The text for a file without formula guards. Lone surrogates are escaped behind MARK, as in `escaped`.
 
-    Whatever starts with the mark is thus ours; all other text is as it was.
+    A text that itself starts with MARK is escaped too, so that `unmarked` can tell the two apart. Other text is
+    unchanged.
     """
     return _escape(text) if text.startswith(MARK) or SURROGATE.search(text) else text
 
 
 def unmarked(text: str) -> str:
-    """What `marked` made, undone."""
+    """The original text of what `marked` has written."""
     return decoded_text(text) if text.startswith(MARK) else text
 
 
 def cut_for_excel(text: str) -> str:
-    """At most 32,767 UTF-16 units, the last of them saying how much was cut."""
+    """The text cut to the 32,767 UTF-16 units of an Excel cell. A cut text ends with a note of its full length."""
     if len(text) <= EXCEL_CELL // 2:
         return text
     raw = text.encode("utf-16-le", "surrogatepass")

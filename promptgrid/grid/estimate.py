@@ -124,7 +124,7 @@ def estimate_vectors(planned: PlannedPoint, samples: int, judge: ModelCheck) -> 
 
 
 def vector_calls(texts: int, texts_a_call: int) -> int:
-    """The most calls that embed these texts, where the replies do not exist yet."""
+    """The most calls that embedding these texts can take, before the replies exist."""
     return -(-texts // texts_a_call) + texts // _SCORED_TOGETHER
 
 

@@ -65,7 +65,7 @@ class Scoring:
         return scorer(self.judging, self.plan, check, on_done=self._add)
 
     def _add(self, count: int) -> None:
-        """So many more replies are scored; their scores are not committed yet."""
+        """Counts `count` more replies as scored, before their scores are committed."""
         self.done += count
         self.on_progress(self.done, self.total)
 

@@ -154,7 +154,7 @@ def _keep(conversation_id: str, text: str) -> None:
 
 
 def _turns(nodes: Sequence[Node], text: str, variant: ChatVariant, *, answering: bool) -> list[tuple[int | None, Turn]]:
-    """(id, turn) of what would be sent next, with the typed turn; while a reply is in flight, without it."""
+    """(id, turn) of each turn of the next request. It includes the typed text, except while a reply is in flight."""
     unanswered = bool(nodes) and nodes[-1].role == "user" and not text.strip()
     typed = [] if answering or unanswered else [Node(_TYPED, None, "user", "history", text, False, {})]
     return tree.sent([*nodes, *typed], variant)
@@ -163,7 +163,7 @@ def _turns(nodes: Sequence[Node], text: str, variant: ChatVariant, *, answering:
 def _visibility(
     nodes: Sequence[Node], text: str, variant: ChatVariant, settings: Settings, *, answering: bool
 ) -> Visibility:
-    """Which turns reach the model; empty if the model is not known, for which the bar shows the error."""
+    """By turn, whether it reaches the model, and its tokens. Empty for an unknown model: the bar shows that error."""
     turns = _turns(nodes, text, variant, answering=answering)
     try:
         window = chat.window_of([turn for _, turn in turns], variant, settings)

@@ -121,7 +121,7 @@ def _ask() -> None:
 
 
 def _no_prediction() -> None:
-    """The place of the bars while a call is slow, after it failed, or if it would cost money."""
+    """Writes why there are no bars: the call is slow, has failed, or would cost money."""
     call = state.prediction_call()
     if call is None:
         try:
