@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.harness import machine
 from benchmarks.many_replies import CHARACTERS, NEEDLE, REPLIES, make
 from promptgrid import compare
-from promptgrid.compare import Filter, Sort, View, arranged, facts, page, summarise
+from promptgrid.compare import Filter, Sort, View, comparison_rows, facts, page, summarise
 from promptgrid.store import Database
 
 PAGE = 40
@@ -49,29 +49,38 @@ def timed(what: str, goal: str, work: Callable[[], Any], times: int = 5) -> Any:
 def measure(database: Database) -> None:
     before = resident()
     print("| step | wall | CPU | goal | memory after it |\n| --- | --- | --- | --- | --- |")
-    found = timed("first load", "1,500 ms", lambda: facts(database, RUN), 1)
+    run_facts = timed("first load", "1,500 ms", lambda: facts(database, RUN), 1)
     timed("the facts again, nothing changed", "", lambda: facts(database, RUN))
-    all_rows = timed("rows and columns, first time", "", lambda: arranged(database, found, View()), 1)
+    all_rows = timed("rows and columns, first time", "", lambda: comparison_rows(database, run_facts, View()), 1)
     timed(
         f"a page of {PAGE} cases × {len(all_rows.columns)} variants",
         "200 ms",
         lambda: page(database, all_rows, 400, PAGE),
     )
     for show in ("differ", "wrong", "changed"):
-        timed(f"filter: {show}", "300 ms", partial(arranged, database, found, View(filter=Filter(show))))
-    timed("sort by score", "300 ms", lambda: arranged(database, found, View(sort=Sort("score", descending=True))))
+        timed(f"filter: {show}", "300 ms", partial(comparison_rows, database, run_facts, View(filter=Filter(show))))
+    by_score = Sort("score", descending=True)
+    timed(
+        "sort by score",
+        "300 ms",
+        lambda: comparison_rows(database, run_facts, View(sort=by_score)),
+    )
     against = Sort("latency", column=all_rows.columns[3].id, against_baseline=True)
-    timed("sort by latency against the baseline", "300 ms", lambda: arranged(database, found, View(sort=against)))
+    timed(
+        "sort by latency against the baseline",
+        "300 ms",
+        lambda: comparison_rows(database, run_facts, View(sort=against)),
+    )
     for what, text in TEXTS.items():
         wanted = View(filter=Filter(text=text))
-        rows = len(timed(f"text: {what}", "300 ms", partial(arranged, database, found, wanted), 3))
+        rows = len(timed(f"text: {what}", "300 ms", partial(comparison_rows, database, run_facts, wanted), 3))
         assert (rows > 0) == ("no text" not in what and "other forms" not in what)
-    timed("summary of 20 variants, first time", "", lambda: summarise(found, View()), 1)
+    timed("summary of 20 variants, first time", "", lambda: summarise(run_facts, View()), 1)
     timed("summary again", "500 ms", lambda: compare.summary(database, RUN))
     other = all_rows.columns[7].id
-    timed("summary against another baseline", "500 ms", lambda: summarise(found, View(baseline=other)), 1)
+    timed("summary against another baseline", "500 ms", lambda: summarise(run_facts, View(baseline=other)), 1)
     pooled = View(rows=("prompt", "technique"), columns=("temperature",))
-    timed("other rows and columns, first time", "", lambda: arranged(database, found, pooled), 1)
+    timed("other rows and columns, first time", "", lambda: comparison_rows(database, run_facts, pooled), 1)
     timed("the run against itself", "", lambda: compare.against(database, RUN, RUN), 2)
     grown = resident() - before
     print(f"\nMemory grew by {grown:,.0f} MB (goal: less than 150), with all that is kept for the next time.")

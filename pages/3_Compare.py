@@ -21,20 +21,20 @@ with st.container(horizontal=True, vertical_alignment="center", key="compare_top
     if before is None:
         facts = reading.read_facts(database(), run)
         state = view_state.current(facts)
-        arranged = reading.arrange(database(), facts, state.view)
+        comparison = reading.arrange(database(), facts, state.view)
         controls.layout_popover(facts, state)
         controls.sort_popover(state)
         controls.filter_popover(facts, state)
         checks_popover(database(), run)
-        export_popover(database(), run, reading.positions(arranged))
+        export_popover(database(), run, reading.positions(comparison))
 
 if before is not None:
     two_runs(database(), before, run)
     st.stop()
 
-controls.chips(state, arranged.counts)
+controls.chips(state, comparison.counts)
 follow_run.watch_run(database(), run)
-answers(database(), arranged, state.side)
+answers(database(), comparison, state.side)
 
 st.subheader("Summary")
 summaries = compare.summarise(facts, state.view)

@@ -73,7 +73,7 @@ def _show(changes: Changes, listed: list[Change]) -> None:
     rows = [[v.label, *(str(v.counts[kind]) if v.counts[kind] else "" for kind in _KINDS)] for v in changes.variants]
     print_table(["variant", *_KINDS], rows)
     sentences = [v.sentence for v in changes.variants if v.sentence]
-    for sentence in sentences if len(sentences) == 1 else [*sentences, changes.told]:
+    for sentence in sentences if len(sentences) == 1 else [*sentences, changes.summary]:
         click.echo(printable(sentence))
     if listed:
         cases = [

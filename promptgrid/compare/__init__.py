@@ -1,13 +1,13 @@
 """Replies side by side: any axis of a run on rows and columns, filtered, sorted and summed up; two runs as well.
 
-`facts` reads a run as columns, a `View` says what is looked at, `arranged` which rows that leaves and in which order,
-and `page` reads the texts of some of them.
+`facts` reads a run as columns, a `View` says what is shown of it, `comparison_rows` selects and sorts the rows of that
+view, and `page` reads the texts of some of them.
 """
 
 from promptgrid.compare.axes import AXES, VARIANT, Axis, Head
 from promptgrid.compare.facts import Facts, facts
 from promptgrid.compare.pages import AnswerTally, ComparisonRow, PooledCell, Sample, page, samples
-from promptgrid.compare.rows import Arranged, arranged
+from promptgrid.compare.rows import ComparisonRows, comparison_rows
 from promptgrid.compare.runs import KINDS, Change, ChangeKind, Changes, VariantChange, against
 from promptgrid.compare.summary import VariantSummary, summarise, summary, suspicions
 from promptgrid.compare.variants import Variant, labels, variant_of

@@ -16,12 +16,12 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """The majority vote in each place (see Places). `shown` holds indices of the arrays that were voted on."""
+    """The majority vote in each place (see Places). `representative` holds indices of the arrays that were voted on."""
 
     votes: Longs
     distinct: Longs
     voted: Longs
-    shown: Longs
+    representative: Longs
 
 
 def voted(key: Longs, answered: Bools, answer: Ints, size: int) -> Votes:
@@ -36,13 +36,13 @@ def voted(key: Longs, answered: Bools, answer: Ints, size: int) -> Votes:
     order = np.lexsort((first, -counts, place))
     winners = order[np.flatnonzero(np.diff(place[order], prepend=-1))]
     votes, voted = np.zeros(size, dtype=np.int64), np.full(size, -1, dtype=np.int64)
-    shown = np.full(size, -1, dtype=np.int64)
+    representative = np.full(size, -1, dtype=np.int64)
     for cells in (np.arange(len(key)), np.flatnonzero(answered)):  # a reply goes before a cell without one
         places, at = np.unique(key[cells], return_index=True)
-        shown[places] = cells[at]
+        representative[places] = cells[at]
     at = place[winners]
-    votes[at], voted[at], shown[at] = counts[winners], code[winners], readable[first[winners]]
-    return Votes(votes, np.bincount(place, minlength=size), voted, shown)
+    votes[at], voted[at], representative[at] = counts[winners], code[winners], readable[first[winners]]
+    return Votes(votes, np.bincount(place, minlength=size), voted, representative)
 
 
 def mean_by(values: Floats, key: Longs | Ints, size: int) -> Floats:

@@ -1,4 +1,4 @@
-"""The axes of a comparison, and the heads of its rows and columns: what each stands for and what tells it apart."""
+"""The axes of a comparison, and the heads of its rows and columns: their values and their labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Axis = str
 PARAMETER_AXES: Mapping[Axis, ParameterSpec] = {spec.column: spec for spec in AXIS_SPECS}
 AXES: tuple[Axis, ...] = ("case", "prompt", "version", "technique", "model", *PARAMETER_AXES)
 VARIANT: tuple[Axis, ...] = AXES[1:]
-"""Everything of a cell but its case and sample."""
+"""The axes of a variant: all that a cell is, except its case and sample."""
 
 IN_ORDER: tuple[Axis, ...] = ("case", "model", "prompt", "version", "technique", *PARAMETER_AXES)
 """Rows and columns are sorted by the first of these axes first."""
@@ -25,7 +25,7 @@ AxisValue = Value
 
 
 def value_text(value: AxisValue) -> str:
-    """A value of an axis as it stands in an address: `0.7`, `default`; texts as they are."""
+    """A value of an axis as text for an address: `0.7`, `default`; a text is unchanged."""
     return DEFAULT if value is None else value if isinstance(value, str) else f"{value:g}"
 
 
@@ -35,16 +35,17 @@ def value_label(axis: Axis, value: AxisValue) -> str:
 
 
 def in_axis_order(axis: Axis, values: Iterable[AxisValue]) -> list[AxisValue]:
-    """The values, each once: of a parameter by size, of another axis as they first appear."""
+    """The different values: of a parameter sorted by size, of another axis in the order of their first appearance."""
     distinct = list(dict.fromkeys(values))
     return sorted(distinct, key=PARAMETER_AXES[axis].order) if axis in PARAMETER_AXES else distinct
 
 
 @dataclass(frozen=True)
 class Head:
-    """A row or a column. `values` holds what it fixes, `lines` what tells it apart from the others, most telling first.
+    """The head of a row or a column. `values` are its values on the axes; `lines` are those of them that differ from
+    the other heads', the most important first.
 
-    The `id` is the same on every page load and fit for an address.
+    The `id` is stable between page loads and safe in an address.
     """
 
     id: str
@@ -58,7 +59,7 @@ class Head:
 
 
 def heads(fixed: Sequence[Mapping[Axis, AxisValue]]) -> list[Head]:
-    """A head for each; all of them fix the same axes.
+    """A head for each mapping of values; all mappings have the same axes.
 
     >>> [h.label for h in heads([{"technique": "zero-shot", "temperature": 0.0}, {"technique": "few-shot",
     ...     "temperature": 0.0}])]
@@ -72,8 +73,9 @@ def heads(fixed: Sequence[Mapping[Axis, AxisValue]]) -> list[Head]:
 
 
 def head_id(values: Mapping[Axis, AxisValue]) -> str:
-    """A single value is its own id; of several it is eight letters. An axis that was added later counts only where it
-    has a value: ids from before it still hold."""
+    """The id of a head: its value as text if it has one, else eight hex digits of a hash of its values.
+
+    An axis that Promptgrid got later enters the hash only with a value, so that older ids stay valid."""
     if len(values) == 1:
         return value_text(next(iter(values.values())))
     parts: tuple[object, ...] = tuple(values[axis] for axis in AXES if axis in values and axis not in _LATER)
@@ -82,8 +84,8 @@ def head_id(values: Mapping[Axis, AxisValue]) -> str:
 
 
 def _lines(values: Mapping[Axis, AxisValue], varying: set[Axis], several: set[AxisValue]) -> Iterator[str]:
-    """What all share is left out; a head that stands alone is told by all that it fixes, a variant by technique and
-    parameters. `several` are the prompts that are there in more than one version."""
+    """The lines of a head: its values on the axes that vary. If none varies, a variant shows technique and parameters,
+    another head all of its values. `several` are the prompts that have more than one version here."""
     if not varying:
         telling = {"technique", *PARAMETER_AXES} - {axis for axis in _LATER if values.get(axis) is None}
         varying = telling & set(values) or set(values)

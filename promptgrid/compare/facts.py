@@ -1,6 +1,6 @@
-"""A run's cells as columns: everything that is counted, voted on, filtered and sorted by; no long texts.
+"""A run's cells as columns: every value that is counted, voted on, filtered or sorted by; no long texts.
 
-A hundred thousand cells take about 15 MB so.
+100,000 cells take about 15 MB.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from promptgrid.techniques import VOTES
 STATUSES = ("answered", "pending", "failed", "refused", "too_long", "cancelled")
 ANSWERED, PENDING = 0, 1
 ENDED_BADLY = (2, 3, 4)
-"""Codes of `Facts.status`: a cell that was cancelled or waits has not ended badly."""
+"""Codes of `Facts.status`. A pending or cancelled cell has not ended badly."""
 
 ColumnType = TypeVar("ColumnType")
 
@@ -44,7 +44,7 @@ _FLOATS = ("chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_m
 
 
 class SentValues(NamedTuple):
-    """The values of the axes that went on the wire (None: none did), and the note on parameters not sent as planned."""
+    """The value sent for each parameter axis (None: not sent), and the note on parameters not sent as planned."""
 
     values: tuple[AxisValue, ...]
     note: str
@@ -52,11 +52,11 @@ class SentValues(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """One entry an array for each cell, in the run's order. NaN: not known, or not scored, which is not zero.
+    """Arrays with one entry for each cell, in the run's order. NaN: not known, or not scored, which is not zero.
 
-    case, variant    codes: places in `case_ids` and in `variants` (which stand in the order of the grid)
-    sent             by variant, what went on the wire for its cells, each once
-    status           place in STATUSES
+    case, variant    indices in `case_ids` and in `variants`, which are in the order of the grid
+    sent             by variant, the different values that were sent for its cells
+    status           index in STATUSES
     ballot           what answers are compared by (answers.ballot), -1 where `read` is false: none could be read
     answer           a small code for the ballot, -1 where there is none
     scores           one column for each of `checks`; `score` is the mean over those that could be scored
@@ -102,41 +102,42 @@ class Facts:
 
     @cached_property
     def counted(self) -> Bools:
-        """By cell, whether it counts as an answer to its case. Every cell does, but of self-consistency, where many
-        samples make one answer, only the first reply that gave the voted answer."""
+        """By cell, whether it counts as an answer to its case. With self-consistency, many samples make one answer:
+        only the first reply that gave the voted answer counts. With other techniques every cell counts."""
         by_vote = np.array([variant.technique in VOTES for variant in self.variants], dtype=np.bool_)[self.variant]
         samples = np.flatnonzero(by_vote & self.answered)
         key = self.case[samples].astype(np.int64) * len(self.variants) + self.variant[samples]
         answers, entry = np.unique(key, return_inverse=True)
         every = np.ones(len(samples), dtype=np.bool_)
         counted: Bools = ~by_vote
-        counted[samples[voted(entry, every, self.answer[samples], len(answers)).shown]] = True
+        counted[samples[voted(entry, every, self.answer[samples], len(answers)).representative]] = True
         return counted
 
     def entry_scores(self, cells: Longs, entry: Longs, size: int, score: Floats) -> Floats:
-        """By entry (all samples of one case under one variant, 0 to `size`), the mean score of the replies that count;
-        NaN: nothing was scored. `score` is by cell."""
+        """The mean score of the replies that count, by entry: all samples of one case under one variant. NaN: no score.
+
+        `entry` has the entry of each of `cells`, from 0 to `size` - 1; `score` is by cell of the run."""
         scored = (self.answered & self.counted)[cells]
         return mean_by(np.where(scored, score[cells], np.nan), entry, size)
 
     @cached_property
     def tokens(self) -> Floats:
-        """Of prompt and reply together; NaN where either was not reported."""
+        """The tokens of prompt and reply together; NaN where either was not reported."""
         return self.prompt_tokens + self.completion_tokens
 
     @cached_property
     def values(self) -> Mapping[Axis, Sequence[AxisValue]]:
-        """By axis, its values in their order; `codes` are places in them."""
+        """The values of each axis, sorted; `codes` are indices in them."""
         return {axis: self._axis(axis)[0] for axis in AXES}
 
     @property
     def axes(self) -> dict[Axis, list[str]]:
-        """By axis, its values as texts, in their order."""
+        """The values of each axis as texts, sorted."""
         return {axis: [value_text(value) for value in values] for axis, values in self.values.items()}
 
     def was_sent(self, variant: int, axis: Axis) -> bool:
-        """The variant's value of a parameter went on the wire as it was asked for, in all of its cells; a value that
-        was refused, left out or merged with another is no point of a curve."""
+        """Whether the variant's value of a parameter was sent unchanged for all of its cells. A value that was refused,
+        left out or merged with another is no point of a curve."""
         at, value = list(PARAMETER_AXES).index(axis), self.variants[variant].values[axis]
         return value is not None and all(one.values[at] == value for one in self.sent[variant])
 
@@ -151,12 +152,12 @@ class Facts:
         return known
 
     def codes(self, axis: Axis) -> Ints:
-        """By cell, the place of its value in `values[axis]`."""
+        """By cell, the index of its value in `values[axis]`."""
         codes = self._axis(axis)[1]
         return codes if axis == "case" else codes[self.variant]
 
     def _axis(self, axis: Axis) -> tuple[Sequence[AxisValue], Ints]:
-        """Its values, and their codes: of the cells for the case, of the variants for all other axes."""
+        """The values of the axis, and their codes: by cell for the axis `case`, by variant for every other axis."""
         if axis == "case":
             return self.case_ids, self.case
         of_variants = [variant.values[axis] for variant in self.variants]
@@ -172,7 +173,7 @@ _lock = threading.Lock()
 def facts(database: Database, run_id: str) -> Facts:
     """The run's facts as they are now, cached until a result, a score or a rating changes.
 
-    Raises StoreError when there is no such run any more.
+    Raises StoreError when the run no longer exists.
     """
     key = (database.path, run_id)
     now = stamp(database, run_id)
@@ -219,7 +220,7 @@ def read(run_id: str, columns: RunColumns) -> Facts:
 
 
 def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) -> dict[str, NDArray[Any]]:
-    """Some rows as arrays; variants that were not met before are added."""
+    """The rows as arrays. Adds the new variants among them to `variants`."""
     column = list(zip(*rows, strict=True)) or [()] * len(_AT)
     keys = zip(*(column[_AT[name]] for name in _VARIANT_COLUMNS), strict=True)
     ballots, replies = column[_AT["ballot"]], column[_AT["id"]]
@@ -243,7 +244,7 @@ def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) 
 
 
 def _scores(lots: Iterable[Sequence[tuple[Any, ...]]], position: Ints) -> tuple[list[str], Floats]:
-    """The checks by name, and a column for each."""
+    """The names of the checks, sorted, and a column of scores for each."""
     names: dict[str, int] = {}
     parts = []
     for rows in lots:

@@ -29,7 +29,7 @@ class Places:
     unread               replies in which no answer could be read
     votes, voted         how many gave the commonest answer, and its code (of equals the one seen first; -1: none)
     distinct             different answers; pooled over cases, the sum over them
-    shown                the cell to show (a place in Facts): the first that gave the voted answer, else the first
+    representative       the cell to show (a place in Facts): the first that gave the voted answer, else the first
                          reply, else the first cell; -1: there is none
     status               place in STATUSES: answered if any cell is, else pending if any waits, else the commonest
     failed, too_long     some cell ended badly; some prompt was over the limit
@@ -43,7 +43,7 @@ class Places:
     votes: Ints
     distinct: Ints
     voted: Ints
-    shown: Ints
+    representative: Ints
     status: Ints
     failed: Bools
     too_long: Bools
@@ -108,9 +108,11 @@ class Layout:
         """The cells of a column, row by row."""
         return self.cells[np.flatnonzero(self.place_of % max(1, len(self.columns)) == column)]
 
-    def shown(self, view: View) -> list[int]:
-        """The columns that the view shows, its baseline first."""
-        columns = [i for i, head in enumerate(self.columns) if head.id in view.shown] or list(range(len(self.columns)))
+    def column_indices(self, view: View) -> list[int]:
+        """The indices of the columns that the view shows, its baseline first."""
+        columns = [i for i, head in enumerate(self.columns) if head.id in view.column_ids] or list(
+            range(len(self.columns))
+        )
         return sorted(columns, key=lambda i: self.columns[i].id != view.baseline)
 
     def row_values(self, row: int) -> dict[Axis, AxisValue]:
@@ -202,7 +204,7 @@ def _places(facts: Facts, cells: Longs, key: Longs, shape: tuple[int, int]) -> P
         "votes": vote.votes,
         "distinct": vote.distinct,
         "voted": vote.voted,
-        "shown": np.where(vote.shown >= 0, np.append(cells, -1)[vote.shown], -1),
+        "representative": np.where(vote.representative >= 0, np.append(cells, -1)[vote.representative], -1),
         "status": np.where(counts > 0, ANSWERED, np.where(by_status[:, PENDING] > 0, PENDING, commonest)),
     }
     return Places(
@@ -237,7 +239,7 @@ def _pooled(units: Places, row_of: Ints, shape: tuple[int, int]) -> Places:
     return Places(
         **flat,
         voted=none,
-        shown=none,
+        representative=none,
         status=np.where(flat["answered"] > 0, ANSWERED, np.where(waits, PENDING, np.where(bad, 2, 5))).astype(np.int32),
         failed=bad,
         too_long=summed(units.too_long) > 0,

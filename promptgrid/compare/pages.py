@@ -13,7 +13,7 @@ from promptgrid.compare.aggregate import Longs, known
 from promptgrid.compare.axes import Axis, AxisValue, Head, head_id, value_label
 from promptgrid.compare.facts import STATUSES, Facts
 from promptgrid.compare.layouts import Layout
-from promptgrid.compare.rows import Arranged
+from promptgrid.compare.rows import ComparisonRows
 from promptgrid.compare.views import METRICS, Metric
 from promptgrid.store import Database
 from promptgrid.store.cell_columns import CaseText, CellText, case_texts, cell_texts
@@ -22,7 +22,7 @@ from promptgrid.text import cut
 SHOWN = 600  # characters of a text that are read; the rest is in the database
 TALLIES = 5  # different answers of a place whose texts are read
 
-_COUNTS = ("samples", "answered", "votes", "distinct", "voted", "shown", "status")
+_COUNTS = ("samples", "answered", "votes", "distinct", "voted", "representative", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class PooledCell:
     answer, votes      the commonest answer and how many replies gave it; None where none could be read, and where
                        several cases are pooled, which have no answer in common
     tallies, distinct  the different answers, commonest first, at most TALLIES; how many there are
-    output, error      of the cell to show, `shown`; "" where several cases are pooled
+    output, error      of the cell at the position `representative`; "" where several cases are pooled
     metrics            means a reply, by name (see Places); those that are not known are not in it
     delta              the metrics less the baseline's; empty where there is none
     differs            the voted answer is not the baseline's
@@ -67,7 +67,7 @@ class PooledCell:
     metrics: Mapping[Metric, float]
     delta: Mapping[Metric, float]
     differs: bool
-    shown: int | None
+    representative: int | None
     positions: Sequence[int]
 
     @property
@@ -105,13 +105,13 @@ class Sample:
     score: float | None
 
 
-def page(database: Database, arranged: Arranged, start: int, count: int) -> list[ComparisonRow]:
+def page(database: Database, comparison: ComparisonRows, start: int, count: int) -> list[ComparisonRow]:
     """`count` rows of the order from `start` on; a cell that has gone in the meantime has no text."""
-    rows = [int(row) for row in arranged.order[start : start + count]]
-    drafts = _Drafts(arranged, rows)
-    texts = cell_texts(database, arranged.facts.run_id, drafts.wanted, SHOWN)
-    cases = _cases(database, arranged, rows)
-    heads = _heads(arranged.layout, rows)
+    rows = [int(row) for row in comparison.order[start : start + count]]
+    drafts = _Drafts(comparison, rows)
+    texts = cell_texts(database, comparison.facts.run_id, drafts.wanted, SHOWN)
+    cases = _cases(database, comparison, rows)
+    heads = _heads(comparison.layout, rows)
     return [
         ComparisonRow(head, drafts.entries(at, head.id, texts), cases.get(row))
         for at, (row, head) in enumerate(zip(rows, heads, strict=True))
@@ -141,29 +141,29 @@ def _line(axis: Axis, value: AxisValue) -> str:
     return value_label(axis, value)[: 6 if axis == "version" else None]
 
 
-def _cases(database: Database, arranged: Arranged, rows: Sequence[int]) -> dict[int, CaseText]:
+def _cases(database: Database, comparison: ComparisonRows, rows: Sequence[int]) -> dict[int, CaseText]:
     """By row, its case, where rows have one."""
-    if "case" not in arranged.layout.row_axes:
+    if "case" not in comparison.layout.row_axes:
         return {}
-    codes = {row: int(arranged.layout.case_of[row]) for row in rows}
-    texts = case_texts(database, arranged.facts.run_id, set(codes.values()))
+    codes = {row: int(comparison.layout.case_of[row]) for row in rows}
+    texts = case_texts(database, comparison.facts.run_id, set(codes.values()))
     return {row: texts[code] for row, code in codes.items() if code in texts}
 
 
 class _Drafts:
     """The entries of some rows without their texts; the figures of all are read from the arrays at once."""
 
-    def __init__(self, arranged: Arranged, rows: Sequence[int]) -> None:
-        self._arranged, self._layout, self._rows = arranged, arranged.layout, rows
-        facts, places = arranged.facts, arranged.layout.places
-        at = np.ix_(np.array(rows, dtype=np.int64), np.array(arranged.shown, dtype=np.int64))
+    def __init__(self, comparison: ComparisonRows, rows: Sequence[int]) -> None:
+        self._comparison, self._layout, self._rows = comparison, comparison.layout, rows
+        facts, places = comparison.facts, comparison.layout.places
+        at = np.ix_(np.array(rows, dtype=np.int64), np.array(comparison.column_indices, dtype=np.int64))
         self._counts = {name: getattr(places, name)[at].tolist() for name in _COUNTS}
         self._metrics = {name: places.metrics[name][at].tolist() for name in METRICS}
         self._tallies: dict[tuple[int, int], list[AnswerTally]] = {}
         self._cells = {
             (i, j): self._layout.cells_at(row, column)
             for i, row in enumerate(rows)
-            for j, column in enumerate(arranged.shown)
+            for j, column in enumerate(comparison.column_indices)
             if self._counts["samples"][i][j]
         }
         if self._layout.by_case:
@@ -173,21 +173,21 @@ class _Drafts:
     def wanted(self) -> list[int]:
         """The positions of the cells whose texts are to be read."""
         tallied = [tally.position for tallies in self._tallies.values() for tally in tallies]
-        representatives = [position for place in self._cells if (position := self._position_shown(place)) is not None]
+        representatives = [position for place in self._cells if (position := self._representative(place)) is not None]
         return sorted({*tallied, *representatives})
 
     def entries(self, row: int, row_id: str, texts: Mapping[int, CellText]) -> dict[str, PooledCell]:
         """The entries of a row, by its place among `rows`."""
-        heads = self._arranged.columns
+        heads = self._comparison.columns
         return {
             head.id: self._entry((row, j), row_id, head.id, texts) for j, head in enumerate(heads)
             if (row, j) in self._cells
         }  # fmt: skip
 
     def _entry(self, place: tuple[int, int], row_id: str, column_id: str, texts: Mapping[int, CellText]) -> PooledCell:
-        facts, cells, (i, j) = self._arranged.facts, self._cells[place], place
+        facts, cells, (i, j) = self._comparison.facts, self._cells[place], place
         counts = {name: values[i][j] for name, values in self._counts.items()}
-        position = self._position_shown(place)
+        position = self._representative(place)
         text = texts.get(-1 if position is None else position, CellText(None, None, ""))
         metrics = self._known(i, j)
         base = self._known(i, 0) if j else {}
@@ -209,13 +209,13 @@ class _Drafts:
             metrics=metrics,
             delta={name: value - base[name] for name, value in metrics.items() if name in base},
             differs=self._differs(i, j),
-            shown=position,
+            representative=position,
             positions=facts.position[cells].tolist(),
         )  # fmt: skip
 
-    def _position_shown(self, place: tuple[int, int]) -> int | None:
-        cell = self._counts["shown"][place[0]][place[1]]
-        return None if cell < 0 else int(self._arranged.facts.position[cell])
+    def _representative(self, place: tuple[int, int]) -> int | None:
+        cell = self._counts["representative"][place[0]][place[1]]
+        return None if cell < 0 else int(self._comparison.facts.position[cell])
 
     def _known(self, i: int, j: int) -> dict[Metric, float]:
         return {name: value for name in METRICS if not isnan(value := self._metrics[name][i][j])}

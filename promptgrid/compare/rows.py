@@ -18,14 +18,15 @@ from promptgrid.store.search import matching
 
 
 @dataclass(frozen=True, eq=False)
-class Arranged:
-    """The rows that match, in their order: `order` holds places in the layout. `shown` are the layout's columns that
-    are shown, the baseline first; `counts` says how many rows each `show` would leave, everything else as it is."""
+class ComparisonRows:
+    """The rows that match a view's filters: `order` holds their indices in the layout, sorted. `column_indices` are the
+    shown columns of the layout, the baseline first. `counts` has the number of rows that would match with each value
+    of `Filter.show`, the other filters unchanged."""
 
     facts: Facts
     view: View
     layout: Layout
-    shown: Sequence[int]
+    column_indices: Sequence[int]
     order: Longs
     counts: dict[ShowFilter, int]
 
@@ -45,7 +46,7 @@ class Arranged:
     @property
     def columns(self) -> list[Head]:
         """The shown columns, the baseline first."""
-        return [self.layout.columns[column] for column in self.shown]
+        return [self.layout.columns[column] for column in self.column_indices]
 
     def row_id(self, index: int) -> str:
         """The id of the row at this place of the order."""
@@ -66,23 +67,23 @@ class Arranged:
         rank = np.full(len(self.layout.row_keys), -1, dtype=np.int64)
         rank[self.order] = np.arange(len(self.order))
         row, column = np.divmod(self.layout.place_of, max(1, len(self.layout.columns)))
-        selected = np.flatnonzero((rank[row] >= 0) & np.isin(column, self.shown))
+        selected = np.flatnonzero((rank[row] >= 0) & np.isin(column, self.column_indices))
         cells = self.facts.position[self.layout.cells[selected]]
         positions: list[int] = cells[np.lexsort((cells, rank[row[selected]]))].tolist()
         return positions
 
 
-def arranged(database: Database, facts: Facts, view: View) -> Arranged:
+def comparison_rows(database: Database, facts: Facts, view: View) -> ComparisonRows:
     """The rows of the view. An unknown column, baseline or value is ignored."""
     laid_out = layout(facts, view)
-    columns = laid_out.shown(view)
+    columns = laid_out.column_indices(view)
     matches = _matches(database, laid_out, columns, view)
     flags = _flags(laid_out, columns, view)
     counts = {show: int(np.count_nonzero(matches & flags[show])) for show in SHOWS}
     order = np.flatnonzero(matches & flags[view.filter.show])
     if view.sort.by != "case" or view.sort.descending:
         order = order[_sorted(laid_out, columns, order, view)]
-    return Arranged(facts, view, laid_out, columns, order, counts)
+    return ComparisonRows(facts, view, laid_out, columns, order, counts)
 
 
 def _columns_asked(layout: Layout, columns: Sequence[int], column_id: str) -> list[int]:

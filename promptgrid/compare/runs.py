@@ -81,7 +81,7 @@ class VariantChange:
 class Changes:
     """All that is different between two runs; `versus` takes all variants of a case together, as their mean.
 
-    `scores` are by row and column of A's layout and of B's, over the checks that both runs have. `found` holds
+    `scores` are by row and column of A's layout and of B's, over the checks that both runs have. `lines` holds
     one line a change: its place in KINDS and in `variants`, then row and column in A's layout and in B's, -1: there is
     none.
     """
@@ -94,7 +94,7 @@ class Changes:
     a: Layout
     b: Layout
     scores: tuple[Floats, Floats]
-    found: Ints
+    lines: Ints
 
     @property
     def counts(self) -> dict[ChangeKind, int]:
@@ -102,7 +102,7 @@ class Changes:
         return {kind: sum(variant.counts[kind] for variant in self.variants) for kind in KINDS}
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """`sentence`; without one, the reason why the runs cannot be compared."""
         if self.sentence:
             return self.sentence
@@ -114,8 +114,8 @@ class Changes:
         self, database: Database, kinds: Sequence[ChangeKind] = KINDS, start: int = 0, count: int = 50
     ) -> list[Change]:
         """Changes of these kinds with their texts, in the order of B's cases; those that are gone come last."""
-        selected = np.isin(self.found[:, 0], [KINDS.index(kind) for kind in kinds])
-        some = self.found[selected][start : start + count]
+        selected = np.isin(self.lines[:, 0], [KINDS.index(kind) for kind in kinds])
+        some = self.lines[selected][start : start + count]
         a = _Texts(database, self.a, self.scores[0], some[:, 2:4].tolist())
         b = _Texts(database, self.b, self.scores[1], some[:, 4:6].tolist())
         return [self._change(kind, variant, a, b, at) for at, (kind, variant, *_) in enumerate(some.tolist())]
@@ -212,7 +212,7 @@ class _Side:
         places, present = laid.places, (rows >= 0) & (column >= 0)
         if not present.any():
             return cls(present, np.full(len(rows), np.nan), present, np.zeros(len(rows), dtype=np.int64))
-        cells = places.shown[rows, column]
+        cells = places.representative[rows, column]
         return cls(
             present & (places.answered[rows, column] > 0),
             np.where(present, scores[rows, column], np.nan),
@@ -236,7 +236,7 @@ def _kinds(a: _Side, b: _Side) -> Ints:
 
 
 def _lines(cases: Ints, columns: Sequence[tuple[int, int]], kinds: Sequence[Ints]) -> Ints:
-    """See Changes.found; case by case, the variants of each in their order."""
+    """See Changes.lines; case by case, the variants of each in their order."""
     blocks = [
         np.column_stack(
             [of_cases, np.full(len(of_cases), at), cases[:, 0], np.full(len(of_cases), at_a), cases[:, 1],
@@ -277,7 +277,7 @@ class _Texts:
 
     def position(self, at: int) -> int | None:
         place = self._places[at]
-        cell = -1 if place is None else int(self._laid.places.shown[place])
+        cell = -1 if place is None else int(self._laid.places.representative[place])
         return None if cell < 0 else int(self._laid.facts.position[cell])
 
     def answer(self, at: int) -> str | None:

@@ -97,7 +97,7 @@ def suspicions(database: Database, run_id: str) -> list[str]:
 def summarise(facts: Facts, view: View) -> list[VariantSummary]:
     """One summary a shown column of the view, its baseline first. Filters on rows do not change it."""
     laid = layout(facts, view)
-    columns = laid.shown(view)
+    columns = laid.column_indices(view)
     return facts.cached((view.layout, tuple(columns)), lambda: _summaries(laid, columns))
 
 

@@ -54,7 +54,7 @@ class View:
     """The axes on rows and on columns. An axis on neither is pooled.
 
     only       by axis, the texts of the values (see axes.value_text) that are looked at; what is not named is all
-    shown      ids of the columns that are shown, empty or unknown: all
+    column_ids ids of the columns that are shown, empty or unknown: all
     baseline   id of the column that the others are compared with; it comes first. "": the first shown
 
     Raises CompareError where an axis stands twice or is not known.
@@ -63,7 +63,7 @@ class View:
     rows: tuple[Axis, ...] = ("case",)
     columns: tuple[Axis, ...] = VARIANT
     only: Mapping[Axis, tuple[str, ...]] = field(default_factory=dict)
-    shown: tuple[str, ...] = ()
+    column_ids: tuple[str, ...] = ()
     baseline: str = ""
     filter: Filter = Filter()
     sort: Sort = Sort()

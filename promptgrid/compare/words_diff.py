@@ -1,4 +1,4 @@
-"""Two texts word by word: what both say, what only the first does, what only the second does. Pure."""
+"""Compares two texts word by word: the parts that both have, and those that only one has. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import Literal
 
 MOST_WORDS = 6_000
-"""So many words, spaces and signs of each text are compared, beyond a common beginning: the work grows with their
-product, and 6,000 take a tenth of a second and 5 MB."""
+"""The limit of words, spaces and signs compared in each text, after the common beginning. The time grows with the
+product of the two lengths: 6,000 in each take a tenth of a second and 5 MB."""
 
 PartKind = Literal["same", "removed", "added"]
 
@@ -29,9 +29,11 @@ class DiffSpan:
 
 @dataclass(frozen=True, slots=True)
 class WordsDiff:
-    """All `parts` in reading order: without the added ones they are the first text, without the removed ones the
-    second, as far as they were compared. `compared` says how many characters of each that is where one was cut, and is
-    None where none was."""
+    """The differences between two texts, as `parts` in reading order: the parts that are not added make up the first
+    text, those that are not removed the second.
+
+    `compared` is None when both texts were compared to their ends; else it has the number of characters compared in
+    each. The parts then cover only these characters."""
 
     parts: Sequence[DiffSpan]
     compared: tuple[int, int] | None
@@ -47,9 +49,9 @@ class WordsDiff:
 
 
 def words_diff(first: str, second: str, most: int = MOST_WORDS) -> WordsDiff:
-    """The fewest words that must go and come to make the second text of the first.
+    """The fewest removed and added words that turn the first text into the second.
 
-    Of long texts, only `most` words of each beyond what they begin with alike. Source of the algorithm: longest common
+    Compares at most `most` words of each text after the common beginning. Source of the algorithm: longest common
     subsequence after Hyyrö, "Bit-parallel LCS-length computation revisited" (2004), by RapidFuzz.
     """
     a, b = _TOKEN.findall(first), _TOKEN.findall(second)
@@ -62,7 +64,7 @@ def words_diff(first: str, second: str, most: int = MOST_WORDS) -> WordsDiff:
 
 
 def _common(a: Sequence[str], b: Sequence[str]) -> int:
-    """How many tokens both begin with."""
+    """The number of equal tokens at the beginning of both."""
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
@@ -83,7 +85,7 @@ def _changes(a: Sequence[str], b: Sequence[str]) -> Iterator[DiffSpan]:
 
 
 def _readable(parts: Iterator[DiffSpan]) -> Iterator[DiffSpan]:
-    """Between two changes a mere space or comma that both happen to have only tears the sentence: it goes with them."""
+    """Counts spaces and signs between two changes as changed too: a diff that keeps a lone comma is hard to read."""
     spans = list(parts)
     for i, part in enumerate(spans):
         inside = 0 < i < len(spans) - 1
@@ -95,7 +97,7 @@ def _readable(parts: Iterator[DiffSpan]) -> Iterator[DiffSpan]:
 
 
 def _joined(parts: Sequence[DiffSpan]) -> Iterator[DiffSpan]:
-    """Changes side by side become one removed and one added part, in this order."""
+    """Merges adjacent changes into one removed and one added part, in this order."""
     kinds: dict[bool, tuple[PartKind, ...]] = {True: ("same",), False: ("removed", "added")}
     for same, group in groupby(parts, key=lambda part: part.kind == "same"):
         together = list(group)

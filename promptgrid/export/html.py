@@ -80,7 +80,7 @@ def _displayable(value: object) -> object:
 
 
 def _lead(contents: Report) -> str:
-    origin = dict(contents.made)
+    origin = dict(contents.origin)
     parts = [origin.get("created", ""), origin["models"], origin["cells"]]
     return " · ".join(part for part in parts if part)
 

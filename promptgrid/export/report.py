@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from promptgrid import compare
-from promptgrid.compare import Arranged, ComparisonRow, Facts, Filter, Head, VariantSummary, View
+from promptgrid.compare import ComparisonRow, ComparisonRows, Facts, Filter, Head, VariantSummary, View
 from promptgrid.grid import Plan
 from promptgrid.prompt import Parameters
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
@@ -42,7 +42,7 @@ class Report:
 
     run: RunInfo
     plan: Plan
-    made: Sequence[tuple[str, str]]
+    origin: Sequence[tuple[str, str]]
     notes: Sequence[str]
     summaries: Sequence[VariantSummary]
     heads: Sequence[Head]
@@ -58,19 +58,19 @@ def report(database: Database, run_id: str, positions: Sequence[int] | None = No
     """
     columns = compare.facts(database, run_id)
     info, plan, state = runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id)
-    arranged = _as_listed(compare.arranged(database, columns, _view(database, columns, positions)), positions)
-    rows, texts = _read(database, arranged)
+    comparison = _as_listed(compare.comparison_rows(database, columns, _view(database, columns, positions)), positions)
+    rows, texts = _read(database, comparison)
     return Report(
         run=info,
         plan=plan,
-        made=list(made(info, plan, state)),
+        origin=list(origin(info, plan, state)),
         notes=[*_notes(database, run_id), *compare.suspicions(database, run_id)],
-        summaries=arranged.summaries,
-        heads=arranged.columns,
+        summaries=comparison.summaries,
+        heads=comparison.columns,
         rows=rows,
         texts=texts,
-        matching=len(arranged),
-        total=arranged.total,
+        matching=len(comparison),
+        total=comparison.total,
     )
 
 
@@ -79,32 +79,34 @@ def _view(database: Database, facts: Facts, positions: Sequence[int] | None) -> 
         return View()
     selected = np.isin(facts.position, np.array(positions, dtype=np.int64))
     cases = tuple(facts.case_ids[code] for code in np.unique(facts.case[selected]))
-    columns = compare.arranged(database, facts, View()).all_columns
+    columns = compare.comparison_rows(database, facts, View()).all_columns
     wanted = {facts.variants[code] for code in np.unique(facts.variant[selected])}
     values = [variant.values for variant in wanted]
-    shown = tuple(head.id for head in columns if dict(head.values) in values)
-    return View(shown=shown, filter=Filter(case_ids=cases))
+    column_ids = tuple(head.id for head in columns if dict(head.values) in values)
+    return View(column_ids=column_ids, filter=Filter(case_ids=cases))
 
 
-def _as_listed(arranged: Arranged, positions: Sequence[int] | None) -> Arranged:
+def _as_listed(comparison: ComparisonRows, positions: Sequence[int] | None) -> ComparisonRows:
     """Its rows, which are cases, in the order in which the positions name them."""
-    facts = arranged.facts
+    facts = comparison.facts
     case_of = dict(zip(facts.position.tolist(), facts.case.tolist(), strict=True))
     listed = dict.fromkeys(case_of[position] for position in positions or () if position in case_of)
     place = {facts.case_ids[case]: place for place, case in enumerate(listed)}
-    order = sorted(arranged.order.tolist(), key=lambda row: place.get(arranged.layout.row_ids[row], 0))
-    return replace(arranged, order=np.array(order, dtype=np.int64))
+    order = sorted(comparison.order.tolist(), key=lambda row: place.get(comparison.layout.row_ids[row], 0))
+    return replace(comparison, order=np.array(order, dtype=np.int64))
 
 
-def _read(database: Database, arranged: Arranged) -> tuple[list[ComparisonRow], dict[int, Text]]:
+def _read(database: Database, comparison: ComparisonRows) -> tuple[list[ComparisonRow], dict[int, Text]]:
     """The first cases with the texts that they show, as many as fit."""
     rows: list[ComparisonRow] = []
     texts: dict[int, Text] = {}
     size = 0
-    for start in range(0, min(CASES, len(arranged)), _PAGE):
-        some = compare.page(database, arranged, start, min(_PAGE, CASES - start))
-        positions = [entry.shown for row in some for entry in row.entries.values() if entry.shown is not None]
-        read = {row.position: _text(row) for row in results.result_rows(database, arranged.facts.run_id, positions)}
+    for start in range(0, min(CASES, len(comparison)), _PAGE):
+        some = compare.page(database, comparison, start, min(_PAGE, CASES - start))
+        positions = [
+            entry.representative for row in some for entry in row.entries.values() if entry.representative is not None
+        ]
+        read = {row.position: _text(row) for row in results.result_rows(database, comparison.facts.run_id, positions)}
         size += sum(len(text.output) + len(text.reasoning) for text in read.values())
         if rows and size > CHARACTERS:
             break
@@ -127,7 +129,7 @@ def _notes(database: Database, run_id: str) -> Iterator[str]:
         yield f"{error[:600]} ({count:,} cells)"
 
 
-def made(info: RunInfo, plan: Plan, state: RunProgress) -> Iterator[tuple[str, str]]:
+def origin(info: RunInfo, plan: Plan, state: RunProgress) -> Iterator[tuple[str, str]]:
     """The plan and the figures of the run: (name, value) where there is a value."""
     values: dict[str, Any] = {
         "run": info.id,

@@ -79,7 +79,7 @@ def _tables_beside(database: Database, run_id: str) -> list[Table]:
     from promptgrid import compare
     from promptgrid.export import report
 
-    origin = report.made(
+    origin = report.origin(
         runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id)
     )
     return [summary_table(compare.summary(database, run_id)), Table("run", ["what", "value"], list(origin))]

@@ -286,7 +286,7 @@ def interrupted(hostile: HostileServer, model: str, times: int) -> subprocess.Po
 def test_a_first_ctrl_c_lets_the_calls_in_flight_come_in(hostile: HostileServer) -> None:
     hostile.latency_s = 1.5
     _, said = interrupted(hostile, "ok", 1).communicate(timeout=60)
-    assert "Pausing: the calls in flight are coming in. Ctrl+C again gives them up." in said
+    assert "Pausing: waiting for the calls in flight. Press Ctrl+C again to abandon them." in said
     assert rows_of_export()[0]["status"] == "answered"
     assert hostile.calls("ok") == 2
 

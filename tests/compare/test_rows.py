@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from promptgrid import compare
-from promptgrid.compare import Arranged, ComparisonRow, Filter, PooledCell, Sort, View, arranged, page
+from promptgrid.compare import ComparisonRow, ComparisonRows, Filter, PooledCell, Sort, View, comparison_rows, page
 from promptgrid.compare.pages import SHOWN, TALLIES
 from promptgrid.compare.variants import Variant, in_grid_order, labels
 from promptgrid.errors import CompareError, StoreError
@@ -21,9 +21,9 @@ from tests.stored import Case, Cell, at, store_run
 UNANSWERED = ("failed", "refused", "too_long", "cancelled", "pending")
 
 
-def arrange(database: Database, made: Sequence[Cell], told: Sequence[Case] = (), **view: Any) -> Arranged:
+def arrange(database: Database, made: Sequence[Cell], told: Sequence[Case] = (), **view: Any) -> ComparisonRows:
     run_id = store_run(database, made, told=told)
-    return arranged(database, compare.facts(database, run_id), View(**view))
+    return comparison_rows(database, compare.facts(database, run_id), View(**view))
 
 
 def rows(database: Database, made: Sequence[Cell], told: Sequence[Case] = (), **view: Any) -> list[ComparisonRow]:
@@ -36,13 +36,13 @@ def entry(database: Database, *made: Cell) -> PooledCell:
     return only
 
 
-def ids(found: Arranged) -> list[str]:
+def ids(found: ComparisonRows) -> list[str]:
     return [found.row_id(index) for index in range(len(found))]
 
 
-def again(database: Database, found: Arranged, **view: Any) -> Arranged:
+def again(database: Database, found: ComparisonRows, **view: Any) -> ComparisonRows:
     """Another view of the same run."""
-    return arranged(database, compare.facts(database, found.facts.run_id), View(**view))
+    return comparison_rows(database, compare.facts(database, found.facts.run_id), View(**view))
 
 
 # One place: the samples of a case under a variant.
@@ -54,7 +54,7 @@ def test_samples_are_pooled_and_the_score_is_the_mean_of_theirs(database: Databa
     assert (pooled.answer, pooled.votes, pooled.answered, pooled.distinct) == ("b", 2, 3, 2)
     assert pooled.agreement == pytest.approx(2 / 3)
     assert [(t.answer, t.count, t.score) for t in pooled.tallies] == [("b", 2, 0.0), ("a", 1, 1.0)]
-    assert (pooled.shown, pooled.output, list(pooled.positions)) == (1, "out b", [0, 1, 2])
+    assert (pooled.representative, pooled.output, list(pooled.positions)) == (1, "out b", [0, 1, 2])
 
 
 def test_of_equally_many_votes_the_answer_seen_first_wins(database: Database) -> None:
@@ -228,11 +228,11 @@ THREE = [
 
 
 @pytest.fixture
-def three(database: Database) -> Arranged:
+def three(database: Database) -> ComparisonRows:
     return arrange(database, THREE)
 
 
-def test_with_a_column_only_that_one_counts(database: Database, three: Arranged) -> None:
+def test_with_a_column_only_that_one_counts(database: Database, three: ComparisonRows) -> None:
     few_id = three.columns[1].id
     assert ids(again(database, three, filter=Filter("wrong"))) == ["1", "2"]
     assert ids(again(database, three, filter=Filter("wrong", column=few_id))) == ["1"]
@@ -244,18 +244,20 @@ def test_with_a_column_only_that_one_counts(database: Database, three: Arranged)
     assert found.counts == {"all": 3, "differ": 2, "wrong": 1, "failed": 1, "changed": 1, "too_long": 0}
 
 
-def test_a_part_of_the_columns_is_compared_by_itself_with_its_own_baseline(database: Database, three: Arranged) -> None:
+def test_a_part_of_the_columns_is_compared_by_itself_with_its_own_baseline(
+    database: Database, three: ComparisonRows
+) -> None:
     zero, few, chain = three.all_columns
-    part = again(database, three, shown=(few.id, chain.id), baseline=chain.id)
+    part = again(database, three, column_ids=(few.id, chain.id), baseline=chain.id)
     assert part.columns == [chain, few]
     assert [head.label for head in part.columns] == ["chain-of-thought", "few-shot"]
     assert part.counts == {"all": 3, "differ": 1, "wrong": 2, "failed": 1, "changed": 1, "too_long": 0}
-    assert again(database, three, shown=("unknown",), baseline="unknown").columns == [zero, few, chain]
-    one = again(database, three, shown=(zero.id,))
+    assert again(database, three, column_ids=("unknown",), baseline="unknown").columns == [zero, few, chain]
+    one = again(database, three, column_ids=(zero.id,))
     assert (one.columns, one.counts["wrong"]) == ([zero], 0)
 
 
-def test_differences_are_told_against_the_baseline(database: Database, three: Arranged) -> None:
+def test_differences_are_told_against_the_baseline(database: Database, three: ComparisonRows) -> None:
     zero, few, chain = three.columns
     first, second, third = page(database, three, 0, 3)
     assert first.entries[few.id].delta["score"] == -1
@@ -296,7 +298,7 @@ def test_rows_are_sorted_by_any_metric_with_what_is_not_known_last(database: Dat
     assert order(by="latency", column="unknown", against_baseline=True) == ["1", "3", "2", "4"]  # -90, 0, 450
 
 
-def test_a_filter_keeps_the_order_and_a_row_knows_its_neighbours(database: Database, three: Arranged) -> None:
+def test_a_filter_keeps_the_order_and_a_row_knows_its_neighbours(database: Database, three: ComparisonRows) -> None:
     found = again(database, three, filter=Filter("wrong"), sort=Sort("case", descending=True))
     assert ids(found) == ["2", "1"]
     assert (found.index_of("2"), found.index_of("1"), found.index_of("3")) == (0, 1, None)
@@ -305,10 +307,10 @@ def test_a_filter_keeps_the_order_and_a_row_knows_its_neighbours(database: Datab
     assert found.total == 3
 
 
-def test_the_positions_of_a_view_are_those_of_its_rows_and_columns(database: Database, three: Arranged) -> None:
+def test_the_positions_of_a_view_are_those_of_its_rows_and_columns(database: Database, three: ComparisonRows) -> None:
     zero, _, chain = (head.id for head in three.columns)
     assert three.positions() == [0, 3, 6, 1, 4, 7, 2, 5, 8]  # row by row
-    found = again(database, three, shown=(zero, chain), filter=Filter(case_ids=("3", "1")))
+    found = again(database, three, column_ids=(zero, chain), filter=Filter(case_ids=("3", "1")))
     assert found.positions() == [0, 6, 2, 8]
 
 
@@ -331,7 +333,7 @@ def test_the_positions_of_a_view_are_those_of_its_rows_and_columns(database: Dat
     ],
 )
 def test_a_text_is_looked_for_in_case_answers_outputs_and_errors(
-    database: Database, three: Arranged, text: str, found: list[str]
+    database: Database, three: ComparisonRows, text: str, found: list[str]
 ) -> None:
     assert ids(again(database, three, filter=Filter(text=text))) == found
 
@@ -359,10 +361,10 @@ def test_any_case_of_any_script_is_found_wherever_it_stands(
     assert ids(arrange(database, made, [("miss", {"text": ""}, ""), told], filter=Filter(text=asked))) == ["hit"]
 
 
-def test_a_text_in_a_hidden_column_is_not_found(database: Database, three: Arranged) -> None:
+def test_a_text_in_a_hidden_column_is_not_found(database: Database, three: ComparisonRows) -> None:
     zero, _, chain = three.columns
-    assert ids(again(database, three, shown=(zero.id,), filter=Filter(text="hinge"))) == []
-    assert ids(again(database, three, shown=(chain.id,), filter=Filter(text="hinge"))) == ["1"]
+    assert ids(again(database, three, column_ids=(zero.id,), filter=Filter(text="hinge"))) == []
+    assert ids(again(database, three, column_ids=(chain.id,), filter=Filter(text="hinge"))) == ["1"]
 
 
 # Any axis on rows and columns.
@@ -385,7 +387,7 @@ def test_any_axis_stands_on_rows_or_columns_and_the_rest_is_pooled(database: Dat
     first = page(database, found, 0, 1)[0]
     pooled = first.entries["0.7"]
     assert (pooled.cases, pooled.samples, pooled.score, pooled.answer, pooled.tallies) == (2, 8, 0.5, None, [])
-    assert (first.case, first.head.label, pooled.differs, pooled.shown) == (None, "p", False, None)
+    assert (first.case, first.head.label, pooled.differs, pooled.representative) == (None, "p", False, None)
     assert len(pooled.positions) == 8
 
 

@@ -103,7 +103,7 @@ def test_the_view_alone_can_be_exported(database: Database, run_id: str) -> None
 
 def test_the_report_of_a_view_keeps_the_order_of_its_rows(database: Database, run_id: str) -> None:
     facts = compare.facts(database, run_id)
-    lengths = compare.arranged(database, facts, compare.View(sort=compare.Sort("length", descending=True)))
+    lengths = compare.comparison_rows(database, facts, compare.View(sort=compare.Sort("length", descending=True)))
     order = [lengths.row_id(index) for index in range(len(lengths))]
     assert order != sorted(order)
     assert [row.id for row in report.report(database, run_id, lengths.positions()).rows] == order

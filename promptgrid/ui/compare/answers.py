@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from promptgrid import compare
-from promptgrid.compare import Arranged
+from promptgrid.compare import ComparisonRows
 from promptgrid.store import Database
 from promptgrid.ui.compare import controls, reading, tables, view_state
 from promptgrid.ui.compare.cells import matrix_columns
@@ -18,16 +18,16 @@ _HEIGHT = 620
 
 
 @st.fragment
-def answers(database: Database, arranged: Arranged, corner: str) -> None:
+def answers(database: Database, comparison: ComparisonRows, corner: str) -> None:
     """A page of rows and the selected cell, both also in the address. `corner` names what the rows are.
 
     A press that changes the rest of the page reruns the whole page.
     """
     if view_state.needs_rerun():
         st.rerun()
-    pages = view_state.pages_of(len(arranged), len(arranged.columns))
-    rows, matrix_lines = reading.read_rows(database, arranged, pages.start, pages.rows)
-    columns = matrix_columns(arranged, compare.summarise(arranged.facts, arranged.view))
+    pages = view_state.pages_of(len(comparison), len(comparison.columns))
+    rows, matrix_lines = reading.read_rows(database, comparison, pages.start, pages.rows)
+    columns = matrix_columns(comparison, compare.summarise(comparison.facts, comparison.view))
     with st.container(horizontal=True, key="compare_beside"):
         with st.container(key="compare_answers"):
             selected = matrix(
@@ -39,7 +39,7 @@ def answers(database: Database, arranged: Arranged, corner: str) -> None:
                 find=view_state.FIND,
                 corner=corner,
                 on_sort=view_state.sort_by,
-                on_turn=lambda row_id, column_id, by: view_state.turn(arranged, row_id, column_id, by),
+                on_turn=lambda row_id, column_id, by: view_state.turn(comparison, row_id, column_id, by),
             )
             controls.pagination(pages)
         if selected and (cell := reading.cell_of(rows, selected)):
@@ -47,14 +47,14 @@ def answers(database: Database, arranged: Arranged, corner: str) -> None:
             with st.container(
                 border=True, height="content" if several_cases else _HEIGHT, gap="xsmall", key="compare_detail"
             ):
-                detail(database, arranged, *cell)
+                detail(database, comparison, *cell)
     with st.expander("As a table, or Markdown to copy", key="compare_table", on_change="rerun") as table:
         if table.open:
-            first = partial(_first_rows, database, arranged)
-            tables.matrix_table(len(arranged), columns, matrix_lines, corner, first)
-    view_state.write_address(arranged.facts.run_id, selected)
+            first = partial(_first_rows, database, comparison)
+            tables.matrix_table(len(comparison), columns, matrix_lines, corner, first)
+    view_state.write_address(comparison.facts.run_id, selected)
 
 
-def _first_rows(database: Database, arranged: Arranged, count: int) -> list[MatrixRow]:
+def _first_rows(database: Database, comparison: ComparisonRows, count: int) -> list[MatrixRow]:
     """The first `count` rows of the view, on any page."""
-    return reading.read_rows(database, arranged, 0, count)[1]
+    return reading.read_rows(database, comparison, 0, count)[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from promptgrid.compare import Arranged, ComparisonRow, Metric, PooledCell, VariantSummary
+from promptgrid.compare import ComparisonRow, ComparisonRows, Metric, PooledCell, VariantSummary
 from promptgrid.humanize import dollars, many
 from promptgrid.text import one_line
 from promptgrid.ui.compare.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
@@ -26,9 +26,9 @@ STATES: dict[str, CellState] = {
 }
 
 
-def matrix_columns(arranged: Arranged, summaries: Sequence[VariantSummary]) -> list[MatrixColumn]:
+def matrix_columns(comparison: ComparisonRows, summaries: Sequence[VariantSummary]) -> list[MatrixColumn]:
     """A column for each visible variant. If there are several, the first one is the baseline."""
-    sort, has_baseline = arranged.view.sort, len(arranged.columns) > 1
+    sort, has_baseline = comparison.view.sort, len(comparison.columns) > 1
     return [
         MatrixColumn(
             head.id,
@@ -39,7 +39,7 @@ def matrix_columns(arranged: Arranged, summaries: Sequence[VariantSummary]) -> l
             if sort.by != "case" and sort.column == head.id
             else "",
         )
-        for i, (head, summary) in enumerate(zip(arranged.columns, summaries, strict=True))
+        for i, (head, summary) in enumerate(zip(comparison.columns, summaries, strict=True))
     ]
 
 
@@ -69,10 +69,10 @@ def percent(share: float | None) -> str:
     return f"{rounded} %"
 
 
-def matrix_rows(arranged: Arranged, page: Sequence[ComparisonRow]) -> list[MatrixRow]:
+def matrix_rows(comparison: ComparisonRows, page: Sequence[ComparisonRow]) -> list[MatrixRow]:
     """The rows of a page."""
     return [
-        MatrixRow(row.id, row_title(row), _expected(row), [_cell(row.entries.get(h.id)) for h in arranged.columns])
+        MatrixRow(row.id, row_title(row), _expected(row), [_cell(row.entries.get(h.id)) for h in comparison.columns])
         for row in page
     ]
 

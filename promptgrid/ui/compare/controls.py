@@ -42,7 +42,7 @@ _ORDERS = {"up": "Lowest first", "down": "Highest first"}
 def layout_popover(facts: Facts, state: ViewState) -> None:
     """The axes of rows and columns, the visible columns and the baseline."""
     names = {head.id: head.label for head in state.columns}
-    visible = len(state.view.shown) or len(names)
+    visible = len(state.view.column_ids) or len(names)
     sides = sides_of(facts)
     with st.popover("Columns" if visible == len(names) else f"Columns {visible} of {len(names)}"):
         st.selectbox("Rows", sides, format_func=SIDE_WORDS.__getitem__, key="compare_rows")
@@ -66,7 +66,7 @@ def layout_popover(facts: Facts, state: ViewState) -> None:
             )
             st.selectbox(
                 "Baseline",
-                ["", *(state.view.shown or names)],
+                ["", *(state.view.column_ids or names)],
                 format_func=lambda i: names.get(i, "first column"),
                 key="compare_baseline",
                 help="The first column. Other answers are marked with ≠, notable differences in figures with a word.",
@@ -113,7 +113,7 @@ def filter_popover(facts: Facts, state: ViewState) -> None:
 
 def chips(state: ViewState, counts: Mapping[ShowFilter, int]) -> None:
     """The chips All · Answers differ · Wrong · Failed, each with its number of rows, and the search field."""
-    conditional = {"changed": len(state.view.shown or state.columns) > 2, "too_long": counts["too_long"] > 0}
+    conditional = {"changed": len(state.view.column_ids or state.columns) > 2, "too_long": counts["too_long"] > 0}
     options = [show for show in SHOWS if conditional.get(show, True) or show == state.view.filter.show]
     with st.container(horizontal=True, vertical_alignment="center", key="compare_bar"):
         names = {show: f"{_SHOW_WORDS[show]} {counts[show]:,}" for show in options}

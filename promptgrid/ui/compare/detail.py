@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from promptgrid import compare, techniques
-from promptgrid.compare import Arranged, ComparisonRow, Head, PooledCell, Sample
+from promptgrid.compare import ComparisonRow, ComparisonRows, Head, PooledCell, Sample
 from promptgrid.grading import Score
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message
@@ -30,18 +30,18 @@ _TALL = 900  # characters; longer texts scroll in a box
 _TEXT_HEIGHT = 280
 
 
-def detail(database: Database, arranged: Arranged, row: ComparisonRow, entry: PooledCell) -> None:
+def detail(database: Database, comparison: ComparisonRows, row: ComparisonRow, entry: PooledCell) -> None:
     """The selected cell, with its full texts read from the database."""
-    run_id = arranged.facts.run_id
-    column = next(head for head in arranged.columns if head.id == entry.column)
-    _head(arranged, row, column)
+    run_id = comparison.facts.run_id
+    column = next(head for head in comparison.columns if head.id == entry.column)
+    _head(comparison, row, column)
     if entry.cases > 1:
         _pooled(row, column, entry)
         return
-    samples = compare.samples(database, arranged.facts, entry)
+    samples = compare.samples(database, comparison.facts, entry)
     sample = _choose_sample(entry, samples)
     reply_row = next(results.result_rows(database, run_id, [sample.position]))
-    if not compared_with(database, run_id, arranged, row, entry, samples, reply_row):
+    if not compared_with(database, run_id, comparison, row, entry, samples, reply_row):
         reply_or_error(reply_row)
     facts(answer_and_scores(reply_row, entry), key="compare_judged")
     if reply_row.status == "answered":
@@ -64,8 +64,8 @@ def _indented(text: str) -> str:
     return json.dumps(json.loads(text), ensure_ascii=False, indent=2) if text else ""
 
 
-def _head(arranged: Arranged, row: ComparisonRow, column: Head) -> None:
-    index = arranged.index_of(row.id) or 0
+def _head(comparison: ComparisonRows, row: ComparisonRow, column: Head) -> None:
+    index = comparison.index_of(row.id) or 0
     with st.container(horizontal=True, vertical_alignment="center", gap=None, key="compare_head"):
         st.markdown(f"**{plain(column.label)}**", width="stretch")
         for by, label, icon in ((-1, "Previous case (p)", "chevron_left"), (1, "Next case (n)", "chevron_right")):
@@ -74,9 +74,9 @@ def _head(arranged: Arranged, row: ComparisonRow, column: Head) -> None:
                 icon=f":material/{icon}:",
                 type="tertiary",
                 key=f"compare_{icon}",
-                disabled=not 0 <= index + by < len(arranged),
+                disabled=not 0 <= index + by < len(comparison),
                 on_click=view_state.turn,
-                args=(arranged, row.id, column.id, by),
+                args=(comparison, row.id, column.id, by),
             )
         st.button("Close", icon=":material/close:", type="tertiary", key="compare_close", on_click=view_state.unselect)
     title = row_title(row)
@@ -96,7 +96,7 @@ def _pooled(row: ComparisonRow, column: Head, entry: PooledCell) -> None:
 
 def _choose_sample(entry: PooledCell, samples: Sequence[Sample]) -> Sample:
     """The selected sample, by default the first one with the most frequent answer."""
-    default = next((i for i, sample in enumerate(samples, 1) if sample.position == entry.shown), 1)
+    default = next((i for i, sample in enumerate(samples, 1) if sample.position == entry.representative), 1)
     number = _sample_widget(entry, samples, default) if len(samples) > 1 else default
     st.session_state[view_state.SAMPLE] = None if number == default else number
     return samples[number - 1]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from promptgrid.compare import Arranged, ComparisonRow, PooledCell, Sample
+from promptgrid.compare import ComparisonRow, ComparisonRows, PooledCell, Sample
 from promptgrid.store import Database, results
 from promptgrid.store.results import ResultRow
 from promptgrid.ui.compare.view_state import WITH
@@ -20,7 +20,7 @@ _SAMPLES = 20  # other samples in the list
 def compared_with(
     database: Database,
     run_id: str,
-    arranged: Arranged,
+    comparison: ComparisonRows,
     row: ComparisonRow,
     entry: PooledCell,
     samples: Sequence[Sample],
@@ -30,7 +30,7 @@ def compared_with(
 
     Returns False if nothing is selected or one of the two has no text: the caller then shows the reply alone.
     """
-    others = _others(arranged, row, entry, samples, reply.position)
+    others = _others(comparison, row, entry, samples, reply.position)
     if reply.output is None or not others:
         return False
     if st.session_state.get(WITH) not in others:
@@ -48,11 +48,11 @@ def compared_with(
 
 
 def _others(
-    arranged: Arranged, row: ComparisonRow, entry: PooledCell, samples: Sequence[Sample], position: int
+    comparison: ComparisonRows, row: ComparisonRow, entry: PooledCell, samples: Sequence[Sample], position: int
 ) -> dict[str, str]:
     """The options of the selector: name in the address -> label."""
-    baseline = arranged.columns[0].id
-    other_columns = [head for head in arranged.columns if head.id != entry.column and head.id in row.entries]
+    baseline = comparison.columns[0].id
+    other_columns = [head for head in comparison.columns if head.id != entry.column and head.id in row.entries]
     options = {"expected": "the expected answer"} if row.case and row.case.expected is not None else {}
     options |= {head.id: f"{head.label}, the baseline" if head.id == baseline else head.label for head in other_columns}
     other_samples = [n for n, s in enumerate(samples, 1) if s.position != position and s.status == "answered"]
@@ -62,7 +62,7 @@ def _others(
 def _text_of(database: Database, run_id: str, row: ComparisonRow, samples: Sequence[Sample], option: str) -> str | None:
     """The reply of another sample, or of the default sample in another column; None if there is none."""
     kind, _, number = option.partition(":")
-    position = samples[int(number) - 1].position if kind == "sample" else row.entries[option].shown
+    position = samples[int(number) - 1].position if kind == "sample" else row.entries[option].representative
     if position is None:
         return None
     other = next(results.result_rows(database, run_id, [position]))

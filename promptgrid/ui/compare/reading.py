@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from promptgrid import compare
-from promptgrid.compare import Arranged, ComparisonRow, Facts, PooledCell, View
+from promptgrid.compare import ComparisonRow, ComparisonRows, Facts, PooledCell, View
 from promptgrid.errors import StoreError
 from promptgrid.store import Database
 from promptgrid.store.runs import RunInfo
@@ -35,40 +35,40 @@ def read_facts(database: Database, run: RunInfo) -> Facts:
         st.stop()
 
 
-def arrange(database: Database, facts: Facts, view: View) -> Arranged:
+def arrange(database: Database, facts: Facts, view: View) -> ComparisonRows:
     """The rows of the view, cached because each press of a cell needs them again."""
-    return _arranged(facts.run_id, facts.stamp, view, _database=database, _facts=facts)
+    return _comparison(facts.run_id, facts.stamp, view, _database=database, _facts=facts)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _arranged(run_id: str, stamp: object, view: View, *, _database: Database, _facts: Facts) -> Arranged:
-    return compare.arranged(_database, _facts, view)
+def _comparison(run_id: str, stamp: object, view: View, *, _database: Database, _facts: Facts) -> ComparisonRows:
+    return compare.comparison_rows(_database, _facts, view)
 
 
-def positions(arranged: Arranged) -> list[int]:
+def positions(comparison: ComparisonRows) -> list[int]:
     """The positions of the cells in all rows of the view, cached because listing 100,000 of them is slow."""
-    return _positions(arranged.facts.run_id, arranged.facts.stamp, arranged.view, _arranged=arranged)
+    return _positions(comparison.facts.run_id, comparison.facts.stamp, comparison.view, _comparison=comparison)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _positions(run_id: str, stamp: object, view: View, *, _arranged: Arranged) -> list[int]:
-    return _arranged.positions()
+def _positions(run_id: str, stamp: object, view: View, *, _comparison: ComparisonRows) -> list[int]:
+    return _comparison.positions()
 
 
 def read_rows(
-    database: Database, arranged: Arranged, start: int, count: int
+    database: Database, comparison: ComparisonRows, start: int, count: int
 ) -> tuple[list[ComparisonRow], list[MatrixRow]]:
     """`count` rows of the view from `start`, with their texts and as matrix rows; cached like the view."""
-    facts = arranged.facts
-    return _rows(facts.run_id, facts.stamp, arranged.view, start, count, _database=database, _arranged=arranged)
+    facts = comparison.facts
+    return _rows(facts.run_id, facts.stamp, comparison.view, start, count, _database=database, _comparison=comparison)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _rows(
-    run_id: str, stamp: object, view: View, start: int, count: int, *, _database: Database, _arranged: Arranged
+    run_id: str, stamp: object, view: View, start: int, count: int, *, _database: Database, _comparison: ComparisonRows
 ) -> tuple[list[ComparisonRow], list[MatrixRow]]:
-    rows = compare.page(_database, _arranged, start, count)
-    return rows, matrix_rows(_arranged, rows)
+    rows = compare.page(_database, _comparison, start, count)
+    return rows, matrix_rows(_comparison, rows)
 
 
 def cell_of(rows: Sequence[ComparisonRow], selected: tuple[str, str]) -> tuple[ComparisonRow, PooledCell] | None:

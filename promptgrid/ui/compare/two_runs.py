@@ -89,7 +89,7 @@ def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:
         show_error(error)
         return
     kind = _kind_chips(changes)
-    st.markdown(plain(changes.told))
+    st.markdown(plain(changes.summary))
     pages = view_state.pages_of(changes.counts[kind], 2)
     page_changes = changes.listed(database, [kind], pages.start, pages.rows)
     sides = {"before": before, "after": after}

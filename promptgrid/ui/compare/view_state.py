@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from promptgrid.compare import METRICS, SHOWS, VARIANT, Arranged, Axis, Facts, Filter, Head, Sort, View
+from promptgrid.compare import METRICS, SHOWS, VARIANT, Axis, ComparisonRows, Facts, Filter, Head, Sort, View
 from promptgrid.compare.axes import PARAMETER_AXES, AxisValue, value_text
 from promptgrid.compare.layouts import layout
 from promptgrid.ui.widgets.address import parse_number, set_query
@@ -145,7 +145,7 @@ def current(facts: Facts) -> ViewState:
     for key, options in (("compare_baseline", visible or ids), ("compare_in", ids), ("compare_sort_column", ids)):
         _keep_valid(key, ["", *options])
     baseline = str(st.session_state.get("compare_baseline") or "")
-    return ViewState(replace(view, shown=tuple(visible), baseline=baseline, filter=_filter(), sort=_sort()), heads)
+    return ViewState(replace(view, column_ids=tuple(visible), baseline=baseline, filter=_filter(), sort=_sort()), heads)
 
 
 def _filter() -> Filter:
@@ -236,11 +236,11 @@ def select(row_id: str, column_id: str, page: int) -> None:
     st.session_state["compare_page"] = page
 
 
-def turn(arranged: Arranged, row_id: str, column_id: str, by: int) -> None:
+def turn(comparison: ComparisonRows, row_id: str, column_id: str, by: int) -> None:
     """Selects the row above (-1) or below (+1), which may be on another page. A callback."""
-    index = arranged.index_of(row_id)
-    if index is not None and 0 <= index + by < len(arranged):
-        select(arranged.row_id(index + by), column_id, (index + by) // page_rows(len(arranged.columns)) + 1)
+    index = comparison.index_of(row_id)
+    if index is not None and 0 <= index + by < len(comparison):
+        select(comparison.row_id(index + by), column_id, (index + by) // page_rows(len(comparison.columns)) + 1)
 
 
 def unselect() -> None:

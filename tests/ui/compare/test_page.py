@@ -16,7 +16,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from promptgrid import api, compare, paths
-from promptgrid.compare import Arranged, View
+from promptgrid.compare import ComparisonRows, View
 from promptgrid.errors import StoreError
 from promptgrid.prompt import AnswerKind, AnswerRule, Message, Prompt
 from promptgrid.runner import client
@@ -77,11 +77,11 @@ def chips(page: AppTest) -> list[str]:
 
 
 def variant_ids(database: Database, run_id: str) -> list[str]:
-    return [head.id for head in arranged(database, run_id).columns]
+    return [head.id for head in comparison_rows(database, run_id).columns]
 
 
-def arranged(database: Database, run_id: str, view: View | None = None) -> Arranged:
-    return compare.arranged(database, compare.facts(database, run_id), view or View())
+def comparison_rows(database: Database, run_id: str, view: View | None = None) -> ComparisonRows:
+    return compare.comparison_rows(database, compare.facts(database, run_id), view or View())
 
 
 def figures(page: AppTest, column: str) -> list[object]:
@@ -243,7 +243,7 @@ def test_rows_and_columns_can_be_anything_that_differs(database: Database, run_i
 
 
 def test_a_pooled_cell_leads_to_its_cases(database: Database, run_id: str) -> None:
-    pooled = arranged(
+    pooled = comparison_rows(
         database, run_id, View(rows=("temperature",), columns=("prompt", "version", "technique", "model"))
     )
     page = opened(run=run_id, rows="temperature", case=pooled.row_id(1), variant=pooled.columns[0].id)
@@ -332,7 +332,7 @@ def test_a_run_is_pinned_as_baseline_and_unpinned(database: Database, run_id: st
 
 
 def test_the_cells_say_answer_tally_and_state(database: Database, run_id: str) -> None:
-    found = arranged(database, run_id)
+    found = comparison_rows(database, run_id)
     heads = matrix_columns(found, compare.summarise(found.facts, found.view))
     assert [(list(head.title_lines), head.mark) for head in heads] == [(["t = 0"], "baseline"), (["t = 1"], "")]
     assert heads[0].summary.startswith("100 % (")
@@ -364,7 +364,7 @@ def test_the_rows_are_copied_as_markdown(database: Database, run_id: str, monkey
 
 
 def test_the_table_to_copy_has_heads_of_its_own(database: Database, run_id: str) -> None:
-    found = arranged(database, run_id)
+    found = comparison_rows(database, run_id)
     columns = matrix_columns(found, compare.summarise(found.facts, found.view))
     heads, lines = tables.as_table([*columns, *columns], matrix_rows(found, []), "case")
     assert heads == ["case", "expected", "t = 0", "t = 1", "t = 0 (4)", "t = 1 (5)"]
