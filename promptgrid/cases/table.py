@@ -33,11 +33,13 @@ _field_limit = threading.Lock()  # csv's limit is one for the whole process
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row: `inputs` holds every column but `expected`; `expected` is None where the cell is empty or missing."""
+    """One row: `inputs` holds every column but `expected`; `expected` is None where the cell is empty or missing.
+    `part` is learn, choose or prove (see `parts`), "" where the cases have no parts."""
 
     id: str
     inputs: Mapping[str, str]
     expected: str | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,180 @@
+"""The parts of a table of cases: *learn* for those who write prompts, *choose* for choosing among candidates, *prove*
+for the verdict.
+
+The first row of a family (a group, or near duplicates) draws a part by a keyed hash of its content, among the parts
+with not more than one case above their share of its expected answer, nor two above that of the table so far (J. Soares
+and C. Wu, "Some restricted randomization rules in sequential designs", 1983). The rest of the family follows. So rows
+that are added below change the part of no other. Rows that are sorted or removed might: parts that are known already,
+by `content_digest`, stay as they are. Where a later row resembles cases of two parts, it joins the first of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+from promptgrid.cases.duplicates import Duplicate, content, duplicates, plain_text
+from promptgrid.cases.table import Case
+from promptgrid.errors import CasesError
+from promptgrid.humanize import many
+from promptgrid.prompt import EMPTY, Prompt
+from promptgrid.suggestions import did_you_mean
+
+Part = Literal["learn", "choose", "prove"]
+PARTS: tuple[Part, ...] = get_args(Part)
+SHARES: Mapping[Part, float] = {"learn": 0.4, "choose": 0.3, "prove": 0.3}
+GROUP = "group"
+"""The column that groups cases where none is named."""
+
+_KEY = b"promptgrid parts 1"  # another key would move every case
+_NAMED, _NAME_CHARS = 3, 60  # cases that a note names, and characters of each
+
+
+def divided(
+    cases: Sequence[Case],
+    prompts: Iterable[Prompt] = (),
+    *,
+    group: str = "",
+    part: str = "",
+    known: Mapping[str, str] = EMPTY,
+) -> tuple[tuple[Case, ...], list[str]]:
+    """The cases of that part (all for ""), each with its part, and notes: `table_notes`, and with a part or a group
+    `part_notes`. Raises CasesError."""
+    alike = duplicates(cases)
+    whole = parted(cases, group, alike, known)
+    notes = table_notes(whole, prompts, alike)
+    return of_part(whole, part), [*notes, *(part_notes(whole) if part or group else [])]
+
+
+def parted(
+    cases: Sequence[Case],
+    group: str = "",
+    alike: Mapping[int, Duplicate] | None = None,
+    known: Mapping[str, str] = EMPTY,
+) -> tuple[Case, ...]:
+    """The cases with their parts. Cases with the same value in the column `group` have the same part; an empty cell is
+    no group. `alike` are the duplicates, where they are known already, `known` the parts by `content_digest`. Raises
+    CasesError where no case has that column."""
+    column = _group_column(cases, group)
+    alike = duplicates(cases) if alike is None else alike
+    drawn, by_group = _Drawn(), dict[str, str]()
+    parts: list[str] = []
+    for place, case in enumerate(cases):
+        name, digest = plain_text(case.inputs.get(column, "")), content_digest(case, column)
+        follows = by_group.get(name) or (parts[alike[place].of] if place in alike else "")
+        part = known.get(digest) or follows or drawn.draw(case.expected, f"group {name}" if name else content(case))
+        drawn.count(case.expected, part)
+        if name:
+            by_group.setdefault(name, part)
+        parts.append(part)
+    return tuple(replace(case, part=part) for case, part in zip(cases, parts, strict=True))
+
+
+def content_digest(case: Case, group: str = "") -> str:
+    """What parts are remembered by: the same for cases with the same inputs, grouped by the same column."""
+    return _hash(f"{group}\0{content(case)}").hexdigest()
+
+
+def digests(cases: Sequence[Case], group: str = "") -> list[str]:
+    """The `content_digest` of each case, grouped as `parted` groups them."""
+    column = _group_column(cases, group)
+    return [content_digest(case, column) for case in cases]
+
+
+class _Drawn:
+    """Draws parts and counts the cases of each, by expected answer and (None) in all."""
+
+    def __init__(self) -> None:
+        self._counts: defaultdict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
+
+    def draw(self, expected: str | None, text: str) -> Part:
+        """The part with the least weighted draw that has room; without room, the least."""
+        answer, all_cases = self._counts["answer", expected], self._counts["all", None]
+        ordered = sorted(PARTS, key=lambda part: _exponential(part, text) / SHARES[part])
+        with_room = [part for part in ordered if _room(answer, part, 1)]
+        return next((part for part in with_room if _room(all_cases, part, 2)), (with_room or ordered)[0])
+
+    def count(self, expected: str | None, part: str) -> None:
+        """One more case of that part."""
+        self._counts["answer", expected][part] += 1
+        self._counts["all", None][part] += 1
+
+
+def _room(counts: Counter[str], part: Part, above: int) -> bool:
+    return counts[part] + 1 <= SHARES[part] * (counts.total() + 1) + above
+
+
+def _exponential(part: Part, text: str) -> float:
+    """An exponentially distributed number that follows from both."""
+    return -math.log((int.from_bytes(_hash(f"{part} {text}").digest()) + 1) / 2**64)
+
+
+def _hash(text: str) -> hashlib.blake2b:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=_KEY)
+
+
+def of_part(cases: Sequence[Case], part: str) -> tuple[Case, ...]:
+    """The cases of that part; all for "". Raises CasesError for an unknown part, or one without a case."""
+    if part and part not in PARTS:
+        raise CasesError(f"There is no part {part!r}.", hint=did_you_mean(part, PARTS))
+    chosen = tuple(case for case in cases if part in ("", case.part))
+    if not chosen and cases:
+        raise CasesError(f"None of the {len(cases):,} cases belongs to {part}.", hint="Add cases, or take all parts.")
+    return chosen
+
+
+def part_notes(cases: Sequence[Case]) -> list[str]:
+    """How many cases each part has, and which expected answers it lacks. For cases with parts."""
+    sizes = {part: sum(case.part == part for case in cases) for part in PARTS}
+    notes = [" · ".join(f"{part} {size:,}" for part, size in sizes.items())]
+    answers = {case.expected for case in cases if case.expected is not None}
+    if len(answers) <= len(cases) // 5:  # classes, not an answer a case
+        for part in PARTS:
+            missing = answers - {case.expected for case in cases if case.part == part}
+            notes += [f"{part} has no case with {_some(sorted(map(repr, filter(None, missing))))}"] if missing else []
+    return notes
+
+
+def table_notes(
+    cases: Sequence[Case], prompts: Iterable[Prompt] = (), alike: Mapping[int, Duplicate] | None = None
+) -> list[str]:
+    """The copies and near duplicates among the cases, and the examples of the prompts that stand there. `alike` are
+    the duplicates, where they are known."""
+    alike = duplicates(cases) if alike is None else alike
+    notes = []
+    for copy, are in ((True, "a copy"), (False, "a near duplicate")):
+        pairs = [f"{cases[place].id} of {cases[one.of].id}" for place, one in alike.items() if one.copy == copy]
+        if pairs:
+            verb = "is" if len(pairs) == 1 else "are each"
+            notes.append(f"{many(len(pairs), 'case')} {verb} {are} of an earlier one: {_some(pairs)}")
+    return [*notes, *_example_notes(cases, prompts)]
+
+
+def _example_notes(cases: Sequence[Case], prompts: Iterable[Prompt]) -> Iterator[str]:
+    for prompt in {prompt.version: prompt for prompt in prompts}.values():
+        examples = [Case("", example.inputs) for example in prompt.examples]
+        names = {name for example in examples for name in example.inputs}
+        asked = [Case(case.id, {name: case.inputs.get(name, "") for name in names}) for case in cases]
+        alike = duplicates([*examples, *asked]) if examples else {}
+        ids = [cases[place - len(examples)].id for place, one in alike.items() if one.of < len(examples) <= place]
+        if ids:
+            are = "is an example" if len(ids) == 1 else "are examples"
+            yield f"{many(len(ids), 'case')} {are} of {prompt.name}, and few-shot prompts show the answer: {_some(ids)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{', '.join(name[:_NAME_CHARS] for name in names[:_NAMED])}{more}"
+
+
+def _group_column(cases: Sequence[Case], group: str) -> str:
+    """The column of groups: the one that is named, else the one called `group`; "" without."""
+    columns = list(dict.fromkeys(name for case in cases for name in case.inputs))
+    if group and group not in columns:
+        raise CasesError(f"The cases have no column {group!r} to group by.", hint=did_you_mean(group, columns))
+    return group or next((name for name in columns if name.casefold() == GROUP), "")
