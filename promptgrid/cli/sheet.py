@@ -26,6 +26,8 @@ def as_text(sheet: Preflight) -> str:
     lines += [f"  skipped: {s.prompt} as {s.technique}, {s.reason}" for s in sheet.skipped]
     if budget := phrases.budget_words(sheet):
         lines.append(f"  {budget}")
+    if sheet.reach:
+        lines.append(f"  {sheet.reach.sentence}")
     return "\n".join(lines)
 
 

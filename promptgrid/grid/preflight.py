@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -9,6 +10,7 @@ from itertools import islice
 
 from promptgrid import connections, grid
 from promptgrid.budget import Budget, parse_budget
+from promptgrid.cases.duplicates import content
 from promptgrid.grid import Plan, Skipped
 from promptgrid.grid.estimate import (
     Estimate,
@@ -21,6 +23,7 @@ from promptgrid.grid.estimate import (
 )
 from promptgrid.grid.planned_points import PlannedPoint, plan_points
 from promptgrid.models import ModelFacts
+from promptgrid.stats import Reach, reach
 
 _LOOKUP = 500  # points whose stored replies are looked up at once
 
@@ -48,14 +51,15 @@ def model_preflight(
 
 @dataclass(frozen=True)
 class Preflight:
-    """What a plan of so many `cells` will take. `judges` has an entry for each check by a model, which runs once the
-    replies are there."""
+    """What a plan of so many `cells` will take, and what its comparisons can find (`reach`; None: nothing is scored).
+    `judges` has an entry for each check by a model, which runs once the replies are there."""
 
     models: Sequence[ModelPreflight]
     skipped: Sequence[Skipped]
     cells: int
     budget: Budget | None = None
     judges: Sequence[ModelPreflight] = ()
+    reach: Reach | None = None
 
     @cached_property
     def replies(self) -> Estimate:
@@ -146,7 +150,7 @@ class EstimateTally:
                   for ref, share in self._models.items()]  # fmt: skip
         judges = [self._judge_preflight(judge, self._judges[check]) for check, judge in self.judges.items()]
         cells, budget = self._points * self.plan.samples, parse_budget(self.plan.budget)
-        return Preflight(models, grid.skipped(self.plan), cells, budget, judges)
+        return Preflight(models, grid.skipped(self.plan), cells, budget, judges, plan_reach(self.plan))
 
     def _seconds(self, ref: str, calls: int) -> float | None:
         one_call = self.speed(ref)
@@ -156,6 +160,16 @@ class EstimateTally:
         if judge.texts_a_call:
             estimate = replace(estimate, calls=vector_calls(estimate.texts, judge.texts_a_call))
         return model_preflight(judge.ref, judge.facts, estimate, embeds=judge.texts_a_call > 0)
+
+
+def plan_reach(plan: Plan) -> Reach | None:
+    """What a comparison of the plan's first variant with each other one can find over its different cases. None where
+    nothing is scored."""
+    if not plan.all_checks:
+        return None
+    scored = [case for case in plan.cases if case.expected is not None] or plan.cases
+    variants = math.prod(map(len, (plan.prompts, plan.techniques, plan.models, *plan.axes.values())))
+    return reach(len(set(map(content, scored))), max(1, variants - 1))
 
 
 def preflight(tally: EstimateTally) -> Preflight:

@@ -8,5 +8,6 @@ from promptgrid.stats.agreement import cohen_kappa, krippendorff_alpha
 from promptgrid.stats.chance import holm, mcnemar, paired_permutation
 from promptgrid.stats.intervals import Interval, bca_interval, mean_interval, wilson
 from promptgrid.stats.paired import Comparison, PairedVerdict, compared, compared_all, compared_pairs
+from promptgrid.stats.power import Reach, reach
 from promptgrid.stats.ranking import PositionBias, Ranking, bradley_terry, position_bias
 from promptgrid.stats.samples import entropy, mean_similarity, pass_at_k
