@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from promptgrid.prompt import Prompt
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.runner import client
 from promptgrid.store import Database, plans, results
+from promptgrid.store.parts import cases_of_part
 from promptgrid.store.runs import RunProgress
 
 if TYPE_CHECKING:
@@ -36,19 +38,30 @@ def plan(
     models: str | Sequence[str] = (),
     techniques: str | Sequence[str] = ("zero-shot",),
     checks: Sequence[str] | None = None,
+    part: str = "",
+    group: str = "",
+    show: Callable[[str], object] | None = None,
     **settings: Any,
 ) -> Plan:
     """A plan over prompts (objects, files or names) and cases (a CSV file, or rows).
 
+    `part` takes only the cases of that part: learn, choose or prove; cases with the same value in the column `group`
+    are never parted. `show` is called with each note on the cases, such as duplicates: a warning, unless given.
     Without cases the prompt's own CSV is used, else the examples of its inputs. `settings` are what else `Plan.of`
     takes: temperatures (one or several), samples, max_tokens, seed, budget … Raises PlanError, CasesError,
     LibraryError, PromptError.
     """
     settings |= {s.plural: _listed(settings[s.plural]) for s in AXIS_SPECS if s.plural in settings}
     loaded = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
+    chosen, notes = cases_of_part(Database(), _cases(cases, loaded), loaded, part=part, group=group)
+    for note in notes:
+        if show is None:
+            warnings.warn(note, stacklevel=2)
+        else:
+            show(note)
     return Plan.of(
         prompts=loaded,
-        cases=_cases(cases, loaded),
+        cases=chosen,
         models=_listed(models) or (DEFAULT_MODEL,),
         techniques=_listed(techniques),
         checks=None if checks is None else tuple(map(parse_check, checks)),

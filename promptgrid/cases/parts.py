@@ -34,22 +34,6 @@ _KEY = b"promptgrid parts 1"  # another key would move every case
 _NAMED, _NAME_CHARS = 3, 60  # cases that a note names, and characters of each
 
 
-def divided(
-    cases: Sequence[Case],
-    prompts: Iterable[Prompt] = (),
-    *,
-    group: str = "",
-    part: str = "",
-    known: Mapping[str, str] = EMPTY,
-) -> tuple[tuple[Case, ...], list[str]]:
-    """The cases of that part (all for ""), each with its part, and notes: `table_notes`, and with a part or a group
-    `part_notes`. Raises CasesError."""
-    alike = duplicates(cases)
-    whole = parted(cases, group, alike, known)
-    notes = table_notes(whole, prompts, alike)
-    return of_part(whole, part), [*notes, *(part_notes(whole) if part or group else [])]
-
-
 def parted(
     cases: Sequence[Case],
     group: str = "",
@@ -128,9 +112,8 @@ def of_part(cases: Sequence[Case], part: str) -> tuple[Case, ...]:
 
 
 def part_notes(cases: Sequence[Case]) -> list[str]:
-    """How many cases each part has, and which expected answers it lacks. For cases with parts."""
-    sizes = {part: sum(case.part == part for case in cases) for part in PARTS}
-    notes = [" · ".join(f"{part} {size:,}" for part, size in sizes.items())]
+    """Which expected answers a part lacks. For cases with parts."""
+    notes = []
     answers = {case.expected for case in cases if case.expected is not None}
     if len(answers) <= len(cases) // 5:  # classes, not an answer a case
         for part in PARTS:

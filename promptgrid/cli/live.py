@@ -21,6 +21,7 @@ from promptgrid.gate import GateReport
 from promptgrid.runner import client
 from promptgrid.runner.process import tune
 from promptgrid.store import Database, commits, runs
+from promptgrid.store.parts import opening_sentences, openings_of_run
 from promptgrid.store.runs import RunInfo, RunProgress
 
 _LINE_EVERY_S = 5.0
@@ -69,8 +70,10 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
         except KeyboardInterrupt:
             info, progress = _pause(database, run_id, watch)
     report, held = _ask(database, run_id, outputs.gates)
+    openings = openings_of_run(database, run_id)
     if outputs.as_json:
         gates = gate_options.as_json(report) if report else {}
+        gates |= {"openings_of_prove": openings} if openings else {}
         click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress), **gates}))
     else:
         click.echo(sheet.summary_table(summary(database, info.id)))
@@ -78,6 +81,8 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
         for line in [*lines, *suspicions(database, info.id)]:
             click.echo(line, err=True)
         click.echo(sheet.end_line(info, progress), err=True)
+        for sentence in opening_sentences(openings):
+            click.echo(sentence, err=True)
         if report:
             gate_options.show(report)
     written = _write(database, run_id, outputs)

@@ -53,6 +53,8 @@ def _parameter_option(spec: ParameterSpec) -> Option:
 _OPTIONS: tuple[Option, ...] = (
     click.argument("prompts", nargs=-1, required=True, metavar="PROMPT…"),
     click.option("--cases", type=click.Path(path_type=Path), help="A table of cases. Default: the prompt's own."),
+    click.option("--part", default="", help="Only the cases of this part: learn, choose or prove."),
+    click.option("--group", default="", metavar="COLUMN", help="Cases alike in this column are never parted."),
     click.option("--model", "models", type=Listed(), default=(), help="ENDPOINT/MODEL, several separated by commas."),
     click.option("--technique", "techniques", type=Listed(), default="zero-shot", show_default=True),
     *(_parameter_option(spec) for spec in SPECS if spec.option),
@@ -100,7 +102,13 @@ def _plan(prompts: tuple[str, ...], cases: Path | None, checks: tuple[str, ...],
     from promptgrid import api, budget
 
     budget.parse_budget(settings["budget"])
-    return api.plan(prompts, cases, checks=checks or None, **settings)
+    return api.plan(prompts, cases, checks=checks or None, show=_note, **settings)
+
+
+def _note(text: str) -> None:
+    from promptgrid.text import one_line
+
+    click.echo(f"Note: {one_line(text, 300)}", err=True)
 
 
 @click.command()

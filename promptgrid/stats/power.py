@@ -32,7 +32,8 @@ class Reach:
         family = f" for {self.comparisons} comparisons" if self.comparisons > 1 else ""
         return (
             f"Over {of}, +{100 * self.difference:.0f} points are seen in {seen} of 100 such comparisons{enough}"
-            f" (power of McNemar's exact test{family}, Duffy 1984, where {100 * DISAGREE:.0f} % of the cases tell the two apart)."
+            f" (power of McNemar's exact test{family}, Duffy 1984, where {100 * DISAGREE:.0f} % of the cases tell the"
+            " two apart)."
         )
 
 

@@ -15,6 +15,7 @@ from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.store import runs as runs_store
 from promptgrid.store.commits import CellName
 from promptgrid.store.database import Database, now, storable, write_many
+from promptgrid.store.parts import record_opening
 from promptgrid.store.plans import decided_json, insert_plan_parts, plan_json
 from promptgrid.store.schema import cells, runs
 
@@ -51,6 +52,7 @@ def create_run(
     with database.write() as connection:
         connection.execute(runs.insert(), row)
         insert_plan_parts(connection, run_id, plan)
+        record_opening(connection, run_id, plan)
     try:
         total = _insert_cells(database, chain(first, rows))
         ready()

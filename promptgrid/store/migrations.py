@@ -89,6 +89,14 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
         "ALTER TABLE cells ADD COLUMN effort_sent VARCHAR",
         efforts_of_cells,
     ),
+    7: (
+        "ALTER TABLE cases ADD COLUMN part VARCHAR DEFAULT '' NOT NULL",
+        "CREATE TABLE parts (content VARCHAR NOT NULL PRIMARY KEY, part VARCHAR NOT NULL)",
+        """CREATE TABLE openings (
+            id INTEGER NOT NULL PRIMARY KEY, prompt VARCHAR NOT NULL, prompt_version VARCHAR NOT NULL,
+            run_id VARCHAR NOT NULL, cases INTEGER NOT NULL, opened FLOAT NOT NULL)""",
+        "CREATE INDEX ix_openings_prompt ON openings (prompt)",
+    ),
 }
 """By the version that it leads to, the statements of a step, or what they cannot say."""
 

@@ -97,7 +97,7 @@ def load_cases(connection: sa.Connection, run_id: str) -> Iterable[Case]:
     """The run's cases in their order."""
     chosen = sa.select(cases).where(cases.c.run_id == run_id).order_by(cases.c.position)
     for row in connection.execute(chosen):
-        yield Case(id=row.case_id, inputs=json.loads(row.inputs), expected=row.expected)
+        yield Case(id=row.case_id, inputs=json.loads(row.inputs), expected=row.expected, part=row.part)
 
 
 def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> None:
@@ -109,6 +109,7 @@ def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> Non
             "case_id": case.id,
             "inputs": json.dumps(dict(case.inputs)),
             "expected": None if case.expected is None else storable(case.expected),
+            "part": case.part,
         }
         for i, case in enumerate(plan.cases)
     ]

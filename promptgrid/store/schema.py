@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 6
+VERSION = 7
 """The schema's version, kept in `meta`. A change of the tables adds one, and a step in `migrations`."""
 
 metadata = MetaData()
@@ -77,7 +77,28 @@ cases = Table(
     Column("case_id", Text, nullable=False),
     Column("inputs", Text, nullable=False),  # JSON
     Column("expected", Text),
+    Column("part", String, nullable=False, server_default=""),  # learn · choose · prove; "": it has none
 )
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("content", String, primary_key=True),  # a digest of the case (cases.parts.content_digest)
+    Column("part", String, nullable=False),
+)
+"""The part that a case was given first stays, however its table is sorted or cut later."""
+
+openings = Table(
+    "openings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("prompt", String, nullable=False, index=True),
+    Column("prompt_version", String, nullable=False),
+    Column("run_id", String, nullable=False),  # of a run that may be gone by now
+    Column("cases", Integer, nullable=False),
+    Column("opened", Float, nullable=False),
+)
+"""Each run of a prompt over cases of the part prove; kept for good, for what was seen stays seen."""
 
 replies = Table(
     "replies",

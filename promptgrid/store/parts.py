@@ -1,0 +1,104 @@
+"""The parts of cases that are known already, and how often *prove* was opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from promptgrid.cases.duplicates import duplicates
+from promptgrid.cases.parts import PARTS, digests, of_part, part_notes, parted, table_notes
+from promptgrid.cases.table import Case
+from promptgrid.grid import Plan
+from promptgrid.humanize import many
+from promptgrid.prompt import Prompt
+from promptgrid.stats.paired import ALPHA
+from promptgrid.store.database import Database, now, write_many
+from promptgrid.store.schema import cases as cases_table
+from promptgrid.store.schema import cells, openings, parts
+from promptgrid.store.stored_replies import lots
+
+_SEALED = "prove"
+_INSERT_PART = insert(parts).on_conflict_do_nothing()
+
+
+def cases_of_part(
+    database: Database, cases: Sequence[Case], prompts: Iterable[Prompt] = (), *, group: str = "", part: str = ""
+) -> tuple[tuple[Case, ...], list[str]]:
+    """The cases of that part (all for ""), each with its part, and notes: `table_notes`, and of a part `part_notes`.
+
+    A case keeps the part that it was given when a part of its table was first asked for, however the table is sorted
+    or cut later. Raises CasesError.
+    """
+    contents, alike = digests(cases, group), duplicates(cases)
+    known = _known(database, contents)
+    whole = parted(cases, group, alike, known)
+    notes = table_notes(whole, prompts, alike)
+    if not part:
+        return whole, notes
+    chosen = of_part(whole, part)
+    new = {content: case.part for content, case in zip(contents, whole, strict=True) if content not in known}
+    with database.write() as connection:
+        write_many(
+            connection, insert(parts).on_conflict_do_nothing(), [{"content": c, "part": p} for c, p in new.items()]
+        )
+    return chosen, [*notes, *part_notes(whole)]
+
+
+def _known(database: Database, contents: Sequence[str]) -> Mapping[str, str]:
+    known: dict[str, str] = {}
+    with database.read() as connection:
+        for lot in lots(contents):
+            rows = connection.execute(sa.select(parts.c.content, parts.c.part).where(parts.c.content.in_(lot)))
+            known |= {row.content: row.part for row in rows}
+    return known
+
+
+def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
+    """Counts an opening for each prompt of the plan, if cases of *prove* are among its own."""
+    sealed = sum(case.part == _SEALED for case in plan.cases)
+    row = {"run_id": run_id, "cases": sealed, "opened": now()}
+    rows = [{**row, "prompt": prompt.name, "prompt_version": prompt.version} for prompt in plan.prompts]
+    if sealed:
+        connection.execute(openings.insert(), rows)
+
+
+def openings_of(database: Database, prompts: Iterable[str]) -> dict[str, int]:
+    """By name of a prompt, in how many runs of any of its versions *prove* was opened; runs that are gone count."""
+    names = list(dict.fromkeys(prompts))
+    count = sa.func.count(openings.c.run_id.distinct())
+    query = sa.select(openings.c.prompt, count).where(openings.c.prompt.in_(names)).group_by(openings.c.prompt)
+    with database.read() as connection:
+        counted = {row[0]: row[1] for row in connection.execute(query)}
+    return {name: counted.get(name, 0) for name in names}
+
+
+def opening_sentences(counts: Mapping[str, int]) -> list[str]:
+    """For each prompt, how often *prove* was opened, and which p-value still counts (Bonferroni's correction). The
+    names are not escaped: the caller escapes foreign text."""
+    sentences = []
+    for name, count in counts.items():
+        sentence = f"prove was opened {many(count, 'time')} for {name}"
+        level = f": over all of them, a difference counts at p < {ALPHA / count:.2g}" if count > 1 else ""
+        sentences.append(f"{sentence}{level}." if count else f"prove was never opened for {name}.")
+    return sentences
+
+
+def parts_of_run(database: Database, run_id: str) -> dict[str, list[int]]:
+    """By part, the positions of the run's cases that belong to it; a part without one is missing."""
+    query = sa.select(cases_table.c.part, cases_table.c.position).where(cases_table.c.run_id == run_id)
+    positions: dict[str, list[int]] = {part: [] for part in PARTS}
+    with database.read() as connection:
+        for part, position in connection.execute(query.order_by(cases_table.c.position)):
+            positions.setdefault(part, []).append(position)
+    return {part: positions[part] for part in PARTS if positions[part]}
+
+
+def openings_of_run(database: Database, run_id: str) -> dict[str, int]:
+    """The openings of the prompts of a run that is over *prove* alone; empty for other runs."""
+    query = sa.select(cells.c.prompt).distinct().where(cells.c.run_id == run_id)
+    if list(parts_of_run(database, run_id)) != [_SEALED]:
+        return {}
+    with database.read() as connection:
+        return openings_of(database, list(connection.scalars(query)))
