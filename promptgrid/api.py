@@ -120,4 +120,4 @@ def _usual_cases(prompt: Prompt) -> tuple[Case, ...]:
         if not path.is_file():
             raise CasesError(f'The cases of "{prompt.name}" are not at {path}.', hint="Give --cases FILE.csv.")
         return read_cases(path).cases
-    return (Case(id="1", inputs={i.name: i.example for i in prompt.inputs}, expected=None),)
+    return (Case(id="1", inputs=prompt.given_examples, expected=None),)

@@ -7,11 +7,11 @@ says why (`unavailable`) and makes no cells; there is no silent fallback.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from promptgrid.errors import PlanError
-from promptgrid.prompt import Example, Message, Prompt, render
+from promptgrid.prompt import Example, Message, Prompt, expanded, render
 from promptgrid.suggestions import did_you_mean
 
 PromptPart = Literal["system", "examples", "retrieved", "history", "question"]
@@ -52,24 +52,24 @@ def wording(prompt: Prompt, name: str) -> str:
     return own if own is not None else WORDING.get(prompt.language, WORDING["en"])[name]
 
 
-def zero_shot(prompt: Prompt, values: Mapping[str, str], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
+def zero_shot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
     """The prompt as written (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners")."""
     return _turns(prompt, prompt.messages, values)
 
 
-def few_shot(prompt: Prompt, values: Mapping[str, str], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
+def few_shot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
     """Worked examples before the question (Brown et al. 2020, "Language Models are Few-Shot Learners")."""
     return _with_examples(prompt, prompt.messages, values, examples, as_, [e.answer for e in examples])
 
 
 def chain_of_thought(
-    prompt: Prompt, values: Mapping[str, str], examples: Sequence[Example], as_: ExamplesAs
+    prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs
 ) -> list[Turn]:
     """Asks for the reasoning first (Kojima et al. 2022, "Large Language Models are Zero-Shot Reasoners")."""
     return _turns(prompt, _asking_for_reasons(prompt), values)
 
 
-def few_shot_cot(prompt: Prompt, values: Mapping[str, str], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
+def few_shot_cot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
     """Examples with their reasoning (Wei et al. 2022, "Chain-of-Thought Prompting Elicits Reasoning in LLMs")."""
     marker = wording(prompt, "marker")
     answers = [f"{e.reasoning}\n{marker} {e.answer}" for e in examples]
@@ -77,7 +77,7 @@ def few_shot_cot(prompt: Prompt, values: Mapping[str, str], examples: Sequence[E
 
 
 def self_consistency(
-    prompt: Prompt, values: Mapping[str, str], examples: Sequence[Example], as_: ExamplesAs
+    prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs
 ) -> list[Turn]:
     """Chain of thought on the wire; many samples and a majority vote make the answer.
 
@@ -133,7 +133,7 @@ def select_examples(prompt: Prompt, technique: str, k: int | None = None) -> tup
 
 def build_turns(
     prompt: Prompt,
-    values: Mapping[str, str],
+    values: Mapping[str, Any],
     technique: str,
     *,
     k: int | None = None,
@@ -143,6 +143,9 @@ def build_turns(
     reason = unavailable(prompt, known_technique(technique))
     if reason:
         raise PlanError(f'"{prompt.name}" cannot use {technique}: {reason}.')
+    messages, values = expanded(prompt.messages, values, prompt.inputs)
+    if messages != prompt.messages:
+        prompt = replace(prompt, messages=messages)
     return TECHNIQUES[technique](prompt, values, select_examples(prompt, technique, k), examples_as)
 
 
@@ -151,7 +154,7 @@ def answer_marker(prompt: Prompt, technique: str) -> str:
     return wording(prompt, "marker") if technique in ASKS_FOR_REASONS else ""
 
 
-def _turns(prompt: Prompt, templates: Sequence[Message], values: Mapping[str, str]) -> list[Turn]:
+def _turns(prompt: Prompt, templates: Sequence[Message], values: Mapping[str, Any]) -> list[Turn]:
     last = _last_user(templates)
     rendered = render(templates, values, prompt.inputs)
     return [Turn(m, _part(m, i, last)) for i, m in enumerate(rendered)]
@@ -178,7 +181,7 @@ def _asking_for_reasons(prompt: Prompt) -> tuple[Message, ...]:
 def _with_examples(
     prompt: Prompt,
     templates: Sequence[Message],
-    values: Mapping[str, str],
+    values: Mapping[str, Any],
     examples: Sequence[Example],
     as_: ExamplesAs,
     answers: Sequence[str],

@@ -1,6 +1,9 @@
-"""Foreign text in one line: printable, with single spaces, cut at a length; pure."""
+"""Foreign text in one line: printable, with single spaces, cut at a length; values as text; pure."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 LINE = 160  # characters that a line of a table shows
 _JOINERS = "\u200c\u200d"  # not printable by themselves, but parts of words and of emoji
@@ -23,3 +26,8 @@ def one_line(text: str, limit: int = LINE) -> str:
     """
     line = " ".join(printable(text[: 10 * limit]).split())
     return cut(line if len(text) <= 10 * limit else f"{line}…", limit)
+
+
+def value_text(value: Any) -> str:
+    """A text as it is, any other value as JSON: `7`, `true`, `["a", "b"]`."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

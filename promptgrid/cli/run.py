@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from promptgrid.cli.gate_options import GateOptions, check_writable, gate_options, read_gate_options
+from promptgrid.cli.show import echo_notes
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS, ParameterSpec
 
 if TYPE_CHECKING:
@@ -102,7 +103,10 @@ def _plan(prompts: tuple[str, ...], cases: Path | None, checks: tuple[str, ...],
     from promptgrid import api, budget
 
     budget.parse_budget(settings["budget"])
-    return api.plan(prompts, cases, checks=checks or None, show=_note, **settings)
+    new_plan = api.plan(prompts, cases, checks=checks or None, show=_note, **settings)
+    for prompt in new_plan.prompts:
+        echo_notes(prompt)
+    return new_plan
 
 
 def _note(text: str) -> None:

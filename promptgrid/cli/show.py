@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
+
+from promptgrid.text import one_line
+
+if TYPE_CHECKING:
+    from promptgrid.prompt import Prompt
+
+
+def echo_notes(prompt: Prompt) -> None:
+    """What of the prompt's file is not taken over, a line each on stderr."""
+    for note in prompt.notes:
+        click.echo(one_line(f"{prompt.name}: {note}", 300), err=True)
 
 
 @click.command()
@@ -17,7 +29,14 @@ def prompts(as_json: bool) -> None:
     entries = Library(library_folder()).entries()
     if as_json:
         listed = [
-            {"name": e.name, "path": str(e.path), "version": e.prompt and e.prompt.version, "error": e.error}
+            {
+                "name": e.name,
+                "title": e.prompt.title if e.prompt else "",
+                "path": str(e.path),
+                "version": e.prompt and e.prompt.version,
+                "error": e.error,
+                "notes": list(e.prompt.notes) if e.prompt else [],
+            }
             for e in entries
         ]
         click.echo(json.dumps(listed, ensure_ascii=False))
@@ -26,7 +45,11 @@ def prompts(as_json: bool) -> None:
         [e.name, e.prompt.version[:6] if e.prompt else "broken", e.prompt.description if e.prompt else e.error]
         for e in entries
     ]
-    click.echo("\n".join(f"{name:<22} {version}  {about}" for name, version, about in rows) or "No prompts yet.")
+    lines = [f"{one_line(name, 100):<22} {version}  {one_line(about)}" for name, version, about in rows]
+    click.echo("\n".join(lines) or "No prompts yet.")
+    for entry in entries:
+        if entry.prompt:
+            echo_notes(entry.prompt)
     click.echo(f"In {library_folder()}", err=True)
 
 

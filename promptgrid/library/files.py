@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from promptgrid import files
-from promptgrid.errors import LibraryError
+from promptgrid.errors import LibraryError, PromptError
 from promptgrid.suggestions import did_you_mean
 
 SUFFIX = ".prompty"
@@ -62,6 +62,43 @@ def read(path: Path) -> bytes:
 
 def _names_beside(path: Path) -> Iterable[str]:
     return [other.name for other in path.parent.glob(f"*{SUFFIX}")] if path.parent.is_dir() else []
+
+
+_BESIDE = (".json", ".yaml", ".yml", ".txt", ".md")
+
+
+def beside(path: Path) -> Callable[[str], str]:
+    """Reads the files that a prompt names by `${file:…}`: in its own folder or below, no link and no hidden file.
+
+    The function raises PromptError, which names what is wrong with the reference.
+    """
+
+    def read_beside(target: str) -> str:
+        parts = target.replace("\\", "/").split("/")
+        is_plain = all(part and part[0] not in ".~" and ":" not in part for part in parts)
+        places = [path.parent.joinpath(*parts[: number + 1]) for number in range(len(parts))]
+        if not is_plain or any(place.is_symlink() for place in places):
+            raise PromptError("It may only name a file in the prompt's folder: no .., no link, no hidden file.")
+        if places[-1].suffix.lower() not in _BESIDE:
+            raise PromptError(f"A file beside a prompt ends with {', '.join(_BESIDE)}.")
+        try:
+            return text_of(read(places[-1]), places[-1])
+        except LibraryError as error:
+            raise PromptError(str(error)) from error
+
+    return read_beside
+
+
+def refuse_other(path: Path) -> None:
+    """Raises LibraryError, with what to do, for a file that is no .prompty file by its name."""
+    if path.suffix.lower() == SUFFIX:
+        return
+    if path.suffix.lower() == ".prompt":
+        what = "is a Dotprompt file, which is another format"
+        hint = f"Write its text under `user:` in a {SUFFIX} file, with {{{{ name }}}} for each variable."
+    else:
+        what, hint = f"is not a {SUFFIX} file", f"Rename it to {path.stem}{SUFFIX} if it holds a prompt in that form."
+    raise LibraryError(f"{path.name} {what}.", hint=hint)
 
 
 def text_of(data: bytes, path: Path) -> str:

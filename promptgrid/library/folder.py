@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from promptgrid import paths
 from promptgrid.errors import LibraryError, PromptError, StaleSave
-from promptgrid.library.files import MAX_NAME, SUFFIX, failed, read, safe_name, text_of, write
+from promptgrid.library.files import MAX_NAME, SUFFIX, beside, failed, read, refuse_other, safe_name, text_of, write
 from promptgrid.prompt import Prompt, dumps, loads
 from promptgrid.suggestions import did_you_mean
 
@@ -71,8 +71,9 @@ def _own_folder() -> Path:
 def load_prompt(ref: str, library: Library) -> Prompt:
     """The prompt at a path, or with a name in the library. Raises LibraryError or PromptError."""
     path = Path(ref).expanduser()
-    if path.suffix == SUFFIX or os.sep in ref:
-        return loads(text_of(read(path), path), path.stem)
+    if path.suffix.lower() == SUFFIX or os.sep in ref or path.is_file():
+        refuse_other(path)
+        return _read_prompt(path, read(path))
     return library.load(ref)[0]
 
 
@@ -97,7 +98,7 @@ class Library:
         """The prompt, and its etag for `save`. Raises LibraryError or PromptError."""
         path = self._existing(name)
         data = read(path)
-        return replace(loads(text_of(data, path), path.stem), name=path.stem), _etag(data)
+        return _read_prompt(path, data), _etag(data)
 
     def save(self, prompt: Prompt, etag: str | None) -> str:
         """Writes the prompt under its name and returns the new etag.
@@ -110,7 +111,7 @@ class Library:
         with self._locked():
             previous = read(path) if path.exists() else None
             _check_etag(path, previous, etag)
-            data = dumps(prompt, text_of(previous, path) if previous is not None else "").encode()
+            data = dumps(prompt, text_of(previous, path) if previous is not None else "", beside(path)).encode()
             write(path, data)
         return _etag(data)
 
@@ -128,7 +129,7 @@ class Library:
         loads(text_of(data, path), path.stem)
         with self._locked():
             free = self._free(path.stem)
-            self._put(self.path(free), data, path)
+            write(self.path(free), data)
         return free
 
     def delete(self, name: str) -> str:
@@ -180,7 +181,7 @@ class Library:
                 os.replace(source, target)
             except OSError as error:
                 raise failed("rename", source, error) from error
-            self._put(target, read(target), target)
+            self._put(target, read(target), source)
 
     def cases(self) -> list[Path]:
         """The tables of cases of the library: cases/*.csv."""
@@ -213,10 +214,10 @@ class Library:
         return next(candidate for candidate in candidates if not self.path(candidate).exists())
 
     def _put(self, path: Path, data: bytes, source: Path) -> None:
-        """Writes a file's content under another name, and the name into the prompt if it can be read."""
+        """Writes a file's content under another name, and that name into the prompt unless it has a title."""
         try:
             text = text_of(data, source)
-            data = dumps(replace(loads(text), name=path.stem), text).encode()
+            data = dumps(replace(loads(text, source.stem), name=path.stem), text).encode()
         except (LibraryError, PromptError):
             pass  # a broken file keeps its bytes, for the user to correct
         write(path, data)
@@ -243,12 +244,16 @@ class Library:
             raise LibraryError("Another process has been saving for 10 seconds.", hint="Try again.") from error
 
 
+def _read_prompt(path: Path, data: bytes) -> Prompt:
+    return loads(text_of(data, path), path.stem, beside(path))
+
+
 def _load_entry(path: Path, modified: float) -> LibraryEntry:
     try:
-        prompt = loads(text_of(read(path), path), path.stem)
+        prompt = _read_prompt(path, read(path))
     except (LibraryError, PromptError) as error:
         return LibraryEntry(path.stem, path, None, str(error), modified)
-    return LibraryEntry(path.stem, path, replace(prompt, name=path.stem), "", modified)
+    return LibraryEntry(path.stem, path, prompt, "", modified)
 
 
 def _check_etag(path: Path, previous: bytes | None, etag: str | None) -> None:

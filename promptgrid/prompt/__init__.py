@@ -1,5 +1,6 @@
 """Prompt, Message, Example; variables; render; the .prompty text form. Pure: no files, no network."""
 
+from promptgrid.prompt.history import expanded
 from promptgrid.prompt.model import EMPTY, AnswerKind, AnswerRule, Api, Example, Input, Message, Prompt, Role
 from promptgrid.prompt.parameters import Parameters, parameters_from
 from promptgrid.prompt.prompty_reader import loads

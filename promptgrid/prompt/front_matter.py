@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MAX_NODES = 50_000  # with aliases followed: a few lines of YAML can stand for billions
 
 _END = re.compile(r"^(?:---|\+\+\+)[ \t]*$", re.MULTILINE)
+_INDENTED_END = re.compile(r"^[ \t]+---[ \t]*$", re.MULTILINE)
 
 
 def split_front(text: str) -> tuple[str, str, int]:
@@ -23,7 +24,7 @@ def split_front(text: str) -> tuple[str, str, int]:
     start = re.match(r"\s*---[ \t]*\n", text)
     if start is None:
         return "", text, 0
-    end = _END.search(text, start.end())
+    end = _END.search(text, start.end()) or _INDENTED_END.search(text, start.end())
     before = text.count("\n", 0, start.end())
     if end is None:
         raise PromptError("The front matter has no end.", hint="Close it with a line of three dashes.", line=before)
@@ -128,19 +129,24 @@ class Field:
 
 def read_front(front: str, before: int) -> dict[str, Field]:
     """The top fields of the front matter. Raises PromptError with the line for broken YAML."""
+    node = compose(front, before)
+    return {} if node is None else Field("front matter", node, before).fields()
+
+
+def compose(front: str, before: int) -> Node | None:
+    """The YAML as nodes, of bounded size; None where it is empty. Raises PromptError with the line."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        node = YAML(typ="safe", pure=True).compose(front)  # no comments are needed here
+        node: Node | None = YAML(typ="safe", pure=True).compose(front)  # no comments are needed here
     except YAMLError as error:
         raise yaml_error(error, front, before) from error
     except (RecursionError, ValueError) as error:
         raise PromptError("The front matter cannot be read: it is nested too deeply.", line=before) from error
-    if node is None:
-        return {}
-    _count(node, {})
-    return Field("front matter", node, before).fields()
+    if node is not None:
+        _count(node, {})
+    return node
 
 
 def yaml_error(error: Exception, front: str, before: int) -> PromptError:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from promptgrid.prompt.parameters import Parameters
+from promptgrid.text import value_text
 
 Role = Literal["system", "user", "assistant"]
 AnswerKind = Literal["text", "label", "number", "json", "regex"]
@@ -38,13 +39,24 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A declared variable: `example` fills the preview, `default` (None: required) stands in for a missing value."""
+    """A declared variable; its values are any JSON.
+
+    kind     as the file names it: string, integer, array … (see values.py)
+    example  fills the preview, and the one case of a prompt without cases; "": none
+    default  stands in for a missing value; None: the variable is required
+    allowed  the values that it may have; empty: any
+    """
 
     name: str
     kind: str = "string"
-    example: str = ""
-    default: str | None = None
+    example: Any = ""
+    default: Any = None
     description: str = ""
+    allowed: tuple[Any, ...] = ()
+
+    @property
+    def has_example(self) -> bool:
+        return bool(self.example != "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,8 @@ class Prompt:
     """A prompt template with all that makes it an experiment.
 
     `wording` overrides a technique's sentences by name (see techniques.WORDING). `cases`
-    names the CSV it is usually run on, relative to the prompt's folder.
+    names the CSV it is usually run on, relative to the prompt's folder. `title` is the name in its file where the
+    file is called otherwise. `notes` list what of its file is not taken over.
     """
 
     name: str
@@ -92,6 +105,8 @@ class Prompt:
     wording: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     cases: str = ""
     api: Api = "chat"
+    title: str = ""
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
     def version(self) -> str:
@@ -99,7 +114,7 @@ class Prompt:
         content = {
             "messages": [[m.role, m.text] for m in self.messages],
             "examples": [[dict(e.inputs), e.answer, e.reasoning] for e in self.examples],
-            "inputs": [[i.name, i.kind, i.default] for i in self.inputs],
+            "inputs": [[i.name, i.kind, _default(i.default)] for i in self.inputs],
             "answer": self.answer.content,
             "parameters": _plain(self.parameters.given),
             "language": self.language,
@@ -110,9 +125,21 @@ class Prompt:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
-    def example_values(self) -> dict[str, str]:
-        """A value for each input: its example, else its default, else its name in brackets."""
-        return {item.name: item.example or item.default or f"[{item.name}]" for item in self.inputs}
+    def given_examples(self) -> dict[str, str]:
+        """The examples as texts, of the inputs that have one: what a prompt without cases is run on."""
+        return {item.name: value_text(item.example) for item in self.inputs if item.has_example}
+
+    @property
+    def example_values(self) -> dict[str, Any]:
+        """A value for each input: its example, else its default, else for a text its name in brackets."""
+        named = {item.name: f"[{item.name}]" for item in self.inputs if item.kind == "string"}
+        defaults = {item.name: item.default for item in self.inputs if item.default not in (None, "")}
+        return named | defaults | {item.name: item.example for item in self.inputs if item.has_example}
+
+
+def _default(value: Any) -> Any:
+    """A number or a truth is part of a version as the text that it was before values had types."""
+    return value_text(value) if isinstance(value, (bool, int, float)) else value
 
 
 def _plain(value: Any) -> Any:

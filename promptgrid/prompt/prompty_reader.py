@@ -1,99 +1,99 @@
 """A prompt as a .prompty text file: YAML front matter, then the messages under role markers.
 
-Other tools read the same file, so what is ours alone stands under `metadata`. The front matter that `fields_of` makes
-is what `loads` reads; what the file holds beyond it is kept when saving (see saving.py).
+Other tools read the same file, so what is ours alone stands under `metadata`. Both generations of prompty are read: 2
+(`model.options`, `kind`, `example`) and 0.1 (`model.parameters`, `type`, `sample`). What a prompt here cannot hold is
+listed in its notes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from promptgrid.errors import PromptError
 from promptgrid.prompt.front_matter import Field, read_front, split_front
-from promptgrid.prompt.model import AnswerKind, AnswerRule, Api, Example, Input, Prompt
+from promptgrid.prompt.history import unread_roles
+from promptgrid.prompt.input_fields import read_inputs
+from promptgrid.prompt.model import AnswerKind, AnswerRule, Api, Example, Input, Message, Prompt
+from promptgrid.prompt.options import read_options, read_parameters
+from promptgrid.prompt.outputs import named, schema_of
 from promptgrid.prompt.parameters import Parameters
+from promptgrid.prompt.prompty_fields import RESERVED, is_first
+from promptgrid.prompt.references import Files, resolved
 from promptgrid.prompt.sections import split_messages
+from promptgrid.prompt.values import MEDIA
 
-TEMPLATE: Mapping[str, Any] = {"format": {"kind": "jinja2"}, "parser": {"kind": "prompty"}}
-
-# prompty's name of an option, ours, and how it is read. Options that only some endpoints take are `extra_body` to us.
-_OPTIONS: Mapping[str, tuple[str, Callable[[Field], Any]]] = {
-    "temperature": ("temperature", Field.number),
-    "topP": ("top_p", Field.number),
-    "maxOutputTokens": ("max_tokens", Field.whole),
-    "seed": ("seed", Field.whole),
-    "stopSequences": ("stop", lambda field: field.texts()),
-    "reasoningEffort": ("reasoning_effort", Field.text),
-}
-_EXTRA: Mapping[str, tuple[str, Callable[[Field], Any]]] = {
-    "frequencyPenalty": ("frequency_penalty", Field.number),
-    "presencePenalty": ("presence_penalty", Field.number),
-    "topK": ("top_k", Field.whole),
-}
-_RESERVED = ("answer", "reasoning")  # keys of an example beside its inputs
+_HANDLED = frozenset(
+    {
+        *("name", "displayName", "description", "authors", "tags", "version", "metadata", "inputs", "sample"),
+        *("outputs", "model", "template", "tools", "base"),
+    }
+)
 
 
-def loads(text: str, name: str = "") -> Prompt:
-    """Reads the text of a .prompty file; `name` stands in where the front matter has none.
+def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
+    """Reads the text of a .prompty file.
 
-    Raises PromptError with the line for broken YAML, a wrong type, an unknown kind, or a body without messages.
+    `name` is that of the file: a `name:` in it that says something else is the prompt's title. `files` reads what
+    `${file:…}` refers to; without it such values are left out, with a note. Raises PromptError with the line for broken
+    YAML, a wrong type, an unknown kind, or a body without messages.
     """
     front, body, before = split_front(text)
-    top = read_front(front, before)
+    top, notes = resolved(read_front(front, before), files)
     messages = split_messages(body)
     if not messages:
         raise PromptError("The file holds no message.", hint="Write a line `user:` and the text below it.")
     _check_template(top)
     metadata = _mapping(top, "metadata")
     model = _mapping_or_name(top, "model")
-    inputs = _inputs(top)
+    written = _text(top, "name")
+    parameters = _parameters(model, notes)
+    tags = metadata.get("tags") or top.get("tags")
+    inputs = read_inputs(top)
+    answer = _answer(_mapping(metadata, "answer")) if "answer" in metadata else _outputs(top, parameters, notes)
+    notes += [*_notes(top, model), *_text_notes(messages, inputs)]
     return Prompt(
-        name=_text(top, "name") or name,
+        name=name or written,
+        title=written if name and written != name else "",
         messages=messages,
         description=_text(top, "description"),
-        tags=metadata["tags"].texts() if "tags" in metadata else (),
+        tags=() if tags is None or tags.is_empty() else tags.texts(),
         inputs=inputs,
         examples=tuple(_example(item) for item in metadata["examples"].items()) if "examples" in metadata else (),
-        answer=_answer(_mapping(metadata, "answer")),
-        parameters=_parameters(_mapping(model, "options")),
+        answer=answer,
+        parameters=parameters,
         language=_text(metadata, "language") or "en",
         wording={key: field.text() for key, field in _mapping(metadata, "wording").items()},
         cases=_text(metadata, "cases"),
         api=_api(model),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def fields_of(prompt: Prompt) -> dict[str, Any]:
-    """The front matter of a prompt as plain data, without what is empty or the default."""
-    check_names(prompt)
-    metadata = {
-        "tags": list(prompt.tags),
-        "language": "" if prompt.language == "en" else prompt.language,
-        "cases": prompt.cases,
-        "answer": _answer_fields(prompt.answer),
-        "wording": dict(prompt.wording),
-        "examples": [_example_fields(example) for example in prompt.examples],
-    }
-    model = {"apiType": "" if prompt.api == "chat" else prompt.api, "options": _option_fields(prompt.parameters)}
-    return _filled(
-        {
-            "name": prompt.name,
-            "description": prompt.description,
-            "metadata": _filled(metadata),
-            "inputs": [_input_fields(item) for item in prompt.inputs],
-            "model": _filled(model),
-            "template": dict(TEMPLATE),
-        }
-    )
+def _notes(top: Mapping[str, Field], model: Mapping[str, Field]) -> list[str]:
+    """What stands in the file and plays no part here."""
+    notes = []
+    for name in ("id", "configuration", "connection"):
+        if name in model and not model[name].is_empty():
+            notes.append(f"model.{name} is not taken over: the model and its endpoint are chosen for a run.")
+    if "model" in top and not top["model"].is_mapping() and not top["model"].is_empty():
+        notes.append("model is not taken over: the model is chosen for a run.")
+    if "tools" in top and not top["tools"].is_empty():
+        notes.append("tools are not taken over: no tools are sent.")
+    if "base" in top:
+        notes.append(f"base is not taken over: {_text(top, 'base')} is not read.")
+    if "metadata" in top and is_first(top):
+        notes.append("metadata is Promptgrid's own: prompty 0.1 does not load a file that has it.")
+    return notes + [f"{name} is not taken over." for name in top if name not in _HANDLED]
 
 
-def check_names(prompt: Prompt) -> None:
-    """Raises PromptError where an input has the name of an example's own keys."""
-    names = [item.name for item in prompt.inputs] + [name for example in prompt.examples for name in example.inputs]
-    for name in names:
-        if name in _RESERVED:
-            raise _reserved(name)
+def _text_notes(messages: Sequence[Message], inputs: Sequence[Input]) -> list[str]:
+    media = [item for item in inputs if item.kind in MEDIA]
+    roles = [message.role for message in messages if unread_roles(message.text)]
+    return [
+        *(f"inputs.{item.name} is of the kind {item.kind}, which cannot be sent." for item in media),
+        *(f"The {role} message prints a role: it is sent as text, not as a message of its own." for role in roles),
+    ]
 
 
 def _text(fields: Mapping[str, Field], name: str) -> str:
@@ -109,11 +109,18 @@ def _mapping_or_name(fields: Mapping[str, Field], name: str) -> dict[str, Field]
     return _mapping(fields, name) if name not in fields or fields[name].is_mapping() else {}
 
 
+def _parameters(model: Mapping[str, Field], notes: list[str]) -> Parameters:
+    """Those of `model.options`, and where it has none those of `model.parameters`."""
+    older = read_parameters(_mapping(model, "parameters"), notes)
+    return read_options(_mapping(model, "options"), notes).over(older)
+
+
 def _check_template(top: Mapping[str, Field]) -> None:
     template = top.get("template")
     if template is None or template.is_empty():
         return
-    kind = template.fields().get("format") if template.is_mapping() else template
+    fields = template.fields() if template.is_mapping() else {"format": template}
+    kind = fields.get("format") or fields.get("type")
     if kind is not None and kind.is_mapping():
         kind = kind.fields().get("kind")
     if kind is not None:
@@ -121,57 +128,36 @@ def _check_template(top: Mapping[str, Field]) -> None:
 
 
 def _api(model: Mapping[str, Field]) -> Api:
-    if "apiType" not in model:
+    kind = model.get("apiType") or model.get("api")
+    if kind is None or kind.is_empty():
         return "chat"
-    return "completion" if model["apiType"].choice(["chat", "completion", "responses"]) == "completion" else "chat"
+    return "completion" if kind.choice(["chat", "completion", "responses"]) == "completion" else "chat"
 
 
-def _inputs(top: Mapping[str, Field]) -> tuple[Input, ...]:
-    if "inputs" not in top or top["inputs"].is_empty():
-        return ()
-    listed = top["inputs"]
-    if listed.is_mapping():
-        found = [_input(name, field, field) for name, field in listed.fields().items()]
-    else:
-        found = [_input(_required(item, "name").text(), item, item) for item in listed.items()]
-    twice = {item.name for item in found if [other.name for other in found].count(item.name) > 1}
-    if twice:
-        raise listed.error(f"has {', '.join(sorted(twice))} twice")
-    return tuple(found)
-
-
-def _input(name: str, value: Field, place: Field) -> Input:
-    if name in _RESERVED:
-        raise place.error(f"is named {name!r}, which an example needs for itself")
-    if not value.is_mapping():
-        return Input(name, example=value.text())
-    fields = value.fields()
-    default = fields.get("default")
-    return Input(
-        name=name,
-        kind=_text(fields, "kind") or "string",
-        example=fields["example"].text() if "example" in fields else "",
-        default=default.text() if default is not None else None,
-        description=_text(fields, "description"),
-    )
-
-
-def _input_fields(item: Input) -> dict[str, Any]:
-    fields: dict[str, Any] = {"name": item.name, "kind": item.kind}
-    fields |= _filled({"description": item.description, "example": item.example})
-    return fields if item.default is None else {**fields, "default": item.default}
+def _outputs(top: Mapping[str, Field], parameters: Parameters, notes: list[str]) -> AnswerRule:
+    """prompty 2 asks for JSON with the outputs; prompty 0.1 names them only, unless the format is JSON."""
+    outputs = top.get("outputs")
+    if outputs is None or outputs.is_empty():
+        return AnswerRule()
+    wants_json = (parameters.response_format or {}).get("type") in ("json_object", "json_schema")
+    if is_first(top) and not wants_json:
+        notes.append("outputs are not taken over: the reply is not asked for as JSON.")
+        return AnswerRule()
+    if not named(outputs):
+        return AnswerRule()
+    if "response_format" not in parameters.given:
+        notes.append("outputs are read as the answer rule json; the schema is not sent to the model.")
+    return AnswerRule("json", schema=schema_of(outputs))
 
 
 def _example(item: Field) -> Example:
+    """`{text: …, answer: …}`; with inputs that have one of our names `{inputs: {answer: …}, answer: …}`."""
     fields = item.fields()
     answer = _required(item, "answer").text()
-    inputs = {name: field.text() for name, field in fields.items() if name not in _RESERVED}
+    nested = "inputs" in fields and fields["inputs"].is_mapping()
+    values = fields["inputs"].fields() if nested else {n: f for n, f in fields.items() if n not in RESERVED}
+    inputs = {name: field.text() for name, field in values.items()}
     return Example(inputs, answer, fields["reasoning"].text() if "reasoning" in fields else "")
-
-
-def _example_fields(example: Example) -> dict[str, Any]:
-    fields = {**example.inputs, "answer": example.answer}
-    return {**fields, "reasoning": example.reasoning} if example.reasoning else fields
 
 
 def _required(item: Field, name: str) -> Field:
@@ -200,48 +186,3 @@ def _labels(field: Field) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
         return field.texts(), {}
     words = {label: () if item.is_empty() else item.texts() for label, item in field.fields().items()}
     return tuple(words), {label: names for label, names in words.items() if names}
-
-
-def _answer_fields(rule: AnswerRule) -> dict[str, Any]:
-    labels: Any = list(rule.labels)
-    if rule.synonyms:
-        labels = {label: list(rule.synonyms.get(label, ())) for label in rule.labels}
-    fields = _filled(
-        {
-            "labels": labels,
-            "schema": rule.schema,
-            "pattern": rule.pattern,
-            "options": rule.options,
-            "separator": rule.separator,
-        }
-    )
-    return {"kind": rule.kind, **fields} if fields or rule.kind != "text" else {}
-
-
-def _parameters(options: Mapping[str, Field]) -> Parameters:
-    found = {ours: read(options[theirs]) for theirs, (ours, read) in _OPTIONS.items() if theirs in options}
-    extra = {ours: read(options[theirs]) for theirs, (ours, read) in _EXTRA.items() if theirs in options}
-    more = _mapping(options, "additionalProperties")
-    extra |= {name: field.value() for name, field in _mapping(more, "extra_body").items()}
-    if "response_format" in more:
-        found["response_format"] = {name: field.value() for name, field in more["response_format"].fields().items()}
-    return Parameters(**found, extra_body=extra or None)
-
-
-def _option_fields(parameters: Parameters) -> dict[str, Any]:
-    known = {ours: theirs for theirs, (ours, _) in _OPTIONS.items()}
-    fields = {known[name]: value for name, value in parameters.given.items() if name in known}
-    if "stopSequences" in fields:
-        fields["stopSequences"] = list(fields["stopSequences"])
-    extra = dict(parameters.extra_body or {})
-    fields |= {theirs: extra.pop(ours) for theirs, (ours, _) in _EXTRA.items() if ours in extra}
-    more = _filled({"response_format": parameters.response_format, "extra_body": extra})
-    return {**fields, "additionalProperties": more} if more else fields
-
-
-def _filled(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value}
-
-
-def _reserved(name: str) -> PromptError:
-    return PromptError(f"An input cannot be named {name!r}: an example needs that name for itself.", hint="Rename it.")

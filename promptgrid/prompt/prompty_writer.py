@@ -8,9 +8,11 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from promptgrid.errors import PromptError
-from promptgrid.prompt.front_matter import split_front, yaml_error
+from promptgrid.prompt.front_matter import read_front, split_front, yaml_error
 from promptgrid.prompt.model import Prompt
-from promptgrid.prompt.prompty_reader import fields_of, loads
+from promptgrid.prompt.prompty_fields import FileForm, fields_of, form_of
+from promptgrid.prompt.prompty_reader import loads
+from promptgrid.prompt.references import Files, resolved
 from promptgrid.prompt.sections import check_messages, join_messages, split_messages
 
 if TYPE_CHECKING:
@@ -27,8 +29,10 @@ _ODD = re.compile("[\x85\u2028\u2029\ufeff]")
 _FLOW_KEYS = frozenset({"tags", "answer", "labels", "template", "format", "parser", "stopSequences"})
 
 
-def dumps(prompt: Prompt, previous: str = "") -> str:
-    """The text of the prompt's file; comments, order and unknown keys of the `previous` text are kept.
+def dumps(prompt: Prompt, previous: str = "", files: Files | None = None) -> str:
+    """The text of the prompt's file; form, comments, order and unknown keys of the `previous` text are kept.
+
+    `files` reads what the previous text refers to by `${file:…}`, as for `loads`.
 
     Newlines around a message are dropped and every line break in it becomes a newline. Runs of dashes in a comment
     become `=`, since prompty would end the front matter there. Raises PromptError where the prompt could not be told
@@ -37,15 +41,33 @@ def dumps(prompt: Prompt, previous: str = "") -> str:
     if not prompt.messages:
         raise PromptError("A prompt needs at least one message.", hint="Add a user message.")
     check_messages(prompt.messages)
-    _check_encodable(prompt)
-    saved = loads(previous) if previous else None
+    form = _form(previous, files)
+    fields = fields_of(prompt, form)
+    _check_encodable(prompt, fields)
+    saved = fields_of(loads(previous, files=files), form) if previous else {}
+    front = _front(previous, saved, fields)
+    return f"---\n{front}---\n{_body(prompt, previous)}"
+
+
+def _front(previous: str, saved: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+    """The previous front matter with what differs between the fields; to the letter where nothing does."""
+    front = split_front(previous)[0]
+    if previous and _same(saved, fields) and not _has_end(front) and not _ODD.search(front):
+        return front
     yaml = _yaml()
     tree = _tree(yaml, previous)
-    _merge(tree, fields_of(saved) if saved else {}, fields_of(prompt))
+    _merge(tree, saved, fields)
     _quote_ends(tree)
     out = StringIO()
     yaml.dump(tree, out)
-    return f"---\n{_escape_ends(out.getvalue())}---\n{_body(prompt, previous)}"
+    return _escape_ends(out.getvalue())
+
+
+def _form(previous: str, files: Files | None) -> FileForm:
+    if not previous:
+        return FileForm()
+    front, _, before = split_front(previous)
+    return form_of(resolved(read_front(front, before), files)[0])
 
 
 def _body(prompt: Prompt, previous: str) -> str:
@@ -56,9 +78,9 @@ def _body(prompt: Prompt, previous: str) -> str:
     return body
 
 
-def _check_encodable(prompt: Prompt) -> None:
+def _check_encodable(prompt: Prompt, fields: Mapping[str, Any]) -> None:
     try:
-        "".join([*(message.text for message in prompt.messages), *_all_texts(fields_of(prompt))]).encode()
+        "".join([*(message.text for message in prompt.messages), *_all_texts(fields)]).encode()
     except UnicodeEncodeError as error:
         raise PromptError(
             f"The prompt holds {error.object[error.start]!r}, half a character, which no text file can keep.",
@@ -115,7 +137,7 @@ def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     for key in [key for key in old if key not in new]:
         _remove(tree, key, old[key])
     for key, value in new.items():
-        if key in old and _same(old[key], value) and key in tree:
+        if key in old and _same(old[key], value):
             continue
         before = old.get(key)
         if isinstance(value, Mapping) and isinstance(tree.get(key), Mapping):

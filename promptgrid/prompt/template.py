@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptgrid.errors import MissingVariables, PromptError, TemplateLimit
+from promptgrid.prompt.history import expanded
 from promptgrid.prompt.model import Input, Message
+from promptgrid.prompt.values import is_plain, typed_value
 
 if TYPE_CHECKING:
     from jinja2 import Template, nodes
@@ -56,16 +58,20 @@ def variables(messages: Sequence[Message], inputs: Sequence[Input] = ()) -> list
     return [Variable(name, tuple(at), name in required and name not in optional) for name, at in lines.items()]
 
 
-def render(messages: Sequence[Message], values: Mapping[str, str], inputs: Sequence[Input] = ()) -> tuple[Message, ...]:
-    """The rendered messages; newlines around each are trimmed, as prompty does.
+def render(messages: Sequence[Message], values: Mapping[str, Any], inputs: Sequence[Input] = ()) -> tuple[Message, ...]:
+    """The rendered messages; newlines around each are trimmed, as prompty does; a history becomes messages.
 
     Raises MissingVariables (all of them at once), TemplateLimit, or PromptError with the line.
     """
     from promptgrid.prompt.bounds import budget
 
+    messages, values = expanded(messages, values, inputs)
     context = {item.name: item.default for item in inputs if item.default is not None} | dict(values)
     compiled = _compile_all(messages)
     _check_missing(messages, context, compiled)
+    if special := [item for item in inputs if not is_plain(item)]:
+        used = {use.name for item in compiled for use in item.uses}
+        context |= {i.name: typed_value(i, context[i.name]) for i in special if i.name in used and i.name in context}
     with budget():
         return tuple(
             Message(message.role, _rendered(message, item, context, start))
@@ -73,7 +79,7 @@ def render(messages: Sequence[Message], values: Mapping[str, str], inputs: Seque
         )
 
 
-def _check_missing(messages: Sequence[Message], context: Mapping[str, str], compiled: Sequence[_Compiled]) -> None:
+def _check_missing(messages: Sequence[Message], context: Mapping[str, Any], compiled: Sequence[_Compiled]) -> None:
     if all(use.guarded or use.name in context for item in compiled for use in item.uses):
         return
     missing = {v.name: v.lines for v in variables(messages) if v.required and v.name not in context}
@@ -191,7 +197,7 @@ def _asked_for(test: nodes.Node) -> frozenset[str]:
     )
 
 
-def _rendered(message: Message, compiled: _Compiled, context: dict[str, str], start: int) -> str:
+def _rendered(message: Message, compiled: _Compiled, context: dict[str, Any], start: int) -> str:
     from promptgrid.prompt.bounds import MAX_CHARS
 
     template = compiled.template
@@ -206,7 +212,7 @@ def _rendered(message: Message, compiled: _Compiled, context: dict[str, str], st
     return text
 
 
-def _joined(compiled: _Compiled, context: Mapping[str, str]) -> str:
+def _joined(compiled: _Compiled, context: Mapping[str, Any]) -> str:
     """The text of a template that is pieces only; "" for others, and where a value is something else than text."""
     parts = [context.get(piece) if is_variable else piece for piece, is_variable in compiled.pieces]
     texts = [part for part in parts if type(part) is str]
@@ -218,6 +224,9 @@ def _as_ours(error: Exception) -> PromptError:
         return error
     if isinstance(error, (RecursionError, MemoryError)):
         return TemplateLimit("The template calls itself without end.", hint="Give the macro a condition that ends it.")
+    if "'str object' has no attribute" in str(error):
+        hint = "The value is a text. Declare the input as `kind: array` or `object`, and its JSON is read."
+        return PromptError(_sentence(error), hint=hint)
     return PromptError(_sentence(error), hint="Correct the Jinja there.")
 
 

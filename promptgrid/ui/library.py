@@ -16,7 +16,7 @@ from promptgrid.library.folder import LibraryEntry
 from promptgrid.techniques import TECHNIQUES, unavailable
 from promptgrid.ui import links
 from promptgrid.ui.server import library
-from promptgrid.ui.widgets.feedback import note_with_button, show_error
+from promptgrid.ui.widgets.feedback import file_notes, note_with_button, show_error
 from promptgrid.ui.widgets.plain import plain
 
 ROW_HEIGHT, HEADER_HEIGHT, MOST_ROWS = 36, 38, 17
@@ -129,6 +129,8 @@ def details(entry: LibraryEntry) -> None:
     available = ", ".join(technique for technique, reason in reasons.items() if not reason)
     others = [f"{technique}: {reason}" for technique, reason in reasons.items() if reason]
     st.caption(plain(" · ".join([f"Techniques: {available}", *others])))
+    if entry.prompt.notes:
+        file_notes(entry.prompt)
 
 
 def import_popover() -> None:
@@ -226,13 +228,18 @@ def _restore(token: str) -> None:
     _act(lambda: f"Restored {library().restore(token)}.")
 
 
+def _imported(name: str) -> str:
+    notes = library().load(name)[0].notes
+    return f"{name} (without: {' '.join(notes)})" if notes else name
+
+
 def _import(files: Sequence[Any]) -> None:
     imported = []
     for file in files:
         # A browser may send a path. Its last part is the name of the prompt.
         name = str(file.name).replace("\\", "/").rsplit("/", 1)[-1]
         try:
-            imported.append(library().add(name.removesuffix(SUFFIX), file.getvalue()))
+            imported.append(_imported(library().add(name.removesuffix(SUFFIX), file.getvalue())))
         except PromptgridError as error:
             st.session_state.setdefault("library_errors", []).append((name, error))
     st.session_state.library_done = f"Imported {', '.join(imported)}." if imported else ""

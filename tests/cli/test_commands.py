@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from promptgrid import builtin
+from promptgrid import builtin, plan
 from promptgrid.cli import main
 from promptgrid.export import COLUMNS
 from promptgrid.models import learned
@@ -218,7 +218,36 @@ def test_tokens_models_prompts() -> None:
     assert "sentiment" in listed
     Path("prompts").mkdir()
     Path("prompts/bad.prompty").write_text("---\nname: [\n---\nuser:\nx\n", "utf-8")
-    assert "broken" in promptgrid("prompts").stdout
+    Path("prompts/old.prompty").write_text(OLDER, "utf-8")
+    listed_prompts = promptgrid("prompts")
+    bad, old = listed_prompts.stdout.splitlines()
+    assert bad.split()[:2] == ["bad", "broken"]
+    assert old.endswith("  Two lines of it.")
+    assert "old: model.parameters.tools is not taken over." in listed_prompts.stderr
+
+
+OLDER = """---
+description: |
+  Two lines
+  of it.
+model: {parameters: {max_tokens: 7, tools: []}}
+inputs: {place: {type: string, default: Paris}, style: {type: string}}
+sample: {style: short}
+---
+user:
+Where is {{ place }}? {{ style }}
+"""
+
+
+def test_without_cases_defaults_and_samples_are_sent_and_nothing_is_sent_empty() -> None:
+    Path("old.prompty").write_text(OLDER, "utf-8")
+    sheet = promptgrid("plan", "old.prompty")
+    assert "old: model.parameters.tools is not taken over." in sheet.stderr
+    [case] = plan("./old.prompty").cases
+    assert case.inputs == {"style": "short"}
+    Path("old.prompty").write_text(OLDER.replace("sample: {style: short}", ""), "utf-8")
+    refused = promptgrid("plan", "old.prompty")
+    assert (refused.exit_code, "style" in refused.stderr) == (2, True)
 
 
 @pytest.mark.usefixtures("builtin_home")

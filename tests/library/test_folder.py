@@ -54,7 +54,7 @@ def test_a_prompt_has_its_files_name(library: Library, folder: Path) -> None:
     library.save(prompt(), None)
     (folder / "greeting.prompty").rename(folder / "Gruß 你好.prompty")
     assert library.load("Gruß 你好")[0].name == "Gruß 你好"
-    assert library.entries()[0].prompt == prompt("Gruß 你好")
+    assert library.entries()[0].prompt == replace(prompt("Gruß 你好"), title="greeting")
 
 
 def test_a_broken_file_is_listed_with_its_reason_and_the_others_load(library: Library, folder: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_broken_file_is_listed_with_its_reason_and_the_others_load(library: Li
 def test_only_what_changed_is_read_again(library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
 
-    def loads(text: str, name: str) -> Prompt:
+    def loads(text: str, name: str, files: object) -> Prompt:
         read.append(name)
         return prompt(name, text)
 
@@ -303,3 +303,71 @@ def test_the_folder_is_the_named_one_else_the_one_here_else_the_users_own(
     assert library_folder() == Path.cwd() / "prompts"
     monkeypatch.setenv("PROMPTGRID_PROMPTS", str(tmp_path / "named"))
     assert library_folder() == tmp_path / "named"
+
+
+OLD = """---
+name: Shop Chat
+model: {parameters: {temperature: 0, tools: []}}
+sample: ${file:sample.json}
+---
+user:
+{{ question }}
+"""
+
+
+def test_an_imported_file_keeps_its_bytes_its_title_and_its_form(library: Library, folder: Path) -> None:
+    assert library.add("shop", OLD.encode()) == "shop"
+    assert library.path("shop").read_bytes() == OLD.encode()
+    (folder / "sample.json").write_text('{"question": ["a"]}')
+    loaded, etag = library.load("shop")
+    assert (loaded.name, loaded.title, loaded.given_examples) == ("shop", "Shop Chat", {"question": '["a"]'})
+    library.save(replace(loaded, description="New"), etag)
+    library.rename("shop", "shop2")
+    copy = library.load(library.duplicate("shop2"))[0]
+    assert replace(copy, name="shop") == replace(loaded, description="New")
+    text = library.path("shop2").read_text("utf-8")
+    assert text == OLD.replace("---\nuser", "description: New\n---\nuser")
+
+
+def test_a_prompt_without_a_title_has_its_new_name_in_the_file(library: Library) -> None:
+    library.save(prompt(), None)
+    library.rename("greeting", "hello")
+    assert "name: hello\n" in library.path("hello").read_text("utf-8")
+    assert "name: hello-copy\n" in library.path(library.duplicate("hello")).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("../out.json", "/etc/passwd", "in/../../out.json", "link.json", "linked/a.json", ".hidden.json"),
+        *("~/a.json", "a.key", "C:\\\\a.json", "none.json", "", "in"),
+    ],
+)
+def test_a_file_outside_of_the_prompts_folder_is_never_read(tmp_path: Path, folder: Path, target: str) -> None:
+    (folder / "in").mkdir(parents=True)
+    for path in ("out.json", "library/.hidden.json", "library/a.key"):
+        (tmp_path / path).write_text('{"question": "secret"}')
+    (folder / "link.json").symlink_to(tmp_path / "out.json")
+    (folder / "linked").symlink_to(tmp_path)
+    (folder / "x.prompty").write_text(OLD.replace("sample.json", target))
+    loaded = load_prompt(str(folder / "x.prompty"), Library(folder))
+    assert loaded.inputs == ()
+    assert any(note.startswith("sample is not taken over") for note in loaded.notes)
+    assert "secret" not in str(loaded)
+
+
+def test_a_file_in_a_folder_below_is_read(folder: Path) -> None:
+    (folder / "in").mkdir(parents=True)
+    (folder / "in" / "s.json").write_text('\ufeff{"question": "Why?"}', "utf-8")
+    (folder / "x.prompty").write_text(OLD.replace("sample.json", "in/s.json"))
+    assert load_prompt(str(folder / "x.prompty"), Library(folder)).given_examples == {"question": "Why?"}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("x.prompt", "Dotprompt"), ("x.txt", "not a .prompty file"), ("x", "Rename")]
+)
+def test_other_files_are_refused_by_name(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / name).write_text("Where is {{q}}?")
+    with pytest.raises(LibraryError) as caught:
+        load_prompt(str(tmp_path / name), Library(tmp_path))
+    assert words in f"{caught.value} {caught.value.hint}"

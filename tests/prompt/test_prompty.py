@@ -27,6 +27,7 @@ from promptgrid.prompt import (
     render,
 )
 from promptgrid.prompt.sections import marker_role, normalised
+from promptgrid.prompt.values import holds_text
 
 FILE = """---
 name: sentiment
@@ -216,7 +217,6 @@ def front(yaml: str) -> str:
         (front("metadata:\n  examples:\n    - {text: a}"), 4, "metadata.examples[1] has no 'answer'"),
         (front("metadata:\n  examples:\n    - {answer: [1]}"), 4, "metadata.examples[1].answer must be a text"),
         (front("inputs:\n  - {kind: string}"), 3, "has no 'name'"),
-        (front("inputs:\n  - {name: answer}"), 3, "named 'answer'"),
         (front("inputs: [{name: a}, {name: a}]"), 2, "a twice"),
         (front("model:\n  options: {temperature: hot}"), 3, "must be a number, and is 'hot'"),
         (front("model:\n  options: {temperature: true}"), 3, "must be a number"),
@@ -297,8 +297,8 @@ def test_what_no_file_can_keep_is_refused() -> None:
         dumps(Prompt("x", (Message("user", "\ud83d"),)))
     with pytest.raises(PromptError, match="at least one message"):
         dumps(Prompt("x", ()))
-    with pytest.raises(PromptError, match="'reasoning'"):
-        dumps(Prompt("x", (Message("user", "a"),), examples=(Example({"reasoning": "b"}, "c"),)))
+    with pytest.raises(PromptError, match="replaces by something else"):
+        dumps(Prompt("x", (Message("user", "a"),), inputs=(Input("a", default="${env:HOME}"),)))
 
 
 def test_a_plain_continuation_keeps_its_kind() -> None:
@@ -331,7 +331,7 @@ PIECES += [
 ]
 PIECES += ["é", "日本", "😀", "\x00", "\x1b", "\x7f", "\\x2d", "${x", "@", "`", "<<", "=", "[", "]", ", ", "e\u0301"]
 TEXT = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=8).map("".join)
-NAME = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(lambda name: name not in ("answer", "reasoning"))
+NAME = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True) | st.sampled_from(["answer", "reasoning", "inputs"])
 JSON = st.recursive(
     TEXT | st.integers(-(10**6), 10**6) | st.booleans() | st.none() | st.floats(-1e6, 1e6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
@@ -343,6 +343,20 @@ def storable(text: str) -> bool:
     return not any(marker_role(line) for line in text.splitlines())
 
 
+KINDS = st.sampled_from(["string", "text", "integer", "float", "boolean", "array", "list", "object", "thread", "any"])
+
+
+@st.composite
+def declared(draw: st.DrawFn) -> Input:
+    """An input whose values fit its kind: a kind of text has texts, any other any JSON."""
+    kind = draw(KINDS)
+    values = TEXT if holds_text(kind) else JSON.filter(lambda value: value is not None)
+    example, default = draw(st.just("") | values), draw(st.none() | values)
+    return Input(
+        draw(NAME), kind, example, default, draw(TEXT), draw(st.just(()) | st.lists(values, max_size=2).map(tuple))
+    )
+
+
 MESSAGE = st.builds(Message, st.sampled_from(["system", "user", "assistant"]), TEXT.filter(storable).map(normalised))
 PROMPT = st.builds(
     Prompt,
@@ -350,9 +364,7 @@ PROMPT = st.builds(
     messages=st.lists(MESSAGE, min_size=1, max_size=3).map(tuple),
     description=TEXT,
     tags=st.lists(TEXT, max_size=2).map(tuple),
-    inputs=st.lists(
-        st.builds(Input, NAME, st.just("string"), TEXT, st.none() | TEXT, TEXT), max_size=2, unique_by=lambda i: i.name
-    ).map(tuple),
+    inputs=st.lists(declared(), max_size=2, unique_by=lambda i: i.name).map(tuple),
     examples=st.lists(st.builds(Example, st.dictionaries(NAME, TEXT, max_size=2), TEXT, TEXT), max_size=2).map(tuple),
     answer=st.builds(
         AnswerRule,
@@ -397,7 +409,7 @@ def test_prompty_reads_any_prompt_as_we_do(tmp_path: Path, prompt: Prompt) -> No
     assert (agent.name, agent.description or "") == (prompt.name, prompt.description)
     examples = (agent.metadata or {}).get("examples", [])
     assert [example["answer"] for example in examples] == [e.answer for e in prompt.examples]
-    assert [(i.name, i.example or "", i.default) for i in agent.inputs or []] == [
+    assert [(i.name, "" if i.example is None else i.example, i.default) for i in agent.inputs or []] == [
         (i.name, i.example, i.default) for i in prompt.inputs
     ]
 

@@ -10,7 +10,7 @@ import streamlit as st
 from promptgrid.errors import PromptError
 from promptgrid.techniques import WORDING
 from promptgrid.ui.compose import state
-from promptgrid.ui.compose.fields import ANSWER_COLUMNS, KINDS, ROLES, Fields, used_variables
+from promptgrid.ui.compose.fields import ANSWER_COLUMNS, KINDS, ROLES, Fields, column_of, used_variables
 from promptgrid.ui.server import library
 from promptgrid.ui.widgets.plain import plain
 
@@ -78,7 +78,7 @@ def _message(number: int) -> None:
 def _columns(content: Fields) -> list[str]:
     """The columns of the examples: variables of the messages and of the rows, then reasoning and answer."""
     try:
-        used = used_variables(content.messages)
+        used = [column_of(name) for name in used_variables(content.messages)]
     except PromptError:
         used = []
     in_rows = [name for row in content.examples for name in row]

@@ -22,7 +22,7 @@ class Fields:
 
     `labels` and `stop` have one entry a line (`\\n` in a stop is a newline), `tags` has commas between them.
     `examples` are rows of the table, with a column for each variable, `reasoning` and `answer`. `inputs` are the
-    declared variables, `other` the parameters that the page has no field for.
+    declared variables, `other` the parameters that the page has no field for, `title` the name in the file.
     """
 
     messages: list[list[str]] = field(default_factory=lambda: [["system", ""], ["user", ""]])
@@ -47,6 +47,7 @@ class Fields:
     stop: str = ""
     inputs: list[dict[str, Any]] = field(default_factory=list)
     other: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
 
 
 def blank() -> Fields:
@@ -72,7 +73,7 @@ def fields_of(prompt: Prompt) -> Fields:
     stop = parameters.pop("stop", None) or ()
     return Fields(
         messages=[[m.role, m.text] for m in prompt.messages],
-        examples=[{**e.inputs, "reasoning": e.reasoning, "answer": e.answer} for e in prompt.examples],
+        examples=[{**_columns(e.inputs), "reasoning": e.reasoning, "answer": e.answer} for e in prompt.examples],
         description=prompt.description,
         tags=", ".join(prompt.tags),
         language=prompt.language,
@@ -89,6 +90,7 @@ def fields_of(prompt: Prompt) -> Fields:
         stop="\n".join(text.replace("\n", "\\n") for text in stop),
         inputs=[_input_json(item) for item in prompt.inputs],
         other=_jsonable(parameters),
+        title=prompt.title,
         **numbers,
     )
 
@@ -112,6 +114,7 @@ def prompt_of(name: str, content: Fields, values: Mapping[str, str] | None = Non
         wording={key: text for key, text in content.wording.items() if text},
         cases=content.cases,
         api=cast(Api, content.api),
+        title=content.title,
     )
 
 
@@ -121,20 +124,34 @@ def used_variables(messages: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _input_json(item: Input) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in ("name", "kind", "example", "default", "description")}
+    row = {name: getattr(item, name) for name in ("name", "kind", "example", "default", "description")}
+    return {**row, "allowed": list(item.allowed)} if item.allowed else row
 
 
 def _inputs(content: Fields, messages: Sequence[Message], values: Mapping[str, str]) -> tuple[Input, ...]:
     """The declared variables that are used or have a default, then those that are used and not declared yet."""
-    declared = {row["name"]: Input(**row) for row in content.inputs}
+    declared = {row["name"]: Input(**{**row, "allowed": tuple(row.get("allowed", ()))}) for row in content.inputs}
     names = [v.name for v in variables(messages)]
     used = [item for name, item in declared.items() if name in names or item.default is not None]
     return (*used, *(Input(name, example=values.get(name, "")) for name in names if name not in declared))
 
 
 def _example(row: Mapping[str, str]) -> Example:
-    inputs = {name: text for name, text in row.items() if name not in ANSWER_COLUMNS}
+    inputs = {_variable(name): text for name, text in row.items() if name not in ANSWER_COLUMNS}
     return Example(inputs, row.get("answer", ""), row.get("reasoning", ""))
+
+
+def column_of(variable: str) -> str:
+    """The column of a variable in the table of examples, which has columns of its own beside."""
+    return f"{{{{ {variable} }}}}" if variable in ANSWER_COLUMNS else variable
+
+
+def _columns(inputs: Mapping[str, str]) -> dict[str, str]:
+    return {column_of(name): text for name, text in inputs.items()}
+
+
+def _variable(column: str) -> str:
+    return next((name for name in ANSWER_COLUMNS if column_of(name) == column), column)
 
 
 def _rule(content: Fields) -> AnswerRule:

@@ -13,7 +13,7 @@ from promptgrid.store import plans
 from promptgrid.ui import links
 from promptgrid.ui.compose import state
 from promptgrid.ui.server import database, library
-from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.feedback import file_notes, show_error
 from promptgrid.ui.widgets.plain import plain
 
 
@@ -78,6 +78,8 @@ def notices() -> None:
         show_error(error)
     if state.stale():
         _stale_notice()
+    if (prompt := state.saved_prompt()) and prompt.notes:
+        file_notes(prompt)
 
 
 def _stale_notice() -> None:

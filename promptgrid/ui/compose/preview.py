@@ -99,7 +99,7 @@ def _values(prompt: Prompt) -> None:
     names = [variable.name for variable in variables(prompt.messages, prompt.inputs)]
     st.session_state.compose_shown = names
     table = _table()
-    start = table[_position(table)].inputs if table else {item.name: item.example for item in prompt.inputs}
+    start = table[_position(table)].inputs if table else prompt.given_examples
     with st.container(gap="xsmall", key="compose_values"):
         if table and names:
             _case_stepper(table)

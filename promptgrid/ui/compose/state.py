@@ -113,7 +113,7 @@ def fill(content: Fields) -> None:
     for role, text in content.messages:
         add_turn(role, text)
     set_examples(content.examples)
-    state.compose_rest = {"inputs": content.inputs, "other": content.other}
+    state.compose_rest = {"inputs": content.inputs, "other": content.other, "title": content.title}
     forget_typed(WATCH)
 
 

@@ -76,7 +76,7 @@ def _own(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
         path = server.library().folder / first.cases
         return read_table(path)
     st.caption(f"{plain(first.name)} has no table of cases. The run has one case, from the examples of its variables.")
-    inputs = {item.name: item.example for item in first.inputs}
+    inputs = first.given_examples
     return as_table(Cases((Case("1", inputs),), tuple(inputs)), repr(inputs))
 
 

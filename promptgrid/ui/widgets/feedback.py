@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from promptgrid.errors import EndpointError, PromptgridError
+from promptgrid.prompt import Prompt
 from promptgrid.ui.widgets.plain import plain
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,13 @@ def show_error(error: Exception) -> None:
     if isinstance(error, EndpointError) and error.raw.strip():
         with st.expander("What the endpoint said"):
             st.code(error.raw, language=None, wrap_lines=True, height=220)
+
+
+def file_notes(prompt: Prompt) -> None:
+    """What of the prompt's file is not taken over, folded away."""
+    with st.expander(f"Not taken over from the file ({len(prompt.notes)})"):
+        for note in prompt.notes:
+            st.caption(plain(note, limit=MESSAGE_CHARS))
 
 
 def empty_state(text: str, action_label: str, key: str, *, detail: str = "") -> bool:

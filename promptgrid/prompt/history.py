@@ -1,0 +1,109 @@
+"""Earlier turns of a conversation as a value: a list of {role, content}, put among the messages at its place.
+
+prompty 2 declares an input of the kind `thread` and writes `{{ history }}`; prompty 0.1 loops over a list and prints
+`{{ turn.role }}:` and `{{ turn.content }}`. Both become messages of their own, whose texts are variables: no text of a
+turn is ever a template or a role marker.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from promptgrid.errors import PromptError
+from promptgrid.prompt.model import Input, Message, Role
+from promptgrid.prompt.values import THREAD, typed_value
+
+_PART = r"""\{{\{{-?\s*\1(?:\.{0}|\[['"]{0}['"]\])\s*-?\}}\}}"""
+_LOOP = re.compile(
+    r"\{%-?\s*for\s+(\w+)\s+in\s+(\w+)\s*-?%\}\s*#?\s*"
+    + _PART.format("role")
+    + r"\s*:\s*"
+    + _PART.format("content")
+    + r"\s*\{%-?\s*endfor\s*-?%\}"
+)
+_BARE = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
+_ROLE_LINE = re.compile(r"^\s*#?\s*\{\{-?[^{}]*\brole\b[^{}]*\}\}\s*:\s*$", re.MULTILINE)
+_ROLES: Mapping[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+
+
+def expanded(
+    messages: Sequence[Message], values: Mapping[str, Any], inputs: Sequence[Input]
+) -> tuple[tuple[Message, ...], Mapping[str, Any]]:
+    """The messages with each history in its place, and the values with each history as a list.
+
+    A thread that no message names stands at the end, as prompty has it. A history without a value is left as it is
+    written, so that it is missing. Raises PromptError for a history that is no list of turns.
+    """
+    threads = frozenset(item.name for item in inputs if item.kind == THREAD)
+    pieces = [_pieces(message.text, threads) for message in messages]
+    names = {name for parts in pieces for _, name in parts if name}
+    unnamed = [name for name in threads - names if not any(name in message.text for message in messages)]
+    if not names and not unnamed:
+        return tuple(messages), values
+    defaults = {item.name: item.default for item in inputs if item.default is not None}
+    given = {name: value for name, value in {**defaults, **values}.items() if name in names or name in unnamed}
+    turns = {name: _turns(name, value, inputs) for name, value in given.items()}
+    placed = [part for message, parts in zip(messages, pieces, strict=True) for part in _placed(message, parts, turns)]
+    ends = [turn for name in unnamed for turn in _references(name, turns.get(name, []))]
+    return (*placed, *ends), {**values, **turns}
+
+
+def unread_roles(text: str) -> bool:
+    """The template prints a role that does not become a message: it is text to the model."""
+    return _ROLE_LINE.search(_LOOP.sub("", text)) is not None
+
+
+@lru_cache(maxsize=2048)
+def _pieces(text: str, threads: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """(text, "") and (its text, the name of a history), in order."""
+    marks = [(found.span(), found[2]) for found in _LOOP.finditer(text)] if "for" in text else []
+    if threads:
+        marks += [(found.span(), found[1]) for found in _BARE.finditer(text) if found[1] in threads]
+    pieces: list[tuple[str, str]] = []
+    done = 0
+    for (start, end), name in sorted(marks):
+        pieces += [(text[done:start], ""), (text[start:end], name)]
+        done = end
+    return (*pieces, (text[done:], ""))
+
+
+def _placed(
+    message: Message, pieces: Sequence[tuple[str, str]], turns: Mapping[str, Sequence[Mapping[str, str]]]
+) -> Iterator[Message]:
+    if not any(name in turns for _, name in pieces):
+        yield message
+        return
+    text = ""
+    for piece, name in (*pieces, ("", "")):
+        if name in turns or (piece, name) == ("", ""):
+            if text.strip():
+                yield Message(message.role, text.strip())
+            yield from _references(name, turns.get(name, []))
+            text = ""
+        else:
+            text += piece
+
+
+def _references(name: str, turns: Sequence[Mapping[str, str]]) -> Iterator[Message]:
+    for number, turn in enumerate(turns):
+        yield Message(_ROLES[turn["role"]], f'{{{{ {name}[{number}]["content"] }}}}')
+
+
+def _turns(name: str, value: Any, inputs: Sequence[Input]) -> list[dict[str, str]]:
+    item = next((item for item in inputs if item.name == name), Input(name))
+    listed = typed_value(Input(name, THREAD), value) if isinstance(value, str) else typed_value(item, value)
+    if not isinstance(listed, list) or not all(map(_is_turn, listed)):
+        wrong = listed if not isinstance(listed, list) else next(turn for turn in listed if not _is_turn(turn))
+        raise PromptError(
+            f"{name} is no list of turns: {json.dumps(wrong, ensure_ascii=False, default=str)[:80]}.",
+            hint=f"Each has a role ({', '.join(_ROLES)}) and a content, which is a text.",
+        )
+    return listed
+
+
+def _is_turn(turn: Any) -> bool:
+    return isinstance(turn, Mapping) and turn.get("role") in _ROLES and isinstance(turn.get("content"), str)

@@ -1,0 +1,102 @@
+"""The parameters of a prompt file: `model.options` of prompty 2, `model.parameters` of prompty 0.1, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from promptgrid.errors import PromptError
+from promptgrid.prompt.front_matter import Field
+from promptgrid.prompt.parameters import SPECS, Parameters
+
+# prompty's name of an option, ours, and how it is read. Options that only some endpoints take are `extra_body` to us.
+_OPTIONS: Mapping[str, tuple[str, Callable[[Field], Any]]] = {
+    "temperature": ("temperature", Field.number),
+    "topP": ("top_p", Field.number),
+    "maxOutputTokens": ("max_tokens", Field.whole),
+    "seed": ("seed", Field.whole),
+    "stopSequences": ("stop", lambda field: field.texts()),
+    "reasoningEffort": ("reasoning_effort", Field.text),
+}
+_EXTRA: Mapping[str, tuple[str, Callable[[Field], Any]]] = {
+    "frequencyPenalty": ("frequency_penalty", Field.number),
+    "presencePenalty": ("presence_penalty", Field.number),
+    "topK": ("top_k", Field.whole),
+}
+_MORE = ("response_format", "extra_body")
+
+# prompty 0.1 sends its parameters as they are: they have the names of the protocol, which are ours too.
+_READERS: Mapping[type, Callable[[Field], Any]] = {
+    float: Field.number,
+    int: Field.whole,
+    str: Field.text,
+    tuple: lambda field: (field.text(),) if isinstance(field.node.value, str) else field.texts(),
+    dict: lambda field: {name: part.value() for name, part in field.fields().items()},
+}
+_NEWER = "max_completion_tokens"
+_SAMPLING = frozenset(
+    {
+        *("frequency_penalty", "presence_penalty", "repetition_penalty", "top_k", "min_p", "typical_p"),
+        *("logit_bias", "user", "verbosity"),
+    }
+)
+
+
+def read_options(options: Mapping[str, Field], notes: list[str]) -> Parameters:
+    """The parameters of `model.options`; options that are not taken over get a note."""
+    known = {ours: read(options[theirs]) for theirs, (ours, read) in _OPTIONS.items() if theirs in options}
+    extra = {ours: read(options[theirs]) for theirs, (ours, read) in _EXTRA.items() if theirs in options}
+    more = options["additionalProperties"].fields() if "additionalProperties" in options else {}
+    if "extra_body" in more:
+        extra |= _READERS[dict](more["extra_body"])
+    if "response_format" in more:
+        known["response_format"] = _READERS[dict](more["response_format"])
+    left = [field for name, field in options.items() if name not in (*_OPTIONS, *_EXTRA, "additionalProperties")]
+    left += [field for name, field in more.items() if name not in _MORE]
+    notes += [f"{field.path} is not taken over." for field in left]
+    return Parameters(**known, extra_body=extra or None)
+
+
+def write_options(parameters: Parameters) -> dict[str, Any]:
+    """The fields of `model.options`."""
+    names = {ours: theirs for theirs, (ours, _) in _OPTIONS.items()}
+    fields = {names[name]: value for name, value in parameters.given.items() if name in names}
+    if "stopSequences" in fields:
+        fields["stopSequences"] = list(fields["stopSequences"])
+    extra = dict(parameters.extra_body or {})
+    fields |= {theirs: extra.pop(ours) for theirs, (ours, _) in _EXTRA.items() if ours in extra}
+    more = {"response_format": parameters.response_format, "extra_body": extra}
+    more = {name: value for name, value in more.items() if value}
+    return {**fields, "additionalProperties": more} if more else fields
+
+
+def read_parameters(fields: Mapping[str, Field], notes: list[str]) -> Parameters:
+    """The parameters of `model.parameters`; what is not taken over, or has a wrong type, gets a note."""
+    specs = {spec.name: spec for spec in SPECS}
+    known: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, field in fields.items():
+        ours = "max_tokens" if name == _NEWER and "max_tokens" not in fields else name
+        if field.is_empty():
+            continue
+        if ours not in specs and name not in _SAMPLING:
+            notes.append(f"{field.path} is not taken over.")
+            continue
+        try:
+            if ours == "extra_body":
+                extra |= _READERS[dict](field)
+            elif ours in specs:
+                known[ours] = _READERS[specs[ours].kind](field)
+            else:
+                extra[name] = field.value()
+        except PromptError as error:
+            notes.append(f"{field.path} is not taken over. {error}")
+    return Parameters(**known, extra_body=extra or None)
+
+
+def write_parameters(parameters: Parameters) -> dict[str, Any]:
+    """The fields of `model.parameters`."""
+    fields = parameters.as_json()
+    extra = dict(fields.pop("extra_body", {}))
+    fields |= {name: extra.pop(name) for name in list(extra) if name in _SAMPLING}
+    return {**fields, "extra_body": extra} if extra else fields

@@ -1,0 +1,49 @@
+"""`outputs` of a prompt file as a JSON schema: what the reply has to hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from promptgrid.prompt.front_matter import Field
+from promptgrid.prompt.values import base_kind
+
+_JSON_TYPES = {"string": "string", "integer": "integer", "float": "number", "boolean": "boolean"}
+
+
+def schema_of(outputs: Field) -> dict[str, Any]:
+    """The schema of an object with these properties, given as a list with names or as a mapping of names."""
+    properties = named(outputs)
+    required = [name for name, item in properties.items() if not _is_optional(item)]
+    schema = {"type": "object", "properties": {name: _schema(item) for name, item in properties.items()}}
+    return {**schema, "required": required} if required else schema
+
+
+def named(listed: Field) -> dict[str, Field]:
+    """The entries of a list with names, or of a mapping of names."""
+    if listed.is_mapping():
+        return listed.fields()
+    return {item.fields()["name"].text(): item for item in listed.items() if "name" in item.fields()}
+
+
+def _is_optional(item: Field) -> bool:
+    return item.is_mapping() and "required" in item.fields() and item.fields()["required"].value() is False
+
+
+def _schema(item: Field) -> dict[str, Any]:
+    if not item.is_mapping():
+        return {}
+    fields = item.fields()
+    kind = next((base_kind(fields[key].text()) for key in ("kind", "type") if key in fields), "")
+    schema: dict[str, Any] = {"type": _JSON_TYPES[kind]} if kind in _JSON_TYPES else {}
+    if "description" in fields:
+        schema["description"] = fields["description"].text()
+    if "enumValues" in fields:
+        schema["enum"] = fields["enumValues"].value()
+    if kind == "array":
+        schema["type"] = "array"
+        schema |= {"items": _schema(fields["items"])} if "items" in fields else {}
+    if kind == "object":
+        schema |= schema_of(fields["properties"]) if "properties" in fields else {"type": "object"}
+    if "nullable" in fields and fields["nullable"].value() is True and "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    return schema

@@ -1,0 +1,93 @@
+"""`${file:…}` and `${env:…}` in the front matter: a file beside the prompt is read, the environment never is.
+
+A prompt file may come from a stranger: what stands in the environment would be sent to a model.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from promptgrid.errors import PromptError
+from promptgrid.prompt.front_matter import Field, compose
+
+if TYPE_CHECKING:
+    from ruamel.yaml.nodes import Node
+
+Files = Callable[[str], str]
+"""The text of a file beside the prompt's, by its path there. Raises PromptgridError."""
+
+_REFERENCE = re.compile(r"\s*\$\{(env|file):(.*)\}\s*", re.DOTALL | re.IGNORECASE)
+_TOPS = ("sample", "inputs", "outputs")
+_IN_MODEL = ("parameters", "options")
+
+
+def is_reference(value: Any) -> bool:
+    """The text stands for something else when a file is read, so that it cannot be kept as itself."""
+    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
+
+
+def resolved(top: Mapping[str, Field], files: Files | None) -> tuple[dict[str, Field], list[str]]:
+    """The fields with the files they refer to read in, without references that are not followed; and notes on those."""
+    notes: list[str] = []
+    kept = {name: _resolved(field, files, notes) if name in _TOPS else field for name, field in top.items()}
+    model = top.get("model")
+    if model is not None and model.is_mapping():
+        for name in _IN_MODEL:
+            if name in model.fields():
+                _resolved(model.fields()[name], files, notes)
+    return {name: field for name, field in kept.items() if field is not None}, list(dict.fromkeys(notes))
+
+
+def _resolved(field: Field, files: Files | None, notes: list[str]) -> Field | None:
+    """The field, its node changed in place; None where it is itself a reference that is not followed."""
+    node = field.node
+    if isinstance(node.value, str):
+        found = _REFERENCE.fullmatch(node.value)
+        if found is None:
+            return field
+        followed = _followed(field, found[1].lower(), found[2].strip(), files, notes)
+        return None if followed is None else Field(field.path, followed, field.before)
+    if field.is_mapping():
+        parts = [(key, _resolved(Field(f"{field.path}.{key.value}", value, field.before), files, notes))
+                 for key, value in node.value]  # fmt: skip
+        node.value = [(key, part.node) for key, part in parts if part is not None]
+    else:
+        items = [_resolved(item, files, notes) for item in field.items()]
+        node.value = [item.node for item in items if item is not None]
+    return field
+
+
+def _followed(field: Field, protocol: str, target: str, files: Files | None, notes: list[str]) -> Node | None:
+    if protocol == "env":
+        notes.append(f"{field.path} is not taken over: {field.node.value}; values of the environment are not read.")
+        return None
+    if files is None:
+        notes.append(f"{field.path} is not taken over: {field.node.value}; the file is not beside the prompt here.")
+        return None
+    try:
+        node = _node(files(target), target)
+    except PromptError as error:
+        notes.append(f"{field.path} is not taken over: {field.node.value}; {error}")
+        return None
+    node.start_mark = field.node.start_mark  # what is wrong with it is wrong at that line of the prompt's file
+    return node
+
+
+def _node(text: str, target: str) -> Node:
+    """The file's content: JSON or YAML by its suffix, else one text."""
+    from ruamel.yaml.nodes import ScalarNode
+
+    if target.lower().endswith(".json"):
+        try:
+            text = json.dumps(json.loads(text.removeprefix("\ufeff")), ensure_ascii=False)  # YAML takes no tabs
+        except (ValueError, RecursionError) as error:
+            raise PromptError(f"{target} is not JSON: {error}.") from error
+    elif not target.lower().endswith((".yaml", ".yml")):
+        return ScalarNode("tag:yaml.org,2002:str", text)
+    node = compose(text, 0)
+    if node is None:
+        raise PromptError(f"{target} is empty.")
+    return node
