@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.cases.table import Case, read_cases
+from promptgrid.cases.raw import json_value
+from promptgrid.cases.table import EXPECTED, Case, Cases, case_of, read_cases
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import CasesError
 from promptgrid.grading import parse_check
@@ -23,7 +24,7 @@ from promptgrid.store.runs import RunProgress
 if TYPE_CHECKING:
     import pandas as pd
 
-CasesLike = str | Path | Iterable[Mapping[str, str] | Case] | None
+CasesLike = str | Path | Cases | Iterable[Mapping[str, Any] | Case] | None
 
 
 def load(ref: str | Path, database: Database | None = None) -> Prompt:
@@ -38,23 +39,27 @@ def plan(
     models: str | Sequence[str] = (),
     techniques: str | Sequence[str] = ("zero-shot",),
     checks: Sequence[str] | None = None,
+    expected: str = "",
+    encoding: str = "",
     part: str = "",
     group: str = "",
     show: Callable[[str], object] | None = None,
     **settings: Any,
 ) -> Plan:
-    """A plan over prompts (objects, files or names) and cases (a CSV file, or rows).
+    """A plan over prompts (objects, files or names) and cases (a table's file, or rows).
 
-    `part` takes only the cases of that part: learn, choose or prove; cases with the same value in the column `group`
-    are never parted. `show` is called with each note on the cases, such as duplicates: a warning, unless given.
-    Without cases the prompt's own CSV is used, else the examples of its inputs. `settings` are what else `Plan.of`
-    takes: temperatures (one or several), samples, max_tokens, seed, budget … Raises PlanError, CasesError,
-    LibraryError, PromptError.
+    `expected` names the column with the right answers, `encoding` that of a file that is not UTF-8. `part` takes only
+    the cases of that part: learn, choose or prove; cases with the same value in the column `group` are never parted.
+    `show` is called with each note on the cases, such as what was tolerated in reading, and duplicates: a warning,
+    unless given. Without cases the prompt's own table is used, else the examples of its inputs. `settings` are what
+    else `Plan.of` takes: temperatures (one or several), samples, max_tokens, seed, budget … Raises PlanError,
+    CasesError, LibraryError, PromptError.
     """
     settings |= {s.plural: _listed(settings[s.plural]) for s in AXIS_SPECS if s.plural in settings}
     loaded = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
-    chosen, notes = cases_of_part(Database(), _cases(cases, loaded), loaded, part=part, group=group)
-    for note in notes:
+    table = _table(cases, loaded, expected, encoding)
+    chosen, notes = cases_of_part(Database(), table.cases, loaded, part=part, group=group)
+    for note in (*table.notes, *notes):
         if show is None:
             warnings.warn(note, stacklevel=2)
         else:
@@ -97,27 +102,34 @@ def _listed(value: Any) -> tuple[Any, ...]:
     return (value,) if one else tuple(value)
 
 
-def _cases(source: CasesLike, prompts: Sequence[Prompt]) -> tuple[Case, ...]:
-    if source is None:
-        return _usual_cases(prompts[0])
-    if isinstance(source, (str, Path)):
-        return read_cases(Path(source)).cases
-    return tuple(_case(row, number) for number, row in enumerate(source, 1))
+def _table(source: CasesLike, prompts: Sequence[Prompt], expected: str, encoding: str) -> Cases:
+    if isinstance(source, Cases):
+        return source
+    if source is None or isinstance(source, (str, Path)):
+        return cases_table(source, prompts, expected=expected, encoding=encoding)
+    cases = tuple(_case(row, number, expected) for number, row in enumerate(source, 1))
+    return Cases(cases, tuple(dict.fromkeys(name for case in cases for name in case.inputs)))
 
 
-def _case(row: Mapping[str, str] | Case, number: int) -> Case:
+def _case(row: Mapping[str, Any] | Case, number: int, expected: str) -> Case:
     if isinstance(row, Case):
         return row
-    inputs = {name: str(value) for name, value in row.items() if name != "expected"}
-    expected = str(row.get("expected") or "")
-    return Case(id=str(number), inputs=inputs, expected=expected if expected.strip() else None)
+    values = {name: json_value(value, f"case {number}: {name!r}") for name, value in row.items()}
+    return case_of(number, {EXPECTED if name == expected else name: value for name, value in values.items()})
 
 
-def _usual_cases(prompt: Prompt) -> tuple[Case, ...]:
-    """The prompt's own CSV, beside it in the library; else one case of the examples of its inputs."""
+def cases_table(
+    source: str | Path | None, prompts: Sequence[Prompt], *, expected: str = "", encoding: str = ""
+) -> Cases:
+    """The table of a file; without one the first prompt's own, else one case of the examples of its inputs. Raises
+    CasesError."""
+    if source is not None:
+        return read_cases(Path(source), expected=expected, encoding=encoding)
+    prompt = prompts[0]
     if prompt.cases:
         path = library_folder() / prompt.cases
         if not path.is_file():
             raise CasesError(f'The cases of "{prompt.name}" are not at {path}.', hint="Give --cases FILE.csv.")
-        return read_cases(path).cases
-    return (Case(id="1", inputs=prompt.given_examples, expected=None),)
+        return read_cases(path, expected=expected, encoding=encoding)
+    inputs = prompt.given_examples
+    return Cases((Case(id="1", inputs=inputs, expected=None),), tuple(inputs))

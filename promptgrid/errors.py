@@ -7,6 +7,7 @@
     ├── LibraryError         a prompt cannot be found, read, named or saved
     │   └── StaleSave            the file has been saved by others in the meantime
     ├── CasesError           a table of cases cannot be read
+    │   └── EncodingError        its encoding has to be named
     ├── TextError            a file is not text
     ├── PlanError            a plan cannot be carried out
     ├── GateError            a gate does not apply to this run
@@ -70,6 +71,14 @@ class StaleSave(LibraryError):
 
 class CasesError(PromptgridError):
     """A table of cases cannot be read; the message names row and column."""
+
+
+class EncodingError(CasesError):
+    """A table is not UTF-8; `texts` are (encoding, a row as it reads in it) of the encodings that it may be in."""
+
+    def __init__(self, message: str, *, hint: str = "", texts: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.texts = texts
 
 
 class TextError(PromptgridError):

@@ -1,13 +1,33 @@
-"""Which encoding a table of unknown origin is in."""
+"""Which encoding a table is in: what a byte order mark or UTF-8 proves is read, all else has to be named."""
 
 from __future__ import annotations
 
 import codecs
+from collections.abc import Sequence
 
-from promptgrid.errors import CasesError, TextError
+from promptgrid.errors import CasesError, EncodingError, TextError
 
 MAX_BYTES = 100 * 1024 * 1024
 
+ENCODINGS = {
+    "utf-8": "UTF-8",
+    "cp1252": "Windows-1252 (Western Europe)",
+    "cp1250": "Windows-1250 (Central Europe)",
+    "cp1251": "Windows-1251 (Cyrillic)",
+    "cp1253": "Windows-1253 (Greek)",
+    "cp1254": "Windows-1254 (Turkish)",
+    "gb18030": "GB18030 (Simplified Chinese)",
+    "big5": "Big5 (Traditional Chinese)",
+    "shift_jis": "Shift-JIS (Japanese)",
+    "euc_jp": "EUC-JP (Japanese)",
+    "cp949": "CP949 (Korean)",
+    "koi8_r": "KOI8-R (Cyrillic)",
+    "mac_roman": "Mac Roman",
+    "utf-16": "UTF-16",
+}
+"""The encodings that are offered where one has to be named, with what people call them."""
+
+_CODECS = {"big5": "cp950", "shift_jis": "cp932"}  # as Windows writes them: with the characters that were added later
 _BOMS = (  # UTF-32 first: its little-endian mark begins as UTF-16's does
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -23,32 +43,28 @@ _OTHERS = {
     b"%PDF": "a PDF",
 }
 _NOT_TEXT = {
-    b"PK\x03\x04": "an Excel workbook (or a zip file)",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"PK\x03\x04": "a zip file",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
     b"%PDF": "a PDF",
-    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a gzip file",
+    b"Rar!": "a rar file",
 }
-_CHUNK = 1024 * 1024
-_NAMES = {"utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32", "gb18030": "GB18030"}
 
 
-def decoded(data: bytes, name: str) -> tuple[str, list[str]]:
-    """(an encoding that decodes all of the data, notes of what was tolerated). Raises CasesError."""
+def decoded(data: bytes, name: str, encoding: str = "") -> tuple[str, list[str]]:
+    """(the text, a note of its encoding unless that is UTF-8). Raises EncodingError where the encoding is not certain:
+    bytes that are not UTF-8 are text in several encodings, and another text in each."""
     for magic, what in _NOT_TEXT.items():
         if data.startswith(magic):
-            raise CasesError(f"{name} is {what}, not a text.", hint="Save the sheet as CSV (UTF-8) and take that.")
-    encoding = next((encoding for bom, encoding in _BOMS if data.startswith(bom)), "") or _without_bom(data)
-    wrong_at = _first_wrong(data, encoding)
-    if wrong_at is not None:
-        row = data[:wrong_at].count(b"\n") + 1
-        raise CasesError(
-            f"{name} is not {_NAMES.get(encoding, 'UTF-8, GB18030 or Windows-1252')} text: "
-            f"line {row} holds the byte 0x{data[wrong_at]:02x}.",
-            hint="Save the table again as CSV in UTF-8.",
-        )
-    if encoding in ("utf-8", "utf-8-sig"):
-        return encoding, []
-    return encoding, [f"read as {_NAMES.get(encoding, 'Windows-1252')}"]
+            raise CasesError(f"{name} is {what}, not a text.", hint="Save the sheet as CSV (UTF-8) or .xlsx.")
+    certain = next((one for bom, one in _BOMS if data.startswith(bom)), "")
+    used = certain or (_known(encoding) if encoding else _wide(data) or "utf-8")
+    try:
+        text = data.decode(used)
+    except UnicodeDecodeError as error:
+        raise _refusal(data, name, error, named=bool(encoding or certain)) from error
+    label = used[:6].upper() if used.startswith("utf") else encoding.strip()
+    return text, [] if used in ("utf-8", "utf-8-sig") else [f"read as {ENCODINGS.get(label.lower(), label)}"]
 
 
 def megabytes(size: int) -> str:
@@ -56,39 +72,62 @@ def megabytes(size: int) -> str:
     return f"{size / (1024 * 1024):,.0f} MB"
 
 
-def _without_bom(data: bytes) -> str:
+def _known(encoding: str) -> str:
+    """Python's name of the codec. Raises CasesError for a name that is no text encoding."""
+    name = encoding.strip().lower().replace("-", "_")
+    codec = _CODECS.get(name, encoding.strip())
+    try:
+        "".encode(codec)
+    except LookupError as error:
+        hint = f"Such as {', '.join(ENCODINGS)}."
+        raise CasesError(f"There is no encoding called {encoding!r}.", hint=hint) from error
+    return codecs.lookup(codec).name
+
+
+def _wide(data: bytes) -> str:
+    """UTF-16 without a byte order mark: most of its odd, or even, bytes are 0. Empty for all else."""
     head = data[:2000]
     for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
         if len(zeros) > 2 and zeros.count(0) > 0.7 * len(zeros) and head.count(0) < 0.7 * len(head):
             return encoding
-    if _first_wrong(data, "utf-8") is None:
-        return "utf-8"
-    if _first_wrong(data, "gb18030") is None and (_reads_chinese(data) or _first_wrong(data, "cp1252") is not None):
-        return "gb18030"
-    return "cp1252"
+    return ""
 
 
-def _first_wrong(data: bytes, encoding: str) -> int | None:
-    """Where the data cannot be decoded; piece by piece, so that no second copy of it lies in memory."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    for start in range(0, len(data) or 1, _CHUNK):
-        pending = len(decoder.getstate()[0])
+def _refusal(data: bytes, name: str, error: UnicodeDecodeError, *, named: bool) -> CasesError:
+    row = data.count(b"\n", 0, error.start) + 1
+    place = f"row {row:,} holds the byte 0x{data[error.start]:02x}"
+    if named:
+        message = f"{name} is not {ENCODINGS.get(error.encoding, error.encoding)}: {place}."
+        return EncodingError(message, hint="Name another encoding, or save the table as UTF-8.")
+    if _mostly_utf8(data):
+        message = f"{name} is UTF-8 but for a stray byte: {place}."
+        return EncodingError(message, hint="Correct that row and save the table as UTF-8.")
+    row_bytes = data[data.rfind(b"\n", 0, error.start) + 1 :].split(b"\n", 1)[0][:400].strip()
+    previews = possible_texts(data, row_bytes)
+    examples = "; ".join(f"{encoding}: {text[:40]}" for encoding, text in previews[:6])
+    hint = f"Name its encoding (--encoding), or save it as UTF-8. Row {row:,} would be {examples}."
+    return EncodingError(f"{name} is not UTF-8: {place}.", hint=hint, texts=previews)
+
+
+def _mostly_utf8(data: bytes) -> bool:
+    """Whether at least as many characters beyond ASCII are UTF-8 as bytes are not: those of another encoding rarely
+    form any."""
+    text = data.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    return sum(not c.isascii() for c in text) >= 2 * bad
+
+
+def possible_texts(data: bytes, row: bytes) -> Sequence[tuple[str, str]]:
+    """(encoding, the row as it reads in it) of each offered encoding that decodes all of the data."""
+    texts = []
+    for encoding in ENCODINGS:
+        codec = _CODECS.get(encoding, encoding)
         try:
-            decoder.decode(data[start : start + _CHUNK], final=start + _CHUNK >= len(data))
-        except UnicodeDecodeError as error:
-            return min(max(start - pending + error.start, 0), len(data) - 1)
-    return None
-
-
-def _reads_chinese(data: bytes) -> bool:
-    """Whether most of what is not ASCII are common Chinese characters and punctuation (GB 2312 rows 1–3, 16–55).
-
-    "résumé" decodes as GB18030 too, but into rare characters.
-    """
-    foreign = [c for c in data[: 64 * 1024].decode("gb18030", "ignore") if not c.isascii()]
-    pairs = [c.encode("gb2312", "ignore") for c in foreign]
-    common = sum(1 for pair in pairs if pair and (0xA1 <= pair[0] <= 0xA3 or 0xB0 <= pair[0] <= 0xD7))
-    return common >= 0.7 * len(foreign)
+            data.decode(codec)
+            texts.append((encoding, row.decode(codec)))
+        except UnicodeDecodeError:
+            continue
+    return [(encoding, text) for encoding, text in texts if text.isprintable() or "\t" in text]
 
 
 def read_text(data: bytes, name: str) -> str:

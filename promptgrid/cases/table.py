@@ -1,45 +1,55 @@
-"""Test cases from a table: a CSV as people really have them, or text pasted from a spreadsheet.
+"""Test cases from a table: CSV, TSV, JSON, JSON Lines, an Excel workbook, Parquet, or text pasted from a spreadsheet.
 
-Read where it can be, with a note of what was tolerated; else CasesError that names row and column. Rows are counted as
-a spreadsheet shows them: the header is row 1. Pandas is left out on purpose: it turns "NA", "" and 007 into other
-things, and names no row where something is wrong.
+Read where it is certain what was meant, with a note of what was tolerated; else CasesError that names row and column.
+Rows are counted as a spreadsheet shows them: the header is row 1. Text stays text (`007`, `NA`), which is why pandas is
+left out; a value of JSON, a workbook or Parquet keeps its type.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from promptgrid.cases.decoding import MAX_BYTES, decoded, megabytes
+from promptgrid.cases.delimited import read_delimited
+from promptgrid.cases.raw import MAX_CASES, MAX_COLUMNS, MISSING, RawTable, TableRow
+from promptgrid.cases.records import SUFFIXES, looks_like_records, read_records
 from promptgrid.errors import CasesError
+from promptgrid.suggestions import did_you_mean
+from promptgrid.text import value_text
 
-MAX_CASES = 100_000
-MAX_COLUMNS = 1_000
 MAX_HEADER = 200  # characters of a column's name
-EXPECTED = "expected"
+EXPECTED, CHECKS = "expected", "checks"
+FORMATS = ("csv", "tsv", "txt", "jsonl", "ndjson", "json", "xlsx", "parquet")
+"""The suffixes of tables that can be read."""
 
-_DELIMITERS = {",": "", ";": "separated by semicolons", "\t": "separated by tabs", "|": "separated by bars"}
-_NO_DELIMITER = "\x1f"  # a table of one column: commas in it are text
-_SAMPLE_CHARS, _SAMPLE_ROWS = 256 * 1024, 50
-_field_limit = threading.Lock()  # csv's limit is one for the whole process
+_ANSWERS = (
+    "answer", "answers", "target", "targets", "label", "labels", "ideal", "gold", "gold_answer", "golden", "reference",
+    "ground_truth", "groundtruth", "correct_answer", "correct", "expected_output", "expectedoutput", "expected_answer",
+    "__expected", "output", "outputs", "completion", "solution", "sentiment", "category", "答案", "标签",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row: `inputs` holds every column but `expected`; `expected` is None where the cell is empty or missing.
-    `part` is learn, choose or prove (see `parts`), "" where the cases have no parts."""
+    """One row.
+
+    inputs    every column but `expected` and `checks`, as text or any other value of JSON
+    expected  the accepted answer as text; a list in JSON has several; None where the cell is empty or missing
+    part      learn, choose or prove (see `parts`), "" where the cases have no parts
+    checks    the case's own checks, as they are typed, beside those of the run
+    """
 
     id: str
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Any]
     expected: str | None = None
     part: str = ""
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +61,40 @@ class Cases:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    number: int
-    line: int
-    cells: list[str]
-
-    @property
-    def where(self) -> str:
-        return f"row {self.number}" if self.line == self.number else f"row {self.number} (line {self.line})"
-
-
-def read_cases(source: Path | bytes, *, name: str = "") -> Cases:
+def read_cases(source: Path | bytes, *, name: str = "", expected: str = "", encoding: str = "") -> Cases:
     """Cases from a file or its bytes; `name` is what errors call it. At most 100 MB and 100,000 cases.
 
-    Takes UTF-8, UTF-16, GB18030 and Windows-1252; commas, semicolons, tabs and bars. An `id` or `case_id` column names
-    the cases when its values are all there and unique, else they are "1", "2", … Raises CasesError.
+    `expected` names the column with the right answers where that is not called `expected`; `encoding` is needed for
+    text that is neither UTF-8 nor begins with a byte order mark. An `id` or `case_id` column names the cases when its
+    values are all there and unique, else they are "1", "2", … Raises CasesError, and EncodingError among them.
     """
     data = source if isinstance(source, bytes) else _read(source)
     name = name or (source.name if isinstance(source, Path) else "the table")
     if len(data) > MAX_BYTES:
         raise _too_large(name, len(data))
-    encoding, notes = decoded(data, name)
-    with _large_fields():
-        return _parse(data, encoding, name, notes)
+    raw = _raw(data, name, encoding)
+    columns = _columns(raw, name, expected)
+    if not raw.rows:
+        raise CasesError(f"{name} has a header ({', '.join(columns)}) but no rows.", hint="Add a row below it.")
+    if len(raw.rows) > MAX_CASES:
+        raise CasesError(f"{name} has more than {MAX_CASES:,} rows.", hint="Split it into smaller files.")
+    cases = [_case(number, row, columns, name) for number, row in enumerate(raw.rows, 1)]
+    return Cases(_named(cases, columns, raw.notes), columns, tuple(raw.notes))
 
 
-def parse_cases(text: str) -> Cases:
+def parse_cases(text: str, *, expected: str = "") -> Cases:
     """Cases that were typed or pasted; a paste from a spreadsheet is separated by tabs. Raises CasesError."""
-    return read_cases(text.encode("utf-8", "replace"), name="the pasted table")
+    return read_cases(text.encode("utf-8", "replace"), name="the pasted table", expected=expected)
+
+
+def answer_columns(columns: Iterable[str]) -> list[str]:
+    """The columns that by their names may hold the right answers, where none is called `expected`."""
+    names = {column.casefold().replace(" ", "_").replace("-", "_"): column for column in columns}
+    return [] if EXPECTED in names else [names[name] for name in _ANSWERS if name in names]
 
 
 def cases_csv(cases: Iterable[Case], columns: Sequence[str]) -> str:
-    """The cases as CSV (CRLF, all cells quoted), to be read back by `read_cases`.
+    """The cases as CSV (CRLF, all cells quoted), to be read back by `read_cases`; values that are no text as JSON.
 
     No formula guard: a prompt must get exactly the text that stands in the table.
     """
@@ -91,10 +102,54 @@ def cases_csv(cases: Iterable[Case], columns: Sequence[str]) -> str:
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(columns)
     for case in cases:
-        writer.writerow(
-            [(case.expected if c.casefold() == EXPECTED else case.inputs.get(c)) or "" for c in columns],
-        )
+        writer.writerow([cell_text(case, column) for column in columns])
     return out.getvalue()
+
+
+def cases_jsonl(cases: Iterable[Case]) -> str:
+    """The cases as JSON Lines, to be read back by `read_cases` with their ids and the types of their values."""
+    lines = []
+    for case in cases:
+        record = {"case_id": case.id, **case.inputs}
+        record |= {} if case.expected is None else {EXPECTED: case.expected}
+        record |= {CHECKS: list(case.checks)} if case.checks else {}
+        lines.append(json.dumps(record))
+    return "\n".join(lines) + "\n"
+
+
+def cell_text(case: Case, column: str) -> str:
+    """What the case has in a column of its table, as text; empty without."""
+    if column.casefold() == EXPECTED:
+        return case.expected or ""
+    if column.casefold() == CHECKS and case.checks:
+        return json.dumps(case.checks, ensure_ascii=False)
+    value = case.inputs.get(column)
+    return "" if value is None else value_text(value)
+
+
+def case_of(number: int, values: Mapping[str, Any]) -> Case:
+    """A case from the values of its columns, `expected` and `checks` among them; None is no value. Raises CasesError
+    for checks that are not texts."""
+    inputs = {name: value for name, value in values.items() if value is not None}
+    expected, checks = inputs.pop(EXPECTED, None), inputs.pop(CHECKS, None)
+    text = "" if expected is None else value_text(expected)
+    return Case(str(number), inputs, text if text.strip() else None, checks=_checks(checks, number))
+
+
+def _checks(value: Any, number: int) -> tuple[str, ...]:
+    """The checks of a cell: a list of them, as it is or in JSON; a text is one a line."""
+    if value is None or value == "":
+        return ()
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise CasesError(f"Case {number}: its checks are not JSON: {error}.", hint='["contains:text=x"]') from error
+    parts = value.splitlines() if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        hint = 'Such as "contains:text=please", or a list of such texts.'
+        raise CasesError(f"Case {number}: its checks are {value_text(value)[:60]}, not texts.", hint=hint)
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def _read(path: Path) -> bytes:
@@ -102,7 +157,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise CasesError(f"Cannot read {path}: {error.strerror}.", hint="Check the path of the CSV file.") from error
+        raise CasesError(f"Cannot read {path}: {error.strerror}.", hint="Check the path of the table.") from error
 
 
 def _too_large(name: str, size: int) -> CasesError:
@@ -112,161 +167,89 @@ def _too_large(name: str, size: int) -> CasesError:
     )
 
 
-@contextmanager
-def _large_fields() -> Iterator[None]:
-    with _field_limit:
-        before = csv.field_size_limit(MAX_BYTES)
-        try:
-            yield
-        finally:
-            csv.field_size_limit(before)
+def _raw(data: bytes, name: str, encoding: str) -> RawTable:
+    """The table in the data, whose first bytes say more than its name."""
+    from promptgrid.cases import workbook
+
+    if data.startswith(b"PAR1"):
+        return workbook.read_parquet(data, name)
+    if data.startswith(b"PK\x03\x04") and workbook.is_workbook(data):
+        return workbook.read_workbook(data, name)
+    text, notes = decoded(data, name, encoding)
+    is_json = Path(name).suffix.lower() in SUFFIXES or looks_like_records(text)
+    raw = read_records(text, name) if is_json else read_delimited(text, name)
+    return replace(raw, notes=[*notes, *raw.notes])
 
 
-def _parse(data: bytes, encoding: str, name: str, notes: list[str]) -> Cases:
-    text = io.TextIOWrapper(io.BytesIO(data), encoding=encoding, newline="")
-    sample = text.read(_SAMPLE_CHARS)
-    text.seek(0)
-    delimiter = _stated_delimiter(text, sample) or _delimiter(sample)
-    notes += [note] if (note := _DELIMITERS.get(delimiter, "")) else []
-    skipped = [0]
-    rows = _rows(text, delimiter, name, skipped)
-    columns = _header(next(rows, None), name, notes)
-    cases = tuple(_cases(rows, columns, name, notes, has_nul=b"\0" in data))
-    if not cases:
-        raise CasesError(f"{name} has a header ({', '.join(columns)}) but no rows.", hint="Add a row below it.")
-    if delimiter == _NO_DELIMITER and max(_widths(sample, ",")) > 1:
-        notes.append("one column: commas are read as text")
-    notes += [f"{skipped[0]} empty {'row' if skipped[0] == 1 else 'rows'} skipped"] if skipped[0] else []
-    return Cases(_named(cases, columns, notes), columns, tuple(notes))
-
-
-def _stated_delimiter(text: io.TextIOWrapper, sample: str) -> str:
-    """The delimiter of Excel's first line `sep=;`, which is skipped; empty without one."""
-    match = re.match(r"\ufeff?sep=(.)\r?\n", sample)
-    if match is None:
-        return ""
-    text.readline()
-    return match[1]
-
-
-def _delimiter(sample: str) -> str:
-    """The delimiter that splits the header and most rows into equally many cells; csv.Sniffer takes any letter."""
-    if not _widths(sample, ","):
-        return ","  # nothing but empty cells
-    best, best_score = _NO_DELIMITER, (0.0, 1)
-    for delimiter in _DELIMITERS:
-        widths = _widths(sample, delimiter)
-        if widths and widths[0] > 1:
-            score = (widths.count(widths[0]) / len(widths), widths[0])
-            best, best_score = (delimiter, score) if score > best_score else (best, best_score)
-    return best
-
-
-def _widths(sample: str, delimiter: str) -> list[int]:
-    rows = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-    whole = len(sample) < _SAMPLE_CHARS
-    widths = [len(row) for row in islice(rows, _SAMPLE_ROWS) if any(row)]
-    return widths if whole or len(widths) < 2 else widths[:-1]
-
-
-def _rows(text: Iterable[str], delimiter: str, name: str, skipped: list[int]) -> Iterator[_Row]:
-    """The rows that are not empty; `skipped[0]` counts the others."""
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
-    number, line = 0, 1
-    while True:
-        number, line = number + 1, reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise _broken_quotes(name, number, line, str(error)) from error
-        if any(cell.strip() for cell in cells):
-            yield _Row(number, line, cells)
-        else:
-            skipped[0] += 1
-
-
-def _broken_quotes(name: str, number: int, line: int, reason: str) -> CasesError:
-    where = f"row {number}" if line == number else f"row {number} (line {line})"
-    if "unexpected end" in reason:
-        message = f"{name}: a quote that opens in {where} is never closed."
-    else:
-        message = f"{name}: the quotes in {where} do not fit ({reason})."
-    return CasesError(message, hint='Inside a quoted cell a quote is written twice: "".')
-
-
-def _header(row: _Row | None, name: str, notes: list[str]) -> tuple[str, ...]:
-    if row is None:
-        raise CasesError(f"{name} is empty.", hint="The first row names the columns, e.g. text,expected.")
-    if len(row.cells) > MAX_COLUMNS:
-        raise CasesError(f"{name} has {len(row.cells):,} columns, more than {MAX_COLUMNS:,}.", hint="Leave some out.")
-    columns: list[str] = []
-    for number, cell in enumerate(row.cells, start=1):
-        header = cell.strip()
-        if len(header) > MAX_HEADER or "\0" in header:
-            message = f"{name}: {row.where}, column {number} is no name ({header[:40]!r}, {len(header):,} characters)."
-            raise CasesError(message, hint="The first row names the columns, e.g. text,expected.")
-        if not header:
-            notes.append(f"column {number} has no name: read as column_{number}")
-        elif header != cell:
-            notes.append(f"header {cell!r} trimmed")
-        columns.append(EXPECTED if header.casefold() == EXPECTED else header or f"column_{number}")
-    _refuse_duplicates(columns, name, row)
+def _columns(raw: RawTable, name: str, expected: str) -> tuple[str, ...]:
+    """The names of the columns, in which that of the right answers is called `expected`."""
+    header = raw.header
+    if len(header.cells) > MAX_COLUMNS:
+        raise CasesError(
+            f"{name} has {len(header.cells):,} columns, more than {MAX_COLUMNS:,}.", hint="Leave some out."
+        )
+    names = [_column(cell, number, name, raw) for number, cell in enumerate(header.cells, 1)]
+    at = _expected_at(names, expected, name)
+    columns = [EXPECTED if number == at else column for number, column in enumerate(names)]
+    if expected and at is not None:
+        columns = [f"{c} (column)" if c == EXPECTED and number != at else c for number, c in enumerate(columns)]
+    columns = [CHECKS if column.casefold() == CHECKS else column for column in columns]
+    _refuse_duplicates(columns, name, header)
     return tuple(columns)
 
 
-def _refuse_duplicates(columns: Sequence[str], name: str, row: _Row) -> None:
+def _column(cell: str, number: int, name: str, raw: RawTable) -> str:
+    column = cell.strip()
+    if len(column) > MAX_HEADER or "\0" in column:
+        where = f"{name}: {raw.header.where}, column {number}"
+        message = f"{where} is no name ({column[:40]!r}, {len(column):,} characters)."
+        raise CasesError(message, hint="The first row names the columns, e.g. text,expected.")
+    if not column:
+        raw.notes.append(f"column {number} has no name: read as column_{number}")
+    elif column != cell:
+        raw.notes.append(f"header {cell!r} trimmed")
+    return column or f"column_{number}"
+
+
+def _expected_at(names: Sequence[str], expected: str, name: str) -> int | None:
+    """The position of the column with the right answers: the one that is named, else the one called `expected`."""
+    wanted = expected.strip() or EXPECTED
+    folded = [column.casefold() for column in names]
+    if wanted in names or wanted.casefold() in folded:
+        return names.index(wanted) if wanted in names else folded.index(wanted.casefold())
+    if expected:
+        hint = did_you_mean(expected, names)
+        raise CasesError(f"{name} has no column {expected!r}; it has {', '.join(names)}.", hint=hint)
+    return None
+
+
+def _refuse_duplicates(columns: Sequence[str], name: str, row: TableRow) -> None:
     first: dict[str, int] = {}
     for number, header in enumerate(columns, start=1):
-        if header in first:
+        key = EXPECTED if header.casefold() == EXPECTED else header
+        if key in first:
             raise CasesError(
-                f"{name}: columns {first[header]} and {number} in {row.where} are both called {header!r}.",
+                f"{name}: columns {first[key]} and {number} in {row.where} are both called {key!r}.",
                 hint="Give each column a name of its own.",
             )
-        first[header] = number
+        first[key] = number
 
 
-def _cases(rows: Iterable[_Row], columns: tuple[str, ...], name: str, notes: list[str], *, has_nul: bool) -> list[Case]:
-    cases: list[Case] = []
-    for row in rows:
-        if len(cases) == MAX_CASES:
-            raise CasesError(f"{name} has more than {MAX_CASES:,} rows.", hint="Split it into smaller files.")
-        if len(row.cells) != len(columns):
-            _refuse_ragged(row, columns, name)
-            del row.cells[len(columns) :]  # empty cells beyond the header
-        if has_nul:
-            _refuse_nul(row, columns, name)
-        inputs = dict(zip(columns, row.cells, strict=True))
-        expected = inputs.pop(EXPECTED, "")
-        cases.append(Case(str(len(cases) + 1), inputs, expected if expected.strip() else None))
-    return cases
-
-
-def _refuse_ragged(row: _Row, columns: Sequence[str], name: str) -> None:
-    if len(row.cells) < len(columns):
-        missing = columns[len(row.cells)]
-        message = f"{name}: {row.where} has {len(row.cells)} cells, the header {len(columns)}: {missing!r} is missing."
-        raise CasesError(message, hint="Fill the row up with empty cells.")
-    for number, cell in enumerate(row.cells[len(columns) :], start=len(columns) + 1):
-        if cell.strip():
-            message = f"{name}: {row.where} has a cell in column {number} ({cell[:40]!r}), the header {len(columns)}."
-            raise CasesError(message, hint="Put a text that holds the separator in quotes, or name the column.")
-
-
-def _refuse_nul(row: _Row, columns: Sequence[str], name: str) -> None:
+def _case(number: int, row: TableRow, columns: Sequence[str], name: str) -> Case:
     for column, cell in zip(columns, row.cells, strict=True):
-        if "\0" in cell:
+        if isinstance(cell, str) and "\0" in cell:
             message = f"{name}: {row.where}, column {column!r} holds a NUL character."
             raise CasesError(message, hint="Save the table again as CSV in UTF-8.")
+    values = {column: cell for column, cell in zip(columns, row.cells, strict=True) if cell is not MISSING}
+    return case_of(number, values)
 
 
 def _named(cases: Sequence[Case], columns: Sequence[str], notes: list[str]) -> tuple[Case, ...]:
     column = next((c for name in ("id", "case_id") for c in columns if c.casefold() == name), None)
     if column is None:
         return tuple(cases)
-    ids = [case.inputs[column].strip() for case in cases]
+    ids = [value_text(case.inputs.get(column, "")).strip() for case in cases]
     if not all(ids) or len(set(ids)) < len(ids):
         notes.append(f"{column!r} is not filled and unique: cases are numbered instead")
         return tuple(cases)
-    return tuple(Case(id, case.inputs, case.expected) for id, case in zip(ids, cases, strict=True))
+    return tuple(replace(case, id=id) for id, case in zip(ids, cases, strict=True))

@@ -68,7 +68,7 @@ def _as_json(changes: Changes, listed: list[Change]) -> dict[str, Any]:
 
 def _show(changes: Changes, listed: list[Change]) -> None:
     from promptgrid.cli.listing import print_table
-    from promptgrid.text import one_line, printable
+    from promptgrid.text import one_line, printable, value_text
 
     rows = [[v.label, *(str(v.counts[kind]) if v.counts[kind] else "" for kind in _KINDS)] for v in changes.variants]
     print_table(["variant", *_KINDS], rows)
@@ -77,7 +77,7 @@ def _show(changes: Changes, listed: list[Change]) -> None:
         click.echo(printable(sentence))
     if listed:
         cases = [
-            [c.kind, c.case_id, c.label, one_line(" ".join(c.inputs.values()), 40), c.expected or "",
+            [c.kind, c.case_id, c.label, one_line(" ".join(map(value_text, c.inputs.values())), 40), c.expected or "",
              _cell(c.answer_a, c.status_a, c.score_a), _cell(c.answer_b, c.status_b, c.score_b)]
             for c in listed
         ]  # fmt: skip

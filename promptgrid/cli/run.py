@@ -51,9 +51,14 @@ def _parameter_option(spec: ParameterSpec) -> Option:
     return click.option(spec.option, spec.name, type=_KINDS[spec.kind], multiple=spec.kind is tuple, help=spec.help)
 
 
+_CASES = "A table of cases: CSV, TSV, JSON, JSON Lines, .xlsx or Parquet. Default: the prompt's own."
+_EXPECTED = "The column with the right answers, if it is not called expected."
+_ENCODING = "The encoding of a table that is not UTF-8, such as cp1251 or shift_jis."
 _OPTIONS: tuple[Option, ...] = (
     click.argument("prompts", nargs=-1, required=True, metavar="PROMPT…"),
-    click.option("--cases", type=click.Path(path_type=Path), help="A table of cases. Default: the prompt's own."),
+    click.option("--cases", type=click.Path(path_type=Path), help=_CASES),
+    click.option("--expected", default="", metavar="COLUMN", help=_EXPECTED),
+    click.option("--encoding", default="", help=_ENCODING),
     click.option("--part", default="", help="Only the cases of this part: learn, choose or prove."),
     click.option("--group", default="", metavar="COLUMN", help="Cases alike in this column are never parted."),
     click.option("--model", "models", type=Listed(), default=(), help="ENDPOINT/MODEL, several separated by commas."),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class Change:
     kind: ChangeKind
     label: str
     case_id: str
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Any]
     expected: str | None
     score_a: float | None
     score_b: float | None

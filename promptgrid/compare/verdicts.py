@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 from promptgrid.compare.facts import facts
 from promptgrid.compare.variants import Variant, in_grid_order, labels, variant_of
@@ -13,7 +13,7 @@ from promptgrid.grading import Score
 from promptgrid.store import Database, runs
 from promptgrid.store.results import ResultRow, result_rows
 from promptgrid.techniques import VOTES
-from promptgrid.text import cut
+from promptgrid.text import cut, value_text
 
 CheckOutcome = Literal["failed", "no reply", "broken", "not scored", "passed"]
 
@@ -44,7 +44,7 @@ class CheckVerdict:
     outcome: CheckOutcome
     value: float | None
     at_worst: float | None
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Any]
     expected: str | None
     answer: str | None
     explanation: str
@@ -82,7 +82,7 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
     for variant in ordered:
         for case_id, samples in grouped[variant].items():
             case = cases[case_id]
-            inputs = {name: cut(value, _KEPT) for name, value in case.inputs.items()}
+            inputs = {name: cut(value_text(value), _KEPT) for name, value in case.inputs.items()}
             expected = None if case.expected is None else cut(case.expected, _KEPT)
             answers = [sample for sample in samples if sample.position in counted] or samples
             for check in checks[variant.prompt, variant.version]:
@@ -129,7 +129,7 @@ def _verdict(
     label: str,
     case_id: str,
     check: str,
-    inputs: Mapping[str, str],
+    inputs: Mapping[str, Any],
     expected: str | None,
     samples: Sequence[_Sample],
 ) -> CheckVerdict:

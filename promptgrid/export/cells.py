@@ -6,6 +6,7 @@ r"""One cell of our CSV and back: decode(encode(x)) == x for any text, and int, 
     number   42 · 0.7       plain
     bool     true · false   plain
     "=1+1"   "'=1+1"        one leading ' before what a spreadsheet would run (or before another ')
+    [1, "a"] "'\\J[1, ""a""]"  lists and objects: JSON behind '\ and \J, which no escaped text begins with
     "\ud800" "'\\ud800"     '\ marks an escaped cell: \\ is a backslash, \udXXX a lone surrogate (UTF-8 has none)
 
 An apostrophe at the start of a cell is therefore always ours: the importer takes it away.
@@ -13,6 +14,7 @@ An apostrophe at the start of a cell is therefore always ours: the importer take
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -28,6 +30,7 @@ EXCEL_CELL = 32_767 - 1  # UTF-16 units, one left for the guard; Excel drops wha
 _TWO_QUOTES = '""'
 SURROGATE = re.compile("[\ud800-\udfff]")
 MARK = "'\\"  # how an escaped cell begins
+JSON_MARK = f"{MARK}\\J"  # an escaped text has two backslashes there, or a surrogate
 _ESCAPED = re.compile(r"\\(\\|ud[89a-f][0-9a-f]{2})")
 
 
@@ -69,6 +72,8 @@ def _cell(value: Any, column: str) -> str:
         return int.__repr__(value)
     if isinstance(value, float):
         return float.__repr__(value)
+    if isinstance(value, (list, dict)):
+        return _quoted(marked_json(value))
     raise ExportError(f"{column} holds a {type(value).__name__}: {value!r:.80}.", hint="Export text, numbers or bools.")
 
 
@@ -93,26 +98,42 @@ def _escape(text: str) -> str:
     return MARK + SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", doubled)
 
 
-def decoded_text(cell: str) -> str:
-    """The original text of a cell that `guarded` or `escaped` has written."""
+def marked_json(value: Any) -> str:
+    """A value that is no text as JSON behind its mark. ASCII only where there are lone surrogates."""
+    text = json.dumps(value, ensure_ascii=False)
+    return JSON_MARK + (json.dumps(value) if SURROGATE.search(text) else text)
+
+
+def decoded_text(cell: str) -> Any:
+    """The original value of a cell that `guarded`, `escaped` or `marked_json` has written."""
     if not cell.startswith("'"):
         return cell
+    if cell.startswith(JSON_MARK):
+        try:
+            return json.loads(cell[len(JSON_MARK) :])
+        except (ValueError, RecursionError) as error:
+            raise ExportError(
+                f"A cell that is marked as JSON is not JSON: {cell[:60]}.", hint="Export it again."
+            ) from error
     if cell[1:2] != "\\":
         return cell[1:]
     return _ESCAPED.sub(lambda match: "\\" if match[1] == "\\" else chr(int(match[1][1:], 16)), cell[2:])
 
 
-def marked(text: str) -> str:
-    """The text for a file without formula guards. Lone surrogates are escaped behind MARK, as in `escaped`.
+def marked(value: Any) -> str:
+    """The text for a file without formula guards. Lone surrogates are escaped behind MARK, as in `escaped`; a value
+    that is no text is JSON behind JSON_MARK.
 
     A text that itself starts with MARK is escaped too, so that `unmarked` can tell the two apart. Other text is
     unchanged.
     """
-    return _escape(text) if text.startswith(MARK) or SURROGATE.search(text) else text
+    if not isinstance(value, str):
+        return marked_json(value)
+    return _escape(value) if value.startswith(MARK) or SURROGATE.search(value) else value
 
 
-def unmarked(text: str) -> str:
-    """The original text of what `marked` has written."""
+def unmarked(text: str) -> Any:
+    """The original value of what `marked` has written."""
     return decoded_text(text) if text.startswith(MARK) else text
 
 

@@ -14,6 +14,7 @@ from promptgrid.errors import ExportError
 from promptgrid.export.cells import cut_for_excel, marked
 from promptgrid.export.columns import Record, columns_for
 from promptgrid.export.tables import Table
+from promptgrid.text import value_text
 
 Workbook = Any  # xlsxwriter's, which has no types
 Worksheet = Any
@@ -102,6 +103,8 @@ def _write(sheet: Worksheet, at: int, values: Iterable[Any]) -> None:
         elif isinstance(value, int | float):
             if math.isfinite(value):
                 sheet.write_number(at, column, value)
+        elif isinstance(value, (list, dict)):
+            sheet.write_string(at, column, _text(value_text(value)))
         elif value is not None:
             raise ExportError(f"A cell holds a {type(value).__name__}: {value!r:.80}.", hint="Export text or numbers.")
 

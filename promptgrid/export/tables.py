@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.text import one_line
+from promptgrid.text import one_line, value_text
 
 if TYPE_CHECKING:
     from promptgrid.compare import ComparisonRow, Head, PooledCell, VariantSummary
@@ -79,7 +79,7 @@ def pass_at(summaries: Sequence[VariantSummary]) -> str:
 def matrix_words(heads: Sequence[Head], rows: Sequence[ComparisonRow]) -> Table:
     """One row a case, one column a variant: the answer, how many samples gave it, whether it is right."""
     table = [
-        [row.id, one_line(" · ".join(row.case.inputs.values())), one_line(row.case.expected or "")]
+        [row.id, one_line(" · ".join(map(value_text, row.case.inputs.values()))), one_line(row.case.expected or "")]
         + [cell_words(row.entries[head.id]) if head.id in row.entries else "" for head in heads]
         for row in rows
         if row.case

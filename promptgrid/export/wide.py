@@ -10,6 +10,7 @@ from promptgrid.errors import ExportError
 from promptgrid.export.columns import Record
 from promptgrid.export.csv_out import write_table
 from promptgrid.prompt.parameters import AXIS_SPECS
+from promptgrid.text import value_text
 
 _NAMED = ("prompt", "technique", "model", *(spec.column for spec in AXIS_SPECS))
 _TOLD_APART = ("prompt_version", "endpoint", "examples_k", "top_p", "max_tokens")  # named only where they differ
@@ -27,12 +28,16 @@ def write_wide_csv(rows: Iterable[Record], out: BinaryIO, *, variables: Sequence
     variants: dict[_Key, None] = {}
     inputs = ["case_id", *(f"var.{name}" for name in variables), "expected"]
     for row in rows:
-        case, variant = tuple(row.get(c) for c in inputs), tuple(row.get(c) for c in (*_NAMED, *_TOLD_APART))
+        case, variant = tuple(_hashable(row.get(c)) for c in inputs), tuple(row.get(c) for c in (*_NAMED, *_TOLD_APART))
         variants.setdefault(variant)
         answers.setdefault(case, {}).setdefault(variant, Counter())[_answer(row)] += 1
     headers = variant_labels(list(variants))
     table = (_record(inputs, case, headers, by_variant) for case, by_variant in answers.items())
     return write_table(table, out, [*inputs, *headers.values()], excel=excel)
+
+
+def _hashable(value: Any) -> Any:
+    return value_text(value) if isinstance(value, (list, dict)) else value
 
 
 def variant_labels(variants: Sequence[_Key]) -> dict[_Key, str]:

@@ -87,7 +87,7 @@ class OwnCode:
         self._broken = ""  # the reason why the check cannot be used
 
     async def verdict(
-        self, output: str, answer: str | None, expected: str | None, inputs: Mapping[str, str]
+        self, output: str, answer: str | None, expected: str | None, inputs: Mapping[str, Any]
     ) -> Verdict:
         """The function's verdict on one reply; an error in it is explained and scores nothing. Never raises."""
         if not self._broken and self._strikes >= STRIKES:

@@ -85,7 +85,7 @@ class CaseText(NamedTuple):
     """What a case says; `inputs` by the name of the variable."""
 
     case_id: str
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Any]
     expected: str | None
 
 
@@ -144,7 +144,7 @@ class ReplyToCase:
     position: int
     text: str
     chars: int
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Any]
     expected: str | None
 
 

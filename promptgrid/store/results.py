@@ -75,7 +75,7 @@ class ResultRow(NamedTuple):
     batch: int | None
     honoured: str | None
     parameters: Mapping[str, Value]
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Any]
     scores: Mapping[str, Score]
 
 
@@ -127,7 +127,7 @@ class _Chunk:
     scores (else they are columns, `score.NAME`)."""
 
     columns: Mapping[str, Sequence[Any]]
-    inputs: Sequence[Mapping[str, str]]
+    inputs: Sequence[Mapping[str, Any]]
     scores: Sequence[Mapping[str, Score]]
 
     def column(self, name: str) -> Sequence[Any]:
@@ -137,7 +137,7 @@ class _Chunk:
         return [inputs.get(variable) for inputs in self.inputs] if variable != name else [None] * len(self.inputs)
 
 
-_Cases = dict[int, tuple[str, str | None, Mapping[str, str]]]
+_Cases = dict[int, tuple[str, str | None, Mapping[str, Any]]]
 """By position of the case: its id, what is expected, and its inputs."""
 
 

@@ -35,7 +35,7 @@ class Answered:
     answer: str | None
     answer_note: str
     expected: str | None
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, Any]
     request: Mapping[str, object]
     scored: frozenset[str]
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,11 +36,9 @@ def test_a_plain_table_is_read_without_a_note(tmp_path: Path) -> None:
         (CHINESE.encode("utf-32"), "今天天气很好，我们去公园。", ("read as UTF-32",)),
         (FRENCH.encode("utf-16-le"), "“Résumé” café größe", ("read as UTF-16",)),
         (FRENCH.encode("utf-16-be"), "“Résumé” café größe", ("read as UTF-16",)),
-        (CHINESE.encode("gb18030"), "今天天气很好，我们去公园。", ("read as GB18030",)),
-        (FRENCH.encode("cp1252"), "“Résumé” café größe", ("read as Windows-1252",)),
     ],
 )
-def test_encodings_are_told_apart(data: bytes, text: str, notes: tuple[str, ...]) -> None:
+def test_encodings_that_are_certain_are_read(data: bytes, text: str, notes: tuple[str, ...]) -> None:
     table = read_cases(data)
     assert table.cases[0].inputs["text"] == text
     assert table.columns == ("text", "expected")
@@ -60,6 +57,20 @@ def test_encodings_are_told_apart(data: bytes, text: str, notes: tuple[str, ...]
         (" a ,b\n1,2\n", [("1", "2")], ("header ' a ' trimmed",)),
         ("\na,b\n\n1,2\n,\n", [("1", "2")], ("3 empty rows skipped",)),
         ("a,b\n1,2,,\n", [("1", "2")], ()),
+        ("a,b,\n1,2\n", [("1", "2")], ()),
+        ("a,b\n1\n", [("1", "")], ("row 2 shorter than the header: filled up with empty cells",)),
+        (
+            'a, b\n"1, 2", "3"\n',
+            [("1, 2", "3")],
+            ("blanks around quoted cells left out in row 2", "header ' b' trimmed"),
+        ),
+        ('a,b\n"x","y" \n', [("x", "y")], ("blanks around quoted cells left out in row 2",)),
+        (
+            'a\tb\n"I see," he said.\tA\n',
+            [('"I see," he said.', "A")],
+            ("separated by tabs", "quotes read as text in row 2"),
+        ),
+        ('a\tb\n"two\nlines ""q"""\tA\n', [('two\nlines "q"', "A")], ("separated by tabs",)),
         ("a,b\r1,2\r3,4", [("1", "2"), ("3", "4")], ()),
     ],
 )
@@ -105,14 +116,13 @@ def test_an_id_column_names_the_cases_when_it_is_unique() -> None:
         (b"text,expected\n", ["no rows", "text, expected"]),
         (b"text,b,text\n1,2,3\n", ["columns 1 and 3", "'text'"]),
         (b"Expected,expected\n1,2\n", ["columns 1 and 2", "'expected'"]),
-        (b"a,b\n1,2\n3\n", ["row 3", "'b' is missing"]),
         (b"a,b\n1,2\n3,4,five\n", ["row 3", "column 3", "'five'"]),
-        (b'a,b\n"x\ny",2\n3\n', ["row 3 (line 4)", "'b' is missing"]),
+        (b'a,b\n"x\ny",2\n3,4,5\n', ["row 3 (line 4)", "column 3"]),
         (b'a,b\n1,"x\ny"\n"2,3\n4,5\n', ["opens in row 3 (line 4)", "never closed"]),
         (b'a,b\n"x"y,2\n', ["row 2", "quotes"]),
         (b"a,b\n1,2\n3,x\0y\n", ["row 3", "column 'b'", "NUL"]),
-        (b"PK\x03\x04rest", ["Excel workbook", "Save the sheet as CSV"]),
-        (b"a,b\n\x81\xff,1\n", ["line 2", "0x81"]),
+        (b"PK\x03\x04rest", ["a zip file", "Save the sheet as CSV"]),
+        (b"a,b\n\x81\xff,1\n", ["row 2", "0x81", "not UTF-8"]),
         (b"x" * 300 + b"\n1\n", ["column 1", "300 characters", "first row names the columns"]),
     ],
     ids=lambda value: repr(value[:12]),
@@ -145,11 +155,9 @@ def test_more_than_100_mb_are_refused_without_being_read(tmp_path: Path) -> None
         read_cases(path)
 
 
-def test_a_huge_cell_is_read_and_the_limit_of_csv_is_put_back() -> None:
-    before = csv.field_size_limit()
+def test_a_huge_cell_is_read() -> None:
     story = "x" * 1_000_000
     assert parse_cases(f"text,n\n{story},1\n").cases[0].inputs["text"] == story
-    assert csv.field_size_limit() == before
 
 
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).filter(lambda t: t.strip())

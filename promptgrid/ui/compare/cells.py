@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from promptgrid.compare import ComparisonRow, ComparisonRows, Metric, PooledCell, VariantSummary
 from promptgrid.humanize import dollars, many
-from promptgrid.text import one_line
+from promptgrid.text import one_line, value_text
 from promptgrid.ui.compare.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
 from promptgrid.ui.widgets.summary_table import interval_of
 
@@ -82,9 +83,9 @@ def row_title(row: ComparisonRow) -> str:
     return one_line(row.head.label) if row.case is None else case_title(row.case.case_id, row.case.inputs)
 
 
-def case_title(case_id: str, inputs: Mapping[str, str]) -> str:
+def case_title(case_id: str, inputs: Mapping[str, Any]) -> str:
     """The id and the inputs of the case in one line."""
-    return one_line(f"{case_id} {' · '.join(inputs.values())}")
+    return one_line(f"{case_id} {' · '.join(map(value_text, inputs.values()))}")
 
 
 def _expected(row: ComparisonRow) -> str:

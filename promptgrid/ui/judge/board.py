@@ -15,6 +15,7 @@ from promptgrid.humanize import many
 from promptgrid.store import Database, votes
 from promptgrid.store.cell_columns import ReplyToCase, replies_to_cases
 from promptgrid.store.votes import Vote
+from promptgrid.text import value_text
 from promptgrid.ui.widgets.component import component
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.judge_name import judge_name
@@ -86,7 +87,7 @@ def _pair_data(sides: Sequence[ReplyToCase]) -> dict[str, Any] | None:
         return None
     return {
         "sides": [{"text": side.text, "cut": _cut(side)} for side in sides],
-        "inputs": list(sides[0].inputs.items()),
+        "inputs": [(name, value_text(value)) for name, value in sides[0].inputs.items()],
         "expected": sides[0].expected,
     }
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 
-from promptgrid import files, humanize, paths
-from promptgrid.cases.table import EXPECTED, Case, Cases, cases_csv, parse_cases, read_cases
+from promptgrid import humanize
+from promptgrid.cases.decoding import ENCODINGS
+from promptgrid.cases.table import (
+    EXPECTED,
+    FORMATS,
+    Case,
+    Cases,
+    answer_columns,
+    cell_text,
+    read_cases,
+)
 from promptgrid.connections import DEFAULT_MODEL
-from promptgrid.errors import CasesError, PromptgridError
+from promptgrid.errors import EncodingError, PromptgridError
 from promptgrid.prompt import Prompt, variables
 from promptgrid.text import cut
 from promptgrid.ui import server
 from promptgrid.ui.run.form import FormValues
+from promptgrid.ui.run.tables import CasesTable, as_table, parsed_table, read_table, store_upload, typed_table, uploads
 from promptgrid.ui.widgets.choices import buttons
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import CELL, watch_text
@@ -33,28 +42,59 @@ SOURCES: Mapping[str, str] = {
 PREVIEW_ROWS, PREVIEW_CHARS = 200, 300
 
 
-@dataclass(frozen=True)
-class CasesTable:
-    """The cases of a run. Tables with the same `digest` have the same content."""
-
-    cases: tuple[Case, ...]
-    columns: tuple[str, ...]
-    notes: tuple[str, ...]
-    digest: str
-    name: str = ""
-
-
 def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     """The selector for the source, its input and a preview. None if there are no cases, or none that can be read."""
     source = buttons("Cases", SOURCES, "cases_source", default=form["cases_source"], wrap=True)
     try:
         table = _INPUTS[source](form, prompts)
+    except EncodingError as error:
+        _encoding_field(form, error)
+        return None
     except PromptgridError as error:
         show_error(error)
         return None
     if table is not None and source != "type":
+        _answer_field(table, prompts)
         _preview(table)
     return table
+
+
+def _encoding_field(form: FormValues, error: EncodingError) -> None:
+    """Asks for the encoding of a table, with a row of it as each would read it."""
+    st.warning(plain(error.message))
+    texts = dict(error.texts)
+    if not texts:
+        st.caption(plain(error.hint))
+        return
+    st.selectbox(
+        "Which of these is right?",
+        ["", *texts],
+        key="cases_encoding_choice",
+        format_func=lambda name: f"{plain(texts[name], limit=80)} · {ENCODINGS[name]}" if name else "Choose",
+        on_change=_take_encoding,
+        args=(form, error.message),
+    )
+
+
+def _take_encoding(form: FormValues, message: str) -> None:
+    form["cases_encoding"] = {message: st.session_state.cases_encoding_choice}
+
+
+def _answer_field(table: CasesTable, prompts: Sequence[Prompt]) -> None:
+    """The choice of the column with the right answers, where none is called so, or one was chosen."""
+    chosen = st.session_state.get("cases_expected") or ""
+    used = {name for prompt in prompts for name in required_variables(prompt)}
+    offered = [name for name in answer_columns(table.columns) if name not in used]
+    if not chosen and (EXPECTED in table.columns or len(table.columns) < 2):
+        return
+    others = [name for name in table.columns if name not in (*offered, *used, EXPECTED)]
+    st.selectbox(
+        "Right answers",
+        ["", *dict.fromkeys([*([chosen] if chosen else []), *offered, *others])],
+        key="cases_expected",
+        format_func=lambda name: plain(name) if name else "No column: replies are not scored",
+        help="The column that holds what each case expects.",
+    )
 
 
 def missing_columns(prompts: Sequence[Prompt], table: CasesTable) -> dict[str, list[str]]:
@@ -74,7 +114,7 @@ def _own(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     first = prompts[0]
     if first.cases:
         path = server.library().folder / first.cases
-        return read_table(path)
+        return read_table(form, path)
     st.caption(f"{plain(first.name)} has no table of cases. The run has one case, from the examples of its variables.")
     inputs = first.given_examples
     return as_table(Cases((Case("1", inputs),), tuple(inputs)), repr(inputs))
@@ -89,20 +129,23 @@ def _file(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
         own = [Path(prompt.cases).name for prompt in prompts if Path(prompt.cases).name in files]
         st.session_state.cases_file = [*own, *files][0]
     name = st.selectbox("Table", list(files), key="cases_file", label_visibility="collapsed")
-    return read_table(files[str(name)])
+    return read_table(form, files[str(name)])
 
 
 def _upload(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
-    uploaded = st.file_uploader("A CSV file, up to 100 MB", type=["csv", "tsv", "txt"], key="cases_uploader")
+    uploaded = st.file_uploader("A table, up to 100 MB", type=[*FORMATS], key="cases_uploader")
     if uploaded is not None and st.session_state.get("cases_uploaded_id") != uploaded.file_id:
-        read_cases(uploaded.getvalue(), name=uploaded.name)  # an unreadable file must not replace the last one
-        form["cases_upload"] = {"file": store_upload(uploaded.getvalue()), "name": uploaded.name}
+        st.session_state.cases_expected = ""
+        with suppress(EncodingError):  # asked for below; another unreadable file must not replace the last one
+            read_cases(uploaded.getvalue(), name=uploaded.name)
+        form["cases_upload"] = {"file": store_upload(uploaded.getvalue(), uploaded.name), "name": uploaded.name}
         st.session_state.cases_uploaded_id = uploaded.file_id
     upload = form["cases_upload"]
     if not upload:
         st.caption("The first row names the columns: one for each variable, and `expected` for the right answer.")
         return None
-    return read_table(_uploads() / Path(upload["file"]).name, upload["name"])
+    path = uploads() / Path(upload["file"]).name
+    return read_table(form, path, upload["name"])
 
 
 def _paste(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
@@ -154,61 +197,9 @@ def _header_example(prompts: Sequence[Prompt]) -> str:
     return ",".join(names) + "\n…"
 
 
-def read_table(path: Path, name: str = "") -> CasesTable:
-    """The table in a file, cached until the file changes. Raises CasesError."""
-    try:
-        stamp = path.stat()
-    except OSError as error:
-        raise CasesError(f"There are no cases at {path}.", hint="Choose another source of cases.") from error
-    return _read(str(path), stamp.st_mtime_ns, stamp.st_size, name)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Reading the table …")
-def _read(path: str, modified: int, size: int, name: str) -> CasesTable:
-    data = Path(path).read_bytes()
-    return as_table(read_cases(data, name=name or Path(path).name), data, name or Path(path).name)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def parsed_table(text: str) -> CasesTable:
-    """The table of a pasted text. Raises CasesError."""
-    return as_table(parse_cases(text), text, "pasted")
-
-
-def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> CasesTable:
-    """The table of typed rows."""
-    cases = tuple(
-        Case(str(number), {n: row[n] for n in columns if n != EXPECTED}, row[EXPECTED].strip() or None)
-        for number, row in enumerate(rows, 1)
-    )
-    return as_table(Cases(cases, tuple(columns)), cases_csv(cases, columns), "typed")
-
-
-def as_table(cases: Cases, content: str | bytes, name: str = "") -> CasesTable:
-    """The cases with the digest of the `content` they were read from."""
-    raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-    return CasesTable(cases.cases, cases.columns, cases.notes, hashlib.sha256(raw).hexdigest()[:24], name)
-
-
-def store_upload(data: bytes) -> str:
-    """Replaces the uploaded table in the data folder and returns its file name there."""
-    folder = _uploads()
-    name = f"{hashlib.sha256(data).hexdigest()[:16]}.csv"
-    for other in folder.glob("*.csv"):
-        other.unlink(missing_ok=True)
-    files.write(folder / name, data)
-    return name
-
-
-def _uploads() -> Path:
-    folder = paths.data_folder() / "uploads"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
 def _preview(table: CasesTable) -> None:
     rows = table.cases[:PREVIEW_ROWS]
-    columns = {name: [_cell(case, name) for case in rows] for name in table.columns}
+    columns = {name: [cut(cell_text(case, name), PREVIEW_CHARS) for case in rows] for name in table.columns}
     remarks = [humanize.many(len(table.cases), "case"), *([table.name] if table.name else []), *table.notes]
     remarks += [f"first {PREVIEW_ROWS} rows shown"] if len(table.cases) > PREVIEW_ROWS else []
     st.caption(" · ".join(plain(text, limit=200) for text in remarks))
@@ -217,8 +208,3 @@ def _preview(table: CasesTable) -> None:
         height=min(38 + 35 * len(rows), 178),
         column_config={n: st.column_config.TextColumn(width="small" if n == EXPECTED else "large") for n in columns},
     )
-
-
-def _cell(case: Case, column: str) -> str:
-    value = case.expected if column == EXPECTED else case.inputs.get(column)
-    return cut(value, PREVIEW_CHARS) if value else ""

@@ -47,9 +47,11 @@ DEFAULTS: Mapping[str, Any] = {
     "cases_text": "",
     "cases_rows": [],
     "cases_upload": None,
+    "cases_expected": "",  # the column with the right answers, where it is not called so
+    "cases_encoding": None,
 }
 # Not the value of a widget: code cannot set the value of an uploader or of an editor.
-_NO_WIDGET = ("run_checks", "cases_rows", "cases_upload")
+_NO_WIDGET = ("run_checks", "cases_rows", "cases_upload", "cases_encoding")
 
 # Passed as the default of the widget: buttons whose script loads late lose a value from the session state.
 _BUTTONS = ("run_techniques", "run_examples_as", "cases_source", *CHIPS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from promptgrid import api
-from promptgrid.cases.table import EXPECTED, cases_csv
+from promptgrid.cases.table import cases_jsonl
 from promptgrid.errors import PromptgridError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
@@ -22,8 +22,8 @@ from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.ui import server
 from promptgrid.ui.run.axes import form_values, plan_values
-from promptgrid.ui.run.cases import CasesTable, store_upload
 from promptgrid.ui.run.form import FormValues, fill_form
+from promptgrid.ui.run.tables import CasesTable, store_upload
 from promptgrid.ui.widgets.feedback import show_error
 
 CACHED_PREFLIGHTS = 16
@@ -144,8 +144,6 @@ def run_again_button(run_id: str) -> None:
 
 def _fill(run_id: str) -> None:
     plan = runs.plan_of(server.database(), run_id)
-    columns = dict.fromkeys(name for case in plan.cases for name in case.inputs)
-    expected = [EXPECTED] if any(case.expected is not None for case in plan.cases) else []
-    table = cases_csv(plan.cases, [*columns, *expected])
-    fill_form(form_of(plan, store_upload(table.encode("utf-8", "replace"))))
+    table = cases_jsonl(plan.cases)  # with the types of their values
+    fill_form(form_of(plan, store_upload(table.encode(), "cases.jsonl")))
     del st.query_params["run"]

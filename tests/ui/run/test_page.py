@@ -20,6 +20,14 @@ def run_page(endpoint: HostileServer) -> AppTest:
     return pages.page("2_Run.py")
 
 
+def upload(page: AppTest, name: str, data: bytes) -> AppTest:
+    page.run()
+    page.segmented_control(key="cases_source").set_value("upload").run()
+    page.file_uploader(key="cases_uploader").upload(name, data, "text/csv").run()
+    assert not page.exception
+    return page
+
+
 def start(page: AppTest) -> str:
     page.button(key="start").click().run()
     assert not page.exception
@@ -365,3 +373,33 @@ def test_an_endpoint_that_is_held_back_is_named_while_the_run_goes_on(run_page: 
         == "pausing: 3 calls in flight are coming in · 0 % · 0 of 72"
     )
     assert "run_cancel" in [button.key for button in page.button]
+
+
+def test_an_encoding_that_is_not_certain_is_asked_for_with_its_texts(run_page: AppTest) -> None:
+    page = upload(run_page, "x.csv", "text,expected\nХорошая лампа,positive\n".encode("cp1251"))
+    assert "row 2 holds the byte" in page.warning[0].value
+    choice = page.selectbox(key="cases_encoding_choice")
+    assert any("Хорошая лампа" in option for option in choice.options)
+    choice.set_value("cp1251").run()
+    assert not page.warning
+    assert "read as Windows-1251" in shown(page)
+    again = upload(page, "y.csv", "text,expected\nŁadna,positive\n".encode("cp1250"))
+    assert "row 2 holds the byte" in again.warning[0].value  # asked for each table
+
+
+def test_the_column_of_the_right_answers_is_offered(run_page: AppTest) -> None:
+    page = run_page.run()
+    page = page.segmented_control(key="cases_source").set_value("paste").run()
+    page.text_area(key="cases_text").set_value("text,label\nbright,positive\n").run()
+    choice = page.selectbox(key="cases_expected")
+    assert choice.options[:2] == ["No column: replies are not scored", "label"]
+    choice.set_value("label").run()
+    assert page.session_state["checks_shown"] == ["label"]
+    page.text_area(key="cases_text").set_value("text,expected\nbright,positive\n").run()
+    assert not page.exception
+    assert page.session_state["checks_shown"] == ["label"]
+
+
+def test_json_lines_are_uploaded_as_cases(run_page: AppTest) -> None:
+    page = upload(run_page, "x.jsonl", b'{"text": "bright", "expected": "positive"}\n{"text": "dim"}\n')
+    assert any("2 cases" in caption.value for caption in page.caption)

@@ -1,0 +1,69 @@
+"""A table as its format holds it: a header and rows of cells, before columns become variables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from promptgrid.errors import CasesError
+
+MAX_CASES = 100_000
+MAX_COLUMNS = 1_000
+MISSING = object()
+"""The cell of a record that has no such field, or null there: no value, which is not the same as an empty text."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One row that is not empty. `number` counts as a spreadsheet shows it, `line` as an editor does."""
+
+    number: int
+    line: int
+    cells: list[Any]
+
+    @property
+    def where(self) -> str:
+        """`row 3`, with the line where it differs."""
+        return f"row {self.number}" if self.line == self.number else f"row {self.number} (line {self.line})"
+
+
+@dataclass(slots=True)
+class RawTable:
+    """The names of the columns as they are written, the rows below, and notes of what was tolerated."""
+
+    header: TableRow
+    rows: Sequence[TableRow]
+    notes: list[str] = field(default_factory=list)
+
+
+def listed_rows(numbers: Sequence[int], limit: int = 5) -> str:
+    """`row 3`, `rows 3, 4, 9`, `rows 3, 4, 9, 12, 13 and 7 more`."""
+    first = ", ".join(f"{number:,}" for number in numbers[:limit])
+    more = f" and {len(numbers) - limit:,} more" if len(numbers) > limit else ""
+    return f"{'row' if len(numbers) == 1 else 'rows'} {first}{more}"
+
+
+def json_value(value: Any, where: str) -> Any:
+    """The value as JSON can hold it; None for NaN. Raises CasesError for what is no value of a case."""
+    if isinstance(value, float) and not math.isfinite(value):
+        if math.isnan(value):
+            return None
+        raise CasesError(f"{where} is {value}, which is no JSON value.", hint="Leave the cell empty, or write a text.")
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, (Decimal, timedelta, UUID)):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): json_value(one, where) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(one, where) for one in value]
+    if type(value).__module__ == "numpy" and value.ndim == 0:
+        return json_value(value.item(), where)
+    raise CasesError(f"{where} holds {type(value).__name__}, which is no value of a case.", hint="Write it as text.")
