@@ -87,7 +87,7 @@ def test_a_token_is_appended_written_on_and_taken_back(tab: Page) -> None:
     expect(trail(tab)).to_have_count(1, timeout=SLOW_MS)
     expect(trail(tab).first).to_have_text("·and")
     slide(tab, "Temperature", 0)
-    expect(tab.get_by_text("there is nothing to draw")).to_be_visible()
+    expect(tab.get_by_text("At temperature 0 the likeliest token")).to_be_visible()
     tab.wait_for_timeout(1000)  # Python hears of a slider that has come to rest
     tab.get_by_role("button", name="Write 20 tokens").click()
     expect(trail(tab)).to_have_count(21, timeout=SLOW_MS)
