@@ -71,14 +71,14 @@ class Batch:
     def honoured(self) -> str:
         return self.point.variant.honoured
 
-    def reader(self, texts: Sequence[str], attempts: int) -> Callable[[], list[CellResult]] | None:
-        """Reads and scores the replies' texts for their cells, in another thread; None where no cell shows them."""
+    def reader(self, replies: Sequence[Reply], attempts: int) -> Callable[[], list[CellResult]] | None:
+        """Reads and scores the replies for their cells, in another thread; None where no cell shows them."""
         if self.plan is None:
             return None
         plan, point, positions = self.plan, self.point, self.positions
         return lambda: [
-            read_and_score(plan, point, position, text, attempts)
-            for position, text in zip(positions, texts, strict=False)
+            read_and_score(plan, point, position, reply.text, reply.reasoning, attempts)
+            for position, reply in zip(positions, replies, strict=False)
         ]
 
     def rest(self, answered: int, attempts: int) -> list[Batch]:

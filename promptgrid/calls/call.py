@@ -26,7 +26,9 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _LEAST_WAIT_S = 0.02
 BAD_REPLIES = 2
 """How often a call is sent again after a reply that cannot be read: it is paid each time."""
-NOT_REPORTED = "The endpoint did not report how many tokens it took: the most it may have cost is counted."
+COUNTED = "The most it may have cost is counted."
+NOT_REPORTED = f"The endpoint did not report how many tokens it took. {COUNTED}"
+IMPLAUSIBLE = "The endpoint reported what cannot be true: {}."
 COSTS_NOTHING = frozenset(
     {"auth", "quota", "unknown_model", "rate_limited", "refused_parameter", "too_long", "bad_request"}
 )
@@ -177,17 +179,13 @@ class Call(Generic[P]):
 
     def end(self, replies: Sequence[Reply]) -> list[P]:
         """Writes the replies down; returns the payloads of what got no reply."""
-        costs = [
-            models.cost_of(
-                self.facts, 0 if index else reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens
-            )
-            for index, reply in enumerate(replies)
-        ]
+        completions = [reply.completion_tokens for reply in replies]
+        costs = models.cost_shares(self.facts, replies[0].prompt_tokens, completions, replies[0].cached_tokens)
         self._settle(costs)
         rest = self.payload.rest(len(replies), self.attempts - self.logged)
         rows = [reply_row(reply, self._origin(index, cost, len(replies)))
                 for index, (reply, cost) in enumerate(zip(replies, costs, strict=True))]  # fmt: skip
-        read = self.payload.reader([reply.text for reply in replies], self.attempts - self.logged)
+        read = self.payload.reader(replies, self.attempts - self.logged)
 
         def outcomes() -> list[CellOutcome]:
             results = read() if read else []
@@ -213,14 +211,17 @@ class Call(Generic[P]):
         self._end_reservation()
 
     def _unreported(self, replies: Sequence[Reply], costs: Sequence[Cost]) -> list[Attempt]:
-        """A reply without token counts is counted at its worst case, as an attempt that may have cost so much."""
-        if self.worst is None or _known(costs):
+        """A reply without token counts, or with counts that cannot be true, is counted at its worst case, as an attempt
+        that may have cost so much."""
+        if _known(costs) or (self.worst is None and self.facts.free):
             return []
+        most = self.worst or self.payload.worst(self.facts)
         ms = (time.time() - self.started) * 1000
         reported = (replies[0].prompt_tokens or 0) + sum(reply.completion_tokens or 0 for reply in replies)
-        tokens = None if self.worst.tokens is None else max(0, self.worst.tokens - reported)
-        worst = Cost(self.worst.usd, tokens, 0)
-        return [Attempt(self._positions[0], self.attempts, self.started, ms, UNREPORTED, NOT_REPORTED, None, worst)]
+        tokens = None if most.tokens is None else max(0, most.tokens - reported)
+        worst, problem = Cost(most.usd, tokens, 0), replies[0].usage_problem
+        why = f"{IMPLAUSIBLE.format(problem)} {COUNTED}" if problem else NOT_REPORTED
+        return [Attempt(self._positions[0], self.attempts, self.started, ms, UNREPORTED, why, None, worst)]
 
 
 def error_text(error: EndpointError) -> str:

@@ -99,4 +99,6 @@ class Feed:
 
     def _outcome(self, point: Point, position: int, reply: StoredReply) -> CellOutcome:
         reused = reply.shown or reply.run_id != self.run_id  # else this run paid for it, and was killed
-        return CellOutcome(read_and_score(self.plan, point, position, reply.text, reused=reused), reply_id=reply.id)
+        return CellOutcome(
+            read_and_score(self.plan, point, position, reply.text, reply.reasoning, reused=reused), reply_id=reply.id
+        )

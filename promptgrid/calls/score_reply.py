@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from promptgrid.answers import case_rule, read_answer
-from promptgrid.grading import grade
+import logging
+from dataclasses import replace
+
+from promptgrid.answers import Answer, case_rule, read_answer
+from promptgrid.grading import Score, grade
 from promptgrid.grid import Plan, Point
 from promptgrid.store.commits import CellResult
 from promptgrid.techniques import answer_marker
 
+log = logging.getLogger("promptgrid.runner")
+
 
 def read_and_score(
-    plan: Plan, point: Point, position: int, text: str, attempts: int = 0, *, reused: bool = False
+    plan: Plan, point: Point, position: int, text: str, reasoning: str = "", attempts: int = 0, *, reused: bool = False
 ) -> CellResult:
     """Reads the answer out of a reply's text by the point's technique, and scores it by the plain checks. The other
-    checks follow when all replies of the run are stored (see `judging.scoring`)."""
+    checks follow when all replies of the run are stored (see `judging.scoring`).
+
+    `reasoning` is what came in a field of its own. Never raises: a bug in a reader or a check ends this cell alone.
+    """
+    try:
+        read, scores = _read_and_scored(plan, point, text)
+    except Exception as error:
+        log.exception("cell %d: its reply cannot be read or scored", position)
+        message = f"The reply came, and cannot be read or scored: {type(error).__name__}: {error}."
+        return CellResult(position, "failed", error=message, error_kind="unread", attempts=attempts, reused=reused)
+    if reasoning.strip():
+        read = replace(read, reasoning="\n\n".join(part for part in (reasoning.strip(), read.reasoning) if part))
+    return CellResult(position, "answered", read, scores, attempts=attempts, reused=reused)
+
+
+def _read_and_scored(plan: Plan, point: Point, text: str) -> tuple[Answer, list[Score]]:
     language = point.prompt.language
     rule = case_rule(point.prompt.answer, point.case.inputs)
     read = read_answer(rule, text, marker=answer_marker(point.prompt, point.technique), language=language)
@@ -23,4 +43,4 @@ def read_and_score(
         for check in plan.checks_for(point.prompt)
         if check.plain
     ]  # fmt: skip
-    return CellResult(position, "answered", read, scores, attempts=attempts, reused=reused)
+    return read, scores

@@ -56,7 +56,7 @@ class TextBatch:
     def name(self, index: int) -> tuple[str, int]:
         return vector_key(self.identity, self.model, self.texts[index]), 0
 
-    def reader(self, texts: Sequence[str], attempts: int) -> Callable[[], list[CellResult]] | None:
+    def reader(self, replies: Sequence[Reply], attempts: int) -> Callable[[], list[CellResult]] | None:
         """None: no cell shows a vector."""
         return None
 

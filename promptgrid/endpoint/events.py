@@ -25,15 +25,19 @@ class Lines:
     """Cuts bytes, piece by piece, into events: (name, data)."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []  # of a line
         self._name = ""
         self._data: list[str] = []
 
     def feed(self, piece: bytes, *, last: bool = False) -> Iterator[tuple[str, str]]:
         """The events that this piece completes; with `last` also one that no blank line ends."""
-        *lines, self._rest = _LINE_END.split(self._rest + piece)
+        self._rest.append(piece)
+        if not last and b"\n" not in piece and b"\r" not in piece:
+            return
+        *lines, rest = _LINE_END.split(b"".join(self._rest))
+        self._rest = [rest]
         if last:
-            lines, self._rest = [*lines, self._rest, b""], b""
+            lines, self._rest = [*lines, rest, b""], []
         for line in lines:
             text = line.decode("utf-8", "replace").removeprefix("\ufeff")
             if not text.strip():

@@ -20,6 +20,7 @@ _Number = TypeVar("_Number", int, float)
 class Estimate:
     """What some calls take. None: not known.
 
+    asked               cells that these calls answer: several a call where the endpoint takes `n`
     answered            cells whose reply is stored
     shared              cells that are the same on the wire as another; they show its reply
     too_long            cells that do not fit into the context and are never sent
@@ -33,6 +34,7 @@ class Estimate:
     """
 
     calls: int = 0
+    asked: int = 0
     answered: int = 0
     shared: int = 0
     too_long: int = 0
@@ -54,29 +56,42 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     return Estimate(**{name: _ADD.get(name, _sum)(values) for name, values in columns.items()})
 
 
-def estimate_point(planned: PlannedPoint, facts: ModelFacts, samples: int, answered: int, repeated: bool) -> Estimate:
-    """The cells of one point: too long, the same as another (`repeated`), already answered, or to be sent."""
+def estimate_point(
+    planned: PlannedPoint, facts: ModelFacts, samples: int, answered: int, repeated: bool, a_call: int = 1
+) -> Estimate:
+    """The cells of one point: too long, the same as another (`repeated`), already answered, or to be sent, `a_call` of
+    them at a time: a call's prompt is counted and paid once."""
     note = planned.point.variant.note
     notes = (note,) if note else ()
     if not planned.fits:
         return Estimate(too_long=samples, notes=notes)
     if repeated:
         return Estimate(shared=samples, notes=notes)
-    calls = samples - answered
-    if calls <= 0:
+    asked = samples - answered
+    if asked <= 0:
         return Estimate(answered=answered, notes=notes)
+    calls = -(-asked // a_call)
     tokens, room = planned.count.tokens, planned.point.request.parameters.max_tokens or facts.max_output
     return Estimate(
         calls=calls,
+        asked=asked,
         answered=answered,
         prompt_tokens=tokens * calls,
-        completion_ceiling=_times(calls, room),
+        completion_ceiling=_times(asked, room),
         exact=planned.count.exact,
         reason=planned.count.reason,
         cost_floor=_times(calls, cost_of(facts, tokens).usd),
-        cost_ceiling=_times(calls, cost_of(facts, tokens, room).usd),
+        cost_ceiling=_ceiling(facts, tokens, room, calls, asked),
         notes=notes,
     )
+
+
+def _ceiling(facts: ModelFacts, prompt: int, room: int | None, calls: int, asked: int) -> float | None:
+    """The prompts once a call, and a reply as long as it may be for each cell."""
+    alone, whole = cost_of(facts, prompt).usd, cost_of(facts, prompt, room).usd
+    if alone is None or whole is None or calls == asked:
+        return _times(calls, whole)
+    return calls * alone + asked * (whole - alone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,7 @@ def estimate_judged(planned: PlannedPoint, samples: int, judge: ModelCheck) -> E
     most = None if reply is None else tokens + reply
     return Estimate(
         calls=samples,
+        asked=samples,
         prompt_tokens=tokens * samples,
         completion_ceiling=_times(samples, judge.max_reply),
         cost_floor=_times(samples, cost_of(judge.facts, judge.prompt_tokens).usd),

@@ -97,7 +97,7 @@ class Preflight:
 class EstimateTally:
     """Adds the points of a plan up to its preflight, some hundred at a time: a large plan is never in memory whole.
 
-    `stored` returns the samples that have a reply, `speed` the seconds that a call of a model takes, `judges` are by
+    `stored` returns the samples that have a reply, `speed` the seconds that a model takes for a reply, `judges` are by
     the check.
     """
 
@@ -115,6 +115,7 @@ class EstimateTally:
             check: {(p.name, p.version) for p in self.plan.prompts if check in map(str, self.plan.checks_for(p))}
             for check in self.judges
         }
+        self._a_call = {ref: connections.connect(connections.split_model(ref)[0]).max_n for ref in self.plan.models}
         self._seen: set[str] = set()
         self._points = 0
 
@@ -136,7 +137,8 @@ class EstimateTally:
         answered = sum(sample < samples for sample in stored.get(key, ()))
         repeated = key in self._seen
         self._seen.add(key)
-        return estimate_point(one, self._facts[one.point.model_ref], samples, answered, repeated)
+        ref = one.point.model_ref
+        return estimate_point(one, self._facts[ref], samples, answered, repeated, self._a_call[ref])
 
     def _judged(self, chunk: Sequence[PlannedPoint], check: str, judge: ModelCheck) -> Iterator[Estimate]:
         estimate = estimate_vectors if judge.texts_a_call else estimate_judged
@@ -146,15 +148,15 @@ class EstimateTally:
 
     def preflight(self) -> Preflight:
         """The preflight of all points that passed."""
-        models = [model_preflight(ref, self._facts[ref], share, self._seconds(ref, share.calls))
+        models = [model_preflight(ref, self._facts[ref], share, self._seconds(ref, share.asked))
                   for ref, share in self._models.items()]  # fmt: skip
         judges = [self._judge_preflight(judge, self._judges[check]) for check, judge in self.judges.items()]
         cells, budget = self._points * self.plan.samples, parse_budget(self.plan.budget)
         return Preflight(models, grid.skipped(self.plan), cells, budget, judges, plan_reach(self.plan))
 
-    def _seconds(self, ref: str, calls: int) -> float | None:
-        one_call = self.speed(ref)
-        return None if one_call is None else calls * one_call
+    def _seconds(self, ref: str, replies: int) -> float | None:
+        one_reply = self.speed(ref)
+        return None if one_reply is None else replies * one_reply
 
     def _judge_preflight(self, judge: ModelCheck, estimate: Estimate) -> ModelPreflight:
         if judge.texts_a_call:

@@ -8,5 +8,5 @@ from promptgrid.models import parameters
 from promptgrid.models.addresses import is_loopback, is_openai
 from promptgrid.models.known import LongPrice, ModelFacts, ParameterPolicy
 from promptgrid.models.lookup import facts, token_parameter
-from promptgrid.models.prices import cost_of
+from promptgrid.models.prices import cost_of, cost_shares
 from promptgrid.models.tables import spellings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -18,14 +18,30 @@ MILLION = 1_000_000
 def cost_of(
     facts: ModelFacts, prompt_tokens: int | None, completion_tokens: int | None = 0, cached_tokens: int | None = 0
 ) -> Cost:
-    """The cost of one call by its token counts; a count of None is unknown. `cached_tokens` are part of the prompt's.
-
-    The prompt of a call with several replies is paid once: the first reply bears it, the others have 0 prompt tokens.
-    """
+    """The cost of one call by its token counts; a count of None is unknown. The prompt's include `cached_tokens`."""
     if prompt_tokens is None or completion_tokens is None:
         return Cost(0.0 if facts.free else None, None)
     usd = _usd(facts, prompt_tokens, completion_tokens, cached_tokens or 0)
     return Cost(usd, prompt_tokens + completion_tokens)
+
+
+def cost_shares(
+    facts: ModelFacts, prompt_tokens: int | None, completions: Sequence[int | None], cached_tokens: int | None
+) -> list[Cost]:
+    """The cost of a call that brought several replies, in shares that add up to it: each bears its own completion and
+    an equal part of the prompt, which is paid once. Of the tokens, the first share has the whole prompt's."""
+    known = [tokens for tokens in completions if tokens is not None]
+    if prompt_tokens is None or len(known) < len(completions):
+        return [Cost(0.0 if facts.free else None, None)] * len(completions)
+    prompt = _usd(facts, prompt_tokens, 0, cached_tokens or 0)
+    whole = _usd(facts, prompt_tokens, sum(known), cached_tokens or 0)
+    if prompt is None or whole is None:
+        usd: list[float | None] = [None] * len(known)
+    else:
+        one = (whole - prompt) / (sum(known) or 1)
+        usd = [prompt / len(known) + one * tokens for tokens in known]
+    prompts = [prompt_tokens] + [0] * (len(known) - 1)
+    return [Cost(share, before + tokens) for share, before, tokens in zip(usd, prompts, known, strict=True)]
 
 
 def _usd(facts: ModelFacts, prompt_tokens: int, completion_tokens: int, cached_tokens: int) -> float | None:

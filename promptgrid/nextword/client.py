@@ -98,8 +98,10 @@ class ModelClient:
         if self.database is None:
             return
         with self.database.write() as connection:
-            for sample, reply in enumerate(replies):
-                origin = self._origin(reply, sample, len(replies), kind)
+            first, completions = replies[0], [one.completion_tokens for one in replies]
+            costs = models.cost_shares(self.facts, first.prompt_tokens, completions, first.cached_tokens)
+            for sample, (reply, cost) in enumerate(zip(replies, costs, strict=True)):
+                origin = self._origin(cost.usd, sample, len(replies), kind)
                 commits.insert_reply(connection, commits.reply_row(reply, origin))
 
     async def _ask_with_fallback(self, request: Request) -> list[Reply]:
@@ -121,15 +123,13 @@ class ModelClient:
         effort = request.parameters.reasoning_effort
         learned.remember(self.endpoint.identity, self.model, error.param, value, error.message, effort=effort)
 
-    def _origin(self, reply: Reply, sample: int, batch: int, kind: str) -> ReplyOrigin:
-        prompt = 0 if sample else reply.prompt_tokens
-        cost = models.cost_of(self.facts, prompt, reply.completion_tokens, reply.cached_tokens)
+    def _origin(self, cost_usd: float | None, sample: int, batch: int, kind: str) -> ReplyOrigin:
         return ReplyOrigin(
             key=f"{kind}:{self.endpoint.identity}/{self.model}",
             kind=kind,
             endpoint=self.name,
             model=self.model,
-            cost_usd=cost.usd,
+            cost_usd=cost_usd,
             sample=sample,
             batch=batch,
         )

@@ -36,6 +36,7 @@ FAILURES: Mapping[str, tuple[str, str]] = {
     "too_long": ("too long", "The prompt and its reply do not fit: fewer examples, a shorter case, fewer max tokens."),
     "bad_request": ("request refused", "Compare shows what the endpoint said, cell by cell."),
     "bad_reply": ("unusable reply", "It was not what the protocol promises, three times; Compare shows what came."),
+    "unread": ("not readable", "The reply is kept; it is a bug of Promptgrid: Compare shows where, please report it."),
     "no_answer": ("no answer", "Withheld, spent on reasoning, or a tool called: Compare shows which, cell by cell."),
 }
 _UNKNOWN_REMEDY = "Compare shows what happened, cell by cell."

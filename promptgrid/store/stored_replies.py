@@ -23,6 +23,7 @@ class StoredReply:
 
     id: int
     text: str
+    reasoning: str  # that came in a field of its own
     run_id: str | None
     shown: bool
     created: float
@@ -33,13 +34,14 @@ def stored_replies(
 ) -> dict[tuple[str, int], StoredReply]:
     """By key and sample the newest reply stored for it; `run_id`: only those that this run paid for."""
     shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
-    columns = (replies.c[name] for name in ("key", "sample", "id", "text", "run_id", "created"))
+    columns = (replies.c[name] for name in ("key", "sample", "id", "text", "reasoning", "run_id", "created"))
     query = sa.select(*columns, shown).order_by(replies.c.id)
     if run_id is not None:
         query = query.where(replies.c.run_id == run_id)
     with database.read() as connection:
         rows = [row for lot in lots(keys) for row in connection.execute(query.where(replies.c.key.in_(lot)))]
-    return {(row.key, row.sample): StoredReply(row.id, row.text, row.run_id, row.shown, row.created) for row in rows}
+    return {(row.key, row.sample): StoredReply(row.id, row.text, row.reasoning, row.run_id, row.shown, row.created)
+            for row in rows}  # fmt: skip
 
 
 def stored_samples(database: Database, keys: Sequence[str], since: int = 0) -> dict[str, set[int]]:

@@ -57,6 +57,7 @@ class HostileServer:
     def __init__(self, *, port: int = 0, kind: str = "plain", api_key: str = "") -> None:
         self.books = Books()
         self.answer: Callable[[Body], str] = lambda body: f"You said: {prompt_text(body)}"
+        self.usage: Body = {}  # what the mode any-usage reports
         self.api_key = api_key
         self.kind = kind
         self.latency_s = 0.0

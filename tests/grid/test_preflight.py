@@ -25,9 +25,9 @@ def sheet(stored: Sequence[int] = (), speed: float | None = None, words: int = 2
 def test_calls_tokens_and_cost_are_summed_over_what_is_sent() -> None:
     found = sheet(samples=3)
     (model,) = found.models
-    assert (found.cells, found.replies.calls, found.replies.answered) == (6, 6, 0)
+    assert (found.cells, found.replies.calls, found.replies.asked, found.replies.answered) == (6, 2, 6, 0)
     # 3 a message, its role, the text, and 3 that open the reply: "You say." 3 tokens, "Say w0." 4
-    assert found.replies.prompt_tokens == 6 * (2 * 4 + 3 + 3 + 4)
+    assert found.replies.prompt_tokens == 2 * (2 * 4 + 3 + 3 + 4)
     assert found.replies.exact
     assert model.completion_ceiling == 60
     prices = model.facts.input_price, model.facts.output_price
@@ -42,7 +42,7 @@ def test_what_is_answered_is_not_sent_again() -> None:
     plan = api.plan(PROMPT, [{"word": "a"}, {"word": "b"}], models="openai/gpt-4o", samples=5)
     preflight(EstimateTally(plan, lambda asked: keys.extend(asked) or {}, lambda ref: None))  # type: ignore[func-returns-value]
     found = preflight(EstimateTally(plan, lambda asked: {keys[0]: {0, 1, 4, 7}}, lambda ref: None))
-    assert (found.replies.calls, found.replies.answered) == (7, 3)
+    assert (found.replies.calls, found.replies.asked, found.replies.answered) == (2, 7, 3)
     assert sheet(fresh=True, stored=range(5), words=1).replies.calls == 1
 
 

@@ -1,0 +1,144 @@
+"""Whatever an endpoint sends, a call ends within its time, and takes bounded memory."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from promptgrid.endpoint import pool
+from promptgrid.endpoint.embeddings import embeddings
+from promptgrid.endpoint.events import folded
+from promptgrid.endpoint.logprobs import read_steps
+from promptgrid.errors import EndpointError
+from tests.endpoint.sockets import HELLO, Way, Wire, answer, ask, both_ways, complete, failure, stream, with_endpoint
+from tests.faults.server import HostileServer
+from tests.places import CHECKOUT
+
+MANY = 400 * 2**20  # bytes, more than any answer may have
+
+
+class _Endless(BaseHTTPRequestHandler):
+    """Sends a body, a line or a head without an end, by the model's name."""
+
+    def do_POST(self) -> None:
+        model = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["model"]
+        try:
+            if model == "head":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                for number in range(100_000):
+                    self.wfile.write(b"X-%d: %s\r\n" % (number, b"x" * 10_000))
+            kind = "text/event-stream" if model in ("line", "events") else "application/json"
+            self.wfile.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n".encode())
+            self.wfile.write(b"Content-Encoding: gzip\r\n\r\n" if model == "bomb" else b"\r\n")
+            piece = {"line": b"x" * 2**16, "events": b": nothing\n\n" * 4096}.get(model, b" " * 2**16)
+            if model == "bomb":
+                piece = gzip.compress(b" " * 2**20)
+            for _ in range(MANY // 2**16):
+                self.wfile.write(piece)
+        except OSError:  # the client has left
+            pass
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+
+@pytest.fixture(scope="module")
+def endless() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Endless)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@both_ways
+@pytest.mark.parametrize("what", ["body", "bomb", "line", "events", "head"])
+def test_an_answer_without_an_end_ends(endless: str, what: str, way: Way) -> None:
+    started = time.monotonic()
+    error = failure(endless, ask(what), way, timeout_s=20.0)
+    assert error.kind in ("bad_reply", "connection")
+    assert time.monotonic() - started < 20
+
+
+def test_no_answer_takes_more_than_300_megabytes(endless: str) -> None:
+    code = f"""
+import asyncio, resource, sys
+from promptgrid.endpoint import EndpointSettings, OpenAIEndpoint, Request
+from promptgrid.errors import EndpointError
+from promptgrid.prompt import Message
+async def main():
+    endpoint = OpenAIEndpoint(EndpointSettings("x", {endless!r}))
+    for model in ("body", "bomb", "line", "head"):
+        try:
+            await endpoint.complete(Request(model, (Message("user", "Hi"),)))
+        except EndpointError as error:
+            print(error.kind)
+asyncio.run(main())
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    *kinds, peak = done.stdout.split()
+    assert len(kinds) == 4
+    assert int(peak) * (1 if sys.platform == "darwin" else 1024) < 300e6
+
+
+def test_a_stream_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "STREAM_TIMES", 0.5)
+    started = time.monotonic()
+    with HostileServer() as server:
+        server.answer = lambda body: "word " * 200
+        error = failure(server.url, ask("slow-stream"), stream, timeout_s=1.0)
+    assert error.kind == "timeout"
+    assert time.monotonic() - started < 5
+
+
+ODD = ["[" * 100_000, '{"choices": ' + "[" * 50_000, "NaN", '{"choices": [{"delta": {"content": NaN}}]}', "7", "\x00"]
+
+
+@pytest.mark.parametrize("data", ODD)
+def test_odd_events_are_bad_replies(data: str) -> None:
+    with pytest.raises(EndpointError) as caught:
+        folded(f"data: {data}\n\n").body()
+    assert caught.value.kind == "bad_reply"
+
+
+ODD_ROWS = [{"index": [0], "embedding": [1.0]}, {"index": 0, "embedding": [10**400]}, {"index": {}}]
+
+
+@pytest.mark.parametrize("row", ODD_ROWS)
+def test_odd_vectors_are_bad_replies(row: object) -> None:
+    with pytest.raises(EndpointError):
+        embeddings(json.dumps({"data": [row]}), 1)
+
+
+@pytest.mark.parametrize("logprob", [-(10**400), -1e308, 1e308, float("-inf")])
+def test_odd_probabilities_are_no_trap(logprob: float) -> None:
+    (step,) = read_steps({"content": [{"token": "a", "logprob": logprob}]})
+    assert step.logprob is None or -1e4 <= step.logprob <= 0
+
+
+@pytest.mark.parametrize("tokens", [[[0]], [{"id": [1]}], [{"id": 2**80, "piece": "a"}], [10**400], "no", [None]])
+def test_odd_token_ids_are_not_counted_with(tokens: object) -> None:
+    said = answer({"tokens": tokens, "prompt": "a", "count": 10**400})
+
+    with Wire(said) as server:
+        assert with_endpoint(server.url, lambda endpoint: endpoint.tokenize("m", "a")) is None
+        count = with_endpoint(server.url, lambda endpoint: endpoint.count_tokens("m", HELLO))
+    assert count is None or count <= 10
+
+
+def test_ten_thousand_choices_are_one_reply() -> None:
+    choice = {"message": {"content": "ok"}, "finish_reason": "stop"}
+    with Wire(answer({"choices": [choice] * 10_000})) as server:
+        assert [reply.text for reply in complete(server.url, ask("m"))] == ["ok"]
