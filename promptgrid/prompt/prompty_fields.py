@@ -16,6 +16,8 @@ from promptgrid.prompt.values import kind_of
 
 TEMPLATE: Mapping[str, Any] = {"format": {"kind": "jinja2"}, "parser": {"kind": "prompty"}}
 RESERVED = ("answer", "reasoning")  # keys of an example beside its inputs
+# prompty 2 does not load an array without the kind of its items.
+_REQUIRED: Mapping[str, Mapping[str, Any]] = {"array": {"items": {"kind": "any"}}}
 _OLD_MODEL = ("api", "configuration", "parameters", "response")
 _NEW_MODEL = ("id", "apiType", "options", "connection", "provider")
 _OLD_TOP = ("sample", "authors", "tags", "version", "base")
@@ -75,7 +77,10 @@ def fields_of(prompt: Prompt, form: FileForm) -> dict[str, Any]:
 
 def _second_fields(prompt: Prompt) -> dict[str, Any]:
     api = "" if prompt.api == "chat" else prompt.api
-    inputs = [{"name": item.name, **_input_fields(item, "kind"), **_default(item)} for item in prompt.inputs]
+    inputs = [
+        {"name": item.name, **_input_fields(item, "kind"), **_default(item), **_REQUIRED.get(item.kind, {})}
+        for item in prompt.inputs
+    ]
     return {"inputs": inputs, "model": _filled({"apiType": api, "options": write_options(prompt.parameters)})}
 
 

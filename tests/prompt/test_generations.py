@@ -260,6 +260,15 @@ def test_an_edited_file_is_read_back_as_it_was_saved(text: str, edit: str) -> No
     assert loads(dumps(changed), "shop-chat") == changed
 
 
+@pytest.mark.parametrize("edit", EDITS)
+def test_prompty_prepares_an_edited_file_as_we_do(tmp_path: Path, edit: str) -> None:
+    text = dumps(EDITS[edit](loads(NEW, "shop")), NEW)
+    (tmp_path / "x.prompty").write_text(text)
+    values = {"question": "?", "tone": "kind", "n": 3, "chat": [{"role": "user", "content": "Hi"}]}
+    theirs = prompty.prepare(prompty.load(tmp_path / "x.prompty"), values)
+    assert texts(loads(text), **values) == [(m.role, "".join(part.value for part in m.parts)) for m in theirs]
+
+
 @pytest.mark.parametrize("text", [OLD, NEW])
 def test_saving_what_was_loaded_changes_no_byte(text: str) -> None:
     assert dumps(loads(text, "x"), text) == text

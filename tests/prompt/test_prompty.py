@@ -419,6 +419,17 @@ def literally(text: str) -> str:
     return text.replace("{", "{{ '{' }}") + " {{ x }}"
 
 
+@pytest.mark.parametrize("kind", ["string", "integer", "float", "boolean", "array", "list", "object", "thread", "any"])
+def test_prompty_loads_an_input_of_any_kind(tmp_path: Path, kind: str) -> None:
+    value = "a" if holds_text(kind) else [1]
+    item = Input("x", kind, value, value, "Words", (value,))
+    text = dumps(Prompt("x", (Message("user", "Hi"),), inputs=(item,)))
+    (tmp_path / "x.prompty").write_text(text)
+    [theirs] = prompty.load(tmp_path / "x.prompty").inputs or []
+    assert (theirs.kind, theirs.example, theirs.default, theirs.enum_values) == (kind, value, value, [value])
+    assert loads(text).inputs == (item,)
+
+
 ODD_TEXT = st.lists(
     st.sampled_from([*PIECES, "user:\n", "\u3000", "\xa0", "\x1c"]) | st.text(max_size=3), max_size=6
 ).map("".join)
