@@ -50,10 +50,10 @@ class PromptError(PromptgridError):
 class MissingVariables(PromptError):
     """Variables without a value: `missing` maps each name to the lines that use it."""
 
-    def __init__(self, missing: Mapping[str, Sequence[int]]) -> None:
+    def __init__(self, missing: Mapping[str, Sequence[int]], *, hint: str = "") -> None:
         where = ", ".join(f"{name} (line {', '.join(map(str, lines))})" for name, lines in missing.items())
         first = min((min(lines) for lines in missing.values() if lines), default=0)
-        super().__init__(f"No value for {where}.", hint="Fill it in, or add a column of that name.", line=first)
+        super().__init__(f"No value for {where}.", hint=hint or "Fill it in, or add a column of that name.", line=first)
         self.missing = {name: list(lines) for name, lines in missing.items()}
 
 

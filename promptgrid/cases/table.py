@@ -24,7 +24,7 @@ from promptgrid.suggestions import did_you_mean
 from promptgrid.text import value_text
 
 MAX_HEADER = 200  # characters of a column's name
-EXPECTED, CHECKS = "expected", "checks"
+EXPECTED = "expected"
 FORMATS = ("csv", "tsv", "txt", "jsonl", "ndjson", "json", "xlsx", "parquet")
 """The suffixes of tables that can be read."""
 
@@ -39,17 +39,15 @@ _ANSWERS = (
 class Case:
     """One row.
 
-    inputs    every column but `expected` and `checks`, as text or any other value of JSON
+    inputs    every column but `expected`, as text or any other value of JSON
     expected  the accepted answer as text; a list in JSON has several; None where the cell is empty or missing
     part      learn, choose or prove (see `parts`), "" where the cases have no parts
-    checks    the case's own checks, as they are typed, beside those of the run
     """
 
     id: str
     inputs: Mapping[str, Any]
     expected: str | None = None
     part: str = ""
-    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,6 @@ def cases_jsonl(cases: Iterable[Case]) -> str:
     for case in cases:
         record = {"case_id": case.id, **case.inputs}
         record |= {} if case.expected is None else {EXPECTED: case.expected}
-        record |= {CHECKS: list(case.checks)} if case.checks else {}
         lines.append(json.dumps(record))
     return "\n".join(lines) + "\n"
 
@@ -121,35 +118,16 @@ def cell_text(case: Case, column: str) -> str:
     """What the case has in a column of its table, as text; empty without."""
     if column.casefold() == EXPECTED:
         return case.expected or ""
-    if column.casefold() == CHECKS and case.checks:
-        return json.dumps(case.checks, ensure_ascii=False)
     value = case.inputs.get(column)
     return "" if value is None else value_text(value)
 
 
 def case_of(number: int, values: Mapping[str, Any]) -> Case:
-    """A case from the values of its columns, `expected` and `checks` among them; None is no value. Raises CasesError
-    for checks that are not texts."""
+    """A case from the values of its columns, `expected` among them; None is no value."""
     inputs = {name: value for name, value in values.items() if value is not None}
-    expected, checks = inputs.pop(EXPECTED, None), inputs.pop(CHECKS, None)
+    expected = inputs.pop(EXPECTED, None)
     text = "" if expected is None else value_text(expected)
-    return Case(str(number), inputs, text if text.strip() else None, checks=_checks(checks, number))
-
-
-def _checks(value: Any, number: int) -> tuple[str, ...]:
-    """The checks of a cell: a list of them, as it is or in JSON; a text is one a line."""
-    if value is None or value == "":
-        return ()
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError) as error:
-            raise CasesError(f"Case {number}: its checks are not JSON: {error}.", hint='["contains:text=x"]') from error
-    parts = value.splitlines() if isinstance(value, str) else value
-    if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
-        hint = 'Such as "contains:text=please", or a list of such texts.'
-        raise CasesError(f"Case {number}: its checks are {value_text(value)[:60]}, not texts.", hint=hint)
-    return tuple(part.strip() for part in parts if part.strip())
+    return Case(str(number), inputs, text if text.strip() else None)
 
 
 def _read(path: Path) -> bytes:
@@ -193,7 +171,6 @@ def _columns(raw: RawTable, name: str, expected: str) -> tuple[str, ...]:
     columns = [EXPECTED if number == at else column for number, column in enumerate(names)]
     if expected and at is not None:
         columns = [f"{c} (column)" if c == EXPECTED and number != at else c for number, c in enumerate(columns)]
-    columns = [CHECKS if column.casefold() == CHECKS else column for column in columns]
     _refuse_duplicates(columns, name, header)
     return tuple(columns)
 

@@ -24,6 +24,7 @@ def as_text(sheet: Preflight) -> str:
     lines += [judge_line(model) for model in sheet.judges]
     lines += [f"  {model.ref}: {printable(note)}" for model in sheet.models for note in model.notes]
     lines += [f"  skipped: {s.prompt} as {s.technique}, {s.reason}" for s in sheet.skipped]
+    lines += [f"  {printable(doubt)}" for doubt in sheet.doubts]
     if budget := phrases.budget_words(sheet):
         lines.append(f"  {budget}")
     if sheet.reach:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from promptgrid.errors import MissingVariables, PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks
 from promptgrid.prompt import EMPTY, Parameters, Prompt, parameters_from, variables
 from promptgrid.prompt.parameters import AXIS_SPECS, NAMES, SPECS, ParameterSpec, Value
+from promptgrid.suggestions import closest
 from promptgrid.techniques import ExamplesAs
 
 MAX_SAMPLES = 1000
@@ -145,4 +147,21 @@ class Plan:
                 if any(variable.name not in case.inputs for case in self.cases):
                     missing.setdefault(variable.name, []).extend(variable.lines)
         if missing:
-            raise MissingVariables(missing)
+            raise MissingVariables(missing, hint=self._columns_hint(missing))
+
+    def _columns_hint(self, missing: Mapping[str, list[int]]) -> str:
+        """The columns that the cases have, and those that a missing variable may mean."""
+        columns = list(dict.fromkeys(name for case in self.cases for name in case.inputs))
+        if not columns:
+            return ""
+        spelled = {re.sub(r"\W+", "_", column).casefold(): column for column in columns}
+        near = {name: spelled.get(name.casefold()) or closest(name, columns) for name in missing}
+        meant = " ".join(f"Did you mean {column} by {name}?" for name, column in near.items() if column)
+        dashed = [c for c in columns if not c.isidentifier() and set(re.split(r"\W+", c)) <= set(missing)]
+        renamed = " ".join(f"A variable cannot be called {c}: name the column {_as_name(c)}." for c in dashed)
+        listed = f"The columns are {', '.join(columns[:20])}{' …' if len(columns) > 20 else ''}."
+        return " ".join(part for part in (listed, renamed or meant) if part)
+
+
+def _as_name(column: str) -> str:
+    return re.sub(r"\W+", "_", column).strip("_")

@@ -12,6 +12,7 @@ from promptgrid import connections, grid
 from promptgrid.budget import Budget, parse_budget
 from promptgrid.cases.duplicates import content
 from promptgrid.grid import Plan, Skipped
+from promptgrid.grid.doubts import doubts
 from promptgrid.grid.estimate import (
     Estimate,
     ModelCheck,
@@ -52,7 +53,7 @@ def model_preflight(
 @dataclass(frozen=True)
 class Preflight:
     """What a plan of so many `cells` will take, and what its comparisons can find (`reach`; None: nothing is scored).
-    `judges` has an entry for each check by a model, which runs once the replies are there."""
+    `judges` has an entry for each check by a model, which runs once the replies are there; `doubts` are sentences."""
 
     models: Sequence[ModelPreflight]
     skipped: Sequence[Skipped]
@@ -60,6 +61,7 @@ class Preflight:
     budget: Budget | None = None
     judges: Sequence[ModelPreflight] = ()
     reach: Reach | None = None
+    doubts: Sequence[str] = ()
 
     @cached_property
     def replies(self) -> Estimate:
@@ -152,7 +154,9 @@ class EstimateTally:
                   for ref, share in self._models.items()]  # fmt: skip
         judges = [self._judge_preflight(judge, self._judges[check]) for check, judge in self.judges.items()]
         cells, budget = self._points * self.plan.samples, parse_budget(self.plan.budget)
-        return Preflight(models, grid.skipped(self.plan), cells, budget, judges, plan_reach(self.plan))
+        return Preflight(
+            models, grid.skipped(self.plan), cells, budget, judges, plan_reach(self.plan), doubts(self.plan)
+        )
 
     def _seconds(self, ref: str, replies: int) -> float | None:
         one_reply = self.speed(ref)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from promptgrid.cases import workbook
-from promptgrid.cases.table import Case, cases_csv, cases_jsonl, parse_cases, read_cases
+from promptgrid.cases.table import Case, cases_csv, cases_jsonl, read_cases
 from promptgrid.errors import CasesError
 
 
@@ -131,18 +131,6 @@ def test_parquet_is_read_with_its_types() -> None:
         read_cases(out.getvalue()[:60], name="x.parquet")
 
 
-def test_a_case_has_its_own_checks() -> None:
-    table = parse_cases(
-        'q,checks\na,contains:text=x\nb,"[""exact"", ""length:max=3""]"\nc,\n"d","exact\nlength:max=3"\n'
-    )
-    assert [case.checks for case in table.cases] == [
-        ("contains:text=x",), ("exact", "length:max=3"), (), ("exact", "length:max=3"),
-    ]  # fmt: skip
-    assert read_cases(b'{"q": "a", "checks": ["exact"]}').cases[0].checks == ("exact",)
-    with pytest.raises(CasesError, match="Case 1: its checks are 5"):
-        read_cases(b'{"q": "a", "checks": 5}')
-
-
 json_values = st.recursive(
     st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -164,7 +152,7 @@ texts = st.text(
 )
 filled = texts.filter(lambda text: text.strip())
 names = st.text(st.sampled_from('ab"; ,|\t'), min_size=1, max_size=6).filter(
-    lambda text: text == text.strip() and text.casefold() not in ("id", "case_id", "expected", "checks")
+    lambda text: text == text.strip() and text.casefold() not in ("id", "case_id", "expected")
 )
 
 

@@ -142,6 +142,7 @@ def notes(preflight: Preflight, reason: str) -> list[str]:
     lines = [f":orange[{plain(reason)}]"] if reason else []
     if budget := phrases.budget_words(preflight):
         lines.append(f":orange[{plain(budget)}]")
+    lines += [f":orange[{plain(doubt)}]" for doubt in preflight.doubts]
     if preflight.replies.shared:
         lines.append("Cells with identical requests are sent once and share the reply.")
     if preflight.replies.too_long:

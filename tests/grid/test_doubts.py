@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from promptgrid.cases.table import Case
+from promptgrid.errors import MissingVariables
+from promptgrid.grid import Plan
+from promptgrid.grid.doubts import doubts
+from promptgrid.prompt import AnswerRule, Message, Prompt
+
+
+def plan(text: str, rule: AnswerRule, *cases: tuple[dict[str, Any], str | None]) -> Plan:
+    prompt = Prompt("p", (Message("user", text),), answer=rule)
+    return Plan((prompt,), tuple(Case(str(n), *case) for n, case in enumerate(cases, 1)))
+
+
+def test_a_plan_without_expected_answers_says_that_nothing_is_scored_and_offers_a_column() -> None:
+    rule = AnswerRule("label", labels=("positive", "negative"))
+    told = doubts(plan("{{ text }}", rule, ({"text": "a", "__expected": "positive"}, None)))
+    assert told == ["No case has an expected answer: nothing will be scored. Is it __expected? (--expected __expected)"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "good", "bad", "why"),
+    [
+        (AnswerRule("number"), "18.75", "between 3 and 5", "is not one number"),
+        (AnswerRule("label", labels=("A", "B")), "(B)", "neither", "is none of the labels A, B"),
+        (AnswerRule("json"), '{"a": 1}', "{a: 1}", "is not JSON"),
+        (AnswerRule("number", separator=";"), "4; 5", "many; few", "is not one number"),
+    ],
+)
+def test_expected_cells_that_cannot_be_read_are_told_with_their_cases(
+    rule: AnswerRule, good: str, bad: str, why: str
+) -> None:
+    told = doubts(plan("{{ q }}", rule, ({"q": "1"}, good), ({"q": "2"}, bad)))
+    assert len(told) == 1
+    assert told[0].startswith('"p": 1 of 2 cases are not scored (2): ')
+    assert why in told[0]
+
+
+def test_several_accepted_answers_are_read_each() -> None:
+    assert doubts(plan("{{ q }}", AnswerRule("number"), ({"q": "1"}, '["4", "four"]'))) == []
+
+
+def test_single_braces_around_a_column_and_unused_columns_are_told() -> None:
+    cases: list[tuple[dict[str, Any], None]] = [({"text": "a"}, None), ({"text": "b"}, None)]
+    told = doubts(plan('Say {text} as {"x": {y}}', AnswerRule(), *cases))
+    assert told == [
+        '"p": {text} is sent as it stands; write {{ text }}.',
+        '"p" uses no column of the cases (text): each is sent the same text.',
+    ]
+    assert doubts(plan("{{ text }} {text}", AnswerRule(), *cases)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "says"),
+    [
+        ("{{ q }}", {"Q": "x"}, "The columns are Q. Did you mean Q by q?"),
+        ("{{ user-name }}", {"user-name": "x"}, "A variable cannot be called user-name: name the column user_name."),
+        ("{{ user_name }}", {"user-name": "x"}, "Did you mean user-name by user_name?"),
+    ],
+)
+def test_a_missing_variable_names_the_columns_and_the_one_that_was_meant(
+    text: str, columns: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(MissingVariables) as caught:
+        plan(text, AnswerRule(), (columns, None)).check_variables()
+    assert says in str(caught.value)
