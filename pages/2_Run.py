@@ -10,6 +10,7 @@ from promptgrid.ui.run import form
 from promptgrid.ui.run.axes import axis_field
 from promptgrid.ui.run.cases import cases_input, missing_columns
 from promptgrid.ui.run.checks import checks_field
+from promptgrid.ui.run.parts import parts_field
 from promptgrid.ui.run.plan import load_prompts, plan_of, preflight_key, run_again_button
 from promptgrid.ui.run.preflight import preflight_panel
 from promptgrid.ui.run.progress import disk_notice, run_panel
@@ -42,6 +43,8 @@ def set_up() -> None:
     left, right = st.columns([1, 1], gap="medium")
     with left:
         table = cases_input(values, prompts)
+        if table is not None and len(table.cases) > 1:
+            table = parts_field(table, prompts)
     with right:
         checks_field(values, prompts, table.cases if table else ())
         with st.expander("More"):

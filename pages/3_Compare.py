@@ -3,6 +3,7 @@
 import streamlit as st
 
 from promptgrid import compare
+from promptgrid.store.parts import parts_of_run
 from promptgrid.ui.compare import controls, reading, tables, view_state
 from promptgrid.ui.compare.answers import answers
 from promptgrid.ui.compare.checks import checks_popover
@@ -24,7 +25,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="compare_top
         comparison = reading.arrange(database(), facts, state.view)
         controls.layout_popover(facts, state)
         controls.sort_popover(state)
-        controls.filter_popover(facts, state)
+        controls.filter_popover(facts, state, list(parts_of_run(database(), run.id)))
         checks_popover(database(), run)
         export_popover(database(), run, reading.positions(comparison))
 
@@ -33,6 +34,7 @@ if before is not None:
     st.stop()
 
 controls.chips(state, comparison.counts)
+reading.show_openings(database(), run, facts)
 follow_run.watch_run(database(), run)
 answers(database(), comparison, state.side)
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
+from promptgrid.stats.intervals import Floats
 from promptgrid.stats.paired import ALPHA, POWER
+
+Counts = NDArray[np.int64]
 
 DIFFERENCE = 0.1
 DISAGREE = 0.3  # of a share of cases only one of the two is right: about so with rates of 70 to 80 %
-_MOST = 100_000
+_MOST = 20_000  # cases: with more, the power for such a difference is 1 to many digits
 _TAIL = 9.0  # standard deviations of a binomial that are summed over
 
 
@@ -52,22 +58,26 @@ def mcnemar_power(cases: int, difference: float, level: float = ALPHA, disagree:
     is none. Source: S. Duffy, "Asymptotic and exact power for the McNemar test and its analogue with R controls per
     case", Biometrics 40 (1984).
     """
-    import numpy as np
-    from scipy import special
-
+    cases = min(cases, _MOST)
     spread = (cases * disagree * (1 - disagree)) ** 0.5 * _TAIL + 10
     apart = np.arange(max(0, int(cases * disagree - spread)), min(cases, int(cases * disagree + spread)) + 1)
-    chances = np.exp(
-        special.gammaln(cases + 1) - special.gammaln(apart + 1) - special.gammaln(cases - apart + 1)
-        + apart * np.log(disagree) + (cases - apart) * np.log1p(-disagree)
-    )  # fmt: skip
-    enough = 2 * special.bdtr(0, apart, 0.5) < level  # that all of them favour one could be found
-    apart, chances = apart[enough], chances[enough]
-    # The most that may fall the other way: 2 · P(X ≤ most) < level for X ~ Binomial(apart, 1/2).
-    most = np.floor(special.bdtrik(level / 2, apart, 0.5))
-    most -= 2 * special.bdtr(most, apart, 0.5) >= level
-    worse = (disagree - difference) / (2 * disagree)
-    return float(np.sum(chances * special.bdtr(most, apart, worse)))
+    # In each row, of so many cases apart: the chances that 0, 1, … of them fall the other way, by the hypothesis and by
+    # the difference. Not by scipy, which takes half a second to import: a first preflight would flicker.
+    other = np.arange(int(apart[-1]) // 2 + 1)
+    fair = _binomial(other, apart[:, None], 0.5)
+    found = 2 * np.cumsum(fair, axis=1) < level
+    true = _binomial(other, apart[:, None], (disagree - difference) / (2 * disagree))
+    return float(np.sum(_binomial(apart, np.array(cases), disagree) * np.sum(true * found, axis=1)))
+
+
+def _binomial(successes: Counts, trials: Counts, chance: float) -> Floats:
+    """The probability of so many successes in so many trials; 0 for more than there are trials."""
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, int(trials.max()) + 1)))])  # logarithms
+    failures = trials - successes
+    known = np.clip(failures, 0, None)
+    ways = factorials[trials] - factorials[np.minimum(successes, trials)] - factorials[known]
+    logarithm = ways + successes * np.log(max(chance, 1e-300)) + known * np.log1p(-chance)
+    return np.asarray(np.where(failures < 0, 0.0, np.exp(logarithm)), dtype=np.float64)
 
 
 @lru_cache(maxsize=256)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Facts, ShowFilter
 from promptgrid.prompt.parameters import AXIS_SPECS
-from promptgrid.ui.compare.view_state import FIND, Pages, Side, ViewState, sides_of
+from promptgrid.ui.compare.view_state import FIND, PART, Pages, Side, ViewState, sides_of
 from promptgrid.ui.widgets.choices import buttons
 
 SIDE_WORDS: Mapping[Side, str] = {
@@ -90,11 +90,12 @@ def sort_popover(state: ViewState) -> None:
         buttons("Order", _ORDERS, "compare_order", disabled=sort.by == "case")
 
 
-def filter_popover(facts: Facts, state: ViewState) -> None:
-    """The less common filters; the others are chips."""
+def filter_popover(facts: Facts, state: ViewState, parts: Sequence[str]) -> None:
+    """The less common filters; the others are chips. `parts` are those of the run's cases."""
     names = {"": "any visible column", **{head.id: head.label for head in state.columns}}
     current = state.view.filter
     active = sum([bool(current.column), bool(current.case_ids), current.below is not None, len(state.view.only)])
+    active += bool(st.session_state.get(PART))
     with st.popover(f"Filter · {active}" if active else "Filter"):
         if len(names) > 2:
             st.selectbox(
@@ -105,6 +106,14 @@ def filter_popover(facts: Facts, state: ViewState) -> None:
                 help="With a column, Wrong and Failed refer to it, and Answers differ compares it with the baseline.",
             )
         st.number_input("Score below, %", 0, 100, value=None, step=10, key="compare_below", placeholder="any")
+        if len(parts) > 1:
+            st.selectbox(
+                "Part",
+                ["", *parts],
+                format_func=lambda part: part.capitalize() or "All cases",
+                key=PART,
+                help="The summary is over this part too. Keep Prove for the verdict.",
+            )
         st.text_input("Cases", key="compare_cases", placeholder="all; or ids: 3, 7, 12")
         for axis in VARIANT:
             if len(facts.axes[axis]) > 1:

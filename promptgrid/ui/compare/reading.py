@@ -8,14 +8,17 @@ import streamlit as st
 
 from promptgrid import compare
 from promptgrid.compare import ComparisonRow, ComparisonRows, Facts, PooledCell, View
+from promptgrid.compare.facts import of_cases
 from promptgrid.errors import StoreError
 from promptgrid.store import Database
+from promptgrid.store.parts import opening_sentences, openings_of, parts_of_run
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui.compare import view_state
 from promptgrid.ui.compare.cells import matrix_rows
 from promptgrid.ui.compare.matrix import MatrixRow
 from promptgrid.ui.widgets import run_select
 from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.plain import plain
 
 PAGE = "compare"  # the prefix of the keys of its widgets
 
@@ -27,17 +30,33 @@ def choose_run(database: Database) -> RunInfo:
 
 
 def read_facts(database: Database, run: RunInfo) -> Facts:
-    """The facts of the run. Stops the page if the run was removed meanwhile."""
+    """The facts of the run, of the selected part of its cases. Stops the page if the run was removed meanwhile."""
     try:
-        return compare.facts(database, run.id)
+        facts = compare.facts(database, run.id)
+        parts = parts_of_run(database, run.id)
+        part = view_state.selected_part(list(parts))
+        return _of_part(run.id, facts.stamp, part, _cases=parts[part], _facts=facts) if part else facts
     except StoreError as error:
         show_error(error)
         st.stop()
 
 
+def show_openings(database: Database, run: RunInfo, facts: Facts) -> None:
+    """How often the part prove was opened for the prompts of the run, where that part alone is shown."""
+    parts = list(parts_of_run(database, run.id))
+    if "prove" in (view_state.selected_part(parts), *(parts if len(parts) == 1 else ())):
+        for sentence in opening_sentences(openings_of(database, facts.axes["prompt"])):
+            st.caption(plain(sentence, limit=300))
+
+
 def arrange(database: Database, facts: Facts, view: View) -> ComparisonRows:
     """The rows of the view, cached because each press of a cell needs them again."""
     return _comparison(facts.run_id, facts.stamp, view, _database=database, _facts=facts)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _of_part(run_id: str, stamp: object, part: str, *, _cases: list[int], _facts: Facts) -> Facts:
+    return of_cases(_facts, _cases, part)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

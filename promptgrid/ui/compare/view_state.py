@@ -19,6 +19,7 @@ MATRIX = "compare_matrix"
 SAMPLE = "compare_sample"  # the number of the sample in the detail, unless it is the default one
 WITH = "compare_with"  # what the reply in the detail is compared with
 FIND = "compare_find"
+PART = "compare_cases_part"  # the part of the cases that is shown; "": all
 AGAINST = "compare_against"  # the other run, when two runs are compared
 
 # The axes as the page shows them: another version of a prompt is another prompt.
@@ -38,6 +39,7 @@ _TEXTS = {
     "compare_show": "show",
     FIND: "find",
     "compare_cases": "cases",
+    PART: "part",
     "compare_in": "in",
     "compare_sort": "sort",
     "compare_sort_column": "by",
@@ -146,6 +148,12 @@ def current(facts: Facts) -> ViewState:
         _keep_valid(key, ["", *options])
     baseline = str(st.session_state.get("compare_baseline") or "")
     return ViewState(replace(view, column_ids=tuple(visible), baseline=baseline, filter=_filter(), sort=_sort()), heads)
+
+
+def selected_part(parts: Sequence[str]) -> str:
+    """The part that is shown, if it is one of these; "": all."""
+    _keep_valid(PART, ["", *parts])
+    return str(st.session_state.get(PART) or "")
 
 
 def _filter() -> Filter:

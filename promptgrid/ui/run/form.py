@@ -49,6 +49,8 @@ DEFAULTS: Mapping[str, Any] = {
     "cases_upload": None,
     "cases_expected": "",  # the column with the right answers, where it is not called so
     "cases_encoding": None,
+    "cases_part": "",
+    "cases_group": "",
 }
 # Not the value of a widget: code cannot set the value of an uploader or of an editor.
 _NO_WIDGET = ("run_checks", "cases_rows", "cases_upload", "cases_encoding")

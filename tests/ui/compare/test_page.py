@@ -22,6 +22,7 @@ from promptgrid.prompt import AnswerKind, AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, attempts, baselines, results, runs
 from promptgrid.store.attempts import Attempt
+from promptgrid.store.parts import parts_of_run
 from promptgrid.ui.compare import circumstances, detail, export, tables, view_state
 from promptgrid.ui.compare.cells import matrix_columns, matrix_rows, percent
 from promptgrid.ui.widgets.downloads import Download
@@ -495,3 +496,15 @@ def test_a_cell_without_a_reply_shows_the_messages_of_its_plan(database: Databas
     rows = list(results.result_rows(database, made))
     planned = detail.planned_messages(runs.plan_of(database, made), rows[1])
     assert planned == [Message("user", "Judge case 2.")]
+
+
+def test_a_part_of_the_cases_is_shown_and_summed_up_alone(database: Database) -> None:
+    made = new_run(database, cases=12)
+    carried_out(database, made)
+    sealed = parts_of_run(database, made)["prove"]
+    page = opened(run=made, part="prove")
+    assert not page.exception
+    assert f"All {len(sealed)}" in str(page.button_group(key="compare_show").options)
+    assert "prove was opened 1 time for judge." in shown(page)
+    assert f"{2 * len(sealed)} of {2 * len(sealed)}" in list(page.dataframe[-1].value["answered"])
+    assert address(page)["part"] == "prove"

@@ -403,3 +403,29 @@ def test_the_column_of_the_right_answers_is_offered(run_page: AppTest) -> None:
 def test_json_lines_are_uploaded_as_cases(run_page: AppTest) -> None:
     page = upload(run_page, "x.jsonl", b'{"text": "bright", "expected": "positive"}\n{"text": "dim"}\n')
     assert any("2 cases" in caption.value for caption in page.caption)
+
+
+def test_a_part_of_the_cases_is_run_and_the_openings_of_prove_are_told(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.selectbox(key="cases_part").set_value("prove").run()
+    assert not page.exception
+    assert "**20** calls" in shown(page)
+    assert "prove was never opened for sentiment." in shown(page)
+    plan = runs.plan_of(Database(), start(page))
+    assert {case.part for case in plan.cases} == {"prove"}
+    assert len(plan.cases) == 5
+    assert "prove was opened 1 time for sentiment." in shown(page)
+
+
+def test_the_preflight_says_what_a_comparison_can_find(run_page: AppTest) -> None:
+    run_page.run()
+    assert "Over 18 cases, +10 points are seen in" in shown(run_page)
+
+
+def test_copies_among_the_cases_are_told(run_page: AppTest) -> None:
+    page = run_page
+    form = {"run_models": ["openai/ok"], "cases_source": "paste", "cases_text": "text\nGreat day\nAwful\ngreat  day\n"}
+    drafts.keep_draft(Database(), "run", form)
+    page.run()
+    assert "1 case is a copy of an earlier one: 3 of 1" in shown(page)
