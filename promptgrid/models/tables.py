@@ -16,6 +16,8 @@ from promptgrid.paths import config_folder
 
 FactsTable = Mapping[str, Any]
 
+_VARIANTS = "free|beta|extended|thinking|online|nitro|floor|exacto"  # of OpenRouter, after a colon
+
 
 def shipped(model: str) -> FactsTable:
     """The row of promptgrid's models.toml; empty if it does not list the model."""
@@ -37,11 +39,15 @@ def spellings(model: str) -> list[str]:
 
     >>> spellings("openai/gpt-4o-2024-08-06")
     ['openai/gpt-4o-2024-08-06', 'gpt-4o-2024-08-06', 'gpt-4o']
+
+    A router's variant (`openai/gpt-4o:free`) and Azure's spelling (`gpt-35-turbo`) stand for the model itself.
     """
     name = model.strip().lower()
     names = [name, name.rsplit("/", 1)[-1]]
     if names[-1].startswith("ft:"):
         names.append(names[-1].split(":")[1])
+    names.append(re.sub(rf":({_VARIANTS})$", "", names[-1]))
+    names.append(re.sub(r"^gpt-35(?=-|$)", "gpt-3.5", names[-1]))
     names.append(re.sub(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4}(-preview)?)$", "", names[-1]))
     names.append(names[-1].removesuffix("-latest"))
     return list(dict.fromkeys(names))

@@ -43,6 +43,11 @@ def test_a_listed_model_has_price_context_and_encoding() -> None:
         ("gpt-3.5-turbo-0125", "gpt-3.5-turbo"),
         ("gpt-5-chat-latest", "gpt-5-chat"),
         ("o3-2025-04-16", "o3"),
+        ("gpt-35-turbo", "gpt-3.5-turbo"),  # Azure's names have no dots
+        ("azure/gpt-35-turbo-0125", "gpt-3.5-turbo"),
+        ("gpt-35-turbo-instruct", "gpt-3.5-turbo-instruct"),
+        ("openai/gpt-4o:free", "gpt-4o"),
+        ("openai/gpt-4o-2024-08-06:nitro", "gpt-4o"),
     ],
 )
 def test_other_spellings_find_the_same_row(name: str, same_as: str) -> None:
