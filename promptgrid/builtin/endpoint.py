@@ -97,7 +97,7 @@ class BuiltinEndpoint:
         """Exclusive use of the model for one request."""
         path = _weights_for(model)
         with _as_endpoint_error("unknown_model"):
-            place = ServerFolder.of(path).made()
+            place = ServerFolder.of(path).create()
         async with turn(place):
             adapter = await self._connected(model)
             async with _crash_named():

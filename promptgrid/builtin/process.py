@@ -38,7 +38,7 @@ def ensure() -> Listening:
     """
     require_supported()
     path = weights.require()
-    place = ServerFolder.of(path).made()
+    place = ServerFolder.of(path).create()
     return place.listening() or _start(path, place)
 
 

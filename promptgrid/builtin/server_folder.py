@@ -45,7 +45,7 @@ class ServerFolder:
         """Where the server for these weights is to be found; the folder may not be there yet."""
         return cls(paths.data_folder() / "builtin" / weights.stamp(path))
 
-    def made(self) -> ServerFolder:
+    def create(self) -> ServerFolder:
         """Creates the folder. Raises StoreError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

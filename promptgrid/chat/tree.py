@@ -57,17 +57,17 @@ def leaves(conversation: Conversation) -> list[int]:
 
 def is_reply(node: Node) -> bool:
     """Whether models wrote or will write this turn, each variant its own text; other turns have one text."""
-    return node.role == "assistant" and (bool(node.said) or not node.text)
+    return node.role == "assistant" and (bool(node.replies) or not node.text)
 
 
 def text_of(node: Node, variant: int) -> str:
     """The text of this turn for a variant: its own reply, else that of the first variant with one."""
     if not is_reply(node):
         return node.text
-    own = node.said.get(variant)
+    own = node.replies.get(variant)
     if own is not None and own.text:
         return own.text
-    return next((reply.text for _, reply in sorted(node.said.items()) if reply.text), "")
+    return next((reply.text for _, reply in sorted(node.replies.items()) if reply.text), "")
 
 
 def sent(nodes: Sequence[Node], variant: ChatVariant) -> list[tuple[int | None, Turn]]:

@@ -1,7 +1,7 @@
-"""Rows × columns over the facts of a run: what was voted, scored and spent in each place, as dense arrays.
+"""The facts of a run in rows × columns: votes, scores and costs of each place, as dense arrays.
 
-Samples that meet in a place are pooled, none is preferred. A place that pools several cases is first worked out case by
-case (a `unit` is one case within a row), then averaged: answers to different cases are never voted on together.
+All samples in a place are pooled. A place with several cases is computed case by case first (a `unit` is one case
+within a row), then averaged: there is no vote across answers to different cases.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class Places:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """The places of a view before anything is filtered. `cells` are the places in Facts of all that is looked at,
-    sorted by row and column; `starts` says where the cells of place row × columns + column begin.
+    """The rows and columns of a view, before its filters. `cells` are indices in Facts, sorted by row and column; the
+    cells of place p = row × columns + column are `cells[starts[p]:starts[p + 1]]`.
 
-    `row_keys` are rows × `row_axes`: what each row stands for, as places in `Facts.values`. `units` are the places by
-    case and row, `row_of` gives the row of each unit, `case_of` its case (-1 where columns are cases). `places` are the
-    units themselves where rows or columns are cases.
+    `row_keys` are rows × `row_axes`: the values of each row, as indices in `Facts.values`. `units` are the places by
+    case and row; `row_of` has the row of each unit, `case_of` its case (-1 where columns are cases). If rows or columns
+    are cases, `places` and `units` are the same.
     """
 
     facts: Facts
@@ -116,13 +116,13 @@ class Layout:
         return sorted(columns, key=lambda i: self.columns[i].id != view.baseline)
 
     def row_values(self, row: int) -> dict[Axis, AxisValue]:
-        """What the row stands for."""
+        """The row's value on each row axis."""
         values = self.facts.values
         return {axis: values[axis][code] for axis, code in zip(self.row_axes, self.row_keys[row].tolist(), strict=True)}
 
 
 def layout(facts: Facts, view: View) -> Layout:
-    """The layout of a view, kept with the facts."""
+    """The layout of a view, cached with the facts."""
     return facts.cached(view.layout, lambda: _laid_out(facts, view))
 
 

@@ -1,4 +1,4 @@
-r"""One cell of our CSV and back: decode(encode(x)) == x for any text, and int, float, bool and None stay what they are.
+r"""Encodes and decodes a cell of the CSV: decode(encode(x)) == x for any text, int, float, bool and None.
 
     text     "quoted"       always, so that it is never taken for a number
     ""       ""             quoted: there, and empty
@@ -9,7 +9,7 @@ r"""One cell of our CSV and back: decode(encode(x)) == x for any text, and int, 
     [1, "a"] "'\\J[1, ""a""]"  lists and objects: JSON behind '\ and \J, which no escaped text begins with
     "\ud800" "'\\ud800"     '\ marks an escaped cell: \\ is a backslash, \udXXX a lone surrogate (UTF-8 has none)
 
-An apostrophe at the start of a cell is therefore always ours: the importer takes it away.
+So an apostrophe at the start of a cell is always a guard, and the importer removes it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import Any
 
 from promptgrid.errors import ExportError
 
-# What spreadsheets take for the start of a formula; the full-width signs are taken so in East Asian locales.
+# Characters that start a formula in a spreadsheet, the full-width signs in East Asian locales.
 GUARDED = frozenset("=+-@\t\r\n'＝＋－＠")
 PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
-EXCEL_CELL = 32_767 - 1  # UTF-16 units, one left for the guard; Excel drops what is beyond, without a word
+EXCEL_CELL = 32_767 - 1  # UTF-16 units, one left for the guard; Excel silently drops the rest
 
 _TWO_QUOTES = '""'
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -35,8 +35,9 @@ _ESCAPED = re.compile(r"\\(\\|ud[89a-f][0-9a-f]{2})")
 
 
 def records_text(values: Sequence[Sequence[Any]], columns: Sequence[str]) -> str:
-    """Some records, each with its CRLF, of one sequence of values a column. The hot path of an export: column by
-    column, and what repeats is written once."""
+    """Records, each with its CRLF, from one sequence of values for each column.
+
+    The hot path of an export: it works by column, and encodes a repeated value once."""
     cells = [_cells(of_one, column) for of_one, column in zip(values, columns, strict=True)]
     return "".join([",".join(record) + "\r\n" for record in zip(*cells, strict=True)])
 

@@ -1,14 +1,14 @@
 r"""The long CSV: one row a cell. RFC 4180, UTF-8, CRLF, text quoted, numbers plain.
 
-`read_csv` gives back every value with its type. Other readers see the same records, guards and marks (see `cells`) as
-they stand in the file, whatever is in them, NUL and lone line ends too:
+`read_csv` returns every value with its type. Other readers, with these options, return the same records whatever the
+text, NUL and lone line ends included; they do not undo the guards and marks of `cells`:
 
     csv      open(…, newline="", encoding="utf-8"); csv.field_size_limit for cells over 131,072 characters; NUL from
              Python 3.11 on. It cannot tell "" from nothing.
     pandas   keep_default_na=False, else "NA", "null" and "" become NaN; dtype=str, else 007 becomes 7. Both engines.
     DuckDB   delim=',', quote='"', escape='"', new_line='\r\n', comment='', header=true, all_varchar=true,
-             allow_quoted_nulls=false: what it is not told it guesses, and hostile text misleads the guess; without the
-             last, "" is NULL. max_line_size for records over 2 MB. It may rename columns that differ by case only.
+             allow_quoted_nulls=false. It guesses missing options, and hostile text misleads it; without the last one,
+             "" becomes NULL. max_line_size for records over 2 MB. It may rename columns that differ by case only.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def write_csv(
 
 
 def write_table(rows: Iterable[Record], out: BinaryIO, columns: Sequence[str], *, excel: bool = False) -> int:
-    """The same with any columns, each named once."""
+    """Writes rows as `write_csv` does, with these columns, which must be different."""
     return write_columns(_parts(rows, columns), out, columns, excel=excel)
 
 
 def write_columns(
     parts: Iterable[Sequence[Sequence[Any]]], out: BinaryIO, columns: Sequence[str], *, excel: bool = False
 ) -> int:
-    """The same of rows that come some at a time, each time as one sequence of values a column."""
+    """Writes rows as `write_csv` does. Each part has some rows, as one sequence of values for each column."""
     out.write(BOM if excel else b"")
     out.write(_encoded([[column] for column in columns], columns))
     count = 0
@@ -79,7 +79,7 @@ def _parts(rows: Iterable[Record], columns: Sequence[str]) -> Iterator[list[list
 def _encoded(part: Sequence[Sequence[Any]], columns: Sequence[str]) -> bytes:
     try:
         return records_text(part, columns).encode()
-    except UnicodeEncodeError:  # rare enough to look at every cell only now
+    except UnicodeEncodeError:  # rare: only now is every cell checked
         return records_text([_changed(values, escaped) for values in part], columns).encode()
 
 

@@ -81,4 +81,4 @@ def other_token_parameter(refusal: Refusal) -> str:
     if refusal.parameter not in TOKEN_PARAMETERS:
         return ""
     (other,) = (name for name in TOKEN_PARAMETERS if name != refusal.parameter)
-    return other if other in refusal.said else ""
+    return other if other in refusal.reason else ""

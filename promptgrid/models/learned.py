@@ -27,6 +27,7 @@ SENTENCE_LIMIT = 300  # characters of a server's sentence, as in EndpointError
 VALUES_STORED = 20
 LOCK_S = 5.0
 
+_REASON_KEY = "said"  # of Refusal.reason in the file
 ParameterValue = str | int | float | bool | None
 
 # The only accepted value is the default, in the words of several servers. "Must be 1 or less" does not match.
@@ -57,7 +58,7 @@ class Refusal:
     model: str
     parameter: str
     value: ParameterValue
-    said: str
+    reason: str
     at: datetime
     effort: str = ""
 
@@ -65,26 +66,26 @@ class Refusal:
     def sentence(self) -> str:
         """`gpt-x refused temperature 0.7 on 2026-11-22: Unsupported value.`"""
         value = "" if self.value is None else f" {shown(self.value)}"
-        return f"{self.model} refused {self.parameter}{value} on {self.at:%Y-%m-%d}: {self.said or 'no reason given'}"
+        return f"{self.model} refused {self.parameter}{value} on {self.at:%Y-%m-%d}: {self.reason or 'no reason given'}"
 
     @property
     def together(self) -> bool:
         """Whether only temperature and top_p together are refused; each alone may be accepted."""
-        names = "temperature" in self.said and "top_p" in self.said
-        return names and bool(re.search(r"\b(both|together|only one|simultaneously)\b", self.said, re.IGNORECASE))
+        names = "temperature" in self.reason and "top_p" in self.reason
+        return names and bool(re.search(r"\b(both|together|only one|simultaneously)\b", self.reason, re.IGNORECASE))
 
     @property
     def whole(self) -> bool:
         """Whether the parameter is refused with any value. If the server does not say: only this value."""
         if self.together or self._quotes_its_word():
             return False
-        if _ONLY_DEFAULT.search(self.said):
+        if _ONLY_DEFAULT.search(self.reason):
             return True
-        return bool(_NOT_TAKEN.search(self.said)) and not _OTHER_VALUES.search(self.said)
+        return bool(_NOT_TAKEN.search(self.reason)) and not _OTHER_VALUES.search(self.reason)
 
     def _quotes_its_word(self) -> bool:
         """Whether the server quotes the refused word, such as 'none'; a quoted number proves nothing."""
-        return isinstance(self.value, str) and bool(re.search(rf"['\"`]{re.escape(self.value)}['\"`]", self.said))
+        return isinstance(self.value, str) and bool(re.search(rf"['\"`]{re.escape(self.value)}['\"`]", self.reason))
 
 
 def shown(value: ParameterValue) -> str:
@@ -92,14 +93,16 @@ def shown(value: ParameterValue) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def remember(identity: str, model: str, parameter: str, value: object, said: str, *, effort: str | None = None) -> None:
+def remember(
+    identity: str, model: str, parameter: str, value: object, reason: str, *, effort: str | None = None
+) -> None:
     """Stores that `model` at the endpoint `identity` refused `parameter`, sent as `value` with that reasoning effort.
 
-    `said` is the server's sentence or an EndpointError's message, without keys. Fast if the refusal is known; else it
+    `reason` is the server's sentence or an EndpointError's message, without keys. Fast if the refusal is known; else it
     may wait up to 5 s for the file. If the file cannot be written, nothing is stored: the run goes on.
     """
-    said = _sentence(said, parameter, model)
-    new = Refusal(identity, model, parameter, _plain(value), said, datetime.now(UTC), effort or "")
+    reason = _sentence(reason, parameter, model)
+    new = Refusal(identity, model, parameter, _plain(value), reason, datetime.now(UTC), effort or "")
     if any(_same(old, new) and new.at - old.at < AGAIN_AFTER for old in refusals(identity, model)):
         return
     with suppress(StoreError), _locked() as path:
@@ -185,11 +188,17 @@ def _read_now(path: Path) -> tuple[Refusal, ...]:
 
 def _refusal(row: Any) -> Refusal:
     """The refusal of a row. Raises ValueError or TypeError for a row that this module did not write."""
-    refusal = Refusal(**{**row, "at": datetime.fromisoformat(row["at"])})
-    texts = (refusal.identity, refusal.model, refusal.parameter, refusal.said, refusal.effort)
+    fields = {"reason" if key == _REASON_KEY else key: value for key, value in row.items()}
+    refusal = Refusal(**{**fields, "at": datetime.fromisoformat(row["at"])})
+    texts = (refusal.identity, refusal.model, refusal.parameter, refusal.reason, refusal.effort)
     if not all(isinstance(text, str) for text in texts) or refusal.at.tzinfo is None:
         raise ValueError("not a refusal")
     return replace(refusal, value=_plain(refusal.value))
+
+
+def _row(refusal: Refusal) -> dict[str, object]:
+    fields = asdict(refusal)
+    return {**fields, _REASON_KEY: fields.pop("reason"), "at": refusal.at.isoformat(timespec="seconds")}
 
 
 @contextmanager
@@ -209,5 +218,5 @@ def _locked() -> Iterator[Path]:
 
 def _write(path: Path, known: Iterable[Refusal]) -> None:
     """Replaces the file with these refusals."""
-    rows = [{**asdict(refusal), "at": refusal.at.isoformat(timespec="seconds")} for refusal in known]
+    rows = [_row(refusal) for refusal in known]
     files.write(path, json.dumps({"refusals": rows}, indent=1).encode())

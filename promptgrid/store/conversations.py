@@ -1,7 +1,7 @@
 """Conversations: a tree of turns, the replies of each variant to them, and the branch that is on the screen.
 
-Nothing is lost: an edit that branches, a reply asked for again is another child of the same turn; what is deleted is
-passed over until it is restored.
+An edited turn and a repeated reply are further children of the same parent: the earlier ones stay. A deleted turn is
+skipped until it is restored.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class VariantReply:
-    """What one variant replied. `cut` turns had no room in its window; `reply_id` is None where no whole reply came.
+    """The reply of one variant. `cut` is the number of turns left out of its window; `reply_id` is None for a reply
+    that did not end.
 
-    The facts after it are those of the reply (None: not known).
+    `model` and the fields after it are those of the stored reply (None: not known).
     """
 
     text: str
@@ -56,7 +57,7 @@ class VariantReply:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One turn in the tree. `said` holds the replies by variant; empty for a turn that a person wrote."""
+    """One turn in the tree. `replies` are by variant, empty for a turn that a person wrote."""
 
     id: int
     parent: int | None
@@ -64,14 +65,14 @@ class Node:
     part: PromptPart
     text: str
     deleted: bool
-    said: Mapping[int, VariantReply]
+    replies: Mapping[int, VariantReply]
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """A whole conversation. `nodes` by id, parents before their children; `leaf` ends the branch on the screen.
 
-    One that is `deleted` can be opened until it is removed for good.
+    A `deleted` conversation can be opened until `purge`.
     """
 
     id: str
@@ -91,7 +92,7 @@ def create(database: Database, name: str, settings: Mapping[str, Any]) -> str:
 
 
 def listed(database: Database, *, deleted: bool = False) -> list[Info]:
-    """All of them, the one that changed last first; or those that are deleted."""
+    """All conversations, or all deleted ones, the last changed first."""
     columns = [conversations.c[name] for name in Info.__dataclass_fields__]
     gone = conversations.c.deleted.is_not(None) if deleted else conversations.c.deleted.is_(None)
     with database.read() as connection:
@@ -109,15 +110,15 @@ def load(database: Database, conversation_id: str) -> Conversation:
         facts = [replies.c[name] for name in _FACTS]
         joined = turn_replies.join(turns, turn_replies.c.turn_id == turns.c.id)
         joined = joined.outerjoin(replies, turn_replies.c.reply_id == replies.c.id)
-        said: dict[int, dict[int, VariantReply]] = {}
+        by_turn: dict[int, dict[int, VariantReply]] = {}
         for row in connection.execute(sa.select(turn_replies, *facts).select_from(joined).where(mine)):
             values = dict(row._mapping)
             turn, variant = values.pop("turn_id"), values.pop("variant")
-            said.setdefault(turn, {})[variant] = VariantReply(**values)
+            by_turn.setdefault(turn, {})[variant] = VariantReply(**values)
         rows = connection.execute(sa.select(turns).where(mine).order_by(turns.c.id))
         nodes = {
             row.id: Node(
-                row.id, row.parent, row.role, row.part, row.text, row.deleted is not None, said.get(row.id, {})
+                row.id, row.parent, row.role, row.part, row.text, row.deleted is not None, by_turn.get(row.id, {})
             )
             for row in rows
         }
@@ -133,9 +134,9 @@ def add_turn(
     text: str = "",
     *,
     part: PromptPart = "history",
-    said: Mapping[int, VariantReply] | None = None,
+    replies_by_variant: Mapping[int, VariantReply] | None = None,
 ) -> int:
-    """A turn after `parent`, at the end of the branch on the screen from now on; returns its id."""
+    """Adds a turn after `parent`, makes it the end of the branch on the screen, and returns its id."""
     row = {
         "conversation_id": conversation_id,
         "parent": parent,
@@ -148,28 +149,28 @@ def add_turn(
         _touch(connection, conversation_id)
         turn = int(connection.execute(turns.insert().values(row).returning(turns.c.id)).scalar_one())
         _touch(connection, conversation_id, leaf=turn)
-        for variant, one in (said or {}).items():
+        for variant, one in (replies_by_variant or {}).items():
             keep_reply(connection, turn, variant, one)
     return turn
 
 
-def keep_reply(connection: sa.Connection, turn_id: int, variant: int, said: VariantReply) -> None:
-    """Keeps what a variant said, over what it said before."""
+def keep_reply(connection: sa.Connection, turn_id: int, variant: int, reply: VariantReply) -> None:
+    """Stores the reply of a variant to a turn, in place of an earlier one."""
     row = {
         "turn_id": turn_id,
         "variant": variant,
-        "text": storable(said.text),
-        "state": said.state,
-        "error": storable(said.error),
-        "cut": said.cut,
-        "reply_id": said.reply_id,
+        "text": storable(reply.text),
+        "state": reply.state,
+        "error": storable(reply.error),
+        "cut": reply.cut,
+        "reply_id": reply.reply_id,
     }
     statement = insert(turn_replies).values(row)
     connection.execute(statement.on_conflict_do_update(index_elements=["turn_id", "variant"], set_=row))
 
 
 def change_turn(database: Database, conversation_id: str, turn_id: int, text: str, variant: int | None = None) -> None:
-    """Another text for a turn, or for one variant's reply; what follows it stays."""
+    """Replaces the text of a turn, or of one variant's reply to it. The turns after it stay."""
     with database.write() as connection:
         _touch(connection, conversation_id)
         if variant is None:
@@ -179,20 +180,20 @@ def change_turn(database: Database, conversation_id: str, turn_id: int, text: st
 
 
 def set_part(database: Database, conversation_id: str, turn_id: int, part: PromptPart) -> None:
-    """Says what a turn is for the context budget."""
+    """Sets the part of the context budget that a turn belongs to."""
     with database.write() as connection:
         _touch(connection, conversation_id)
         connection.execute(turns.update().where(turns.c.id == turn_id).values(part=part))
 
 
 def set_leaf(database: Database, conversation_id: str, leaf: int | None) -> None:
-    """Puts another branch on the screen."""
+    """Shows the branch that ends with the turn `leaf`."""
     with database.write() as connection:
         _touch(connection, conversation_id, leaf=leaf)
 
 
 def set_deleted(database: Database, conversation_id: str, turn_id: int, deleted: bool) -> None:
-    """Passes over one turn, or takes it in again; what follows it stays."""
+    """Deletes one turn, or restores it. The turns after it stay."""
     with database.write() as connection:
         _touch(connection, conversation_id)
         gone = now() if deleted else None
@@ -200,19 +201,19 @@ def set_deleted(database: Database, conversation_id: str, turn_id: int, deleted:
 
 
 def set_settings(database: Database, conversation_id: str, settings: Mapping[str, Any]) -> None:
-    """Other variants, another window."""
+    """Replaces the settings: the variants, and what is cut when the context window is full."""
     with database.write() as connection:
         _touch(connection, conversation_id, settings=json.dumps(dict(settings)))
 
 
 def rename(database: Database, conversation_id: str, name: str) -> None:
-    """Another name."""
+    """Renames the conversation."""
     with database.write() as connection:
         _touch(connection, conversation_id, name=storable(name))
 
 
 def delete(database: Database, conversation_id: str) -> None:
-    """Hides it; `restore` brings it back until `purge`."""
+    """Hides the conversation; `restore` shows it again until `purge`."""
     with database.write() as connection:
         _touch(connection, conversation_id, deleted=now())
 
@@ -224,13 +225,13 @@ def restore(database: Database, conversation_id: str) -> None:
 
 
 def purge(database: Database) -> int:
-    """Removes deleted conversations for good; their replies stay, as all tries do. Returns how many."""
+    """Removes deleted conversations for good; their replies stay. Returns the number of conversations."""
     with database.write() as connection:
         return connection.execute(conversations.delete().where(conversations.c.deleted.is_not(None))).rowcount
 
 
 def _touch(connection: sa.Connection, conversation_id: str, **values: Any) -> None:
-    """Every change goes by here. Raises StoreError when the conversation is gone."""
+    """Stores `values` and the time of the change; every change does. Raises StoreError for a removed conversation."""
     mine = conversations.update().where(conversations.c.id == conversation_id)
     if not connection.execute(mine.values(updated=now(), **values)).rowcount:
         raise _gone(conversation_id)

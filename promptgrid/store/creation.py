@@ -1,4 +1,4 @@
-"""A plan becomes a run: its row, its cases, its cells; and more cells for a run that is there."""
+"""Creates a run of a plan, with its cases and cells; extends a run by more cells."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def create_run(
 ) -> str:
     """Queues a run of the planned points and returns its id. `ready` is called before it is queued.
 
-    Rows are written while the plan unrolls, a lot at a time: no other writer waits long, and memory does not grow with
-    the grid. Until all are there the run is `planning`, which no list shows.
+    Rows are written in lots while the plan unrolls: no other writer waits long, and memory does not grow with the grid.
+    Until all are written the run's status is `planning`, and no list shows it.
     """
     run_id = secrets.token_hex(4)
     row: dict[str, Any] = {
@@ -76,10 +76,10 @@ def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:
 def extend_run(
     database: Database, run_id: str, before: str, plan: Plan, decided: Decided, planned: Iterable[PlannedPoint]
 ) -> int:
-    """Gives a run at rest this wider plan and the cells that it has not yet, and queues it; returns how many are new.
-    They come after the others. With nothing new, nothing changes.
+    """Gives an inactive run a wider plan, appends the cells that it does not have yet, and queues it.
 
-    Raises PlanError where the run's plan is not `before` any more, or the run is at work.
+    Returns the number of new cells; without any, the run is unchanged. Raises PlanError if the run's plan is no longer
+    `before`, or the run is active.
     """
     with database.read() as connection:
         names = [cells.c[name] for name in CellName._fields]
@@ -118,7 +118,7 @@ def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iter
 
 
 def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
-    """What the cells of a point have in common."""
+    """The columns that all cells of a point share."""
     point, tokens = planned.point, planned.count.tokens
     sent = point.request.parameters
     needed = f"{tokens:,} prompt tokens and {sent.max_tokens or 1:,} for the reply"

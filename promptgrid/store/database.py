@@ -37,7 +37,7 @@ class Database:
         self.path = path or paths.data_folder() / "promptgrid.sqlite3"
         self._watching = threading.Lock()
         self._watcher: tuple[int, sqlite3.Connection] | None = None
-        with said_plainly(self.path):
+        with plain_errors(self.path):
             self._create_file()
             self._engine = sa.create_engine(f"sqlite:///{self.path}", poolclass=sa.pool.QueuePool, pool_size=4)
             sa.event.listen(self._engine, "connect", _configure)
@@ -85,13 +85,13 @@ class Database:
     def write(self) -> Iterator[sa.Connection]:
         """One transaction that holds the write lock from its start, so that what it read stays true."""
         engine = self._engine.execution_options(writes=True)
-        with said_plainly(self.path), engine.connect() as connection, connection.begin():
+        with plain_errors(self.path), engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A consistent view for as long as it is open."""
-        with said_plainly(self.path), self._engine.connect() as connection:
+        with plain_errors(self.path), self._engine.connect() as connection:
             yield connection
 
     def version(self) -> object:
@@ -99,7 +99,7 @@ class Database:
 
         Asked on a connection that does nothing else: SQLite counts what others commit.
         """
-        with said_plainly(self.path), self._watching:
+        with plain_errors(self.path), self._watching:
             if self._watcher is None:
                 number = next(_watchers)  # what two connections say cannot be compared
                 self._watcher = number, sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -109,7 +109,7 @@ class Database:
 
     def vacuum(self) -> None:
         """Gives the space of removed rows back to the disk; takes as long as copying what is left."""
-        with said_plainly(self.path), self._engine.connect() as connection:
+        with plain_errors(self.path), self._engine.connect() as connection:
             connection.connection.cursor().execute("VACUUM")
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ def _schema_version(connection: sa.Connection) -> int | None:
 
 
 @contextmanager
-def said_plainly(path: Path) -> Iterator[None]:
+def plain_errors(path: Path) -> Iterator[None]:
     """Turns what SQLite and the file system say into a StoreError with what to do."""
     try:
         yield

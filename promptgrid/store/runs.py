@@ -1,4 +1,4 @@
-"""Runs as rows: create, list, follow, rename, delete with undo; and what is asked of the runner by status."""
+"""The runs in the database: list, follow, rename, delete with undo; and pause, cancel or resume through the status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RunStatus = Literal[
     "planning", "queued", "running", "pausing", "paused", "cancelling", "cancelled", "finished", "stopped"
 ]
 ACTIVE: frozenset[str] = frozenset({"queued", "running", "pausing", "cancelling"})
-"""A run in one of these states is a runner's business; `stopped` is one that could not go on, its message says why."""
+"""The states in which a runner works on the run, or will. A `stopped` run could not go on: its message says why."""
 
 _STALE_S = 10.0  # older figures of a run in progress are not shown: its runner is gone, or the machine slept
 _ENDED_BADLY = ("failed", "refused", "too_long")
@@ -44,9 +44,9 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class PaceSnapshot:
-    """How an endpoint is asked right now: `window` requests may be in flight of the `most` that the user allows.
+    """The pace of an endpoint now: `window` requests may be in flight, at most `most`, which the user sets.
 
-    `waits_s`: so long the endpoint has asked everybody to wait; 0 when it has not.
+    `waits_s` are the seconds that the endpoint has told its callers to wait, 0 if it has not.
     """
 
     window: int
@@ -56,12 +56,11 @@ class PaceSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """How far a run is. `spent_usd` counts only replies that this run paid for; None: some price is not known.
+    """The progress of a run. `spent_usd` is the cost of the replies that this run paid for; None: a price is not known.
 
-    `per_second` is the rate of new replies over the last 20 seconds, `in_flight` the calls under way, `paces` by
-    endpoint: all three of a run in progress only. `retried` counts calls that were sent again. `errors` are cells that
-    ended badly, by the kind of their error. `scored`: (scores that are there, all of them) while judges, or a function
-    of one's own, look at the replies of a run in progress.
+    Only of a run in progress: `per_second`, the rate of new replies over the last 20 seconds; `in_flight`, the number
+    of calls in flight; `paces`, by endpoint. `retried` counts retries, `errors` the cells that ended badly, by the kind
+    of error. While a judge or a custom check scores replies, `scored` is (scores stored, scores in all).
     """
 
     total: int
@@ -77,7 +76,7 @@ class RunProgress:
 
     @property
     def done(self) -> int:
-        """Cells that were carried out, well or badly; cancelled ones were not."""
+        """The number of cells that ended, well or badly, except the cancelled ones."""
         return self.total - self.left - self.by_status.get("cancelled", 0)
 
     @property
@@ -86,12 +85,12 @@ class RunProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """None while nothing has come in lately."""
+        """None without a new reply in the last 20 seconds."""
         return self.left / self.per_second if self.per_second else None
 
 
 def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) -> list[RunInfo]:
-    """Newest first; the deleted ones instead, if asked."""
+    """The runs that are not deleted, or with `deleted` those that are, the newest first."""
     seen = runs.c.deleted.is_not(None) if deleted else runs.c.deleted.is_(None)
     query = _infos().where(seen, runs.c.status != "planning")
     with database.read() as connection:
@@ -108,7 +107,7 @@ def active_run(database: Database) -> RunInfo | None:
 
 
 def find_run(database: Database, ref: str) -> RunInfo:
-    """The run of that id, of that beginning of an id, or `last`. Raises StoreError when there is none, or several."""
+    """The run whose id begins with `ref`, or the newest for `last`. Raises StoreError if there is none, or several."""
     by_id = runs.c.id.startswith(ref, autoescape=True)
     query = _infos().where(runs.c.status != "planning", runs.c.deleted.is_(None) if ref == "last" else by_id)
     with database.read() as connection:
@@ -132,7 +131,7 @@ def plan_of(database: Database, run_id: str) -> Plan:
 
 
 def progress(database: Database, run_id: str) -> RunProgress:
-    """Counts only, by an index, and the figures that the runner keeps: cheap enough to ask every second."""
+    """The progress of a run, from indexed counts and the runner's own figures: cheap enough to read every second."""
     mine = cells.c.run_id == run_id
     by_status = sa.select(cells.c.status, sa.func.count()).where(mine).group_by(cells.c.status)
     bad = sa.select(cells.c.error_kind, sa.func.count()).where(mine, cells.c.status.in_(_ENDED_BADLY))
@@ -157,7 +156,7 @@ def progress(database: Database, run_id: str) -> RunProgress:
 
 
 def errors(database: Database, run_id: str, limit: int = 3) -> list[tuple[str, int]]:
-    """The commonest errors of a run's cells, with how many cells ended so; foreign text may be in them."""
+    """The commonest errors of a run's cells, each with its number of cells. They may contain text from endpoints."""
     mine = (cells.c.run_id == run_id) & (cells.c.error != "")
     count = sa.func.count().label("count")
     query = sa.select(cells.c.error, count).where(mine).group_by(cells.c.error).order_by(count.desc()).limit(limit)
@@ -166,7 +165,7 @@ def errors(database: Database, run_id: str, limit: int = 3) -> list[tuple[str, i
 
 
 def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "resume"]) -> RunStatus:
-    """Asks for a change of state and returns the state that the run is in now; the runner does the rest."""
+    """Pauses, cancels or resumes a run: sets its status, which the runner follows, and returns the new one."""
     moves: dict[str, dict[str, RunStatus]] = {
         "pause": {"queued": "paused", "running": "pausing"},
         "cancel": {"queued": "cancelled", "running": "cancelling", "pausing": "cancelling", "paused": "cancelled",
@@ -190,24 +189,24 @@ def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "res
 
 
 def queue(connection: sa.Connection, run_id: str) -> None:
-    """For a runner to take; cells without an answer get another chance, a finished run has none but the failed ones."""
+    """Queues the run for a runner. Its cancelled and failed cells become pending again."""
     again = cells.c.status.in_(["cancelled", "failed"])
     pending = {"status": "pending", "error": "", "error_kind": ""}
     connection.execute(cells.update().where(cells.c.run_id == run_id, again).values(pending))
-    # Nothing works, and spends, that is not in the list of runs.
+    # Restored if deleted: a run that spends money must be in the list of runs.
     connection.execute(
         runs.update().where(runs.c.id == run_id).values(status="queued", message="", ended=None, deleted=None)
     )
 
 
 def cancel_pending(connection: sa.Connection, run_id: str) -> None:
-    """Every cell that has no reply yet ends as cancelled."""
+    """Sets every pending cell of the run to cancelled."""
     waiting = (cells.c.run_id == run_id) & (cells.c.status == "pending")
     connection.execute(cells.update().where(waiting).values(status="cancelled"))
 
 
 def set_budget(database: Database, run_id: str, budget: str) -> None:
-    """Gives the run another budget, for all that it spends from its start on."""
+    """Replaces the run's budget. What the run has spent so far counts towards it."""
     with database.write() as connection:
         plan = json.loads(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
         changed = json.dumps({**plan, "budget": budget})
@@ -220,7 +219,7 @@ def change(database: Database, run_id: str, **values: str) -> None:
 
 
 def delete(database: Database, run_id: str) -> None:
-    """Hides the run, cancelled if it was active; `restore` brings it back until `purge`."""
+    """Hides the run and cancels it if it is active; `restore` shows it again until `purge`."""
     if find_run(database, run_id).status in ACTIVE:
         ask(database, run_id, "cancel")
     _update(database, run_id, deleted=now())
@@ -237,7 +236,7 @@ def _update(database: Database, run_id: str, **values: Any) -> None:
 
 
 def purge(database: Database) -> int:
-    """Removes deleted runs and the replies that no run shows any more for good. Returns how many runs."""
+    """Removes for good the deleted runs, and their replies that no other run uses. Returns the number of runs."""
     with database.write() as connection:
         gone: Sequence[str] = connection.scalars(sa.select(runs.c.id).where(runs.c.deleted.is_not(None))).all()
         _remove(connection, gone)
@@ -249,7 +248,7 @@ def purge(database: Database) -> int:
 
 
 def forget(database: Database, run_id: str) -> None:
-    """Removes a run and what belongs to it alone for good; its replies stay."""
+    """Removes a run for good; its replies stay."""
     with database.write() as connection:
         _remove(connection, [run_id])
 

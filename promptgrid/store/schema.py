@@ -1,4 +1,4 @@
-"""The tables. SQLAlchemy Core, in what SQLite and PostgreSQL both speak; times are seconds since 1970, UTC."""
+"""The tables, in SQLAlchemy Core types that SQLite and PostgreSQL both have. Times are seconds since 1970, UTC."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sqlalchemy import (
 from promptgrid.prompt.parameters import SPECS
 
 VERSION = 7
-"""The schema's version, kept in `meta`. A change of the tables adds one, and a step in `migrations`."""
+"""The schema's version, stored in `meta`. A change of the tables adds one to it, and a step to `migrations`."""
 
 metadata = MetaData()
 
@@ -58,7 +58,7 @@ runs = Table(
     Column("created", Float, nullable=False),
     Column("started", Float),
     Column("ended", Float),
-    Column("deleted", Float),  # hidden, and gone for good after a while
+    Column("deleted", Float),  # hidden, until a purge removes it
     Column("epoch", Integer, nullable=False, default=0),  # fences off a runner that lost the run
     Column("heartbeat", Float),
     # Figures kept by the runner with each commit, so that a page need not count replies every second.
@@ -138,8 +138,8 @@ attempts = Table(
     Column("position", Integer, nullable=False),  # of the cell; for a reservation, of the call's first cell
     Column("number", Integer, nullable=False),  # 1 for a call's first attempt
     Column("started", Float, nullable=False),
-    Column("ms", Float),  # NULL: it never came to an end that anybody saw
-    Column("kind", String, nullable=False),  # of its error; "" while it is under way, or lost with its runner
+    Column("ms", Float),  # NULL: in flight, or lost with its runner
+    Column("kind", String, nullable=False),  # of its error; "" while it is in flight, or lost with its runner
     Column("message", Text, nullable=False, default=""),
     Column("wait_s", Float),  # until the next attempt; NULL: there was none
     # What it may have cost at worst: reserved before it is sent, kept for good when it is lost. NULL: not known.

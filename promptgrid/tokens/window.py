@@ -29,12 +29,12 @@ _ORDER: Mapping[WindowPolicy, Sequence[frozenset[PromptPart]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TurnWindow:
-    """`kept` has the indices of the turns to send, `cut` those of the others in the order of cutting.
+    """`indices` are those of the turns to send, `cut` those of the others in the order of cutting.
 
     `budget` is that of the turns to send; if it does not fit, nothing more can be cut. `whole` is that of all turns.
     """
 
-    kept: tuple[int, ...]
+    indices: tuple[int, ...]
     cut: tuple[int, ...]
     budget: ContextUse
     whole: ContextUse
@@ -54,14 +54,14 @@ def window(
     A question is cut with its reply, an example as a whole. Each attempt counts the turns exactly as they are sent.
     """
 
-    def budget_of(indices: Sequence[int]) -> ContextUse:
-        return budget([turns[at] for at in indices], count, reserve, limit, api=api)
+    def budget_of(places: Sequence[int]) -> ContextUse:
+        return budget([turns[at] for at in places], count, reserve, limit, api=api)
 
     def fits(dropped: int) -> bool:
-        messages = [turns[at].message for at in kept(dropped)]
+        messages = [turns[at].message for at in to_send(dropped)]
         return limit is None or count(messages, api).tokens + reserve <= limit
 
-    def kept(dropped: int) -> list[int]:
+    def to_send(dropped: int) -> list[int]:
         dropped_turns = {at for unit in candidates[:dropped] for at in unit}
         return [at for at in range(len(turns)) if at not in dropped_turns]
 
@@ -71,7 +71,7 @@ def window(
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle + 1, high)
     whole = budget_of(range(len(turns)))
-    rest = kept(low)
+    rest = to_send(low)
     cut = tuple(at for unit in candidates[:low] for at in unit)
     return TurnWindow(tuple(rest), cut, budget_of(rest) if cut else whole, whole)
 

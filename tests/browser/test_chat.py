@@ -135,7 +135,7 @@ def test_the_story_of_a_conversation_with_the_built_in_model(
     send(page, "Do you have pizza?")
     settled(page, 9)
     expect(turns(page).last.locator("section")).to_have_count(2)
-    assert set(newest(database).nodes[newest(database).leaf or 0].said) == {1, 2}
+    assert set(newest(database).nodes[newest(database).leaf or 0].replies) == {1, 2}
 
     page.reload()  # everything is there again
     settled(page, 9)

@@ -122,7 +122,7 @@ def test_offline_says_what_to_do_and_the_next_attempt_begins_anew(
 
 
 def test_half_a_file_is_fetched_again(index: Path) -> None:
-    weights.kept().write_bytes(CONTENT[:5])
+    weights.download_path().write_bytes(CONTENT[:5])
     assert builtin.status().weights is None
     assert builtin.fetch().read_bytes() == CONTENT
 

@@ -26,7 +26,7 @@ def test_a_reply_is_stored_with_its_facts_as_a_try(database: Database) -> None:
     talk = Talk(database)
     talk.add("user", "hello there")
     talk.ask()
-    said = talk.now.nodes[talk.now.leaf or 0].said[1]
+    said = talk.now.nodes[talk.now.leaf or 0].replies[1]
     assert (said.text, said.state, said.model) == ("hello there at None", "answered", "ok")
     assert (said.prompt_tokens, said.completion_tokens, said.cut) == (2, 4, 0)
     assert said.reply_id is not None
@@ -114,7 +114,7 @@ def test_a_failure_is_kept_with_its_reason_and_ends_the_rest(database: Database)
     talk = Talk(database, Settings((ChatVariant(1, OK), ChatVariant(2, "openai/html"), ChatVariant(3, "nowhere/x"))))
     talk.add("user", "one")
     asked = talk.ask(tree.Step("user", "never", asks=True))
-    said = talk.now.nodes[asked.slot].said
+    said = talk.now.nodes[asked.slot].replies
     assert said[1].state == "answered"
     assert (said[2].state, said[3].state) == ("failed", "failed")
     assert said[2].error
@@ -130,8 +130,8 @@ def test_half_a_reply_is_kept_when_it_is_stopped_or_breaks(database: Database, h
     asked = talk.ask(wait=False)
     until(lambda: asked.live[1].text)
     asked.stop()
-    until(lambda: talk.now.nodes[asked.slot].said)
-    said = talk.now.nodes[asked.slot].said[1]
+    until(lambda: talk.now.nodes[asked.slot].replies)
+    said = talk.now.nodes[asked.slot].replies[1]
     assert said.state == "stopped"
     assert said.text.startswith("word")
     assert not asked.running
@@ -139,7 +139,7 @@ def test_half_a_reply_is_kept_when_it_is_stopped_or_breaks(database: Database, h
     conversations.set_settings(database, talk.id, to_json(Settings((ChatVariant(1, "openai/half-stream"),))))
     talk.add("user", "again", parent=asked.slot)
     slot = talk.ask().slot
-    broken = talk.now.nodes[slot].said[1]
+    broken = talk.now.nodes[slot].replies[1]
     assert (broken.state, broken.text.strip()) == ("failed", "word word")
 
 
@@ -153,14 +153,14 @@ def test_what_does_not_fit_any_more_is_cut_and_told(database: Database, hostile:
     talk.add("user", "last")
     asked = talk.ask()
     sent = [m["content"] for m in hostile.requests[-1].body["messages"]]
-    cut = talk.now.nodes[asked.slot].said[1].cut
+    cut = talk.now.nodes[asked.slot].replies[1].cut
     assert (sent[0], sent[-1]) == ("Be kind.", "last")
     assert len(sent) == 10 - cut
     assert cut in (4, 6)
     conversations.set_settings(database, talk.id, to_json(replace(settings, room=190)))
     talk.add("user", "more " * 60)
     slot = talk.ask().slot
-    said = talk.now.nodes[slot].said[1]
+    said = talk.now.nodes[slot].replies[1]
     assert "exceed the limit of 200: nothing was sent" in said.error
     assert hostile.calls("ok") == 1
 

@@ -49,7 +49,7 @@ def test_a_refusal_is_remembered_with_value_words_and_date() -> None:
     learned.remember(HERE, "m", "temperature", 0.7, ONLY_DEFAULT, effort="low")
     (found,) = learned.refusals(HERE, "m")
     assert (found.identity, found.model, found.parameter, found.value) == (HERE, "m", "temperature", 0.7)
-    assert (found.said, found.effort) == (ONLY_DEFAULT, "low")
+    assert (found.reason, found.effort) == (ONLY_DEFAULT, "low")
     assert abs(datetime.now(UTC) - found.at) < timedelta(minutes=1)
     assert found.sentence == f"m refused temperature 0.7 on {found.at:%Y-%m-%d}: {ONLY_DEFAULT}"
 
@@ -77,9 +77,9 @@ def test_the_file_is_for_its_owner_only(file: Path) -> None:
 def test_what_was_said_is_one_line_and_cut() -> None:
     learned.remember(HERE, "m", "seed", 1, "a\nb\x1b[31m\u202e" + "c" * 1000)
     (found,) = learned.refusals(HERE, "m")
-    assert found.said.startswith("a b [31m c")
-    assert len(found.said) <= learned.SENTENCE_LIMIT + 1
-    assert found.said.isprintable()
+    assert found.reason.startswith("a b [31m c")
+    assert len(found.reason) <= learned.SENTENCE_LIMIT + 1
+    assert found.reason.isprintable()
 
 
 def test_an_endpoint_errors_message_leaves_the_servers_sentence() -> None:
@@ -87,7 +87,7 @@ def test_an_endpoint_errors_message_leaves_the_servers_sentence() -> None:
     error = told(400, body, {}, EndpointSettings("one", HERE), "m")
     assert error.message != ONLY_DEFAULT
     learned.remember(HERE, "m", error.param, 0.7, error.message)
-    assert learned.refusals(HERE, "m")[0].said == ONLY_DEFAULT
+    assert learned.refusals(HERE, "m")[0].reason == ONLY_DEFAULT
 
 
 @pytest.mark.parametrize(

@@ -291,7 +291,7 @@ def test_the_latest_refusal_is_the_one_that_is_quoted() -> None:
     learned.remember(HERE, "m", "temperature", 0.2, REFUSED)
     found = facts("m", HERE).refusal("temperature", 0.7)
     assert found is not None
-    assert found.said == REFUSED
+    assert found.reason == REFUSED
 
 
 @pytest.mark.parametrize("said", ["n must be less than 4", "Only one completion choice is allowed", "no"])

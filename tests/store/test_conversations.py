@@ -37,4 +37,4 @@ def test_replies_of_a_turn_are_edited_one_variant_at_a_time(database: Database) 
         conversations.keep_reply(connection, slot, 2, VariantReply("second"))
     conversations.change_turn(database, talk.id, slot, "mended", 1)
     assert (talk.said(1)[-1], talk.said(2)[-1]) == ("mended", "second")
-    assert talk.now.nodes[slot].said[1].state == "edited"
+    assert talk.now.nodes[slot].replies[1].state == "edited"

@@ -120,8 +120,8 @@ def test_as_little_as_possible_goes_in_the_order_of_the_policy(
 ) -> None:
     found = tokens.window(LONG, words, 20, limit, policy)
     assert found.cut == cut
-    assert found.kept == tuple(at for at in range(len(LONG)) if at not in cut)
-    assert found.budget.total == 11 * len(found.kept)
+    assert found.indices == tuple(at for at in range(len(LONG)) if at not in cut)
+    assert found.budget.total == 11 * len(found.indices)
     assert found.budget.fits
     assert found.whole.total == 110
 
@@ -136,7 +136,7 @@ def test_a_late_system_message_and_late_examples_go_by_the_policy_not_by_their_p
 
 def test_what_cannot_be_cut_is_said_not_to_fit() -> None:
     found = tokens.window(LONG, words, 20, 30)
-    assert [LONG[at].part for at in found.kept] == ["system", "question"]
+    assert [LONG[at].part for at in found.indices] == ["system", "question"]
     assert not found.budget.fits
     assert tokens.window([], words, 5, 3).budget.fits is False
 
@@ -159,15 +159,15 @@ def test_any_conversation_fits_or_has_nothing_left_to_cut(
     turns = [Turn(Message(role, "w " * size), part) for (role, _, size), part in zip(roles, parts, strict=True)]  # type: ignore[arg-type]
     turns += talk("user", part="question")
     found = tokens.window(turns, words, reserve, limit, policy)
-    assert sorted([*found.kept, *found.cut]) == list(range(len(turns)))
-    assert len(turns) - 1 in found.kept
+    assert sorted([*found.indices, *found.cut]) == list(range(len(turns)))
+    assert len(turns) - 1 in found.indices
     stays = {"question"} if policy == "oldest" else {"question", "system"}
-    assert found.budget.fits or {turns[at].part for at in found.kept} <= stays
+    assert found.budget.fits or {turns[at].part for at in found.indices} <= stays
     if policy != "oldest":
         assert all(turns[at].part != "system" for at in found.cut)
     if found.cut:  # with the last unit that went it would not have fitted
         last = next(unit for unit in units(turns) if found.cut[-1] in unit)
-        back = [turns[at].message for at in sorted([*found.kept, *last])]
+        back = [turns[at].message for at in sorted([*found.indices, *last])]
         assert words(back).tokens + reserve > limit
 
 
@@ -178,6 +178,6 @@ def test_the_built_in_models_own_count_decides(builtin_home: Path) -> None:
     found = tokens.window(turns, count, 16, 100)
     assert found.budget.exact
     assert found.cut
-    sent = count([turns[at].message for at in found.kept]).tokens
+    sent = count([turns[at].message for at in found.indices]).tokens
     assert sent == found.budget.total <= 84
     assert found.budget.more_turns == 0

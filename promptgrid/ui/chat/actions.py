@@ -199,8 +199,10 @@ def _edit(conversation: Conversation, node: Node, variant: int | None, text: str
     if not branch:
         conversations.change_turn(database(), conversation.id, node.id, text, variant)
     elif variant is not None:
-        replies = {**node.said, variant: conversations.VariantReply(text, "edited")}
-        conversations.add_turn(database(), conversation.id, node.parent, "assistant", part=node.part, said=replies)
+        replies = {**node.replies, variant: conversations.VariantReply(text, "edited")}
+        conversations.add_turn(
+            database(), conversation.id, node.parent, "assistant", part=node.part, replies_by_variant=replies
+        )
     else:
         following = tree.steps(_from(conversation, node))
         changed = following[0]._replace(text=text)
@@ -215,8 +217,10 @@ def _step(conversation: Conversation, node: Node, by: int) -> None:
 
 def _ask_again(conversation: Conversation, node: Node, variant: int | None) -> None:
     """Asks all variants again, or one; the branch then keeps the replies of the others."""
-    others = {} if variant is None else {number: reply for number, reply in node.said.items() if number != variant}
-    slot = conversations.add_turn(database(), conversation.id, node.parent, "assistant", part=node.part, said=others)
+    others = {} if variant is None else {number: reply for number, reply in node.replies.items() if number != variant}
+    slot = conversations.add_turn(
+        database(), conversation.id, node.parent, "assistant", part=node.part, replies_by_variant=others
+    )
     _start(conversation, slot, variants=None if variant is None else [variant])
 
 

@@ -113,7 +113,7 @@ def _acts(node: Node, reply: bool, side_by_side: bool) -> list[str]:
 
 
 def _reply(node: Node, variant: ChatVariant, settings: Settings, busy: bool) -> dict[str, Any]:
-    reply = node.said.get(variant.id)
+    reply = node.replies.get(variant.id)
     return {
         "variant": variant.id,
         "name": _name(variant) if len(settings.variants) > 1 else "",

@@ -170,4 +170,4 @@ def _visibility(
     except PromptgridError:
         return {}
     sizes = window.whole.sizes
-    return {node: (at in window.kept, sizes[at]) for at, (node, _) in enumerate(turns) if node is not None}
+    return {node: (at in window.indices, sizes[at]) for at, (node, _) in enumerate(turns) if node is not None}

@@ -185,7 +185,7 @@ def test_a_small_limit_cuts_the_oldest_and_says_so(database: Database) -> None:
     at.selectbox(key=f"chat_policy_{talk}").select("oldest")
     assert "1 system message" in shown(ran(at))
     send(at, talk, "still there?")
-    cut = conversations.load(database, talk).nodes[6 + 1].said[1].cut
+    cut = conversations.load(database, talk).nodes[6 + 1].replies[1].cut
     assert cut >= 2
 
 
@@ -258,7 +258,7 @@ def test_while_the_model_answers_it_can_be_stopped_and_nothing_else(database: Da
     again.button(key="chat_stop").click()
     ran(again)
     answered(again, talk)
-    reply = conversations.load(database, talk).nodes[asked.slot].said[1]
+    reply = conversations.load(database, talk).nodes[asked.slot].replies[1]
     assert (reply.state, reply.text[:4]) == ("stopped", "word")
     assert again.button(key="chat_send")
 
