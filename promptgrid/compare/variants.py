@@ -18,12 +18,12 @@ class Variant:
     version: str
     technique: str
     model: str
-    asked: tuple[AxisValue, ...]
+    parameters: tuple[AxisValue, ...]
 
     @property
     def values(self) -> dict[Axis, AxisValue]:
         """What it fixes, by axis."""
-        fixed = (self.prompt, self.version, self.technique, self.model, *self.asked)
+        fixed = (self.prompt, self.version, self.technique, self.model, *self.parameters)
         return dict(zip(VARIANT, fixed, strict=True))
 
     @property
@@ -34,8 +34,8 @@ class Variant:
 
 def variant_of(row: ResultRow) -> Variant:
     """The variant that a row of results belongs to."""
-    asked = tuple(row.parameters[axis] for axis in PARAMETER_AXES)
-    return Variant(row.prompt, row.prompt_version, row.technique, f"{row.endpoint}/{row.model}", asked)
+    parameters = tuple(row.parameters[axis] for axis in PARAMETER_AXES)
+    return Variant(row.prompt, row.prompt_version, row.technique, f"{row.endpoint}/{row.model}", parameters)
 
 
 def in_grid_order(variants: Sequence[Variant]) -> list[Variant]:

@@ -33,11 +33,11 @@ def preference_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]
         positions = sorted({position for vote in some for position in (vote.left_position, vote.right_position)})
         rows = {row.position: row for row in results.result_rows(database, run_id, positions)}
         for vote in some:
-            chosen, rejected = vote.left_position, vote.right_position
+            winner, loser = vote.left_position, vote.right_position
             if vote.outcome == "right":
-                chosen, rejected = rejected, chosen
-            if chosen in rows and rejected in rows:
-                yield from _pair(vote, rows[chosen], rows[rejected])
+                winner, loser = loser, winner
+            if winner in rows and loser in rows:
+                yield from _pair(vote, rows[winner], rows[loser])
 
 
 def write_preferences(database: Database, run_id: str, out: BinaryIO) -> int:
@@ -50,32 +50,32 @@ def save_preferences(database: Database, run_id: str, path: Path) -> int:
     return save(path, lambda out: write_preferences(database, run_id, out))
 
 
-def _pair(vote: Vote, chosen: ResultRow, rejected: ResultRow) -> Iterator[dict[str, Any]]:
+def _pair(vote: Vote, winner: ResultRow, loser: ResultRow) -> Iterator[dict[str, Any]]:
     """None where one of the cells has no reply."""
-    if chosen.request_json is None or rejected.request_json is None:
+    if winner.request_json is None or loser.request_json is None:
         return
-    prompt, other = _messages(chosen.request_json), _messages(rejected.request_json)
+    prompt, other = _messages(winner.request_json), _messages(loser.request_json)
     same = prompt == other
     yield {
         "prompt": prompt,
-        "chosen": [{"role": "assistant", "content": chosen.output}],
-        "rejected": [{"role": "assistant", "content": rejected.output}],
+        "chosen": [{"role": "assistant", "content": winner.output}],
+        "rejected": [{"role": "assistant", "content": loser.output}],
         "metadata": {
-            "run_id": chosen.run_id,
-            "case_id": chosen.case_id,
+            "run_id": winner.run_id,
+            "case_id": winner.case_id,
             "judge": vote.owner,
             "by_model": vote.by_model,
             "voted_utc": datetime.fromtimestamp(vote.created, UTC).isoformat(timespec="milliseconds"),
             "same_prompt": same,
-            "chosen": _origin(chosen),
-            "rejected": _origin(rejected) | ({} if same else {"messages": other}),
+            "chosen": _origin(winner),
+            "rejected": _origin(loser) | ({} if same else {"messages": other}),
         },
     }
 
 
 def _origin(row: ResultRow) -> dict[str, Any]:
-    asked = {spec.column: row.parameters[spec.column] for spec in SPECS if spec.column}
-    return {name: getattr(row, name) for name in _ORIGIN} | asked
+    parameters = {spec.column: row.parameters[spec.column] for spec in SPECS if spec.column}
+    return {name: getattr(row, name) for name in _ORIGIN} | parameters
 
 
 def _messages(request_json: str) -> list[dict[str, Any]]:

@@ -96,8 +96,8 @@ def _contains(subject: Subject) -> Verdict:
     if not subject.output.strip():
         return Verdict(None, "not scored: the reply is empty")
     fold = str.casefold if subject.spec.options.get("ignore_case", True) else str
-    found = fold(wanted) in fold(text)
-    return Verdict(found, f"{short(wanted)} {'is' if found else 'is not'} in the {where}")
+    contained = fold(wanted) in fold(text)
+    return Verdict(contained, f"{short(wanted)} {'is' if contained else 'is not'} in the {where}")
 
 
 def _regex(subject: Subject) -> Verdict:
@@ -112,12 +112,12 @@ def _regex(subject: Subject) -> Verdict:
     if not own and subject.expected is not None and subject.answer is not None:
         return compared(subject.answer.strip() == subject.expected.strip(), subject)
     text = subject.output if own or subject.answer is None else subject.answer
-    found = search(pattern, text, ignore_case=bool(subject.spec.options.get("ignore_case")))
-    if found.problem:
-        return Verdict(None, f"not scored: {found.problem}")
-    if found.text is None:
+    match = search(pattern, text, ignore_case=bool(subject.spec.options.get("ignore_case")))
+    if match.problem:
+        return Verdict(None, f"not scored: {match.problem}")
+    if match.text is None:
         return Verdict(False, f"no match of {short(pattern)}")
-    return Verdict(True, f"{short(pattern)} matched {short(found.text)}")
+    return Verdict(True, f"{short(pattern)} matched {short(match.text)}")
 
 
 def _json_schema(subject: Subject) -> Verdict:

@@ -40,11 +40,11 @@ def _numeral(subject: Subject) -> Numeral | None:
     answer = str(subject.answer)
     if subject.rule.kind != "number":
         return last_numeral(answer, subject.language)
-    found = canonical(answer) or next(iter(find_numerals(answer)), None)
-    if found is None or found.text == answer:
-        return found
-    if found.is_number and f"{found.text}{found.behind}" == answer:
-        return replace(found, kind="measure", text=answer)
+    numeral = canonical(answer) or next(iter(find_numerals(answer)), None)
+    if numeral is None or numeral.text == answer:
+        return numeral
+    if numeral.is_number and f"{numeral.text}{numeral.behind}" == answer:
+        return replace(numeral, kind="measure", text=answer)
     return Numeral("unclear", answer, why=f"{short(answer)} is no number")
 
 
@@ -64,8 +64,8 @@ def _unit(subject: Subject, expected: Numeral) -> Unit | None:
 
 def _unit_behind(numeral: Numeral, *, ends: bool = False) -> Unit | None:
     """The unit that stands behind the number; with `ends` only where nothing follows it."""
-    found = unit_at_start(numeral.behind)
-    return None if found is None or (ends and found[1].strip(" .")) else found[0]
+    unit, rest = unit_at_start(numeral.behind) or (None, "")
+    return None if ends and rest.strip(" .") else unit
 
 
 def _unit_of_answer(subject: Subject, answer: Numeral) -> Unit | None:
@@ -79,14 +79,14 @@ def _unit_of_answer(subject: Subject, answer: Numeral) -> Unit | None:
 def _measured(subject: Subject, answer: Numeral, expected: Numeral, unit: Unit) -> Verdict:
     """A number without a unit is taken to be in that of the comparison."""
     given, wanted = _unit_of_answer(subject, answer), _unit_behind(expected, ends=True) or unit
-    said, aim = _with_unit(answer, given), _with_unit(expected, wanted)
-    for one, text in ((wanted, aim), (given or unit, said)):
+    answer_text, aim = _with_unit(answer, given), _with_unit(expected, wanted)
+    for one, text in ((wanted, aim), (given or unit, answer_text)):
         if one.dimension != unit.dimension:
             why = f"{text} is no {unit.dimension}"
             return Verdict(None, f"not scored: expected {why}") if one is wanted else Verdict(False, f"answer {why}")
     have = (given or unit).convert(answer.value or Fraction(0), unit)
     want = wanted.convert(expected.value or Fraction(0), unit)
-    return _judged(subject, abs(have - want), abs(want), said, aim, f" {unit.name}")
+    return _judged(subject, abs(have - want), abs(want), answer_text, aim, f" {unit.name}")
 
 
 def _with_unit(numeral: Numeral, unit: Unit | None) -> str:

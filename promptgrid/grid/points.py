@@ -45,8 +45,8 @@ class WireVariant:
     token_parameter: str = ""
 
     @property
-    def asked(self) -> Parameters:
-        """The requested parameters."""
+    def parameters(self) -> Parameters:
+        """The parameters as the plan has them."""
         return self.same[0]
 
     @cached_property
@@ -59,7 +59,7 @@ class WireVariant:
         """How the parameters sent differ from those requested."""
         notes = [self.sent.note] if self.sent.note else []
         for spec in AXIS_SPECS:
-            values = dict.fromkeys(getattr(asked, spec.name) for asked in self.same)
+            values = dict.fromkeys(getattr(parameters, spec.name) for parameters in self.same)
             if len(values) > 1:
                 listed = ", ".join(map(spec.text, values))
                 notes.append(f"{spec.plural} {listed} are the same on the wire and were merged")
@@ -94,10 +94,10 @@ class Point:
 
     @property
     def parameter_columns(self) -> dict[str, Any]:
-        """The values of its parameters by the columns of a cell: of an axis as asked and as sent, of others as sent."""
-        asked, sent = self.variant.asked, self.request.parameters
+        """By column of a cell, the values of the parameters: of an axis as planned and as sent, of others as sent."""
+        planned, sent = self.variant.parameters, self.request.parameters
         values = {spec.columns[-1]: getattr(sent, spec.name) for spec in SPECS if spec.column}
-        return values | {spec.column: getattr(asked, spec.name) for spec in AXIS_SPECS}
+        return values | {spec.column: getattr(planned, spec.name) for spec in AXIS_SPECS}
 
     def request_for(self, sample: int, n: int = 1) -> Request:
         """The request for `n` samples from this one on; with a seed, sample i has seed + i."""
@@ -171,17 +171,17 @@ def _messages(plan: Plan, prompt: Prompt, technique: str, case: Case) -> tuple[M
 
 def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[WireVariant]:
     by_wire: list[list[tuple[Parameters, Sent]]] = []
-    for asked in _asked(plan, prompt):
-        sent = models.parameters.sent(facts, asked)
+    for parameters in _parameters(plan, prompt):
+        sent = models.parameters.sent(facts, parameters)
         same = next((same for same in by_wire if same[0][1].parameters == sent.parameters), None)
         if same is None:
             by_wire.append(same := [])
-        same.append((asked, sent))
+        same.append((parameters, sent))
     name = facts.token_parameter
-    return [WireVariant(tuple(asked for asked, _ in same), _most_telling(same), name) for same in by_wire]
+    return [WireVariant(tuple(parameters for parameters, _ in same), _most_telling(same), name) for same in by_wire]
 
 
-def _asked(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
+def _parameters(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
     """The parameters for each combination of the axes' values; the prompt's own where the plan says nothing."""
     own = plan.parameters.over(prompt.parameters)
     if own.temperature is not None:

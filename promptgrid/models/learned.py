@@ -65,7 +65,7 @@ class Refusal:
     @property
     def sentence(self) -> str:
         """`gpt-x refused temperature 0.7 on 2026-11-22: Unsupported value.`"""
-        value = "" if self.value is None else f" {shown(self.value)}"
+        value = "" if self.value is None else f" {value_text(self.value)}"
         return f"{self.model} refused {self.parameter}{value} on {self.at:%Y-%m-%d}: {self.reason or 'no reason given'}"
 
     @property
@@ -88,7 +88,7 @@ class Refusal:
         return isinstance(self.value, str) and bool(re.search(rf"['\"`]{re.escape(self.value)}['\"`]", self.reason))
 
 
-def shown(value: ParameterValue) -> str:
+def value_text(value: ParameterValue) -> str:
     """The value as text for a sentence: 0.7, 1, none."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -197,8 +197,8 @@ def _refusal(row: Any) -> Refusal:
 
 
 def _row(refusal: Refusal) -> dict[str, object]:
-    fields = asdict(refusal)
-    return {**fields, _REASON_KEY: fields.pop("reason"), "at": refusal.at.isoformat(timespec="seconds")}
+    fields = {_REASON_KEY if name == "reason" else name: value for name, value in asdict(refusal).items()}
+    return {**fields, "at": refusal.at.isoformat(timespec="seconds")}
 
 
 @contextmanager

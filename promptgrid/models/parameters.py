@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from promptgrid.models.known import DEFAULT, ModelFacts
-from promptgrid.models.learned import shown
+from promptgrid.models.learned import value_text
 from promptgrid.prompt import Parameters
 
 DECIDED = ("temperature", "top_p", "seed", "reasoning_effort")
@@ -50,20 +50,20 @@ class _Fate:
     note: str = ""
 
 
-def sent(facts: ModelFacts, asked: Parameters) -> Sent:
+def sent(facts: ModelFacts, planned: Parameters) -> Sent:
     """What goes on the wire when this model is asked for these parameters."""
-    effort = _effort(facts, asked.reasoning_effort)
-    temperature = _sampling(facts, "temperature", asked.temperature, effort.value)
-    top_p = _sampling(facts, "top_p", asked.top_p, effort.value, temperature=temperature.value)
-    fates = {"temperature": temperature, "top_p": top_p, "seed": _seed(facts, asked.seed), "reasoning_effort": effort}
+    effort = _effort(facts, planned.reasoning_effort)
+    temperature = _sampling(facts, "temperature", planned.temperature, effort.value)
+    top_p = _sampling(facts, "top_p", planned.top_p, effort.value, temperature=temperature.value)
+    fates = {"temperature": temperature, "top_p": top_p, "seed": _seed(facts, planned.seed), "reasoning_effort": effort}
     if effort.value is None and (needing := _needs_none(facts, fates)):
         # The model's default effort is hearsay: without reasoning is what these parameters need, so it is said.
         note = f"reasoning_effort none sent too: {facts.model} takes {needing} only without reasoning"
         fates["reasoning_effort"] = _Fate("none", note=note)
     return Sent(
-        parameters=replace(asked, **{name: fate.value for name, fate in fates.items()}),
+        parameters=replace(planned, **{name: fate.value for name, fate in fates.items()}),
         notes=tuple(fate.note for fate in fates.values() if fate.note),
-        honoured=MappingProxyType({n: fate.honoured for n, fate in fates.items() if getattr(asked, n) is not None}),
+        honoured=MappingProxyType({n: fate.honoured for n, fate in fates.items() if getattr(planned, n) is not None}),
     )
 
 
@@ -112,7 +112,7 @@ def _sampling(
         why = refusal.sentence
     if not why:
         return _Fate(value, None if policy == "unknown" else True)
-    return _Fate(None, False, f"{name} {shown(float(value))} not sent: {why}")
+    return _Fate(None, False, f"{name} {value_text(float(value))} not sent: {why}")
 
 
 def _reasons(facts: ModelFacts, effort: str | None) -> str:

@@ -73,7 +73,7 @@ def reshape(chances: Chances, temperature: float, top_p: float = 1.0, vocabulary
     least, most = rest_weights(chances, temperature, vocabulary)
     light, heavy = _cut(weights, least, top_p), _cut(weights, most, top_p)
     tokens = [_share(weights, place, light, heavy) for place in range(len(weights))]
-    kept = [True if place < light.kept else None if place < heavy.kept else False for place in range(len(weights))]
+    kept = [True if place < light.count else None if place < heavy.count else False for place in range(len(weights))]
     rest = Share(light.hidden[0] / (light.weight + light.hidden[0]), heavy.hidden[1] / (heavy.weight + heavy.hidden[1]))
     return Shares(tuple(tokens), rest, tuple(kept))
 
@@ -97,9 +97,9 @@ def rest_weights(chances: Chances, temperature: float, vocabulary: int = VOCABUL
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """The effect of top_p: the first `kept` tokens stay and weigh `weight`; the `hidden` ones weigh (least, most)."""
+    """The effect of top_p: the first `count` tokens stay and weigh `weight`; the `hidden` ones weigh (least, most)."""
 
-    kept: int
+    count: int
     weight: float
     hidden: tuple[float, float]
 
@@ -120,8 +120,8 @@ def _cut(weights: Sequence[float], rest: float, top_p: float) -> _Cut:
 def _share(weights: Sequence[float], place: int, light: _Cut, heavy: _Cut) -> Share:
     """The share of one listed token. A heavier rest keeps more tokens and leaves less for each."""
     weight = weights[place]
-    if place >= heavy.kept:
+    if place >= heavy.count:
         return Share(0.0, 0.0)
-    if place >= light.kept:  # kept only if the rest is heavy enough; its share is largest if it is the last one
+    if place >= light.count:  # kept only if the rest is heavy enough; its share is largest if it is the last one
         return Share(0.0, weight / math.fsum(weights[: place + 1]))
     return Share(weight / (heavy.weight + heavy.hidden[1]), weight / (light.weight + light.hidden[0]))

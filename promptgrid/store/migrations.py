@@ -57,13 +57,13 @@ def efforts_of_cells(connection: sa.Connection) -> None:
         for (ref, name, version), variants in json.loads(decided):
             endpoint, _, model = ref.partition("/")
             for variant in variants:
-                asked, sent = variant["same"][0], variant["sent"]
-                cell = (run_id, name, version, endpoint, model, asked.get("temperature"))
+                planned, sent = variant["same"][0], variant["sent"]
+                cell = (run_id, name, version, endpoint, model, planned.get("temperature"))
                 connection.exec_driver_sql(
                     "UPDATE cells SET effort = ?, effort_sent = ?"
                     " WHERE run_id = ? AND prompt = ? AND prompt_version = ? AND endpoint = ? AND model = ?"
                     " AND temperature IS ?",
-                    (asked.get("reasoning_effort"), sent.get("reasoning_effort"), *cell),
+                    (planned.get("reasoning_effort"), sent.get("reasoning_effort"), *cell),
                 )
 
 

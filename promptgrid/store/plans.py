@@ -75,12 +75,12 @@ def decided_of(database: Database, run_id: str) -> Decided:
     """What was decided when the run was planned."""
     with database.read() as connection:
         body = json.loads(connection.scalars(sa.select(runs.c.decided).where(runs.c.id == run_id)).one())
-    return {tuple(key): [_variant(found) for found in variants] for key, variants in body}
+    return {tuple(key): [_variant(fields) for fields in variants] for key, variants in body}
 
 
-def _variant(kept: Mapping[str, Any]) -> WireVariant:
-    sent = Sent(parameters_from(kept["sent"]), tuple(kept["notes"]), kept["honoured"])
-    return WireVariant(tuple(map(parameters_from, kept["same"])), sent, kept["token_parameter"])
+def _variant(fields: Mapping[str, Any]) -> WireVariant:
+    sent = Sent(parameters_from(fields["sent"]), tuple(fields["notes"]), fields["honoured"])
+    return WireVariant(tuple(map(parameters_from, fields["same"])), sent, fields["token_parameter"])
 
 
 def as_stored(plan: Plan) -> Plan:
@@ -95,8 +95,8 @@ def _prompt(connection: sa.Connection, name: str, version: str) -> Prompt:
 
 def load_cases(connection: sa.Connection, run_id: str) -> Iterable[Case]:
     """The run's cases in their order."""
-    chosen = sa.select(cases).where(cases.c.run_id == run_id).order_by(cases.c.position)
-    for row in connection.execute(chosen):
+    query = sa.select(cases).where(cases.c.run_id == run_id).order_by(cases.c.position)
+    for row in connection.execute(query):
         yield Case(id=row.case_id, inputs=json.loads(row.inputs), expected=row.expected, part=row.part)
 
 
@@ -127,9 +127,9 @@ def keep_version(connection: sa.Connection, prompt: Prompt) -> None:
 def versions(database: Database, name: str) -> list[tuple[str, float]]:
     """(version, seconds since 1970 when it was first kept) of a prompt, newest first."""
     columns = (prompt_versions.c.version, prompt_versions.c.created)
-    chosen = sa.select(*columns).where(prompt_versions.c.name == name).order_by(prompt_versions.c.created.desc())
+    query = sa.select(*columns).where(prompt_versions.c.name == name).order_by(prompt_versions.c.created.desc())
     with database.read() as connection:
-        return [(row.version, row.created) for row in connection.execute(chosen)]
+        return [(row.version, row.created) for row in connection.execute(query)]
 
 
 def named_prompt(database: Database, ref: str) -> Prompt:
@@ -143,10 +143,10 @@ def named_prompt(database: Database, ref: str) -> Prompt:
 
 def prompt_at(database: Database, name: str, version: str) -> Prompt:
     """The prompt as it was at that version (a prefix is enough). Raises LibraryError when no such version was kept."""
-    found = [v for v, _ in versions(database, name) if v.startswith(version)]
-    if len(found) != 1:
+    matches = [v for v, _ in versions(database, name) if v.startswith(version)]
+    if len(matches) != 1:
         known = ", ".join(v[:6] for v, _ in versions(database, name)) or "none yet"
-        what = "is not unique" if found else "is not known"
+        what = "is not unique" if matches else "is not known"
         raise LibraryError(f'The version {version} of "{name}" {what}.', hint=f"Versions kept: {known}.")
     with database.read() as connection:
-        return _prompt(connection, name, found[0])
+        return _prompt(connection, name, matches[0])

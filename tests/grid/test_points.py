@@ -32,7 +32,7 @@ def points(plan: Plan, identity: str = "here") -> list[Point]:
 def test_a_plan_unrolls_into_every_combination() -> None:
     found = points(a_plan(techniques=("zero-shot", "few-shot"), temperatures=(0, 0.7), samples=2))
     assert len(found) == len({p.key for p in found}) == 3 * 2 * 2
-    assert {(p.technique, p.variant.asked.temperature, p.case.id) for p in found} == {
+    assert {(p.technique, p.variant.parameters.temperature, p.case.id) for p in found} == {
         (t, temp, str(n)) for t in ("zero-shot", "few-shot") for temp in (0, 0.7) for n in (1, 2, 3)
     }
 
@@ -123,7 +123,7 @@ def test_temperatures_that_the_model_does_not_take_are_merged_and_said() -> None
     found = points(a_plan(models=("openai/o3",), temperatures=(0, 0.7, 1.2), samples=2, cases=CASES[:1]))
     assert len(found) == 1
     assert found[0].request.parameters.temperature is None
-    assert found[0].variant.asked.temperature == 0
+    assert found[0].variant.parameters.temperature == 0
     assert "0, 0.7, 1.2 are the same on the wire" in found[0].variant.note
 
 

@@ -67,6 +67,12 @@ def test_another_process_remembers_it_too() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1\n"
 
 
+def test_a_row_of_the_file_has_the_fields_that_earlier_versions_wrote(file: Path) -> None:
+    learned.remember(HERE, "m", "seed", 1, "no")
+    (stored,) = json.loads(file.read_bytes())["refusals"]
+    assert stored == row(at=stored["at"])
+
+
 def test_the_file_is_for_its_owner_only(file: Path) -> None:
     learned.remember(HERE, "m", "seed", 1, "no")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -22,7 +22,7 @@ from promptgrid.ui.widgets.judge_name import judge_name
 
 LONGEST = 50_000  # characters of a text that are shown
 _KEY = "judge_board"
-_SHOWN = "judge_shown"
+_TASK = "judge_task"
 _FAILED = "judge_failed"
 
 _WORDS = {
@@ -39,7 +39,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _Task:
     """The pair on the screen. A vote on it counts only while `at` is still the judge's latest vote."""
 
     run_id: str
@@ -53,7 +53,7 @@ def board(database: Database, run_id: str, arena: Arena) -> None:
     owner = judge_name(database)
     votes_so_far = _votes_by(database, run_id, owner)
     pair = arena.next_pair(votes_so_far, owner)
-    st.session_state[_SHOWN] = _Shown(run_id, owner, _at(votes_so_far), pair)
+    st.session_state[_TASK] = _Task(run_id, owner, _at(votes_so_far), pair)
     if error := st.session_state.pop(_FAILED, None):
         show_error(error)
     next_pair = arena.next_pair([*votes_so_far, _any_vote(pair, owner)], owner) if pair else None
@@ -105,7 +105,7 @@ def _sides(pair: ReplyPair | None, replies: Mapping[int, ReplyToCase]) -> list[R
 
 def _cut(reply: ReplyToCase) -> str:
     rest = reply.chars - len(reply.text)
-    return f"{rest:,} more characters are not shown." if rest > 0 else ""
+    return f"{rest:,} more characters are not task." if rest > 0 else ""
 
 
 def _progress(arena: Arena, done: int) -> str:
@@ -126,16 +126,16 @@ def _at(votes_so_far: Sequence[Vote]) -> int:
 
 def _on_vote(database: Database) -> None:
     """Stores or undoes a vote. A vote on an outdated page (a second tab, a repeated key) is ignored."""
-    message, shown = st.session_state[_KEY].get("vote"), st.session_state.get(_SHOWN)
-    if not message or shown is None or message["at"] != shown.at:
+    message, task = st.session_state[_KEY].get("vote"), st.session_state.get(_TASK)
+    if not message or task is None or message["at"] != task.at:
         return
-    votes_so_far = _votes_by(database, shown.run_id, shown.owner)
-    if _at(votes_so_far) != shown.at:
+    votes_so_far = _votes_by(database, task.run_id, task.owner)
+    if _at(votes_so_far) != task.at:
         return
     try:
         if message["choice"] == "undo":
-            votes.undo(database, shown.at)
-        elif shown.pair is not None and message["choice"] in ("left", "right", "tie", "skip"):
-            votes.add(database, shown.run_id, shown.pair.left, shown.pair.right, message["choice"], shown.owner)
+            votes.undo(database, task.at)
+        elif task.pair is not None and message["choice"] in ("left", "right", "tie", "skip"):
+            votes.add(database, task.run_id, task.pair.left, task.pair.right, message["choice"], task.owner)
     except PromptgridError as error:
         st.session_state[_FAILED] = error

@@ -43,9 +43,9 @@ def vote(at: AppTest, choice: str, *, stale: bool = False) -> AppTest:
     """As the component sends it: its handler is called in the page's own session."""
     from promptgrid.ui.judge.board import _on_vote
 
-    shown = at.session_state["judge_shown"]
+    shown = at.session_state["judge_task"]
     state = {
-        "judge_shown": shown,
+        "judge_task": shown,
         "judge_board": {"vote": {"at": shown.at - 1 if stale else shown.at, "choice": choice}},
     }
     with pytest.MonkeyPatch.context() as patch:
@@ -63,14 +63,14 @@ def given(database: Database, run_id: str) -> list[str]:
 def test_a_vote_is_kept_and_the_next_pair_comes(database: Database) -> None:
     run_id = new_run(database)
     at = opened(run=run_id)
-    first = at.session_state["judge_shown"].pair
+    first = at.session_state["judge_task"].pair
     vote(at, "left")
     assert given(database, run_id) == ["left"]
     assert votes.listed(database, run_id)[0].owner == "ada"
-    assert at.session_state["judge_shown"].pair != first
+    assert at.session_state["judge_task"].pair != first
     vote(at, "undo")
     assert given(database, run_id) == []
-    assert at.session_state["judge_shown"].pair == first
+    assert at.session_state["judge_task"].pair == first
     vote(at, "undo")
     vote(at, "nonsense")
     assert given(database, run_id) == []
@@ -83,7 +83,7 @@ def test_a_vote_on_a_page_that_is_not_the_latest_changes_nothing(database: Datab
     vote(elsewhere, "right")  # on the same pair, which this judge has voted on in the other tab
     vote(here, "tie", stale=True)
     assert given(database, run_id) == ["left"]
-    assert elsewhere.session_state["judge_shown"].pair == here.session_state["judge_shown"].pair
+    assert elsewhere.session_state["judge_task"].pair == here.session_state["judge_task"].pair
     vote(elsewhere, "right")
     assert given(database, run_id) == ["left", "right"]
 
@@ -108,7 +108,7 @@ def test_people_are_held_against_a_model_that_judges(database: Database) -> None
     run_id = new_run(database)
     at = opened(run=run_id)
     for outcome in ("left", "left", "tie"):
-        pair = at.session_state["judge_shown"].pair
+        pair = at.session_state["judge_task"].pair
         votes.add(database, run_id, pair.right, pair.left, "right", "openai/<b>judge</b>", by_model=True)
         vote(at, outcome)
     at = opened(run=run_id, view="ranking")
@@ -166,7 +166,7 @@ def test_all_pairs_seen_is_an_end_with_a_way_back(database: Database) -> None:
     run_id = new_run(database, cases=1)
     at = opened(run=run_id)
     vote(at, "tie")
-    assert at.session_state["judge_shown"].pair is None
+    assert at.session_state["judge_task"].pair is None
     assert not at.button(key="judge_reveal").disabled  # one pair is all there is
     vote(at, "left")
     assert given(database, run_id) == ["tie"]
