@@ -326,7 +326,7 @@ def test_a_second_ctrl_c_gives_the_calls_in_flight_up(hostile: HostileServer) ->
     running = interrupted(hostile, "hang", 2)
     _, said = running.communicate(timeout=40)  # the calls themselves would never end
     assert running.returncode == 1
-    assert "may be paid for" in said
+    assert "may still cost money" in said
     assert "paused · 0 of 2" in said
     assert "Traceback" not in said
     (run,) = json.loads(promptgrid("runs", "--json").stdout)

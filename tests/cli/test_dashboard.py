@@ -36,5 +36,5 @@ def test_the_dashboard_says_where_it_is_without_asking_anything(home: Path) -> N
         assert answer.read() == b"ok"
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=20)
-    assert f"Port {port} is taken" in errors
+    assert f"Port {port} is in use" in errors
     assert "Traceback" not in errors
