@@ -25,7 +25,7 @@ def choose(page: Page, key: str, *values: str) -> None:
     for count, value in enumerate(values, 1):
         box.get_by_role("combobox").fill(value)
         first = page.get_by_role("option").first
-        expect(first).to_have_text(re.compile(rf"(^|\s){re.escape(value)}$"))  # else Enter takes the one before the filter
+        expect(first).to_have_text(re.compile(rf"(^|\s){re.escape(value)}$"))  # Enter takes the first
         box.get_by_role("combobox").press("Enter")
         expect(chosen).to_have_count(count)
         expect(chosen.filter(has_text=re.compile(f"^{re.escape(value)}$"))).to_have_count(1)
