@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from promptgrid.answers import accepted, read_expected, search
-from promptgrid.grading.measures import language, length
+from promptgrid.grading.measures import has_words, language, length
 from promptgrid.grading.numbers import number
 from promptgrid.grading.schema import schema_problem
 from promptgrid.grading.similarity import json_equal, similarity
@@ -87,8 +87,10 @@ def _label(subject: Subject) -> Verdict:
 
 
 def _contains(subject: Subject) -> Verdict:
-    """`text` anywhere in the output; without that option the expected value in the answer."""
+    """`text` anywhere in the output; without that option the expected value in the answer, as words of their own: `art`
+    is not in `start`. `words` says it otherwise."""
     wanted, where, text = subject.spec.options.get("text"), "output", subject.output
+    words = subject.spec.options.get("words", wanted is None)
     if wanted is None:
         if subject.missing:
             return Verdict(None, subject.missing)
@@ -97,6 +99,8 @@ def _contains(subject: Subject) -> Verdict:
         return Verdict(None, "not scored: the reply is empty")
     fold = str.casefold if subject.spec.options.get("ignore_case", True) else str
     contained = fold(wanted) in fold(text)
+    if contained and words and not has_words(fold(text), fold(wanted)):
+        return Verdict(False, f"{short(wanted)} is only a part of a word or number in the {where}")
     return Verdict(contained, f"{short(wanted)} {'is' if contained else 'is not'} in the {where}")
 
 

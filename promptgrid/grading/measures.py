@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from promptgrid.grading.subject import Subject, Verdict, short
 if TYPE_CHECKING:
     from regex import Pattern
 
+_SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\U0003ffff]")
 _READ = 10_000  # characters from which the language is identified
 _SURE = 0.5
 _ENCODING = "o200k_base"
@@ -50,6 +52,26 @@ def _tokens(text: str) -> int | None:
 
     count = count_in(_ENCODING, text)
     return count.tokens if count.exact else None
+
+
+def has_words(text: str, wanted: str) -> bool:
+    """Whether `wanted` stands somewhere in the text without a letter or digit of the same word or number beside it.
+    Chinese, Japanese, Korean, Thai and their neighbours set no blanks between words: there it may stand anywhere."""
+    at = text.find(wanted)
+    while at >= 0:
+        end = at + len(wanted)
+        before, after = text[max(0, at - 2) : at], text[end : end + 2]
+        if not (_joined(wanted[:1], before[::-1]) or _joined(wanted[-1:], after)):
+            return True
+        at = text.find(wanted, at + 1)
+    return False
+
+
+def _joined(edge: str, beside: str) -> bool:
+    """Whether the text beside, read away from the edge, goes on with the word or number at the edge."""
+    if edge.isdigit() and len(beside) == 2 and beside[0] in ".," and beside[1].isdigit():
+        return True
+    return all(one.isalnum() and not _SPACELESS.match(one) for one in (edge, beside[:1]))
 
 
 def language(subject: Subject) -> Verdict:

@@ -21,7 +21,7 @@ USUAL = "usual"
 OPTIONS: Final[Mapping[str, Mapping[str, OptionType]]] = {
     "exact": {"ignore_case": bool, "ignore_space": bool},
     "label": {},
-    "contains": {"text": str, "ignore_case": bool},
+    "contains": {"text": str, "ignore_case": bool, "words": bool},
     "regex": {"pattern": str, "ignore_case": bool},
     "number": {"tolerance": float, "relative": float, "unit": str},
     "json-schema": {},
