@@ -77,7 +77,7 @@ def plan(
 def run(
     plan: Plan, *, database: Database | None = None, progress: Callable[[RunProgress], None] | None = None
 ) -> pd.DataFrame:
-    """Carries the plan out and returns one row a cell, with the columns of the results file."""
+    """Carries the plan out and returns one row per cell, with the columns of the results file."""
     database = database or Database()
     run_id = client.submit(database, plan)
     with client.carried_out_here(database, run_id) as watch:

@@ -76,7 +76,7 @@ def names() -> tuple[str, ...]:
 
 
 def stamp(path: Path) -> str:
-    """12 hex digits that change with the file at `path`."""
+    """12 hex digits that change when the file at `path` changes."""
     facts = path.stat()
     text = f"{path}|{facts.st_size}|{facts.st_mtime_ns}"
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]

@@ -165,7 +165,7 @@ def _selected(facts: Facts, only: Mapping[Axis, Sequence[str]]) -> Longs:
 
 
 def _compressed(facts: Facts, axes: Sequence[Axis], cells: Longs) -> tuple[list[Axis], Ints, Ints]:
-    """The axes in their order; the combinations of their codes that there are, one a line; for each cell its line."""
+    """The axes in their order; the combinations of their codes that there are, one per line; for each cell its line."""
     ordered = [axis for axis in IN_ORDER if axis in axes]
     key = np.zeros(len(cells), dtype=np.int64)
     sizes = [max(1, len(facts.values[axis])) for axis in ordered]

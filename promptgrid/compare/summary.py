@@ -1,4 +1,4 @@
-"""One line a column: how many answered, how well and how sure that is, how much alike, and what it took."""
+"""One line per column: how many answered, how well and how sure that is, how much alike, and what it took."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class VariantSummary:
     cost_usd           sum of the replies' prices, also of those that were reused; None: nothing answered, or a price
                        is not known
     cost_per_correct   what the replies to the scored cases cost, for each answer that scored 1; None when none did, or
-                       a price is not known. Self-consistency gives one answer a case
+                       a price is not known. Self-consistency gives one answer per case
     latency_ms, latency_p95_ms    median and 95th percentile over the replies
     versus             its score against the baseline's over the same cases, corrected for the number of columns; None:
                        it is the baseline, or there are no cases to compare. `sentence` says it in words
@@ -81,7 +81,7 @@ class VariantSummary:
 
 
 def summary(database: Database, run_id: str) -> list[VariantSummary]:
-    """One summary a variant of the run, in the order of the grid; the first is the baseline.
+    """One summary per variant of the run, in the order of the grid; the first is the baseline.
 
     Raises StoreError when there is no such run any more.
     """
@@ -95,7 +95,7 @@ def suspicions(database: Database, run_id: str) -> list[str]:
 
 
 def summarise(facts: Facts, view: View) -> list[VariantSummary]:
-    """One summary a shown column of the view, its baseline first. Filters on rows do not change it."""
+    """A summary of each shown column of the view, its baseline first. Filters on rows do not change it."""
     laid = layout(facts, view)
     columns = laid.column_indices(view)
     return facts.cached((view.layout, tuple(columns)), lambda: _summaries(laid, columns))

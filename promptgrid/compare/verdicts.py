@@ -1,4 +1,4 @@
-"""Right or wrong, one verdict a case and check, all samples taken together: what gates and test reports are made of."""
+"""Right or wrong: one verdict per case and check over all samples, from which gates and test reports are made."""
 
 from __future__ import annotations
 

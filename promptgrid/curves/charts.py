@@ -75,7 +75,7 @@ def legend_height(curve: Curve, lines: Sequence[str] = ()) -> int:
 
 
 def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The data of the cost chart: one row a variant with a score and a known price, on a line or not."""
+    """The data of the cost chart: one row per variant with a score and a known price, on a line or not."""
     names = [
         "line",
         curve.axis,

@@ -177,7 +177,7 @@ class _Replies:
         return len(self.samples)
 
     def by_case(self, values: NDArray[Any]) -> list[list[Any]]:
-        """The values of the cells, one list a case."""
+        """The values of the cells, one list per case."""
         return _split(values[self.cells[np.argsort(self.case, kind="stable")]], self.samples)
 
 
@@ -245,7 +245,8 @@ def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
 
 
 def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict[int, str]:
-    """By position, the texts of whole cases: an equal share of READ for each variant, drawn by seed."""
+    """The output of each sampled cell, by its position. Samples whole cases, with a fixed seed; each variant gets an
+    equal share of READ cells."""
     positions: list[int] = []
     draw = random.Random(_SEED)
     for group in groups:

@@ -193,11 +193,11 @@ class _Connector(aiohttp.TCPConnector):
         return connection
 
     def __del__(self, *_: object) -> None:
-        """As the pool's: without complaints."""
+        """Does nothing: the base class warns of a connection that is not closed."""
 
 
 def _unanswered(error: aiohttp.ClientError) -> bool:
-    """No byte of the answer has arrived. `message` holds the head so far."""
+    """Whether no byte of the answer has arrived. If some have, `error.message` is the head received so far."""
     return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(error.message, str)
 
 

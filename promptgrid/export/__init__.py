@@ -1,4 +1,4 @@
-"""Results out, one row a cell, streamed: CSV and JSON lines (and back in), Parquet, Excel; a wide CSV for slides."""
+"""Results out, one row per cell, streamed: CSV and JSON lines (and back in), Parquet, Excel; a wide CSV for slides."""
 
 from promptgrid.export.columns import COLUMNS, columns_for
 from promptgrid.export.csv_in import read_csv

@@ -35,7 +35,7 @@ Record = Mapping[str, Any]
 """One row of a file, by header; a header that is missing is None."""
 
 COLUMNS: Final[tuple[str, ...]] = (*_ASKED, "var.*", *_ANSWERED, "score.*", *_JUDGED)
-"""`var.*` and `score.*` stand where one column a variable and one a check go."""
+"""`var.*` and `score.*` mark the places of one column per variable and one per check."""
 
 
 def columns_for(variables: Sequence[str], checks: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-r"""The long CSV: one row a cell. RFC 4180, UTF-8, CRLF, text quoted, numbers plain.
+r"""The long CSV: one row per cell. RFC 4180, UTF-8, CRLF, text quoted, numbers plain.
 
 `read_csv` returns every value with its type. Other readers, with these options, return the same records whatever the
 text, NUL and lone line ends included; they do not undo the guards and marks of `cells`:
@@ -33,7 +33,7 @@ def write_csv(
     checks: Sequence[str],
     excel: bool = False,
 ) -> int:
-    """Writes the header and one record a row, and returns the number of rows; memory does not grow with them.
+    """Writes the header and one record per row, and returns the number of rows; memory does not grow with them.
 
     A row's keys are column names (`var.NAME` and `score.NAME` among them); a missing key is None. `excel` adds the BOM
     and cuts cells that Excel could not hold, which `read_csv` then refuses. Raises ExportError for a key without a

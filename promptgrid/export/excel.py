@@ -1,4 +1,4 @@
-"""An Excel workbook: the results, one row a cell, and tables beside them on sheets of their own."""
+"""An Excel workbook: the results, one row per cell, and tables beside them on sheets of their own."""
 
 from __future__ import annotations
 

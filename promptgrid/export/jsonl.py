@@ -1,4 +1,4 @@
-"""JSON lines: the same rows, one object a line, keys as the CSV's headers.
+"""JSON lines: the same rows, one object per line, keys as the CSV's headers.
 
 Text is as it is, with no guard before formulas. What UTF-8 cannot carry is in the CSV's marked escape (`cells.marked`):
 JSON's own would make one character of two lone surrogates, and strict readers refuse it.
@@ -24,7 +24,7 @@ _MARK = json.dumps(MARK)[:-1]
 
 
 def write_jsonl(rows: Iterable[Record], out: BinaryIO) -> int:
-    """One object a row; returns their number. JSON has no infinity: numbers that are not finite become null.
+    """One object per row; returns their number. JSON has no infinity: numbers that are not finite become null.
 
     Raises ExportError for what JSON cannot write.
     """
@@ -79,7 +79,7 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ExportError(f"{where} is not JSON: {error}.", hint="Is the file complete?") from error
     if not isinstance(row, dict):
-        raise ExportError(f"{where} is no JSON object: {row!s:.40}.", hint="One object a line is expected.")
+        raise ExportError(f"{where} is no JSON object: {row!s:.40}.", hint="One object per line is expected.")
     unmarked_row: dict[str, Any] = _texts(row, unmarked) if _MARK.encode() in line else row
     return unmarked_row
 

@@ -20,7 +20,7 @@ _ORIGIN = ("cell_id", "prompt", "prompt_version", "technique", "endpoint", "mode
 
 
 def preference_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]:
-    """One row a vote that prefers one reply; ties and skips make none, nor do replies that are gone.
+    """One row per vote that prefers one reply; ties and skips make none, nor do replies that are gone.
 
     `prompt` is the list of messages, `chosen` and `rejected` are lists of one assistant message: the conversational
     preference format that TRL's DPOTrainer and others read. `metadata` holds the case, who judged, and for both sides

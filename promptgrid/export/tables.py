@@ -30,7 +30,7 @@ class Table:
 
 
 def summary_table(summaries: Sequence[VariantSummary]) -> Table:
-    """One row a variant with every figure of its summary, as numbers: scores from 0 to 1, costs in US dollars."""
+    """One row per variant with every figure of its summary, as numbers: scores from 0 to 1, costs in US dollars."""
     checks = _checks(summaries)
     columns = [
         "variant", "cells", "answered", "no_answer_read", "scored_cases", "score", "score_low", "score_high",
@@ -77,7 +77,7 @@ def pass_at(summaries: Sequence[VariantSummary]) -> str:
 
 
 def matrix_words(heads: Sequence[Head], rows: Sequence[ComparisonRow]) -> Table:
-    """One row a case, one column a variant: the answer, how many samples gave it, whether it is right."""
+    """One row per case, one column per variant: the answer, how many samples gave it, whether it is right."""
     table = [
         [row.id, one_line(" · ".join(map(value_text, row.case.inputs.values()))), one_line(row.case.expected or "")]
         + [cell_words(row.entries[head.id]) if head.id in row.entries else "" for head in heads]

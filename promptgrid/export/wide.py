@@ -1,4 +1,4 @@
-"""The wide CSV, for slides: one row a case, one column a variant, the answers inside."""
+"""The wide CSV, for slides: one row per case, one column per variant, the answers inside."""
 
 from __future__ import annotations
 

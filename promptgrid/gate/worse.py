@@ -40,7 +40,7 @@ def parse_not_worse(
 
 
 def not_worse(database: Database, run_id: str, gate: NotWorse) -> list[GateResult]:
-    """One result a variant of the run. One that the other run does not have is a miss: it cannot be compared.
+    """One result per variant of the run. One that the other run does not have is a miss: it cannot be compared.
 
     Raises GateError for a run against itself, StoreError when one of them is gone.
     """

@@ -150,7 +150,7 @@ def start(
 
 
 def since(database: Database, run_id: str, kind: str, work: Mapping[str, Any], *, fresh: bool) -> int:
-    """`JudgingSession.since` of a session with this work, if it started now."""
+    """The `since` of a session that starts now: that of the unfinished session with the same work, if there is one."""
     before = unfinished(run_id, kind)
     if before is not None and before.work == work:
         return before.since

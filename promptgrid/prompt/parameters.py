@@ -94,7 +94,7 @@ class ParameterSpec:
 
     @property
     def sent_column(self) -> str:
-        """Beside the value that an axis asked for, the one that went on the wire."""
+        """The CSV column of the value that was sent; `column` has the planned one."""
         return f"{self.column}_sent"
 
     @property

@@ -1,4 +1,4 @@
-"""One runner a data folder: a file lock that the system frees when its holder dies, and a file about the holder."""
+"""One runner per data folder: a file lock that the system frees when its holder dies, and a file about the holder."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> Interval | None:
 
 
 def mean_interval(values: Sequence[float | None] | Floats, level: float = 0.95, *, seed: int = 0) -> Interval | None:
-    """An interval for the mean of independent values, one a case; None and NaN are left out.
+    """An interval for the mean of independent values, one per case; None and NaN are left out.
 
     - All 0 or 1: `wilson`.
     - All within 0 to 1 (scores, or pass rates over a case's samples): Wilson's interval at the effective number of

@@ -1,4 +1,4 @@
-"""Results as rows: every column of the results file (design: one row a cell), streamed in the grid's order."""
+"""Results as rows: every column of the results file (design: one row per cell), streamed in the grid's order."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ _COLUMNS: Mapping[str, sa.Column[Any]] = {
 
 
 def result_rows(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[ResultRow]:
-    """One row a cell, in the grid's order; `positions` selects cells. Memory stays bounded: chunks of the primary key
+    """One row per cell, in the grid's order; `positions` selects cells. Memory stays bounded: chunks of the primary key
     are read, small ones where texts are long.
 
     Raises StoreError when the run is gone.

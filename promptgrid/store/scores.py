@@ -177,7 +177,7 @@ class Total:
 
 
 def totals(database: Database, run_id: str) -> list[Total]:
-    """One a check that looked at any reply, by name."""
+    """The result of each check that has scored a reply, by name."""
     columns = (
         sa.func.avg(scores.c.value),
         sa.func.count(scores.c.value),

@@ -157,7 +157,7 @@ def _encoded_with(name: str, messages: Sequence[Message], api: Api, tools: Seque
 
 
 def _and_tools(count: Count, tools: Sequence[Any]) -> Count:
-    """Vendors do not publish how they write tools into the prompt; their JSON is not far from it."""
+    """The count plus an estimate for the tools: their JSON, as vendors do not publish how they write tools."""
     if not tools:
         return count
     more = -(-len(json.dumps(tools, ensure_ascii=False, default=str)) // BYTES_PER_TOKEN)

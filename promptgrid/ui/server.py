@@ -90,7 +90,7 @@ class WeightsDownload:
 
 @st.cache_resource
 def weights_download() -> WeightsDownload:
-    """The download, one a server. It starts with the first page if the weights are missing."""
+    """The download, one per server. It starts with the first page if the weights are missing."""
     download = WeightsDownload()
     if builtin.status().supported:
         download.start()
@@ -133,7 +133,7 @@ class Endpoints:
 
 @st.cache_resource
 def endpoints() -> Endpoints:
-    """The state of the endpoints, one a server. The first call waits for the answers."""
+    """The state of the endpoints, one per server. The first call waits for the answers."""
     all_endpoints = Endpoints()
     all_endpoints.refresh(wait=True)
     return all_endpoints

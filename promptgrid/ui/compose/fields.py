@@ -20,7 +20,7 @@ _NUMBERS = ("temperature", "top_p", "max_tokens", "seed")
 class Fields:
     """The content of the editor.
 
-    `labels` and `stop` have one entry a line (`\\n` in a stop is a newline), `tags` has commas between them.
+    `labels` and `stop` have one entry per line (`\\n` in a stop is a newline), `tags` has commas between them.
     `examples` are rows of the table, with a column for each variable, `reasoning` and `answer`. `inputs` are the
     declared variables, `other` the parameters that the page has no field for, `title` the name in the file.
     """

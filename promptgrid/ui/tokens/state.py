@@ -157,7 +157,7 @@ def _put_file() -> None:
 
 
 def text_of(prompt: Prompt) -> str:
-    """The messages of a prompt, then its examples: inputs, reasoning and answer, one a line."""
+    """The messages of a prompt, then its examples: inputs, reasoning and answer, one per line."""
     examples = ["\n".join([*e.inputs.values(), e.reasoning, e.answer]).strip() for e in prompt.examples]
     return "\n\n".join([message.text for message in prompt.messages] + examples)
 

@@ -21,7 +21,7 @@ _MARKS = {"running": ":blue[●]", "queued": ":blue[○]", "finished": ":green[�
 
 
 def recent_runs(*, count: int = SHOWN, manage: bool = True) -> None:
-    """The newest `count` runs, one a line, drawn again every few seconds while one is active.
+    """The newest `count` runs, one per line, drawn again every few seconds while one is active.
 
     `manage` adds a menu for each run, further pages, and the deleted runs.
     """
