@@ -154,16 +154,13 @@ def _latest(votes: Sequence[Vote]) -> dict[tuple[bool, str], dict[tuple[int, int
     latest: dict[tuple[bool, str], dict[tuple[int, int], int | None]] = {}
     for vote in votes:
         if vote.outcome != "skip":
-            latest.setdefault((vote.by_model, vote.owner), {})[_replies(vote)] = _better(vote)
+            better = {"left": vote.left_position, "right": vote.right_position}.get(vote.outcome)
+            latest.setdefault((vote.by_model, vote.owner), {})[_replies(vote)] = better
     return latest
 
 
 def _replies(vote: Vote) -> tuple[int, int]:
     return min(vote.left_position, vote.right_position), max(vote.left_position, vote.right_position)
-
-
-def _better(vote: Vote) -> int | None:
-    return {"left": vote.left_position, "right": vote.right_position}.get(vote.outcome)
 
 
 def _agreement(one: str, one_verdicts: _Verdicts, other: str, other_verdicts: _Verdicts) -> Agreement:

@@ -80,7 +80,6 @@ class BuiltinEndpoint:
             return await adapter.count_tokens(model, messages, api, tools)
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
-        """As `count_tokens` does."""
         adapter = await self._connected(model)
         async with _crash_named():
             return await adapter.tokenize(model, text)

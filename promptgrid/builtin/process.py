@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -50,7 +51,12 @@ def running() -> bool:
 
 def warm() -> None:
     """Starts the server in the background and returns at once; the first request reports a failure."""
-    threading.Thread(target=_try, name="builtin-warm", daemon=True).start()
+
+    def attempt() -> None:
+        with suppress(PromptgridError):
+            ensure()
+
+    threading.Thread(target=attempt, name="builtin-warm", daemon=True).start()
 
 
 def stop() -> bool:
@@ -85,13 +91,6 @@ def require_supported() -> None:
             f"There is no xllamacpp for {platform.system()} on {platform.machine()}, so the built-in model cannot run.",
             hint="Use Ollama, LM Studio or any other OpenAI-compatible endpoint: set OPENAI_BASE_URL to its address.",
         )
-
-
-def _try() -> None:
-    try:
-        ensure()
-    except PromptgridError:
-        return
 
 
 def _start(path: Path, place: ServerFolder) -> Listening:

@@ -80,7 +80,6 @@ class ServerFolder:
         return False
 
     def listening(self) -> Listening | None:
-        """The server that is listening, or None."""
         try:
             server = Listening(**json.loads(self._server.read_bytes()))
         except (OSError, ValueError, TypeError):

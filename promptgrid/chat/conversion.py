@@ -35,9 +35,7 @@ def as_prompt(messages: Sequence[Message], name: str, how: As) -> Prompt:
     With "messages" the earlier turns become messages. With "examples" each user turn and its reply become a worked
     example, and only system messages stay. Raises PromptError without a user turn.
     """
-    last = max((at for at, message in enumerate(messages) if message.role == "user"), default=None)
-    if last is None:
-        raise PromptError("There is no user turn in this conversation.", hint="A prompt needs a question: write one.")
+    last = _last_user_turn(messages)
     question = Input(QUESTION, example=messages[last].text)
     user_turn = Message("user", f"{{{{ {QUESTION} }}}}")
     before = [Message(message.role, _literal(message.text)) for message in messages[:last]]
@@ -55,9 +53,7 @@ def with_case(messages: Sequence[Message], table: Cases | None = None) -> str:
     The question goes into the column `question`, else into the first column that is neither id nor expected. Raises
     PromptError without a user turn.
     """
-    last = max((at for at, message in enumerate(messages) if message.role == "user"), default=None)
-    if last is None:
-        raise PromptError("There is no user turn in this conversation.", hint="A case needs a question: write one.")
+    last = _last_user_turn(messages)
     after = messages[last + 1 :]
     rows = table.cases if table else ()
     columns = table.columns if table else (QUESTION,)
@@ -87,6 +83,13 @@ def as_json(name: str, settings: Mapping[str, Any], by_variant: Mapping[int, Seq
     return json.dumps(
         {"name": name, "settings": dict(settings), "messages": conversations}, ensure_ascii=False, indent=2
     )
+
+
+def _last_user_turn(messages: Sequence[Message]) -> int:
+    for at in reversed(range(len(messages))):
+        if messages[at].role == "user":
+            return at
+    raise PromptError("There is no user turn in this conversation.", hint="A question is needed: write one.")
 
 
 def _literal(text: str) -> str:

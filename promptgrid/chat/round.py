@@ -109,7 +109,6 @@ class Round(Background):
         return failed.exceptions[0] if isinstance(failed, BaseExceptionGroup) else failed
 
     def start(self) -> None:
-        """Starts the round."""
         self._start(self._go())
 
     async def _go(self) -> None:

@@ -55,17 +55,14 @@ class Settings:
         return replace(self, variants=left or self.variants)
 
     def changed(self, number: int, **values: Any) -> Settings:
-        """The settings with other values for one variant."""
         variants = tuple(replace(v, **values) if v.id == number else v for v in self.variants)
         return replace(self, variants=variants)
 
 
 def to_json(settings: Settings) -> dict[str, Any]:
-    """The settings as the database stores them."""
     return asdict(settings)
 
 
 def from_json(stored: Mapping[str, Any]) -> Settings:
-    """The settings from their stored form."""
     variants = tuple(ChatVariant(**variant) for variant in stored["variants"])
     return Settings(variants, stored["policy"], stored["limit"], stored["room"])

@@ -24,9 +24,7 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
     Without --check and --remove, an interrupted check resumes, or all checks of the run score again. Judges are not
     asked again for replies that they have scored. Exit code 1 if a check failed on a reply, else 0.
     """
-    from promptgrid.budget import BudgetReached
     from promptgrid.cli import live, sheet
-    from promptgrid.errors import PlanError
     from promptgrid.grading import parse_check
     from promptgrid.humanize import many
     from promptgrid.judging import rescore
@@ -45,15 +43,8 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
     live.prepare([spec.model for spec in planned.score if spec.model])
     for line in map(sheet.judge_line, rescore.preflights(database, planned)):
         click.echo(line, err=True)
-    try:
-        with bar("Scoring") as tell:
-            rescore.carry_out(database, planned, budget=budget, on_progress=tell)
-    except BudgetReached as reached:
-        hint = f"The scores so far are stored. To resume: promptgrid check {run_id} --budget …"
-        raise PlanError(str(reached), hint=hint) from None
-    except KeyboardInterrupt:
-        click.echo(f"\nStopped. The scores so far are stored. To resume: promptgrid check {run_id}", err=True)
-        raise SystemExit(1) from None
+    with judging("Scoring", f"The scores so far are stored. To resume: promptgrid check {run_id}") as tell:
+        rescore.carry_out(database, planned, budget=budget, on_progress=tell)
     totals = scores.totals(database, run_id)
     click.echo(sheet.totals_json(run_id, totals) if as_json else sheet.totals_table(totals))
     for name in [total.check for total in totals if total.telling]:
@@ -72,3 +63,19 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
             progress_bar.update(done - progress_bar.pos)
 
         yield update
+
+
+@contextmanager
+def judging(label: str, resume: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for judges at work. `resume` says what to do after Ctrl+C, or with a larger budget."""
+    from promptgrid.budget import BudgetReached
+    from promptgrid.errors import PlanError
+
+    try:
+        with bar(label) as tell:
+            yield tell
+    except BudgetReached as reached:
+        raise PlanError(str(reached), hint=f"{resume} --budget …") from None
+    except KeyboardInterrupt:
+        click.echo(f"\nStopped. {resume}", err=True)
+        raise SystemExit(1) from None

@@ -28,18 +28,8 @@ def dashboard(port: int, browser: bool) -> None:
         click.echo(f"Port {port} is in use; using {free}.", err=True)
     script = str(paths.shipped_folder() / "workbench.py")
     # Headless: otherwise Streamlit asks for an e-mail address. The browser is opened below.
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        script,
-        "--server.port",
-        str(free),
-        "--server.headless",
-        "true",
-    ]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    options = ("--server.port", str(free), "--server.headless", "true")
+    server = subprocess.Popen([sys.executable, "-m", "streamlit", "run", script, *options], stdout=subprocess.DEVNULL)
     try:
         if _answers(free, server):
             _welcome(f"http://127.0.0.1:{free}", browser)

@@ -95,7 +95,6 @@ def ask(database: Database, run_id: str, request: GateRequest) -> GateReport:
 
 
 def as_json(report: GateReport) -> dict[str, Any]:
-    """The results as JSON."""
     return {"held": report.held, "gates": [asdict(result) for result in report.results]}
 
 

@@ -32,10 +32,8 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
 
     promptgrid judge last --model openai/gpt-6-luna --pairs 100 --rubric "Short, correct, friendly."
     """
-    from promptgrid.budget import BudgetReached
     from promptgrid.cli import live, sheet
-    from promptgrid.cli.check import bar
-    from promptgrid.errors import PlanError
+    from promptgrid.cli.check import judging
     from promptgrid.humanize import many
     from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_preflight
     from promptgrid.store import Database, runs, votes
@@ -55,15 +53,9 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
     click.echo(sheet.judge_line(pairs_preflight(database, run_id, unjudged, pair_judge, fresh=fresh)), err=True)
     if dry_run:
         return
-    try:
-        with bar("Judging") as tell:
-            result = judge_pairs(database, run_id, unjudged, pair_judge, budget=budget, fresh=fresh, on_progress=tell)
-    except BudgetReached as reached:
-        hint = "The votes so far are stored. To resume, repeat the command with a larger --budget."
-        raise PlanError(str(reached), hint=hint) from None
-    except KeyboardInterrupt:
-        click.echo("\nStopped. The votes so far are stored. To resume, repeat the command.", err=True)
-        raise SystemExit(1) from None
+    again = f"The votes so far are stored. To resume: promptgrid judge {run_id} --model {model} --pairs {pairs}"
+    with judging("Judging", again) as tell:
+        result = judge_pairs(database, run_id, unjudged, pair_judge, budget=budget, fresh=fresh, on_progress=tell)
     counts = [many(result.votes, "vote"), f"{result.changed:,} of them ties, because its choice changed with the order"]
     click.echo(", ".join(counts))
     if result.failed:

@@ -77,14 +77,12 @@ _OPTIONS: tuple[Option, ...] = (
 
 
 def plan_options(command: Command) -> Command:
-    """Adds the options of a plan."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def more_options(command: Command) -> Command:
-    """Adds the options for further values of parameters."""
     for spec in reversed(AXIS_SPECS):
         text = f"Further {spec.plural}."
         command = click.option(spec.option, spec.plural, type=AxisValues(spec), default=(), help=text)(command)
@@ -92,7 +90,6 @@ def more_options(command: Command) -> Command:
 
 
 def output_options(command: Command) -> Command:
-    """Adds the options for the results of a run."""
     path = click.Path(path_type=Path, dir_okay=False)
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),

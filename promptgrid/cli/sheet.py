@@ -17,7 +17,6 @@ from promptgrid.text import one_line, printable
 
 
 def as_text(sheet: Preflight) -> str:
-    """The preflight in a few lines."""
     cells, calls = humanize.many(sheet.cells, "cell"), humanize.many(sheet.replies.calls, "call")
     lines = [f"{cells}: {calls} to send, {sheet.replies.answered:,} already answered"]
     lines += [_model_line(model) for model in sheet.models]
@@ -48,14 +47,12 @@ def _model_line(model: ModelPreflight) -> str:
 
 
 def judge_line(model: ModelPreflight) -> str:
-    """The preflight of a model that judges or embeds."""
     does, what = ("embedded by", "texts embedded") if model.embeds else ("judged by", "judged")
     answered = f" · {model.answered:,} {what} already" if model.answered else ""
     return f"  {does}{_model_line(model)[1:]}{answered}"
 
 
 def as_json(sheet: Preflight) -> str:
-    """The whole preflight as JSON."""
     names = ("calls", "answered", "shared", "too_long", "prompt_tokens", "exact")
     replies = {name: getattr(sheet.replies, name) for name in names}
     cost = {"cost_floor": sheet.total.cost_floor, "cost_ceiling": sheet.total.cost_ceiling}
@@ -75,10 +72,7 @@ def progress_line(info: RunInfo, progress: RunProgress) -> str:
 
 def error_lines(errors: Sequence[tuple[str, int]], noun: str = "cell") -> list[str]:
     """Each error in one line, with the number of cells that it ended."""
-    lines = []
-    for error, count in errors:
-        lines.append(f"{humanize.many(count, noun)}: {one_line(error, 300)}")
-    return lines
+    return [f"{humanize.many(count, noun)}: {one_line(error, 300)}" for error, count in errors]
 
 
 def remedy_lines(progress: RunProgress) -> list[str]:
@@ -99,7 +93,6 @@ def end_line(info: RunInfo, progress: RunProgress) -> str:
 
 
 def summary_table(variants: Sequence[VariantSummary]) -> str:
-    """One line per variant, in columns."""
     from promptgrid.export.tables import pass_at
 
     header = ["variant", "answered", "score", "n", pass_at(variants), "distinct", "tokens", "usd", "ms"]
@@ -123,7 +116,6 @@ def _summary_cells(v: VariantSummary) -> list[str]:
 
 
 def totals_table(totals: Sequence[Total]) -> str:
-    """One line per check, in columns."""
     rows = [
         [t.check, "" if t.mean is None else f"{t.mean:.3f}", *map(str, (t.scored, t.unscored - t.failed, t.failed))]
         for t in totals
@@ -132,7 +124,6 @@ def totals_table(totals: Sequence[Total]) -> str:
 
 
 def totals_json(run_id: str, totals: Sequence[Total]) -> str:
-    """The same as JSON."""
     return json.dumps({"run": run_id, "checks": [asdict(total) for total in totals]}, ensure_ascii=False, indent=2)
 
 

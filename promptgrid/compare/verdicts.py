@@ -137,7 +137,7 @@ def _verdict(
     values = [value for sample in replies if (value := sample.scores[check][0]) is not None]
     # A case without an expected value is not scored by intent; where there is one, the reply left nothing to score.
     owed = 0 if expected is None else len(replies) - len(values)
-    outcomes = [_outcome(sample, check) for sample in samples]
+    outcomes: list[CheckOutcome] = [sample.scores[check][1] if sample.replied else "no reply" for sample in samples]
     worst = min(outcomes, key=_WORST_FIRST.index)
     first = samples[outcomes.index(worst)]
     return CheckVerdict(
@@ -159,7 +159,3 @@ def _verdict(
 
 
 _WORST_FIRST: Sequence[CheckOutcome] = ("failed", "no reply", "broken", "not scored", "passed")
-
-
-def _outcome(sample: _Sample, check: str) -> CheckOutcome:
-    return sample.scores[check][1] if sample.replied else "no reply"

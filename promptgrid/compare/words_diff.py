@@ -59,17 +59,13 @@ def words_diff(first: str, second: str, most: int = MOST_WORDS) -> WordsDiff:
     cut = max(len(a), len(b)) - start > most
     if cut:
         a, b = a[: start + most], b[: start + most]
-    parts = tuple(_joined([*_same(a[:start]), *_readable(_changes(a[start:], b[start:]))]))
+    parts = tuple(_joined([DiffSpan("same", "".join(a[:start])), *_readable(_changes(a[start:], b[start:]))]))
     return WordsDiff(parts, (len("".join(a)), len("".join(b))) if cut else None)
 
 
 def _common(a: Sequence[str], b: Sequence[str]) -> int:
     """The number of equal tokens at the beginning of both."""
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-
-
-def _same(tokens: Sequence[str]) -> list[DiffSpan]:
-    return [DiffSpan("same", "".join(tokens))]
 
 
 def _changes(a: Sequence[str], b: Sequence[str]) -> Iterator[DiffSpan]:

@@ -109,7 +109,6 @@ class Curve:
 
     @property
     def columns(self) -> list[str]:
-        """The names in `rows`."""
         return [self.axis if name == "value" else name for name in CurvePoint.__slots__]
 
     def frame(self) -> pd.DataFrame:

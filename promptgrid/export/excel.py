@@ -54,7 +54,9 @@ def write_xlsx(
         try:
             count = _results(workbook, columns, rows)
             for table in tables:
-                _beside(workbook, table)
+                sheet = _sheet(workbook, table.name, table.columns)
+                for at, row in enumerate(table.rows, start=1):
+                    _write(sheet, at, row)
             workbook.close()
         except FileCreateError as error:  # what `close` makes of an OSError
             raise error.args[0] from error
@@ -75,12 +77,6 @@ def _results(workbook: Workbook, columns: Sequence[str], rows: Iterable[Record])
         count, at = count + 1, at + 1
         _write(sheet, at, map(row.get, columns))
     return count
-
-
-def _beside(workbook: Workbook, table: Table) -> None:
-    sheet = _sheet(workbook, table.name, table.columns)
-    for at, row in enumerate(table.rows, start=1):
-        _write(sheet, at, row)
 
 
 def _sheet(workbook: Workbook, name: str, columns: Sequence[str]) -> Worksheet:

@@ -119,7 +119,7 @@ def percent(share: float | None) -> str:
     """ "53 %"; 100 only where it is all, 0 only where it is none; "" for None."""
     if share is None:
         return ""
-    rounded = int(100 * share + 0.5)
+    rounded = int(100 * share + 0.5)  # as a browser rounds
     return f"{min(99, max(1, rounded)) if 0 < share < 1 else rounded} %"
 
 

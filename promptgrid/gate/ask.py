@@ -33,7 +33,6 @@ class GateReport:
 
     @property
     def held(self) -> bool:
-        """Whether all gates hold."""
         return all(result.held for result in self.results)
 
 

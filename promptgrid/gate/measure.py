@@ -10,6 +10,7 @@ from promptgrid import humanize
 from promptgrid.compare.variants import Variant
 from promptgrid.compare.verdicts import CheckVerdict
 from promptgrid.gate.results import GateResult, MinScore, broke
+from promptgrid.stats import mean_interval
 
 _ROUNDING = 1e-9  # tolerance of a mean: nine of ten must reach 0.9 whatever the rounding of the sum
 
@@ -88,14 +89,10 @@ def _rounded_down(score: float) -> str:
 
 
 def _band(values: Sequence[float]) -> str:
-    from promptgrid.stats import mean_interval
-
     interval = mean_interval(values)
     return "" if interval is None else f" ({interval.low:.2f} to {interval.high:.2f})"
 
 
 def _low(values: Sequence[float]) -> float:
-    from promptgrid.stats import mean_interval
-
     interval = mean_interval(values)
     return 0.0 if interval is None else interval.low

@@ -77,7 +77,6 @@ def ask_known(gates: Iterable[MinScore], known: Collection[str]) -> None:
 
 
 def broke(verdict: CheckVerdict) -> Broke:
-    """The verdict as a case that broke."""
     several = verdict.such < verdict.samples or verdict.samples > 1
     count = f"{verdict.such} of {verdict.samples} samples {_SUCH[verdict.outcome]}: " if several else ""
     return Broke(

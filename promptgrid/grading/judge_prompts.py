@@ -70,7 +70,9 @@ def read_mark(spec: CheckSpec, prompt: Prompt, text: str) -> Verdict:
     if value is None:
         scale = spec.options.get("scale", "1-5")
         return Verdict(None, f"the check failed: the judge gave no mark of {scale}, but: {short(text)}", failed=True)
-    return Verdict(value >= spec.options.get("min", USUAL_MIN), _reasons(text, str(answer)), value)
+    return Verdict(
+        value >= spec.options.get("min", USUAL_MIN), f"{str(answer).strip()}: {one_line(text, _EXPLAINED)}", value
+    )
 
 
 def _mark(spec: CheckSpec, answer: str) -> float | None:
@@ -82,11 +84,6 @@ def _mark(spec: CheckSpec, answer: str) -> float | None:
     if number is None or number.value is None or not low <= number.value <= high:
         return None
     return float((number.value - low) / (high - low))
-
-
-def _reasons(text: str, mark: str) -> str:
-    """The mark, and the judge's reasons in one line."""
-    return f"{mark.strip()}: {one_line(text, _EXPLAINED)}"
 
 
 Preference = Literal["first", "second", "tie"]

@@ -42,7 +42,9 @@ class Scoring:
         that is not configured; the scores from before are committed."""
         self.total = await asyncio.to_thread(self._count)
         for check in self.checks:
-            self._scorers[str(check)] = await asyncio.to_thread(self._scorer, check)
+            self._scorers[str(check)] = await asyncio.to_thread(
+                scorer, self.judging, self.plan, check, on_done=self._add
+            )
         try:
             await self._all()
         finally:
@@ -60,9 +62,6 @@ class Scoring:
     def _count(self) -> int:
         names, run = [check.name for check in self.checks], (self.judging.database, self.judging.run_id)
         return len(names) * scores.answered_count(*run) if self.anew else sum(scores.missing(*run, names).values())
-
-    def _scorer(self, check: CheckSpec) -> Scorer:
-        return scorer(self.judging, self.plan, check, on_done=self._add)
 
     def _add(self, count: int) -> None:
         """Counts `count` more replies as scored, before their scores are committed."""

@@ -202,12 +202,10 @@ class Library:
     def _existing(self, name: str) -> Path:
         path = self.path(name)
         if not path.is_file():
-            raise LibraryError(f"There is no prompt {name!r} in {self.folder}.", hint=self._suggestion(name))
+            names = sorted(other.stem for other in self.folder.glob(f"*{SUFFIX}"))
+            hint = did_you_mean(name, names) or "The folder holds no prompt yet."
+            raise LibraryError(f"There is no prompt {name!r} in {self.folder}.", hint=hint)
         return path
-
-    def _suggestion(self, name: str) -> str:
-        names = [path.stem for path in self.folder.glob(f"*{SUFFIX}")]
-        return did_you_mean(name, sorted(names)) or "The folder holds no prompt yet."
 
     def _free(self, name: str) -> str:
         candidates = [name, *(f"{name[: MAX_NAME - 5]}-{number}" for number in range(2, 10_000))]

@@ -15,9 +15,6 @@ from promptgrid.models.known import DEFAULT, ModelFacts
 from promptgrid.models.learned import value_text
 from promptgrid.prompt import Parameters
 
-DECIDED = ("temperature", "top_p", "seed", "reasoning_effort")
-"""What a model may not take; all other parameters are sent as they are asked for."""
-
 HOT = 0.7
 ENOUGH_CASES = 3
 

@@ -1,12 +1,12 @@
 """The next token: the likeliest ones after a text, the effect of temperature and top_p on them, and surprise.
 
-Pure: `chances` (a distribution and its reshaping), `pieces` (readable tokens), `tallies` (samples against the
-distribution), `surprise`, `continuation` (a text and the tokens after it). With calls to a model: `client` (makes and
-stores them), `prediction` (the next token), `generation`, `scoring`, `sampling`.
+Pure: `chances` (a distribution, its reshaping, and surprise), `pieces` (readable tokens), `tallies` (samples against
+the distribution), `continuation` (a text and the tokens after it). With calls to a model: `client` (makes and stores
+them), `prediction` (the next token), `generation`, `scoring`, `sampling`.
 """
 
 from promptgrid.endpoint.base import TokenStep
-from promptgrid.nextword.chances import VOCABULARY, Chances, Share, Shares, reshape
+from promptgrid.nextword.chances import VOCABULARY, Chances, Share, Shares, bits, perplexity, reshape
 from promptgrid.nextword.client import ModelClient
 from promptgrid.nextword.continuation import Continuation
 from promptgrid.nextword.generation import generated_tokens
@@ -14,5 +14,4 @@ from promptgrid.nextword.pieces import completed_character, is_whole, token_labe
 from promptgrid.nextword.prediction import Prediction, predict
 from promptgrid.nextword.sampling import text_samples, token_samples
 from promptgrid.nextword.scoring import MAX_SCORED, scored_tokens
-from promptgrid.nextword.surprise import bits, perplexity
 from promptgrid.nextword.tallies import TokenTally, tally

@@ -1,4 +1,4 @@
-"""A distribution over next tokens, and its reshaping by temperature and top_p. Pure.
+"""A distribution over next tokens, its reshaping by temperature and top_p, and the surprise of a token. Pure.
 
 An endpoint returns the likeliest tokens and hides the rest. The probability of the rest is known (1 minus the sum of
 the listed tokens); its spread over the hidden tokens is not. At a temperature other than 1 the weight of the rest, and
@@ -8,11 +8,11 @@ so the share of each listed token, is therefore known only as a range.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from promptgrid.endpoint.base import TokenChance
+from promptgrid.endpoint.base import TokenChance, TokenStep
 
 VOCABULARY = 300_000
 """More tokens than any current model has; bounds the number of hidden tokens."""
@@ -125,3 +125,22 @@ def _share(weights: Sequence[float], place: int, light: _Cut, heavy: _Cut) -> Sh
     if place >= light.count:  # kept only if the rest is heavy enough; its share is largest if it is the last one
         return Share(0.0, weight / math.fsum(weights[: place + 1]))
     return Share(weight / (heavy.weight + heavy.hidden[1]), weight / (light.weight + light.hidden[0]))
+
+
+def bits(logprob: float) -> float:
+    """The surprise of a token in bits: 0 for what was certain, 1 for the toss of a coin."""
+    return -logprob / math.log(2)
+
+
+def perplexity(steps: Iterable[TokenStep]) -> float | None:
+    """exp of the mean surprise in nats: the mean number of equally likely tokens that the model chose from.
+
+    Only steps with a known probability count; None if there are none.
+    """
+    logprobs = [step.logprob for step in steps if step.logprob is not None]
+    if not logprobs:
+        return None
+    try:
+        return math.exp(-math.fsum(logprobs) / len(logprobs))
+    except OverflowError:  # some endpoints report -9999 for "never"
+        return math.inf

@@ -14,7 +14,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class TokenTally:
-    """The count of each listed token among the samples, in their order; `others` counts all hidden tokens.
+    """The count of each listed token among the samples, in their order.
 
     `within` says for each whether its count lies in the middle 95 % of the counts that its share makes likely;
     `unknown` counts samples whose token the endpoint did not name.
@@ -23,14 +23,7 @@ class TokenTally:
     drawn: int
     counts: tuple[int, ...]
     within: tuple[bool, ...]
-    others: int
-    others_within: bool
     unknown: int
-
-    @property
-    def met(self) -> int:
-        """The number of listed tokens whose counts agree with their shares."""
-        return sum(self.within)
 
 
 def tally(chances: Chances, shares: Shares, samples: Sequence[TokenStep | None]) -> TokenTally:
@@ -39,11 +32,8 @@ def tally(chances: Chances, shares: Shares, samples: Sequence[TokenStep | None])
     by_id = Counter(sample.id for sample in named if sample.id is not None)
     by_data = Counter(sample.data for sample in named if sample.id is None)
     counts = tuple(by_id[t.id] if t.id is not None else by_data[t.data] for t in chances.tokens)
-    others = len(named) - sum(counts)
     within = tuple(_expected(n, len(named), share) for n, share in zip(counts, shares.tokens, strict=True))
-    return TokenTally(
-        len(named), counts, within, others, _expected(others, len(named), shares.rest), len(samples) - len(named)
-    )
+    return TokenTally(len(named), counts, within, len(samples) - len(named))
 
 
 def _expected(count: int, n: int, share: Share) -> bool:

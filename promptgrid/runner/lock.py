@@ -62,7 +62,6 @@ class RunnerLock:
             return False
 
     def release(self) -> None:
-        """Frees the lock."""
         self._lock.release()
 
     @property

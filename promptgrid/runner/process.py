@@ -15,7 +15,7 @@ from pathlib import Path
 from promptgrid import connections, files, loop, paths
 from promptgrid.errors import StoreError
 from promptgrid.runner.carry_out import carry_out
-from promptgrid.runner.lock import Holder, RunnerLock, settings_digest
+from promptgrid.runner.lock import RunnerLock, settings_digest
 from promptgrid.store import Database, commits, runs
 
 IDLE_S = 600.0
@@ -103,7 +103,6 @@ async def _silence(database: Database, run_id: str) -> None:
 
 
 def log_path() -> Path:
-    """The runner's log file."""
     return paths.data_folder() / "runner.log"
 
 
@@ -114,15 +113,11 @@ def ensure_runner() -> None:
     """
     lock = RunnerLock()
     holder = lock.holder()
-    if (holder is not None and not _outdated(holder)) or lock.awaited:
+    if (holder is not None and holder.stays and holder.settings == settings_digest()) or lock.awaited:
         return
     if holder is not None and holder.stays:
         ask_to_leave()
     _start()
-
-
-def _outdated(holder: Holder) -> bool:
-    return not holder.stays or holder.settings != settings_digest()
 
 
 def ask_to_leave() -> None:

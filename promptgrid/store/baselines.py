@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
@@ -12,25 +10,18 @@ from promptgrid.store.database import Database, now
 from promptgrid.store.schema import baselines, cells, runs
 
 
-def pin(database: Database, run_id: str, prompts: Sequence[str] | None = None) -> list[str]:
-    """Makes the run the baseline of these prompts, or of all that it has; returns their names.
-
-    Raises StoreError when there is no such run, or it has no such prompt.
-    """
+def pin(database: Database, run_id: str) -> list[str]:
+    """Makes the run the baseline of its prompts; returns their names. Raises StoreError when there is no such run."""
     with database.write() as connection:
         if connection.scalar(_alive().where(runs.c.id == run_id)) is None:
             raise StoreError(f"There is no run {run_id} to pin.", hint="`promptgrid runs` lists those that are there.")
         query = sa.select(cells.c.prompt).where(cells.c.run_id == run_id).distinct().order_by(cells.c.prompt)
         names = list(connection.scalars(query))
-        for name in names if prompts is None else prompts:
-            if name not in names:
-                raise StoreError(f'The run {run_id} has no prompt "{name}".', hint=f"It has {', '.join(names)}.")
-        named = list(names if prompts is None else prompts)
-        for name in named:
+        for name in names:
             row = insert(baselines).values(prompt=name, run_id=run_id, pinned=now())
             newer = {"run_id": row.excluded.run_id, "pinned": row.excluded.pinned}
             connection.execute(row.on_conflict_do_update(index_elements=["prompt"], set_=newer))
-    return named
+    return names
 
 
 def unpin(database: Database, prompt: str) -> bool:
@@ -44,11 +35,6 @@ def pinned(database: Database) -> dict[str, str]:
     query = sa.select(baselines.c.prompt, baselines.c.run_id).where(baselines.c.run_id.in_(_alive()))
     with database.read() as connection:
         return {row[0]: row[1] for row in connection.execute(query.order_by(baselines.c.prompt))}
-
-
-def baseline_of(database: Database, prompt: str) -> str | None:
-    """The baseline run of the prompt; None: it has none, or the run was deleted."""
-    return pinned(database).get(prompt)
 
 
 def _alive() -> sa.Select[tuple[str]]:

@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from promptgrid.errors import StoreError
 from promptgrid.models.parameters import Alike
 from promptgrid.prompt.parameters import AXIS_COLUMNS
-from promptgrid.store.database import Database
-from promptgrid.store.results import Stamp, stamp_in
-from promptgrid.store.schema import cases, cells, replies, runs, scores
+from promptgrid.store.database import Database, raw_cursor
+from promptgrid.store.results import Stamp, require_run, stamp_in
+from promptgrid.store.schema import cases, cells, cells_with_replies, replies, scores
 from promptgrid.store.stored_replies import lots
 
 CELL_COLUMNS = (
@@ -30,7 +29,6 @@ REPLY_COLUMNS = ("id", "chars", "prompt_tokens", "completion_tokens", "cost_usd"
 _MANY = 10_000  # rows in memory at once, as tuples
 _MANY_TEXTS = 5_000
 _ENOUGH_SAMPLES = 3
-_WITH_REPLIES = cells.outerjoin(replies, cells.c.reply_id == replies.c.id)
 
 Tuples = Iterator[Sequence[tuple[Any, ...]]]
 
@@ -57,7 +55,7 @@ def run_columns(database: Database, run_id: str) -> Iterator[RunColumns]:
         require_run(connection, run_id)
         case_ids = sa.select(cases.c.case_id).where(cases.c.run_id == run_id).order_by(cases.c.position)
         columns = [*(cells.c[name] for name in CELL_COLUMNS), *(replies.c[name] for name in REPLY_COLUMNS)]
-        joined = sa.select(*columns).select_from(_WITH_REPLIES)
+        joined = sa.select(*columns).select_from(cells_with_replies)
         of_cells = joined.where(cells.c.run_id == run_id).order_by(cells.c.position)
         of_scores = sa.select(scores.c.position, scores.c.check, scores.c.value).where(scores.c.run_id == run_id)
         yield RunColumns(
@@ -68,15 +66,8 @@ def run_columns(database: Database, run_id: str) -> Iterator[RunColumns]:
         )
 
 
-def require_run(connection: sa.Connection, run_id: str) -> None:
-    """Raises StoreError when the run no longer exists."""
-    if connection.scalar(sa.select(runs.c.id).where(runs.c.id == run_id)) is None:
-        raise StoreError(f"The run {run_id} no longer exists.", hint="`promptgrid runs` lists the runs.")
-
-
 def _tuples(connection: sa.Connection, query: sa.Select[Any]) -> Tuples:
-    cursor = connection.execute(query).cursor
-    assert cursor is not None  # a SELECT has one
+    cursor = raw_cursor(connection, query)
     while rows := cursor.fetchmany(_MANY):
         yield rows
 
@@ -112,7 +103,7 @@ class CellText(NamedTuple):
 def cell_texts(database: Database, run_id: str, positions: Sequence[int], characters: int) -> dict[int, CellText]:
     """By position, the texts of these cells."""
     columns = [sa.func.substr(c, 1, characters + 1) for c in (cells.c.answer, replies.c.text, cells.c.error)]
-    query = sa.select(cells.c.position, *columns).select_from(_WITH_REPLIES).where(cells.c.run_id == run_id)
+    query = sa.select(cells.c.position, *columns).select_from(cells_with_replies).where(cells.c.run_id == run_id)
     with database.read() as connection:
         return {
             row[0]: CellText(*row[1:])
@@ -125,7 +116,7 @@ def reply_texts(database: Database, run_id: str) -> Iterator[tuple[int, str]]:
     """The position and the whole reply of each answered cell, in the cells' order. Memory stays bounded."""
     query = (
         sa.select(cells.c.position, replies.c.text)
-        .select_from(_WITH_REPLIES)
+        .select_from(cells_with_replies)
         .where(cells.c.run_id == run_id, cells.c.status == "answered")
         .order_by(cells.c.position)
         .limit(_MANY_TEXTS)
@@ -153,7 +144,7 @@ def replies_to_cases(database: Database, run_id: str, positions: Sequence[int], 
     columns = (cells.c.position, sa.func.substr(replies.c.text, 1, longest), replies.c.chars)
     query = (
         sa.select(*columns, cases.c.inputs, cases.c.expected)
-        .select_from(_WITH_REPLIES)
+        .select_from(cells_with_replies)
         .join(cases, (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position))
         .where(cells.c.run_id == run_id, cells.c.position.in_(positions), replies.c.id.is_not(None))
     )
@@ -171,7 +162,7 @@ def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
     texts = sa.func.count(replies.c.text.distinct())
     per_case = (
         sa.select(*group[:3], texts.label("texts"))
-        .select_from(_WITH_REPLIES)
+        .select_from(cells_with_replies)
         .where(cells.c.run_id == run_id, cells.c.temperature_sent.is_not(None), replies.c.id.is_not(None))
         .group_by(*group)
         .having(sa.func.count() >= _ENOUGH_SAMPLES)

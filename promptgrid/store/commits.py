@@ -130,7 +130,6 @@ def status_and_epoch(database: Database, run_id: str) -> tuple[RunStatus, int]:
 
 
 def pending_count(database: Database, run_id: str) -> int:
-    """The number of pending cells."""
     query = sa.select(sa.func.count()).where(cells.c.run_id == run_id, cells.c.status == "pending")
     with database.read() as connection:
         return int(connection.scalar(query) or 0)

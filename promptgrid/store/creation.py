@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count, islice
 from typing import Any
 
 import sqlalchemy as sa
 
-from promptgrid.errors import PlanError
 from promptgrid.grid import Decided, Plan
 from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.store import runs as runs_store
@@ -84,26 +83,20 @@ def extend_run(
     with database.read() as connection:
         names = [cells.c[name] for name in CellName._fields]
         known = {CellName(*row) for row in connection.execute(sa.select(*names).where(cells.c.run_id == run_id))}
-    new = [row for row in _cell_rows(run_id, plan, planned) if _name(row) not in known]
+    new = [
+        row
+        for row in _cell_rows(run_id, plan, planned)
+        if CellName(*map(row.__getitem__, CellName._fields)) not in known
+    ]
     if new:
         with database.write() as connection:
-            _widen(connection, run_id, before, plan, decided, len(new))
+            columns = {"plan": plan_json(plan), "decided": decided_json(decided), "total": runs.c.total + len(new)}
+            runs_store.replace_plan(connection, run_id, before, **columns)
+            runs_store.queue(connection, run_id)
             last = connection.scalar(sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id))
             numbered = zip(count(0 if last is None else last + 1), new, strict=False)
             write_many(connection, _INSERT_CELL, [{**row, "position": position} for position, row in numbered])
     return len(new)
-
-
-def _widen(connection: sa.Connection, run_id: str, before: str, plan: Plan, decided: Decided, new: int) -> None:
-    changed = {"plan": plan_json(plan), "decided": decided_json(decided), "total": runs.c.total + new}
-    unchanged = (runs.c.id == run_id) & (runs.c.plan == before) & runs.c.status.not_in(runs_store.ACTIVE)
-    if connection.execute(runs.update().where(unchanged).values(changed)).rowcount != 1:
-        raise PlanError(f"Run {run_id} was changed or resumed in the meantime.", hint="Look at it, and try again.")
-    runs_store.queue(connection, run_id)
-
-
-def _name(row: Mapping[str, Any]) -> CellName:
-    return CellName(**{name: row[name] for name in CellName._fields})
 
 
 def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[dict[str, Any]]:

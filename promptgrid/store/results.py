@@ -17,8 +17,8 @@ from promptgrid.errors import StoreError
 from promptgrid.grading import Score
 from promptgrid.prompt.parameters import SPECS, Value
 from promptgrid.store import ratings
-from promptgrid.store.database import Database
-from promptgrid.store.schema import attempts, cases, cells, replies, runs, scores
+from promptgrid.store.database import Database, raw_cursor
+from promptgrid.store.schema import attempts, cases, cells, cells_with_replies, replies, runs, scores
 from promptgrid.store.schema import ratings as ratings_table
 
 _FIRST_CHUNK, _CHUNK, _CHUNK_CHARACTERS = 100, 2_000, 8_000_000  # rows read at once: fewer where texts are long
@@ -146,9 +146,8 @@ def _chunks(database: Database, run_id: str, positions: Sequence[int] | None, *,
     known: _Cases = {}
     after, limit = -1, _FIRST_CHUNK
     with database.read() as connection:
-        if connection.scalar(sa.select(runs.c.id).where(runs.c.id == run_id)) is None:
-            raise StoreError(f"The run {run_id} is gone.", hint="`promptgrid runs` lists those that are there.")
-        while rows := _tuples(connection, _part(query, wanted, after, limit)):
+        require_run(connection, run_id)
+        while rows := raw_cursor(connection, _part(query, wanted, after, limit)).fetchall():
             chunk = _chunk(connection, run_id, rows, known, explained)
             yield chunk
             after = chunk.columns["position"][-1]
@@ -156,10 +155,16 @@ def _chunks(database: Database, run_id: str, positions: Sequence[int] | None, *,
             limit = min(_CHUNK, 1 + len(rows) * _CHUNK_CHARACTERS // (characters + 1))
 
 
+def require_run(connection: sa.Connection, run_id: str) -> None:
+    """Raises StoreError when the run no longer exists."""
+    if connection.scalar(sa.select(runs.c.id).where(runs.c.id == run_id)) is None:
+        raise StoreError(f"The run {run_id} no longer exists.", hint="`promptgrid runs` lists the runs.")
+
+
 def _query(run_id: str) -> sa.Select[Any]:
     return (
         sa.select(*_COLUMNS.values())
-        .select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
+        .select_from(cells_with_replies)
         .where(cells.c.run_id == run_id)
         .order_by(cells.c.position)
     )
@@ -170,13 +175,6 @@ def _part(query: sa.Select[Any], wanted: Sequence[int] | None, after: int, limit
         return query.where(cells.c.position > after).limit(limit)
     start = bisect_right(wanted, after)
     return query.where(cells.c.position.in_(wanted[start : start + limit]))
-
-
-def _tuples(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
-    """As the driver gives them: a row object each would cost as much as reading it."""
-    cursor = connection.execute(query).cursor
-    assert cursor is not None  # a SELECT has one
-    return list(cursor.fetchall())
 
 
 def _chunk(
@@ -220,7 +218,7 @@ def _scores(connection: sa.Connection, run_id: str, first: int, last: int) -> di
     query = sa.select(scores.c.position, *(scores.c[name] for name in Score.__slots__))
     mine = (scores.c.run_id == run_id) & scores.c.position.between(first, last)
     by_position: dict[int, dict[str, Score]] = defaultdict(dict)
-    for position, check, value, passed, answer, why, failed in _tuples(connection, query.where(mine)):
+    for position, check, value, passed, answer, why, failed in raw_cursor(connection, query.where(mine)).fetchall():
         flag = None if passed is None else bool(passed)
         by_position[position][check] = Score(check, value, flag, answer, why, bool(failed))
     return by_position
@@ -231,7 +229,7 @@ def _values(connection: sa.Connection, run_id: str, first: int, last: int) -> di
     query = sa.select(scores.c.position, scores.c.check, scores.c.value)
     mine = (scores.c.run_id == run_id) & scores.c.position.between(first, last)
     by_check: dict[str, dict[int, float | None]] = defaultdict(dict)
-    for position, check, value in _tuples(connection, query.where(mine)):
+    for position, check, value in raw_cursor(connection, query.where(mine)).fetchall():
         by_check[check][position] = value
     return by_check
 

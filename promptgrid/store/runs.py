@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from promptgrid.errors import StoreError
+from promptgrid.errors import PlanError, StoreError
 from promptgrid.grid import Plan
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.plans import load_plan
@@ -94,16 +94,14 @@ def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) ->
     seen = runs.c.deleted.is_not(None) if deleted else runs.c.deleted.is_(None)
     query = _infos().where(seen, runs.c.status != "planning")
     with database.read() as connection:
-        rows = connection.execute(query.order_by(runs.c.created.desc()).limit(limit))
-        return [RunInfo(**row._mapping) for row in rows]
+        return _read(connection, query, limit)
 
 
 def active_run(database: Database) -> RunInfo | None:
     """The newest run that is queued or in progress."""
-    query = _infos().where(runs.c.status.in_(ACTIVE), runs.c.deleted.is_(None)).order_by(runs.c.created.desc())
+    query = _infos().where(runs.c.status.in_(ACTIVE), runs.c.deleted.is_(None))
     with database.read() as connection:
-        row = connection.execute(query.limit(1)).one_or_none()
-    return None if row is None else RunInfo(**row._mapping)
+        return next(iter(_read(connection, query, limit=1)), None)
 
 
 def find_run(database: Database, ref: str) -> RunInfo:
@@ -111,9 +109,7 @@ def find_run(database: Database, ref: str) -> RunInfo:
     by_id = runs.c.id.startswith(ref, autoescape=True)
     query = _infos().where(runs.c.status != "planning", runs.c.deleted.is_(None) if ref == "last" else by_id)
     with database.read() as connection:
-        matches = [
-            RunInfo(**row._mapping) for row in connection.execute(query.order_by(runs.c.created.desc()).limit(2))
-        ]
+        matches = _read(connection, query, limit=2)
     if not matches or (len(matches) > 1 and ref != "last"):
         what = "More than one run starts" if matches else "There is no run that starts"
         raise StoreError(f'{what} with "{ref}".', hint="`promptgrid runs` lists them.")
@@ -122,6 +118,12 @@ def find_run(database: Database, ref: str) -> RunInfo:
 
 def _infos() -> sa.Select[Any]:
     return sa.select(*(runs.c[name] for name in RunInfo.__dataclass_fields__))
+
+
+def _read(connection: sa.Connection, infos: sa.Select[Any], limit: int) -> list[RunInfo]:
+    """The newest of these runs."""
+    rows = connection.execute(infos.order_by(runs.c.created.desc()).limit(limit))
+    return [RunInfo(**row._mapping) for row in rows]
 
 
 def plan_of(database: Database, run_id: str) -> Plan:
@@ -203,6 +205,14 @@ def cancel_pending(connection: sa.Connection, run_id: str) -> None:
     """Sets every pending cell of the run to cancelled."""
     waiting = (cells.c.run_id == run_id) & (cells.c.status == "pending")
     connection.execute(cells.update().where(waiting).values(status="cancelled"))
+
+
+def replace_plan(connection: sa.Connection, run_id: str, before: str, **values: Any) -> None:
+    """Sets the plan, and other columns, of a run at rest. Raises PlanError where its plan is not `before` any more, or
+    the run is active."""
+    unchanged = (runs.c.id == run_id) & (runs.c.plan == before) & runs.c.status.not_in(ACTIVE)
+    if connection.execute(runs.update().where(unchanged).values(values)).rowcount != 1:
+        raise PlanError(f"Run {run_id} is active, or was changed in the meantime.", hint="Look at it, and try again.")
 
 
 def set_budget(database: Database, run_id: str, budget: str) -> None:

@@ -184,6 +184,8 @@ cells = Table(
     Index("cells_by_reply", "reply_id"),
 )
 
+cells_with_replies = cells.outerjoin(replies, cells.c.reply_id == replies.c.id)
+
 scores = Table(
     "scores",
     metadata,

@@ -10,13 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from promptgrid.errors import PlanError
 from promptgrid.grading import CheckSpec, Score
 from promptgrid.grid import Plan
 from promptgrid.store import runs as runs_store
 from promptgrid.store.database import Database, Row, storable, write_many
 from promptgrid.store.plans import plan_json
-from promptgrid.store.schema import cases, cells, replies, runs, scores
+from promptgrid.store.schema import cases, cells, replies, scores
 
 CHUNK = 200  # replies
 
@@ -76,7 +75,13 @@ def _read(database: Database, run_id: str, query: sa.Select[Any]) -> list[Answer
     with database.read() as connection:  # not held open: a judge may take minutes over a chunk
         rows = connection.execute(query).all()
         scored = _scored(connection, run_id, [row.position for row in rows])
-    return [_answered(row._asdict(), scored.get(row.position, frozenset())) for row in rows]
+    return [
+        Answered(
+            **row._asdict() | {"inputs": json.loads(row.inputs), "request": json.loads(row.request)},
+            scored=scored.get(row.position, frozenset()),
+        )
+        for row in rows
+    ]
 
 
 def _scored(connection: sa.Connection, run_id: str, positions: Sequence[int]) -> Mapping[int, frozenset[str]]:
@@ -87,14 +92,7 @@ def _scored(connection: sa.Connection, run_id: str, positions: Sequence[int]) ->
     return {position: frozenset(names) for position, names in checks.items()}
 
 
-def _answered(row: dict[str, Any], scored: frozenset[str]) -> Answered:
-    return Answered(
-        **{**row, "inputs": json.loads(row["inputs"]), "request": json.loads(row["request"]), "scored": scored}
-    )
-
-
 def answered_count(database: Database, run_id: str) -> int:
-    """How many cells of the run have a reply."""
     mine = (cells.c.run_id == run_id) & (cells.c.status == "answered")
     with database.read() as connection:
         return int(connection.scalar(sa.select(sa.func.count()).where(mine)) or 0)
@@ -151,10 +149,8 @@ def change_checks(database: Database, run_id: str, before: str, checks: Sequence
     new = replace(plan, checks=tuple(checks))
     unchanged_checks = {str(check) for check in plan.all_checks} & {str(check) for check in new.all_checks}
     names = [check.name for check in plan.all_checks if str(check) in unchanged_checks]
-    unchanged = (runs.c.id == run_id) & (runs.c.plan == before) & runs.c.status.not_in(runs_store.ACTIVE)
     with database.write() as connection:
-        if connection.execute(runs.update().where(unchanged).values(plan=plan_json(new))).rowcount != 1:
-            raise PlanError(f"Run {run_id} is at work, or was changed meanwhile.", hint="Try again when it rests.")
+        runs_store.replace_plan(connection, run_id, before, plan=plan_json(new))
         connection.execute(scores.delete().where(scores.c.run_id == run_id, scores.c.check.not_in(names)))
     return new
 

@@ -15,8 +15,8 @@ from functools import cache
 
 import sqlalchemy as sa
 
-from promptgrid.store.database import Database
-from promptgrid.store.schema import cases, cells, replies
+from promptgrid.store.database import Database, raw_cursor
+from promptgrid.store.schema import cases, cells, cells_with_replies, replies
 
 # No character beyond the first becomes several when it is folded, none beyond the second has another form.
 _LAST_EXPANDING, _LAST_CASED = 0xFB17, 0x1E943
@@ -88,15 +88,13 @@ def _cells(database: Database, run_id: str, text: str, start: int, end: int) -> 
     texts_to_check = [sa.case((sure, None), else_=column) for column, _ in columns]
     query = (
         sa.select(cells.c.position, *texts_to_check)
-        .select_from(cells.outerjoin(replies, cells.c.reply_id == replies.c.id))
+        .select_from(cells_with_replies)
         .where(cells.c.run_id == run_id, cells.c.position >= start, cells.c.position < end, as_typed | may_hold)
     )
     with database.read() as connection:
-        cursor = connection.execute(query).cursor
-        assert cursor is not None  # a SELECT has one
         return [
             position
-            for position, *texts in cursor.fetchall()
+            for position, *texts in raw_cursor(connection, query).fetchall()
             if not any(texts) or any(wanted in one.casefold() for one in texts if one)
         ]
 

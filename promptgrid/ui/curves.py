@@ -64,7 +64,6 @@ def lines_popover(curve: Curve) -> list[str]:
 
 
 def write_address(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
-    """Puts the run and the selected lines into the address."""
     query: dict[str, Any] = {"run": run.id}
     if curve.axis != next(iter(PARAMETER_AXES)):
         query["over"] = curve.axis
@@ -155,7 +154,6 @@ def _chart(
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    """The rows of a chart, at least one, as a CSV file."""
     out = io.BytesIO()
     write_table(rows, out, list(rows[0]))
     return out.getvalue()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import streamlit as st
 
 from promptgrid import api, builtin
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import PromptgridError
 from promptgrid.grid import Plan
-from promptgrid.prompt import EMPTY
 from promptgrid.runner import client
 from promptgrid.store import runs
 from promptgrid.ui import links, server
@@ -74,23 +71,18 @@ def has_example() -> bool:
 def next_steps(run_id: str | None) -> None:
     """The three main pages; Compare opens the newest run."""
     query = {"run": run_id} if run_id else {}
-    columns = st.columns(3, gap="medium")
-    with columns[0]:
-        _step(links.COMPOSE, "Try a prompt", "edit_note", "See exactly what is sent and what comes back.")
-    with columns[1]:
-        _step(links.RUN, "Run a grid", "play_arrow", "Prompts × techniques × models × temperatures × cases.")
-    with columns[2]:
-        _step(links.COMPARE, "Compare", "table_chart", "The answers of a run, side by side.", query)
-
-
-def _step(page: str, label: str, icon: str, text: str, query: Mapping[str, str] = EMPTY) -> None:
-    with st.container(border=True, gap="xxsmall", key=f"home_step_{icon}"):
-        st.page_link(page, label=f"**{label}**", icon=f":material/{icon}:", query_params=dict(query))
-        st.caption(text)
+    steps: list[tuple[str, str, str, str, dict[str, str]]] = [
+        (links.COMPOSE, "Try a prompt", "edit_note", "See exactly what is sent and what comes back.", {}),
+        (links.RUN, "Run a grid", "play_arrow", "Prompts × techniques × models × temperatures × cases.", {}),
+        (links.COMPARE, "Compare", "table_chart", "The answers of a run, side by side.", query),
+    ]
+    for column, (page, label, icon, text, parameters) in zip(st.columns(3, gap="medium"), steps, strict=True):
+        with column, st.container(border=True, gap="xxsmall", key=f"home_step_{icon}"):
+            st.page_link(page, label=f"**{label}**", icon=f":material/{icon}:", query_params=parameters)
+            st.caption(text)
 
 
 def prompts() -> None:
-    """The first prompts with their descriptions."""
     readable, total = server.prompts(), len(server.library().entries())
     for name, prompt in list(readable.items())[:PROMPTS_SHOWN]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"home_prompt_{name}"):
@@ -101,7 +93,6 @@ def prompts() -> None:
 
 
 def endpoints() -> None:
-    """One line for each endpoint."""
     if (error := server.endpoints().error) is not None:
         show_error(error)
     for state in server.endpoints().states.values():
@@ -110,6 +101,5 @@ def endpoints() -> None:
 
 
 def newest_run_id() -> str | None:
-    """The id of the newest run; None if there is none."""
     newest = runs.list_runs(server.database(), limit=1)
     return newest[0].id if newest else None

@@ -38,7 +38,6 @@ def _search_text(entry: LibraryEntry) -> str:
 
 
 def row(entry: LibraryEntry) -> dict[str, Any]:
-    """The row of a prompt in the table."""
     prompt = entry.prompt
     changed = datetime.fromtimestamp(entry.modified, UTC)
     if prompt is None:
@@ -94,7 +93,6 @@ def _table_key(names: list[str]) -> str:
 
 
 def actions(entry: LibraryEntry | None) -> None:
-    """The buttons for the selected prompt."""
     none = entry is None
     name = "" if entry is None else entry.name
     with st.container(horizontal=True, vertical_alignment="center", key="library_actions"):
@@ -161,7 +159,6 @@ def notices() -> None:
 
 
 def deleted_prompts() -> None:
-    """The deleted prompts, each with a button to restore it."""
     trashed = library().trashed()
     if not trashed:
         return

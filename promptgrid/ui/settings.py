@@ -34,7 +34,6 @@ DOCTOR_MARKS = {True: ":green[ok]", False: ":red[fix]", None: ":gray[note]"}
 
 
 def endpoints() -> None:
-    """Every endpoint with its address, its state and its models."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Endpoints", width="stretch")
         if st.button("Check again", key="endpoints_check", help="Reads the settings again and checks every endpoint."):
@@ -151,7 +150,6 @@ def _forget(identity: str, model: str) -> None:
 
 
 def data() -> None:
-    """The folders and their sizes, and how to free space."""
     st.subheader("Data")
     folders = {
         "data": paths.data_folder(),

@@ -160,10 +160,10 @@ def test_a_file_that_cannot_be_made_says_why(bench: Dashboard, page: Page, own_r
     settled(page)
     runs.forget(database, own_run)  # for good, in another tab
     button.click()
-    expect(page.get_by_text(f"The run {own_run} is gone.")).to_be_visible()
+    expect(page.get_by_text(f"The run {own_run} no longer exists.")).to_be_visible()
     expect(page.get_by_text("Failed to generate file")).to_be_hidden()
     settled(page)
-    expect(page.get_by_text(f"The run {own_run} is gone.")).to_be_visible()
+    expect(page.get_by_text(f"The run {own_run} no longer exists.")).to_be_visible()
 
 
 def test_files_come_one_after_the_other_without_a_pause(bench: Dashboard, page: Page, run_id: str) -> None:

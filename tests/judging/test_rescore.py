@@ -245,7 +245,7 @@ def test_a_judges_prompt_that_cannot_judge_is_refused(database: Database, tmp_pa
 
 def test_checks_of_a_run_at_work_stay_as_they_are(database: Database) -> None:
     run_id = client.submit(database, a_plan())
-    with pytest.raises(PlanError, match="at work"):
+    with pytest.raises(PlanError, match="is active"):
         rechecked(database, run_id, "length:max=3")
 
 

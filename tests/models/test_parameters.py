@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from promptgrid.models import ModelFacts, ParameterPolicy, facts
 from promptgrid.models.learned import Refusal
-from promptgrid.models.parameters import DECIDED, Alike, sent, suspicion
+from promptgrid.models.parameters import Alike, sent, suspicion
 from promptgrid.prompt import Parameters
 
 POLICIES: tuple[ParameterPolicy, ...] = ("any", "only_default", "only_without_reasoning", "unknown")
 NUMBERS = st.none() | st.sampled_from([0.0, 0.3, 0.7, 1.0, 1.2])
+
+DECIDED = ("temperature", "top_p", "seed", "reasoning_effort")  # all others are sent as they are asked for
 
 
 def refusal(parameter: str, value: str | float, said: str) -> Refusal:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptgrid import nextword
+from promptgrid.endpoint.base import TokenStep
 from promptgrid.nextword import Chances, reshape
 from tests.nextword.likely import SOME, chances
 
@@ -64,3 +66,11 @@ def test_the_truth_lies_within_what_is_told(weights: list[float], count: int, te
         assert share.low - 1e-6 <= true.middle <= share.high + 1e-6
     for share in (*told.tokens, told.rest):
         assert 0 <= share.low <= share.high <= 1 + 1e-9
+
+
+def test_surprise_and_perplexity() -> None:
+    assert nextword.bits(math.log(0.25)) == pytest.approx(2)
+    steps = [TokenStep(b"a", None), TokenStep(b"b", math.log(0.5)), TokenStep(b"c", math.log(0.125))]
+    assert nextword.perplexity(steps) == pytest.approx(4)
+    assert nextword.perplexity([TokenStep(b"a", None)]) is None
+    assert nextword.perplexity([TokenStep(b"a", -9999.0)]) == math.inf

@@ -12,14 +12,14 @@ import streamlit as st
 
 from promptgrid import chat
 from promptgrid.chat import Round, Settings, tree
-from promptgrid.errors import PlanError, PromptgridError
+from promptgrid.errors import PlanError
 from promptgrid.prompt import Prompt, Role
 from promptgrid.store import conversations, drafts
 from promptgrid.store.conversations import Conversation, Node
 from promptgrid.techniques import PromptPart
 from promptgrid.text import one_line
 from promptgrid.ui.server import database
-from promptgrid.ui.widgets.callbacks import one_at_a_time
+from promptgrid.ui.widgets.callbacks import leaving_error, one_at_a_time
 
 _PARTS: Sequence[PromptPart] = ("history", "examples", "retrieved")
 
@@ -55,7 +55,6 @@ def on_screen(conversation: Conversation) -> list[Node]:
 
 
 def text_key(conversation_id: str) -> str:
-    """The key of the text area for the next turn."""
     return f"chat_text_{conversation_id}"
 
 
@@ -65,21 +64,12 @@ def watch_key(conversation_id: str) -> str:
 
 
 def draft_key(conversation_id: str) -> str:
-    """The name of the draft with the next turn."""
     return f"chat:{conversation_id}"
 
 
 def attempt(action: Callable[..., None]) -> Callable[..., None]:
     """A callback that runs `action`, one at a time, and leaves a PromptgridError for the page to show."""
-
-    @one_at_a_time
-    def callback(*args: Any) -> None:
-        try:
-            action(*args)
-        except PromptgridError as error:
-            st.session_state.chat_error = error
-
-    return callback
+    return one_at_a_time(leaving_error("chat_error")(action))
 
 
 def begin(prompt: Prompt | None = None) -> None:
@@ -103,7 +93,8 @@ def begin(prompt: Prompt | None = None) -> None:
 def send(conversation_id: str, *, ask: bool) -> None:
     """Adds the text as a turn. With `ask` and a user turn, the variants answer it; without a text, the last turn."""
     state, key = st.session_state, text_key(conversation_id)
-    text, role = str(state.get(key) or ""), _role()
+    text = str(state.get(key) or "")
+    role: Role = state.get("chat_role") or "user"
     conversation = _idle(conversation_id)
     nodes = on_screen(conversation)
     parent = nodes[-1].id if nodes else None
@@ -122,11 +113,6 @@ def send(conversation_id: str, *, ask: bool) -> None:
         state[f"{key}_sent"] = state.get(f"{key}_sent", 0) + 1
 
 
-def _role() -> Role:
-    role: Role = st.session_state.get("chat_role") or "user"
-    return role
-
-
 def act(conversation_id: str, message: Mapping[str, Any]) -> None:
     """Carries out a press in the log. A turn that was deleted in another tab is ignored."""
     conversation = _idle(conversation_id)
@@ -141,7 +127,7 @@ def act(conversation_id: str, message: Mapping[str, Any]) -> None:
     elif name == "sibling":
         _step(conversation, node, int(message["by"]))
     elif name == "rerun":
-        _run_again(conversation, node.parent, _from(conversation, node))
+        _run(conversation, node.parent, tree.steps(_from(conversation, node)))
     elif name in ("again", "all"):
         _ask_again(conversation, node, variant)
     elif name == "delete":
@@ -177,7 +163,6 @@ def show_branch(conversation_id: str, leaf: int) -> None:
 
 
 def save_settings(conversation_id: str, settings: Settings) -> None:
-    """Stores the variants and the window of the conversation."""
     conversations.set_settings(database(), conversation_id, chat.to_json(settings))
 
 
@@ -222,10 +207,6 @@ def _ask_again(conversation: Conversation, node: Node, variant: int | None) -> N
         database(), conversation.id, node.parent, "assistant", part=node.part, replies_by_variant=others
     )
     _start(conversation, slot, variants=None if variant is None else [variant])
-
-
-def _run_again(conversation: Conversation, parent: int | None, nodes: Sequence[Node]) -> None:
-    _run(conversation, parent, tree.steps(nodes))
 
 
 def _run(conversation: Conversation, parent: int | None, steps: Sequence[tree.Step]) -> None:

@@ -14,7 +14,7 @@ from promptgrid.text import one_line
 from promptgrid.ui.chat import actions
 from promptgrid.ui.chat.saving import save_popover
 from promptgrid.ui.server import database, library, prompts
-from promptgrid.ui.widgets.feedback import empty_state, note_with_button, show_error
+from promptgrid.ui.widgets.feedback import empty_state, note_with_button, show_left_error
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.words_diff import show_words_diff
 
@@ -40,8 +40,7 @@ def header(conversation: Conversation | None, settings: Settings | None) -> None
 def notices() -> None:
     """The error or the result of the last action, and an offer to undo the last delete."""
     session = st.session_state
-    if error := session.pop("chat_error", None):
-        show_error(error)
+    show_left_error("chat_error")
     if done := session.pop("chat_done", None):
         text, page, query = done
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):

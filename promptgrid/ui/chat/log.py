@@ -32,6 +32,7 @@ _WORDS = {
     },
 }
 
+_MARKS = {"examples": "example", "retrieved": "retrieved"}
 _PARTS = [("history", "an ordinary turn"), ("examples", "an example"), ("retrieved", "retrieved text")]
 
 Visibility = Mapping[int, tuple[bool, int]]
@@ -60,7 +61,6 @@ def draw_log(
 
 
 def draw_live(in_flight: Round, settings: Settings, *, key: str) -> None:
-    """Draws the replies in flight."""
     names = {variant.id: _name(variant) for variant in settings.variants}
     show_names = len(in_flight.live) > 1
     replies: list[dict[str, Any]] = [
@@ -89,7 +89,7 @@ def _turn(
     return {
         "id": node.id,
         "role": node.role,
-        "mark": " · ".join(filter(None, [_mark(node), "" if visible else "not sent"])),
+        "mark": " · ".join(filter(None, [_MARKS.get(node.part), "" if visible else "not sent"])),
         "tokens": f"{size:,} tokens" if size else "",
         "seen": visible,
         "text": node.text,
@@ -100,10 +100,6 @@ def _turn(
         "parts": [] if node.role == "system" else _PARTS,
         "replies": [_reply(node, variant, settings, busy) for variant in settings.variants] if reply else [],
     }
-
-
-def _mark(node: Node) -> str:
-    return {"examples": "example", "retrieved": "retrieved"}.get(node.part, "")
 
 
 def _acts(node: Node, reply: bool, side_by_side: bool) -> list[str]:

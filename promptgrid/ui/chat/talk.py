@@ -15,16 +15,14 @@ from promptgrid.humanize import many
 from promptgrid.store import drafts
 from promptgrid.store.conversations import Conversation, Node
 from promptgrid.techniques import Turn
-from promptgrid.tokens import TurnWindow
 from promptgrid.ui.chat import actions
 from promptgrid.ui.chat.log import Visibility, draw_live, draw_log
 from promptgrid.ui.server import database
 from promptgrid.ui.widgets.context_window import cut_parts, free_space
 from promptgrid.ui.widgets.feedback import note_with_button, show_error
-from promptgrid.ui.widgets.live_text import watch_text
+from promptgrid.ui.widgets.live_text import token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.token_bar import token_bar
-from promptgrid.ui.widgets.token_note import token_note
 
 POLL_S = 0.25
 MESSAGE_HEIGHT = 90  # px
@@ -133,10 +131,6 @@ def _window(conversation: Conversation, settled: Sequence[Node], variant: ChatVa
     except PromptgridError as error:
         show_error(error)
         return
-    _draw(turns, window)
-
-
-def _draw(turns: Sequence[Turn], window: TurnWindow) -> None:
     budget = window.budget
     token_bar(budget.parts, budget.limit, budget.reserve, budget.exact, budget.reason, key="chat_tokens")
     cut = cut_parts(turns, window)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import streamlit as st
 
 from promptgrid import compare
@@ -12,7 +10,7 @@ from promptgrid.store import Database
 from promptgrid.ui.compare import controls, reading, tables, view_state
 from promptgrid.ui.compare.cells import matrix_columns
 from promptgrid.ui.compare.detail import detail
-from promptgrid.ui.compare.matrix import MatrixRow, matrix
+from promptgrid.ui.compare.matrix import matrix
 
 _HEIGHT = 620
 
@@ -50,11 +48,11 @@ def answers(database: Database, comparison: ComparisonRows, corner: str) -> None
                 detail(database, comparison, *cell)
     with st.expander("As a table, or Markdown to copy", key="compare_table", on_change="rerun") as table:
         if table.open:
-            first = partial(_first_rows, database, comparison)
-            tables.matrix_table(len(comparison), columns, matrix_lines, corner, first)
+            tables.matrix_table(
+                len(comparison),
+                columns,
+                matrix_lines,
+                corner,
+                lambda count: reading.read_rows(database, comparison, 0, count)[1],
+            )
     view_state.write_address(comparison.facts.run_id, selected)
-
-
-def _first_rows(database: Database, comparison: ComparisonRows, count: int) -> list[MatrixRow]:
-    """The first `count` rows of the view, on any page."""
-    return reading.read_rows(database, comparison, 0, count)[1]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptgrid.compare import ComparisonRow, ComparisonRows, Metric, PooledCell, VariantSummary
+from promptgrid.export.tables import percent
 from promptgrid.humanize import dollars, many
 from promptgrid.text import one_line, value_text
 from promptgrid.ui.compare.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
@@ -60,18 +61,7 @@ def column_summary(summary: VariantSummary) -> str:
     return " · ".join(parts)
 
 
-def percent(share: float | None) -> str:
-    """ "53 %"; "100 %" only if the share is 1, "0 %" only if it is 0; "" for None."""
-    if share is None:
-        return ""
-    rounded = int(100 * share + 0.5)  # as the browser rounds
-    if 0 < share < 1:
-        rounded = min(99, max(1, rounded))
-    return f"{rounded} %"
-
-
 def matrix_rows(comparison: ComparisonRows, page: Sequence[ComparisonRow]) -> list[MatrixRow]:
-    """The rows of a page."""
     return [
         MatrixRow(row.id, row_title(row), _expected(row), [_cell(row.entries.get(h.id)) for h in comparison.columns])
         for row in page
@@ -119,7 +109,6 @@ def state_of(entry: PooledCell) -> CellState:
 
 
 def score_state(score: float | None) -> CellState:
-    """The state for a score from 0 to 1."""
     if score is None:
         return "plain"
     return "right" if score == 1 else "wrong" if score == 0 else "partly"

@@ -27,7 +27,8 @@ from promptgrid.store.scores import Total
 from promptgrid.ui import server
 from promptgrid.ui.compare.check_form import check_form, check_of, fill_form
 from promptgrid.ui.compare.rescoring import RescoringTask, progress, rescorings
-from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.callbacks import leaving_error
+from promptgrid.ui.widgets.feedback import show_error, show_left_error
 from promptgrid.ui.widgets.plain import plain
 
 WIDTH = 440
@@ -103,8 +104,7 @@ def _checks(database: Database, run_id: str) -> None:
     """The checks and the form. Callbacks start a rescoring before this fragment runs again."""
     if run_id in rescorings().by_run:
         st.rerun()
-    if (error := st.session_state.pop("checks_error", None)) is not None:
-        show_error(error)
+    show_left_error("checks_error")
     plan = runs.plan_of(database, run_id)
     totals = {total.check: total for total in scores.totals(database, run_id)}
     for spec in plan.all_checks:
@@ -136,7 +136,6 @@ def _offer_for(run_id: str) -> ScoringOffer | None:
 
 
 def _prefix(run_id: str) -> str:
-    """The prefix for the keys of the form."""
     return f"check_{run_id}"
 
 
@@ -156,13 +155,13 @@ def _row(database: Database, run_id: str, spec: CheckSpec, totals: Mapping[str, 
 def _kind_and_options(spec: CheckSpec) -> str:
     """The kind, unless it is the name, and the options."""
     parts = [] if spec.kind == spec.name else [spec.kind]
-    parts += [f"{name} {_value(value)}" for name, value in spec.options.items() if name not in ("sha", "prompt")]
+    parts += [
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in spec.options.items()
+        if name not in ("sha", "prompt")
+    ]
     parts += [f"prompt {str(spec.options['prompt'])[:-6]}"] if "prompt" in spec.options else []  # 6 digits of its hash
     return " · ".join(parts)
-
-
-def _value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _total_words(total: Total | None) -> str:
@@ -175,7 +174,6 @@ def _total_words(total: Total | None) -> str:
 
 
 def _copy_judge_prompt() -> None:
-    """Saves the built-in prompt for judges in the library."""
     try:
         server.library().save(shipped_prompt("judge"), None)
     except PromptgridError as error:
@@ -184,34 +182,28 @@ def _copy_judge_prompt() -> None:
         st.toast("Copied to the library as judge. Change it on Compose.")
 
 
+@leaving_error("checks_error")
 def _add(database: Database, run_id: str) -> None:
-    try:
-        _offer(database, run_id, (check_of(_prefix(run_id)),))
-    except PromptgridError as error:
-        st.session_state.checks_error = error
+    _offer(database, run_id, (check_of(_prefix(run_id)),))
 
 
 def _again(database: Database, run_id: str) -> None:
     _offer(database, run_id, fresh=st.session_state.get("checks_fresh", False))
 
 
+@leaving_error("checks_error")
 def _offer(
     database: Database, run_id: str, add: Sequence[CheckSpec] = (), remove: Sequence[str] = (), fresh: bool = False
 ) -> None:
     """Starts a rescoring that is free; for one that is not, shows its preflight first."""
-    try:
-        recheck = rescore.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
-        _offer_or_start(database, recheck, add[0] if add else None)
-    except PromptgridError as error:
-        st.session_state.checks_error = error
+    recheck = rescore.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
+    _offer_or_start(database, recheck, add[0] if add else None)
 
 
+@leaving_error("checks_error")
 def _resume(database: Database, run_id: str) -> None:
-    try:
-        if (stopped := rescore.stopped(database, run_id)) is not None:
-            _offer_or_start(database, stopped[0], None, stopped[1].budget)
-    except PromptgridError as error:
-        st.session_state.checks_error = error
+    if (stopped := rescore.stopped(database, run_id)) is not None:
+        _offer_or_start(database, stopped[0], None, stopped[1].budget)
 
 
 def _offer_or_start(database: Database, recheck: Recheck, check: CheckSpec | None, budget: str = "") -> None:
@@ -239,14 +231,11 @@ def _consent(database: Database, offer: ScoringOffer) -> None:
     st.caption("Nothing is sent to the model that wrote the replies.")
 
 
+@leaving_error("checks_error")
 def _start(database: Database) -> None:
     budget = str(st.session_state.checks_budget)
-    try:
-        parse_budget(budget)
-    except PromptgridError as error:
-        st.session_state.checks_error = error
-    else:
-        rescorings().start(database, st.session_state.pop("checks_offer").recheck, budget)
+    parse_budget(budget)
+    rescorings().start(database, st.session_state.pop("checks_offer").recheck, budget)
 
 
 def _elsewhere(run_id: str) -> JudgingSession | RescoringTask | None:

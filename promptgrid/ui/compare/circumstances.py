@@ -21,19 +21,20 @@ _TEXTS = ("messages", "prompt")  # the parts of a request that the detail shows 
 
 def circumstances(row: ResultRow) -> list[Fact]:
     """The lines of one result row; those without a value and a note are not drawn."""
+    together = f"one of {row.batch} from a single request" if (row.batch or 1) > 1 else ""
     honoured, wire = json.loads(row.honoured or "{}"), json.loads(row.request_json or "{}")
     return [
         Fact("model", f"{row.endpoint}/{row.model}", _other_model(row)),
         Fact("prompt", f"{row.prompt}@{row.prompt_version[:6]}", row.technique),
         *(_parameter(spec, row, wire, honoured) for spec in SPECS if spec.column or spec.name in honoured),
         Fact("note", "", row.parameter_note),
-        Fact("sample", str(row.sample + 1), _batch_note(row)),
+        Fact("sample", str(row.sample + 1), together),
         Fact("tokens", *_tokens(row)),
         Fact("cost", "" if row.cost_usd is None else humanize.dollars(row.cost_usd) if row.cost_usd else "free"),
         Fact("latency", "" if row.latency_ms is None else f"{row.latency_ms / 1000:,.2f} s"),
         Fact("attempts", str(row.attempts or "")),
-        Fact("reused", *_reused(row)),
-        Fact("finished", row.finish_reason or "", _cut_note(row)),
+        Fact("reused", *(("yes", "an earlier reply: not sent and not paid again") if row.reused else ("", ""))),
+        Fact("finished", row.finish_reason or "", "cut off at max tokens" if row.finish_reason == "length" else ""),
         Fact("when", (row.created_utc or "")[:19].replace("T", " "), "UTC" if row.created_utc else ""),
         Fact("on the wire", _on_the_wire(wire)),
         Fact("cell", row.cell_id),
@@ -76,19 +77,6 @@ def _tokens(row: ResultRow) -> tuple[str, str]:
     value = f"{_number(row.prompt_tokens) or '?'} → {_number(row.completion_tokens) or '?'}"
     parts = [(row.reasoning_tokens, "of them reasoning"), (row.cached_tokens, "cached")]
     return value, ", ".join(f"{count:,} {word}" for count, word in parts if count)
-
-
-def _batch_note(row: ResultRow) -> str:
-    batch = row.batch or 1
-    return f"one of {batch} from a single request" if batch > 1 else ""
-
-
-def _reused(row: ResultRow) -> tuple[str, str]:
-    return ("yes", "an earlier reply: not sent and not paid again") if row.reused else ("", "")
-
-
-def _cut_note(row: ResultRow) -> str:
-    return "cut off at max tokens" if row.finish_reason == "length" else ""
 
 
 def _on_the_wire(body: Mapping[str, Any]) -> str:

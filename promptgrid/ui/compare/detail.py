@@ -9,6 +9,7 @@ import streamlit as st
 
 from promptgrid import compare, techniques
 from promptgrid.compare import ComparisonRow, ComparisonRows, Head, PooledCell, Sample
+from promptgrid.export.tables import percent
 from promptgrid.grading import Score
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message
@@ -16,7 +17,7 @@ from promptgrid.store import Database, attempts, results, runs
 from promptgrid.store.results import ResultRow
 from promptgrid.text import one_line
 from promptgrid.ui.compare import view_state
-from promptgrid.ui.compare.cells import STATES, figures, percent, row_title
+from promptgrid.ui.compare.cells import STATES, figures, row_title
 from promptgrid.ui.compare.circumstances import attempt_lines, circumstances
 from promptgrid.ui.compare.differences import compared_with
 from promptgrid.ui.compare.facts import Fact, facts
@@ -57,11 +58,8 @@ def _expanders(database: Database, run_id: str, row: ResultRow) -> None:
     with st.expander("Parameters, tokens, cost", key="compare_facts_open", on_change="rerun") as opened:
         if opened.open:
             facts(circumstances(row), key="compare_facts")
-    _folded("Request", _indented(row.request_json or ""), "compare_request")
-
-
-def _indented(text: str) -> str:
-    return json.dumps(json.loads(text), ensure_ascii=False, indent=2) if text else ""
+    request = json.dumps(json.loads(row.request_json), ensure_ascii=False, indent=2) if row.request_json else ""
+    _folded("Request", request, "compare_request")
 
 
 def _head(comparison: ComparisonRows, row: ComparisonRow, column: Head) -> None:
@@ -134,7 +132,6 @@ def _sample_widget(entry: PooledCell, samples: Sequence[Sample], default: int) -
 
 
 def reply_or_error(row: ResultRow) -> None:
-    """The reply of a result row, or why there is none."""
     if row.output is not None:
         _text(row.output)
     elif row.error:
@@ -170,7 +167,6 @@ def _messages(row: ResultRow, planned: Callable[[], list[Message]]) -> None:
 
 
 def planned_messages(plan: Plan, row: ResultRow) -> list[Message]:
-    """The messages that the plan sends for a result row."""
     prompt = next(p for p in plan.prompts if (p.name, p.version) == (row.prompt, row.prompt_version))
     case = next(case for case in plan.cases if case.id == row.case_id)
     turns = techniques.build_turns(prompt, case.inputs, row.technique, k=plan.examples_k, examples_as=plan.examples_as)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import streamlit as st
@@ -144,19 +144,10 @@ def _column(column: MatrixColumn) -> dict[str, Any]:
 
 
 def _row(row: MatrixRow) -> dict[str, Any]:
-    cells = [
-        {
-            "answer": cell.answer,
-            "detail": "" if cell.detail.strip() == cell.answer.strip() else cell.detail,
-            "tally": cell.tally,
-            "state": cell.state,
-            "word": STATE_WORDS[cell.state],
-            "differs": cell.differs,
-            "others": cell.others,
-            "badges": [{"text": badge.text, "tone": badge.tone} for badge in cell.badges],
-        }
-        for cell in row.cells
-    ]
+    cells = []
+    for cell in row.cells:
+        detail = "" if cell.detail.strip() == cell.answer.strip() else cell.detail
+        cells.append(asdict(cell) | {"detail": detail, "word": STATE_WORDS[cell.state]})
     return {"id": row.id, "title": row.title, "sub": row.sub, "cells": cells}
 
 

@@ -53,7 +53,6 @@ class Rescorings:
 
 @st.cache_resource
 def rescorings() -> Rescorings:
-    """The rescorings of this server."""
     return Rescorings()
 
 

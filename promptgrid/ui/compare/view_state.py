@@ -85,7 +85,6 @@ def _read(key: str, texts: Sequence[str]) -> object:
 
 
 def write_address(run_id: str, selected: tuple[str, str] | None) -> None:
-    """Puts the view and the selected cell into the address."""
     query: dict[str, str | list[str]] = {"run": run_id}
     for key, name in _NAMES.items():
         value = st.session_state.get(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -25,7 +24,6 @@ KIND_LABELS = {
 
 
 def editor() -> None:
-    """All of the left side."""
     _messages()
     content = state.fields()
     columns = _columns(content)
@@ -119,11 +117,11 @@ def _column(name: str, count: int) -> Any:
 def _rows(records: list[dict[Any, Any]]) -> list[dict[str, str]]:
     """The rows without empty ones, and without empty cells of variables."""
     texts = [{str(k): "" if v is None or v != v else str(v) for k, v in record.items()} for record in records]
-    return [_without_blanks(row) for row in texts if any(row.values())]
-
-
-def _without_blanks(row: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name, text in row.items() if text or name in ANSWER_COLUMNS}
+    return [
+        {name: text for name, text in row.items() if text or name in ANSWER_COLUMNS}
+        for row in texts
+        if any(row.values())
+    ]
 
 
 def _answer() -> None:

@@ -56,7 +56,6 @@ def blank() -> Fields:
 
 
 def to_json(fields_: Fields) -> dict[str, Any]:
-    """The value of the draft."""
     return asdict(fields_)
 
 
@@ -67,7 +66,6 @@ def from_json(data: Mapping[str, Any]) -> Fields:
 
 
 def fields_of(prompt: Prompt) -> Fields:
-    """The prompt as fields."""
     rule, parameters = prompt.answer, prompt.parameters.given
     numbers = {name: parameters.pop(name, None) for name in _NUMBERS}
     stop = parameters.pop("stop", None) or ()
@@ -158,7 +156,7 @@ def _rule(content: Fields) -> AnswerRule:
     """The rule with only the fields of its kind."""
     kind = cast(AnswerKind, content.kind)
     if kind == "label":
-        labels = tuple(_lines(content.labels))
+        labels = tuple(filter(None, map(str.strip, content.labels.splitlines())))
         synonyms = {label: tuple(words) for label, words in content.synonyms.items() if label in labels}
         return AnswerRule(kind, labels=labels, synonyms=synonyms, options=content.options, separator=content.separator)
     if kind == "json":
@@ -183,10 +181,6 @@ def _parameters(content: Fields) -> Parameters:
     numbers = {name: getattr(content, name) for name in _NUMBERS if getattr(content, name) is not None}
     stop = tuple(line.replace("\\n", "\n") for line in content.stop.splitlines() if line)
     return Parameters(**numbers, stop=stop or None, **content.other)
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _jsonable(value: Any) -> Any:

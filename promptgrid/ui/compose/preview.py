@@ -22,11 +22,10 @@ from promptgrid.ui.compose.header import status
 from promptgrid.ui.server import library
 from promptgrid.ui.widgets.context_window import context_view
 from promptgrid.ui.widgets.feedback import show_error
-from promptgrid.ui.widgets.live_text import CELL, watch_text
+from promptgrid.ui.widgets.live_text import CELL, token_note, watch_text
 from promptgrid.ui.widgets.messages import turn_list
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.token_bar import token_bar
-from promptgrid.ui.widgets.token_note import token_note
 
 MESSAGES_HEIGHT = 270  # px
 VALUES_HEIGHT = 68

@@ -12,13 +12,13 @@ from typing import Any
 
 import streamlit as st
 
-from promptgrid.errors import LibraryError, PromptgridError
+from promptgrid.errors import LibraryError
 from promptgrid.library.files import SUFFIX, safe_name
 from promptgrid.prompt import Prompt
 from promptgrid.store import drafts, plans
 from promptgrid.ui.compose.fields import Fields, blank, fields_of, from_json, prompt_of, to_json
 from promptgrid.ui.server import database, library, prompts
-from promptgrid.ui.widgets.callbacks import one_at_a_time
+from promptgrid.ui.widgets.callbacks import leaving_error, one_at_a_time
 from promptgrid.ui.widgets.live_text import forget_typed
 
 FIRST = "sentiment"
@@ -90,20 +90,12 @@ def _load(name: str) -> OpenPrompt:
 def _show(prompt: OpenPrompt) -> None:
     st.session_state.compose_opened = prompt
     fill(prompt.draft or prompt.start)
-    value_keys = [f"compose_value_{name}" for name in variable_values()]
-    for key in (
-        *value_keys,
-        "compose_case",
-        "compose_attempt",
-        "compose_try_error",
-        "compose_technique",
-        "compose_removed",
-    ):
-        st.session_state.pop(key, None)
+    values = [f"value_{name}" for name in variable_values()]
+    for name in (*values, "case", "attempt", "try_error", "technique", "removed"):
+        st.session_state.pop(f"compose_{name}", None)
 
 
 def fill(content: Fields) -> None:
-    """Sets the widgets to this content."""
     state = st.session_state
     for name in SIMPLE:
         state[f"compose_{name}"] = getattr(content, name)
@@ -141,7 +133,6 @@ def undo_remove() -> None:
 
 
 def text_key(number: int) -> str:
-    """The key of a message's text area."""
     return f"compose_text_{number}"
 
 
@@ -198,19 +189,16 @@ def stale() -> bool:
 
 
 @one_at_a_time
+@leaving_error("compose_error")
 def save(name: str = "") -> None:
-    """Saves the prompt, under another name as a new one. An error is left for the page to show."""
+    """Saves the prompt, under another name as a new one."""
     before, content = current(), fields()
     etag = before.etag if not name or name == before.name else None
-    try:
-        prompt = prompt_of(name or before.name, content, variable_values())
-        etag = library().save(prompt, etag)
-        prompt = library().load(prompt.name)[0]
-        with database().write() as connection:
-            plans.keep_version(connection, prompt)
-    except PromptgridError as error:
-        st.session_state.compose_error = error
-        return
+    prompt = prompt_of(name or before.name, content, variable_values())
+    etag = library().save(prompt, etag)
+    prompt = library().load(prompt.name)[0]
+    with database().write() as connection:
+        plans.keep_version(connection, prompt)
     if not name or name == before.name or before.etag is None:
         drafts.drop_draft(database(), DRAFT + before.name)
     st.session_state.compose_opened = OpenPrompt(prompt.name, etag, fields_of(prompt), None)
@@ -227,30 +215,24 @@ def revert() -> None:
         st.query_params.pop("prompt", None)
 
 
+@leaving_error("compose_error")
 def create(name: str) -> None:
-    """Creates a prompt of that name as a draft. A LibraryError is left for the page to show."""
-    try:
-        name = safe_name(name.strip())
-        if name in prompt_names():
-            raise LibraryError(f"There is a prompt {name!r} already.", hint="Choose another name.")
-    except LibraryError as error:
-        st.session_state.compose_error = error
-        return
+    """Creates a prompt of that name as a draft."""
+    name = safe_name(name.strip())
+    if name in prompt_names():
+        raise LibraryError(f"There is a prompt {name!r} already.", hint="Choose another name.")
     _save_draft(OpenPrompt(name.removesuffix(SUFFIX), None, blank(), None))
     st.query_params["prompt"] = name
     del st.session_state["compose_opened"]
 
 
+@leaving_error("compose_error")
 def load_version(version: str) -> None:
     """Loads a stored version into the editor. Saving restores it."""
-    try:
-        fill(fields_of(plans.prompt_at(database(), current().name, version)))
-    except PromptgridError as error:
-        st.session_state.compose_error = error
+    fill(fields_of(plans.prompt_at(database(), current().name, version)))
 
 
 def variable_values() -> dict[str, str]:
-    """The values of the variables on the screen."""
     prefix = "compose_value_"
     return {
         str(key).removeprefix(prefix): text for key, text in st.session_state.items() if str(key).startswith(prefix)

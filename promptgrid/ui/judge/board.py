@@ -10,14 +10,14 @@ from typing import Any
 import streamlit as st
 
 from promptgrid.arena import Arena, ReplyPair
-from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
 from promptgrid.store import Database, votes
 from promptgrid.store.cell_columns import ReplyToCase, replies_to_cases
 from promptgrid.store.votes import Vote
 from promptgrid.text import value_text
+from promptgrid.ui.widgets.callbacks import leaving_error
 from promptgrid.ui.widgets.component import component
-from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.feedback import show_left_error
 from promptgrid.ui.widgets.judge_name import judge_name
 
 LONGEST = 50_000  # characters of a text that are shown
@@ -54,8 +54,7 @@ def board(database: Database, run_id: str, arena: Arena) -> None:
     votes_so_far = _votes_by(database, run_id, owner)
     pair = arena.next_pair(votes_so_far, owner)
     st.session_state[_TASK] = _Task(run_id, owner, _at(votes_so_far), pair)
-    if error := st.session_state.pop(_FAILED, None):
-        show_error(error)
+    show_left_error(_FAILED)
     next_pair = arena.next_pair([*votes_so_far, _any_vote(pair, owner)], owner) if pair else None
     positions = [at for each in (pair, next_pair) if each for at in (each.left, each.right)]
     replies = replies_to_cases(database, run_id, positions, LONGEST)
@@ -105,7 +104,7 @@ def _sides(pair: ReplyPair | None, replies: Mapping[int, ReplyToCase]) -> list[R
 
 def _cut(reply: ReplyToCase) -> str:
     rest = reply.chars - len(reply.text)
-    return f"{rest:,} more characters are not shown." if rest > 0 else ""
+    return f"{rest:,} more characters are not task." if rest > 0 else ""
 
 
 def _progress(arena: Arena, done: int) -> str:
@@ -124,6 +123,7 @@ def _at(votes_so_far: Sequence[Vote]) -> int:
     return votes_so_far[-1].id if votes_so_far else 0
 
 
+@leaving_error(_FAILED)
 def _on_vote(database: Database) -> None:
     """Stores or undoes a vote. A vote on an outdated page (a second tab, a repeated key) is ignored."""
     message, task = st.session_state[_KEY].get("vote"), st.session_state.get(_TASK)
@@ -132,10 +132,7 @@ def _on_vote(database: Database) -> None:
     votes_so_far = _votes_by(database, task.run_id, task.owner)
     if _at(votes_so_far) != task.at:
         return
-    try:
-        if message["choice"] == "undo":
-            votes.undo(database, task.at)
-        elif task.pair is not None and message["choice"] in ("left", "right", "tie", "skip"):
-            votes.add(database, task.run_id, task.pair.left, task.pair.right, message["choice"], task.owner)
-    except PromptgridError as error:
-        st.session_state[_FAILED] = error
+    if message["choice"] == "undo":
+        votes.undo(database, task.at)
+    elif task.pair is not None and message["choice"] in ("left", "right", "tie", "skip"):
+        votes.add(database, task.run_id, task.pair.left, task.pair.right, message["choice"], task.owner)

@@ -55,7 +55,6 @@ def revealed() -> bool:
 
 @st.fragment
 def blind(database: Database, run: RunInfo, arena: Arena) -> None:
-    """The arena, and the actions below it."""
     board(database, run.id, arena)
     all_votes = votes.listed(database, run.id)
     needed = min(ENOUGH, arena.possible)
@@ -74,7 +73,6 @@ def blind(database: Database, run: RunInfo, arena: Arena) -> None:
 
 
 def open_results(database: Database, run: RunInfo, arena: Arena) -> None:
-    """The ranking, and the button back to the arena."""
     all_votes = votes.listed(database, run.id)
     with st.container(horizontal=True, vertical_alignment="center", key="judge_below"):
         if st.button("Back to judging", key="judge_back"):

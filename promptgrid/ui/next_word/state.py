@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
@@ -12,12 +14,14 @@ from promptgrid import nextword
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.endpoint.base import TokenStep
 from promptgrid.errors import PromptgridError
+from promptgrid.loop import Background
 from promptgrid.nextword import Continuation, ModelClient, Prediction
 from promptgrid.store.drafts import draft, keep_draft
-from promptgrid.ui.next_word.background_call import BackgroundCall
 from promptgrid.ui.next_word.bars import sliders
 from promptgrid.ui.server import database
 from promptgrid.ui.widgets.callbacks import one_at_a_time
+
+T = TypeVar("T")
 
 EXAMPLES = ("The quick brown fox", "我今天真")
 TEXT, MODEL, BARS = "next_text", "next_model", "next_bars"
@@ -25,6 +29,30 @@ _DRAFT = "next_word"
 CALLS = ("predict", "write", "sample", "repeat", "score")
 CallsProgress = list[tuple[int, bool] | None]
 WRITTEN, SAMPLES, REPEATS = 20, 50, 10
+
+
+@dataclass
+class BackgroundCall(Background, Generic[T]):
+    """A call that the page has started. `items` are the results so far, `about` is what they are for, and `took` the
+    seconds after the end."""
+
+    about: Any
+    items: list[T] = field(default_factory=list)
+    took: float = 0.0
+
+    def start(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
+        """Starts the call. The result of a coroutine is its only item."""
+        self._start(self._collect(source))
+
+    async def _collect(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
+        try:
+            if isinstance(source, Coroutine):
+                self.items.append(await source)
+                return
+            async for item in source:
+                self.items.append(item)
+        finally:
+            self.took = time.monotonic() - self.began
 
 
 def begin() -> None:
@@ -75,12 +103,10 @@ def _drop(name: str) -> None:
 
 
 def step_back() -> None:
-    """Removes the last token of the trail."""
     move(place().back())
 
 
 def clear() -> None:
-    """Removes the trail."""
     move(Continuation(place().text))
 
 
@@ -114,7 +140,6 @@ async def _failed(error: PromptgridError) -> None:
 
 
 def working() -> bool:
-    """Whether a call is in progress."""
     return any(call is not None and call.running for call in map(call_of, CALLS))
 
 

@@ -14,14 +14,13 @@ from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
 from promptgrid.nextword import Prediction
 from promptgrid.ui.next_word import state
-from promptgrid.ui.next_word.background_call import BackgroundCall
 from promptgrid.ui.next_word.bars import Sliders, token_bars, token_row
+from promptgrid.ui.next_word.state import BackgroundCall
 from promptgrid.ui.server import answers_now, model_refs
 from promptgrid.ui.widgets.endpoints import weights_notice
 from promptgrid.ui.widgets.feedback import show_error
-from promptgrid.ui.widgets.live_text import watch_text
+from promptgrid.ui.widgets.live_text import token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.token_note import token_note
 
 POLL_S = 0.25
 PATIENCE_S = 1.5  # a reply within it is drawn at once, without a note about waiting
@@ -152,7 +151,9 @@ def _next(prediction: Prediction) -> None:
     if prediction.api == "chat":
         st.caption("This endpoint does not continue texts: the text is a message, and these tokens start the reply.")
     sampling = state.call_of("sample")
-    _bars(prediction, sampling)
+    text_only = prediction.chances.tokens[0].id is None
+    counted = _counted(prediction, sampling)
+    token_bars(state.BARS, prediction, on_choose=state.choose, counted=counted, text_only=text_only)
     with st.container(horizontal=True, vertical_alignment="center", key="next_sampling"):
         note = "Real calls for one token each, at this temperature and top_p"
         _button("sample", f"Sample {state.SAMPLES} times", state.start_sampling, help=note)
@@ -161,12 +162,6 @@ def _next(prediction: Prediction) -> None:
     if prediction.fewer:
         counts = f"{len(prediction.chances.tokens)} instead of {prediction.requested}"
         st.caption(f"The endpoint returns fewer alternatives than requested: {counts}.")
-
-
-def _bars(prediction: Prediction, sampling: BackgroundCall[Any] | None) -> None:
-    text_only = prediction.chances.tokens[0].id is None
-    counted = _counted(prediction, sampling)
-    token_bars(state.BARS, prediction, on_choose=state.choose, counted=counted, text_only=text_only)
 
 
 def _counted(
@@ -231,13 +226,9 @@ def _perplexity() -> None:
         empty = not state.place().text
         scoring = _button("score", "Measure perplexity", state.start_scoring, disabled=empty)
         st.caption(plain(_scoring_result(scoring)), width="stretch")
-    _score_row(scoring)
-    _failure(scoring)
-
-
-def _score_row(scoring: BackgroundCall[Any] | None) -> None:
     if scoring is not None and scoring.items:
         token_row("next_score_row", "", [step for step, _ in list(scoring.items)])
+    _failure(scoring)
 
 
 def _scoring_result(scoring: BackgroundCall[Any] | None) -> str:

@@ -81,7 +81,6 @@ def parse_values(spec: ParameterSpec, typed: Iterable[str]) -> tuple[list[str], 
 
 
 def rejection(spec: ParameterSpec, rejected: Sequence[str]) -> str:
-    """What is wrong with these texts."""
     return f"{plain(', '.join(rejected), limit=60)}: {spec.rule}."
 
 

@@ -28,9 +28,8 @@ from promptgrid.ui.run.form import FormValues
 from promptgrid.ui.run.tables import CasesTable, as_table, parsed_table, read_table, store_upload, typed_table, uploads
 from promptgrid.ui.widgets.choices import buttons
 from promptgrid.ui.widgets.feedback import show_error
-from promptgrid.ui.widgets.live_text import CELL, watch_text
+from promptgrid.ui.widgets.live_text import CELL, token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.token_note import token_note
 
 SOURCES: Mapping[str, str] = {
     "own": "The prompt's own",
@@ -153,7 +152,7 @@ def _paste(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
         "Pasted table",
         key="cases_text",
         height=120,
-        placeholder=_header_example(prompts),
+        placeholder=f"{','.join([*(required_variables(prompts[0]) if prompts else ['text']), EXPECTED])}\n…",
         help="From a spreadsheet, or as CSV. The first row names the columns. Ctrl+Enter reads the table.",
         label_visibility="collapsed",
     )
@@ -190,11 +189,6 @@ def _counts(keys: Sequence[str]) -> None:
 
 
 _INPUTS = {"own": _own, "file": _file, "upload": _upload, "paste": _paste, "type": _type}
-
-
-def _header_example(prompts: Sequence[Prompt]) -> str:
-    names = [*(required_variables(prompts[0]) if prompts else ["text"]), EXPECTED]
-    return ",".join(names) + "\n…"
 
 
 def _preview(table: CasesTable) -> None:

@@ -18,6 +18,7 @@ from promptgrid.grid import Plan
 from promptgrid.grid.preflight import Preflight
 from promptgrid.models import learned
 from promptgrid.prompt import Prompt
+from promptgrid.prompt.parameters import NAMES
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.ui import server
@@ -27,6 +28,8 @@ from promptgrid.ui.run.tables import CasesTable, store_upload
 from promptgrid.ui.widgets.feedback import show_error
 
 CACHED_PREFLIGHTS = 16
+# The fields of the form that are called as in a plan, with `run_` before the name.
+_SAME = ("max_tokens", "top_p", "seed", "examples_k", "examples_as", "budget", "concurrency", "retries")
 
 
 def load_prompts(refs: Sequence[str]) -> list[Prompt]:
@@ -49,16 +52,9 @@ def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> P
         models=tuple(form["run_models"]),
         techniques=tuple(form["run_techniques"]),
         **plan_values(form),
+        **{name: form[f"run_{name}"] for name in _SAME},
         samples=form["run_samples"] or 1,
-        max_tokens=form["run_max_tokens"],
-        top_p=form["run_top_p"],
-        seed=form["run_seed"],
-        examples_k=form["run_examples_k"],
-        examples_as=form["run_examples_as"],
         checks=None if checks is None else tuple(map(parse_check, checks)),
-        budget=form["run_budget"],
-        concurrency=form["run_concurrency"],
-        retries=form["run_retries"],
         fresh=form["run_fresh"],
         name=form["run_name"].strip(),
     )
@@ -71,15 +67,8 @@ def form_of(plan: Plan, upload: str) -> FormValues:
         "run_techniques": list(plan.techniques),
         "run_models": list(plan.models),
         **form_values(plan),
+        **{f"run_{name}": getattr(plan.parameters if name in NAMES else plan, name) for name in _SAME},
         "run_samples": plan.samples,
-        "run_max_tokens": plan.parameters.max_tokens,
-        "run_seed": plan.parameters.seed,
-        "run_top_p": plan.parameters.top_p,
-        "run_examples_k": plan.examples_k,
-        "run_examples_as": plan.examples_as,
-        "run_budget": plan.budget,
-        "run_concurrency": plan.concurrency,
-        "run_retries": plan.retries,
         "run_name": plan.name,
         "run_checks": None if plan.checks is None else [str(check) for check in plan.checks],
         "cases_source": "upload",
@@ -133,7 +122,6 @@ class PreflightCache:
 
 @st.cache_resource
 def preflights() -> PreflightCache:
-    """The preflights of this server."""
     return PreflightCache()
 
 

@@ -7,16 +7,17 @@ from typing import Literal
 import streamlit as st
 
 from promptgrid import humanize
+from promptgrid.compare import VariantSummary, summary, suspicions
 from promptgrid.errors import PromptgridError
 from promptgrid.runner import client, phrases
 from promptgrid.store import runs
 from promptgrid.store.runs import ACTIVE, RunInfo, RunStatus
 from promptgrid.ui import links, server
 from promptgrid.ui.run.extend import extend_popover
-from promptgrid.ui.run.summary import run_summary
 from promptgrid.ui.widgets import follow_run
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.summary_table import summary_table
 
 TICK_S = 1.0
 SLOW_TICK_S = 5.0  # a run that is not active may be resumed in another tab or in a terminal
@@ -36,7 +37,7 @@ def run_panel(run_id: str, *, primary: bool) -> None:
             follow_run.announce_end(info)
         st.fragment(_live, run_every=TICK_S if active else SLOW_TICK_S)(info.id, info.status)
         if not active:
-            run_summary(info)
+            _summary_of(info)
 
 
 def _live(run_id: str, drawn_as: RunStatus) -> None:
@@ -71,16 +72,16 @@ def disk_notice() -> None:
 
 def _head(info: RunInfo, primary: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        status = phrases.STATUS_WORDS[info.status]
+        database, status = server.database(), phrases.STATUS_WORDS[info.status]
         st.markdown(f"**{plain(info.name, limit=80)}** · {status} · {humanize.ago(info.created)}", width="stretch")
         if info.status in ("queued", "running"):
             st.button("Pause", key="run_pause", on_click=_ask, args=(info.id, "pause"))
         if info.status in ("queued", "running", "pausing", "paused", "stopped"):
             st.button("Cancel", key="run_cancel", on_click=_ask, args=(info.id, "cancel"))
         if info.status in ("paused", "stopped", "cancelled"):
-            st.button("Resume", key="run_resume", on_click=_resume, args=(info.id,))
-        if info.status == "finished" and _can_retry(info):
-            st.button("Retry the failed cells", key="run_retry", on_click=_resume, args=(info.id,))
+            st.button("Resume", key="run_resume", on_click=client.resume, args=(database, info.id))
+        if info.status == "finished" and runs.progress(database, info.id).by_status.get("failed"):
+            st.button("Retry the failed cells", key="run_retry", on_click=client.resume, args=(database, info.id))
         if info.status not in ACTIVE:
             extend_popover(info)
         if st.button(
@@ -89,13 +90,19 @@ def _head(info: RunInfo, primary: bool) -> None:
             st.switch_page(links.COMPARE, query_params={"run": info.id})
 
 
-def _can_retry(info: RunInfo) -> bool:
-    return bool(runs.progress(server.database(), info.id).by_status.get("failed"))
-
-
 def _ask(run_id: str, wanted: Literal["pause", "cancel"]) -> None:
     runs.ask(server.database(), run_id, wanted)
 
 
-def _resume(run_id: str) -> None:
-    client.resume(server.database(), run_id)
+def _summary_of(info: RunInfo) -> None:
+    """The table of the variants, and notes on models that seem to ignore the temperature."""
+    summaries, sentences = _summary(info.id, info.ended or 0.0)
+    summary_table(summaries)
+    for sentence in sentences:
+        st.caption(f":orange[{plain(sentence)}]")
+
+
+@st.cache_resource(max_entries=8, show_spinner="Summing up …")
+def _summary(run_id: str, ended: float) -> tuple[list[VariantSummary], list[str]]:
+    database = server.database()
+    return list(summary(database, run_id)), suspicions(database, run_id)

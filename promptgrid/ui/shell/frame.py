@@ -81,7 +81,6 @@ def _app_folder() -> Path:
 
 
 def draw_foot_line(line: FootLine) -> None:
-    """Draws a line into the open container."""
     label = f"{_DOTS[line.state]} {plain(line.text, limit=80)}"
     if line.page:
         st.page_link(line.page, label=label, query_params=dict(line.query), width="stretch")

@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from promptgrid.tokens import Count
 from promptgrid.ui.tokens import state
-from promptgrid.ui.widgets.live_text import forget_typed, watch_text
+from promptgrid.ui.widgets.live_text import forget_typed, token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.token_note import token_note
 
 FIRST, SECOND = "tokens_one", "tokens_other"
 _WATCH = "tokens_languages_watch"
@@ -79,12 +77,8 @@ def _put(key: str) -> None:
 
 
 def _row(ref: str, texts: Mapping[str, str]) -> dict[str, object]:
-    first, second = (_counted(texts[key], ref) for key in (FIRST, SECOND))
+    first, second = (state.tokenize(texts[key], ref).count for key in (FIRST, SECOND))
     exact = first.exact and second.exact
     ratio = second.tokens / first.tokens if first.tokens else None
     name = state.title(ref) + ("" if exact else " (≈)")
     return {"tokenizer": name, "first": first.tokens, "second": second.tokens, "×": ratio}
-
-
-def _counted(text: str, ref: str) -> Count:
-    return state.tokenize(text, ref).count

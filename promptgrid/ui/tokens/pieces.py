@@ -36,7 +36,7 @@ def hexadecimal(data: bytes) -> str:
 
 
 def _piece(piece: Piece, text: str, differs: bool) -> dict[str, Any]:
-    half = piece.text is None
+    half, noun = piece.text is None, "byte" if len(piece.data) == 1 else "bytes"
     kinds = {"half": half, "sign": piece.sign, "beside": piece.beside, "apart": differs}
     before, whole, rest = _halves(piece.data)
     return {
@@ -45,7 +45,7 @@ def _piece(piece: Piece, text: str, differs: bool) -> dict[str, Any]:
         "of": "".join(visible(text[piece.end - 1])) if rest and not piece.beside else "",
         "kind": " ".join(kind for kind, applies in kinds.items() if applies),
         "name": f"Token {piece.number + 1:,}",
-        "about": f"id {piece.id:,} · {_bytes(piece)} · {place(piece)}",
+        "about": f"id {piece.id:,} · {noun} {hexadecimal(piece.data)} · {place(piece)}",
     }
 
 
@@ -60,10 +60,6 @@ def _halves(data: bytes) -> tuple[bytes, str, bytes]:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     whole = decoder.decode(data[first:])
     return data[:first], whole, decoder.getstate()[0]
-
-
-def _bytes(piece: Piece) -> str:
-    return f"{'byte' if len(piece.data) == 1 else 'bytes'} {hexadecimal(piece.data)}"
 
 
 def place(piece: Piece) -> str:

@@ -13,11 +13,10 @@ from promptgrid.errors import PromptgridError
 from promptgrid.prompt import Prompt
 from promptgrid.store.drafts import draft, keep_draft
 from promptgrid.ui.server import database, library, model_refs, prompts
-from promptgrid.ui.widgets.callbacks import one_at_a_time
-from promptgrid.ui.widgets.feedback import show_error
-from promptgrid.ui.widgets.live_text import forget_typed
+from promptgrid.ui.widgets.callbacks import leaving_error, one_at_a_time
+from promptgrid.ui.widgets.feedback import show_error, show_left_error
+from promptgrid.ui.widgets.live_text import LIVE_CHARS, forget_typed
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.token_note import LIVE_CHARS
 
 TEXT, BY, BESIDE, VIEW, WATCH = "tokens_text", "tokens_by", "tokens_beside", "tokens_view", "tokens_watch"
 EXAMPLES: Mapping[str, str] = {
@@ -52,15 +51,8 @@ def start() -> None:
     st.session_state.setdefault(VIEW, "Pieces")
 
 
-def restore() -> None:
-    """Puts the text back into its field after a view without that field."""
-    if TEXT not in st.session_state:
-        st.session_state[TEXT] = st.session_state.tokens_saved
-
-
 @one_at_a_time
 def save() -> None:
-    """Saves the text as a draft if it has changed."""
     if st.session_state.tokens_saved != st.session_state[TEXT]:
         st.session_state.tokens_saved = st.session_state[TEXT]
         keep_draft(database(), _DRAFT, st.session_state[TEXT])
@@ -72,7 +64,6 @@ def selected_tokenizers() -> list[str]:
 
 
 def tokenizers() -> None:
-    """The two selectors."""
     refs = list(dict.fromkeys([*model_refs(), *tokens.ENCODINGS]))
     for label, key, options in (("Tokenizer", BY, refs), ("Compare with", BESIDE, [_NONE, *refs])):
         ref = st.session_state[key] or _NONE
@@ -122,8 +113,7 @@ def load() -> None:
             on_change=_put_prompt,
         )
         st.file_uploader("Text file in UTF-8", key="tokens_file", on_change=_put_file, max_upload_size=_LARGEST)
-    if error := st.session_state.pop("tokens_error", None):
-        show_error(error)
+    show_left_error("tokens_error")
 
 
 def _put(text: str) -> None:
@@ -136,24 +126,16 @@ def _put(text: str) -> None:
         st.session_state[VIEW] = "Pieces"
 
 
+@leaving_error("tokens_error")
 def _put_prompt() -> None:
-    name = st.session_state.tokens_prompt
-    if not name:
-        return
-    try:
+    if name := st.session_state.tokens_prompt:
         _put(text_of(library().load(name)[0]))
-    except PromptgridError as error:
-        st.session_state.tokens_error = error
 
 
+@leaving_error("tokens_error")
 def _put_file() -> None:
-    uploaded = st.session_state.tokens_file
-    if uploaded is None:
-        return
-    try:
+    if uploaded := st.session_state.tokens_file:
         _put(read_text(uploaded.getvalue(), uploaded.name))
-    except PromptgridError as error:
-        st.session_state.tokens_error = error
 
 
 def text_of(prompt: Prompt) -> str:

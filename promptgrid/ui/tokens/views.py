@@ -17,9 +17,8 @@ from promptgrid.ui.tokens.context import context
 from promptgrid.ui.tokens.languages import languages_view
 from promptgrid.ui.tokens.pieces import hexadecimal, pieces_view, place, visible
 from promptgrid.ui.widgets.feedback import show_error
-from promptgrid.ui.widgets.live_text import watch_text
+from promptgrid.ui.widgets.live_text import token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.token_note import token_note
 
 WINDOW = 2000  # tokens drawn at a time
 LINES = 1000  # lines listed
@@ -43,7 +42,8 @@ def body() -> None:
 
 def text_field(ref: str) -> str:
     """The field; returns its text, live during typing."""
-    state.restore()
+    # A view without the field has dropped its text.
+    st.session_state.setdefault(state.TEXT, st.session_state.tokens_saved)
     with st.container(gap=None):
         st.text_area("Text", key=state.TEXT, height=TEXT_HEIGHT, placeholder="Write or paste a text")
         text = watch_text([state.TEXT], state.WATCH, note=token_note(ref))[state.TEXT]

@@ -34,7 +34,6 @@ def explain(topic: str) -> None:
 
 @cache
 def explanation(topic: str, language: str) -> str:
-    """The text of a topic, as Markdown."""
     return (TEXTS / f"{topic}.{language}.md").read_text("utf-8")
 
 

@@ -40,6 +40,12 @@ def file_notes(prompt: Prompt) -> None:
             st.caption(plain(note, limit=MESSAGE_CHARS))
 
 
+def show_left_error(key: str) -> None:
+    """Shows, once, the error that a callback has left under `key`."""
+    if error := st.session_state.pop(key, None):
+        show_error(error)
+
+
 def empty_state(text: str, action_label: str, key: str, *, detail: str = "") -> bool:
     """A box for a page without content, with a button for the first step; True when the button was pressed."""
     with st.container(border=True, key=f"{key}_empty"):

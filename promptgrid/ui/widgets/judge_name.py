@@ -23,7 +23,6 @@ def judge_name(database: Database) -> str:
 
 
 def name_popover(database: Database, key: str) -> None:
-    """A popover with the field for the name."""
     with st.popover(f"as {plain(judge_name(database), limit=24)}", type="tertiary"):
         st.text_input(
             "Votes and ratings are stored under",

@@ -1,14 +1,19 @@
-"""The text of text areas while it is typed. Streamlit reports it only when the field loses focus, or at Ctrl+Enter."""
+"""The text of text areas while it is typed, and its tokens. Streamlit reports a text only when its field loses focus,
+or at Ctrl+Enter."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import streamlit as st
 
+from promptgrid import tokens
+from promptgrid.errors import PromptgridError
+from promptgrid.humanize import many
+from promptgrid.prompt import Message
 from promptgrid.ui.widgets.component import component
 
+LIVE_CHARS = 50_000  # longer texts are estimated: a server needs a second for some 200,000 characters
 CELL = "*cell*"  # stands for the cell under edit in any table of the page
 
 
@@ -24,7 +29,8 @@ def watch_text(keys: Sequence[str], key: str, *, note: Callable[[str], str] | No
     keys it appears at the table cell under edit, too.
     """
     committed = {name: str(st.session_state.get(name) or "") for name in keys}
-    texts, typed = dict(committed), _typed(st.session_state.get(key))
+    # The last typing: `key`, `text`, and `base`, the value of the widget before it.
+    texts, typed = dict(committed), (st.session_state.get(key) or {}).get("typed")
     if typed and committed.get(typed["key"]) == typed["base"]:
         texts[typed["key"]] = typed["text"]
     notes = {name: note(text) if text else "" for name, text in texts.items()} if note else {}
@@ -32,11 +38,25 @@ def watch_text(keys: Sequence[str], key: str, *, note: Callable[[str], str] | No
     return texts
 
 
-def _typed(state: Any) -> dict[str, str] | None:
-    """The last typing: `key`, `text`, and `base`, the value of the widget before it."""
-    return state.get("typed") if state else None
-
-
 def forget_typed(key: str) -> None:
     """Drops the typed text of the watcher with that key, so that the values of the widgets count."""
     st.session_state.pop(key, None)
+
+
+def token_note(ref: str) -> Callable[[str], str]:
+    """A `note` for `watch_text`: "14 tokens" or "≈ 14 tokens", counted by `ref`, an encoding or ENDPOINT/MODEL.
+
+    The note is empty if no endpoint serves the model.
+    """
+    return lambda text: _note(text, ref)
+
+
+def _note(text: str, ref: str) -> str:
+    try:
+        if len(text) > LIVE_CHARS and not tokens.encoding_of(ref):
+            count = tokens.estimate([Message("user", text)], "", "completion")
+        else:
+            count = tokens.count_in(ref, text) if ref in tokens.ENCODINGS else tokens.count_text(text, ref)
+    except PromptgridError:
+        return ""
+    return f"{'' if count.exact else '≈ '}{many(count.tokens, 'token')}"

@@ -18,13 +18,14 @@ from streamlit.testing.v1 import AppTest
 from promptgrid import api, compare, paths
 from promptgrid.compare import ComparisonRows, View
 from promptgrid.errors import StoreError
+from promptgrid.export.tables import percent
 from promptgrid.prompt import AnswerKind, AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, attempts, baselines, results, runs
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.parts import parts_of_run
 from promptgrid.ui.compare import circumstances, detail, export, tables, view_state
-from promptgrid.ui.compare.cells import matrix_columns, matrix_rows, percent
+from promptgrid.ui.compare.cells import matrix_columns, matrix_rows
 from promptgrid.ui.widgets.downloads import Download
 from tests.faults.answers import prompt_text
 from tests.faults.books import Body

@@ -14,7 +14,7 @@ from promptgrid.ui.tokens import pieces as tokens_pieces
 from promptgrid.ui.tokens import state as tokens_state
 from promptgrid.ui.tokens.languages import LETTERS
 from promptgrid.ui.tokens.views import facts
-from promptgrid.ui.widgets.token_note import token_note
+from promptgrid.ui.widgets.live_text import token_note
 from tests.ui import pages
 from tests.ui.pages import ran, shown
 
