@@ -94,7 +94,20 @@ def frame(database: Database, run_id: str) -> pd.DataFrame:
     from promptgrid.export import columns_for
 
     names = columns_for(*results.columns_of(database, run_id))
-    return pd.DataFrame(results.named_rows(database, run_id, names), columns=names)
+    rows = list(results.named_rows(database, run_id, names))
+    try:
+        return pd.DataFrame(rows, columns=names)
+    except UnicodeEncodeError:  # half a character (a lone surrogate), which only a column of objects can hold
+        return pd.DataFrame({name: _column([row[name] for row in rows]) for name in names})
+
+
+def _column(values: list[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
+    try:
+        return pd.Series(values)
+    except UnicodeEncodeError:
+        return pd.Series(values, dtype=object)
 
 
 def _listed(value: Any) -> tuple[Any, ...]:

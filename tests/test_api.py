@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from promptgrid import Message, Prompt, api, plan, run
 from promptgrid.errors import CasesError, LibraryError
-from promptgrid.export import columns_for
+from promptgrid.export import columns_for, read_csv, write_csv
 
 pytestmark = pytest.mark.usefixtures("endpoint")
 PROMPT = Prompt("say", (Message("user", "Say {{ word }}."),))
@@ -46,3 +47,28 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         api.load("sentimental")
     with pytest.raises(CasesError, match=r"none\.csv"):
         plan(PROMPT, "none.csv")
+
+
+def test_half_a_character_in_an_input_does_not_take_the_data_frame() -> None:
+    frame = run(plan(PROMPT, [{"word": "a\ud800b"}, {"word": "ok"}], models="openai/ok"))
+    assert list(frame["var.word"]) == ["a\ud800b", "ok"]
+    assert list(frame["status"]) == ["failed", "answered"]
+    assert frame["sample"].dtype.kind == "i"
+
+
+def test_the_results_file_is_read_with_numbers_for_scores_and_text_for_ids(tmp_path: Path) -> None:
+    """As the guide to the results file has it."""
+    path = tmp_path / "out.csv"
+    rows: list[dict[str, Any]] = [
+        {"case_id": "007", "answer": "NA", "score.label": 1.0, "sample": 0},
+        {"case_id": "008", "answer": "", "score.label": None, "sample": 1},
+    ]
+    with path.open("wb") as file:
+        write_csv(rows, file, variables=[], checks=["label"])
+    numbers = {"score.label": [""]}
+    alone = pd.read_csv(path, keep_default_na=False, dtype={"case_id": str}, na_values=numbers)
+    for frame in (pd.DataFrame(read_csv(path)), alone):
+        assert list(frame["case_id"]) == ["007", "008"]
+        assert list(frame["answer"]) == ["NA", ""]
+        assert frame["score.label"].mean() == 1.0
+        assert frame["sample"].dtype.kind == "i"
