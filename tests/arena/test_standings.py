@@ -62,10 +62,10 @@ def judged(
     database: Database, run_id: str, owner: str, choose: Callable[[Arena, ReplyPair], VoteOutcome], most: int = 1000
 ) -> list[ReplyPair]:
     """Votes until nothing is left (or `most` times), and returns the pairs that were shown."""
-    found = arena.read(database, run_id)
+    this_arena = arena.read(database, run_id)
     seen: list[ReplyPair] = []
-    while len(seen) < most and (pair := found.next_pair(votes.listed(database, run_id), owner)):
-        votes.add(database, run_id, pair.left, pair.right, choose(found, pair), owner)
+    while len(seen) < most and (pair := this_arena.next_pair(votes.listed(database, run_id), owner)):
+        votes.add(database, run_id, pair.left, pair.right, choose(this_arena, pair), owner)
         seen.append(pair)
     return seen
 
@@ -79,8 +79,8 @@ def colder(found: Arena, pair: ReplyPair) -> VoteOutcome:
 
 def test_every_pair_comes_once_each_of_one_case_and_two_variants(database: Database, carried: Carried) -> None:
     run_id = carried(each_its_own)
-    found = arena.read(database, run_id)
-    assert (found.possible, found.identical) == (4 * 3, 0)
+    this_arena = arena.read(database, run_id)
+    assert (this_arena.possible, this_arena.identical) == (4 * 3, 0)
     shown = judged(database, run_id, "ada", lambda *_: "skip")  # a skip counts as seen
     rows = {row.position: row for row in results.result_rows(database, run_id)}
     pairs = [tuple(rows[at] for at in (pair.left, pair.right)) for pair in shown]
@@ -91,9 +91,11 @@ def test_every_pair_comes_once_each_of_one_case_and_two_variants(database: Datab
 
 def test_the_least_judged_come_first(database: Database, carried: Carried) -> None:
     run_id = carried(each_its_own, words=6)
-    found = arena.read(database, run_id)
+    this_arena = arena.read(database, run_id)
     shown = judged(database, run_id, "ada", lambda *_: "tie", most=9)
-    compared = Counter(frozenset((found.variant_at(pair.left), found.variant_at(pair.right))) for pair in shown)
+    compared = Counter(
+        frozenset((this_arena.variant_at(pair.left), this_arena.variant_at(pair.right))) for pair in shown
+    )
     assert set(compared.values()) == {3}
     cases = Counter(row.case_id for pair in shown for row in results.result_rows(database, run_id, [pair.left]))
     assert max(cases.values()) - min(cases.values()) <= 1
@@ -113,8 +115,8 @@ def test_judges_see_the_same_pairs_and_sides_are_shuffled(database: Database, ca
     assert [{p.left, p.right} for p in ada] == [{p.left, p.right} for p in bo]
     same = sum(a == b for a, b in zip(ada, bo, strict=True))
     assert 0 < same < len(ada)
-    found = arena.read(database, run_id)
-    colder_left = sum(colder(found, pair) == "left" for pair in ada)
+    this_arena = arena.read(database, run_id)
+    colder_left = sum(colder(this_arena, pair) == "left" for pair in ada)
     assert 5 <= colder_left <= 25  # of 30; drawn by a fixed seed, so this never changes by itself
 
 
@@ -130,8 +132,8 @@ def test_equal_texts_are_left_out_and_counted(database: Database, carried: Carri
         return f"  {text}\n" if temperature == 0.5 else f"{text} hot" if temperature == 1 else text
 
     run_id = carried(answer)
-    found = arena.read(database, run_id)
-    assert (found.possible, found.identical) == (8, 4)  # white space around a text is no difference
+    this_arena = arena.read(database, run_id)
+    assert (this_arena.possible, this_arena.identical) == (8, 4)  # white space around a text is no difference
     for pair in judged(database, run_id, "ada", lambda *_: "tie"):
         texts = [(row.output or "").strip() for row in results.result_rows(database, run_id, [pair.left, pair.right])]
         assert texts[0] != texts[1]
@@ -159,25 +161,25 @@ def test_where_there_is_nothing_to_choose_between(
     database: Database, carried: Carried, axes: dict[str, Any], identical: int, variants: int
 ) -> None:
     run_id = carried(lambda *_: "same", **axes)
-    found = arena.read(database, run_id)
-    assert (found.possible, found.identical, len(found.variants)) == (0, identical, variants)
-    assert found.next_pair([], "ada") is None
-    nothing = standings(found, [])
+    this_arena = arena.read(database, run_id)
+    assert (this_arena.possible, this_arena.identical, len(this_arena.variants)) == (0, identical, variants)
+    assert this_arena.next_pair([], "ada") is None
+    nothing = standings(this_arena, [])
     assert (nothing.ranked, nothing.votes, nothing.bias.share) == ([], 0, None)
 
 
 def test_failed_cells_make_no_pairs(database: Database, carried: Carried) -> None:
     run_id = carried(each_its_own, models=["openai/ok", "openai/bad-json"], temperatures=[0, 1])
-    found = arena.read(database, run_id)
-    assert {variant.model for variant in found.variants} == {"openai/ok"}
-    assert found.possible == 4
+    this_arena = arena.read(database, run_id)
+    assert {variant.model for variant in this_arena.variants} == {"openai/ok"}
+    assert this_arena.possible == 4
 
 
 def test_the_ranking_puts_first_who_wins_and_says_how_sure_that_is(database: Database, carried: Carried) -> None:
     run_id = carried(each_its_own, words=20)
     judged(database, run_id, "ada", colder)
-    found = arena.read(database, run_id)
-    said = standings(found, votes.listed(database, run_id))
+    this_arena = arena.read(database, run_id)
+    said = standings(this_arena, votes.listed(database, run_id))
     assert [one.label for one in said.ranked] == ["t = 0", "t = 0.5", "t = 1"]
     assert [(one.won, one.lost, one.tied) for one in said.ranked] == [(40, 0, 0), (20, 20, 0), (0, 40, 0)]
     assert said.won[0][2] == 20
@@ -208,10 +210,10 @@ def test_a_judge_who_prefers_a_side_is_found_out(database: Database, carried: Ca
 
 def test_votes_on_replies_that_are_gone_are_counted_as_such(database: Database, carried: Carried) -> None:
     run_id = carried(each_its_own)
-    found = arena.read(database, run_id)
+    this_arena = arena.read(database, run_id)
     stray = [Vote(1, 900, 901, "left", "ada", False, None, 0.0), Vote(2, 0, 0, "left", "ada", False, None, 0.0)]
-    assert (standings(found, stray).votes, standings(found, stray).stale) == (0, 2)
-    assert found.next_pair(stray, "ada") == found.next_pair([], "ada")
+    assert (standings(this_arena, stray).votes, standings(this_arena, stray).stale) == (0, 2)
+    assert this_arena.next_pair(stray, "ada") == this_arena.next_pair([], "ada")
 
 
 def test_agreement_is_by_the_two_replies_whatever_their_sides() -> None:

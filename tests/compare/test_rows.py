@@ -80,11 +80,11 @@ def test_several_checks_count_alike_and_each_is_there_by_itself(database: Databa
 
 
 def test_not_scored_is_neither_zero_nor_wrong(database: Database) -> None:
-    found = arrange(database, [Cell("1"), Cell("2"), Cell("2", score=1.0)])
-    assert found.counts["wrong"] == 0
-    first, second = page(database, found, 0, 2)
-    assert [row.entries[found.columns[0].id].score for row in (first, second)] == [None, 1.0]
-    assert again(database, found, filter=Filter(below=1.1)).row_id(0) == "2"
+    comparison = arrange(database, [Cell("1"), Cell("2"), Cell("2", score=1.0)])
+    assert comparison.counts["wrong"] == 0
+    first, second = page(database, comparison, 0, 2)
+    assert [row.entries[comparison.columns[0].id].score for row in (first, second)] == [None, 1.0]
+    assert again(database, comparison, filter=Filter(below=1.1)).row_id(0) == "2"
 
 
 @pytest.mark.parametrize("status", UNANSWERED)
@@ -118,23 +118,23 @@ def test_a_single_reply_does_not_agree_with_itself(database: Database) -> None:
     ],
 )
 def test_the_status_of_many_samples(database: Database, statuses: list[str], status: str) -> None:
-    found = entry(database, *(Cell(status=s, error=f"said {s}") for s in statuses))
-    assert found.status == status
+    pooled = entry(database, *(Cell(status=s, error=f"said {s}") for s in statuses))
+    assert pooled.status == status
     if status != "answered":
-        assert (found.answer, found.output, found.score, dict(found.metrics)) == (None, "", None, {})
+        assert (pooled.answer, pooled.output, pooled.score, dict(pooled.metrics)) == (None, "", None, {})
 
 
 def test_metrics_are_means_a_reply_and_what_is_not_known_is_not_there(database: Database) -> None:
-    found = entry(
+    pooled = entry(
         database,
         Cell(output="x" * 10, prompt_tokens=10, completion_tokens=2, cost_usd=0.5, latency_ms=100),
         Cell(output="x" * 30, prompt_tokens=None, completion_tokens=2, cost_usd=None, latency_ms=300),
         Cell(status="failed"),
     )
-    assert found.metrics == {
+    assert pooled.metrics == {
         "answers": 1, "agreement": 1, "tokens": 12, "cost": 0.5, "latency": 200, "length": 20
     }  # fmt: skip
-    assert found.delta == {}
+    assert pooled.delta == {}
 
 
 def test_only_the_commonest_answers_are_listed_and_all_are_counted(database: Database) -> None:
@@ -146,17 +146,17 @@ def test_only_the_commonest_answers_are_listed_and_all_are_counted(database: Dat
 def test_long_texts_are_cut_and_still_told_apart(database: Database) -> None:
     long = "x" * (SHOWN + 50)
     cells = [Cell(answer=long + "1", output=long * 9), Cell(technique="few-shot", answer=long + "2")]
-    found = arrange(database, cells)
-    assert found.counts["differ"] == 1
-    first, second = page(database, found, 0, 1)[0].entries.values()
+    comparison = arrange(database, cells)
+    assert comparison.counts["differ"] == 1
+    first, second = page(database, comparison, 0, 1)[0].entries.values()
     assert first.answer == first.output == second.answer == "x" * (SHOWN - 1) + "…"
     assert second.differs
 
 
 def test_the_picker_of_samples_has_each_with_its_answer(database: Database) -> None:
     made = [Cell(answer="a", score=1.0), Cell(status="failed", error="no"), Cell(answer=None)]
-    found = entry(database, *made)
-    told = compare.samples(database, compare.facts(database, "run00001"), found)
+    pooled = entry(database, *made)
+    told = compare.samples(database, compare.facts(database, "run00001"), pooled)
     assert [(s.position, s.number, s.status, s.answer, s.score) for s in told] == [
         (0, 1, "answered", "a", 1.0), (1, 2, "failed", None, None), (2, 3, "answered", None, None)
     ]  # fmt: skip
@@ -200,16 +200,16 @@ def test_a_variant_alone_differs_when_its_own_samples_do(
 
 
 def test_wrong_is_below_one_and_failed_is_not_cancelled(database: Database) -> None:
-    found = arrange(
+    comparison = arrange(
         database,
         [Cell("right", score=1.0), Cell("partly", score=0.5), Cell("wrong", score=0.0),
          *(Cell(status, status=status) for status in UNANSWERED)],
     )  # fmt: skip
-    assert found.counts == {"all": 8, "differ": 0, "wrong": 2, "failed": 3, "changed": 0, "too_long": 1}
-    assert ids(again(database, found, filter=Filter("wrong"))) == ["partly", "wrong"]
-    assert ids(again(database, found, filter=Filter("failed"))) == ["failed", "refused", "too_long"]
-    assert ids(again(database, found, filter=Filter("too_long"))) == ["too_long"]
-    assert ids(again(database, found, filter=Filter(below=0.6))) == ["partly", "wrong"]
+    assert comparison.counts == {"all": 8, "differ": 0, "wrong": 2, "failed": 3, "changed": 0, "too_long": 1}
+    assert ids(again(database, comparison, filter=Filter("wrong"))) == ["partly", "wrong"]
+    assert ids(again(database, comparison, filter=Filter("failed"))) == ["failed", "refused", "too_long"]
+    assert ids(again(database, comparison, filter=Filter("too_long"))) == ["too_long"]
+    assert ids(again(database, comparison, filter=Filter(below=0.6))) == ["partly", "wrong"]
 
 
 def test_what_the_endpoint_refused_as_too_long_was_over_the_limit_too(database: Database) -> None:
@@ -240,8 +240,8 @@ def test_with_a_column_only_that_one_counts(database: Database, three: Compariso
     assert ids(again(database, three, filter=Filter("failed", column=few_id))) == ["3"]
     assert ids(again(database, three, filter=Filter(below=0.5, column=few_id))) == ["1"]
     assert ids(again(database, three, filter=Filter("differ", column=few_id))) == ["1", "2"]
-    found = again(database, three, filter=Filter(text="case", column=few_id))
-    assert found.counts == {"all": 3, "differ": 2, "wrong": 1, "failed": 1, "changed": 1, "too_long": 0}
+    comparison = again(database, three, filter=Filter(text="case", column=few_id))
+    assert comparison.counts == {"all": 3, "differ": 2, "wrong": 1, "failed": 1, "changed": 1, "too_long": 0}
 
 
 def test_a_part_of_the_columns_is_compared_by_itself_with_its_own_baseline(
@@ -282,11 +282,11 @@ def test_rows_are_sorted_by_any_metric_with_what_is_not_known_last(database: Dat
         Cell("3", score=1.0, latency_ms=70), Cell("3", "few-shot", score=0.25, latency_ms=70),
         Cell("4", score=0.5, latency_ms=60), Cell("4", "few-shot", status="failed"),
     ]  # fmt: skip
-    found = arrange(database, made)
-    zero, few = (head.id for head in found.columns)
+    comparison = arrange(database, made)
+    zero, few = (head.id for head in comparison.columns)
 
     def order(**sort: Any) -> list[str]:
-        return ids(again(database, found, sort=Sort(**sort)))
+        return ids(again(database, comparison, sort=Sort(**sort)))
 
     assert order(by="case", descending=True) == ["4", "3", "2", "1"]
     assert order(by="score", column=zero) == ["1", "4", "3", "2"]
@@ -299,19 +299,19 @@ def test_rows_are_sorted_by_any_metric_with_what_is_not_known_last(database: Dat
 
 
 def test_a_filter_keeps_the_order_and_a_row_knows_its_neighbours(database: Database, three: ComparisonRows) -> None:
-    found = again(database, three, filter=Filter("wrong"), sort=Sort("case", descending=True))
-    assert ids(found) == ["2", "1"]
-    assert (found.index_of("2"), found.index_of("1"), found.index_of("3")) == (0, 1, None)
-    assert [row.id for row in page(database, found, 1, 5)] == ["1"]
-    assert page(database, found, 2, 5) == []
-    assert found.total == 3
+    comparison = again(database, three, filter=Filter("wrong"), sort=Sort("case", descending=True))
+    assert ids(comparison) == ["2", "1"]
+    assert (comparison.index_of("2"), comparison.index_of("1"), comparison.index_of("3")) == (0, 1, None)
+    assert [row.id for row in page(database, comparison, 1, 5)] == ["1"]
+    assert page(database, comparison, 2, 5) == []
+    assert comparison.total == 3
 
 
 def test_the_positions_of_a_view_are_those_of_its_rows_and_columns(database: Database, three: ComparisonRows) -> None:
     zero, _, chain = (head.id for head in three.columns)
     assert three.positions() == [0, 3, 6, 1, 4, 7, 2, 5, 8]  # row by row
-    found = again(database, three, column_ids=(zero, chain), filter=Filter(case_ids=("3", "1")))
-    assert found.positions() == [0, 6, 2, 8]
+    comparison = again(database, three, column_ids=(zero, chain), filter=Filter(case_ids=("3", "1")))
+    assert comparison.positions() == [0, 6, 2, 8]
 
 
 # Text.
@@ -379,12 +379,12 @@ GRID = [
 
 
 def test_any_axis_stands_on_rows_or_columns_and_the_rest_is_pooled(database: Database) -> None:
-    found = arrange(database, GRID, rows=("prompt",), columns=("temperature",))
-    assert ids(found) == ["p", "q"]
-    assert [(head.id, head.label) for head in found.columns] == [
+    comparison = arrange(database, GRID, rows=("prompt",), columns=("temperature",))
+    assert ids(comparison) == ["p", "q"]
+    assert [(head.id, head.label) for head in comparison.columns] == [
         ("default", "t = default"), ("0", "t = 0"), ("0.7", "t = 0.7")
     ]  # fmt: skip
-    first = page(database, found, 0, 1)[0]
+    first = page(database, comparison, 0, 1)[0]
     pooled = first.entries["0.7"]
     assert (pooled.cases, pooled.samples, pooled.score, pooled.answer, pooled.tallies) == (2, 8, 0.5, None, [])
     assert (first.case, first.head.label, pooled.differs, pooled.representative) == (None, "p", False, None)
@@ -407,29 +407,31 @@ def test_samples_of_pooled_variants_are_voted_on_together_and_each_variant_score
 
 
 def test_cases_can_stand_on_columns(database: Database) -> None:
-    found = arrange(database, GRID, rows=("technique",), columns=("case",))
-    assert [head.id for head in found.columns] == ["1", "2"]
-    assert found.counts["differ"] == found.counts["changed"] == 0  # different cases are not compared
-    assert [row.entries["1"].score for row in page(database, found, 0, 9)] == [1.0, 1.0]
-    assert [s.score for s in found.summaries] == [1.0, 0.0]
+    comparison = arrange(database, GRID, rows=("technique",), columns=("case",))
+    assert [head.id for head in comparison.columns] == ["1", "2"]
+    assert comparison.counts["differ"] == comparison.counts["changed"] == 0  # different cases are not compared
+    assert [row.entries["1"].score for row in page(database, comparison, 0, 9)] == [1.0, 1.0]
+    assert [s.score for s in comparison.summaries] == [1.0, 0.0]
 
 
 def test_an_axis_can_be_narrowed_to_some_values(database: Database) -> None:
-    found = arrange(database, GRID, only={"temperature": ("default",), "version": ("v2", "v3"), "case": ("2", "77")})
-    assert ids(found) == ["2"]
-    assert [head.label for head in found.columns] == [
+    comparison = arrange(
+        database, GRID, only={"temperature": ("default",), "version": ("v2", "v3"), "case": ("2", "77")}
+    )
+    assert ids(comparison) == ["2"]
+    assert [head.label for head in comparison.columns] == [
         "p · zero-shot", "p · few-shot", "q · zero-shot", "q · few-shot"
     ]  # fmt: skip
-    assert found.total == 1
-    none = again(database, found, only={"model": ("no/such",)})
+    assert comparison.total == 1
+    none = again(database, comparison, only={"model": ("no/such",)})
     assert (len(none), none.columns, none.summaries, none.positions()) == (0, [], [], [])
 
 
 def test_two_versions_of_a_prompt_on_columns_are_told_apart(database: Database) -> None:
-    found = arrange(database, GRID, columns=("version", "prompt"))
-    assert [head.label for head in found.columns] == ["p@v1", "p@v2", "q"]
-    assert found.facts.axes["version"] == ["v1", "v2", "v3"]
-    assert found.facts.axes["temperature"] == ["default", "0", "0.7"]
+    comparison = arrange(database, GRID, columns=("version", "prompt"))
+    assert [head.label for head in comparison.columns] == ["p@v1", "p@v2", "q"]
+    assert comparison.facts.axes["version"] == ["v1", "v2", "v3"]
+    assert comparison.facts.axes["temperature"] == ["default", "0", "0.7"]
 
 
 @pytest.mark.parametrize(
@@ -442,10 +444,10 @@ def test_a_view_that_makes_no_sense_is_said(view: dict[str, Any]) -> None:
 
 
 def test_in_pooled_rows_one_case_that_differs_is_enough(database: Database) -> None:
-    found = arrange(database, GRID, rows=("prompt",), columns=("technique",))
-    assert found.counts == {"all": 2, "differ": 2, "wrong": 2, "failed": 0, "changed": 2, "too_long": 0}
-    assert again(database, found, rows=("prompt",), columns=("temperature",)).counts["differ"] == 0
-    assert ids(again(database, found, rows=("prompt",), columns=("technique",), filter=Filter(text="case 2"))) == [
+    comparison = arrange(database, GRID, rows=("prompt",), columns=("technique",))
+    assert comparison.counts == {"all": 2, "differ": 2, "wrong": 2, "failed": 0, "changed": 2, "too_long": 0}
+    assert again(database, comparison, rows=("prompt",), columns=("temperature",)).counts["differ"] == 0
+    assert ids(again(database, comparison, rows=("prompt",), columns=("technique",), filter=Filter(text="case 2"))) == [
         "p", "q"
     ]  # fmt: skip
 
@@ -538,8 +540,8 @@ def test_each_column_is_compared_with_the_baseline_in_words(database: Database) 
     assert chain.versus.verdict in ("needs more", "not distinguishable")
     assert few.sentence.startswith("few-shot is better than zero-shot over 40 cases")
     assert [s.best for s in (first, few, chain)] == [False, True, False]
-    found = compare.facts(database, run_id)
-    turned = compare.summarise(found, View(baseline=few.head.id))
+    run_facts = compare.facts(database, run_id)
+    turned = compare.summarise(run_facts, View(baseline=few.head.id))
     assert [s.versus and s.versus.verdict for s in turned] == [None, "worse", "worse"]
 
 
@@ -571,8 +573,8 @@ def test_a_variant_that_scored_nothing_is_not_compared(database: Database) -> No
 
 def test_the_summary_of_pooled_columns_counts_each_case_once(database: Database) -> None:
     run_id = store_run(database, GRID)
-    found = compare.summarise(compare.facts(database, run_id), View(rows=("prompt",), columns=("technique",)))
-    assert [(s.label, s.cells, s.scored, s.score) for s in found] == [
+    summaries = compare.summarise(compare.facts(database, run_id), View(rows=("prompt",), columns=("technique",)))
+    assert [(s.label, s.cells, s.scored, s.score) for s in summaries] == [
         ("zero-shot", 18, 2, 0.5), ("few-shot", 18, 2, 0.5)
     ]  # fmt: skip
 
@@ -623,23 +625,22 @@ def test_what_another_process_commits_is_seen(database: Database) -> None:
 
 
 def test_a_run_that_was_removed_in_the_meantime_is_said(database: Database) -> None:
-    found = arrange(database, [Cell("1"), Cell("2")])
+    comparison = arrange(database, [Cell("1"), Cell("2")])
     runs.delete(database, "run00001")
     runs.purge(database)
     with pytest.raises(StoreError, match="run00001 no longer exists"):
         compare.facts(database, "run00001")
-    (first, _) = page(database, found, 0, 2)  # drawn in that very moment
+    (first, _) = page(database, comparison, 0, 2)  # drawn in that very moment
     (left,) = first.entries.values()
     assert (left.answer, left.tallies, first.case) == (None, [], None)
-    assert compare.samples(database, found.facts, left) == []
+    assert compare.samples(database, comparison.facts, left) == []
 
 
 def test_a_run_without_cells_has_nothing_to_show(database: Database) -> None:
-    found = arrange(database, [])
-    assert (len(found), found.columns, found.summaries, found.positions(), page(database, found, 0, 9)) == (
-        0, [], [], [], []
-    )  # fmt: skip
-    assert set(found.counts.values()) == {0}
+    comparison = arrange(database, [])
+    assert (len(comparison), comparison.columns, comparison.summaries) == (0, [], [])
+    assert (comparison.positions(), page(database, comparison, 0, 9)) == ([], [])
+    assert set(comparison.counts.values()) == {0}
 
 
 # Names of variants.

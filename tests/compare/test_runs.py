@@ -29,19 +29,19 @@ def test_each_case_improved_broke_stayed_came_or_went(database: Database) -> Non
     a = [Cell("1", score=0.0), Cell("2", score=1.0), Cell("3", score=1.0), Cell("4", score=1.0), Cell("5", score=1.0)]
     b = [Cell("1", score=1.0), Cell("2", score=0.0), Cell("3", score=1.0), Cell("6", score=1.0),
          Cell("5", status="failed", error="broken pipe")]  # fmt: skip
-    found = compared(database, a, b)
-    assert kinds(database, found) == {
+    comparison = compared(database, a, b)
+    assert kinds(database, comparison) == {
         "1": "improved", "2": "broke", "3": "same", "6": "new", "5": "gone", "4": "gone"
     }  # fmt: skip
-    assert found.counts == {"improved": 1, "broke": 1, "same": 1, "changed": 0, "new": 1, "gone": 2}
-    (variant,) = found.variants
-    assert variant.counts == found.counts
+    assert comparison.counts == {"improved": 1, "broke": 1, "same": 1, "changed": 0, "new": 1, "gone": 2}
+    (variant,) = comparison.variants
+    assert variant.counts == comparison.counts
     assert variant.label == "zero-shot · t = 0"
     assert variant.versus is not None
     assert (variant.versus.n, variant.versus.better, variant.versus.worse, variant.versus.tied) == (3, 1, 1, 1)
-    assert found.versus is not None
-    assert found.versus.n == 3
-    assert "bbbb0001" in found.sentence
+    assert comparison.versus is not None
+    assert comparison.versus.n == 3
+    assert "bbbb0001" in comparison.sentence
 
 
 def test_a_change_says_what_both_runs_answered(database: Database) -> None:
@@ -69,8 +69,8 @@ def test_cases_are_matched_by_what_they_say_whatever_their_place_and_id(database
     ]
     a = [Cell("1", score=1.0), Cell("2", answer="b")]
     b = [Cell("9", answer="b"), Cell("8", score=0.0), Cell("7", score=0.0)]
-    found = compared(database, a, b, cases, moved)
-    assert kinds(database, found) == {"9": "same", "8": "broke", "7": "new"}
+    comparison = compared(database, a, b, cases, moved)
+    assert kinds(database, comparison) == {"9": "same", "8": "broke", "7": "new"}
 
 
 def test_duplicates_are_matched_one_by_one(database: Database) -> None:
@@ -83,34 +83,34 @@ def test_duplicates_are_matched_one_by_one(database: Database) -> None:
 def test_without_scores_it_is_the_answers_that_are_compared_and_nothing_is_better(database: Database) -> None:
     a = [Cell("1", answer="x"), Cell("2", answer="x"), Cell("3", answer=None), Cell("4", answer="x", score=1.0)]
     b = [Cell("1", answer="x"), Cell("2", answer="y"), Cell("3", answer=None), Cell("4", answer="y")]
-    found = compared(database, a, b)
-    assert kinds(database, found) == {"1": "same", "2": "changed", "3": "same", "4": "changed"}
-    assert (found.versus, found.sentence, found.variants[0].versus) == (None, "", None)
+    comparison = compared(database, a, b)
+    assert kinds(database, comparison) == {"1": "same", "2": "changed", "3": "same", "4": "changed"}
+    assert (comparison.versus, comparison.sentence, comparison.variants[0].versus) == (None, "", None)
 
 
 def test_a_new_version_of_the_prompt_is_compared_with_the_old(database: Database) -> None:
-    found = compared(database, [Cell(score=0.0, version="old")], [Cell(score=1.0, version="new")])
-    (variant,) = found.variants
+    comparison = compared(database, [Cell(score=0.0, version="old")], [Cell(score=1.0, version="new")])
+    (variant,) = comparison.variants
     assert variant.a is not None
     assert variant.b is not None
     assert (variant.a.version, variant.b.version) == ("old", "new")
-    assert found.counts["improved"] == 1
+    assert comparison.counts["improved"] == 1
 
 
 def test_of_several_versions_each_is_compared_with_itself_first(database: Database) -> None:
     a = [Cell(score=0.0, version="v1"), Cell(score=1.0, version="v2")]
     b = [Cell(score=1.0, version="v2"), Cell(score=1.0, version="v3")]
-    found = compared(database, a, b)
-    pairs = [(v.a and v.a.version, v.b and v.b.version, v.label) for v in found.variants]
+    comparison = compared(database, a, b)
+    pairs = [(v.a and v.a.version, v.b and v.b.version, v.label) for v in comparison.variants]
     assert pairs == [("v2", "v2", "p@v2"), ("v1", "v3", "p@v3")]
 
 
 def test_variants_that_only_one_run_has_are_new_or_gone(database: Database) -> None:
     a = [Cell(technique="zero-shot", score=1.0), Cell(technique="few-shot", score=1.0), Cell(model="n", score=1.0)]
     b = [Cell(technique="zero-shot", score=1.0), Cell(temperature=0.7, score=1.0), Cell(temperature=None)]
-    found = compared(database, a, b)
-    assert found.counts == {"improved": 0, "broke": 0, "same": 1, "changed": 0, "new": 2, "gone": 2}
-    sides = {v.label: (v.a is not None, v.b is not None) for v in found.variants}
+    comparison = compared(database, a, b)
+    assert comparison.counts == {"improved": 0, "broke": 0, "same": 1, "changed": 0, "new": 2, "gone": 2}
+    sides = {v.label: (v.a is not None, v.b is not None) for v in comparison.variants}
     assert sides == {
         "zero-shot · t = 0 · e/m": (True, True),
         "zero-shot · t = 0.7 · e/m": (False, True),
@@ -122,42 +122,42 @@ def test_variants_that_only_one_run_has_are_new_or_gone(database: Database) -> N
 
 def test_half_finished_runs_have_nothing_to_tell_of_what_waits(database: Database) -> None:
     a = [Cell("1", status="pending"), Cell("2", score=1.0)]
-    found = compared(database, a, [replace(a[0], status="cancelled"), Cell("2", status="pending")])
-    assert kinds(database, found) == {"2": "gone"}
-    assert found.counts == {"improved": 0, "broke": 0, "same": 0, "changed": 0, "new": 0, "gone": 1}
+    comparison = compared(database, a, [replace(a[0], status="cancelled"), Cell("2", status="pending")])
+    assert kinds(database, comparison) == {"2": "gone"}
+    assert comparison.counts == {"improved": 0, "broke": 0, "same": 0, "changed": 0, "new": 0, "gone": 1}
 
 
 def test_a_run_against_itself_is_the_same_in_all(database: Database) -> None:
     run_id = store_run(
         database, [Cell(str(i), score=float(i % 2), temperature=t) for i in range(8) for t in (0.0, 1.0)]
     )
-    found = against(database, run_id, run_id)
-    assert found.counts == dict.fromkeys(KINDS, 0) | {"same": 16}
-    assert found.versus is not None
-    assert found.versus.verdict in ("not distinguishable", "needs more")
+    changes = against(database, run_id, run_id)
+    assert changes.counts == dict.fromkeys(KINDS, 0) | {"same": 16}
+    assert changes.versus is not None
+    assert changes.versus.verdict in ("not distinguishable", "needs more")
 
 
 def test_what_is_better_beyond_luck_is_said(database: Database) -> None:
-    found = compared(
+    comparison = compared(
         database, [Cell(str(i), score=0.0) for i in range(12)], [Cell(str(i), score=1.0) for i in range(12)]
     )
-    assert found.versus is not None
-    assert found.versus.verdict == "better"
-    assert "better" in found.variants[0].sentence
+    assert comparison.versus is not None
+    assert comparison.versus.verdict == "better"
+    assert "better" in comparison.variants[0].sentence
 
 
 def test_a_part_of_the_changes_is_listed_kind_by_kind(database: Database) -> None:
     a = [Cell(str(i), score=1.0) for i in range(9)]
-    found = compared(database, a, [replace(cell, score=float(i < 5)) for i, cell in enumerate(a)])
-    assert [c.case_id for c in found.listed(database, ["broke"])] == ["5", "6", "7", "8"]
-    assert [c.case_id for c in found.listed(database, ["broke"], start=1, count=2)] == ["6", "7"]
-    assert [c.case_id for c in found.listed(database, ["broke", "same"], start=7)] == ["7", "8"]
-    assert found.listed(database, ["new"]) == []
+    comparison = compared(database, a, [replace(cell, score=float(i < 5)) for i, cell in enumerate(a)])
+    assert [c.case_id for c in comparison.listed(database, ["broke"])] == ["5", "6", "7", "8"]
+    assert [c.case_id for c in comparison.listed(database, ["broke"], start=1, count=2)] == ["6", "7"]
+    assert [c.case_id for c in comparison.listed(database, ["broke", "same"], start=7)] == ["7", "8"]
+    assert comparison.listed(database, ["new"]) == []
 
 
 def test_runs_without_cells_can_be_compared(database: Database) -> None:
-    found = compared(database, [], [Cell()])
-    assert found.counts["new"] == 1
+    comparison = compared(database, [], [Cell()])
+    assert comparison.counts["new"] == 1
     assert against(database, "aaaa0001", "aaaa0001").listed(database) == []
 
 

@@ -21,40 +21,40 @@ def sides(found: WordsDiff) -> tuple[str, str]:
 
 @given(TEXT, TEXT)
 def test_the_parts_are_the_two_texts(first: str, second: str) -> None:
-    found = words_diff(first, second)
-    assert sides(found) == (first, second)
-    assert found.equal == (first == second)
-    assert all(part.text for part in found.parts)
+    diff = words_diff(first, second)
+    assert sides(diff) == (first, second)
+    assert diff.equal == (first == second)
+    assert all(part.text for part in diff.parts)
 
 
 @given(TEXT, TEXT, st.integers(0, 5))
 def test_what_is_cut_is_told_in_characters(first: str, second: str, most: int) -> None:
-    found = words_diff(first, second, most)
-    a, b = sides(found)
-    assert found.compared in (None, (len(a), len(b)))
+    diff = words_diff(first, second, most)
+    a, b = sides(diff)
+    assert diff.compared in (None, (len(a), len(b)))
     assert first.startswith(a)
     assert second.startswith(b)
-    if found.compared is None:
+    if diff.compared is None:
         assert (a, b) == (first, second)
     else:
-        assert not found.equal
+        assert not diff.equal
 
 
 def test_a_sentence_is_not_torn_by_the_spaces_that_both_have() -> None:
-    found = words_diff("The review is positive, I think.", "The review seems quite negative.")
-    assert list(found.parts) == [
+    diff = words_diff("The review is positive, I think.", "The review seems quite negative.")
+    assert list(diff.parts) == [
         DiffSpan("same", "The review "),
         DiffSpan("removed", "is positive, I think"),
         DiffSpan("added", "seems quite negative"),
         DiffSpan("same", "."),
     ]
-    assert (found.words("removed"), found.words("added")) == (4, 3)
+    assert (diff.words("removed"), diff.words("added")) == (4, 3)
 
 
 def test_words_that_moved_little_are_found_again() -> None:
-    found = words_diff("one two three four", "one two and three four")
-    assert [part.text for part in found.parts if part.kind == "added"] in (["and "], [" and"])
-    assert not found.words("removed")
+    diff = words_diff("one two three four", "one two and three four")
+    assert [part.text for part in diff.parts if part.kind == "added"] in (["and "], [" and"])
+    assert not diff.words("removed")
 
 
 def test_without_spaces_characters_are_the_words() -> None:
@@ -70,9 +70,9 @@ def test_without_spaces_characters_are_the_words() -> None:
 def test_a_megabyte_is_compared_in_seconds(second: str) -> None:
     first = "x " * 500_000
     started = time.monotonic()
-    found = words_diff(first, second)
+    diff = words_diff(first, second)
     assert time.monotonic() - started < 10
-    assert not found.equal
-    a, b = sides(found)
+    assert not diff.equal
+    a, b = sides(diff)
     assert first.startswith(a)
     assert second.startswith(b)

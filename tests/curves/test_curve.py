@@ -68,11 +68,11 @@ def by_temperature(found: Curve) -> dict[AxisValue, CurvePoint]:
 
 
 def test_a_point_has_the_figures_of_its_cases(database: Database) -> None:
-    found = curve(database, ran(database))
-    assert found.lines == ["zero-shot · openai/ok"]
-    assert found.values == [0, 0.5, 1]
-    assert found.left_out == []
-    cold, warm, _ = found.points
+    temperature_curve = curve(database, ran(database))
+    assert temperature_curve.lines == ["zero-shot · openai/ok"]
+    assert temperature_curve.values == [0, 0.5, 1]
+    assert temperature_curve.left_out == []
+    cold, warm, _ = temperature_curve.points
     assert (cold.score, cold.distinct, cold.entropy_bits, cold.similarity) == (1, 1, 0, 1)
     assert warm.score == pytest.approx(2 / 3)
     assert warm.distinct == 2
@@ -96,11 +96,11 @@ def test_one_sample_has_no_variety(database: Database) -> None:
 
 
 def test_a_refused_temperature_is_told_and_is_no_point(database: Database) -> None:
-    found = curve(database, ran(database, models="openai/refuses-temperature"))
-    assert found.values == [1]
-    assert [point.drawn for point in found.points] == [False, False, True]
-    assert found.left_out == ["openai/refuses-temperature at temperatures 0, 0.5: refused by the model."]
-    assert all(row["temperature"] == 1 for row in charts.rows_of(found, charts.MEASURES[0]))
+    temperature_curve = curve(database, ran(database, models="openai/refuses-temperature"))
+    assert temperature_curve.values == [1]
+    assert [point.drawn for point in temperature_curve.points] == [False, False, True]
+    assert temperature_curve.left_out == ["openai/refuses-temperature at temperatures 0, 0.5: refused by the model."]
+    assert all(row["temperature"] == 1 for row in charts.rows_of(temperature_curve, charts.MEASURES[0]))
     again = curve(database, ran(database, models="openai/refuses-temperature", fresh=True))
     assert again.values == []
     assert "were merged" in again.left_out[0]
@@ -112,21 +112,23 @@ def test_merged_temperatures_are_one_variant_on_no_line(database: Database) -> N
     with database.write() as connection:
         mine = (cells.c.run_id == run_id) & (cells.c.temperature == 0.5)
         connection.execute(sa.update(cells).where(mine).values(**merged))
-    found = curve(database, run_id)
-    assert found.values == [0, 1]
-    assert found.left_out == ["openai/ok at temperature 0.5: temperature 0.5 not sent: ok takes only its default, 1."]
-    assert by_temperature(found)[0.5].score is not None  # it has its place among the costs
+    temperature_curve = curve(database, run_id)
+    assert temperature_curve.values == [0, 1]
+    assert temperature_curve.left_out == [
+        "openai/ok at temperature 0.5: temperature 0.5 not sent: ok takes only its default, 1."
+    ]
+    assert by_temperature(temperature_curve)[0.5].score is not None  # it has its place among the costs
 
 
 def test_a_default_temperature_is_no_number(database: Database) -> None:
-    found = curve(database, ran(database, temperatures=()))
-    assert (found.values, [point.value for point in found.points]) == ([], [None])
-    assert "its default temperature" in found.left_out[0]
+    temperature_curve = curve(database, ran(database, temperatures=()))
+    assert (temperature_curve.values, [point.value for point in temperature_curve.points]) == ([], [None])
+    assert "its default temperature" in temperature_curve.left_out[0]
 
 
 def test_self_consistency_is_scored_by_its_vote_and_paid_by_all_samples(database: Database) -> None:
-    found = curve(database, ran(database, techniques=("zero-shot", "self-consistency"), temperatures=(1,)))
-    single, voted = found.points
+    temperature_curve = curve(database, ran(database, techniques=("zero-shot", "self-consistency"), temperatures=(1,)))
+    single, voted = temperature_curve.points
     assert single.score == pytest.approx(2 / 3)
     assert voted.score == 1
     with database.read() as connection:
@@ -139,8 +141,8 @@ def test_self_consistency_is_scored_by_its_vote_and_paid_by_all_samples(database
 
 
 def test_what_brought_no_reply_is_missing_and_not_zero(database: Database) -> None:
-    found = curve(database, ran(database, models=("openai/ok", "openai/bad-json"), temperatures=(0,)))
-    fine, broken = found.points
+    temperature_curve = curve(database, ran(database, models=("openai/ok", "openai/bad-json"), temperatures=(0,)))
+    fine, broken = temperature_curve.points
     assert fine.score == 1
     assert (broken.cases, broken.score, broken.characters, broken.tokens) == (0, None, None, None)
     assert not broken.drawn
@@ -151,11 +153,11 @@ def test_cases_without_expected_have_variety_and_no_score(database: Database) ->
     made = api.plan(JUDGE, [{"text": "case"}], models="openai/ok", temperatures=(0, 1), samples=3)
     run_id = client.submit(database, made)
     carried_out(database, run_id)
-    found = curve(database, run_id)
-    assert [point.score for point in found.points] == [None, None]
-    assert found.points[1].distinct is not None
-    assert charts.curve_chart(found, charts.MEASURES[0]) is None
-    assert charts.cost_chart(found) is None
+    temperature_curve = curve(database, run_id)
+    assert [point.score for point in temperature_curve.points] == [None, None]
+    assert temperature_curve.points[1].distinct is not None
+    assert charts.curve_chart(temperature_curve, charts.MEASURES[0]) is None
+    assert charts.cost_chart(temperature_curve) is None
 
 
 def point(score: float | None, cost: float | None, **changes: object) -> CurvePoint:
@@ -173,22 +175,23 @@ def test_the_front_is_what_nothing_beats() -> None:
 
 
 def test_the_chart_has_a_line_of_its_own_for_each_and_no_more_than_the_points(database: Database) -> None:
-    found = curve(database, ran(database, models=("openai/ok", "openai/refuses-temperature")))
-    chart = charts.curve_chart(found, charts.MEASURES[0])
+    temperature_curve = curve(database, ran(database, models=("openai/ok", "openai/refuses-temperature")))
+    chart = charts.curve_chart(temperature_curve, charts.MEASURES[0])
     assert chart is not None
     (drawn,) = chart.to_dict()["datasets"].values()
     assert {(row["line"], row["temperature"]) for row in drawn} == {
         ("openai/ok", 0), ("openai/ok", 0.5), ("openai/ok", 1), ("openai/refuses-temperature", 1)
     }  # fmt: skip
-    only = charts.curve_chart(found, charts.MEASURES[1], ["openai/ok"])
+    only = charts.curve_chart(temperature_curve, charts.MEASURES[1], ["openai/ok"])
     assert only is not None
     assert "refuses" not in json.dumps(only.to_dict())
 
 
 def test_a_chart_as_svg_stands_alone_and_holds_text_as_text(database: Database) -> None:
-    found = curve(database, ran(database))
+    temperature_curve = curve(database, ran(database))
+    lines = ("<script>alert(1)</script>", "b & \x00\x1b\ud800\uffff")
     hostile = [CurvePoint(**{n: getattr(p, n) for n in CurvePoint.__slots__} | {"line": line})
-               for p in found.points for line in ("<script>alert(1)</script>", "b & \x00\x1b\ud800\uffff")]  # fmt: skip
+               for p in temperature_curve.points for line in lines]  # fmt: skip
     named = Curve(hostile, [], "tokens")
     for chart in (charts.curve_chart(named, charts.MEASURES[0]), charts.cost_chart(named)):
         assert chart is not None

@@ -96,9 +96,9 @@ def test_the_view_alone_can_be_exported(database: Database, run_id: str) -> None
         assert write_run(database, run_id, out, form, [6, 1]) == 2
     rows = list(read_csv(io.BytesIO(exported(database, run_id, "csv", [6, 1]))))
     assert [row["cell_id"] for row in rows] == [f"{run_id}-1", f"{run_id}-6"]
-    found = report.report(database, run_id, [2])
-    assert ([row.id for row in found.rows], [head.label for head in found.heads]) == (["2"], ["t = 0"])
-    assert (found.matching, found.total, found.summaries[0].cells) == (1, 4, 4)
+    contents = report.report(database, run_id, [2])
+    assert ([row.id for row in contents.rows], [head.label for head in contents.heads]) == (["2"], ["t = 0"])
+    assert (contents.matching, contents.total, contents.summaries[0].cells) == (1, 4, 4)
 
 
 def test_the_report_of_a_view_keeps_the_order_of_its_rows(database: Database, run_id: str) -> None:

@@ -30,9 +30,9 @@ def points(plan: Plan, identity: str = "here") -> list[Point]:
 
 
 def test_a_plan_unrolls_into_every_combination() -> None:
-    found = points(a_plan(techniques=("zero-shot", "few-shot"), temperatures=(0, 0.7), samples=2))
-    assert len(found) == len({p.key for p in found}) == 3 * 2 * 2
-    assert {(p.technique, p.variant.parameters.temperature, p.case.id) for p in found} == {
+    grid_points = points(a_plan(techniques=("zero-shot", "few-shot"), temperatures=(0, 0.7), samples=2))
+    assert len(grid_points) == len({p.key for p in grid_points}) == 3 * 2 * 2
+    assert {(p.technique, p.variant.parameters.temperature, p.case.id) for p in grid_points} == {
         (t, temp, str(n)) for t in ("zero-shot", "few-shot") for temp in (0, 0.7) for n in (1, 2, 3)
     }
 
@@ -114,17 +114,17 @@ def test_0_in_a_prompt_and_0_point_0_in_a_plan_are_the_same_call() -> None:
 
 
 def test_chain_of_thought_and_self_consistency_share_their_replies() -> None:
-    found = points(a_plan(techniques=("chain-of-thought", "self-consistency"), cases=CASES[:1]))
-    assert len(found) == 2
-    assert found[0].key == found[1].key
+    grid_points = points(a_plan(techniques=("chain-of-thought", "self-consistency"), cases=CASES[:1]))
+    assert len(grid_points) == 2
+    assert grid_points[0].key == grid_points[1].key
 
 
 def test_temperatures_that_the_model_does_not_take_are_merged_and_said() -> None:
-    found = points(a_plan(models=("openai/o3",), temperatures=(0, 0.7, 1.2), samples=2, cases=CASES[:1]))
-    assert len(found) == 1
-    assert found[0].request.parameters.temperature is None
-    assert found[0].variant.parameters.temperature == 0
-    assert "0, 0.7, 1.2 are the same on the wire" in found[0].variant.note
+    grid_points = points(a_plan(models=("openai/o3",), temperatures=(0, 0.7, 1.2), samples=2, cases=CASES[:1]))
+    assert len(grid_points) == 1
+    assert grid_points[0].request.parameters.temperature is None
+    assert grid_points[0].variant.parameters.temperature == 0
+    assert "0, 0.7, 1.2 are the same on the wire" in grid_points[0].variant.note
 
 
 def test_without_temperatures_the_prompts_own_is_used() -> None:

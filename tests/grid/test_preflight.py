@@ -23,34 +23,39 @@ def sheet(stored: Sequence[int] = (), speed: float | None = None, words: int = 2
 
 
 def test_calls_tokens_and_cost_are_summed_over_what_is_sent() -> None:
-    found = sheet(samples=3)
-    (model,) = found.models
-    assert (found.cells, found.replies.calls, found.replies.asked, found.replies.answered) == (6, 2, 6, 0)
+    worksheet = sheet(samples=3)
+    (model,) = worksheet.models
+    assert (worksheet.cells, worksheet.replies.calls, worksheet.replies.asked, worksheet.replies.answered) == (
+        6,
+        2,
+        6,
+        0,
+    )
     # 3 a message, its role, the text, and 3 that open the reply: "You say." 3 tokens, "Say w0." 4
-    assert found.replies.prompt_tokens == 2 * (2 * 4 + 3 + 3 + 4)
-    assert found.replies.exact
+    assert worksheet.replies.prompt_tokens == 2 * (2 * 4 + 3 + 3 + 4)
+    assert worksheet.replies.exact
     assert model.completion_ceiling == 60
     prices = model.facts.input_price, model.facts.output_price
     assert None not in prices
-    floor = float(found.replies.prompt_tokens * prices[0] / 1_000_000)  # type: ignore[operator]
-    assert found.total.cost_floor == pytest.approx(floor)
-    assert found.total.cost_ceiling == pytest.approx(floor + float(60 * prices[1] / 1_000_000))  # type: ignore[operator]
+    floor = float(worksheet.replies.prompt_tokens * prices[0] / 1_000_000)  # type: ignore[operator]
+    assert worksheet.total.cost_floor == pytest.approx(floor)
+    assert worksheet.total.cost_ceiling == pytest.approx(floor + float(60 * prices[1] / 1_000_000))  # type: ignore[operator]
 
 
 def test_what_is_answered_is_not_sent_again() -> None:
     keys: list[str] = []
     plan = api.plan(PROMPT, [{"word": "a"}, {"word": "b"}], models="openai/gpt-4o", samples=5)
     preflight(EstimateTally(plan, lambda asked: keys.extend(asked) or {}, lambda ref: None))  # type: ignore[func-returns-value]
-    found = preflight(EstimateTally(plan, lambda asked: {keys[0]: {0, 1, 4, 7}}, lambda ref: None))
-    assert (found.replies.calls, found.replies.asked, found.replies.answered) == (2, 7, 3)
+    report = preflight(EstimateTally(plan, lambda asked: {keys[0]: {0, 1, 4, 7}}, lambda ref: None))
+    assert (report.replies.calls, report.replies.asked, report.replies.answered) == (2, 7, 3)
     assert sheet(fresh=True, stored=range(5), words=1).replies.calls == 1
 
 
 def test_an_unknown_price_is_said_and_not_zero() -> None:
-    found = sheet(models=["openai/gpt-4o", "openai/no-such-model"])
-    assert found.total.cost_floor is None
-    assert found.models[0].cost_floor is not None
-    assert not found.total.free
+    worksheet = sheet(models=["openai/gpt-4o", "openai/no-such-model"])
+    assert worksheet.total.cost_floor is None
+    assert worksheet.models[0].cost_floor is not None
+    assert not worksheet.total.free
 
 
 def test_without_max_tokens_there_is_no_ceiling_that_is_made_up() -> None:
@@ -61,8 +66,8 @@ def test_without_max_tokens_there_is_no_ceiling_that_is_made_up() -> None:
 
 def test_a_prompt_over_the_limit_is_counted_as_not_fitting() -> None:
     plan = api.plan(PROMPT, [{"word": "long " * 130_000}, {"word": "short"}], models="openai/gpt-4o", max_tokens=10)
-    found = preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))
-    assert (found.replies.calls, found.replies.too_long) == (1, 1)
+    report = preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))
+    assert (report.replies.calls, report.replies.too_long) == (1, 1)
 
 
 def test_a_count_that_is_only_an_estimate_keeps_nothing_from_being_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,9 +75,9 @@ def test_a_count_that_is_only_an_estimate_keeps_nothing_from_being_sent(monkeypa
     with open("weights.gguf", "wb") as file:
         file.write(b"GGUF")
     plan = api.plan(PROMPT, [{"word": "long " * 20_000}], max_tokens=10)
-    found = preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))
-    assert (found.replies.calls, found.replies.too_long, found.replies.exact) == (1, 0, False)
-    assert found.models[0].reason
+    report = preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))
+    assert (report.replies.calls, report.replies.too_long, report.replies.exact) == (1, 0, False)
+    assert report.models[0].reason
 
 
 def test_time_is_calls_times_the_speed_seen_lately() -> None:
@@ -81,10 +86,10 @@ def test_time_is_calls_times_the_speed_seen_lately() -> None:
 
 
 def test_merged_parameters_and_skipped_techniques_are_said() -> None:
-    found = sheet(models="openai/o3", temperatures=[0, 1], techniques=["zero-shot", "few-shot"], words=1)
-    assert found.replies.calls == 1
-    assert "merged" in found.models[0].notes[0]
-    assert [s.technique for s in found.skipped] == ["few-shot"]
+    worksheet = sheet(models="openai/o3", temperatures=[0, 1], techniques=["zero-shot", "few-shot"], words=1)
+    assert worksheet.replies.calls == 1
+    assert "merged" in worksheet.models[0].notes[0]
+    assert [s.technique for s in worksheet.skipped] == ["few-shot"]
 
 
 def test_missing_variables_stop_it() -> None:

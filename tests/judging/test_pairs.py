@@ -88,8 +88,8 @@ def test_pairs_are_asked_in_both_orders_and_the_votes_kept(database: Database, h
     pairs = [(0, 1), (3, 2)]
     sheet = pairs_preflight(database, run_id, pairs, WISE)
     assert (sheet.calls, completions(hostile).count("wise")) == (4, 0)
-    found = judge_pairs(database, run_id, pairs, WISE)
-    assert (found.votes, found.changed, found.failed) == (2, 0, 0)
+    pair_votes = judge_pairs(database, run_id, pairs, WISE)
+    assert (pair_votes.votes, pair_votes.changed, pair_votes.failed) == (2, 0, 0)
     given = votes.listed(database, run_id)
     assert [(v.left_position, v.right_position, v.outcome) for v in given] == [(0, 1, "right"), (3, 2, "left")]
     assert all(v.by_model and v.owner == "openai/wise" and v.judge_reply_id for v in given)
@@ -100,17 +100,17 @@ def test_pairs_are_asked_in_both_orders_and_the_votes_kept(database: Database, h
 
 def test_a_judge_that_only_likes_a_place_sees_ties(database: Database) -> None:
     run_id = a_run(database, a_plan(temperatures=[0, 1]))
-    found = judge_pairs(database, run_id, [(0, 1)], PairJudge("openai/left"))
-    assert (found.votes, found.changed) == (1, 1)
+    pair_votes = judge_pairs(database, run_id, [(0, 1)], PairJudge("openai/left"))
+    assert (pair_votes.votes, pair_votes.changed) == (1, 1)
     assert [vote.outcome for vote in votes.listed(database, run_id)] == ["tie"]
 
 
 @pytest.mark.parametrize(("model", "why"), [("mute", "rather not say"), ("html", "web page")])
 def test_a_judge_that_gives_no_word_gives_no_vote(database: Database, model: str, why: str) -> None:
     run_id = a_run(database, a_plan(temperatures=[0, 1]))
-    found = judge_pairs(database, run_id, [(0, 1)], PairJudge(f"openai/{model}"))
-    assert (found.votes, found.failed) == (0, 1)
-    assert why in found.why
+    pair_votes = judge_pairs(database, run_id, [(0, 1)], PairJudge(f"openai/{model}"))
+    assert (pair_votes.votes, pair_votes.failed) == (0, 1)
+    assert why in pair_votes.why
     assert votes.listed(database, run_id) == []
 
 
@@ -118,9 +118,9 @@ def test_the_command_line_lets_a_model_vote_first_where_people_did(database: Dat
     run_id = a_run(database, a_plan(temperatures=[0, 1]))
     votes.add(database, run_id, 5, 4, "left", "ann")
     asked = ["judge", "last", "--model", "openai/wise", "--pairs", "2"]
-    found = CliRunner().invoke(main, [*asked, "--dry-run"])
-    assert found.exit_code == 0, found.output
-    assert "judged by openai/wise: 4 calls" in found.stderr
+    result = CliRunner().invoke(main, [*asked, "--dry-run"])
+    assert result.exit_code == 0, result.output
+    assert "judged by openai/wise: 4 calls" in result.stderr
     assert "wise" not in completions(hostile)
     assert CliRunner().invoke(main, asked).exit_code == 0
     first, *others = [vote for vote in votes.listed(database, run_id) if vote.by_model]

@@ -260,16 +260,16 @@ def test_replies_of_judges_that_a_score_shows_outlive_their_run(database: Databa
 
 def test_the_command_line_checks_again(database: Database, tmp_path: Path) -> None:
     run_id = a_run(database, a_plan())
-    found = CliRunner().invoke(main, ["check", "last", "--check", "length:max=1", "--check", JUDGE, "--json"])
-    assert found.exit_code == 0, found.output
-    assert json.loads(found.stdout)["checks"][0] == {
+    result = CliRunner().invoke(main, ["check", "last", "--check", "length:max=1", "--check", JUDGE, "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["checks"][0] == {
         "check": "judge", "mean": 1.0, "scored": 3, "unscored": 0, "failed": 0,
     }  # fmt: skip
-    assert "judged by openai/wise: 3 calls" in found.stderr
+    assert "judged by openai/wise: 3 calls" in result.stderr
     (tmp_path / "own.py").write_text("def score(output): raise ValueError('no')\n")
-    found = CliRunner().invoke(main, ["check", run_id, "--check", f"python:file={tmp_path / 'own.py'}"])
-    assert found.exit_code == 1, found.output
-    assert "python: 3 scores: the check failed: ValueError: no" in found.stderr
+    result = CliRunner().invoke(main, ["check", run_id, "--check", f"python:file={tmp_path / 'own.py'}"])
+    assert result.exit_code == 1, result.output
+    assert "python: 3 scores: the check failed: ValueError: no" in result.stderr
     assert CliRunner().invoke(main, ["check", run_id, "--remove", "pythn"]).exit_code == 2
 
 

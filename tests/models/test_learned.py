@@ -160,8 +160,8 @@ def test_of_many_values_the_latest_are_kept() -> None:
     for seed in range(learned.VALUES_STORED + 3):
         learned.remember(HERE, "m", "seed", seed, "no")
     learned.remember(HERE, "m", "stop", "x", "no")
-    found = learned.refusals(HERE, "m")
-    assert [refusal.value for refusal in found] == [*range(3, learned.VALUES_STORED + 3), "x"]
+    refusals = learned.refusals(HERE, "m")
+    assert [refusal.value for refusal in refusals] == [*range(3, learned.VALUES_STORED + 3), "x"]
 
 
 def test_a_refusal_is_forgotten_after_30_days(file: Path) -> None:

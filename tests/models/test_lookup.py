@@ -22,15 +22,15 @@ def users(home: Path) -> Path:
 
 
 def test_a_listed_model_has_price_context_and_encoding() -> None:
-    found = facts("gpt-4o-mini", OPENAI)
-    assert found.known
-    assert not found.free
-    assert (found.context, found.max_output, found.encoding) == (128_000, 16_384, "o200k_base")
-    assert found.input_price is not None
-    assert found.output_price is not None
-    assert found.input_price < found.output_price
-    assert "genai-prices" in found.source
-    assert found.price_date >= "2026"
+    model_facts = facts("gpt-4o-mini", OPENAI)
+    assert model_facts.known
+    assert not model_facts.free
+    assert (model_facts.context, model_facts.max_output, model_facts.encoding) == (128_000, 16_384, "o200k_base")
+    assert model_facts.input_price is not None
+    assert model_facts.output_price is not None
+    assert model_facts.input_price < model_facts.output_price
+    assert "genai-prices" in model_facts.source
+    assert model_facts.price_date >= "2026"
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_a_new_name_gets_its_familys_encoding_at_most(name: str, encoding: str) 
 
 
 def test_an_unknown_model_is_no_error_and_its_price_is_not_zero() -> None:
-    found = facts("mystery", "https://gateway.example/v1")
-    assert found == ModelFacts("mystery")
-    assert cost_of(found, 1000, 1000).usd is None
+    model_facts = facts("mystery", "https://gateway.example/v1")
+    assert model_facts == ModelFacts("mystery")
+    assert cost_of(model_facts, 1000, 1000).usd is None
 
 
 def test_an_openai_name_elsewhere_does_not_get_openais_price() -> None:
@@ -90,10 +90,10 @@ def test_an_openai_name_elsewhere_does_not_get_openais_price() -> None:
 
 
 def test_loopback_is_free_whatever_the_name() -> None:
-    found = facts("gpt-4o", "http://localhost:4000/v1")
-    assert found.free
-    assert found.input_price is None
-    assert cost_of(found, 10**6, 10**6).usd == 0.0
+    model_facts = facts("gpt-4o", "http://localhost:4000/v1")
+    assert model_facts.free
+    assert model_facts.input_price is None
+    assert cost_of(model_facts, 10**6, 10**6).usd == 0.0
     assert not facts("gpt-4o", "http://localhost:4000/v1", free=False).free
 
 
@@ -147,9 +147,13 @@ def test_the_users_file_wins_field_by_field(users: Path) -> None:
         '[models."gpt-4o"]\ninput_price = 1.25\noutput_price = 5\n'
         '[models."my-model"]\ncontext = 4096\ntemperature = "only_default"\n'
     )
-    found = facts("gpt-4o", OPENAI)
-    assert (found.input_price, found.output_price, found.context) == (Decimal("1.25"), Decimal(5), 128_000)
-    assert found.source.endswith("my contract, as of 2027-01-01")
+    model_facts = facts("gpt-4o", OPENAI)
+    assert (model_facts.input_price, model_facts.output_price, model_facts.context) == (
+        Decimal("1.25"),
+        Decimal(5),
+        128_000,
+    )
+    assert model_facts.source.endswith("my contract, as of 2027-01-01")
     mine = facts("my-model", "http://localhost:1/v1")
     assert (mine.known, mine.context, mine.temperature) == (True, 4096, "only_default")
 
@@ -208,15 +212,29 @@ def test_the_fields_of_models_toml_are_facts() -> None:
 
 
 def test_a_listed_model_says_what_it_takes() -> None:
-    found = facts("gpt-4.1")
-    assert (found.temperature, found.top_p, found.logprobs, found.seed, found.n) == ("any", "any", True, True, True)
-    found = facts("o3")
-    assert (found.temperature, found.top_p, found.logprobs, found.seed) == ("only_default", "only_default", False, None)
+    model_facts = facts("gpt-4.1")
+    assert (model_facts.temperature, model_facts.top_p, model_facts.logprobs, model_facts.seed, model_facts.n) == (
+        "any",
+        "any",
+        True,
+        True,
+        True,
+    )
+    model_facts = facts("o3")
+    assert (model_facts.temperature, model_facts.top_p, model_facts.logprobs, model_facts.seed) == (
+        "only_default",
+        "only_default",
+        False,
+        None,
+    )
     assert facts("gpt-5.2").top_p == "only_without_reasoning"
     assert facts("anthropic/claude-sonnet-4-5-20250929").top_p == "not_with_temperature"
     assert facts("claude-opus-4-7").temperature == "only_default"
-    found = facts("mystery")
-    assert (found.temperature, found.top_p, found.logprobs, found.seed, found.n) == (*("unknown",) * 2, *(None,) * 3)
+    model_facts = facts("mystery")
+    assert (model_facts.temperature, model_facts.top_p, model_facts.logprobs, model_facts.seed, model_facts.n) == (
+        *("unknown",) * 2,
+        *(None,) * 3,
+    )
 
 
 def test_what_the_endpoint_refused_is_over_our_table_and_only_there() -> None:
@@ -242,9 +260,14 @@ def test_the_users_file_is_over_what_was_learned(users: Path) -> None:
     learned.remember(HERE, "m", "seed", 1, "Unrecognized request argument supplied: seed")
     learned.remember(HERE, "m", "max_tokens", 9, "Use 'max_completion_tokens' instead.")
     learned.remember(HERE, "m", "logprobs", True, "logprobs is not supported")
-    found = facts("m", HERE)
-    assert (found.temperature, found.seed, found.token_parameter, found.logprobs) == ("any", True, "max_tokens", False)
-    assert [refusal.parameter for refusal in found.learned] == ["logprobs"]
+    model_facts = facts("m", HERE)
+    assert (model_facts.temperature, model_facts.seed, model_facts.token_parameter, model_facts.logprobs) == (
+        "any",
+        True,
+        "max_tokens",
+        False,
+    )
+    assert [refusal.parameter for refusal in model_facts.learned] == ["logprobs"]
     assert token_parameter("m", HERE) == "max_tokens"
 
 
@@ -268,18 +291,18 @@ def test_a_refused_temperature_counts_for_the_effort_it_went_with(model: str, ef
 def test_a_bound_refuses_the_value_and_not_the_parameter() -> None:
     learned.remember(HERE, "m", "temperature", 1.2, "temperature: range: 0..1")
     learned.remember(HERE, "m", "seed", 2**40, "seed must be less than or equal to 2147483647")
-    found = facts("m", HERE)
-    assert (found.temperature, found.seed) == ("unknown", None)
-    assert found.refusal("temperature", 1.2)
-    assert not found.refusal("temperature", 0.7)
+    model_facts = facts("m", HERE)
+    assert (model_facts.temperature, model_facts.seed) == ("unknown", None)
+    assert model_facts.refusal("temperature", 1.2)
+    assert not model_facts.refusal("temperature", 0.7)
 
 
 def test_temperature_and_top_p_refused_together_are_each_taken_alone() -> None:
     said = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
     learned.remember(HERE, "m", "temperature", 0.7, said)
-    found = facts("m", HERE)
-    assert (found.temperature, found.top_p) == ("unknown", "not_with_temperature")
-    assert not found.refusal("temperature", 0.7)
+    model_facts = facts("m", HERE)
+    assert (model_facts.temperature, model_facts.top_p) == ("unknown", "not_with_temperature")
+    assert not model_facts.refusal("temperature", 0.7)
     learned.remember(HERE, "gpt-4o", "temperature", 0.7, said)
     assert facts("gpt-4o", HERE).top_p == "not_with_temperature"
     learned.remember(HERE, "o3", "temperature", 0.7, said)
@@ -320,12 +343,12 @@ def test_a_parameter_without_a_field_of_its_own_is_listed_as_refused() -> None:
     learned.remember(HERE, "m", "response_format", {"type": "json_object"}, "response_format is not supported")
     learned.remember(HERE, "m", "seed", 1, "seed is not supported")
     learned.remember(HERE, "m", "reasoning_effort", "none", "Supported values are: 'low', 'high'.")
-    found = facts("m", HERE)
-    assert list(found.refused) == ["response_format"]
-    assert "response_format is not supported" in found.refused["response_format"]
-    assert found.seed is False
-    assert found.refusal("reasoning_effort", "none")
-    assert not found.refusal("reasoning_effort", "low")
+    model_facts = facts("m", HERE)
+    assert list(model_facts.refused) == ["response_format"]
+    assert "response_format is not supported" in model_facts.refused["response_format"]
+    assert model_facts.seed is False
+    assert model_facts.refusal("reasoning_effort", "none")
+    assert not model_facts.refusal("reasoning_effort", "low")
 
 
 def test_a_changed_env_file_or_lesson_counts_at_once(home: Path) -> None:

@@ -53,44 +53,50 @@ ASKED = st.builds(
 
 @given(known=FACTS, asked=ASKED)
 def test_nothing_is_sent_that_the_model_is_known_to_refuse(known: ModelFacts, asked: Parameters) -> None:
-    found = sent(known, asked)
-    for policy, value in ((known.temperature, found.parameters.temperature), (known.top_p, found.parameters.top_p)):
+    parameters = sent(known, asked)
+    for policy, value in (
+        (known.temperature, parameters.parameters.temperature),
+        (known.top_p, parameters.parameters.top_p),
+    ):
         assert value is None or policy != "only_default"
-        assert value is None or policy != "only_without_reasoning" or found.parameters.reasoning_effort == "none"
-    assert known.top_p != "not_with_temperature" or None in (found.parameters.temperature, found.parameters.top_p)
-    assert found.parameters.seed is None or known.seed is not False
+        assert value is None or policy != "only_without_reasoning" or parameters.parameters.reasoning_effort == "none"
+    assert known.top_p != "not_with_temperature" or None in (
+        parameters.parameters.temperature,
+        parameters.parameters.top_p,
+    )
+    assert parameters.parameters.seed is None or known.seed is not False
     for name in ("temperature", "top_p", "seed", "reasoning_effort"):
-        value = getattr(found.parameters, name)
+        value = getattr(parameters.parameters, name)
         refused = value is not None and known.refusal(name, value)
         assert not refused
 
 
 @given(known=FACTS, asked=ASKED)
 def test_a_note_stands_exactly_where_what_is_sent_differs(known: ModelFacts, asked: Parameters) -> None:
-    found = sent(known, asked)
+    parameters = sent(known, asked)
     differs = []
     for name in ("temperature", "top_p", "seed", "reasoning_effort"):
-        wanted, got = getattr(asked, name), getattr(found.parameters, name)
+        wanted, got = getattr(asked, name), getattr(parameters.parameters, name)
         assert got in (wanted, None) or (name, got) == ("reasoning_effort", "none")
         left_to_the_default = name in ("temperature", "top_p") and wanted == 1 and got is None
         if wanted != got and not left_to_the_default:
             differs.append(name)
-    assert [note.split()[0] for note in found.notes] == differs
-    assert found.note == "; ".join(found.notes)
+    assert [note.split()[0] for note in parameters.notes] == differs
+    assert parameters.note == "; ".join(parameters.notes)
 
 
 @given(known=FACTS, asked=ASKED)
 def test_what_is_honoured_is_said_of_all_that_was_asked_and_of_nothing_else(
     known: ModelFacts, asked: Parameters
 ) -> None:
-    found = sent(known, asked)
+    parameters = sent(known, asked)
     names = [name for name in DECIDED if getattr(asked, name) is not None]
-    assert sorted(found.honoured) == sorted(names)
+    assert sorted(parameters.honoured) == sorted(names)
     for name in names:
-        if getattr(found.parameters, name) is None:
-            assert found.honoured[name] is (name in ("temperature", "top_p") and getattr(asked, name) == 1)
+        if getattr(parameters.parameters, name) is None:
+            assert parameters.honoured[name] is (name in ("temperature", "top_p") and getattr(asked, name) == 1)
         else:
-            assert found.honoured[name] is not False
+            assert parameters.honoured[name] is not False
 
 
 @given(known=FACTS)
@@ -118,20 +124,20 @@ def test_asking_for_nothing_sends_nothing(known: ModelFacts) -> None:
 def test_a_temperature_goes_out_only_where_it_is_taken(
     model: str, effort: str | None, temperature: float | None, effort_sent: str | None
 ) -> None:
-    found = sent(facts(model), Parameters(temperature=0.3, reasoning_effort=effort))
-    assert (found.parameters.temperature, found.parameters.reasoning_effort) == (temperature, effort_sent)
+    parameters = sent(facts(model), Parameters(temperature=0.3, reasoning_effort=effort))
+    assert (parameters.parameters.temperature, parameters.parameters.reasoning_effort) == (temperature, effort_sent)
     if temperature is None:
-        assert found.honoured["temperature"] is False
-        assert found.notes[0].startswith("temperature 0.3 not sent: ")
-        assert model in found.notes[0]
+        assert parameters.honoured["temperature"] is False
+        assert parameters.notes[0].startswith("temperature 0.3 not sent: ")
+        assert model in parameters.notes[0]
     else:
-        assert found.honoured["temperature"] is (None if model == "mystery" else True)
+        assert parameters.honoured["temperature"] is (None if model == "mystery" else True)
 
 
 def test_the_default_asked_for_is_honoured_by_sending_nothing() -> None:
-    found = sent(facts("gpt-5"), Parameters(temperature=1, top_p=1.0))
-    assert (found.parameters.temperature, found.parameters.top_p, found.notes) == (None, None, ())
-    assert dict(found.honoured) == {"temperature": True, "top_p": True}
+    parameters = sent(facts("gpt-5"), Parameters(temperature=1, top_p=1.0))
+    assert (parameters.parameters.temperature, parameters.parameters.top_p, parameters.notes) == (None, None, ())
+    assert dict(parameters.honoured) == {"temperature": True, "top_p": True}
     assert sent(facts("gpt-6-sol"), Parameters(temperature=1)).parameters.reasoning_effort is None
 
 
@@ -188,21 +194,25 @@ def test_an_effort_is_known_to_be_taken_only_where_a_table_says_so() -> None:
 
 def test_a_refused_1_is_not_taken_for_the_default() -> None:
     known = ModelFacts("m", top_p="any", learned=(refusal("top_p", 1.0, "it must be less than 1"),))
-    found = sent(known, Parameters(top_p=1.0))
-    assert (found.parameters.top_p, found.honoured["top_p"], len(found.notes)) == (None, False, 1)
+    parameters = sent(known, Parameters(top_p=1.0))
+    assert (parameters.parameters.top_p, parameters.honoured["top_p"], len(parameters.notes)) == (None, False, 1)
 
 
 def test_without_effort_none_there_is_no_temperature() -> None:
     unable = refusal("reasoning_effort", "none", "Supported values are 'low' and 'high'.")
     known = ModelFacts("m", temperature="only_without_reasoning", default_effort="none", learned=(unable,))
-    found = sent(known, Parameters(temperature=0.7, reasoning_effort="none"))
-    assert (found.parameters.temperature, found.parameters.reasoning_effort) == (None, None)
-    assert len(found.notes) == 2
+    parameters = sent(known, Parameters(temperature=0.7, reasoning_effort="none"))
+    assert (parameters.parameters.temperature, parameters.parameters.reasoning_effort) == (None, None)
+    assert len(parameters.notes) == 2
 
 
 def test_a_seed_that_is_not_taken_is_not_sent() -> None:
-    found = sent(ModelFacts("m", seed=False), Parameters(seed=7))
-    assert (found.parameters.seed, found.note, found.honoured["seed"]) == (None, "seed 7 not sent: m takes none", False)
+    parameters = sent(ModelFacts("m", seed=False), Parameters(seed=7))
+    assert (parameters.parameters.seed, parameters.note, parameters.honoured["seed"]) == (
+        None,
+        "seed 7 not sent: m takes none",
+        False,
+    )
     assert sent(ModelFacts("m"), Parameters(seed=7)).honoured["seed"] is None
 
 

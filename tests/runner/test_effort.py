@@ -69,21 +69,21 @@ def test_an_effort_that_is_not_sent_is_merged_said_and_no_point_of_a_curve(
     assert len(rows) == hostile.calls("ok") == 2
     assert {(row.parameters["effort"], row.parameters["effort_sent"]) for row in rows} == {("low", None)}
     assert "efforts low, high are the same on the wire and were merged" in rows[0].parameter_note
-    found = curve(database, run_id, "effort")
-    assert (found.values, [point.drawn for point in found.points]) == ([], [False])
-    assert found.left_out == [f"openai/ok at effort low: {rows[0].parameter_note}."]
+    points_of_curve = curve(database, run_id, "effort")
+    assert (points_of_curve.values, [point.drawn for point in points_of_curve.points]) == ([], [False])
+    assert points_of_curve.left_out == [f"openai/ok at effort low: {rows[0].parameter_note}."]
 
 
 def test_a_curve_over_efforts_has_them_in_their_order(database: Database) -> None:
     run_id = ran(database, efforts=["high", "none", "low"], temperatures=[0, 1])
     assert drawable_axes(database, run_id) == ["temperature", "effort"]
-    found = curve(database, run_id, "effort")
-    assert found.values == ["none", "low", "high"]
-    assert found.lines == ["t = 0", "t = 1"]
-    assert [(point.line, point.value) for point in found.points][:3] == [
+    points_of_curve = curve(database, run_id, "effort")
+    assert points_of_curve.values == ["none", "low", "high"]
+    assert points_of_curve.lines == ["t = 0", "t = 1"]
+    assert [(point.line, point.value) for point in points_of_curve.points][:3] == [
         ("t = 0", "none"), ("t = 0", "low"), ("t = 0", "high")
     ]  # fmt: skip
-    chart = charts.curve_chart(found, charts.MEASURES[-1])
+    chart = charts.curve_chart(points_of_curve, charts.MEASURES[-1])
     assert chart is not None
     text = charts.svg(chart)
     assert text.index(">none<") < text.index(">low<") < text.index(">high<")

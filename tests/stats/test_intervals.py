@@ -33,9 +33,9 @@ def test_wilson_is_that_of_a_published_table() -> None:
         (0, 20, 0.0, 0.1611),
         (1, 29, 0.0061, 0.1718),
     ]:
-        found = stats.wilson(k, n)
-        assert found is not None
-        assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+        interval = stats.wilson(k, n)
+        assert interval is not None
+        assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
 
 
 def test_the_same_rate_of_more_cases_is_surer() -> None:
@@ -67,9 +67,9 @@ def test_scores_that_are_all_equal_leave_room() -> None:
 def test_scores_that_hardly_vary_have_the_interval_of_students_t() -> None:
     values = 0.5 + 0.01 * np.sin(np.arange(200))
     t = reference.ttest_1samp(values, 0).confidence_interval(0.95)
-    found = stats.mean_interval(values)
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx((t.low, t.high), abs=1e-5)
+    interval = stats.mean_interval(values)
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((t.low, t.high), abs=1e-5)
 
 
 def test_bca_is_that_of_scipy() -> None:
@@ -89,18 +89,18 @@ def test_a_mean_that_is_a_hair_more_than_one_is_one() -> None:
 @given(st.lists(scores, max_size=40), st.floats(0.5, 0.99))
 @settings(deadline=None)
 def test_an_interval_of_scores_holds_their_mean_and_stays_in_range(values: list[float | None], level: float) -> None:
-    found = stats.mean_interval(values, level)
+    interval = stats.mean_interval(values, level)
     known = [value for value in values if value is not None]
     if not known:
-        assert found is None
+        assert interval is None
         return
-    assert found is not None
-    assert -1e-12 <= found.low <= np.mean(known) + 1e-9
-    assert np.mean(known) - 1e-9 <= found.high <= 1 + 1e-12
-    assert found.low < found.high
+    assert interval is not None
+    assert -1e-12 <= interval.low <= np.mean(known) + 1e-9
+    assert np.mean(known) - 1e-9 <= interval.high <= 1 + 1e-12
+    assert interval.low < interval.high
     mirrored = stats.mean_interval([None if value is None else 1 - value for value in values], level)
     assert mirrored is not None
-    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx((found.low, found.high), abs=1e-6)
+    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx((interval.low, interval.high), abs=1e-6)
 
 
 def test_few_values_that_are_no_scores_have_the_interval_of_students_t() -> None:
@@ -112,6 +112,6 @@ def test_few_values_that_are_no_scores_have_the_interval_of_students_t() -> None
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20))
 @settings(max_examples=30, deadline=None)
 def test_an_interval_of_any_numbers_holds_their_mean(values: list[float]) -> None:
-    found = stats.mean_interval(values)
-    assert found is not None
-    assert found.low - 1e-6 <= np.mean(values) <= found.high + 1e-6
+    interval = stats.mean_interval(values)
+    assert interval is not None
+    assert interval.low - 1e-6 <= np.mean(values) <= interval.high + 1e-6

@@ -20,30 +20,30 @@ def flags(better: int, worse: int, both: int, neither: int = 0) -> tuple[list[fl
 
 
 def test_pass_and_fail_are_compared_by_mcnemar() -> None:
-    found = stats.compared(*flags(10, 2, 8))
-    assert found.p == found.p_adjusted == stats.mcnemar(10, 2)
-    assert (found.better, found.worse, found.tied, found.n, found.missing) == (10, 2, 8, 20, 0)
-    assert found.difference == pytest.approx(0.4)
+    comparison = stats.compared(*flags(10, 2, 8))
+    assert comparison.p == comparison.p_adjusted == stats.mcnemar(10, 2)
+    assert (comparison.better, comparison.worse, comparison.tied, comparison.n, comparison.missing) == (10, 2, 8, 20, 0)
+    assert comparison.difference == pytest.approx(0.4)
     # Bonett and Price: (b + 1) / (n + 2) = 0.5 and (c + 1) / (n + 2) = 3 / 22, z = 1.959964
     half = 1.959963984540054 * math.sqrt((0.5 + 3 / 22 - (0.5 - 3 / 22) ** 2) / 22)
-    assert near(found.interval, 0.5 - 3 / 22 - half, 0.5 - 3 / 22 + half)
-    assert (found.verdict, found.cases_needed) == ("better", 0)
+    assert near(comparison.interval, 0.5 - 3 / 22 - half, 0.5 - 3 / 22 + half)
+    assert (comparison.verdict, comparison.cases_needed) == ("better", 0)
     assert stats.compared(*reversed(flags(10, 2, 8))).verdict == "worse"
 
 
 def test_scores_are_compared_by_changing_signs() -> None:
     a, b = [0.6, 0.8, 1.0, 0.4, 1.0, 0.8, 1.0], [0.4, 0.4, 0.8, 0.2, 0.4, 0.6, 0.8]
-    found = stats.compared(a, b)
-    assert found.p == 2 / 2**7
-    assert found.verdict == "better"
+    comparison = stats.compared(a, b)
+    assert comparison.p == 2 / 2**7
+    assert comparison.verdict == "better"
 
 
 def test_a_case_without_both_scores_is_left_out_and_counted() -> None:
     a, b = flags(10, 2, 8)
-    found = stats.compared([*a, None, 1.0, None], [*b, 1.0, None, None])
-    assert (found.n, found.missing) == (20, 3)
-    assert found.p == stats.compared(a, b).p
-    assert "3 cases left out: a score is missing." in found.sentence("A", "B")
+    comparison = stats.compared([*a, None, 1.0, None], [*b, 1.0, None, None])
+    assert (comparison.n, comparison.missing) == (20, 3)
+    assert comparison.p == stats.compared(a, b).p
+    assert "3 cases left out: a score is missing." in comparison.sentence("A", "B")
 
 
 def test_the_verdict_says_what_the_evidence_says() -> None:
@@ -58,9 +58,9 @@ def test_the_verdict_says_what_the_evidence_says() -> None:
 
 
 def test_the_cases_needed_would_show_the_difference_in_four_of_five_tries() -> None:
-    found = stats.compared(*flags(4, 1, 15))
-    assert found.cases_needed is not None
-    total = 20 + found.cases_needed
+    comparison = stats.compared(*flags(4, 1, 15))
+    assert comparison.cases_needed is not None
+    total = 20 + comparison.cases_needed
     generator = np.random.default_rng(0)
     drawn = generator.multinomial(total, [4 / 20, 1 / 20, 15 / 20], size=2000)
     shown = np.mean([stats.mcnemar(int(b), int(c)) < 0.05 for b, c, _ in drawn])

@@ -29,14 +29,14 @@ def test_strengths_are_those_of_a_logistic_regression() -> None:
         shares.append(wins[i, j] / weights[-1])
     fitted = GLM(shares, np.array(rows), family=Binomial(), var_weights=weights).fit(tol=1e-14)
     strengths = np.array([0, *fitted.params])
-    found = stats.bradley_terry(wins.tolist())
-    assert not found.regularised
-    assert [s for s, _ in found.strengths] == close(list(strengths - strengths.mean()))
+    ranking = stats.bradley_terry(wins.tolist())
+    assert not ranking.regularised
+    assert [s for s, _ in ranking.strengths] == close(list(strengths - strengths.mean()))
     centre = np.eye(4) - 0.25
     spread = np.zeros((4, 4))
     spread[1:, 1:] = fitted.cov_params()
     errors = np.sqrt(np.diag(centre @ spread @ centre))
-    widths = [i.high - i.low for _, i in found.strengths]
+    widths = [i.high - i.low for _, i in ranking.strengths]
     assert widths == pytest.approx(list(2 * 1.959963984540054 * errors), rel=1e-7)
 
 
@@ -47,9 +47,9 @@ def test_two_competitors_have_the_log_of_their_odds() -> None:
 
 def test_who_wins_everything_or_was_never_met_has_a_finite_strength() -> None:
     for wins in ([[0, 3], [0, 0]], [[0, 0], [0, 0]], [[0, 2, 0, 0], [1, 0, 0, 0], [0, 0, 0, 2], [0, 0, 1, 0]]):
-        found = stats.bradley_terry(wins)
-        assert found.regularised
-        assert all(math.isfinite(s) and i.low < s < i.high for s, i in found.strengths)
+        ranking = stats.bradley_terry(wins)
+        assert ranking.regularised
+        assert all(math.isfinite(s) and i.low < s < i.high for s, i in ranking.strengths)
     (winner, _), (loser, _) = stats.bradley_terry([[0, 3], [0, 0]]).strengths
     assert winner > loser
     assert stats.bradley_terry([]).strengths == ()
@@ -63,10 +63,10 @@ def test_who_wins_everything_or_was_never_met_has_a_finite_strength() -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_any_votes_give_a_ranking(wins: list[list[int]]) -> None:
-    found = stats.bradley_terry(wins)
-    assert sum(s for s, _ in found.strengths) == pytest.approx(0, abs=1e-6)
+    ranking = stats.bradley_terry(wins)
+    assert sum(s for s, _ in ranking.strengths) == pytest.approx(0, abs=1e-6)
     turned = stats.bradley_terry(np.array(wins).T.tolist())
-    assert [s for s, _ in turned.strengths] == pytest.approx([-s for s, _ in found.strengths], abs=1e-6)
+    assert [s for s, _ in turned.strengths] == pytest.approx([-s for s, _ in ranking.strengths], abs=1e-6)
 
 
 def test_the_side_that_wins_too_often_is_seen() -> None:

@@ -29,8 +29,8 @@ def run_id(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_votes_are_kept_in_their_order_and_can_be_taken_back(database: Database, run_id: str) -> None:
     first = votes.add(database, run_id, 0, 1, "left", "ada")
     second = votes.add(database, run_id, 3, 2, "tie", "openai/judge", by_model=True)
-    found = votes.listed(database, run_id)
-    assert [(v.id, v.left_position, v.right_position, v.outcome, v.owner, v.by_model) for v in found] == [
+    stored_votes = votes.listed(database, run_id)
+    assert [(v.id, v.left_position, v.right_position, v.outcome, v.owner, v.by_model) for v in stored_votes] == [
         (first, 0, 1, "left", "ada", False),
         (second, 3, 2, "tie", "openai/judge", True),
     ]

@@ -42,9 +42,9 @@ TEXTS = st.lists(st.sampled_from(ALPHABET) | st.sampled_from(BLANKS) | st.sample
 def encode(vocabulary: str) -> tiktoken.Encoding:
     """r50k's file is not on every machine; its pattern with other tokens says the same about cuts."""
     if vocabulary != "r50k_base":
-        found = tokens.encoding(vocabulary)
-        assert found is not None
-        return found
+        encoding = tokens.encoding(vocabulary)
+        assert encoding is not None
+        return encoding
     ranks = encode("cl100k_base")._mergeable_ranks
     return tiktoken.Encoding("r50k pattern", pat_str=r50k_pat_str, mergeable_ranks=ranks, special_tokens={})
 

@@ -40,28 +40,35 @@ def budget(turns: list[Turn], model: str, reserve: int, limit: int | None) -> to
 class TestBudget:
     @pytest.mark.parametrize("model", [GPT, BUILTIN])
     def test_the_parts_and_the_turns_sum_to_the_total(self, model: str, openai: None) -> None:
-        found = budget(TURNS, model, 64, 8192)
+        context_use = budget(TURNS, model, 64, 8192)
         whole = tokens.count_messages([turn.message for turn in TURNS], model)
-        assert sum(size for _, size in found.parts) == sum(found.sizes) + found.format == found.total
-        assert found.total == whole.tokens
-        assert (found.history, found.retrieved) == (0, 0)
-        assert min(found.system, found.examples, found.question, found.format) > 0
-        assert (found.exact, found.reason) == (whole.exact, whole.reason)
+        assert (
+            sum(size for _, size in context_use.parts)
+            == sum(context_use.sizes) + context_use.format
+            == context_use.total
+        )
+        assert context_use.total == whole.tokens
+        assert (context_use.history, context_use.retrieved) == (0, 0)
+        assert min(context_use.system, context_use.examples, context_use.question, context_use.format) > 0
+        assert (context_use.exact, context_use.reason) == (whole.exact, whole.reason)
 
     def test_the_parts_sum_for_a_template_with_a_system_message_of_its_own(self, builtin_home: Path) -> None:
         builtin.ensure()
-        found = budget(QUESTION, BUILTIN, 10, 8192)
-        assert found.exact
-        assert (found.question, found.system) == (tokens.count_text(QUESTION[0].message.text, BUILTIN).tokens, 0)
-        assert found.question + found.format == found.total
+        context_use = budget(QUESTION, BUILTIN, 10, 8192)
+        assert context_use.exact
+        assert (context_use.question, context_use.system) == (
+            tokens.count_text(QUESTION[0].message.text, BUILTIN).tokens,
+            0,
+        )
+        assert context_use.question + context_use.format == context_use.total
 
     def test_more_examples_are_those_that_really_fit(self, openai: None) -> None:
         bare = budget(TURNS, GPT, 0, 10_000)
         one = sum(tokens.count_text(turn.message.text, GPT).tokens + 4 for turn in EXAMPLES[:2])
-        found = budget(TURNS, GPT, 100, bare.total + 100 + 2 * one)
-        assert (found.fits, found.more_examples, found.more_turns) == (True, 2, None)
-        assert budget([*SYSTEM, *EXAMPLES[:2] * 5, *QUESTION], GPT, 100, found.limit).fits
-        assert not budget([*SYSTEM, *EXAMPLES[:2] * 6, *QUESTION], GPT, 100, found.limit).fits
+        context_use = budget(TURNS, GPT, 100, bare.total + 100 + 2 * one)
+        assert (context_use.fits, context_use.more_examples, context_use.more_turns) == (True, 2, None)
+        assert budget([*SYSTEM, *EXAMPLES[:2] * 5, *QUESTION], GPT, 100, context_use.limit).fits
+        assert not budget([*SYSTEM, *EXAMPLES[:2] * 6, *QUESTION], GPT, 100, context_use.limit).fits
 
     def test_more_turns_are_those_that_really_fit(self, openai: None) -> None:
         talk = [Turn(turn.message, "history") for turn in EXAMPLES]
@@ -79,8 +86,8 @@ class TestBudget:
         assert budget(QUESTION, GPT, 50, 8192).more_examples is None
 
     def test_no_messages_are_a_budget_too(self, openai: None) -> None:
-        found = budget([], GPT, 0, 8192)
-        assert sum(size for _, size in found.parts) == found.total
+        context_use = budget([], GPT, 0, 8192)
+        assert sum(size for _, size in context_use.parts) == context_use.total
 
 
 def words(messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
@@ -118,12 +125,12 @@ LONG = [
 def test_as_little_as_possible_goes_in_the_order_of_the_policy(
     policy: WindowPolicy, limit: int, cut: tuple[int, ...]
 ) -> None:
-    found = tokens.window(LONG, words, 20, limit, policy)
-    assert found.cut == cut
-    assert found.indices == tuple(at for at in range(len(LONG)) if at not in cut)
-    assert found.budget.total == 11 * len(found.indices)
-    assert found.budget.fits
-    assert found.whole.total == 110
+    turn_window = tokens.window(LONG, words, 20, limit, policy)
+    assert turn_window.cut == cut
+    assert turn_window.indices == tuple(at for at in range(len(LONG)) if at not in cut)
+    assert turn_window.budget.total == 11 * len(turn_window.indices)
+    assert turn_window.budget.fits
+    assert turn_window.whole.total == 110
 
 
 def test_a_late_system_message_and_late_examples_go_by_the_policy_not_by_their_place() -> None:
@@ -135,15 +142,15 @@ def test_a_late_system_message_and_late_examples_go_by_the_policy_not_by_their_p
 
 
 def test_what_cannot_be_cut_is_said_not_to_fit() -> None:
-    found = tokens.window(LONG, words, 20, 30)
-    assert [LONG[at].part for at in found.indices] == ["system", "question"]
-    assert not found.budget.fits
+    turn_window = tokens.window(LONG, words, 20, 30)
+    assert [LONG[at].part for at in turn_window.indices] == ["system", "question"]
+    assert not turn_window.budget.fits
     assert tokens.window([], words, 5, 3).budget.fits is False
 
 
 def test_without_a_limit_everything_is_seen() -> None:
-    found = tokens.window(LONG, words, 20, None)
-    assert (found.cut, found.budget) == ((), found.whole)
+    turn_window = tokens.window(LONG, words, 20, None)
+    assert (turn_window.cut, turn_window.budget) == ((), turn_window.whole)
 
 
 @given(
@@ -158,16 +165,16 @@ def test_any_conversation_fits_or_has_nothing_left_to_cut(
     parts = ["system" if role == "system" else "examples" if worked else "history" for role, worked, _ in roles]
     turns = [Turn(Message(role, "w " * size), part) for (role, _, size), part in zip(roles, parts, strict=True)]  # type: ignore[arg-type]
     turns += talk("user", part="question")
-    found = tokens.window(turns, words, reserve, limit, policy)
-    assert sorted([*found.indices, *found.cut]) == list(range(len(turns)))
-    assert len(turns) - 1 in found.indices
+    turn_window = tokens.window(turns, words, reserve, limit, policy)
+    assert sorted([*turn_window.indices, *turn_window.cut]) == list(range(len(turns)))
+    assert len(turns) - 1 in turn_window.indices
     stays = {"question"} if policy == "oldest" else {"question", "system"}
-    assert found.budget.fits or {turns[at].part for at in found.indices} <= stays
+    assert turn_window.budget.fits or {turns[at].part for at in turn_window.indices} <= stays
     if policy != "oldest":
-        assert all(turns[at].part != "system" for at in found.cut)
-    if found.cut:  # with the last unit that went it would not have fitted
-        last = next(unit for unit in units(turns) if found.cut[-1] in unit)
-        back = [turns[at].message for at in sorted([*found.indices, *last])]
+        assert all(turns[at].part != "system" for at in turn_window.cut)
+    if turn_window.cut:  # with the last unit that went it would not have fitted
+        last = next(unit for unit in units(turns) if turn_window.cut[-1] in unit)
+        back = [turns[at].message for at in sorted([*turn_window.indices, *last])]
         assert words(back).tokens + reserve > limit
 
 
@@ -175,9 +182,9 @@ def test_the_built_in_models_own_count_decides(builtin_home: Path) -> None:
     builtin.ensure()
     turns = [*SYSTEM, *(Turn(turn.message, "history") for turn in EXAMPLES * 4), *QUESTION]
     count = tokens.counter(BUILTIN)
-    found = tokens.window(turns, count, 16, 100)
-    assert found.budget.exact
-    assert found.cut
-    sent = count([turns[at].message for at in found.indices]).tokens
-    assert sent == found.budget.total <= 84
-    assert found.budget.more_turns == 0
+    turn_window = tokens.window(turns, count, 16, 100)
+    assert turn_window.budget.exact
+    assert turn_window.cut
+    sent = count([turns[at].message for at in turn_window.indices]).tokens
+    assert sent == turn_window.budget.total <= 84
+    assert turn_window.budget.more_turns == 0

@@ -50,9 +50,9 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     ],
 )
 def test_published_vectors_come_out(name: str, text: str, ids: list[int]) -> None:
-    found = tokens.encoding(name)
-    assert found is not None
-    assert found.encode_ordinary(text) == ids
+    encoding = tokens.encoding(name)
+    assert encoding is not None
+    assert encoding.encode_ordinary(text) == ids
 
 
 def test_the_first_offline_day_has_exact_counts(empty_cache: Path, openai: None) -> None:
@@ -226,9 +226,9 @@ def test_a_server_writes_tools_into_the_prompt_and_so_does_the_count(monkeypatch
 
 
 def test_how_openai_writes_tools_is_not_known(openai: None) -> None:
-    found = tokens.count_messages(CHAT, GPT, tools=[WEATHER])
-    assert found.tokens > tokens.count_messages(CHAT, GPT).tokens
-    assert (found.exact, "tools" in found.reason) == (False, True)
+    message_count = tokens.count_messages(CHAT, GPT, tools=[WEATHER])
+    assert message_count.tokens > tokens.count_messages(CHAT, GPT).tokens
+    assert (message_count.exact, "tools" in message_count.reason) == (False, True)
 
 
 def test_tools_of_a_request_are_a_list_or_nothing() -> None:

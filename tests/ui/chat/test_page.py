@@ -296,10 +296,10 @@ def test_a_reply_that_ends_after_the_conversation_was_read_is_read_too(
     load = conversations.load
 
     def read(store: Database, conversation_id: str) -> conversations.Conversation:
-        found = load(store, conversation_id)
+        conversation = load(store, conversation_id)
         reads.append(asked.ended)
         asked.ended = True
-        return found
+        return conversation
 
     monkeypatch.setattr(conversations, "load", read)
     at = opened(chat=talk)

@@ -334,13 +334,13 @@ def test_a_run_is_pinned_as_baseline_and_unpinned(database: Database, run_id: st
 
 
 def test_the_cells_say_answer_tally_and_state(database: Database, run_id: str) -> None:
-    found = comparison_rows(database, run_id)
-    heads = matrix_columns(found, compare.summarise(found.facts, found.view))
+    comparison = comparison_rows(database, run_id)
+    heads = matrix_columns(comparison, compare.summarise(comparison.facts, comparison.view))
     assert [(list(head.title_lines), head.mark) for head in heads] == [(["t = 0"], "baseline"), (["t = 1"], "")]
     assert heads[0].summary.startswith("100 % (")
     assert heads[1].summary.startswith("67 % (")
     assert all(head.summary.endswith(") · 2.0/2 agree") for head in heads)
-    first, second, _ = matrix_rows(found, compare.page(database, found, 0, 9))
+    first, second, _ = matrix_rows(comparison, compare.page(database, comparison, 0, 9))
     assert (first.title, first.sub) == ("1 case 1", "expected good")
     assert [(c.answer, c.detail, c.tally, c.state, c.differs) for c in second.cells] == [
         ("good", "It is good.", "2 of 2", "right", False),
@@ -366,9 +366,9 @@ def test_the_rows_are_copied_as_markdown(database: Database, run_id: str, monkey
 
 
 def test_the_table_to_copy_has_heads_of_its_own(database: Database, run_id: str) -> None:
-    found = comparison_rows(database, run_id)
-    columns = matrix_columns(found, compare.summarise(found.facts, found.view))
-    heads, lines = tables.as_table([*columns, *columns], matrix_rows(found, []), "case")
+    comparison = comparison_rows(database, run_id)
+    columns = matrix_columns(comparison, compare.summarise(comparison.facts, comparison.view))
+    heads, lines = tables.as_table([*columns, *columns], matrix_rows(comparison, []), "case")
     assert heads == ["case", "expected", "t = 0", "t = 1", "t = 0 (4)", "t = 1 (5)"]
     assert lines == []
 

@@ -123,12 +123,12 @@ def test_people_are_held_against_a_model_that_judges(database: Database) -> None
 
 def test_what_the_browser_gets_names_neither_model_nor_temperature(database: Database) -> None:
     run_id = new_run(database, temperatures=[0.25, 1.75], models="openai/ok")
-    found = arena.read(database, run_id)
-    pair = found.next_pair([], "ada")
+    this_arena = arena.read(database, run_id)
+    pair = this_arena.next_pair([], "ada")
     assert pair is not None
     by_position = replies_to_cases(database, run_id, [pair.left, pair.right], 5)
     outputs = [by_position[pair.left], by_position[pair.right]]
-    data = board_data(found, outputs, outputs, [])
+    data = board_data(this_arena, outputs, outputs, [])
     assert data["pair"]["sides"][0] == {
         "text": "Judge",
         "cut": f"{outputs[0].chars - 5} more characters are not shown.",
