@@ -104,7 +104,7 @@ def _sides(pair: ReplyPair | None, replies: Mapping[int, ReplyToCase]) -> list[R
 
 def _cut(reply: ReplyToCase) -> str:
     rest = reply.chars - len(reply.text)
-    return f"{rest:,} more characters are not task." if rest > 0 else ""
+    return f"{rest:,} more characters are not shown." if rest > 0 else ""
 
 
 def _progress(arena: Arena, done: int) -> str:
