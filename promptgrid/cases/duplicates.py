@@ -50,15 +50,17 @@ class _Texts:
     members: frozenset[int]
 
 
-def duplicates(cases: Sequence[Case]) -> dict[int, Duplicate]:
-    """By place of a case, the earliest case that it is a copy or else a near duplicate of. Rows that come after do not
-    change it."""
+def duplicates(cases: Sequence[Case], *, near: bool = True) -> dict[int, Duplicate]:
+    """By place of a case, the earliest case that it is a copy or, with `near`, else a near duplicate of. Rows that come
+    after do not change it."""
     first: dict[str, int] = {}
     copies = {}
     for place, case in enumerate(cases):
         earliest = first.setdefault(content(case), place)
         if earliest != place:
             copies[place] = Duplicate(earliest, copy=True)
+    if not near:
+        return copies
     codes = defaultdict[_Member, int](count().__next__)  # sets of numbers are compared faster than sets of texts
     texts = {place: _texts(cases[place], codes) for place in first.values()}
     return copies | {place: Duplicate(of, copy=False) for place, of in _near(texts).items()}

@@ -31,6 +31,7 @@ GROUP = "group"
 """The column that groups cases where none is named."""
 
 _KEY = b"promptgrid parts 1"  # another key would move every case
+NEAR_LIMIT = 5000  # cases of a table that is only read: the search takes half a second
 _NAMED, _NAME_CHARS = 3, 60  # cases that a note names, and characters of each
 
 
@@ -127,8 +128,11 @@ def table_notes(
 ) -> list[str]:
     """The copies and near duplicates among the cases, and the examples of the prompts that stand there. `alike` are
     the duplicates, where they are known."""
-    alike = duplicates(cases) if alike is None else alike
-    notes = []
+    near = len(cases) <= NEAR_LIMIT
+    alike = duplicates(cases, near=near) if alike is None else alike
+    notes = (
+        [] if near else [f"near duplicates are looked for in tables of up to {NEAR_LIMIT:,} cases, copies in this one"]
+    )
     for copy, are in ((True, "a copy"), (False, "a near duplicate")):
         pairs = [f"{cases[place].id} of {cases[one.of].id}" for place, one in alike.items() if one.copy == copy]
         if pairs:
@@ -142,7 +146,8 @@ def _example_notes(cases: Sequence[Case], prompts: Iterable[Prompt]) -> Iterator
         examples = [Case("", example.inputs) for example in prompt.examples]
         names = {name for example in examples for name in example.inputs}
         asked = [Case(case.id, {name: case.inputs.get(name, "") for name in names}) for case in cases]
-        alike = duplicates([*examples, *asked]) if examples else {}
+        near = len(cases) <= NEAR_LIMIT
+        alike = duplicates([*examples, *asked], near=near) if examples else {}
         ids = [cases[place - len(examples)].id for place, one in alike.items() if one.of < len(examples) <= place]
         if ids:
             are = "is an example" if len(ids) == 1 else "are examples"

@@ -1,15 +1,14 @@
 """Any endpoint that speaks the OpenAI protocol: chat completions, and legacy completions for plain continuation.
 
-All goes by `pool`; bodies are written in `wire`, read in `replies` and `events`, errors told in `faults` and
-`refusals`. No retry in here: the runner's policy is the only one, so that every attempt is seen, counted and can be
-cancelled. A model that takes the same request in other words only (the other name of max_tokens, as a stream) is asked
+A grid's calls go by `pool`, which costs a fraction of the SDK's time; streams go by `sdk`. `wire` writes the bodies,
+`replies` and `events` read them, `faults` and `refusals` name the errors. No retry in here: the runner's policy is the
+only one. A model that takes the same request in other words only (the other name of max_tokens, as a stream) is asked
 in those at once: its refusal costs nothing, and is remembered.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -28,6 +27,8 @@ from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
 
 if TYPE_CHECKING:
+    import openai
+
     from promptgrid.endpoint.pool import HttpResponse, Pool
 
 CONCURRENCY = 8
@@ -35,19 +36,18 @@ MAX_N = 8  # of OpenAI's own service
 PREPARE_S = 2.0
 PATHS: Mapping[Api, str] = {"chat": "/chat/completions", "completion": "/completions"}
 
-_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
 
 class OpenAIEndpoint:
     """The Endpoint over real sockets. Proxies and certificates of the environment are honoured.
 
-    The pool, made at the first call, belongs to the event loop of that call; a call from another loop gets a new one.
-    `slots` says beforehand that the server is llama.cpp, and how many requests it works on at a time.
+    Pool and client belong to the event loop of the first call; a call from another loop gets new ones.
+    `slots`: how many requests a known llama.cpp server works on at a time.
     """
 
     def __init__(self, settings: EndpointSettings, slots: int | None = None) -> None:
         self.settings = settings
         self._pool: Pool | None = None
+        self._client: openai.AsyncOpenAI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._slots = slots
         self._prepared = slots is not None or not settings.is_loopback
@@ -110,7 +110,7 @@ class OpenAIEndpoint:
         """The JSON body that `complete` sends. Raises EndpointError(bad_request) for one that cannot be written."""
         if self._by_tokens(request):
             return llama_cpp.body(request)
-        return wire.body(request, self._token_parameter(request))
+        return wire.body(request, wire.token_parameter(self.settings, request))
 
     async def complete(self, request: Request) -> list[Reply]:
         """One reply a choice. Raises EndpointError and nothing else."""
@@ -126,7 +126,7 @@ class OpenAIEndpoint:
 
     async def _complete(self, request: Request, sent: Mapping[str, Any]) -> list[Reply]:
         started = time.perf_counter()
-        answer = await self._connected().ask(self._url(request), _bytes(sent))
+        answer = await self._connected().ask(self._url(request), wire.encoded(sent))
         return self._read(answer, request, latency_ms=(time.perf_counter() - started) * 1000, sent=sent)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
@@ -147,8 +147,11 @@ class OpenAIEndpoint:
 
     async def _streamed(self, request: Request, sent: Mapping[str, Any], fold: Fold) -> AsyncGenerator[Delta, None]:
         """A server that does not stream, and sends one JSON body, gives one Delta."""
-        started, body = time.perf_counter(), _bytes(sent)
-        async with self._connected().stream(self._url(request), body) as opened:
+        from promptgrid.endpoint import sdk
+
+        client, _ = self._sdk(), wire.encoded(sent)  # raises for a body that cannot be written
+        started = time.perf_counter()  # the import of the SDK is not the model's time
+        async with sdk.stream(client, self.settings, request.api, sent) as opened:
             if opened.status == 200 and "event-stream" in opened.headers.get("content-type", "event-stream"):
                 limits = rate_limits(opened.headers)
 
@@ -192,11 +195,11 @@ class OpenAIEndpoint:
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
         """A vector for each text, in one call. Raises EndpointError."""
-        body = _bytes({"model": model, "input": list(texts), "encoding_format": "float"})
+        body = wire.encoded({"model": model, "input": list(texts), "encoding_format": "float"})
         started = time.perf_counter()
         answer = await self._connected().ask(f"{self.settings.base_url}/embeddings", body)
         latency = (time.perf_counter() - started) * 1000
-        self._check_status(answer, model)
+        refusals.check_status(answer, self.settings, model)
         try:
             return embeddings(answer.text, len(texts), latency)
         except EndpointError as error:
@@ -205,13 +208,17 @@ class OpenAIEndpoint:
 
     async def aclose(self) -> None:
         """Frees sockets."""
-        pool, self._pool = self._pool, None
-        if pool is not None and self._loop is asyncio.get_running_loop():
+        pool, client, self._pool, self._client = self._pool, self._client, None, None
+        if self._loop is not asyncio.get_running_loop():
+            return
+        if pool is not None:
             await pool.aclose()
+        if client is not None:
+            await client.close()
 
     def _read(self, answer: HttpResponse, request: Request, **common: Any) -> list[Reply]:
         """The replies in a response. Raises EndpointError with keys cut out."""
-        self._check_status(answer, request.model)
+        refusals.check_status(answer, self.settings, request.model)
         limits = rate_limits(answer.headers)
         try:
             if self._by_tokens(request):
@@ -238,14 +245,9 @@ class OpenAIEndpoint:
         self._one_by_one |= len(found) < request.n and len(body["choices"]) < request.n
         return found
 
-    def _check_status(self, answer: HttpResponse, model: str) -> None:
-        if not 200 <= answer.status < 300:
-            body = refusals.unwrapped(answer.text)
-            raise refusals.told(answer.status, body, answer.headers, self.settings, model)
-
     def _json(self, answer: HttpResponse) -> Any:
         """The response's JSON. Raises EndpointError with keys cut out."""
-        self._check_status(answer, "")
+        refusals.check_status(answer, self.settings, "")
         try:
             found = parsed_json(answer.text)
         except EndpointError as error:
@@ -262,21 +264,30 @@ class OpenAIEndpoint:
         own = self._by_tokens(request)
         return self._counter.root + llama_cpp.PATH if own else self.settings.base_url + PATHS[request.api]
 
-    def _token_parameter(self, request: Request) -> str:
-        if request.api == "completion":
-            return "max_tokens"  # legacy completions know no other
-        usual = "max_completion_tokens" if self.settings.is_openai else "max_tokens"
-        return self.settings.token_parameter or request.token_parameter or usual
-
     def _connected(self) -> Pool:
-        """The pool of the running loop: the connections of another loop cannot be used from this one."""
-        loop = asyncio.get_running_loop()
-        if self._pool is None or self._loop is not loop:
+        """The pool of the running loop."""
+        self._follow_loop()
+        if self._pool is None:
             wanted = headers.request_headers(self.settings)
             from promptgrid.endpoint import pool
 
-            self._loop, self._pool = loop, pool.opened(self.settings, wanted)
+            self._pool = pool.opened(self.settings, wanted)
         return self._pool
+
+    def _sdk(self) -> openai.AsyncOpenAI:
+        """The client of the running loop."""
+        self._follow_loop()
+        if self._client is None:
+            from promptgrid.endpoint import sdk
+
+            self._client = sdk.client(self.settings)
+        return self._client
+
+    def _follow_loop(self) -> None:
+        """Forgets the connections of another loop: they cannot be used from this one."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._pool, self._client = loop, None, None
 
     async def _explain(self, error: EndpointError, model: str) -> None:
         """Adds the served models to an unknown_model error, if the endpoint lists them; the advice about the base URL
@@ -287,13 +298,3 @@ class OpenAIEndpoint:
             return
         with suppress(EndpointError):
             faults.name_served(error, model, self._served or await self.models())
-
-
-def _bytes(sent: Mapping[str, Any]) -> bytes:
-    """The body of the request. Raises EndpointError(bad_request)."""
-    try:
-        return _json(sent).encode()
-    except UnicodeEncodeError as error:
-        raise faults.unsendable_text(error) from None
-    except (TypeError, ValueError, RecursionError) as error:
-        raise faults.unsendable_body(error) from None

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,6 @@ KEEP_S = 3.0  # servers close a kept connection after 5 s or more
 HEADER_BYTES = 65_536  # a line of the answer's head; aiohttp's own 8 kB is less than some gateways send
 HEADERS = 256
 BODY_BYTES = 32 * 2**20  # decompressed; eight replies of 4,000 tokens with their likely tokens take 20 MB
-STREAM_TIMES = 10.0  # a stream may take so many times as long as one call
 REDIRECTS = 3
 
 
@@ -90,22 +89,9 @@ class Pool:
         with _faults(self._settings):
             async with asyncio.timeout(self._settings.timeout_s if timeout_s is None else timeout_s):
                 async with await self._sent(url, body) as response:
-                    return await HttpStream(self._settings, response).whole()
-
-    @asynccontextmanager
-    async def stream(self, url: str, body: bytes) -> AsyncIterator[HttpStream]:
-        """POSTs `body`; the response arrives piece by piece. Leaving the block early hangs up.
-
-        `timeout_s` of the settings bounds the head and each wait for a piece. Raises as `ask`.
-        """
-        with _faults(self._settings):
-            async with asyncio.timeout(self._settings.timeout_s):
-                response = await self._sent(url, body)
-            try:
-                async with asyncio.timeout(self._settings.timeout_s * STREAM_TIMES):
-                    yield HttpStream(self._settings, response)
-            finally:
-                response.close()
+                    content = response.content
+                    opened = HttpStream(self._settings, response.status, response.headers, content.readany)
+                    return await opened.whole()
 
     async def aclose(self) -> None:
         """Frees sockets."""
@@ -145,23 +131,28 @@ class Pool:
 class HttpStream:
     """A response whose head has come. `headers` are indifferent to case."""
 
-    def __init__(self, settings: EndpointSettings, response: aiohttp.ClientResponse) -> None:
-        self._settings, self._response = settings, response
-        self.status: int = response.status
-        self.headers: Mapping[str, str] = response.headers
+    def __init__(
+        self,
+        settings: EndpointSettings,
+        status: int,
+        headers: Mapping[str, str],
+        next_piece: Callable[[], Awaitable[bytes]],
+    ) -> None:
+        """`next_piece` returns b"" at the end of the body."""
+        self.settings, self.status, self.headers = settings, status, headers
+        self._next_piece = next_piece
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body, decompressed. Raises EndpointError(bad_reply) for one that is too large."""
         size = 0
         while True:
-            async with asyncio.timeout(self._settings.timeout_s):
-                piece = await self._response.content.readany()
+            async with asyncio.timeout(self.settings.timeout_s):
+                piece = await self._next_piece()
             if not piece:
                 return
             size += len(piece)
             if size > BODY_BYTES:
-                self._response.close()
-                raise faults.too_large(self._settings, BODY_BYTES)
+                raise faults.too_large(self.settings, BODY_BYTES)
             yield piece
 
     async def whole(self) -> HttpResponse:

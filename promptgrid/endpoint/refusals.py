@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptgrid.endpoint.faults import quoted, redacted
 from promptgrid.endpoint.limits import rate_limits, retry_after
@@ -14,6 +14,9 @@ from promptgrid.endpoint.replies import RAW_LIMIT
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError, ErrorKind
 from promptgrid.prompt.parameters import NAMES
+
+if TYPE_CHECKING:
+    from promptgrid.endpoint.pool import HttpResponse
 
 PARAMETERS = frozenset(NAMES) - {"extra_body"} | {"n", "max_completion_tokens", "logprobs", "top_logprobs"}
 QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
@@ -195,3 +198,9 @@ def _key_hint(settings: EndpointSettings) -> str:
 def _raw(body: object, settings: EndpointSettings) -> str:
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
     return redacted(text, settings)[:RAW_LIMIT] if body is not None else ""
+
+
+def check_status(response: HttpResponse, settings: EndpointSettings, model: str) -> None:
+    """Raises EndpointError unless the status is one of success."""
+    if not 200 <= response.status < 300:
+        raise told(response.status, unwrapped(response.text), response.headers, settings, model)

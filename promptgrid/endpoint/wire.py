@@ -3,12 +3,15 @@ wants in their place."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from promptgrid.endpoint import faults
 from promptgrid.endpoint.base import Request
+from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError
 
 _OTHER = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
@@ -19,6 +22,8 @@ _STREAM_ONLY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 OWN_FIELDS = ("model", "messages", "prompt", "n", "stream", "stream_options")
+
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def body(request: Request, token_parameter: str) -> dict[str, Any]:
@@ -105,3 +110,21 @@ class Wording:
             self._stream_only.add(model)
             return True
         return False
+
+
+def encoded(sent: Mapping[str, Any]) -> bytes:
+    """The body of the request. Raises EndpointError(bad_request)."""
+    try:
+        return _json(sent).encode()
+    except UnicodeEncodeError as error:
+        raise faults.unsendable_text(error) from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise faults.unsendable_body(error) from None
+
+
+def token_parameter(settings: EndpointSettings, request: Request) -> str:
+    """The name under which `max_tokens` goes."""
+    if request.api == "completion":
+        return "max_tokens"  # legacy completions know no other
+    usual = "max_completion_tokens" if settings.is_openai else "max_tokens"
+    return settings.token_parameter or request.token_parameter or usual

@@ -209,3 +209,13 @@ def test_twenty_equal_rows_are_told_as_nineteen_copies() -> None:
 
 def test_cases_of_their_own_have_nothing_told() -> None:
     assert table_notes(table(200)) == []
+
+
+def test_a_large_table_is_searched_for_copies_only_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("promptgrid.cases.parts.NEAR_LIMIT", 2)
+    texts = ["one two three four five", "one two three four  FIVE", "one two three four five six"]
+    notes = table_notes([Case(str(n), {"text": text}) for n, text in enumerate(texts)])
+    assert notes == [
+        "near duplicates are looked for in tables of up to 2 cases, copies in this one",
+        "1 case is a copy of an earlier one: 1 of 0",
+    ]

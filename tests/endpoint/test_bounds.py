@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from promptgrid.endpoint import pool
+from promptgrid.endpoint import sdk
 from promptgrid.endpoint.embeddings import embeddings
 from promptgrid.endpoint.events import folded
 from promptgrid.endpoint.logprobs import read_steps
@@ -94,7 +94,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def test_a_stream_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "STREAM_TIMES", 0.5)
+    monkeypatch.setattr(sdk, "STREAM_TIMES", 0.5)
     started = time.monotonic()
     with HostileServer() as server:
         server.answer = lambda body: "word " * 200
