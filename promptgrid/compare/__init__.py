@@ -1,7 +1,7 @@
-"""Replies side by side: any axis of a run on rows and columns, filtered, sorted and summed up; two runs as well.
+"""Compares replies side by side: any axis of a run on rows and columns, filtered, sorted and summarised; also two runs.
 
-`facts` reads a run as columns, a `View` says what is shown of it, `comparison_rows` selects and sorts the rows of that
-view, and `page` reads the texts of some of them.
+`facts` reads a run as columns, a `View` states which part of it is shown, `comparison_rows` selects and sorts the rows
+of that view, and `page` reads the texts of some of these rows.
 """
 
 from promptgrid.compare.axes import AXES, VARIANT, Axis, Head

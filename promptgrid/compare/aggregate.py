@@ -1,4 +1,4 @@
-"""Cells pooled place by place: majority votes and means. Arrays in, arrays out."""
+"""Pools the cells of each place: majority votes and means. All functions take arrays and return arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """The majority vote in each place (see Places). `representative` holds indices of the arrays that were voted on."""
+    """The majority vote in each place (see Places). `representative` holds indices into the arrays given to `voted`."""
 
     votes: Longs
     distinct: Longs
@@ -25,9 +25,9 @@ class Votes:
 
 
 def voted(key: Longs, answered: Bools, answer: Ints, size: int) -> Votes:
-    """The vote in each place, 0 to `size`, over the answers that could be read; of equals the first in the arrays wins.
+    """Returns the majority vote in each place from 0 to `size` - 1; `key` holds the place of each cell.
 
-    `key` is the place of each cell.
+    Only answers that could be read have a vote; in a tie the answer that comes first in the arrays wins.
     """
     readable = np.flatnonzero(answered & (answer >= 0))
     width = int(answer.max(initial=0)) + 1
@@ -46,7 +46,7 @@ def voted(key: Longs, answered: Bools, answer: Ints, size: int) -> Votes:
 
 
 def mean_by(values: Floats, key: Longs | Ints, size: int) -> Floats:
-    """By key, 0 to `size`, the mean over the values that are not NaN; NaN where there are none."""
+    """Returns the mean of each key, 0 to `size` - 1. NaN values are ignored; a key without values has NaN."""
     known = ~np.isnan(values)
     counts = np.bincount(key[known], minlength=size)
     sums = np.bincount(key[known], weights=values[known], minlength=size)
@@ -55,7 +55,7 @@ def mean_by(values: Floats, key: Longs | Ints, size: int) -> Floats:
 
 
 def mean_known(table: Floats) -> Floats:
-    """By row, the mean over the values that are not NaN; NaN where there are none."""
+    """Returns the mean of each row. NaN values are ignored; a row without values has NaN."""
     known = ~np.isnan(table)
     counts = known.sum(axis=1)
     sums = np.where(known, table, 0.0).sum(axis=1)
@@ -64,5 +64,5 @@ def mean_known(table: Floats) -> Floats:
 
 
 def known(value: float) -> float | None:
-    """None for NaN."""
+    """Returns the value, or None if it is NaN."""
     return None if np.isnan(value) else float(value)

@@ -1,4 +1,4 @@
-"""The axes of a comparison, and the heads of its rows and columns: their values and their labels."""
+"""The axes of a comparison, and the heads (values and labels) of its rows and columns."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ AxisValue = Value
 
 
 def value_text(value: AxisValue) -> str:
-    """A value of an axis as text for an address: `0.7`, `default`; a text is unchanged."""
+    """Returns the value of an axis as text for a URL: `0.7`, `default`. A string is returned unchanged."""
     return DEFAULT if value is None else value if isinstance(value, str) else f"{value:g}"
 
 
 def value_label(axis: Axis, value: AxisValue) -> str:
-    """A value in the head of a row or a column: `t = 0.7`."""
+    """Returns the label of a value in the head of a row or a column: `t = 0.7`."""
     return PARAMETER_AXES[axis].named(value) if axis in PARAMETER_AXES else value_text(value)
 
 
 def in_axis_order(axis: Axis, values: Iterable[AxisValue]) -> list[AxisValue]:
-    """The different values: of a parameter sorted by size, of another axis in the order of their first appearance."""
+    """Returns the distinct values: those of a parameter sorted by size, others in order of first appearance."""
     distinct = list(dict.fromkeys(values))
     return sorted(distinct, key=PARAMETER_AXES[axis].order) if axis in PARAMETER_AXES else distinct
 
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a row or a column. `values` are its values on the axes; `lines` are those of them that differ from
-    the other heads', the most important first.
+    """The head of a row or a column.
 
-    The `id` is stable between page loads and safe in an address.
+    `values` are its values on the axes. `lines` are the texts of those values that differ from other heads, the most
+    important first. The `id` is the same on every page load and safe in a URL.
     """
 
     id: str
@@ -73,9 +73,10 @@ def heads(fixed: Sequence[Mapping[Axis, AxisValue]]) -> list[Head]:
 
 
 def head_id(values: Mapping[Axis, AxisValue]) -> str:
-    """The id of a head: its value as text if it has one, else eight hex digits of a hash of its values.
+    """Returns the id of a head: a single value as text, several values as eight hex digits of their hash.
 
-    An axis that Promptgrid got later enters the hash only with a value, so that older ids stay valid."""
+    A newer axis (`_LATER`) enters the hash only where it has a value, so that older ids stay valid.
+    """
     if len(values) == 1:
         return value_text(next(iter(values.values())))
     parts: tuple[object, ...] = tuple(values[axis] for axis in AXES if axis in values and axis not in _LATER)
@@ -84,8 +85,9 @@ def head_id(values: Mapping[Axis, AxisValue]) -> str:
 
 
 def _lines(values: Mapping[Axis, AxisValue], varying: set[Axis], several: set[AxisValue]) -> Iterator[str]:
-    """The lines of a head: its values on the axes that vary. If none varies, a variant shows technique and parameters,
-    another head all of its values. `several` are the prompts that have more than one version here."""
+    """Yields the lines of a head: its values on the `varying` axes. If none varies, a variant shows its technique and
+    parameters, and any other head shows all of its values. `several` holds the prompts that have more than one version.
+    """
     if not varying:
         telling = {"technique", *PARAMETER_AXES} - {axis for axis in _LATER if values.get(axis) is None}
         varying = telling & set(values) or set(values)

@@ -1,4 +1,4 @@
-"""A run's cells as columns: every value that is counted, voted on, filtered or sorted by; no long texts.
+"""The cells of a run as columns: every value that is counted, voted on, filtered or sorted by, without long texts.
 
 100,000 cells take about 15 MB.
 """
@@ -44,7 +44,7 @@ _FLOATS = ("chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_m
 
 
 class SentValues(NamedTuple):
-    """The value sent for each parameter axis (None: not sent), and the note on parameters not sent as planned."""
+    """The values sent for the parameter axes (None: not sent), and a note on those that were not sent as planned."""
 
     values: tuple[AxisValue, ...]
     note: str
@@ -52,15 +52,18 @@ class SentValues(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Arrays with one entry for each cell, in the run's order. NaN: not known, or not scored, which is not zero.
+    """Arrays with one entry for each cell, in the run's order. NaN means unknown or not scored, which is not zero.
 
     case, variant    indices in `case_ids` and in `variants`, which are in the order of the grid
-    sent             by variant, the different values that were sent for its cells
+    sent             for each variant, the distinct values that were sent for its cells
     status           index in STATUSES
-    ballot           what answers are compared by (answers.ballot), -1 where `read` is false: none could be read
-    answer           a small code for the ballot, -1 where there is none
-    scores           one column for each of `checks`; `score` is the mean over those that could be scored
-    reply_id         0: no reply. chars: of the reply's text. cost_usd in US dollars, latency_ms of the call
+    ballot           the hash by which answers are compared (answers.ballot); -1 where no answer could be read
+    answer           a small code for the ballot; -1 where no answer could be read
+    scores           one column for each of `checks`
+    reply_id         0 where there is no reply
+    chars            length of the reply's text
+    cost_usd         in US dollars
+    latency_ms       of the call
     too_long         the prompt was over the context limit
     """
 
@@ -93,7 +96,7 @@ class Facts:
 
     @cached_property
     def score(self) -> Floats:
-        """By cell, the mean over the checks that could be scored."""
+        """For each cell, the mean over the checks that could be scored."""
         return mean_known(self.scores)
 
     @cached_property
@@ -102,8 +105,11 @@ class Facts:
 
     @cached_property
     def counted(self) -> Bools:
-        """By cell, whether it counts as an answer to its case. With self-consistency, many samples make one answer:
-        only the first reply that gave the voted answer counts. With other techniques every cell counts."""
+        """For each cell, whether it counts as an answer to its case.
+
+        With self-consistency, many samples make one answer: only the first reply that gave the voted answer counts.
+        With every other technique all cells count.
+        """
         by_vote = np.array([variant.technique in VOTES for variant in self.variants], dtype=np.bool_)[self.variant]
         samples = np.flatnonzero(by_vote & self.answered)
         key = self.case[samples].astype(np.int64) * len(self.variants) + self.variant[samples]
@@ -114,35 +120,39 @@ class Facts:
         return counted
 
     def entry_scores(self, cells: Longs, entry: Longs, size: int, score: Floats) -> Floats:
-        """The mean score of the replies that count, by entry: all samples of one case under one variant. NaN: no score.
+        """Returns the mean score of each entry (all samples of one case under one variant); NaN where none is scored.
 
-        `entry` has the entry of each of `cells`, from 0 to `size` - 1; `score` is by cell of the run."""
+        `entry` holds the entry of each of `cells`, from 0 to `size` - 1; `score` has one value for each cell of the
+        run. Only the replies that count as answers (`counted`) enter the mean.
+        """
         scored = (self.answered & self.counted)[cells]
         return mean_by(np.where(scored, score[cells], np.nan), entry, size)
 
     @cached_property
     def tokens(self) -> Floats:
-        """The tokens of prompt and reply together; NaN where either was not reported."""
+        """For each cell, the sum of prompt and reply tokens; NaN where either was not reported."""
         return self.prompt_tokens + self.completion_tokens
 
     @cached_property
     def values(self) -> Mapping[Axis, Sequence[AxisValue]]:
-        """The values of each axis, sorted; `codes` are indices in them."""
+        """The sorted values of each axis; `codes` returns indices into them."""
         return {axis: self._axis(axis)[0] for axis in AXES}
 
     @property
     def axes(self) -> dict[Axis, list[str]]:
-        """The values of each axis as texts, sorted."""
+        """The sorted values of each axis, as texts."""
         return {axis: [value_text(value) for value in values] for axis, values in self.values.items()}
 
     def was_sent(self, variant: int, axis: Axis) -> bool:
-        """Whether the variant's value of a parameter was sent unchanged for all of its cells. A value that was refused,
-        left out or merged with another is no point of a curve."""
+        """Returns whether the variant's value of a parameter was sent unchanged for all of its cells.
+
+        A value that was refused, left out or merged with another value is not a point of a curve.
+        """
         at, value = list(PARAMETER_AXES).index(axis), self.variants[variant].values[axis]
         return value is not None and all(one.values[at] == value for one in self.sent[variant])
 
     def cached(self, key: object, compute: Callable[[], ColumnType]) -> ColumnType:
-        """The result of `compute` under this key, computed once: filtering and sorting do not repeat it."""
+        """Returns the result of `compute`, cached under this key: filtering and sorting do not repeat it."""
         if key not in self._results:
             result = compute()
             while len(self._results) >= _WORKED_OUT:
@@ -152,12 +162,12 @@ class Facts:
         return known
 
     def codes(self, axis: Axis) -> Ints:
-        """By cell, the index of its value in `values[axis]`."""
+        """Returns for each cell the index of its value in `values[axis]`."""
         codes = self._axis(axis)[1]
         return codes if axis == "case" else codes[self.variant]
 
     def _axis(self, axis: Axis) -> tuple[Sequence[AxisValue], Ints]:
-        """The values of the axis, and their codes: by cell for the axis `case`, by variant for every other axis."""
+        """Returns the values of the axis and their codes: one per cell for the axis `case`, else one per variant."""
         if axis == "case":
             return self.case_ids, self.case
         of_variants = [variant.values[axis] for variant in self.variants]
@@ -171,7 +181,7 @@ _lock = threading.Lock()
 
 
 def facts(database: Database, run_id: str) -> Facts:
-    """The run's facts as they are now, cached until a result, a score or a rating changes.
+    """Returns the current facts of the run, cached until a result, a score or a rating changes.
 
     Raises StoreError when the run no longer exists.
     """
@@ -193,7 +203,7 @@ def facts(database: Database, run_id: str) -> Facts:
 
 
 def of_cases(facts: Facts, cases: Sequence[int], name: str) -> Facts:
-    """The facts of these cases alone, by their positions; `name` tells the selection from others of the same run."""
+    """Returns the facts of these cases (positions) only. `name` identifies the selection among others of the run."""
     mine = np.isin(facts.case, np.array(cases, dtype=np.int32))
     arrays = {one.name: getattr(facts, one.name) for one in fields(facts)}
     cut: dict[str, Any] = {key: array[mine] for key, array in arrays.items() if isinstance(array, np.ndarray)}
@@ -201,7 +211,7 @@ def of_cases(facts: Facts, cases: Sequence[int], name: str) -> Facts:
 
 
 def read(run_id: str, columns: RunColumns) -> Facts:
-    """The facts of a run that is open for reading."""
+    """Reads the facts of a run from its open `columns`."""
     variants: dict[tuple[Any, ...], int] = {}
     lots = [_lot(rows, variants) for rows in columns.cells] or [_lot([], variants)]
     joined: dict[str, Any] = {name: np.concatenate([lot[name] for lot in lots]) for name in lots[0]}
@@ -228,7 +238,7 @@ def read(run_id: str, columns: RunColumns) -> Facts:
 
 
 def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) -> dict[str, NDArray[Any]]:
-    """The rows as arrays. Adds the new variants among them to `variants`."""
+    """Returns the rows as arrays, and adds their new variants to `variants`."""
     column = list(zip(*rows, strict=True)) or [()] * len(_AT)
     keys = zip(*(column[_AT[name]] for name in _VARIANT_COLUMNS), strict=True)
     ballots, replies = column[_AT["ballot"]], column[_AT["id"]]
@@ -252,7 +262,7 @@ def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) 
 
 
 def _scores(lots: Iterable[Sequence[tuple[Any, ...]]], position: Ints) -> tuple[list[str], Floats]:
-    """The names of the checks, sorted, and a column of scores for each."""
+    """Returns the sorted names of the checks, and a table with one column of scores for each check."""
     names: dict[str, int] = {}
     parts = []
     for rows in lots:

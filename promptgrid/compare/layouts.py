@@ -1,7 +1,7 @@
-"""The facts of a run in rows × columns: votes, scores and costs of each place, as dense arrays.
+"""Arranges the facts of a run in rows × columns: votes, scores and costs of each place, as dense arrays.
 
-All samples in a place are pooled. A place with several cases is computed case by case first (a `unit` is one case
-within a row), then averaged: there is no vote across answers to different cases.
+All samples in a place are pooled. A place with several cases is first computed for each case (a `unit` is one case
+within a row), then averaged: there is no vote across the answers to different cases.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from promptgrid.stats.intervals import Floats
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Figures by place, each an array of rows × columns.
+    """The figures of each place; every field is an array of rows × columns.
 
-    samples, answered    how many cells, and how many of them brought a reply
-    unread               replies in which no answer could be read
-    votes, voted         how many gave the commonest answer, and its code (of equals the one seen first; -1: none)
-    distinct             different answers; pooled over cases, the sum over them
-    representative       the cell to show (a place in Facts): the first that gave the voted answer, else the first
+    samples, answered    the number of cells, and the number of cells with a reply
+    unread               the number of replies in which no answer could be read
+    votes, voted         the number of votes for the most common answer, and its code (in a tie the answer seen first;
+                         -1: there is none)
+    distinct             the number of distinct answers; with several cases, the sum over the cases
+    representative       the cell to show, as an index in Facts: the first that gave the voted answer, else the first
                          reply, else the first cell; -1: there is none
-    status               place in STATUSES: answered if any cell is, else pending if any waits, else the commonest
-    failed, too_long     some cell ended badly; some prompt was over the limit
-    metrics              score and agreement (see `places`), means a reply of tokens, cost, latency and length, and
-                         the number of distinct answers; NaN: not known
+    status               index in STATUSES: answered if any cell is, else pending if any is, else the most common status
+    failed, too_long     whether any cell failed; whether any prompt was over the context limit
+    metrics              score, agreement, the mean tokens, cost, latency and length of a reply, and the number of
+                         distinct answers; NaN: unknown
     """
 
     samples: Ints
@@ -52,12 +53,13 @@ class Places:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """The rows and columns of a view, before its filters. `cells` are indices in Facts, sorted by row and column; the
-    cells of place p = row × columns + column are `cells[starts[p]:starts[p + 1]]`.
+    """The rows and columns of a view, before its filters.
 
-    `row_keys` are rows × `row_axes`: the values of each row, as indices in `Facts.values`. `units` are the places by
-    case and row; `row_of` has the row of each unit, `case_of` its case (-1 where columns are cases). If rows or columns
-    are cases, `places` and `units` are the same.
+    cells, starts    indices in Facts, sorted by row and column: the place p = `row * len(columns) + column` has the
+                     cells `cells[starts[p]:starts[p + 1]]`
+    row_keys         rows × `row_axes`: the values of each row, as indices in `Facts.values`
+    units            the figures of each case within each row; the same as `places` if rows or columns are cases
+    row_of, case_of  the row and the case of each unit; the case is -1 where columns are cases
     """
 
     facts: Facts
@@ -74,7 +76,7 @@ class Layout:
 
     @property
     def by_case(self) -> bool:
-        """Every place belongs to one case."""
+        """Whether every place belongs to a single case."""
         return self.units is self.places
 
     @property
@@ -83,7 +85,7 @@ class Layout:
 
     @cached_property
     def place_of(self) -> Longs:
-        """By cell, its place: row × columns + column."""
+        """The place of each entry of `cells`: `row * len(columns) + column`."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
     @cached_property
@@ -100,29 +102,29 @@ class Layout:
         return {row_id: row for row, row_id in enumerate(self.row_ids)}
 
     def cells_at(self, row: int, column: int) -> Longs:
-        """The cells of a place, in the order of the run."""
+        """Returns the cells of a place, in the order of the run."""
         at = row * len(self.columns) + column
         return self.cells[self.starts[at] : self.starts[at + 1]]
 
     def cells_in(self, column: int) -> Longs:
-        """The cells of a column, row by row."""
+        """Returns the cells of a column, row by row."""
         return self.cells[np.flatnonzero(self.place_of % max(1, len(self.columns)) == column)]
 
     def column_indices(self, view: View) -> list[int]:
-        """The indices of the columns that the view shows, its baseline first."""
+        """Returns the indices of the columns that the view shows, its baseline first."""
         columns = [i for i, head in enumerate(self.columns) if head.id in view.column_ids] or list(
             range(len(self.columns))
         )
         return sorted(columns, key=lambda i: self.columns[i].id != view.baseline)
 
     def row_values(self, row: int) -> dict[Axis, AxisValue]:
-        """The row's value on each row axis."""
+        """Returns the row's value on each row axis."""
         values = self.facts.values
         return {axis: values[axis][code] for axis, code in zip(self.row_axes, self.row_keys[row].tolist(), strict=True)}
 
 
 def layout(facts: Facts, view: View) -> Layout:
-    """The layout of a view, cached with the facts."""
+    """Returns the layout of a view, cached with the facts."""
     return facts.cached(view.layout, lambda: _laid_out(facts, view))
 
 
@@ -155,7 +157,7 @@ def _laid_out(facts: Facts, view: View) -> Layout:
 
 
 def _selected(facts: Facts, only: Mapping[Axis, Sequence[str]]) -> Longs:
-    """The cells that have one of these values on each of these axes."""
+    """Returns the cells that have one of the given values on every axis of `only`."""
     selected = np.ones(len(facts), dtype=np.bool_)
     texts = facts.axes if only else {}
     for axis, wanted in only.items():
@@ -165,7 +167,7 @@ def _selected(facts: Facts, only: Mapping[Axis, Sequence[str]]) -> Longs:
 
 
 def _compressed(facts: Facts, axes: Sequence[Axis], cells: Longs) -> tuple[list[Axis], Ints, Ints]:
-    """The axes in their order; the combinations of their codes that there are, one per line; for each cell its line."""
+    """Returns the sorted axes, the existing combinations of their codes (one per line), and the line of each cell."""
     ordered = [axis for axis in IN_ORDER if axis in axes]
     key = np.zeros(len(cells), dtype=np.int64)
     sizes = [max(1, len(facts.values[axis])) for axis in ordered]
@@ -179,7 +181,7 @@ def _compressed(facts: Facts, axes: Sequence[Axis], cells: Longs) -> tuple[list[
 
 
 def _places(facts: Facts, cells: Longs, key: Longs, shape: tuple[int, int]) -> Places:
-    """The figures of each place, a case's samples pooled. Its score is the mean over its variants' scores."""
+    """Returns the figures of each place, a case's samples pooled. A score is the mean of the variants' scores."""
     size = shape[0] * shape[1]
     status, answered = facts.status[cells], facts.answered[cells]
     answer = facts.answer[cells]
@@ -216,7 +218,7 @@ def _places(facts: Facts, cells: Longs, key: Longs, shape: tuple[int, int]) -> P
 
 
 def _score(facts: Facts, cells: Longs, key: Longs, size: int) -> Floats:
-    """By place, the mean over its variants of their score."""
+    """Returns for each place the mean of the scores of its variants."""
     own = key * max(1, len(facts.variants)) + facts.variant[cells]
     known, entry = np.unique(own, return_inverse=True)
     scores = facts.entry_scores(cells, entry, len(known), facts.score)
@@ -224,7 +226,7 @@ def _score(facts: Facts, cells: Longs, key: Longs, size: int) -> Floats:
 
 
 def _pooled(units: Places, row_of: Ints, shape: tuple[int, int]) -> Places:
-    """The units of each row together: counts are summed, metrics are means over the cases."""
+    """Pools the units of each row: counts are summed, metrics are averaged over the cases."""
     size, width = shape[0] * shape[1], shape[1]
     key = (row_of[:, None].astype(np.int64) * width + np.arange(width)).ravel()
 

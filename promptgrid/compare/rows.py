@@ -1,4 +1,4 @@
-"""The rows that a view shows, and their order: filters and sorting over arrays. Only a text filter reads texts."""
+"""Selects and sorts the rows that a view shows, by arrays. Only the text filter reads texts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from promptgrid.store.search import matching
 
 @dataclass(frozen=True, eq=False)
 class ComparisonRows:
-    """The rows that match a view's filters: `order` holds their indices in the layout, sorted. `column_indices` are the
-    shown columns of the layout, the baseline first. `counts` has the number of rows that would match with each value
-    of `Filter.show`, the other filters unchanged."""
+    """The rows that match a view's filters.
+
+    `order` holds their indices in the layout, sorted. `column_indices` are the shown columns of the layout, the
+    baseline first. `counts` has for each value of `Filter.show` the number of rows that match it and the other filters.
+    """
 
     facts: Facts
     view: View
@@ -35,7 +37,7 @@ class ComparisonRows:
 
     @property
     def total(self) -> int:
-        """How many rows there are before anything is filtered."""
+        """The number of rows before filtering."""
         return len(self.layout.row_keys)
 
     @property
@@ -49,21 +51,21 @@ class ComparisonRows:
         return [self.layout.columns[column] for column in self.column_indices]
 
     def row_id(self, index: int) -> str:
-        """The id of the row at this place of the order."""
+        """Returns the id of the row at this index of `order`."""
         return self.layout.row_ids[int(self.order[index])]
 
     def index_of(self, row_id: str) -> int | None:
-        """Where the row stands in the order; None: it is not shown."""
+        """Returns the index of the row in `order`, or None if the row is not shown."""
         places = np.flatnonzero(self.order == self.layout.row_at.get(row_id, -1))
         return int(places[0]) if len(places) else None
 
     @property
     def summaries(self) -> list[VariantSummary]:
-        """One a shown column, over all rows and not only those that match."""
+        """The summary of each shown column, over all rows, whether they match the filters or not."""
         return summarise(self.facts, self.view)
 
     def positions(self) -> list[int]:
-        """Every cell of the rows and columns that are shown: row by row as they stand, of each in the run's order."""
+        """Returns the positions of all cells in shown rows and columns: row by row, in a row in the run's order."""
         rank = np.full(len(self.layout.row_keys), -1, dtype=np.int64)
         rank[self.order] = np.arange(len(self.order))
         row, column = np.divmod(self.layout.place_of, max(1, len(self.layout.columns)))
@@ -74,7 +76,7 @@ class ComparisonRows:
 
 
 def comparison_rows(database: Database, facts: Facts, view: View) -> ComparisonRows:
-    """The rows of the view. An unknown column, baseline or value is ignored."""
+    """Returns the rows of the view. An unknown column, baseline or value is ignored."""
     laid_out = layout(facts, view)
     columns = laid_out.column_indices(view)
     matches = _matches(database, laid_out, columns, view)
@@ -87,12 +89,12 @@ def comparison_rows(database: Database, facts: Facts, view: View) -> ComparisonR
 
 
 def _columns_asked(layout: Layout, columns: Sequence[int], column_id: str) -> list[int]:
-    """The column of this id where it is shown, else all shown columns."""
+    """Returns the column with this id if it is shown, else all shown columns."""
     return [i for i in columns if layout.columns[i].id == column_id] or list(columns)
 
 
 def _matches(database: Database, layout: Layout, columns: Sequence[int], view: View) -> Bools:
-    """By row, whether it has a cell in the shown columns and passes the filters by text, id and score."""
+    """Returns for each row whether it has a cell in these columns and passes the filters on text, id and score."""
     wanted, places = view.filter, layout.places
     matches = _any(places.samples[:, columns] > 0)
     if wanted.case_ids:
@@ -108,7 +110,7 @@ def _matches(database: Database, layout: Layout, columns: Sequence[int], view: V
 
 
 def _mentions(database: Database, facts: Facts, text: str) -> Bools:
-    """By cell, whether its case, its reply or its error contains the text."""
+    """Returns for each cell whether its case, its reply or its error contains the text."""
     hits = matching(database, facts.run_id, text)
     return np.isin(facts.case, np.array(hits.cases, dtype=np.int64)) | np.isin(
         facts.position, np.array(hits.cells, dtype=np.int64)
@@ -116,14 +118,14 @@ def _mentions(database: Database, facts: Facts, text: str) -> Bools:
 
 
 def _rows_with(layout: Layout, cells: Bools, columns: Sequence[int] | None = None) -> Bools:
-    """By row, whether it has one of these cells in one of these columns."""
+    """Returns for each row whether it has one of these cells in one of these columns (None: in any column)."""
     hits = np.zeros(layout.shape, dtype=np.bool_)
     hits.ravel()[layout.place_of[cells[layout.cells]]] = True
     return _any(hits if columns is None else hits[:, columns])
 
 
 def _flags(layout: Layout, columns: Sequence[int], view: View) -> dict[ShowFilter, Bools]:
-    """By row, whether it passes each `show` filter (see Filter)."""
+    """Returns for each value of `Filter.show` which rows pass it."""
     units, some = layout.units, _columns_asked(layout, columns, view.filter.column)
     by_unit: dict[ShowFilter, Bools] = {
         "all": np.ones(len(layout.row_of), dtype=np.bool_),
@@ -138,8 +140,11 @@ def _flags(layout: Layout, columns: Sequence[int], view: View) -> dict[ShowFilte
 
 
 def _differ(layout: Layout, columns: Sequence[int], some: Sequence[int]) -> Bools:
-    """Two voted answers are not the same; of a single column, that it is not another's, or where it is alone that its
-    own replies are not all the same."""
+    """Returns for each unit whether the voted answers of the columns differ.
+
+    If `some` is a single column, its answer must differ from another column's. If only one column is shown, its own
+    replies must differ.
+    """
     units = layout.units
     if "case" in layout.column_axes:
         return np.zeros(len(layout.row_of), dtype=np.bool_)
@@ -156,7 +161,7 @@ def _differ(layout: Layout, columns: Sequence[int], some: Sequence[int]) -> Bool
 
 
 def _changed(layout: Layout, baseline: Sequence[int], some: Sequence[int]) -> Bools:
-    """Whether a column's voted answer is not the baseline's, where both have a reply."""
+    """Returns for each unit whether a column's voted answer differs from the baseline's; both must have a reply."""
     if "case" in layout.column_axes:
         return np.zeros(len(layout.row_of), dtype=np.bool_)
     units = layout.units
@@ -165,13 +170,13 @@ def _changed(layout: Layout, baseline: Sequence[int], some: Sequence[int]) -> Bo
 
 
 def _any(flags: Bools) -> Bools:
-    """By row, whether one of its flags is set."""
+    """Returns for each row whether any of its flags is set."""
     flagged: Bools = np.logical_or.reduce(flags, axis=1)
     return flagged
 
 
 def _sorted(layout: Layout, columns: Sequence[int], order: Longs, view: View) -> Longs:
-    """The permutation that sorts these rows; rows without a figure come last, equal rows keep their order."""
+    """Returns the permutation that sorts these rows. Rows without a figure come last; equal rows keep their order."""
     sort = view.sort
     if sort.by == "case":
         return np.arange(len(order))[::-1]

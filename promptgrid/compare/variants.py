@@ -1,4 +1,4 @@
-"""Variants: what a column of the comparison stands for, in which order they come, and what tells them apart."""
+"""The variants of a run, which are the columns of a comparison: their order and their labels."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from promptgrid.store.results import ResultRow
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Everything of a cell but its case and sample. `model` is ENDPOINT/MODEL, `asked` the values that were asked for
-    by the axes of PARAMETER_AXES."""
+    """All properties of a cell except its case and sample.
+
+    `model` is ENDPOINT/MODEL; `parameters` are the requested values, in the order of PARAMETER_AXES.
+    """
 
     prompt: str
     version: str
@@ -22,24 +24,24 @@ class Variant:
 
     @property
     def values(self) -> dict[Axis, AxisValue]:
-        """What it fixes, by axis."""
+        """The variant's value on each axis."""
         fixed = (self.prompt, self.version, self.technique, self.model, *self.parameters)
         return dict(zip(VARIANT, fixed, strict=True))
 
     @property
     def id(self) -> str:
-        """Eight letters, the same on every page load: fit for an address."""
+        """Eight hex digits, the same on every page load and safe in a URL."""
         return head_id(self.values)
 
 
 def variant_of(row: ResultRow) -> Variant:
-    """The variant that a row of results belongs to."""
+    """Returns the variant of a result row."""
     parameters = tuple(row.parameters[axis] for axis in PARAMETER_AXES)
     return Variant(row.prompt, row.prompt_version, row.technique, f"{row.endpoint}/{row.model}", parameters)
 
 
 def in_grid_order(variants: Sequence[Variant]) -> list[Variant]:
-    """Models, prompts and techniques as they first appear, parameters by size (the model's default first)."""
+    """Sorts variants: models, prompts and techniques by first appearance, parameters by size (the default first)."""
     values = [variant.values for variant in variants]
     axes = [axis for axis in IN_ORDER if axis != "case"]
     places = {axis: {v: i for i, v in enumerate(in_axis_order(axis, (one[axis] for one in values)))} for axis in axes}
@@ -48,8 +50,8 @@ def in_grid_order(variants: Sequence[Variant]) -> list[Variant]:
 
 
 def labels(variants: Sequence[Variant]) -> dict[str, Sequence[str]]:
-    """For each variant id what tells it apart from the others, most telling first; what all share is left out.
+    """Returns the values of each variant, by its id, that differ from other variants, the most important first.
 
-    A variant that stands alone is told by technique and parameters.
+    A single variant is labelled by its technique and parameters.
     """
     return {head.id: head.lines for head in heads([variant.values for variant in variants])}
