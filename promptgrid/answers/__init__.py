@@ -1,5 +1,5 @@
-"""How an answer is read out of a reply or an expected cell, and how answers vote. Pure; every reading is bounded in
-time; what is not understood is unread and says why."""
+"""Reads the answer out of a reply or an expected cell, and hashes answers for votes. The package is pure, and the time
+of every reading is limited. An answer that cannot be understood is unread, with a note that says why."""
 
 from promptgrid.answers.expected import Expected, accepted, expected_problem, read_expected
 from promptgrid.answers.json_text import canonical_json, find_json

@@ -1,6 +1,6 @@
-"""Where a reply states its answer: one table of cues for every kind of answer. The last cue that states something wins.
+"""Finds where a reply states its answer: one table of cues serves every answer rule. The last cue with an answer wins.
 
-The cues are those of the prompt (its marker), of data sets (#### of GSM8K, \\boxed of MATH, "the answer is" of
+The cues are the prompt's marker and those of data sets (#### of GSM8K, \\boxed of MATH, "the answer is" of
 BIG-Bench-Hard and MMLU-Pro), of chat models (<answer>, "**Final answer:**") and of people.
 """
 
@@ -15,10 +15,10 @@ from promptgrid.answers.patterns import lower
 
 DECORATION = " \t\r\n*_`#>\"'“”‘’「」([-•~"
 COLONS = (":", "：")
-_LAST_LINES = 3  # lines that may follow a heading whose statement does not begin with the answer
-_MOST = 200  # places of one hint that are looked at, the last ones
-_AROUND = 80  # characters before and behind a hint in which its cue lies
-_LONGEST = 100_000  # characters at the end of a text in which cues are looked for
+_LAST_LINES = 3  # nonblank lines that may follow a statement that does not begin with its answer
+_MOST = 200  # occurrences of one hint that are tried, from the last
+_AROUND = 80  # characters before and behind a hint that are searched for its cue
+_LONGEST = 100_000  # characters at the end of a text that are searched for cues
 
 _NOUNS = (
     "answer|label|sentiment|class|classification|category|rating|verdict|conclusion|prediction|decision|judge?ment|"
@@ -31,11 +31,11 @@ _TAGS = "answer|final_answer|final|label|result|sentiment|classification|categor
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What stands behind a cue: `text` is its line or the inside of its tag, `after` all that follows.
+    """The text behind a cue: `text` is the rest of its line or the inside of its tag, `after` is all that follows.
 
-    start    where the cue's line begins: what stands before is reasoning
-    name     the cue as the text has it
-    closed   the cue encloses the answer (a tag, a box), so that nothing outside of `text` belongs to it
+    start    index where the cue's line begins: the text before it is reasoning
+    name     the cue as it is written in the text
+    closed   the cue encloses the answer (a tag, a box), so that nothing outside of `text` belongs to the answer
     inline   the cue is part of a sentence
     """
 
@@ -49,11 +49,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class _Cue:
-    hints: Sequence[str]  # texts in lower case: without any of them in a reply the cue is not there
+    hints: Sequence[str]  # lower-case texts; a reply without any of them cannot contain the cue
     pattern: re.Pattern[str]
     closed: bool = False
     inline: bool = False
-    heads: bool = False  # only at the start of a line
+    heads: bool = False  # the cue counts only at the start of a line
 
 
 def _cue(hints: str, pattern: str, **how: bool) -> _Cue:
@@ -120,12 +120,13 @@ _OWN_INPUT = re.compile(
 
 
 def own_question(text: str) -> int | None:
-    """Where the reply goes on with a question of its own, as base models do; None where it does not."""
+    """Returns the index where the reply goes on with a question of its own, as base models do, or None."""
     return _first(_OWN_QUESTION, text)
 
 
 def own_input(text: str) -> int | None:
-    """Where the reply seems to invent another input ("Review: …") or to repeat the prompt's; None where it does not."""
+    """Returns the index where the reply seems to invent another input ("Review: …") or to repeat the prompt's, or
+    None."""
     return _first(_OWN_INPUT, text)
 
 
@@ -135,7 +136,7 @@ def _first(pattern: re.Pattern[str], text: str) -> int | None:
 
 
 def statements(text: str, marker: str) -> Iterator[Statement]:
-    """What the text states as its answer, the last statement first."""
+    """Yields the statements of the answer in the text, the last one first."""
     for end, start, cue in sorted(_places(text, marker), key=lambda place: place[:2], reverse=True):
         statement = _enclosed(text, start, end) if cue.closed else _line(text, start, end, cue)
         if statement is not None:
@@ -143,12 +144,14 @@ def statements(text: str, marker: str) -> Iterator[Statement]:
 
 
 def in_last_lines(statement: Statement) -> bool:
-    """Whether so little follows that the statement may be a sentence with the answer in its midst."""
+    """Tells whether a statement is closed or followed by at most 3 nonblank lines; its answer may stand mid-sentence
+    then."""
     return statement.closed or len([line for line in statement.after.split("\n", 40) if line.strip()]) <= _LAST_LINES
 
 
 def _places(text: str, marker: str) -> list[tuple[int, int, _Cue]]:
-    """(end, start, cue) of every cue. Patterns are tried around their hints alone: in all of a text they are slow."""
+    """Returns (end, start, cue) for every cue. Each pattern is tried only around its hints: a search of the whole text
+    is slow."""
     folded = lower(text)
     low = max(0, len(text) - _LONGEST)
     places: dict[tuple[int, int], _Cue] = {}
@@ -165,7 +168,7 @@ def _places(text: str, marker: str) -> list[tuple[int, int, _Cue]]:
 def _add_places(
     places: dict[tuple[int, int], _Cue], text: str, folded: str, at: int, hint: str, cues: Sequence[_Cue]
 ) -> None:
-    """The cues at the last places of a hint, from `at` backwards."""
+    """Adds the cues around the last occurrences of a hint, from `at` backwards."""
     for _ in range(_MOST):
         for cue in cues:
             for match in cue.pattern.finditer(text, max(0, at - _AROUND), at + len(hint) + _AROUND):
@@ -177,7 +180,7 @@ def _add_places(
 
 
 def _heads(text: str, at: int) -> bool:
-    """Whether a line begins there, but for marks and words such as "final"."""
+    """Tells whether only marks and words such as "final" stand between the start of the line and `at`."""
     start = text.rfind("\n", 0, at) + 1
     return at - start < _AROUND and _LEAD.fullmatch(text, start, at) is not None
 
@@ -188,14 +191,14 @@ def _word(marker: str) -> str:
 
 @lru_cache(maxsize=64)
 def _marker_cue(marker: str) -> _Cue:
-    """A line that starts with the marker; `**answer**：` is "Answer:" too."""
+    """Returns the cue for a line that starts with the marker; `**answer**：` matches the marker "Answer:" too."""
     colon = r"[ \t*_`]*[:：]" if marker.endswith(COLONS) else r"(?!\w)" if marker[-1:].isalnum() else ""
     pattern = rf"(?:^|(?<=\n))[ \t*_`#>\"'“”‘’「」(\[•~-]*{re.escape(_word(marker))}{colon}"
     return _Cue((lower(_word(marker)) or marker,), re.compile(pattern, re.IGNORECASE))
 
 
 def _line(text: str, start: int, end: int, cue: _Cue) -> Statement | None:
-    """The rest of the cue's line; the next paragraph where it is empty."""
+    """Returns the rest of the cue's line or, if the rest is empty, the next paragraph."""
     blank = _EMPTY.match(text, end)
     stop = text.find("\n", end)
     stop = len(text) if stop < 0 else stop

@@ -1,4 +1,4 @@
-"""The expected cell, read by the same rule as the reply; one that is not wholly one answer is not scored."""
+"""Reads an expected cell by the same rule as a reply. A cell that holds more than the answer is not scored."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ _NOUNS = {"number": "one number", "label": "one label", "json": "JSON"}
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One accepted answer as the rule reads it; `problem` says why it is none, and is empty otherwise.
-
-    `numeral` is there for a number alone.
-    """
+    """One accepted answer as the rule reads it; `problem` says why it cannot be read, and is empty if it can. Only the
+    rule `number` sets `numeral`."""
 
     text: str
     problem: str = ""
@@ -29,7 +27,8 @@ class Expected:
 
 
 def accepted(rule: AnswerRule, cell: str) -> list[str]:
-    """The accepted answers of a cell: a list in JSON, or parted by the rule's separator; else the cell itself."""
+    """Returns the accepted answers of a cell: the items of a JSON list, the parts between the rule's separators, or the
+    cell itself."""
     if rule.kind != "json" and cell.lstrip().startswith("[") and cell.rstrip().endswith("]"):
         try:
             values = json.loads(cell)
@@ -43,12 +42,12 @@ def accepted(rule: AnswerRule, cell: str) -> list[str]:
 
 
 def read_expected(rule: AnswerRule, cell: str, language: str = "en") -> Sequence[Expected]:
-    """Every accepted answer of an expected cell, as the rule reads it."""
+    """Returns every accepted answer of an expected cell, as the rule reads it."""
     return [_read(rule, part, language) for part in accepted(rule, cell)]
 
 
 def expected_problem(rule: AnswerRule, cell: str, language: str = "en") -> str:
-    """Why replies cannot be scored against this cell by the rule's usual check; empty where they can."""
+    """Returns the reason why the rule's usual check cannot score replies against this cell; empty if it can."""
     if rule.kind in ("text", "regex"):
         return ""
     problems = [part.problem for part in read_expected(rule, cell, language)]
@@ -65,7 +64,7 @@ def _read(rule: AnswerRule, cell: str, language: str) -> Expected:
 
 @lru_cache(maxsize=4096)
 def read_number(cell: str, language: str) -> Expected:
-    """The one number of a cell; the one behind #### or in a box where the cell holds a worked solution."""
+    """Reads the only number of a cell. In a worked solution, reads the number behind #### or in the box."""
     if (plain := canonical(cell.strip())) is not None:
         return Expected(plain.text, numeral=plain)
     stated = next(iter(statements(cell, "")), None)

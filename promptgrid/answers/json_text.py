@@ -1,4 +1,5 @@
-"""JSON in running text: in a fence, or at a bracket. Nothing inside of a bracket that does not parse is an answer."""
+"""Finds JSON in running text: in a fence, or at a bracket. Nothing inside a bracket that does not parse is an
+answer."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-_LONGEST = 20_000  # characters in which the end of a bracket that does not parse is looked for
+_LONGEST = 20_000  # characters that are searched for the end of a bracket that does not parse
 MAX_TRIES = 100  # brackets tried before giving up: "[[[[…" must not take quadratic time
 _EXACT = 2**53  # integers up to here are exact as a float
 _LONE = frozenset(("boolean", "integer", "number", "string", "null"))
@@ -18,14 +19,15 @@ _SIGNS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+"|"', re.DOTALL)
 
 
 class JsonReading(NamedTuple):
-    """A JSON value in its one spelling, or None and why."""
+    """A JSON value in canonical form, or None with a note that says why."""
 
     text: str | None
     note: str = ""
 
 
 def read_json(text: str, schema: Mapping[str, Any]) -> JsonReading:
-    """The JSON value that the text answers with: of the type that the schema names, objects before lists of numbers."""
+    """Returns the JSON value in the text that has the schema's type; objects and other lists come before lists of bare
+    numbers."""
     types = _types(schema)
     lone = _lone_value(text, types, schema)
     if lone is not None:
@@ -47,12 +49,13 @@ def read_json(text: str, schema: Mapping[str, Any]) -> JsonReading:
 
 
 def find_json(text: str, *, only: type[dict[str, Any]] | type[list[Any]] | None = None) -> str | None:
-    """The JSON object or array in the text, in its one spelling; None where there is none, or more than one."""
+    """Returns the JSON object or array in the text in canonical form; None if there is none, or more than one."""
     return read_json(text, {} if only is None else {"type": "object" if only is dict else "array"}).text
 
 
 def canonical_json(value: Any) -> str | None:
-    """Compact, keys sorted, 8.00 as 8, so that equal values are equal texts; None for what JSON cannot write."""
+    """Returns compact JSON with sorted keys and 8.00 as 8, so that equal values give equal texts; None if JSON cannot
+    express the value."""
     try:
         text = json.dumps(_by_value(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -84,7 +87,7 @@ def _types(schema: Mapping[str, Any]) -> set[str]:
 
 
 def _lone_value(text: str, types: set[str], schema: Mapping[str, Any]) -> str | None:
-    """A value that is no object and no list, where the schema asks for one and the text is nothing else."""
+    """Returns a value that is neither object nor list, if the schema allows one and the text holds nothing else."""
     if not types & _LONE:
         return None
     bare = re.sub(r"\A```\w*\s*\n|\n\s*```\Z", "", text.strip()).strip()
@@ -96,7 +99,7 @@ def _lone_value(text: str, types: set[str], schema: Mapping[str, Any]) -> str | 
 
 
 def _preferred(values: Sequence[Any]) -> Sequence[Any]:
-    """Objects and lists with more in them than numbers; a list of bare numbers may be a footnote."""
+    """Drops lists of bare numbers, which may be footnotes, unless nothing else is left."""
     return [value for value in values if not _bare_numbers(value)] or values
 
 
@@ -105,7 +108,7 @@ def _bare_numbers(value: Any) -> bool:
 
 
 def _candidates(text: str) -> tuple[list[Any], str]:
-    """(the values of the fences, or all there are; why there are none)."""
+    """Returns (the values of the fences, or of all brackets if there is no fence; why there are none)."""
     fenced, broken = _fenced(text)
     if fenced or broken:
         return fenced, broken
@@ -121,7 +124,7 @@ def _candidates(text: str) -> tuple[list[Any], str]:
 
 
 def _fenced(text: str) -> tuple[list[Any], str]:
-    """(the values that begin a fence, what is wrong with the first that does not parse)."""
+    """Returns (the values at the start of each fence, the problem of the first that does not parse)."""
     values: list[Any] = []
     broken, at = "", 0
     for _ in range(MAX_TRIES):
@@ -141,7 +144,7 @@ def _fenced(text: str) -> tuple[list[Any], str]:
 
 
 def _brackets(text: str) -> Iterator[tuple[Any, str]]:
-    """Each value at a bracket of the outermost level, or what is wrong with it."""
+    """Yields (value, problem) for each outermost bracket; the problem is empty if the value parses."""
     if text.lstrip().startswith('"') and not _SIGNS.match(text.lstrip()).group().endswith('"', 1):  # type: ignore[union-attr]
         yield None, "the text within the quotes does not end"
         return
@@ -168,7 +171,7 @@ _DECODER = json.JSONDecoder()
 
 
 def _parsed(text: str, at: int) -> tuple[Any, int, str]:
-    """(the value at a bracket, where it ends, what is wrong with it)."""
+    """Returns (the value at a bracket, its end, the problem if it does not parse)."""
     try:
         value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError) as error:
@@ -182,7 +185,7 @@ def _reason(error: Exception) -> str:
 
 
 def _closing(text: str, at: int) -> int | None:
-    """Behind the bracket that closes the one at `at`; None where none does."""
+    """Returns the index behind the bracket that closes the one at `at`, or None."""
     depth = 0
     for sign in _SIGNS.finditer(text, at, at + _LONGEST):
         if sign[0] in ("[", "{"):

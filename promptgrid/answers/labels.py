@@ -1,4 +1,5 @@
-"""Labels named in running text: whole words, in any case; options such as B by case, never as words."""
+"""Finds labels in running text: whole words in upper or lower case. Option letters such as B are matched by case and
+position."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from promptgrid.answers.patterns import SHORT, TIMEOUT_S
 if TYPE_CHECKING:
     from regex import Pattern
 
-# What may not touch a label: letters and digits, but those of scripts that write no spaces may ("答案是positive").
+# Letters and digits may not touch a label, except those of scripts without spaces ("答案是positive").
 _WORD = r"[\p{L}\p{N}_--[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]]"
 _NOT = (
     r"not|never|no|nor|neither|without|nothing|none|(?:is|was|are|does|do|did)n['’]?t|can(?:no|['’])t|cannot|"
@@ -61,8 +62,8 @@ _NO_BEHIND = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A label in a text, in its own spelling, from `start` to `end`; `denied` where the text says that it is not so,
-    `asked` where it only asks."""
+    """A label in a text, in the label's own spelling, from `start` to `end`. `denied`: the text negates it ("not
+    positive"). `asked`: the text only asks whether it applies."""
 
     label: str
     start: int
@@ -74,11 +75,11 @@ class Mention:
 def find_labels(
     labels: Sequence[str], text: str, names: Mapping[str, Sequence[str]] | None = None, *, bare: bool = True
 ) -> list[Mention]:
-    """Every mention of a label in the text, in order; `names` are other words for them. Without `bare`, a letter counts
-    only where it is set off as an option: (B), option B, "so B." (and not Hose B).
+    """Returns every mention of a label in the text, in order; `names` maps a label to its other names.
 
-    The longest name wins where two begin ("very positive" before "positive"). Searched is as much as half a second
-    allows.
+    Without `bare`, a letter counts only if the text marks it as an option: (B), option B, "so B.", but not Hose B. If
+    two names begin at the same place, the longest wins ("very positive" before "positive"). The search stops after half
+    a second and returns the mentions found by then.
     """
     spelling = _spelling(tuple(labels), tuple((label, tuple(words)) for label, words in (names or {}).items()))
     if not spelling:
@@ -96,7 +97,7 @@ def find_labels(
 
 @lru_cache(maxsize=64)
 def _spelling(labels: tuple[str, ...], names: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, str]:
-    """Every name of a label -> the label."""
+    """Maps every name of a label to the label."""
     known = {_key(word): label for label, words in reversed(names) for word in words if word.strip()}
     return known | {_key(label): label for label in reversed(labels) if label.strip()}
 
@@ -115,7 +116,7 @@ def _pattern(names: tuple[str, ...]) -> Pattern[str]:
 
 
 def _literal(text: str) -> str:
-    """The text as a pattern; hex, since the escapes of `regex.escape` are not made for set notation (V1)."""
+    """Returns the text as a pattern. It escapes in hex, because `regex.escape` does not suit the set notation of V1."""
     return "".join(c if c.isalnum() else f"\\U{ord(c):08x}" for c in text)
 
 
@@ -128,20 +129,21 @@ def _is_label(written: str, text: str, start: int, end: int, bare: bool) -> bool
 
 
 def _is_no(text: str, start: int, end: int) -> bool:
-    """Whether "no" is the answer, and does not belong to the word behind it ("no problem")."""
+    """Tells whether "no" is the answer; in "no problem" it belongs to the next word."""
     if not _NO_BEHIND.match(text, end) or text[start - 1 : start] in ("(", "*", '"'):
         return True
     return _YES_BEFORE.search(text, max(0, start - 16), start) is not None
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
-    """是 is a label between signs, and a part of a word beside other characters."""
+    """Tells whether a Chinese character is a label: 是 is one between signs, and part of a word beside other
+    characters."""
     around = (text[start - 1 : start], text[end : end + 1])
     return not any("\u2e80" <= c <= "\u2fff" or "\u3040" <= c <= "\u9fff" for c in around if c)
 
 
 def _is_option(letter: str, text: str, start: int, end: int, bare: bool) -> bool:
-    """Whether a letter stands as an option: (B), B), B., **B**; not the article a, not the letter within I'm."""
+    """Tells whether a letter stands as an option: (B), B), B., **B**; not the article a, not the letter in I'm."""
     left, right = text[start - 1 : start], text[end : end + 1]
     if left and left in "([（【" and right and right in ")]）】":
         return True
@@ -161,7 +163,7 @@ def _is_option(letter: str, text: str, start: int, end: int, bare: bool) -> bool
 
 
 def mention_at(label: str, text: str, start: int, end: int) -> Mention:
-    """The mention of a label that stands there, denied or asked by what is around it."""
+    """Returns the mention of a label from `start` to `end`; the words around it decide `denied` and `asked`."""
     left = text[max(0, start - _LOOK_BACK) : start]
     denied = bool(_NEGATED.search(left)) or bool(_BOTH.search(left))
     denied = denied or (end - start == 1 and _RULED_OUT.match(text, end) is not None)

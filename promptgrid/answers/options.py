@@ -1,4 +1,4 @@
-"""Multiple choice: the texts of a case's options are other words for their letters."""
+"""Multiple choice: the texts of a case's options are synonyms for their letters."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _LEAD = re.compile(r"[ \t]*[(\[]?([A-Za-z]|\d{1,2})[)\].:、．]+[ \t]*(?=\S)")
 
 
 def case_rule(rule: AnswerRule, inputs: Mapping[str, object]) -> AnswerRule:
-    """The rule for one case: the texts in its column of options stand for the labels, in their order or by the letter
-    that leads them ("B) a long pipe")."""
+    """Returns the rule for one case. The texts in its column of options become synonyms of the labels, by the letter at
+    the start of each text ("B) a long pipe") or else by their order."""
     cell = inputs.get(rule.options) if rule.options and rule.kind == "label" else None
     if cell is None:
         return rule
@@ -44,7 +44,8 @@ def _texts(cell: object) -> list[str]:
 
 
 def _lettered(texts: Sequence[str], labels: Sequence[str]) -> list[tuple[str, str]]:
-    """(label, text) of each option; where not all are led by a letter, they are in the order of the labels."""
+    """Returns (label, text) of each option. If not every text starts with a letter, the options follow the order of the
+    labels."""
     leads = [_LEAD.match(text) for text in texts]
     if all(leads):
         return [(lead[1], text[lead.end() :].strip()) for lead, text in zip(leads, texts, strict=True) if lead]

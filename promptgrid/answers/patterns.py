@@ -1,4 +1,5 @@
-"""Regular expressions on foreign text, bounded in time: `re` would hold the interpreter, `regex` has a timeout."""
+"""Runs regular expressions on untrusted text with a time limit: `re` would block the interpreter, `regex` has a
+timeout."""
 
 from __future__ import annotations
 
@@ -9,21 +10,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from regex import Pattern
 
-SHORT = 4_000  # characters: our own patterns search so little before another thread could take over
+SHORT = 4_000  # characters: in a shorter text our own patterns run without releasing the interpreter lock
 TIMEOUT_S = 0.5
 
 
 def lower(text: str) -> str:
-    """The text in lower case and of the same length, so that places in it are places in the text."""
+    """Returns the text in lower case with its length unchanged, so that indexes into it are valid in the original
+    text."""
     folded = text.lower()
     return folded if len(folded) == len(text) else "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
 
 
 @dataclass(frozen=True, slots=True)
 class PatternMatch:
-    """What a search brought: `text` is the first group (else the match), None without a match.
+    """The result of a search: `text` is the first group, or the whole match without groups; None without a match.
 
-    `problem` says why nothing could be searched (a broken pattern, too slow); it is empty otherwise.
+    `problem` says why the search failed (an invalid pattern, a timeout); it is empty otherwise.
     """
 
     text: str | None
@@ -32,14 +34,14 @@ class PatternMatch:
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str, *, ignore_case: bool = False) -> Pattern[str]:
-    """The pattern in the syntax of the `regex` package. Raises regex.error."""
+    """Compiles a pattern in the syntax of the `regex` package. Raises regex.error."""
     import regex
 
     return regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
 
 
 def search(pattern: str, text: str, *, ignore_case: bool = False) -> PatternMatch:
-    """The first match of a user's pattern in a model's text; never raises, never takes much longer than 0.5 s."""
+    """Returns the first match of a user's pattern in a model's text. Never raises; stops after about 0.5 s."""
     import regex
 
     try:

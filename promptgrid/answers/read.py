@@ -1,4 +1,4 @@
-"""read_answer: reasoning apart from answer, and the answer by its rule. What is not understood is unread."""
+"""read_answer separates reasoning from answer and reads the answer by its rule. What it cannot understand is unread."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was read out of a reply. `answer` is None where none could be read, and `note` says why, or what was odd."""
+    """The answer read out of a reply. `answer` is None if none could be read; `note` gives the reason, or names an
+    oddity."""
 
     reasoning: str
     answer: str | None
@@ -41,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """An answer, or None and why. `final`: no other place of the reply is to be looked at."""
+    """An answer, or None with a note that says why. `final`: no other place of the reply is to be read."""
 
     answer: str | None
     note: str = ""
@@ -49,11 +50,12 @@ class _Reading:
 
 
 def read_answer(rule: AnswerRule, text: str, *, marker: str = "", language: str = "en") -> Answer:
-    """The answer in a reply, by the prompt's rule; never raises, bounded in time.
+    """Reads the answer in a reply by the prompt's rule. Never raises; its time is limited.
 
-    The last place that states an answer holds it: a line that starts with the `marker` ("Answer:"), or another cue (see
-    `cues`), and all before it is reasoning. Without any, it is the last number, the only label, the JSON or the whole
-    text. `language` is the prompt's: it says what 1.234 is. What a model marks as its thought is reasoning always.
+    The answer is read at the last place that states one: a line that starts with the `marker` ("Answer:"), or another
+    cue (see `cues`). Everything before that place is reasoning, and so is text that the model marks as its thought.
+    Without such a place, the answer is the last number, the only label, the JSON or the whole text. `language` is the
+    prompt's; it decides how 1.234 is read.
     """
     thought = split_thought(text)
     if not thought.finished:
@@ -99,7 +101,7 @@ class _Reader:
         return Answer(self.text.strip() if self.marker else "", read.answer, "; ".join(notes))
 
     def _whole(self) -> _Reading:
-        """The rule applied to all of the text."""
+        """Applies the rule to the whole text."""
         kind = self.rule.kind
         if kind == "json":
             return _Reading(*read_json(self.text, self.rule.schema))
@@ -116,7 +118,8 @@ class _Reader:
         return _of_numeral(last_numeral(self.text, self.language), "no number in the reply")
 
     def _of_field(self, fields: Mapping[str, Any]) -> _Reading:
-        """The field that names the answer in a JSON object; without one the only field that is an answer by itself."""
+        """Reads the field that names the answer in a JSON object; without such a field, the only field that can be read
+        as an answer."""
         named = next((fields[name] for name in _FIELDS if name in fields), None)
         values = [named] if named is not None else list(fields.values())
         read = [self._of_value(value) for value in values if isinstance(value, (str, int, float))]
@@ -193,7 +196,8 @@ def _number_of_statement(reader: _Reader, statement: Statement) -> _Reading | No
 
 
 def _number_stated(text: str, language: str, *, only_at_start: bool = False) -> _Reading | None:
-    """The number that a statement begins with, else the last one of its first sentence; None without any."""
+    """Returns the number at the start of a statement, else the last number of its first sentence; None if it has
+    none."""
     written = plain(text[:LONGEST])
     if _DENIAL.match(written):
         return _Reading(None, f"says what the answer is not: {written[:60].strip()}")
@@ -221,7 +225,7 @@ _STATED: Mapping[str, Callable[[_Reader, Statement], _Reading | None]] = {
 
 
 def _field(text: str) -> Mapping[str, Any] | None:
-    """The fields of a text that is one JSON object, with or without a fence."""
+    """Returns the fields of a text that is one JSON object, fenced or not; their names are casefolded."""
     bare = text.strip()
     if not bare.startswith(("{", "```")):
         return None
@@ -231,10 +235,10 @@ def _field(text: str) -> Mapping[str, Any] | None:
 
 
 def _bare(text: str) -> str:
-    """The text without the blanks and Markdown emphasis around it."""
+    """Returns the text without surrounding whitespace and Markdown emphasis."""
     stripped = text.strip()
     for mark in ("**", "__", "`"):
-        if stripped.endswith(mark) and stripped.count(mark) % 2:  # the marker's own: **Answer: x**
+        if stripped.endswith(mark) and stripped.count(mark) % 2:  # left over from a marker in bold: **Answer: x**
             stripped = stripped.removesuffix(mark).rstrip()
         if len(stripped) > 2 * len(mark) and stripped.startswith(mark) and stripped.endswith(mark):
             stripped = stripped[len(mark) : -len(mark)].strip()

@@ -1,4 +1,4 @@
-"""The one label that a text answers with, or why there is none."""
+"""Reads the one label that a text answers with, or says why there is none."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _OTHER_OPTION = re.compile(
     (?:[A-Za-z]|[IVX]{1,4}|\d{1,2}|(?:none|all|both|neither)[^)\]]{0,30})\s*[)\]）]"""
 )
 _LONE_OPTION = re.compile(r"[\s*_\"'“`$]*(?:option|choice)?[ ]*([A-Z])[\s*_\"'”`$]*(?:$|[.):,\n])")
-_WHOLE_WORDS = 3  # a statement of so many words is the answer itself, whether it is a label or not
+_WHOLE_WORDS = 3  # a statement of at most so many words is the answer itself, whether it is a label or not
 _SHORT = 60  # characters of a reply that is a statement by itself
 _LONG = 200  # characters of a text that may have been cut by the token limit
 _SENTENCES = re.compile(r"[.!?=](?=\s)|[。！？\n]")
@@ -43,7 +43,7 @@ _CLOSES = frozenset(".!?。！？\"'”’)]}*`|")
 
 
 class LabelReading(NamedTuple):
-    """A label, or None; `note` says why there is none, or what was odd. `final`: no other place is to be looked at."""
+    """A label or None; `note` says why there is none, or names an oddity. `final`: no other place is to be read."""
 
     label: str | None
     note: str = ""
@@ -51,9 +51,10 @@ class LabelReading(NamedTuple):
 
 
 def read_label(rule: AnswerRule, text: str, *, language: str = "en", stated: bool = False) -> LabelReading:
-    """The label in a text that answers with one; `stated` where the text stands behind a cue.
+    """Reads the label that a text answers with; `stated`: the text stands behind a cue.
 
-    Negated and merely asked labels are none. Of several, the first counts where the rest is set off as its reason.
+    Labels that the text negates or only asks about do not count. Of several labels, the first counts if the rest of the
+    text is set off as its reason.
     """
     numeric = _numeric(rule.labels)
     if numeric:
@@ -69,7 +70,7 @@ def read_label(rule: AnswerRule, text: str, *, language: str = "en", stated: boo
 
 
 def _decided(mentions: Sequence[Mention], text: str, *, stated: bool) -> LabelReading:
-    """The label that the mentions in a text come down to."""
+    """Returns the label that the mentions in a text amount to."""
     asserted = [mention for mention in mentions if not mention.asked]
     if not asserted:
         note = f"only asks: {mentions[0].label}?" if mentions else "names no label"
@@ -94,7 +95,8 @@ def _decided(mentions: Sequence[Mention], text: str, *, stated: bool) -> LabelRe
 
 
 def _in_passing(text: str, held: Sequence[Mention]) -> LabelReading:
-    """The only label of a long text, where its first or its last sentence names it; one that is cut has no last."""
+    """Accepts the only label of a long text if its first or last sentence names it. In a text that is cut off, the last
+    sentence does not count."""
     first, last = held[0], held[-1]
     opening, ending = text[: first.start].strip(DECORATION), text[last.end :].rstrip(" \n*_`")
     closed = not ending or ending[-1] in _CLOSES or not _SENTENCES.search(ending)
@@ -105,7 +107,7 @@ def _in_passing(text: str, held: Sequence[Mention]) -> LabelReading:
 
 
 def _first_set_off(text: str, held: Sequence[Mention]) -> str | None:
-    """The label that the text starts with, where the rest is set off as its reason."""
+    """Returns the label at the start of the text if the rest is set off as its reason."""
     first = held[0]
     if text[: first.start].strip(DECORATION) or first.denied:
         return None
@@ -118,7 +120,7 @@ def _first_set_off(text: str, held: Sequence[Mention]) -> str | None:
 
 
 def _concluded(text: str, held: Sequence[Mention]) -> str | None:
-    """The last label, where its clause draws a conclusion and names no other ("…, so it is mixed.")."""
+    """Returns the last label if its clause draws a conclusion and names no other label ("…, so it is mixed.")."""
     last, before = held[-1], held[-2]
     if _JOINED.fullmatch(text, before.end, last.start) or _SENTENCES.search(text[last.end :].rstrip()[:-1]):
         return None
@@ -126,7 +128,7 @@ def _concluded(text: str, held: Sequence[Mention]) -> str | None:
 
 
 def _joined(text: str, first: Mention, held: Sequence[Mention]) -> bool:
-    """B, D · yes and no · positive/negative."""
+    """Tells whether the text joins the first label with another: "B, D", "yes and no", "positive/negative"."""
     following = next(
         (mention for mention in held if mention.start > first.start and mention.label != first.label), None
     )
@@ -134,13 +136,14 @@ def _joined(text: str, first: Mention, held: Sequence[Mention]) -> bool:
 
 
 def _headed(text: str, mention: Mention) -> bool:
-    """Whether a label heads a line ("**Negative:** dull sound")."""
+    """Tells whether a label heads a line ("**Negative:** dull sound")."""
     line = text[text.rfind("\n", 0, mention.start) + 1 : mention.start]
     return not line.strip(DECORATION + "0123456789.)") and bool(_HEADED.match(text, mention.end))
 
 
 def _other_option(rule: AnswerRule, text: str, mentions: Sequence[Mention]) -> str:
-    """Why a statement names an option that is none of the labels: (G), (None of the above), neutral."""
+    """Returns why a statement does not count if it names an option that is not a label: (G), (None of the above),
+    neutral."""
     first = mentions[0].start if mentions else len(text)
     if all(len(label) == 1 for label in rule.labels):
         match = _OTHER_OPTION.match(text) or _LONE_OPTION.match(text)
@@ -162,8 +165,8 @@ def _numeric(labels: Sequence[str]) -> bool:
 
 
 def _marks(labels: Sequence[str], text: str, language: str) -> tuple[str, list[Mention]]:
-    """(the text in plain notation, its numbers as mentions): 4 · four stars · 4/5 where 5 is the highest. Those that
-    are no label are mentions too: 3.5 is none of 1 to 5."""
+    """Returns (the text in plain notation, its numbers as mentions): 4, four stars, 4/5 if 5 is the highest label.
+    Numbers that are not labels are mentions too: 3.5 is none of 1 to 5."""
     highest = re.escape(max(labels, key=int).strip())
     text = re.sub(
         rf"(?<![\d.,/])(\d{{1,3}})\s*(?:/|out of|von|sur|／)\s*{highest}(?![\d.,/]*\d)", r"\1 ", plain(text[-LONGEST:])

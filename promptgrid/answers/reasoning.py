@@ -1,4 +1,4 @@
-"""Reasoning apart from the answer: a table of the marks that models set around what they think."""
+"""Separates reasoning from the answer: a table of the marks that models set around their reasoning."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 _WORDS = "think|thinking|thought|thoughts|reasoning|reason|analysis|reflection|scratchpad|inner_monologue|deliberation"
-# what opens a thought and what closes it; {0} is the group of the first
+# (pattern of the opening mark, closing mark); {0} is the group of the pattern
 _MARKS: tuple[tuple[str, str], ...] = (
     (rf"<((?:[A-Za-z]\w*[:_])?(?:{_WORDS}))>", r"</{0}>"),
     (r"\[(THINK|REASONING)\]", r"\[/{0}\]"),
@@ -28,7 +28,7 @@ _CLOSING = re.compile(
     re.IGNORECASE,
 )
 _HINTS = ("<", "[THINK", "[/THINK", "[think", "[REASON", "[BEGIN FINAL", "◁", "my response", "assistantfinal")
-# what frames the answer itself
+# marks around the answer itself
 _FRAMES = re.compile(
     r"""(?x)(?:<\|start\|>assistant)?<\|channel\|>final(?:[ ]?<\|constrain\|>\w{1,20})?<\|message\|>
     | <\|(?:return|end|im_end|eot_id|endoftext)\|> | <\|(?:begin|end)_of_solution\|>
@@ -45,7 +45,8 @@ _SPOKEN = re.compile(
 
 
 class Thought(NamedTuple):
-    """A reply in two: what was thought, and the text that is left; `finished` is false where the thought was cut."""
+    """A reply split in two: the model's reasoning and the remaining text. `finished` is false if the reasoning was cut
+    off."""
 
     reasoning: str
     text: str
@@ -53,7 +54,7 @@ class Thought(NamedTuple):
 
 
 def split_thought(text: str) -> Thought:
-    """Takes what a model marked as its reasoning out of a reply; some servers swallow the opening mark."""
+    """Takes the text that a model marked as its reasoning out of a reply; some servers drop the opening mark."""
     if not any(hint in text for hint in _HINTS):
         return Thought("", text, True)
     if spoken := _SPOKEN.match(text):
@@ -67,8 +68,8 @@ def split_thought(text: str) -> Thought:
 
 
 def _without_marked(text: str, thoughts: list[str]) -> tuple[str, bool]:
-    """(the text without its marked thoughts, whether an answer can stand in it). A mark in mid-line that nothing closes
-    is text: "the <think> tag"."""
+    """Returns (the text without its marked reasoning, whether an answer can follow). An opening mark in the middle of a
+    line that is never closed is ordinary text: "the <think> tag"."""
     left, at = "", 0
     while opening := _OPENING.search(text, at):
         closing = re.compile(_close_of(opening), re.IGNORECASE).search(text, opening.end())
@@ -91,7 +92,7 @@ def _close_of(opening: re.Match[str]) -> str:
 
 
 def _without_swallowed(text: str, thoughts: list[str]) -> str:
-    """The text behind a closing mark that nothing opens."""
+    """Returns the text behind a closing mark that has no opening mark."""
     closing = _CLOSING.search(text)
     if closing is None or _OPENING.search(text, 0, closing.start()):
         return text

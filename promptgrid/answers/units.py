@@ -1,4 +1,4 @@
-"""Units of measurement, so that 1.5 kg is 1500 g: a table of the usual ones, with exact factors."""
+"""Units of measurement, so that 1.5 kg equals 1500 g: a table of the usual units with exact factors."""
 
 from __future__ import annotations
 
@@ -83,15 +83,15 @@ _TABLE: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "°F": ("5/9", "℉ fahrenheit degF degree_fahrenheit degrees_fahrenheit"),
     },
 }  # fmt: skip
-_ZERO = {"°C": Fraction("273.15"), "°F": Fraction("459.67") * 5 / 9}  # in K; all other scales begin at nothing
+_ZERO = {"°C": Fraction("273.15"), "°F": Fraction("459.67") * 5 / 9}  # in K; all other units start at zero
 _WORD = r"[^\W\d_]+(?:/[^\W\d_]+)?(?:\^?[23]|[²³])?|°[CF]?|℃|℉"
 _WORDS = re.compile(rf"[ \u00a0\u202f]?({_WORD})(?:[ ]({_WORD}))?")
-_LONGEST = 60  # characters in which a unit is looked for
+_LONGEST = 60  # characters that are searched for a unit
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit under its usual `name`: x of it are x * `factor` + `zero` of its dimension's first unit."""
+    """A unit under its usual `name`: x of it are x * `factor` + `zero` of the first unit of its dimension."""
 
     name: str
     dimension: str
@@ -99,19 +99,19 @@ class Unit:
     zero: Fraction = Fraction(0)
 
     def convert(self, value: Fraction, to: Unit) -> Fraction:
-        """An amount of one unit, as an amount of the other; both are of one dimension."""
+        """Converts an amount of this unit to the unit `to`; both must have the same dimension."""
         return (value * self.factor + self.zero - to.zero) / to.factor
 
 
 def find_unit(text: str) -> Unit | None:
-    """The unit of that name, in the spelling that tells mW from MW, else in any."""
+    """Returns the unit with that name: first the exact spelling, which tells mW from MW, then ignoring case."""
     name = " ".join(text.replace("μ", "µ").replace("^", "").split())
     exact, folded = _names()
     return exact.get(name) or folded.get(name.casefold())
 
 
 def unit_at_start(text: str) -> tuple[Unit, str] | None:
-    """The unit that the text behind a number begins with, of two words or one, and what follows it."""
+    """Returns the unit, of one or two words, at the start of the text behind a number, and the text after the unit."""
     match = _WORDS.match(text[:_LONGEST])
     if match is None:
         return None
@@ -122,7 +122,7 @@ def unit_at_start(text: str) -> tuple[Unit, str] | None:
 
 
 def suggestion(name: str) -> str:
-    """What may have been meant."""
+    """Returns a hint for an unknown unit: the closest name, or the usual units."""
     close = difflib.get_close_matches(name, _names()[0], n=1)
     usual = "kg, g, m, cm, km, s, min, h, l, ml, °C, km/h, kB, J, W"
     return f"Did you mean {close[0]}?" if close else f"Among others there are {usual}."

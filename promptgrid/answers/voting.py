@@ -1,4 +1,4 @@
-"""The number that an answer votes as."""
+"""Hashes answers for votes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import hashlib
 
 
 def ballot(answer: str | None) -> int | None:
-    """A hash of the answer, 64 bits, signed: answers are compared and counted by it without reading their texts."""
+    """Returns a signed 64-bit hash of the answer: votes are compared and counted by this hash without reading any
+    text."""
     if answer is None:
         return None
     digest = hashlib.blake2b(answer.encode("utf-8", "surrogatepass"), digest_size=8).digest()
