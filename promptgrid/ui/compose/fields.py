@@ -1,4 +1,4 @@
-"""The content of the editor: a prompt as typed fields, and back. Pure. A draft stores the fields as JSON."""
+"""Converts a prompt to the typed fields of the editor and back. Pure. A draft stores the fields as JSON."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _NUMBERS = ("temperature", "top_p", "max_tokens", "seed")
 class Fields:
     """The content of the editor.
 
-    `labels` and `stop` have one entry per line (`\\n` in a stop is a newline), `tags` has commas between them.
-    `examples` are rows of the table, with a column for each variable, `reasoning` and `answer`. `inputs` are the
-    declared variables, `other` the parameters that the page has no field for, `title` the name in the file.
+    `labels` and `stop` hold one entry per line (`\\n` in a stop text is a newline); `tags` are separated by commas.
+    `examples` are the rows of the table, with a column for each variable, `reasoning` and `answer`. `inputs` are the
+    declared variables, `other` holds the parameters that have no field on the page, `title` is the name in the file.
     """
 
     messages: list[list[str]] = field(default_factory=lambda: [["system", ""], ["user", ""]])
@@ -51,7 +51,7 @@ class Fields:
 
 
 def blank() -> Fields:
-    """A new prompt: one variable, room for a short reply."""
+    """Returns the fields of a new prompt: one variable, and at most 256 tokens for the reply."""
     return Fields(messages=[["system", ""], ["user", "{{ text }}"]], temperature=0.7, max_tokens=256)
 
 
@@ -60,7 +60,7 @@ def to_json(fields_: Fields) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Fields:
-    """The fields of a draft, without those that this version does not have."""
+    """Returns the fields of a stored draft; ignores names that `Fields` does not define."""
     known = {item.name for item in fields(Fields)}
     return Fields(**{name: value for name, value in data.items() if name in known})
 
@@ -94,7 +94,7 @@ def fields_of(prompt: Prompt) -> Fields:
 
 
 def prompt_of(name: str, content: Fields, values: Mapping[str, str] | None = None) -> Prompt:
-    """The fields as a prompt. `values` become the examples of variables that are not declared yet.
+    """Returns the fields as a prompt. `values` become the examples of variables that are not declared yet.
 
     Raises PromptError for broken Jinja, and for a schema that is not a JSON object.
     """
@@ -117,7 +117,7 @@ def prompt_of(name: str, content: Fields, values: Mapping[str, str] | None = Non
 
 
 def used_variables(messages: Sequence[Sequence[str]]) -> list[str]:
-    """The names of the variables, in order of first use. Raises PromptError for broken Jinja."""
+    """Returns the variable names in the messages, in order of first use. Raises PromptError for broken Jinja."""
     return [v.name for v in variables([Message(cast(Role, role), text) for role, text in messages])]
 
 
@@ -127,7 +127,7 @@ def _input_json(item: Input) -> dict[str, Any]:
 
 
 def _inputs(content: Fields, messages: Sequence[Message], values: Mapping[str, str]) -> tuple[Input, ...]:
-    """The declared variables that are used or have a default, then those that are used and not declared yet."""
+    """Returns the declared variables that are used or have a default, then the used variables not yet declared."""
     declared = {row["name"]: Input(**{**row, "allowed": tuple(row.get("allowed", ()))}) for row in content.inputs}
     names = [v.name for v in variables(messages)]
     used = [item for name, item in declared.items() if name in names or item.default is not None]
@@ -140,7 +140,8 @@ def _example(row: Mapping[str, str]) -> Example:
 
 
 def column_of(variable: str) -> str:
-    """The column of a variable in the table of examples, which has columns of its own beside."""
+    """Returns the column of a variable in the table of examples: its name, or `{{ name }}` if the name is `reasoning`
+    or `answer`, which are columns of the table itself."""
     return f"{{{{ {variable} }}}}" if variable in ANSWER_COLUMNS else variable
 
 
@@ -153,7 +154,7 @@ def _variable(column: str) -> str:
 
 
 def _rule(content: Fields) -> AnswerRule:
-    """The rule with only the fields of its kind."""
+    """Returns the answer rule with only the fields that its kind uses."""
     kind = cast(AnswerKind, content.kind)
     if kind == "label":
         labels = tuple(filter(None, map(str.strip, content.labels.splitlines())))

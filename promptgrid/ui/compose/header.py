@@ -1,4 +1,4 @@
-"""The first row of the Compose page: the prompt, whether it is saved, and its actions; notices below it."""
+"""Draws the first row of the Compose page: the prompt, whether it is saved, and its actions; notices below the row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from promptgrid.ui.widgets.plain import plain
 
 
 def selector(name: str) -> None:
-    """The selector of the prompt. A selection changes the address."""
+    """Draws the selector of the prompt. A selection changes the address of the page."""
     options = state.prompt_names()
     st.session_state.compose_choice = name if name in options else None
     st.selectbox(
@@ -32,7 +32,7 @@ def selector(name: str) -> None:
 
 
 def header(name: str) -> DeltaGenerator:
-    """The row; returns the place for `status`."""
+    """Draws the first row of the page; returns the place for `status`."""
     with st.container(horizontal=True, vertical_alignment="center", key="compose_header"):
         with st.container(width=300):
             selector(name)
@@ -46,7 +46,7 @@ def header(name: str) -> DeltaGenerator:
 
 
 def header_of_broken(name: str) -> None:
-    """The row for a prompt that cannot be opened: the selector and New."""
+    """Draws the first row of the page for a prompt that cannot be opened: only the selector and New."""
     with st.container(horizontal=True, key="compose_header"):
         with st.container(width=300):
             selector(name)
@@ -72,7 +72,7 @@ def status(place: DeltaGenerator, changed: bool) -> None:
 
 
 def notices() -> None:
-    """The error of the last action, and a notice if the file has changed since the editing began."""
+    """Shows the error of the last action, and a notice if the file was changed elsewhere since it was opened."""
     error = st.session_state.pop("compose_error", None)
     if isinstance(error, PromptgridError) and not state.stale():
         show_error(error)
@@ -148,7 +148,7 @@ def _save_to_run() -> None:
 
 
 def _name_form(label: str, key: str, action: str, act: Callable[[str], None]) -> None:
-    """A field for a name and a button that passes it to `act`."""
+    """Draws a field for a name, and a button that calls `act` with the name."""
     with st.form(f"{key}_form", border=False, enter_to_submit=True):
         st.text_input(label, key=key)
         st.form_submit_button(action, on_click=_with_name, args=(act, key), width="stretch")

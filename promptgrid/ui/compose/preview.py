@@ -1,4 +1,4 @@
-"""The right side of the Compose page: the messages that will be sent, live during typing."""
+"""Draws the right side of the Compose page: the messages that will be sent, updated while the user types."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VALUES_HEIGHT = 68
 
 @st.fragment
 def preview(place: DeltaGenerator, model: str) -> None:
-    """Technique, values, messages and token bar. Typing reruns only this fragment, which saves the draft."""
+    """Draws technique, values, messages and token bar, and saves the draft. Typing reruns only this fragment."""
     areas = [state.text_key(number) for number in st.session_state.compose_turns]
     variable_keys = [f"compose_value_{name}" for name in st.session_state.get("compose_shown", ())]
     with st.container(gap=None):  # the watcher is invisible and must not add a gap
@@ -55,7 +55,7 @@ def preview(place: DeltaGenerator, model: str) -> None:
 
 
 def plan_now(model: str, temperature: float | None) -> Plan:
-    """The plan of Try once: the prompt and the values in the widgets, one case. Raises PromptgridError."""
+    """Returns the plan of Try once: the prompt and the values in the widgets, with one case. Raises PromptgridError."""
     prompt = prompt_of(state.current().name, state.fields())
     case = Case("1", _template_values(prompt, {}), expected_answer())
     parameters = Parameters(temperature=temperature)
@@ -67,7 +67,7 @@ def selected_technique() -> str:
 
 
 def expected_answer() -> str | None:
-    """The expected answer of the case on the screen; None if its values were changed."""
+    """Returns the expected answer of the selected case; None if there is no case or the user changed its values."""
     table = _table()
     if not table:
         return None
@@ -133,7 +133,7 @@ def _position(table: Sequence[Case]) -> int:
 
 
 def _table() -> Sequence[Case]:
-    """The cases of the prompt; empty if it names no table, or one that cannot be read."""
+    """Returns the cases of the prompt; empty if the prompt names no table, or the table cannot be read."""
     name = st.session_state.get("compose_cases") or ""
     path = library().folder / name
     return _cases(path, path.stat().st_mtime_ns) if name and path.is_file() else ()
@@ -148,7 +148,8 @@ def _cases(path: Path, changed: int) -> Sequence[Case]:
 
 
 def _template_values(prompt: Prompt, typed: Mapping[str, str]) -> dict[str, str]:
-    """The values of the variables. An empty field counts as missing unless the case has that variable."""
+    """Returns the values of the variables; `typed` texts replace those of the widgets. An empty field counts as a
+    missing value unless the selected case has that variable."""
     table = _table()
     case_inputs = table[_position(table)].inputs if table else {}
     names = [variable.name for variable in variables(prompt.messages, prompt.inputs)]
@@ -177,7 +178,7 @@ def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:
 
 
 def call_as_code(model: str, temperature: float | None) -> None:
-    """The call of Try once as Python and as a curl command."""
+    """Shows the call of Try once as Python code and as a curl command."""
     try:
         point = single.try_point(plan_now(model, temperature))
         body = connect(point.endpoint).wire(point.request)

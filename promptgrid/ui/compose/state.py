@@ -1,7 +1,7 @@
-"""The prompt that is open on the Compose page: from its file or draft into the widgets, and back.
+"""Loads the prompt that is open on the Compose page from its file or draft into the widgets, and saves it.
 
-The values of widgets are lost when the user leaves the page; the draft in the database stays. Functions that set them
-run before the widgets are drawn, most of them as callbacks.
+Streamlit drops the values of widgets when the user leaves the page; the draft in the database stays. Functions that set
+widget values must run before the widgets are drawn; most are callbacks.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ WORDS = ("reason", "marker", "examples_title", "question_title")
 
 @dataclass(frozen=True)
 class OpenPrompt:
-    """The prompt on the page. `etag` and `start` belong to the file with which the editing began.
+    """The prompt on the page.
 
-    `etag` is None for a prompt that has never been saved. `draft` is the stored draft, if there is one.
+    `etag` and `start` are the etag and the content of the file when editing began; `etag` is None for a prompt that has
+    never been saved. `draft` is the stored draft, or None.
     """
 
     name: str
@@ -46,20 +47,21 @@ class OpenPrompt:
 
 
 def current() -> OpenPrompt:
-    """The prompt on the page. Call `open_prompt` first."""
+    """Returns the prompt on the page. Requires an earlier call of `open_prompt`."""
     prompt: OpenPrompt = st.session_state.compose_opened
     return prompt
 
 
 def prompt_names() -> list[str]:
-    """Every prompt that can be opened: those with a file, broken ones included, and those with only a draft."""
+    """Returns the names of all prompts that have a file, even a broken one, or a draft."""
     files = [entry.name for entry in library().entries()]
     drafted = [name.removeprefix(DRAFT) for name in drafts.draft_names(database(), DRAFT)]
     return sorted({*files, *drafted}, key=str.casefold)
 
 
 def name_to_open() -> str:
-    """The prompt in the address, else the last one on the page, else the first; "" if there is none."""
+    """Returns the prompt named in the address, else the last one on the page, else `FIRST`, else the first of the
+    library; "" if there are no prompts."""
     from_address = st.query_params.get("prompt", "")
     if from_address:
         return from_address
@@ -70,7 +72,8 @@ def name_to_open() -> str:
 
 
 def open_prompt(name: str) -> None:
-    """Puts the prompt into the widgets unless it is there already. Raises LibraryError or PromptError."""
+    """Loads the prompt into the widgets unless they show it already. Reloads it if the file has changed and the user
+    has not edited the prompt. Raises LibraryError or PromptError."""
     last: OpenPrompt | None = st.session_state.get("compose_opened")
     on_screen = last is not None and last.name == name and "compose_description" in st.session_state
     if not on_screen:
@@ -110,7 +113,7 @@ def fill(content: Fields) -> None:
 
 
 def add_turn(role: str, text: str = "", at: int | None = None) -> None:
-    """Inserts a message before the one with index `at`, or at the end."""
+    """Inserts a message before the message with index `at`; None appends it."""
     state = st.session_state
     number = state.compose_next = state.get("compose_next", 0) + 1
     state[f"compose_role_{number}"], state[text_key(number)] = role, text
@@ -120,7 +123,7 @@ def add_turn(role: str, text: str = "", at: int | None = None) -> None:
 
 
 def remove_turn(number: int) -> None:
-    """Removes a message; `undo_remove` restores it."""
+    """Removes a message. `undo_remove` restores the last removed message."""
     state = st.session_state
     at = state.compose_turns.index(number)
     state.compose_removed = (at, state[f"compose_role_{number}"], state[text_key(number)])
@@ -137,14 +140,15 @@ def text_key(number: int) -> str:
 
 
 def set_examples(rows: list[dict[str, str]]) -> None:
-    """Sets the rows of the table, with a new widget: the old one stores only its edits."""
+    """Sets the rows of the table of examples and renews its widget, which stores only edits of the previous rows."""
     state = st.session_state
     state.compose_table, state.compose_rows = rows, rows
     state.compose_table_number = state.get("compose_table_number", 0) + 1
 
 
 def fields(typed: Mapping[str, str] | None = None) -> Fields:
-    """The content of the widgets; texts in `typed` are newer than their text areas."""
+    """Returns the content of the widgets. `typed` maps keys of text areas to texts that are newer than the widget
+    values."""
     state, typed = st.session_state, typed or {}
     keys = [(f"compose_role_{number}", text_key(number)) for number in state.compose_turns]
     wording = {name: state[f"compose_word_{name}"] for name in WORDS if state.get(f"compose_word_{name}")}
@@ -159,13 +163,13 @@ def fields(typed: Mapping[str, str] | None = None) -> Fields:
 
 
 def _filled(name: str, value: Any) -> Any:
-    """The value, but "" for the None of an empty text widget."""
+    """Returns the value of a widget, with "" for the None of an empty text widget."""
     return "" if value is None and name not in ("temperature", "top_p", "max_tokens", "seed") else value
 
 
 @one_at_a_time
 def autosave(content: Fields) -> bool:
-    """Saves the draft, or drops it if it equals the file; returns whether there are unsaved changes."""
+    """Saves the draft, or deletes it if the content equals the file; returns whether there are unsaved changes."""
     prompt = current()
     changed = content != prompt.start or prompt.etag is None
     if not changed and prompt.draft is not None:
@@ -184,14 +188,14 @@ def _save_draft(prompt: OpenPrompt) -> None:
 
 
 def stale() -> bool:
-    """The file was saved or deleted elsewhere since the editing began."""
+    """Returns whether the file was saved or deleted elsewhere since editing began."""
     return library().etag(current().name) != current().etag
 
 
 @one_at_a_time
 @leaving_error("compose_error")
 def save(name: str = "") -> None:
-    """Saves the prompt, under another name as a new one."""
+    """Saves the prompt under its own name, or under `name` as a new prompt."""
     before, content = current(), fields()
     etag = before.etag if not name or name == before.name else None
     prompt = prompt_of(name or before.name, content, variable_values())
@@ -207,7 +211,7 @@ def save(name: str = "") -> None:
 
 
 def revert() -> None:
-    """Drops the draft, so that the page opens the file again. A prompt without a file is lost."""
+    """Deletes the draft, so that the page opens the file again. A prompt without a file is lost."""
     name = current().name
     drafts.drop_draft(database(), DRAFT + name)
     del st.session_state["compose_opened"]
@@ -217,7 +221,7 @@ def revert() -> None:
 
 @leaving_error("compose_error")
 def create(name: str) -> None:
-    """Creates a prompt of that name as a draft."""
+    """Creates a new prompt with this name as a draft."""
     name = safe_name(name.strip())
     if name in prompt_names():
         raise LibraryError(f"There is a prompt {name!r} already.", hint="Choose another name.")
@@ -228,7 +232,7 @@ def create(name: str) -> None:
 
 @leaving_error("compose_error")
 def load_version(version: str) -> None:
-    """Loads a stored version into the editor. Saving restores it."""
+    """Loads a stored version into the editor; the file changes only when the user saves."""
     fill(fields_of(plans.prompt_at(database(), current().name, version)))
 
 
@@ -240,5 +244,5 @@ def variable_values() -> dict[str, str]:
 
 
 def saved_prompt() -> Prompt | None:
-    """The prompt in the file; None if there is no file, or a broken one."""
+    """Returns the prompt in the file; None if the file is missing or broken."""
     return prompts().get(current().name)

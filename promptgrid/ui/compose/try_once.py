@@ -1,4 +1,4 @@
-"""Try once: one streamed call, and its reply."""
+"""Draws Try once: the button that makes one streamed call, and the reply."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REPLY_HEIGHT = 130  # px, fixed so that a streamed reply does not move the page
 
 @dataclass
 class Try(Background):
-    """A call in flight or done. Reruns of the page do not affect it."""
+    """A call of Try once, in flight or ended. Reruns of the page do not interrupt it."""
 
     point: Point
     expected: str | None
@@ -48,7 +48,7 @@ class Try(Background):
 
 
 def try_once() -> None:
-    """The row of model, temperature and button, and the reply below it."""
+    """Draws the row of model, temperature and button, and the reply below the row."""
     attempt: Try | None = st.session_state.get("compose_attempt")
     running = attempt is not None and attempt.running
     with st.container(horizontal=True, vertical_alignment="bottom", key="compose_try_row"):
@@ -76,7 +76,7 @@ def try_once() -> None:
 
 
 def selected_model() -> str:
-    """The model of the selector, which the page needs before it draws the selector."""
+    """Returns the selected model. Also works before the selector is drawn."""
     return str(st.session_state.get("compose_model") or DEFAULT_MODEL)
 
 
@@ -100,7 +100,7 @@ def _model_and_temperature() -> tuple[str, float | None]:
 
 
 def _start() -> None:
-    """Reads the widgets itself: after a quick click, arguments of the callback would be older."""
+    """Starts the call with the current widget values: arguments of the callback may be older after a quick click."""
     model, temperature = selected_model(), st.session_state.get("compose_try_temperature")
     try:
         attempt = Try(single.try_point(plan_now(model, temperature)), expected_answer())
@@ -136,7 +136,8 @@ def _draw(attempt: Try, running: bool) -> None:
 
 
 def _answer(attempt: Try) -> str:
-    """The answer read out of the reply, as Markdown; empty if the whole reply is the answer."""
+    """Returns the answer that was read from the reply, as Markdown; "" if the whole reply is the answer, or before the
+    reply."""
     point, reply = attempt.point, attempt.reply
     marker = answer_marker(point.prompt, point.technique)
     if reply is None or (point.prompt.answer.kind == "text" and not marker):
