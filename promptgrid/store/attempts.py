@@ -1,7 +1,7 @@
-"""Attempts: failed calls, and calls in flight of a run with a budget. They are the log of a cell, and the record of
-costs without a reply: a reservation is stored before its call is sent, and stays when the call is lost.
+"""Stores attempts: failed calls, and, for a run with a budget, calls in flight. They are the log of a cell and the
+record of costs without a reply: a reservation is stored before its call is sent, and stays when the call is lost.
 
-A call answered at the first attempt leaves no row, only its reply.
+A call that is answered at the first attempt leaves no attempt, only its reply.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from promptgrid.store.schema import attempts, cells, replies
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt at a call. `started` is in seconds since 1970, `ms` None where the call was lost.
+    """One attempt at a call. `started` is in seconds since 1970; `ms` is None when the call was lost.
 
-    `kind` is that of its EndpointError. `wait_s` is the pause before the next attempt; None where there was none.
-    `worst` is what it may have cost (None: nothing).
+    `kind` is the kind of the EndpointError. `wait_s` is the pause before the next attempt (None: there was none).
+    `worst` is the most that the attempt may have cost (None: nothing).
     """
 
     position: int
@@ -48,7 +48,7 @@ _COUNT = (
 
 
 def insert(connection: sa.Connection, run_id: str, calls: Sequence[Attempt]) -> list[int]:
-    """Adds rows, within a transaction that writes; returns their ids. A failed attempt counts for its cell at once."""
+    """Inserts attempts within a write transaction; returns their ids. A failed attempt counts for its cell at once."""
     first = (connection.scalar(sa.select(sa.func.max(attempts.c.id))) or 0) + 1
     ids = list(range(first, first + len(calls)))
     write_many(connection, _INSERT, [_row(id_, run_id, call) for id_, call in zip(ids, calls, strict=True)])
@@ -71,12 +71,13 @@ def _row(id_: int, run_id: str, call: Attempt) -> dict[str, object]:
 
 
 def settle(connection: sa.Connection, ids: Sequence[int]) -> None:
-    """Removes reservations of calls that have ended: a reply or a failed attempt stands for them."""
+    """Removes the reservations of calls that have ended with a reply or a failed attempt, which replaces the
+    reservation."""
     connection.execute(attempts.delete().where(attempts.c.id == sa.bindparam("of")), [{"of": id_} for id_ in ids])
 
 
 def log(database: Database, run_id: str, position: int) -> list[Attempt]:
-    """The attempts at a cell's call that failed or were lost, in their order."""
+    """Returns the failed and lost attempts at a cell's call, in the order in which they were stored."""
     mine = (attempts.c.run_id == run_id) & (attempts.c.position == position)
     with database.read() as connection:
         rows = connection.execute(sa.select(attempts).where(mine).order_by(attempts.c.id)).all()
@@ -89,7 +90,9 @@ def _attempt(row: sa.Row[Any]) -> Attempt:
 
 
 def spent(database: Database, run_id: str) -> Cost:
-    """The most that the run has spent: its replies (a call with several counts once) and its lost attempts."""
+    """Returns the most that the run has spent: on replies (a call that brought several counts once) and lost
+    attempts.
+    """
     prompt = sa.func.coalesce(replies.c.prompt_tokens, 0) / replies.c.batch  # read once for all of a call's replies
     tokens = sa.func.coalesce(replies.c.completion_tokens, 0) + prompt
     paid = (sa.func.sum(replies.c.cost_usd), sa.func.sum(tokens), sa.func.sum(1.0 / replies.c.batch))

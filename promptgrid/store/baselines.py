@@ -1,4 +1,4 @@
-"""The baseline run of a prompt, with which its later runs are compared."""
+"""Stores which run is the baseline of a prompt. Later runs of the prompt are compared with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from promptgrid.store.schema import baselines, cells, runs
 
 
 def pin(database: Database, run_id: str) -> list[str]:
-    """Makes the run the baseline of its prompts; returns their names. Raises StoreError when there is no such run."""
+    """Makes the run the baseline of its prompts; returns their names. Raises StoreError when the run does not exist."""
     with database.write() as connection:
         if connection.scalar(_alive().where(runs.c.id == run_id)) is None:
             raise StoreError(f"There is no run {run_id} to pin.", hint="`promptgrid runs` lists those that are there.")
@@ -25,13 +25,13 @@ def pin(database: Database, run_id: str) -> list[str]:
 
 
 def unpin(database: Database, prompt: str) -> bool:
-    """Leaves the prompt without a baseline; False: it had none."""
+    """Removes the prompt's baseline. Returns False when there was none."""
     with database.write() as connection:
         return connection.execute(baselines.delete().where(baselines.c.prompt == prompt)).rowcount > 0
 
 
 def pinned(database: Database) -> dict[str, str]:
-    """By the name of the prompt the run that is its baseline; deleted runs are none."""
+    """Returns the baseline run of each prompt, by the prompt's name. Deleted runs are left out."""
     query = sa.select(baselines.c.prompt, baselines.c.run_id).where(baselines.c.run_id.in_(_alive()))
     with database.read() as connection:
         return {row[0]: row[1] for row in connection.execute(query.order_by(baselines.c.prompt))}

@@ -1,6 +1,6 @@
-"""The cells of a run joined with their replies: raw columns of all cells, and the texts of some of them.
+"""Reads the cells of a run joined with their replies: raw columns of all cells, and the texts of selected cells.
 
-Raw tuples, because at 100,000 cells a row object each is what costs.
+Rows are raw tuples, because at 100,000 cells an object per row costs too much time.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ Tuples = Iterator[Sequence[tuple[Any, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class RunColumns:
-    """One consistent view of a run. Read `cells` to its end, then `scores`.
+    """One consistent view of a run. Read `cells` to the end before `scores`.
 
-    case_ids   by the position of the case
-    cells      lots of tuples of CELL_COLUMNS and REPLY_COLUMNS (None where there is no reply), in the cells' order
-    scores     lots of (position, check, value); None: not scored
+    case_ids   the ids of the cases, by position
+    cells      chunks of tuples of CELL_COLUMNS and REPLY_COLUMNS (None without a reply), in the order of the cells
+    scores     chunks of (position, check, value); a value of None means not scored
     """
 
     stamp: Stamp
@@ -73,7 +73,7 @@ def _tuples(connection: sa.Connection, query: sa.Select[Any]) -> Tuples:
 
 
 class CaseText(NamedTuple):
-    """What a case says; `inputs` by the name of the variable."""
+    """The texts of a case; `inputs` is by variable name."""
 
     case_id: str
     inputs: Mapping[str, Any]
@@ -81,7 +81,7 @@ class CaseText(NamedTuple):
 
 
 def case_texts(database: Database, run_id: str, positions: Iterable[int] | None = None) -> dict[int, CaseText]:
-    """By position, the cases of a run: these, or all."""
+    """Returns the run's cases at these positions, or all cases, by position."""
     columns = (cases.c.position, cases.c.case_id, cases.c.inputs, cases.c.expected)
     query = sa.select(*columns).where(cases.c.run_id == run_id)
     parts = (
@@ -93,7 +93,9 @@ def case_texts(database: Database, run_id: str, positions: Iterable[int] | None 
 
 
 class CellText(NamedTuple):
-    """The texts of a cell and its reply, each cut to a number of characters plus one, so that a cut can be seen."""
+    """The texts of a cell and its reply, each truncated to a limit plus one character, so that truncation is
+    visible.
+    """
 
     answer: str | None
     output: str | None
@@ -101,7 +103,7 @@ class CellText(NamedTuple):
 
 
 def cell_texts(database: Database, run_id: str, positions: Sequence[int], characters: int) -> dict[int, CellText]:
-    """By position, the texts of these cells."""
+    """Returns the texts of the cells at these positions, by position, each truncated to `characters` + 1."""
     columns = [sa.func.substr(c, 1, characters + 1) for c in (cells.c.answer, replies.c.text, cells.c.error)]
     query = sa.select(cells.c.position, *columns).select_from(cells_with_replies).where(cells.c.run_id == run_id)
     with database.read() as connection:
@@ -113,7 +115,7 @@ def cell_texts(database: Database, run_id: str, positions: Sequence[int], charac
 
 
 def reply_texts(database: Database, run_id: str) -> Iterator[tuple[int, str]]:
-    """The position and the whole reply of each answered cell, in the cells' order. Memory stays bounded."""
+    """Yields the position and the full reply of each answered cell, in the order of the cells, in bounded memory."""
     query = (
         sa.select(cells.c.position, replies.c.text)
         .select_from(cells_with_replies)
@@ -130,7 +132,7 @@ def reply_texts(database: Database, run_id: str) -> Iterator[tuple[int, str]]:
 
 @dataclass(frozen=True, slots=True)
 class ReplyToCase:
-    """The reply of a cell and the case that it answers. `text` may be cut: `chars` is its whole length."""
+    """The reply of a cell and the case that it answers. `text` may be truncated; `chars` is its full length."""
 
     position: int
     text: str
@@ -140,7 +142,8 @@ class ReplyToCase:
 
 
 def replies_to_cases(database: Database, run_id: str, positions: Sequence[int], longest: int) -> dict[int, ReplyToCase]:
-    """By position, these replies, texts cut after `longest` characters; a cell without a reply is left out."""
+    """Returns the replies of these cells, by position, each text truncated to `longest` characters. Cells without a
+    reply are left out."""
     columns = (cells.c.position, sa.func.substr(replies.c.text, 1, longest), replies.c.chars)
     query = (
         sa.select(*columns, cases.c.inputs, cases.c.expected)
@@ -154,8 +157,8 @@ def replies_to_cases(database: Database, run_id: str, positions: Sequence[int], 
 
 
 def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
-    """By ENDPOINT/MODEL and for each temperature that went on the wire: the cases with three samples or more, and how
-    many of these have the very same text in all of them."""
+    """Counts identical replies, by ENDPOINT/MODEL and for each temperature that was sent: the number of cases with
+    three or more samples, and of those whose samples all have the same text."""
     group = [cells.c[name] for name in (
         "endpoint", "model", "temperature_sent", "prompt", "prompt_version", "technique", "case_position"
     )]  # fmt: skip
@@ -178,7 +181,7 @@ def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
 
 
 def parameter_notes(database: Database, run_id: str) -> list[tuple[str, int]]:
-    """What is to be said of parameters that were not sent as asked, with how many cells it is said of."""
+    """Returns each note about parameters that were not sent as requested, with its number of cells, commonest first."""
     mine = (cells.c.run_id == run_id) & (cells.c.parameter_note != "")
     query = sa.select(cells.c.parameter_note, sa.func.count()).where(mine).group_by(cells.c.parameter_note)
     with database.read() as connection:

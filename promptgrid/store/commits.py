@@ -1,7 +1,7 @@
-"""The runner's writes to a run: claim it, read its pending cells, commit outcomes, end it.
+"""The runner's writes to a run: claim the run, read its pending cells, commit outcomes, end the run.
 
-Every write carries the epoch of the claim and is checked in its own transaction: a runner that lost the run (a laptop's
-sleep, a takeover) gets `Fenced` and writes nothing.
+Every write carries the epoch of the claim, which is checked in the same transaction. A runner that has lost the run
+(because the laptop slept, or another runner took over) gets `Fenced` and writes nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from promptgrid.store.stored_replies import lots
 
 
 class Fenced(Exception):
-    """Another process has claimed the run since, or it was removed: stop writing to it."""
+    """Another process has claimed the run, or the run was removed: the process that gets this error must stop
+    writing.
+    """
 
 
 class CellName(NamedTuple):
@@ -45,12 +47,12 @@ class CellName(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReplyOrigin:
-    """The call that a reply came from, in the columns that the reply itself does not know.
+    """The call that a reply came from: the columns of a stored reply that the reply itself does not have.
 
-    key, sample    what the reply is stored under
-    kind           run, try, judge, embedding or look (at the next tokens)
-    run_id         the run that paid for it; None: no run did
-    batch          how many replies the call brought
+    key, sample    the key and sample number under which the reply is stored
+    kind           run, try, judge, embedding, or look (a look at the next tokens)
+    run_id         the run that paid for the reply; None: no run did
+    batch          the number of replies that the call brought
     cost_usd       the price of this reply; None: not known
     honoured       JSON, by parameter (see WireVariant)
     """
@@ -82,7 +84,7 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True)
 class CellOutcome:
-    """The end of a cell: with a new reply (the row of `reply_row`), with a stored one, or without a reply."""
+    """How a cell ended: with a new reply (the row of `reply_row`), with a stored reply, or without a reply."""
 
     result: CellResult
     reply: Row | None = None
@@ -91,8 +93,8 @@ class CellOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is committed together. `settled` are the ids of reservations whose calls came to a known end; `replies` are
-    rows that no cell shows yet."""
+    """The writes of one commit. `settled` holds the ids of reservations whose calls have ended; `replies` holds rows of
+    replies that no cell shows yet."""
 
     outcomes: Sequence[CellOutcome] = ()
     replies: Sequence[Row] = ()
@@ -103,9 +105,9 @@ class Group:
 
 
 def waiting_runs(database: Database) -> list[str]:
-    """Runs for a runner to take, oldest first: queued, or left behind by a runner that died.
+    """Returns the runs that a runner should carry out, oldest first: queued runs, and runs whose runner died.
 
-    Call it only with the runner lock of the data folder: then the runner of every running run is dead.
+    The caller must hold the runner lock of the data folder; only then is the runner of every running run dead.
     """
     left_behind = runs.c.status.in_(["queued", "running", "pausing", "cancelling"])
     with database.read() as connection:
@@ -113,7 +115,7 @@ def waiting_runs(database: Database) -> list[str]:
 
 
 def claim(database: Database, run_id: str) -> int:
-    """Makes the run ours and returns its new epoch."""
+    """Claims the run for this process and returns the run's new epoch."""
     with database.write() as connection:
         mine = runs.update().where(runs.c.id == run_id)
         connection.execute(mine.values(epoch=runs.c.epoch + 1, heartbeat=now(), live="{}"))
@@ -123,7 +125,7 @@ def claim(database: Database, run_id: str) -> int:
 
 
 def status_and_epoch(database: Database, run_id: str) -> tuple[RunStatus, int]:
-    """What is asked of the run now, and whose it is."""
+    """Returns the run's current status, which a user may have changed, and the epoch of its latest claim."""
     with database.read() as connection:
         row = connection.execute(sa.select(runs.c.status, runs.c.epoch).where(runs.c.id == run_id)).one()
     return row.status, row.epoch
@@ -136,7 +138,7 @@ def pending_count(database: Database, run_id: str) -> int:
 
 
 def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellName, int]:
-    """The positions of the pending cells under these keys."""
+    """Returns the positions of the pending cells that have one of these keys, by the name of the cell."""
     columns = [cells.c[name] for name in CellName._fields]
     query = sa.select(*columns, cells.c.position).where(cells.c.run_id == run_id, cells.c.status == "pending")
     with database.read() as connection:
@@ -147,10 +149,10 @@ def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellNa
 def commit(
     database: Database, run_id: str, epoch: int | None, group: Group, calls: Sequence[Attempt] = ()
 ) -> list[int]:
-    """Stores replies, cells, scores and attempts in one transaction, before anybody sees them. Raises Fenced.
+    """Stores replies, cells, scores and attempts in one transaction, before they are shown. Raises Fenced.
 
-    `calls` are about to be sent: what they may cost is written down first. Returns an id for each. Without an `epoch`
-    it is enough that the run is there: judges look at runs that rest.
+    `calls` are attempts about to be sent; their possible cost is stored first. Returns an id for each. Without an
+    `epoch`, the run only has to exist: judges work on runs that are not in progress.
     """
     with database.write() as connection:
         _update_run(connection, run_id, epoch, group)
@@ -162,7 +164,8 @@ def commit(
 
 
 def _update_run(connection: sa.Connection, run_id: str, epoch: int | None, group: Group) -> None:
-    """The heartbeat and the run's figures, if the run is still ours."""
+    """Updates the heartbeat and the run's counts. Raises Fenced when another process has claimed the run, or the run
+    was removed."""
     prices = [row["cost_usd"] for row in _new_replies(group)]
     added = {
         "spent_usd": sum(price for price in prices if price is not None),
@@ -177,7 +180,7 @@ def _update_run(connection: sa.Connection, run_id: str, epoch: int | None, group
 
 
 def beat(database: Database, run_id: str, epoch: int, live: Mapping[str, Any]) -> None:
-    """Says that the runner is alive, and what it is doing. Raises Fenced."""
+    """Stores a heartbeat with the `live` figures of the run. Raises Fenced."""
     commit(database, run_id, epoch, Group(live=live))
 
 
@@ -196,7 +199,9 @@ def _new_replies(group: Group) -> list[Row]:
 
 
 def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> None:
-    """Many rows with one statement each: at thousands of replies a second, the statement is what costs."""
+    """Inserts many rows with one statement per table: at thousands of replies a second, statements are the main
+    cost.
+    """
     new = _new_replies(group)
     # The write lock is held, so no other process takes the next ids.
     first = (connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0) + 1 if new else 0
@@ -209,12 +214,12 @@ def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> No
 
 
 def insert_reply(connection: sa.Connection, row: Row) -> int:
-    """Stores one reply, the row of `reply_row`; returns its id."""
+    """Stores one reply (a row of `reply_row`) and returns its id."""
     return int(connection.execute(replies.insert().values(row).returning(replies.c.id)).scalar_one())
 
 
 def reply_row(reply: Reply, origin: ReplyOrigin) -> Row:
-    """The reply as a row of the database, without its id."""
+    """Returns the reply as a database row, without its id."""
     return {
         **{name: getattr(origin, name) for name in ReplyOrigin.__slots__},
         "seed": reply.sent.get("seed"),

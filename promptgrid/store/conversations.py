@@ -1,6 +1,6 @@
-"""Conversations: a tree of turns, the replies of each variant to them, and the branch that is on the screen.
+"""Stores conversations: a tree of turns, the replies of each variant to each turn, and the branch that is shown.
 
-An edited turn and a repeated reply are further children of the same parent: the earlier ones stay. A deleted turn is
+An edited turn or a repeated reply becomes another child of the same parent; the earlier ones stay. A deleted turn is
 skipped until it is restored.
 """
 
@@ -27,7 +27,7 @@ _FACTS = ("model", "finish_reason", "prompt_tokens", "completion_tokens", "laten
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """One line of the list; `created` in seconds since 1970."""
+    """One conversation in the list of conversations; `created` is in seconds since 1970."""
 
     id: str
     name: str
@@ -36,10 +36,10 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class VariantReply:
-    """The reply of one variant. `cut` is the number of turns left out of its window; `reply_id` is None for a reply
-    that did not end.
+    """The reply of one variant. `cut` is the number of turns that did not fit into its context window; `reply_id` is
+    None for an incomplete reply.
 
-    `model` and the fields after it are those of the stored reply (None: not known).
+    `model` and the fields after it come from the stored reply (None: not known).
     """
 
     text: str
@@ -57,7 +57,7 @@ class VariantReply:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One turn in the tree. `replies` are by variant, empty for a turn that a person wrote."""
+    """One turn in the tree. `replies` is by variant, and empty for a turn that a person wrote."""
 
     id: int
     parent: int | None
@@ -70,9 +70,9 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A whole conversation. `nodes` by id, parents before their children; `leaf` ends the branch on the screen.
+    """A whole conversation. `nodes` is by id, parents before children; `leaf` is the last turn of the branch shown.
 
-    A `deleted` conversation can be opened until `purge`.
+    A `deleted` conversation can still be opened until `purge`.
     """
 
     id: str
@@ -84,7 +84,7 @@ class Conversation:
 
 
 def create(database: Database, name: str, settings: Mapping[str, Any]) -> str:
-    """A new conversation without turns; returns its id."""
+    """Creates a conversation without turns; returns its id."""
     row = {"id": secrets.token_hex(4), "name": storable(name), "settings": json.dumps(dict(settings))}
     with database.write() as connection:
         connection.execute(conversations.insert().values(**row, created=now(), updated=now()))
@@ -92,7 +92,7 @@ def create(database: Database, name: str, settings: Mapping[str, Any]) -> str:
 
 
 def listed(database: Database, *, deleted: bool = False) -> list[Info]:
-    """All conversations, or all deleted ones, the last changed first."""
+    """Returns all conversations, or all deleted ones, most recently changed first."""
     columns = [conversations.c[name] for name in Info.__dataclass_fields__]
     gone = conversations.c.deleted.is_not(None) if deleted else conversations.c.deleted.is_(None)
     with database.read() as connection:
@@ -101,7 +101,7 @@ def listed(database: Database, *, deleted: bool = False) -> list[Info]:
 
 
 def load(database: Database, conversation_id: str) -> Conversation:
-    """All of one conversation. Raises StoreError when there is none of that id (any more)."""
+    """Loads a whole conversation. Raises StoreError when it does not exist (any more)."""
     with database.read() as connection:
         head = connection.execute(sa.select(conversations).where(conversations.c.id == conversation_id)).one_or_none()
         if head is None:
@@ -136,7 +136,7 @@ def add_turn(
     part: PromptPart = "history",
     replies_by_variant: Mapping[int, VariantReply] | None = None,
 ) -> int:
-    """Adds a turn after `parent`, makes it the end of the branch on the screen, and returns its id."""
+    """Adds a turn after `parent`, makes it the last turn of the branch shown, and returns its id."""
     row = {
         "conversation_id": conversation_id,
         "parent": parent,
@@ -155,7 +155,7 @@ def add_turn(
 
 
 def keep_reply(connection: sa.Connection, turn_id: int, variant: int, reply: VariantReply) -> None:
-    """Stores the reply of a variant to a turn, in place of an earlier one."""
+    """Stores the reply of a variant to a turn; replaces an earlier reply."""
     row = {
         "turn_id": turn_id,
         "variant": variant,
@@ -187,7 +187,7 @@ def set_part(database: Database, conversation_id: str, turn_id: int, part: Promp
 
 
 def set_leaf(database: Database, conversation_id: str, leaf: int | None) -> None:
-    """Shows the branch that ends with the turn `leaf`."""
+    """Shows the branch whose last turn is `leaf`."""
     with database.write() as connection:
         _touch(connection, conversation_id, leaf=leaf)
 
@@ -201,7 +201,7 @@ def set_deleted(database: Database, conversation_id: str, turn_id: int, deleted:
 
 
 def set_settings(database: Database, conversation_id: str, settings: Mapping[str, Any]) -> None:
-    """Replaces the settings: the variants, and what is cut when the context window is full."""
+    """Replaces the settings: the variants, and which turns are dropped when the context window is full."""
     with database.write() as connection:
         _touch(connection, conversation_id, settings=json.dumps(dict(settings)))
 
@@ -225,13 +225,15 @@ def restore(database: Database, conversation_id: str) -> None:
 
 
 def purge(database: Database) -> int:
-    """Removes deleted conversations for good; their replies stay. Returns the number of conversations."""
+    """Deletes the deleted conversations permanently; their replies stay. Returns the number of conversations."""
     with database.write() as connection:
         return connection.execute(conversations.delete().where(conversations.c.deleted.is_not(None))).rowcount
 
 
 def _touch(connection: sa.Connection, conversation_id: str, **values: Any) -> None:
-    """Stores `values` and the time of the change; every change does. Raises StoreError for a removed conversation."""
+    """Stores `values` and the time of the change. Every change calls it. Raises StoreError for a removed
+    conversation.
+    """
     mine = conversations.update().where(conversations.c.id == conversation_id)
     if not connection.execute(mine.values(updated=now(), **values)).rowcount:
         raise _gone(conversation_id)

@@ -1,4 +1,4 @@
-"""Creates a run of a plan, with its cases and cells; extends a run by more cells."""
+"""Creates a run from a plan, with its cases and cells, and adds cells to an existing run."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def create_run(
     *,
     ready: Callable[[], object] = lambda: None,
 ) -> str:
-    """Queues a run of the planned points and returns its id. `ready` is called before it is queued.
+    """Queues a run of the planned points and returns its id. `ready` is called just before the run is queued.
 
-    Rows are written in lots while the plan unrolls: no other writer waits long, and memory does not grow with the grid.
-    Until all are written the run's status is `planning`, and no list shows it.
+    Rows are written in chunks while the plan unrolls, so that other writers do not wait long and memory does not grow
+    with the grid. Until all are written, the run's status is `planning` and the run is not listed.
     """
     run_id = secrets.token_hex(4)
     row: dict[str, Any] = {
@@ -75,9 +75,9 @@ def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:
 def extend_run(
     database: Database, run_id: str, before: str, plan: Plan, decided: Decided, planned: Iterable[PlannedPoint]
 ) -> int:
-    """Gives an inactive run a wider plan, appends the cells that it does not have yet, and queues it.
+    """Gives an inactive run a wider plan, adds the cells that are missing, and queues the run.
 
-    Returns the number of new cells; without any, the run is unchanged. Raises PlanError if the run's plan is no longer
+    Returns the number of new cells; when it is 0, the run is unchanged. Raises PlanError if the run's plan is no longer
     `before`, or the run is active.
     """
     with database.read() as connection:
@@ -111,7 +111,7 @@ def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iter
 
 
 def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
-    """The columns that all cells of a point share."""
+    """Returns the columns that all cells of a point share."""
     point, tokens = planned.point, planned.count.tokens
     sent = point.request.parameters
     needed = f"{tokens:,} prompt tokens and {sent.max_tokens or 1:,} for the reply"

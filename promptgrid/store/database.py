@@ -1,4 +1,4 @@
-"""Opening the database: where it is, how SQLite is set, that the schema is ours, and what is said when it is not."""
+"""Opens the database: its path, its SQLite settings, its schema version, and plain error messages."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Row = Mapping[str, Any]
 
 
 class Database:
-    """One SQLite file in WAL mode, opened by any number of processes; use it from any thread.
+    """One SQLite file in WAL mode. Any number of processes may open it, and any thread may use the object.
 
-    Raises StoreError when the folder cannot be written, the disk is full or the file is not ours.
+    Raises StoreError when the folder is not writable, the disk is full, or the file is not a Promptgrid database.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -45,10 +45,10 @@ class Database:
             self._check_schema()
 
     def _create_file(self) -> None:
-        """Prompts and replies may be private: no other user of the machine can read the file.
+        """Creates the file so that no other user of the machine can read it: prompts and replies may be private.
 
-        One that is there is never opened here: closing any descriptor of a file drops all locks that this process has
-        on it (POSIX), SQLite's too, and another process could then take the log away from under an open database.
+        An existing file must not be opened here. Closing any descriptor of a file drops all locks that this process
+        holds on it (POSIX), SQLite's included; another process could then remove the log under an open database.
         """
         with suppress(FileExistsError):
             os.close(files.private(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR))
@@ -67,8 +67,8 @@ class Database:
             )
 
     def _migrate(self) -> int:
-        """Creates the tables of a new database, or brings an older one along, in one transaction that holds the write
-        lock from its start: of two processes, the second finds it done. Returns the version that it has then."""
+        """Creates the tables of a new database, or migrates an older one, and returns its new version. One transaction
+        holds the write lock from its start: when two processes do this at once, the second finds nothing to do."""
         with self._engine.execution_options(writes=True).connect() as connection, connection.begin():
             version = _schema_version(connection)
             if version is None:
@@ -83,21 +83,24 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """One transaction that holds the write lock from its start, so that what it read stays true."""
+        """Opens a transaction that holds the write lock from its start, so that rows read in it cannot change before it
+        ends."""
         engine = self._engine.execution_options(writes=True)
         with plain_errors(self.path), engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A consistent view for as long as it is open."""
+        """Opens a consistent view of the database."""
         with plain_errors(self.path), self._engine.connect() as connection:
             yield connection
 
     def version(self) -> object:
-        """Another one whenever anybody, in any process, has committed since it was asked last. Costs next to nothing.
+        """Returns a value that differs from the previous one when any process has committed since. Costs almost
+        nothing.
 
-        Asked on a connection that does nothing else: SQLite counts what others commit.
+        The value is read on a connection used for nothing else, because SQLite counts only the commits of other
+        connections.
         """
         with plain_errors(self.path), self._watching:
             if self._watcher is None:
@@ -108,12 +111,12 @@ class Database:
             return number, connection.execute("PRAGMA data_version").fetchone()
 
     def vacuum(self) -> None:
-        """Gives the space of removed rows back to the disk; takes as long as copying what is left."""
+        """Frees the disk space of removed rows. Takes as long as copying the rest of the database."""
         with plain_errors(self.path), self._engine.connect() as connection:
             connection.connection.cursor().execute("VACUUM")
 
     def close(self) -> None:
-        """Gives the file back; the next use would open it again."""
+        """Closes all connections. The next use of the object opens the file again."""
         with self._watching:
             if self._watcher is not None:
                 self._watcher[1].close()
@@ -133,7 +136,7 @@ def _begin(connection: sa.Connection) -> None:
 
 
 def _schema_version(connection: sa.Connection) -> int | None:
-    """None for a new database."""
+    """Returns the schema version of the database; None for a new database."""
     if not sa.inspect(connection).has_table(schema.meta.name):
         return None
     version = connection.scalar(sa.select(schema.meta.c.value).where(schema.meta.c.name == "schema_version"))
@@ -142,7 +145,7 @@ def _schema_version(connection: sa.Connection) -> int | None:
 
 @contextmanager
 def plain_errors(path: Path) -> Iterator[None]:
-    """Turns what SQLite and the file system say into a StoreError with what to do."""
+    """Turns errors of SQLite and the file system into a StoreError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -167,9 +170,8 @@ def _remedy(message: str) -> str:
 
 
 def write_many(connection: sa.Connection, statement: sa.Insert | sa.Update | sa.Delete, rows: Sequence[Row]) -> None:
-    """The statement once for each row, a mapping of all its columns or parameters: at a third of what `execute` costs,
-    which looks at every value of every row. For plain values only: no column may need a conversion or have a default.
-    """
+    """Executes the statement once per row, a mapping of all its columns or parameters, at a third of the time of
+    `execute`, which inspects every value. For plain values only: no column may need a conversion or have a default."""
     if not rows:
         return
     names = tuple(rows[0])
@@ -179,25 +181,25 @@ def write_many(connection: sa.Connection, statement: sa.Insert | sa.Update | sa.
 
 @cache
 def _compiled(statement: Any, dialect: sa.Dialect, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """The SQL text, and the names of its parameters by position."""
+    """Returns the SQL text and the names of its parameters by position."""
     compiled = statement.compile(dialect=dialect, column_keys=names)
     return str(compiled), tuple(compiled.positiontup)
 
 
 def raw_cursor(connection: sa.Connection, query: sa.Select[Any]) -> sa.engine.interfaces.DBAPICursor:
-    """The driver's own cursor: at 100,000 rows a row object each would cost as much as reading it."""
+    """Returns a cursor of the database driver: at 100,000 rows, row objects would double the reading time."""
     cursor = connection.execute(query).cursor
     assert cursor is not None  # a SELECT has one
     return cursor
 
 
 def now() -> float:
-    """Seconds since 1970, UTC."""
+    """Returns the time in seconds since 1970, UTC."""
     return time.time()
 
 
 def storable(text: str) -> str:
-    """The text with lone surrogates as U+FFFD: neither UTF-8 nor SQLite can hold them."""
+    """Replaces lone surrogates by U+FFFD, since neither UTF-8 nor SQLite can store them."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Drafts: what is on a page and not saved yet, kept as it is typed; JSON under a name."""
+"""Stores drafts: unsaved input of a page, stored while the user types, as JSON under a name."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from promptgrid.store.schema import drafts
 
 
 def draft(database: Database, name: str) -> Any | None:
-    """What was kept under that name; None when nothing was."""
+    """Returns the draft of that name; None when there is none."""
     with database.read() as connection:
         value = connection.scalars(sa.select(drafts.c.value).where(drafts.c.name == name)).one_or_none()
     return None if value is None else json.loads(value)
 
 
 def draft_names(database: Database, prefix: str) -> list[str]:
-    """The names that begin with `prefix` and have a draft, the latest first."""
+    """Returns the names of drafts that begin with `prefix`, newest first."""
     query = sa.select(drafts.c.name).where(drafts.c.name.startswith(prefix, autoescape=True))
     with database.read() as connection:
         return list(connection.scalars(query.order_by(drafts.c.updated.desc())))
 
 
 def keep_draft(database: Database, name: str, value: Any) -> None:
-    """Keeps a JSON value under the name, over what was there."""
+    """Stores a JSON value as the draft of that name; replaces an earlier draft."""
     row = {"name": name, "value": json.dumps(value), "updated": now()}
     statement = insert(drafts).values(row)
     with database.write() as connection:
@@ -35,6 +35,6 @@ def keep_draft(database: Database, name: str, value: Any) -> None:
 
 
 def drop_draft(database: Database, name: str) -> None:
-    """Forgets what was kept under the name."""
+    """Deletes the draft of that name."""
     with database.write() as connection:
         connection.execute(drafts.delete().where(drafts.c.name == name))

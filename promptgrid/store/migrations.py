@@ -1,6 +1,6 @@
-"""Brings an older database to the schema of today: one step a version, in order, each written out.
+"""Migrates an older database to the current schema: one step per version, in order, each written out in full.
 
-A step names the tables as they were then. It must not read `schema`, which moves on.
+A step names the tables as they were at its version. It must not read `schema`, which changes later.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from promptgrid.prompt.parameters import NAMES
 
 
 def decided_in_full(connection: sa.Connection) -> None:
-    """Version 4 wrote down of what goes on the wire only the temperatures and what a model may refuse; the rest was
-    read again from plan and prompts. Now it has all parameters, those that were asked for and those that are sent."""
+    """Stores all requested and all sent parameters of each run. Version 4 stored only the temperatures and the
+    parameters that a model may refuse; the rest was read again from the plan and the prompts."""
     texts = {tuple(row[:2]): row[2] for row in connection.exec_driver_sql(
         "SELECT name, version, text FROM prompt_versions")}  # fmt: skip
     for run_id, plan, decided in connection.exec_driver_sql("SELECT id, plan, decided FROM runs").fetchall():
@@ -52,7 +52,7 @@ def _variant_in_full(variant: Mapping[str, Any], own: Parameters) -> dict[str, A
 
 
 def efforts_of_cells(connection: sa.Connection) -> None:
-    """Cells did not say which reasoning effort was asked for and sent; what their run decided does."""
+    """Fills in the requested and the sent reasoning effort of each cell from the parameters stored with its run."""
     for run_id, decided in connection.exec_driver_sql("SELECT id, decided FROM runs").fetchall():
         for (ref, name, version), variants in json.loads(decided):
             endpoint, _, model = ref.partition("/")
@@ -105,7 +105,7 @@ OLDEST = min(STEPS) - 1
 
 
 def migrate(connection: sa.Connection, old: int, new: int) -> None:
-    """Takes every step from the version `old` to `new`, within the transaction of the connection."""
+    """Runs every step from version `old` to `new`, within the connection's transaction."""
     for version in range(old + 1, new + 1):
         for step in STEPS[version]:
             if isinstance(step, str):

@@ -1,4 +1,4 @@
-"""The parts of cases that are known already, and how often *prove* was opened."""
+"""Stores the part that each case belongs to, and how often the part *prove* was opened."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ _INSERT_PART = insert(parts).on_conflict_do_nothing()
 def cases_of_part(
     database: Database, cases: Sequence[Case], prompts: Iterable[Prompt] = (), *, group: str = "", part: str = ""
 ) -> tuple[tuple[Case, ...], list[str]]:
-    """The cases of that part (all for ""), each with its part, and notes: `table_notes`, and of a part `part_notes`.
+    """Returns the cases of that part (all for ""), each with its part set, and notes: `table_notes`, and for one part
+    also `part_notes`.
 
-    A case keeps the part that it was given when a part of its table was first asked for, however the table is sorted
-    or cut later. Raises CasesError.
+    A case keeps its part from the first time that a part of its table was used, even if the table is sorted or
+    shortened later. Raises CasesError.
     """
     contents, alike = digests(cases, group), duplicates(cases)
     known = _known(database, contents)
@@ -56,7 +57,7 @@ def _known(database: Database, contents: Sequence[str]) -> Mapping[str, str]:
 
 
 def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
-    """Counts an opening for each prompt of the plan, if cases of *prove* are among its own."""
+    """Counts one opening for each prompt of the plan if the plan's cases include cases of *prove*."""
     sealed = sum(case.part == _SEALED for case in plan.cases)
     row = {"run_id": run_id, "cases": sealed, "opened": now()}
     rows = [{**row, "prompt": prompt.name, "prompt_version": prompt.version} for prompt in plan.prompts]
@@ -65,7 +66,7 @@ def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
 
 
 def openings_of(database: Database, prompts: Iterable[str]) -> dict[str, int]:
-    """By name of a prompt, in how many runs of any of its versions *prove* was opened; runs that are gone count."""
+    """Returns, by prompt name, the number of runs of any version that opened *prove*; deleted runs count."""
     names = list(dict.fromkeys(prompts))
     count = sa.func.count(openings.c.run_id.distinct())
     query = sa.select(openings.c.prompt, count).where(openings.c.prompt.in_(names)).group_by(openings.c.prompt)
@@ -75,8 +76,8 @@ def openings_of(database: Database, prompts: Iterable[str]) -> dict[str, int]:
 
 
 def opening_sentences(counts: Mapping[str, int]) -> list[str]:
-    """For each prompt, how often *prove* was opened, and which p-value still counts (Bonferroni's correction). The
-    names are not escaped: the caller escapes foreign text."""
+    """Says for each prompt how often *prove* was opened, and below which p-value a difference counts (Bonferroni's
+    correction). The names are not escaped: the caller must escape foreign text."""
     sentences = []
     for name, count in counts.items():
         sentence = f"prove was opened {many(count, 'time')} for {name}"
@@ -86,7 +87,7 @@ def opening_sentences(counts: Mapping[str, int]) -> list[str]:
 
 
 def parts_of_run(database: Database, run_id: str) -> dict[str, list[int]]:
-    """By part, the positions of the run's cases that belong to it; a part without one is missing."""
+    """Returns the positions of the run's cases by part. Parts without cases are left out."""
     query = sa.select(cases_table.c.part, cases_table.c.position).where(cases_table.c.run_id == run_id)
     positions: dict[str, list[int]] = {part: [] for part in PARTS}
     with database.read() as connection:
@@ -96,7 +97,7 @@ def parts_of_run(database: Database, run_id: str) -> dict[str, list[int]]:
 
 
 def openings_of_run(database: Database, run_id: str) -> dict[str, int]:
-    """The openings of the prompts of a run that is over *prove* alone; empty for other runs."""
+    """Returns `openings_of` the run's prompts if all its cases belong to *prove*; an empty dict for other runs."""
     query = sa.select(cells.c.prompt).distinct().where(cells.c.run_id == run_id)
     if list(parts_of_run(database, run_id)) != [_SEALED]:
         return {}

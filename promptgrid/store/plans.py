@@ -1,4 +1,4 @@
-"""Plans and prompt versions as rows: a plan is JSON, its cases are rows, its prompts are kept as their files' text."""
+"""Stores plans and prompt versions: a plan as JSON, its cases as rows, its prompts as the text of their files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _SPECIAL = ("prompts", "cases", "checks", "parameters", "axes")
 
 
 def plan_json(plan: Plan) -> str:
-    """The plan without its cases, by the names of `Plan.of`; prompts by name and version, checks as they are typed."""
+    """Returns the plan as JSON without its cases, by the names of `Plan.of`: prompts by name and version, checks as
+    typed."""
     body: dict[str, Any] = {f.name: getattr(plan, f.name) for f in fields(Plan) if f.name not in _SPECIAL}
     body |= plan.parameters.as_json() | {s.plural: plan.axes[s.column] for s in AXIS_SPECS if s.column in plan.axes}
     body["prompts"] = [[p.name, p.version] for p in plan.prompts]
@@ -35,7 +36,7 @@ def plan_json(plan: Plan) -> str:
 
 
 def load_plan(connection: sa.Connection, run_id: str) -> Plan:
-    """The run's plan as it was when it was started, whatever became of the prompts' files."""
+    """Returns the run's plan as it was when the run started, even if prompt files have changed since."""
     body = json.loads(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
     prompts = tuple(_prompt(connection, name, version) for name, version in body.pop("prompts"))
     checks = body.pop("checks")
@@ -51,13 +52,13 @@ def load_plan(connection: sa.Connection, run_id: str) -> Plan:
 
 
 def planned_as(database: Database, run_id: str) -> str:
-    """The run's plan as it is kept: changes whenever the plan does."""
+    """Returns the run's plan as the stored JSON, which differs whenever the plan has changed."""
     with database.read() as connection:
         return str(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
 
 
 def decided_json(decided: Decided) -> str:
-    """What goes on the wire for each model and prompt, for `decided_of`."""
+    """Returns, as JSON, the parameters sent to each model with each prompt. `decided_of` reads it back."""
     return json.dumps([[key, [_variant_json(variant) for variant in variants]] for key, variants in decided.items()])
 
 
@@ -72,7 +73,7 @@ def _variant_json(variant: WireVariant) -> dict[str, Any]:
 
 
 def decided_of(database: Database, run_id: str) -> Decided:
-    """What was decided when the run was planned."""
+    """Returns the parameters to send that were decided when the run was planned."""
     with database.read() as connection:
         body = json.loads(connection.scalars(sa.select(runs.c.decided).where(runs.c.id == run_id)).one())
     return {tuple(key): [_variant(fields) for fields in variants] for key, variants in body}
@@ -84,7 +85,9 @@ def _variant(fields: Mapping[str, Any]) -> WireVariant:
 
 
 def as_stored(plan: Plan) -> Plan:
-    """The plan with its prompts as they will be read back: a text file has only one kind of line end."""
+    """Returns the plan with its prompts as they will be read back: a stored text file has only one kind of line
+    ending.
+    """
     return replace(plan, prompts=tuple(loads(dumps(prompt), prompt.name) for prompt in plan.prompts))
 
 
@@ -94,14 +97,14 @@ def _prompt(connection: sa.Connection, name: str, version: str) -> Prompt:
 
 
 def load_cases(connection: sa.Connection, run_id: str) -> Iterable[Case]:
-    """The run's cases in their order."""
+    """Returns the run's cases in order."""
     query = sa.select(cases).where(cases.c.run_id == run_id).order_by(cases.c.position)
     for row in connection.execute(query):
         yield Case(id=row.case_id, inputs=json.loads(row.inputs), expected=row.expected, part=row.part)
 
 
 def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> None:
-    """The cases of the run, and every prompt version that is not kept yet."""
+    """Inserts the run's cases and every prompt version that is not stored yet."""
     rows = [
         {
             "run_id": run_id,
@@ -119,13 +122,13 @@ def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> Non
 
 
 def keep_version(connection: sa.Connection, prompt: Prompt) -> None:
-    """Keeps the text of this version for good, so that the old can be run against the new."""
+    """Stores the text of this version permanently, so that it can be run against later versions."""
     row = {"version": prompt.version, "name": prompt.name, "text": dumps(prompt), "created": now()}
     connection.execute(insert(prompt_versions).values(row).on_conflict_do_nothing())
 
 
 def versions(database: Database, name: str) -> list[tuple[str, float]]:
-    """(version, seconds since 1970 when it was first kept) of a prompt, newest first."""
+    """Returns the (version, seconds since 1970 when first stored) of a prompt's versions, newest first."""
     columns = (prompt_versions.c.version, prompt_versions.c.created)
     query = sa.select(*columns).where(prompt_versions.c.name == name).order_by(prompt_versions.c.created.desc())
     with database.read() as connection:
@@ -133,8 +136,8 @@ def versions(database: Database, name: str) -> list[tuple[str, float]]:
 
 
 def named_prompt(database: Database, ref: str) -> Prompt:
-    """The prompt of a file, of a name in the library, or of `name@version` as it once was. Raises LibraryError or
-    PromptError."""
+    """Returns the prompt of a file, of a name in the library, or of a stored version `name@version`. Raises
+    LibraryError or PromptError."""
     name, at, version = ref.rpartition("@")
     if at and name and not Path(ref).exists():
         return prompt_at(database, name, version)
@@ -142,7 +145,8 @@ def named_prompt(database: Database, ref: str) -> Prompt:
 
 
 def prompt_at(database: Database, name: str, version: str) -> Prompt:
-    """The prompt as it was at that version (a prefix is enough). Raises LibraryError when no such version was kept."""
+    """Returns the stored prompt of that version (a prefix is enough). Raises LibraryError when the version is not
+    stored."""
     matches = [v for v, _ in versions(database, name) if v.startswith(version)]
     if len(matches) != 1:
         known = ", ".join(v[:6] for v, _ in versions(database, name)) or "none yet"

@@ -1,4 +1,4 @@
-"""Ratings: one person's judgement of a reply: a thumb or stars, and a note."""
+"""Stores ratings: one person's judgement of a reply, as a thumb or stars, and a note."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ STARS = 5
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """One person's word on the reply of a cell, told by its position.
+    """One person's rating of the reply of the cell at `position`.
 
-    `value` from 0 to 1, by `scale`: a thumb is 0 or 1, one to five stars are 0, 0.25 … 1; None: a note only.
+    `value` is from 0 to 1, according to `scale`: a thumb is 0 or 1, one to five stars are 0, 0.25 … 1 (None: only a
+    note).
     """
 
     position: int
@@ -34,19 +35,19 @@ class Rating:
 
     @property
     def mark(self) -> int | None:
-        """The value as it was given: 0 or 1 for a thumb, 1 to 5 stars; None: a note only."""
+        """Returns the rating as the person gave it: 0 or 1 for a thumb, 1 to 5 stars; None for only a note."""
         if self.value is None or self.scale == "thumb":
             return None if self.value is None else round(self.value)
         return round(self.value * (STARS - 1)) + 1
 
 
 def value_of(scale: Scale, mark: int) -> float:
-    """The value, 0 to 1, of a thumb (0 or 1) or of 1 to 5 stars."""
+    """Converts a thumb (0 or 1) or 1 to 5 stars to a value from 0 to 1."""
     return float(mark) if scale == "thumb" else (mark - 1) / (STARS - 1)
 
 
 def put(database: Database, run_id: str, rating: Rating) -> None:
-    """Keeps the owner's rating of the cell in place of the one before; without value and note it is taken away.
+    """Stores the owner's rating of the cell; replaces an earlier one. A rating without value and note deletes it.
 
     Raises StoreError when the run has no such cell (any more).
     """
@@ -72,15 +73,15 @@ def put(database: Database, run_id: str, rating: Rating) -> None:
 
 
 def listed(database: Database, run_id: str, position: int | None = None) -> list[Rating]:
-    """All ratings of the run or of one cell, by position, then in the order in which they were last changed."""
+    """Returns all ratings of the run or of one cell, by position, then by the time of their last change."""
     condition = sa.true() if position is None else ratings.c.position == position
     with database.read() as connection:
         return _listed(connection, run_id, condition)
 
 
 def summed(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, tuple[float | None, str | None]]:
-    """What a results file says of the rated cells from `first` to `last`: the mean over the people who gave a value,
-    and their notes as `name: note`, one per line. None: there is none."""
+    """Returns the results file's columns for the rated cells from `first` to `last`: the mean over the people who gave
+    a value, and their notes as `name: note`, one per line. Either is None if there is none."""
     by_position: dict[int, list[Rating]] = defaultdict(list)
     for rating in _listed(connection, run_id, ratings.c.position.between(first, last)):
         by_position[rating.position].append(rating)

@@ -1,4 +1,4 @@
-"""Results as rows: every column of the results file (design: one row per cell), streamed in the grid's order."""
+"""Reads results as rows: every column of the results file (one row per cell), streamed in the grid's order."""
 
 from __future__ import annotations
 
@@ -26,12 +26,11 @@ _KEPT_CASES = 5_000
 
 
 class ResultRow(NamedTuple):
-    """One cell with its case, its reply, its scores and its ratings: the columns of the results file, and some that no
-    file has (`position`, `error_kind`, `answer_note`, `reply_id`, `batch`, `honoured`).
+    """One cell with its case, reply, scores and ratings: the columns of the results file, and some that no file has
+    (`position`, `error_kind`, `answer_note`, `reply_id`, `batch`, `honoured`).
 
-    What comes from the reply is None where there is none. `parameters` is by column (see SPECS), `inputs` by variable,
-    `scores` by check. A named tuple, because a hundred thousand are made at once, at a third of what frozen dataclasses
-    take.
+    Columns of the reply are None without one. `parameters` is by column (see SPECS), `inputs` by variable, `scores` by
+    check. It is a named tuple because 100,000 of them take a third of the time of frozen dataclasses.
     """
 
     run_id: str
@@ -93,10 +92,10 @@ _COLUMNS: Mapping[str, sa.Column[Any]] = {
 
 
 def result_rows(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[ResultRow]:
-    """One row per cell, in the grid's order; `positions` selects cells. Memory stays bounded: chunks of the primary key
-    are read, small ones where texts are long.
+    """Yields one row per cell, in the grid's order; `positions` selects cells. Memory stays bounded: rows are read in
+    chunks by primary key, smaller chunks where texts are long.
 
-    Raises StoreError when the run is gone.
+    Raises StoreError when the run no longer exists.
     """
     for chunk in _chunks(database, run_id, positions, explained=True):
         fields = [chunk.columns[name] for name in _FIELDS]
@@ -108,7 +107,8 @@ def result_rows(database: Database, run_id: str, positions: Sequence[int] | None
 def named_rows(
     database: Database, run_id: str, names: Sequence[str], positions: Sequence[int] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The same for a file: these columns only, in this order, `var.NAME` and `score.NAME` among them."""
+    """Yields the rows of `result_rows` as dicts with only these columns, in this order; `var.NAME` and `score.NAME` are
+    allowed."""
     for columns in named_columns(database, run_id, names, positions):
         yield from (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
 
@@ -116,15 +116,15 @@ def named_rows(
 def named_columns(
     database: Database, run_id: str, names: Sequence[str], positions: Sequence[int] | None = None
 ) -> Iterator[list[Sequence[Any]]]:
-    """The same, some cells at a time, as one sequence a name: at half the cost of rows."""
+    """Yields the columns of `named_rows` in chunks of cells, one sequence per name, at half the cost of rows."""
     for chunk in _chunks(database, run_id, positions, explained=False):
         yield [chunk.column(name) for name in names]
 
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Some cells in their order: columns, and by cell its inputs and, where these are read with their explanations, its
-    scores (else they are columns, `score.NAME`)."""
+    """A chunk of cells, in order. `columns` is by name; `inputs` has an item per cell; `scores` has one per cell if
+    explanations were read, otherwise scores are columns `score.NAME`."""
 
     columns: Mapping[str, Sequence[Any]]
     inputs: Sequence[Mapping[str, Any]]
@@ -180,7 +180,7 @@ def _part(query: sa.Select[Any], wanted: Sequence[int] | None, after: int, limit
 def _chunk(
     connection: sa.Connection, run_id: str, rows: Sequence[tuple[Any, ...]], known: _Cases, explained: bool
 ) -> _Chunk:
-    """The rows of `_query` as columns, and what belongs to them from the other tables."""
+    """Turns rows of `_query` into columns, and adds cases, ratings and scores from the other tables."""
     columns: dict[str, Sequence[Any]] = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
     created, of_case, positions = columns.pop("created"), columns.pop("case_position"), columns["position"]
     _read_cases(connection, run_id, set(of_case), known)
@@ -205,7 +205,7 @@ def _utc(seconds: float) -> str:
 
 
 def _read_cases(connection: sa.Connection, run_id: str, wanted: set[int], known: _Cases) -> None:
-    """Adds these cases to the known ones; forgets the others when they are many."""
+    """Adds these cases to the known ones; first forgets the known ones when they are many."""
     if len(known) > _KEPT_CASES:
         known.clear()
     if new := wanted - known.keys():
@@ -214,7 +214,7 @@ def _read_cases(connection: sa.Connection, run_id: str, wanted: set[int], known:
 
 
 def _scores(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, dict[str, Score]]:
-    """By position, then by check."""
+    """Returns the scores by position, then by check."""
     query = sa.select(scores.c.position, *(scores.c[name] for name in Score.__slots__))
     mine = (scores.c.run_id == run_id) & scores.c.position.between(first, last)
     by_position: dict[int, dict[str, Score]] = defaultdict(dict)
@@ -225,7 +225,7 @@ def _scores(connection: sa.Connection, run_id: str, first: int, last: int) -> di
 
 
 def _values(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[str, dict[int, float | None]]:
-    """By check, then by position, the value of the score."""
+    """Returns the values of the scores by check, then by position."""
     query = sa.select(scores.c.position, scores.c.check, scores.c.value)
     mine = (scores.c.run_id == run_id) & scores.c.position.between(first, last)
     by_check: dict[str, dict[int, float | None]] = defaultdict(dict)
@@ -242,7 +242,8 @@ _stamps: dict[tuple[Path, str], tuple[object, Stamp]] = {}
 
 
 def stamp(database: Database, run_id: str) -> Stamp:
-    """A value that changes with every result, score or rating of the run. Read only when the database has changed."""
+    """Returns a value that changes with every result, score or rating of the run. Reads it only if the database
+    changed."""
     version, key = database.version(), (database.path, run_id)
     known = _stamps.get(key)
     if known is not None and known[0] == version:
@@ -256,7 +257,7 @@ def stamp(database: Database, run_id: str) -> Stamp:
 
 
 def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
-    """The stamp in the snapshot of this connection."""
+    """Returns the stamp (see `stamp`) in the snapshot of this connection."""
     count, check = sa.func.count(), scores.c.check
     # Scores are replaced by others: each value has a weight of its own, so that two that change places are seen.
     weight = 1 + (scores.c.position * _STEP) % _PRIME
@@ -274,7 +275,7 @@ def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
 
 
 def columns_of(database: Database, run_id: str) -> tuple[list[str], list[str]]:
-    """The names of the run's variables and of its checks, for the header of a results file."""
+    """Returns the names of the run's variables and of its checks, for the header of a results file."""
     checks: list[str] = []
     with database.read() as connection:
         names: dict[str, None] = {}

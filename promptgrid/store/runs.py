@@ -1,4 +1,4 @@
-"""The runs in the database: list, follow, rename, delete with undo; and pause, cancel or resume through the status."""
+"""Reads and changes runs: list, follow, rename, delete with undo, and pause, cancel or resume through the status."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ENDED_BADLY = ("failed", "refused", "too_long")
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run without its cells. Times are seconds since 1970."""
+    """A run without its cells. Times are in seconds since 1970."""
 
     id: str
     name: str
@@ -44,9 +44,10 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class PaceSnapshot:
-    """The pace of an endpoint now: `window` requests may be in flight, at most `most`, which the user sets.
+    """The current pace of an endpoint: up to `window` requests may be in flight, never more than `most`, the user's
+    limit.
 
-    `waits_s` are the seconds that the endpoint has told its callers to wait, 0 if it has not.
+    `waits_s` is how many seconds the endpoint has told its callers to wait (0: no wait).
     """
 
     window: int
@@ -56,10 +57,11 @@ class PaceSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """The progress of a run. `spent_usd` is the cost of the replies that this run paid for; None: a price is not known.
+    """The progress of a run. `spent_usd` is the cost of the replies that this run paid for (None: a price is not
+    known).
 
-    Only of a run in progress: `per_second`, the rate of new replies over the last 20 seconds; `in_flight`, the number
-    of calls in flight; `paces`, by endpoint. `retried` counts retries, `errors` the cells that ended badly, by the kind
+    For a run in progress only: `per_second` is the rate of new replies over the last 20 seconds, `in_flight` the number
+    of calls in flight, and `paces` the pace by endpoint. `retried` counts retries; `errors` counts failed cells by kind
     of error. While a judge or a custom check scores replies, `scored` is (scores stored, scores in all).
     """
 
@@ -76,7 +78,7 @@ class RunProgress:
 
     @property
     def done(self) -> int:
-        """The number of cells that ended, well or badly, except the cancelled ones."""
+        """Returns the number of cells that ended, with a reply or an error, except the cancelled ones."""
         return self.total - self.left - self.by_status.get("cancelled", 0)
 
     @property
@@ -85,12 +87,12 @@ class RunProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """None without a new reply in the last 20 seconds."""
+        """Returns the expected time left in seconds; None without a new reply in the last 20 seconds."""
         return self.left / self.per_second if self.per_second else None
 
 
 def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) -> list[RunInfo]:
-    """The runs that are not deleted, or with `deleted` those that are, the newest first."""
+    """Returns the runs, newest first: those that are not deleted, or with `deleted` only the deleted ones."""
     seen = runs.c.deleted.is_not(None) if deleted else runs.c.deleted.is_(None)
     query = _infos().where(seen, runs.c.status != "planning")
     with database.read() as connection:
@@ -98,14 +100,16 @@ def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) ->
 
 
 def active_run(database: Database) -> RunInfo | None:
-    """The newest run that is queued or in progress."""
+    """Returns the newest run that is queued or in progress."""
     query = _infos().where(runs.c.status.in_(ACTIVE), runs.c.deleted.is_(None))
     with database.read() as connection:
         return next(iter(_read(connection, query, limit=1)), None)
 
 
 def find_run(database: Database, ref: str) -> RunInfo:
-    """The run whose id begins with `ref`, or the newest for `last`. Raises StoreError if there is none, or several."""
+    """Returns the run whose id begins with `ref`, or the newest for `last`. Raises StoreError if none or several
+    match.
+    """
     by_id = runs.c.id.startswith(ref, autoescape=True)
     query = _infos().where(runs.c.status != "planning", runs.c.deleted.is_(None) if ref == "last" else by_id)
     with database.read() as connection:
@@ -121,19 +125,19 @@ def _infos() -> sa.Select[Any]:
 
 
 def _read(connection: sa.Connection, infos: sa.Select[Any], limit: int) -> list[RunInfo]:
-    """The newest of these runs."""
+    """Returns the newest `limit` of these runs."""
     rows = connection.execute(infos.order_by(runs.c.created.desc()).limit(limit))
     return [RunInfo(**row._mapping) for row in rows]
 
 
 def plan_of(database: Database, run_id: str) -> Plan:
-    """The run's plan as it was when it was started."""
+    """Returns the run's plan as it was when the run started."""
     with database.read() as connection:
         return load_plan(connection, run_id)
 
 
 def progress(database: Database, run_id: str) -> RunProgress:
-    """The progress of a run, from indexed counts and the runner's own figures: cheap enough to read every second."""
+    """Returns the progress of a run from indexed counts and the runner's figures: cheap enough to read every second."""
     mine = cells.c.run_id == run_id
     by_status = sa.select(cells.c.status, sa.func.count()).where(mine).group_by(cells.c.status)
     bad = sa.select(cells.c.error_kind, sa.func.count()).where(mine, cells.c.status.in_(_ENDED_BADLY))
@@ -158,7 +162,7 @@ def progress(database: Database, run_id: str) -> RunProgress:
 
 
 def errors(database: Database, run_id: str, limit: int = 3) -> list[tuple[str, int]]:
-    """The commonest errors of a run's cells, each with its number of cells. They may contain text from endpoints."""
+    """Returns the commonest errors of a run's cells, with their numbers of cells. May contain text from endpoints."""
     mine = (cells.c.run_id == run_id) & (cells.c.error != "")
     count = sa.func.count().label("count")
     query = sa.select(cells.c.error, count).where(mine).group_by(cells.c.error).order_by(count.desc()).limit(limit)
@@ -208,7 +212,7 @@ def cancel_pending(connection: sa.Connection, run_id: str) -> None:
 
 
 def replace_plan(connection: sa.Connection, run_id: str, before: str, **values: Any) -> None:
-    """Sets the plan, and other columns, of a run at rest. Raises PlanError where its plan is not `before` any more, or
+    """Sets the plan and other columns of an inactive run. Raises PlanError if the run's plan is no longer `before`, or
     the run is active."""
     unchanged = (runs.c.id == run_id) & (runs.c.plan == before) & runs.c.status.not_in(ACTIVE)
     if connection.execute(runs.update().where(unchanged).values(values)).rowcount != 1:
@@ -224,7 +228,7 @@ def set_budget(database: Database, run_id: str, budget: str) -> None:
 
 
 def change(database: Database, run_id: str, **values: str) -> None:
-    """Sets `name` or `note`."""
+    """Sets the run's `name` or `note`."""
     _update(database, run_id, **{name: storable(value) for name, value in values.items()})
 
 
@@ -246,7 +250,7 @@ def _update(database: Database, run_id: str, **values: Any) -> None:
 
 
 def purge(database: Database) -> int:
-    """Removes for good the deleted runs, and their replies that no other run uses. Returns the number of runs."""
+    """Deletes the deleted runs permanently, with the replies that no other run uses. Returns the number of runs."""
     with database.write() as connection:
         gone: Sequence[str] = connection.scalars(sa.select(runs.c.id).where(runs.c.deleted.is_not(None))).all()
         _remove(connection, gone)
@@ -258,7 +262,7 @@ def purge(database: Database) -> int:
 
 
 def forget(database: Database, run_id: str) -> None:
-    """Removes a run for good; its replies stay."""
+    """Deletes a run permanently; its replies stay."""
     with database.write() as connection:
         _remove(connection, [run_id])
 

@@ -1,4 +1,6 @@
-"""The tables, in SQLAlchemy Core types that SQLite and PostgreSQL both have. Times are seconds since 1970, UTC."""
+"""Defines the tables, in SQLAlchemy Core types that SQLite and PostgreSQL both have. Times are seconds since 1970,
+UTC.
+"""
 
 from __future__ import annotations
 

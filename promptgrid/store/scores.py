@@ -1,4 +1,4 @@
-"""The scores of a run: read the replies to score, replace scores, change the checks."""
+"""Reads the replies to score, replaces their scores, and changes the checks of a run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ CHUNK = 200  # replies
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One answered cell with everything that a check may read. `request` is the body as it went on the wire.
+    """One answered cell with everything that a check may read. `request` is the request body as sent.
 
-    `scored` are the checks with a score for it, without those that failed themselves.
+    `scored` names the checks that have scored the cell, except those that failed with an error.
     """
 
     position: int
@@ -41,7 +41,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class CellScore:
-    """A score of one cell, and the reply of the model that gave it (None: no model did)."""
+    """A score of one cell, and the id of the judge's reply that gave the score (None: no model did)."""
 
     position: int
     score: Score
@@ -49,7 +49,7 @@ class CellScore:
 
 
 def answered(database: Database, run_id: str, positions: Collection[int] | None = None) -> Iterator[list[Answered]]:
-    """The run's answered cells, some hundred at a time in the grid's order; `positions` chooses among them."""
+    """Yields the run's answered cells, some hundred at a time in the grid's order; `positions` selects cells."""
     of_cell = (cells.c.position, cells.c.prompt, cells.c.prompt_version, cells.c.answer, cells.c.answer_note)
     columns = (*of_cell, replies.c.text.label("output"))
     query = (
@@ -99,7 +99,7 @@ def answered_count(database: Database, run_id: str) -> int:
 
 
 def missing(database: Database, run_id: str, checks: Sequence[str]) -> dict[str, int]:
-    """How many answered cells have no score of each check, or one that failed itself."""
+    """Returns, by check, the number of answered cells without a score or whose check failed with an error."""
     mine = (scores.c.run_id == run_id) & scores.c.check.in_(checks) & ~scores.c.failed
     there = sa.select(scores.c.check, sa.func.count()).where(mine).group_by(scores.c.check)
     all_ = answered_count(database, run_id)
@@ -109,7 +109,7 @@ def missing(database: Database, run_id: str, checks: Sequence[str]) -> dict[str,
 
 
 def put(database: Database, run_id: str, cell_scores: Sequence[CellScore]) -> None:
-    """Keeps these scores in place of those that the same checks gave the same cells, all of them or none."""
+    """Stores the scores, all or none; replaces earlier scores of the same checks on the same cells."""
     rows = [score_row(run_id, one.position, one.score, one.judge_reply_id) for one in cell_scores]
     with database.write() as connection:
         write_many(connection, _DELETE, [{"of": run_id, "at": row["position"], "by": row["check"]} for row in rows])
@@ -124,7 +124,7 @@ _DELETE = scores.delete().where(
 
 
 def score_row(run_id: str, position: int, score: Score, judge_reply_id: int | None = None) -> Row:
-    """The score of a cell as a row of the database."""
+    """Returns the score of a cell as a database row."""
     return {
         "run_id": run_id,
         "position": position,
@@ -139,11 +139,11 @@ def score_row(run_id: str, position: int, score: Score, judge_reply_id: int | No
 
 
 def change_checks(database: Database, run_id: str, before: str, checks: Sequence[CheckSpec]) -> Plan:
-    """Gives the run other checks, for the cells to come too, and drops the scores of those that are gone or are now
-    another check of that name. Returns the plan.
+    """Replaces the checks of the run, also for cells that are added later. Deletes the scores of checks that were
+    removed or changed under the same name. Returns the plan.
 
-    `before` is the plan as it was seen (`plans.planned_as`). Raises PlanError where the plan has changed since, or the
-    run is at work.
+    `before` is the plan that the caller read (`plans.planned_as`). Raises PlanError if the plan has changed since, or
+    the run is active.
     """
     plan = runs_store.plan_of(database, run_id)
     new = replace(plan, checks=tuple(checks))
@@ -157,8 +157,8 @@ def change_checks(database: Database, run_id: str, before: str, checks: Sequence
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What a check said of a run: the `mean` over the replies that it `scored` (None: it scored none), how many it
-    could not score, and on how many of these it `failed` itself."""
+    """The result of a check over a run: the `mean` over the `scored` replies (None: none were scored), the number that
+    it could not score, and for how many of those it `failed` with an error."""
 
     check: str
     mean: float | None
@@ -168,12 +168,12 @@ class Total:
 
     @property
     def telling(self) -> bool:
-        """True when its explanation matters: it failed, or scored nothing at all."""
+        """Returns True when the explanation should be shown: the check failed, or scored nothing at all."""
         return bool(self.failed) or not self.scored
 
 
 def totals(database: Database, run_id: str) -> list[Total]:
-    """The result of each check that has scored a reply, by name."""
+    """Returns the total of each check that has scored a reply, by name."""
     columns = (
         sa.func.avg(scores.c.value),
         sa.func.count(scores.c.value),
@@ -186,8 +186,8 @@ def totals(database: Database, run_id: str) -> list[Total]:
 
 
 def complaints(database: Database, run_id: str, check: str, limit: int = 3) -> list[tuple[str, int]]:
-    """The reasons why a check failed or scored nothing, with their counts: failures first, then by count. They may hold
-    foreign text."""
+    """Returns why a check failed or scored nothing, with counts: failures first, then by count. May contain foreign
+    text."""
     mine = (scores.c.run_id == run_id) & (scores.c.check == check) & scores.c.value.is_(None)
     count = sa.func.count().label("count")
     query = sa.select(scores.c.explanation, count).where(mine).group_by(scores.c.explanation, scores.c.failed)

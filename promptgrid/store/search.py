@@ -1,8 +1,8 @@
-"""Case-insensitive text search in a run: candidates by the database, verified here.
+"""Searches the text of a run case-insensitively: the database selects candidates, and Python verifies them.
 
-SQLite's LIKE is fast, but folds the case of ASCII only. It selects the texts that hold the query as typed, and those
-that may hold it by Unicode's case folding: a pattern with wildcards where a letter has other forms ("Straße" is found
-by "STRASSE"). Only these are read and folded here. Text after a NUL is not searched.
+SQLite's LIKE is fast but folds only ASCII case. It selects texts that contain the query as typed, and texts that may
+contain it under Unicode case folding: the pattern has a wildcard where a letter has other forms ("STRASSE" finds
+"Straße"). Only these texts are read and folded. Text after a NUL is not searched.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _ESCAPE = "\\"
 
 @dataclass(frozen=True, slots=True)
 class SearchMatches:
-    """Positions of the cases whose id, inputs or expected answer hold the text, and of the cells whose answer, output
-    or error does."""
+    """The positions of cases whose id, inputs or expected answer contain the text, and of cells whose answer, output or
+    error does."""
 
     cases: list[int]
     cells: list[int]
 
 
 def matching(database: Database, run_id: str, text: str) -> SearchMatches:
-    """Where the run holds the text; any case, by str.casefold."""
+    """Returns where the run contains the text; both are compared by str.casefold."""
     last = sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id)
     with database.read() as connection:
         of_cases = list(_cases(connection, run_id, text))
@@ -47,7 +47,8 @@ def matching(database: Database, run_id: str, text: str) -> SearchMatches:
 
 
 def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
-    """Inputs are kept as JSON of ASCII, in which plain text looks as it is; where there is other, they are read."""
+    """Yields the positions of the cases that contain the text. Inputs are stored as ASCII JSON: printable ASCII is
+    searched there by LIKE; inputs with escaped characters are decoded and compared."""
     wanted = text.casefold()
     query = sa.select(cases.c.position, cases.c.case_id, cases.c.expected, cases.c.inputs)
     query = query.where(cases.c.run_id == run_id)
@@ -67,7 +68,7 @@ def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
 
 
 def _cells(database: Database, run_id: str, text: str, start: int, end: int) -> list[int]:
-    """The cells from `start` to before `end` that hold it."""
+    """Returns the positions of the cells from `start` to before `end` that contain the text."""
     wanted, part = text.casefold(), text[:_PATTERN]
     exact, pattern = _exactly(part), maybe(part.casefold())
     columns = (
@@ -100,13 +101,15 @@ def _cells(database: Database, run_id: str, text: str, start: int, end: int) -> 
 
 
 def _beyond_ascii(column: sa.ColumnElement[str], chars: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-    """What is all ASCII has no other forms: there LIKE knows it all. `chars` first: it stands before the text."""
+    """True for text that is not all ASCII; in ASCII text, LIKE finds every match. `chars`, its length, is stored before
+    the text, so SQLite reads it without reading the text."""
     return chars != sa.func.length(sa.cast(column, sa.LargeBinary))
 
 
 def maybe(wanted: str) -> str:
-    """The LIKE pattern of all texts that may hold the folded text: any one character where a character has other forms
-    than LIKE knows, and anything where several may have come of one ("ss" of "ß")."""
+    """Returns a LIKE pattern that matches every text that may contain the folded text: any one character where a
+    character has forms that LIKE does not know, and any text where one character may have folded to several ("ß" to
+    "ss")."""
     free = [False] * len(wanted)
     for several in _expansions():
         for at in range(1 - len(several), len(wanted)):  # it may begin before the text, or end after it
@@ -129,13 +132,13 @@ def _literal(char: str) -> str:
 
 @cache
 def _expansions() -> frozenset[str]:
-    """What single characters become when they are folded, where that is several."""
+    """Returns the case foldings of single characters that have several characters ("ss" for "ß")."""
     folded = (chr(code).casefold() for code in range(_LAST_EXPANDING + 1))
     return frozenset(several for several in folded if len(several) > 1)
 
 
 @cache
 def _with_other_forms() -> frozenset[str]:
-    """Folded characters that others than ASCII's capitals become: "ä" of "Ä", "k" of the sign for kelvin."""
+    """Returns the case foldings of single non-ASCII characters: "ä" for "Ä", "k" for the kelvin sign."""
     folded = ((chr(code), chr(code).casefold()) for code in range(0x80, _LAST_CASED + 1))
     return frozenset(one for char, one in folded if one != char and len(one) == 1)

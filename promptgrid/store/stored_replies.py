@@ -1,4 +1,4 @@
-"""Stored replies, by the key of their point and the number of their sample."""
+"""Reads stored replies by the key of their point and their sample number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOOKUP = 500  # keys a query: SQLite takes 32,766 variables, older builds 999
 
 @dataclass(frozen=True, slots=True)
 class StoredReply:
-    """A reply in the database. `shown`: a cell has it. `created` in seconds since 1970."""
+    """A reply in the database. `shown` is true if a cell has the reply; `created` is in seconds since 1970."""
 
     id: int
     text: str
@@ -32,7 +32,7 @@ class StoredReply:
 def stored_replies(
     database: Database, keys: Sequence[str], run_id: str | None = None
 ) -> dict[tuple[str, int], StoredReply]:
-    """By key and sample the newest reply stored for it; `run_id`: only those that this run paid for."""
+    """Returns the newest stored reply by key and sample; with `run_id`, only replies that this run paid for."""
     shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
     columns = (replies.c[name] for name in ("key", "sample", "id", "text", "reasoning", "run_id", "created"))
     query = sa.select(*columns, shown).order_by(replies.c.id)
@@ -45,7 +45,7 @@ def stored_replies(
 
 
 def stored_samples(database: Database, keys: Sequence[str], since: int = 0) -> dict[str, set[int]]:
-    """The numbers of the samples that have a reply, by key; of replies with a greater id than `since`."""
+    """Returns the sample numbers that have a reply, by key; only replies with an id greater than `since`."""
     samples: dict[str, set[int]] = defaultdict(set)
     query = sa.select(replies.c.key, replies.c.sample).where(replies.c.id > since)
     with database.read() as connection:
@@ -56,20 +56,21 @@ def stored_samples(database: Database, keys: Sequence[str], since: int = 0) -> d
 
 
 def newest(database: Database) -> int:
-    """The id of the latest reply; 0: there is none."""
+    """Returns the id of the latest reply; 0 when there is none."""
     with database.read() as connection:
         return int(connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0)
 
 
 def lots(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
-    """As many keys at a time as one query takes."""
+    """Splits the keys into chunks that fit into one query."""
     return (keys[start : start + _LOOKUP] for start in range(0, len(keys), _LOOKUP))
 
 
 def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | None:
-    """Mean over the model's latest 50 replies, each its share where several came together; None: none yet.
+    """Returns the mean seconds over the model's latest 50 replies (None: no reply yet). A reply that came with others
+    counts its share of the call's time.
 
-    Looks at the next token are no replies: they are over after one.
+    Looks at the next token are left out: such a call ends after one token.
     """
     columns = (replies.c.latency_ms / replies.c.batch).label("ms")
     mine = (replies.c.endpoint == endpoint) & (replies.c.model == model) & (replies.c.kind != "look")

@@ -1,4 +1,4 @@
-"""Votes: the better of two replies to the same case, by the judgement of a person or a model."""
+"""Stores votes: which of two replies to the same case is better, judged by a person or a model."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ VoteOutcome = Literal["left", "right", "tie", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """Two cells by the side on which they were shown, and the preferred one.
+    """Two cells, by the side on which they were shown, and which of them was preferred.
 
-    `owner` is who judged; of a model ENDPOINT/MODEL. `created` in seconds since 1970.
+    `owner` is the person or the model (ENDPOINT/MODEL) that judged. `created` is in seconds since 1970.
     """
 
     id: int
@@ -42,7 +42,7 @@ def add(
     by_model: bool = False,
     judge_reply_id: int | None = None,
 ) -> int:
-    """Keeps a vote and returns its id. Raises StoreError when the run has no such cells (any more)."""
+    """Stores a vote and returns its id. Raises StoreError when the run has no such cells (any more)."""
     row = {
         "run_id": run_id,
         "left_position": left_position,
@@ -65,14 +65,16 @@ def undo(database: Database, vote_id: int) -> None:
 
 
 def listed(database: Database, run_id: str) -> list[Vote]:
-    """All votes on the run's replies, in the order in which they were given."""
+    """Returns all votes on the run's replies, oldest first."""
     query = sa.select(*(votes.c[name] for name in Vote.__dataclass_fields__)).where(votes.c.run_id == run_id)
     with database.read() as connection:
         return [Vote(**row._mapping) for row in connection.execute(query.order_by(votes.c.id))]
 
 
 def require_cells(connection: sa.Connection, run_id: str, positions: set[int]) -> None:
-    """Raises StoreError unless the run has cells at all these positions: it may have been deleted meanwhile."""
+    """Raises StoreError unless the run has cells at all these positions, since the run may have been deleted
+    meanwhile.
+    """
     mine = (cells.c.run_id == run_id) & cells.c.position.in_(positions)
     if connection.scalar(sa.select(sa.func.count()).where(mine)) != len(positions):
         named = " and ".join(map(str, sorted(positions)))
