@@ -1,7 +1,8 @@
 """The built-in model: its weights, the process that serves it, and the endpoint `builtin` over both.
 
-Read in this order: `weights` (the file and where it comes from), `status`, `server_folder` (the files that processes
-share), `server_main` (the child), `process` (starts and finds it), `queue` (one request at a time), `endpoint`.
+Read in this order: `weights` (the model file and its download), `status`, `server_folder` (the files that processes
+share), `server_main` (the server's process), `process` (starts and finds it), `queue` (one request at a time),
+`endpoint`.
 """
 
 from promptgrid.builtin.endpoint import BuiltinEndpoint

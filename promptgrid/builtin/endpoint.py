@@ -26,9 +26,9 @@ TIMEOUT_S = 1800.0  # eight long replies on a busy old machine
 
 
 class BuiltinEndpoint:
-    """Serves `builtin/smollm2-135m-instruct`; starts the server when it is first needed, and again after a crash.
+    """Serves `builtin/smollm2-135m-instruct`; starts the server at the first request, and again after a crash.
 
-    It never fetches the weights: without them every call raises EndpointError with what to do.
+    Never downloads the weights: if they are missing, every call raises EndpointError with a hint.
     """
 
     name = NAME
@@ -44,11 +44,11 @@ class BuiltinEndpoint:
 
     @property
     def identity(self) -> str:
-        """`sha256:…` of the weights. Raises BuiltinError where PROMPTGRID_BUILTIN_MODEL names no file."""
+        """`sha256:…` of the weights. Raises BuiltinError if PROMPTGRID_BUILTIN_MODEL names a missing file."""
         return weights.identity()
 
     async def prepare(self) -> None:
-        """Does nothing: the abilities of the server are known."""
+        """Does nothing: the server's abilities are constants of this class."""
 
     def wire(self, request: Request) -> dict[str, Any]:
         return self._adapter.wire(_repeatable(request))
@@ -74,7 +74,7 @@ class BuiltinEndpoint:
     async def count_tokens(
         self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
     ) -> int | None:
-        """Starts the server if need be; counting does not wait for the request in flight."""
+        """Counts the prompt's tokens, without waiting for the request in flight; starts the server if necessary."""
         adapter = await self._connected(model)
         async with _crash_named():
             return await adapter.count_tokens(model, messages, api, tools)
@@ -93,7 +93,7 @@ class BuiltinEndpoint:
 
     @asynccontextmanager
     async def _turn(self, model: str) -> AsyncIterator[OpenAIEndpoint]:
-        """Exclusive use of the model for one request."""
+        """Gives one request exclusive use of the model."""
         path = _weights_for(model)
         with _as_endpoint_error("unknown_model"):
             place = ServerFolder.of(path).create()
@@ -132,7 +132,7 @@ def _adapter(server: Listening) -> OpenAIEndpoint:
 
 
 def _repeatable(request: Request) -> Request:
-    """The request, without the prompt cache if the same request must return the same reply."""
+    """Turns off the server's prompt cache for a request with a seed or temperature 0, which must be repeatable."""
     given = request.parameters
     if given.seed is None and (given.temperature is None or given.temperature > 0):
         return request
@@ -141,7 +141,7 @@ def _repeatable(request: Request) -> Request:
 
 
 async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> Reply:
-    """The reply with its own completion tokens: for n > 1 the server reports the usage of one choice only."""
+    """Returns the reply with its own count of completion tokens: for n > 1 the server reports one choice's usage."""
     if reply.steps:
         return dataclasses.replace(reply, completion_tokens=len(reply.steps))
     if reply.finish_reason == "length" and (room := request.parameters.max_tokens):
@@ -152,7 +152,8 @@ async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> R
 
 
 def _weights_for(model: str) -> Path:
-    """The weights' path for a model name. Raises EndpointError if the user must correct something first."""
+    """Returns the path of the weights. Raises EndpointError for an unknown model, and if llama.cpp or the weights are
+    missing."""
     names = weights.names()
     if model not in names:
         near = closest(model, names, cutoff=0.3) or names[0]
@@ -173,7 +174,7 @@ def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
 
 @asynccontextmanager
 async def _crash_named() -> AsyncIterator[None]:
-    """Explains a reply that breaks off because the server has ended; the next request starts another."""
+    """Replaces the EndpointError of a reply that broke off by one that says that the server has ended, if it has."""
     try:
         yield
     except EndpointError as error:
@@ -188,7 +189,7 @@ async def _crash_named() -> AsyncIterator[None]:
 
 
 async def _gone() -> bool:
-    """Whether the server has ended. A dying process releases its sockets shortly before its locks."""
+    """Whether the server has ended. Polls for half a second: a dying process releases its sockets before its locks."""
     for _ in range(GONE_POLLS):
         if not process.running():
             return True

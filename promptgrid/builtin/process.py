@@ -32,9 +32,9 @@ LOG_BYTES = 1_000_000
 
 
 def ensure() -> Listening:
-    """The server for the weights in use, started if necessary. Blocks while it loads: about a second by default.
+    """Returns the server for the weights in use; starts it if necessary, which takes about a second by default.
 
-    Raises BuiltinError where weights or xllamacpp are missing or the server does not start, StoreError where the data
+    Raises BuiltinError if the weights or xllamacpp are missing or the server does not start, StoreError if the data
     folder cannot be written.
     """
     require_supported()
@@ -44,7 +44,7 @@ def ensure() -> Listening:
 
 
 def running() -> bool:
-    """Whether a server for the weights in use is listening. Fast, no network."""
+    """Whether a server for the weights in use is listening. Reads only local files."""
     path = weights.find()
     return path is not None and ServerFolder.of(path).listening() is not None
 
@@ -60,7 +60,7 @@ def warm() -> None:
 
 
 def stop() -> bool:
-    """Stops the server and waits for its end, which frees its memory; False if none was running."""
+    """Stops the server and waits up to 10 s for its end; returns False if no server was running."""
     path = weights.find()
     server = ServerFolder.of(path).listening() if path else None
     if path is None or server is None:
@@ -74,13 +74,13 @@ def stop() -> bool:
 
 
 def logfile() -> Path | None:
-    """The log of the server process; None without weights."""
+    """The path of the server's log; None if there are no weights."""
     path = weights.find()
     return ServerFolder.of(path).log if path else None
 
 
 def supported() -> bool:
-    """Whether llama.cpp is installed: not every platform has a wheel."""
+    """Whether xllamacpp (llama.cpp) is installed: not every platform has a wheel."""
     return importlib.util.find_spec("xllamacpp") is not None
 
 
@@ -133,7 +133,7 @@ def _command(path: Path, place: ServerFolder) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """The environment of a child that runs this copy of the package, whatever the working folder."""
+    """The environment in which the child imports this copy of the package, whatever its working folder."""
     root = str(Path(__file__).resolve().parents[2])
     search = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     # Spinning OpenMP threads make a busy machine several times slower. Read when the library loads.
@@ -146,7 +146,10 @@ def _log(place: ServerFolder) -> IO[bytes]:
 
 
 def idle_s() -> float:
-    """Seconds without a request after which the server ends; PROMPTGRID_BUILTIN_IDLE_S sets it."""
+    """Seconds without a request after which the server ends: PROMPTGRID_BUILTIN_IDLE_S, else 900.
+
+    Raises BuiltinError for a value that is not a number above 0.
+    """
     text = paths.environment().get(IDLE)
     try:
         seconds = float(text) if text else IDLE_S

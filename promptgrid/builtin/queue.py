@@ -1,4 +1,4 @@
-"""One request at a time across all processes: temperature 0 is repeatable only so."""
+"""Lets one request at a time use the model, across all processes: otherwise temperature 0 is not repeatable."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ POLL_S = 0.01
 
 @asynccontextmanager
 async def turn(place: ServerFolder) -> AsyncIterator[None]:
-    """Holds the model for one request.
+    """Waits for the model and holds it for one request.
 
-    A waiting caller holds `next.lock`, so that a single request gets in between two requests of a long run.
+    The first in the queue holds `next.lock`, so that a single request gets in between two requests of a long run.
     """
     following, mine = place.lock("next"), place.lock("turn")
     try:
@@ -31,7 +31,8 @@ async def turn(place: ServerFolder) -> AsyncIterator[None]:
 
 
 async def _acquire(lock: FileLock) -> None:
-    """Polls: a thread that waits for a lock cannot be cancelled, and would take it after its caller has ended."""
+    """Acquires the lock by polling: a thread blocked on a lock cannot be cancelled, and would acquire it after its
+    caller has ended."""
     while True:
         try:
             lock.acquire(blocking=False)

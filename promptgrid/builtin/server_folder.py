@@ -1,12 +1,12 @@
-"""The files by which processes share one model server: who serves, who is alive, whose turn it is.
+"""The files by which processes share one model server.
 
 server.json    address and key of the server, readable by the user only; written by the server when it listens
 alive.lock     held by the server as long as it lives: the system frees it, even after kill -9
-start.lock     held by whoever starts a server
-turn.lock      held by whoever has a request in flight
-next.lock      held by whoever is next (see `turns`)
-used           its modification time is when the server was last needed
-server.log     what the server's process printed
+start.lock     held by the process that starts a server
+turn.lock      held by the process that has a request in flight
+next.lock      held by the process whose request is the next (see `queue.turn`)
+used           its modification time is the time of the last request
+server.log     the output of the server's process
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from promptgrid.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The address of a server, and the `key` for it."""
+    """The address, API `key` and process id of a server that is listening."""
 
     url: str
     key: str
@@ -36,17 +36,17 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class ServerFolder:
-    """One folder per file of weights, so that two GGUFs never compete for one server."""
+    """The folder of the server for one file of weights; another GGUF has another folder and another server."""
 
     folder: Path
 
     @classmethod
     def of(cls, path: Path) -> ServerFolder:
-        """Where the server for these weights is to be found; the folder may not be there yet."""
+        """The folder of the server for the weights at `path`; it may not exist yet."""
         return cls(paths.data_folder() / "builtin" / weights.stamp(path))
 
     def create(self) -> ServerFolder:
-        """Creates the folder. Raises StoreError."""
+        """Creates the folder and returns it. Raises StoreError if it cannot be written."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.used.touch()
@@ -66,7 +66,7 @@ class ServerFolder:
         return self.folder / "used"
 
     def lock(self, name: str) -> FileLock:
-        """A new object each time: a FileLock is re-entrant and would admit a second task of this process."""
+        """Returns a new FileLock each time: a shared one is re-entrant and admits a second task of this process."""
         return FileLock(self.folder / f"{name}.lock", thread_local=False)
 
     def alive(self) -> bool:
@@ -93,7 +93,7 @@ class ServerFolder:
         self._server.unlink(missing_ok=True)
 
     def touch(self) -> None:
-        """Marks the server as needed: it stops when it has not been marked for a while."""
+        """Records that the server was used now; the server ends when it has been idle for a while."""
         self.used.touch()
 
     @property

