@@ -1,4 +1,4 @@
-"""The fields of the Run page for the parameters that a plan varies: numbers are typed, words are chips."""
+"""Draws the fields of the Run page for the parameters that a plan varies: text input for numbers, chips for words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWN = "The prompt's own"
 
 
 def form_key(spec: ParameterSpec) -> str:
-    """The key of the axis among the values of the form."""
+    """Returns the name of the axis among the values of the form."""
     return f"run_{spec.plural}"
 
 
@@ -25,17 +25,17 @@ CHIPS = tuple(form_key(spec) for spec in AXIS_SPECS if spec.kind is str)
 
 
 def plan_values(form: Mapping[str, Any]) -> dict[str, tuple[Value, ...]]:
-    """The values of the form, for `Plan.of`. Raises PlanError."""
+    """Returns the values of the axes in the form, as arguments of `Plan.of`. Raises PlanError."""
     return {spec.plural: tuple(map(spec.parse, form[form_key(spec)])) for spec in AXIS_SPECS}
 
 
 def form_values(plan: Plan) -> dict[str, list[str]]:
-    """The values of the plan, for the form."""
+    """Returns the values of the plan's axes, as values of the form."""
     return {form_key(spec): list(map(spec.text, plan.values_of(spec))) for spec in AXIS_SPECS}
 
 
 def axis_field(spec: ParameterSpec, form: Mapping[str, Any]) -> None:
-    """The values of an axis, as texts in their order."""
+    """Draws the field for the values of an axis, as texts in ascending order."""
     key = form_key(spec)
     if spec.kind is str:
         options = list(dict.fromkeys([*map(spec.text, spec.offered), *form[key]]))
@@ -69,7 +69,7 @@ def _check(spec: ParameterSpec) -> None:
 
 
 def parse_values(spec: ParameterSpec, typed: Iterable[str]) -> tuple[list[str], list[str]]:
-    """(the valid values as texts in their order, each once; the other texts)."""
+    """Returns (the valid values as sorted texts without duplicates, the invalid texts)."""
     values: set[Value] = set()
     rejected = []
     for text in typed:
@@ -85,7 +85,8 @@ def rejection(spec: ParameterSpec, rejected: Sequence[str]) -> str:
 
 
 def more_values(spec: ParameterSpec, plan: Plan, run_id: str) -> tuple[Value, ...]:
-    """The field that widens a run; the values that are new to it. Shows those that are not valid."""
+    """Draws the field that adds values to an axis of a run; returns the values that the plan lacks. Shows invalid texts
+    below the field."""
     own = plan.axes[spec.column]
     typed = st.multiselect(
         f"More {spec.plural}",

@@ -1,4 +1,4 @@
-"""The cases of a run: the prompt's own table, a table of the library, an upload, a pasted table, or typed rows."""
+"""Selects the cases of a run: the prompt's own table, a library table, an upload, a pasted table, or typed rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ PREVIEW_ROWS, PREVIEW_CHARS = 200, 300
 
 
 def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
-    """The selector for the source, its input and a preview. None if there are no cases, or none that can be read."""
+    """Draws the selector of the source, the input of that source, and a preview of the cases. Returns None if there are
+    no cases, or the table cannot be read."""
     source = buttons("Cases", SOURCES, "cases_source", default=form["cases_source"], wrap=True)
     try:
         table = _INPUTS[source](form, prompts)
@@ -59,7 +60,7 @@ def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | Non
 
 
 def _encoding_field(form: FormValues, error: EncodingError) -> None:
-    """Asks for the encoding of a table, with a row of it as each would read it."""
+    """Asks for the encoding of a table; each option shows a row of the table decoded with that encoding."""
     st.warning(plain(error.message))
     texts = dict(error.texts)
     if not texts:
@@ -80,7 +81,8 @@ def _take_encoding(form: FormValues, message: str) -> None:
 
 
 def _answer_field(table: CasesTable, prompts: Sequence[Prompt]) -> None:
-    """The choice of the column with the right answers, where none is called so, or one was chosen."""
+    """Draws the selector of the column with the expected answers. Omits it for a table with a column `expected` or with
+    only one column, unless another column was chosen."""
     chosen = st.session_state.get("cases_expected") or ""
     used = {name for prompt in prompts for name in required_variables(prompt)}
     offered = [name for name in answer_columns(table.columns) if name not in used]
@@ -97,13 +99,13 @@ def _answer_field(table: CasesTable, prompts: Sequence[Prompt]) -> None:
 
 
 def missing_columns(prompts: Sequence[Prompt], table: CasesTable) -> dict[str, list[str]]:
-    """Prompt name -> its required variables without a column; only prompts that lack one."""
+    """Returns prompt name -> required variables that are not columns of the table, for each prompt that lacks one."""
     missing = {p.name: [name for name in required_variables(p) if name not in table.columns] for p in prompts}
     return {prompt: names for prompt, names in missing.items() if names}
 
 
 def required_variables(prompt: Prompt) -> list[str]:
-    """The variables that every case must provide. Raises PromptError for broken Jinja."""
+    """Returns the names of the variables that every case must provide. Raises PromptError for broken Jinja."""
     return [variable.name for variable in variables(prompt.messages, prompt.inputs) if variable.required]
 
 
@@ -184,7 +186,7 @@ def _type(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
 
 @st.fragment
 def _counts(keys: Sequence[str]) -> None:
-    """Shows the tokens of the current field at its edge, counted for the first model of the run."""
+    """Shows the token count of the focused field at the edge of the field. The first model of the run counts."""
     watch_text(keys, f"cases_watch_{keys[0]}", note=token_note(next(iter(st.session_state.run_models), DEFAULT_MODEL)))
 
 

@@ -1,4 +1,4 @@
-"""The checks that score the replies: the default checks of each prompt, unless the user selects others."""
+"""Selects the checks that score the replies: the default checks of each prompt, or those that the user selects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEY = "checks_shown"  # of the widget; the field of the form is None for the def
 
 
 def checks_field(form: FormValues, prompts: Sequence[Prompt], cases: Sequence[Case]) -> None:
-    """The field; a selection goes into the form."""
+    """Draws the field of the checks; a selection changes the form."""
     default = checks_by_default(prompts, cases)
     checks = default if form["run_checks"] is None else form["run_checks"]
     if st.session_state.get(KEY) != checks:
@@ -42,7 +42,8 @@ def checks_field(form: FormValues, prompts: Sequence[Prompt], cases: Sequence[Ca
 
 
 def checks_by_default(prompts: Sequence[Prompt], cases: Sequence[Case]) -> list[str]:
-    """The checks that follow from the answer rules of the prompts, each once, as the user would type them."""
+    """Returns the default checks of the prompts without duplicates, as the user would type them. They follow from the
+    answer rules, and from whether a case has an expected answer."""
     has_expected = any(case.expected is not None for case in cases)
     return list(dict.fromkeys(str(spec) for p in prompts for spec in default_checks(p.answer, has_expected)))
 

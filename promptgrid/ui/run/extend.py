@@ -1,4 +1,4 @@
-"""More samples, temperatures or models for a run that is not active. Only the new cells are sent."""
+"""Adds samples, temperatures or models to a run that is not active. Only new and failed cells are sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from promptgrid.ui.widgets.feedback import show_error
 
 
 def extend_popover(info: RunInfo) -> None:
-    """The fields, the preflight of the new cells, and the button that adds them to the run."""
+    """Draws the fields, the preflight of the new cells, and the button that adds them to the run and resumes it."""
     with st.popover("Add samples or temperatures", key="run_extend"):
         plan = _plan(info.id, info.total)
         wider = _wider(plan, info.id)
@@ -36,12 +36,12 @@ def extend_popover(info: RunInfo) -> None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _plan(run_id: str, total: int) -> Plan:
-    """The plan of the run, cached until the run grows."""
+    """Returns the plan of the run. `total`, the number of its cells, makes the cache reload a run that has grown."""
     return runs.plan_of(server.database(), run_id)
 
 
 def _wider(plan: Plan, run_id: str) -> Plan:
-    """The fields, and the plan with their values."""
+    """Draws the fields; returns the plan extended by their values."""
     samples = st.number_input(
         "Samples of each cell in total", plan.samples, MAX_SAMPLES, plan.samples, key=f"extend_samples_{run_id}", step=1
     )

@@ -1,6 +1,7 @@
 """The form of the Run page: its fields, their storage and their widgets.
 
-The values are stored as one draft, so they survive a refresh. The session state holds only what is on the screen.
+One draft in the database stores all values, so they survive a refresh of the page. The session state holds only the
+values on the screen.
 """
 
 from __future__ import annotations
@@ -47,22 +48,22 @@ DEFAULTS: Mapping[str, Any] = {
     "cases_text": "",
     "cases_rows": [],
     "cases_upload": None,
-    "cases_expected": "",  # the column with the right answers, where it is not called so
+    "cases_expected": "",  # the column with the expected answers, if its name is not `expected`
     "cases_encoding": None,
     "cases_part": "",
     "cases_group": "",
 }
-# Not the value of a widget: code cannot set the value of an uploader or of an editor.
+# Fields that are not the value of a widget: code cannot set the value of an uploader or of an editor.
 _NO_WIDGET = ("run_checks", "cases_rows", "cases_upload", "cases_encoding")
 
-# Passed as the default of the widget: buttons whose script loads late lose a value from the session state.
+# Fields passed as the default of their widget: buttons whose script loads late lose a value from the session state.
 _BUTTONS = ("run_techniques", "run_examples_as", "cases_source", *CHIPS)
 
 FormValues = dict[str, Any]
 
 
 def open_form() -> FormValues:
-    """The values from the screen, else from the draft, else the defaults. Call it first."""
+    """Returns the values on the screen, else those of the draft, else the defaults. Call it before drawing fields."""
     if "run_form" not in st.session_state:
         saved = drafts.draft(server.database(), DRAFT) or {}
         known = {name: value for name, value in saved.items() if name in DEFAULTS}
@@ -79,7 +80,8 @@ def open_form() -> FormValues:
 
 @one_at_a_time
 def save_form(form: FormValues) -> None:
-    """Copies the values of the widgets into the form and saves the draft if anything changed. Call it last."""
+    """Copies the values of the widgets into the form and saves the draft if any value changed. Call it after all
+    fields."""
     for name in DEFAULTS:
         if name not in _NO_WIDGET and name in st.session_state:
             form[name] = st.session_state[name]
@@ -89,7 +91,8 @@ def save_form(form: FormValues) -> None:
 
 
 def fill_form(values: FormValues) -> None:
-    """Sets the form to these values, and to the defaults for the rest. Callbacks only: the widgets are drawn later."""
+    """Sets the form to `values`, and all other fields to their defaults. Call it only in callbacks, which run before
+    the widgets are drawn."""
     form = {**DEFAULTS, **values}
     st.session_state.run_form, st.session_state.run_saved = form, {}
     for name in DEFAULTS:
@@ -110,7 +113,8 @@ def _first_values() -> FormValues:
 
 
 def _apply_address(form: FormValues) -> None:
-    """Selects the prompts of `?prompts=a,b` and removes them from the address, so that later selections count."""
+    """Selects the prompts of `?prompts=a,b` and removes the parameter from the address, which would override later
+    selections."""
     named = st.query_params.pop("prompts", "")
     if names := [name.strip() for name in named.split(",") if name.strip()]:
         form["run_prompts"] = st.session_state.run_prompts = names
@@ -119,7 +123,8 @@ def _apply_address(form: FormValues) -> None:
 
 
 def prompts_field() -> list[str]:
-    """The selected prompts; the options include old versions of them."""
+    """Draws the field of the prompts; returns the selected references. The options include old versions of the selected
+    prompts."""
     refs = st.session_state.run_prompts
     old = [ref for name in dict.fromkeys(ref.partition("@")[0] for ref in refs) for ref in _old_versions(name)]
     return st.multiselect(
@@ -143,7 +148,8 @@ def _old_versions(name: str) -> list[str]:
 
 
 def techniques_field(form: FormValues, prompts: Sequence[Prompt]) -> list[str]:
-    """The selected techniques; a caption explains each that does not work with a prompt."""
+    """Draws the field of the techniques; returns the selected ones. A caption explains each technique that does not
+    work with a prompt."""
     selected = st.pills(
         "Techniques",
         list(TECHNIQUES),
@@ -160,7 +166,7 @@ def techniques_field(form: FormValues, prompts: Sequence[Prompt]) -> list[str]:
 
 
 def models_field() -> list[str]:
-    """The selected models, as ENDPOINT/MODEL."""
+    """Draws the field of the models; returns the selected ones as ENDPOINT/MODEL."""
     refs = st.multiselect(
         "Models",
         server.model_refs(*st.session_state.run_models),
@@ -180,13 +186,14 @@ def models_field() -> list[str]:
 
 
 def own_value(prompts: Sequence[Prompt], parameter: str) -> str:
-    """The placeholder for a parameter: the value that all prompts have, or `own` if they differ."""
+    """Returns the placeholder of a field: the value that all prompts have for the parameter, or `own` if the values
+    differ."""
     values = {getattr(prompt.parameters, parameter) for prompt in prompts}
     return str(values.pop() or "no limit") if len(values) == 1 else "own"
 
 
 def more_fields(form: FormValues) -> None:
-    """The fields that few runs need."""
+    """Draws the fields that few runs need."""
     first, second = st.columns(2)
     with first:
         st.text_input("Name of the run", key="run_name", placeholder="the prompts and axes")

@@ -1,4 +1,4 @@
-"""The part of the cases that a run takes: learn, choose or prove."""
+"""Selects the part of the cases that a run uses: learn, choose or prove."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from promptgrid.ui.widgets.plain import plain
 
 
 def parts_field(table: CasesTable, prompts: Sequence[Prompt]) -> CasesTable | None:
-    """The selectors of the part and of the column that groups cases, and notes on the cases. Returns the table with the
-    cases of that part; None where there are none."""
+    """Draws the selectors of the part and of the column that groups cases, and notes on the cases. Returns the table
+    with only the cases of the part; None after an error."""
     columns = ["", *(name for name in table.columns if name != EXPECTED)]
     if st.session_state.cases_group not in columns:
         st.session_state.cases_group = ""

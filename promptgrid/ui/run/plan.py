@@ -1,4 +1,4 @@
-"""The form as a Plan and back, and preflights in the background."""
+"""Converts the form to a Plan and back, and computes preflights in the background."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from promptgrid.ui.run.tables import CasesTable, store_upload
 from promptgrid.ui.widgets.feedback import show_error
 
 CACHED_PREFLIGHTS = 16
-# The fields of the form that are called as in a plan, with `run_` before the name.
+# The fields of a plan that have the same name in the form, with the prefix `run_`.
 _SAME = ("max_tokens", "top_p", "seed", "examples_k", "examples_as", "budget", "concurrency", "retries")
 
 
 def load_prompts(refs: Sequence[str]) -> list[Prompt]:
-    """The prompts of these references. One that cannot be loaded is left out, with its error on the page."""
+    """Returns the prompts of these references; leaves out each prompt that cannot be loaded and shows its error."""
     prompts = []
     for ref in refs:
         try:
@@ -44,7 +44,7 @@ def load_prompts(refs: Sequence[str]) -> list[Prompt]:
 
 
 def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> Plan:
-    """The plan that the form describes. Raises PlanError."""
+    """Returns the plan that the form describes. Raises PlanError."""
     checks = form["run_checks"]
     return Plan.of(
         prompts=tuple(prompts),
@@ -61,7 +61,7 @@ def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> P
 
 
 def form_of(plan: Plan, upload: str) -> FormValues:
-    """The values of the form for this plan; `upload` is the stored file with its cases."""
+    """Returns the values of the form for this plan; `upload` is the name of the stored file with the plan's cases."""
     return {
         "run_prompts": [_ref(prompt) for prompt in plan.prompts],
         "run_techniques": list(plan.techniques),
@@ -77,7 +77,7 @@ def form_of(plan: Plan, upload: str) -> FormValues:
 
 
 def _ref(prompt: Prompt) -> str:
-    """The name of the prompt if the library has this version, else name@version."""
+    """Returns the name of the prompt if the library has the same version, else name@version."""
     try:
         current = server.library().load(prompt.name)[0].version
     except PromptgridError:
@@ -86,7 +86,8 @@ def _ref(prompt: Prompt) -> str:
 
 
 def preflight_key(form: FormValues, prompts: Sequence[Prompt], table: CasesTable, database: Database) -> str:
-    """A digest of all that a preflight depends on: the form, and what runs have answered and models refused."""
+    """Returns a digest of everything that a preflight depends on: the form, the prompts, the cases, the recent runs,
+    and the parameters that models have refused."""
     settings = {name: value for name, value in form.items() if name.startswith("run_") and name != "run_name"}
     versions = [[p.name, p.version] for p in prompts]
     recent_runs = [[run.id, run.status, run.total] for run in runs.list_runs(database, limit=20)]
@@ -97,13 +98,15 @@ def preflight_key(form: FormValues, prompts: Sequence[Prompt], table: CasesTable
 
 @dataclass
 class PreflightCache:
-    """Preflights by key, worked out in a thread: a large plan takes seconds, and pages poll instead of waiting."""
+    """Preflights by key, computed in a background thread: a large plan takes seconds, so pages poll instead of
+    blocking."""
 
     _futures: dict[str, Future[Preflight]] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "preflight"))
 
     def request(self, key: str, plan: Plan) -> Future[Preflight]:
-        """The preflight under that key, started if it is new. Starting one cancels those that are still waiting."""
+        """Returns the preflight with this key; starts it if the key is new, and then cancels the preflights that have
+        not started."""
         if key not in self._futures:
             for other, future in list(self._futures.items()):
                 if future.cancel() or len(self._futures) >= CACHED_PREFLIGHTS:
@@ -112,7 +115,7 @@ class PreflightCache:
         return self._futures[key]
 
     def knows(self, key: str) -> bool:
-        """The preflight is done or in progress."""
+        """Returns whether the preflight is done or in progress."""
         return key in self._futures
 
     def forget(self, key: str) -> None:
@@ -126,7 +129,7 @@ def preflights() -> PreflightCache:
 
 
 def run_again_button(run_id: str) -> None:
-    """A button that fills the form from the run. Cells that are answered already are not sent again."""
+    """Draws a button that fills the form with the plan of the run. Answered cells are not sent again."""
     st.button("Change and run again", key="run_again", on_click=_fill, args=(run_id,))
 
 

@@ -1,4 +1,4 @@
-"""The preflight of the plan on the Run page, and the Start button."""
+"""Draws the preflight of the plan on the Run page, and the Start button."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ MANY_CELLS = 200_000  # above it the preflight starts on request only
 
 
 def preflight_panel(plan: Plan, key: str) -> str | None:
-    """The preflight of the plan, cached under `key`, and Start; returns the id of a run that has just started."""
+    """Draws the preflight of the plan, cached under `key`, and Start. Returns the id of a run that this call has
+    started."""
     with st.container(border=True, key="preflight", gap="xsmall"):
         if _most_cells(plan) > MANY_CELLS and not preflights().knows(key) and not _count_anyway(plan):
             return None
@@ -45,7 +46,7 @@ def preflight_panel(plan: Plan, key: str) -> str | None:
 
 
 def _most_cells(plan: Plan) -> int:
-    """An upper bound of the cells: values of parameters may be merged and techniques skipped."""
+    """Returns an upper bound of the number of cells: a preflight may merge values of parameters and skip techniques."""
     axes = (plan.prompts, plan.techniques, plan.cases, plan.models, *plan.axes.values())
     return math.prod(map(len, axes)) * plan.samples
 
@@ -58,7 +59,7 @@ def _count_anyway(plan: Plan) -> bool:
 
 
 def _wait(plan: Plan, future: Future[Preflight]) -> None:
-    """Polls the preflight and draws the page again when it is done."""
+    """Polls the preflight, and reruns the page when it is done."""
 
     @st.fragment(run_every=0.7)
     def poll() -> None:
@@ -90,7 +91,7 @@ def _summary(plan: Plan, preflight: Preflight) -> str | None:
 
 
 def _why_not(plan: Plan, preflight: Preflight) -> str:
-    """Why the plan cannot start; empty if it can."""
+    """Returns why the plan cannot start; "" if it can."""
     if not preflight.cells:
         return "There is nothing to run: none of the techniques works with any of the prompts."
     if preflight.replies.too_long == preflight.cells:
@@ -115,7 +116,7 @@ def _start(plan: Plan) -> str | None:
 
 
 def facts(preflight: Preflight) -> list[str]:
-    """The figures of the preflight, each as Markdown."""
+    """Returns the figures of the preflight, each as Markdown."""
     replies, total = preflight.replies, preflight.total
     parts = [f"**{replies.calls:,}** {'call' if replies.calls == 1 else 'calls'}"]
     parts += [f"**{replies.answered:,}** already answered"] if replies.answered else []
@@ -132,13 +133,14 @@ def facts(preflight: Preflight) -> list[str]:
 
 
 def _dated(preflight: Preflight) -> str:
-    """The date of the oldest price."""
+    """Returns the date of the oldest price, as an appendix to the cost; "" if no price is dated."""
     dates = [model.facts.price_date for model in preflight.models if model.facts.price_date and not model.free]
     return f" (prices of {plain(min(dates))})" if dates and preflight.total.cost_floor is not None else ""
 
 
 def notes(preflight: Preflight, reason: str) -> list[str]:
-    """Captions for the preflight: why the plan cannot start, and what is left out, merged, estimated or not known."""
+    """Returns the captions of the preflight: why the plan cannot start, and what is left out, merged, estimated or
+    unknown."""
     lines = [f":orange[{plain(reason)}]"] if reason else []
     if budget := phrases.budget_words(preflight):
         lines.append(f":orange[{plain(budget)}]")
@@ -164,7 +166,8 @@ def notes(preflight: Preflight, reason: str) -> list[str]:
 
 
 def _estimates(preflight: Preflight) -> list[str]:
-    """Why counts are not exact: the reason for one model, the names of several (the table has their reasons)."""
+    """Returns a caption on inexact counts: the reason if one model has them, else the names of the models (the table
+    has the reasons)."""
     inexact = [model for model in preflight.models if model.calls and not model.exact]
     if len(inexact) == 1:
         return [f"≈ {plain(inexact[0].ref)}: {plain(inexact[0].reason)}"]

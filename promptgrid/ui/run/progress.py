@@ -1,4 +1,4 @@
-"""One run: progress, rate, time left, failures with their remedy, and the summary at its end."""
+"""Draws one run: progress, rate, time left, failures with their remedies, and the summary at the end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ SLOW_TICK_S = 5.0  # a run that is not active may be resumed in another tab or i
 
 
 def run_panel(run_id: str, *, primary: bool) -> None:
-    """The run, drawn again each second while it is active. `primary` makes Compare the main action of the page."""
+    """Draws the run, with its progress refreshed every second while the run is active. `primary` makes Compare the main
+    action of the page."""
     try:
         info = runs.find_run(server.database(), run_id)
     except PromptgridError as error:
@@ -41,7 +42,8 @@ def run_panel(run_id: str, *, primary: bool) -> None:
 
 
 def _live(run_id: str, drawn_as: RunStatus) -> None:
-    """The progress of the run. A new status changes the buttons too and draws the whole page again."""
+    """Draws the progress of the run. A status other than `drawn_as` reruns the whole page, since the buttons depend on
+    it."""
     info = runs.find_run(server.database(), run_id)
     if info.status != drawn_as:
         st.rerun()
@@ -62,7 +64,7 @@ def _live(run_id: str, drawn_as: RunStatus) -> None:
 
 
 def disk_notice() -> None:
-    """A warning that the disk is nearly full, before a run has to stop for it."""
+    """Warns that the disk is nearly full, before a run has to stop for lack of space."""
     if free_space := server.scarce_disk_space():
         st.warning(
             f"The disk is nearly full: {plain(free_space)} free. On a full disk a run stops without losing replies. "
@@ -95,7 +97,7 @@ def _ask(run_id: str, wanted: Literal["pause", "cancel"]) -> None:
 
 
 def _summary_of(info: RunInfo) -> None:
-    """The table of the variants, and notes on models that seem to ignore the temperature."""
+    """Draws the summary table of the variants, and notes on models that seem to ignore the temperature."""
     summaries, sentences = _summary(info.id, info.ended or 0.0)
     summary_table(summaries)
     for sentence in sentences:

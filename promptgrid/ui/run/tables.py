@@ -1,4 +1,4 @@
-"""The table behind the Cases field: read with the encoding and the answer column that were chosen, and cached."""
+"""Reads and caches the table of the Cases field, with the encoding and the answer column that the user chose."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ class CasesTable:
 
 
 def read_table(form: FormValues, path: Path, name: str = "") -> CasesTable:
-    """The table in a file, cached until the file changes. Raises CasesError; EncodingError until its encoding was
-    chosen on the page (`cases_encoding` has it by the message of that error, and so for no other table)."""
+    """Returns the table in a file, cached until the file changes. Raises CasesError, or EncodingError if the
+    encoding is not clear and the user has not chosen one. The form stores the choice in `cases_encoding` under the
+    message of that error, so the choice applies to this table only."""
     try:
         stamp = path.stat()
     except OSError as error:
@@ -47,7 +48,8 @@ def read_table(form: FormValues, path: Path, name: str = "") -> CasesTable:
 
 
 def _with_expected(read: Callable[[str], CasesTable]) -> CasesTable:
-    """The table with the chosen column of answers; without one where it has no such column."""
+    """Calls `read` with the chosen column of answers; clears the choice and reads again if the table has no such
+    column."""
     expected = str(st.session_state.get("cases_expected") or "")
     try:
         return read(expected)
@@ -68,7 +70,7 @@ def _read(path: str, modified: int, size: int, name: str, expected: str, encodin
 
 
 def parsed_table(text: str) -> CasesTable:
-    """The table of a pasted text. Raises CasesError."""
+    """Returns the table of a pasted text. Raises CasesError."""
     return _with_expected(lambda expected: _parsed(text, expected))
 
 
@@ -78,7 +80,7 @@ def _parsed(text: str, expected: str) -> CasesTable:
 
 
 def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> CasesTable:
-    """The table of typed rows."""
+    """Returns the table of typed rows."""
     cases = tuple(
         Case(str(number), {n: row[n] for n in columns if n != EXPECTED}, row[EXPECTED].strip() or None)
         for number, row in enumerate(rows, 1)
@@ -87,13 +89,14 @@ def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Ca
 
 
 def as_table(cases: Cases, content: str | bytes, name: str = "") -> CasesTable:
-    """The cases with the digest of the `content` they were read from."""
+    """Returns the cases as a table with the digest of `content`, from which they were read."""
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
     return CasesTable(cases.cases, cases.columns, cases.notes, hashlib.sha256(raw).hexdigest()[:24], name)
 
 
 def store_upload(data: bytes, name: str) -> str:
-    """Replaces the uploaded table in the data folder and returns its file name there, with the suffix of `name`."""
+    """Stores the uploaded table in the data folder in place of the previous one. Returns its file name, with the suffix
+    of `name`, or .csv if that is not the suffix of a table."""
     folder = uploads()
     suffix = Path(name).suffix.lower().removeprefix(".")
     name = f"{hashlib.sha256(data).hexdigest()[:16]}.{suffix if suffix in FORMATS else 'csv'}"
