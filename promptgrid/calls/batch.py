@@ -1,4 +1,4 @@
-"""Samples of one point that go out together as one request with `n`."""
+"""Groups samples of one point into one request with `n`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from promptgrid.store.commits import CellResult
 
 @dataclass(frozen=True)  # no slots: the request is built once
 class Batch:
-    """Samples of one point. `positions` are those of their cells in `plan`, in the same order; a call that no cell
-    shows, such as a judge's, has neither. `attempts` counts those of an earlier call for the same samples."""
+    """Samples of one point to request together. `positions` are the positions of their cells in `plan`, in the same
+    order; a call that no cell shows, such as a judge's, has no plan and no positions. `attempts` counts earlier
+    attempts for these samples."""
 
     point: Point
     samples: tuple[int, ...]
@@ -38,17 +39,18 @@ class Batch:
 
     @property
     def parameters(self) -> Parameters:
-        """The parameters that an endpoint may refuse: the seed is that of the point's first sample."""
+        """The parameters that an endpoint may refuse; the seed is the seed of the point's first sample."""
         return self.point.request.parameters
 
     @cached_property
     def request(self) -> Request:
-        """The request, with the seed of its first sample."""
+        """The request, with the seed of this batch's first sample."""
         return self.point.request_for(self.samples[0], len(self.samples))
 
     @property
     def tokens(self) -> float:
-        """Roughly how many tokens the call takes, for the pace: characters over three, and the longest replies."""
+        """The approximate number of tokens of the call, for the pace: characters divided by three, plus the longest
+        replies."""
         room = (self.parameters.max_tokens or 0) * len(self.samples)
         return sum(len(message.text) for message in self.point.request.messages) / 3 + room
 
@@ -60,11 +62,11 @@ class Batch:
         return models.cost_of(facts, prompt, room and room * len(self.samples))
 
     async def send(self, endpoint: Endpoint) -> list[Reply]:
-        """The replies in the order of the samples; perhaps fewer, but never none."""
+        """Returns the replies in the order of the samples: at least one, perhaps fewer than there are samples."""
         return await endpoint.complete(self.request)
 
     def name(self, index: int) -> tuple[str, int]:
-        """The key and the sample under which a reply is stored."""
+        """Returns the key and the sample number under which the reply is stored."""
         return self.point.key, self.samples[index]
 
     @property
@@ -72,7 +74,8 @@ class Batch:
         return self.point.variant.honoured
 
     def reader(self, replies: Sequence[Reply], attempts: int) -> Callable[[], list[CellResult]] | None:
-        """Reads and scores the replies for their cells, in another thread; None where no cell shows them."""
+        """Returns a function that reads and scores the replies for their cells, to be called in another thread; None
+        when no cell shows them."""
         if self.plan is None:
             return None
         plan, point, positions = self.plan, self.point, self.positions
@@ -82,14 +85,15 @@ class Batch:
         ]
 
     def rest(self, answered: int, attempts: int) -> list[Batch]:
-        """What is still to be sent when the first `answered` have their replies."""
+        """Returns a batch of the samples that are still to be sent when the first `answered` have replies."""
         if answered >= len(self.samples):
             return []
         samples, positions = self.samples[answered:], self.positions[answered:]
         return [replace(self, samples=samples, positions=positions, attempts=attempts)]
 
     def parts(self, error: EndpointError) -> list[Batch]:
-        """The smaller calls that may succeed where this one failed: one a sample, for a server that refuses `n`."""
+        """Splits a batch that failed with this error: one call per sample if the server refuses `n`, otherwise no
+        calls."""
         if error.kind != "refused_parameter" or error.param != "n" or len(self.samples) == 1:
             return []
         each = range(len(self.samples))
@@ -97,9 +101,9 @@ class Batch:
 
 
 def to_batches(plan: Plan, point: Point, cells: Sequence[tuple[int, int]], max_n: int) -> Iterator[Batch]:
-    """The point's cells, given as (sample, position) in the order of samples, at most `max_n` a request.
+    """Yields batches of at most `max_n` of the point's cells, which are given as (sample, position) in sample order.
 
-    The samples of a request have consecutive seeds, so seeded samples with a gap between them are not put together.
+    The samples of a request have consecutive seeds, so seeded samples with a gap between them go into separate batches.
     """
     batch: list[tuple[int, int]] = []
     for cell in cells:

@@ -1,4 +1,4 @@
-"""One call: its worst case is reserved, it is sent when the pace allows, and it is written down however it ends."""
+"""Makes one call: reserves its worst case, sends it when the pace allows, and records how it ended."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ P = TypeVar("P", Batch, TextBatch)
 
 
 class Call(Generic[P]):
-    """One payload on its way to an endpoint."""
+    """A call to an endpoint with one payload: its attempts, its reservation and how it ended."""
 
     def __init__(self, context: RunContext, endpoint: Endpoint, pace: Pace, payload: P) -> None:
         self.context, self.endpoint, self.pace = context, endpoint, pace
@@ -62,7 +62,8 @@ class Call(Generic[P]):
         self.reserves = False
 
     async def attempt(self) -> list[Reply]:
-        """One attempt, when the pace allows. Raises EndpointError; before it sends BudgetReached, Halted or Fenced."""
+        """Makes one attempt when the pace allows. Raises EndpointError; before sending, BudgetReached, Halted or
+        Fenced."""
         self.started = 0.0
         await self._reserve()
         try:
@@ -97,7 +98,8 @@ class Call(Generic[P]):
         return replies
 
     async def _reserve(self) -> None:
-        """Reserves the worst case, on disk too: a call that is lost with its process may have been paid for."""
+        """Reserves the worst case of the call, also on disk: a call that is lost with its process may have been paid
+        for."""
         if self.context.wall.budget is None:
             return
         self.worst = self.payload.worst(self.facts)
@@ -115,7 +117,7 @@ class Call(Generic[P]):
             self._end_reservation()
 
     def _end_reservation(self) -> None:
-        """To be called after the wall is settled: calls that wait for room look at it."""
+        """Wakes the calls that wait for room in the budget. Call it after the wall is settled."""
         if self.reserves:
             self.reserves = False
             self.context.ended()
@@ -125,7 +127,7 @@ class Call(Generic[P]):
         return self.payload.positions or (NO_CELL,)
 
     def wait_s(self, error: EndpointError) -> float | None:
-        """Seconds until the next attempt; None: there is none."""
+        """Returns the seconds until the next attempt; None when there is no further attempt."""
         retries = self.context.retries
         if not error.retryable or not retries:
             return None
@@ -139,7 +141,8 @@ class Call(Generic[P]):
         return wait if self.faults <= retries and self.bad_replies <= BAD_REPLIES else None
 
     def log_failure(self, error: EndpointError, wait_s: float | None) -> None:
-        """Writes a failed attempt down, to be followed by another after `wait_s`; its possible cost stays reserved."""
+        """Records a failed attempt, which is retried after `wait_s` (None: not retried). Its possible cost stays
+        reserved."""
         self.waited_s += wait_s or 0.0
         self.context.journal.write(self._failure(error, wait_s))
         self.started, self.reservation = 0.0, None
@@ -165,7 +168,7 @@ class Call(Generic[P]):
         return JournalEntry(attempts=attempts, settled=self.reservation, retried=retried)
 
     def fail(self, error: EndpointError) -> None:
-        """Ends the call, and its cells, with the error."""
+        """Ends the call and its cells with the error."""
         if self.started:
             self.context.journal.write(self._failure(error, None))
         status = {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
@@ -178,7 +181,7 @@ class Call(Generic[P]):
             self.context.journal.write(JournalEntry(outcomes=lambda: outcomes))
 
     def end(self, replies: Sequence[Reply]) -> list[P]:
-        """Writes the replies down; returns the payloads of what got no reply."""
+        """Records the replies; returns the payloads of the samples that got no reply."""
         completions = [reply.completion_tokens for reply in replies]
         costs = models.cost_shares(self.facts, replies[0].prompt_tokens, completions, replies[0].cached_tokens)
         self._settle(costs)
@@ -211,8 +214,8 @@ class Call(Generic[P]):
         self._end_reservation()
 
     def _unreported(self, replies: Sequence[Reply], costs: Sequence[Cost]) -> list[Attempt]:
-        """A reply without token counts, or with counts that cannot be true, is counted at its worst case, as an attempt
-        that may have cost so much."""
+        """Counts a call without token counts, or with impossible counts, at its worst case: returns an attempt with
+        that cost."""
         if _known(costs) or (self.worst is None and self.facts.free):
             return []
         most = self.worst or self.payload.worst(self.facts)
@@ -225,7 +228,7 @@ class Call(Generic[P]):
 
 
 def error_text(error: EndpointError) -> str:
-    """The error with the raw text that the endpoint sent."""
+    """Returns the error's text with the raw text that the endpoint sent."""
     return str(error) + (f"\n\n{error.raw}" if error.raw else "")
 
 

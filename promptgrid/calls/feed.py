@@ -1,6 +1,6 @@
-"""From a run's plan to the batches to send: pending cells are matched by their names, stored replies are reused.
+"""Turns a run's plan into batches to send: matches the pending cells by name and reuses stored replies.
 
-The grid is unrolled again, a few hundred cells at a time, so that the memory needed does not grow with the run.
+The grid is unrolled again, a few hundred cells at a time, so that memory does not grow with the run.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ PendingCells = tuple[Point, list[tuple[int, int]]]
 class Feed:
     """The batches of one endpoint's models.
 
-    matched       cells of the plan that are pending in the run
-    duplicates    cells left out because a call in flight, of this run or another, may bring the same reply: another
-                  feed is needed once that is committed
-    claimed       the (key, sample) that this feed has added to `in_flight`
+    matched       number of cells of the plan that are pending in the run
+    duplicates    number of cells left out because a call in flight, of this run or another, may bring the same reply;
+                  once that reply is committed, another feed must look these cells up
+    claimed       the (key, sample) pairs that this feed has added to `in_flight`
     """
 
     database: Database
@@ -47,7 +47,7 @@ class Feed:
     claimed: set[tuple[str, int]] = field(default_factory=set)
 
     def chunks(self) -> Iterator[list[PendingCells]]:
-        """The cells without a result, some hundred at a time; reads the database."""
+        """Yields the pending cells, some hundred at a time; reads the database."""
         points = grid.points(self.plan, {self.endpoint.name: self.endpoint}, self.decided, self.refs)
         size = max(1, _CELLS // self.plan.samples)
         while chunk := list(islice(points, size)):
@@ -59,7 +59,8 @@ class Feed:
         return [(sample, position) for sample, position in cells if position is not None]
 
     def claim(self, chunk: Sequence[PendingCells]) -> list[PendingCells]:
-        """The cells of the chunk that are not in flight; from now on they are. Only for the thread of the loop."""
+        """Marks the chunk's cells that are not in flight as in flight, and returns them. Only the event loop's thread
+        may call it."""
         free = []
         for point, cells in chunk:
             mine = [cell for cell in cells if (point.key, cell[0]) not in self.in_flight]
@@ -73,13 +74,13 @@ class Feed:
         return free
 
     def release(self) -> None:
-        """The replies of the claimed cells are committed, or will not come."""
+        """Unmarks the claimed cells. Call it when their replies are committed, or will not come."""
         self.in_flight -= self.claimed
         self.claimed.clear()  # what another run claims from now on is not this feed's to release
 
     def look_up(self, claimed: Sequence[PendingCells]) -> tuple[list[CellOutcome], list[Batch]]:
-        """(cells that a stored reply ends, batches to send). Reads the database after the claim, and so sees what
-        another run has stored in the meantime."""
+        """Returns (outcomes of cells that have a stored reply, batches to send). Reads the database after the claim, so
+        that replies stored by another run in the meantime are found."""
         keys = list({point.key for point, _ in claimed})
         stored = stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
         reused: list[CellOutcome] = []

@@ -1,6 +1,6 @@
-"""What a run in progress writes to the database: replies, results and attempts, in groups that share a commit.
+"""Writes the replies, results and attempts of a run in progress to the database, in groups that share a commit.
 
-One fsync serves everything written within 50 ms. A reply is shown, and a call with a budget is sent, only after its
+One fsync covers everything written within 50 ms. A reply is shown, and a call with a budget is sent, only after its
 group is on disk. If the process is killed before that, the replies are in the files of `unsaved`.
 """
 
@@ -34,10 +34,10 @@ log = logging.getLogger("promptgrid.runner")
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One thing to write: how cells ended, attempts that failed, and the id of the reservation that this settles.
+    """One entry to write: how cells ended, failed attempts, and the id of the reservation that the entry settles.
 
     `outcomes` is called in the writing thread, since reading and scoring a reply can take long. `replies` are the new
-    replies of these outcomes; without `outcomes` they are replies that no cell shows.
+    replies of these outcomes; without `outcomes`, no cell shows the replies.
     """
 
     outcomes: Callable[[], Sequence[CellOutcome]] | None = None
@@ -49,8 +49,8 @@ class JournalEntry:
 
 @dataclass
 class Journal:
-    """Writes for one claim of a run; without an `epoch`, for the judges of a run at rest. `live` returns the figures
-    that are shown while the run is in progress."""
+    """The writer of one claim of a run, or, without an `epoch`, of the judges of a run that is not in progress. `live`
+    returns the figures that are shown while the run is in progress."""
 
     database: Database
     run_id: str
@@ -67,7 +67,7 @@ class Journal:
         self._unsaved = UnsavedReplies(self.run_id, self.epoch)
 
     def write(self, entry: JournalEntry) -> None:
-        """Queues the entry; entries are committed in their order. New replies survive `kill -9` from now on."""
+        """Queues the entry; entries are committed in order. Its new replies survive `kill -9` once this returns."""
         if entry.replies:
             # An entry with attempts keeps its reservation: the file has no attempts to replace it.
             self._unsaved.add(entry.replies, None if entry.attempts else entry.settled)
@@ -87,16 +87,16 @@ class Journal:
             raise
 
     async def flush(self) -> None:
-        """Waits until everything written before is committed."""
+        """Waits until all earlier entries are committed."""
         await self._entries.join()
 
     def close(self) -> None:
-        """Lets `run` end once everything is committed."""
+        """Closes the journal: `run` returns once everything is committed."""
         self._entries.put_nowait(None)
 
     @property
     def per_second(self) -> float:
-        """Replies a second, over the last 20 s."""
+        """The number of replies per second over the last 20 s."""
         now = time.monotonic()
         while self._counts and self._counts[0][0] < now - _RATE_S:
             self._counts.popleft()
@@ -104,7 +104,8 @@ class Journal:
         return count / min(max(now - self._started, 1.0), _RATE_S)
 
     async def run(self) -> None:
-        """Commits until closed. Raises Fenced, or StoreError when nothing could be written for half a minute."""
+        """Commits entries until the journal is closed. Raises Fenced, or StoreError when no write succeeds for half a
+        minute."""
         is_open = True
         while is_open or not self._entries.empty():
             group = [await self._entries.get()]
@@ -157,7 +158,8 @@ class Journal:
         self, outcomes: list[CellOutcome], entries: Sequence[JournalEntry], reservations: Sequence[Attempt],
         live: Mapping[str, Any] | None,
     ) -> tuple[list[int], int]:  # fmt: skip
-        """(ids of the reservations, number of new replies). The first attempt to write fills `outcomes`."""
+        """Commits one group. Returns (ids of the reservations, number of new replies). The first attempt fills
+        `outcomes`, so that a retry does not score again."""
         if not outcomes:
             outcomes += [outcome for entry in entries if entry.outcomes for outcome in entry.outcomes()]
         group = Group(

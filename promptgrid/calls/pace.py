@@ -1,9 +1,9 @@
-"""The pace of an endpoint: a window of requests in flight that grows and shrinks like TCP's, and buckets of requests
-and tokens that follow the endpoint's rate-limit headers.
+"""Paces the requests to an endpoint: a window of requests in flight that grows and shrinks like TCP's, and buckets of
+requests and tokens that follow the endpoint's rate-limit headers.
 
 Slow start doubles the window each round trip while latency holds; after that it grows by one. Refusals (429, 503) halve
-it. Unlike TCP's, it tolerates a small share of refusals: some vendors send a few at any pace.
-Source: V. Jacobson, Congestion Avoidance and Control, 1988; the first window as in RFC 6928, a little wider.
+it. Unlike TCP's, it tolerates a small share of refusals, because some vendors refuse a few requests at any pace.
+Source: V. Jacobson, Congestion Avoidance and Control, 1988; the first window follows RFC 6928, slightly larger.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Clock = Callable[[], float]
 
 @dataclass
 class Bucket:
-    """What is left of one rate limit, in requests or tokens; it refills by `rate` a second."""
+    """The remainder of one rate limit, in requests or tokens; it refills by `rate` per second."""
 
     level: float
     limit: float
@@ -40,7 +40,8 @@ class Bucket:
 
     @classmethod
     def from_header(cls, allowance: Allowance, in_flight: float, now: float) -> Bucket | None:
-        """The bucket that a header describes. Requests in flight may not be counted there yet: they are taken off."""
+        """Returns the bucket that a header describes (None: the header lacks the remainder). Subtracts requests in
+        flight, which the header may not have counted yet."""
         if allowance.remaining is None:
             return None
         limit = float(allowance.limit or allowance.remaining)
@@ -49,7 +50,7 @@ class Bucket:
         return cls(allowance.remaining - in_flight, limit, max(rate, 1e-3), now)
 
     def wait_s(self, amount: float, now: float) -> float:
-        """Seconds until `amount` may be taken; an amount larger than the limit waits for a full bucket."""
+        """Returns the seconds until `amount` may be taken; an amount larger than the limit waits for a full bucket."""
         missing = min(amount, self.limit) - self._level(now)
         return min(missing / self.rate, LONGEST_WAIT_S) if missing > 0 else 0.0
 
@@ -62,7 +63,7 @@ class Bucket:
 
 @dataclass
 class PaceWindow:
-    """How many requests may be in flight; the user allows `most`."""
+    """The number of requests that may be in flight; `most` is the user's limit."""
 
     most: int
     size: float = 0.0
@@ -80,7 +81,9 @@ class PaceWindow:
         self._round_size = int(self.size)
 
     def answered(self, latency_s: float, in_flight: int) -> None:
-        """A reply came; `in_flight` includes it. A window that is not full does not grow, since it is not tested."""
+        """Records a reply; `in_flight` includes its request. The window grows only if at least half of it was in
+        use.
+        """
         self._refused -= self._refused / MEMORY
         self._round.append(latency_s)
         if len(self._round) >= self._round_size:
@@ -108,8 +111,8 @@ class PaceWindow:
         self._usual_s = min(mean, self._usual_s * 1.05)  # rises slowly, in case replies have become longer
 
     def refused(self, sent_at: float, now: float) -> None:
-        """Halves the window where more than a small share is refused, once a round trip: a request sent before the
-        last cut tells nothing new."""
+        """Halves the window when more than a small share of requests is refused, at most once per round trip: a refusal
+        of a request sent before the last cut is ignored."""
         self.starting = False
         if sent_at < self._cut_at:
             return
@@ -134,15 +137,15 @@ class Pace:
         self._timer: asyncio.TimerHandle | None = None
 
     def allow(self, most: int) -> None:
-        """From now on the user allows `most` requests at once."""
+        """Sets the user's limit of requests in flight to `most`."""
         self.window.most = most
         self.window.size = min(self.window.size, most)
 
     async def enter(self, tokens: float = 0.0) -> float:
-        """Waits until a request of so many tokens may be sent, first come first served; it counts as in flight until
-        `leave`.
+        """Waits until a request of so many tokens may be sent, in order of arrival. The request counts as in flight
+        until `leave`.
 
-        Returns the time by this pace's clock, for `answered` and `refused`.
+        Returns the time by this pace's clock, to be passed to `answered` or `refused`.
         """
         place = asyncio.get_running_loop().create_future()
         self._waiting.append((place, tokens))
@@ -158,20 +161,20 @@ class Pace:
         return self._clock()
 
     def leave(self, tokens: float = 0.0) -> None:
-        """The request is no longer in flight."""
+        """Ends a request: it no longer counts as in flight."""
         self.in_flight -= 1
         self._tokens_in_flight -= tokens
         self._admit()
 
     def answered(self, sent_at: float, limits: RateLimits | None) -> None:
-        """A reply came; to be called before `leave`."""
+        """Records a reply. Call it before `leave`."""
         self._refusals = 0
         self.window.answered(self._clock() - sent_at, self.in_flight)
         self._update(limits)  # the window may have grown too: `leave` admits as many as it holds
 
     def refused(self, sent_at: float, limits: RateLimits | None, retry_after: float | None) -> None:
-        """The endpoint asked to wait (429, 503). A single refusal concerns its own call; the third in a row, without a
-        reply in between, closes the endpoint for as long as it asks for."""
+        """Records that the endpoint refused a request (429, 503). One refusal delays only its own call; the third in a
+        row, without a reply in between, stops all requests for as long as the endpoint asks."""
         now = self._clock()
         self._refusals += 1
         self.window.refused(sent_at, now)
@@ -180,7 +183,9 @@ class Pace:
             self.closed_until = max(self.closed_until, now + min(retry_after, LONGEST_WAIT_S))
 
     def figures(self) -> dict[str, float]:
-        """The window, its limit, and the seconds that the endpoint is still closed, shown with a run in progress."""
+        """Returns the window, its limit, and the seconds until the endpoint accepts requests again, to show with a
+        run.
+        """
         waits_s = max(0.0, self.closed_until - self._clock())
         return {"window": int(self.window.size), "most": self.window.most, "waits_s": round(waits_s, 1)}
 
@@ -194,7 +199,9 @@ class Pace:
                 self._buckets[name] = bucket
 
     def _wait_s(self, tokens: float) -> float:
-        """Seconds until limits in time allow a request; 0: they do now."""
+        """Returns the seconds until the rate limits and a closed endpoint allow a request; 0 when they allow one
+        now.
+        """
         now = self._clock()
         if not self._buckets:  # the usual case, and this runs for every call
             return max(self.closed_until - now, 0.0)
@@ -212,7 +219,8 @@ class Pace:
         return 1.0 if bucket == "requests" else tokens
 
     def _admit(self) -> None:
-        """Admits as many waiting requests as may be sent now; sets a timer where the next one waits for time."""
+        """Admits as many waiting requests as may be sent now; sets a timer when the next one must wait for a rate
+        limit."""
         while self._waiting:
             place, tokens = self._waiting[0]
             if not place.done():

@@ -1,4 +1,4 @@
-"""What all calls of a run share: the journal, the budget's wall, the number of retries, and whether to send at all."""
+"""Holds what all calls of a run share: the journal, the budget's wall, the number of retries, and the halt flag."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from promptgrid.models import ModelFacts
 
 @dataclass
 class RunContext:
-    """One claim of a run in progress. Once `halted`, nothing more is sent; `in_flight` are the tasks with a call in
-    flight."""
+    """The shared state of one claim of a run in progress. Once `halted`, no further call is sent; `in_flight` holds the
+    tasks whose calls are in flight."""
 
     run_id: str
     wall: Wall
@@ -32,14 +32,14 @@ class RunContext:
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def facts(self, ref: str) -> ModelFacts:
-        """The facts about a model, as they were at its first call."""
+        """Returns the facts about a model as they were at the run's first call to it."""
         if ref not in self._facts:
             self._facts[ref] = model_facts(ref)
         return self._facts[ref]
 
     async def reserve(self, worst: Cost) -> None:
-        """Reserves the worst case of a call. Where it does not fit, waits for calls in flight: they may cost less than
-        their reservation. Raises BudgetReached when there are none."""
+        """Reserves the worst case of a call. If it does not fit into the budget, waits for calls in flight, which may
+        cost less than their reservation; raises BudgetReached when there are none."""
         while True:
             try:
                 self.wall.reserve(worst)
@@ -52,7 +52,7 @@ class RunContext:
                 return
 
     def ended(self) -> None:
-        """A call with a reservation has ended: those that wait in `reserve` try again."""
+        """Records that a call with a reservation has ended: calls that wait in `reserve` try again."""
         self._reserved -= 1
         self._freed.set()
         self._freed = asyncio.Event()

@@ -1,4 +1,4 @@
-"""From a reply's text to the result of its cell: the answer read out of it, and its scores."""
+"""Turns the text of a reply into the result of its cell: the answer and its scores."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def read_and_score(
     plan: Plan, point: Point, position: int, text: str, reasoning: str = "", attempts: int = 0, *, reused: bool = False
 ) -> CellResult:
     """Reads the answer out of a reply's text by the point's technique, and scores it by the plain checks. The other
-    checks follow when all replies of the run are stored (see `judging.scoring`).
+    checks run when all replies of the run are stored (see `judging.scoring`).
 
-    `reasoning` is what came in a field of its own. Never raises: a bug in a reader or a check ends this cell alone.
+    `reasoning` is the reasoning that the endpoint returned in a separate field. Never raises: a bug in a reader or a
+    check ends only this cell.
     """
     try:
         read, scores = _read_and_scored(plan, point, text)

@@ -1,4 +1,4 @@
-"""Sends calls: again where a retry may help, and not at all where an earlier error has made it useless."""
+"""Sends calls: retries where that may help, and skips calls that an earlier error has made useless."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from promptgrid.prompt.parameters import NAMES
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The calls that an error is about: all of an endpoint, those of a model, or those with this value of a parameter
-    ("": any)."""
+    """The calls that an error applies to: all calls of an endpoint, of a model, or with one value of a parameter ("" in
+    a field: any)."""
 
     endpoint: str
     model: str = ""
@@ -37,17 +37,17 @@ class _Scope:
 
 @dataclass
 class Sender:
-    """Sends the calls of one run. `stopped` holds the errors that make further calls useless until the user
-    resolves them."""
+    """The sender of one run's calls. `stopped` holds errors that make further calls useless until the user resolves
+    them."""
 
     context: RunContext
     stopped: dict[_Scope, EndpointError] = field(default_factory=dict)
 
     async def send(self, endpoint: Endpoint, pace: Pace, payload: P) -> list[tuple[P, EndpointError]]:
-        """Sends the payload, in parts where one call cannot bring all of it, until every part has ended or the run is
+        """Sends the payload, split where one call cannot bring all replies, until every part has ended or the run is
         halted. Returns the parts that failed, with their errors.
 
-        Raises BudgetReached before it sends, Halted, Fenced.
+        Raises BudgetReached, Halted or Fenced before sending.
         """
         failed: list[tuple[P, EndpointError]] = []
         left = [payload]
@@ -60,7 +60,9 @@ class Sender:
         return failed
 
     async def _send_one(self, call: Call[P]) -> tuple[list[P], EndpointError | None]:
-        """Sends one call, with its retries. Returns (what is still to be sent, the error that it ended with)."""
+        """Sends one call, with its retries. Returns (payloads still to be sent, the error that ended the call or
+        None).
+        """
         while True:
             if error := self._stop_for(call.payload):
                 call.fail(error)
@@ -86,7 +88,7 @@ class Sender:
         return next((error for scope, error in self.stopped.items() if scope.holds(payload)), None)
 
     async def _remember(self, endpoint: Endpoint, payload: Batch | TextBatch, error: EndpointError) -> None:
-        """Calls that would fail in the same way are not sent; a refused parameter is remembered for later plans too."""
+        """Stops later calls that would fail in the same way, and records a refused parameter for later plans."""
         if error.stops_endpoint:
             # A wrong key or missing credit stops the whole endpoint, an unknown model only itself.
             model = payload.model if error.kind == "unknown_model" else ""

@@ -1,4 +1,4 @@
-"""What the runs of a process share: the pace of each endpoint, and the samples in flight."""
+"""Holds what the runs of a process share: the pace of each endpoint, and the samples in flight."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from promptgrid.endpoint import Endpoint
 
 @dataclass
 class Shared:
-    """`paces` by the endpoint's identity. A sample `in_flight`, as (key, sample), is sent by no other run meanwhile."""
+    """The shared state. `paces` is by the endpoint's identity. While a (key, sample) is in `in_flight`, no other run
+    sends it."""
 
     paces: dict[str, Pace] = field(default_factory=dict)
     in_flight: set[tuple[str, int]] = field(default_factory=set)
@@ -22,9 +23,10 @@ class Shared:
 
     @contextmanager
     def pace(self, endpoint: Endpoint, most: int) -> Iterator[Pace]:
-        """The pace of the endpoint. It goes by identity: two names for one address share a pace.
+        """Yields the pace of the endpoint. Endpoints with the same identity, such as two names of one address, share a
+        pace.
 
-        `most` calls at a time are allowed while the block runs; of several blocks, the largest limit holds.
+        While the block runs, `most` calls at a time are allowed; when several blocks run, the largest limit applies.
         """
         pace = self.paces.setdefault(endpoint.identity, Pace(most))
         allowed = self._allowed.setdefault(endpoint.identity, [])
@@ -42,5 +44,5 @@ _by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Shared] = weakref
 
 
 def shared_by_loop() -> Shared:
-    """The `Shared` of the running event loop; all runs of a process are on one loop."""
+    """Returns the `Shared` of the running event loop; all runs of a process use one loop."""
     return _by_loop.setdefault(asyncio.get_running_loop(), Shared())

@@ -1,4 +1,4 @@
-"""Trying a prompt once: the reply is streamed, stored when it has ended, and marked as a try."""
+"""Tries a prompt once: streams the reply, stores it when it is complete, and marks it as a try."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from promptgrid.tokens import context_limit, count_messages, tools_of
 
 
 def try_point(plan: Plan) -> Point:
-    """The first point of a plan, to be tried. Raises PlanError or PromptError."""
+    """Returns the first point of the plan, to be tried. Raises PlanError or PromptError."""
     name, _ = connections.split_model(plan.models[0])
     point = next(grid.points(plan, {name: connections.connect(name)}, grid.decide(plan)), None)
     if point is None:
@@ -36,7 +36,7 @@ def try_point(plan: Plan) -> Point:
 
 
 async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
-    """Streams the reply to the point; the last piece has it whole. Cancelling the task cancels the call."""
+    """Streams the reply to the point; the last piece holds the complete reply. Cancelling the task cancels the call."""
     call = SingleCall(point.endpoint, point.model, point.request, point.key, point.variant.honoured)
     async with aclosing(stream_call(database, call)) as deltas:
         async for delta in deltas:
@@ -45,7 +45,7 @@ async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
 
 @dataclass(frozen=True, slots=True)
 class SingleCall:
-    """One request outside of any run. Equal calls have the same `key`; `honoured` is that of `WireVariant`."""
+    """One request outside any run. Equal calls have the same `key`; `honoured` is as in `WireVariant`."""
 
     endpoint: str
     model: str
@@ -55,14 +55,14 @@ class SingleCall:
 
     @property
     def model_ref(self) -> str:
-        """ENDPOINT/MODEL."""
+        """The model's reference, ENDPOINT/MODEL."""
         return f"{self.endpoint}/{self.model}"
 
 
 async def stream_call(
     database: Database, call: SingleCall, on_stored: Callable[[Any, int, Reply], None] | None = None
 ) -> AsyncGenerator[Delta]:
-    """Streams the reply and stores it when it has ended. `on_stored` is called in the same transaction, with the
+    """Streams the reply and stores it when it is complete. `on_stored` is called in the same transaction, with the
     connection, the id of the stored reply, and the reply."""
     deltas = connections.connect(call.endpoint).stream(call.request)
     try:
@@ -81,7 +81,8 @@ async def stream_call(
 
 
 def cost_usd(call: Point | SingleCall, reply: Reply) -> float | None:
-    """The cost of the only reply to a call in US dollars; None where the price or the token counts are not known."""
+    """Returns the cost of a single reply to a call in US dollars; None when the price or the token counts are not
+    known."""
     facts = connections.model_facts(call.model_ref)
     return models.cost_of(facts, reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens).usd
 

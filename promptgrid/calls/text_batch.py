@@ -1,4 +1,4 @@
-"""Texts that go out together to a model that makes vectors. Each vector is stored as a reply of its text."""
+"""Groups texts into one call to an embedding model. Each vector is stored as the reply to its text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ Vector = Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class TextBatch:
-    """Texts for one call to `model`, with the methods of a `Batch`. No cell shows a vector; its sample is always 0."""
+    """Texts for one call to the embedding model `model`, with the methods of a `Batch`. No cell shows a vector, and its
+    sample number is always 0."""
 
     endpoint: str
     identity: str  # of the endpoint
@@ -57,7 +58,7 @@ class TextBatch:
         return vector_key(self.identity, self.model, self.texts[index]), 0
 
     def reader(self, replies: Sequence[Reply], attempts: int) -> Callable[[], list[CellResult]] | None:
-        """None: no cell shows a vector."""
+        """Returns None: no cell shows a vector."""
         return None
 
     def rest(self, answered: int, attempts: int) -> list[TextBatch]:
@@ -65,7 +66,7 @@ class TextBatch:
         return [replace(self, texts=texts, attempts=attempts)] if texts else []
 
     def parts(self, error: EndpointError) -> list[TextBatch]:
-        """Its halves, where one of the texts may be at fault."""
+        """Returns two halves of the batch where one of the texts may have caused the error; otherwise an empty list."""
         half = len(self.texts) // 2
         if error.kind not in _ONE_TEXT or not half:
             return []
@@ -73,16 +74,16 @@ class TextBatch:
 
 
 def vector_key(identity: str, model: str, text: str) -> str:
-    """The key under which the vector of a text is stored."""
+    """Returns the key under which the vector of a text is stored."""
     return hashlib.sha256(json.dumps([KIND, identity, model, text]).encode()).hexdigest()[:32]
 
 
 def vector_text(vector: Vector) -> str:
-    """A vector as the text of a reply: base64 of 32-bit numbers, which is all the precision that models give."""
+    """Encodes a vector as the text of a reply: base64 of 32-bit floats, which is all the precision that models give."""
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 def read_vector(text: str) -> Vector:
-    """The inverse of `vector_text`."""
+    """Decodes the text that `vector_text` returned."""
     packed = base64.b64decode(text)
     return struct.unpack(f"<{len(packed) // 4}f", packed)

@@ -1,7 +1,8 @@
-"""Replies that are not committed yet, in files that outlive a killed process.
+"""Keeps replies that are not committed yet in files that survive a killed process.
 
-A commit waits a moment so that several share one fsync. A paid reply is written to a file at once: the operating system
-keeps it even if this process is killed. The next process that works on the run commits it from there.
+A commit waits briefly so that several replies share one fsync. A paid reply is written to a file at once: the operating
+system keeps the file even if this process is killed. The next process that works on the run commits the reply from the
+file.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ class UnsavedReplies:
         self._closed: list[Path] = []
 
     def add(self, rows: Sequence[Row], settled: int | None) -> None:
-        """Writes the rows of new replies and the reservation that they settle. A full disk is reported by the
-        journal, which writes there too."""
+        """Writes the rows of new replies and the reservation that they settle. Ignores write errors: the journal
+        reports a full disk."""
         line = json.dumps({"rows": list(rows), "settled": settled}) + "\n"
         with suppress(OSError):
             os.write(self._open(), line.encode())
 
     def start_file(self) -> None:
-        """Rows added from now on go to another file."""
+        """Closes the current file; rows added from now on go to a new file."""
         if self._file is not None:
             os.close(self._file)
             self._closed.append(self._path)
@@ -49,7 +50,7 @@ class UnsavedReplies:
             self._number += 1
 
     def clear(self) -> None:
-        """Removes the files from before the last `start_file`: their replies are committed."""
+        """Removes the files closed by `start_file`. Call it when their replies are committed."""
         for path in self._closed:
             path.unlink(missing_ok=True)
         self._closed.clear()
@@ -65,14 +66,15 @@ class UnsavedReplies:
 
 
 def folder() -> Path:
-    """The folder of these files, in the data folder."""
+    """Returns the folder of these files, in the data folder."""
     path = paths.data_folder() / _FOLDER
     path.mkdir(mode=0o700, exist_ok=True)
     return path
 
 
 def _prefix(run_id: str, epoch: int | None) -> str:
-    """How the names of these files begin. Judges have their own: a runner must not take the files they are writing."""
+    """Returns the prefix of the names of these files. Judges have another prefix than runners: a runner must not take
+    the files that judges are writing."""
     return f"judged.{run_id}." if epoch is None else f"{run_id}."
 
 
@@ -104,7 +106,7 @@ def _name(row: Row) -> tuple[str, int]:
 
 
 def _entries(file: Path) -> list[dict[str, Any]]:
-    """The complete lines; a line that was cut when its process was killed is left out."""
+    """Returns the complete lines of the file; a line that was cut off when its process was killed is left out."""
     entries = []
     for line in file.read_text(encoding="utf-8").splitlines():
         with suppress(ValueError):

@@ -1,4 +1,4 @@
-"""Similarity by embedding: the cosine of the vectors that a model makes of the answer and of the expected value.
+"""Scores similarity by embedding: the cosine of a model's vectors of the answer and of the expected value.
 
 Source: Reimers and Gurevych 2019, "Sentence-BERT". Each vector is stored like a reply, with its cost, and no text is
 sent twice to the same model.
@@ -26,7 +26,7 @@ from promptgrid.tokens import count_text
 
 
 class EmbeddingScorer:
-    """Scores by the cosine of two vectors."""
+    """Scores replies by the cosine of the vectors of the answer and of the expected value."""
 
     def __init__(self, spec: CheckSpec, judging: JudgingContext) -> None:
         name, self._model = split_model(spec.model)
@@ -73,7 +73,8 @@ class EmbeddingScorer:
         return alike(subject, cosine(answer, expected))
 
     async def _embed(self, texts: Sequence[str]) -> None:
-        """Stores the vectors of the texts, or notes why there are none. Raises BudgetReached before it sends."""
+        """Stores the vectors of the texts, or notes the error for texts without one. Raises BudgetReached before
+        sending."""
         batch = TextBatch(self._endpoint.name, self._endpoint.identity, self._model, tuple(texts))
         with self._judging.shared.pace(self._endpoint, self._judging.most(self._endpoint)) as pace:
             for part, error in await self._sender.send(self._endpoint, pace, batch):
@@ -83,13 +84,13 @@ class EmbeddingScorer:
         self._context.halted = True
 
     async def aclose(self) -> None:
-        """Raises BudgetReached where scores are missing because of the budget."""
+        """Raises BudgetReached if scores are missing because the budget was reached."""
         if self._reached is not None:
             raise self._reached
 
 
 def embeddings_preflight(database: Database, run_id: str, spec: CheckSpec) -> ModelPreflight:
-    """The calls that will embed the run's replies and expected values; stored vectors are counted as answered."""
+    """Returns the preflight of embedding the run's replies and expected values; stored vectors count as answered."""
     name, model = split_model(spec.model)
     identity, facts = connect(name).identity, model_facts(spec.model)
     estimates: list[Estimate] = []
@@ -112,6 +113,6 @@ def _subjects(spec: CheckSpec, replies: Iterable[Answered]) -> list[Subject]:
 
 
 def _texts(subjects: Iterable[Subject]) -> list[str]:
-    """The texts to compare, each once."""
+    """Returns the texts to embed, without duplicates and blank texts."""
     texts = (text for subject in subjects if not subject.missing for text in subject.both)
     return list(dict.fromkeys(text for text in texts if text.strip()))

@@ -1,6 +1,6 @@
-"""Calls to a model that judges stored replies, with the keys, the pace, the retries and the budget of a run's calls.
+"""Calls a model that judges stored replies, with the keys, the pace, the retries and the budget of a run's calls.
 
-A judge's replies are stored like a run's, with their cost, and reused when the same question comes again.
+A judge's replies are stored like a run's, with their cost, and reused when the same question is asked again.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ Connect = Callable[[str], Endpoint]
 
 
 async def _no_claim() -> None:
-    """The judges of a run at rest hold no claim that another process could take."""
+    """Does nothing: the judges of a run that is not in progress hold no claim that another process could take."""
 
 
 @dataclass(frozen=True)
 class JudgingContext:
-    """What all checks share that score the replies of one run. Stored replies of a judge are reused where their id is
-    greater than `since`. `concurrency` is the plan's; None: each endpoint's own."""
+    """The state shared by all checks that score the replies of one run. A judge's stored reply is reused if its id is
+    greater than `since`. `concurrency` is the plan's limit (None: each endpoint's own)."""
 
     database: Database
     run_id: str
@@ -52,17 +52,17 @@ class JudgingContext:
     since: int = 0
 
     def run_context(self, kind: str) -> RunContext:
-        """The context of calls whose replies are of this kind."""
+        """Returns the context of calls whose replies are stored with this kind."""
         return RunContext(self.run_id, self.wall, self.journal, self.still_ours, kind)
 
     def most(self, endpoint: Endpoint) -> int:
-        """How many calls to the endpoint may be in flight; one, where it takes no more."""
+        """Returns how many calls to the endpoint may be in flight; 1 if the endpoint's own limit is 1."""
         return 1 if endpoint.concurrency == 1 else self.concurrency or endpoint.concurrency
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeReply:
-    """The judge's reply, by id and text; or `error`, why there is none."""
+    """The id and text of a judge's reply, or in `error` the reason why there is none."""
 
     reply_id: int | None = None
     text: str = ""
@@ -70,13 +70,13 @@ class JudgeReply:
 
 
 def judge_plan(prompt: Prompt, ref: str, inputs: Sequence[Mapping[str, str]]) -> Plan:
-    """The calls that put these inputs to the judge, as a plan: its points give them keys and token counts."""
+    """Returns a plan of the calls that put these inputs to the judge. The plan's points give keys and token counts."""
     cases = tuple(Case(id=str(number), inputs=values, expected=None) for number, values in enumerate(inputs))
     return Plan(prompts=(prompt,), cases=cases, models=(ref,), checks=())
 
 
 class Judge:
-    """One model that judges for one run by one prompt. `on_done` is called with the number of replies that came."""
+    """One model that judges one run with one prompt. `on_done` is called with the number of inputs that are done."""
 
     def __init__(
         self, judging: JudgingContext, prompt: Prompt, ref: str, *, on_done: Callable[[int], None] = lambda count: None
@@ -92,8 +92,8 @@ class Judge:
         self.reached: BudgetReached | None = None
 
     async def replies(self, inputs: Sequence[Mapping[str, str]]) -> list[JudgeReply | None]:
-        """The judge's reply to each of the inputs; None where it was not sent, since the judge was halted or the budget
-        is reached."""
+        """Returns the judge's reply to each of the inputs; None for an input that was not sent because the judge was
+        halted or the budget was reached."""
         plan = replace(self._plan, cases=judge_plan(self._plan.prompts[0], self._plan.models[0], inputs).cases)
         planned = await asyncio.to_thread(lambda: list(plan_points(plan, self._decided)))
         await self._look_up([one.point.key for one in planned])
@@ -140,7 +140,7 @@ class Judge:
             self._on_done(1)
 
     def halt(self) -> None:
-        """Sends nothing more. Calls in flight are paid for: their replies still come."""
+        """Stops sending. Calls in flight may already be paid for, so they still end."""
         self._context.halted = True
         for task in self._working - self._context.in_flight:
             task.cancel()

@@ -1,7 +1,7 @@
-"""A model judges pairs: which of two replies to the same case is better, asked in both orders.
+"""Lets a model judge pairs: which of two replies to the same case is better, asked in both orders.
 
-Models favour a position (Zheng et al. 2023, "Judging LLM-as-a-Judge"). A judge that changes its mind when the replies
-change places sees no difference: a tie.
+Models favour a position (Zheng et al. 2023, "Judging LLM-as-a-Judge"). If the judge's preference changes with the
+order, the vote is a tie.
 """
 
 from __future__ import annotations
@@ -35,14 +35,15 @@ Positions = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class PairJudge:
-    """The model that judges, the rubric, and the name of the prompt ("": the one that ships with Promptgrid)."""
+    """The judging model, the rubric, and the name of the prompt ("": the prompt shipped with Promptgrid)."""
 
     model: str
     rubric: str = ""
     prompt: str = ""
 
     def load(self, database: Database) -> Prompt:
-        """The prompt. Raises PlanError for a model or a prompt that cannot judge, LibraryError for a missing prompt."""
+        """Returns the judge's prompt. Raises PlanError if the model or the prompt cannot judge, LibraryError if the
+        prompt is missing."""
         check_model(self.model)
         prompt = plans.named_prompt(database, self.prompt) if self.prompt else shipped_prompt("judge-pair")
         check_prompt(prompt, PAIR_INPUTS)
@@ -51,11 +52,11 @@ class PairJudge:
 
 @dataclass
 class PairVotes:
-    """Counts of what the judge said.
+    """Counts of the judge's votes.
 
-    votes      votes that were stored
-    changed    those that are ties because the judge changed its mind
-    failed     pairs without a vote; `why` is the reason of the last one
+    votes      number of votes that were stored
+    changed    number of these that are ties because the judge's preference changed with the order
+    failed     number of pairs without a vote; `why` is the reason of the last one
     """
 
     votes: int = 0
@@ -67,7 +68,7 @@ class PairVotes:
 def pairs_preflight(
     database: Database, run_id: str, pairs: Sequence[Positions], judge: PairJudge, *, fresh: bool = False
 ) -> ModelPreflight:
-    """The preflight of the judge: two calls a pair."""
+    """Returns the preflight of judging the pairs: two calls per pair."""
     prompt = judge.load(database)
     chunks = (_inputs(replies, chunk, judge.rubric) for chunk, replies in _chunks(database, run_id, pairs))
     since = session.since(database, run_id, KIND, _work(judge, prompt, fresh), fresh=fresh)
@@ -75,7 +76,7 @@ def pairs_preflight(
 
 
 def _work(judge: PairJudge, prompt: Prompt, fresh: bool) -> dict[str, Any]:
-    """As in JudgingSession."""
+    """Returns the `work` of the JudgingSession."""
     return {"model": judge.model, "rubric": judge.rubric, "prompt": f"{prompt.name}@{prompt.version}", "fresh": fresh}
 
 
@@ -83,11 +84,11 @@ def judge_pairs(
     database: Database, run_id: str, pairs: Sequence[Positions], judge: PairJudge, *,
     budget: str = "", fresh: bool = False, on_progress: OnProgress = lambda done, total: None,
 ) -> PairVotes:  # fmt: skip
-    """Stores the model's vote on each pair; blocks until that is done. `on_progress` counts pairs.
+    """Stores the model's vote on each pair; blocks until all are done. `on_progress` counts pairs.
 
-    The same judge resumes a session that was stopped or killed: its questions are not sent again, and count in the
-    budget. Raises PlanError and LibraryError as `PairJudge.load`, BudgetReached where the next call may cross the
-    budget: the votes before it are stored.
+    Calling it again with the same judge resumes a session that was stopped or killed: its questions are not sent again,
+    and their cost counts towards the budget. Raises PlanError and LibraryError as `PairJudge.load`, and BudgetReached
+    when the next call may exceed the budget; earlier votes are stored.
     """
     prompt = judge.load(database)
     with session.start(database, run_id, KIND, _work(judge, prompt, fresh), budget=budget, fresh=fresh) as own:
@@ -130,7 +131,7 @@ class _PairTask:
         self._judge.halt()
 
     def _vote(self, pair: Positions, judged: tuple[JudgeReply, JudgeReply], counts: PairVotes) -> None:
-        """Stores the vote that follows from the replies in both orders, if there is one."""
+        """Stores the vote that follows from the judge's replies in both orders; counts a failure when there is none."""
         words = [None if reply.error else read_preference(self._prompt, reply.text) for reply in judged]
         if None in words:
             counts.failed += 1
@@ -152,7 +153,7 @@ class _PairTask:
 def _chunks(
     database: Database, run_id: str, pairs: Sequence[Positions]
 ) -> Iterator[tuple[Sequence[Positions], Mapping[int, Answered]]]:
-    """Chunks of pairs with the replies of their cells; pairs whose replies are gone are left out."""
+    """Yields chunks of pairs with the replies of their cells; pairs without both replies are left out."""
     for start in range(0, len(pairs), _CHUNK):
         chunk = pairs[start : start + _CHUNK]
         positions = {position for pair in chunk for position in pair}
@@ -161,7 +162,7 @@ def _chunks(
 
 
 def _inputs(replies: Mapping[int, Answered], pairs: Sequence[Positions], rubric: str) -> list[Mapping[str, str]]:
-    """The values of the prompt, two a pair: as it is shown, and the other way round."""
+    """Returns the values of the prompt's variables, two items per pair: in the given order, and reversed."""
     return [
         _values(replies[first], replies[second], rubric)
         for left, right in pairs

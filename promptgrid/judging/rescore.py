@@ -1,5 +1,5 @@
-"""The checks of an existing run: add, change and remove them, and score its replies again. Nothing is sent to the model
-under test; the cost of judges is known before they are asked."""
+"""Changes the checks of an existing run and scores its replies again. No call goes to the model under test; the cost of
+judges is known before they are called."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ KIND = "check"
 
 @dataclass(frozen=True)
 class Recheck:
-    """A change to the checks of a run: `checks` are all that it will have, `score` those that score its replies again;
-    with `fresh` judges are asked again."""
+    """A change to the checks of a run: `checks` are all its checks after the change, `score` the checks that score the
+    replies again. With `fresh`, judges are called again instead of reusing their replies."""
 
     run_id: str
     before: str
@@ -41,17 +41,19 @@ class Recheck:
 
     @property
     def work(self) -> dict[str, Any]:
-        """As in JudgingSession."""
+        """The `work` of the JudgingSession."""
         return {"checks": [*map(str, self.checks)], "score": [*map(str, self.score)], "fresh": self.fresh}
 
 
 def plan_recheck(
     database: Database, run_id: str, *, add: Sequence[CheckSpec] = (), remove: Sequence[str] = (), fresh: bool = False
 ) -> Recheck:
-    """The change that adds and removes these checks: a check to `add` replaces one of the same name; with nothing to
-    add or remove, all checks score again. `fresh`: judges are asked again. Nothing is changed or sent yet.
+    """Returns the change that adds and removes these checks. A check to `add` replaces one of the same name; with
+    nothing to add or remove, all checks score again. With `fresh`, judges are called again. Nothing is changed or sent
+    yet.
 
-    Raises PlanError for a check that is not there or cannot be carried out, and LibraryError for a judge's prompt.
+    Raises PlanError for a check that is missing or cannot be carried out, and LibraryError for a missing judge's
+    prompt.
     """
     before = plans.planned_as(database, run_id)
     plan = runs.plan_of(database, run_id)
@@ -88,7 +90,7 @@ def _usual(plan: Plan) -> tuple[CheckSpec, ...]:
 
 
 def stopped(database: Database, run_id: str) -> tuple[Recheck, JudgingSession] | None:
-    """A recheck that was stopped before its end, to be resumed, and its session; None where there is none."""
+    """Returns an unfinished recheck, to be resumed, with its session; None when there is none."""
     unfinished = session.unfinished(run_id, KIND)
     if unfinished is None or session.in_progress(run_id):
         return None
@@ -98,7 +100,7 @@ def stopped(database: Database, run_id: str) -> tuple[Recheck, JudgingSession] |
 
 
 def preflights(database: Database, recheck: Recheck) -> list[ModelPreflight]:
-    """The preflight of each model that judges or embeds; replies that are reused count as answered."""
+    """Returns the preflight of each model that judges or embeds; reused replies count as answered."""
     return [_preflight(database, recheck, spec) for spec in recheck.score if spec.model]
 
 
@@ -113,7 +115,8 @@ def _preflight(database: Database, recheck: Recheck, spec: CheckSpec) -> ModelPr
 def judge_preflight(
     database: Database, prompt: Prompt, ref: str, chunks: Iterable[Sequence[Mapping[str, str]]], since: int
 ) -> ModelPreflight:
-    """The preflight of a model that judges these inputs; its replies with a greater id than `since` are reused."""
+    """Returns the preflight of judging these inputs by a model; its stored replies with an id greater than `since` are
+    reused."""
     plan = judge_plan(prompt, ref, [{}])
     decided = grid.decide(plan)
     name, model = connections.split_model(ref)
@@ -132,11 +135,11 @@ def judge_preflight(
 def carry_out(
     database: Database, recheck: Recheck, *, budget: str = "", on_progress: OnProgress = lambda done, total: None
 ) -> None:
-    """Changes the run's checks and scores its replies; blocks until that is done.
+    """Changes the run's checks and scores its replies; blocks until all are scored.
 
-    The same recheck resumes one that was stopped or killed: its questions are not sent again, and count in the budget.
-    Raises PlanError where the run is in progress or was changed since `plan_recheck`, BudgetReached where the judges
-    would cross the budget, StoreError when the run is removed meanwhile.
+    Calling it again with the same recheck resumes one that was stopped or killed: its questions are not sent again, and
+    their cost counts towards the budget. Raises PlanError if the run is in progress or was changed since
+    `plan_recheck`, BudgetReached if the judges would exceed the budget, StoreError if the run is removed meanwhile.
     """
     with session.start(database, recheck.run_id, KIND, recheck.work, budget=budget, fresh=recheck.fresh) as own:
         plan = scores.change_checks(database, recheck.run_id, recheck.before, recheck.checks)

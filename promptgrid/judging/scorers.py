@@ -1,4 +1,4 @@
-"""The scorers of checks: at once in this process, by a user's own function, or by a model."""
+"""Defines how checks score: immediately in this process, by a user's own function, or by a model."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ class Scorer(Protocol):
     """Scores replies by one check."""
 
     async def scores(self, replies: Sequence[Answered]) -> list[CellScore]:
-        """A score for each reply; fewer where the scorer was halted."""
+        """Returns a score for each reply; fewer if the scorer was halted."""
 
     def halt(self) -> None:
-        """Starts no further score."""
+        """Starts no further scores."""
 
     async def aclose(self) -> None:
-        """Frees resources."""
+        """Frees the scorer's resources."""
 
 
 def pinned(database: Database, spec: CheckSpec) -> CheckSpec:
-    """The check as it is stored with a run, so that it means the same for every reply: a file by its full path and its
-    hash, a judge's prompt by its version, whose text is stored now.
+    """Returns the check as stored with a run, so that it means the same for every reply: a file by full path and hash,
+    a judge's prompt by version, whose text is stored now.
 
-    Raises PlanError, LibraryError or PromptError for a check that is not there or cannot be carried out.
+    Raises PlanError, LibraryError or PromptError for a check that is missing or cannot be carried out.
     """
     if spec.kind == "python":
         return own_code.pinned(spec)
@@ -54,15 +54,15 @@ def pinned(database: Database, spec: CheckSpec) -> CheckSpec:
 
 
 def judge_prompt(database: Database, spec: CheckSpec) -> Prompt:
-    """The prompt of a judge: the shipped one, a file, one of the library, or a stored version. Raises LibraryError or
-    PromptError."""
+    """Returns the prompt of a judge: the shipped one, a file, a prompt of the library, or a stored version. Raises
+    LibraryError or PromptError."""
     name = spec.options.get("prompt", "")
     shipped = judge_prompts.shipped_prompt("judge")
     return shipped if name in ("", f"{shipped.name}@{shipped.version}") else plans.named_prompt(database, name)
 
 
 def model_check(database: Database, spec: CheckSpec) -> ModelCheck:
-    """What the check's model takes to score a reply that does not exist yet, for the preflight."""
+    """Returns what the check's model needs to score a reply that does not exist yet, for the preflight."""
     if spec.kind == "similarity":
         return ModelCheck(spec.model, model_facts(spec.model), texts_a_call=TEXTS_A_CALL)
     prompt = judge_prompt(database, spec)
@@ -74,7 +74,7 @@ def model_check(database: Database, spec: CheckSpec) -> ModelCheck:
 
 
 def scorer(judging: JudgingContext, plan: Plan, spec: CheckSpec, *, on_done: Callable[[int], None]) -> Scorer:
-    """The scorer of the check. A slow one calls `on_done` with the number of replies that are done.
+    """Returns the scorer of the check. A slow scorer calls `on_done` with the number of replies that are done.
 
     Raises PlanError for an endpoint that is not configured.
     """
@@ -102,10 +102,10 @@ class _PlainScorer:
                      note=reply.answer_note, language=prompt.language)  # fmt: skip
 
     def halt(self) -> None:
-        """Ignored: a chunk takes only a moment."""
+        """Does nothing: scoring a chunk takes only a moment."""
 
     async def aclose(self) -> None:
-        """There is nothing to free."""
+        """Does nothing: there is nothing to free."""
 
 
 class _CodeScorer:
@@ -148,20 +148,20 @@ class _JudgeScorer:
         self._judge.halt()
 
     async def aclose(self) -> None:
-        """Raises BudgetReached where scores are missing because of the budget."""
+        """Raises BudgetReached if scores are missing because the budget was reached."""
         if self._judge.reached is not None:
             raise self._judge.reached
 
 
 def judge_inputs(spec: CheckSpec, reply: Answered) -> Mapping[str, str]:
-    """The values of the judge's prompt for one reply."""
+    """Returns the values of the judge's prompt for one reply."""
     question, conversation = question_of(reply.request)
     return judge_prompts.inputs_for(spec, question=question, conversation=conversation, output=reply.output,
                                     answer=reply.answer, expected=reply.expected)  # fmt: skip
 
 
 def question_of(request: Mapping[str, object]) -> tuple[str, str]:
-    """(the last user message, the whole conversation) of a request's body."""
+    """Returns (the last user message, the whole conversation) of a request body."""
     turns = request.get("messages")
     if not isinstance(turns, list):
         prompt = str(request.get("prompt", ""))

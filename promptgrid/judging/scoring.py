@@ -1,7 +1,8 @@
-"""Scores the stored replies of a run: by the slow checks of its plan at its end, or by any of its checks again later.
+"""Scores the stored replies of a run: by the slow checks of its plan at the end of the run, or later by any of its
+checks.
 
-Nothing is sent to the model under test. Scores are committed some hundred at a time: a killed process loses at most
-those, and no judge's reply.
+No call goes to the model under test. Scores are committed some hundred at a time: a killed process loses at most those,
+and none of the judges' replies.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from promptgrid.store.scores import Answered, CellScore
 
 @dataclass
 class Scoring:
-    """Scores all replies of a run by `checks`. `done` of `total` scores exist; both may be read from any thread.
+    """Scores all replies of a run by `checks`. `done` of `total` scores exist; any thread may read both.
 
-    `anew` scores replies again that a check has scored already.
+    With `anew`, replies that a check has already scored are scored again.
     """
 
     judging: JudgingContext
@@ -38,8 +39,8 @@ class Scoring:
         self._scorers: dict[str, Scorer] = {}
 
     async def run(self) -> None:
-        """Scores until everything is scored or it is halted. Raises BudgetReached, and PlanError for a judge's endpoint
-        that is not configured; the scores from before are committed."""
+        """Scores until all replies are scored or the scoring is halted. Raises BudgetReached, and PlanError for a
+        judge's endpoint that is not configured; scores committed before stay."""
         self.total = await asyncio.to_thread(self._count)
         for check in self.checks:
             self._scorers[str(check)] = await asyncio.to_thread(
@@ -54,7 +55,7 @@ class Scoring:
             raise error
 
     def halt(self) -> None:
-        """Ends as soon as the calls in flight have ended."""
+        """Halts the scoring: it ends as soon as the calls in flight have ended."""
         self.halted = True
         for one in self._scorers.values():
             one.halt()
@@ -80,7 +81,9 @@ class Scoring:
             self.on_progress(self.done, self.total)
 
     async def _scores(self, check: CheckSpec, chunk: Sequence[Answered]) -> list[CellScore]:
-        """The scores of the replies that the check is for. A check that stops early halts the others too."""
+        """Returns the scores of the replies that the check applies to. If the check stops early, all checks are
+        halted.
+        """
         prompts = {(p.name, p.version) for p in self.plan.prompts if check in self.plan.checks_for(p)}
         replies = [
             reply
@@ -93,5 +96,5 @@ class Scoring:
 
 
 def slow_checks(plan: Plan) -> list[CheckSpec]:
-    """The checks that score once all replies are stored."""
+    """Returns the checks that run only when all replies are stored."""
     return [check for check in plan.all_checks if not check.plain]

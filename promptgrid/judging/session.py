@@ -1,5 +1,6 @@
-"""A judging session: judges go over the replies of one run, one session at a time. Its state is in a file, so that a
-session that was stopped or killed is resumed within its budget, and no question is sent twice."""
+"""Keeps judging sessions: in a session, judges score or compare the replies of one run. A run has one session at a
+time. Its state is in a file, so that a stopped or killed session is resumed within its budget and no question is sent
+twice."""
 
 from __future__ import annotations
 
@@ -36,10 +37,11 @@ _END_S = 10.0  # how long Ctrl+C waits for calls in flight
 
 @dataclass
 class JudgingSession:
-    """The work as JSON, and its progress: `done` of `total`. A session with the same work resumes this one.
+    """A judging session: its work as JSON, and its progress, `done` of `total`. A new session with the same work
+    resumes it.
 
-    since     judges' replies with a greater id are reused; 0: any of theirs
-    before    what the run had spent when the session began; `budget` counts from there
+    since     judges' replies with a greater id are reused; 0: all of them
+    before    what the run had spent when the session began; `budget` limits what is spent after that
     """
 
     run_id: str
@@ -53,7 +55,7 @@ class JudgingSession:
     _saved: float = float("-inf")
 
     def wall(self, database: Database) -> Wall:
-        """The wall of its budget, with what it has spent already. Raises PlanError."""
+        """Returns the wall of the session's budget, including what the session has already spent. Raises PlanError."""
         now, before = spent(database, self.run_id), self.before
         wall = Wall(parse_budget(self.budget))
         wall.add(Cost((now.usd or 0) - (before.usd or 0), (now.tokens or 0) - (before.tokens or 0),
@@ -61,21 +63,21 @@ class JudgingSession:
         return wall
 
     def progress(self, done: int, total: int) -> None:
-        """Saves the progress, at most twice a second; for one thread."""
+        """Records the progress and saves it at most twice a second. Only one thread may call it."""
         self.done, self.total = done, total
         if time.monotonic() - self._saved > _SAVE_EVERY_S:
             self._saved = time.monotonic()
             self.save()
 
     def save(self) -> None:
-        """Writes the state to its file. A full disk is reported by the journal."""
+        """Writes the state to its file. Ignores write errors: the journal reports a full disk."""
         body = {name: value for name, value in asdict(self).items() if not name.startswith("_")}
         with suppress(OSError):
             files.write(_path(self.run_id, self.kind), json.dumps(body).encode())
 
 
 def unfinished(run_id: str, kind: str) -> JudgingSession | None:
-    """The session of that kind that is in progress, or was stopped before its end."""
+    """Returns the session of that kind that is in progress or was stopped before its end; None when there is none."""
     try:
         body = json.loads(_path(run_id, kind).read_text(encoding="utf-8"))
         return JudgingSession(**{**body, "before": Cost(**body["before"])})
@@ -84,17 +86,18 @@ def unfinished(run_id: str, kind: str) -> JudgingSession | None:
 
 
 def forget(run_id: str, kind: str) -> None:
-    """Drops a stopped session: it will not be resumed."""
+    """Deletes a stopped session, so that it is not resumed."""
     _path(run_id, kind).unlink(missing_ok=True)
 
 
 def lock(run_id: str, *, wait_s: float = 0.0) -> FileLock:
-    """The lock of a session: two sessions would pay for the same. Raises Timeout when it is not free in time."""
+    """Returns the lock of the run's session: two sessions at once would pay twice. Acquiring it raises Timeout after
+    `wait_s`."""
     return FileLock(_folder() / f"{run_id}.lock", timeout=wait_s, thread_local=False)
 
 
 def in_progress(run_id: str) -> bool:
-    """Whether a session of the run is in progress, in any process."""
+    """Returns whether any process has a session of the run in progress."""
     try:
         with lock(run_id):
             return False
@@ -104,7 +107,7 @@ def in_progress(run_id: str) -> bool:
 
 @asynccontextmanager
 async def turn(database: Database, run_id: str, *, until: Callable[[], bool]) -> AsyncIterator[None]:
-    """The turn of the run's own judges: waits for a session in progress to end, or for `until` to become true."""
+    """Holds the session lock for the run's own judges; first waits until it is free, or until `until` returns true."""
     own = lock(run_id)
     while not until():
         with suppress(Timeout):
@@ -123,9 +126,9 @@ def start(
     database: Database, run_id: str, kind: str, work: Mapping[str, Any], *, budget: str, fresh: bool
 ) -> Iterator[JudgingSession]:
     """Starts a session, or resumes one with the same work; its file is removed when the block ends without an error.
-    `fresh` reuses no replies from before the session.
+    With `fresh`, a new session reuses no earlier replies.
 
-    Raises PlanError where a session of the run is in progress, or where the budget cannot be read.
+    Raises PlanError if a session of the run is in progress, or the budget cannot be read.
     """
     parse_budget(budget)
     try:
@@ -150,7 +153,7 @@ def start(
 
 
 def since(database: Database, run_id: str, kind: str, work: Mapping[str, Any], *, fresh: bool) -> int:
-    """The `since` of a session that starts now: that of the unfinished session with the same work, if there is one."""
+    """Returns the `since` of a session that starts now; an unfinished session with the same work keeps its own."""
     before = unfinished(run_id, kind)
     if before is not None and before.work == work:
         return before.since
@@ -168,18 +171,18 @@ def _folder() -> Path:
 
 
 class JudgingTask(Protocol[T_co]):
-    """What a session carries out."""
+    """A task that a session carries out."""
 
     async def run(self) -> T_co:
-        """Runs to its end."""
+        """Runs the task to its end."""
 
     def halt(self) -> None:
-        """Sends nothing more; calls in flight still end."""
+        """Stops sending; calls in flight still end."""
 
 
 def run_task(database: Database, run_id: str, create: Callable[[Journal], JudgingTask[T]]) -> T:
-    """Blocks until the task is done and everything that it wrote is on disk. Ctrl+C waits for calls in flight; a second
-    one gives them up."""
+    """Runs the task; blocks until everything that it wrote is on disk. Ctrl+C waits for calls in flight; a second
+    Ctrl+C abandons them."""
     tasks: list[JudgingTask[T]] = []
     future = loop.start(_run(database, run_id, create, tasks))
     try:
