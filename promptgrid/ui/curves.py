@@ -1,4 +1,4 @@
-"""The charts of the Curves page, each with its data to download."""
+"""The charts of the Curves page, each with a button to download its data."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ _OVER = "curves_over"
 
 
 def read_curve(database: Database, run: RunInfo) -> Curve:
-    """The curve of the run over the parameter of `?over=`, read again after new results. Where the run varies several
-    parameters, a control chooses one."""
+    """Returns the curve of the run over one parameter, and reads it again after new results.
+
+    The parameter is the one in the address (`?over=`). If the run varies several, a control selects one of them.
+    """
     axes = drawable_axes(database, run.id)
     requested = st.session_state.get(_OVER) or st.query_params.get("over")
     axis = requested if requested in axes else axes[0]
@@ -48,9 +50,10 @@ def _curve(run_id: str, axis: Axis, stamp: results.Stamp, *, _database: Database
 
 
 def lines_popover(curve: Curve) -> list[str]:
-    """The lines to draw: the selected ones, at first those in the address (`?line=`), else the first few.
+    """Draws the selector for the lines and returns the lines to draw: at first those in the address (`?line=`), or else
+    the first few.
 
-    There are at most as many as colours can distinguish.
+    The number of lines is limited to the number of colours that can be distinguished.
     """
     all_lines = curve.lines
     requested = st.session_state[_LINES] if _LINES in st.session_state else st.query_params.get_all(_LINE)
@@ -73,7 +76,7 @@ def write_address(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
 
 
 def missing_values(run: RunInfo, curve: Curve) -> None:
-    """What the run needs for a curve, if it has fewer than two values of the parameter."""
+    """Shows what the run needs for a curve, if it has fewer than two values of the parameter."""
     if len(curve.values) > 1:
         return
     if run.status in ACTIVE and not any(point.cases for point in curve.points):
@@ -90,7 +93,7 @@ def missing_values(run: RunInfo, curve: Curve) -> None:
 
 
 def curve_charts(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
-    """The score, and below it the measures of variety and length."""
+    """Draws the chart of the score, and below it the charts for variety and length."""
     first, *others = charts.MEASURES
     if not charts.rows_of(curve, first, lines):
         st.caption("Nothing is scored: the cases need an expected answer, or the run needs a check.")
@@ -114,7 +117,7 @@ def _measure(
 
 
 def cost_chart(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
-    """Score against cost; against tokens if the costs are zero or not known."""
+    """Draws score against cost, or against tokens if the costs are zero or not known."""
     chart = charts.cost_chart(curve, lines)
     if chart is None:
         return
@@ -127,7 +130,7 @@ def cost_chart(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
 
 
 def remarks(database: Database, run: RunInfo, curve: Curve) -> None:
-    """Which values are not points of a line, and which models seem to ignore the temperature."""
+    """Lists the values that are not points of a line, and the models that seem to ignore the temperature."""
     sentences = [*curve.left_out, *suspicions(database, run.id)]
     if sentences:
         st.subheader("Left out of the lines")

@@ -1,4 +1,4 @@
-"""The home page: an example to start with, the next steps, prompts and endpoints."""
+"""The home page, with an example to start with, the next steps, the prompts and the endpoints."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROMPTS_SHOWN = 10
 
 
 def example() -> None:
-    """For the first visit: a small run that shows what Promptgrid does, and the button that starts it."""
+    """Shows what the example is, a small run for the first visit, and draws the button that starts it."""
     with st.container(border=True, key="home_example", gap="small"):
         st.markdown("**See it work: one prompt, two techniques, two temperatures, six reviews**")
         st.caption(
@@ -39,7 +39,7 @@ def _example_model() -> str:
 
 
 def example_plan() -> Plan:
-    """The plan of the example. Raises PromptgridError if the library no longer has its prompt."""
+    """Returns the plan of the example. Raises PromptgridError if the library no longer has its prompt."""
     prompt = api.load(EXAMPLE)
     rows = api.plan(prompt).cases[:EXAMPLE_CASES]
     return api.plan(
@@ -64,12 +64,12 @@ def _run_example() -> None:
 
 
 def has_example() -> bool:
-    """The library still has the prompt of the example."""
+    """Returns whether the library still has the prompt of the example."""
     return EXAMPLE in server.prompts()
 
 
 def next_steps(run_id: str | None) -> None:
-    """The three main pages; Compare opens the newest run."""
+    """Draws links to the three main pages. The link to Compare opens the run `run_id`."""
     query = {"run": run_id} if run_id else {}
     steps: list[tuple[str, str, str, str, dict[str, str]]] = [
         (links.COMPOSE, "Try a prompt", "edit_note", "See exactly what is sent and what comes back.", {}),

@@ -24,7 +24,7 @@ DELETED_SHOWN = 50
 
 
 def matching(entries: Sequence[LibraryEntry], words: str) -> list[LibraryEntry]:
-    """The prompts with all of the words in their name, description, tags or messages."""
+    """Returns the prompts with all of the words in their name, description, tags or messages."""
     folded = words.casefold().split()
     return [entry for entry in entries if all(word in _search_text(entry) for word in folded)]
 
@@ -54,7 +54,7 @@ def row(entry: LibraryEntry) -> dict[str, Any]:
 
 
 def table(entries: Sequence[LibraryEntry]) -> LibraryEntry | None:
-    """The table of the prompts; returns the selected one."""
+    """Draws the table of the prompts and returns the selected one."""
     import pandas as pd
 
     columns = ["name", "description", "tags", "techniques", "examples", "version", "changed"]
@@ -84,7 +84,8 @@ def table(entries: Sequence[LibraryEntry]) -> LibraryEntry | None:
 
 
 def _table_key(names: list[str]) -> str:
-    """A new key whenever the list changes: a selection is a row number, and would point at another prompt."""
+    """Returns a new widget key whenever the list changes. A selection is a row number, so after a change it would
+    select another prompt."""
     session = st.session_state
     if session.get("library_names") != names:
         session.library_names = names
@@ -116,7 +117,8 @@ def actions(entry: LibraryEntry | None) -> None:
 
 
 def details(entry: LibraryEntry) -> None:
-    """The error and the text of a broken prompt; for the others, which techniques work with it and why not all."""
+    """Shows the error and the text of a broken prompt. For other prompts, lists the techniques that work, and the
+    reasons why others do not."""
     if entry.prompt is None:
         st.error(plain(entry.error))
         st.caption(f"Fix the file in an editor: {plain(entry.path)}")
@@ -132,7 +134,7 @@ def details(entry: LibraryEntry) -> None:
 
 
 def import_popover() -> None:
-    """Imports .prompty files. A file that cannot be read is not saved."""
+    """Draws the popover that imports .prompty files. A file that cannot be read is not saved."""
     with st.popover("Import", key="library_import"):
         files = st.file_uploader(
             "Prompt files (.prompty)",
@@ -145,7 +147,7 @@ def import_popover() -> None:
 
 
 def notices() -> None:
-    """The result of the last action, or its error, and an offer to undo the last delete."""
+    """Shows the result of the last action, or its error, and offers to undo the last delete."""
     session = st.session_state
     for name, error in session.pop("library_errors", []):
         if name:
@@ -169,7 +171,7 @@ def deleted_prompts() -> None:
 
 
 def case_tables() -> None:
-    """The tables in the folder of cases, each with its number of rows and its columns."""
+    """Lists the tables in the folder of cases, each with its number of rows and its columns."""
     files = library().cases()
     if not files:
         return
@@ -189,7 +191,7 @@ def _cases_row(name: str, changed: int) -> dict[str, Any]:
 
 
 def _act(action: Callable[[], str], name: str = "") -> None:
-    """Runs the action of a callback and keeps its message, or its error, for the page."""
+    """Runs the action of a callback and stores its message, or its error, in the session state for `notices`."""
     try:
         st.session_state.library_done = action()
     except PromptgridError as error:
@@ -233,7 +235,7 @@ def _imported(name: str) -> str:
 def _import(files: Sequence[Any]) -> None:
     imported = []
     for file in files:
-        # A browser may send a path. Its last part is the name of the prompt.
+        # A browser may send a path. The last part of the path is the name of the prompt.
         name = str(file.name).replace("\\", "/").rsplit("/", 1)[-1]
         try:
             imported.append(_imported(library().add(name.removesuffix(SUFFIX), file.getvalue())))

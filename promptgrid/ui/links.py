@@ -1,4 +1,4 @@
-"""The paths of the pages, as `st.page_link` and `st.switch_page` take them. No other module names one."""
+"""The paths of the pages, for `st.page_link` and `st.switch_page`. Other modules use these constants, never a path."""
 
 HOME = "workbench.py"
 COMPOSE = "pages/1_Compose.py"

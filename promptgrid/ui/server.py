@@ -1,6 +1,6 @@
-"""What all pages share: the database, the library, the state of the endpoints, the download of the weights.
+"""The objects that all pages share: the database, the library, the state of the endpoints, the download of the weights.
 
-Streamlit's session state holds only what is on the screen. Everything here lives as long as the server.
+These objects exist as long as the server. Streamlit's session state holds only what is on the screen.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _LOG_EVERY = 10  # per cent of the download
 
 @st.cache_resource
 def database() -> Database:
-    """The database of this server. Raises StoreError, which `open_page` shows."""
+    """Returns the database of this server. Raises StoreError, which `open_page` shows."""
     return Database()
 
 
 def library() -> Library:
-    """The folder of prompts. Files are cached and read again after a change."""
+    """Returns the folder of prompts. It caches files and reads them again after a change."""
     return _library(library_folder())
 
 
@@ -44,13 +44,14 @@ def _library(folder: Path) -> Library:
 
 
 def prompts() -> dict[str, Prompt]:
-    """The prompts of the library by name, without those whose file is broken."""
+    """Returns the prompts of the library by name, without those whose file is broken."""
     return {entry.name: entry.prompt for entry in library().entries() if entry.prompt}
 
 
 @dataclass
 class WeightsDownload:
-    """The download of the built-in model's weights, in the background. `error` is what stopped it, if anything."""
+    """The background download of the built-in model's weights. `error` is the error that stopped the last attempt, or
+    None."""
 
     done: int = 0
     total: int = 1
@@ -63,7 +64,7 @@ class WeightsDownload:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Starts the download unless it is in progress. At its end the model's server starts too."""
+        """Starts the download unless it is in progress. After the download, the model's server starts too."""
         with self._lock:
             if not self.running:
                 self.error = None
@@ -90,7 +91,7 @@ class WeightsDownload:
 
 @st.cache_resource
 def weights_download() -> WeightsDownload:
-    """The download, one per server. It starts with the first page if the weights are missing."""
+    """Returns the download, one per server. The first page starts it if the weights are missing."""
     download = WeightsDownload()
     if builtin.status().supported:
         download.start()
@@ -98,13 +99,14 @@ def weights_download() -> WeightsDownload:
 
 
 def answers_now(model: str) -> bool:
-    """False if `model` is the built-in one and its weights are not here yet."""
+    """Returns False if `model` is the built-in one and its weights are not downloaded yet; else True."""
     return not model.startswith(f"{BUILTIN}/") or builtin.status().ready
 
 
 @dataclass
 class Endpoints:
-    """The state of each endpoint, checked in the background so that an unreachable one does not delay a page."""
+    """The state of each endpoint. Checks run in the background, so that an unreachable endpoint does not delay a
+    page."""
 
     states: dict[str, EndpointState] = field(default_factory=dict)
     error: PromptgridError | None = None  # for example, endpoints.toml cannot be read
@@ -112,7 +114,8 @@ class Endpoints:
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "check-endpoint"))
 
     def refresh(self, *, wait: bool = False) -> None:
-        """Checks all of them again; `wait` returns when all have answered, after about five seconds at most."""
+        """Checks all endpoints again. With `wait`, returns when all checks have ended, after about five seconds at
+        most."""
         self.checked = time.monotonic()
         try:
             names, self.error = connections.endpoint_names(), None
@@ -133,27 +136,30 @@ class Endpoints:
 
 @st.cache_resource
 def endpoints() -> Endpoints:
-    """The state of the endpoints, one per server. The first call waits for the answers."""
+    """Returns the state of the endpoints, one object per server. The first call waits until all endpoints are
+    checked."""
     all_endpoints = Endpoints()
     all_endpoints.refresh(wait=True)
     return all_endpoints
 
 
 def model_refs(*more: str) -> list[str]:
-    """ENDPOINT/MODEL of every model to choose from: the built-in one, those the endpoints serve, and `more`."""
+    """Returns ENDPOINT/MODEL of every model to choose from: the built-in one, those that the endpoints serve, and
+    `more`."""
     served = [f"{state.name}/{model}" for state in endpoints().states.values() for model in state.models]
     return list(dict.fromkeys([DEFAULT_MODEL, *served, *more]))
 
 
 @st.cache_resource
 def runner_watchdog() -> threading.Thread:
-    """The thread that restarts a killed runner while runs are active; it lives as long as this server."""
+    """Returns the thread that restarts a killed runner while runs are active. The thread exists as long as this
+    server."""
     thread = threading.Thread(target=client.watch_over, name="watch-over-runs", daemon=True)
     thread.start()
     return thread
 
 
 def scarce_disk_space() -> str:
-    """The free space on the disk of the data folder, as `120 MB`, if the disk is nearly full; else ""."""
+    """Returns the free space on the disk of the data folder, such as `120 MB`, if the disk is nearly full; else ""."""
     free = paths.free_bytes(paths.data_folder())
     return humanize.size(free) if free < paths.LOW_DISK_BYTES else ""

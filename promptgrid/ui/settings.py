@@ -58,11 +58,11 @@ def _configured() -> dict[str, EndpointSettings]:
     try:
         return connections.settings()
     except PromptgridError:
-        return {}  # the state of the endpoints has the error already
+        return {}  # `server.endpoints().error` has the error already
 
 
 def _address(settings: EndpointSettings) -> str:
-    """The base URL, and the name of the variable with the key: never the key."""
+    """Returns the base URL and the name of the environment variable that holds the key. Never returns the key."""
     key = "no key needed"
     if settings.key_env:
         key = f"key in {settings.key_env}" if settings.api_key else f"no key yet: {settings.key_env} is not set"
@@ -70,7 +70,7 @@ def _address(settings: EndpointSettings) -> str:
 
 
 def _test_connection(name: str, models: tuple[str, ...]) -> None:
-    """The button that sends a short request: a list of models does not show whether the key may use them."""
+    """Draws the button that sends a short request. The list of models alone does not show that the key may use them."""
     if name == BUILTIN or not models:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -95,7 +95,7 @@ def _send_greeting(name: str, model: str) -> None:
 
 
 def where_keys_go() -> None:
-    """The files and lines to edit, for a user without a terminal."""
+    """Shows the files and lines to edit, for a user without a terminal."""
     file = Path.cwd() / ".env"
     create = "" if file.is_file() else "The file does not exist yet: create it with any text editor. "
     st.subheader("Add OpenAI, or a server that speaks its protocol")
@@ -109,7 +109,7 @@ def where_keys_go() -> None:
 
 
 def builtin_model() -> None:
-    """The model's size, state and file, and the button that stops its server."""
+    """Shows the model's size, state and file, and the button that stops its server."""
     st.subheader("Built-in model")
     if not weights_notice():
         return
@@ -124,7 +124,10 @@ def builtin_model() -> None:
 
 
 def refused_parameters() -> None:
-    """The parameters that models refused, which plans respect, each with a button to forget it."""
+    """Lists the parameters that models refused, with a button for each model that makes Promptgrid forget them.
+
+    Later plans take these refusals into account.
+    """
     st.subheader("Refused parameters")
     refusals = learned.all_refusals()
     if not refusals:
@@ -175,7 +178,7 @@ def data() -> None:
 
 @st.cache_data(ttl=30, show_spinner=False)
 def disk_usage(path: Path) -> int:
-    """The bytes of a file, or of all files in a folder; 0 if it does not exist."""
+    """Returns the bytes of a file, or of all files in a folder; 0 if `path` does not exist."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
@@ -200,7 +203,7 @@ def _purge_popover() -> None:
 
 
 def health() -> None:
-    """The findings of `promptgrid doctor`, on request: it checks every endpoint and every folder."""
+    """Draws a button that checks every endpoint and folder, and lists the findings of `promptgrid doctor`."""
     from promptgrid import doctor
 
     st.subheader("Health")

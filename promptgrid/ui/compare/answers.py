@@ -1,4 +1,5 @@
-"""The matrix of the Compare page and the detail of the selected cell, in a fragment that most presses rerun alone."""
+"""The matrix of the Compare page and the detail of the selected cell. They are one fragment: most presses rerun only
+it."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ _HEIGHT = 620
 
 @st.fragment
 def answers(database: Database, comparison: ComparisonRows, corner: str) -> None:
-    """A page of rows and the selected cell, both also in the address. `corner` names what the rows are.
+    """Draws one page of rows and the detail of the selected cell, and writes both to the address. `corner` is the
+    heading of the rows.
 
     A press that changes the rest of the page reruns the whole page.
     """
@@ -41,7 +43,7 @@ def answers(database: Database, comparison: ComparisonRows, corner: str) -> None
             )
             controls.pagination(pages)
         if selected and (cell := reading.cell_of(rows, selected)):
-            several_cases = cell[1].cases > 1  # the detail is short
+            several_cases = cell[1].cases > 1  # then the detail is short
             with st.container(
                 border=True, height="content" if several_cases else _HEIGHT, gap="xsmall", key="compare_detail"
             ):

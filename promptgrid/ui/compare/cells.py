@@ -1,4 +1,4 @@
-"""The comparison as columns and rows of the matrix component. Pure."""
+"""Conversion of a comparison to the columns and rows of the matrix component, in pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from promptgrid.ui.compare.matrix import Badge, CellState, MatrixCell, MatrixCol
 from promptgrid.ui.widgets.summary_table import interval_of
 
 _HEAD = 34  # characters of a long answer on the first line; the rest goes below
-_OTHERS = 2  # other answers than the most frequent one that fit in a cell
+_OTHERS = 2  # answers that fit in a cell beside the most frequent one
 _PLAIN: tuple[Metric, ...] = ("tokens", "cost", "latency", "length")
 # Metric -> (least difference, least share of the baseline's value) for a badge. The latency of a single reply is mostly
 # the time it waited in a queue.
@@ -29,7 +29,7 @@ STATES: dict[str, CellState] = {
 
 
 def matrix_columns(comparison: ComparisonRows, summaries: Sequence[VariantSummary]) -> list[MatrixColumn]:
-    """A column for each visible variant. If there are several, the first one is the baseline."""
+    """Returns a column for each visible variant. If there are several, the first one is the baseline."""
     sort, has_baseline = comparison.view.sort, len(comparison.columns) > 1
     return [
         MatrixColumn(
@@ -46,7 +46,8 @@ def matrix_columns(comparison: ComparisonRows, summaries: Sequence[VariantSummar
 
 
 def column_summary(summary: VariantSummary) -> str:
-    """ "53 % (41–65) · 3.4/5 agree": score with its 95 % interval, unread replies, agreement of the samples."""
+    """Returns the score with its 95 % interval, the unread replies and the agreement of the samples, such as "53 %
+    (41–65) · 3.4/5 agree". Without a score, returns how many replies were answered."""
     if summary.answered < summary.cells and not summary.scored:
         return f"{summary.answered:,} of {summary.cells:,} answered"
     parts = [f"{summary.answered:,} answered"]
@@ -69,12 +70,12 @@ def matrix_rows(comparison: ComparisonRows, page: Sequence[ComparisonRow]) -> li
 
 
 def row_title(row: ComparisonRow) -> str:
-    """The id and the inputs of a case in one line; for other rows, their label."""
+    """Returns the id and the inputs of a case in one line; for a row that is not a case, its label."""
     return one_line(row.head.label) if row.case is None else case_title(row.case.case_id, row.case.inputs)
 
 
 def case_title(case_id: str, inputs: Mapping[str, Any]) -> str:
-    """The id and the inputs of the case in one line."""
+    """Returns the id and the inputs of the case in one line."""
     return one_line(f"{case_id} {' · '.join(map(value_text, inputs.values()))}")
 
 
@@ -102,7 +103,7 @@ def _cell(entry: PooledCell | None) -> MatrixCell:
 
 
 def state_of(entry: PooledCell) -> CellState:
-    """The state that the edge of the cell shows: by its score if it has one."""
+    """Returns the state that the edge of the cell shows. The score determines the state of an answered cell."""
     if not entry.answered:
         return STATES[entry.status]
     return score_state(entry.score)
@@ -121,14 +122,14 @@ def _unanswered(entry: PooledCell) -> MatrixCell:
 
 
 def _pooled(entry: PooledCell) -> MatrixCell:
-    """A cell that pools several cases: they share no answer, so it shows their score."""
+    """Returns a cell for several cases. They have no common answer, so the cell shows their score."""
     answer = percent(entry.score) or f"{entry.answered:,} answered"
     agreement = "" if entry.agreement is None else f"{percent(entry.agreement)} of the samples agree"
     return MatrixCell(answer, agreement, f"of {many(entry.cases, 'case')}", "plain", badges=badges(entry))
 
 
 def figures(entry: PooledCell) -> list[tuple[str, str]]:
-    """(name, value) of the figures of a cell, means over its cases."""
+    """Returns (name, value) pairs for a cell: means over its cases, and the differences from the baseline."""
     parts = [
         ("score", percent(entry.score)),
         ("answered", f"{entry.answered:,} of {entry.samples:,}"),
@@ -139,7 +140,7 @@ def figures(entry: PooledCell) -> list[tuple[str, str]]:
 
 
 def _texts(entry: PooledCell) -> tuple[str, str]:
-    """(the first line, the text below it)."""
+    """Returns (first line, text below it) for a cell."""
     if entry.answer is None:
         return "no answer read" if entry.output.strip() else "empty reply", one_line(entry.output)
     answer, output = one_line(entry.answer), one_line(entry.output)
@@ -150,7 +151,8 @@ def _texts(entry: PooledCell) -> tuple[str, str]:
 
 
 def _tally(entry: PooledCell) -> str:
-    """ "2 of 5": how many samples give this answer, and how many samples are missing."""
+    """Returns how many samples give the cell's answer, and how many are missing, such as "2 of 5" or "2 of 4, 1
+    missing"."""
     if entry.samples == 1:
         return ""
     votes = f"{entry.votes} of {entry.answered}"
@@ -158,7 +160,8 @@ def _tally(entry: PooledCell) -> str:
 
 
 def _others(entry: PooledCell) -> str:
-    """ "2 × negative · 1 × mixed": the other answers; those that do not fit are only counted."""
+    """Returns the other answers of a cell with their counts, such as "2 × negative · 1 × mixed · 3 more". Answers that
+    do not fit are only counted."""
     if entry.answer is None:
         return ""
     others = [tally for tally in entry.tallies if tally.answer != entry.answer]
@@ -168,7 +171,7 @@ def _others(entry: PooledCell) -> str:
 
 
 def badges(entry: PooledCell) -> list[Badge]:
-    """The differences from the baseline: in score always, in tokens, cost and latency if they are notable."""
+    """Returns the differences from the baseline: any in the score, and notable ones in tokens, cost and latency."""
     differences = [score_badge(delta)] if (delta := entry.delta.get("score")) else []
     for name, (least, share) in _NOTABLE.items():
         delta, value = entry.delta.get(name, 0.0), entry.metrics.get(name, 0.0)
@@ -178,7 +181,7 @@ def badges(entry: PooledCell) -> list[Badge]:
 
 
 def in_words(metric: Metric, value: float) -> str:
-    """ "12 tokens", "$0.0003", "0.21 s", "950 characters"."""
+    """Returns the value with its unit, such as "12 tokens", "$0.0003", "0.21 s" or "950 characters"."""
     if metric == "cost":
         return f"${value:.6f}" if 0 < value < 1e-3 else dollars(value) if value else "free"
     if metric == "latency":
@@ -187,5 +190,5 @@ def in_words(metric: Metric, value: float) -> str:
 
 
 def score_badge(delta: float) -> Badge:
-    """ "+50 points": the difference in per cent."""
+    """Returns the badge for a difference in score (0 to 1), such as "+50 points"."""
     return Badge(f"{'−' if delta < 0 else '+'}{abs(100 * delta):.0f} points", "good" if delta > 0 else "bad")

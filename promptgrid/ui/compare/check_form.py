@@ -55,7 +55,10 @@ _BUILT_IN = "built-in"
 
 
 def check_form(prefix: str) -> CheckSpec | None:
-    """The fields, under keys that begin with `prefix`; returns their check, or None while they are not valid."""
+    """Draws the fields of the form and returns the check that they define, or None if they are not valid.
+
+    The key of each field begins with `prefix`.
+    """
     kind = st.selectbox("Check", list(KINDS), format_func=KINDS.__getitem__, key=f"{prefix}_kind")
     for option, type_ in OPTIONS[kind].items():
         if option not in _HIDDEN:
@@ -70,7 +73,7 @@ def check_form(prefix: str) -> CheckSpec | None:
 
 
 def check_of(prefix: str) -> CheckSpec:
-    """The check in the fields. Raises PlanError."""
+    """Returns the check that the fields define. Raises PlanError if they are not valid."""
     kind = st.session_state[f"{prefix}_kind"]
     options = {}
     for option in OPTIONS[kind]:
@@ -82,7 +85,7 @@ def check_of(prefix: str) -> CheckSpec:
 
 
 def fill_form(prefix: str, spec: CheckSpec) -> None:
-    """Puts a check into the fields. Call it before they are drawn."""
+    """Fills the form with the values of a check. Call this before the fields are drawn."""
     st.session_state[f"{prefix}_kind"] = spec.kind
     st.session_state[f"{prefix}_name"] = "" if spec.name == spec.kind else spec.name
     for option in OPTIONS[spec.kind]:
@@ -120,7 +123,7 @@ _HELP = "Any prompt of the library with the variable {{ output }}. To change the
 
 
 def _judge_prompts() -> list[str]:
-    """The prompts of the library that a judge can use: those with the variable `output`."""
+    """Returns the names of the library's prompts that a judge can use: those with the variable `output`."""
 
     def names(prompt: Prompt) -> set[str]:
         return {variable.name for variable in variables(prompt.messages, prompt.inputs)}
@@ -129,6 +132,7 @@ def _judge_prompts() -> list[str]:
 
 
 def _judge_prompt(ref: str) -> str:
-    """The option for a stored reference `name@version`."""
+    """Returns the option for a stored reference `name@version`: its name, or the built-in prompt if the library lacks
+    it."""
     name = ref.partition("@")[0]
     return name if name in _judge_prompts() else _BUILT_IN

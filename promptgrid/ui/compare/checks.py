@@ -1,7 +1,7 @@
-"""Checks ▾ on the Compare page: add, change and remove the checks of a run, and score its replies again.
+"""The Checks popover of the Compare page: add, change and remove the checks of a run, and score its replies again.
 
-Nothing is sent to the model under test. Scoring continues in this server when the user leaves the page; after the
-server has stopped, it can be resumed.
+Scoring sends nothing to the model under test. It continues in this server when the user leaves the page. If the server
+stops, the user can resume the scoring later.
 """
 
 from __future__ import annotations
@@ -36,15 +36,16 @@ WIDTH = 440
 
 @dataclass(frozen=True)
 class ScoringOffer:
-    """A rescoring that costs money and waits for the user's consent, drawn in the place of its button."""
+    """A rescoring that costs money and waits for the user's consent. The page draws it in place of the button that
+    starts the scoring."""
 
     recheck: Recheck
     preflights: Sequence[ModelPreflight]
-    check: CheckSpec | None  # the one in the form; None for all checks, or to resume
+    check: CheckSpec | None  # the check in the form; None to score all checks again or to resume
 
 
 def checks_popover(database: Database, run: RunInfo) -> None:
-    """The checks of the run with their mean scores, and the form for another check."""
+    """Draws the popover with the checks of the run, their mean scores, and the form for another check."""
     with st.popover("Checks", key="compare_checks", on_change="rerun") as popover:
         if popover.open:
             with st.container(width=WIDTH, key="compare_checks_body"):
@@ -73,7 +74,7 @@ def _body(database: Database, run: RunInfo) -> None:
 
 
 def _resume_box(database: Database, run_id: str) -> None:
-    """Offers to resume a rescoring that this or another server has not finished."""
+    """Offers to resume a rescoring that was stopped before its end, in this server or in another process."""
     stopped = rescore.stopped(database, run_id)
     if stopped is None or _offer_for(run_id) is not None:
         return
@@ -101,7 +102,7 @@ def _failure(run_id: str, task: RescoringTask | None) -> None:
 
 @st.fragment
 def _checks(database: Database, run_id: str) -> None:
-    """The checks and the form. Callbacks start a rescoring before this fragment runs again."""
+    """Draws the checks and the form. If a callback has started a rescoring, reruns the page instead."""
     if run_id in rescorings().by_run:
         st.rerun()
     show_left_error("checks_error")
@@ -122,7 +123,7 @@ def _checks(database: Database, run_id: str) -> None:
     if new is not None and new.kind == "judge":
         label = "Copy the built-in prompt to the library"
         st.button(label, key="checks_copy", type="tertiary", on_click=_copy_judge_prompt)
-    if offer is not None and new is not None and offer.check == new:  # else the form was changed since
+    if offer is not None and new is not None and offer.check == new:  # otherwise the form has changed since
         _consent(database, offer)
     else:
         changes = new is not None and new.name in [spec.name for spec in plan.all_checks]
@@ -153,7 +154,7 @@ def _row(database: Database, run_id: str, spec: CheckSpec, totals: Mapping[str, 
 
 
 def _kind_and_options(spec: CheckSpec) -> str:
-    """The kind, unless it is the name, and the options."""
+    """Returns the kind of the check, unless its name is the same, and its options."""
     parts = [] if spec.kind == spec.name else [spec.kind]
     parts += [
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
@@ -195,7 +196,8 @@ def _again(database: Database, run_id: str) -> None:
 def _offer(
     database: Database, run_id: str, add: Sequence[CheckSpec] = (), remove: Sequence[str] = (), fresh: bool = False
 ) -> None:
-    """Starts a rescoring that is free; for one that is not, shows its preflight first."""
+    """Starts a rescoring that makes no calls. For one that makes calls, stores an offer, so that the page shows its
+    preflight."""
     recheck = rescore.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
     _offer_or_start(database, recheck, add[0] if add else None)
 
@@ -216,7 +218,7 @@ def _offer_or_start(database: Database, recheck: Recheck, check: CheckSpec | Non
 
 
 def _consent(database: Database, offer: ScoringOffer) -> None:
-    """The preflight of the offer, its budget, and the button that starts it."""
+    """Draws the preflight of the offer, the field for its budget, and the button that starts the rescoring."""
     for preflight in offer.preflights:
         st.markdown(f"**{plain(preflight.ref)}** {'embeds' if preflight.embeds else 'judges'}: {_figures(preflight)}")
     st.text_input(
@@ -239,7 +241,7 @@ def _start(database: Database) -> None:
 
 
 def _elsewhere(run_id: str) -> JudgingSession | RescoringTask | None:
-    """The session of another process that is in progress."""
+    """Returns the progress of a rescoring in another process; None if no session of the run is in progress."""
     return (session.unfinished(run_id, rescore.KIND) or RescoringTask()) if session.in_progress(run_id) else None
 
 

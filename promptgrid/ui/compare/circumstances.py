@@ -1,4 +1,4 @@
-"""The parameters, tokens, cost and failed attempts of a reply, as lines of names and values. Pure."""
+"""The parameters, tokens, cost and failed attempts of a reply, as lines of names and values, from pure functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEXTS = ("messages", "prompt")  # the parts of a request that the detail shows 
 
 
 def circumstances(row: ResultRow) -> list[Fact]:
-    """The lines of one result row; those without a value and a note are not drawn."""
+    """Returns the lines for one result row. `facts` does not draw lines without a value and a note."""
     together = f"one of {row.batch} from a single request" if (row.batch or 1) > 1 else ""
     honoured, wire = json.loads(row.honoured or "{}"), json.loads(row.request_json or "{}")
     return [
@@ -49,8 +49,8 @@ def _other_model(row: ResultRow) -> str:
 def _parameter(
     spec: ParameterSpec, row: ResultRow, wire: Mapping[str, Any], honoured: Mapping[str, bool | None]
 ) -> Fact:
-    """The value that was sent. A parameter that was requested and not sent is in the note of the cell; of one that the
-    plan varies, both values are here."""
+    """Returns the value that was sent. If the plan can vary the parameter, the line has the requested value too, where
+    it differs. For other parameters, the note of the cell names those that were requested and not sent."""
     name = spec.label.lower()
     if spec.plural:
         return Fact(name, *_axis(spec, row, honoured))
@@ -80,7 +80,7 @@ def _tokens(row: ResultRow) -> tuple[str, str]:
 
 
 def _on_the_wire(body: Mapping[str, Any]) -> str:
-    """The request without its texts, in one line; "" if there is none."""
+    """Returns the request without its messages or prompt, as JSON in one line; "" if there is none."""
     rest = {name: value for name, value in body.items() if name not in _TEXTS}
     return json.dumps(rest, ensure_ascii=False) if rest else ""
 
@@ -92,7 +92,8 @@ def _number(value: float | str | None) -> str:
 
 
 def attempt_lines(failed: Sequence[Attempt], info: RunInfo, status: str) -> list[Fact]:
-    """Each attempt that failed or was lost: number, time, error, duration, and the wait before the next one."""
+    """Returns a line for each attempt that failed or was lost: number, time, error, duration, and the wait before the
+    next."""
     return [_attempt(attempt, info, status) for attempt in failed]
 
 

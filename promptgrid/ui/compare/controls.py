@@ -40,7 +40,7 @@ _ORDERS = {"up": "Lowest first", "down": "Highest first"}
 
 
 def layout_popover(facts: Facts, state: ViewState) -> None:
-    """The axes of rows and columns, the visible columns and the baseline."""
+    """Draws the controls for the axes of rows and columns, the visible columns and the baseline."""
     names = {head.id: head.label for head in state.columns}
     visible = len(state.view.column_ids) or len(names)
     sides = sides_of(facts)
@@ -74,7 +74,7 @@ def layout_popover(facts: Facts, state: ViewState) -> None:
 
 
 def sort_popover(state: ViewState) -> None:
-    """The order of the rows, which a press on the head of a column sets too."""
+    """Draws the controls for the order of the rows. A press on the head of a column also sets this order."""
     sort, names = state.view.sort, {head.id: head.label for head in state.columns}
     label = "Sort" if sort.by == "case" else f"Sort · {METRIC_WORDS[sort.by].lower()} {'↓' if sort.descending else '↑'}"
     with st.popover(label):
@@ -91,7 +91,7 @@ def sort_popover(state: ViewState) -> None:
 
 
 def filter_popover(facts: Facts, state: ViewState, parts: Sequence[str]) -> None:
-    """The less common filters; the others are chips. `parts` are those of the run's cases."""
+    """Draws the less common filters; `chips` draws the others. `parts` are the parts of the run's cases."""
     names = {"": "any visible column", **{head.id: head.label for head in state.columns}}
     current = state.view.filter
     active = sum([bool(current.column), bool(current.case_ids), current.below is not None, len(state.view.only)])
@@ -121,7 +121,10 @@ def filter_popover(facts: Facts, state: ViewState, parts: Sequence[str]) -> None
 
 
 def chips(state: ViewState, counts: Mapping[ShowFilter, int]) -> None:
-    """The chips All · Answers differ · Wrong · Failed, each with its number of rows, and the search field."""
+    """Draws the search field and the chips All · Answers differ · Wrong · Failed, each with its number of rows.
+
+    Two more chips, for differences from the baseline and for too long prompts, appear only where they apply.
+    """
     conditional = {"changed": len(state.view.column_ids or state.columns) > 2, "too_long": counts["too_long"] > 0}
     options = [show for show in SHOWS if conditional.get(show, True) or show == state.view.filter.show]
     with st.container(horizontal=True, vertical_alignment="center", key="compare_bar"):
@@ -138,6 +141,6 @@ def chips(state: ViewState, counts: Mapping[ShowFilter, int]) -> None:
 
 
 def pagination(pages: Pages) -> None:
-    """The selector of the page, if there are several."""
+    """Draws the page selector, if there is more than one page."""
     if pages.count > 1:
         st.pagination(pages.count, key="compare_page")

@@ -26,13 +26,13 @@ from promptgrid.ui.compare.rating import rating_widget
 from promptgrid.ui.widgets.messages import message_list
 from promptgrid.ui.widgets.plain import plain
 
-_PILLS = 10  # more samples are in a selectbox
+_PILLS = 10  # with more samples, a selectbox is used
 _TALL = 900  # characters; longer texts scroll in a box
 _TEXT_HEIGHT = 280
 
 
 def detail(database: Database, comparison: ComparisonRows, row: ComparisonRow, entry: PooledCell) -> None:
-    """The selected cell, with its full texts read from the database."""
+    """Draws the selected cell. Reads its full texts from the database."""
     run_id = comparison.facts.run_id
     column = next(head for head in comparison.columns if head.id == entry.column)
     _head(comparison, row, column)
@@ -51,7 +51,7 @@ def detail(database: Database, comparison: ComparisonRows, row: ComparisonRow, e
 
 
 def _expanders(database: Database, run_id: str, row: ResultRow) -> None:
-    """Reasoning, messages, failed attempts, parameters and the request, each folded away."""
+    """Draws closed expanders for the reasoning, messages, failed attempts, parameters and request."""
     _folded("Reasoning", row.reasoning, "compare_reasoning")
     _messages(row, lambda: planned_messages(runs.plan_of(database, run_id), row))
     _attempts(database, run_id, row)
@@ -82,7 +82,7 @@ def _head(comparison: ComparisonRows, row: ComparisonRow, column: Head) -> None:
 
 
 def _pooled(row: ComparisonRow, column: Head, entry: PooledCell) -> None:
-    """A cell with several cases has no single reply: its figures, and the button that shows the cases."""
+    """Draws a cell with several cases, which has no single reply: its figures, and the button that shows the cases."""
     facts([Fact(name, value) for name, value in figures(entry)], key="compare_pooled")
     st.button(
         f"Show the {entry.cases:,} cases",
@@ -93,7 +93,7 @@ def _pooled(row: ComparisonRow, column: Head, entry: PooledCell) -> None:
 
 
 def _choose_sample(entry: PooledCell, samples: Sequence[Sample]) -> Sample:
-    """The selected sample, by default the first one with the most frequent answer."""
+    """Returns the selected sample. The default is the first sample with the most frequent answer."""
     default = next((i for i, sample in enumerate(samples, 1) if sample.position == entry.representative), 1)
     number = _sample_widget(entry, samples, default) if len(samples) > 1 else default
     st.session_state[view_state.SAMPLE] = None if number == default else number
@@ -102,7 +102,7 @@ def _choose_sample(entry: PooledCell, samples: Sequence[Sample]) -> Sample:
 
 def _sample_widget(entry: PooledCell, samples: Sequence[Sample], default: int) -> int:
     count = len(samples)
-    key = f"compare_sample_{samples[0].position}"  # for each cell: the selection in one means nothing in another
+    key = f"compare_sample_{samples[0].position}"  # each cell has its own selection
     # Passed as the default of the widget: pills whose script loads late lose a value from the session state.
     start = st.session_state.get(key) or view_state.start_sample(entry.row, entry.column)
     start = start if 1 <= start <= count else default
@@ -157,7 +157,7 @@ def _folded(label: str, text: str, key: str) -> None:
 
 
 def _messages(row: ResultRow, planned: Callable[[], list[Message]]) -> None:
-    """The messages that were sent, or those of the plan if there is no reply."""
+    """Shows the messages that were sent, or the messages of the plan if no request is stored."""
     sent = row.request_json
     with st.expander(
         "Messages" if sent is None else "Messages sent", key="compare_messages_open", on_change="rerun"
@@ -174,7 +174,7 @@ def planned_messages(plan: Plan, row: ResultRow) -> list[Message]:
 
 
 def _attempts(database: Database, run_id: str, row: ResultRow) -> None:
-    """The attempts that failed or were lost before the reply, or instead of it."""
+    """Lists the attempts of a cell that failed or were lost, in a closed expander."""
     failed = attempts.log(database, run_id, row.position)
     if not failed:
         return
@@ -184,7 +184,7 @@ def _attempts(database: Database, run_id: str, row: ResultRow) -> None:
 
 
 def sent_messages(request_json: str) -> list[Message]:
-    """The messages of a request; the prompt of a plain continuation becomes a user message."""
+    """Returns the messages of a request. For a plain completion request, returns its prompt as a user message."""
     body = json.loads(request_json)
     if "messages" not in body:
         return [Message("user", str(body.get("prompt", "")))]
@@ -192,7 +192,8 @@ def sent_messages(request_json: str) -> list[Message]:
 
 
 def answer_and_scores(row: ResultRow, entry: PooledCell | None = None) -> list[Fact]:
-    """The answer, the expected answer and the scores of a reply; with an entry of several samples, also their vote."""
+    """Returns lines with the answer, the expected answer and the scores of a reply. If `entry` has several samples,
+    adds the most frequent answer and its count."""
     lines = []
     if row.status == "answered":
         answer = one_line(row.answer) if row.answer is not None else ""

@@ -1,4 +1,4 @@
-"""The reply of a cell compared with another text: the expected answer, another column, or another sample."""
+"""The comparison of a cell's reply with the expected answer, with another column, or with another sample."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def compared_with(
     samples: Sequence[Sample],
     reply: ResultRow,
 ) -> bool:
-    """The selector for the other text, and the difference from `reply`, word by word.
+    """Draws the selector for the other text, and its word-by-word difference from `reply`.
 
-    Returns False if nothing is selected or one of the two has no text: the caller then shows the reply alone.
+    Returns False if no text is selected or one of the two texts is missing. The caller then shows the reply alone.
     """
     others = _others(comparison, row, entry, samples, reply.position)
     if reply.output is None or not others:
@@ -50,7 +50,7 @@ def compared_with(
 def _others(
     comparison: ComparisonRows, row: ComparisonRow, entry: PooledCell, samples: Sequence[Sample], position: int
 ) -> dict[str, str]:
-    """The options of the selector: name in the address -> label."""
+    """Returns the options of the selector, from name in the address to label."""
     baseline = comparison.columns[0].id
     other_columns = [head for head in comparison.columns if head.id != entry.column and head.id in row.entries]
     options = {"expected": "the expected answer"} if row.case and row.case.expected is not None else {}
@@ -60,7 +60,7 @@ def _others(
 
 
 def _text_of(database: Database, run_id: str, row: ComparisonRow, samples: Sequence[Sample], option: str) -> str | None:
-    """The reply of another sample, or of the default sample in another column; None if there is none."""
+    """Returns the reply of another sample, or of the default sample in another column; None if there is no reply."""
     kind, _, number = option.partition(":")
     position = samples[int(number) - 1].position if kind == "sample" else row.entries[option].representative
     if position is None:

@@ -1,4 +1,4 @@
-"""Export ▾ on the Compare page: the run, or the current view of it, as a file."""
+"""The Export popover of the Compare page: saves the run, or the current view of it, as a file."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ FORMS: dict[FileFormat, tuple[str, str, str]] = {
     "html": ("Report, one HTML file", ".html", "text/html"),
     "markdown": ("Markdown tables", ".md", "text/markdown"),
 }
-_BOUNDED: frozenset[FileFormat] = frozenset({"html", "markdown"})  # small for a run of any size
+_BOUNDED: frozenset[FileFormat] = frozenset({"html", "markdown"})  # these files are small for a run of any size
 
 
 def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> None:
-    """A button for each form. `view` has the positions of the cells in the view, in the order of the rows.
+    """Draws a button for each file format. `view` has the positions of the cells in the view, in the order of the rows.
 
     A report lists the cases in that order.
     """
@@ -83,6 +83,6 @@ def _to_file(database: Database, run: RunInfo, form: FileFormat, positions: Sequ
 
 
 def file_name(run: RunInfo, form: FileFormat) -> str:
-    """The name of the run, without characters that are unsafe in file names, and its id."""
+    """Returns a file name from the name of the run, without unsafe characters, and its id."""
     name = re.sub(r"[^\w.-]+", "-", run.name)[:60].strip("-.") or "run"
     return f"{name}-{run.id}{FORMS[form][1]}"

@@ -1,4 +1,4 @@
-"""Names and values in two columns, as text."""
+"""The component that shows names and values in two columns, as plain text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from promptgrid.ui.widgets.component import component
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line: a name, a value and an explanation. `tone` colours the value, which must have the meaning in words."""
+    """One line: a name, a value and a note. `tone` colours the value; the value must say the same in words."""
 
     name: str
     value: str
@@ -20,5 +20,5 @@ class Fact:
 
 
 def facts(lines: Sequence[Fact], *, key: str) -> None:
-    """Draws the lines with a value or a note. The text is never interpreted."""
+    """Draws the lines that have a value or a note. The text is shown literally."""
     component("facts")(key=key, data={"facts": [asdict(line) for line in lines if line.value or line.note]})

@@ -1,4 +1,4 @@
-"""The matrix of the Compare page: cases down, variants across."""
+"""The matrix of the Compare page, with a row for each case and a column for each variant."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class MatrixColumn:
-    """One variant, with title lines like ["few-shot", "t=0.7", "gpt-4o"]: the first alone, the others on one line.
+    """One variant. `title_lines` are, for example, ["few-shot", "t=0.7", "gpt-4o"]: the first has its own line, the
+    others share one.
 
-    `mark` is a word beside the first line ("baseline", "best"). `sorted` is the order if the rows are sorted by this
-    column.
+    `mark` is a word beside the first line ("baseline", "best"). `sorted` is the direction if the rows are sorted by
+    this column.
     """
 
     id: str
@@ -52,7 +53,7 @@ class MatrixColumn:
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A difference from the baseline in a few words: "+12 tokens". The tone colours it as better or worse."""
+    """A difference from the baseline in a few words, such as "+12 tokens". `tone` colours a better or worse value."""
 
     text: str
     tone: Literal["", "good", "bad"] = ""
@@ -61,9 +62,10 @@ class Badge:
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
     """The result of a variant for a case: the most frequent `answer`, a line of the output (`detail`), how many samples
-    agree (`tally`: "3 of 5"), and the `others` ("2 × 41 · 1 × 40").
+    agree (`tally`, such as "3 of 5"), and the other answers (`others`, such as "2 × 41 · 1 × 40").
 
-    `differs`: the answer is not the baseline's. `badges` are further differences from the baseline.
+    `differs` is True if the answer is different from the baseline's. `badges` are further differences from the
+    baseline.
     """
 
     answer: str
@@ -97,14 +99,16 @@ def matrix(
     on_sort: Callable[[str], None] | None = None,
     on_turn: Callable[[str, str, int], None] | None = None,
 ) -> tuple[str, str] | None:
-    """Draws the matrix and returns the selected (row id, column id), None if no visible cell is selected.
+    """Draws the matrix and returns the selected (row id, column id); None if no visible cell is selected.
 
-    `selected` is the first selection. The user selects by click or arrow keys and clears by Esc; code selects by
-    `st.session_state[key] = {"selected": [row_id, column_id]}` before the call. Above `height` pixels the matrix
-    scrolls under its header and first column. `find` is the key of the filter input that `/` focuses; `corner` names
-    what the rows are. `on_sort` receives the id of a column whose head was pressed, "" for the corner. `on_turn`
-    receives row, column and +1 or -1 when the keys n and p (or j and k) pass the last or the first row. Text is never
-    interpreted.
+    `selected` is the initial selection. The user selects a cell by click or arrow keys and clears the selection with
+    Esc. Code selects a cell with `st.session_state[key] = {"selected": [row_id, column_id]}` before the call.
+
+    Above `height` pixels the matrix scrolls under its header and first column. `find` is the key of the filter input
+    that the key `/` focuses. `corner` is the heading of the rows. Text is shown literally.
+
+    `on_sort` receives the id of the column whose head was pressed, or "" for the corner. `on_turn` receives row id,
+    column id and +1 or -1 when the user moves past the last row (keys n, j) or the first row (keys p, k).
     """
     data = {
         "corner": corner,
@@ -152,6 +156,7 @@ def _row(row: MatrixRow) -> dict[str, Any]:
 
 
 def _selection(state: Any, start: tuple[str, str] | None) -> list[str]:
-    """[row id, column id], or [] for no selection; `start` if the user has not selected or cleared one."""
+    """Returns [row id, column id], or [] for no selection. Returns `start` if the user has not selected or cleared a
+    cell yet."""
     selected = None if state is None else state.get("selected")
     return list(start or ()) if selected is None else list(selected)

@@ -1,4 +1,4 @@
-"""The rating of one reply: a thumb or stars, and a note; below it the ratings by others."""
+"""The rating of one reply with a thumb or stars and a note, and the ratings by other judges."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _WIDGETS: dict[Scale, tuple[Literal["thumbs", "stars"], int]] = {"thumb": ("thum
 
 @st.fragment
 def rating_widget(database: Database, run_id: str, position: int) -> None:
-    """The fields for this judge's rating of a cell, and the ratings by others.
+    """Draws the fields for this judge's rating of a cell, and lists the ratings by others.
 
-    Each change is saved at once. Shows an error if that fails, for example because the run was removed elsewhere.
+    Each change is saved at once. If saving fails, for example because the run was removed elsewhere, shows the error.
     """
     cell = _RatedCell(database, run_id, position, judge_name(database))
     rating = cell.rating()
@@ -55,7 +55,8 @@ class _RatedCell:
         return f"rating_{self.run_id}_{self.position}_{self.owner}_{name}"
 
     def rating(self) -> Rating:
-        """The stored rating. Callbacks read it again: one click may change the note and a mark."""
+        """Returns the stored rating of this judge. Each callback reads it again, because one click may change both the
+        note and a mark."""
         listed = ratings.listed(self.database, self.run_id, self.position)
         none = Rating(self.position, self.owner, None, "stars", "")
         return next((rating for rating in listed if rating.owner == self.owner), none)
@@ -88,7 +89,7 @@ def _note(cell: _RatedCell, rating: Rating) -> None:
 
 
 def _synced_key(key: str, value: object) -> str:
-    """The key, after setting its widget to the stored value: the other scale or another tab may have changed it."""
+    """Sets the widget to the stored value, which the other scale or another tab may have changed. Returns `key`."""
     if key in st.session_state and st.session_state[key] != value:
         st.session_state[key] = value
     return key
@@ -112,7 +113,7 @@ def _clear(cell: _RatedCell) -> None:
 
 
 def _fact(rating: Rating) -> Fact:
-    """The rating as a line. Not escaped: the component never interprets text."""
+    """Returns the rating as a line. The text is not escaped, because the component shows it literally."""
     if rating.mark is None:
         return Fact(rating.owner, "", rating.note)
     word = _THUMBS[rating.mark] if rating.scale == "thumb" else f"{rating.mark} of {STARS}"

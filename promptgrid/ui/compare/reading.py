@@ -1,4 +1,4 @@
-"""The run of the Compare page and its data, cached until a result changes."""
+"""The selected run of the Compare page and its data, cached until a result changes."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from promptgrid.ui.widgets import run_select
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
-PAGE = "compare"  # the prefix of the keys of its widgets
+PAGE = "compare"  # the prefix of the page's widget keys
 
 
 def choose_run(database: Database) -> RunInfo:
-    """The selector. Another run starts with the default view."""
+    """Draws the run selector and returns the selected run. Another selection resets the view to its defaults."""
     detail = "This page compares the answers of a run side by side."
     return run_select.choose_run(database, PAGE, detail=detail, on_change=view_state.reset)
 
 
 def read_facts(database: Database, run: RunInfo) -> Facts:
-    """The facts of the run, of the selected part of its cases. Stops the page if the run was removed meanwhile."""
+    """Returns the facts of the run for the selected part of its cases. If the run was removed, shows an error and stops
+    the page."""
     try:
         facts = compare.facts(database, run.id)
         parts = parts_of_run(database, run.id)
@@ -42,7 +43,8 @@ def read_facts(database: Database, run: RunInfo) -> Facts:
 
 
 def show_openings(database: Database, run: RunInfo, facts: Facts) -> None:
-    """How often the part prove was opened for the prompts of the run, where that part alone is shown."""
+    """Shows how often the part `prove` was opened for the prompts of the run, if the page shows only this part of the
+    cases."""
     parts = list(parts_of_run(database, run.id))
     if "prove" in (view_state.selected_part(parts), *(parts if len(parts) == 1 else ())):
         for sentence in opening_sentences(openings_of(database, facts.axes["prompt"])):
@@ -50,7 +52,7 @@ def show_openings(database: Database, run: RunInfo, facts: Facts) -> None:
 
 
 def arrange(database: Database, facts: Facts, view: View) -> ComparisonRows:
-    """The rows of the view, cached because each press of a cell needs them again."""
+    """Returns the rows of the view. They are cached because each press on a cell needs them again."""
     return _comparison(facts.run_id, facts.stamp, view, _database=database, _facts=facts)
 
 
@@ -65,7 +67,8 @@ def _comparison(run_id: str, stamp: object, view: View, *, _database: Database, 
 
 
 def positions(comparison: ComparisonRows) -> list[int]:
-    """The positions of the cells in all rows of the view, cached because listing 100,000 of them is slow."""
+    """Returns the positions of the cells in all rows of the view. They are cached because listing 100,000 of them is
+    slow."""
     return _positions(comparison.facts.run_id, comparison.facts.stamp, comparison.view, _comparison=comparison)
 
 
@@ -77,7 +80,8 @@ def _positions(run_id: str, stamp: object, view: View, *, _comparison: Compariso
 def read_rows(
     database: Database, comparison: ComparisonRows, start: int, count: int
 ) -> tuple[list[ComparisonRow], list[MatrixRow]]:
-    """`count` rows of the view from `start`, with their texts and as matrix rows; cached like the view."""
+    """Returns `count` rows of the view from index `start`, with their texts, and the same rows for the matrix. Both are
+    cached until a result changes."""
     facts = comparison.facts
     return _rows(facts.run_id, facts.stamp, comparison.view, start, count, _database=database, _comparison=comparison)
 
@@ -91,7 +95,7 @@ def _rows(
 
 
 def cell_of(rows: Sequence[ComparisonRow], selected: tuple[str, str]) -> tuple[ComparisonRow, PooledCell] | None:
-    """(row, cell) of the selected (row id, column id); None if the run has no such cell."""
+    """Returns (row, cell) for the selected (row id, column id); None if the run has no such cell."""
     row = next(row for row in rows if row.id == selected[0])
     entry = row.entries.get(selected[1])
     return None if entry is None else (row, entry)

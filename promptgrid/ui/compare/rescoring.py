@@ -19,7 +19,8 @@ _POLL_S = 1.0
 
 @dataclass
 class RescoringTask:
-    """One rescoring in a thread: `done` of `total` scores are stored. `drawn`: the page was drawn again at its end."""
+    """One rescoring in a thread. `done` of `total` scores are stored. `drawn` is True once the page was redrawn after
+    its end."""
 
     future: Future[None] = field(default_factory=Future)
     done: int = 0
@@ -37,13 +38,14 @@ class Rescorings:
     by_run: dict[str, RescoringTask] = field(default_factory=dict)
 
     def start(self, database: Database, recheck: Recheck, budget: str = "") -> None:
-        """Starts one in a daemon thread, so the server can stop at any time; `judging.session` then lets it resume."""
+        """Starts a rescoring in a daemon thread, so that the server can stop at any time. `judging.session` stores the
+        progress, from which the rescoring can resume."""
         task = self.by_run[recheck.run_id] = RescoringTask()
 
         def carry_out() -> None:
             try:
                 rescore.carry_out(database, recheck, budget=budget, on_progress=task.tell)
-            except BaseException as error:  # noqa: BLE001  # the page raises it
+            except BaseException as error:  # noqa: BLE001  # the page raises the error
                 task.future.set_exception(error)
             else:
                 task.future.set_result(None)
@@ -57,7 +59,8 @@ def rescorings() -> Rescorings:
 
 
 def progress(current: Callable[[], RescoringTask | JudgingSession | None]) -> None:
-    """The progress bar of the task that `current` returns, polled until that is None."""
+    """Draws the progress bar of the task that `current` returns. Polls `current`, and reruns the page when it returns
+    None."""
 
     @st.fragment(run_every=_POLL_S)
     def poll() -> None:

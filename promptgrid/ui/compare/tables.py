@@ -1,4 +1,4 @@
-"""The comparison in words: a sentence for each column, and the matrix as a table or Markdown."""
+"""The comparison as text: a sentence for each column, and the matrix as a table or as Markdown."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from promptgrid.ui.compare.matrix import STATE_WORDS, MatrixCell, MatrixColumn, 
 
 MOST_COPIED = 1_000  # rows in the Markdown text
 _FORMS = ("This page", "This page as Markdown", "All rows as Markdown")
-_SENTENCES = 8  # more are folded away
+_SENTENCES = 8  # further sentences are in a closed expander
 
 
 def sentences(summaries: Sequence[VariantSummary]) -> None:
-    """Each column's score compared with the baseline's in words, and whether one column is the best."""
+    """Compares each column's score with the baseline's in a sentence, and says if no column is the best."""
     compared = [summary for summary in summaries if summary.sentence]
     if not compared:
         return
@@ -38,7 +38,10 @@ def matrix_table(
     corner: str,
     first_rows: Callable[[int], Sequence[MatrixRow]],
 ) -> None:
-    """The matrix as a table, or as Markdown: this page, or the first of all `total` rows, read by `first_rows`."""
+    """Draws the current page of the matrix as a table or as Markdown, or the first of all `total` rows as Markdown.
+
+    `first_rows` returns as many of the first rows as its argument says.
+    """
     import pandas as pd
 
     form = st.segmented_control(
@@ -58,7 +61,7 @@ def matrix_table(
 def as_table(
     columns: Sequence[MatrixColumn], rows: Sequence[MatrixRow], corner: str
 ) -> tuple[list[str], list[list[str]]]:
-    """(heads, lines) of the matrix as texts. The heads are unique, as a dataframe needs them."""
+    """Returns (heads, lines) of the matrix as texts. The heads are unique, because a dataframe requires it."""
     heads = [corner, "expected", *(" · ".join(column.title_lines) for column in columns)]
     for i, head in enumerate(heads):
         heads[i] = head if heads.index(head) == i else f"{head} ({i})"

@@ -1,4 +1,4 @@
-"""Two runs compared on the Compare page: what broke, what improved, what is new, and each change in detail."""
+"""The comparison of two runs on the Compare page: what broke, what improved, what is new, and each change in detail."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ _KIND_WORDS: Mapping[ChangeKind, str] = {
 
 
 def runs_popover(database: Database, run: RunInfo) -> RunInfo | None:
-    """The selector for a run to compare with, and the button that pins this run as a baseline; returns that run."""
+    """Draws the selector for a second run, and the button that pins `run` as a baseline. Returns the second run, or
+    None."""
     others = {other.id: other for other in runs.list_runs(database) if other.id != run.id}
     pinned = baselines.pinned(database)
     from_address = st.session_state.setdefault(AGAINST, st.query_params.get("against", ""))
@@ -81,7 +82,7 @@ def _unpin(database: Database, prompts: Sequence[str]) -> None:
 
 
 def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:
-    """The changes from one run to the other, page by page, and the detail of the selected one."""
+    """Draws the changes from `before` to `after`, page by page, and the detail of the selected change."""
     stamps = tuple(results.stamp(database, run.id) for run in (before, after))
     try:
         changes = _against(before.id, after.id, stamps, _database=database)
@@ -138,7 +139,7 @@ def _row(change: Change) -> MatrixRow:
 
 
 def _cell(answer: str | None, status: str | None, score: float | None, against: Change | None = None) -> MatrixCell:
-    """The cell of one run. In the later run `against` is the change, for differences from the earlier one."""
+    """Returns the cell of one run. For the later run, `against` is the change, with the values of the earlier run."""
     if status is None:
         return MatrixCell("", state="none")
     if status != "answered":
@@ -193,7 +194,7 @@ def _variant(change: VariantChange) -> Fact:
 
 
 def _start() -> tuple[str, str] | None:
-    """The selection in the address."""
+    """Returns the (row id, column id) to select for the change in the address; None if there is none."""
     change = st.query_params.get("change")
     return (change, "after") if change else None
 
@@ -201,7 +202,7 @@ def _start() -> tuple[str, str] | None:
 def _write_address(
     before: RunInfo, after: RunInfo, kind: ChangeKind, page: int, selected: tuple[str, str] | None
 ) -> None:
-    """Puts both runs, the kind, the page and the selected change into the address."""
+    """Writes both runs, the kind of change, the page and the selected change to the address."""
     query = {"run": after.id, "against": before.id, "changes": kind, "page": "" if page == 1 else str(page)}
     query["change"] = selected[0] if selected else ""
     set_query({name: value for name, value in query.items() if value})

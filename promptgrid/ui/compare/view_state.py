@@ -1,4 +1,4 @@
-"""The view of the Compare page: in its widgets, and in the address, so that a refresh or a link restores it."""
+"""The view of the Compare page. Its widgets and the address hold the view, so a refresh or a link restores it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from promptgrid.ui.widgets.address import parse_number, set_query
 from promptgrid.ui.widgets.component import STATIC
 
 MOST_ROWS, LEAST_ROWS = 40, 10  # of a page
-_CELLS = 400  # of a page: a browser draws them without a pause
+_CELLS = 400  # of a page; a browser draws this many without a delay
 MATRIX = "compare_matrix"
 SAMPLE = "compare_sample"  # the number of the sample in the detail, unless it is the default one
 WITH = "compare_with"  # what the reply in the detail is compared with
@@ -22,7 +22,7 @@ FIND = "compare_find"
 PART = "compare_cases_part"  # the part of the cases that is shown; "": all
 AGAINST = "compare_against"  # the other run, when two runs are compared
 
-# The axes as the page shows them: another version of a prompt is another prompt.
+# The axes as the page shows them. Each version of a prompt counts as a separate prompt.
 Side = str
 SIDES: dict[Side, tuple[Axis, ...]] = {
     "case": ("case",),
@@ -32,7 +32,7 @@ SIDES: dict[Side, tuple[Axis, ...]] = {
     **{axis: (axis,) for axis in PARAMETER_AXES},
 }
 
-# Widget key -> its name in the address, by the type of its value.
+# Widget key -> name in the address, one table for each type of value.
 _TEXTS = {
     "compare_rows": "rows",
     "compare_baseline": "baseline",
@@ -50,8 +50,8 @@ _NUMBERS = {"compare_page": "page", "compare_below": "below"}
 _FLAGS = {"compare_delta": "delta"}
 _NAMES = {**_TEXTS, **_LISTS, **_NUMBERS, **_FLAGS}
 
-# The widgets of a closed popover are not on the page. When it opens, they take the values that the last run of the page
-# has set in the session state, or their defaults: so every run sets them.
+# The widgets of a closed popover are not on the page. When the popover opens, they take the values that the last rerun
+# has set in the session state, or their defaults. So every rerun sets these values.
 _IN_POPOVERS = _NAMES.keys() - {FIND, "compare_show", "compare_page"}
 
 _OF_CELL = {SAMPLE: "sample", WITH: "with"}
@@ -61,7 +61,7 @@ _DEFAULTS = {"compare_rows": "case", "compare_show": "all", "compare_sort": "cas
 
 
 def start() -> None:
-    """Adds the style of the page, and fills widgets without a value from the address, after a refresh or a link."""
+    """Adds the style of the page. After a refresh or a link, fills widgets that have no value from the address."""
     st.html(f"<style>{(STATIC / 'compare.css').read_text('utf-8')}</style>")
     for key, name in _NAMES.items():
         if key not in st.session_state and name in st.query_params:
@@ -100,7 +100,7 @@ def write_address(run_id: str, selected: tuple[str, str] | None) -> None:
 
 
 def reset() -> None:
-    """Back to the default view, for another run."""
+    """Resets the view to its defaults, for another run."""
     for key in (*_NAMES, *_OF_CELL, MATRIX, AGAINST):
         st.session_state.pop(key, None)
     st.query_params.clear()
@@ -108,7 +108,7 @@ def reset() -> None:
 
 @dataclass(frozen=True)
 class ViewState:
-    """The `view`, and the heads of all `columns` in its layout, including hidden ones."""
+    """The current `view`, and the heads of all `columns` in its layout, including hidden columns."""
 
     view: View
     columns: Sequence[Head]
@@ -122,12 +122,12 @@ class ViewState:
 
 
 def sides_of(facts: Facts) -> list[Side]:
-    """The sides that can be rows: the cases, and each side that varies in the run."""
+    """Returns the sides that the rows can show: the cases, and each side that varies in the run."""
     return [side for side, axes in SIDES.items() if side == "case" or any(len(facts.axes[axis]) > 1 for axis in axes)]
 
 
 def current(facts: Facts) -> ViewState:
-    """The view in the widgets. Values that the run does not have are removed from them first."""
+    """Returns the view that the widgets define. First removes values from the widgets that the run does not have."""
     _keep_valid("compare_rows", sides_of(facts))
     _keep_valid("compare_show", SHOWS)
     side = str(st.session_state["compare_rows"])
@@ -150,7 +150,7 @@ def current(facts: Facts) -> ViewState:
 
 
 def selected_part(parts: Sequence[str]) -> str:
-    """The part that is shown, if it is one of these; "": all."""
+    """Returns the selected part of the cases, which must be one of `parts`; "" for all cases."""
     _keep_valid(PART, ["", *parts])
     return str(st.session_state.get(PART) or "")
 
@@ -180,7 +180,7 @@ def _sort() -> Sort:
 
 
 def _listed(key: str, options: Iterable[str]) -> list[str]:
-    """The values of a multiselect that are among its options, which also become its state."""
+    """Returns the selected values of a multiselect that are among `options`, and removes the others from its state."""
     selected = st.session_state.get(key) or ()
     valid = [option for option in options if option in selected]
     if valid or key in st.session_state:
@@ -195,7 +195,7 @@ def _keep_valid(key: str, options: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """`total` rows in pages of `rows`; `current` counts from 1."""
+    """The division of `total` rows into pages of `rows` rows. `current` is the current page, counted from 1."""
 
     total: int
     rows: int
@@ -207,17 +207,17 @@ class Pages:
 
     @property
     def start(self) -> int:
-        """The first row of the current page."""
+        """Returns the index of the first row of the current page."""
         return (self.current - 1) * self.rows
 
 
 def page_rows(columns: int) -> int:
-    """The number of rows on a page: the more columns, the fewer."""
+    """Returns the number of rows on a page. The more columns there are, the fewer rows fit."""
     return max(LEAST_ROWS, min(MOST_ROWS, _CELLS // max(1, columns)))
 
 
 def pages_of(total: int, columns: int) -> Pages:
-    """The pages for `total` rows, at the page in the widget."""
+    """Returns the pages for `total` rows, with the page that is selected in the widget."""
     pages = Pages(total, page_rows(columns), 1)
     requested = st.session_state.get("compare_page") or 1
     current = min(max(1, requested), pages.count)
@@ -227,41 +227,41 @@ def pages_of(total: int, columns: int) -> Pages:
 
 
 def start_selection() -> tuple[str, str] | None:
-    """(row id, column id) in the address, which counts until the user selects a cell."""
+    """Returns (row id, column id) from the address. This selection applies until the user selects a cell."""
     case, variant = st.query_params.get("case"), st.query_params.get("variant")
     return (case, variant) if case and variant else None
 
 
 def start_sample(row_id: str, column_id: str) -> int:
-    """The number of the sample in the address, from 1, if the address is for this cell; else 0."""
+    """Returns the sample number in the address, counted from 1; 0 if the address has none or is for another cell."""
     return parse_number(st.query_params.get("sample", "")) if start_selection() == (row_id, column_id) else 0
 
 
 def select(row_id: str, column_id: str, page: int) -> None:
-    """Selects a cell on that page. A callback."""
+    """Selects a cell on page `page`. For use in callbacks."""
     st.session_state[MATRIX] = {"selected": [row_id, column_id]}
     st.session_state["compare_page"] = page
 
 
 def turn(comparison: ComparisonRows, row_id: str, column_id: str, by: int) -> None:
-    """Selects the row above (-1) or below (+1), which may be on another page. A callback."""
+    """Selects the cell in the row above (`by` = -1) or below (+1), perhaps on another page. For use in callbacks."""
     index = comparison.index_of(row_id)
     if index is not None and 0 <= index + by < len(comparison):
         select(comparison.row_id(index + by), column_id, (index + by) // page_rows(len(comparison.columns)) + 1)
 
 
 def unselect() -> None:
-    """Closes the detail. A callback."""
+    """Closes the detail. For use in callbacks."""
     st.session_state[MATRIX] = {"selected": []}
 
 
 def needs_rerun() -> bool:
-    """Whether a callback has changed more than the answers since the last call."""
+    """Returns whether a callback has changed the page outside the fragment of `answers` since the last call."""
     return bool(st.session_state.pop("compare_whole_page", False))
 
 
 def drill(values: Mapping[Axis, AxisValue]) -> None:
-    """Shows the cases of a pooled cell. A callback."""
+    """Shows the cases of the pooled cell at `values`. For use in callbacks."""
     unselect()
     st.session_state["compare_whole_page"] = True
     for key in ("compare_across", "compare_columns", "compare_baseline", "compare_in"):
@@ -272,7 +272,8 @@ def drill(values: Mapping[Axis, AxisValue]) -> None:
 
 
 def sort_by(column_id: str) -> None:
-    """Sorts by a column: ascending, on the next press descending, then not at all; "" is the corner. A callback."""
+    """Sorts by a column: the first press sorts ascending, the second descending, and the third restores case order. The
+    corner, whose `column_id` is "", also restores case order. For use in callbacks."""
     state = st.session_state
     same = state.get("compare_sort_column") == column_id and state["compare_sort"] != "case"
     if not column_id or (same and state["compare_order"] == "down"):

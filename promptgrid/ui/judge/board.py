@@ -1,4 +1,5 @@
-"""The blind arena: one pair, the vote, the next pair. The browser gets no data that tells where a reply comes from."""
+"""The blind arena shows one pair, stores the vote and shows the next pair. The browser gets no data that reveals the
+source of a reply."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """The pair on the screen. A vote on it counts only while `at` is still the judge's latest vote."""
+    """The pair on the screen. A vote on the pair counts only while `at` is still the id of the judge's latest vote."""
 
     run_id: str
     owner: str
@@ -49,7 +50,7 @@ class _Task:
 
 
 def board(database: Database, run_id: str, arena: Arena) -> None:
-    """The next pair for this session's judge."""
+    """Draws the next pair for this session's judge."""
     owner = judge_name(database)
     votes_so_far = _votes_by(database, run_id, owner)
     pair = arena.next_pair(votes_so_far, owner)
@@ -65,9 +66,9 @@ def board(database: Database, run_id: str, arena: Arena) -> None:
 def board_data(
     arena: Arena, sides: Sequence[ReplyToCase], next_sides: Sequence[ReplyToCase], votes_so_far: Sequence[Vote]
 ) -> dict[str, Any]:
-    """All data for the browser: a pair, the next one (to draw it at once) and the progress.
+    """Returns all data for the browser: a pair, the next pair, which the browser can draw at once, and the progress.
 
-    It has no position, variant, model or parameter.
+    The data has no position, variant, model or parameter.
     """
     return {
         "at": _at(votes_so_far),
@@ -92,12 +93,13 @@ def _pair_data(sides: Sequence[ReplyToCase]) -> dict[str, Any] | None:
 
 
 def _any_vote(pair: ReplyPair, owner: str) -> Vote:
-    """A vote on the pair, for the choice of the next one: that does not depend on the outcome."""
+    """Returns a placeholder vote on the pair, to choose the next pair in advance. The choice does not depend on the
+    outcome."""
     return Vote(0, pair.left, pair.right, "skip", owner, False, None, 0.0)
 
 
 def _sides(pair: ReplyPair | None, replies: Mapping[int, ReplyToCase]) -> list[ReplyToCase]:
-    """Both sides, or none if the run was removed meanwhile."""
+    """Returns the left and the right reply; [] if there is no pair, or if the run was removed."""
     sides = [replies[at] for at in (pair.left, pair.right) if at in replies] if pair else []
     return sides if len(sides) == 2 else []
 
@@ -119,13 +121,14 @@ def _votes_by(database: Database, run_id: str, owner: str) -> list[Vote]:
 
 
 def _at(votes_so_far: Sequence[Vote]) -> int:
-    """The id of the judge's latest vote; 0 if there is none."""
+    """Returns the id of the judge's latest vote; 0 if there is none."""
     return votes_so_far[-1].id if votes_so_far else 0
 
 
 @leaving_error(_FAILED)
 def _on_vote(database: Database) -> None:
-    """Stores or undoes a vote. A vote on an outdated page (a second tab, a repeated key) is ignored."""
+    """Stores or undoes a vote. Ignores a vote from an outdated page, which a second tab or a repeated key press can
+    cause."""
     message, task = st.session_state[_KEY].get("vote"), st.session_state.get(_TASK)
     if not message or task is None or message["at"] != task.at:
         return

@@ -21,7 +21,8 @@ _RANKING = "ranking"
 
 
 def arena_of(database: Database, run: RunInfo) -> Arena:
-    """The pairs of the run, read again after new results. Without any, stops the page and shows why."""
+    """Returns the pairs of the run, and reads them again after new results. If there are none, shows why and stops the
+    page."""
     arena = _arena(run.id, results.stamp(database, run.id), _database=database)
     if not arena.possible:
         text, detail = why_no_pairs(arena)
@@ -33,7 +34,7 @@ def arena_of(database: Database, run: RunInfo) -> Arena:
 
 
 def why_no_pairs(arena: Arena) -> tuple[str, str]:
-    """(headline, explanation) for a run without pairs."""
+    """Returns (headline, explanation) for a run without pairs."""
     if arena.identical:
         detail = f"{many(arena.identical, 'pair')}, each with two identical texts. Try a higher temperature or another "
         return "All replies are the same", detail + "prompt."
@@ -49,7 +50,7 @@ def _arena(run_id: str, stamp: object, *, _database: Database) -> Arena:
 
 
 def revealed() -> bool:
-    """Whether the judge has revealed the ranking. The address stores it, for a refresh."""
+    """Returns whether the judge has revealed the ranking. The address stores this, so that a refresh keeps it."""
     return st.query_params.get("view") == _RANKING
 
 

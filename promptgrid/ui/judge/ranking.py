@@ -25,7 +25,7 @@ from promptgrid.ui.widgets.plain import plain
 
 
 def results(arena: Arena, votes: Sequence[Vote]) -> None:
-    """All results; if models have judged too, a selector for the votes that count."""
+    """Draws all results. If both people and models have judged, draws a selector for the votes that count."""
     standing = standings(arena, _selected_votes(votes))
     if not standing.votes:
         st.caption("There is nothing to rank: all of these votes are skips.")
@@ -73,7 +73,7 @@ def _ranking_table(standing: Standings) -> None:
 
 
 def _wins_table(standing: Standings) -> None:
-    """How many of the decided votes each row won against each column, and the ties."""
+    """Draws how many of the decided votes each row won against each column, and the number of ties."""
     import pandas as pd
 
     lines = [

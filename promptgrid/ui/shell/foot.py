@@ -1,4 +1,4 @@
-"""The active run at the foot of the sidebar, and a toast when it ends."""
+"""The active run at the bottom of the sidebar, and a toast when the run ends."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ TICK_S = 3.0
 
 
 def run_line(database: Database, run: RunInfo) -> None:
-    """The progress of the run, drawn again every few seconds; after its end, how it ended."""
+    """Draws the progress of the run and redraws it every few seconds. After its end, shows its final status."""
     announce_end(run)
 
     def draw() -> None:
         announce_ended_runs(database)
-        with suppress(StoreError):  # removed for good
+        with suppress(StoreError):  # the run was removed
             draw_foot_line(_line(database, run.id))
 
     st.fragment(draw, run_every=TICK_S)()
@@ -40,12 +40,13 @@ def _line(database: Database, run_id: str) -> FootLine:
 
 
 def announce_ended_runs(database: Database) -> None:
-    """One toast for each run that this session has seen active and that has ended; none for a cancelled one."""
+    """Shows a toast for each run that was active in this session and has ended since. A cancelled or deleted run gets
+    no toast."""
     run_ids: set[str] = st.session_state.get(RUNS_TO_ANNOUNCE, set())
     for run_id in sorted(run_ids):
         try:
             info = runs.find_run(database, run_id)
-        except StoreError:  # removed for good
+        except StoreError:  # the run was removed
             run_ids.discard(run_id)
             continue
         if info.status not in ACTIVE:

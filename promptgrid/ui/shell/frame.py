@@ -1,4 +1,4 @@
-"""The frame around every page: layout, style, menu, and the lines at the foot of the sidebar."""
+"""The frame around every page: layout, style, menu, and the lines at the bottom of the sidebar."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class FootLine:
-    """One line at the foot of the sidebar. With `page`, a path of `links`, it is a link with the parameters `query`."""
+    """One line at the bottom of the sidebar. If `page`, a path of `links`, is set, the line is a link with the
+    parameters `query`."""
 
     text: str
     state: FootState = "ok"
@@ -47,9 +48,10 @@ class FootLine:
 
 
 def frame(title: str, *, footer: Sequence[FootLine] = (), below: Callable[[], None] | None = None) -> None:
-    """Wide layout, title of the browser's tab, menu, and the lines of `footer`; `below` draws what comes under them.
+    """Sets the wide layout and the title of the browser tab, and draws the menu and the lines of `footer`. `below`
+    draws what follows these lines.
 
-    Each page draws the frame itself: a page that is opened by its address runs without workbench.py.
+    Each page calls this function itself, because a page that is opened by its address runs without workbench.py.
     """
     st.set_page_config(page_title=f"{title} · Promptgrid", page_icon=str(STATIC / "icon.svg"), layout="wide")
     st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "icon.svg"))
@@ -75,7 +77,7 @@ def _menu() -> None:
 
 
 def _app_folder() -> Path:
-    """The folder of the running workbench.py: a checkout, or the copy inside the wheel."""
+    """Returns the folder of the running workbench.py, which is in a checkout or in the installed package."""
     context = get_script_run_ctx()
     return Path(context.main_script_path).parent if context else Path()
 

@@ -1,4 +1,4 @@
-"""The first call of every page."""
+"""The function that every page calls first."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def open_page(title: str, *, blind: bool = False) -> None:
 
 
 def footer(*, blind: bool = False) -> list[FootLine]:
-    """The lines for the endpoints (not on a `blind` page) and for a disk that is nearly full."""
+    """Returns the footer lines for the endpoints (not on a `blind` page) and for a disk that is nearly full."""
     lines = [] if blind else [_endpoint_line()]
     if free_space := scarce_disk_space():
         lines.append(FootLine(f"disk nearly full, {free_space} free", "mind", links.SETTINGS))

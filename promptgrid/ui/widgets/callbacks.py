@@ -1,7 +1,7 @@
-"""Callbacks that write, one at a time, and callbacks that fail.
+"""Decorators for callbacks: one runs them one at a time, the other keeps their errors.
 
-Streamlit runs a press that arrives during an earlier callback in a new thread. The earlier thread continues beside it
-until its next call to Streamlit, and ends there.
+If the user presses a control while a callback is running, Streamlit runs the new callback in a new thread. The earlier
+thread continues in parallel until its next call to Streamlit, which ends the thread.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _lock = threading.RLock()
 
 
 def one_at_a_time(action: Callable[P, R]) -> Callable[P, R]:
-    """A version of `action` that waits until no other such function is running.
+    """Returns a version of `action` that waits while another function with this decorator is running.
 
-    `action` must read the session state itself: after a newer press that read ends the thread, so an older value never
-    replaces a newer one.
+    `action` must read the session state itself. If the user has pressed another control since, that read ends the
+    thread, so an older value never replaces a newer one.
     """
 
     @wraps(action)
@@ -37,7 +37,8 @@ def one_at_a_time(action: Callable[P, R]) -> Callable[P, R]:
 
 
 def leaving_error(key: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """A decorator for callbacks: a PromptgridError is left in the session state, for `feedback.show_left_error`."""
+    """Returns a decorator for callbacks. It stores a PromptgridError in the session state under `key`, for
+    `feedback.show_left_error`."""
 
     def decorate(action: Callable[P, None]) -> Callable[P, None]:
         @wraps(action)

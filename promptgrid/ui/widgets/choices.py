@@ -11,18 +11,19 @@ T = TypeVar("T")
 
 
 def buttons(label: str, names: Mapping[T, str], key: str, **options: Any) -> T:
-    """The selected one of the options, `names` being their labels, as a row of buttons. One is always selected."""
+    """Draws the options as a row of buttons and returns the selected option; one is always selected. `names` maps each
+    option to its label."""
     labels = names.__getitem__
     selected = st.segmented_control(label, list(names), format_func=labels, key=key, required=True, **options)
     return cast(T, selected)
 
 
 def keep_selection(key: str, options: Collection[T], default: T | None) -> None:
-    """Sets the selection under `key` again; `default` if it is not among `options`. Call it before the widget.
+    """Keeps the selection stored under `key`, or sets it to `default` if it is not among `options`. Call this before
+    the widget is drawn.
 
-    A browser reports a selection by its label: when the label changes, the selection is lost unless this sets it again.
-
-    Two options with the same label cannot be told apart, so labels should contain an id.
+    A browser reports a selection by its label. When the label changes, the selection is lost unless this function sets
+    it again. Two options with the same label cannot be told apart, so labels should contain an id.
     """
     value = st.session_state.get(key)
     st.session_state[key] = value if value in options else default

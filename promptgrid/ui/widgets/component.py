@@ -1,4 +1,5 @@
-"""Our own components, without a build step and without a frame: in static/ a script each, and often a style sheet."""
+"""The dashboard's own Streamlit components, which need no build step and no iframe. Each has a script in static/, and
+most have a style sheet."""
 
 from __future__ import annotations
 
@@ -16,9 +17,10 @@ STATIC = Path(__file__).parent / "static"
 
 @cache
 def component(name: str) -> ComponentRenderer:
-    """The function that mounts `static/NAME.js` after base.js, and `static/NAME.css`, if it exists, after base.css.
+    """Returns the function that mounts `static/NAME.js` after base.js, and `static/NAME.css`, if it exists, after
+    base.css.
 
-    A component is trusted code and its data is foreign text: scripts put it on the page by `textContent` only.
+    The scripts are trusted, but their data is untrusted text: they put it on the page by `textContent` only.
     """
     style = STATIC / f"{name}.css"
     sheets = [STATIC / "base.css", style] if style.is_file() else []

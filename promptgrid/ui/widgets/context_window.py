@@ -1,4 +1,5 @@
-"""The context window of a prompt or a conversation: what fills it, and what is cut first in a smaller one."""
+"""The view of the context window of a prompt or a conversation: what fills the window, and what a smaller one cuts
+first."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ _NOUNS: Mapping[PromptPart, str] = {
 
 
 def context_view(turns: Sequence[Turn], model_ref: str, reserve: int, *, key: str, api: Api = "chat") -> None:
-    """Fields for the limit, the room for the reply and a retrieved text, and what they do to these turns.
+    """Draws fields for the limit, the room for the reply and a retrieved text, and shows how `turns` fit with these
+    values.
 
     `reserve` is the initial room for the reply, in tokens.
     """
@@ -54,11 +56,12 @@ def context_view(turns: Sequence[Turn], model_ref: str, reserve: int, *, key: st
 def limit_slider(
     model_limit: int | None, start: int | None = None, *, key: str, on_change: Callable[[], None] | None = None
 ) -> int | None:
-    """The selected limit, in tokens. It starts at `start`, or at the model's limit (None: not known)."""
+    """Draws the slider for the context limit and returns its value, in tokens. The slider starts at `start`, or at
+    `model_limit`. None stands for an unknown limit."""
     options = [*_limits(model_limit), model_limit]
     start = start if start in options else model_limit
     if key in st.session_state and st.session_state[key] not in options:
-        del st.session_state[key]  # the limits of another model
+        del st.session_state[key]  # the value belongs to another model
 
     def label(limit: int | None) -> str:
         return "not known" if limit is None else f"{limit:,} (the model's)" if limit == model_limit else f"{limit:,}"
@@ -68,14 +71,14 @@ def limit_slider(
 
 
 def _limits(model_limit: int | None) -> list[int]:
-    """The steps below the model's limit, two for each doubling."""
+    """Returns the steps of the slider below the model's limit, two for each doubling."""
     top = model_limit or UNKNOWN_LARGEST
     powers = [SMALLEST << n for n in range(top.bit_length())]
     return [limit for power in powers for limit in (power, power * 3 // 2) if limit < top]
 
 
 def free_space(window: TurnWindow) -> str:
-    """The tokens left in the window, and how many more examples or exchanges fit, in words."""
+    """Returns a text with the tokens left in the window and how many more examples or exchanges fit."""
     budget = window.budget
     if budget.limit is None:
         return "The limit of this model is not known."
@@ -91,7 +94,8 @@ def free_space(window: TurnWindow) -> str:
 
 
 def cut_parts(turns: Sequence[Turn], window: TurnWindow) -> str:
-    """What does not fit in the window: `2 examples and 3 turns`; empty if everything fits."""
+    """Returns a text with the parts that do not fit in the window, such as `2 examples and 3 turns`; "" if everything
+    fits."""
     counts = Counter[PromptPart]()
     for unit in units(turns):
         if unit[0] in window.cut:
@@ -109,7 +113,7 @@ def _row(turns: Sequence[Turn], window: TurnWindow) -> Mapping[str, str | int]:
 
 
 def _with_retrieved(turns: Sequence[Turn], text: str) -> list[Turn]:
-    """The turns with the text as a message of its own before the question, where most programs put it."""
+    """Returns the turns with `text` as a separate message before the question, as most programs place such a text."""
     if not text.strip():
         return list(turns)
     at = next((i for i, turn in enumerate(turns) if turn.part == "question"), len(turns))

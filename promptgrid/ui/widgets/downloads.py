@@ -1,4 +1,4 @@
-"""Download buttons for files that are written on demand. If writing fails, the error appears below the buttons."""
+"""Download buttons that write their file when pressed. If writing fails, the error appears below the buttons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from promptgrid.ui.widgets.feedback import show_error
 
 @dataclass(frozen=True)
 class Download:
-    """One button. `write` writes the file; `key` is the key of the widget."""
+    """One download button. `write` writes the file; `key` is the key of the widget."""
 
     label: str
     write: Callable[[BinaryIO], object]
@@ -29,8 +29,8 @@ class Download:
 
 @dataclass
 class _Press:
-    """The last press of a button. Streamlit writes the file in another thread, which cannot draw: the browser reports
-    that a file failed, and only then the page shows the error."""
+    """The last press of a download button. Streamlit writes the file in another thread, which cannot draw. So the page
+    shows an error only after the browser has reported that the download failed."""
 
     error: Exception | None = None
     shown: bool = False
@@ -54,9 +54,9 @@ class _Press:
 
 @st.fragment
 def downloads(key: str, offers: Sequence[Download], *, width: Literal["content", "stretch"] = "content") -> None:
-    """The buttons. An error that `write` raised stays until the next press.
+    """Draws the download buttons. An error that a `write` raised stays on the page until the next press.
 
-    A press must not redraw the buttons: each would get the address of a new file, and a quick press on the next button
+    A press must not redraw the buttons. Each would get the address of a new file, and a quick press on another button
     would request a file that no longer exists.
     """
     press: _Press = st.session_state.setdefault(f"{key}_press", _Press())

@@ -12,13 +12,14 @@ from promptgrid.ui.widgets.plain import plain
 
 
 def endpoint_line(state: EndpointState) -> str:
-    """The endpoint as Markdown: a mark, its name and its message."""
+    """Returns the endpoint as Markdown: a mark, its name and its message."""
     mark = ":green[●]" if state.ok else ":orange[●]"
     return f"{mark} **{plain(state.name)}** {plain(state.message, limit=300)}"
 
 
 def weights_notice() -> bool:
-    """Whether the weights of the built-in model are here; if not, draws the download, and the page again at its end."""
+    """Returns whether the weights of the built-in model are downloaded. If not, draws the download, and reruns the page
+    when it ends."""
     status = builtin.status()
     if status.ready:
         return True

@@ -1,7 +1,7 @@
-"""How this works: the explanation of a page, folded away, in English or Chinese.
+"""The explanation of a page, in a closed expander titled "How this works", in English or Chinese.
 
 The texts are Markdown files in explanations/, one for each topic and language: `tokens.en.md`, `tokens.zh.md`. Both
-languages say the same. Links lead to papers and official pages only.
+languages have the same content. Links lead to papers and official pages only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _SETTING = "explain_language"  # in the session state, and as a draft for the ne
 
 
 def explain(topic: str) -> None:
-    """The expander with `explanations/TOPIC.*.md`. The language applies to all topics and is saved."""
+    """Draws the expander with `explanations/TOPIC.LANGUAGE.md`. The selected language applies to all topics and is
+    saved."""
     language, key = _language(), f"explain_{topic}"
     with st.expander(_TITLES[language], key=key):
         st.session_state[f"{key}_language"] = language  # another page may have changed it
@@ -38,7 +39,7 @@ def explanation(topic: str, language: str) -> str:
 
 
 def _language() -> str:
-    """The saved language, else the browser's."""
+    """Returns the saved language, or else the browser's."""
     if _SETTING not in st.session_state:
         default = "zh" if str(st.context.locale or "").startswith("zh") else "en"
         saved = draft(database(), _SETTING)

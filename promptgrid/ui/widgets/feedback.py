@@ -17,9 +17,10 @@ MESSAGE_CHARS = 600  # the rest of a long message is in `raw` or in the log
 
 
 def show_error(error: Exception) -> None:
-    """Shows what happened and what to do next; below it, folded away, the endpoint's own answer.
+    """Shows what happened and what to do next. For an EndpointError, a closed expander below shows the endpoint's own
+    message.
 
-    An error that is not a PromptgridError is a bug: its traceback goes to the log.
+    An error that is not a PromptgridError is a bug, so its traceback is logged.
     """
     if not isinstance(error, PromptgridError):
         logger.error("A page failed", exc_info=error)
@@ -34,20 +35,20 @@ def show_error(error: Exception) -> None:
 
 
 def file_notes(prompt: Prompt) -> None:
-    """What of the prompt's file is not taken over, folded away."""
+    """Lists, in a closed expander, the parts of the prompt's file that Promptgrid does not use."""
     with st.expander(f"Not taken over from the file ({len(prompt.notes)})"):
         for note in prompt.notes:
             st.caption(plain(note, limit=MESSAGE_CHARS))
 
 
 def show_left_error(key: str) -> None:
-    """Shows, once, the error that a callback has left under `key`."""
+    """Shows the error that a callback has stored in the session state under `key`, and removes it there."""
     if error := st.session_state.pop(key, None):
         show_error(error)
 
 
 def empty_state(text: str, action_label: str, key: str, *, detail: str = "") -> bool:
-    """A box for a page without content, with a button for the first step; True when the button was pressed."""
+    """Draws a box for a page without content, with a button for the first step. Returns whether it was pressed."""
     with st.container(border=True, key=f"{key}_empty"):
         st.markdown(f"**{plain(text)}**")
         if detail:
@@ -56,7 +57,7 @@ def empty_state(text: str, action_label: str, key: str, *, detail: str = "") -> 
 
 
 def note_with_button(text: str, label: str, *, key: str, on_click: Callable[..., None], args: tuple[Any, ...]) -> None:
-    """A caption in Markdown with one small button beside it, to undo something for example."""
+    """Draws a caption in Markdown and a small button beside it, for example to undo an action."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_row"):
         st.caption(text, width="content")
         st.button(label, key=key, on_click=on_click, args=args, type="tertiary")

@@ -21,7 +21,7 @@ def announce_end(run: RunInfo) -> None:
 
 
 def watch_run(database: Database, run: RunInfo) -> None:
-    """Shows how far an active run is, and draws the page again when new results are stored."""
+    """Shows the progress of an active run, and reruns the page when new results are stored."""
     if run.status not in ACTIVE:
         return
     progress = runs.progress(database, run.id)
@@ -29,7 +29,7 @@ def watch_run(database: Database, run: RunInfo) -> None:
         st.caption(f"{progress.done:,} of {progress.total:,} done; this page updates itself.", width="content")
         st.page_link(links.RUN, label="Open the run", query_params={"run": run.id})
     stamp = results.stamp(database, run.id)
-    st.session_state["follow_run_drawn"] = True  # the first call of the fragment is part of this run of the page
+    st.session_state["follow_run_drawn"] = True  # the fragment's first call happens while the page runs
     _rerun_on_results(run.id, stamp, _database=database)
 
 
@@ -37,7 +37,7 @@ def watch_run(database: Database, run: RunInfo) -> None:
 def _rerun_on_results(run_id: str, stamp: tuple[int, int, int], *, _database: Database) -> None:
     if st.session_state.pop("follow_run_drawn", False):
         return
-    with suppress(StoreError):  # removed for good meanwhile: the page says so
+    with suppress(StoreError):  # the run was removed; the page reports it
         if results.stamp(_database, run_id) == stamp and runs.find_run(_database, run_id).status in ACTIVE:
             return
     st.rerun()

@@ -11,12 +11,13 @@ from promptgrid.store.drafts import draft, keep_draft
 from promptgrid.ui.widgets.plain import plain
 
 LONGEST = 60
-_DRAFT = "judge"  # keeps the last name for the next visit
+_DRAFT = "judge"  # the draft that keeps the last name for the next visit
 _NAME = "judge_name"
 
 
 def judge_name(database: Database) -> str:
-    """The name of this session's judge; by default the last one typed, else the name of the system user."""
+    """Returns the name of this session's judge. The default is the last name entered, or else the name of the system
+    user."""
     if _NAME not in st.session_state:
         st.session_state[_NAME] = draft(database, _DRAFT) or _system_user()
     return str(st.session_state[_NAME])

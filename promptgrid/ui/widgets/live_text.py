@@ -1,5 +1,5 @@
-"""The text of text areas while it is typed, and its tokens. Streamlit reports a text only when its field loses focus,
-or at Ctrl+Enter."""
+"""The text of text areas while the user types, and its token count. Without this module, Streamlit reports a text only
+when its field loses focus, or at Ctrl+Enter."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from promptgrid.prompt import Message
 from promptgrid.ui.widgets.component import component
 
 LIVE_CHARS = 50_000  # longer texts are estimated: a server needs a second for some 200,000 characters
-CELL = "*cell*"  # stands for the cell under edit in any table of the page
+CELL = "*cell*"  # stands for the table cell that the user edits
 
 
 def watch_text(keys: Sequence[str], key: str, *, note: Callable[[str], str] | None = None) -> dict[str, str]:
-    """The current text of each text area in `keys`, by widget key. Typing reruns the fragment that calls this.
+    """Returns the current text of each text area in `keys`, by widget key. Typing reruns the fragment that calls this
+    function.
 
-    Call it after the text areas are drawn. During typing the text is at most 200 ms old and newer than the value of the
-    widget. Do not save or send it: a click on a button first moves the focus, and the value of the widget is then the
-    newest. A value that code sets in the session state counts over what was typed; code that restores the value from
-    before the typing must also call `forget_typed`.
+    Call this after the text areas are drawn. During typing, the returned text is at most 200 ms old and newer than the
+    value of the widget. Do not save or send the returned text: a click on a button first moves the focus, and then the
+    value of the widget is the newest. If code sets a value in the session state, it replaces the typed text. Code that
+    restores the value from before the typing must also call `forget_typed`.
 
-    The result of `note`, such as a token count (`token_note`), appears at the edge of the field. With `CELL` among the
-    keys it appears at the table cell under edit, too.
+    The result of `note`, such as a token count (`token_note`), appears at the edge of the field. If `keys` contains
+    `CELL`, the note also appears at the table cell that the user edits.
     """
     committed = {name: str(st.session_state.get(name) or "") for name in keys}
-    # The last typing: `key`, `text`, and `base`, the value of the widget before it.
+    # `typed` has `key`, `text`, and `base`, the value of the widget before the typing.
     texts, typed = dict(committed), (st.session_state.get(key) or {}).get("typed")
     if typed and committed.get(typed["key"]) == typed["base"]:
         texts[typed["key"]] = typed["text"]
@@ -39,12 +40,12 @@ def watch_text(keys: Sequence[str], key: str, *, note: Callable[[str], str] | No
 
 
 def forget_typed(key: str) -> None:
-    """Drops the typed text of the watcher with that key, so that the values of the widgets count."""
+    """Discards the typed text of the `watch_text` call with this `key`, so that the values of its widgets apply."""
     st.session_state.pop(key, None)
 
 
 def token_note(ref: str) -> Callable[[str], str]:
-    """A `note` for `watch_text`: "14 tokens" or "≈ 14 tokens", counted by `ref`, an encoding or ENDPOINT/MODEL.
+    """Returns a `note` for `watch_text`, such as "14 tokens" or "≈ 14 tokens". `ref` is an encoding or ENDPOINT/MODEL.
 
     The note is empty if no endpoint serves the model.
     """

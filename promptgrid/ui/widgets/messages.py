@@ -1,4 +1,4 @@
-"""The messages exactly as they are sent, each with its role."""
+"""The list of messages exactly as they are sent, each with its role."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from promptgrid.ui.widgets.component import component
 def message_list(
     messages: Sequence[Message], *, marks: Sequence[str] = (), height: int | None = None, key: str | None = None
 ) -> None:
-    """One block for each message, and a button that copies them all as JSON.
+    """Draws one block for each message, and a button that copies all of them as JSON.
 
-    `marks` names the part each message plays ("system", "example 1", "question"): one for each message, or none. Marks
-    that begin with "example" are drawn in a lighter tone. Above `height` pixels the list scrolls. The text is never
-    interpreted.
+    `marks` has the part of the prompt for each message ("system", "example 1", "question"), or is empty. Marks that
+    begin with "example" are drawn in a lighter tone. Above `height` pixels the list scrolls. Messages are shown as
+    plain text.
     """
     labels = list(marks) or [""] * len(messages)
     data = {
@@ -30,6 +30,6 @@ def message_list(
 
 
 def turn_list(turns: Sequence[Turn], *, height: int, key: str) -> None:
-    """The messages of these turns, each marked with the part of the prompt that it comes from."""
+    """Draws the messages of `turns`, each marked with the part of the prompt that it comes from."""
     marks = [f"example {turn.example}" if turn.example else turn.part for turn in turns]
     message_list([turn.message for turn in turns], marks=marks, height=height, key=key)

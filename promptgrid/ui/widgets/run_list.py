@@ -1,4 +1,4 @@
-"""The list of recent runs: open, rename, annotate, delete and restore."""
+"""The list of recent runs, with actions to open, rename, annotate, delete and restore a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MARKS = {"running": ":blue[●]", "queued": ":blue[○]", "finished": ":green[�
 
 
 def recent_runs(*, count: int = SHOWN, manage: bool = True) -> None:
-    """The newest `count` runs, one per line, drawn again every few seconds while one is active.
+    """Lists the newest `count` runs, one per line. While a run is active, redraws the list every few seconds.
 
     `manage` adds a menu for each run, further pages, and the deleted runs.
     """

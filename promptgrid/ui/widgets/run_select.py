@@ -17,9 +17,10 @@ from promptgrid.ui.widgets.feedback import empty_state, show_error
 
 
 def choose_run(database: Database, page: str, *, detail: str, on_change: Callable[[], None] | None = None) -> RunInfo:
-    """The selected run: at first the one in the address (`?run=`), else the newest. The widget's key is `PAGE_run`.
+    """Draws the selector and returns the selected run: at first the run in the address (`?run=`), or else the newest.
+    The key of the widget is `PAGE_run`.
 
-    Without any run this draws an empty state, with `detail` for what the page is for, and stops the page.
+    If there are no runs, shows an empty state, in which `detail` says what the page is for, and stops the page.
     """
     listed = {run.id: run for run in runs.list_runs(database)}
     from_address = st.query_params.get("run", "")
@@ -43,7 +44,7 @@ def choose_run(database: Database, page: str, *, detail: str, on_change: Callabl
 
 
 def _add_unlisted(database: Database, run_id: str, listed: dict[str, RunInfo]) -> None:
-    """Adds a run that is too old for the list, or deleted. Shows an error if it does not exist."""
+    """Adds to `listed` a run that is too old for the list, or deleted. Shows an error if the run does not exist."""
     try:
         run = runs.find_run(database, run_id)
     except StoreError:
@@ -55,11 +56,12 @@ def _add_unlisted(database: Database, run_id: str, listed: dict[str, RunInfo]) -
 
 
 def run_label(run: RunInfo) -> str:
-    """Name, time, size, status and id. Not escaped: a selectbox shows its options literally."""
+    """Returns the name, time, size, status and id of the run. The label is not escaped, because a selectbox shows its
+    options literally."""
     state = "deleted" if run.deleted else STATUS_WORDS[run.status]
     return f"{run.name} · {moment(run.created)} · {many(run.total, 'cell')} · {state} · {run.id}"
 
 
 def time_and_id(run: RunInfo) -> str:
-    """The time and the id of a run, which distinguish it from others of the same name."""
+    """Returns the time and the id of the run, which distinguish it from other runs with the same name."""
     return f"{moment(run.created)} · {run.id}"

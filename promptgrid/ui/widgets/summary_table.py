@@ -1,4 +1,4 @@
-"""The summary of a run: one line for each variant."""
+"""The summary table of a run, with one row per variant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PER_CHARACTER, WIDEST = 7, 280  # pixels, of the column of variants
 
 
 def summary_table(summaries: Sequence[VariantSummary]) -> None:
-    """One line for each variant. Columns without a value are left out."""
+    """Draws a table with one row per variant. Columns without a value are left out."""
     import pandas as pd
 
     if not summaries:
@@ -90,7 +90,7 @@ def _column_config(checks: Sequence[str], passes: str) -> dict[str, Any]:
 
 
 def interval_of(summary: VariantSummary) -> str:
-    """ "41–65": the 95 % interval of the score, in per cent; "" if there is none."""
+    """Returns the 95 % interval of the score in per cent, such as "41–65"; "" if there is none."""
     if summary.interval is None:
         return ""
     return f"{100 * summary.interval.low:.0f}–{100 * summary.interval.high:.0f}"

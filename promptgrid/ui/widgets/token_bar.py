@@ -17,10 +17,10 @@ def token_bar(
     *,
     key: str | None = None,
 ) -> None:
-    """The bar with its legend. All numbers are tokens.
+    """Draws the bar with its legend. All numbers are tokens.
 
-    `parts` are (label, tokens) in the order of the messages, `reserve` is the room for the reply, `limit` the context
-    of the model (None: unknown). Counts that are not `exact` carry "≈" and the `reason`.
+    `parts` are (label, tokens) in the order of the messages, `reserve` is the room for the reply, and `limit` is the
+    context limit of the model (None: unknown). If `exact` is False, the total is marked "≈" and `reason` says why.
     """
     component("token_bar")(key=key, data=bar_data(parts, limit, reserve, exact, reason))
 
@@ -28,7 +28,7 @@ def token_bar(
 def bar_data(
     parts: Sequence[tuple[str, int]], limit: int | None, reserve: int, exact: bool, reason: str
 ) -> dict[str, Any]:
-    """The texts of the bar, and its segments, each with its share of the width (0 to 1)."""
+    """Returns the texts and the segments of the bar. Each segment has its share of the bar's width, from 0 to 1."""
     total = sum(tokens for _, tokens in parts)
     over = max(0, total + reserve - limit) if limit is not None else 0
     width = max(limit or 0, total + reserve, 1)

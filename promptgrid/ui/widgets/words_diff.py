@@ -1,4 +1,4 @@
-"""The difference of two texts, word by word, as one text."""
+"""The word-by-word difference of two texts, shown as one text."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from promptgrid.compare.words_diff import DiffSpan, PartKind, WordsDiff, words_d
 from promptgrid.humanize import many
 from promptgrid.ui.widgets.component import component
 
-_EQUAL = 500  # characters of a stretch that both texts have; a longer one is cut in the middle
-_CHANGED = 10_000  # characters of a stretch that one text has
+_EQUAL = 500  # characters of a span that both texts have; a longer span loses its middle
+_CHANGED = 10_000  # characters of a span that only one text has
 _VISIBLE = str.maketrans({"\n": "↵\n", " ": "·", "\t": "→"})
 
 
 def show_words_diff(first: str, second: str, first_name: str, second_name: str, *, height: int, key: str) -> None:
-    """Draws both texts as one: words that only the first has are struck out, words that only the second has underlined.
+    """Draws both texts as one. Words that only `first` has are struck out; words that only `second` has are underlined.
 
-    Above `height` pixels the text scrolls. It is never interpreted.
+    Above `height` pixels the result scrolls. The texts are shown literally.
     """
     diff = words_diff(first, second)
     data = {
@@ -45,7 +45,7 @@ def _cut(diff: WordsDiff, first: str, second: str) -> str:
 
 
 def _drawn_spans(part: DiffSpan) -> Iterator[dict[str, Any]]:
-    """The span as it is drawn: without its middle if it is long, and with visible signs for changed white space."""
+    """Yields the parts of a span to draw. A long span loses its middle; changed white space becomes visible signs."""
     text, most = part.text, _EQUAL if part.kind == "same" else _CHANGED
     if len(text) <= most:
         changed_space = part.kind != "same" and text.isspace()
