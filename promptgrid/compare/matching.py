@@ -1,4 +1,4 @@
-"""The cases and variants that two runs share: cases matched by content, variants by their values."""
+"""Matches the cases of two runs by their content and the variants of two runs by their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from promptgrid.store.cell_columns import case_texts
 
 
 def contents(database: Database, layout: Layout) -> dict[Hashable, int]:
-    """The row of each case by its content; equal cases are numbered."""
+    """Returns the row of each case by its content; cases with equal content are numbered."""
     texts = case_texts(database, layout.facts.run_id)
     seen: Counter[str] = Counter()
     rows: dict[Hashable, int] = {}
@@ -28,13 +28,20 @@ def contents(database: Database, layout: Layout) -> dict[Hashable, int]:
 
 
 def matched(a: Mapping[Hashable, int], b: Mapping[Hashable, int]) -> Ints:
-    """(row in A, row in B) of each key in either run, -1 where a run lacks it; in B's order, those of A alone last."""
+    """Returns (row in A, row in B) of each key of either run; -1 where a run lacks the key.
+
+    The pairs are in B's order; those that only A has come last.
+    """
     pairs = [(a.get(key, -1), row) for key, row in b.items()]
     return np.array([*pairs, *((row, -1) for key, row in a.items() if key not in b)], dtype=np.int32).reshape(-1, 2)
 
 
 def matched_columns(a: Sequence[Head], b: Sequence[Head]) -> list[tuple[int, int]]:
-    """The same of columns. Of several versions of a prompt each is matched with itself, then what is left in order."""
+    """Returns (column in A, column in B) of each variant of either run; -1 where a run lacks the variant.
+
+    Each version of a prompt is matched with the same version first; the remaining versions are matched in order. The
+    pairs are in B's order; those that only A has come last.
+    """
     free = dict(enumerate(a))
     matches: dict[int, int] = {}
     for axes in (VARIANT, [axis for axis in VARIANT if axis != "version"]):
@@ -48,7 +55,9 @@ def matched_columns(a: Sequence[Head], b: Sequence[Head]) -> list[tuple[int, int
 
 
 def pair_labels(a: Layout, b: Layout, columns: Sequence[tuple[int, int]]) -> list[str]:
-    """What tells the variants apart; the version only where a prompt is there in several."""
+    """Returns the label of each pair of columns; the label contains the version only where a prompt has several
+    versions.
+    """
     fixed = [(b.columns[at_b] if at_b >= 0 else a.columns[at_a]).values for at_a, at_b in columns]
     without: list[Mapping[Axis, AxisValue]] = [
         {axis: value for axis, value in values.items() if axis != "version"} for values in fixed

@@ -1,4 +1,4 @@
-"""The rows of one page with their texts: answers, how often each was given, and the difference from the baseline."""
+"""Reads the texts for the rows of one page: the answers, their counts, and the differences from the baseline."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ _COUNTS = ("samples", "answered", "votes", "distinct", "voted", "representative"
 
 @dataclass(frozen=True, slots=True)
 class AnswerTally:
-    """One of the different answers of a place: how many replies gave it (`answer` None: none could be read), and their
-    mean score. `position` is the first cell that gave it."""
+    """One of the distinct answers of a place (None: no answer could be read).
+
+    `count` is the number of replies that gave it, `score` their mean score, `position` the first cell that gave it.
+    """
 
     answer: str | None
     count: int
@@ -40,14 +42,17 @@ class AnswerTally:
 class PooledCell:
     """All samples of one row in one column, pooled. Texts are cut to SHOWN characters.
 
-    status, samples, answered    as Places has them; `statuses`: how many cells ended how; `cases`: so many are pooled
-    answer, votes      the commonest answer and how many replies gave it; None where none could be read, and where
-                       several cases are pooled, which have no answer in common
-    tallies, distinct  the different answers, commonest first, at most TALLIES; how many there are
+    status, samples, answered    see Places
+    statuses           the number of cells by status
+    cases              the number of pooled cases
+    answer, votes      the most common answer and the number of replies that gave it; `answer` is None where no answer
+                       could be read and where several cases are pooled
+    tallies            the distinct answers, the most common first, at most TALLIES; empty if several cases are pooled
+    distinct           the number of distinct answers
     output, error      of the cell at the position `representative`; "" where several cases are pooled
-    metrics            means a reply, by name (see Places); those that are not known are not in it
-    delta              the metrics less the baseline's; empty where there is none
-    differs            the voted answer is not the baseline's
+    metrics            the figures of a place by name (see Places); unknown ones are left out
+    delta              the metrics minus the baseline's; empty for the baseline
+    differs            whether the voted answer differs from the baseline's
     positions          all cells, in the order of the run
     """
 
@@ -72,18 +77,18 @@ class PooledCell:
 
     @property
     def score(self) -> float | None:
-        """0 to 1; None when nothing was scored, which is not zero."""
+        """The mean score, 0 to 1; None when nothing was scored, which is not zero."""
         return self.metrics.get("score")
 
     @property
     def agreement(self) -> float | None:
-        """Share of the replies that gave the voted answer; None with fewer than two replies."""
+        """The share of the replies that gave the voted answer; None with fewer than two replies."""
         return self.metrics.get("agreement")
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRow:
-    """One row with its entries by the id of their column. Of a row that is a case also what it says."""
+    """One row: its `entries` by column id, and its case with inputs and expected answer if the row is a case."""
 
     head: Head
     entries: Mapping[str, PooledCell]
@@ -96,7 +101,7 @@ class ComparisonRow:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One cell of an entry, as a picker needs it; `number` is the sample's own, from 1."""
+    """One cell of an entry, as shown in a list of samples; `number` counts the samples from 1."""
 
     position: int
     number: int
@@ -106,7 +111,7 @@ class Sample:
 
 
 def page(database: Database, comparison: ComparisonRows, start: int, count: int) -> list[ComparisonRow]:
-    """`count` rows of the order from `start` on; a cell that has gone in the meantime has no text."""
+    """Returns `count` rows of the comparison, from index `start` of its order; a deleted cell has no text."""
     rows = [int(row) for row in comparison.order[start : start + count]]
     drafts = _Drafts(comparison, rows)
     texts = cell_texts(database, comparison.facts.run_id, drafts.wanted, SHOWN)
@@ -119,7 +124,7 @@ def page(database: Database, comparison: ComparisonRows, start: int, count: int)
 
 
 def samples(database: Database, facts: Facts, entry: PooledCell) -> list[Sample]:
-    """The cells of an entry, with their answers."""
+    """Returns the cells of an entry with their answers; deleted cells are left out."""
     texts = cell_texts(database, facts.run_id, entry.positions, SHOWN)
     places = np.searchsorted(facts.position, np.array(entry.positions, dtype=np.int64))
     return [
@@ -130,7 +135,7 @@ def samples(database: Database, facts: Facts, entry: PooledCell) -> list[Sample]
 
 
 def _heads(layout: Layout, rows: Sequence[int]) -> list[Head]:
-    """What tells a row apart among all rows, not only on this page: a single value, or all of them."""
+    """Returns the head of each row, with its value on every row axis."""
     return [
         Head(head_id(values), values, [_line(axis, value) for axis, value in values.items()])
         for values in map(layout.row_values, rows)
@@ -142,7 +147,7 @@ def _line(axis: Axis, value: AxisValue) -> str:
 
 
 def _cases(database: Database, comparison: ComparisonRows, rows: Sequence[int]) -> dict[int, CaseText]:
-    """By row, its case, where rows have one."""
+    """Returns the case of each row; empty where rows are not cases."""
     if "case" not in comparison.layout.row_axes:
         return {}
     codes = {row: int(comparison.layout.case_of[row]) for row in rows}
@@ -151,7 +156,7 @@ def _cases(database: Database, comparison: ComparisonRows, rows: Sequence[int]) 
 
 
 class _Drafts:
-    """The entries of some rows without their texts; the figures of all are read from the arrays at once."""
+    """The entries of some rows before their texts are read; all figures are taken from the arrays at once."""
 
     def __init__(self, comparison: ComparisonRows, rows: Sequence[int]) -> None:
         self._comparison, self._layout, self._rows = comparison, comparison.layout, rows
@@ -177,7 +182,7 @@ class _Drafts:
         return sorted({*tallied, *representatives})
 
     def entries(self, row: int, row_id: str, texts: Mapping[int, CellText]) -> dict[str, PooledCell]:
-        """The entries of a row, by its place among `rows`."""
+        """Returns the entries of a row by column id; `row` is the index among the rows of this object."""
         heads = self._comparison.columns
         return {
             head.id: self._entry((row, j), row_id, head.id, texts) for j, head in enumerate(heads)
@@ -228,7 +233,9 @@ class _Drafts:
 
 
 def _tallies(facts: Facts, cells: Longs) -> list[AnswerTally]:
-    """The different answers among the replies, of equals the one seen first; without their texts."""
+    """Returns the distinct answers of the replies, the most common first, in a tie the one seen first; without their
+    texts.
+    """
     replies = cells[facts.answered[cells]]
     by_answer: dict[int, list[int]] = {}
     for at, answer in enumerate(facts.answer[replies].tolist()):
@@ -243,5 +250,5 @@ def _tallies(facts: Facts, cells: Longs) -> list[AnswerTally]:
 
 
 def excerpt(text: str | None) -> str | None:
-    """The beginning of a text, with "…" where something is left out."""
+    """Returns the beginning of a text; "…" marks a cut."""
     return None if text is None else cut(text, SHOWN)

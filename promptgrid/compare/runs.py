@@ -1,8 +1,8 @@
-"""Two runs against each other: what improved, what broke, what is new, and whether the difference is significant.
+"""Compares two runs: what improved, what broke, what is new, and whether the difference is significant.
 
-Cases are matched by content (inputs and expected answer), not by position or id; the second of two equal cases is
-matched with the second. Variants are matched by prompt name, technique, model and parameters; the version of the prompt
-may differ, which is the usual comparison.
+Cases are matched by content (inputs and expected answer), not by position or id; of two equal cases the first is
+matched with the first and the second with the second. Variants are matched by prompt name, technique, model and
+parameters; the version of the prompt may differ, which is the usual comparison.
 """
 
 from __future__ import annotations
@@ -37,13 +37,15 @@ _ALIKE = 1e-12  # 0.1 + 0.2 is 0.3
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One case under one variant in both runs: A the older one, B the newer; None where a run has nothing there.
+    """One case under one variant in run A, the older, and in run B, the newer; None where a run has no such cell.
 
-    kind       improved, broke: the score is higher, lower in B; a reply that cannot be scored is no better than a wrong
-               one · same: it is equal, or the voted answer is where not both are scored · changed: not both are scored,
-               and the answer is another · new, gone: only B, only A brought a reply; the status tells why
-    score_a, score_b    over the checks that both runs have
-    answers    voted by the samples, cut to SHOWN characters; positions are those of the cells that are shown
+    kind       improved, broke: the score is higher or lower in B; a reply that cannot be scored counts as a wrong one
+               same: the scores are equal, or, where not both are scored, the voted answers are
+               changed: not both are scored, and the voted answers differ
+               new, gone: only B or only A has a reply; the status tells why
+    score_a, score_b      the mean over the checks that both runs have
+    answer_a, answer_b    the voted answers, cut to SHOWN characters
+    position_a, position_b    the cells that are shown
     """
 
     kind: ChangeKind
@@ -63,10 +65,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class VariantChange:
-    """One variant in both runs, `a` or `b` None where it is in one only. `counts` of its cases by kind.
+    """One variant in both runs; `a` or `b` is None where a run does not have the variant.
 
-    versus     B's scores against A's over the cases that both have, corrected for the number of variants: "worse" means
-               that B is worse. None: there is no such case. `sentence` says it in words
+    counts     the number of cases by kind of change
+    versus     B's scores compared with A's over the cases scored in both, corrected for the number of variants; "worse"
+               means that B is worse; None: no case is scored in both
+    sentence   the comparison in words
     """
 
     label: str
@@ -79,11 +83,12 @@ class VariantChange:
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """All that is different between two runs; `versus` takes all variants of a case together, as their mean.
+    """All differences between run A and run B.
 
-    `scores` are by row and column of A's layout and of B's, over the checks that both runs have. `lines` holds
-    one line a change: its place in KINDS and in `variants`, then row and column in A's layout and in B's, -1: there is
-    none.
+    versus, sentence    the comparison over all variants: a case has the mean of its variants' scores
+    scores     by row and column, in A's layout and in B's, over the checks that both runs have
+    lines      one line per change: index in KINDS, index in `variants`, row and column in A's layout, row and column in
+               B's layout; -1 where a run has no such row or column
     """
 
     run_a: RunInfo
@@ -98,12 +103,12 @@ class Changes:
 
     @property
     def counts(self) -> dict[ChangeKind, int]:
-        """How many changes there are of each kind: a case counts once a variant."""
+        """The number of changes of each kind; a case counts once for each variant."""
         return {kind: sum(variant.counts[kind] for variant in self.variants) for kind in KINDS}
 
     @property
     def summary(self) -> str:
-        """`sentence`; without one, the reason why the runs cannot be compared."""
+        """The `sentence`, or if it is empty the reason why the runs cannot be compared."""
         if self.sentence:
             return self.sentence
         if all(variant.a is None or variant.b is None for variant in self.variants):
@@ -113,7 +118,7 @@ class Changes:
     def listed(
         self, database: Database, kinds: Sequence[ChangeKind] = KINDS, start: int = 0, count: int = 50
     ) -> list[Change]:
-        """Changes of these kinds with their texts, in the order of B's cases; those that are gone come last."""
+        """Returns changes of these kinds with their texts, in the order of B's cases; A's other cases come last."""
         selected = np.isin(self.lines[:, 0], [KINDS.index(kind) for kind in kinds])
         some = self.lines[selected][start : start + count]
         a = _Texts(database, self.a, self.scores[0], some[:, 2:4].tolist())
@@ -130,9 +135,9 @@ class Changes:
 
 
 def against(database: Database, run_a: str, run_b: str) -> Changes:
-    """Run B, the newer one, against run A; each by id, by the beginning of one, or `last`.
+    """Compares run B, the newer one, with run A. Each is given as an id, the beginning of an id, or `last`.
 
-    Raises StoreError when one of them is not there or was deleted.
+    Raises StoreError when a run does not exist or was deleted.
     """
     info_a, info_b = _there(database, run_a), _there(database, run_b)
     a, b = (layout(facts(database, info.id), View()) for info in (info_a, info_b))
@@ -160,7 +165,7 @@ def against(database: Database, run_a: str, run_b: str) -> Changes:
 
 
 def _scores(layout: Layout, checks: Sequence[str]) -> Floats:
-    """By row and column, the score over these checks only."""
+    """Returns by row and column the mean score over these checks only."""
     facts, size = layout.facts, layout.shape[0] * layout.shape[1]
     by_cell = mean_known(facts.scores[:, [facts.checks.index(check) for check in checks]])
     entry = np.repeat(np.arange(size), np.diff(layout.starts))
@@ -176,7 +181,7 @@ def _there(database: Database, ref: str) -> RunInfo:
 
 
 def _together(sides: Sequence[tuple[_Side, _Side]]) -> Comparison | None:
-    """B's cases against A's, of each the mean over the variants that are scored in both."""
+    """Compares B's cases with A's; a case has the mean over the variants that are scored in both runs."""
     if not sides:
         return None
     a, b = (np.column_stack([pair[at].score for pair in sides]) for at in (0, 1))
@@ -186,7 +191,7 @@ def _together(sides: Sequence[tuple[_Side, _Side]]) -> Comparison | None:
 
 
 def _with_sentence(versus: Comparison | None, b: str, a: str) -> tuple[Comparison | None, str]:
-    """The comparison and its sentence; (None, "") where no case is scored in both runs."""
+    """Returns the comparison and its sentence; (None, "") where no case is scored in both runs."""
     return (versus, versus.sentence(b, a)) if versus is not None and versus.n else (None, "")
 
 
@@ -199,7 +204,9 @@ def _variant(layout: Layout, column: int) -> Variant | None:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """One variant in one run, by matched case: whether it brought a reply, its score, and what it voted for."""
+    """One variant in one run, as arrays over the matched cases: whether it has a reply, its score, and its voted
+    answer.
+    """
 
     answered: Bools
     score: Floats
@@ -208,7 +215,7 @@ class _Side:
 
     @classmethod
     def of(cls, laid: Layout, scores: Floats, rows: Ints, column: int) -> _Side:
-        """`rows` and `column` -1: it is not there."""
+        """Reads the side from a layout; -1 in `rows` or as `column` means that the run has no such case or variant."""
         places, present = laid.places, (rows >= 0) & (column >= 0)
         if not present.any():
             return cls(present, np.full(len(rows), np.nan), present, np.zeros(len(rows), dtype=np.int64))
@@ -222,7 +229,7 @@ class _Side:
 
 
 def _kinds(a: _Side, b: _Side) -> Ints:
-    """By matched case its place in KINDS; -1: neither brought a reply."""
+    """Returns for each matched case the index of its kind in KINDS; -1: neither run has a reply."""
     alike = np.where(a.read & b.read, a.ballot == b.ballot, a.read == b.read)
     gain = np.nan_to_num(b.score) - np.nan_to_num(a.score)  # what cannot be scored is no better than wrong
     scored = ~(np.isnan(a.score) & np.isnan(b.score))
@@ -236,7 +243,7 @@ def _kinds(a: _Side, b: _Side) -> Ints:
 
 
 def _lines(cases: Ints, columns: Sequence[tuple[int, int]], kinds: Sequence[Ints]) -> Ints:
-    """See Changes.lines; case by case, the variants of each in their order."""
+    """Returns `Changes.lines`, case by case, the variants of each case in their order."""
     blocks = [
         np.column_stack(
             [of_cases, np.full(len(of_cases), at), cases[:, 0], np.full(len(of_cases), at_a), cases[:, 1],
@@ -251,7 +258,7 @@ def _lines(cases: Ints, columns: Sequence[tuple[int, int]], kinds: Sequence[Ints
 
 
 class _Texts:
-    """What one run has at some places (row and column, -1: nothing there)."""
+    """The texts and figures of one run at the given places: (row, column), -1 where the run has no such place."""
 
     def __init__(self, database: Database, laid: Layout, scores: Floats, places: Sequence[Sequence[int]]) -> None:
         self._laid, self._scores = laid, scores

@@ -1,4 +1,4 @@
-"""One line per column: how many answered, how well and how sure that is, how much alike, and what it took."""
+"""Summarises each column: replies, score and its interval, agreement, lengths, costs and latency."""
 
 from __future__ import annotations
 
@@ -22,31 +22,34 @@ from promptgrid.store.cell_columns import alike
 
 @dataclass(frozen=True, slots=True)
 class VariantSummary:
-    """One column over all rows of a view. What is missing is None and is left out of every mean: it is not zero.
+    """One column over all rows of a view. A missing value is None and is left out of every mean: it is not zero.
 
-    cells              all samples, whatever became of them; `answered` are those that brought a reply
-    unread             replies in which no answer could be read
-    score, scored      mean over the `scored` cases of their score; `by_check` the same for each check
-    interval           95 % for the score, by cases (stats.mean_interval): samples of a case are one number, their mean
-    distinct           different answers among all replies, "no answer" not counted
+    cells              number of samples, whatever their status
+    answered           number of cells with a reply
+    unread             number of replies in which no answer could be read
+    score, scored      mean over the cases of their score, and the number of cases that have one; `by_check` has the
+                       same two for each check
+    interval           95 % interval of the score (stats.mean_interval); the samples of a case enter as their mean
+    distinct           number of distinct answers among all replies; unread replies have none
     agreement          mean over cases of the share of replies that gave the voted answer; None: no case has two replies
-    samples            the most replies that a case has
+    samples            the largest number of replies of a case
     pass_at_k          mean over cases of the chance that at least one of `k` replies scores 1 (stats.pass_at_k); cases
-                       with fewer scored replies are left out. `k` is the same for all columns: of those with several
-                       scored replies a case, the one with the fewest decides. None: no column has several, or, as
-                       self-consistency, this one makes one answer of them
+                       with fewer scored replies are left out. None: no column has several scored replies per case, or
+                       this column makes one answer of them (self-consistency)
+    k                  the same for all columns: for each column with several scored replies per case the largest number
+                       of them is taken, and `k` is the smallest of these numbers
     chars              mean length of the replies
     tokens             sum of prompt and reply tokens; None where a reply did not report them
-    prompt_tokens, completion_tokens    means over the replies that report them; samples that were asked for together
-                       each count the prompt
-    cost_usd           sum of the replies' prices, also of those that were reused; None: nothing answered, or a price
-                       is not known
-    cost_per_correct   what the replies to the scored cases cost, for each answer that scored 1; None when none did, or
-                       a price is not known. Self-consistency gives one answer per case
+    prompt_tokens, completion_tokens    means over the replies that report them; samples requested in one call each
+                       count the whole prompt
+    cost_usd           sum of the replies' prices, reused ones included; None: there is no reply, or a price is unknown
+    cost_per_correct   cost of the replies to the scored cases divided by the number of answers that scored 1; None: no
+                       answer scored 1, or a price is unknown. Self-consistency gives one answer per case
     latency_ms, latency_p95_ms    median and 95th percentile over the replies
-    versus             its score against the baseline's over the same cases, corrected for the number of columns; None:
-                       it is the baseline, or there are no cases to compare. `sentence` says it in words
-    best               better than each other column, as far as the evidence goes after that correction
+    versus             the comparison of the score with the baseline's over the same cases, corrected for the number of
+                       columns; None: the column is the baseline, or no case is scored in both
+    sentence           the comparison in words
+    best               whether the score is significantly higher than that of every other column, after the correction
     """
 
     head: Head
@@ -81,21 +84,21 @@ class VariantSummary:
 
 
 def summary(database: Database, run_id: str) -> list[VariantSummary]:
-    """One summary per variant of the run, in the order of the grid; the first is the baseline.
+    """Returns the summary of each variant of the run, in the order of the grid; the first variant is the baseline.
 
-    Raises StoreError when there is no such run any more.
+    Raises StoreError when the run no longer exists.
     """
     return summarise(facts(database, run_id), View())
 
 
 def suspicions(database: Database, run_id: str) -> list[str]:
-    """A sentence for each model that seems to ignore the temperature."""
+    """Returns a sentence for each model that seems to ignore the temperature."""
     sentences = ((ref, suspicion(seen)) for ref, seen in alike(database, run_id).items())
     return [f"{ref}: {sentence}" for ref, sentence in sentences if sentence]
 
 
 def summarise(facts: Facts, view: View) -> list[VariantSummary]:
-    """A summary of each shown column of the view, its baseline first. Filters on rows do not change it."""
+    """Returns the summary of each shown column of the view, its baseline first. Row filters have no effect."""
     laid = layout(facts, view)
     columns = laid.column_indices(view)
     return facts.cached((view.layout, tuple(columns)), lambda: _summaries(laid, columns))
@@ -116,8 +119,11 @@ def _summaries(laid: Layout, columns: Sequence[int]) -> list[VariantSummary]:
 
 
 def _case_scores(laid: Layout) -> Floats:
-    """Cases × columns: the mean over the rows of each case, for cases are what is drawn; where columns are cases, the
-    rows stand for them."""
+    """Returns an array of cases × columns with the mean over the rows of each case, since the case is the unit of
+    sampling.
+
+    Where columns are cases, the rows take the place of the cases.
+    """
     scores = laid.units.metrics["score"]
     case = laid.case_of if "case" not in laid.column_axes else laid.row_of
     count = int(case.max(initial=-1)) + 1
@@ -133,7 +139,7 @@ def _versus(cases: Floats, columns: Sequence[int]) -> dict[int, Comparison]:
 
 
 def _best(cases: Floats, columns: Sequence[int]) -> int | None:
-    """The column whose score is the highest, if it is better than each of the others after correction."""
+    """Returns the column with the highest score if it is significantly better than every other one after correction."""
     means = {column: float(np.nanmean(cases[:, column])) for column in columns if not np.isnan(cases[:, column]).all()}
     if len(means) < 2:
         return None
@@ -190,7 +196,7 @@ def _summary(
 
 
 def _entries(facts: Facts, cells: Longs) -> tuple[Longs, Longs]:
-    """The cells by case and variant: the number of each cell's entry, and the case of each entry."""
+    """Groups the cells by case and variant: returns the entry number of each cell, and the case of each entry."""
     width = max(1, len(facts.variants))
     known_ones, entry = np.unique(
         facts.case[cells].astype(np.int64) * width + facts.variant[cells], return_inverse=True
@@ -200,7 +206,7 @@ def _entries(facts: Facts, cells: Longs) -> tuple[Longs, Longs]:
 
 @dataclass(frozen=True, eq=False)
 class _Trials:
-    """By entry: its case, how many of its replies are scored, and how many of these are right."""
+    """For each entry (a case under a variant): its case, the number of scored replies, and of right ones."""
 
     case_of: Longs
     scored: Longs
@@ -221,7 +227,7 @@ class _Trials:
 
 
 def _by_check(facts: Facts, cells: Longs) -> dict[str, tuple[float | None, int]]:
-    """By check, the mean over the cases and how many of these were scored."""
+    """Returns for each check the mean score over the cases, and the number of cases that have a score."""
     entry, case_of = _entries(facts, cells)
     means = {}
     for at, check in enumerate(facts.checks):
@@ -232,7 +238,7 @@ def _by_check(facts: Facts, cells: Longs) -> dict[str, tuple[float | None, int]]
 
 
 def _cost_per_correct(facts: Facts, replies: Longs) -> float | None:
-    """A case that was not scored is neither paid for here nor counted."""
+    """Returns the cost of the replies to scored cases divided by the number of answers that scored 1."""
     entry, case_of = _entries(facts, replies)
     scores = facts.entry_scores(replies, entry, len(case_of), facts.score)
     spent = _sum(facts.cost_usd[replies][~np.isnan(scores)[entry]])
@@ -249,5 +255,5 @@ def _mean(values: Floats) -> float | None:
 
 
 def _sum(values: Floats) -> float | None:
-    """None when one is missing, and of nothing."""
+    """Returns the sum; None when a value is missing or there are no values."""
     return known(values.sum()) if len(values) else None

@@ -1,4 +1,4 @@
-"""Right or wrong: one verdict per case and check over all samples, from which gates and test reports are made."""
+"""Gives one verdict per case and check, over all samples; gates and test reports are made from these verdicts."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ _KEPT = 2000  # characters of a text that are kept
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """What one check says of one case under one variant, which is `label` in one line. `check` is "" where the prompt
-    has no checks.
+    """The verdict of one check on one case under one variant. Texts are cut to 2,000 characters.
 
-    outcome            of the samples' outcomes the worst: `failed` wrong, `no reply`, `broken` the check itself failed,
-                       `not scored`, `passed`. Self-consistency is one answer made of many samples: the voted one's.
+    label              the variant in one line
+    check              "" where the prompt has no checks
+    outcome            the worst outcome of the samples, from worst to best: `failed` (wrong), `no reply`, `broken` (the
+                       check itself failed), `not scored`, `passed`; with self-consistency that of the voted answer
     value              mean over the scored samples, 0 to 1; None when none was scored, which is not zero
-    at_worst           the same if the replies that should have been scored and were not had been wrong; None: no reply
-                       should have been scored
-    answer, explanation    of the first sample with that outcome; where it brought no reply, its error
-    samples, such      how many samples there are, and how many of them have that outcome
+    at_worst           the mean if replies with an expected answer but without a score counted as 0; None: there is neither
+                       a score nor such a reply
+    answer, explanation    of the first sample with that outcome; a sample without a reply has its error as explanation
+    samples, such      number of samples, and number of samples with that outcome
     latency_ms         sum over the replies
-
-    Texts are cut to 2,000 characters.
     """
 
     variant: Variant
@@ -55,7 +54,7 @@ class CheckVerdict:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """A cell, as much of it as a verdict needs. `scores` holds (value, outcome, explanation) a check."""
+    """The part of a cell that a verdict needs; `scores` holds (value, outcome, explanation) by check."""
 
     position: int
     replied: bool
@@ -66,10 +65,10 @@ class _Sample:
 
 
 def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = None) -> list[CheckVerdict]:
-    """Every verdict of a run, by variant in the grid's order, then by case; with `positions` those that these cells
-    make, which should be all samples of their cases.
+    """Returns the verdicts of a run: cases × variants × checks, by variant in the grid's order, then by case.
 
-    Their number is cases × variants × checks; the long texts are read one after the other and not kept.
+    With `positions` only these cells are judged; they should include all samples of their cases. Long texts are read
+    one by one and not kept.
     """
     plan = runs.plan_of(database, run_id)
     checks = {(p.name, p.version): [check.name for check in plan.checks_for(p)] or [""] for p in plan.prompts}
@@ -91,7 +90,7 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
 
 
 def _counted(database: Database, run_id: str) -> frozenset[int]:
-    """The positions of the cells that count as answers (see Facts)."""
+    """Returns the positions of the cells that count as answers (see Facts.counted)."""
     columns = facts(database, run_id)
     return frozenset(columns.position[columns.counted].tolist())
 

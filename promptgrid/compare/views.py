@@ -1,4 +1,4 @@
-"""A view of a run: plain values only, usable in an address and as cache keys."""
+"""Describes a view of a run by plain values only, so that it fits in a URL and serves as a cache key."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ METRICS: tuple[Metric, ...] = ("score", "agreement", "answers", "tokens", "cost"
 class Filter:
     """The conditions on a row; the empty filter shows all rows.
 
-    show       differ: two columns voted for different answers (a column that is alone: its replies are not all the
-               same) · wrong: some score is below 1; not scored is not wrong · failed: some cell failed, was refused
-               or was too long; what waits or was cancelled has not failed · changed: some column's voted answer is not
-               the baseline's · too_long: some prompt was over the context limit. What brought no reply differs from
-               nothing; a reply without a readable answer is "no answer", equal to another such.
-    text       stands in its case (id, inputs, expected) or in an answer, output or error, whatever the capitals
-    below      some score is below this
-    case_ids   these cases only; empty: any
-    column     with the id of a column, only that one is asked for all of the above but text and case_ids
+    show       all: every row
+               differ: two columns have different voted answers; a column shown alone: its own replies differ
+               wrong: a score is below 1; a reply that is not scored is not wrong
+               failed: a cell failed, was refused or was too long; a pending or cancelled cell has not failed
+               changed: a column's voted answer is not the baseline's
+               too_long: a prompt was over the context limit
+               `differ` and `changed` ignore cells without a reply; two replies without a readable answer are equal
+    text       must be contained in the case (id, inputs, expected) or in an answer, output or error; case-insensitive
+    below      a score must be below this value
+    case_ids   the case must be one of these; empty: any case
+    column     id of the one column that all conditions except `text` and `case_ids` apply to; "": all shown columns
     """
 
     show: ShowFilter = "all"
@@ -40,8 +42,12 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """The order of rows: `by` "case" that of the cases, else the mean of a metric in the column with this id or over
-    all shown columns; `against_baseline`: its difference from the baseline. Rows without a figure come last."""
+    """The order of rows. Rows without a figure come last.
+
+    by                 "case": the order of the cases; else a metric, of the column with the id `column`, or if no shown
+                       column has this id its mean over all shown columns
+    against_baseline   sort by the metric's difference from the baseline
+    """
 
     by: Literal["case"] | Metric = "case"
     column: str = ""
@@ -51,13 +57,13 @@ class Sort:
 
 @dataclass(frozen=True)
 class View:
-    """The axes on rows and on columns. An axis on neither is pooled.
+    """The axes on rows and on columns; all values of any other axis are pooled.
 
-    only       by axis, the texts of the values (see axes.value_text) that are looked at; what is not named is all
-    column_ids ids of the columns that are shown, empty or unknown: all
-    baseline   id of the column that the others are compared with; it comes first. "": the first shown
+    only       by axis, the values to include, as texts (see axes.value_text); other axes are not restricted
+    column_ids ids of the columns to show; all columns if empty or if no id is known
+    baseline   id of the column that the others are compared with, which comes first; "": the first shown column
 
-    Raises CompareError where an axis stands twice or is not known.
+    Raises CompareError where an axis is used twice or is unknown, and where no axis is on rows.
     """
 
     rows: tuple[Axis, ...] = ("case",)
@@ -79,6 +85,6 @@ class View:
 
     @property
     def layout(self) -> tuple[object, ...]:
-        """The part of the view that decides the rows and columns."""
+        """The part of the view that decides the rows and columns, as a cache key."""
         only = tuple((axis, tuple(self.only[axis])) for axis in AXES if axis in self.only)
         return (frozenset(self.rows), frozenset(self.columns), only)

@@ -1,4 +1,4 @@
-"""Compares two texts word by word: the parts that both have, and those that only one has. Pure."""
+"""Compares two texts word by word: finds the parts that both texts have and those that only one has. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TOKEN = re.compile(rf"[{_NO_SPACES}]|[^\W{_NO_SPACES}]+|\s+|[^\w\s]")
 
 @dataclass(frozen=True, slots=True)
 class DiffSpan:
-    """A stretch of text: in both, in the first only (removed) or in the second only (added)."""
+    """A part of a text: in both texts (same), only in the first (removed) or only in the second (added)."""
 
     kind: PartKind
     text: str
@@ -29,11 +29,12 @@ class DiffSpan:
 
 @dataclass(frozen=True, slots=True)
 class WordsDiff:
-    """The differences between two texts, as `parts` in reading order: the parts that are not added make up the first
-    text, those that are not removed the second.
+    """The differences between two texts, as `parts` in reading order.
 
-    `compared` is None when both texts were compared to their ends; else it has the number of characters compared in
-    each. The parts then cover only these characters."""
+    The same and removed parts make up the first text, the same and added parts the second. `compared` is None when both
+    texts were compared to their ends; else it holds the number of characters compared in each, and the parts cover only
+    these characters.
+    """
 
     parts: Sequence[DiffSpan]
     compared: tuple[int, int] | None
@@ -43,16 +44,16 @@ class WordsDiff:
         return self.compared is None and all(part.kind == "same" for part in self.parts)
 
     def words(self, kind: PartKind) -> int:
-        """How many words are in the parts of a kind."""
+        """Returns the number of words in the parts of this kind."""
         token_lists = (_TOKEN.findall(part.text) for part in self.parts if part.kind == kind)
         return sum(1 for tokens in token_lists for token in tokens if token[0].isalnum())
 
 
 def words_diff(first: str, second: str, most: int = MOST_WORDS) -> WordsDiff:
-    """The fewest removed and added words that turn the first text into the second.
+    """Returns the fewest removed and added words that turn the first text into the second.
 
-    Compares at most `most` words of each text after the common beginning. Source of the algorithm: longest common
-    subsequence after Hyyrö, "Bit-parallel LCS-length computation revisited" (2004), by RapidFuzz.
+    Compares at most `most` words, spaces and signs of each text after their common beginning. Source of the algorithm:
+    longest common subsequence after Hyyrö, "Bit-parallel LCS-length computation revisited" (2004), by RapidFuzz.
     """
     a, b = _TOKEN.findall(first), _TOKEN.findall(second)
     start = _common(a, b)
@@ -64,7 +65,7 @@ def words_diff(first: str, second: str, most: int = MOST_WORDS) -> WordsDiff:
 
 
 def _common(a: Sequence[str], b: Sequence[str]) -> int:
-    """The number of equal tokens at the beginning of both."""
+    """Returns the number of equal tokens at the beginning of both."""
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 

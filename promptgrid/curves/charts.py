@@ -1,4 +1,4 @@
-"""The charts of a curve as Altair specifications: pages draw them in their theme, reports as SVG (`svg`)."""
+"""The charts of a curve as Altair specifications: pages draw them in their own theme, reports as SVG (`svg`)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure of a curve: its column, the title and axis of its chart, and its meaning in a sentence."""
+    """One figure of a curve: its column, the titles of its chart and axis, and a sentence that explains it."""
 
     column: str
     title: str
@@ -57,7 +57,7 @@ _PRICES: Mapping[str, tuple[str, float, str]] = {
 
 
 def rows_of(curve: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The data of a measure's chart: one row a point on a line. `lines` selects lines; empty: all."""
+    """Returns the data of a measure's chart: one row per point of a line. `lines` selects lines; empty: all."""
     more = ["score_low", "score_high"] if measure.column == "score" else []
     more += ["similarity_cases"] if measure.column == "similarity" else []
     names = ["line", curve.axis, measure.column, *more, "cases", "samples"]
@@ -69,13 +69,13 @@ def rows_of(curve: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[d
 
 
 def legend_height(curve: Curve, lines: Sequence[str] = ()) -> int:
-    """The height of the legend above a chart, in pixels."""
+    """Returns the height of the legend above a chart, in pixels."""
     count = len(_domain(curve, lines)[0])
     return 8 + LEGEND_ROW * count if count > 1 else 0
 
 
 def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The data of the cost chart: one row per variant with a score and a known price, on a line or not."""
+    """Returns the data of the cost chart: one row per variant with a score and a known price, also those on no line."""
     names = [
         "line",
         curve.axis,
@@ -98,7 +98,9 @@ def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
 def curve_chart(
     curve: Curve, measure: Measure, lines: Sequence[str] = (), *, legend: bool = True
 ) -> alt.LayerChart | None:
-    """A measure over the values of the axis, in the lines of the curve; None where there is no point."""
+    """Draws a measure over the values of the axis, with one line for each line of the curve; None if there is no
+    point.
+    """
     rows = rows_of(curve, measure, lines)
     if not rows:
         return None
@@ -128,7 +130,7 @@ def curve_chart(
 
 
 def cost_chart(curve: Curve, lines: Sequence[str] = (), *, legend: bool = True) -> alt.LayerChart | None:
-    """Score against what an answer costs, with the Pareto front; None for fewer than two variants."""
+    """Draws the score against the cost of an answer, with the Pareto front; None for fewer than two variants."""
     rows = cost_rows(curve, lines)
     if len(rows) < 2:
         return None
@@ -167,7 +169,7 @@ def cost_chart(curve: Curve, lines: Sequence[str] = (), *, legend: bool = True) 
 
 
 def _field(curve: Curve) -> str:
-    """The values of the axis as a field of a chart: numbers, or words in their order."""
+    """Returns the field of a chart for the values of the axis: quantitative for numbers, ordinal for words."""
     return f"{curve.axis}:O" if curve.spec.kind is str else f"{curve.axis}:Q"
 
 
@@ -195,8 +197,11 @@ def _label(curve: Curve) -> alt.Text:
 
 
 def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:
-    """For the label at the right of each point (x in any unit, score 0 to 1, text), the width in pixels from which on
-    the plot has room for it beside all other points. NEVER where two points have the same x."""
+    """Returns the plot width in pixels from which there is room for a label to the right of each point.
+
+    A point is (x in any unit, score 0 to 1, label). The width is 0 where no other point is in the way, and NEVER where
+    one with about the same score has the same x.
+    """
     span = max(x for x, _, _ in points) - min(x for x, _, _ in points)
     widths = []
     for i, (x, score, text) in enumerate(points):
@@ -211,8 +216,9 @@ def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:
 
 
 def svg(chart: alt.LayerChart, *, width: int = 640, height: int = 260) -> str:
-    """The chart as a self-contained SVG without scripts. Axes and text are in `currentColor`, the colour of the page
-    around it."""
+    """Returns the chart as a self-contained SVG without scripts; axes and text have the surrounding page's
+    `currentColor`.
+    """
     import vl_convert
 
     ink = "currentColor"
@@ -231,7 +237,7 @@ def svg(chart: alt.LayerChart, *, width: int = 640, height: int = 260) -> str:
 
 
 def _fit_for_xml(value: Any) -> Any:
-    """The same with U+FFFD for characters that XML cannot hold: vl-convert ends the whole process on one of them."""
+    """Replaces each character that XML cannot hold with U+FFFD: vl-convert would end the whole process on it."""
     if isinstance(value, str):
         return _NO_XML.sub("\ufffd", value)
     if isinstance(value, dict):
@@ -256,7 +262,7 @@ def _colour(curve: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
 
 
 def _domain(curve: Curve, lines: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The names of the lines to draw and their colours; the colour of a line does not depend on the others drawn."""
+    """Returns the names of the lines to draw and their colours; a line's colour does not depend on `lines`."""
     names = [name for name in curve.lines if not lines or name in lines]
     return names, [COLOURS[i % len(COLOURS)] for i in _places(curve, names)]
 
@@ -267,7 +273,7 @@ def _places(curve: Curve, names: Sequence[str]) -> list[int]:
 
 
 def _legend(names: Sequence[str], wanted: bool) -> alt.Legend | None:
-    """None for a single line, and where another chart has the legend."""
+    """Returns the legend; None for a single line and where it is not `wanted`."""
     import altair as alt
 
     if not wanted or len(names) < 2:

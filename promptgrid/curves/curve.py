@@ -1,7 +1,7 @@
 """Score, variety, length and cost over the values of one parameter in a run.
 
-A value is a point of a line only where it went on the wire as planned. One that was refused, not sent or merged
-with others is on no line; a sentence names it (`left_out`).
+A value is a point of a line only where it was sent as planned. A value that was refused, not sent or merged with
+others is on no line; a sentence names it (`left_out`).
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """One line (all variants that differ in the axis of the curve alone) at one value. None is unknown, which is not
+    """One line (all variants that differ only in the axis of the curve) at one value. None is unknown, which is not
     zero.
 
-    value           of the axis; None: the model's default
-    drawn           it is a point of a line; where it is not, `note` says why, and its costs stand all the same
-    cases, samples  cases with a reply, and the most replies of one case
+    value           on the axis; None: the model's default
+    drawn           whether this is a point of a line; if not, `note` tells why, and the costs are still given
+    cases, samples  number of cases with a reply, and the largest number of replies of a case
     score           mean over cases of their score, 0 to 1, with its 95 % interval `score_low` to `score_high`
-    distinct, entropy_bits, similarity    means over the cases with two or more replies: different answers, their
-                    entropy, and the similarity of the texts, 0 to 1 (over `similarity_cases` cases)
+    distinct, entropy_bits, similarity    means over the cases with two or more replies: number of distinct answers,
+                    their entropy, and the similarity of the texts, 0 to 1 (over `similarity_cases` cases)
     characters      mean length of a reply
-    cost_usd, tokens    per answer: those of a reply, for self-consistency those of all samples of a case; None where
-                    one of them is unknown
+    cost_usd, tokens    per answer: of one reply, with self-consistency of all samples of a case; None where any is
+                    unknown
     pareto          no other point has a higher score for the same price or less, or the same score for less
     """
 
@@ -76,11 +76,10 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """All points of a run over one axis, line by line in the order of its values, and a sentence for each reason to be
-    on no line.
+    """All points of a run over one axis: line by line, within a line in the order of the values.
 
-    `price` is what the Pareto front is about: `cost_usd`, or `tokens` where every reply is free or a price is not
-    known.
+    `left_out` has a sentence for each reason why values are on no line. `price` is the cost that the Pareto front uses:
+    `cost_usd`, or `tokens` where every reply is free or a price is unknown.
     """
 
     points: Sequence[CurvePoint]
@@ -104,7 +103,7 @@ class Curve:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """One a point: the fields of CurvePoint, the value under the name of the axis."""
+        """One row per point: the fields of CurvePoint, with the name of the axis in place of `value`."""
         return [dict(zip(self.columns, asdict(point).values(), strict=True)) for point in self.points]
 
     @property
@@ -118,8 +117,10 @@ class Curve:
 
 
 def curve(database: Database, run_id: str, axis: Axis = "temperature") -> Curve:
-    """The curve of a run as it stands: cells without a reply are left out of every figure. Raises
-    StoreError when the run is gone."""
+    """Returns the current curve of a run; cells without a reply are left out of every figure.
+
+    Raises StoreError when the run no longer exists.
+    """
     facts = compare.facts(database, run_id)
     groups = [_Replies.of(facts, code) for code in _line_by_line(facts.variants, axis)]
     texts = _texts(database, facts, groups)
@@ -131,24 +132,26 @@ def curve(database: Database, run_id: str, axis: Axis = "temperature") -> Curve:
 
 
 def drawable_axes(database: Database, run_id: str) -> list[Axis]:
-    """The parameters with two or more values in the run, else the first parameter."""
+    """Returns the parameters with two or more values in the run, or the first parameter if there are none."""
     facts = compare.facts(database, run_id)
     return [axis for axis in PARAMETER_AXES if len(facts.values[axis]) > 1] or list(PARAMETER_AXES)[:1]
 
 
 def _line_of(variant: Variant, axis: Axis) -> dict[Axis, AxisValue]:
-    """The values that all points of a line share."""
+    """Returns the values that all points of a line share."""
     return {other: value for other, value in variant.values.items() if other != axis}
 
 
 def _line_by_line(variants: Sequence[Variant], axis: Axis) -> list[int]:
-    """The places of the variants, those of a line together."""
+    """Returns the indices of the variants, with those of a line together."""
     lines = [_line_of(variant, axis) for variant in variants]
     return sorted(range(len(lines)), key=lambda place: lines.index(lines[place]))
 
 
 def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
-    """By variant, what tells its line apart from the others; a line alone is named by its technique and model."""
+    """Returns the name of each variant's line: the values that differ from other lines; for a single line its
+    technique and model.
+    """
     lines = [_line_of(variant, axis) for variant in variants]
     if len({repr(line) for line in lines}) < 2:
         return [f"{variant.technique} · {variant.model}" for variant in variants]
@@ -157,8 +160,11 @@ def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Replies:
-    """The replies of one variant, case by case. `cells` are places in Facts; `case` is the number of each reply's case
-    among the cases with a reply, and `samples` how many replies each of these has."""
+    """The replies of one variant.
+
+    `cells` are indices in Facts. `case` numbers each reply's case among the cases with a reply; `samples` is the number
+    of replies of each of these cases.
+    """
 
     variant: int
     cells: Longs
@@ -176,12 +182,12 @@ class _Replies:
         return len(self.samples)
 
     def by_case(self, values: NDArray[Any]) -> list[list[Any]]:
-        """The values of the cells, one list per case."""
+        """Returns the values of the cells, one list per case."""
         return _split(values[self.cells[np.argsort(self.case, kind="stable")]], self.samples)
 
 
 def _split(values: NDArray[Any], counts: Longs) -> list[list[Any]]:
-    """The values as lists of these lengths."""
+    """Splits the values into lists of these lengths."""
     ends = np.cumsum(counts).tolist()
     listed = values.tolist()
     return [listed[end - count : end] for end, count in zip(ends, counts.tolist(), strict=True)]
@@ -221,7 +227,7 @@ def _point(facts: Facts, axis: Axis, group: _Replies, name: str, texts: Mapping[
 
 
 def _tallies(facts: Facts, group: _Replies) -> list[list[int]]:
-    """For each case with two replies or more, how often each answer was given; an unread reply gives none."""
+    """Returns for each case with two or more replies how often each answer was given; unread replies are left out."""
     answer = facts.answer[group.cells]
     tallied = (answer >= 0) & (group.samples[group.case] > 1)
     width = int(answer.max(initial=0)) + 1
@@ -230,13 +236,13 @@ def _tallies(facts: Facts, group: _Replies) -> list[list[int]]:
 
 
 def _similarity(case: Sequence[int], texts: Mapping[int, str]) -> float | None:
-    """Of the replies at these positions; None where not all of them were read."""
+    """Returns the similarity of the replies at these positions; None where a text is not in `texts`."""
     read = [texts[position] for position in case if position in texts]
     return stats.mean_similarity(read, seed=_SEED, most=PAIRS) if len(read) == len(case) else None
 
 
 def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
-    """Mean over the cases of what was paid for their replies, for each answer that counts; None: not known."""
+    """Returns the mean over the cases of what their replies cost, divided by the answers that count; None: unknown."""
     sums, answers = (
         np.bincount(group.case, weights=values[group.cells], minlength=group.cases) for values in (paid, facts.counted)
     )
@@ -244,8 +250,10 @@ def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
 
 
 def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict[int, str]:
-    """The output of each sampled cell, by its position. Samples whole cases, with a fixed seed; each variant gets an
-    equal share of READ cells."""
+    """Returns the output of each sampled cell, by its position.
+
+    Whole cases are sampled with a fixed seed; each variant gets an equal share of READ cells.
+    """
     positions: list[int] = []
     draw = random.Random(_SEED)
     for group in groups:
@@ -262,7 +270,7 @@ def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict
 
 
 def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) -> str:
-    """Why this value is on no line; "" where it is on one, or only has no reply yet."""
+    """Returns the reason why this value is on no line; "" where it is on a line or only has no reply yet."""
     note = next((one.note for one in facts.sent[variant] if one.note), "")
     if refused.any():
         return "refused by the model" if refused.all() else "refused by the model in some cells"
@@ -272,7 +280,7 @@ def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) ->
 
 
 def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str]:
-    """One sentence for each model and reason."""
+    """Yields one sentence for each model and reason."""
     values_of: dict[tuple[str, str], dict[AxisValue, None]] = defaultdict(dict)
     for point in points:
         if point.note:
@@ -284,7 +292,7 @@ def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str
 
 
 def with_front(points: Sequence[CurvePoint], price: str) -> Iterator[CurvePoint]:
-    """The points with those of the Pareto front marked."""
+    """Yields the points, with `pareto` set on those of the Pareto front."""
     priced = [(getattr(p, price), p.score) for p in points if p.score is not None and getattr(p, price) is not None]
     for point in points:
         cost, score = getattr(point, price), point.score
