@@ -117,10 +117,8 @@ class Curve:
 
 
 def curve(database: Database, run_id: str, axis: Axis = "temperature") -> Curve:
-    """Returns the current curve of a run; cells without a reply are left out of every figure.
-
-    Raises StoreError when the run no longer exists.
-    """
+    """Returns the current curve of a run; cells without a reply are left out of every figure. Raises StoreError when
+    the run no longer exists."""
     facts = compare.facts(database, run_id)
     groups = [_Replies.of(facts, code) for code in _line_by_line(facts.variants, axis)]
     texts = _texts(database, facts, groups)
@@ -149,9 +147,7 @@ def _line_by_line(variants: Sequence[Variant], axis: Axis) -> list[int]:
 
 
 def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
-    """Returns the name of each variant's line: the values that differ from other lines; for a single line its
-    technique and model.
-    """
+    """Returns the name of each variant's line: the values that differ between lines, else technique and model."""
     lines = [_line_of(variant, axis) for variant in variants]
     if len({repr(line) for line in lines}) < 2:
         return [f"{variant.technique} · {variant.model}" for variant in variants]
@@ -160,11 +156,8 @@ def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Replies:
-    """The replies of one variant.
-
-    `cells` are indices in Facts. `case` numbers each reply's case among the cases with a reply; `samples` is the number
-    of replies of each of these cases.
-    """
+    """The replies of one variant. `cells` are indices in Facts; `case` numbers each reply's case among the cases with a
+    reply; `samples` is the number of replies of each of these cases."""
 
     variant: int
     cells: Longs
@@ -250,10 +243,8 @@ def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
 
 
 def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict[int, str]:
-    """Returns the output of each sampled cell, by its position.
-
-    Whole cases are sampled with a fixed seed; each variant gets an equal share of READ cells.
-    """
+    """Returns the output of each sampled cell, by its position. Whole cases are sampled with a fixed seed; each variant
+    gets an equal share of READ cells."""
     positions: list[int] = []
     draw = random.Random(_SEED)
     for group in groups:
