@@ -1,4 +1,5 @@
-"""Which encoding a table is in: what a byte order mark or UTF-8 proves is read, all else has to be named."""
+"""Finds the encoding of a table. A byte order mark or valid UTF-8 settles it; for all other bytes the user must name
+it."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ ENCODINGS = {
 }
 """The encodings that are offered where one has to be named, with what people call them."""
 
-_CODECS = {"big5": "cp950", "shift_jis": "cp932"}  # as Windows writes them: with the characters that were added later
+_CODECS = {"big5": "cp950", "shift_jis": "cp932"}  # Windows variants, with the characters that were added later
 _BOMS = (  # UTF-32 first: its little-endian mark begins as UTF-16's does
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -52,8 +53,8 @@ _NOT_TEXT = {
 
 
 def decoded(data: bytes, name: str, encoding: str = "") -> tuple[str, list[str]]:
-    """(the text, a note of its encoding unless that is UTF-8). Raises EncodingError where the encoding is not certain:
-    bytes that are not UTF-8 are text in several encodings, and another text in each."""
+    """Returns (the text, a note of its encoding unless that is UTF-8). Raises EncodingError if the encoding is
+    uncertain: bytes that are not UTF-8 give a different text in each of several encodings."""
     for magic, what in _NOT_TEXT.items():
         if data.startswith(magic):
             raise CasesError(f"{name} is {what}, not a text.", hint="Save the sheet as CSV (UTF-8) or .xlsx.")
@@ -68,12 +69,12 @@ def decoded(data: bytes, name: str, encoding: str = "") -> tuple[str, list[str]]
 
 
 def megabytes(size: int) -> str:
-    """The size as people read it, e.g. "100 MB" (1 MB is 1024 × 1024 bytes)."""
+    """Returns the size in MB, e.g. "100 MB" (1 MB is 1024 × 1024 bytes)."""
     return f"{size / (1024 * 1024):,.0f} MB"
 
 
 def _known(encoding: str) -> str:
-    """Python's name of the codec. Raises CasesError for a name that is no text encoding."""
+    """Returns Python's name of the codec. Raises CasesError for an unknown name."""
     name = encoding.strip().lower().replace("-", "_")
     codec = _CODECS.get(name, encoding.strip())
     try:
@@ -85,7 +86,8 @@ def _known(encoding: str) -> str:
 
 
 def _wide(data: bytes) -> str:
-    """UTF-16 without a byte order mark: most of its odd, or even, bytes are 0. Empty for all else."""
+    """Returns the name of UTF-16 without a byte order mark, if most bytes at odd or at even positions are 0; else
+    ""."""
     head = data[:2000]
     for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
         if len(zeros) > 2 and zeros.count(0) > 0.7 * len(zeros) and head.count(0) < 0.7 * len(head):
@@ -110,15 +112,15 @@ def _refusal(data: bytes, name: str, error: UnicodeDecodeError, *, named: bool) 
 
 
 def _mostly_utf8(data: bytes) -> bool:
-    """Whether at least as many characters beyond ASCII are UTF-8 as bytes are not: those of another encoding rarely
-    form any."""
+    """Tells whether the data holds at least as many UTF-8 characters beyond ASCII as invalid bytes. Text in another
+    encoding rarely forms such characters."""
     text = data.decode("utf-8", "replace")
     bad = text.count("\ufffd")
     return sum(not c.isascii() for c in text) >= 2 * bad
 
 
 def possible_texts(data: bytes, row: bytes) -> Sequence[tuple[str, str]]:
-    """(encoding, the row as it reads in it) of each offered encoding that decodes all of the data."""
+    """Returns (encoding, the row read in it) for each offered encoding that decodes all of the data."""
     texts = []
     for encoding in ENCODINGS:
         codec = _CODECS.get(encoding, encoding)
@@ -131,9 +133,10 @@ def possible_texts(data: bytes, row: bytes) -> Sequence[tuple[str, str]]:
 
 
 def read_text(data: bytes, name: str) -> str:
-    """The text as it is, without the byte order mark that some editors put before it.
+    """Returns the text without the byte order mark that some editors put before it.
 
-    Raises TextError, with the place, for what is not UTF-8: counted with replacements it would be another text.
+    Raises TextError, with the place, if the data is not UTF-8: with replacement characters, counts would be those of
+    another text.
     """
     try:
         return data.decode().removeprefix("\ufeff")

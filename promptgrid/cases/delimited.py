@@ -1,7 +1,7 @@
-"""Tables with a separator: CSV as people really have it, TSV, and what is pasted from a spreadsheet.
+"""Reads tables with a separator: CSV, TSV, and cells pasted from a spreadsheet.
 
-Quotes are read by RFC 4180, with what is common beside it, each with a note: blanks around a quoted cell, short rows,
-and in tables separated by tabs cells that begin with a quote, since spreadsheets copy those bare.
+Quotes follow RFC 4180. Common deviations are accepted, each with a note: blanks around a quoted cell, short rows, and,
+in tables separated by tabs, cells that begin with a quote, since spreadsheets copy those cells unquoted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _QUOTED_HEAD = re.compile(r'\s*"[^"]*(?:""[^"]*)*"[ ]*(.|\r|\n|\Z)')
 
 
 class _Line(NamedTuple):
-    """The cells of one row, where it starts and ends in the text, and what was odd about its quotes."""
+    """The cells of one row, the index of its end in the text, and what is unusual about its quotes."""
 
     cells: list[str]
     end: int
@@ -40,7 +40,7 @@ class _Unclosed(Exception):
 
 @dataclass
 class _Oddities:
-    """The numbers of the rows in which something was tolerated."""
+    """The numbers of the rows in which a deviation was accepted."""
 
     skipped: int = 0
     blanks: list[int] = field(default_factory=list)
@@ -48,7 +48,7 @@ class _Oddities:
     short: list[int] = field(default_factory=list)
 
     def notes(self) -> Iterator[str]:
-        """One sentence for each kind."""
+        """Yields one sentence for each kind of deviation."""
         if self.skipped:
             yield f"{self.skipped} empty {'row' if self.skipped == 1 else 'rows'} skipped"
         if self.blanks:
@@ -60,7 +60,8 @@ class _Oddities:
 
 
 def read_delimited(text: str, name: str) -> RawTable:
-    """The table in a text. Raises CasesError with the row for quotes that do not fit and cells beyond the header."""
+    """Reads the table in a text. Raises CasesError, with the row, for misplaced quotes and for cells beyond the
+    header."""
     text = text.removeprefix("\ufeff")
     stated = _STATED.match(text)
     start = stated.end() if stated else 0
@@ -81,7 +82,7 @@ def read_delimited(text: str, name: str) -> RawTable:
 
 
 def _rows(text: str, at: int, delimiter: str, name: str, oddities: _Oddities) -> Iterator[TableRow]:
-    """The rows that are not empty, in their order."""
+    """Yields the rows that are not empty, in order."""
     number, line = 1 + bool(at), 1 + bool(at)
     while at < len(text):
         try:
@@ -106,7 +107,7 @@ def _breaks(text: str, start: int, end: int) -> int:
 
 
 def _line(text: str, at: int, delimiter: str) -> _Line:
-    """One row from this place on; raises _Unclosed."""
+    """Reads one row from index `at` on. Raises _Unclosed."""
     quoted, bare = _patterns(delimiter)
     cells: list[str] = []
     blanks = bare_quotes = False
@@ -132,8 +133,8 @@ def _line(text: str, at: int, delimiter: str) -> _Line:
 
 
 def _pasted_bare(match: re.Match[str]) -> bool:
-    """Whether the quotes of a cell in a table separated by tabs are text: a spreadsheet that quotes a cell, for its
-    line breaks, doubles the quotes in it, and puts no tab into it."""
+    """Tells whether the quotes of a cell in a table separated by tabs are text. A spreadsheet quotes only cells with
+    line breaks; it doubles the quotes in such a cell, which never holds a tab."""
     return "\t" in match[2]
 
 
@@ -146,7 +147,7 @@ _compiled: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {}
 
 
 def _patterns(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """A quoted cell (blanks, text, blanks, end) and a bare one (text, end)."""
+    """Returns the patterns of a quoted cell (blanks, text, blanks, end) and of an unquoted one (text, end)."""
     if delimiter not in _compiled:
         sign = re.escape(delimiter)
         end = rf"({sign}|\r\n|\n|\r|\Z)"
@@ -168,7 +169,7 @@ def _broken_quotes(name: str, number: int, line: int, text: str, error: _Unclose
 
 
 def _drop_nameless(header: TableRow, rows: Sequence[TableRow]) -> None:
-    """Cuts empty cells at the end of the header, such as after a last comma, where no row has anything below."""
+    """Removes empty cells at the end of the header, such as after a trailing comma, if the columns below are empty."""
     width = len(header.cells)
     used = max((n for row in rows for n, cell in enumerate(row.cells[:width], 1) if n and cell.strip()), default=0)
     while len(header.cells) > max(used, 1) and not header.cells[-1].strip():
@@ -176,7 +177,7 @@ def _drop_nameless(header: TableRow, rows: Sequence[TableRow]) -> None:
 
 
 def _fit(row: TableRow, header: Sequence[str], name: str, oddities: _Oddities) -> None:
-    """Brings the row to the width of the header. Raises CasesError for a cell beyond it that is not empty."""
+    """Brings the row to the width of the header. Raises CasesError for a cell beyond the header that is not empty."""
     for number, cell in enumerate(row.cells[len(header) :], start=len(header) + 1):
         if cell.strip():
             message = f"{name}: {row.where} has a cell in column {number} ({cell[:40]!r}), the header {len(header)}."
@@ -188,13 +189,13 @@ def _fit(row: TableRow, header: Sequence[str], name: str, oddities: _Oddities) -
 
 
 def _delimiter(text: str) -> str:
-    """What stands behind the first cell of the header where that is quoted; else the delimiter that splits the header
-    and most rows into equally many cells (csv.Sniffer takes any letter)."""
+    """Returns the delimiter behind the first cell of the header if that cell is quoted; else the one that splits the
+    header and most rows into equally many cells. csv.Sniffer would accept any letter."""
     quoted = _QUOTED_HEAD.match(text)
     if quoted and quoted[1] in (*_DELIMITERS, "\n", "\r", ""):
         return quoted[1] if quoted[1] in _DELIMITERS else _NO_DELIMITER
     if not _widths(text, ","):
-        return ","  # nothing but empty cells
+        return ","  # all cells are empty
     best, best_score = _NO_DELIMITER, (0.0, 1)
     for delimiter in _DELIMITERS:
         widths = _widths(text, delimiter)
@@ -205,7 +206,7 @@ def _delimiter(text: str) -> str:
 
 
 def _widths(text: str, delimiter: str) -> list[int]:
-    """The number of cells in the first rows that are not empty."""
+    """Returns the number of cells of each of the first rows that are not empty."""
     sample = text[:_SAMPLE_CHARS]
     widths: list[int] = []
     at = 0

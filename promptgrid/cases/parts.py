@@ -1,11 +1,10 @@
-"""The parts of a table of cases: *learn* for those who write prompts, *choose* for choosing among candidates, *prove*
-for the verdict.
+"""Assigns cases to parts: *learn* for writing prompts, *choose* for choosing among candidates, *prove* for the verdict.
 
-The first row of a family (a group, or near duplicates) draws a part by a keyed hash of its content, among the parts
-with not more than one case above their share of its expected answer, nor two above that of the table so far (J. Soares
-and C. Wu, "Some restricted randomization rules in sequential designs", 1983). The rest of the family follows. So rows
-that are added below change the part of no other. Rows that are sorted or removed might: parts that are known already,
-by `content_digest`, stay as they are. Where a later row resembles cases of two parts, it joins the first of them.
+The first row of a family (a group, or near duplicates) draws a part by a keyed hash of its content. It draws among the
+parts with at most one case above their share of its expected answer, and at most two above their share of the table so
+far (J. Soares and C. Wu, "Some restricted randomization rules in sequential designs", 1983). The rest of the family
+gets the same part. So rows added below change no other row's part. Sorting or removing rows may change parts, except
+those already known by `content_digest`. A later row that resembles cases of two parts joins the first of them.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ SHARES: Mapping[Part, float] = {"learn": 0.4, "choose": 0.3, "prove": 0.3}
 GROUP = "group"
 """The column that groups cases where none is named."""
 
-_KEY = b"promptgrid parts 1"  # another key would move every case
+_KEY = b"promptgrid parts 1"  # another key would change the part of every case
 NEAR_LIMIT = 5000  # cases of a table that is only read: the search takes half a second
 _NAMED, _NAME_CHARS = 3, 60  # cases that a note names, and characters of each
 
@@ -41,9 +40,9 @@ def parted(
     alike: Mapping[int, Duplicate] | None = None,
     known: Mapping[str, str] = EMPTY,
 ) -> tuple[Case, ...]:
-    """The cases with their parts. Cases with the same value in the column `group` have the same part; an empty cell is
-    no group. `alike` are the duplicates, where they are known already, `known` the parts by `content_digest`. Raises
-    CasesError where no case has that column."""
+    """Returns the cases with their parts. Cases with the same value in the column `group` get the same part; an empty
+    cell is no group. `alike` gives the duplicates if they are already known, `known` the parts by `content_digest`.
+    Raises CasesError if no case has that column."""
     column = _group_column(cases, group)
     alike = duplicates(cases) if alike is None else alike
     drawn, by_group = _Drawn(), dict[str, str]()
@@ -60,31 +59,32 @@ def parted(
 
 
 def content_digest(case: Case, group: str = "") -> str:
-    """What parts are remembered by: the same for cases with the same inputs, grouped by the same column."""
+    """Returns the key under which a part is stored: equal for cases with the same inputs, grouped by the same
+    column."""
     return _hash(f"{group}\0{content(case)}").hexdigest()
 
 
 def digests(cases: Sequence[Case], group: str = "") -> list[str]:
-    """The `content_digest` of each case, grouped as `parted` groups them."""
+    """Returns the `content_digest` of each case, with the group column that `parted` would use."""
     column = _group_column(cases, group)
     return [content_digest(case, column) for case in cases]
 
 
 class _Drawn:
-    """Draws parts and counts the cases of each, by expected answer and (None) in all."""
+    """Draws parts and counts the cases of each part, per expected answer and (under None) in all."""
 
     def __init__(self) -> None:
         self._counts: defaultdict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
 
     def draw(self, expected: str | None, text: str) -> Part:
-        """The part with the least weighted draw that has room; without room, the least."""
+        """Returns the part with the lowest weighted draw among those with room; if none has room, the lowest of all."""
         answer, all_cases = self._counts["answer", expected], self._counts["all", None]
         ordered = sorted(PARTS, key=lambda part: _exponential(part, text) / SHARES[part])
         with_room = [part for part in ordered if _room(answer, part, 1)]
         return next((part for part in with_room if _room(all_cases, part, 2)), (with_room or ordered)[0])
 
     def count(self, expected: str | None, part: str) -> None:
-        """One more case of that part."""
+        """Counts one more case of that part."""
         self._counts["answer", expected][part] += 1
         self._counts["all", None][part] += 1
 
@@ -94,7 +94,7 @@ def _room(counts: Counter[str], part: Part, above: int) -> bool:
 
 
 def _exponential(part: Part, text: str) -> float:
-    """An exponentially distributed number that follows from both."""
+    """Returns an exponentially distributed number that depends only on the part and the text."""
     return -math.log((int.from_bytes(_hash(f"{part} {text}").digest()) + 1) / 2**64)
 
 
@@ -103,7 +103,8 @@ def _hash(text: str) -> hashlib.blake2b:
 
 
 def of_part(cases: Sequence[Case], part: str) -> tuple[Case, ...]:
-    """The cases of that part; all for "". Raises CasesError for an unknown part, or one without a case."""
+    """Returns the cases of that part, or all for "". Raises CasesError for an unknown part, or for a part without
+    cases."""
     if part and part not in PARTS:
         raise CasesError(f"There is no part {part!r}.", hint=did_you_mean(part, PARTS))
     chosen = tuple(case for case in cases if part in ("", case.part))
@@ -113,10 +114,10 @@ def of_part(cases: Sequence[Case], part: str) -> tuple[Case, ...]:
 
 
 def part_notes(cases: Sequence[Case]) -> list[str]:
-    """Which expected answers a part lacks. For cases with parts."""
+    """Returns which expected answers each part lacks; the cases must have parts."""
     notes = []
     answers = {case.expected for case in cases if case.expected is not None}
-    if len(answers) <= len(cases) // 5:  # classes, not an answer a case
+    if len(answers) <= len(cases) // 5:  # the answers are classes, not one answer per case
         for part in PARTS:
             missing = answers - {case.expected for case in cases if case.part == part}
             notes += [f"{part} has no case with {_some(sorted(map(repr, filter(None, missing))))}"] if missing else []
@@ -126,8 +127,8 @@ def part_notes(cases: Sequence[Case]) -> list[str]:
 def table_notes(
     cases: Sequence[Case], prompts: Iterable[Prompt] = (), alike: Mapping[int, Duplicate] | None = None
 ) -> list[str]:
-    """The copies and near duplicates among the cases, and the examples of the prompts that stand there. `alike` are
-    the duplicates, where they are known."""
+    """Returns notes on copies and near duplicates among the cases, and on cases that are examples of the prompts.
+    `alike` gives the duplicates if they are already known."""
     near = len(cases) <= NEAR_LIMIT
     alike = duplicates(cases, near=near) if alike is None else alike
     notes = (
@@ -155,13 +156,13 @@ def _example_notes(cases: Sequence[Case], prompts: Iterable[Prompt]) -> Iterator
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
+    """Returns the first names, and how many more there are."""
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return f"{', '.join(name[:_NAME_CHARS] for name in names[:_NAMED])}{more}"
 
 
 def _group_column(cases: Sequence[Case], group: str) -> str:
-    """The column of groups: the one that is named, else the one called `group`; "" without."""
+    """Returns the column of groups: the given one, else the one called `group`, else ""."""
     columns = list(dict.fromkeys(name for case in cases for name in case.inputs))
     if group and group not in columns:
         raise CasesError(f"The cases have no column {group!r} to group by.", hint=did_you_mean(group, columns))

@@ -1,4 +1,4 @@
-"""A table as its format holds it: a header and rows of cells, before columns become variables."""
+"""A table before its columns become variables: a header and rows of cells."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One row that is not empty. `number` counts as a spreadsheet shows it, `line` as an editor does."""
+    """One row that is not empty. `number` is its row number in a spreadsheet, `line` its line number in an editor."""
 
     number: int
     line: int
@@ -28,13 +28,13 @@ class TableRow:
 
     @property
     def where(self) -> str:
-        """`row 3`, with the line where it differs."""
+        """Returns `row 3`, with the line number if that differs."""
         return f"row {self.number}" if self.line == self.number else f"row {self.number} (line {self.line})"
 
 
 @dataclass(slots=True)
 class RawTable:
-    """The names of the columns as they are written, the rows below, and notes of what was tolerated."""
+    """The column names as written, the rows below, and notes on accepted deviations."""
 
     header: TableRow
     rows: Sequence[TableRow]
@@ -42,14 +42,14 @@ class RawTable:
 
 
 def listed_rows(numbers: Sequence[int], limit: int = 5) -> str:
-    """`row 3`, `rows 3, 4, 9`, `rows 3, 4, 9, 12, 13 and 7 more`."""
+    """Returns `row 3`, `rows 3, 4, 9` or `rows 3, 4, 9, 12, 13 and 7 more`."""
     first = ", ".join(f"{number:,}" for number in numbers[:limit])
     more = f" and {len(numbers) - limit:,} more" if len(numbers) > limit else ""
     return f"{'row' if len(numbers) == 1 else 'rows'} {first}{more}"
 
 
 def json_value(value: Any, where: str) -> Any:
-    """The value as JSON can hold it; None for NaN. Raises CasesError for what is no value of a case."""
+    """Converts a value to JSON; None for NaN. Raises CasesError for a value that a case cannot have."""
     if isinstance(value, float) and not math.isfinite(value):
         if math.isnan(value):
             return None

@@ -1,4 +1,5 @@
-"""Tables of JSON: a list of records, JSON Lines, an object that holds one list of records. Values keep their types."""
+"""Reads tables in JSON: a list of records, JSON Lines, or an object that holds one list of records. Values keep their
+types."""
 
 from __future__ import annotations
 
@@ -15,11 +16,11 @@ _BLANK = " \t\r\n"
 
 
 class _Refused(ValueError):
-    """JSON that Python would take, but whose meaning is open."""
+    """The JSON is ambiguous, although Python would accept it."""
 
 
 def looks_like_records(text: str) -> bool:
-    """Whether the text begins with a JSON object, or with a list of them."""
+    """Tells whether the text begins with a JSON object, or with a list of objects."""
     text = text.removeprefix("\ufeff").lstrip(_BLANK)
     if text[:1] not in ("{", "["):
         return False
@@ -31,7 +32,7 @@ def looks_like_records(text: str) -> bool:
 
 
 def read_records(text: str, name: str) -> RawTable:
-    """The records in a text. A field that is missing, or null, is no value. Raises CasesError with the line."""
+    """Reads the records in a text. A missing or null field has no value. Raises CasesError with the line."""
     notes: list[str] = []
     located = list(_values(text.removeprefix("\ufeff"), name))
     records = _records(located, notes, one_a_line=name.lower().endswith((".jsonl", ".ndjson")))
@@ -45,7 +46,7 @@ def read_records(text: str, name: str) -> RawTable:
 
 
 def as_table(records: Sequence[tuple[int, Mapping[str, Any]]], notes: Sequence[str] = ()) -> RawTable:
-    """Records (each with its line) as a table whose columns are all of their fields, in order of first use."""
+    """Converts records (each with its line) to a table whose columns are all of their fields, in order of first use."""
     columns = list(dict.fromkeys(name for _, record in records for name in record))
     rows = [
         TableRow(number, line, [MISSING if record.get(name) is None else record[name] for name in columns])
@@ -57,7 +58,7 @@ def as_table(records: Sequence[tuple[int, Mapping[str, Any]]], notes: Sequence[s
 
 
 def _values(text: str, name: str) -> Iterator[tuple[int, Any]]:
-    """(line, value) of every JSON value in the text, one after another."""
+    """Yields (line, value) for every JSON value in the text."""
     decoder = json.JSONDecoder(parse_constant=_constant, object_pairs_hook=_object)
     at, line, counted = 0, 1, 0
     while (at := _skip(text, at)) < len(text):
@@ -102,7 +103,7 @@ def _records(located: Sequence[tuple[int, Any]], notes: list[str], *, one_a_line
     fields = value if isinstance(value, Mapping) and not one_a_line else {}
     lists = [name for name, field in fields.items() if _are_records(field)]
     if len(lists) != 1 or "expected" in fields or any("role" in one for one in fields[lists[0]]):
-        return located  # one case, such as one with messages
+        return located  # one object is one case, such as one with messages
     notes.append(f"the records are in the field {lists[0]!r}")
     return [(line, one) for one in value[lists[0]]]
 

@@ -1,8 +1,9 @@
-"""Test cases from a table: CSV, TSV, JSON, JSON Lines, an Excel workbook, Parquet, or text pasted from a spreadsheet.
+"""Reads test cases from a table: CSV, TSV, JSON, JSON Lines, an Excel workbook, Parquet, or text pasted from a
+spreadsheet.
 
-Read where it is certain what was meant, with a note of what was tolerated; else CasesError that names row and column.
-Rows are counted as a spreadsheet shows them: the header is row 1. Text stays text (`007`, `NA`), which is why pandas is
-left out; a value of JSON, a workbook or Parquet keeps its type.
+Unambiguous input is read, with a note of each accepted deviation; ambiguous input raises CasesError with row and
+column. Rows are numbered as in a spreadsheet: the header is row 1. Text stays text (`007`, `NA`), which is why pandas
+is not used; values of JSON, workbooks and Parquet keep their types.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ _ANSWERS = (
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row.
+    """One row of a table.
 
-    inputs    every column but `expected`, as text or any other value of JSON
-    expected  the accepted answer as text; a list in JSON has several; None where the cell is empty or missing
-    part      learn, choose or prove (see `parts`), "" where the cases have no parts
+    inputs    every column but `expected`, as text or any other JSON value
+    expected  the accepted answer as text, or several as a JSON list; None if the cell is empty or missing
+    part      learn, choose or prove (see `parts`); "" if the cases have no parts
     """
 
     id: str
@@ -52,7 +53,8 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """A table of cases; `columns` are its headers in order, `notes` say what was tolerated while reading."""
+    """A table of cases; `columns` are its headers in order, `notes` name the deviations that were accepted on
+    reading."""
 
     cases: tuple[Case, ...]
     columns: tuple[str, ...]
@@ -60,11 +62,11 @@ class Cases:
 
 
 def read_cases(source: Path | bytes, *, name: str = "", expected: str = "", encoding: str = "") -> Cases:
-    """Cases from a file or its bytes; `name` is what errors call it. At most 100 MB and 100,000 cases.
+    """Reads cases from a file or its bytes, at most 100 MB and 100,000 cases; errors refer to it as `name`.
 
-    `expected` names the column with the right answers where that is not called `expected`; `encoding` is needed for
-    text that is neither UTF-8 nor begins with a byte order mark. An `id` or `case_id` column names the cases when its
-    values are all there and unique, else they are "1", "2", … Raises CasesError, and EncodingError among them.
+    `expected` names the column with the right answers if that is not called `expected`. `encoding` is required for text
+    that is not UTF-8 and has no byte order mark. An `id` or `case_id` column names the cases if its values are complete
+    and unique; else the names are "1", "2", … Raises CasesError, of which EncodingError is a subclass.
     """
     data = source if isinstance(source, bytes) else _read(source)
     name = name or (source.name if isinstance(source, Path) else "the table")
@@ -81,20 +83,21 @@ def read_cases(source: Path | bytes, *, name: str = "", expected: str = "", enco
 
 
 def parse_cases(text: str, *, expected: str = "") -> Cases:
-    """Cases that were typed or pasted; a paste from a spreadsheet is separated by tabs. Raises CasesError."""
+    """Reads cases from text that was typed or pasted; cells pasted from a spreadsheet are separated by tabs. Raises
+    CasesError."""
     return read_cases(text.encode("utf-8", "replace"), name="the pasted table", expected=expected)
 
 
 def answer_columns(columns: Iterable[str]) -> list[str]:
-    """The columns that by their names may hold the right answers, where none is called `expected`."""
+    """Returns the columns whose names suggest that they hold the right answers, if none is called `expected`."""
     names = {column.casefold().replace(" ", "_").replace("-", "_"): column for column in columns}
     return [] if EXPECTED in names else [names[name] for name in _ANSWERS if name in names]
 
 
 def cases_csv(cases: Iterable[Case], columns: Sequence[str]) -> str:
-    """The cases as CSV (CRLF, all cells quoted), to be read back by `read_cases`; values that are no text as JSON.
+    """Returns the cases as CSV (CRLF, all cells quoted) for `read_cases`; values that are not text are written as JSON.
 
-    No formula guard: a prompt must get exactly the text that stands in the table.
+    Formulas are not escaped: a prompt must get exactly the text of the table.
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
@@ -105,7 +108,7 @@ def cases_csv(cases: Iterable[Case], columns: Sequence[str]) -> str:
 
 
 def cases_jsonl(cases: Iterable[Case]) -> str:
-    """The cases as JSON Lines, to be read back by `read_cases` with their ids and the types of their values."""
+    """Returns the cases as JSON Lines for `read_cases`, with their ids and the types of their values."""
     lines = []
     for case in cases:
         record = {"case_id": case.id, **case.inputs}
@@ -115,7 +118,7 @@ def cases_jsonl(cases: Iterable[Case]) -> str:
 
 
 def cell_text(case: Case, column: str) -> str:
-    """What the case has in a column of its table, as text; empty without."""
+    """Returns the case's value in a column of its table as text; "" if it has none."""
     if column.casefold() == EXPECTED:
         return case.expected or ""
     value = case.inputs.get(column)
@@ -123,7 +126,7 @@ def cell_text(case: Case, column: str) -> str:
 
 
 def case_of(number: int, values: Mapping[str, Any]) -> Case:
-    """A case from the values of its columns, `expected` among them; None is no value."""
+    """Returns a case with the values of its columns, `expected` among them; None means no value."""
     inputs = {name: value for name, value in values.items() if value is not None}
     expected = inputs.pop(EXPECTED, None)
     text = "" if expected is None else value_text(expected)
@@ -146,7 +149,7 @@ def _too_large(name: str, size: int) -> CasesError:
 
 
 def _raw(data: bytes, name: str, encoding: str) -> RawTable:
-    """The table in the data, whose first bytes say more than its name."""
+    """Reads the table in the data; its first bytes determine the format rather than its name."""
     from promptgrid.cases import workbook
 
     if data.startswith(b"PAR1"):
@@ -160,7 +163,7 @@ def _raw(data: bytes, name: str, encoding: str) -> RawTable:
 
 
 def _columns(raw: RawTable, name: str, expected: str) -> tuple[str, ...]:
-    """The names of the columns, in which that of the right answers is called `expected`."""
+    """Returns the names of the columns; the column with the right answers is renamed `expected`."""
     header = raw.header
     if len(header.cells) > MAX_COLUMNS:
         raise CasesError(
@@ -189,7 +192,7 @@ def _column(cell: str, number: int, name: str, raw: RawTable) -> str:
 
 
 def _expected_at(names: Sequence[str], expected: str, name: str) -> int | None:
-    """The position of the column with the right answers: the one that is named, else the one called `expected`."""
+    """Returns the index of the column with the right answers: the given one, else the one called `expected`."""
     wanted = expected.strip() or EXPECTED
     folded = [column.casefold() for column in names]
     if wanted in names or wanted.casefold() in folded:

@@ -1,4 +1,4 @@
-"""Tables in binary formats: Excel workbooks (.xlsx) and Parquet. Numbers stay numbers, dates become their ISO text."""
+"""Reads tables in binary formats: Excel workbooks (.xlsx) and Parquet. Numbers stay numbers, dates become ISO text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_UNPACKED = 1024 * 1024 * 1024  # bytes: a small file may unpack to anything
 
 
 def is_workbook(data: bytes) -> bool:
-    """Whether the data is a workbook of today's Excel, and not another zip file."""
+    """Tells whether the data is an .xlsx workbook, and not another zip file."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return "xl/workbook.xml" in archive.namelist()
@@ -25,8 +25,8 @@ def is_workbook(data: bytes) -> bool:
 
 
 def read_workbook(data: bytes, name: str) -> RawTable:
-    """The first sheet that holds anything. Raises CasesError for a broken workbook, an error value, and a formula whose
-    value is not in the file."""
+    """Reads the first sheet that is not empty. Raises CasesError for a broken workbook, an error value, or a formula
+    whose value is not stored in the file."""
     import openpyxl
 
     _check_unpacked(data, name)
@@ -46,7 +46,7 @@ def read_workbook(data: bytes, name: str) -> RawTable:
 
 
 def read_parquet(data: bytes, name: str) -> RawTable:
-    """The rows of a Parquet file; null and NaN are no value. Raises CasesError."""
+    """Reads the rows of a Parquet file; null and NaN are no value. Raises CasesError."""
     import pyarrow
     import pyarrow.parquet
 
@@ -88,7 +88,8 @@ def _broken(name: str, error: Exception) -> CasesError:
 
 
 def _sheet_rows(values: Any, formulas: Any, name: str) -> Iterator[TableRow]:
-    """The rows that hold anything. Both sheets are the same one, with the values and with the formulas."""
+    """Yields the rows that are not empty. `values` and `formulas` are the same sheet, read with its values and with its
+    formulas."""
     pairs = zip(values.iter_rows(), formulas.iter_rows(), strict=True)
     for number, (cells, sources) in enumerate(pairs, 1):
         if number > MAX_CASES + 100:
@@ -111,7 +112,7 @@ def _refuse_unread(cell: Any, source: Any, name: str) -> None:
 
 
 def _with_header(rows: Sequence[TableRow], notes: list[str]) -> RawTable:
-    """The first row that is as wide as one of a table names the columns; a title of one cell above it is left out."""
+    """Takes the column names from the first row as wide as the table; a title of one cell above it is left out."""
     at = 0
     while at + 1 < len(rows) and _filled(rows[at]) == 1 < _filled(rows[at + 1]) and at < 5:
         at += 1
@@ -130,5 +131,5 @@ def _filled(row: TableRow) -> int:
 
 
 def _day(value: Any) -> Any:
-    """A day as a date: Excel has no dates without a time."""
+    """Converts a datetime at midnight to a date: Excel has no dates without a time."""
     return value.date() if isinstance(value, datetime) and value.time() == time() else value

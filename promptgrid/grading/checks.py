@@ -1,4 +1,5 @@
-"""The plain checks. Each explains its result in a short sentence; a reply that cannot be scored gets None, not 0."""
+"""The plain checks. Each explains its result in a short sentence; a reply that cannot be scored gets None instead of
+0."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from promptgrid.grading.spec import CheckSpec
 from promptgrid.grading.subject import Score, Subject, Verdict, compared, short
 from promptgrid.prompt import AnswerRule
 
-_WITH_LISTS = frozenset(("json-schema", "json-equal", "length", "language"))  # for these a list is a value
+_WITH_LISTS = frozenset(
+    ("json-schema", "json-equal", "length", "language")
+)  # in these checks a list is one value, not several accepted answers
 _BARE_LABEL = AnswerRule("label")
 
 
@@ -30,8 +33,8 @@ def grade(
     note: str = "",
     language: str = "en",
 ) -> Score:
-    """One plain check on one reply. `answer` is what `read_answer` read and `note` what it says of it; `expected` is
-    the case's cell, of whose accepted answers the best one counts. Never raises on any text."""
+    """Applies one plain check to one reply. `answer` and `note` are those of `read_answer`; `expected` is the case's
+    cell, and the best result among its accepted answers counts. Never raises on any text."""
     several = expected is not None and spec.kind not in _WITH_LISTS
     cells = accepted(rule, expected) if several and expected is not None else [expected]
     try:
@@ -42,14 +45,14 @@ def grade(
 
 
 def _best(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict by the accepted answer that fits best: one that passed, else the highest value, else the first."""
+    """Returns the best verdict over the accepted answers: one that passed, else the highest value, else the first."""
     best = max(verdicts, key=lambda verdict: (verdict.passed is not None, bool(verdict.passed), verdict.value or 0.0))
     others = len(verdicts) - 1
     return best if not others or best.passed else best._replace(why=f"{best.why} (nor {others} other accepted)")
 
 
 def default_checks(rule: AnswerRule, has_expected: bool) -> tuple[CheckSpec, ...]:
-    """The usual checks of an answer rule; without expected values only those that need none."""
+    """Returns the usual checks of an answer rule; without expected values, only the checks that need none."""
     kinds: list[str] = []
     if rule.kind == "json":
         kinds = ["json-schema"] * bool(rule.schema) + ["exact"] * has_expected
@@ -68,7 +71,7 @@ def _exact(subject: Subject) -> Verdict:
 
 
 def _tidied(subject: Subject, text: str) -> str:
-    """The text as `exact` compares it: as the answer rule reads it, other text without the blanks around it."""
+    """Returns the text as `exact` compares it: as the answer rule reads it, or stripped of surrounding blanks."""
     if subject.rule.kind in ("json", "number", "label"):
         text = read_expected(subject.rule, text, subject.language)[0].text
     text = text.strip()
@@ -87,8 +90,8 @@ def _label(subject: Subject) -> Verdict:
 
 
 def _contains(subject: Subject) -> Verdict:
-    """`text` anywhere in the output; without that option the expected value in the answer, as words of their own: `art`
-    is not in `start`. `words` says it otherwise."""
+    """Looks for the option `text` anywhere in the output; without that option, for the expected value in the answer as
+    whole words (`art` is not in `start`). The option `words` overrides either."""
     wanted, where, text = subject.spec.options.get("text"), "output", subject.output
     words = subject.spec.options.get("words", wanted is None)
     if wanted is None:
@@ -105,7 +108,8 @@ def _contains(subject: Subject) -> Verdict:
 
 
 def _regex(subject: Subject) -> Verdict:
-    """The option `pattern` must match in the output; without it the rule's, whose match must be the expected value."""
+    """Searches the output for the option `pattern`; without that option, compares the match of the rule's pattern with
+    the expected value."""
     pattern = subject.spec.options.get("pattern")
     own = pattern is not None
     pattern = pattern if own else subject.rule.pattern

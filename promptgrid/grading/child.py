@@ -1,5 +1,5 @@
-"""The child process of `own_code`: calls a function of a user's file, one reply per line. Runs as a script and imports
-nothing of promptgrid. The function's own prints and reads do not reach the pipes."""
+"""The child process of `own_code`: calls a function of a user's file and writes one result per line. It runs as a
+script and imports nothing of promptgrid. The function's own prints and reads do not reach the pipes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _LIMIT = 1000  # characters of an explanation
 def main(file: str, function: str, limit_s: str) -> None:
     """Writes `{}` once the function is loaded, then one object per line: {"value", "why"} or {"error"}.
 
-    The parent stops a function that takes too long. If the parent has died, the process ends itself after `limit_s`.
+    The parent kills this process if the function takes too long. If the parent has died, this process ends itself after
+    `limit_s`.
     """
     requests, replies = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -48,7 +49,8 @@ def main(file: str, function: str, limit_s: str) -> None:
 
 
 def _end_after(seconds: str) -> None:
-    """Schedules the end of the process; 0 cancels it. A signal, because a runaway regular expression blocks Python."""
+    """Schedules the end of the process; 0 cancels it. Uses a signal, because a slow regular expression blocks all
+    Python code."""
     if hasattr(signal, "alarm"):
         signal.alarm(int(float(seconds)))
 
@@ -81,7 +83,7 @@ def _call(score: Callable[..., Any], reply: dict[str, Any]) -> dict[str, Any]:
 
 
 def _error_text(error: BaseException, file: str) -> str:
-    """The error, and the line of the user's file that raised it."""
+    """Returns the error, with the line of the user's file that raised it."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f" (line {lines[-1]})" if lines else ""
     return f"{type(error).__name__}: {error}"[:_LIMIT] + where

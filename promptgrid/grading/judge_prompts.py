@@ -1,7 +1,7 @@
 """The prompts of a model that judges, and the reading of its marks. Pure: `promptgrid.judging` makes the calls.
 
-Zheng et al. 2023, "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena": reasons before the mark; pairs are
-judged in both orders.
+As in Zheng et al. 2023, "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena", the judge gives reasons before the
+mark, and pairs are judged in both orders.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Shipped = Literal["judge", "judge-pair"]
 
 @cache
 def shipped_prompt(name: Shipped) -> Prompt:
-    """The prompt that ships with promptgrid: for one reply, or for two."""
+    """Returns the prompt that ships with promptgrid: for one reply, or for two."""
     return loads(Path(__file__).with_name(f"{name}.prompty").read_text("utf-8"), name)
 
 
 def check_prompt(prompt: Prompt, inputs: tuple[str, ...] = INPUTS) -> None:
-    """Raises PlanError for a prompt that cannot judge: it needs an unknown variable, or does not show the replies."""
+    """Raises PlanError if the prompt cannot judge: it needs an unknown variable, or does not show the replies."""
     used = variables(prompt.messages, prompt.inputs)
     if unknown := [variable.name for variable in used if variable.required and variable.name not in inputs]:
         hint = f"A judge's prompt may use {', '.join(inputs)}."
@@ -50,7 +50,7 @@ def check_prompt(prompt: Prompt, inputs: tuple[str, ...] = INPUTS) -> None:
 def inputs_for(
     spec: CheckSpec, *, question: str, conversation: str, output: str, answer: str | None, expected: str | None
 ) -> Mapping[str, str]:
-    """The variables of the judge's prompt for one reply."""
+    """Returns the variables of the judge's prompt for one reply."""
     scale = "pass or fail" if spec.scale is None else "a whole number from {} (worst) to {} (best)".format(*spec.scale)
     return {
         "question": question,
@@ -64,7 +64,7 @@ def inputs_for(
 
 
 def read_mark(spec: CheckSpec, prompt: Prompt, text: str) -> Verdict:
-    """The mark in a judge's reply, read by the prompt's answer rule. A reply without a mark scores nothing."""
+    """Reads the mark in a judge's reply by the prompt's answer rule. A reply without a mark is not scored."""
     answer = read_answer(prompt.answer, text).answer
     value = None if answer is None else _mark(spec, answer)
     if value is None:
@@ -91,6 +91,6 @@ _PREFERENCES: Mapping[str, Preference] = {"first": "first", "second": "second", 
 
 
 def read_preference(prompt: Prompt, text: str) -> Preference | None:
-    """The reply that the judge prefers of two; None if it names none."""
+    """Returns which of two replies the judge prefers; None if it names neither."""
     answer = (read_answer(prompt.answer, text).answer or "").strip(" .*_`\"'").casefold()
     return _PREFERENCES.get(answer)

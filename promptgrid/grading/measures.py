@@ -19,7 +19,8 @@ _ENCODING = "o200k_base"
 
 
 def length(subject: Subject) -> Verdict:
-    """The reply's length in words (a Chinese character is one), characters, or tokens (of o200k_base)."""
+    """Checks the reply's length in words (each Chinese character counts as one), characters, or tokens (of
+    o200k_base)."""
     options = subject.spec.options
     unit = options.get("unit", "words")
     count = {"words": _words, "chars": len, "tokens": _tokens}[unit](subject.output)
@@ -40,7 +41,7 @@ def _words(text: str) -> int | None:
 
 @cache
 def _word() -> Pattern[str]:
-    """A word. In scripts without spaces each character is one."""
+    """Returns the pattern of a word. In scripts without spaces each character is a word."""
     import regex
 
     spaceless = r"\p{Han}\p{Hiragana}\p{Katakana}"
@@ -55,8 +56,8 @@ def _tokens(text: str) -> int | None:
 
 
 def has_words(text: str, wanted: str) -> bool:
-    """Whether `wanted` stands somewhere in the text without a letter or digit of the same word or number beside it.
-    Chinese, Japanese, Korean, Thai and their neighbours set no blanks between words: there it may stand anywhere."""
+    """Tells whether `wanted` occurs in the text with no letter or digit of the same word or number beside it. In
+    Chinese, Japanese, Korean, Thai and related scripts, which set no blanks between words, any occurrence counts."""
     at = text.find(wanted)
     while at >= 0:
         end = at + len(wanted)
@@ -68,15 +69,16 @@ def has_words(text: str, wanted: str) -> bool:
 
 
 def _joined(edge: str, beside: str) -> bool:
-    """Whether the text beside, read away from the edge, goes on with the word or number at the edge."""
+    """Tells whether the text beside an edge continues the word or number at the edge; `beside` is read away from the
+    edge."""
     if edge.isdigit() and len(beside) == 2 and beside[0] in ".," and beside[1].isdigit():
         return True
     return all(one.isalnum() and not _SPACELESS.match(one) for one in (edge, beside[:1]))
 
 
 def language(subject: Subject) -> Verdict:
-    """The main language of the reply, identified offline by py3langid (Lui and Baldwin 2012, "langid.py"). Texts that
-    are too short to identify are not scored."""
+    """Checks the main language of the reply, identified offline by py3langid (Lui and Baldwin 2012, "langid.py"). Texts
+    that are too short to identify are not scored."""
     expected = subject.spec.options["is"].strip().lower()
     if not subject.output.strip():
         return Verdict(None, "not scored: the reply is empty")

@@ -1,4 +1,4 @@
-"""Numbers: equal, near enough, or the same in another unit."""
+"""Compares numbers: equal, within a tolerance, or equal in another unit."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from promptgrid.grading.subject import Subject, Verdict, short
 
 
 def number(subject: Subject) -> Verdict:
-    """The number of the answer against that of the expected value; by their units where expected has one, or the option
-    `unit` names one. What is no one number ("3:8") is equal where it is the same."""
+    """Compares the number of the answer with that of the expected value: in units if the expected value has one or the
+    option `unit` names one. Values that are several numbers ("3:8") must be equal as texts."""
     if subject.missing:
         return Verdict(None, subject.missing)
     read = read_number(str(subject.expected), subject.language)
@@ -36,7 +36,8 @@ def number(subject: Subject) -> Verdict:
 
 
 def _numeral(subject: Subject) -> Numeral | None:
-    """The answer as a numeral: its one spelling as the rule `number` gives it, else the last number of the text."""
+    """Returns the answer as a numeral: the canonical spelling if the rule is `number`, else the last number of the
+    text."""
     answer = str(subject.answer)
     if subject.rule.kind != "number":
         return last_numeral(answer, subject.language)
@@ -56,20 +57,21 @@ def _whole(answer: Numeral, expected: Numeral) -> Verdict:
 
 
 def _unit(subject: Subject, expected: Numeral) -> Unit | None:
-    """What is compared in: the option, else the unit that the expected value ends with."""
+    """Returns the unit of the comparison: the option `unit`, else the unit at the end of the expected value."""
     if "unit" in subject.spec.options:
         return find_unit(subject.spec.options["unit"])
     return _unit_behind(expected, ends=True)
 
 
 def _unit_behind(numeral: Numeral, *, ends: bool = False) -> Unit | None:
-    """The unit that stands behind the number; with `ends` only where nothing follows it."""
+    """Returns the unit behind the number; with `ends`, only if nothing follows the unit."""
     unit, rest = unit_at_start(numeral.behind) or (None, "")
     return None if ends and rest.strip(" .") else unit
 
 
 def _unit_of_answer(subject: Subject, answer: Numeral) -> Unit | None:
-    """An answer that is a bare number, as the rule `number` reads it, has its unit in the output."""
+    """Returns the unit of the answer. The rule `number` leaves a bare number, whose unit is then read from the
+    output."""
     if (unit := _unit_behind(answer)) is not None or subject.rule.kind != "number":
         return unit
     same = (numeral for numeral in reversed(find_numerals(subject.output, subject.language)) if numeral == answer)
@@ -77,7 +79,7 @@ def _unit_of_answer(subject: Subject, answer: Numeral) -> Unit | None:
 
 
 def _measured(subject: Subject, answer: Numeral, expected: Numeral, unit: Unit) -> Verdict:
-    """A number without a unit is taken to be in that of the comparison."""
+    """Compares two amounts in `unit`; a number without a unit is taken to be in that unit."""
     given, wanted = _unit_of_answer(subject, answer), _unit_behind(expected, ends=True) or unit
     answer_text, aim = _with_unit(answer, given), _with_unit(expected, wanted)
     for one, text in ((wanted, aim), (given or unit, answer_text)):
@@ -104,7 +106,8 @@ def _judged(subject: Subject, off: Fraction, size: Fraction, answer: str, expect
 
 
 def _distance(answer: Numeral, expected: Numeral) -> Fraction:
-    """How far apart; where only one side has a percent sign, it counts as written or as ignored, as it fits better."""
+    """Returns the distance of two numbers. If only one has a percent sign, the sign is applied or ignored, whichever is
+    closer."""
     have, want = answer.value or Fraction(0), expected.value or Fraction(0)
     apart = abs(have - want)
     if answer.percent == expected.percent:

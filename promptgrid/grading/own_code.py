@@ -1,8 +1,8 @@
-"""Checks in the user's own Python: a function in a file, called in a child process, bounded in time.
+"""Checks in the user's own Python: a function in a file, called in a child process with a time limit.
 
-`python:file=checks.py,function=score` calls `score` with those of output, answer, expected and inputs that it takes. It
-returns True or False, a number from 0 to 1, None (not scored), or one of these with an explanation. One warm child
-serves many replies; a child that hangs is killed and replaced.
+`python:file=checks.py,function=score` calls `score` with those of output, answer, expected and inputs that it accepts.
+It returns True or False, a number from 0 to 1, None (not scored), or one of these with an explanation. One running
+child serves many replies; a child that hangs is killed and replaced.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CHILD = Path(__file__).with_name("child.py")
 
 
 def pinned(spec: CheckSpec) -> CheckSpec:
-    """The check with its file's absolute path and hash, so that it means the same in every process and at any time.
+    """Returns the check with its file's absolute path and hash, so that every process runs the same code at any time.
 
     Raises PlanError for a file that is missing, is not Python, or lacks the function.
     """
@@ -59,7 +59,7 @@ def pinned(spec: CheckSpec) -> CheckSpec:
 
 
 def _names(tree: ast.Module) -> set[str]:
-    """The names that the file defines or imports."""
+    """Returns the names that the file defines or imports."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -76,7 +76,7 @@ def _sha(source: bytes) -> str:
 
 
 class OwnCode:
-    """The child process of one pinned check. Close it when all replies are scored."""
+    """The child process of one pinned check. Close it after all replies are scored."""
 
     def __init__(self, spec: CheckSpec) -> None:
         self._spec = spec
@@ -89,7 +89,8 @@ class OwnCode:
     async def verdict(
         self, output: str, answer: str | None, expected: str | None, inputs: Mapping[str, Any]
     ) -> Verdict:
-        """The function's verdict on one reply; an error in it is explained and scores nothing. Never raises."""
+        """Returns the function's verdict on one reply; if the function fails, the reply is not scored and the error is
+        explained. Never raises."""
         if not self._broken and self._strikes >= STRIKES:
             self._broken = f"not tried: it crashed or timed out on {STRIKES} replies in a row"
         if not self._broken and self._child is None:
@@ -120,7 +121,7 @@ class OwnCode:
         return Verdict(passed, why or f"{self._spec.options['function']} returned {value:g}", value)
 
     async def _start(self) -> str:
-        """Starts the child. Returns the reason if the check cannot be used, else an empty text."""
+        """Starts the child. Returns the reason if the check cannot be used, else ""."""
         name = Path(self._file).name
         try:
             sha = _sha(await asyncio.to_thread(Path(self._file).read_bytes))
@@ -166,7 +167,7 @@ class OwnCode:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Kills the child with its own children, which may hold its pipes."""
+        """Kills the child and its own children, which may hold its pipes open."""
         child, self._child = self._child, None
         if child is not None:
             with suppress(ProcessLookupError, PermissionError):

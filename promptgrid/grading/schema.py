@@ -1,4 +1,5 @@
-"""JSON Schema on a model's JSON, bounded: slow patterns are stopped, long lists are fast, no reference is fetched."""
+"""Validates a model's JSON by JSON Schema within limits: slow patterns are stopped, long lists are fast, no reference
+is fetched."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ _EXPLAINED = 160  # characters of an explanation
 
 
 def schema_problem(value: Any, schema: Mapping[str, Any]) -> tuple[bool | None, str]:
-    """(passed, why), with the path of the first mismatch; passed is None if the schema itself is wrong."""
+    """Returns (passed, why), with the path of the first mismatch; passed is None if the schema itself is invalid."""
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
 
@@ -94,7 +95,8 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
 
 
 def _unique_items(validator: Any, unique: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """Compares canonical JSON: the library compares every pair, which takes minutes for a long list of objects."""
+    """Compares items as canonical JSON: the library compares every pair, which takes minutes for a long list of
+    objects."""
     from jsonschema.exceptions import ValidationError
 
     if not unique or not validator.is_type(instance, "array"):
@@ -113,7 +115,7 @@ _BOUNDED = {
 
 
 def _same_numbers(value: Any) -> Any:
-    """The value with 1.0 as 1: JSON Schema treats them as equal."""
+    """Returns the value with 1.0 as 1, which JSON Schema treats as equal."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):

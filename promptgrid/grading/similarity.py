@@ -16,7 +16,8 @@ _DEPTH = 200
 
 
 def json_equal(subject: Subject) -> Verdict:
-    """Equal JSON values: the order of keys is free, 1 equals 1.0. Names the path of the first difference."""
+    """Checks that two JSON values are equal: key order does not count, 1 equals 1.0. Names the path of the first
+    difference."""
     if subject.expected is None:
         return Verdict(None, subject.missing)
     try:
@@ -31,7 +32,7 @@ def json_equal(subject: Subject) -> Verdict:
 
 
 def _json_of(subject: Subject) -> tuple[Any, bool]:
-    """(the answer's JSON, else the first in the output; whether there is any)."""
+    """Returns (the answer as JSON, else the first JSON in the output; whether there is any)."""
     for text in (subject.answer, find_json(subject.answer or ""), find_json(subject.output)):
         try:
             if text is not None:
@@ -42,7 +43,7 @@ def _json_of(subject: Subject) -> tuple[Any, bool]:
 
 
 def _difference(answer: Any, expected: Any, path: str, depth: int) -> str:
-    """The path and kind of the first difference; empty if the two are equal."""
+    """Returns the path and kind of the first difference; "" if the values are equal."""
     if not depth:
         raise RecursionError
     if isinstance(answer, dict) and isinstance(expected, dict):
@@ -71,8 +72,8 @@ def _shown(value: Any) -> str:
 
 
 def similarity(subject: Subject) -> Verdict:
-    """Similarity of answer and expected value, 0 to 1: `edit` counts changed characters (Levenshtein 1966), `token`
-    sorts the words first, so that their order does not count."""
+    """Scores the similarity of answer and expected value, 0 to 1: `edit` counts changed characters (Levenshtein 1966),
+    `token` sorts the words first, so that word order does not count."""
     if subject.missing:
         return Verdict(None, subject.missing)
     from rapidfuzz.distance import Levenshtein
@@ -87,7 +88,7 @@ def similarity(subject: Subject) -> Verdict:
 
 
 def alike(subject: Subject, value: float) -> Verdict:
-    """The verdict on a similarity; NaN scores nothing."""
+    """Returns the verdict on a similarity; NaN is not scored."""
     if not math.isfinite(value):
         return Verdict(None, "not scored: the similarity is not a number", failed=True)
     least = subject.spec.options.get("min", USUAL_MIN)
@@ -96,7 +97,7 @@ def alike(subject: Subject, value: float) -> Verdict:
 
 
 def cosine(a: Sequence[float], b: Sequence[float]) -> float:
-    """The cosine of two vectors, at least 0; NaN if one is zero or their lengths differ."""
+    """Returns the cosine of two vectors, at least 0; NaN if one is zero or their lengths differ."""
     size = math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(x * x for x in b))
     if not size or len(a) != len(b):
         return math.nan

@@ -40,7 +40,7 @@ _SCALE = re.compile(r"(-?\d{1,4})\s*-\s*(\d{1,4})")
 
 @dataclass(frozen=True, slots=True)
 class CheckSpec:
-    """One check of a run: `name` heads its column (score.NAME), `kind` and `options` are as in OPTIONS.
+    """One check of a run: `name` heads its column (score.NAME), `kind` and `options` are those of OPTIONS.
 
     `str(spec)` is the text that `parse_check` reads.
     """
@@ -51,17 +51,18 @@ class CheckSpec:
 
     @property
     def plain(self) -> bool:
-        """Whether `grade` scores it. Other checks need a process or an endpoint and are scored after the replies."""
+        """Tells whether `grade` scores the check. Other checks need a process or an endpoint and are scored after the
+        replies."""
         return self.kind not in ("python", "judge", USUAL) and self.options.get("method") != "embedding"
 
     @property
     def model(self) -> str:
-        """ENDPOINT/MODEL of the model that scores; empty if none does."""
+        """Returns ENDPOINT/MODEL of the model that scores; "" if no model does."""
         return str(self.options.get("model", "")) if not self.plain else ""
 
     @property
     def scale(self) -> tuple[int, int] | None:
-        """The lowest and the highest mark of a judge; None for pass or fail."""
+        """Returns the lowest and the highest mark of a judge; None for pass or fail."""
         text = self.options.get("scale", "1-5")
         match = _SCALE.fullmatch(text)
         return (int(match[1]), int(match[2])) if match else None
@@ -73,7 +74,8 @@ class CheckSpec:
 
 
 def parse_check(text: str) -> CheckSpec:
-    """`[NAME=]KIND[:OPTION=VALUE,…]`; a value that holds `,OPTION=` is written as a JSON string. Raises PlanError.
+    """Parses `[NAME=]KIND[:OPTION=VALUE,…]`; a value that holds `,OPTION=` is written as a JSON string. Raises
+    PlanError.
 
     >>> parse_check("close=number:tolerance=0.5").options["tolerance"]
     0.5
@@ -138,7 +140,7 @@ def _options(kind: str, rest: str, text: str) -> Iterable[tuple[str, Any]]:
 
 
 def _cut_value(rest: str, allowed: Iterable[str], text: str) -> tuple[str, str]:
-    """(the first value, the text after its comma)."""
+    """Returns (the first value, the text after its comma)."""
     if rest.startswith('"'):
         try:
             value, end = json.JSONDecoder().raw_decode(rest)

@@ -16,8 +16,9 @@ _SHOWN = 60  # characters of a text within an explanation
 class Score:
     """The result of a check on one reply: `value` 0 to 1, `passed`, the `answer` that was scored, an explanation.
 
-    `value` and `passed` are None where nothing could be scored (no expected, no answer, a broken pattern), `failed`
-    where that is the check's own fault: it raised, it took too long, its judge could not be asked or understood.
+    `value` and `passed` are None if the reply could not be scored (no expected, no answer, an invalid pattern).
+    `failed` is set if the check itself is the cause: it raised, it took too long, or its judge could not be asked or
+    understood.
     """
 
     check: str
@@ -30,8 +31,8 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One reply for one check: `answer` is what `read_answer` read and `note` what it says of it, `expected` is one
-    accepted answer of the case, `language` the prompt's."""
+    """One reply for one check: `answer` and `note` are those of `read_answer`, `expected` is one accepted answer of the
+    case, `language` the prompt's."""
 
     spec: CheckSpec
     output: str
@@ -43,7 +44,7 @@ class Subject:
 
     @property
     def missing(self) -> str:
-        """The reason why there is nothing to compare; empty if there is."""
+        """Returns the reason why there is nothing to compare; "" if there is."""
         if self.expected is None:
             return "not scored: the case has no expected value"
         if self.answer is None:
@@ -52,12 +53,12 @@ class Subject:
 
     @property
     def both(self) -> tuple[str, str]:
-        """Answer and expected as texts, once nothing is `missing`."""
+        """Returns answer and expected as texts; call it only if nothing is `missing`."""
         return str(self.answer), str(self.expected)
 
 
 class Verdict(NamedTuple):
-    """Whether it passed (None: not scored), why, and the value where that is not simply 1 or 0."""
+    """Whether the reply passed (None: not scored), the reason, and the value if that is not simply 1 or 0."""
 
     passed: bool | None
     why: str
@@ -65,17 +66,17 @@ class Verdict(NamedTuple):
     failed: bool = False
 
     def score(self, check: str, answer: str | None) -> Score:
-        """The score of that check."""
+        """Returns the score of the check with that name."""
         value = self.value if self.value is not None or self.passed is None else float(self.passed)
         return Score(check, value, self.passed, "" if answer is None else answer, self.why, self.failed)
 
 
 def compared(equal: bool, subject: Subject) -> Verdict:
-    """The verdict of a check that compares answer and expected."""
+    """Returns the verdict of a check that compares answer and expected."""
     answer, expected = map(short, subject.both)
     return Verdict(equal, f"answer {answer}, as expected" if equal else f"answer {answer}, expected {expected}")
 
 
 def short(text: str) -> str:
-    """The text in one line, cut for an explanation."""
+    """Returns the text in one line, shortened for an explanation."""
     return one_line(text, _SHOWN)

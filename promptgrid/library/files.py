@@ -1,4 +1,4 @@
-"""Names and files of prompts: safe names, reads and writes that raise LibraryError."""
+"""Names and files of prompts: checks names, and reads and writes files with LibraryError for every failure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ SUFFIX = ".prompty"
 MAX_NAME = 100  # characters
 MAX_FILE = 4_000_000  # bytes
 
-# Not allowed in file names on some system, or special on the command line (name@version, a,b).
+# Characters that some system forbids in file names, or that are special on the command line (name@version, a,b).
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|@,\x00-\x1f\x7f]')
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE)
 
 
 def safe_name(name: str) -> str:
-    """The name in normal form. Raises LibraryError if some system does not allow it as a file name."""
+    """Returns the name in Unicode normal form (NFC). Raises LibraryError if some system does not allow it as a file
+    name."""
     name = unicodedata.normalize("NFC", name).removesuffix(SUFFIX)
     wrong = _FORBIDDEN.search(name)
     if wrong:
@@ -40,7 +41,7 @@ def safe_name(name: str) -> str:
 
 
 def failed(verb: str, path: Path, error: OSError) -> LibraryError:
-    """The LibraryError for an operating system error on a file."""
+    """Returns the LibraryError for an operating system error on a file."""
     return LibraryError(
         f"Cannot {verb} {path}: {error.strerror or error}.",
         hint="Set PROMPTGRID_PROMPTS to a folder that you can write to.",
@@ -48,7 +49,7 @@ def failed(verb: str, path: Path, error: OSError) -> LibraryError:
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a prompt file. Raises LibraryError if it is missing or cannot be read."""
+    """Returns the bytes of a prompt file. Raises LibraryError if the file is missing, too large or unreadable."""
     try:
         if path.stat().st_size > MAX_FILE:
             raise LibraryError(f"{path} has more than {MAX_FILE:,} bytes.", hint="Is it a prompt?")
@@ -68,9 +69,10 @@ _BESIDE = (".json", ".yaml", ".yml", ".txt", ".md")
 
 
 def beside(path: Path) -> Callable[[str], str]:
-    """Reads the files that a prompt names by `${file:…}`: in its own folder or below, no link and no hidden file.
+    """Returns the function that reads the files that a prompt names by `${file:…}`.
 
-    The function raises PromptError, which names what is wrong with the reference.
+    Only files in the prompt's folder or below are read, no links and no hidden files. The function raises PromptError,
+    which says what is wrong with the reference.
     """
 
     def read_beside(target: str) -> str:
@@ -90,7 +92,7 @@ def beside(path: Path) -> Callable[[str], str]:
 
 
 def refuse_other(path: Path) -> None:
-    """Raises LibraryError, with what to do, for a file that is no .prompty file by its name."""
+    """Raises LibraryError, with a hint, for a file whose name does not end with .prompty."""
     if path.suffix.lower() == SUFFIX:
         return
     if path.suffix.lower() == ".prompt":
@@ -102,7 +104,7 @@ def refuse_other(path: Path) -> None:
 
 
 def text_of(data: bytes, path: Path) -> str:
-    """The bytes as UTF-8 text. Raises LibraryError with the first wrong line."""
+    """Returns the bytes as UTF-8 text. Raises LibraryError with the first wrong line."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""A folder of .prompty files: list, load, save, delete, restore. Prompts are written only inside the folder."""
+"""Lists, loads, saves, deletes and restores .prompty files in a folder. Prompts are written only inside the folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TOKEN = re.compile(r"\d{8}T\d{6}\d{6}-[a-z0-9_]{8}")
 
 @dataclass(frozen=True, slots=True)
 class LibraryEntry:
-    """One file of the library; a broken one has an `error` and no `prompt`. `modified`: Unix seconds."""
+    """One file of the library; a broken file has an `error` and no `prompt`. `modified` is in Unix seconds."""
 
     name: str
     path: Path
@@ -35,7 +35,7 @@ class LibraryEntry:
 
 
 class Trashed(NamedTuple):
-    """A deleted prompt; its token restores it. `deleted`: Unix seconds."""
+    """A deleted prompt; `token` restores it. `deleted` is in Unix seconds."""
 
     token: str
     name: str
@@ -43,7 +43,8 @@ class Trashed(NamedTuple):
 
 
 def library_folder() -> Path:
-    """PROMPTGRID_PROMPTS, else ./prompts if it has a prompt, else the user's folder, first filled with shipped ones."""
+    """Returns PROMPTGRID_PROMPTS, else ./prompts if it has a prompt, else the user's folder, which starts with the
+    shipped prompts."""
     named = paths.environment().get("PROMPTGRID_PROMPTS")
     if named:
         return Path(named).expanduser().absolute()
@@ -69,7 +70,7 @@ def _own_folder() -> Path:
 
 
 def load_prompt(ref: str, library: Library) -> Prompt:
-    """The prompt at a path, or with a name in the library. Raises LibraryError or PromptError."""
+    """Loads the prompt at a path, or with a name in the library. Raises LibraryError or PromptError."""
     path = Path(ref).expanduser()
     if path.suffix.lower() == SUFFIX or os.sep in ref or path.is_file():
         refuse_other(path)
@@ -85,17 +86,18 @@ class Library:
         self._cache: dict[Path, tuple[tuple[int, int], LibraryEntry]] = {}
 
     def entries(self) -> list[LibraryEntry]:
-        """All files by name, broken ones too. Only files that changed since the last call are read again."""
+        """Returns all files by name, broken ones too. Only files that changed since the last call are read again."""
         entries = {path: self._entry(path) for path in sorted(self.folder.glob(f"*{SUFFIX}"), key=_alphabetic)}
         self._cache = {path: cached for path, cached in self._cache.items() if path in entries}
         return [entry for entry in entries.values() if entry is not None]
 
     def path(self, name: str) -> Path:
-        """The path of the prompt with that name, which need not exist. Raises LibraryError for an unsafe name."""
+        """Returns the path of the prompt with that name, which need not exist. Raises LibraryError for an unsafe
+        name."""
         return self.folder / f"{safe_name(name)}{SUFFIX}"
 
     def load(self, name: str) -> tuple[Prompt, str]:
-        """The prompt, and its etag for `save`. Raises LibraryError or PromptError."""
+        """Returns the prompt, and its etag for `save`. Raises LibraryError or PromptError."""
         path = self._existing(name)
         data = read(path)
         return _read_prompt(path, data), _etag(data)
@@ -103,8 +105,9 @@ class Library:
     def save(self, prompt: Prompt, etag: str | None) -> str:
         """Writes the prompt under its name and returns the new etag.
 
-        `etag` is that of the loaded version; None: the name must be new. Raises StaleSave if the file has changed
-        since, LibraryError if it cannot be written, PromptError if a file cannot express the prompt.
+        `etag` is the etag of the loaded version; None means that the name must be new. Raises StaleSave if the file has
+        changed since it was loaded, LibraryError if it cannot be written, PromptError if a file cannot express the
+        prompt.
         """
         path = self.path(prompt.name)
         prompt = replace(prompt, name=path.stem)
@@ -116,12 +119,12 @@ class Library:
         return _etag(data)
 
     def etag(self, name: str) -> str | None:
-        """The current etag of the file; None if there is none."""
+        """Returns the current etag of the file; None if the file does not exist."""
         path = self.path(name)
         return _etag(read(path)) if path.is_file() else None
 
     def add(self, name: str, data: bytes) -> str:
-        """Adds a prompt file and returns its name: a new one if the old is taken.
+        """Adds a prompt file and returns its name, which is changed if it is already taken.
 
         Raises LibraryError for an unsafe name or bytes that are not UTF-8, PromptError for a broken prompt.
         """
@@ -146,7 +149,7 @@ class Library:
         return trashed.name
 
     def restore(self, token: str) -> str:
-        """Restores a deleted prompt and returns its name: a new one if the old is taken."""
+        """Restores a deleted prompt and returns its name, which is changed if it is already taken."""
         if not _TOKEN.fullmatch(token):
             raise LibraryError(f"{token!r} is not the token of a deleted prompt.")
         trashed = next((self._trash() / token).glob(f"*{SUFFIX}"), None)
@@ -159,7 +162,7 @@ class Library:
         return name
 
     def trashed(self) -> list[Trashed]:
-        """The deleted prompts of this folder, the latest first."""
+        """Returns the deleted prompts of this folder, the latest first."""
         files = sorted(self._trash().glob(f"*/*{SUFFIX}"), key=lambda path: path.parent.name, reverse=True)
         return [Trashed(path.parent.name, path.stem, _deleted(path.parent.name)) for path in files]
 
@@ -184,7 +187,7 @@ class Library:
             self._put(target, read(target), source)
 
     def cases(self) -> list[Path]:
-        """The tables of cases of the library: cases/*.csv."""
+        """Returns the paths of the library's tables of cases: cases/*.csv."""
         return sorted((self.folder / "cases").glob("*.csv"), key=_alphabetic)
 
     def _entry(self, path: Path) -> LibraryEntry | None:
@@ -212,7 +215,7 @@ class Library:
         return next(candidate for candidate in candidates if not self.path(candidate).exists())
 
     def _put(self, path: Path, data: bytes, source: Path) -> None:
-        """Writes a file's content under another name, and that name into the prompt unless it has a title."""
+        """Writes the data to another path and its name into the prompt, unless the prompt has a title."""
         try:
             text = text_of(data, source)
             data = dumps(replace(loads(text, source.stem), name=path.stem), text).encode()
@@ -231,7 +234,8 @@ class Library:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One writer at a time, among all processes: no other write comes between reading the etag and writing."""
+        """Holds the write lock of the library among all processes, so that no write comes between reading the etag and
+        writing."""
         from filelock import FileLock, Timeout
 
         lock = self._trash() / "library.lock"

@@ -1,7 +1,8 @@
-"""Numbers in text, in the notations of people, spreadsheets, LaTeX and models; what is not understood is unclear.
+"""Reads numbers in the notations of people, spreadsheets, LaTeX and models; a number that cannot be understood is
+"unclear".
 
-A text is first put into plain notation (`plain`), then read from left to right (`tokens`); numerals that stand together
-are one (`chains`); of those of a sentence the last one is meant, where none is doubted (`last`).
+A text is converted to plain notation (`plain`) and read from left to right (`tokens`). Numerals that belong together
+become one (`chains`). The answer is the last numeral of a sentence, unless there is doubt about it (`last`).
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ __all__ = [
 
 
 def find_numerals(text: str, language: str = "en") -> list[Numeral]:
-    """Every numeral in the text, in order. `language` is the prompt's: it says what 1.234 is where it may be two."""
+    """Returns every numeral in the text, in order. `language` is the prompt's; it decides whether 1.234 has a decimal
+    point or a thousands separator."""
     return numerals_of_plain(plain(text[-LONGEST:]), language)
 
 
 def numerals_of_plain(text: str, language: str) -> list[Numeral]:
-    """The same of a text that is in plain notation already."""
+    """Returns every numeral, as `find_numerals` does, of a text that is already in plain notation."""
     return list(chained(tokens(text, language), text))

@@ -1,4 +1,4 @@
-"""Numerals that stand together: 2 h 30 min · 3:8 · 10-30 · [1,6) · 90 - 16 = 74. None of them is a number alone."""
+"""Joins numerals that belong together: 2 h 30 min · 3:8 · 10-30 · [1,6) · 90 - 16 = 74. Each would be misread alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from promptgrid.answers.numbers.tokens import unclear
 from promptgrid.answers.units import Unit, find_unit, unit_at_start
 
 _LONGEST_GAP = 30
-# what stands between two numerals -> what they are together
+# (kind of chain, pattern of the text between two numerals)
 _JOINS: Sequence[tuple[str, re.Pattern[str]]] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
@@ -42,7 +42,7 @@ _FEET = re.compile(r"\s?['′]\s?")
 
 
 def chained(tokens: Iterable[Numeral], text: str) -> Iterator[Numeral]:
-    """Every numeral of the text, those that stand together as one."""
+    """Yields every numeral of the text; numerals that belong together are yielded as one."""
     chain: list[Numeral] = []
     joins: list[str] = []
     for token in tokens:
@@ -58,7 +58,7 @@ def chained(tokens: Iterable[Numeral], text: str) -> Iterator[Numeral]:
 
 
 def _join(first: Numeral, second: Numeral, text: str) -> str:
-    """How the two stand together; empty where they do not."""
+    """Returns how the two numerals belong together ("ratio", "range" …); empty if they do not."""
     gap = text[first.end : second.start]
     if len(gap) > _LONGEST_GAP:
         return ""
@@ -71,12 +71,12 @@ def _join(first: Numeral, second: Numeral, text: str) -> str:
 
 
 def _holds(kind: str, second: Numeral, text: str) -> bool:
-    """In 2020, 15 people came: a comma makes a list only where nothing is counted behind it."""
+    """Tells whether a comma makes a list: only if no counted noun follows. "In 2020, 15 people came" has no list."""
     return kind != "list" or bool(_ENDS.match(text, second.end)) or text[second.end : second.end + 1] == ","
 
 
 def _measured(gap: str, second: Numeral) -> bool:
-    """Whether the gap is the unit of a measure that goes on: 2 h 30 min, 5'3", 3小时20分."""
+    """Tells whether the gap is the larger unit of a compound measure: 2 h 30 min, 5'3", 3小时20分."""
     if _FEET.fullmatch(gap):
         return True
     unit = unit_at_start(gap)
@@ -96,7 +96,7 @@ def _unit_behind(numeral: Numeral, larger: Unit) -> Unit | None:
 
 
 def _resolved(chain: list[Numeral], joins: list[str], text: str) -> Numeral:
-    """The one numeral that a chain stands for: what follows its last equals sign."""
+    """Returns the one numeral that a chain stands for: only the part behind its last equals sign counts."""
     start, end = chain[0].start, chain[-1].end
     if "equation" in joins:
         at = len(joins) - joins[::-1].index("equation")
@@ -124,7 +124,7 @@ def _resolved(chain: list[Numeral], joins: list[str], text: str) -> Numeral:
 
 
 def _measure(chain: list[Numeral], text: str) -> Numeral:
-    """Two or three measures as one, in the smallest of their units."""
+    """Adds two or three measures, in the smallest of their units."""
     first = unit_at_start(text[chain[0].end : chain[1].start])
     if first is None:
         units = [find_unit("ft"), find_unit("in")]
@@ -146,7 +146,8 @@ def _measure(chain: list[Numeral], text: str) -> Numeral:
 
 
 def _bracketed(token: Numeral, text: str) -> Numeral:
-    """[1,6) is an interval and (3,5) a point, where a comma would be a decimal mark elsewhere."""
+    """Returns the interval or point for [1,6) and (3,5), whose comma would be a decimal mark elsewhere; else the
+    token."""
     written = text[token.start : token.end]
     if "," not in written or token.percent:
         return token

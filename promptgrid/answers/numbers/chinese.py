@@ -18,7 +18,7 @@ DIGITS = {
 _TENS = {"十": 10, "百": 100, "千": 1000, "拾": 10, "佰": 100, "仟": 1000}
 _SCALES = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8, "兆": 10**12}
 
-_LONGEST = 60  # characters: more is a loop of the model
+_LONGEST = 60  # characters; a longer number is a loop of the model
 _CHARS = "".join((*DIGITS, *_TENS, *_SCALES))
 PATTERN = (
     rf"(?:百分之|千分之)?[{_CHARS}]+(?:[点點][{''.join(DIGITS)}]+)?(?:分之[{_CHARS}]+|成(?=[多左右的，。,.\s]|$))?"
@@ -30,8 +30,8 @@ MAGNITUDES = {**_TENS, **_SCALES}
 
 
 def read_characters(written: str) -> tuple[Fraction, bool] | None:
-    """(value, whether it is a percentage: the value is what stands before the sign then); None for what is no one
-    number."""
+    """Returns (value, whether it is a percentage, whose value is the number before the % sign); None if the characters
+    are not exactly one number."""
     if len(written) > _LONGEST:
         return None
     if written.startswith("百分之"):
@@ -61,7 +61,7 @@ def _plain(written: str) -> Fraction | None:
 
 def _whole(written: str) -> int | None:
     if len(written) > 1 and all(c in DIGITS for c in written):
-        digits = [DIGITS[c] for c in written]  # 三五个 are three to five
+        digits = [DIGITS[c] for c in written]  # 三五个 means three to five
         return int("".join(map(str, digits))) if "两" not in written and (len(written) > 2 or 0 in digits) else None
     total, section, digit, last, scale = 0, 0, -1, 10_000, 10**16
     for c in written:
@@ -82,7 +82,7 @@ def _whole(written: str) -> int | None:
 
 
 def _with_rest(written: str, total: int, digit: int) -> int | None:
-    """The last digit counts by what stands before it: 三百五 is 350, 三百零五 is 305."""
+    """Adds the last digit, whose value depends on the character before it: 三百五 is 350, 三百零五 is 305."""
     if digit <= 0:
         return total if digit < 0 or len(written) == 1 else None
     before = written[-2:-1]

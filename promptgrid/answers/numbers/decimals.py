@@ -1,7 +1,8 @@
-"""Digits with groups and decimal marks, as the countries write them; what could be two numbers is none.
+"""Reads digits with thousands separators and decimal marks, as different countries write them. Digits that could be two
+numbers are refused.
 
-1,234.50 · 1.234,50 · 1 234,50 · 1'234.50 · 3,45,000 · 1_000_000. One comma before three digits is a group or a decimal
-mark, and so is one dot: the language settles it.
+1,234.50 · 1.234,50 · 1 234,50 · 1'234.50 · 3,45,000 · 1_000_000. One comma or one dot before three digits is ambiguous
+(thousands or decimals): the language decides.
 """
 
 from __future__ import annotations
@@ -62,9 +63,9 @@ _BLANKS = str.maketrans("\u00a0\u2009\u202f", "   ")
 
 
 def read_digits(written: str, language: str) -> Fraction | str:
-    """The value of digits with marks between them, or why there is none.
+    """Returns the value of digits with marks between them, or the reason why they have none.
 
-    `language` is that of the prompt ("en", "de"; "" where it is not known).
+    `language` is the prompt's ("en", "de"; "" if unknown).
     """
     if written.isdigit():
         return Fraction(int(written))
@@ -91,7 +92,7 @@ def _one_mark(written: str, mark: str, language: str) -> Fraction | str:
 
 
 def _many_marks(written: str, marks: str) -> Fraction | str:
-    """Groups of one mark, perhaps one other mark before the decimals."""
+    """Reads groups with one kind of mark, with or without another mark before the decimals."""
     last = marks[-1]
     whole, decimals = written, ""
     if last in ".," and marks.count(last) == 1:
@@ -104,7 +105,7 @@ def _many_marks(written: str, marks: str) -> Fraction | str:
 
 
 def _groups(pieces: list[str], mark: str, *, last: bool) -> bool:
-    """Whether the pieces are groups: of three, of four, or of two with three at the end."""
+    """Tells whether the pieces are groups of three, of four, or (Indian) of two with three at the end."""
     first, *middle, end = pieces
     if first.startswith("0") or not first:
         return False

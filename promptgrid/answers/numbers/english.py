@@ -47,7 +47,7 @@ _PARTS = {
     **{word + plural: n for n, word in enumerate(_ORDINALS, 3) for plural in ("", "s")},
 }
 _DOZENS = {"dozen": 12}
-_LONGEST = 400  # characters: more is a loop of the model
+_LONGEST = 400  # characters; a longer number is a loop of the model
 _STARTS = "|".join(sorted({*_SMALL, *_TENS}, key=len, reverse=True))
 _MORE = "|".join(sorted({*_SMALL, *_TENS, *_SCALES, *_PARTS, *_DOZENS, "hundred"}, key=len, reverse=True))
 
@@ -60,7 +60,7 @@ PATTERN = (
 
 
 def read_words(words: str) -> Fraction | None:
-    """The value of a number in words; None for words that are no one number ("two three")."""
+    """Returns the value of a number in words; None for words that are not exactly one number ("two three")."""
     if len(words) > _LONGEST:
         return None
     tokens = re.split(r"[\s-]+", words.lower())
@@ -83,7 +83,7 @@ def _decimal(tokens: list[str]) -> Fraction | None:
 
 
 def _with_part(tokens: list[str]) -> Fraction | None:
-    """two thirds · two and a half · one half."""
+    """Reads a fraction in words: two thirds · two and a half · one half."""
     *before, part = tokens
     if "and" in before:
         at = len(before) - 1 - before[::-1].index("and")
@@ -94,7 +94,7 @@ def _with_part(tokens: list[str]) -> Fraction | None:
 
 
 def _whole(tokens: list[str]) -> Fraction | None:
-    """Units, tens, hundreds and scales, each lower than the one before."""
+    """Reads a whole number in words; units, tens, hundreds and scales must each be lower than the one before."""
     total = group = 0
     limit, scale_limit = 1000, 10**15
     tokens = [token for token in tokens if token != "and"]

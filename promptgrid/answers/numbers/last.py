@@ -1,4 +1,4 @@
-"""The number that a text ends with, or why none is meant for sure."""
+"""Finds the number that a text ends with, or says why the last number may not be the answer."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from promptgrid.answers.numbers.model import Numeral
 from promptgrid.answers.numbers.plain import plain
 from promptgrid.answers.numbers.tokens import tokens
 
-_TAIL = 400  # characters in which the last sentences are looked for, and then those before
-LONGEST = 20_000  # characters at the end of a text in which numbers are looked for
+_TAIL = 400  # characters that are searched at a time, from the end, for the last sentence with a numeral
+LONGEST = 20_000  # characters at the end of a text that are searched for numbers
 
-_SENTENCE = re.compile(r"\n|[.!?] (?=[A-Z])|[。！？]")  # numerals stand together in one sentence alone
+_SENTENCE = re.compile(r"\n|[.!?] (?=[A-Z])|[。！？]")  # numerals are joined only within one sentence
 _REMARK = re.compile(r"(?<=[\s.,;:])\((?=[^()]*[^\W\d_]{2})[^()]*\)")
 _NOTE = re.compile(r"[\W_]*(?:note|check|verification|p\.?s|confidence|注意?|备注|验算)\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[.;:!?。；！？][ \n]|[,，\n]")
@@ -34,7 +34,8 @@ _CONCLUDED = re.compile(
 
 
 def last_numeral(text: str, language: str = "en") -> Numeral | None:
-    """The last numeral of the text: a number, or what is not understood in its place; None where there is none."""
+    """Returns the last numeral of the text, of kind "unclear" if it is not understood; None if the text has no
+    numeral."""
     text = plain(text[-LONGEST:])
     stop = end = len(text.rstrip())
     while stop > 0:
@@ -52,7 +53,7 @@ def last_numeral(text: str, language: str = "en") -> Numeral | None:
 
 
 def aside(found: list[Numeral], text: str) -> list[Numeral]:
-    """The numerals without those of remarks in brackets ("12 apples (of 60)"); all of them where no other is left."""
+    """Drops numerals in bracketed remarks ("12 apples (of 60)"), unless no other numeral is left."""
     if "(" not in text:
         return found
     remarks = [match.span() for match in _REMARK.finditer(text)]
@@ -61,9 +62,10 @@ def aside(found: list[Numeral], text: str) -> list[Numeral]:
 
 
 def settled(found: Sequence[Numeral], text: str, stop: int, *, strict: bool = False) -> Numeral:
-    """The last of a sentence's numerals, as far as `stop`; unclear where another may be meant, or the text is cut.
+    """Returns the last of a sentence's numerals; the sentence ends at `stop`. The numeral is unclear if another may be
+    the answer, or if the text is cut off.
 
-    `strict`: it must be the only one that is no circumstance, or concluded from those before it ("so 3 are left").
+    `strict`: it must be the only numeral that is not a circumstance ("in 3 weeks"), or a conclusion ("so 3 are left").
     """
     last = found[-1]
     why = _cut(last, text, stop) or (_doubt(found, text, strict) if len(found) > 1 else "")
@@ -77,8 +79,8 @@ def _cut(last: Numeral, text: str, stop: int) -> str:
 
 
 def _doubt(found: Sequence[Numeral], text: str, strict: bool) -> str:
-    """Why the last is not meant for sure: a word behind digits in one clause ("12 apples in four boxes"), or a
-    circumstance of another number ("120 minutes to string all 12")."""
+    """Returns why the last numeral may not be the answer: it is a word behind digits in the same clause ("12 apples in
+    four boxes"), or a circumstance of another number ("120 minutes to string all 12"). Empty without doubt."""
     last, before = found[-1], found[-2]
     between = text[before.start : last.end]
     if _WORDS.fullmatch(text, last.start, last.end) and re.match("[^ ]*[0-9]", between) and not _CLAUSE.search(between):

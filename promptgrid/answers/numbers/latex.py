@@ -1,6 +1,6 @@
-r"""LaTeX of numbers in plain notation: \frac{5}{8} is 5/8, 45{,}600 is 45,600, 48\text{ m}^{2} is 48 m^2.
+r"""Converts LaTeX around numbers to plain notation: \frac{5}{8} is 5/8, 45{,}600 is 45,600, 48\text{ m}^{2} is 48 m^2.
 
-What is not known keeps its backslash, so that the digits at it are not taken for a number.
+Unknown commands keep their backslash, so that the digits beside them are not read as a number.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), plain)
     for pattern, plain in (
-        (r"\{\s*([,.])\s*\}", r"\1"),  # TeX sets no blank behind it: a group, or a decimal comma
-        (r",\\!|\\!,|\\,(?=\d{3}(?!\d))|\{\\,\}", "\u2009"),  # a thin space is a group always
+        (r"\{\s*([,.])\s*\}", r"\1"),  # braces remove the blank that TeX sets behind the mark
+        (r",\\!|\\!,|\\,(?=\d{3}(?!\d))|\{\\,\}", "\u2009"),  # a thin space is always a thousands separator
         (r"\\(?:displaystyle|textstyle|left|right|limits|big|Big|bigl|bigr)(?![a-zA-Z])|\\!", ""),
         (r"\\[,;:> ]|\\q?quad(?![a-zA-Z])|~", " "),
         (r"\\[()\[\]]", " "),
@@ -43,7 +43,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 
 def without_latex(text: str) -> str:
-    """The text with the LaTeX around its numbers in plain notation."""
+    """Returns the text with the LaTeX around its numbers in plain notation."""
     for pattern, plain in _RULES:
         text = pattern.sub(plain, text)
     return text

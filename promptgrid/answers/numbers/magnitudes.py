@@ -1,4 +1,4 @@
-"""What multiplies the digits before it: percent, thousand, million, 万, k, × 10^6."""
+"""Reads the word or sign that multiplies the digits before it: percent, thousand, million, 万, k, × 10^6."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import cache
 from promptgrid.answers.numbers import chinese
 from promptgrid.answers.numbers.model import MAX_DIGITS
 
-# size -> the words for it; those of one letter touch the digits
+# size -> the words for it; magnitudes of one letter must touch the digits
 _WORDS: Mapping[int, str] = {
     10**2: "hundred cent",
     12: "dozen",
@@ -35,7 +35,8 @@ _PERCENT = (
 
 @dataclass(frozen=True, slots=True)
 class Magnitude:
-    """What stands behind digits, as far as `end`: the digits are multiplied by `factor`, and may be a percentage."""
+    """The word or sign behind digits, which ends at `end`: the digits are multiplied by `factor`; `percent` is set for
+    a percentage."""
 
     factor: Fraction
     percent: bool
@@ -62,8 +63,8 @@ def _sizes() -> Mapping[str, int]:
 
 
 def magnitude_at(text: str, at: int, *, money: bool, language: str) -> Magnitude | None:
-    """What multiplies the digits that end at `at`; None where nothing does. A letter counts for sums of money; k does
-    always."""
+    """Returns the magnitude behind the digits that end at `at`, or None. A single letter such as M counts only for
+    money; k always counts."""
     match = _pattern().match(text, at)
     if match is None or match.end() == at:
         return None

@@ -1,4 +1,4 @@
-"""What stands for a quantity in a text: a number, a whole of several numbers, or what is not understood."""
+"""A numeral: a number, several numbers with one meaning, or a quantity that is not understood."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Literal
 
 NumeralKind = Literal["number", "measure", "ratio", "range", "date", "root", "multiple of pi", "interval", "unclear"]
 
-MAX_DIGITS = 400  # more is no answer but a loop of the model, and 10 ** 999999999 would never end
+MAX_DIGITS = 400  # a longer number is a loop of the model, and 10 ** 999999999 would never end
 _MARKS = str.maketrans("", "", "-./")
-BEHIND = 60  # characters behind a number in which its unit may stand
+BEHIND = 60  # characters behind a number that are searched for its unit
 
 
 @dataclass(frozen=True, slots=True)
 class Numeral:
-    """A quantity as it stands in a text, `start` to `end` in its plain form (see `plain`).
+    """A quantity from `start` to `end` in the plain form of a text (see `plain`).
 
-    kind      "number": `value` is exact. "measure": so are 2 h 30 min, in the smaller unit, which `text` names.
-              "unclear": `why` says what is not understood. All others are several numbers that mean something together
-              ("3:8"); they are equal where their texts are.
-    text      the one spelling: "1234.5", "3/4" is "0.75", "1/3", "45%", "3:8", "2025-03-09", "7√2"
-    percent   a percentage keeps its sign in `text`; its `value` is a hundredth of what stands there
-    behind    the text that follows, where a unit would be
+    kind      "number": `value` is exact. "measure", such as 2 h 30 min: `value` is exact, in the smaller unit, which
+              `text` names. "unclear": `why` gives the reason. Every other kind is several numbers with one meaning
+              ("3:8"), equal if their texts are equal.
+    text      the canonical spelling: "1234.5", "0.75" for 3/4, "1/3", "45%", "3:8", "2025-03-09", "7√2"
+    percent   a percentage: `text` keeps the sign, `value` is divided by 100
+    behind    the text after the numeral, where a unit may stand
     """
 
     kind: NumeralKind
@@ -36,12 +36,13 @@ class Numeral:
 
     @property
     def is_number(self) -> bool:
-        """Whether it is one number, with a value."""
+        """Tells whether the numeral has a value."""
         return self.value is not None
 
 
 def spelling(value: Fraction) -> str:
-    """A decimal where one ends ("0.75" for 3/4), else a fraction, so that equal values vote alike."""
+    """Returns a decimal if it is finite ("0.75" for 3/4), else a fraction, so that equal values have equal texts for
+    votes."""
     if value.denominator == 1:
         return str(value.numerator)
     places = _places(value.denominator)
@@ -52,7 +53,7 @@ def spelling(value: Fraction) -> str:
 
 
 def _places(denominator: int) -> int | None:
-    """How many decimals a fraction has; None where they never end, or are too many."""
+    """Returns the number of decimals of a fraction; None if they never end, or exceed MAX_DIGITS."""
     twos = (denominator & -denominator).bit_length() - 1
     rest, fives = denominator >> twos, 0
     while rest % 5 == 0:
@@ -62,14 +63,15 @@ def _places(denominator: int) -> int | None:
 
 
 def number(value: Fraction, *, percent: bool = False, text: str = "", start: int = 0, end: int = 0) -> Numeral:
-    """The numeral of a value from `start` to `end` of a text; of a percentage it is what stands before its sign."""
+    """Returns the numeral of a value from `start` to `end` of a text; with `percent`, `value` is the number before the
+    % sign."""
     spelled = spelling(value) + "%" * percent
     behind = text[end : end + BEHIND]
     return Numeral("number", spelled, value / 100 if percent else value, percent, "", start, end, behind)
 
 
 def canonical(text: str) -> Numeral | None:
-    """The number whose one spelling this is ("1234.5", "1/3", "45%"); None for every other text."""
+    """Returns the number if the text is its canonical spelling ("1234.5", "1/3", "45%"), else None."""
     percent = text.endswith("%")
     digits = text[:-1] if percent else text
     if len(digits) > MAX_DIGITS or not digits.isascii() or not digits.translate(_MARKS).isdigit():

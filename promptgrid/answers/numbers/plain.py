@@ -1,4 +1,4 @@
-"""A text in plain notation: ASCII digits and signs, no LaTeX, no HTML tags; m² is m^2, ⅗ is 3/5."""
+"""Converts a text to plain notation: ASCII digits and signs, no LaTeX, no HTML tags; m² is m^2, ⅗ is 3/5."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EMPHASIS = re.compile(r"\*\*|__(?=\S)|(?<=\S)__|(?<![\w*])\*(?=[\d$€£¥-])|(
 
 
 def plain(text: str) -> str:
-    """The text in plain notation. Every decimal digit of any script is an ASCII digit; no text raises."""
+    """Returns the text in plain notation. Decimal digits of every script become ASCII digits. Never raises."""
     if not text.isascii():
         text = _ascii_digits(text)
     if "\\" in text or "{" in text:

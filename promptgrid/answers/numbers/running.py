@@ -1,4 +1,4 @@
-"""Number words in running text: which are numbers, and which are only words ("the one that", "一起")."""
+"""Tells which number words in running text are numbers, and which are not ("the one that", "一起")."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ _IDIOMS = ("十分", "千万", "万一", "百分之百")
 
 
 def counts_in_english(text: str, start: int, end: int) -> bool:
-    """Whether the words from `start` to `end` say how many, and do not refer to what was named before."""
+    """Tells whether the words from `start` to `end` are a quantity, not a reference to something named before ("the
+    one")."""
     word, left, right = text[start:end].lower(), text[max(0, start - 16) : start], text[end : end + 16]
     if _REFERENCE.search(left):
         return False
@@ -49,7 +50,7 @@ def counts_in_english(text: str, start: int, end: int) -> bool:
 
 
 def counts_in_chinese(text: str, start: int, end: int) -> bool:
-    """The same for Chinese: 一 in 一起 is no number, 第三 is a place."""
+    """Tells whether the characters from `start` to `end` are a quantity: 一 in 一起 is not, and 第三 is an ordinal."""
     written, left, right = text[start:end], text[max(0, start - 4) : start], text[end : end + 1]
     if (
         left.endswith(("第", "星期", "周", "初"))

@@ -1,4 +1,4 @@
-"""The single numerals of a text, each with what touches it."""
+"""Reads the single numerals of a text, each with the signs, units and letters that touch it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def _pattern() -> re.Pattern[str]:
 
 
 def tokens(text: str, language: str, start: int = 0, stop: int = sys.maxsize) -> Iterator[Numeral]:
-    """Every numeral of a plain text between two places, in order; parts of names and footnote marks are none."""
+    """Yields every numeral of a plain text from `start` to `stop`, in order; digits in names and footnote marks are
+    skipped."""
     at, search = start, _pattern().search
     while match := search(text, at, stop):
         numeral = _READERS[match.lastgroup if match.lastgroup in _READERS else _kind(match)](match, text, language)
@@ -66,7 +67,7 @@ def _kind(match: re.Match[str]) -> str:
 
 
 def unclear(text: str, start: int, end: int, why: str) -> Numeral:
-    """A numeral that is not understood; `why` completes "12x is …"."""
+    """Returns a numeral of kind "unclear"; `why` completes "12x is …"."""
     written = " ".join(text[start:end].split())[:40]
     return Numeral(
         "unclear",
@@ -96,14 +97,15 @@ def _digits(match: re.Match[str], text: str, language: str) -> Numeral | None:
 
 
 def _repeating(match: re.Match[str]) -> Fraction:
-    """0.1(6), 0.1666…: digits that go on for ever."""
+    """Returns the value of a repeating decimal: 0.1(6), 0.1666…"""
     whole, fixed, block = match["whole"], match["fixed"] or "", match["block"] or match["again"]
     tail = Fraction(int(block), (10 ** len(block) - 1) * 10 ** len(fixed))
     return Fraction(f"{whole}.{fixed or 0}") + tail
 
 
 def _finished(text: str, left: Before, value: Fraction, end: int, language: str, *, whole: bool) -> Numeral:
-    """The number with what multiplies it and what touches it."""
+    """Returns the number with the fraction, power or magnitude behind it applied, or "unclear" if something else
+    touches it."""
     start, why, percent = left.start, left.why, False
     if whole and (part := _MIXED.match(text, end)) and int(part[2]) and int(part[1]) < int(part[2]):
         value, end = value + Fraction(int(part[1]), int(part[2])), part.end()
@@ -137,7 +139,8 @@ def _finished(text: str, left: Before, value: Fraction, end: int, language: str,
 
 
 def _multiplied(text: str, value: Fraction, end: int, language: str, *, money: bool) -> tuple[Fraction, int, bool]:
-    """By what stands behind: percent, million; 3万5千 is a sum, each part smaller than the one before."""
+    """Returns (value, end, percent) with the magnitude behind the digits applied: percent, million. 3万5千 is a sum, in
+    which each part is smaller than the one before."""
     magnitude = magnitude_at(text, end, money=money, language=language)
     if magnitude is None:
         return value, end, False
@@ -215,14 +218,14 @@ _READERS = {
 
 
 def _footnote(text: str, start: int, end: int) -> bool:
-    """[2] behind a word."""
+    """Tells whether the digits are a footnote mark: [2] behind a word."""
     if text[start - 1 : start] not in ("[", "^") or text[end : end + 1] != "]":
         return False
     return bool(text[: start - 1].rpartition("\n")[2].strip(" [*_#>-"))
 
 
 def _enumerates(text: str, start: int, end: int) -> bool:
-    """Whether it counts the lines or steps of a list: "1. ", "2) ", "Step 3:"."""
+    """Tells whether the digits number the lines or steps of a list: "1. ", "2) ", "Step 3:"."""
     low = text.rfind("\n", 0, start) + 1
     lead = text[low:start].strip(" *_#>-(").lower()
     if lead in ("step", "case", "question", "q", "problem", "figure", "table", "section") and end - start <= 2:

@@ -1,4 +1,4 @@
-"""What touches digits: a sign, a currency, a unit, or what is not understood, so that they do not stand alone."""
+"""Reads what touches digits: a sign, a currency, a unit, or something unknown that makes the number unclear."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BEFORE = re.compile(
 )
 _LEAD = re.compile(r"([<>≤≥≠±√])=?[ ]?$")
 _COMPARED = re.compile(r"[ ]?[<>≤≥≠]")
-_LOOK_BACK = 16  # characters in which a sign is looked for
+_LOOK_BACK = 16  # characters before digits that are searched for a sign
 _NOT_ALONE = {
     **dict.fromkeys("<>≤≥≠", "an inequality"), "±": "a margin", "√": "a root", "/": "part of a fraction",
     "^": "a power", ")": "part of an expression", "]": "part of an expression", "}": "part of an expression",
@@ -67,8 +67,8 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 
 
 class Before(NamedTuple):
-    """What stands before digits: where it begins, whether it makes them negative, whether they are money, whether they
-    are part of a name (CO2, GPT-4, m^2), and why they are not understood."""
+    """The text before digits: its start, whether it makes the number negative, whether it is a currency, whether the
+    digits are part of a name (CO2, GPT-4, m^2), and why they are not understood."""
 
     start: int
     negative: bool
@@ -78,7 +78,7 @@ class Before(NamedTuple):
 
 
 def before(text: str, at: int) -> Before:
-    """What stands before the digits at `at`."""
+    """Returns a description of the text that touches the digits at `at` from the left."""
     if at == 0:
         return Before(0, False, False, False, "")
     low = max(0, at - _LOOK_BACK)
@@ -96,7 +96,8 @@ def before(text: str, at: int) -> Before:
 
 
 def _is_sign(text: str, at: int) -> bool:
-    """Whether - or + at `at` belongs to the number behind it: nothing that it could be taken from touches it."""
+    """Tells whether the - or + at `at` is the sign of the next number, not an operator: no operand stands directly
+    before it."""
     return at == 0 or not (glued(text[at - 1]) or text[at - 1] in ")]}%°-+")
 
 
@@ -118,7 +119,7 @@ def _touched(text: str, start: int, negative: bool, money: bool) -> Before:
 
 
 def after(text: str, at: int) -> str:
-    """Why digits that end at `at` do not stand alone by what follows; empty where they do."""
+    """Returns why digits that end at `at` are unclear because of the text behind them; empty if they are not."""
     following = text[at : at + 1]
     if _COMPARED.match(text, at):
         return "an inequality"
@@ -143,7 +144,7 @@ def after(text: str, at: int) -> str:
 
 
 def glued(c: str) -> bool:
-    """Whether a character would make one word with digits beside it; those of scripts without blanks do not."""
+    """Tells whether a character beside digits forms one word with them; characters of scripts without spaces do not."""
     return (c.isalnum() or c == "_") and not (
         "\u2e80" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" or "\u0e00" <= c <= "\u0e7f" or c >= "\U00020000"
     )
