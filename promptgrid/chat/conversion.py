@@ -1,4 +1,4 @@
-"""Conversion of a conversation to a prompt, a case, Markdown or JSON, and of a prompt to a conversation. Pure."""
+"""Converts a conversation to a prompt, a case, Markdown or JSON, and a prompt to a conversation. Pure."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ _END_OF_RAW = re.compile(r"\{%-?\s*endraw")
 
 
 def opening(prompt: Prompt) -> tuple[list[Turn], str]:
-    """The first turns of a conversation with this prompt, variables filled with their examples; and the text of the
-    last user turn, which is not sent yet. Raises PromptError."""
+    """Returns the turns of the prompt before its last user turn, and the text of that turn ("" if there is none).
+
+    Variables are filled with their examples. The text becomes the draft of the next turn. Raises PromptError.
+    """
     turns = techniques.build_turns(prompt, prompt.example_values, "zero-shot")
     last = max((at for at, turn in enumerate(turns) if turn.message.role == "user"), default=len(turns))
     return turns[:last], turns[last].message.text if last < len(turns) else ""
 
 
 def as_prompt(messages: Sequence[Message], name: str, how: As) -> Prompt:
-    """A prompt with the variable `question` in place of the last user turn; later turns are left out.
+    """Returns a prompt with the variable `question` in place of the last user turn; leaves out later turns.
 
-    With "messages" the earlier turns become messages. With "examples" each user turn and its reply become a worked
-    example, and only system messages stay. Raises PromptError without a user turn.
+    With "messages" the earlier turns become messages. With "examples" each user turn and its reply become an example,
+    and only system messages stay. Raises PromptError if there is no user turn.
     """
     last = _last_user_turn(messages)
     question = Input(QUESTION, example=messages[last].text)
@@ -48,10 +50,10 @@ def as_prompt(messages: Sequence[Message], name: str, how: As) -> Prompt:
 
 
 def with_case(messages: Sequence[Message], table: Cases | None = None) -> str:
-    """The table as CSV with one more row: the last user turn, and its reply as `expected`.
+    """Returns the table as CSV with one more row: the last user turn, and its reply as `expected`.
 
-    The question goes into the column `question`, else into the first column that is neither id nor expected. Raises
-    PromptError without a user turn.
+    The user turn goes into the column `question`, else into the first column that is neither id nor expected. Raises
+    PromptError if there is no user turn.
     """
     last = _last_user_turn(messages)
     after = messages[last + 1 :]
@@ -66,7 +68,7 @@ def with_case(messages: Sequence[Message], table: Cases | None = None) -> str:
 
 
 def as_markdown(name: str, messages: Sequence[Message]) -> str:
-    """The messages as Markdown, each in a code fence: nothing in them is read as Markdown."""
+    """Returns the messages as Markdown, each in a code fence, so that Markdown in a message is shown as plain text."""
     parts = [f"# {' '.join(name.split())}"]
     for message in messages:
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", message.text)), default=0))
@@ -75,7 +77,7 @@ def as_markdown(name: str, messages: Sequence[Message]) -> str:
 
 
 def as_json(name: str, settings: Mapping[str, Any], by_variant: Mapping[int, Sequence[Message]]) -> str:
-    """The settings, and the messages of each variant in the format of the OpenAI protocol."""
+    """Returns JSON of the settings and of the messages of each variant, in the format of the OpenAI protocol."""
     conversations = {
         str(number): [{"role": message.role, "content": message.text} for message in messages]
         for number, messages in by_variant.items()
@@ -93,7 +95,7 @@ def _last_user_turn(messages: Sequence[Message]) -> int:
 
 
 def _literal(text: str) -> str:
-    """A template that renders to this text."""
+    """Returns a template that renders to this text. Raises PromptError if the text contains `{% endraw %}`."""
     if not _JINJA.search(text):
         return text
     if _END_OF_RAW.search(text):

@@ -1,4 +1,4 @@
-"""One round of a conversation: the replies of its variants, streamed side by side, each stored at its end."""
+"""Runs one round of a conversation: streams the replies of its variants in parallel and stores each when it ends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from promptgrid.tokens import TurnWindow
 
 
 def window_of(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> TurnWindow:
-    """The turns that fit into the context of the variant's model. Raises PlanError for an unknown endpoint."""
+    """Returns the turns that fit into the context of the variant's model. Raises PlanError for an unknown endpoint."""
     limit = tokens.context_limit(variant.model)
     if settings.limit is not None:
         limit = settings.limit if limit is None else min(limit, settings.limit)
@@ -37,7 +37,8 @@ def window_of(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -
 
 
 def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> tuple[SingleCall, int]:
-    """The call to this variant, and the number of turns cut from it. Raises PlanError if it cannot fit."""
+    """Returns the call to this variant, and the number of turns cut from it. Raises PlanError if there is no user turn
+    or the turns that cannot be cut exceed the context."""
     if not any(turn.part == "question" for turn in turns):
         raise PlanError("There is no user turn to answer.", hint="Write one, then send it.")
     endpoint, model = split_model(variant.model)
@@ -66,8 +67,8 @@ def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> 
 def go_on(
     database: Database, conversation_id: str, parent: int | None, steps: Sequence[Step]
 ) -> tuple[int | None, tuple[Step, ...]]:
-    """Adds the turns of the steps up to the first that asks for replies. Returns the id of the turn for these replies
-    (None if no step asks), and the remaining steps."""
+    """Adds the turns of the steps up to the first step that asks for replies. Returns the id of the turn for the
+    replies (None if no step asks), and the remaining steps."""
     for number, step in enumerate(steps, 1):
         parent = conversations.add_turn(database, conversation_id, parent, step.role, step.text, part=step.part)
         if step.asks:
@@ -77,7 +78,7 @@ def go_on(
 
 @dataclass
 class Live:
-    """One variant's reply, in progress or ended."""
+    """The reply of one variant, in progress or ended."""
 
     variant: int
     text: str = ""
@@ -87,10 +88,10 @@ class Live:
 
 
 class Round(Background):
-    """The replies of all variants to a turn, and to those of the `steps` that ask for replies. It runs on the engine's
-    event loop: neither a rerun nor a refresh of the page interrupts it.
+    """The replies of all variants to a turn, and then to each of the `steps` that asks for replies.
 
-    `slot` is the id of the turn that holds the replies, `live` has the replies in progress by variant.
+    It runs on the event loop of the engine: neither a rerun nor a refresh of the page interrupts it. `slot` is the id
+    of the turn that holds the replies, `live` maps a variant to its reply in progress.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class Round(Background):
 
     @property
     def error(self) -> BaseException | None:
-        """The error that ended the round; a failed reply does not."""
+        """The error that ended the round. A failed reply is not an error of the round."""
         failed = super().error
         return failed.exceptions[0] if isinstance(failed, BaseExceptionGroup) else failed
 
@@ -129,7 +130,7 @@ class Round(Background):
                 group.create_task(self._ask(one))
 
     async def _ask(self, live: Live) -> None:
-        """Stores the reply, or the error in its place; raises only bugs."""
+        """Requests the reply of one variant and stores it, or the error in its place. Raises only unexpected errors."""
         outcome = VariantReply("", "stopped")
         is_stored = False
         try:

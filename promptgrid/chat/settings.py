@@ -16,8 +16,10 @@ ROOM = 256  # tokens reserved for the reply, and its maximum
 
 @dataclass(frozen=True, slots=True)
 class ChatVariant:
-    """One column of the chat. `temperature` None: the model's default. `system` replaces the conversation's system
-    message; None keeps it. `id` never changes, even if other variants are removed.
+    """A model that answers in the chat, with its settings.
+
+    `temperature` None means the default of the model. `system` replaces the system message of the conversation; None
+    keeps it. `id` stays the same when other variants are removed.
     """
 
     id: int
@@ -28,7 +30,8 @@ class ChatVariant:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`limit`: the context in tokens, None for the model's own. `room`: tokens reserved for the reply."""
+    """`limit` is the context in tokens, None for that of the model. `room` is the number of tokens reserved for the
+    reply."""
 
     variants: tuple[ChatVariant, ...] = (ChatVariant(1),)
     policy: WindowPolicy = "keep-system"
@@ -36,21 +39,22 @@ class Settings:
     room: int = ROOM
 
     def variant(self, number: int) -> ChatVariant:
-        """The variant with that id. Raises PlanError if it was removed."""
+        """Returns the variant with this id. Raises PlanError if it was removed."""
         for variant in self.variants:
             if variant.id == number:
                 return variant
         raise PlanError(f"Variant {number} no longer exists.", hint="Was it removed in another tab?")
 
     def with_one_more(self) -> Settings:
-        """The settings with a copy of the last variant added. Raises PlanError if there are four."""
+        """Returns the settings with a copy of the last variant appended. Raises PlanError if there are already four
+        variants."""
         if len(self.variants) >= MAX_VARIANTS:
             raise PlanError(f"A conversation has at most {MAX_VARIANTS} variants.", hint="Remove one first.")
         next_id = max(variant.id for variant in self.variants) + 1
         return replace(self, variants=(*self.variants, replace(self.variants[-1], id=next_id)))
 
     def without(self, number: int) -> Settings:
-        """The settings without that variant; the last one stays."""
+        """Returns the settings without the variant with this id. Never removes the only variant."""
         left = tuple(variant for variant in self.variants if variant.id != number)
         return replace(self, variants=left or self.variants)
 

@@ -12,7 +12,7 @@ from promptgrid.techniques import PromptPart, Turn
 
 
 class Step(NamedTuple):
-    """A turn to repeat in another branch; after one that `asks`, the variants reply."""
+    """A turn to repeat in another branch. If `asks` is True, the variants reply to the turn."""
 
     role: Role
     text: str
@@ -21,7 +21,7 @@ class Step(NamedTuple):
 
 
 def path(conversation: Conversation, leaf: int | None) -> list[Node]:
-    """The turns of the branch that ends in `leaf`, in order, without deleted turns."""
+    """Returns the turns of the branch that ends with `leaf`, from first to last, without deleted turns."""
     nodes: list[Node] = []
     at = leaf
     while at is not None:
@@ -32,12 +32,12 @@ def path(conversation: Conversation, leaf: int | None) -> list[Node]:
 
 
 def beside(conversation: Conversation, node: Node) -> list[int]:
-    """The ids of all turns with the same parent, this one included, the oldest first."""
+    """Returns the ids of all turns with the same parent as `node`, itself included, oldest first."""
     return [other.id for other in conversation.nodes.values() if other.parent == node.parent and not other.deleted]
 
 
 def latest_leaf(conversation: Conversation, node_id: int) -> int:
-    """The leaf of the newest branch through that turn."""
+    """Returns the last turn of the newest branch through this turn."""
     at = node_id
     while later := children(conversation, at):
         at = later[-1]
@@ -45,23 +45,24 @@ def latest_leaf(conversation: Conversation, node_id: int) -> int:
 
 
 def children(conversation: Conversation, node_id: int | None) -> list[int]:
-    """The ids of the turns that follow a turn, the oldest first."""
+    """Returns the ids of the turns that directly follow a turn, oldest first; None gives the first turns."""
     return [n.id for n in conversation.nodes.values() if n.parent == node_id and not n.deleted]
 
 
 def leaves(conversation: Conversation) -> list[int]:
-    """The ids of the last turns of all branches, the oldest first."""
+    """Returns the ids of the last turns of all branches, oldest first."""
     nodes = conversation.nodes.values()
     return [n.id for n in nodes if not n.deleted and not children(conversation, n.id)]
 
 
 def is_reply(node: Node) -> bool:
-    """Whether models wrote or will write this turn, each variant its own text; other turns have one text."""
+    """Returns whether models wrote or will write this turn. Such a turn has a text per variant; other turns have one
+    text."""
     return node.role == "assistant" and (bool(node.replies) or not node.text)
 
 
 def text_of(node: Node, variant: int) -> str:
-    """The text of this turn for a variant: its own reply, else that of the first variant with one."""
+    """Returns the text of this turn for a variant: its own reply, else that of the first variant that has one."""
     if not is_reply(node):
         return node.text
     own = node.replies.get(variant)
@@ -71,10 +72,10 @@ def text_of(node: Node, variant: int) -> str:
 
 
 def sent(nodes: Sequence[Node], variant: ChatVariant) -> list[tuple[int | None, Turn]]:
-    """The turns to send to a variant, before the window cuts any: (id of the turn, turn).
+    """Returns (id of the turn, turn) of each turn to send to a variant, before the context window cuts any.
 
-    The variant's own system message replaces the first one, or comes before all turns (id None) if there is none. Empty
-    turns (a failed reply) are left out. The question is the last user turn and everything after it.
+    The system message of the variant replaces the first system message, or comes first with the id None if there is
+    none. Empty turns, such as failed replies, are left out. The last user turn and all turns after it are the question.
     """
     question = max((at for at, node in enumerate(nodes) if _asks(node)), default=len(nodes))
     system = next((node.id for node in nodes if node.role == "system"), None)
@@ -91,7 +92,7 @@ def sent(nodes: Sequence[Node], variant: ChatVariant) -> list[tuple[int | None, 
 
 
 def steps(nodes: Sequence[Node]) -> list[Step]:
-    """The steps that repeat a branch; its replies are requested again."""
+    """Returns the steps that repeat these turns in a new branch. Replies are requested again."""
     repeated: list[Step] = []
     for at, node in enumerate(nodes):
         if not is_reply(node):

@@ -1,6 +1,7 @@
-"""The callbacks of the Chat page. They change the conversation in the database before the page is drawn.
+"""The callbacks of the Chat page. A callback changes the conversation in the database before the page is drawn.
 
-The address names the open conversation. Replies in flight belong to the server, so that a refresh finds them.
+The address of the page names the open conversation. The server holds the replies in flight, so a page still shows them
+after a refresh.
 """
 
 from __future__ import annotations
@@ -26,31 +27,32 @@ _PARTS: Sequence[PromptPart] = ("history", "examples", "retrieved")
 
 @st.cache_resource
 def rounds() -> dict[str, Round]:
-    """The latest round of replies of each conversation, in flight or done, in this server."""
+    """Returns the latest round of replies of each conversation in this server, in flight or done."""
     return {}
 
 
 def running(conversation_id: str) -> Round | None:
-    """The round in flight in this conversation, if any."""
+    """Returns the round in flight in this conversation, or None."""
     latest = rounds().get(conversation_id)
     return latest if latest is not None and latest.running else None
 
 
 def open_conversation() -> tuple[Conversation, Round | None] | None:
-    """The conversation in the address, else the latest one, and its round in flight. Raises StoreError."""
+    """Returns the conversation in the address, else the latest one, and its round in flight; None if there is no
+    conversation. Raises StoreError."""
     conversation_id = st.query_params.get("chat", "")
     if not conversation_id:
         listed = conversations.listed(database())
         if not listed:
             return None
         conversation_id = st.query_params["chat"] = listed[0].id
-    # In this order: a reply that ends in between is in the conversation, or still counts as in flight.
+    # In this order: a reply that ends between the two calls is stored, or still counts as in flight.
     in_flight = running(conversation_id)
     return conversations.load(database(), conversation_id), in_flight
 
 
 def on_screen(conversation: Conversation) -> list[Node]:
-    """The turns of the branch on the screen."""
+    """Returns the turns of the branch on the screen."""
     return tree.path(conversation, conversation.leaf)
 
 
@@ -59,7 +61,8 @@ def text_key(conversation_id: str) -> str:
 
 
 def watch_key(conversation_id: str) -> str:
-    """The key of the watcher of that text area. It changes after each turn, since a watcher remembers the old text."""
+    """Returns the key of the component that watches the conversation's text area. The key changes after each sent turn,
+    because the component remembers the old text."""
     return f"chat_watch_{conversation_id}_{st.session_state.get(f'{text_key(conversation_id)}_sent', 0)}"
 
 
@@ -68,12 +71,13 @@ def draft_key(conversation_id: str) -> str:
 
 
 def attempt(action: Callable[..., None]) -> Callable[..., None]:
-    """A callback that runs `action`, one at a time, and leaves a PromptgridError for the page to show."""
+    """Returns a callback that runs `action`, one call at a time, and stores a PromptgridError for the page to show."""
     return one_at_a_time(leaving_error("chat_error")(action))
 
 
 def begin(prompt: Prompt | None = None) -> None:
-    """Starts a conversation: empty, or with the turns of a prompt and its question as the draft of the next turn."""
+    """Starts an empty conversation; with a prompt, one with its turns, its temperature and max tokens, and its question
+    as the draft of the next turn."""
     turns, question = chat.opening(prompt) if prompt else ([], "")
     settings = Settings()
     if prompt is not None:
@@ -91,7 +95,10 @@ def begin(prompt: Prompt | None = None) -> None:
 
 
 def send(conversation_id: str, *, ask: bool) -> None:
-    """Adds the text as a turn. With `ask` and a user turn, the variants answer it; without a text, the last turn."""
+    """Adds the typed text as a turn. With `ask` and the role user, the variants answer.
+
+    Without a text, the variants answer the last turn. Raises PlanError if that is not a user turn.
+    """
     state, key = st.session_state, text_key(conversation_id)
     text = str(state.get(key) or "")
     role: Role = state.get("chat_role") or "user"
@@ -108,13 +115,13 @@ def send(conversation_id: str, *, ask: bool) -> None:
     if ask and role == "user":
         slot = conversations.add_turn(database(), conversation_id, parent, "assistant")
         _start(conversation, slot)
-    if text.strip():  # last: after a second press the first one ends at its next call to Streamlit
+    if text.strip():  # last: a second press stops this callback at its next call to Streamlit
         state[key] = ""
         state[f"{key}_sent"] = state.get(f"{key}_sent", 0) + 1
 
 
 def act(conversation_id: str, message: Mapping[str, Any]) -> None:
-    """Carries out a press in the log. A turn that was deleted in another tab is ignored."""
+    """Carries out the action of a pressed button in the log. Ignores a turn that was deleted in another tab."""
     conversation = _idle(conversation_id)
     node = conversation.nodes.get(int(message["id"]))
     if node is None:
@@ -139,7 +146,7 @@ def act(conversation_id: str, message: Mapping[str, Any]) -> None:
 
 
 def undo() -> None:
-    """Restores the turn or the conversation that was deleted last."""
+    """Restores the last deleted turn or conversation."""
     conversation_id, turn_id = st.session_state.pop("chat_undo")
     if turn_id is None:
         conversations.restore(database(), conversation_id)
@@ -149,7 +156,7 @@ def undo() -> None:
 
 
 def delete(conversation_id: str) -> None:
-    """Hides the conversation and stops its replies in flight."""
+    """Marks the conversation as deleted and stops its replies in flight."""
     if in_flight := running(conversation_id):
         in_flight.stop()
     conversations.delete(database(), conversation_id)
@@ -158,7 +165,7 @@ def delete(conversation_id: str) -> None:
 
 
 def show_branch(conversation_id: str, leaf: int) -> None:
-    """Puts the branch that ends with this turn on the screen."""
+    """Shows the branch whose last turn is `leaf`."""
     conversations.set_leaf(database(), _idle(conversation_id).id, leaf)
 
 
@@ -167,12 +174,12 @@ def save_settings(conversation_id: str, settings: Settings) -> None:
 
 
 def settings_of(conversation_id: str) -> Settings:
-    """The stored settings: those on the page may be older when a callback runs."""
+    """Returns the stored settings: the settings on the page may be outdated when a callback runs."""
     return chat.from_json(conversations.load(database(), conversation_id).settings)
 
 
 def _idle(conversation_id: str) -> Conversation:
-    """The stored conversation. Raises PlanError while a reply is in flight."""
+    """Returns the stored conversation. Raises PlanError while a reply is in flight."""
     if running(conversation_id):
         raise PlanError("The model is still answering.", hint="Wait for the reply, or stop it.")
     return conversations.load(database(), conversation_id)
@@ -201,7 +208,7 @@ def _step(conversation: Conversation, node: Node, by: int) -> None:
 
 
 def _ask_again(conversation: Conversation, node: Node, variant: int | None) -> None:
-    """Asks all variants again, or one; the branch then keeps the replies of the others."""
+    """Asks all variants again, or only `variant`, in a new branch that keeps the replies of the other variants."""
     others = {} if variant is None else {number: reply for number, reply in node.replies.items() if number != variant}
     slot = conversations.add_turn(
         database(), conversation.id, node.parent, "assistant", part=node.part, replies_by_variant=others
@@ -225,12 +232,12 @@ def _start(
 
 
 def _from(conversation: Conversation, node: Node) -> list[Node]:
-    """This turn and those after it on the screen."""
+    """Returns this turn and the turns after it on the screen."""
     nodes = on_screen(conversation)
     return nodes[nodes.index(node) :] if node in nodes else [node]
 
 
 def _with_replies(conversation: Conversation, node: Node) -> list[Node]:
-    """The turn, and after a user turn its reply: an example consists of both."""
+    """Returns the turn and, for a user turn, the reply after it: an example consists of both."""
     following = _from(conversation, node)
     return [node, *[turn for turn in following[1:2] if node.role == "user" and turn.role == "assistant"]]

@@ -1,4 +1,4 @@
-"""The first row of the Chat page: the conversation and its actions; notices below it; differences of branches."""
+"""Draws the first row of the Chat page: the conversation and its actions; notices; differences between branches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIFF_HEIGHT = 220  # px
 
 
 def header(conversation: Conversation | None, settings: Settings | None) -> None:
-    """The row; if no conversation can be opened, only the selector and New."""
+    """Draws the first row of the page. If no conversation can be opened, it has only the selector and New."""
     with st.container(horizontal=True, vertical_alignment="center", key="chat_header"):
         with st.container(width="stretch"):
             _selector(conversation)
@@ -38,7 +38,7 @@ def header(conversation: Conversation | None, settings: Settings | None) -> None
 
 
 def notices() -> None:
-    """The error or the result of the last action, and an offer to undo the last delete."""
+    """Shows the error or the result of the last action, and a button that undoes the last deletion."""
     session = st.session_state
     show_left_error("chat_error")
     if done := session.pop("chat_done", None):
@@ -53,14 +53,14 @@ def notices() -> None:
 
 
 def deleted_note(conversation: Conversation) -> None:
-    """Says that the conversation was deleted, perhaps in another tab, and offers to restore it."""
+    """If the conversation is deleted, says so and offers to restore it. It may have been deleted in another tab."""
     if conversation.deleted:
         text, restore = ":orange[●] This conversation is deleted.", actions.attempt(_restore)
         note_with_button(text, "Restore", key="chat_restore_this", on_click=restore, args=(conversation.id,))
 
 
 def first_conversation() -> None:
-    """The empty state, which starts a first conversation: the persona that takes food orders, if it is there."""
+    """Draws the empty state with a button that starts a conversation, with the prompt `FIRST` if the library has it."""
     prompt = prompts().get(FIRST)
     detail = (
         "The model takes your order at a counter. See what it remembers, change its instructions on the way, or let "
@@ -77,7 +77,7 @@ def first_conversation() -> None:
 def _selector(conversation: Conversation | None) -> None:
     listed = {info.id: info for info in conversations.listed(database())}
     current = conversation.id if conversation else None
-    st.session_state.chat_choice = current if current in listed else None  # the address says which
+    st.session_state.chat_choice = current if current in listed else None  # the address decides
 
     def label(conversation_id: str) -> str:
         return f"{listed[conversation_id].name} · {moment(listed[conversation_id].created)} · {conversation_id}"
@@ -147,7 +147,7 @@ def _rename(conversation_id: str, key: str) -> None:
 
 
 def other_branch(conversation: Conversation, variant: ChatVariant) -> None:
-    """The replies of another branch compared with those on the screen, turn by turn."""
+    """Compares the replies of another branch with those on the screen, turn by turn."""
     nodes = actions.on_screen(conversation)
     here = {node.id for node in nodes}
     others = [leaf for leaf in tree.leaves(conversation) if leaf not in here]

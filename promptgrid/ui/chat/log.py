@@ -1,4 +1,4 @@
-"""The log of a conversation: each turn with its text, its tokens, whether it reaches the model, and its buttons."""
+"""Draws the log of a conversation: each turn with its text, its tokens, whether the model receives it, and buttons."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MARKS = {"examples": "example", "retrieved": "retrieved"}
 _PARTS = [("history", "an ordinary turn"), ("examples", "an example"), ("retrieved", "retrieved text")]
 
 Visibility = Mapping[int, tuple[bool, int]]
-"""Turn id -> (whether the turn is sent to the model, its tokens)."""
+"""Turn id -> (whether the turn is sent to the model, its token count)."""
 
 
 def draw_log(
@@ -49,7 +49,7 @@ def draw_log(
     key: str,
     busy: bool,
 ) -> None:
-    """Draws the turns. `on_act` receives each press; while the model answers (`busy`) there are no buttons."""
+    """Draws the turns. `on_act` receives each press of a button; `busy`, while the model answers, hides the buttons."""
 
     def on_change() -> None:
         act = st.session_state[key].get("act")

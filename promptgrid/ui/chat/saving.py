@@ -1,4 +1,4 @@
-"""Save as ▾ on the Chat page: the branch on the screen as a prompt, a case, Markdown or JSON."""
+"""Save as on the Chat page: saves the branch on the screen as a prompt, a case, Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROMPT, EXAMPLES, CASE = "A prompt, turns as messages", "A prompt, turns as exam
 
 
 def save_popover(conversation: Conversation, settings: Settings) -> None:
-    """The fields for saving; with several variants, the selector for the one whose replies are saved."""
+    """Draws the fields for saving. If there are several variants, a selector sets whose replies are saved."""
     names = {variant.id: f"{number} {variant.model}" for number, variant in enumerate(settings.variants, 1)}
     if len(names) > 1:
         keep_selection("chat_save_variant", names, settings.variants[0].id)
@@ -55,20 +55,22 @@ def save_popover(conversation: Conversation, settings: Settings) -> None:
 
 
 def _variant_id(settings: Settings) -> int:
-    """The selected variant if it still exists, else the first one."""
+    """Returns the id of the selected variant if it still exists, else of the first one."""
     selected = st.session_state.get("chat_save_variant")
     return selected if selected in [variant.id for variant in settings.variants] else settings.variants[0].id
 
 
 def messages(conversation: Conversation, settings: Settings, variant: int) -> list[Message]:
-    """The branch on the screen with the replies of the variant; nothing is cut."""
+    """Returns the messages of the branch on the screen, with the replies of the variant, even if they exceed its
+    context."""
     turns = tree.sent(actions.on_screen(conversation), settings.variant(variant))
     return [turn.message for _, turn in turns]
 
 
 @actions.attempt
 def _save(conversation_id: str) -> None:
-    """Reads the fields and the conversation again: those on the page may be older."""
+    """Saves the branch as a prompt or a case. Reads the widgets and the stored conversation again, because those of the
+    page may be outdated."""
     session = st.session_state
     conversation = conversations.load(database(), conversation_id)
     settings = chat.from_json(conversation.settings)

@@ -1,4 +1,4 @@
-"""The left side of the Chat page: the turns, the replies in flight, and the field for the next turn."""
+"""Draws the left side of the Chat page: the turns, the replies in flight, and the field for the next turn."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ _TYPED = -1  # the id of the turn that the user is typing
 def talk(
     conversation: Conversation, settings: Settings, variant: ChatVariant, place: DeltaGenerator, in_flight: Round | None
 ) -> None:
-    """The log, the replies in flight and the field for the next turn; draws the window of `variant` into `place`."""
+    """Draws the log, the replies in flight and the field for the next turn; draws the context window of `variant` into
+    `place`."""
     nodes = actions.on_screen(conversation)
     settled = [node for node in nodes if in_flight is None or node.id != in_flight.slot]
     text = str(st.session_state.get(_text_key(conversation)) or "")
@@ -58,7 +59,7 @@ def talk(
 
 
 def _text_key(conversation: Conversation) -> str:
-    """The key of the text area, which starts with the draft."""
+    """Returns the key of the text area; sets its text to the draft if it has none yet."""
     key = actions.text_key(conversation.id)
     if key not in st.session_state:
         st.session_state[key] = drafts.draft(database(), actions.draft_key(conversation.id)) or ""
@@ -76,7 +77,7 @@ def _live(conversation_id: str, settings: Settings) -> None:
 
 
 def _other_branches(conversation: Conversation, nodes: Sequence[Node]) -> None:
-    """Offers the latest continuation, if the branch on the screen stops before one."""
+    """Offers to show the latest continuation if the branch on the screen ends at a turn that has continuations."""
     continuations = tree.children(conversation, nodes[-1].id if nodes else None)
     at_end = not nodes or conversation.leaf == nodes[-1].id or conversation.nodes[conversation.leaf or 0].deleted
     if continuations and at_end:
@@ -121,7 +122,7 @@ def _composer(conversation: Conversation, nodes: Sequence[Node], in_flight: Roun
 
 @st.fragment
 def _window(conversation: Conversation, settled: Sequence[Node], variant: ChatVariant, settings: Settings) -> None:
-    """The context window with the next turn, live during typing; saves the draft."""
+    """Draws the context window with the next turn, updated while the user types; saves the draft."""
     key = actions.text_key(conversation.id)
     text = watch_text([key], actions.watch_key(conversation.id), note=token_note(variant.model))[key]
     _keep(conversation.id, text)
@@ -148,7 +149,7 @@ def _keep(conversation_id: str, text: str) -> None:
 
 
 def _turns(nodes: Sequence[Node], text: str, variant: ChatVariant, *, answering: bool) -> list[tuple[int | None, Turn]]:
-    """(id, turn) of each turn of the next request. It includes the typed text, except while a reply is in flight."""
+    """Returns (id, turn) of each turn of the next request. It includes the typed text, unless a reply is in flight."""
     unanswered = bool(nodes) and nodes[-1].role == "user" and not text.strip()
     typed = [] if answering or unanswered else [Node(_TYPED, None, "user", "history", text, False, {})]
     return tree.sent([*nodes, *typed], variant)
@@ -157,7 +158,8 @@ def _turns(nodes: Sequence[Node], text: str, variant: ChatVariant, *, answering:
 def _visibility(
     nodes: Sequence[Node], text: str, variant: ChatVariant, settings: Settings, *, answering: bool
 ) -> Visibility:
-    """By turn, whether it reaches the model, and its tokens. Empty for an unknown model: the bar shows that error."""
+    """Returns for each turn whether it reaches the model, and its token count; empty after an error, which the token
+    bar shows."""
     turns = _turns(nodes, text, variant, answering=answering)
     try:
         window = chat.window_of([turn for _, turn in turns], variant, settings)

@@ -1,4 +1,4 @@
-"""The right side of the Chat page: the variants that answer, and the context window."""
+"""Draws the right side of the Chat page: the variants that answer, and the context window."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ SYSTEM_HEIGHT = 90  # px
 
 
 def side(conversation: Conversation, settings: Settings) -> tuple[ChatVariant, DeltaGenerator]:
-    """The variants and the fields of the window; returns the variant whose window is drawn, and the place for it."""
+    """Draws the variants and the fields of the context window. Returns the variant whose window is drawn, and its
+    place."""
     for number, variant in enumerate(settings.variants, 1):
         _variant(conversation.id, variant, number, alone=len(settings.variants) == 1)
     if len(settings.variants) < MAX_VARIANTS:
@@ -56,7 +57,7 @@ def _change(conversation_id: str, number: int, name: str, key: str) -> None:
 
 def _variant(conversation_id: str, variant: ChatVariant, number: int, *, alone: bool) -> None:
     def saved(name: str, action: Callable[..., None] = _change) -> dict[str, Any]:
-        """Key and callback of the widget for a field of the variant."""
+        """Returns the key and the callback of the widget for the field `name` of the variant."""
         key = f"chat_{name}_{conversation_id}_{variant.id}"
         return {"key": key, "on_change": action, "args": (conversation_id, variant.id, name, key)}
 
@@ -131,7 +132,7 @@ def _remove(conversation_id: str, number: int) -> None:
 
 @actions.attempt
 def _own_system(conversation_id: str, number: int, name: str, key: str) -> None:
-    """Starts the variant's own system message with that of the conversation."""
+    """Gives the variant its own system message, which starts as a copy of the conversation's, or removes it."""
     conversation = conversations.load(database(), conversation_id)
     first = next((node.text for node in actions.on_screen(conversation) if node.role == "system"), "")
     system = first if st.session_state[key] else None
