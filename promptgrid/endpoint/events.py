@@ -1,4 +1,4 @@
-"""Server-sent events of a streamed reply, folded into the body that would have come in one piece."""
+"""Merges the server-sent events of a streamed reply into the body that a reply without streaming has."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 
 
 def are_events(content_type: str, text: str) -> bool:
-    """Whether a body is an event stream, by its type or its first line."""
+    """Whether a body is an event stream, judged by its content type or its first line."""
     return "event-stream" in content_type.lower() or bool(_EVENTS.match(text))
 
 
 class Lines:
-    """Cuts bytes, piece by piece, into events: (name, data)."""
+    """Splits the bytes of a stream, fed piece by piece, into events: (name, data)."""
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []  # of a line
@@ -30,7 +30,7 @@ class Lines:
         self._data: list[str] = []
 
     def feed(self, piece: bytes, *, last: bool = False) -> Iterator[tuple[str, str]]:
-        """The events that this piece completes; with `last` also one that no blank line ends."""
+        """Yields the events that this piece completes; with `last` also an event without a blank line at its end."""
         self._rest.append(piece)
         if not last and b"\n" not in piece and b"\r" not in piece:
             return
@@ -48,7 +48,7 @@ class Lines:
                 self._name = text[6:].strip()
 
     def _event(self) -> Iterator[tuple[str, str]]:
-        """The collected lines as one event, or each as its own where a server leaves the blank lines out."""
+        """Yields the collected lines as one event, or as one event per line if the server omits the blank lines."""
         data, name = self._data, self._name
         self._data, self._name = [], ""
         if len(data) > 1 and all(line.startswith(("{", "[DONE]")) for line in data):
@@ -75,7 +75,10 @@ class _Choice:
 
 @dataclass(slots=True)
 class Fold:
-    """What a stream has brought so far. `done`: its end has come. The last usage holds: some servers repeat it."""
+    """The events of a stream so far, merged. `done` is True after [DONE].
+
+    The last reported usage is kept: some servers repeat it.
+    """
 
     done: bool = False
     error: Any = None
@@ -85,8 +88,10 @@ class Fold:
     _choices: dict[int, _Choice] = field(default_factory=dict)
 
     def add(self, name: str, data: str) -> tuple[str, bool]:
-        """Takes one event in. Returns the piece of the first choice's text, and whether anything was thought or
-        written. Raises EndpointError(bad_reply) for an event that cannot be read."""
+        """Merges one event. Returns the first choice's new text, and whether any choice got text or reasoning.
+
+        Raises EndpointError(bad_reply) for an event that cannot be read.
+        """
         if data.strip() == "[DONE]":
             self.done = True
             return "", False
@@ -102,7 +107,8 @@ class Fold:
         return text, any(wrote for _, _, wrote in pieces)
 
     def body(self) -> dict[str, Any]:
-        """The whole reply. Raises EndpointError(bad_reply) for a stream that ended before it was finished."""
+        """The body of the whole reply. Raises EndpointError(bad_reply) if the stream ended before the reply was
+        finished."""
         finished = all(choice.finish for choice in self._choices.values()) and bool(self._choices)
         if not (self.done or finished or self.error):
             raise EndpointError(
@@ -142,7 +148,7 @@ class Fold:
 
 
 def folded(text: str) -> Fold:
-    """A whole event stream. Raises EndpointError(bad_reply)."""
+    """Merges a whole event stream. Raises EndpointError(bad_reply) for an event that cannot be read."""
     fold, lines = Fold(), Lines()
     for name, data in lines.feed(text.encode("utf-8", "replace"), last=True):
         fold.add(name, data)
@@ -152,7 +158,7 @@ def folded(text: str) -> Fold:
 
 
 def content_text(content: Any) -> str | None:
-    """A message's text; some servers send it as a list of parts."""
+    """The text of a message's content, which some servers send as a list of parts; None if there is no text."""
     if isinstance(content, list):
         parts = [part.get("text") for part in content if isinstance(part, dict)]
         return "".join(part for part in parts if isinstance(part, str)) if parts else None

@@ -1,4 +1,4 @@
-"""EndpointErrors for failures before an endpoint has answered, and foreign texts quoted in a sentence."""
+"""Builds the EndpointErrors of requests that got no whole answer, and prepares an endpoint's text for quoting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from promptgrid.text import one_line
 
 
 def timed_out(settings: EndpointSettings) -> EndpointError:
-    """No answer in time."""
+    """The error if no answer came within `timeout_s`."""
     return EndpointError(
         "timeout",
         f"{settings.name} did not answer within {settings.timeout_s:g} s.",
@@ -21,7 +21,7 @@ def timed_out(settings: EndpointSettings) -> EndpointError:
 
 
 def no_connection(settings: EndpointSettings) -> EndpointError:
-    """The call was neither accepted nor refused: a firewall, or a wrong address."""
+    """The error if no connection was accepted or refused within `connect_s`: a firewall, or a wrong address."""
     return EndpointError(
         "timeout",
         f"{settings.name} did not take the call at {settings.base_url} within {settings.connect_s:g} s.",
@@ -30,7 +30,7 @@ def no_connection(settings: EndpointSettings) -> EndpointError:
 
 
 def missing_key(settings: EndpointSettings) -> EndpointError:
-    """The named environment variable is not set, so that nothing was sent."""
+    """The error if the environment variable of the key is not set."""
     return EndpointError(
         "auth",
         f"There is no key for {settings.name}: {settings.key_env} is not set.",
@@ -39,7 +39,7 @@ def missing_key(settings: EndpointSettings) -> EndpointError:
 
 
 def unsendable_key(settings: EndpointSettings) -> EndpointError:
-    """The key holds what no header can carry (often a pasted quote, blank or dash)."""
+    """The error if the key has a character that no header can carry (often a pasted quote, blank or dash)."""
     return EndpointError(
         "auth",
         f"The key in {settings.key_env or 'the settings'} holds a blank or a character outside of ASCII.",
@@ -48,7 +48,8 @@ def unsendable_key(settings: EndpointSettings) -> EndpointError:
 
 
 def unsendable_header(name: str) -> EndpointError:
-    """A header of the settings holds what no request can carry (often a line break, or a pasted quote)."""
+    """The error if a header of the settings has a character that no header can carry (often a line break, or a pasted
+    quote)."""
     return EndpointError(
         "auth",
         f"The header {one_line(name, 100)} holds a line break or a character outside of ASCII.",
@@ -57,7 +58,7 @@ def unsendable_header(name: str) -> EndpointError:
 
 
 def unsendable_body(error: Exception) -> EndpointError:
-    """The parameters hold what JSON has no word for."""
+    """The error if the parameters hold a value that JSON cannot express, such as NaN."""
     return EndpointError(
         "bad_request",
         f"The request cannot be written as JSON: {quoted(str(error))}.",
@@ -66,7 +67,7 @@ def unsendable_body(error: Exception) -> EndpointError:
 
 
 def unsendable_text(error: UnicodeEncodeError) -> EndpointError:
-    """The prompt holds half a character (a lone surrogate), which no request can carry."""
+    """The error if the prompt holds half a character (a lone surrogate), which UTF-8 cannot encode."""
     return EndpointError(
         "bad_request",
         f"The prompt holds {error.object[error.start : error.end]!r}, which UTF-8 cannot carry.",
@@ -83,20 +84,20 @@ def name_served(error: EndpointError, model: str, served: Sequence[str]) -> None
 
 
 def redacted(text: str, settings: EndpointSettings) -> str:
-    """The text without keys: some servers quote a refused key."""
+    """The text with `[key]` for each secret of the settings: some servers quote a refused key."""
     for secret in settings.secrets:
         text = text.replace(secret, "[key]")
     return text
 
 
 def quoted(text: str) -> str:
-    """The endpoint's text in one line, short enough for a sentence."""
+    """The endpoint's text as one line of at most QUOTE_LIMIT characters; `a web page` for HTML."""
     line = one_line(text, QUOTE_LIMIT)
     return "a web page" if line.lower().startswith(("<!doctype", "<html")) else line
 
 
 def unread_certificates(error: OSError) -> EndpointError:
-    """The error if SSL_CERT_FILE or SSL_CERT_DIR names no certificates."""
+    """The error if the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read."""
     return EndpointError(
         "connection",
         f"The certificates of the environment cannot be read: {error.strerror or error}.",
@@ -105,29 +106,33 @@ def unread_certificates(error: OSError) -> EndpointError:
 
 
 def redact(error: EndpointError, settings: EndpointSettings) -> None:
-    """Removes keys from the texts of an error."""
+    """Replaces the secrets of the settings in the error's `raw` and `hint`."""
     error.raw, error.hint = redacted(error.raw, settings), redacted(error.hint, settings)
 
 
 def unreachable(error: Exception, settings: EndpointSettings) -> EndpointError:
-    """The error if no answer has begun; the reason is in the transport's `error` or its causes."""
+    """The error if the connection failed before an answer began. `error` is the transport's exception; the message
+    quotes its innermost cause."""
     message = f"{settings.name} cannot be reached at {settings.base_url}: {_reason(error, settings)}."
     return EndpointError("connection", message, hint=_connection_hint(_causes(error), settings))
 
 
 def broken(error: Exception, settings: EndpointSettings) -> EndpointError:
-    """The error if an answer broke off."""
+    """The error if the connection broke in the middle of an answer."""
     message = f"{settings.name} broke the connection in the middle of the reply: {_reason(error, settings)}."
     return EndpointError("bad_reply", message)
 
 
 def too_large(settings: EndpointSettings, most: int) -> EndpointError:
-    """The answer is larger than any reply; the rest of it is not read."""
+    """The error if an answer is larger than `most` bytes; its rest is not read."""
     return EndpointError("bad_reply", f"{settings.name} sent an answer of more than {most / 2**20:.0f} MiB.")
 
 
 def advise_on_url(error: EndpointError, settings: EndpointSettings) -> None:
-    """Adds what to check where nothing that this endpoint has sent could ever be read."""
+    """Sets a hint to check the base URL, if the path is unknown (404, 405) or a bad reply has no hint yet.
+
+    Meant for an endpoint that has never sent a readable answer.
+    """
     elsewhere = error.kind == "bad_request" and error.status in (404, 405)
     if elsewhere or (error.kind == "bad_reply" and not error.hint):
         error.hint = f"Check the base URL {settings.base_url}: it usually ends in /v1."
@@ -136,13 +141,13 @@ def advise_on_url(error: EndpointError, settings: EndpointSettings) -> None:
 
 
 def _reason(error: Exception, settings: EndpointSettings) -> str:
-    """The message of the innermost cause."""
+    """The message of the innermost cause, without secrets."""
     message = next((text for text in reversed(_causes(error)) if text), "the connection broke")
     return quoted(redacted(message, settings)).rstrip(".")
 
 
 def _causes(error: BaseException | None) -> list[str]:
-    """The messages of the error and its causes, the innermost last."""
+    """The messages of the error and of its causes, the innermost last."""
     messages: list[str] = []
     while error is not None:
         message = getattr(error, "message", None)  # aiohttp's str() adds a status that the server did not send

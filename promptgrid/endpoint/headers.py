@@ -1,4 +1,4 @@
-"""The key and the other headers of every request, checked before anything is sent."""
+"""Checks the key and builds the headers of every request, before anything is sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ OPENAI_ENV = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_
 
 
 def check(settings: EndpointSettings) -> None:
-    """Raises EndpointError(auth) for a key that is missing, and for a key or header that no request can carry."""
+    """Raises EndpointError(auth) if the key is missing, or if the key or a header has a character that no request can
+    carry."""
     if settings.key_env and not settings.api_key:
         raise faults.missing_key(settings)
     if not all("!" <= character <= "~" for character in settings.api_key):
@@ -23,7 +24,7 @@ def check(settings: EndpointSettings) -> None:
 
 
 def request_headers(settings: EndpointSettings) -> dict[str, str]:
-    """The headers of a JSON request; those of the settings go before ours. Raises EndpointError as `check` does."""
+    """The headers of a JSON request; the settings' own override the usual ones. Raises EndpointError as `check`."""
     check(settings)
     from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""The rate limits in an endpoint's headers: seconds to wait, and remaining requests and tokens."""
+"""Reads the rate limits in an endpoint's headers: seconds to wait, and remaining requests and tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _names(pattern: str) -> Names:
     return tuple(pattern.format(field) for field in FIELDS)
 
 
-# As OpenAI and those who follow it spell them, then Anthropic; then the draft standard, which counts requests.
+# The spelling of OpenAI and compatible endpoints, then Anthropic's; then the draft standard's, which counts requests.
 REQUESTS = (
     _names("x-ratelimit-{}-requests"),
     _names("anthropic-ratelimit-requests-{}"),
@@ -30,23 +30,23 @@ TOKENS = (_names("x-ratelimit-{}-tokens"), _names("anthropic-ratelimit-tokens-{}
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 PART = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)", re.ASCII)
 DURATION = re.compile(f"(?:{PART.pattern})+", re.ASCII)
-EPOCH_S, EPOCH_MS = 1e9, 1e12  # from here on a plain number is a moment and no duration
+EPOCH_S, EPOCH_MS = 1e9, 1e12  # a plain number from here on is a moment in seconds or milliseconds, not a duration
 COUNT_LIMIT = 2**53
 
 
 def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
-    """The remaining requests and tokens; None if the headers have none, as is usual.
+    """The remaining requests and tokens; None if the headers do not tell them, as is usual.
 
-    `headers` have names in lower case or are indifferent to case.
+    The names in `headers` are in lower case, or the mapping ignores case.
     """
     requests, tokens = _allowance(headers, REQUESTS), _allowance(headers, TOKENS)
     return RateLimits(requests, tokens) if requests or tokens else None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds to wait of retry-after-ms or Retry-After (seconds or a date); None without them.
+    """The seconds to wait, from the header retry-after-ms or Retry-After (seconds or a date); None without either.
 
-    A date is taken by the endpoint's own clock, which may be wrong, where it tells that too.
+    A date is compared with the endpoint's own clock (header Date) if it is sent, since that clock may be wrong.
     """
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
@@ -67,13 +67,14 @@ def _allowance(headers: Mapping[str, str], spellings: tuple[Names, ...]) -> Allo
 
 
 def _count(text: str) -> int | None:
-    """A whole number; the draft standard may add its window: `100, 100;w=60`."""
+    """The number at the start of a header: the draft standard may append its window, `100, 100;w=60`."""
     match = re.match(r"\s*(\d{1,16})(?:\.0*)?\s*(?:[,;].*)?$", text, re.ASCII)
     return int(match[1]) if match else None
 
 
 def _reset(text: str | None, headers: Mapping[str, str]) -> float | None:
-    """Seconds from `6m0s`, `20ms`, `12`, `0.5`, a moment in seconds or milliseconds, or a date; None for the rest."""
+    """Seconds until the reset, read from `6m0s`, `20ms`, `12`, `0.5`, seconds or milliseconds since 1970, or a date;
+    None for any other text."""
     text = (text or "").strip()
     if DURATION.fullmatch(text):
         return sum(float(number) * UNITS_S[unit] for number, unit in PART.findall(text))
@@ -89,7 +90,7 @@ def _reset(text: str | None, headers: Mapping[str, str]) -> float | None:
 
 
 def _until(moment: float | None, headers: Mapping[str, str]) -> float | None:
-    """Seconds from the endpoint's now to `moment`, never negative."""
+    """Seconds from now to `moment` (at least 0), by the endpoint's clock if the header Date tells it, else by ours."""
     if moment is None:
         return None
     now = _date(headers.get("date", ""))
@@ -97,7 +98,7 @@ def _until(moment: float | None, headers: Mapping[str, str]) -> float | None:
 
 
 def _date(text: str) -> float | None:
-    """An HTTP or an ISO date in seconds since 1970; without a zone it is UTC."""
+    """An HTTP or ISO date as seconds since 1970, in UTC if it has no zone; None for any other text."""
     try:
         date = datetime.fromisoformat(text) if text[:1].isdigit() else email.utils.parsedate_to_datetime(text)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

@@ -1,7 +1,7 @@
-"""llama.cpp's own way to a plain continuation with probabilities: by token ids, where the protocol's loses tokens.
+"""Plain continuations with probabilities from llama.cpp's own `/completion`, which reports the id of every token.
 
-Several tokens often make one character, in Chinese or an emoji. The protocol's form tells only of the last of them,
-and of none while the character is unfinished; the server's own `/completion` names every token at least.
+A Chinese character or an emoji often takes several tokens. The OpenAI protocol's form reports only the last of them,
+and none while the character is unfinished.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ FINISHED = {"limit": "length", "eos": "stop", "word": "stop"}
 
 
 def body(request: Request) -> dict[str, Any]:
-    """The JSON body. Raises EndpointError(bad_request) for a request without exactly one text and no token ids."""
+    """The JSON body for /completion. Raises EndpointError(bad_request) if the request has no token ids and not exactly
+    one message."""
     parameters = request.parameters
     asked = {
         "model": request.model,
@@ -41,13 +42,16 @@ def body(request: Request) -> dict[str, Any]:
 
 
 def slots(properties: Mapping[str, Any]) -> int | None:
-    """How many requests the server works on at a time, by its /props; None where it is another server's."""
+    """The number of requests that the server works on at a time, from its /props; None if they are not llama.cpp's."""
     total = properties.get("total_slots")
     return total if type(total) is int and 0 < total <= MAX_SLOTS else None
 
 
 def replies(text: str, n: int, **common: Any) -> list[Reply]:
-    """One Reply a choice, at most `n`; `common` are the fields that all share. Raises EndpointError(bad_reply)."""
+    """Reads one Reply per choice, at most `n`; `common` are the fields that all replies share.
+
+    Raises EndpointError(bad_reply) if no choice has a text.
+    """
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
@@ -72,10 +76,10 @@ def _reply(choice: Mapping[str, Any], common: Mapping[str, Any]) -> Reply:
 
 
 def _steps(ids: Any, entries: Any) -> tuple[TokenStep, ...]:
-    """Every token of the reply; the server reports probabilities of some of them, in the same order.
+    """Returns a step for every token id; `entries` are the server's probabilities, which only some tokens have.
 
-    It reports the token that completes a character, with the bytes of the whole character. Matching runs from the end:
-    if a character contains a token twice, the later one completes it.
+    The server reports the token that completes a character, with the bytes of the whole character. The entries are
+    matched by id from the end: if a character contains a token twice, the later one completes it.
     """
     waiting = [step(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     if not isinstance(ids, list):
@@ -88,7 +92,10 @@ def _steps(ids: Any, entries: Any) -> tuple[TokenStep, ...]:
 
 
 def _own(step_: TokenStep) -> TokenStep:
-    """The step with the token's own bytes, taken from the likely tokens; it may carry those of a whole character."""
+    """Returns the step with the token's own bytes, taken from the likely tokens, in place of a whole character's.
+
+    If they are not there, a step that is not ASCII loses its bytes and its probability.
+    """
     own = next((other.data for other in step_.likely if other.id == step_.id), None)
     if own is not None:
         return replace(step_, data=own)

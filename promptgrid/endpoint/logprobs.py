@@ -1,7 +1,7 @@
-"""The probabilities of a reply's tokens -> TokenSteps: as chat completions tell them, and as legacy completions do.
+"""Reads the probabilities of a reply's tokens into TokenSteps, from chat completions and from legacy completions.
 
-Trusts nothing: what is not a token with a probability is left out. llama.cpp tells legacy completions in the form of
-chat completions, others in lists that run side by side.
+Every field is validated; an invalid entry is left out. For legacy completions llama.cpp uses the form of chat
+completions, other servers use parallel lists.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 from promptgrid.endpoint.base import TokenChance, TokenStep
 
 ROUNDING = 1e-3  # tolerance for log probabilities above 0
-LEAST = -1e4  # endpoints write -9999 for never
+LEAST = -1e4  # endpoints write -9999 for an impossible token
 ID_LIMIT = 2**31
 
-# A token that is no text, in the words of OpenAI's legacy completions and of servers that name bytes.
+# A token that is not valid UTF-8, as OpenAI's legacy completions write it, and as other servers write one byte.
 _BYTES_TOLD = re.compile(r"bytes:((?:\\x[0-9a-fA-F]{2})+)")
 _BYTE_TOLD = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 def read_steps(logprobs: Any) -> tuple[TokenStep, ...]:
-    """The `logprobs` of one choice, token by token; empty where there are none."""
+    """Reads the `logprobs` of one choice into one step per token; empty if there are none."""
     if not isinstance(logprobs, dict):
         return ()
     content = logprobs.get("content")
@@ -32,20 +32,20 @@ def read_steps(logprobs: Any) -> tuple[TokenStep, ...]:
 
 
 def step(entry: Mapping[str, Any]) -> TokenStep:
-    """One token as chat completions tell it."""
+    """Reads one token in the form of chat completions."""
     listed = entry.get("top_logprobs")
     likely = (chance(other) for other in listed if isinstance(other, dict)) if isinstance(listed, list) else ()
     return TokenStep(_data(entry), _logprob(entry.get("logprob")), _id(entry.get("id")), ordered(likely))
 
 
 def chance(entry: Mapping[str, Any]) -> TokenChance | None:
-    """One of the likely tokens; None without a probability."""
+    """Reads one of the likely tokens; None if it has no probability."""
     logprob = _logprob(entry.get("logprob"))
     return None if logprob is None else TokenChance(_data(entry), logprob, _id(entry.get("id")))
 
 
 def ordered(chances: Iterable[TokenChance | None]) -> tuple[TokenChance, ...]:
-    """The tokens without repetition, the likeliest first."""
+    """Returns the tokens without duplicates (the same id and bytes), the likeliest first."""
     first: dict[tuple[int | None, bytes], TokenChance] = {}
     for chance_ in chances:
         if chance_ is not None:

@@ -1,4 +1,4 @@
-"""JSON of the OpenAI protocol -> Reply. Whatever a server sends becomes a Reply or an EndpointError."""
+"""Reads the JSON of the OpenAI protocol: every answer of a server becomes Replies or an EndpointError."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ TOOL_CALL = frozenset({"tool_calls", "function_call"})
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """One choice as it came. `answer` is None where the endpoint sent no text; `chat`: not a legacy completion."""
+    """One choice of a response. `answer` is None if the endpoint sent no text; `chat` is False for a legacy
+    completion."""
 
     answer: str | None
     reasoning: str
@@ -35,12 +36,12 @@ class _Choice:
 
 
 def bad_reply(message: str, raw: str, *, hint: str = "") -> EndpointError:
-    """An answer that is not what the protocol promises, with the start of what came."""
+    """The error of an answer that violates the protocol; `raw` is the answer, of which the error keeps the start."""
     return EndpointError("bad_reply", message, hint=hint, raw=raw[:RAW_LIMIT])
 
 
 def parsed_json(text: str) -> Any:
-    """The JSON in a response's body; NaN and infinite numbers are null. Raises EndpointError(bad_reply)."""
+    """Parses the JSON of a response's body; NaN and infinite numbers become None. Raises EndpointError(bad_reply)."""
     try:
         return json.loads(text, parse_constant=lambda _: None)
     except (ValueError, RecursionError) as error:
@@ -50,7 +51,7 @@ def parsed_json(text: str) -> Any:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """The JSON object in a response's body. Raises EndpointError(bad_reply)."""
+    """Parses the JSON object of a response's body. Raises EndpointError(bad_reply) for anything else."""
     data = parsed_json(text)
     if not isinstance(data, dict):
         raise bad_reply("The endpoint's answer is not a JSON object.", text)
@@ -58,11 +59,11 @@ def parsed(text: str) -> dict[str, Any]:
 
 
 def replies(data: Mapping[str, Any], n: int, raw: str, *, sums: bool = True, **common: Any) -> list[Reply]:
-    """One Reply a choice, at most `n`; `common` are the fields that all of them share (latency_ms, sent).
+    """Reads one Reply per choice, at most `n`; `common` are the fields that all replies share (latency_ms, sent).
 
-    Choices without a usable answer are left out. The usage is that of the call: it is shared out among several replies
-    in proportion to their lengths, or is unknown of each where the endpoint reports one choice only (not `sums`).
-    Raises EndpointError(bad_reply | no_answer) when no reply is left.
+    Choices without a usable answer are left out. The call's completion tokens are divided among the replies in
+    proportion to their lengths; they are unknown if there are several choices and the endpoint reports the usage of
+    one only (`sums` is False). Raises EndpointError(bad_reply | no_answer) if no reply is left.
     """
     choices = data.get("choices")
     if not isinstance(choices, list) or not choices:
@@ -118,8 +119,8 @@ def _read_choice(choice: Any, raw: str) -> _Choice:
 
 
 def _usable(choice: _Choice, raw: str) -> _Choice:
-    """The choice, if it is an answer: the one test of that. Raises EndpointError: bad_reply for one that another
-    attempt may bring whole, no_answer for one that ended without an answer."""
+    """Returns the choice if it is a usable answer. Raises EndpointError: bad_reply if another attempt may succeed,
+    no_answer if the model has ended without an answer."""
     finish, blank = choice.finish.lower(), not (choice.answer or "").strip()
     if finish in BROKEN_OFF:
         raise bad_reply(f"The endpoint broke the reply off (finish reason {finish}).", raw)
@@ -143,7 +144,7 @@ def _no_answer(message: str, raw: str, hint: str = "") -> EndpointError:
 
 
 def _reasoning(message: Mapping[str, Any]) -> str:
-    """The reasoning that DeepSeek, vLLM and llama.cpp send as reasoning_content, and others as reasoning."""
+    """The reasoning, which DeepSeek, vLLM and llama.cpp send as `reasoning_content`, other servers as `reasoning`."""
     return content_text(message.get("reasoning_content")) or content_text(message.get("reasoning")) or ""
 
 

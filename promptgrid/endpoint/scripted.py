@@ -1,4 +1,4 @@
-"""The fake that ships: an endpoint whose replies are written down before. No network, no clock but `latency_s`."""
+"""An endpoint with scripted replies, for tests and trials. It uses no network, and waits only `latency_s`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Script = Sequence[ScriptedReply] | Callable[[Request], ScriptedReply | Sequence[
 
 
 class ScriptedEndpoint:
-    """Replies in the order of `script`, repeated; or by a function of the request.
+    """Replies with the outcomes of `script` in order, starting again at its end; or with those of a function.
 
-    An EndpointError in the script is raised. Each of a request's `n` replies takes one outcome. Tokens are words here:
-    `max_tokens` cuts a reply after so many, with the finish reason "length". `history` holds all requests in order.
+    An EndpointError in the script is raised. Each of a request's `n` replies takes one outcome. A token is a word:
+    `max_tokens` truncates a reply after that many words, with the finish reason "length". `history` has all requests.
 
     >>> endpoint = ScriptedEndpoint(["positive", "negative"])
     """
@@ -51,28 +51,28 @@ class ScriptedEndpoint:
     takes_tokens = False
 
     async def prepare(self) -> None:
-        """Nothing to ask."""
+        """Does nothing."""
 
     def wire(self, request: Request) -> dict[str, Any]:
-        """As an OpenAI-compatible server would get it."""
+        """The JSON body that an OpenAI-compatible server would get."""
         return wire.body(request, "max_tokens")
 
     async def complete(self, request: Request) -> list[Reply]:
-        """`request.n` replies, or the scripted EndpointError."""
+        """Returns `request.n` replies, or raises the scripted EndpointError."""
         sent = self.wire(request)
         self.history.append(request)
         await asyncio.sleep(self.latency_s)
         return [self._reply(outcome, request, sent) for outcome in self._next(request)]
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """The reply word by word, its blanks kept."""
+        """Yields the reply word by word, each with the blank after it."""
         reply = (await self.complete(replace(request, n=1)))[0]
         for word in _words(reply.text):
             yield Delta(text=word)
         yield Delta(reply=replace(reply, first_token_ms=reply.latency_ms, sent=wire.streamed(self.wire(request))))
 
     async def models(self) -> list[str]:
-        """As given."""
+        """The `models` of the constructor."""
         return list(self._models)
 
     counts_tokens = True
@@ -84,16 +84,16 @@ class ScriptedEndpoint:
         return sum(len(message.text.split()) for message in messages)
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
-        """None: words have no numbers."""
+        """Returns None: words have no token ids."""
         return None
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
-        """How often each letter of the alphabet is in the text; tokens are words."""
+        """Returns for each text the counts of the letters a to z; `prompt_tokens` is the number of words."""
         vectors = [tuple(float(text.lower().count(chr(97 + i))) for i in range(26)) for text in texts]
         return Embeddings(vectors, sum(len(text.split()) for text in texts))
 
     async def aclose(self) -> None:
-        """Nothing to free."""
+        """Does nothing."""
 
     def _next(self, request: Request) -> list[ScriptedReply]:
         if not callable(self._script):
@@ -120,6 +120,6 @@ class ScriptedEndpoint:
 
 
 def _words(text: str) -> list[str]:
-    """The words of the text, each with the blank after it; joined, they are the text."""
+    """The words of the text, each with the blank after it, so that they can be joined to the text again."""
     pieces = text.split(" ")
     return [piece + " " for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])

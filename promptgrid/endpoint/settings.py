@@ -1,12 +1,12 @@
-"""Which endpoints there are: `openai` from the environment, the others from endpoints.toml in the config folder.
+"""The configured endpoints: `openai` from the environment, the others from endpoints.toml in the config folder.
 
     [deepseek]
     base_url = "https://api.deepseek.com/v1"
     key_env = "DEEPSEEK_API_KEY"      # the *name* of the environment variable that holds the key
-    models = ["deepseek-chat"]        # optional: what to offer where the endpoint lists nothing
+    models = ["deepseek-chat"]        # optional: the models to offer if the endpoint lists none
     concurrency = 8                   # optional, as are max_n, timeout_s, token_parameter, free and headers
 
-A key is never written in that file: a file is copied, shown and committed more easily than an environment.
+The file never holds a key, because files are copied, shown and committed more easily than an environment.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ RESERVED_NAMES = ("builtin",)
 class EndpointSettings:
     """How to reach one endpoint.
 
-    `key_env` names the variable that has to hold the key ("": the endpoint takes none). `token_parameter` "" means: as
-    the host and the model want it. `timeout_s` bounds a whole call, and each wait for the next piece of a stream.
-    `concurrency` and `max_n` (samples that one request may ask for) None mean: as the server says, else as is usual.
-    `free` None means: free on loopback, else by the price list. `headers` are sent with every request.
+    `key_env` names the environment variable of the key ("": the endpoint needs none). If `token_parameter` is "", host
+    and model decide. `timeout_s` limits a whole call, and each wait for the next piece of a stream. If `concurrency` or
+    `max_n` (the maximum samples per request) is None, the server's own value applies, else a default. If `free` is
+    None, the endpoint is free on loopback, else priced by the price list. `headers` are sent with every request.
     """
 
     name: str
@@ -59,34 +59,34 @@ class EndpointSettings:
 
     @property
     def is_loopback(self) -> bool:
-        """The endpoint runs on this machine."""
+        """Whether the endpoint runs on this machine."""
         return is_loopback(self.base_url)
 
     @property
     def connect_s(self) -> float:
-        """How long to wait for a connection, in seconds."""
+        """The maximum time to wait for a connection, in seconds."""
         return min(CONNECT_S, self.timeout_s)
 
     @property
     def is_direct(self) -> bool:
-        """Never by a proxy: a company's cannot reach this machine, and NO_PROXY is often not set."""
+        """Whether requests bypass the proxy, which cannot reach this machine; NO_PROXY is often not set."""
         return self.base_url.startswith("http:") and self.is_loopback
 
     @property
     def is_openai(self) -> bool:
-        """OpenAI's own service, which knows no `max_tokens` for its newer models and has no /tokenize."""
+        """Whether this is OpenAI's service, which rejects `max_tokens` for newer models and has no /tokenize."""
         return is_openai(self.base_url)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What may never be shown. Shorter ones are the "none" and "ollama" of servers without keys."""
+        """The key and header values that may never be shown; shorter than 8 characters they are dummies ("ollama")."""
         return tuple(text for text in (self.api_key, *self.headers.values()) if len(text) >= SECRET_LENGTH)
 
 
 def normalised(base_url: str) -> str:
-    """One spelling of one address: lower-case scheme and host, no default port, no slash at the end.
+    """The address in its normal form: lower-case scheme and host, no default port, no slash at the end.
 
-    Raises PromptgridError for what is no http address, or for one that carries a password, a query or a fragment.
+    Raises PromptgridError if it is not an http(s) address, or has a password, a query or a fragment.
     """
     try:
         parts = urlsplit(base_url.strip())
@@ -107,7 +107,10 @@ def normalised(base_url: str) -> str:
 
 
 def read_settings(env: Mapping[str, str] | None = None, config: Path | None = None) -> dict[str, EndpointSettings]:
-    """All configured endpoints by name; `config` is the path of endpoints.toml. Raises PromptgridError."""
+    """The configured endpoints by name, without the built-in one; `config` is the path of endpoints.toml.
+
+    Raises PromptgridError for a file that cannot be read or a setting that is not valid.
+    """
     env = environment() if env is None else env
     path = config_folder() / "endpoints.toml" if config is None else config
     found = {"openai": _openai(env)} if env.get("OPENAI_API_KEY") or env.get("OPENAI_BASE_URL") else {}
@@ -117,7 +120,7 @@ def read_settings(env: Mapping[str, str] | None = None, config: Path | None = No
 
 
 def _openai(env: Mapping[str, str]) -> EndpointSettings:
-    """Either variable is enough: a server of one's own often wants no key."""
+    """The endpoint `openai`. Only OpenAI's own address requires a key: a user's own server often needs none."""
     key = env.get("OPENAI_API_KEY", "").strip()
     base_url = env.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL
     wants_key = bool(key) or is_openai(base_url)
@@ -125,7 +128,7 @@ def _openai(env: Mapping[str, str]) -> EndpointSettings:
 
 
 def _tables(path: Path) -> dict[str, Any]:
-    """The file's tables, unchecked; none where there is no file."""
+    """The tables of the file, unchecked; empty if there is no file. Raises PromptgridError."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -138,7 +141,7 @@ def _tables(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """One [name] of endpoints.toml on its way to EndpointSettings; knows its lines, so that errors can name them."""
+    """One table [name] of endpoints.toml, to be checked and turned into EndpointSettings; errors name its lines."""
 
     path: Path
     name: str
@@ -151,7 +154,8 @@ class _Table:
     LITERAL_KEYS = ("api_key", "apikey", "key", "token", "secret", "password")
 
     def settings(self) -> EndpointSettings:
-        """Raises PromptgridError for a field that is unknown, missing or of the wrong kind."""
+        """The table as EndpointSettings. Raises PromptgridError for a field that is unknown, missing or of the wrong
+        type."""
         self._check_names()
         key_env = self._key_env()
         try:
@@ -188,7 +192,7 @@ class _Table:
                 raise self._error(key, f"{key} is not a setting of an endpoint.", did_you_mean(key, self.FIELDS))
 
     def _key_env(self) -> str:
-        """The value is not quoted in the error: it may be the key itself."""
+        """The name of the key's variable. An error does not quote the value, which may be the key itself."""
         name: str = self._take("key_env", str, "")
         if name and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
             raise self._error(
@@ -223,7 +227,7 @@ class _Table:
         return tuple(names)
 
     def _headers(self) -> dict[str, str]:
-        """`$NAME` as a value is read from the environment, so that a header's secret has a place outside the file."""
+        """The headers; a value `$NAME` is read from the environment, so that the file need not hold a secret."""
         headers = {}
         for header, value in self._take("headers", dict, {}).items():
             if not isinstance(value, str):
@@ -245,7 +249,7 @@ class _Table:
         return PromptgridError(f"{self.path}, line {self._line(key)}: [{self.name}] {message}", hint=hint)
 
     def _line(self, key: str) -> int:
-        """Where `key` stands in this table (its header line when not found): tomllib keeps no lines."""
+        """The line number of `key` in this table, else of the table's header; tomllib does not report lines."""
         lines = self.path.read_text(encoding="utf-8").splitlines()
         header = re.compile(rf"""\s*\[\s*["']?{re.escape(self.name)}["']?\s*[\].]""")
         start = next((i for i, line in enumerate(lines) if header.match(line)), 0)

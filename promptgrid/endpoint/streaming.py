@@ -1,4 +1,4 @@
-"""A stream of the OpenAI protocol -> Deltas, the last one with the whole Reply."""
+"""Turns a stream of the OpenAI protocol into Deltas, of which the last has the whole Reply."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Read = Callable[..., list[Reply]]
 
 
 async def deltas(opened: HttpStream, fold: Fold, started: float, read: Read) -> AsyncIterator[Delta]:
-    """The pieces of one reply (n = 1), collected in `fold`. `started` is by time.perf_counter().
+    """Yields the pieces of one reply (n = 1) and merges them in `fold`; `started` is a time.perf_counter().
 
-    Raises EndpointError(bad_reply) for a stream that ends before the model has finished; [DONE] ends a reply.
+    Raises EndpointError(bad_reply) if the stream ends before a finish reason or [DONE].
     """
     first_token_ms: float | None = None
     async for name, data in _events(opened):

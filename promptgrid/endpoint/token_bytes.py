@@ -1,8 +1,8 @@
-"""How a vocabulary spells its tokens, and the bytes that are meant.
+"""Decodes the spellings of a vocabulary's tokens to bytes.
 
-Vocabularies are files of text, so bytes that are no characters need a spelling. Two are common: byte-level BPE (GPT-2
-and its heirs) gives each byte a letter of its own, `Ġ` for the blank; SentencePiece writes `▁` for the blank and
-`<0xE9>` for a byte.
+A vocabulary is a text file, so bytes that are not characters have a spelling. Two spellings are common: byte-level BPE
+(GPT-2 and its successors) has one letter for each byte, such as `Ġ` for the blank; SentencePiece writes `▁` for the
+blank and `<0xE9>` for a byte.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# Bytes that can be printed stand for themselves, the others get the letters from U+0100 on, in order
+# A printable byte stands for itself; the others stand as the letters from U+0100 on, in order
 _PRINTED = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 _BYTE_OF = {chr(byte): byte for byte in _PRINTED}
 _BYTE_OF |= {chr(0x100 + n): byte for n, byte in enumerate(byte for byte in range(256) if byte not in _PRINTED)}
@@ -18,7 +18,7 @@ _HEX = re.compile("<0x([0-9A-F]{2})>")
 
 
 def spelt(tokens: Sequence[str], text: str) -> list[bytes] | None:
-    """The bytes of the tokens of `text`, of which there may be more around it; None where neither spelling gives it."""
+    """The bytes of each token; None if neither spelling yields `text`. Tokens before and after the text are allowed."""
     wanted = text.encode()
     for spelling in (_byte_level, _sentence_piece):
         found = [spelling(token) for token in tokens]

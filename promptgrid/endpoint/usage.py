@@ -1,4 +1,4 @@
-"""Token counts as an endpoint reports them. What cannot be true is unknown, with the reason, and never a count."""
+"""Reads the token counts that an endpoint reports. An implausible count becomes unknown (None), with the reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from promptgrid.text import one_line
 
-MOST = 10_000_000  # tokens of one call; no model takes or writes as many
+MOST = 10_000_000  # tokens of one call; no model reads or writes that many
 _QUOTE = 120
 
 
@@ -25,8 +25,10 @@ class Usage:
 
 
 def read_usage(data: Mapping[str, Any]) -> Usage:
-    """The usage of a response or of a stream's event. `completion` includes the reasoning tokens, which some endpoints
-    report beside it: their total tells."""
+    """Reads the usage of a response or of a stream's event.
+
+    `completion` always includes the reasoning tokens. Some endpoints report them separately, which their total shows.
+    """
     usage = _object(data.get("usage"))
     prompt, completion = (
         _either(usage, "prompt_tokens", "input_tokens"),
@@ -50,14 +52,15 @@ def read_usage(data: Mapping[str, Any]) -> Usage:
 
 
 def without_nothing(usage: Usage) -> Usage:
-    """The usage of a reply with a text: it has taken a completion token at least."""
+    """The usage of a reply with a text: 0 completion tokens are implausible and become None, with a `problem`."""
     if usage.completion != 0:
         return usage
     return replace(usage, completion=None, problem=usage.problem or "0 completion tokens for a reply with a text")
 
 
 def shares(total: int | None, weights: Sequence[int]) -> list[int | None]:
-    """Whole numbers in proportion to the weights, which add up to `total`."""
+    """Splits `total` into whole numbers in proportion to the weights, with `total` as their sum; all None if it is
+    None."""
     if total is None:
         return [None] * len(weights)
     if not sum(weights):
@@ -67,12 +70,12 @@ def shares(total: int | None, weights: Sequence[int]) -> list[int | None]:
 
 
 def count(value: Any) -> int | None:
-    """The value as a number of tokens; None if it is none."""
+    """The value if it is a plausible number of tokens (a whole number from 0 to 10 million), else None."""
     return value if type(value) is int and 0 <= value <= MOST else None
 
 
 def _whole_completion(usage: Usage, total: int | None) -> int | None:
-    """The completion with the reasoning, wherever that is reported."""
+    """The completion tokens plus the reasoning tokens, if the endpoint reports these separately."""
     if usage.prompt is not None and total is not None and total > usage.prompt + (usage.completion or 0):
         return total - usage.prompt
     if usage.completion is not None and (usage.reasoning or 0) > usage.completion:
