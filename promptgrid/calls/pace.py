@@ -199,9 +199,7 @@ class Pace:
                 self._buckets[name] = bucket
 
     def _wait_s(self, tokens: float) -> float:
-        """Returns the seconds until the rate limits and a closed endpoint allow a request; 0 when they allow one
-        now.
-        """
+        """Returns the seconds until the endpoint is open and its rate limits allow a request; 0 when they do now."""
         now = self._clock()
         if not self._buckets:  # the usual case, and this runs for every call
             return max(self.closed_until - now, 0.0)
@@ -219,8 +217,7 @@ class Pace:
         return 1.0 if bucket == "requests" else tokens
 
     def _admit(self) -> None:
-        """Admits as many waiting requests as may be sent now; sets a timer when the next one must wait for a rate
-        limit."""
+        """Admits as many waiting requests as may be sent now; sets a timer if the next one waits for a rate limit."""
         while self._waiting:
             place, tokens = self._waiting[0]
             if not place.done():

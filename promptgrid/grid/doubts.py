@@ -1,4 +1,5 @@
-"""What is doubtful about a plan: what will not be scored, and what is sent as it stands. Told before it is sent."""
+"""Warns about a plan before it is sent: about cases that will not be scored, and text that is sent unchanged by
+mistake."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ _LISTED = 5  # cases
 
 
 def doubts(plan: Plan) -> list[str]:
-    """One sentence for each doubt. Raises PromptError for broken Jinja."""
+    """Returns one sentence for each doubt about the plan. Raises PromptError for broken Jinja."""
     columns = list(dict.fromkeys(name for case in plan.cases for name in case.inputs))
     lines = []
     for prompt in plan.prompts:
@@ -25,7 +26,7 @@ def doubts(plan: Plan) -> list[str]:
 
 
 def _unscored(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
-    """An answer rule that needs expected answers, and cases without any."""
+    """Yields a doubt if the answer rule needs expected answers and no case has one."""
     if prompt.answer.kind not in ("label", "number") or any(case.expected is not None for case in plan.cases):
         return
     if plan.checks_for(prompt):
@@ -37,7 +38,7 @@ def _unscored(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
 
 
 def _unread(plan: Plan, prompt: Prompt) -> Iterator[str]:
-    """Expected cells that the prompt's answer rule cannot read."""
+    """Yields a doubt if the prompt's answer rule cannot read the expected answers of some cases."""
     if prompt.answer.kind not in ("label", "number", "json"):
         return
     problems = {
@@ -54,7 +55,7 @@ def _unread(plan: Plan, prompt: Prompt) -> Iterator[str]:
 
 
 def _sent_as_it_stands(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
-    """Single braces around the name of a column, and a prompt that uses no column at all."""
+    """Yields doubts about single braces around a column's name, and about a prompt that uses no column."""
     used = {variable.name for variable in variables(prompt.messages, prompt.inputs)}
     names = {*columns, *(item.name for item in prompt.inputs)}
     for name in dict.fromkeys(m[1] for message in prompt.messages for m in _SINGLE_BRACES.finditer(message.text)):

@@ -1,4 +1,4 @@
-"""What calls will take before they are sent, as estimates that can be added up."""
+"""Estimates the tokens and cost of calls before they are sent. Estimates can be added up."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _Number = TypeVar("_Number", int, float)
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What some calls take. None: not known.
+    """What some calls take. None means not known.
 
-    asked               cells that these calls answer: several a call where the endpoint takes `n`
-    answered            cells whose reply is stored
-    shared              cells that are the same on the wire as another; they show its reply
-    too_long            cells that do not fit into the context and are never sent
-    texts               texts to make vectors of, several a call
+    asked               number of cells that these calls answer: several per call if the endpoint takes `n`
+    answered            number of cells whose reply is stored
+    shared              number of cells that are sent the same as another cell, and show that cell's reply
+    too_long            number of cells that do not fit into the context and are never sent
+    texts               number of texts to embed, several per call
     prompt_tokens       sum over the calls to be sent
-    completion_ceiling  the most tokens that their replies can have
+    completion_ceiling  the most tokens that the replies can have
     reason              why the counts are not exact
-    cost_floor          the prompts alone, in US dollars
-    cost_ceiling        with every reply as long as it may be, in US dollars
-    notes               parameters that were merged or are not sent, each once
+    cost_floor          cost of the prompts alone, in US dollars
+    cost_ceiling        cost with every reply at its greatest length, in US dollars
+    notes               what was merged or is not sent of the parameters, each note once
     """
 
     calls: int = 0
@@ -50,7 +50,7 @@ class Estimate:
 
 
 def total(estimates: Iterable[Estimate]) -> Estimate:
-    """The sum of the estimates; a figure that one of them does not know is not known of the sum."""
+    """Returns the sum of the estimates; a figure that is not known in one of them is not known in the sum."""
     parts = list(estimates)
     columns = {name: [getattr(part, name) for part in parts] for name in Estimate.__slots__}
     return Estimate(**{name: _ADD.get(name, _sum)(values) for name, values in columns.items()})
@@ -59,8 +59,8 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
 def estimate_point(
     planned: PlannedPoint, facts: ModelFacts, samples: int, answered: int, repeated: bool, a_call: int = 1
 ) -> Estimate:
-    """The cells of one point: too long, the same as another (`repeated`), already answered, or to be sent, `a_call` of
-    them at a time: a call's prompt is counted and paid once."""
+    """Returns the estimate of one point's cells: too long, the same as another point (`repeated`), answered, or to be
+    sent. Each call sends `a_call` cells, and its prompt is counted and paid once."""
     note = planned.point.variant.note
     notes = (note,) if note else ()
     if not planned.fits:
@@ -87,7 +87,7 @@ def estimate_point(
 
 
 def _ceiling(facts: ModelFacts, prompt: int, room: int | None, calls: int, asked: int) -> float | None:
-    """The prompts once a call, and a reply as long as it may be for each cell."""
+    """Returns the cost of the prompt once per call plus the longest reply (`room`) for each cell."""
     alone, whole = cost_of(facts, prompt).usd, cost_of(facts, prompt, room).usd
     if alone is None or whole is None or calls == asked:
         return _times(calls, whole)
@@ -96,10 +96,10 @@ def _ceiling(facts: ModelFacts, prompt: int, room: int | None, calls: int, asked
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """A check that a model scores. The judge's prompt has `prompt_tokens` without the question and the reply;
-    `max_reply` is the most tokens that its verdict can have.
+    """A check that a model scores. `prompt_tokens` counts the judge's prompt without the question and the reply;
+    `max_reply` is the most tokens that the verdict can have.
 
-    Where `texts_a_call` is not 0, the model makes vectors of replies and expected values instead.
+    If `texts_a_call` is not 0, the model embeds replies and expected values instead.
     """
 
     ref: str
@@ -110,8 +110,8 @@ class ModelCheck:
 
 
 def estimate_judged(planned: PlannedPoint, samples: int, judge: ModelCheck) -> Estimate:
-    """The calls that judge a point's replies. The floor is the judge's prompt alone; the ceiling adds the whole
-    question and a reply as long as it may be."""
+    """Returns the estimate of judging a point's replies. The floor is the judge's prompt alone; the ceiling adds the
+    whole question and the longest reply."""
     tokens, reply = judge.prompt_tokens + planned.count.tokens, planned.point.request.parameters.max_tokens
     most = None if reply is None else tokens + reply
     return Estimate(
@@ -125,8 +125,8 @@ def estimate_judged(planned: PlannedPoint, samples: int, judge: ModelCheck) -> E
 
 
 def estimate_vectors(planned: PlannedPoint, samples: int, judge: ModelCheck) -> Estimate:
-    """The texts that are embedded to score a point's replies; its calls follow from all texts, see `vector_calls`. The
-    floor is the expected value alone."""
+    """Returns the estimate of embedding texts to score a point's replies. The number of calls follows from all points'
+    texts, see `vector_calls`. The floor is the expected value alone."""
     expected, reply = planned.point.case.expected or "", planned.point.request.parameters.max_tokens
     if not expected.strip():
         return Estimate()
@@ -140,12 +140,12 @@ def estimate_vectors(planned: PlannedPoint, samples: int, judge: ModelCheck) -> 
 
 
 def vector_calls(texts: int, texts_a_call: int) -> int:
-    """The most calls that embedding these texts can take, before the replies exist."""
+    """Returns the most calls that embedding these texts can take, before the replies exist."""
     return -(-texts // texts_a_call) + texts // _SCORED_TOGETHER
 
 
 def estimate_texts(counts: Sequence[Count], facts: ModelFacts, texts_a_call: int) -> Estimate:
-    """Existing texts that will be embedded, `texts_a_call` at a time."""
+    """Returns the estimate of embedding existing texts, `texts_a_call` per call."""
     cost = _sum([cost_of(facts, count.tokens).usd for count in counts])
     return Estimate(
         calls=-(-len(counts) // texts_a_call),
@@ -159,7 +159,7 @@ def estimate_texts(counts: Sequence[Count], facts: ModelFacts, texts_a_call: int
 
 
 def _sum(values: Sequence[_Number | None]) -> _Number | None:
-    """None as soon as one of the values is not known."""
+    """Returns the sum of the values; None if any value is not known."""
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None
 

@@ -1,4 +1,4 @@
-"""A plan: prompts × techniques × cases × models × values of parameters (temperatures …) × samples."""
+"""Defines a plan: prompts × techniques × cases × models × values of parameters (temperatures …) × samples."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ MAX_RETRIES = 100
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run. Every prompt meets every technique, case, model and value of an axis, `samples` times.
+    """What to run: every prompt with every technique, case, model and combination of axis values, `samples` times.
 
-    `axes` has the values of the parameters that are varied, by the column of each (AXIS_SPECS): `temperature` …;
-    `parameters` has one value for all. What is in neither is each prompt's own. `checks` None: the usual ones of
-    each prompt's answer rule, which the check `usual` stands for among others. `examples_k` None: all examples.
-    `budget` as in `2.50usd`, empty: none. `concurrency` None: the endpoint's own. `retries` is how often a call that
-    failed is sent again. `fresh` asks anew for what is answered.
+    `axes` holds the values of the varied parameters, by column (AXIS_SPECS), such as `temperature`; `parameters` holds
+    the parameters with one value. Each prompt's own value applies to a parameter in neither. `checks` None means the
+    default checks of each prompt's answer rule; among other checks, the check `usual` stands for these. `examples_k`
+    None means all examples. `budget` is such as `2.50usd`; empty means none. `concurrency` None means the endpoint's
+    own. `retries` is how often a failed call is sent again. `fresh` sends calls even if their replies are stored.
     """
 
     prompts: tuple[Prompt, ...]
@@ -56,7 +56,7 @@ class Plan:
 
     @classmethod
     def of(cls, **settings: Any) -> Plan:
-        """A plan by flat names: of its fields, its parameters (`seed=1`), its axes (`temperatures=[0, 0.7]`).
+        """Creates a plan from flat names: its fields, its parameters (`seed=1`), its axes (`temperatures=[0, 0.7]`).
 
         Raises PlanError.
         """
@@ -109,12 +109,14 @@ class Plan:
                 raise PlanError(f"Two {what} are called {twice[0]!r}.", hint="Give each a name of its own.")
 
     def values_of(self, spec: ParameterSpec) -> tuple[Value, ...]:
-        """The values that the plan gives a parameter, one or those of its axis; none: each prompt's own."""
+        """Returns the plan's value of a parameter, or all values of its axis; empty if each prompt's own value
+        applies.
+        """
         own = getattr(self.parameters, spec.name)
         return self.axes.get(spec.column, ()) if own is None else (own,)
 
     def checks_for(self, prompt: Prompt) -> tuple[CheckSpec, ...]:
-        """The checks that score this prompt's replies."""
+        """Returns the checks that score this prompt's replies."""
         usual = default_checks(prompt.answer, self._has_expected)
         if self.checks is None:
             return usual
@@ -123,7 +125,7 @@ class Plan:
 
     @property
     def usual_name(self) -> str:
-        """The name of a run without one: `sentiment × 3 techniques × 2 temperatures`."""
+        """The default name of a run: `sentiment × 3 techniques × 2 temperatures`."""
         axes: dict[str, tuple[Value, ...]] = {"techniques": self.techniques, "models": self.models}
         axes |= {spec.plural: self.values_of(spec) for spec in AXIS_SPECS}
         counts = [f"{len(values)} {axis}" for axis, values in axes.items() if len(values) > 1]
@@ -131,7 +133,7 @@ class Plan:
 
     @property
     def all_checks(self) -> tuple[CheckSpec, ...]:
-        """The checks of all its prompts, each once."""
+        """The checks of all prompts of the plan, each once."""
         return tuple({str(check): check for prompt in self.prompts for check in self.checks_for(prompt)}.values())
 
     @cached_property
@@ -139,7 +141,7 @@ class Plan:
         return any(case.expected is not None for case in self.cases)
 
     def check_variables(self) -> None:
-        """Raises MissingVariables with all the variables that some case leaves without a value."""
+        """Raises MissingVariables with all variables for which a case has no value."""
         missing: dict[str, list[int]] = {}
         for prompt in self.prompts:
             needed = [v for v in variables(prompt.messages, prompt.inputs) if v.required]
@@ -150,7 +152,7 @@ class Plan:
             raise MissingVariables(missing, hint=self._columns_hint(missing))
 
     def _columns_hint(self, missing: Mapping[str, list[int]]) -> str:
-        """The columns that the cases have, and those that a missing variable may mean."""
+        """Returns a hint: the columns that the cases have, and those that a missing variable may mean."""
         columns = list(dict.fromkeys(name for case in self.cases for name in case.inputs))
         if not columns:
             return ""

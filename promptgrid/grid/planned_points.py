@@ -1,4 +1,4 @@
-"""The points of a plan with their token counts and their models' context limits."""
+"""Yields the points of a plan with their token counts and their models' context limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from promptgrid.tokens import Count, context_limit, counter, tools_of
 
 @dataclass(frozen=True, slots=True)
 class PlannedPoint:
-    """A point with the tokens of its prompt. `limit` is the model's context in tokens; None: not known."""
+    """A point with the token count of its prompt. `limit` is the model's context limit in tokens (None: not known)."""
 
     point: Point
     count: Count
@@ -21,19 +21,19 @@ class PlannedPoint:
 
     @property
     def fits(self) -> bool:
-        """False: the point is never sent. A count that is only an estimate never keeps a point from being sent."""
+        """False if the prompt does not fit; the point is then never sent. An estimated count never makes this False."""
         room = self.point.request.parameters.max_tokens or 1
         return self.limit is None or not self.count.exact or self.count.tokens + room <= self.limit
 
 
 def endpoints_of(plan: Plan) -> dict[str, Endpoint]:
-    """The endpoints of the plan's models by name. Raises PlanError for one that is not configured."""
+    """Returns the endpoints of the plan's models by name. Raises PlanError for an endpoint that is not configured."""
     names = dict.fromkeys(connections.split_model(ref)[0] for ref in plan.models)
     return {name: connections.connect(name) for name in names}
 
 
 def plan_points(plan: Plan, decided: Decided) -> Iterator[PlannedPoint]:
-    """Every point of the plan with its token count and its model's context limit."""
+    """Yields every point of the plan with its token count and its model's context limit."""
     for ref in plan.models:
         connections.check_model(ref)
     limits = {ref: context_limit(ref) for ref in plan.models}

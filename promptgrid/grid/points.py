@@ -1,6 +1,6 @@
-"""The points that a plan unrolls into.
+"""Unrolls a plan into points.
 
-Pure: endpoints are only asked for the body that they would send (`wire`).
+Pure: endpoints are only asked for the request body that they would send (`wire`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A technique that a prompt cannot serve, and the reason; the pair makes no cells."""
+    """A technique that a prompt does not support, and the reason; the pair has no cells."""
 
     prompt: str
     technique: str
@@ -35,9 +35,9 @@ class Skipped:
 
 @dataclass(frozen=True)  # no slots: `honoured` is computed once
 class WireVariant:
-    """The parameters as they are sent to one model with one prompt, from those requested: the first of `same`.
+    """The parameters sent to one model with one prompt, and the requested parameters: the first of `same`.
 
-    The others of `same` are the same on the wire and were merged with it.
+    The others of `same` are sent identically, so they were merged with the first.
     """
 
     same: tuple[Parameters, ...]
@@ -46,17 +46,17 @@ class WireVariant:
 
     @property
     def parameters(self) -> Parameters:
-        """The parameters as the plan has them."""
+        """The parameters as requested in the plan."""
         return self.same[0]
 
     @cached_property
     def honoured(self) -> str:
-        """JSON: for each requested parameter, whether the model is known to take it; null: not known."""
+        """JSON: for each requested parameter, whether the model is known to take it; null means not known."""
         return json.dumps(dict(self.sent.honoured))
 
     @cached_property
     def note(self) -> str:
-        """How the parameters sent differ from those requested."""
+        """The difference between the sent and the requested parameters, in words."""
         notes = [self.sent.note] if self.sent.note else []
         for spec in AXIS_SPECS:
             values = dict.fromkeys(getattr(parameters, spec.name) for parameters in self.same)
@@ -72,9 +72,9 @@ Decided = Mapping[tuple[str, str, str], Sequence[WireVariant]]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point of the grid: a call without its sample number. It has as many cells as the plan has samples.
+    """One point of the grid: a call without its sample number. A point has as many cells as the plan has samples.
 
-    Points with the same `key` are the same call; `request` is that of the first sample.
+    Points with the same `key` are the same call; `request` is the request of the first sample.
     """
 
     prompt: Prompt
@@ -89,18 +89,19 @@ class Point:
 
     @property
     def model_ref(self) -> str:
-        """ENDPOINT/MODEL."""
+        """The model's reference, ENDPOINT/MODEL."""
         return f"{self.endpoint}/{self.model}"
 
     @property
     def parameter_columns(self) -> dict[str, Any]:
-        """By column of a cell, the values of the parameters: of an axis as planned and as sent, of others as sent."""
+        """The values of the parameters by cell column: for an axis both as planned and as sent, for other parameters as
+        sent."""
         planned, sent = self.variant.parameters, self.request.parameters
         values = {spec.columns[-1]: getattr(sent, spec.name) for spec in SPECS if spec.column}
         return values | {spec.column: getattr(planned, spec.name) for spec in AXIS_SPECS}
 
     def request_for(self, sample: int, n: int = 1) -> Request:
-        """The request for `n` samples from this one on; with a seed, sample i has seed + i."""
+        """Returns the request for `n` samples, starting with this one. With a seed, sample i has seed + i."""
         parameters = self.request.parameters
         if n == 1 and (sample == 0 or parameters.seed is None):
             return self.request
@@ -109,15 +110,16 @@ class Point:
 
 
 def skipped(plan: Plan) -> list[Skipped]:
-    """Every pair of a prompt and a technique of the plan that the prompt cannot serve."""
+    """Returns every pair of a prompt and a technique of the plan that the prompt does not support."""
     pairs = ((p, t) for p in plan.prompts for t in plan.techniques)
     return [Skipped(p.name, t, why) for p, t in pairs if (why := techniques.unavailable(p, t))]
 
 
 def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
-    """What goes on the wire for each model, prompt and values of the axes, by the present facts about the models.
+    """Returns the parameters to send for each model, prompt and combination of axis values, by the current facts about
+    the models.
 
-    It is stored with the run: facts that change later do not change the run's calls.
+    The result is stored with the run: facts that change later do not change the run's calls.
     """
     return {
         (ref, prompt.name, prompt.version): _variants(plan, prompt, model_facts(ref))
@@ -129,11 +131,11 @@ def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
 def points(
     plan: Plan, endpoints: Mapping[str, Endpoint], decided: Decided, refs: Sequence[str] | None = None
 ) -> Iterator[Point]:
-    """Every point of the plan (of the models `refs`), in the best order for sending: model, prompt, technique, case,
-    axes; neighbours share the beginning of their prompt, which servers cache.
+    """Yields every point of the plan (of the models `refs`), in the best order for sending: by model, prompt,
+    technique, case, axes. Neighbouring points share the beginning of their prompt, which servers cache.
 
-    Values that are the same on the wire are one point, samples never are. Raises PromptError with the case where
-    a template cannot be filled.
+    Parameter values that are sent identically are one point. Raises PromptError with the case when a template cannot be
+    filled.
     """
     for ref in plan.models if refs is None else refs:
         name, model = split_model(ref)
@@ -182,7 +184,9 @@ def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[Wire
 
 
 def _parameters(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
-    """The parameters for each combination of the axes' values; the prompt's own where the plan says nothing."""
+    """Yields the parameters for each combination of axis values; the prompt's own values apply where the plan has
+    none.
+    """
     own = plan.parameters.over(prompt.parameters)
     if own.temperature is not None:
         own = replace(own, temperature=float(own.temperature))  # 0 and 0.0 are two texts in JSON, and so two keys
@@ -192,12 +196,13 @@ def _parameters(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
 
 
 def _most_telling(same: Sequence[tuple[Parameters, Sent]]) -> Sent:
-    """The first with a note, which says why another value is sent the same; else the first."""
+    """Returns the first `Sent` with notes, which say why another value is sent identically; otherwise the first."""
     return next((sent for _, sent in same if sent.notes), same[0][1])
 
 
 def _key(endpoint: Endpoint, request: Request, identity: str) -> str:
-    """A hash of the body on the wire (without the seed of the sample), the base seed and the endpoint's identity."""
+    """Returns a hash of the request body as sent (without the sample's seed), the base seed and the endpoint's
+    identity."""
     seed, unseeded = request.parameters.seed, replace(request.parameters, seed=None)
     wire = endpoint.wire(replace(request, parameters=unseeded))
     return hashlib.sha256(json.dumps([wire, seed, identity], sort_keys=True).encode()).hexdigest()[:32]

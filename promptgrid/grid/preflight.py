@@ -1,4 +1,4 @@
-"""The preflight of a plan: its calls, tokens, cost and time, and what is left out or merged, before it is sent."""
+"""Computes the preflight of a plan: its calls, tokens, cost and time, and what is left out or merged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ StoredSamples = Callable[[Sequence[str]], Mapping[str, Iterable[int]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPreflight(Estimate):
-    """One model's share. `seconds` is None where the model's speed is not known; with `embeds` it makes vectors."""
+    """The preflight of one model. `seconds` is None if the model's speed is not known; with `embeds`, the model makes
+    vectors."""
 
     ref: str
     facts: ModelFacts
@@ -45,15 +46,15 @@ class ModelPreflight(Estimate):
 def model_preflight(
     ref: str, facts: ModelFacts, estimate: Estimate, seconds: float | None = None, *, embeds: bool = False
 ) -> ModelPreflight:
-    """The estimate of one model's calls."""
+    """Returns the preflight of one model from the estimate of its calls."""
     figures = {one.name: getattr(estimate, one.name) for one in fields(Estimate)} | {"free": facts.free}
     return ModelPreflight(ref=ref, facts=facts, seconds=seconds, embeds=embeds, **figures)
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """What a plan of so many `cells` will take, and what its comparisons can find (`reach`; None: nothing is scored).
-    `judges` has an entry for each check by a model, which runs once the replies are there; `doubts` are sentences."""
+    """What a plan of so many `cells` will take, and what its comparisons can detect (`reach`; None: nothing is scored).
+    `judges` has an entry for each check by a model, which runs when the replies are there; `doubts` are sentences."""
 
     models: Sequence[ModelPreflight]
     skipped: Sequence[Skipped]
@@ -65,19 +66,19 @@ class Preflight:
 
     @cached_property
     def replies(self) -> Estimate:
-        """The calls of the plan itself."""
+        """The estimate of the calls of the plan itself."""
         return total(self.models)
 
     @cached_property
     def total(self) -> Estimate:
-        """The calls of the plan and of its judges."""
+        """The estimate of the calls of the plan and of its judges."""
         return total((*self.models, *self.judges))
 
     @property
     def within_budget(self) -> bool | None:
-        """Whether the most that this plan takes is within its budget (True without one); None: not known.
+        """Whether the most that this plan takes is within its budget (True without one); None if not known.
 
-        A budget in minutes is compared with the expected time of the calls; failed attempts come on top.
+        A budget in minutes is compared with the expected time of the calls; failed attempts take more.
         """
         if self.budget is None or not self.replies.calls:
             return True
@@ -90,17 +91,19 @@ class Preflight:
 
     @property
     def seconds(self) -> float | None:
-        """Endpoints work side by side, so the slowest model decides; None where the speed of one is not known."""
+        """The expected time: that of the slowest model, since models are called in parallel. None if the speed of one
+        is not known."""
         known = [model.seconds for model in self.models if model.calls]
         return None if None in known else max((s for s in known if s is not None), default=0.0)
 
 
 @dataclass
 class EstimateTally:
-    """Adds the points of a plan up to its preflight, some hundred at a time: a large plan is never in memory whole.
+    """Adds up the points of a plan to its preflight, some hundred at a time, so that a large plan is never in memory
+    whole.
 
-    `stored` returns the samples that have a reply, `speed` the seconds that a model takes for a reply, `judges` are by
-    the check.
+    `stored` returns the samples that have a reply, `speed` the seconds that a model takes per reply; `judges` is by
+    check.
     """
 
     plan: Plan
@@ -122,7 +125,7 @@ class EstimateTally:
         self._points = 0
 
     def through(self, planned: Iterable[PlannedPoint]) -> Iterator[PlannedPoint]:
-        """The same points, added up as they pass."""
+        """Yields the same points unchanged and adds them to the tally."""
         planned = iter(planned)
         while chunk := list(islice(planned, _LOOKUP)):
             stored = {} if self.plan.fresh else self.stored([one.point.key for one in chunk])
@@ -149,7 +152,7 @@ class EstimateTally:
                 yield estimate(one, self.plan.samples, judge)
 
     def preflight(self) -> Preflight:
-        """The preflight of all points that passed."""
+        """Returns the preflight of all points added so far."""
         models = [model_preflight(ref, self._facts[ref], share, self._seconds(ref, share.asked))
                   for ref, share in self._models.items()]  # fmt: skip
         judges = [self._judge_preflight(judge, self._judges[check]) for check, judge in self.judges.items()]
@@ -169,8 +172,8 @@ class EstimateTally:
 
 
 def plan_reach(plan: Plan) -> Reach | None:
-    """What a comparison of the plan's first variant with each other one can find over its different cases. None where
-    nothing is scored."""
+    """Returns what a comparison of the plan's first variant with each other one can detect over its distinct cases;
+    None if nothing is scored."""
     if not plan.all_checks:
         return None
     scored = [case for case in plan.cases if case.expected is not None] or plan.cases
@@ -179,7 +182,9 @@ def plan_reach(plan: Plan) -> Reach | None:
 
 
 def preflight(tally: EstimateTally) -> Preflight:
-    """The preflight of the tally's plan. Raises PlanError or PromptError for a plan that cannot be carried out."""
+    """Returns the preflight of the tally's plan. Raises PlanError or PromptError for a plan that cannot be carried
+    out.
+    """
     tally.plan.check_variables()
     for _ in tally.through(plan_points(tally.plan, grid.decide(tally.plan))):
         pass

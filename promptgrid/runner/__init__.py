@@ -1,1 +1,2 @@
-"""Carries runs out, in a process of its own or in this one: reuse, calls, commits, pause and cancel."""
+"""Carries out runs, in a separate process or in this one: reuses replies, sends calls, commits results, pauses,
+cancels."""

@@ -1,4 +1,4 @@
-"""`python -m promptgrid.runner`: the runner process. Its settings are the environment's."""
+"""Starts the runner process: `python -m promptgrid.runner`. Its settings come from environment variables."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Carries one run out: stored replies are reused, the rest is sent, and every reply is committed before it is shown."""
+"""Carries out one run: reuses stored replies, sends the other calls, and commits every reply before it is shown."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ _ENDS: Mapping[RunStatus, RunStatus] = {
 
 
 async def carry_out(database: Database, run_id: str, *, connect: Connect) -> RunStatus:
-    """Works on the run until it is finished, paused, cancelled or cannot continue; returns the state that it ends in.
+    """Works on the run until it is finished, paused, cancelled or cannot continue; returns the run's final status.
 
-    Raises Fenced when another runner has taken the run over, StoreError when nothing can be written.
+    Raises Fenced when another runner has taken over the run, StoreError when nothing can be written.
     """
     epoch = await asyncio.to_thread(commits.claim, database, run_id)
     await asyncio.to_thread(recover, database, run_id, epoch)  # they are paid for, so this comes first
@@ -85,7 +85,7 @@ class _Run:
         self.scoring: Scoring | None = None
 
     async def until_done(self, connect: Connect) -> tuple[RunStatus, str]:
-        """(the state that the run ends in, the reason unless it finished)."""
+        """Returns (the run's final status, the reason unless the run finished)."""
         self.connect = connect
         self.plan = await asyncio.to_thread(plan_of, self.database, self.id)
         self.decided = await asyncio.to_thread(decided_of, self.database, self.id)
@@ -129,7 +129,7 @@ class _Run:
         return "finished", ""
 
     async def _send_everything(self) -> int:
-        """Sends to all endpoints side by side, each at its own pace; then runs the slow checks. Returns the number of
+        """Sends to all endpoints in parallel, each at its own pace; then runs the slow checks. Returns the number of
         pending cells that match the plan."""
         matched = sum(await loop.gather([self._serve(endpoint) for endpoint in self.endpoints.values()]), start=0)
         if slow := slow_checks(self.plan):
@@ -150,7 +150,8 @@ class _Run:
             self._stop(reached)
 
     async def _serve(self, endpoint: Endpoint) -> int:
-        """Sends all cells of one endpoint's models; again, as long as cells wait for the reply of another cell."""
+        """Sends all cells of one endpoint's models; repeats while cells wait for the reply of another cell. Returns the
+        number of pending cells that match the plan."""
         await endpoint.prepare()
         refs = [ref for ref in self.plan.models if split_model(ref)[0] == endpoint.name]
         most = self._most(endpoint)
@@ -173,8 +174,9 @@ class _Run:
                 await asyncio.sleep(_OTHER_RUN_S)
 
     def _most(self, endpoint: Endpoint) -> int:
-        """How many calls may be in flight: the plan's limit, or the endpoint's own. One, where the plan expects
-        repeatable replies (a seed, or temperature 0) and parallel calls would change them."""
+        """Returns how many calls may be in flight: the plan's limit, or the endpoint's own. It is 1 if the endpoint's
+        limit is 1, or if the plan expects repeatable replies (a seed, or temperature 0) and parallel calls would change
+        them."""
         own: tuple[Any, ...] = tuple(prompt.parameters.temperature for prompt in self.plan.prompts)
         temperatures = self.plan.axes.get("temperature") or own
         repeats = self.plan.parameters.seed is not None or 0 in temperatures
@@ -220,7 +222,7 @@ class _Run:
         self._halt()
 
     def _halt(self) -> None:
-        """Sends nothing more; the calls in flight may be paid for already, and still end."""
+        """Stops sending; calls in flight may already be paid for, so they still end."""
         if not self.context.halted:
             self.context.halted = True
             if self.scoring is not None:
@@ -232,7 +234,8 @@ class _Run:
             task.cancel()
 
     async def _still_ours(self) -> None:
-        """Reads the epoch unless it was read just now. Wall-clock time, since a monotonic clock may stop in sleep."""
+        """Reads the run's epoch unless it was read just now. Raises Fenced when another runner has claimed the run.
+        Uses wall-clock time, since a monotonic clock may stop during sleep."""
         if abs(time.time() - self.epoch_read_at) > _EPOCH_S:
             try:
                 await self._read_status()
@@ -247,7 +250,7 @@ class _Run:
         return status
 
     async def _watch(self) -> RunStatus:
-        """Returns when the run is to end at once, with the state to end in. Raises Fenced."""
+        """Waits until the run must end at once; returns the status to end in. Raises Fenced."""
         heartbeat_at, failures = 0.0, 0
         while True:
             try:
@@ -268,7 +271,7 @@ class _Run:
             await asyncio.sleep(_WATCH_S)
 
     def _live(self) -> dict[str, Any]:
-        """The figures shown while the run is in progress."""
+        """Returns the figures that are shown while the run is in progress."""
         return {
             "per_second": round(self.journal.per_second, 2),
             "in_flight": len(self.context.in_flight),

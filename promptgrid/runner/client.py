@@ -32,7 +32,7 @@ Watch = Callable[[float], object]
 
 
 def preflight(database: Database, plan: Plan) -> Preflight:
-    """The plan's preflight; stored replies and the recent speed of each model come from the database."""
+    """Returns the plan's preflight; stored replies and each model's recent speed come from the database."""
     return preflight_of(_tally(database, _pinned(database, plan)))
 
 
@@ -48,9 +48,9 @@ def _tally(database: Database, plan: Plan) -> EstimateTally:
 
 
 def submit(database: Database, plan: Plan, *, show: Callable[[Preflight], object] = lambda preflight: None) -> str:
-    """Queues the plan as a run and returns its id; nothing is sent yet. Raises PlanError or PromptError.
+    """Queues the plan as a run and returns the run's id; nothing is sent yet. Raises PlanError or PromptError.
 
-    `show` is called with the preflight before the run is queued; where it raises, there is no run.
+    `show` is called with the preflight before the run is queued; if it raises, no run is created.
     """
     plan = _pinned(database, as_stored(plan))
     plan.check_variables()
@@ -60,12 +60,12 @@ def submit(database: Database, plan: Plan, *, show: Callable[[Preflight], object
 
 
 def _pinned(database: Database, plan: Plan) -> Plan:
-    """The plan with pinned checks (see `pinned`). Raises PlanError for a check that cannot be carried out."""
+    """Returns the plan with pinned checks (see `pinned`). Raises PlanError for a check that cannot be carried out."""
     return replace(plan, checks=plan.checks and tuple(pinned(database, check) for check in plan.checks))
 
 
 def start(database: Database, plan: Plan) -> str:
-    """Queues the plan and starts a runner process if none is there. Returns the run's id."""
+    """Queues the plan as a run, starts a runner process if none is there, and returns the run's id."""
     run_id = submit(database, plan)
     ensure_runner()
     return run_id
@@ -85,11 +85,11 @@ def extend(
     models: Sequence[str] = (),
     **values: Sequence[Value],
 ) -> int:
-    """Adds cells to a run at rest: more samples (`samples` in all), more models, and further `values` of parameters by
-    the plural of each (`temperatures=[1.2]`).
+    """Adds cells to a run that is not in progress: more samples (`samples` is the new total), more models, and more
+    `values` of parameters, named in the plural (`temperatures=[1.2]`).
 
     Queues the run; a runner or `carried_out_here` then sends the new cells and those that had failed. Returns the
-    number of cells added. Raises PlanError where no cell is new, or the run is in progress.
+    number of cells added. Raises PlanError when no cell is new, or the run is in progress.
     """
     before = plans.planned_as(database, run_id)  # read first: `extend_run` notices a change from now on
     plan = runs.plan_of(database, run_id)
@@ -106,7 +106,9 @@ def extend(
 
 
 def widened(plan: Plan, samples: int, models: Sequence[str], added: Mapping[str, Sequence[Value]]) -> Plan:
-    """The plan with this number of samples, and with more models and values of parameters. Raises PlanError."""
+    """Returns the plan with this number of samples, and with these models and parameter values added. Raises
+    PlanError.
+    """
     axes, single = dict(plan.axes), dict[str, None]()
     for spec in AXIS_SPECS:
         if more := added.get(spec.column):
@@ -117,7 +119,8 @@ def widened(plan: Plan, samples: int, models: Sequence[str], added: Mapping[str,
 
 
 def _own_values(plan: Plan, spec: ParameterSpec) -> tuple[Value, ...]:
-    """The plan's values, else the one that all its prompts share. Raises PlanError where they share none."""
+    """Returns the plan's values of the parameter, or else the one value that all its prompts share. Raises PlanError
+    when they share none."""
     if spec.column in plan.axes:
         return plan.axes[spec.column]
     own = {getattr(plan.parameters.over(prompt.parameters), spec.name) for prompt in plan.prompts}
@@ -130,8 +133,8 @@ def _own_values(plan: Plan, spec: ParameterSpec) -> tuple[Value, ...]:
 
 
 def _decided(old: Decided, wider: Plan, added: Mapping[str, tuple[Value, ...]]) -> Decided:
-    """The run's own variants, whatever was learned since; after them those of the added values that differ from them
-    on the wire, and all variants of new models."""
+    """Returns the run's own variants, even if facts about models have changed since, followed by the variants of added
+    values that are sent differently, and by all variants of new models."""
     both: dict[tuple[str, str, str], Sequence[WireVariant]] = dict(grid.decide(wider))
     more = [grid.decide(replace(wider, axes={**wider.axes, column: values})) for column, values in added.items()]
     for key, variants in old.items():
@@ -144,9 +147,8 @@ def _decided(old: Decided, wider: Plan, added: Mapping[str, tuple[Value, ...]]) 
 
 
 def watch_over(every_s: float = 5.0) -> None:
-    """Starts a runner whenever active runs have none: runs of a killed runner, or from before a restart of the machine,
-    are resumed without the user. Never returns; for a thread of the dashboard.
-    """
+    """Starts a runner whenever active runs have none, so that runs resume after a runner was killed or the machine
+    restarted. Never returns; for a thread of the dashboard."""
     database = Database()
     while True:
         with suppress(PromptgridError):  # such as a full disk; the Runs page shows it
@@ -157,11 +159,12 @@ def watch_over(every_s: float = 5.0) -> None:
 
 @contextmanager
 def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
-    """Carries the run out in this process during the block, as soon as no other process carries runs out.
+    """Carries the run out in this process during the block, as soon as no other process carries out runs.
 
-    Yields a function for `follow`: it waits the given seconds, or until the run has ended in this process, raises the
-    error that ended it, and takes over from a runner that ended before the run. A block that ends early, as by Ctrl+C,
-    pauses the run. An idle runner is asked to leave first, so that the keys and endpoints of this process apply.
+    Yields a function for `follow`. It waits the given seconds or until the run has ended in this process, raises the
+    error that ended the run, and takes the run over if another runner exited before finishing it. If the block ends
+    early, for example by Ctrl+C, the run is paused. An idle runner is asked to leave first, so that the keys and
+    endpoints of this process apply.
     """
     lock = RunnerLock()
     holder = lock.holder()
@@ -191,7 +194,7 @@ def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
 
 
 def _pause(database: Database, run_id: str, carrying: Future[RunStatus] | None) -> None:
-    """Pauses the run: nothing is spent after the command has ended."""
+    """Pauses the run and waits until it has paused, so that nothing is spent after the command has ended."""
     runs.ask(database, run_id, "pause")
     if carrying is not None:
         with suppress(Exception):  # the user is told what ended the block instead
@@ -199,7 +202,7 @@ def _pause(database: Database, run_id: str, carrying: Future[RunStatus] | None) 
 
 
 def follow(database: Database, run_id: str, watch: Watch) -> Iterator[tuple[RunInfo, RunProgress]]:
-    """The run's state once a second; the last one is the state that it ended in."""
+    """Yields the run's state once a second; the last one is the final state."""
     watch(0.0)
     while True:
         info = runs.find_run(database, run_id)

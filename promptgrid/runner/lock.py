@@ -1,4 +1,5 @@
-"""One runner per data folder: a file lock that the system frees when its holder dies, and a file about the holder."""
+"""Allows one runner per data folder: a file lock that the system frees when its holder dies, and a file about the
+holder."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ _SETTINGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that carries runs out. `settings` is the digest of the endpoints and keys that it uses."""
+    """The process that carries out runs. `settings` is the digest of the endpoints and keys that it uses."""
 
     pid: int
     settings: str
@@ -28,14 +29,14 @@ class Holder:
 
 
 def settings_digest() -> str:
-    """A digest that changes with every endpoint, base URL and key, and does not reveal them."""
+    """Returns a digest that changes with every endpoint, base URL and key, and does not reveal them."""
     endpoints = [str((s.name, s.base_url, s.api_key)) for s in connections.settings().values()]
     variables = [f"{name}={value}" for name, value in paths.environment().items() if name.upper() in _SETTINGS]
     return hashlib.sha256(json.dumps(sorted([*endpoints, *variables])).encode()).hexdigest()[:16]
 
 
 class RunnerLock:
-    """Held by the one process that may carry out runs of this data folder."""
+    """The lock of the one process that may carry out runs of this data folder."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or paths.data_folder()
@@ -44,7 +45,8 @@ class RunnerLock:
         self._holder_file = self.folder / "runner.json"
 
     def acquire(self, *, wait_s: float = 0.0, stays: bool = True) -> bool:
-        """Takes the lock and writes the holder's file; False when another process holds it all that time."""
+        """Takes the lock and writes the holder's file; returns False if another process holds the lock for all of
+        `wait_s`."""
         try:
             self._lock.acquire(timeout=wait_s, poll_interval=0.1)
         except Timeout:
@@ -54,7 +56,8 @@ class RunnerLock:
         return True
 
     def acquire_in_turn(self, *, wait_s: float) -> bool:
-        """As `acquire`, but only one process may wait: returns False at once when another one waits."""
+        """Acquires the lock like `acquire`, but only one process may wait: returns False at once when another one
+        waits."""
         try:
             with self._next.acquire(timeout=0):
                 return self.acquire(wait_s=wait_s)
@@ -66,11 +69,11 @@ class RunnerLock:
 
     @property
     def awaited(self) -> bool:
-        """Whether a process waits for the lock."""
+        """True if a process waits for the lock."""
         return _held(self._next)
 
     def holder(self) -> Holder | None:
-        """The process that holds the lock; None when it is free."""
+        """Returns the process that holds the lock; None when the lock is free."""
         if not _held(self._lock):
             return None
         try:

@@ -1,4 +1,4 @@
-"""Starts the command of PROMPTGRID_NOTIFY when a run has ended, and does not wait for it."""
+"""Starts the command in PROMPTGRID_NOTIFY when a run has ended, without waiting for the command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger("promptgrid.runner")
 
 
 def notify(info: RunInfo, progress: RunProgress) -> None:
-    """Starts the command, if there is one, with the run in its environment: PROMPTGRID_RUN (the id),
+    """Starts the notify command, if one is set, with the run in its environment: PROMPTGRID_RUN (the id),
     PROMPTGRID_RUN_NAME, PROMPTGRID_STATUS and PROMPTGRID_SUMMARY.
 
     The command does not pass through a shell, and no foreign text becomes part of it. Errors are logged, not raised;
@@ -32,7 +32,7 @@ def notify(info: RunInfo, progress: RunProgress) -> None:
 
 
 def variables(info: RunInfo, progress: RunProgress) -> dict[str, str]:
-    """The environment variables that describe the run."""
+    """Returns the environment variables that describe the run."""
     answered = progress.by_status.get("answered", 0)
     spent = f", ${progress.spent_usd:,.4f}" if progress.spent_usd else ""
     reason = f". {info.message}" if info.message else ""

@@ -1,4 +1,4 @@
-"""The state, progress, failures and cost of a run in words. Pure."""
+"""Describes the state, progress, failures and cost of a run in words. Pure functions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _TO_KNOW: Mapping[str, str] = {
 
 
 def cost(estimate: Estimate) -> str:
-    """`free`, a range in US dollars, or that it is not known."""
+    """Returns `free`, a range in US dollars, or words that say that the cost is not known."""
     if estimate.free:
         return "free"
     if estimate.cost_floor is None:
@@ -64,7 +64,8 @@ def cost(estimate: Estimate) -> str:
 
 
 def progress_words(info: RunInfo, state: RunProgress) -> list[str]:
-    """`120 of 216`, `4.1/s`, `1:40 left`, `12 in flight`, `3 retried`, `$0.0142`: those that are not zero."""
+    """Returns those figures that are not zero: `120 of 216`, `4.1/s`, `1:40 left`, `12 in flight`, `3 retried`,
+    `$0.0142`."""
     words = [f"{state.done:,} of {state.total:,}"]
     if info.status == "running" and state.per_second:
         words.append(f"{state.per_second:.1f}/s")
@@ -88,7 +89,7 @@ def _spent(state: RunProgress) -> list[str]:
 
 
 def status_words(info: RunInfo, state: RunProgress) -> str:
-    """The run's state; for a run that is pausing, what it waits for."""
+    """Returns the run's state in words; for a pausing run, also the number of calls that it waits for."""
     if info.status == "pausing" and state.in_flight:
         calls = "call in flight is" if state.in_flight == 1 else "calls in flight are"
         return f"pausing: {state.in_flight:,} {calls} coming in"
@@ -96,7 +97,7 @@ def status_words(info: RunInfo, state: RunProgress) -> str:
 
 
 def pace_words(info: RunInfo, state: RunProgress) -> list[str]:
-    """`openai: 4 at a time of 32, waits 12 s`, for every endpoint below its limit."""
+    """Returns a line for every endpoint below its limit: `openai: 4 at a time of 32, waits 12 s`."""
     lines = []
     for name, pace in state.paces.items() if info.status == "running" else ():
         parts = [f"{pace.window:,} at a time of {pace.most:,}"] if pace.window < pace.most else []
@@ -107,7 +108,7 @@ def pace_words(info: RunInfo, state: RunProgress) -> list[str]:
 
 
 def failures(state: RunProgress) -> list[tuple[str, str]]:
-    """(`72 timed out`, what to do about it), the commonest first."""
+    """Returns pairs such as (`72 timed out`, what to do about it), commonest first."""
     lines = []
     for kind, count in sorted(state.errors.items(), key=lambda item: -item[1]):
         what, remedy = FAILURES.get(kind, (kind, _UNKNOWN_REMEDY))
@@ -116,13 +117,13 @@ def failures(state: RunProgress) -> list[tuple[str, str]]:
 
 
 def ended(info: RunInfo, state: RunProgress) -> str:
-    """`done: 69 of 72 answered, $0.0142`, for a run that has just ended."""
+    """Returns the summary of a run that has just ended: `done: 69 of 72 answered, $0.0142`."""
     answered = f"{state.by_status.get('answered', 0):,} of {state.total:,} answered"
     return ", ".join([f"{STATUS_WORDS[info.status]}: {answered}", *_spent(state)])
 
 
 def attempt_words(attempt: Attempt, info: RunInfo, status: str, now: float | None = None) -> str:
-    """How the attempt ended, in a word or two; `status` is that of its cell.
+    """Returns how the attempt ended, in a few words; `status` is the status of its cell.
 
     An attempt without an end is in flight, or was lost with its runner.
     """
@@ -138,7 +139,9 @@ _ATTEMPTS: Mapping[str, str] = {"unreported": "answered, cost not reported"}
 
 
 def budget_words(preflight: Preflight) -> str:
-    """What the budget means for the plan; "" where there is none, or where the plan is within it in any case."""
+    """Returns a warning if the plan may exceed the budget; "" without a budget, or if the plan's ceiling is within
+    it.
+    """
     budget = preflight.budget
     if budget is None or preflight.within_budget:
         return ""

@@ -1,6 +1,6 @@
-"""The runner process: takes queued runs from the database and carries them out, until it has been idle for a while.
+"""Runs the runner process: it carries out queued runs from the database until it has been idle for a while.
 
-It is started in a process session of its own, so that Ctrl+C in the dashboard's terminal does not reach it.
+It has its own process session, so that Ctrl+C in the dashboard's terminal does not reach it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ log = logging.getLogger("promptgrid.runner")
 
 
 def tune() -> None:
-    """Sets the interpreter up for thousands of replies a second: the garbage collector looks for cycles less often, and
-    threads are switched more often so that the reading thread does not wait."""
+    """Tunes the interpreter for thousands of replies a second: the garbage collector runs less often, and threads
+    switch more often so that the thread that reads replies does not wait."""
     gc.set_threshold(20_000, 20, 20)
     sys.setswitchinterval(0.001)
 
 
 def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
-    """Carries queued runs out; returns when idle for `idle_s` seconds, or asked to leave for a successor."""
+    """Carries out queued runs; returns when idle for `idle_s` seconds, or when asked to leave for a successor."""
     lock = RunnerLock()
     while lock.acquire_in_turn(wait_s=_WAIT_FOR_LOCK_S):
         try:
@@ -73,7 +73,7 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
 
 
 async def _carry_out(database: Database, run_id: str) -> None:
-    """Carries one run out. A bug in Promptgrid stops that run and is logged; the other runs continue."""
+    """Carries out one run. A bug in Promptgrid stops only this run and is logged; the other runs continue."""
     try:
         status = await carry_out(database, run_id, connect=connections.connect)
         log.info("run %s: %s", run_id, status)
@@ -91,7 +91,8 @@ async def _carry_out(database: Database, run_id: str) -> None:
 
 
 async def _silence(database: Database, run_id: str) -> None:
-    """Waits until the run's other runner sends no more heartbeats, by this machine's clock: the other's may differ."""
+    """Waits until the run's other runner sends no more heartbeats. Uses this machine's clock, since the other's may
+    differ."""
     clock = asyncio.get_running_loop()
     heartbeat: float | None = None
     changed_at = clock.time()
@@ -107,9 +108,9 @@ def log_path() -> Path:
 
 
 def ensure_runner() -> None:
-    """Starts a runner for this data folder unless one with the same endpoints and keys is there.
+    """Starts a runner for this data folder unless one with the same endpoints and keys exists.
 
-    A runner with other settings is asked to leave when it is idle; its successor waits for that.
+    A runner with other settings is asked to leave when it is idle; the new runner waits for that.
     """
     lock = RunnerLock()
     holder = lock.holder()
@@ -121,7 +122,7 @@ def ensure_runner() -> None:
 
 
 def ask_to_leave() -> None:
-    """Asks the runner to leave: an idle one ends within a second, a busy one when its runs have ended."""
+    """Asks the runner to leave: an idle runner exits within a second, a busy one when its runs have ended."""
     (paths.data_folder() / _STOP).touch(mode=0o600)
 
 
