@@ -50,8 +50,7 @@ def _curve(run_id: str, axis: Axis, stamp: results.Stamp, *, _database: Database
 
 
 def lines_popover(curve: Curve) -> list[str]:
-    """Draws the selector for the lines and returns the lines to draw: at first those in the address (`?line=`), or else
-    the first few.
+    """Draws the selector for lines and returns the lines to draw: at first those of `?line=`, or else the first few.
 
     The number of lines is limited to the number of colours that can be distinguished.
     """

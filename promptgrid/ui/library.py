@@ -84,8 +84,7 @@ def table(entries: Sequence[LibraryEntry]) -> LibraryEntry | None:
 
 
 def _table_key(names: list[str]) -> str:
-    """Returns a new widget key whenever the list changes. A selection is a row number, so after a change it would
-    select another prompt."""
+    """Returns a new widget key when the list changes: the old selection is a row number of the old list."""
     session = st.session_state
     if session.get("library_names") != names:
         session.library_names = names

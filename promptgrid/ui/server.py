@@ -50,8 +50,7 @@ def prompts() -> dict[str, Prompt]:
 
 @dataclass
 class WeightsDownload:
-    """The background download of the built-in model's weights. `error` is the error that stopped the last attempt, or
-    None."""
+    """The background download of the built-in model's weights. `error` is what stopped the last attempt, or None."""
 
     done: int = 0
     total: int = 1
@@ -105,8 +104,7 @@ def answers_now(model: str) -> bool:
 
 @dataclass
 class Endpoints:
-    """The state of each endpoint. Checks run in the background, so that an unreachable endpoint does not delay a
-    page."""
+    """The state of each endpoint, checked in the background so that an unreachable one does not delay a page."""
 
     states: dict[str, EndpointState] = field(default_factory=dict)
     error: PromptgridError | None = None  # for example, endpoints.toml cannot be read
@@ -114,8 +112,7 @@ class Endpoints:
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "check-endpoint"))
 
     def refresh(self, *, wait: bool = False) -> None:
-        """Checks all endpoints again. With `wait`, returns when all checks have ended, after about five seconds at
-        most."""
+        """Checks all endpoints again. `wait` waits for the results, which takes about five seconds at most."""
         self.checked = time.monotonic()
         try:
             names, self.error = connections.endpoint_names(), None
@@ -136,24 +133,21 @@ class Endpoints:
 
 @st.cache_resource
 def endpoints() -> Endpoints:
-    """Returns the state of the endpoints, one object per server. The first call waits until all endpoints are
-    checked."""
+    """Returns the state of the endpoints, one object per server. The first call waits for the checks."""
     all_endpoints = Endpoints()
     all_endpoints.refresh(wait=True)
     return all_endpoints
 
 
 def model_refs(*more: str) -> list[str]:
-    """Returns ENDPOINT/MODEL of every model to choose from: the built-in one, those that the endpoints serve, and
-    `more`."""
+    """Returns ENDPOINT/MODEL of all models to choose from: the built-in one, those that endpoints serve, and `more`."""
     served = [f"{state.name}/{model}" for state in endpoints().states.values() for model in state.models]
     return list(dict.fromkeys([DEFAULT_MODEL, *served, *more]))
 
 
 @st.cache_resource
 def runner_watchdog() -> threading.Thread:
-    """Returns the thread that restarts a killed runner while runs are active. The thread exists as long as this
-    server."""
+    """Returns the thread that restarts a killed runner while runs are active. It exists as long as this server."""
     thread = threading.Thread(target=client.watch_over, name="watch-over-runs", daemon=True)
     thread.start()
     return thread

@@ -70,7 +70,7 @@ def _address(settings: EndpointSettings) -> str:
 
 
 def _test_connection(name: str, models: tuple[str, ...]) -> None:
-    """Draws the button that sends a short request. The list of models alone does not show that the key may use them."""
+    """Draws the button that sends a short request. A list of models does not show whether the key may use them."""
     if name == BUILTIN or not models:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -124,9 +124,9 @@ def builtin_model() -> None:
 
 
 def refused_parameters() -> None:
-    """Lists the parameters that models refused, with a button for each model that makes Promptgrid forget them.
+    """Lists the parameters that models refused. A button per model and endpoint forgets the model's refusals.
 
-    Later plans take these refusals into account.
+    Later plans take the refusals into account.
     """
     st.subheader("Refused parameters")
     refusals = learned.all_refusals()

@@ -1,5 +1,4 @@
-"""The matrix of the Compare page and the detail of the selected cell. They are one fragment: most presses rerun only
-it."""
+"""The matrix of the Compare page and the detail of the selected cell, in one fragment that most presses rerun alone."""
 
 from __future__ import annotations
 
@@ -18,10 +17,9 @@ _HEIGHT = 620
 
 @st.fragment
 def answers(database: Database, comparison: ComparisonRows, corner: str) -> None:
-    """Draws one page of rows and the detail of the selected cell, and writes both to the address. `corner` is the
-    heading of the rows.
+    """Draws one page of rows and the detail of the selected cell, and stores both in the address.
 
-    A press that changes the rest of the page reruns the whole page.
+    `corner` is the heading of the rows. A press that changes the rest of the page reruns the whole page.
     """
     if view_state.needs_rerun():
         st.rerun()

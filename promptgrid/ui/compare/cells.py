@@ -151,8 +151,7 @@ def _texts(entry: PooledCell) -> tuple[str, str]:
 
 
 def _tally(entry: PooledCell) -> str:
-    """Returns how many samples give the cell's answer, and how many are missing, such as "2 of 5" or "2 of 4, 1
-    missing"."""
+    """Returns how many samples give the cell's answer, and how many are missing: "2 of 5" or "2 of 4, 1 missing"."""
     if entry.samples == 1:
         return ""
     votes = f"{entry.votes} of {entry.answered}"

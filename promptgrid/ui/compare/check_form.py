@@ -132,7 +132,6 @@ def _judge_prompts() -> list[str]:
 
 
 def _judge_prompt(ref: str) -> str:
-    """Returns the option for a stored reference `name@version`: its name, or the built-in prompt if the library lacks
-    it."""
+    """Returns the option for a reference `name@version`: the name, or "built-in" if the library lacks the prompt."""
     name = ref.partition("@")[0]
     return name if name in _judge_prompts() else _BUILT_IN

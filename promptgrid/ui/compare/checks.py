@@ -36,8 +36,7 @@ WIDTH = 440
 
 @dataclass(frozen=True)
 class ScoringOffer:
-    """A rescoring that costs money and waits for the user's consent. The page draws it in place of the button that
-    starts the scoring."""
+    """A rescoring that costs money and waits for the user's consent, drawn in place of the button that starts it."""
 
     recheck: Recheck
     preflights: Sequence[ModelPreflight]
@@ -196,8 +195,7 @@ def _again(database: Database, run_id: str) -> None:
 def _offer(
     database: Database, run_id: str, add: Sequence[CheckSpec] = (), remove: Sequence[str] = (), fresh: bool = False
 ) -> None:
-    """Starts a rescoring that makes no calls. For one that makes calls, stores an offer, so that the page shows its
-    preflight."""
+    """Starts a rescoring that makes no calls. For one that makes calls, stores an offer with its preflight."""
     recheck = rescore.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
     _offer_or_start(database, recheck, add[0] if add else None)
 

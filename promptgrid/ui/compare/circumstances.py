@@ -92,8 +92,7 @@ def _number(value: float | str | None) -> str:
 
 
 def attempt_lines(failed: Sequence[Attempt], info: RunInfo, status: str) -> list[Fact]:
-    """Returns a line for each attempt that failed or was lost: number, time, error, duration, and the wait before the
-    next."""
+    """Returns a line for each failed or lost attempt: number, time, error, duration, and the wait before the next."""
     return [_attempt(attempt, info, status) for attempt in failed]
 
 

@@ -37,11 +37,9 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class MatrixColumn:
-    """One variant. `title_lines` are, for example, ["few-shot", "t=0.7", "gpt-4o"]: the first has its own line, the
-    others share one.
+    """One variant. `title_lines` are texts like ["few-shot", "t=0.7", "gpt-4o"]; all but the first share one line.
 
-    `mark` is a word beside the first line ("baseline", "best"). `sorted` is the direction if the rows are sorted by
-    this column.
+    `mark` is a word beside the first line ("baseline", "best"). `sorted` is the direction if the column sorts the rows.
     """
 
     id: str
@@ -64,8 +62,7 @@ class MatrixCell:
     """The result of a variant for a case: the most frequent `answer`, a line of the output (`detail`), how many samples
     agree (`tally`, such as "3 of 5"), and the other answers (`others`, such as "2 × 41 · 1 × 40").
 
-    `differs` is True if the answer is different from the baseline's. `badges` are further differences from the
-    baseline.
+    `differs` is True if the baseline has another answer. `badges` are further differences from the baseline.
     """
 
     answer: str
@@ -156,7 +153,6 @@ def _row(row: MatrixRow) -> dict[str, Any]:
 
 
 def _selection(state: Any, start: tuple[str, str] | None) -> list[str]:
-    """Returns [row id, column id], or [] for no selection. Returns `start` if the user has not selected or cleared a
-    cell yet."""
+    """Returns [row id, column id], or [] for no selection; `start` until the user selects or clears a cell."""
     selected = None if state is None else state.get("selected")
     return list(start or ()) if selected is None else list(selected)

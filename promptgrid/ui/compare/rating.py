@@ -55,8 +55,7 @@ class _RatedCell:
         return f"rating_{self.run_id}_{self.position}_{self.owner}_{name}"
 
     def rating(self) -> Rating:
-        """Returns the stored rating of this judge. Each callback reads it again, because one click may change both the
-        note and a mark."""
+        """Returns the judge's stored rating. Callbacks read it again: one click may change the note and a mark."""
         listed = ratings.listed(self.database, self.run_id, self.position)
         none = Rating(self.position, self.owner, None, "stars", "")
         return next((rating for rating in listed if rating.owner == self.owner), none)

@@ -30,8 +30,7 @@ def choose_run(database: Database) -> RunInfo:
 
 
 def read_facts(database: Database, run: RunInfo) -> Facts:
-    """Returns the facts of the run for the selected part of its cases. If the run was removed, shows an error and stops
-    the page."""
+    """Returns the facts of the run for the selected part of its cases. Stops the page if the run was removed."""
     try:
         facts = compare.facts(database, run.id)
         parts = parts_of_run(database, run.id)
@@ -43,8 +42,7 @@ def read_facts(database: Database, run: RunInfo) -> Facts:
 
 
 def show_openings(database: Database, run: RunInfo, facts: Facts) -> None:
-    """Shows how often the part `prove` was opened for the prompts of the run, if the page shows only this part of the
-    cases."""
+    """Shows how often the part `prove` was opened for the prompts of the run, if the page shows only this part."""
     parts = list(parts_of_run(database, run.id))
     if "prove" in (view_state.selected_part(parts), *(parts if len(parts) == 1 else ())):
         for sentence in opening_sentences(openings_of(database, facts.axes["prompt"])):
@@ -52,7 +50,7 @@ def show_openings(database: Database, run: RunInfo, facts: Facts) -> None:
 
 
 def arrange(database: Database, facts: Facts, view: View) -> ComparisonRows:
-    """Returns the rows of the view. They are cached because each press on a cell needs them again."""
+    """Returns the rows of the view, cached because each press on a cell needs them again."""
     return _comparison(facts.run_id, facts.stamp, view, _database=database, _facts=facts)
 
 
@@ -67,8 +65,7 @@ def _comparison(run_id: str, stamp: object, view: View, *, _database: Database, 
 
 
 def positions(comparison: ComparisonRows) -> list[int]:
-    """Returns the positions of the cells in all rows of the view. They are cached because listing 100,000 of them is
-    slow."""
+    """Returns the positions of the cells in all rows of the view, cached because listing 100,000 of them is slow."""
     return _positions(comparison.facts.run_id, comparison.facts.stamp, comparison.view, _comparison=comparison)
 
 
@@ -80,8 +77,10 @@ def _positions(run_id: str, stamp: object, view: View, *, _comparison: Compariso
 def read_rows(
     database: Database, comparison: ComparisonRows, start: int, count: int
 ) -> tuple[list[ComparisonRow], list[MatrixRow]]:
-    """Returns `count` rows of the view from index `start`, with their texts, and the same rows for the matrix. Both are
-    cached until a result changes."""
+    """Returns `count` rows of the view from index `start`, with their texts, and the same rows for the matrix.
+
+    Both are cached until a result changes.
+    """
     facts = comparison.facts
     return _rows(facts.run_id, facts.stamp, comparison.view, start, count, _database=database, _comparison=comparison)
 

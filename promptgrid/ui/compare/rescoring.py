@@ -19,8 +19,7 @@ _POLL_S = 1.0
 
 @dataclass
 class RescoringTask:
-    """One rescoring in a thread. `done` of `total` scores are stored. `drawn` is True once the page was redrawn after
-    its end."""
+    """A rescoring in a thread: `done` of `total` scores are stored. `drawn` is True after the redraw at its end."""
 
     future: Future[None] = field(default_factory=Future)
     done: int = 0
@@ -59,8 +58,7 @@ def rescorings() -> Rescorings:
 
 
 def progress(current: Callable[[], RescoringTask | JudgingSession | None]) -> None:
-    """Draws the progress bar of the task that `current` returns. Polls `current`, and reruns the page when it returns
-    None."""
+    """Draws the progress bar of the task that `current` returns. Polls it and reruns the page when it returns None."""
 
     @st.fragment(run_every=_POLL_S)
     def poll() -> None:

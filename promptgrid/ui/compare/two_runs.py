@@ -40,8 +40,7 @@ _KIND_WORDS: Mapping[ChangeKind, str] = {
 
 
 def runs_popover(database: Database, run: RunInfo) -> RunInfo | None:
-    """Draws the selector for a second run, and the button that pins `run` as a baseline. Returns the second run, or
-    None."""
+    """Draws the selector for a second run and the button that pins `run` as a baseline. Returns the second run."""
     others = {other.id: other for other in runs.list_runs(database) if other.id != run.id}
     pinned = baselines.pinned(database)
     from_address = st.session_state.setdefault(AGAINST, st.query_params.get("against", ""))

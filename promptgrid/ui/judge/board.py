@@ -1,5 +1,4 @@
-"""The blind arena shows one pair, stores the vote and shows the next pair. The browser gets no data that reveals the
-source of a reply."""
+"""The blind arena: one pair, the vote, the next pair. The browser gets no data that reveals the source of a reply."""
 
 from __future__ import annotations
 
@@ -93,8 +92,7 @@ def _pair_data(sides: Sequence[ReplyToCase]) -> dict[str, Any] | None:
 
 
 def _any_vote(pair: ReplyPair, owner: str) -> Vote:
-    """Returns a placeholder vote on the pair, to choose the next pair in advance. The choice does not depend on the
-    outcome."""
+    """Returns a placeholder vote to choose the next pair in advance; the choice does not depend on the outcome."""
     return Vote(0, pair.left, pair.right, "skip", owner, False, None, 0.0)
 
 
@@ -127,8 +125,7 @@ def _at(votes_so_far: Sequence[Vote]) -> int:
 
 @leaving_error(_FAILED)
 def _on_vote(database: Database) -> None:
-    """Stores or undoes a vote. Ignores a vote from an outdated page, which a second tab or a repeated key press can
-    cause."""
+    """Stores or undoes a vote. Ignores a vote from an outdated page (a second tab, a repeated key press)."""
     message, task = st.session_state[_KEY].get("vote"), st.session_state.get(_TASK)
     if not message or task is None or message["at"] != task.at:
         return

@@ -40,8 +40,10 @@ def _line(database: Database, run_id: str) -> FootLine:
 
 
 def announce_ended_runs(database: Database) -> None:
-    """Shows a toast for each run that was active in this session and has ended since. A cancelled or deleted run gets
-    no toast."""
+    """Shows a toast for each run that this session has seen active and that has since finished or stopped.
+
+    A cancelled or deleted run gets no toast.
+    """
     run_ids: set[str] = st.session_state.get(RUNS_TO_ANNOUNCE, set())
     for run_id in sorted(run_ids):
         try:

@@ -38,8 +38,7 @@ MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class FootLine:
-    """One line at the bottom of the sidebar. If `page`, a path of `links`, is set, the line is a link with the
-    parameters `query`."""
+    """A line at the bottom of the sidebar. If `page`, a path of `links`, is set, the line links to it with `query`."""
 
     text: str
     state: FootState = "ok"

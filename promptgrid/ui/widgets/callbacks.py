@@ -1,4 +1,4 @@
-"""Decorators for callbacks: one runs them one at a time, the other keeps their errors.
+"""Decorators for callbacks: `one_at_a_time` runs them in turn, and `leaving_error` stores their errors for the page.
 
 If the user presses a control while a callback is running, Streamlit runs the new callback in a new thread. The earlier
 thread continues in parallel until its next call to Streamlit, which ends the thread.

@@ -17,8 +17,7 @@ STATIC = Path(__file__).parent / "static"
 
 @cache
 def component(name: str) -> ComponentRenderer:
-    """Returns the function that mounts `static/NAME.js` after base.js, and `static/NAME.css`, if it exists, after
-    base.css.
+    """Returns the function that mounts base.js, `static/NAME.js`, base.css and, if it exists, `static/NAME.css`.
 
     The scripts are trusted, but their data is untrusted text: they put it on the page by `textContent` only.
     """

@@ -1,5 +1,4 @@
-"""The view of the context window of a prompt or a conversation: what fills the window, and what a smaller one cuts
-first."""
+"""The context window of a prompt or a conversation: what fills the window, and what a smaller one cuts first."""
 
 from __future__ import annotations
 
@@ -28,8 +27,7 @@ _NOUNS: Mapping[PromptPart, str] = {
 
 
 def context_view(turns: Sequence[Turn], model_ref: str, reserve: int, *, key: str, api: Api = "chat") -> None:
-    """Draws fields for the limit, the room for the reply and a retrieved text, and shows how `turns` fit with these
-    values.
+    """Draws fields for the limit, the room for the reply and a retrieved text, and their effect on `turns`.
 
     `reserve` is the initial room for the reply, in tokens.
     """
@@ -78,7 +76,7 @@ def _limits(model_limit: int | None) -> list[int]:
 
 
 def free_space(window: TurnWindow) -> str:
-    """Returns a text with the tokens left in the window and how many more examples or exchanges fit."""
+    """Returns the number of tokens left in the window, and how many more examples or exchanges fit, as a text."""
     budget = window.budget
     if budget.limit is None:
         return "The limit of this model is not known."
@@ -94,8 +92,7 @@ def free_space(window: TurnWindow) -> str:
 
 
 def cut_parts(turns: Sequence[Turn], window: TurnWindow) -> str:
-    """Returns a text with the parts that do not fit in the window, such as `2 examples and 3 turns`; "" if everything
-    fits."""
+    """Returns what does not fit in the window, such as `2 examples and 3 turns`; "" if everything fits."""
     counts = Counter[PromptPart]()
     for unit in units(turns):
         if unit[0] in window.cut:

@@ -23,8 +23,7 @@ _SETTING = "explain_language"  # in the session state, and as a draft for the ne
 
 
 def explain(topic: str) -> None:
-    """Draws the expander with `explanations/TOPIC.LANGUAGE.md`. The selected language applies to all topics and is
-    saved."""
+    """Draws the expander with `explanations/TOPIC.LANGUAGE.md`. The language applies to all topics and is saved."""
     language, key = _language(), f"explain_{topic}"
     with st.expander(_TITLES[language], key=key):
         st.session_state[f"{key}_language"] = language  # another page may have changed it

@@ -17,8 +17,7 @@ MESSAGE_CHARS = 600  # the rest of a long message is in `raw` or in the log
 
 
 def show_error(error: Exception) -> None:
-    """Shows what happened and what to do next. For an EndpointError, a closed expander below shows the endpoint's own
-    message.
+    """Shows what happened and what to do next. A closed expander below has the endpoint's own message, if any.
 
     An error that is not a PromptgridError is a bug, so its traceback is logged.
     """

@@ -1,4 +1,4 @@
-"""How a page follows an active run."""
+"""The progress of an active run on another page, and the toast at its end."""
 
 from __future__ import annotations
 

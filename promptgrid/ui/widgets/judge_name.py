@@ -16,8 +16,7 @@ _NAME = "judge_name"
 
 
 def judge_name(database: Database) -> str:
-    """Returns the name of this session's judge. The default is the last name entered, or else the name of the system
-    user."""
+    """Returns the name of this session's judge; by default the last name typed, or else the name of the system user."""
     if _NAME not in st.session_state:
         st.session_state[_NAME] = draft(database, _DRAFT) or _system_user()
     return str(st.session_state[_NAME])

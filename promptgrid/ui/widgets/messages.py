@@ -16,8 +16,7 @@ def message_list(
     """Draws one block for each message, and a button that copies all of them as JSON.
 
     `marks` has the part of the prompt for each message ("system", "example 1", "question"), or is empty. Marks that
-    begin with "example" are drawn in a lighter tone. Above `height` pixels the list scrolls. Messages are shown as
-    plain text.
+    begin with "example" are drawn in a lighter tone. Above `height` pixels the list scrolls. Texts are shown literally.
     """
     labels = list(marks) or [""] * len(messages)
     data = {
