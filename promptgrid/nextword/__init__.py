@@ -1,8 +1,8 @@
-"""The next token: the likeliest ones after a text, the effect of temperature and top_p on them, and surprise.
+"""Next tokens: the likeliest tokens after a text, the effect of temperature and top_p on them, and surprise.
 
-Pure: `chances` (a distribution, its reshaping, and surprise), `pieces` (readable tokens), `tallies` (samples against
-the distribution), `continuation` (a text and the tokens after it). With calls to a model: `client` (makes and stores
-them), `prediction` (the next token), `generation`, `scoring`, `sampling`.
+Pure: `chances` (a distribution, its reshaping, and surprise), `pieces` (readable tokens), `tallies` (samples compared
+with the distribution), `continuation` (a text and the tokens after it). With calls to a model: `client` (makes the
+calls and stores the replies), `prediction` (the next token), `generation`, `scoring`, `sampling`.
 """
 
 from promptgrid.endpoint.base import TokenStep

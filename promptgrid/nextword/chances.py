@@ -1,8 +1,8 @@
 """A distribution over next tokens, its reshaping by temperature and top_p, and the surprise of a token. Pure.
 
-An endpoint returns the likeliest tokens and hides the rest. The probability of the rest is known (1 minus the sum of
-the listed tokens); its spread over the hidden tokens is not. At a temperature other than 1 the weight of the rest, and
-so the share of each listed token, is therefore known only as a range.
+An endpoint returns the likeliest tokens and hides the rest. The probability of the rest is 1 minus the sum of the
+listed tokens, but its distribution over the hidden tokens is unknown. At a temperature other than 1, the weight of the
+rest and the share of each listed token are therefore known only as ranges.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 from promptgrid.endpoint.base import TokenChance, TokenStep
 
 VOCABULARY = 300_000
-"""More tokens than any current model has; bounds the number of hidden tokens."""
+"""A number of tokens larger than the vocabulary of any current model; bounds the number of hidden tokens."""
 
 _SURE = 1e-9  # a smaller rest is rounding error
 
@@ -28,13 +28,13 @@ class Chances:
 
     @property
     def rest(self) -> float:
-        """The probability of all hidden tokens together, 0 to 1."""
+        """The total probability of all hidden tokens, 0 to 1."""
         return max(0.0, 1.0 - math.fsum(math.exp(token.logprob) for token in self.tokens))
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A probability between `low` and `high`, 0 to 1; the two are equal where it is exact."""
+    """A probability known to lie between `low` and `high`, 0 to 1. Both are equal if the probability is exact."""
 
     low: float
     high: float
@@ -46,9 +46,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """The distribution that a sampler draws from: a share for each listed token, and one for the rest.
+    """The distribution from which a sampler draws: a share for each listed token, and one for all hidden tokens.
 
-    `kept` says whether top_p keeps each listed token: None where that depends on the rest.
+    `kept` says whether top_p keeps each listed token; None means that it depends on the unknown weight of the hidden
+    tokens.
     """
 
     tokens: tuple[Share, ...]
@@ -57,10 +58,11 @@ class Shares:
 
 
 def reshape(chances: Chances, temperature: float, top_p: float = 1.0, vocabulary: int = VOCABULARY) -> Shares:
-    """softmax(logits / temperature), then the smallest set of likeliest tokens whose shares reach `top_p`.
+    """Returns the shares after softmax(logits / temperature), and then after the cut by top_p, which keeps the smallest
+    set of likeliest tokens whose shares reach `top_p`.
 
-    At temperature 0 the likeliest token (the first of equals) has share 1. Temperature is applied first, then top_p.
-    Log probabilities serve as logits: the two differ by a constant, which the softmax cancels.
+    At temperature 0 the likeliest token (the first of several equal ones) has share 1. Log probabilities replace the
+    logits: the two differ by a constant, which the softmax cancels.
     """
     logprobs = [token.logprob for token in chances.tokens]
     if not logprobs:
@@ -79,10 +81,10 @@ def reshape(chances: Chances, temperature: float, top_p: float = 1.0, vocabulary
 
 
 def rest_weights(chances: Chances, temperature: float, vocabulary: int = VOCABULARY) -> tuple[float, float]:
-    """The smallest and largest total weight of the hidden tokens, if the likeliest token weighs 1.
+    """Returns the smallest and largest possible total weight of the hidden tokens, relative to the likeliest token.
 
-    No hidden token is likelier than the least likely listed one. For T > 1 the sum of p^(1/T) over a given probability
-    mass is largest if the mass is spread evenly, and smallest if it is concentrated; for T < 1 the reverse.
+    No hidden token is likelier than the last listed token. For T > 1 the sum of p^(1/T) over a given probability mass
+    is largest if the mass is spread evenly, and smallest if it is concentrated; for T < 1 the reverse.
     """
     rest, hidden = chances.rest, vocabulary - len(chances.tokens)
     if rest <= _SURE or hidden <= 0:
@@ -97,7 +99,10 @@ def rest_weights(chances: Chances, temperature: float, vocabulary: int = VOCABUL
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """The effect of top_p: the first `count` tokens stay and weigh `weight`; the `hidden` ones weigh (least, most)."""
+    """The effect of top_p: the first `count` listed tokens stay, with the total weight `weight`.
+
+    `hidden` is the smallest and largest weight of the hidden tokens that stay.
+    """
 
     count: int
     weight: float
@@ -105,7 +110,8 @@ class _Cut:
 
 
 def _cut(weights: Sequence[float], rest: float, top_p: float) -> _Cut:
-    """The cut if the hidden tokens weigh `rest`. They are less likely than the listed ones and are cut first."""
+    """Returns the effect of top_p if the hidden tokens weigh `rest`. Hidden tokens are less likely than listed ones, so
+    they are cut first."""
     target = top_p * (math.fsum(weights) + rest) * (1 - _SURE)
     count, total = 0, 0.0
     for weight in weights:
@@ -118,7 +124,8 @@ def _cut(weights: Sequence[float], rest: float, top_p: float) -> _Cut:
 
 
 def _share(weights: Sequence[float], place: int, light: _Cut, heavy: _Cut) -> Share:
-    """The share of one listed token. A heavier rest keeps more tokens and leaves less for each."""
+    """Returns the share of one listed token. With a heavier rest, top_p keeps more tokens and the share of each is
+    smaller."""
     weight = weights[place]
     if place >= heavy.count:
         return Share(0.0, 0.0)
@@ -128,14 +135,14 @@ def _share(weights: Sequence[float], place: int, light: _Cut, heavy: _Cut) -> Sh
 
 
 def bits(logprob: float) -> float:
-    """The surprise of a token in bits: 0 for what was certain, 1 for the toss of a coin."""
+    """Returns the surprise of a token in bits: 0 for a certain token, 1 for a probability of 50 %."""
     return -logprob / math.log(2)
 
 
 def perplexity(steps: Iterable[TokenStep]) -> float | None:
-    """exp of the mean surprise in nats: the mean number of equally likely tokens that the model chose from.
+    """Returns exp of the mean surprise in nats: the mean number of equally likely tokens from which the model chose.
 
-    Only steps with a known probability count; None if there are none.
+    Ignores steps without a known probability; returns None if no step has one.
     """
     logprobs = [step.logprob for step in steps if step.logprob is not None]
     if not logprobs:

@@ -1,4 +1,4 @@
-"""Calls to one model: sends them, stores the replies, and remembers the parameters that the endpoint refuses."""
+"""Sends requests to one model, stores the replies, and remembers the parameters that the endpoint refuses."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from promptgrid.store import Database, commits
 from promptgrid.store.commits import ReplyOrigin
 
 _NOT_OF_THE_PROTOCOL = ("rate_limited", "server", "timeout", "connection", "auth", "quota", "too_long")
-FEW = 5  # alternatives that the oldest endpoints return
+FEW = 5  # the most alternatives that the oldest endpoints return
 
 _apis: dict[tuple[str, str], Api] = {}  # (identity, model) -> the protocol that brings probabilities
 
 
 @dataclass
 class ModelClient:
-    """Sends requests to one model. With a `database`, replies are stored: single tokens as "look", texts as "try".
+    """Sends requests to one model. With a `database`, stores the replies: single tokens as "look", texts as "try".
 
-    Raises PlanError unless `model_ref` is ENDPOINT/MODEL of a configured endpoint. Belongs to the event loop on which
-    it was made (`connections.connect`).
+    Raises PlanError unless `model_ref` is ENDPOINT/MODEL of a configured endpoint. Use it only on the event loop on
+    which it was created (see `connections.connect`).
     """
 
     model_ref: str
@@ -40,19 +40,18 @@ class ModelClient:
         self.facts = connections.model_facts(self.model_ref)
 
     def request(self, text: str, api: Api, parameters: Parameters, *, logprobs: int | None = None) -> Request:
-        """A request with this text, as a message or for continuation, without the parameters that the model is known
-        to refuse."""
+        """Returns a request with this text as a user message, without parameters that the model is known to refuse."""
         sendable = sent(self.facts, parameters).parameters
         messages = (Message("user", text),)
         return Request(self.model, messages, api, sendable, self.facts.token_parameter, logprobs=logprobs)
 
     @property
     def api(self) -> Api | None:
-        """The protocol that brings probabilities; None until a call has shown it."""
+        """The protocol in which the endpoint returns probabilities; None until a call has shown it."""
         return "completion" if self.endpoint.takes_tokens else _apis.get((self.endpoint.identity, self.model))
 
     async def ask(self, request: Request, kind: str = "look") -> list[Reply]:
-        """The replies to one request, stored. Raises EndpointError, and remembers a parameter that was refused."""
+        """Sends one request; stores and returns the replies. Raises EndpointError; remembers a refused parameter."""
         try:
             replies = await self.endpoint.complete(request)
         except EndpointError as error:
@@ -62,9 +61,9 @@ class ModelClient:
         return replies
 
     async def ask_with_probabilities(self, text: str, parameters: Parameters, logprobs: int) -> tuple[list[Reply], Api]:
-        """The replies, and their protocol: completion where the endpoint has it, else chat.
+        """Returns the replies and their protocol: completion if it returns probabilities, else chat.
 
-        Raises EndpointError with the reason if neither brings probabilities.
+        Raises EndpointError with the reason if neither protocol returns probabilities.
         """
         if self.facts.logprobs is False:
             raise self.no_probabilities(next((note for note in self.facts.notes if "logprobs" in note), ""))
@@ -88,7 +87,7 @@ class ModelClient:
         )
 
     def no_probabilities(self, why: str) -> EndpointError:
-        """The error for an endpoint that returns no probabilities."""
+        """Returns the error for an endpoint that returns no probabilities."""
         hint = "Use the built-in model, llama.cpp, vLLM, or an OpenAI model that does not reason."
         message = f"{self.name} returns no probabilities for {self.model!r}. {why}".strip()
         return EndpointError("refused_parameter", message, hint=hint, param="logprobs")
@@ -105,7 +104,7 @@ class ModelClient:
                 commits.insert_reply(connection, commits.reply_row(reply, origin))
 
     async def _ask_with_fallback(self, request: Request) -> list[Reply]:
-        """The replies; asks again for fewer likely tokens if the endpoint refuses that many."""
+        """Returns the replies; asks again for `FEW` likely tokens if the endpoint refuses the requested number."""
         try:
             return await self.ask(request)
         except EndpointError as error:

@@ -11,26 +11,26 @@ from promptgrid.errors import PlanError
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """A text, and the `trail` of tokens that the user or the model has added."""
+    """A text, and the `trail`: the tokens that the user or the model has added after the text."""
 
     text: str
     trail: tuple[TokenStep, ...] = ()
 
     def after(self, steps: Sequence[TokenStep]) -> Continuation:
-        """The continuation with these tokens at its end."""
+        """Returns the continuation with these tokens appended to the trail."""
         return replace(self, trail=(*self.trail, *steps))
 
     def back(self, count: int = 1) -> Continuation:
-        """The continuation without the last `count` tokens of the trail."""
+        """Returns the continuation without the last `count` tokens of the trail."""
         return replace(self, trail=self.trail[: max(0, len(self.trail) - count)])
 
     @property
     def added(self) -> bytes:
-        """The trail's bytes."""
+        """The bytes of the trail."""
         return b"".join(step.data for step in self.trail)
 
     def whole_text(self) -> str:
-        """The text with its trail. Raises PlanError if the trail ends inside a character."""
+        """Returns the text with its trail. Raises PlanError if the trail ends inside a character."""
         try:
             return self.text + self.added.decode("utf-8")
         except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Text that the model writes, each token with its probability and its likeliest alternatives."""
+"""Generates text; each token has its probability and its likeliest alternatives."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ RUNNERS_UP = 10
 async def generated_tokens(
     client: ModelClient, place: Continuation, count: int = 20, *, temperature: float = 1.0, top_p: float = 1.0
 ) -> tuple[TokenStep, ...]:
-    """The next `count` tokens, or fewer if the text ends, by one real call.
+    """Returns the next `count` tokens, or fewer if the text ends, from one real call.
 
-    llama.cpp reports no probability for parts of characters: each takes a further call.
+    llama.cpp reports no probability for a token that is a part of a character: each such token needs a further call.
     Raises EndpointError and PlanError.
     """
     await client.endpoint.prepare()

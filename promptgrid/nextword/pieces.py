@@ -1,4 +1,4 @@
-"""Tokens in a readable form: white space made visible, bytes that are not characters in hexadecimal. Pure."""
+"""Formats tokens for reading: white space becomes visible, bytes that are not characters become hexadecimal. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ _VISIBLE = {" ": "·", "\n": "↵", "\t": "→", "\r": "␍"}
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether the bytes are whole characters. A token may hold a part of one: two of the three bytes of 我."""
+    """Returns whether the bytes are whole characters. A token may hold part of a character: two of the three bytes of
+    我."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
@@ -15,7 +16,7 @@ def is_whole(data: bytes) -> bool:
 
 
 def completed_character(before: bytes, data: bytes) -> str:
-    """The character that begins at the end of `before` and that `data` completes; "" if it completes none."""
+    """Returns the character that begins at the end of `before` and that `data` completes; "" if there is none."""
     for parts in (1, 2, 3):
         start = before[-parts:]
         if len(start) == parts and start[0] >= 0xC0 and not is_whole(start):
@@ -25,7 +26,8 @@ def completed_character(before: bytes, data: bytes) -> str:
 
 
 def token_label(data: bytes) -> str:
-    """` with` as `·with`, half a character as `‹E6 97›`. A token without bytes ends the text or is a control token."""
+    """Returns a readable token: ` with` as `·with`, a part of a character as `‹E6 97›`. A token without bytes ends the
+    text or is a control token."""
     if not data:
         return "(end or control)"
     if not is_whole(data):

@@ -1,4 +1,4 @@
-"""The likeliest next tokens after a text, by one real call."""
+"""Predicts the likeliest next tokens after a text, by one real call."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _harmless: dict[str, int] = {}  # endpoint's identity -> the id of its full stop
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The chances of the next token at `place`. `requested` is the number of tokens asked for."""
+    """The chances of the next token at `place`. `requested` is the number of requested tokens."""
 
     place: Continuation
     chances: Chances
@@ -33,14 +33,15 @@ class Prediction:
 
     @property
     def fewer(self) -> bool:
-        """The endpoint returned fewer tokens than requested."""
+        """Whether the endpoint returned fewer tokens than requested."""
         return len(self.chances.tokens) < self.requested < EVERY
 
 
 async def predict(client: ModelClient, place: Continuation, *, every: bool = False) -> Prediction:
-    """The chances of the next token: 1,000 tokens from llama.cpp (`every`: its whole vocabulary), 20 from others.
+    """Returns the chances of the next token: 1,000 tokens from llama.cpp (with `every` the whole vocabulary), 20 from
+    others.
 
-    Raises EndpointError if the endpoint returns no probabilities, PlanError if it cannot take the input.
+    Raises EndpointError if the endpoint returns no probabilities, PlanError if it cannot process the input.
     """
     await client.endpoint.prepare()
     if not place.text and not place.trail:
@@ -56,7 +57,8 @@ async def predict(client: ModelClient, place: Continuation, *, every: bool = Fal
 
 
 async def prompt_ids(client: ModelClient, place: Continuation) -> tuple[int, ...]:
-    """The ids of the text's tokens and of the trail's. The trail is not tokenized again: that could merge tokens."""
+    """Returns the token ids of the text, then those of the trail. The trail keeps its ids, because tokenizing it again
+    could merge tokens. Raises PlanError if an id is unknown."""
     text_tokens = await client.endpoint.tokenize(client.model, place.text) if place.text else []
     ids = [token.id for token in text_tokens or ()]
     ids += [step.id for step in place.trail if step.id is not None]
@@ -71,24 +73,25 @@ async def prompt_ids(client: ModelClient, place: Continuation) -> tuple[int, ...
 def request_for_ids(
     client: ModelClient, ids: tuple[int, ...], parameters: Parameters, logprobs: int | None = None
 ) -> Request:
-    """A request that continues these tokens: with the likeliest one, unless `parameters` say otherwise."""
+    """Returns a request for one token after these tokens, at temperature 0; `parameters` replace these defaults."""
     whole = parameters.over(Parameters(temperature=0.0, max_tokens=1))
     return Request(client.model, (), "completion", whole, logprobs=logprobs, prompt_ids=ids)
 
 
 def without_top_p_of_1(parameters: Parameters) -> Parameters:
-    """The parameters for an endpoint other than llama.cpp: some models refuse even a top_p that changes nothing."""
+    """Returns the parameters for an endpoint other than llama.cpp, without a top_p of 1: some models refuse top_p even
+    if it has no effect."""
     return replace(parameters, top_p=None) if parameters.top_p == 1 else parameters
 
 
 async def _forced_reply(client: ModelClient, ids: tuple[int, ...], top: int) -> Reply:
-    """A reply that is forced to be a full stop. llama.cpp reports no token while a character is unfinished, and the
-    model's own token might be such a part. The probabilities are those before the forcing."""
+    """Returns a reply that is forced to be a full stop, with the probabilities before the forcing. Without forcing, the
+    model's own token might be a part of a character, for which llama.cpp reports no token."""
     return (await client.ask(request_for_ids(client, ids, await forcing_parameters(client), top)))[0]
 
 
 async def forcing_parameters(client: ModelClient, token: int | None = None, **extra: Any) -> Parameters:
-    """Parameters that force llama.cpp to output this token; None: a full stop."""
+    """Returns parameters that force llama.cpp to output this token; None forces a full stop."""
     if token is None:
         identity = client.endpoint.identity
         if identity not in _harmless:
@@ -99,9 +102,10 @@ async def forcing_parameters(client: ModelClient, token: int | None = None, **ex
 
 
 async def full_step(client: ModelClient, ids: tuple[int, ...], token: int) -> TokenStep:
-    """The token with the id `token` after these tokens, with its bytes and its probability, however unlikely.
+    """Returns the token with the id `token` after the tokens `ids`, with its bytes and its probability, even if
+    unlikely.
 
-    Makes a second call if it is not among the likeliest thousand.
+    Makes a second call if the token is not among the 1,000 likeliest.
     """
     for top in (TOP, EVERY):
         forcing = await forcing_parameters(client, cache_prompt=True)
@@ -114,14 +118,14 @@ async def full_step(client: ModelClient, ids: tuple[int, ...], token: int) -> To
 
 
 def likeliest(reply: Reply) -> tuple[TokenChance, ...]:
-    """The likeliest tokens at the start of the reply. Raises EndpointError if there are none."""
+    """Returns the likeliest tokens at the start of the reply. Raises EndpointError if there are none."""
     if not reply.steps or not reply.steps[0].likely:
         raise EndpointError("bad_reply", "The endpoint's reply has no probabilities.", raw=reply.text[:2000])
     return reply.steps[0].likely
 
 
 def _with_drawn(step: TokenStep) -> tuple[TokenChance, ...]:
-    """The likely tokens, and the drawn one if it is not among them."""
+    """Returns the likely tokens, most likely first, including the drawn token even if it is not among them."""
     drawn = TokenChance(step.data, step.logprob, step.id) if step.logprob is not None else None
     others = [token for token in step.likely if drawn is None or (token.id, token.data) != (drawn.id, drawn.data)]
     return tuple(sorted([*others, *([drawn] if drawn else [])], key=lambda token: -token.logprob))

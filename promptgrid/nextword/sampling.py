@@ -1,4 +1,4 @@
-"""The same request many times: one token each, to compare counts with probabilities; or a text each."""
+"""Sends the same request many times: for one token each, to compare counts with probabilities, or for one text each."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ TEXT_TOKENS = 24
 async def token_samples(
     client: ModelClient, place: Continuation, count: int = 50, *, temperature: float, top_p: float, api: Api
 ) -> AsyncIterator[list[TokenStep | None]]:
-    """`count` real draws of the next token, in order of arrival; None for a token that the endpoint does not name.
+    """Yields `count` real samples of the next token in order of arrival; None if the endpoint does not name the token.
 
-    llama.cpp applies temperature, then top_p, and no other sampler, as the formula has it; by default it applies them
-    the other way round and also drops unlikely tokens. Other endpoints sample in their own way.
+    llama.cpp is told to apply temperature, then top_p and no other sampler, like `reshape`. By default it applies top_p
+    before temperature and also drops unlikely tokens. Other endpoints sample in their own way.
     """
     request = await _request(client, place, api, Parameters(temperature, top_p, max_tokens=1), logprobs=1)
     async for replies in _batches(client, request, count, "look"):
@@ -32,7 +32,7 @@ async def token_samples(
 async def text_samples(
     client: ModelClient, place: Continuation, count: int = 10, *, temperature: float, top_p: float, api: Api
 ) -> AsyncIterator[list[str]]:
-    """The replies to the same prompt sent `count` times: texts of 24 tokens."""
+    """Sends the same prompt `count` times and yields the replies: texts of 24 tokens."""
     request = await _request(client, place, api, Parameters(temperature, top_p, max_tokens=TEXT_TOKENS))
     async for replies in _batches(client, request, count, "try"):
         yield [reply.text for reply in replies]
@@ -49,7 +49,7 @@ async def _request(
 
 
 async def _batches(client: ModelClient, request: Request, count: int, kind: str) -> AsyncIterator[list[Any]]:
-    """The replies, in batches as large as the endpoint allows, until there are `count`."""
+    """Yields `count` replies in total, in batches as large as the endpoint allows."""
     missing = count
     while missing:
         replies = await client.ask(replace(request, n=min(missing, client.endpoint.max_n)), kind)

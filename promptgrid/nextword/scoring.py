@@ -1,4 +1,4 @@
-"""The probability of each token of a given text: the input of perplexity."""
+"""Scores the tokens of a given text: the probability of each, from which perplexity is computed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from promptgrid.nextword.prediction import forcing_parameters, full_step, reques
 from promptgrid.prompt import Parameters
 
 MAX_SCORED = 300
-"""Tokens of a text that are scored; with one call per token, more would take minutes."""
+"""The maximum number of scored tokens of a text; with one call per token, more would take minutes."""
 
 
 async def scored_tokens(client: ModelClient, text: str) -> AsyncIterator[tuple[TokenStep, int]]:
-    """Each token of the text with its probability after the tokens before it, and the number of tokens in all.
+    """Yields each token of the text with its probability after the preceding tokens, and the number of scored tokens.
 
-    The first token has no probability: nothing precedes it. llama.cpp cannot score a given text, so each token is
-    forced in a call of its own over the cached prefix, and the probability before the forcing is taken. These calls
-    are not stored: their replies are the text. Other endpoints score the text in one call, if they support `echo`.
+    The first token has no probability, because no token precedes it. llama.cpp cannot score a given text: one call per
+    token forces the token over the cached prefix and returns the probability before the forcing. These calls are not
+    stored, because their replies repeat the text. Other endpoints score the text in one call, if they support `echo`.
     Raises EndpointError if the endpoint cannot score a text.
     """
     await client.endpoint.prepare()
@@ -48,7 +48,8 @@ async def _forced(client: ModelClient, before: list[Token], token: Token) -> Tok
 
 
 async def _echoed(client: ModelClient, text: str) -> list[TokenStep]:
-    """The tokens by `echo` of legacy completions, which returns the prompt, its probabilities, and one more token."""
+    """Returns the tokens with their probabilities by `echo` of legacy completions, which returns the prompt and one
+    more token."""
     parameters = Parameters(temperature=1.0, max_tokens=1, extra_body={"echo": True})
     request = client.request(text, "completion", parameters, logprobs=5)
     why = f"{client.name} cannot score a given text: that takes completions with echo and logprobs."

@@ -1,4 +1,4 @@
-"""Samples against probabilities: the count of each token, and whether its share explains it."""
+"""Compares samples with probabilities: the count of each token, and whether its share explains the count."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class TokenTally:
-    """The count of each listed token among the samples, in their order.
+    """The count of each listed token among the samples, in the order of the list.
 
-    `within` says for each whether its count lies in the middle 95 % of the counts that its share makes likely;
-    `unknown` counts samples whose token the endpoint did not name.
+    `within` says of each token whether its share explains its count: the count lies in the central 95 % of the binomial
+    distribution for a probability in the share. `drawn` counts the samples whose token the endpoint named, `unknown`
+    the others.
     """
 
     drawn: int
@@ -27,7 +28,8 @@ class TokenTally:
 
 
 def tally(chances: Chances, shares: Shares, samples: Sequence[TokenStep | None]) -> TokenTally:
-    """Counts the samples (None: a token that the endpoint did not name) and compares them with the shares."""
+    """Counts the samples and compares the counts with the shares. A sample is None if the endpoint did not name the
+    token."""
     named = [sample for sample in samples if sample is not None and (sample.data or sample.id is not None)]
     by_id = Counter(sample.id for sample in named if sample.id is not None)
     by_data = Counter(sample.data for sample in named if sample.id is None)
@@ -37,7 +39,7 @@ def tally(chances: Chances, shares: Shares, samples: Sequence[TokenStep | None])
 
 
 def _expected(count: int, n: int, share: Share) -> bool:
-    """Whether the count lies in the central 95 % of the binomial for some probability between low and high."""
+    """Returns whether the count lies in the central 95 % of the binomial distribution for a probability in `share`."""
     from scipy.stats import binom
 
     tail = (1 - LEVEL) / 2

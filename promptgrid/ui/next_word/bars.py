@@ -1,4 +1,4 @@
-"""Components of the Next word page: bars for the likeliest tokens, and tokens in a row."""
+"""Draws the components of the Next word page: bars for the likeliest tokens, and tokens in a row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START: Sliders = (1.0, 1.0)
 
 
 def sliders(key: str) -> Sliders:
-    """(temperature, top_p) of the bars with that key."""
+    """Returns (temperature, top_p) of the sliders beside the bars with this key."""
     values = (st.session_state.get(key) or {}).get("sliders")
     return (float(values[0]), float(values[1])) if values else START
 
@@ -34,10 +34,11 @@ def token_bars(
     counted: tuple[Sliders, TokenTally] | None = None,
     text_only: bool = False,
 ) -> None:
-    """Draws the likeliest tokens, with sliders for temperature and top_p that reshape them in the browser.
+    """Draws bars for the likeliest tokens; sliders for temperature and top_p reshape the bars in the browser.
 
-    `on_choose` receives the number of a pressed token. `counted` are samples with the sliders they were drawn at: they
-    appear while the sliders have these values. With `text_only` a part of a character cannot be pressed.
+    `on_choose` receives the number of a pressed token. `counted` holds slider values and the samples drawn with them:
+    the counts appear only while the sliders have these values. With `text_only`, tokens that are parts of a character
+    cannot be pressed.
     """
     tokens = prediction.chances.tokens
 
@@ -69,9 +70,9 @@ def token_bars(
 
 
 def token_row(key: str, before: str, steps: Sequence[TokenStep], *, empty: str = "") -> None:
-    """Draws the tokens after the text `before`. The more surprising a token, the stronger its colour.
+    """Draws the tokens after the text `before`. A more surprising token has a stronger colour.
 
-    A token under the pointer, or pressed, shows its probability and the likeliest alternatives.
+    Hovering over or pressing a token shows its probability and the likeliest alternatives.
     """
     data = {
         "before": before,
@@ -83,13 +84,13 @@ def token_row(key: str, before: str, steps: Sequence[TokenStep], *, empty: str =
 
 
 def label(data: bytes) -> dict[str, Any]:
-    """The token as text, or as bytes if it is a part of a character."""
+    """Returns the label of a token: its text, or its bytes if it contains a part of a character."""
     half = not nextword.is_whole(data)
     return {"label": data.hex(" ").upper() if half else nextword.token_label(data), "half": half}
 
 
 def percent(probability: float) -> str:
-    """`53.8 %`, `5.4 %`, `0.004 %`: two or three significant digits."""
+    """Returns the probability as a percentage with two or three significant digits: `53.8 %`, `5.4 %`, `0.004 %`."""
     if probability >= 0.0995:
         return f"{100 * probability:.1f} %"
     return f"{100 * probability:.2g} %" if probability > 1e-6 else "< 0.0001 %"
@@ -125,7 +126,8 @@ def _token(step: TokenStep) -> dict[str, Any]:
 
 
 def _reads(before: str, steps: Sequence[TokenStep]) -> str:
-    """The text as a whole if some tokens are parts of characters; an incomplete character becomes �."""
+    """Returns `before` with all tokens as one text if a token contains a part of a character, else "". An incomplete
+    character becomes �."""
     if all(nextword.is_whole(step.data) for step in steps):
         return ""
     return b"".join([before.encode("utf-8", "replace"), *(step.data for step in steps)]).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The state of the Next word page: the text, the tokens added to it (the trail), and calls in progress."""
+"""The state of the Next word page: the text, the tokens added to it (the trail), and the calls in progress."""
 
 from __future__ import annotations
 
@@ -33,15 +33,18 @@ WRITTEN, SAMPLES, REPEATS = 20, 50, 10
 
 @dataclass
 class BackgroundCall(Background, Generic[T]):
-    """A call that the page has started. `items` are the results so far, `about` is what they are for, and `took` the
-    seconds after the end."""
+    """A call that the page has started.
+
+    `items` are the results so far, `about` is the input of the call, `took` is its duration in seconds, set when it
+    ends.
+    """
 
     about: Any
     items: list[T] = field(default_factory=list)
     took: float = 0.0
 
     def start(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
-        """Starts the call. The result of a coroutine is its only item."""
+        """Starts the call. The results are the items of an iterator, or the single result of a coroutine."""
         self._start(self._collect(source))
 
     async def _collect(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
@@ -56,7 +59,7 @@ class BackgroundCall(Background, Generic[T]):
 
 
 def begin() -> None:
-    """Fills the state with the text and the model of the last visit, else with an example."""
+    """Sets the text and the model to those of the last visit, else to the first example and the default model."""
     if TEXT not in st.session_state:
         saved = draft(database(), _DRAFT)
         saved = saved if isinstance(saved, dict) else {}
@@ -71,13 +74,13 @@ def model() -> str:
 
 
 def place() -> Continuation:
-    """The text on the screen with its trail."""
+    """Returns the text on the screen with its trail."""
     return Continuation(str(st.session_state.get(TEXT) or ""), st.session_state.get("next_trail", ()))
 
 
 @one_at_a_time
 def changed() -> None:
-    """A new text or model: drops the trail and all calls, and saves the draft."""
+    """Handles a new text or model: clears the trail, stops all calls and saves the draft."""
     st.session_state.next_trail = ()
     for name in CALLS:
         _drop(name)
@@ -90,13 +93,13 @@ def take_example(text: str) -> None:
 
 
 def move(to: Continuation) -> None:
-    """Replaces the trail; the samples belong to the old one."""
+    """Replaces the trail and drops the samples, which belong to the old trail."""
     st.session_state.next_trail = to.trail
     _drop("sample")
 
 
 def _drop(name: str) -> None:
-    """Stops a call and forgets its results."""
+    """Stops the call with this name and drops its results."""
     if (call := call_of(name)) is not None:
         call.stop()
     st.session_state.pop(f"next_call_{name}", None)
@@ -111,7 +114,7 @@ def clear() -> None:
 
 
 def choose(number: int) -> None:
-    """Appends the token with that number of the prediction on the screen."""
+    """Appends token `number` of the current prediction to the trail."""
     prediction = current_prediction()
     if prediction is not None and number < len(prediction.chances.tokens):
         token = prediction.chances.tokens[number]
@@ -119,13 +122,14 @@ def choose(number: int) -> None:
 
 
 def call_of(name: str) -> BackgroundCall[Any] | None:
-    """The latest call of that name, one of CALLS."""
+    """Returns the latest call with this name, which is one of CALLS; None if there is none."""
     call: BackgroundCall[Any] | None = st.session_state.get(f"next_call_{name}")
     return call
 
 
 def start(name: str, make: Callable[[ModelClient], Any], about: Any) -> None:
-    """Starts a call and stops the previous one of that name."""
+    """Starts a call and stops the previous call with this name. `make` creates the iterator or the coroutine of the
+    call."""
     if (previous := call_of(name)) is not None:
         previous.stop()
     call = st.session_state[f"next_call_{name}"] = BackgroundCall(about)
@@ -144,18 +148,19 @@ def working() -> bool:
 
 
 def progress() -> CallsProgress:
-    """The progress of each call, to compare with later."""
+    """Returns the progress of each call, for a comparison with later progress."""
     return [None if call is None else (len(call.items), call.running) for call in map(call_of, CALLS)]
 
 
 def prediction_call() -> BackgroundCall[Prediction] | None:
-    """The call for the next word at the place on the screen: running, done or failed; None if there is none."""
+    """Returns the call that predicts the token after the text and trail on the screen, running, done or failed; None if
+    there is none."""
     call = call_of("predict")
     return call if call is not None and call.about == (model(), place()) else None
 
 
 def current_prediction() -> Prediction | None:
-    """The likeliest next words at the place on the screen, once they have arrived."""
+    """Returns the prediction for the text and trail on the screen; None until it has arrived."""
     call = prediction_call()
     return call.items[0] if call is not None and call.items else None
 
@@ -175,7 +180,7 @@ def start_writing() -> None:
 
 
 def take_written() -> None:
-    """Appends the written tokens to the trail when the call is done."""
+    """Appends the tokens that the model wrote, once the call has ended and if the trail has not changed meanwhile."""
     call = call_of("write")
     if call is not None and call.items and not call.running:
         if call.about == place():
@@ -204,10 +209,10 @@ def start_scoring() -> None:
 
 
 def flat(call: BackgroundCall[Any] | None) -> list[Any]:
-    """The samples or texts so far."""
+    """Returns the samples or texts that have arrived so far, without their batches."""
     return [] if call is None else [item for batch in list(call.items) for item in batch]
 
 
 def alike(texts: list[str]) -> list[tuple[str, int]]:
-    """(text, count) for each different text, in the order of arrival."""
+    """Returns (text, count) for each different text, in order of arrival."""
     return list(collections.Counter(texts).items())

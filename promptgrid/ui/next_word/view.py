@@ -1,4 +1,4 @@
-"""The parts of the Next word page: the text, the likeliest next tokens, samples, and perplexity."""
+"""Draws the parts of the Next word page: the text, the likeliest next tokens, samples, and perplexity."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from promptgrid.ui.widgets.live_text import token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
 
 POLL_S = 0.25
-PATIENCE_S = 1.5  # a reply within it is drawn at once, without a note about waiting
+PATIENCE_S = 1.5  # a reply within this time is drawn without a note about waiting
 TEXT_HEIGHT = 76  # px
 CARD_WIDTH, CARD_HEIGHT = 215, 118  # px
 
 
 def header() -> DeltaGenerator:
-    """The text and the model; returns the row below, which also holds invisible parts of the page."""
+    """Draws the text, the model and the examples; returns the row of the examples, in which `body` puts elements."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="next_top"):
         st.text_area("Text", key=state.TEXT, height=TEXT_HEIGHT, on_change=state.changed, width="stretch")
         st.selectbox(
@@ -52,18 +52,18 @@ def header() -> DeltaGenerator:
 
 
 def _count() -> None:
-    """The token count at the edge of the field, live during typing."""
+    """Shows the token count at the edge of the text field, updated while the user types."""
     if answers_now(state.model()):
         watch_text([state.TEXT], "next_watch", note=token_note(state.model()))
 
 
 def ready() -> bool:
-    """False while the built-in model is selected and not installed; its download is drawn then."""
+    """Returns False while the built-in model is selected but not installed, and then draws its download."""
     return answers_now(state.model()) or weights_notice()
 
 
 def body(edge: DeltaGenerator) -> None:
-    """Everything below the text; `edge` is the row for invisible parts."""
+    """Draws the page below the text; puts invisible elements into `edge`."""
     state.take_written()
     _ask()
     prediction = state.current_prediction()
@@ -78,7 +78,7 @@ def body(edge: DeltaGenerator) -> None:
 
 
 def _poll(edge: DeltaGenerator) -> None:
-    """Draws the whole page again when a call has made progress, so that buttons and results always agree."""
+    """Reruns the whole page when a call has made progress, so that buttons and results always agree."""
     before = state.progress()
 
     def rerun_on_progress() -> None:
@@ -92,9 +92,10 @@ def _poll(edge: DeltaGenerator) -> None:
 def _button(
     name: str, label: str, start: Callable[[], None], *, disabled: bool = False, **options: Any
 ) -> BackgroundCall[Any] | None:
-    """The button that starts a call, or stops it while it runs; returns the call.
+    """Draws the button that starts a call, or stops the call while it runs; returns the call.
 
-    Other calls do not disable it: Streamlit drops a press on a button that is disabled by the time the press arrives.
+    The button stays enabled during other calls: Streamlit drops a press if the button is disabled when the press
+    arrives.
     """
     call = state.call_of(name)
     if call is not None and call.running:
@@ -110,7 +111,7 @@ def _failure(call: BackgroundCall[Any] | None) -> None:
 
 
 def _ask() -> None:
-    """Asks for the next word without a press if that is free, and waits a little."""
+    """Starts the prediction of the next token if the model is free, and waits up to `PATIENCE_S` for it."""
     if state.prediction_call() is None:
         with suppress(PromptgridError):  # `_no_prediction` shows the error
             if connections.model_facts(state.model()).free:
@@ -120,7 +121,7 @@ def _ask() -> None:
 
 
 def _no_prediction() -> None:
-    """Writes why there are no bars: the call is slow, has failed, or would cost money."""
+    """Shows why there are no bars: the call is slow, has failed, or would cost money."""
     call = state.prediction_call()
     if call is None:
         try:
@@ -176,7 +177,7 @@ def _counted(
 
 
 def _sampling_result(prediction: Prediction, sampling: BackgroundCall[Any] | None) -> str:
-    """How the counts agree with the probabilities, in words."""
+    """Returns how well the counts agree with the probabilities, in words."""
     counted = _counted(prediction, sampling)
     if counted is None or sampling is None:
         return "Draws the next token many times and counts the results."

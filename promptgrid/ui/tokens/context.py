@@ -1,4 +1,4 @@
-"""The view Context: what fills the context window for a prompt, and what a smaller window cuts first."""
+"""The view Context: shows what fills the context window for a prompt, and what a smaller window cuts first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _PROMPT, _TECHNIQUE = "tokens_context_prompt", "tokens_context_technique"
 
 
 def context(refs: Sequence[str]) -> None:
-    """A prompt of the library as it is sent, in the window of the first of the selected models."""
+    """Draws the messages that a prompt of the library sends, and the context window of the first model in `refs`, or of
+    the default model."""
     library = prompts()
     if not library:
         st.caption("The library has no prompts yet. Write one on Compose.")

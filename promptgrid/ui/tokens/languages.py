@@ -1,4 +1,4 @@
-"""The view Two languages: the same text in both, and how many more tokens one takes than the other."""
+"""The view Two languages: shows how many times more tokens a text takes in one language than in another."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LETTERS: Mapping[str, str] = {
 
 
 def languages_view(refs: Sequence[str]) -> None:
-    """The two texts, and a table with a row for each tokenizer, live during typing."""
+    """Draws the two texts, and a table with a row for each tokenizer, updated while the user types."""
     st.session_state.setdefault(FIRST, LETTERS["English"])
     st.session_state.setdefault(SECOND, LETTERS["Chinese"])
     names = []

@@ -1,4 +1,4 @@
-"""The tokens of a text as coloured pieces."""
+"""Draws the tokens of a text as coloured pieces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def pieces_view(
 ) -> None:
     """Draws the pieces in a box of `height` pixels. Hover, click or arrow keys show the id and the bytes of a piece.
 
-    `differing` is the number of the first token on which two tokenizers differ. The text is never interpreted.
+    `differing` is the number of the first token on which two tokenizers differ. Markup in the text is shown as plain
+    text.
     """
     data = {
         "pieces": [_piece(piece, text, piece.number == differing) for piece in pieces],
@@ -31,7 +32,7 @@ def pieces_view(
 
 
 def hexadecimal(data: bytes) -> str:
-    """`E9 A6`"""
+    """Returns the bytes as upper-case hexadecimal numbers separated by spaces: `E9 A6`."""
     return data.hex(" ").upper()
 
 
@@ -50,12 +51,12 @@ def _piece(piece: Piece, text: str, differs: bool) -> dict[str, Any]:
 
 
 def _around(before: str, whole: list[str], rest: str) -> list[str]:
-    """`visible` parts with the bytes before and after them."""
+    """Returns the parts of `visible` with the bytes before and after them as literal text."""
     return [before, "", *whole, *([rest] if len(whole) % 2 == 0 else ["", rest])]
 
 
 def _halves(data: bytes) -> tuple[bytes, str, bytes]:
-    """(the last bytes of a character, whole characters, the first bytes of a character)."""
+    """Splits bytes into (the last bytes of a character, whole characters, the first bytes of a character)."""
     first = next((at for at, byte in enumerate(data) if byte & 0xC0 != 0x80), len(data))
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     whole = decoder.decode(data[first:])
@@ -63,7 +64,7 @@ def _halves(data: bytes) -> tuple[bytes, str, bytes]:
 
 
 def place(piece: Piece) -> str:
-    """The position of the piece in the text, in words."""
+    """Returns the position of the piece in the text, in words."""
     if piece.beside:
         return "not in the text"
     first, last = piece.start + 1, piece.end
@@ -74,7 +75,8 @@ def place(piece: Piece) -> str:
 
 
 def visible(text: str) -> list[str]:
-    """The text with signs for invisible characters: alternately literal text, and signs."""
+    """Splits the text into parts that alternate between literal text and signs for invisible characters, literal text
+    first."""
     parts = [""]
     for letter in text:
         sign = _sign(letter)
@@ -85,7 +87,7 @@ def visible(text: str) -> list[str]:
 
 
 def _sign(letter: str) -> str:
-    """The sign for a character that is invisible or combines with its neighbour; "" for the others."""
+    """Returns the sign for a character that is invisible or combines with its neighbour; "" for other characters."""
     if letter in _STANDS_FOR:
         return _STANDS_FOR[letter]
     category = unicodedata.category(letter)

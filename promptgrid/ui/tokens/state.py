@@ -42,7 +42,7 @@ _LARGEST = 10  # MB of a file
 
 
 def start() -> None:
-    """Fills the state: the text of the last visit or the first example, and two tokenizers."""
+    """Sets the text to that of the last visit, else to the first example, and selects two tokenizers."""
     if "tokens_saved" not in st.session_state:
         saved = draft(database(), _DRAFT)
         st.session_state.tokens_saved = saved if isinstance(saved, str) else EXAMPLES["Chinese"]
@@ -59,7 +59,7 @@ def save() -> None:
 
 
 def selected_tokenizers() -> list[str]:
-    """The one or two selected tokenizers: encodings or ENDPOINT/MODEL."""
+    """Returns the one or two selected tokenizers, each an encoding or ENDPOINT/MODEL."""
     return list(dict.fromkeys(filter(None, [st.session_state[BY] or DEFAULT_MODEL, st.session_state[BESIDE]])))
 
 
@@ -79,14 +79,14 @@ def tokenizers() -> None:
 
 
 def title(ref: str) -> str:
-    """The name of a tokenizer in the selectors."""
+    """Returns the name of a tokenizer in the selectors."""
     if not ref:
         return "none"
     return f"{ref} · {MODELS_OF[ref]}" if ref in MODELS_OF else ref
 
 
 def prepare() -> None:
-    """Starts the built-in model if it is selected and installed; shows an error if that fails."""
+    """Starts the built-in model if it is selected and installed; shows the error if the start fails."""
     needed = any(ref.startswith(f"{BUILTIN}/") for ref in selected_tokenizers())
     if not needed or not builtin.status().ready or builtin.running():
         return
@@ -98,7 +98,7 @@ def prepare() -> None:
 
 
 def load() -> None:
-    """The popover that loads another text: an example, a prompt of the library, or a file."""
+    """Draws the popover that loads another text: an example, a prompt of the library, or a file."""
     with st.popover("Load", key=_LOAD, on_change="rerun"):
         st.caption("Examples")
         with st.container(horizontal=True, gap="xsmall"):
@@ -139,13 +139,14 @@ def _put_file() -> None:
 
 
 def text_of(prompt: Prompt) -> str:
-    """The messages of a prompt, then its examples: inputs, reasoning and answer, one per line."""
+    """Returns the messages of a prompt, then its examples: inputs, reasoning and answer, one per line."""
     examples = ["\n".join([*e.inputs.values(), e.reasoning, e.answer]).strip() for e in prompt.examples]
     return "\n\n".join([message.text for message in prompt.messages] + examples)
 
 
 def tokenize(text: str, ref: str) -> tokens.Tokenization:
-    """The tokens of the text. A long text is estimated, and sent to a server only on demand."""
+    """Returns the tokens of the text. For a text longer than `LIVE_CHARS` a tokenizer on a server is estimated, until
+    the user asks the server."""
     if (
         len(text) > LIVE_CHARS
         and not tokens.encoding_of(ref)
@@ -156,7 +157,8 @@ def tokenize(text: str, ref: str) -> tokens.Tokenization:
 
 
 def unknown_note(tokenization: tokens.Tokenization) -> None:
-    """Why there are no pieces to show, and a button that asks the server for them."""
+    """Shows why there are no pieces, and a button that asks the server for the tokens if the text is longer than
+    `LIVE_CHARS`."""
     reason = tokenization.count.reason or "This endpoint reports the number of tokens, not the tokens."
     st.caption(f":orange[●] {plain(reason)}")
     if len(tokenization.text) > LIVE_CHARS and not tokens.encoding_of(tokenization.ref):
@@ -164,5 +166,5 @@ def unknown_note(tokenization: tokens.Tokenization) -> None:
 
 
 def _ask(ref: str) -> None:
-    """Allows the request for the current text."""
+    """Allows the request to the server for the current text."""
     st.session_state[f"tokens_patient_{ref}"] = hash(st.session_state[TEXT])

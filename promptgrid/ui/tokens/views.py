@@ -1,4 +1,4 @@
-"""The Tokens page below its first row: the text, and views of its tokens."""
+"""Draws the Tokens page below its first row: the text, and views of its tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]|[\p{L}\p{M}\p{N}_'’-
 
 @st.fragment
 def body() -> None:
-    """The selected view. Typing reruns only this fragment."""
+    """Draws the selected view. Typing reruns only this fragment."""
     name = st.segmented_control("View", list(VIEWS), key=state.VIEW, required=True, label_visibility="collapsed")
     try:
         state.prepare()
@@ -41,7 +41,7 @@ def body() -> None:
 
 
 def text_field(ref: str) -> str:
-    """The field; returns its text, live during typing."""
+    """Draws the field of the text; returns the text, updated while the user types."""
     # A view without the field has dropped its text.
     st.session_state.setdefault(state.TEXT, st.session_state.tokens_saved)
     with st.container(gap=None):
@@ -53,7 +53,7 @@ def text_field(ref: str) -> str:
 
 
 def facts(text: str) -> str:
-    """Characters, words, lines and bytes, as Markdown."""
+    """Returns the numbers of characters, words, lines and bytes, as Markdown."""
     cleaned = tokens.clean(text)
     counts = {
         "character": len(text),
@@ -71,7 +71,7 @@ def _words(text: str) -> int:
 
 
 def headline(tokenization: Tokenization) -> str:
-    """The number of tokens, and of tokens per word, as Markdown."""
+    """Returns the number of tokens, and of tokens per word, as Markdown."""
     mark = "" if tokenization.count.exact else "≈ "
     words = _words(tokenization.text)
     rate = f" · {tokenization.count.tokens / words:.1f} per word" if words else ""
@@ -79,7 +79,7 @@ def headline(tokenization: Tokenization) -> str:
 
 
 def pieces(refs: Sequence[str]) -> None:
-    """The view Pieces: the tokens of each tokenizer, and as a table."""
+    """Draws the view Pieces: the tokens of each tokenizer, as coloured pieces and as a table."""
     text = text_field(refs[0])
     tokenizations = [state.tokenize(text, ref) for ref in refs]
     difference = _first_difference(tokenizations)
@@ -120,7 +120,8 @@ def _column(tokenization: Tokenization, first: int, differing: int | None) -> No
 
 
 def _first_difference(tokenizations: Sequence[Tokenization]) -> tokens.Difference | None:
-    """Where two tokenizations first differ, also shown as a caption; None if they agree or cannot be compared."""
+    """Returns the first difference of two tokenizations and shows it as a caption; None if they agree or cannot be
+    compared."""
     if len(tokenizations) < 2 or not all(
         len(tokenization.ids) and tokenization.located for tokenization in tokenizations
     ):
@@ -139,7 +140,8 @@ def _first_difference(tokenizations: Sequence[Tokenization]) -> tokens.Differenc
 
 
 def _window(tokenizations: Sequence[Tokenization]) -> int:
-    """The number of the first token on the current page, if there are more than one page can show; else 0."""
+    """Draws the page selector if a tokenization has more than `WINDOW` tokens. Returns the number of the first token on
+    the page, from 0."""
     longest = max((len(tokenization.ids) for tokenization in tokenizations), default=0)
     if longest <= WINDOW:
         return 0
@@ -155,7 +157,7 @@ def _window(tokenizations: Sequence[Tokenization]) -> int:
 
 
 def lines(refs: Sequence[str]) -> None:
-    """The view Lines: the costliest lines first."""
+    """Draws the view Lines: the lines with their token counts, most tokens first."""
     text = text_field(refs[0])
     tokenizations = [state.tokenize(text, ref) for ref in refs]
     if not text:
