@@ -29,7 +29,7 @@ _OVER = "curves_over"
 
 
 def read_curve(database: Database, run: RunInfo) -> Curve:
-    """Returns the curve of the run over one parameter, and reads it again after new results.
+    """Returns the curve of the run over one parameter, cached until the run has new results.
 
     The parameter is the one in the address (`?over=`). If the run varies several, a control selects one of them.
     """

@@ -21,7 +21,7 @@ PROMPTS_SHOWN = 10
 
 
 def example() -> None:
-    """Shows what the example is, a small run for the first visit, and draws the button that starts it."""
+    """Offers a small run for the first visit: says what the run shows, and draws the button that starts it."""
     with st.container(border=True, key="home_example", gap="small"):
         st.markdown("**See it work: one prompt, two techniques, two temperatures, six reviews**")
         st.caption(
@@ -69,7 +69,7 @@ def has_example() -> bool:
 
 
 def next_steps(run_id: str | None) -> None:
-    """Draws links to the three main pages. The link to Compare opens the run `run_id`."""
+    """Draws links to the three main pages. The link to Compare opens the run `run_id`, if there is one."""
     query = {"run": run_id} if run_id else {}
     steps: list[tuple[str, str, str, str, dict[str, str]]] = [
         (links.COMPOSE, "Try a prompt", "edit_note", "See exactly what is sent and what comes back.", {}),

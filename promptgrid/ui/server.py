@@ -34,7 +34,7 @@ def database() -> Database:
 
 
 def library() -> Library:
-    """Returns the folder of prompts. It caches files and reads them again after a change."""
+    """Returns the folder of prompts, which caches files and reads them again after a change."""
     return _library(library_folder())
 
 
@@ -90,7 +90,7 @@ class WeightsDownload:
 
 @st.cache_resource
 def weights_download() -> WeightsDownload:
-    """Returns the download, one per server. The first page starts it if the weights are missing."""
+    """Returns the download, one per server. The first call starts the download if the weights are missing."""
     download = WeightsDownload()
     if builtin.status().supported:
         download.start()
@@ -112,7 +112,7 @@ class Endpoints:
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "check-endpoint"))
 
     def refresh(self, *, wait: bool = False) -> None:
-        """Checks all endpoints again. `wait` waits for the results, which takes about five seconds at most."""
+        """Checks all endpoints again. With `wait`, returns after the last result, within about five seconds."""
         self.checked = time.monotonic()
         try:
             names, self.error = connections.endpoint_names(), None

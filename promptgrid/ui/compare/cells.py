@@ -47,7 +47,7 @@ def matrix_columns(comparison: ComparisonRows, summaries: Sequence[VariantSummar
 
 def column_summary(summary: VariantSummary) -> str:
     """Returns the score with its 95 % interval, the unread replies and the agreement of the samples, such as "53 %
-    (41–65) · 3.4/5 agree". Without a score, returns how many replies were answered."""
+    (41–65) · 3.4/5 agree". Without a score, the text begins with the number of answered cells."""
     if summary.answered < summary.cells and not summary.scored:
         return f"{summary.answered:,} of {summary.cells:,} answered"
     parts = [f"{summary.answered:,} answered"]
@@ -151,7 +151,10 @@ def _texts(entry: PooledCell) -> tuple[str, str]:
 
 
 def _tally(entry: PooledCell) -> str:
-    """Returns how many samples give the cell's answer, and how many are missing: "2 of 5" or "2 of 4, 1 missing"."""
+    """Returns how many samples give the cell's answer, and how many are missing: "2 of 5" or "2 of 4, 1 missing".
+
+    Returns "" if there is only one sample.
+    """
     if entry.samples == 1:
         return ""
     votes = f"{entry.votes} of {entry.answered}"

@@ -21,7 +21,7 @@ _RANKING = "ranking"
 
 
 def arena_of(database: Database, run: RunInfo) -> Arena:
-    """Returns the pairs of the run, read again after new results. If there are none, says why and stops the page."""
+    """Returns the pairs of the run, cached until it has new results. If there are none, says why and stops the page."""
     arena = _arena(run.id, results.stamp(database, run.id), _database=database)
     if not arena.possible:
         text, detail = why_no_pairs(arena)

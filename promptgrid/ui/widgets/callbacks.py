@@ -37,8 +37,7 @@ def one_at_a_time(action: Callable[P, R]) -> Callable[P, R]:
 
 
 def leaving_error(key: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """Returns a decorator for callbacks. It stores a PromptgridError in the session state under `key`, for
-    `feedback.show_left_error`."""
+    """Returns a decorator that stores a callback's PromptgridError under `key`, for `feedback.show_left_error`."""
 
     def decorate(action: Callable[P, None]) -> Callable[P, None]:
         @wraps(action)

@@ -18,8 +18,10 @@ def endpoint_line(state: EndpointState) -> str:
 
 
 def weights_notice() -> bool:
-    """Returns whether the built-in model's weights are present. If not, draws the download and reruns the page at its
-    end."""
+    """Returns whether the weights of the built-in model are present.
+
+    If not, draws the download, and reruns the page when it ends.
+    """
     status = builtin.status()
     if status.ready:
         return True

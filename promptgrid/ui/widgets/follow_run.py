@@ -1,4 +1,4 @@
-"""The progress of an active run on another page, and the toast at its end."""
+"""The progress of an active run on the pages that show its results, and the toast at its end."""
 
 from __future__ import annotations
 
