@@ -81,9 +81,7 @@ class PaceWindow:
         self._round_size = int(self.size)
 
     def answered(self, latency_s: float, in_flight: int) -> None:
-        """Records a reply; `in_flight` includes its request. The window grows only if at least half of it was in
-        use.
-        """
+        """Records a reply; `in_flight` includes its request. The window grows only if at least half of it is in use."""
         self._refused -= self._refused / MEMORY
         self._round.append(latency_s)
         if len(self._round) >= self._round_size:
@@ -183,9 +181,7 @@ class Pace:
             self.closed_until = max(self.closed_until, now + min(retry_after, LONGEST_WAIT_S))
 
     def figures(self) -> dict[str, float]:
-        """Returns the window, its limit, and the seconds until the endpoint accepts requests again, to show with a
-        run.
-        """
+        """Returns the window, its limit, and the seconds until the endpoint is open again, to show with a run."""
         waits_s = max(0.0, self.closed_until - self._clock())
         return {"window": int(self.window.size), "most": self.window.most, "waits_s": round(waits_s, 1)}
 

@@ -60,9 +60,7 @@ class Sender:
         return failed
 
     async def _send_one(self, call: Call[P]) -> tuple[list[P], EndpointError | None]:
-        """Sends one call, with its retries. Returns (payloads still to be sent, the error that ended the call or
-        None).
-        """
+        """Sends one call, with its retries. Returns (payloads still to be sent, the error that ended the call)."""
         while True:
             if error := self._stop_for(call.payload):
                 call.fail(error)

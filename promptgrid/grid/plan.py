@@ -109,9 +109,7 @@ class Plan:
                 raise PlanError(f"Two {what} are called {twice[0]!r}.", hint="Give each a name of its own.")
 
     def values_of(self, spec: ParameterSpec) -> tuple[Value, ...]:
-        """Returns the plan's value of a parameter, or all values of its axis; empty if each prompt's own value
-        applies.
-        """
+        """Returns the plan's values of a parameter, one or those of its axis; empty if each prompt's own applies."""
         own = getattr(self.parameters, spec.name)
         return self.axes.get(spec.column, ()) if own is None else (own,)
 

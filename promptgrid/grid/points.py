@@ -134,8 +134,8 @@ def points(
     """Yields every point of the plan (of the models `refs`), in the best order for sending: by model, prompt,
     technique, case, axes. Neighbouring points share the beginning of their prompt, which servers cache.
 
-    Parameter values that are sent identically are one point. Raises PromptError with the case when a template cannot be
-    filled.
+    Parameter values that are sent identically are one point. Raises PromptError with the case for an unfillable
+    template.
     """
     for ref in plan.models if refs is None else refs:
         name, model = split_model(ref)
@@ -184,9 +184,7 @@ def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[Wire
 
 
 def _parameters(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
-    """Yields the parameters for each combination of axis values; the prompt's own values apply where the plan has
-    none.
-    """
+    """Yields the parameters for each combination of axis values; the prompt's own apply where the plan has none."""
     own = plan.parameters.over(prompt.parameters)
     if own.temperature is not None:
         own = replace(own, temperature=float(own.temperature))  # 0 and 0.0 are two texts in JSON, and so two keys

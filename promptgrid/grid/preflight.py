@@ -102,8 +102,7 @@ class EstimateTally:
     """Adds up the points of a plan to its preflight, some hundred at a time, so that a large plan is never in memory
     whole.
 
-    `stored` returns the samples that have a reply, `speed` the seconds that a model takes per reply; `judges` is by
-    check.
+    `stored` returns the samples that have a reply, `speed` a model's seconds per reply; `judges` is by check.
     """
 
     plan: Plan
@@ -182,9 +181,7 @@ def plan_reach(plan: Plan) -> Reach | None:
 
 
 def preflight(tally: EstimateTally) -> Preflight:
-    """Returns the preflight of the tally's plan. Raises PlanError or PromptError for a plan that cannot be carried
-    out.
-    """
+    """Returns the preflight of the tally's plan. Raises PlanError or PromptError if the plan cannot be carried out."""
     tally.plan.check_variables()
     for _ in tally.through(plan_points(tally.plan, grid.decide(tally.plan))):
         pass

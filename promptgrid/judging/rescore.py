@@ -52,8 +52,7 @@ def plan_recheck(
     nothing to add or remove, all checks score again. With `fresh`, judges are called again. Nothing is changed or sent
     yet.
 
-    Raises PlanError for a check that is missing or cannot be carried out, and LibraryError for a missing judge's
-    prompt.
+    Raises PlanError for a check that is missing or cannot be carried out, LibraryError for a missing judge's prompt.
     """
     before = plans.planned_as(database, run_id)
     plan = runs.plan_of(database, run_id)

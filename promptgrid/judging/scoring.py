@@ -81,9 +81,7 @@ class Scoring:
             self.on_progress(self.done, self.total)
 
     async def _scores(self, check: CheckSpec, chunk: Sequence[Answered]) -> list[CellScore]:
-        """Returns the scores of the replies that the check applies to. If the check stops early, all checks are
-        halted.
-        """
+        """Returns the scores of the replies that the check applies to. If the check stops early, all checks halt."""
         prompts = {(p.name, p.version) for p in self.plan.prompts if check in self.plan.checks_for(p)}
         replies = [
             reply

@@ -106,9 +106,7 @@ def extend(
 
 
 def widened(plan: Plan, samples: int, models: Sequence[str], added: Mapping[str, Sequence[Value]]) -> Plan:
-    """Returns the plan with this number of samples, and with these models and parameter values added. Raises
-    PlanError.
-    """
+    """Returns the plan with this number of samples, and with more models and parameter values. Raises PlanError."""
     axes, single = dict(plan.axes), dict[str, None]()
     for spec in AXIS_SPECS:
         if more := added.get(spec.column):

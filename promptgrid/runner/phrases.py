@@ -139,9 +139,7 @@ _ATTEMPTS: Mapping[str, str] = {"unreported": "answered, cost not reported"}
 
 
 def budget_words(preflight: Preflight) -> str:
-    """Returns a warning if the plan may exceed the budget; "" without a budget, or if the plan's ceiling is within
-    it.
-    """
+    """Returns a warning if the plan may exceed the budget; "" without a budget, or if the ceiling is within it."""
     budget = preflight.budget
     if budget is None or preflight.within_budget:
         return ""

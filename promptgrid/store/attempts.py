@@ -77,7 +77,7 @@ def settle(connection: sa.Connection, ids: Sequence[int]) -> None:
 
 
 def log(database: Database, run_id: str, position: int) -> list[Attempt]:
-    """Returns the failed and lost attempts at a cell's call, in the order in which they were stored."""
+    """Returns the failed and lost attempts at a cell's call, oldest first."""
     mine = (attempts.c.run_id == run_id) & (attempts.c.position == position)
     with database.read() as connection:
         rows = connection.execute(sa.select(attempts).where(mine).order_by(attempts.c.id)).all()

@@ -93,9 +93,7 @@ def case_texts(database: Database, run_id: str, positions: Iterable[int] | None 
 
 
 class CellText(NamedTuple):
-    """The texts of a cell and its reply, each truncated to a limit plus one character, so that truncation is
-    visible.
-    """
+    """The texts of a cell and its reply, each truncated to a limit plus one character, to make truncation visible."""
 
     answer: str | None
     output: str | None

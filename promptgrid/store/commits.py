@@ -27,9 +27,7 @@ from promptgrid.store.stored_replies import lots
 
 
 class Fenced(Exception):
-    """Another process has claimed the run, or the run was removed: the process that gets this error must stop
-    writing.
-    """
+    """Another process has claimed the run, or the run was removed: the process that gets this must stop writing."""
 
 
 class CellName(NamedTuple):
@@ -199,9 +197,7 @@ def _new_replies(group: Group) -> list[Row]:
 
 
 def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> None:
-    """Inserts many rows with one statement per table: at thousands of replies a second, statements are the main
-    cost.
-    """
+    """Inserts many rows with one statement per table: at thousands of replies a second, statements cost most."""
     new = _new_replies(group)
     # The write lock is held, so no other process takes the next ids.
     first = (connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0) + 1 if new else 0

@@ -231,8 +231,8 @@ def purge(database: Database) -> int:
 
 
 def _touch(connection: sa.Connection, conversation_id: str, **values: Any) -> None:
-    """Stores `values` and the time of the change. Every change calls it. Raises StoreError for a removed
-    conversation.
+    """Stores `values` and the time of the change. Every change calls it. Raises StoreError if the conversation is
+    gone.
     """
     mine = conversations.update().where(conversations.c.id == conversation_id)
     if not connection.execute(mine.values(updated=now(), **values)).rowcount:

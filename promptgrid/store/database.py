@@ -99,8 +99,7 @@ class Database:
         """Returns a value that differs from the previous one when any process has committed since. Costs almost
         nothing.
 
-        The value is read on a connection used for nothing else, because SQLite counts only the commits of other
-        connections.
+        The value is read on a connection used for nothing else: SQLite counts only the commits of other connections.
         """
         with plain_errors(self.path), self._watching:
             if self._watcher is None:

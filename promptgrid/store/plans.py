@@ -85,9 +85,7 @@ def _variant(fields: Mapping[str, Any]) -> WireVariant:
 
 
 def as_stored(plan: Plan) -> Plan:
-    """Returns the plan with its prompts as they will be read back: a stored text file has only one kind of line
-    ending.
-    """
+    """Returns the plan with its prompts as they will be read back: a text file has only one kind of line ending."""
     return replace(plan, prompts=tuple(loads(dumps(prompt), prompt.name) for prompt in plan.prompts))
 
 

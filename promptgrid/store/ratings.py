@@ -23,8 +23,7 @@ STARS = 5
 class Rating:
     """One person's rating of the reply of the cell at `position`.
 
-    `value` is from 0 to 1, according to `scale`: a thumb is 0 or 1, one to five stars are 0, 0.25 … 1 (None: only a
-    note).
+    `value` is 0 to 1, by `scale`: a thumb is 0 or 1; one to five stars are 0, 0.25 … 1. None means only a note.
     """
 
     position: int

@@ -107,9 +107,8 @@ def active_run(database: Database) -> RunInfo | None:
 
 
 def find_run(database: Database, ref: str) -> RunInfo:
-    """Returns the run whose id begins with `ref`, or the newest for `last`. Raises StoreError if none or several
-    match.
-    """
+    """Returns the run whose id begins with `ref`, or the newest for `last`. Raises StoreError unless exactly one
+    matches."""
     by_id = runs.c.id.startswith(ref, autoescape=True)
     query = _infos().where(runs.c.status != "planning", runs.c.deleted.is_(None) if ref == "last" else by_id)
     with database.read() as connection:

@@ -72,9 +72,7 @@ def listed(database: Database, run_id: str) -> list[Vote]:
 
 
 def require_cells(connection: sa.Connection, run_id: str, positions: set[int]) -> None:
-    """Raises StoreError unless the run has cells at all these positions, since the run may have been deleted
-    meanwhile.
-    """
+    """Raises StoreError unless the run has cells at all these positions: the run may have been deleted meanwhile."""
     mine = (cells.c.run_id == run_id) & cells.c.position.in_(positions)
     if connection.scalar(sa.select(sa.func.count()).where(mine)) != len(positions):
         named = " and ".join(map(str, sorted(positions)))
