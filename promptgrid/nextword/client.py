@@ -117,7 +117,7 @@ class ModelClient:
         if error.kind != "refused_parameter" or not error.param:
             return
         if error.param == "logprobs" and request.api == "completion":
-            return  # chat completions may still take it
+            return  # chat completions may still accept logprobs
         value = self.endpoint.wire(request).get(error.param)
         effort = request.parameters.reasoning_effort
         learned.remember(self.endpoint.identity, self.model, error.param, value, error.message, effort=effort)

@@ -13,12 +13,12 @@ from promptgrid.nextword.client import ModelClient
 from promptgrid.nextword.continuation import Continuation
 from promptgrid.prompt import Api, Parameters
 
-TOP = 1000  # llama.cpp returns as many as requested; this many take 20 ms
+TOP = 1000  # tokens requested from llama.cpp, which returns 1,000 in 20 ms
 TOP_ELSEWHERE = 20  # the maximum of OpenAI and vLLM
-SAMPLERS = {"samplers": ["temperature", "top_p"]}  # of llama.cpp: in this order, and no others
-EVERY = 1_000_000  # more than any vocabulary: llama.cpp returns all
+SAMPLERS = {"samplers": ["temperature", "top_p"]}  # the only samplers that llama.cpp applies, in order
+EVERY = 1_000_000  # more than any vocabulary, so llama.cpp returns all tokens
 
-_harmless: dict[str, int] = {}  # endpoint's identity -> the id of its full stop
+_harmless: dict[str, int] = {}  # identity of an endpoint -> the token id of a full stop
 
 
 @dataclass(frozen=True, slots=True)

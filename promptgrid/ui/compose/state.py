@@ -24,7 +24,7 @@ from promptgrid.ui.widgets.live_text import forget_typed
 FIRST = "sentiment"
 DRAFT = "prompt:"
 WATCH = "compose_watch"
-# With the prefix "compose_", each is the key of a widget.
+# Fields whose widget has the name of the field as its key, with the prefix "compose_".
 SIMPLE = (
     *("description", "tags", "language", "cases", "api", "kind", "labels", "schema", "pattern"),
     *("temperature", "top_p", "max_tokens", "seed", "stop"),
@@ -79,7 +79,7 @@ def open_prompt(name: str) -> None:
     if not on_screen:
         _show(_load(name))
     elif last is not None and library().etag(name) != last.etag and fields() == last.start:
-        _show(_load(name))  # saved elsewhere, and not changed here
+        _show(_load(name))  # the file was saved elsewhere, the widgets are unchanged
 
 
 def _load(name: str) -> OpenPrompt:
@@ -104,7 +104,7 @@ def fill(content: Fields) -> None:
         state[f"compose_{name}"] = getattr(content, name)
     for name in WORDS:
         state[f"compose_word_{name}"] = content.wording.get(name, "")
-    state.compose_turns, state.compose_next = [], 0  # the same text areas again, which therefore do not flicker
+    state.compose_turns, state.compose_next = [], 0  # the text areas keep their keys and do not flicker
     for role, text in content.messages:
         add_turn(role, text)
     set_examples(content.examples)

@@ -14,7 +14,7 @@ from promptgrid.nextword import VOCABULARY, Prediction, TokenTally
 from promptgrid.ui.widgets.component import component
 
 SHOWN = 15  # bars
-SURE_BITS, ODD_BITS = 0.5, 10.0  # the surprise at which the colour of a token begins, and at which it is full
+SURE_BITS, ODD_BITS = 0.5, 10.0  # the surprise at which the colour of a token starts, and is full
 
 Sliders = tuple[float, float]
 START: Sliders = (1.0, 1.0)

@@ -65,7 +65,7 @@ def begin() -> None:
         saved = saved if isinstance(saved, dict) else {}
         st.session_state[TEXT] = str(saved.get("text") or EXAMPLES[0])
         st.session_state.setdefault(MODEL, str(saved.get("model") or DEFAULT_MODEL))
-    st.session_state[TEXT] = st.session_state[TEXT]  # survives a visit to another page
+    st.session_state[TEXT] = st.session_state[TEXT]  # assigned again to survive a visit to another page
     st.session_state[MODEL] = st.session_state.get(MODEL) or DEFAULT_MODEL
 
 

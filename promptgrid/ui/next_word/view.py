@@ -29,7 +29,7 @@ CARD_WIDTH, CARD_HEIGHT = 215, 118  # px
 
 
 def header() -> DeltaGenerator:
-    """Draws the text, the model and the examples; returns the row of the examples, in which `body` puts elements."""
+    """Draws the text, the model and the examples; returns the row of the examples, the `edge` of `body`."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="next_top"):
         st.text_area("Text", key=state.TEXT, height=TEXT_HEIGHT, on_change=state.changed, width="stretch")
         st.selectbox(

@@ -137,7 +137,7 @@ def _upload(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     uploaded = st.file_uploader("A table, up to 100 MB", type=[*FORMATS], key="cases_uploader")
     if uploaded is not None and st.session_state.get("cases_uploaded_id") != uploaded.file_id:
         st.session_state.cases_expected = ""
-        with suppress(EncodingError):  # asked for below; another unreadable file must not replace the last one
+        with suppress(EncodingError):  # the page asks for the encoding; other errors keep the last file
             read_cases(uploaded.getvalue(), name=uploaded.name)
         form["cases_upload"] = {"file": store_upload(uploaded.getvalue(), uploaded.name), "name": uploaded.name}
         st.session_state.cases_uploaded_id = uploaded.file_id
@@ -165,7 +165,7 @@ def _paste(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
 
 def _type(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     columns = [*dict.fromkeys(name for prompt in prompts for name in required_variables(prompt)), EXPECTED]
-    if st.session_state.get("cases_typed_for") != columns:  # the editor stores its edits relative to its first rows
+    if st.session_state.get("cases_typed_for") != columns:  # the editor stores edits of its first rows
         st.session_state.cases_typed_for = columns
         saved = [{name: row.get(name, "") for name in columns} for row in form["cases_rows"]]
         st.session_state.cases_typed_from = saved or [dict.fromkeys(columns, "")]

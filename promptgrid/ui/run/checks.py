@@ -17,7 +17,7 @@ OTHERS = (
     "exact", "exact:ignore_case=true", "label", "number", "number:tolerance=0.01", "json-schema", "json-equal",
     "similarity", "length:max=100", "language:is=en",
 )  # fmt: skip
-KEY = "checks_shown"  # of the widget; the field of the form is None for the default checks
+KEY = "checks_shown"  # the key of the widget; the field of the form is None for the default checks
 
 
 def checks_field(form: FormValues, prompts: Sequence[Prompt], cases: Sequence[Case]) -> None:

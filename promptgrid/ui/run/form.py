@@ -186,8 +186,8 @@ def models_field() -> list[str]:
 
 
 def own_value(prompts: Sequence[Prompt], parameter: str) -> str:
-    """Returns the placeholder of a field: the value that all prompts have for the parameter, or `own` if the values
-    differ."""
+    """Returns the placeholder of a field: the value of the parameter in all prompts, `no limit` if no prompt sets one,
+    or `own` if the values differ."""
     values = {getattr(prompt.parameters, parameter) for prompt in prompts}
     return str(values.pop() or "no limit") if len(values) == 1 else "own"
 

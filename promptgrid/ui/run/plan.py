@@ -135,6 +135,6 @@ def run_again_button(run_id: str) -> None:
 
 def _fill(run_id: str) -> None:
     plan = runs.plan_of(server.database(), run_id)
-    table = cases_jsonl(plan.cases)  # with the types of their values
+    table = cases_jsonl(plan.cases)  # JSONL keeps the types of values
     fill_form(form_of(plan, store_upload(table.encode(), "cases.jsonl")))
     del st.query_params["run"]

@@ -19,9 +19,9 @@ from promptgrid.ui.run.plan import preflights
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
-PATIENCE_S = 0.6  # within it the preflight of a small plan is done, and nothing flickers
+PATIENCE_S = 0.6  # long enough for the preflight of a small plan, so that the page does not flicker
 DOUBLE_CLICK_S = 2.0
-MANY_CELLS = 200_000  # above it the preflight starts on request only
+MANY_CELLS = 200_000  # the preflight of a plan with more cells starts only on request
 
 
 def preflight_panel(plan: Plan, key: str) -> str | None:

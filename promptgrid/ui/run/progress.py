@@ -32,7 +32,7 @@ def run_panel(run_id: str, *, primary: bool) -> None:
         show_error(error)
         return
     with st.container(border=True, key="run_panel", gap="small"):
-        _head(info, primary)  # outside the fragment: a click between two of its ticks would be lost
+        _head(info, primary)  # outside the fragment, which would lose a click between two reruns
         active = info.status in ACTIVE
         if active:
             follow_run.announce_end(info)

@@ -58,7 +58,7 @@ def _with_expected(read: Callable[[str], CasesTable]) -> CasesTable:
     except CasesError:
         if not expected:
             raise
-        st.session_state.cases_expected = ""  # it was the column of another table
+        st.session_state.cases_expected = ""  # a column of another table
         return read("")
 
 

@@ -42,7 +42,7 @@ def body() -> None:
 
 def text_field(ref: str) -> str:
     """Draws the field of the text; returns the text, updated while the user types."""
-    # A view without the field has dropped its text.
+    # Streamlit drops the text of the field while a view without the field is shown.
     st.session_state.setdefault(state.TEXT, st.session_state.tokens_saved)
     with st.container(gap=None):
         st.text_area("Text", key=state.TEXT, height=TEXT_HEIGHT, placeholder="Write or paste a text")
