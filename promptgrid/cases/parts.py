@@ -27,7 +27,7 @@ Part = Literal["learn", "choose", "prove"]
 PARTS: tuple[Part, ...] = get_args(Part)
 SHARES: Mapping[Part, float] = {"learn": 0.4, "choose": 0.3, "prove": 0.3}
 GROUP = "group"
-"""The column that groups cases where none is named."""
+"""The default name of the column that groups cases."""
 
 _KEY = b"promptgrid parts 1"  # another key would change the part of every case
 NEAR_LIMIT = 5000  # cases of a table that is only read: the search takes half a second

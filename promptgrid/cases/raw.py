@@ -15,7 +15,7 @@ from promptgrid.errors import CasesError
 MAX_CASES = 100_000
 MAX_COLUMNS = 1_000
 MISSING = object()
-"""The cell of a record that has no such field, or null there: no value, which is not the same as an empty text."""
+"""The cell of a record whose field is missing or null; it differs from an empty text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,8 @@ def _too_large(name: str, size: int) -> CasesError:
 
 
 def _raw(data: bytes, name: str, encoding: str) -> RawTable:
-    """Reads the table in the data; its first bytes determine the format rather than its name."""
+    """Reads the table in the data. Its first bytes decide the format; a suffix such as .json in the name decides for
+    JSON."""
     from promptgrid.cases import workbook
 
     if data.startswith(b"PAR1"):

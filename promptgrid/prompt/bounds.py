@@ -1,7 +1,9 @@
-"""How much work a template may do: the budget, and which operators, methods and filters there are, each with a bound.
+"""Limits the work of a template: a budget per render, and the operators, methods and filters allowed, each with a
+limit.
 
-Every value in a template is plain data (texts, numbers, lists, mappings) of bounded weight; so an operation is safe
-when its result is bounded by the weight of what goes in, or when `check_…` has worked out before how large it becomes.
+Every value in a template is plain data (texts, numbers, lists, mappings) of limited weight. So an operation is safe if
+its result is limited by the weight of its operands, or if a `check_…` function has computed beforehand how large the
+result will be.
 """
 
 from __future__ import annotations
@@ -20,15 +22,15 @@ from jinja2 import Undefined
 from promptgrid.errors import PromptError, TemplateLimit
 
 MAX_SOURCE = 500_000  # characters of one message's template
-MAX_TOKENS = 10_000  # of Jinja in it: compiling takes more than proportional time
+MAX_TOKENS = 10_000  # Jinja tokens of one message: compile time grows faster than their number
 MAX_CHARS = 2_000_000  # characters of one value, and of what is rendered
-MAX_TOTAL = 10_000_000  # characters of all values made on the way
-MAX_ITEMS = 100_000  # things in one value, counted as it would be printed
-MAX_STEPS = 200_000  # turns of loops, calls, operators and filters
-MAX_SECONDS = 0.4  # of this thread's processor time, so that a busy machine stops nothing
-MAX_BITS = 16_000  # of one whole number
-MAX_SLOW = 200_000  # characters of a text for a filter that is slow by itself
-MAX_NUMBER = 100_000  # as the width, count or precision of a filter
+MAX_TOTAL = 10_000_000  # characters of all values made during one render
+MAX_ITEMS = 100_000  # items in one value, counted as they would be printed
+MAX_STEPS = 200_000  # loop iterations, calls, operators and filters
+MAX_SECONDS = 0.4  # of this thread's processor time, so that a busy machine does not cause a failure
+MAX_BITS = 16_000  # bits of one integer
+MAX_SLOW = 200_000  # characters of a text for a slow filter
+MAX_NUMBER = 100_000  # largest width, count or precision of a filter
 
 HINT = "Make the loop or the text smaller, or prepare it in the table of cases."
 
@@ -55,7 +57,7 @@ _SERIES: tuple[type[Iterable[Any]], ...] = (list, tuple, type({}.keys()), type({
 
 
 class RenderBudget:
-    """What one render may spend."""
+    """The budget of one render: steps, characters and processor time."""
 
     __slots__ = ("chars", "deadline", "steps")
 
@@ -70,7 +72,7 @@ _budget: ContextVar[RenderBudget] = ContextVar("_budget")
 
 @contextmanager
 def budget() -> Iterator[None]:
-    """Opens a fresh budget for what is rendered inside."""
+    """Opens a new budget for everything rendered inside the `with` block."""
     token = _budget.set(RenderBudget())
     try:
         yield
@@ -79,7 +81,7 @@ def budget() -> Iterator[None]:
 
 
 def spend(chars: int) -> None:
-    """One step that made so many characters. Raises TemplateLimit when the budget is used up."""
+    """Counts one step that produced `chars` characters. Raises TemplateLimit if the budget is used up."""
     purse = _budget.get()
     purse.steps += 1
     purse.chars += chars
@@ -93,7 +95,7 @@ def spend(chars: int) -> None:
 
 
 def weigh(value: Any) -> int:
-    """About how many characters the value has when printed. Raises TemplateLimit where that is too many."""
+    """Returns roughly how many characters the value has when printed. Raises TemplateLimit if they are too many."""
     chars = things = 0
     stack = [value]
     while stack:
@@ -119,7 +121,7 @@ def weigh(value: Any) -> int:
 
 
 def settled(value: Any) -> Any:
-    """The value as plain data, counted: iterators become lists, marked-up text becomes text."""
+    """Counts the value and returns it as plain data: iterators become lists, marked-up text becomes text."""
     if isinstance(value, str):
         spend(len(value))
         return str(value)
@@ -131,7 +133,7 @@ def settled(value: Any) -> Any:
 
 
 def bounded_range(*numbers: int) -> range:
-    """A `range` of bounded length. Raises TemplateLimit."""
+    """Returns a `range`. Raises TemplateLimit if it is too long."""
     bounded = range(*numbers)
     if len(bounded[: MAX_ITEMS + 1]) > MAX_ITEMS:
         raise TemplateLimit(f"A range of {numbers} is longer than {MAX_ITEMS:,}.", hint=HINT)
@@ -139,7 +141,7 @@ def bounded_range(*numbers: int) -> range:
 
 
 def check_operator(operator: str, left: Any, right: Any) -> None:
-    """Raises TemplateLimit before an operator would make something too large."""
+    """Raises TemplateLimit if the result of an operator would be too large."""
     if operator == "%" and isinstance(left, str):
         _check_printf(left, right)
     elif operator == "**" and isinstance(left, int) and isinstance(right, int):
@@ -158,7 +160,7 @@ def _check_product(left: Any, right: Any) -> None:
 
 
 def check_method(text: str, name: str, args: Sequence[Any]) -> None:
-    """Raises TemplateLimit before a method of `text` would make something too large."""
+    """Raises TemplateLimit if the result of a method of `text` would be too large."""
     weigh(list(args))
     numbers = [arg for arg in args if isinstance(arg, int)]
     if name in ("center", "ljust", "rjust", "zfill"):
@@ -231,7 +233,7 @@ _BEFORE: Mapping[str, Callable[..., None]] = {
 
 
 def filters(builtin: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    """The filters that a prompt may use: Jinja's own, each bounded."""
+    """Returns the filters that a prompt may use: Jinja's own, each with a limit."""
     bounded = {name: _bounded(builtin[name], _BEFORE.get(name)) for name in _FILTERS.split()}
     escape = _bounded(builtin["escape"], None)
     # Only `default` accepts undefined values; nothing is escaped, so `safe` does nothing.

@@ -1,4 +1,4 @@
-"""The front matter of a .prompty file as fields that know their line; scalars are the characters that were typed."""
+"""Reads the front matter of a .prompty file as fields that know their line; scalars keep the characters as typed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from promptgrid.errors import PromptError
 if TYPE_CHECKING:
     from ruamel.yaml.nodes import Node
 
-MAX_NODES = 50_000  # with aliases followed: a few lines of YAML can stand for billions
+MAX_NODES = 50_000  # with aliases expanded: a few lines of YAML can stand for billions of values
 
 _END = re.compile(r"^(?:---|\+\+\+)[ \t]*$", re.MULTILINE)
 _INDENTED_END = re.compile(r"^[ \t]+---[ \t]*$", re.MULTILINE)
 
 
 def split_front(text: str) -> tuple[str, str, int]:
-    """Front matter, body, and how many lines stand before the front matter. A text without one is all body."""
+    """Returns (front matter, body, number of lines before the front matter). A text without front matter is all
+    body."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     start = re.match(r"\s*---[ \t]*\n", text)
     if start is None:
@@ -33,7 +34,7 @@ def split_front(text: str) -> tuple[str, str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value in the front matter: where it stands, and readers that say what is wrong with it."""
+    """One value in the front matter: its place, and readers whose errors name that place."""
 
     path: str
     node: Node
@@ -47,7 +48,7 @@ class Field:
         return PromptError(f"Line {self.line}: {self.path} {what}.", line=self.line)
 
     def text(self) -> str:
-        """The characters that were typed: `no`, `12:30` and `007` stay what they are."""
+        """Returns the characters as typed: `no`, `12:30` and `007` are not converted."""
         if not isinstance(self.node.value, str):
             raise self.error(f"must be a text, and is a {self._kind()}")
         return self.node.value
@@ -66,7 +67,7 @@ class Field:
         return [Field(f"{self.path}[{n}]", item, self.before) for n, item in enumerate(self.node.value, 1)]
 
     def fields(self) -> dict[str, Field]:
-        """The values of a mapping by key."""
+        """Returns the values of a mapping by key."""
         if self._kind() != "mapping":
             raise self.error(f"must be a mapping of names to values, and is a {self._kind()}")
         found: dict[str, Field] = {}
@@ -81,7 +82,7 @@ class Field:
         return self._kind() == "mapping"
 
     def is_empty(self) -> bool:
-        """`name:` with nothing behind it."""
+        """Tells whether the field has no value, as in `name:`."""
         return self.node.tag == "tag:yaml.org,2002:null" and self.node.value in ("", "null", "~")
 
     def number(self) -> float | int:
@@ -97,7 +98,7 @@ class Field:
         return value
 
     def value(self) -> Any:
-        """What YAML makes of it: dict, list, str, int, float, bool, None."""
+        """Returns the value as YAML reads it: dict, list, str, int, float, bool, None."""
         if self.is_mapping():
             return {name: field.value() for name, field in self.fields().items()}
         if self._kind() == "list":
@@ -116,7 +117,7 @@ class Field:
             raise self.error(f"cannot be read: {self._shown()}") from error
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
-        return self.node.value  # a date, for one, is a text to us
+        return self.node.value  # other types, such as dates, stay texts
 
     def _kind(self) -> str:
         if isinstance(self.node.value, str):
@@ -128,18 +129,18 @@ class Field:
 
 
 def read_front(front: str, before: int) -> dict[str, Field]:
-    """The top fields of the front matter. Raises PromptError with the line for broken YAML."""
+    """Returns the top-level fields of the front matter. Raises PromptError with the line for broken YAML."""
     node = compose(front, before)
     return {} if node is None else Field("front matter", node, before).fields()
 
 
 def compose(front: str, before: int) -> Node | None:
-    """The YAML as nodes, of bounded size; None where it is empty. Raises PromptError with the line."""
+    """Parses the YAML to nodes of limited size; None if it is empty. Raises PromptError with the line."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        node: Node | None = YAML(typ="safe", pure=True).compose(front)  # no comments are needed here
+        node: Node | None = YAML(typ="safe", pure=True).compose(front)  # comments are not needed here
     except YAMLError as error:
         raise yaml_error(error, front, before) from error
     except (RecursionError, ValueError) as error:
@@ -150,7 +151,7 @@ def compose(front: str, before: int) -> Node | None:
 
 
 def yaml_error(error: Exception, front: str, before: int) -> PromptError:
-    """YAML's error in one sentence with its line."""
+    """Returns YAML's error as a PromptError of one sentence with the line."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     position = getattr(error, "position", None)
     line = mark.line + 1 if mark is not None else 1 + front.count("\n", 0, position or 0)
@@ -169,11 +170,11 @@ def _is_list(node: Node) -> bool:
 
 
 def _count(node: Node, counted: dict[int, int]) -> int:
-    """How many values the node stands for, aliases followed. Raises PromptError for too many, or for a circle."""
+    """Counts the values that the node stands for, aliases expanded. Raises PromptError for too many, or for a cycle."""
     if isinstance(node.value, str):
         return 1
     if id(node) not in counted:
-        counted[id(node)] = MAX_NODES + 1  # what a circle meets
+        counted[id(node)] = MAX_NODES + 1  # a cycle finds this value and exceeds the limit
         children = node.value if _is_list(node) else [part for pair in node.value for part in pair]
         counted[id(node)] = 1 + sum(_count(child, counted) for child in children)
     if counted[id(node)] > MAX_NODES:

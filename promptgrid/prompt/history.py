@@ -1,8 +1,8 @@
-"""Earlier turns of a conversation as a value: a list of {role, content}, put among the messages at its place.
+"""Earlier turns of a conversation as a value: a list of {role, content}, inserted among the messages.
 
 prompty 2 declares an input of the kind `thread` and writes `{{ history }}`; prompty 0.1 loops over a list and prints
-`{{ turn.role }}:` and `{{ turn.content }}`. Both become messages of their own, whose texts are variables: no text of a
-turn is ever a template or a role marker.
+`{{ turn.role }}:` and `{{ turn.content }}`. In both cases the turns become separate messages whose texts are variables:
+the text of a turn is never read as a template or a role marker.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _ROLES: Mapping[str, Role] = {"system": "system", "developer": "system", "user":
 def expanded(
     messages: Sequence[Message], values: Mapping[str, Any], inputs: Sequence[Input]
 ) -> tuple[tuple[Message, ...], Mapping[str, Any]]:
-    """The messages with each history in its place, and the values with each history as a list.
+    """Returns the messages with the turns of each history inserted, and the values with each history as a list.
 
-    A thread that no message names stands at the end, as prompty has it. A history without a value is left as it is
-    written, so that it is missing. Raises PromptError for a history that is no list of turns.
+    A thread that no message names is appended at the end, as in prompty. A history without a value stays as written, so
+    that rendering reports it as missing. Raises PromptError for a history that is not a list of turns.
     """
     threads = frozenset(item.name for item in inputs if item.kind == THREAD)
     pieces = [_pieces(message.text, threads) for message in messages]
@@ -53,13 +53,13 @@ def expanded(
 
 
 def unread_roles(text: str) -> bool:
-    """The template prints a role that does not become a message: it is text to the model."""
+    """Tells whether the template prints a role that does not become a message: the model would see it as text."""
     return _ROLE_LINE.search(_LOOP.sub("", text)) is not None
 
 
 @lru_cache(maxsize=2048)
 def _pieces(text: str, threads: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    """(text, "") and (its text, the name of a history), in order."""
+    """Returns, in order, (text, "") for plain text and (text, name) for the text that stands for a history."""
     marks = [(found.span(), found[2]) for found in _LOOP.finditer(text)] if "for" in text else []
     if threads:
         marks += [(found.span(), found[1]) for found in _BARE.finditer(text) if found[1] in threads]

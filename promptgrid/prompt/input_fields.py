@@ -1,4 +1,4 @@
-"""The variables of a prompt file: `inputs` in every way that prompty writes them, and the `sample` of prompty 0.1."""
+"""Reads the variables of a prompt file: `inputs` in every form that prompty allows, and the `sample` of prompty 0.1."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEYS = frozenset(
 
 
 def read_inputs(top: Mapping[str, Field]) -> tuple[Input, ...]:
-    """The declared inputs, then what only the sample names. Raises PromptError for a name that stands twice."""
+    """Returns the declared inputs, then those that only the sample names. Raises PromptError for a duplicate name."""
     inputs = [*_declared(top)]
     sample = top.get("sample")
     if sample is None or not sample.is_mapping():
@@ -52,7 +52,7 @@ def _named(item: Field, usual: str) -> Input:
 
 
 def _input(name: str, place: Field, usual: str) -> Input:
-    """`usual` is the kind of an input that names none; "": that of its values."""
+    """Reads one input. `usual` is the kind of an input that names none; "" stands for the kind of its value."""
     if place.is_empty():
         return Input(name)
     if not place.is_mapping() or not _KEYS & place.fields().keys():
@@ -78,7 +78,8 @@ def _sampled(item: Input, field: Field) -> Input:
 
 
 def _with(item: Input, *, example: Any = None, default: Any = None) -> Input:
-    """The input with values; where these are no texts and the kind is one, or is not given, the kind is theirs."""
+    """Sets the values of the input. Its kind becomes theirs if it has none, or if it is a text and they are lists or
+    mappings."""
     example = item.example if example is None else example
     default = item.default if default is None else default
     value = default if example == "" and default is not None else example
@@ -89,6 +90,6 @@ def _with(item: Input, *, example: Any = None, default: Any = None) -> Input:
 
 
 def _value(field: Field, kind: str) -> Any:
-    """A scalar of a declared text is the characters that were typed: `no`, `12:30` and `007` stay what they are."""
+    """Returns a scalar of a text kind as typed: `no`, `12:30` and `007` are not converted."""
     is_scalar = isinstance(field.node.value, str)
     return field.text() if is_scalar and kind and holds_text(kind) else field.value()

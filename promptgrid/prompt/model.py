@@ -1,4 +1,4 @@
-"""The nouns of a prompt: Message, Example, Input, AnswerRule, Prompt. Pure data; no templates, no files."""
+"""The classes of a prompt: Message, Example, Input, AnswerRule, Prompt. Pure data; no templates, no files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn: in a Prompt its text is a Jinja2 template, in a request it is what the model reads."""
+    """One turn: in a Prompt its text is a Jinja2 template, in a request it is the text that the model reads."""
 
     role: Role
     text: str
@@ -30,7 +30,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One worked few-shot item: values for the variables, the answer, and the reasoning that leads to it."""
+    """One few-shot example: values for the variables, the answer, and the reasoning that leads to the answer."""
 
     inputs: Mapping[str, str]
     answer: str
@@ -42,9 +42,9 @@ class Input:
     """A declared variable; its values are any JSON.
 
     kind     as the file names it: string, integer, array … (see values.py)
-    example  fills the preview, and the one case of a prompt without cases; "": none
-    default  stands in for a missing value; None: the variable is required
-    allowed  the values that it may have; empty: any
+    example  fills the preview, and the only case of a prompt without cases; "": none
+    default  replaces a missing value; None: the variable is required
+    allowed  the values that the variable may have; empty: any
     """
 
     name: str
@@ -63,9 +63,9 @@ class Input:
 class AnswerRule:
     """How the answer is read out of a reply: `labels` for label, `schema` for json, `pattern` for regex.
 
-    synonyms   label -> other words that mean it, in a reply as in the expected cell
+    synonyms   label -> other words for it, in a reply and in the expected cell
     options    the case's column that holds the texts of the options (multiple choice)
-    separator  what parts several accepted answers in the expected cell
+    separator  separates several accepted answers in the expected cell
     """
 
     kind: AnswerKind = "text"
@@ -78,19 +78,20 @@ class AnswerRule:
 
     @property
     def content(self) -> list[Any]:
-        """All that changes what is read, as JSON can write it; what is not set leaves a version as it was."""
+        """Returns everything that affects how answers are read, as JSON values; unset fields are left out and change no
+        version."""
         more = {"synonyms": _plain(self.synonyms), "options": self.options, "separator": self.separator}
         named = {name: value for name, value in more.items() if value}
         return [self.kind, self.labels, _plain(self.schema), self.pattern, *([named] if named else [])]
 
 
-@dataclass(frozen=True)  # no slots: the version is worked out once
+@dataclass(frozen=True)  # no slots, so that the version can be cached
 class Prompt:
-    """A prompt template with all that makes it an experiment.
+    """A prompt template with its variables, examples, answer rule and parameters.
 
-    `wording` overrides a technique's sentences by name (see techniques.WORDING). `cases`
-    names the CSV it is usually run on, relative to the prompt's folder. `title` is the name in its file where the
-    file is called otherwise. `notes` list what of its file is not taken over.
+    `wording` overrides a technique's sentences by name (see techniques.WORDING). `cases` names the CSV that the prompt
+    is usually run on, relative to the prompt's folder. `title` is the `name:` in the file if that differs from the
+    file's name. `notes` list the parts of the file that were not read.
     """
 
     name: str
@@ -110,7 +111,8 @@ class Prompt:
 
     @cached_property
     def version(self) -> str:
-        """12 hex digits over everything that changes what is sent or how it is read; not name, description or tags."""
+        """Returns 12 hex digits of a hash over everything that affects what is sent or how it is read; name,
+        description and tags do not count."""
         content = {
             "messages": [[m.role, m.text] for m in self.messages],
             "examples": [[dict(e.inputs), e.answer, e.reasoning] for e in self.examples],
@@ -126,24 +128,24 @@ class Prompt:
 
     @property
     def given_examples(self) -> dict[str, str]:
-        """The examples as texts, of the inputs that have one: what a prompt without cases is run on."""
+        """Returns the examples of the inputs as texts: a prompt without cases is run on them."""
         return {item.name: value_text(item.example) for item in self.inputs if item.has_example}
 
     @property
     def example_values(self) -> dict[str, Any]:
-        """A value for each input: its example, else its default, else for a text its name in brackets."""
+        """Returns a value for each input: its example, else its default, else (for a text) its name in brackets."""
         named = {item.name: f"[{item.name}]" for item in self.inputs if item.kind == "string"}
         defaults = {item.name: item.default for item in self.inputs if item.default not in (None, "")}
         return named | defaults | {item.name: item.example for item in self.inputs if item.has_example}
 
 
 def _default(value: Any) -> Any:
-    """A number or a truth is part of a version as the text that it was before values had types."""
+    """Returns numbers and booleans as texts, which keeps versions from the time when all values were texts."""
     return value_text(value) if isinstance(value, (bool, int, float)) else value
 
 
 def _plain(value: Any) -> Any:
-    """The same value in dicts and lists only, as JSON can write it; 0.0 is 0, as it is for a model."""
+    """Returns the value in dicts and lists only, as JSON can write it; 0.0 becomes 0, which a model treats the same."""
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

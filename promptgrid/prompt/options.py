@@ -1,4 +1,4 @@
-"""The parameters of a prompt file: `model.options` of prompty 2, `model.parameters` of prompty 0.1, both ways."""
+"""Reads and writes the parameters of a prompt file: `model.options` of prompty 2, `model.parameters` of prompty 0.1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from promptgrid.errors import PromptError
 from promptgrid.prompt.front_matter import Field
 from promptgrid.prompt.parameters import SPECS, Parameters
 
-# prompty's name of an option, ours, and how it is read. Options that only some endpoints take are `extra_body` to us.
+# prompty's name of an option -> (our name, reader). Options that only some endpoints accept go into `extra_body`.
 _OPTIONS: Mapping[str, tuple[str, Callable[[Field], Any]]] = {
     "temperature": ("temperature", Field.number),
     "topP": ("top_p", Field.number),
@@ -25,7 +25,7 @@ _EXTRA: Mapping[str, tuple[str, Callable[[Field], Any]]] = {
 }
 _MORE = ("response_format", "extra_body")
 
-# prompty 0.1 sends its parameters as they are: they have the names of the protocol, which are ours too.
+# prompty 0.1 sends its parameters unchanged: they have the names of the protocol, as ours do.
 _READERS: Mapping[type, Callable[[Field], Any]] = {
     float: Field.number,
     int: Field.whole,
@@ -43,7 +43,7 @@ _SAMPLING = frozenset(
 
 
 def read_options(options: Mapping[str, Field], notes: list[str]) -> Parameters:
-    """The parameters of `model.options`; options that are not taken over get a note."""
+    """Reads the parameters from `model.options`; unknown options are left out and get a note."""
     known = {ours: read(options[theirs]) for theirs, (ours, read) in _OPTIONS.items() if theirs in options}
     extra = {ours: read(options[theirs]) for theirs, (ours, read) in _EXTRA.items() if theirs in options}
     more = options["additionalProperties"].fields() if "additionalProperties" in options else {}
@@ -58,7 +58,7 @@ def read_options(options: Mapping[str, Field], notes: list[str]) -> Parameters:
 
 
 def write_options(parameters: Parameters) -> dict[str, Any]:
-    """The fields of `model.options`."""
+    """Returns the fields of `model.options`."""
     names = {ours: theirs for theirs, (ours, _) in _OPTIONS.items()}
     fields = {names[name]: value for name, value in parameters.given.items() if name in names}
     if "stopSequences" in fields:
@@ -71,7 +71,8 @@ def write_options(parameters: Parameters) -> dict[str, Any]:
 
 
 def read_parameters(fields: Mapping[str, Field], notes: list[str]) -> Parameters:
-    """The parameters of `model.parameters`; what is not taken over, or has a wrong type, gets a note."""
+    """Reads the parameters from `model.parameters`; those that are unknown or have a wrong type are left out and get a
+    note."""
     specs = {spec.name: spec for spec in SPECS}
     known: dict[str, Any] = {}
     extra: dict[str, Any] = {}
@@ -95,7 +96,7 @@ def read_parameters(fields: Mapping[str, Field], notes: list[str]) -> Parameters
 
 
 def write_parameters(parameters: Parameters) -> dict[str, Any]:
-    """The fields of `model.parameters`."""
+    """Returns the fields of `model.parameters`."""
     fields = parameters.as_json()
     extra = dict(fields.pop("extra_body", {}))
     fields |= {name: extra.pop(name) for name in list(extra) if name in _SAMPLING}

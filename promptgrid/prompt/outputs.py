@@ -1,4 +1,4 @@
-"""`outputs` of a prompt file as a JSON schema: what the reply has to hold."""
+"""Converts `outputs` of a prompt file to a JSON schema for the reply."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _JSON_TYPES = {"string": "string", "integer": "integer", "float": "number", "boo
 
 
 def schema_of(outputs: Field) -> dict[str, Any]:
-    """The schema of an object with these properties, given as a list with names or as a mapping of names."""
+    """Returns the schema of an object with these properties, which are a list of named entries or a mapping by name."""
     properties = named(outputs)
     required = [name for name, item in properties.items() if not _is_optional(item)]
     schema = {"type": "object", "properties": {name: _schema(item) for name, item in properties.items()}}
@@ -19,7 +19,7 @@ def schema_of(outputs: Field) -> dict[str, Any]:
 
 
 def named(listed: Field) -> dict[str, Field]:
-    """The entries of a list with names, or of a mapping of names."""
+    """Returns the entries by name, from a list of named entries or from a mapping."""
     if listed.is_mapping():
         return listed.fields()
     return {item.fields()["name"].text(): item for item in listed.items() if "name" in item.fields()}

@@ -1,4 +1,5 @@
-"""The sampling parameters: one record that prompts, plans and requests share, and one table that says what each is."""
+"""The sampling parameters: one class that prompts, plans and requests share, and one table that describes each of
+them."""
 
 from __future__ import annotations
 
@@ -12,12 +13,12 @@ from promptgrid.errors import PlanError
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What is asked of a model beside the messages. None: not set, the model's own default.
+    """The parameters of a request to a model. None means not set: the model uses its own default.
 
-    max_tokens      room for the reply, in tokens
+    max_tokens      limit of the reply, in tokens
     seed            of the first sample; sample i is sent with seed + i
     stop            texts that end the reply
-    extra_body      more fields of the JSON body, for endpoints that take them
+    extra_body      more fields of the JSON body, for endpoints that accept them
     """
 
     temperature: float | None = None
@@ -31,16 +32,16 @@ class Parameters:
 
     @property
     def given(self) -> dict[str, Any]:
-        """Those that are set, by name."""
+        """Returns the parameters that are set, by name."""
         return {name: value for name in NAMES if (value := getattr(self, name)) is not None}
 
     def as_json(self) -> dict[str, Any]:
-        """Those that are set, as JSON writes them."""
+        """Returns the parameters that are set, as JSON values."""
         return {name: dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
                 for name, value in self.given.items()}  # fmt: skip
 
     def over(self, others: Parameters) -> Parameters:
-        """These where they are set, the others elsewhere.
+        """Returns these parameters where they are set, and the others elsewhere.
 
         >>> Parameters(seed=1).over(Parameters(seed=2, top_p=0.9)).given
         {'top_p': 0.9, 'seed': 1}
@@ -52,7 +53,7 @@ NAMES = tuple(item.name for item in fields(Parameters))
 
 
 def parameters_from(values: Mapping[str, Any]) -> Parameters:
-    """The parameters of these values by name, as JSON may have kept them; what is empty is not set."""
+    """Returns the parameters with these values by name, such as JSON stores them; empty values are not set."""
     values = {name: value for name, value in values.items() if value is not None and value not in ((), [], {})}
     if "stop" in values:
         values["stop"] = tuple(values["stop"])
@@ -60,23 +61,23 @@ def parameters_from(values: Mapping[str, Any]) -> Parameters:
 
 
 DEFAULT = "default"
-"""How the value of a parameter that is not set is written: the model's own."""
+"""The text for the value of a parameter that is not set: the model uses its own default."""
 
 Value = float | int | str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
-    """One line of the table: a field of Parameters and all that is known of it.
+    """One row of the table: a field of Parameters with its description.
 
-    label       on a page
-    low, high   the range of a number
-    option      on the command line; "": none
-    column      of its value in cells and in the results file; "": none
-    plural      of its axis, and the keyword that gives the values to a plan; "": it is no axis, a plan has one value
-    sign        stands before a value in the name of a variant
-    offered     values on the Run page; texts have this order
-    first       those of them that are selected on the first visit
+    label       name on a page
+    low, high   range of a number
+    option      command-line option; "": none
+    column      column of the value in cells and in the results file; "": none
+    plural      name of the axis, and the keyword that passes its values to a plan; "": no axis, a plan has one value
+    sign        text before the value in the name of a variant
+    offered     values on the Run page; texts are sorted in this order
+    first       offered values that are selected on the first visit
     """
 
     name: str
@@ -94,26 +95,28 @@ class ParameterSpec:
 
     @property
     def sent_column(self) -> str:
-        """The CSV column of the value that was sent; `column` has the planned one."""
+        """Returns the CSV column of the value that was sent; `column` has the planned value."""
         return f"{self.column}_sent"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """An axis has two columns; any other parameter the one with what went on the wire."""
+        """Returns the two columns of an axis (planned and sent), or the only column of another parameter, which has the
+        sent value."""
         return (self.column, self.sent_column) if self.plural else (self.column,) if self.column else ()
 
     def values(self, values: Iterable[Any]) -> tuple[Value, ...]:
-        """The values of an axis, each once. 0 and 0.0 are one number but two texts in JSON, and so two keys."""
+        """Returns the values of an axis without duplicates. 0 and 0.0 become one value: as two JSON texts they would
+        give two keys."""
         return tuple(dict.fromkeys(float(value) if self.kind is float else value for value in values))
 
     def check(self, value: Any) -> None:
-        """Raises PlanError for a number outside of the range."""
+        """Raises PlanError if a number is out of range."""
         if value is not None and self.kind in (int, float) and not self.low <= value <= self.high:
             hint = f"It goes from {self.low:,} to {self.high:,}."
             raise PlanError(f"{self.label} {value:g} is out of range.", hint=hint)
 
     def parse(self, text: str) -> Value:
-        """The value that the text stands for; a comma may be the decimal sign. Raises PlanError."""
+        """Converts a text to a value; the decimal mark may be a comma. Raises PlanError."""
         text = text.strip()
         if self.kind is str and text:
             return text
@@ -126,20 +129,21 @@ class ParameterSpec:
 
     @property
     def rule(self) -> str:
-        """Which values it takes, in words."""
+        """Returns which values the parameter takes, in words."""
         number = f"number from {self.low:,} to {self.high:,}"
         return f"a {self.label.lower()} is a {number if self.kind in (int, float) else 'word'}"
 
     def text(self, value: Value) -> str:
-        """The value as it is shown and as it stands in an address: `0.7`, `default`."""
+        """Returns the value as it is displayed and as it is written in a URL: `0.7`, `default`."""
         return DEFAULT if value is None else value if isinstance(value, str) else f"{value:g}"
 
     def named(self, value: Value) -> str:
-        """The value in the name of a variant: `t = 0.7`."""
+        """Returns the value as it is written in the name of a variant: `t = 0.7`."""
         return f"{self.sign}{self.text(value)}"
 
     def order(self, value: Value) -> tuple[float, str]:
-        """What values are sorted by: the default first, then numbers by size, texts as they are offered."""
+        """Returns the sort key of a value: the default first, then numbers by size and texts in the order of
+        `offered`."""
         if isinstance(value, str):
             return (self.offered.index(value) if value in self.offered else len(self.offered), value)
         return (-math.inf if value is None else value, "")
@@ -165,10 +169,10 @@ SPECS = (
 )  # fmt: skip
 
 AXIS_SPECS = tuple(spec for spec in SPECS if spec.plural)
-"""The parameters that a plan varies."""
+"""The parameters that a plan can vary."""
 
 AXIS_COLUMNS = tuple(column for spec in AXIS_SPECS for column in spec.columns)
-"""Of each axis the value that was asked for, and the one that went on the wire."""
+"""For each axis the column of the planned value and the column of the sent value."""
 
 PARAMETER_COLUMNS = (
     *AXIS_COLUMNS,

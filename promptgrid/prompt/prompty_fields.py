@@ -1,4 +1,4 @@
-"""The front matter of a prompt as plain data, in the form of the file that it is written to."""
+"""Converts a prompt to the plain data of its front matter, in the form of the file that it is written to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from promptgrid.prompt.values import kind_of
 
 TEMPLATE: Mapping[str, Any] = {"format": {"kind": "jinja2"}, "parser": {"kind": "prompty"}}
 RESERVED = ("answer", "reasoning")  # keys of an example beside its inputs
-# prompty 2 does not load an array without the kind of its items.
+# prompty 2 refuses an array without the kind of its items.
 _REQUIRED: Mapping[str, Mapping[str, Any]] = {"array": {"items": {"kind": "any"}}}
 _OLD_MODEL = ("api", "configuration", "parameters", "response")
 _NEW_MODEL = ("id", "apiType", "options", "connection", "provider")
@@ -25,12 +25,12 @@ _OLD_TOP = ("sample", "authors", "tags", "version", "base")
 
 @dataclass(frozen=True, slots=True)
 class FileForm:
-    """The form of a file, which outlives saving: the program that it came from still reads it.
+    """The form of a file, which is kept on saving so that the program that wrote the file can still read it.
 
-    first     of prompty 0.1: `model.parameters`, `type`, `sample`
-    template  the file names its template; one that does not stays without
-    outputs   the answer rule is that of its outputs where `metadata` has none
-    inputs    the names that stand under `inputs`, beside those of the sample alone
+    first     the file is of prompty 0.1: `model.parameters`, `type`, `sample`
+    template  the file has a `template` field; without one, none is added
+    outputs   the answer rule is that of `outputs` if `metadata` has none
+    inputs    the names under `inputs`; other inputs stand only in the sample
     """
 
     first: bool = False
@@ -40,7 +40,7 @@ class FileForm:
 
 
 def form_of(top: Mapping[str, Field]) -> FileForm:
-    """The form of a file with these fields."""
+    """Returns the form of a file with these fields."""
     inputs = top.get("inputs")
     is_there = inputs is not None and not inputs.is_empty() and not isinstance(inputs.node.value, str)
     names = frozenset(named(inputs)) if inputs is not None and is_there else frozenset()
@@ -48,7 +48,7 @@ def form_of(top: Mapping[str, Field]) -> FileForm:
 
 
 def is_first(top: Mapping[str, Field]) -> bool:
-    """The file is one of prompty 0.1."""
+    """Tells whether the file is of prompty 0.1."""
     model = top["model"].fields() if "model" in top and top["model"].is_mapping() else {}
     if any(name in model for name in _NEW_MODEL):
         return False
@@ -60,7 +60,7 @@ def is_first(top: Mapping[str, Field]) -> bool:
 
 
 def fields_of(prompt: Prompt, form: FileForm) -> dict[str, Any]:
-    """The front matter of a prompt as plain data, without what is empty or the default."""
+    """Returns the front matter of a prompt as plain data, without empty and default values."""
     _check_references(prompt)
     metadata = {
         "tags": [] if form.first else list(prompt.tags),
@@ -100,7 +100,7 @@ def _first_fields(prompt: Prompt, form: FileForm) -> dict[str, Any]:
 
 
 def _without_example(item: Input) -> Input:
-    """The input without its example, which stands in the sample."""
+    """Returns the input without its example, which prompty 0.1 keeps in the sample."""
     return Input(item.name, item.kind, "", item.default, item.description, item.allowed)
 
 
@@ -144,7 +144,7 @@ def _answer_fields(rule: AnswerRule, *, always: bool) -> dict[str, Any]:
 
 
 def _check_references(prompt: Prompt) -> None:
-    """Raises PromptError where a value would be read as the name of a file or of a variable of the environment."""
+    """Raises PromptError if a value would be read as a reference to a file or an environment variable."""
     for item in prompt.inputs:
         for value in (item.example, item.default):
             if is_reference(value):

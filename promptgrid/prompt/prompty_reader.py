@@ -1,8 +1,8 @@
-"""A prompt as a .prompty text file: YAML front matter, then the messages under role markers.
+"""Reads a prompt from a .prompty text: YAML front matter, then the messages under role markers.
 
-Other tools read the same file, so what is ours alone stands under `metadata`. Both generations of prompty are read: 2
-(`model.options`, `kind`, `example`) and 0.1 (`model.parameters`, `type`, `sample`). What a prompt here cannot hold is
-listed in its notes.
+Other tools read the same file, so Promptgrid's own fields stand under `metadata`. Both generations of prompty are read:
+2 (`model.options`, `kind`, `example`) and 0.1 (`model.parameters`, `type`, `sample`). Parts of the file that a Prompt
+cannot hold are listed in its notes.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _HANDLED = frozenset(
 def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
     """Reads the text of a .prompty file.
 
-    `name` is that of the file: a `name:` in it that says something else is the prompt's title. `files` reads what
-    `${file:…}` refers to; without it such values are left out, with a note. Raises PromptError with the line for broken
-    YAML, a wrong type, an unknown kind, or a body without messages.
+    `name` is the file's name; a different `name:` in the text becomes the prompt's title. `files` reads the files that
+    `${file:…}` refers to; without `files`, such values are left out, with a note. Raises PromptError with the line for
+    broken YAML, a wrong type, an unknown kind, or a body without messages.
     """
     front, body, before = split_front(text)
     top, notes = resolved(read_front(front, before), files)
@@ -71,7 +71,7 @@ def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
 
 
 def _notes(top: Mapping[str, Field], model: Mapping[str, Field]) -> list[str]:
-    """What stands in the file and plays no part here."""
+    """Returns a note for each field of the file that is not used."""
     notes = []
     for name in ("id", "configuration", "connection"):
         if name in model and not model[name].is_empty():
@@ -105,12 +105,13 @@ def _mapping(fields: Mapping[str, Field], name: str) -> dict[str, Field]:
 
 
 def _mapping_or_name(fields: Mapping[str, Field], name: str) -> dict[str, Field]:
-    """prompty takes `model: gpt-4o` too; which model runs is not the prompt's to say here."""
+    """Returns the mapping; empty if the field is a text, as in `model: gpt-4o`: the model is chosen for a run, not by
+    the prompt."""
     return _mapping(fields, name) if name not in fields or fields[name].is_mapping() else {}
 
 
 def _parameters(model: Mapping[str, Field], notes: list[str]) -> Parameters:
-    """Those of `model.options`, and where it has none those of `model.parameters`."""
+    """Returns the parameters of `model.options`; those that it lacks come from `model.parameters`."""
     older = read_parameters(_mapping(model, "parameters"), notes)
     return read_options(_mapping(model, "options"), notes).over(older)
 
@@ -135,7 +136,8 @@ def _api(model: Mapping[str, Field]) -> Api:
 
 
 def _outputs(top: Mapping[str, Field], parameters: Parameters, notes: list[str]) -> AnswerRule:
-    """prompty 2 asks for JSON with the outputs; prompty 0.1 names them only, unless the format is JSON."""
+    """Returns the rule for JSON by the outputs. prompty 0.1 does not ask for JSON, so its outputs are ignored unless
+    the response format is JSON."""
     outputs = top.get("outputs")
     if outputs is None or outputs.is_empty():
         return AnswerRule()
@@ -151,7 +153,7 @@ def _outputs(top: Mapping[str, Field], parameters: Parameters, notes: list[str])
 
 
 def _example(item: Field) -> Example:
-    """`{text: …, answer: …}`; with inputs that have one of our names `{inputs: {answer: …}, answer: …}`."""
+    """Reads `{text: …, answer: …}`, or `{inputs: {answer: …}, answer: …}` if an input has a reserved name."""
     fields = item.fields()
     answer = _required(item, "answer").text()
     nested = "inputs" in fields and fields["inputs"].is_mapping()
@@ -181,7 +183,7 @@ def _answer(fields: Mapping[str, Field]) -> AnswerRule:
 
 
 def _labels(field: Field) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """A list of labels, or a mapping of each label to the other words that mean it."""
+    """Reads a list of labels, or a mapping of each label to its synonyms."""
     if not field.is_mapping():
         return field.texts(), {}
     words = {label: () if item.is_empty() else item.texts() for label, item in field.fields().items()}

@@ -1,4 +1,5 @@
-"""Writes a prompt as a .prompty text that prompty and `loads` read alike, keeping what a person wrote in the file."""
+"""Writes a prompt as a .prompty text that prompty and `loads` read alike, keeping the file's hand-written
+formatting."""
 
 from __future__ import annotations
 
@@ -19,24 +20,24 @@ if TYPE_CHECKING:
     from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
 
-# prompty ends the front matter at any of these, in the middle of a line too.
+# prompty ends the front matter at any of these marks, even in the middle of a line.
 _ENDS = ("---", "+++")
-# Read as text by YAML 1.1 and 1.2 alike, without quotes.
+# Texts that YAML 1.1 and 1.2 both read as text without quotes.
 _PLAIN = re.compile(r"[^\W\d_](?:[\w ./()-]*[\w.)])?")
 _NOT_TEXT = frozenset({"y", "yes", "n", "no", "on", "off", "true", "false", "null"})
-# Line breaks to some readers of YAML, a mark to others; only inside double quotes they are written as escapes.
+# Odd characters: line breaks or a byte order mark to some YAML readers; escaped only inside double quotes.
 _ODD = re.compile("[\x85\u2028\u2029\ufeff]")
 _FLOW_KEYS = frozenset({"tags", "answer", "labels", "template", "format", "parser", "stopSequences"})
 
 
 def dumps(prompt: Prompt, previous: str = "", files: Files | None = None) -> str:
-    """The text of the prompt's file; form, comments, order and unknown keys of the `previous` text are kept.
+    """Returns the text of the prompt's file; form, comments, order and unknown keys of the `previous` text are kept.
 
-    `files` reads what the previous text refers to by `${file:…}`, as for `loads`.
+    `files` reads the files that the previous text refers to by `${file:…}`, as for `loads`.
 
     Newlines around a message are dropped and every line break in it becomes a newline. Runs of dashes in a comment
-    become `=`, since prompty would end the front matter there. Raises PromptError where the prompt could not be told
-    apart after saving, or where `previous` cannot be read.
+    become `=`, since prompty would end the front matter there. Raises PromptError if the saved prompt would be read
+    differently, or if `previous` cannot be read.
     """
     if not prompt.messages:
         raise PromptError("A prompt needs at least one message.", hint="Add a user message.")
@@ -50,7 +51,8 @@ def dumps(prompt: Prompt, previous: str = "", files: Files | None = None) -> str
 
 
 def _front(previous: str, saved: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
-    """The previous front matter with what differs between the fields; to the letter where nothing does."""
+    """Returns the previous front matter with the changed fields replaced; unchanged to the letter if no field
+    differs."""
     front = split_front(previous)[0]
     if previous and _same(saved, fields) and not _has_end(front) and not _ODD.search(front):
         return front
@@ -71,7 +73,7 @@ def _form(previous: str, files: Files | None) -> FileForm:
 
 
 def _body(prompt: Prompt, previous: str) -> str:
-    """The previous body as it was written, where it still says the same below a front matter."""
+    """Returns the previous body as written if it still has the same messages, else the new body."""
     body, before = join_messages(prompt.messages), split_front(previous)[1]
     if before.strip() and split_messages(before.lstrip()) == split_messages(body):
         return before
@@ -104,7 +106,7 @@ def _yaml() -> YAML:
     from ruamel.yaml.resolver import VersionedResolver
 
     class AsTyped(VersionedResolver):
-        """Plain scalars stay the characters that were typed; else `~` would be saved as `null`, `True` as `true`."""
+        """Keeps plain scalars as typed; otherwise `~` would be saved as `null` and `True` as `true`."""
 
         def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
             if kind is ScalarNode and implicit[0]:
@@ -113,7 +115,7 @@ def _yaml() -> YAML:
 
     yaml = YAML()
     yaml.Resolver = AsTyped
-    yaml.width = 1_000_000_000  # a folded line could end in what prompty takes for the end
+    yaml.width = 1_000_000_000  # a folded line could end with an end mark
     yaml.preserve_quotes = True
     yaml.allow_unicode = True
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -133,7 +135,7 @@ def _tree(yaml: YAML, previous: str) -> CommentedMap:
 
 
 def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Writes into the tree what differs between old and new: all else keeps its own writing."""
+    """Writes into the tree only the values that differ between old and new; everything else keeps its formatting."""
     for key in [key for key in old if key not in new]:
         _remove(tree, key, old[key])
     for key, value in new.items():
@@ -143,7 +145,7 @@ def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping) and isinstance(tree.get(key), Mapping):
             _merge(tree[key], before or {}, value)
         elif key == "model" and before is None and tree.get(key):
-            tree[key] = _styled({"id": str(tree[key]), **value})  # `model: gpt-4o` has no room for options
+            tree[key] = _styled({"id": str(tree[key]), **value})  # `model: gpt-4o` becomes a mapping to hold options
         elif isinstance(value, list) and isinstance(before, list) and isinstance(tree.get(key), list):
             _merge_list(tree[key], before, value)
         else:
@@ -151,7 +153,7 @@ def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equal in type too: for Python 1, 1.0 and True are one value, in a file they are three."""
+    """Compares values and their types: in Python 1, 1.0 and True are equal, in a file they are three values."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
@@ -160,7 +162,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _remove(tree: Any, key: str, old: Any) -> None:
-    """Takes what is ours out of the tree; a mapping that holds something else stays with that."""
+    """Removes the old value from the tree; a mapping keeps keys that are not in the old value."""
     if isinstance(old, Mapping) and isinstance(tree.get(key), Mapping):
         _merge(tree[key], old, {})
         if tree[key]:
@@ -169,7 +171,7 @@ def _remove(tree: Any, key: str, old: Any) -> None:
 
 
 def _merge_list(tree: list[Any], old: Sequence[Any], new: Sequence[Any]) -> None:
-    """Replaces the part between what is equal at the beginning and at the end."""
+    """Replaces the items between the equal items at the beginning and at the end."""
     start = 0
     while start < min(len(old), len(new)) and _same(old[start], new[start]):
         start += 1
@@ -189,7 +191,7 @@ def _merge_list(tree: list[Any], old: Sequence[Any], new: Sequence[Any]) -> None
 
 
 def _styled(value: Any, key: str = "") -> Any:
-    """The value as ruamel's own types, with the style that reads best."""
+    """Converts the value to ruamel's types, with the most readable style."""
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
     if isinstance(value, str):
@@ -207,7 +209,8 @@ def _styled(value: Any, key: str = "") -> Any:
 
 
 def _plain(value: float | bool | None) -> Any:
-    """A number, truth or nothing as YAML 1.1 and 1.2 both read it: an exponent needs a point before it."""
+    """Returns a number, boolean or null that YAML 1.1 and 1.2 read alike: an exponent needs a decimal point before
+    it."""
     from ruamel.yaml.scalarstring import PlainScalarString  # a bare str takes the quotes of the value it replaces
 
     if value is None or isinstance(value, bool):
@@ -243,7 +246,8 @@ def _has_end(text: str) -> bool:
 
 
 def _quote_ends(tree: Any) -> None:
-    """Double quotes for every text in the tree that holds an end or an odd character: only there it can be escaped."""
+    """Puts every text in the tree that holds an end mark or an odd character in double quotes: only there can it be
+    escaped."""
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     places = list(tree.items()) if isinstance(tree, dict) else list(enumerate(tree)) if isinstance(tree, list) else []
@@ -255,7 +259,7 @@ def _quote_ends(tree: Any) -> None:
 
 
 def _escape_ends(front: str) -> str:
-    """Escapes the ends inside double quotes, and draws the rulers of comments with `=`."""
+    """Escapes the end marks (--- and +++) inside double quotes, and writes those in comments with `=`."""
     from ruamel.yaml import YAML, ScalarToken
 
     if not _has_end(front) and not _ODD.search(front):
@@ -274,6 +278,7 @@ def _escape_ends(front: str) -> str:
 
 
 def _ruled(between: str) -> str:
-    """Rulers in comments: `# ----- part -----` is drawn as `# ===== part =====`. Odd characters become blanks."""
+    """Writes rulers in comments with `=`: `# ----- part -----` becomes `# ===== part =====`. Odd characters become
+    blanks."""
     between = _ODD.sub(" ", between)
     return re.sub(r"#.*", lambda comment: re.sub(r"-{3,}|\+{3,}", lambda run: "=" * len(run[0]), comment[0]), between)

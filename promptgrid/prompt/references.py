@@ -1,6 +1,7 @@
-"""`${file:…}` and `${env:…}` in the front matter: a file beside the prompt is read, the environment never is.
+"""Resolves `${file:…}` and `${env:…}` in the front matter: files beside the prompt are read, environment variables are
+not.
 
-A prompt file may come from a stranger: what stands in the environment would be sent to a model.
+A prompt file may come from a stranger, and a value of the environment would be sent to a model.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ _IN_MODEL = ("parameters", "options")
 
 
 def is_reference(value: Any) -> bool:
-    """The text stands for something else when a file is read, so that it cannot be kept as itself."""
+    """Tells whether a value is a reference, which is replaced on reading and so cannot be stored as a text."""
     return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
 
 
 def resolved(top: Mapping[str, Field], files: Files | None) -> tuple[dict[str, Field], list[str]]:
-    """The fields with the files they refer to read in, without references that are not followed; and notes on those."""
+    """Returns (the fields with referenced files read in and unresolved references left out, notes on those
+    references)."""
     notes: list[str] = []
     kept = {name: _resolved(field, files, notes) if name in _TOPS else field for name, field in top.items()}
     model = top.get("model")
@@ -42,7 +44,8 @@ def resolved(top: Mapping[str, Field], files: Files | None) -> tuple[dict[str, F
 
 
 def _resolved(field: Field, files: Files | None, notes: list[str]) -> Field | None:
-    """The field, its node changed in place; None where it is itself a reference that is not followed."""
+    """Resolves the references in the field, whose node is changed in place; None if the field itself is an unresolved
+    reference."""
     node = field.node
     if isinstance(node.value, str):
         found = _REFERENCE.fullmatch(node.value)
@@ -72,12 +75,12 @@ def _followed(field: Field, protocol: str, target: str, files: Files | None, not
     except PromptError as error:
         notes.append(f"{field.path} is not taken over: {field.node.value}; {error}")
         return None
-    node.start_mark = field.node.start_mark  # what is wrong with it is wrong at that line of the prompt's file
+    node.start_mark = field.node.start_mark  # errors in the file are reported at the line of the reference
     return node
 
 
 def _node(text: str, target: str) -> Node:
-    """The file's content: JSON or YAML by its suffix, else one text."""
+    """Returns the file's content: JSON or YAML by its suffix, else one text."""
     from ruamel.yaml.nodes import ScalarNode
 
     if target.lower().endswith(".json"):

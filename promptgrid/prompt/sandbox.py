@@ -1,8 +1,8 @@
-"""Jinja2, bounded in access and in work: a template can neither reach Python nor run or grow without end.
+"""Jinja2, limited in access and in work: a template can neither reach Python nor run or grow without end.
 
-Jinja's own sandbox bounds access only. Here every value a template can make is plain data that has been weighed: loops,
-`~`, literals and slices are rewritten to pass through `Budget`, operators and calls are intercepted, and filters and
-methods are those named in bounds.py, each with a bound that is known before it runs.
+Jinja's own sandbox limits access only. Here every value that a template can make is plain data that has been weighed:
+loops, `~`, literals and slices are rewritten to spend from the budget, operators and calls are intercepted, and only
+the filters and methods in bounds.py are allowed, each with a limit that is known before it runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from promptgrid.errors import TemplateLimit
 from promptgrid.prompt import bounds
 from promptgrid.prompt.bounds import settled, spend, weigh
 
-# Names that a template cannot write, since they hold a space.
+# Filter names that a template cannot write, since they contain a space.
 EACH, JOINED, SETTLED = "each item", "joined texts", "settled value"
 
 
@@ -32,7 +32,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
 
     def __init__(self) -> None:
-        # Constant folding would do the work while compiling, where nothing is counted.
+        # Constant folding would do the work while compiling, when nothing is counted.
         super().__init__(undefined=StrictUndefined, optimized=False, keep_trailing_newline=True, finalize=_printed)
         self.globals = {name: self.globals[name] for name in ("dict", "joiner", "namespace")}
         self.globals["range"] = bounds.bounded_range
@@ -40,7 +40,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         self.filters.update({EACH: _each, JOINED: _joined, SETTLED: settled})
 
     def bounded_ast(self, source: str) -> nodes.Template:
-        """The template's tree, rewritten so that its work is counted."""
+        """Returns the template's syntax tree, rewritten so that its work is counted."""
         tree: nodes.Template = _Bounded().visit(self.parse(source))
         return tree
 
@@ -74,7 +74,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
 
 class _BoundedFormatter(SandboxedFormatter):
-    """`str.format` whose widths are bounded, and whose fields are counted one by one."""
+    """`str.format` with limited widths; its fields are counted one by one."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if re.search(r"\d{5,}", format_spec):
@@ -86,7 +86,8 @@ class _BoundedFormatter(SandboxedFormatter):
 
 @pass_context
 def _printed(_context: Context, value: Any) -> Any:
-    """What `{{ }}` prints. It takes the context so that Jinja does not print constants while compiling."""
+    """Returns the text that `{{ }}` prints. The context argument stops Jinja from printing constants while
+    compiling."""
     if isinstance(value, str):
         spend(len(value))
         return value
@@ -110,7 +111,8 @@ def _joined(parts: list[Any]) -> Any:
 
 
 class _Bounded(NodeTransformer):
-    """Sends loops, `~`, literals and slices through the filters above; refuses what a prompt has no use for."""
+    """Routes loops, `~`, literals and slices through the filters above; rejects features that a prompt does not
+    need."""
 
     def __init__(self) -> None:
         self.repeats = 0
@@ -123,7 +125,7 @@ class _Bounded(NodeTransformer):
         return node
 
     def visit_Output(self, node: nodes.Output) -> nodes.Node:
-        """Text that may be printed many times is counted like a value."""
+        """Counts text inside loops and macros like a value, since it may be printed many times."""
         self.generic_visit(node)
         if self.repeats:
             node.nodes = [

@@ -1,4 +1,4 @@
-"""The body of a .prompty file: role markers and the messages between them, by the grammar that prompty reads."""
+"""The body of a .prompty file: role markers and the messages between them, in prompty's grammar."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from promptgrid.errors import PromptError
 from promptgrid.prompt.model import Message, Role
 
-# A line such as `user:`, `# System :` or `assistant[name="x"]:`, in any case; there is no escape for it.
+# A role marker: `user:`, `# System :` or `assistant[name="x"]:`, in any case. It cannot be escaped.
 _MARKER = re.compile(
     r"\s*#?\s*(system|user|assistant|developer)"
     r"(\[(?:\w++\s*+=\s*+(?:\"[^\"]*\"|[^\",\]]*+)\s*+,?+\s*+)+\])?\s*:\s*",
@@ -17,7 +17,7 @@ _MARKER = re.compile(
 
 
 def split_messages(body: str) -> tuple[Message, ...]:
-    """The messages of a body; text before the first marker is system, `developer` is read as system."""
+    """Returns the messages of a body; text before the first marker is system, `developer` is read as system."""
     messages: list[Message] = []
     role: Role = "system"
     lines: list[str] = []
@@ -33,17 +33,17 @@ def split_messages(body: str) -> tuple[Message, ...]:
 
 
 def join_messages(messages: Sequence[Message]) -> str:
-    """The body that `split_messages` reads back. An empty message keeps its place by an empty line."""
+    """Returns the body that `split_messages` reads back. An empty message is kept as an empty line."""
     return "".join(f"{message.role}:\n{normalised(message.text)}\n" for message in messages)
 
 
 def normalised(text: str) -> str:
-    """The text after saving: each line break is a newline, leading and trailing ones are removed."""
+    """Returns the text as saving changes it: each line break is a newline, leading and trailing ones are removed."""
     return "\n".join(text.splitlines()).strip("\n")
 
 
 def marker_role(line: str) -> Role | None:
-    """The role that a line begins when it reads as a marker."""
+    """Returns the role if the line is a role marker, else None."""
     found = _MARKER.fullmatch(line.strip())
     if found is None:
         return None
@@ -52,7 +52,7 @@ def marker_role(line: str) -> Role | None:
 
 
 def check_messages(messages: Sequence[Message]) -> None:
-    """Raises PromptError where a message could not be told apart after saving: a line of it reads as a role marker."""
+    """Raises PromptError if a line of a message reads as a role marker, since the saved file would split there."""
     before = 0
     for message in messages:
         for number, line in enumerate(message.text.splitlines(), 1):

@@ -1,4 +1,4 @@
-"""Variables and rendering: each message is a Jinja2 template of its own, rendered within bounds."""
+"""Variables and rendering: each message is a separate Jinja2 template, rendered within limits."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class _Compiled(NamedTuple):
     template: Template
     uses: tuple[_Use, ...]
     height: int  # lines of the source
-    pieces: tuple[tuple[str, bool], ...]  # (text, False) and (variable, True), where it is no more than these
+    pieces: tuple[tuple[str, bool], ...]  # (text, False) and (variable, True); empty if the template has other parts
 
 
 def variables(messages: Sequence[Message], inputs: Sequence[Input] = ()) -> list[Variable]:
-    """The variables in order of first use.
+    """Returns the variables in order of first use.
 
-    Not required: where every use has a `default` filter or stands under an `is defined`, or the input has a default.
-    Raises PromptError for broken Jinja.
+    A variable is not required if every use has a `default` filter or stands under an `is defined`, or if its input has
+    a default. Raises PromptError for broken Jinja.
     """
     lines: dict[str, list[int]] = {}
     required = {use.name for use in _uses(messages) if not use.guarded}
@@ -59,7 +59,7 @@ def variables(messages: Sequence[Message], inputs: Sequence[Input] = ()) -> list
 
 
 def render(messages: Sequence[Message], values: Mapping[str, Any], inputs: Sequence[Input] = ()) -> tuple[Message, ...]:
-    """The rendered messages; newlines around each are trimmed, as prompty does; a history becomes messages.
+    """Returns the rendered messages; newlines around each are trimmed, as in prompty; a history becomes messages.
 
     Raises MissingVariables (all of them at once), TemplateLimit, or PromptError with the line.
     """
@@ -93,7 +93,7 @@ def _uses(messages: Sequence[Message]) -> Iterator[_Use]:
 
 
 def _starts(compiled: Sequence[_Compiled]) -> list[int]:
-    """How many lines stand before each message."""
+    """Returns how many lines precede each message."""
     return [sum(item.height for item in compiled[:index]) for index in range(len(compiled))]
 
 
@@ -144,7 +144,8 @@ def _environment() -> BoundedEnvironment:
 
 
 def _pieces(tree: nodes.Template) -> tuple[tuple[str, bool], ...]:
-    """Most templates are text and variables only: they are put together without Jinja, in a tenth of the time."""
+    """Returns the pieces of a template that has only text and variables, which is joined without Jinja in a tenth of
+    the time; else ()."""
     from jinja2 import nodes
 
     found: list[tuple[str, bool]] = []
@@ -167,7 +168,7 @@ def _find_uses(tree: nodes.Template) -> tuple[_Use, ...]:
 
 
 def _walk(node: nodes.Node, guarded: frozenset[str]) -> Iterator[_Use]:
-    """Every name that is read, in the order of the text; `guarded` holds those that need not be there."""
+    """Yields every name that is read, in the order of the text; `guarded` holds the names that may be undefined."""
     from jinja2 import nodes
 
     if isinstance(node, nodes.Name):
@@ -188,7 +189,7 @@ def _walk(node: nodes.Node, guarded: frozenset[str]) -> Iterator[_Use]:
 
 
 def _asked_for(test: nodes.Node) -> frozenset[str]:
-    """The names that a condition asks for with `is defined` or `is undefined`."""
+    """Returns the names that a condition tests with `is defined` or `is undefined`."""
     from jinja2 import nodes
 
     tests = [test] if isinstance(test, nodes.Test) else list(test.find_all(nodes.Test))
@@ -213,7 +214,7 @@ def _rendered(message: Message, compiled: _Compiled, context: dict[str, Any], st
 
 
 def _joined(compiled: _Compiled, context: Mapping[str, Any]) -> str:
-    """The text of a template that is pieces only; "" for others, and where a value is something else than text."""
+    """Returns the joined pieces of a template; "" if it has other parts, or if a value is not a text."""
     parts = [context.get(piece) if is_variable else piece for piece, is_variable in compiled.pieces]
     texts = [part for part in parts if type(part) is str]
     return "".join(texts) if len(texts) == len(parts) else ""
@@ -235,7 +236,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _placed(error: PromptError, message: Message, line: int, start: int) -> PromptError:
-    """The same error, saying in which message and line it is; its own line counts through all messages."""
+    """Returns the same error with its message and line; its `line` attribute counts through all messages."""
     if not line:
         return type(error)(f"In the {message.role} message: {error.message}", hint=error.hint)
     text = f"In the {message.role} message, line {line}: {error.message}"
@@ -243,7 +244,7 @@ def _placed(error: PromptError, message: Message, line: int, start: int) -> Prom
 
 
 def _line(template: Template, trace: TracebackType | None) -> int:
-    """The line of the template that was rendered; 0 if unknown."""
+    """Returns the line of the template that was being rendered; 0 if unknown."""
     line = 0
     while trace is not None:
         if trace.tb_frame.f_globals.get("__jinja_template__") is template:

@@ -1,4 +1,4 @@
-"""Values of variables: any JSON, by the kind that an input declares; both generations of prompty name kinds."""
+"""Values of variables: any JSON, by the kind that an input declares, under the names of both generations of prompty."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _EXAMPLES = {
 
 
 def base_kind(kind: str) -> str:
-    """The kind by prompty's newer name: `list` is `array`, `bool` is `boolean`."""
+    """Returns the kind under its prompty 2 name: `list` is `array`, `bool` is `boolean`."""
     return _ALIASES.get(kind, kind)
 
 
 def holds_text(kind: str) -> bool:
-    """A scalar of this kind is the characters that were typed."""
+    """Tells whether a scalar of this kind is kept as typed."""
     return base_kind(kind) not in _TYPES
 
 
 def kind_of(value: Any) -> str:
-    """The kind of a value that no input declares."""
+    """Returns the kind of a value that no input declares."""
     if isinstance(value, bool):
         return "boolean"
     kinds = {int: "integer", float: "float", list: "array", dict: "object"}
@@ -44,12 +44,13 @@ def kind_of(value: Any) -> str:
 
 
 def is_plain(item: Input) -> bool:
-    """Any text will do: there is nothing to convert and nothing to check."""
+    """Tells whether the input accepts any text: nothing is converted and nothing is checked."""
     return base_kind(item.kind) not in _TYPES and item.kind not in MEDIA and not item.allowed
 
 
 def typed_value(item: Input, value: Any) -> Any:
-    """The value as the input's kind has it; a text is read as JSON where the kind is no text. Raises PromptError."""
+    """Converts the value to the input's kind; a text is parsed as JSON unless the kind is a text. Raises
+    PromptError."""
     kind = base_kind(item.kind)
     if kind in MEDIA:
         hint = "Take it out of the messages, or declare it as a string to send its text."

@@ -26,7 +26,7 @@ PATTERN = (
 """What may be a number in Chinese characters; `read_characters` says whether it is."""
 
 MAGNITUDES = {**_TENS, **_SCALES}
-"""What may stand behind digits: 2.4万."""
+"""Characters that multiply the digits before them: 2.4万."""
 
 
 def read_characters(written: str) -> tuple[Fraction, bool] | None:

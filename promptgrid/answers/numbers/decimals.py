@@ -1,5 +1,5 @@
 """Reads digits with thousands separators and decimal marks, as different countries write them. Digits that could be two
-numbers are refused.
+numbers are rejected.
 
 1,234.50 · 1.234,50 · 1 234,50 · 1'234.50 · 3,45,000 · 1_000_000. One comma or one dot before three digits is ambiguous
 (thousands or decimals): the language decides.
@@ -57,7 +57,7 @@ DECIMAL_COMMA = frozenset(
 """Languages that write 1.234,5."""
 
 PATTERN = r"[0-9]+(?:(?:[.,\u00a0\u2009\u202f]|[ '_](?=[0-9]{3}(?![0-9])))[0-9]+)*+"
-"""Digits with marks between them; a plain blank, an apostrophe and _ only before three digits."""
+"""Matches digits with marks between them; a plain blank, an apostrophe and _ count only before three digits."""
 
 _BLANKS = str.maketrans("\u00a0\u2009\u202f", "   ")
 
