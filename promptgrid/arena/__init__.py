@@ -1,4 +1,4 @@
-"""The blind arena: two replies to the same case without their origin, and the ranking by votes."""
+"""The blind arena: shows two replies to the same case without their origin, and ranks the variants by votes."""
 
 from promptgrid.arena.pairs import Arena, ReplyPair, read
 from promptgrid.arena.phrases import agreement_words, in_percent, notes, verdict

@@ -1,4 +1,4 @@
-"""The pair of replies to judge next: to the same case, from two variants, with different texts."""
+"""Selects the pair of replies to judge next: two replies to the same case, from two variants, with different texts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Duel = tuple[int, int, int]  # a case's position, and two variants by their plac
 
 @dataclass(frozen=True, slots=True)
 class ReplyPair:
-    """The positions of two cells, by the side on which they are shown."""
+    """The positions of the two cells that are shown on the left and on the right."""
 
     left: int
     right: int
@@ -38,8 +38,8 @@ class _Reply:
 class Arena:
     """A run's replies as pairs to judge: a case and two variants that answered it.
 
-    `possible` counts the pairs to judge, `identical` those left out because all their texts are the same. The samples
-    to show, and their sides, are drawn by `seed`.
+    `possible` is the number of pairs to judge; `identical` is the number of pairs left out because all their texts are
+    the same. `seed` decides which samples of a pair are shown, and on which sides.
     """
 
     variants: Sequence[Variant]
@@ -60,12 +60,17 @@ class Arena:
         return " · ".join(self.labels[self.variants[variant].id])
 
     def variant_at(self, position: int) -> int | None:
-        """The index in `variants` of the cell's variant; None where the cell has no reply (any more)."""
+        """Returns the index in `variants` of the cell's variant; None where the cell has no reply, or no longer has
+        one.
+        """
         place = self._places.get(position)
         return None if place is None else place[1]
 
     def duel_of(self, vote: Vote) -> Duel | None:
-        """The pair that a vote is on; None for cells without a reply (any more) or not of one case and two variants."""
+        """Returns the pair that a vote judges.
+
+        None where a cell has no reply, or no longer has one, and where the cells are not of one case and two variants.
+        """
         left, right = self._places.get(vote.left_position), self._places.get(vote.right_position)
         if left is None or right is None or left[0] != right[0] or left[1] == right[1]:
             return None
@@ -73,10 +78,11 @@ class Arena:
         return left[0], first, second
 
     def next_pair(self, votes: Sequence[Vote], owner: str) -> ReplyPair | None:
-        """The pair that this judge sees next; None when all were seen. The same votes lead to the same pair.
+        """Returns the pair that the judge `owner` sees next; None when all pairs were seen. The same votes give the
+        same pair.
 
-        The two variants that the judge has compared least come first, with the case judged least. All judges see the
-        pairs in the same order, so that their agreement can be measured; sides differ between them.
+        The two variants that the judge has compared least come first, with the case that was judged least. All judges
+        see the pairs in the same order, so that their agreement can be measured; the sides differ between judges.
         """
         seen = Counter(duel for vote in votes if vote.owner == owner and (duel := self.duel_of(vote)))
         compared, cases = Counter[tuple[int, int]](), Counter[int]()
@@ -103,13 +109,13 @@ class Arena:
         return ReplyPair(left.position, right.position)
 
     def _draw(self, what: object) -> int:
-        """A pseudorandom number, the same for the same value and seed."""
+        """Returns a pseudorandom number, the same for the same value and seed."""
         text = repr((self.seed, what)).encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
 
 
 def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
-    """The run's arena as it is now. Every text is read once and none is kept."""
+    """Returns the current arena of the run. Every text is read once and not kept."""
     columns = facts(database, run_id)
     codes = sorted(set(columns.variant[columns.answered].tolist()))  # a variant without a reply has no part
     variants = [columns.variants[code] for code in codes]
@@ -141,7 +147,7 @@ def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
 
 
 def _alike(by_variant: Mapping[int, Sequence[_Reply]]) -> int:
-    """How many pairs of variants have one and the same text in all their samples."""
+    """Returns the number of pairs of variants whose samples all have one and the same text."""
     texts = [{reply.digest for reply in replies} for replies in by_variant.values()]
     uniform = Counter(next(iter(digests)) for digests in texts if len(digests) == 1)
     return sum(_two_of(count) for count in uniform.values())

@@ -1,4 +1,4 @@
-"""The sentences about a ranking, for the page and the command line."""
+"""The sentences about a ranking, for the Judge page and the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BIAS_P = 0.05
 
 
 def verdict(standings: Standings) -> str:
-    """Whether the best variant is distinguishable from the others: its interval overlaps with none of theirs."""
+    """Says whether the best variant is distinguishable from the others: its interval overlaps with none of theirs."""
     best, *others = standings.ranked
     rivals = [one for one in others if one.interval.high >= best.interval.low]
     if not rivals:
@@ -21,7 +21,7 @@ def verdict(standings: Standings) -> str:
 
 
 def notes(standings: Standings) -> list[str]:
-    """How to read the ranking, and which votes it leaves out."""
+    """Returns sentences on how to read the ranking and on which votes it leaves out."""
     lines = [
         f"By {many(standings.votes, 'vote')}, a tie as half a win for each (Bradley–Terry); 95 of 100 such intervals "
         "hold the true value."
@@ -34,7 +34,7 @@ def notes(standings: Standings) -> list[str]:
 
 
 def agreement_words(agreement: AgreementOfAll) -> str:
-    """How far all judges agree; "" where that is not defined."""
+    """Says how far all judges agree; "" where their agreement is not defined."""
     if agreement.alpha is None:
         return ""
     return (
@@ -44,7 +44,7 @@ def agreement_words(agreement: AgreementOfAll) -> str:
 
 
 def bias_words(standings: Standings) -> str:
-    """Whether the side on the screen influenced the votes."""
+    """Says whether the side on the screen influenced the votes."""
     bias = standings.bias
     if bias.share is None or bias.interval is None or bias.p is None:
         return "Position bias: no vote preferred a side."
@@ -55,5 +55,5 @@ def bias_words(standings: Standings) -> str:
 
 
 def in_percent(interval: Interval) -> str:
-    """`25–75 %`; the interval is from 0 to 1."""
+    """Formats an interval within 0 to 1 as `25–75 %`."""
     return f"{100 * interval.low:.0f}–{100 * interval.high:.0f} %"

@@ -1,4 +1,4 @@
-"""The ranking of variants by votes, its intervals, and the agreement of the judges."""
+"""Ranks variants by votes, with intervals, and measures the agreement of the judges."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ _Verdicts = Mapping[tuple[int, int], int | None]  # two cells, the smaller posit
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The rank of one variant: the `share` of votes that it would win against a variant of mean strength, 0 to 1, with
-    its 95 % `interval` (Bradley–Terry), and its votes."""
+    """The rank of one variant, with the number of its votes won, lost and tied.
+
+    `share` is the share of votes that the variant would win against one of mean strength, 0 to 1, with its 95 %
+    `interval` (Bradley–Terry).
+    """
 
     variant: int
     label: str
@@ -33,10 +36,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Standings:
-    """`ranked`: the variants that have votes, best first. `won[i][j]` and `tied[i][j]` count votes between variants by
-    their index in the arena. `regularised`: see stats.Ranking.
+    """The ranking of the variants that have votes.
 
-    `votes` counts those in the ranking, ties included; `skipped` and `stale` ones (their replies are gone) are not.
+    ranked         best first
+    won, tied      `won[i][j]` is the number of votes for variant i against variant j, `tied[i][j]` that of ties between
+                   them, both by index in the arena
+    regularised    see stats.Ranking
+    votes          the number of votes in the ranking, ties included
+    skipped, stale    the number of skips, and of votes on replies that no longer exist; neither are in `votes`
     """
 
     ranked: Sequence[Standing]
@@ -51,8 +58,10 @@ class Standings:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far two judges agree on the pairs that both have judged: `same` of `both`, and Cohen's `kappa`, None where it
-    is not defined (no pair, or all verdicts are the same)."""
+    """The agreement of two judges on the pairs that both have judged: the `same` verdict on `same` of `both` pairs.
+
+    `kappa` is Cohen's; None where it is not defined (no pair, or all verdicts are the same).
+    """
 
     one: str
     other: str
@@ -63,15 +72,17 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class AgreementOfAll:
-    """How far all judges agree, by Krippendorff's `alpha`: 1 is full agreement, 0 as by chance. None: no pair has two
-    verdicts, or all verdicts are the same."""
+    """The agreement of all judges by Krippendorff's `alpha`: 1 is full agreement, 0 the agreement of chance.
+
+    None where no pair has two verdicts, or all verdicts are the same.
+    """
 
     judges: int
     alpha: float | None
 
 
 def standings(arena: Arena, votes: Sequence[Vote]) -> Standings:
-    """The ranking by these votes; a tie counts half for each side."""
+    """Ranks the variants by these votes; a tie counts half for each side."""
     outcomes_of_all = Counter[VoteOutcome](vote.outcome for vote in votes)
     counted = [vote for vote in votes if vote.outcome != "skip" and arena.duel_of(vote)]
     size = range(len(arena.variants))
@@ -121,15 +132,15 @@ def _ranked(
 
 
 def _share(strength: float) -> float:
-    """The share of votes won against a variant of mean strength, which is 0 on the scale of log-odds."""
+    """Returns the share of votes won against a variant of mean strength, which is 0 on the log-odds scale."""
     return 0.5 * (1 + math.tanh(strength / 2))
 
 
 def agreements(votes: Sequence[Vote]) -> list[Agreement]:
-    """Every two judges that have judged a pair in common, and people together against each model, most pairs first.
+    """Returns the agreement of every two judges with a pair in common, and of all people together with each model.
 
-    A judge's latest vote on two replies counts, whatever their sides; a skip does not. The verdict of people together
-    is that of their majority, or a tie where there is none.
+    The results with most common pairs come first. On two replies a judge's latest vote counts, whatever their sides; a
+    skip does not count. The verdict of all people together is that of their majority, or a tie where there is none.
     """
     latest = _latest(votes)
     people = {owner: verdicts for (by_model, owner), verdicts in latest.items() if not by_model}
@@ -142,7 +153,7 @@ def agreements(votes: Sequence[Vote]) -> list[Agreement]:
 
 
 def agreement_of_all(votes: Sequence[Vote]) -> AgreementOfAll:
-    """The agreement of all judges at once."""
+    """Returns the agreement of all judges at once."""
     judges = list(_latest(votes).values())
     pairs = list(dict.fromkeys(pair for verdicts in judges for pair in verdicts))
     ratings = [[_side(pair, judge[pair]) if pair in judge else None for judge in judges] for pair in pairs]
@@ -150,7 +161,9 @@ def agreement_of_all(votes: Sequence[Vote]) -> AgreementOfAll:
 
 
 def _latest(votes: Sequence[Vote]) -> dict[tuple[bool, str], dict[tuple[int, int], int | None]]:
-    """By judge (whether it is a model, and its name), the latest vote on each two replies."""
+    """Returns for each judge (whether it is a model, name) the latest vote on each pair of replies: the position of
+    the better reply, or None for a tie.
+    """
     latest: dict[tuple[bool, str], dict[tuple[int, int], int | None]] = {}
     for vote in votes:
         if vote.outcome != "skip":

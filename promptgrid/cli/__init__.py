@@ -1,4 +1,6 @@
-"""The command line: parse, call the engine once, print. Heavy imports stay inside the commands: `--help` is quick."""
+"""The command line: commands parse options, call the engine and print. Slow imports are inside the commands, so that
+`--help` is quick.
+"""
 
 from __future__ import annotations
 

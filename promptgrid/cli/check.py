@@ -55,7 +55,7 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
 
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr; yields the function that sets it to `done` of `total`."""
+    """Shows a progress bar on stderr, and yields the function that sets it to `done` of `total`."""
     with click.progressbar(length=1, label=label, file=sys.stderr) as progress_bar:
 
         def update(done: int, total: int) -> None:
@@ -67,7 +67,9 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def judging(label: str, resume: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for judges at work. `resume` says what to do after Ctrl+C, or with a larger budget."""
+    """Shows a progress bar for judges at work. `resume` is the hint to show after Ctrl+C or when the budget is
+    reached.
+    """
     from promptgrid.budget import BudgetReached
     from promptgrid.errors import PlanError
 

@@ -86,7 +86,7 @@ def _show(changes: Changes, listed: list[Change]) -> None:
 
 
 def _cell(answer: str | None, status: str | None, score: float | None) -> str:
-    """`positive (score 0.5)`, or the status of a cell without an answer."""
+    """Returns `positive (score 0.5)`, or the status of a cell without an answer."""
     if status is None:
         return ""
     text = answer if answer is not None else "no answer" if status == "answered" else status.replace("_", " ")

@@ -1,4 +1,4 @@
-"""`promptgrid curve`: the effect of a parameter, as a table."""
+"""`promptgrid curve`: prints the effect of a parameter as a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`promptgrid` alone: the dashboard, the same as `streamlit run workbench.py`."""
+"""`promptgrid` without a command: opens the dashboard, as `streamlit run workbench.py` does."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _welcome(url: str, browser: bool) -> None:
 
 
 def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
-    """Waits until the server accepts connections; False if it ended first."""
+    """Waits until the server accepts connections; returns False if the server ends first."""
     import socket
 
     deadline = time.monotonic() + _STARTS_S
@@ -64,7 +64,7 @@ def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
 
 
 def _free_port(first: int) -> int:
-    """The first free port from `first` on, of twenty."""
+    """Returns the first free port among the twenty from `first` on."""
     import socket
 
     for port in range(first, first + 20):

@@ -1,4 +1,4 @@
-"""`promptgrid gate`: the gates of `promptgrid run`, on a stored run."""
+"""`promptgrid gate`: checks the gates of `promptgrid run` on a stored run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gates on the command line: their options, and the output of their results."""
+"""The command-line options for gates, and the output of the gates' results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class GateRequest:
 
 
 def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options whose values make `GateOptions`."""
+    """Adds the options whose values make up `GateOptions`."""
     for option in (
         click.option("--junit", "junit_path", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.xml",
                      help="Write a test report for a CI server."),
@@ -54,13 +54,13 @@ def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def check_writable(path: Path | None) -> None:
-    """Raises UsageError before a long run, not after it."""
+    """Raises UsageError if the folder of the file does not exist: before a long run, not after it."""
     if path is not None and not path.absolute().parent.is_dir():
         raise click.UsageError(f"The folder of {path} does not exist.")
 
 
 def read_gate_options(database: Database, plan: Plan, typed: GateOptions) -> GateRequest | None:
-    """The gates of the options; None without any. Raises UsageError, GateError, StoreError."""
+    """Returns the gates that the options ask for, or None without any. Raises UsageError, GateError, StoreError."""
     from promptgrid.gate import gates_for
 
     if typed.confident and not typed.min_scores:
@@ -119,8 +119,10 @@ def show(report: GateReport, show_all: bool = False) -> None:
 
 
 def _broke(results: Sequence[GateResult]) -> list[Broke]:
-    """Each broken case once, from the first gate that names it. A gate that held names only cases that broke since
-    another run."""
+    """Returns each broken case once, from the first gate that names it.
+
+    Of a gate that held only those cases are listed that broke since another run.
+    """
     named = [case for result in results for case in result.broke if not result.held or case.before]
     first: dict[tuple[str, str, str], Broke] = {}
     for case in named:

@@ -64,8 +64,9 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
 
 
 def _unjudged_pairs(database: Database, run_id: str, model: str, count: int) -> list[tuple[int, int]]:
-    """The pairs that the model still has to judge to reach `count`: first those that people voted on, then in the order
-    of the arena."""
+    """Returns the pairs that the model still has to judge to reach `count`: those that people voted on first, then in
+    the order of the arena.
+    """
     from promptgrid import arena
     from promptgrid.store import votes
 
@@ -93,7 +94,7 @@ def _pair(vote: Vote) -> frozenset[int]:
 
 
 def _cast(pair: tuple[int, int], model: str) -> Vote:
-    """A tie as a placeholder for the vote to come."""
+    """Returns a tie as a placeholder for a vote that the model has not cast yet."""
     from promptgrid.store.votes import Vote
 
     return Vote(0, *pair, "tie", model, True, None, 0.0)

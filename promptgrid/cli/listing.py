@@ -1,4 +1,4 @@
-"""Tables of long texts: with rich on a terminal, in plain columns elsewhere. Control characters are removed."""
+"""Prints tables of long texts: with rich on a terminal, in plain columns elsewhere. Control characters are removed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WIDEST = 100  # characters of a cell without wrapping
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """Prints to stdout; columns that are empty in every row are left out."""
+    """Prints a table to stdout; columns that are empty in every row are left out."""
     used = [i for i in range(len(header)) if any(row[i] for row in rows)]
     names = [header[i] for i in used]
     cells = [[" ".join(printable(row[i]).split()) for i in used] for row in rows]

@@ -1,4 +1,6 @@
-"""A run in the terminal: carried out in this process, shown as a bar (or plain lines), then written to files."""
+"""Carries out a run in this process, shows it in the terminal as a bar (or plain lines), and writes the results to
+files.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ ShowProgress = Callable[[RunInfo, RunProgress], None]
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files and formats of the results."""
+    """The files and formats to write results to, and the gates to check."""
 
     csv: Path | None = None
     for_excel: bool = False
@@ -90,7 +92,7 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
 
 
 def _ask(database: Database, run_id: str, gates: gate_options.GateRequest | None) -> tuple[GateReport | None, bool]:
-    """The report of the gates, and whether they hold; an error is printed and counts as a missed gate."""
+    """Returns the report of the gates and whether they hold; an error is printed and counts as a failed gate."""
     if gates is None:
         return None, True
     try:
@@ -110,7 +112,7 @@ def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunIn
 
 @contextmanager
 def _progress_display() -> Iterator[ShowProgress]:
-    """The function that shows progress on stderr: a bar on a terminal, else a line every few seconds."""
+    """Yields the function that shows progress on stderr: as a bar on a terminal, else as a line every few seconds."""
     if not sys.stderr.isatty():
         yield _plain_lines()
         return
@@ -148,7 +150,7 @@ def _plain_lines() -> ShowProgress:
 
 
 def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, RunProgress]:
-    """Waits for the calls in flight; a second Ctrl+C abandons them."""
+    """Pauses the run and waits for the calls in flight; a second Ctrl+C abandons these calls."""
     try:
         if runs.ask(database, run_id, "pause") == "pausing":
             click.echo("Pausing: waiting for the calls in flight. Press Ctrl+C again to abandon them.", err=True)
@@ -167,7 +169,7 @@ def _give_up(database: Database, run_id: str) -> None:
 
 
 def _write(database: Database, run_id: str, outputs: Outputs) -> bool:
-    """Writes the requested files. Returns False on an error: the run itself is stored."""
+    """Writes the requested files. Returns False on an error; the results stay in the database."""
     forms: dict[FileFormat, Path | None] = {
         "csv-for-excel" if outputs.for_excel else "csv": outputs.csv,
         "jsonl": outputs.jsonl,

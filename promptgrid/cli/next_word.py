@@ -80,6 +80,6 @@ def _rows(prediction: Prediction, shares: Shares) -> list[dict[str, Any]]:
 
 
 def _percent(low: float, high: float) -> str:
-    """`53.80 %`, or a range where it depends on the hidden tokens."""
+    """Returns `53.80 %`, or a range where the value depends on the hidden tokens."""
     first, last = f"{100 * low:.2f}", f"{100 * high:.2f}"
     return f"{first} %" if first == last else f"{first} to {last} %"

@@ -1,4 +1,4 @@
-"""`promptgrid run` and `promptgrid plan`: both make a plan from the same options; run sends it, plan shows its cost."""
+"""`promptgrid run` and `promptgrid plan`: make a plan from the same options; `run` sends it, `plan` shows its cost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Option = Callable[[Command], Command]
 
 
 class Listed(click.ParamType):  # type: ignore[type-arg]  # generic only for type checkers
-    """Values separated by commas."""
+    """An option type: values separated by commas."""
 
     name = "a,b,…"
 
@@ -32,7 +32,7 @@ class Listed(click.ParamType):  # type: ignore[type-arg]  # generic only for typ
 
 
 class AxisValues(Listed):
-    """Values of a parameter separated by commas."""
+    """An option type: values of a parameter separated by commas."""
 
     def __init__(self, spec: ParameterSpec) -> None:
         self.spec = spec

@@ -1,4 +1,4 @@
-"""Texts for the terminal: a preflight, the progress of a run, a summary. Nothing is printed here."""
+"""Texts for the terminal: a preflight, the progress of a run, a summary. No function here prints."""
 
 from __future__ import annotations
 
@@ -65,23 +65,26 @@ def _jsonable(value: object) -> object:
 
 
 def progress_line(info: RunInfo, progress: RunProgress) -> str:
-    """`120 of 216 · 4.1/s · 1:40 left · 12 in flight · 3 retried · $0.0142 · openai: 4 at a time of 32, waits 12 s`."""
+    """Returns the progress of a run in one line.
+
+    `120 of 216 · 4.1/s · 1:40 left · 12 in flight · 3 retried · $0.0142 · openai: 4 at a time of 32, waits 12 s`
+    """
     state = [] if info.status == "running" else [phrases.status_words(info, progress)]
     return " · ".join([*state, *phrases.progress_words(info, progress), *phrases.pace_words(info, progress)])
 
 
 def error_lines(errors: Sequence[tuple[str, int]], noun: str = "cell") -> list[str]:
-    """Each error in one line, with the number of cells that it ended."""
+    """Returns one line for each error, with the number of cells that ended with it."""
     return [f"{humanize.many(count, noun)}: {one_line(error, 300)}" for error, count in errors]
 
 
 def remedy_lines(progress: RunProgress) -> list[str]:
-    """What to do about each kind of failure."""
+    """Returns the remedy for each kind of failure."""
     return [f"{count_and_kind}: {remedy}" for count_and_kind, remedy in phrases.failures(progress)]
 
 
 def end_line(info: RunInfo, progress: RunProgress) -> str:
-    """The outcome of the run, and what to do next."""
+    """Returns the outcome of the run and the next step."""
     line = f"Run {info.id}: {progress_line(info, progress)}."
     if info.message:
         line += f" {info.message}"
@@ -128,7 +131,9 @@ def totals_json(run_id: str, totals: Sequence[Total]) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell, the first left-aligned, the others right-aligned."""
+    """Returns a table whose columns are as wide as their widest cell, the first left-aligned, the others
+    right-aligned.
+    """
     from rich.cells import cell_len
 
     lines = [list(header), *map(list, rows)]

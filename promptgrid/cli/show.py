@@ -1,4 +1,4 @@
-"""`promptgrid prompts`, `models` and `doctor`: lists and findings; nothing is changed."""
+"""`promptgrid prompts`, `models` and `doctor`: print lists and findings; they change nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def echo_notes(prompt: Prompt) -> None:
-    """What of the prompt's file is not taken over, a line each on stderr."""
+    """Prints on stderr which parts of the prompt's file are ignored, one line each."""
     for note in prompt.notes:
         click.echo(one_line(f"{prompt.name}: {note}", 300), err=True)
 

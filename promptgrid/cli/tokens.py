@@ -1,4 +1,4 @@
-"""`promptgrid tokens`: the tokens of a text, in all and by line."""
+"""`promptgrid tokens`: counts the tokens of a text, in total and by line."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def tokens(file: BinaryIO, model: str | None, by_line: bool, as_json: bool) -> N
 
 
 def _start(ref: str) -> None:
-    """The built-in model counts once it runs. An exact count is worth the wait here."""
+    """Starts the built-in model if `ref` names it: only a running model gives exact counts."""
     from promptgrid import builtin
     from promptgrid.connections import BUILTIN, split_model
     from promptgrid.tokens import ENCODINGS
@@ -60,7 +60,7 @@ def _start(ref: str) -> None:
 
 
 def _lines(tokenization: Tokenization) -> list[dict[str, Any]]:
-    """The lines with their tokens; an empty text after the last line break is not a line."""
+    """Returns the lines with their tokens; an empty text after the last line break is not a line."""
     texts = tokenization.text.split("\n")
     lines = [
         {"line": number, "tokens": count, "text": text}
@@ -70,7 +70,7 @@ def _lines(tokenization: Tokenization) -> list[dict[str, Any]]:
 
 
 def _table(tokenization: Tokenization) -> Sequence[str]:
-    """The lines with the most tokens first."""
+    """Returns the lines with the most tokens first."""
     lines = sorted(_lines(tokenization), key=lambda line: -line["tokens"])
     rows = [
         f"{each['tokens']:>8,}{each['line']:>8,}  {cut(printable(each['text']), WIDTH)}".rstrip()

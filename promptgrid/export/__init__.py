@@ -1,4 +1,6 @@
-"""Results out, one row per cell, streamed: CSV and JSON lines (and back in), Parquet, Excel; a wide CSV for slides."""
+"""Exports results as a stream, one row per cell: CSV and JSON lines (which can be read back), Parquet, Excel; also a
+wide CSV for slides.
+"""
 
 from promptgrid.export.columns import COLUMNS, columns_for
 from promptgrid.export.csv_in import read_csv

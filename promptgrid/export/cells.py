@@ -1,13 +1,13 @@
 r"""Encodes and decodes a cell of the CSV: decode(encode(x)) == x for any text, int, float, bool and None.
 
-    text     "quoted"       always, so that it is never taken for a number
-    ""       ""             quoted: there, and empty
-    None                    nothing at all: missing
-    number   42 · 0.7       plain
-    bool     true · false   plain
-    "=1+1"   "'=1+1"        one leading ' before what a spreadsheet would run (or before another ')
-    [1, "a"] "'\\J[1, ""a""]"  lists and objects: JSON behind '\ and \J, which no escaped text begins with
-    "\ud800" "'\\ud800"     '\ marks an escaped cell: \\ is a backslash, \udXXX a lone surrogate (UTF-8 has none)
+    text     "quoted"       always quoted, so that it is never read as a number
+    ""       ""             quoted: an empty text
+    None                    an empty cell without quotes: a missing value
+    number   42 · 0.7       not quoted
+    bool     true · false   not quoted
+    "=1+1"   "'=1+1"        a leading ' guards text that a spreadsheet would run (or that itself starts with ')
+    [1, "a"] "'\\J[1, ""a""]"  lists and objects: JSON after '\\J, with which no escaped text begins
+    "\ud800" "'\\ud800"     '\ marks an escaped cell: \\ is a backslash, \udXXX a lone surrogate (not in UTF-8)
 
 So an apostrophe at the start of a cell is always a guard, and the importer removes it.
 """
@@ -35,9 +35,10 @@ _ESCAPED = re.compile(r"\\(\\|ud[89a-f][0-9a-f]{2})")
 
 
 def records_text(values: Sequence[Sequence[Any]], columns: Sequence[str]) -> str:
-    """Records, each with its CRLF, from one sequence of values for each column.
+    """Returns records, each with its CRLF, from one sequence of values for each column.
 
-    The hot path of an export: it works by column, and encodes a repeated value once."""
+    For speed it works column by column and encodes a repeated value once.
+    """
     cells = [_cells(of_one, column) for of_one, column in zip(values, columns, strict=True)]
     return "".join([",".join(record) + "\r\n" for record in zip(*cells, strict=True)])
 
@@ -57,7 +58,7 @@ def _cells(values: Sequence[Any], column: str) -> Sequence[str]:
 
 
 class Escaped(str):
-    """Text that is guarded already."""
+    """Text that has its guard or mark already."""
 
     __slots__ = ()
 
@@ -83,12 +84,14 @@ def _quoted(text: str) -> str:
 
 
 def guarded(text: str) -> str:
-    """The text with a leading ' where a spreadsheet would run it; plain numbers ("-5") are left alone."""
+    """Returns the text with a leading ' if a spreadsheet would run it as a formula; plain numbers ("-5") are
+    unchanged.
+    """
     return "'" + text if text and text[0] in GUARDED and not PLAIN_NUMBER.fullmatch(text) else text
 
 
 def escaped(text: str) -> str:
-    """The text with lone surrogates escaped behind MARK; text without them is returned unchanged."""
+    """Returns the text with lone surrogates escaped behind MARK; text without them is returned unchanged."""
     if not SURROGATE.search(text):
         return text
     return Escaped(_escape(text))
@@ -100,13 +103,15 @@ def _escape(text: str) -> str:
 
 
 def marked_json(value: Any) -> str:
-    """A value that is no text as JSON behind its mark. ASCII only where there are lone surrogates."""
+    """Returns a list, an object or another value that is not text as JSON behind JSON_MARK; ASCII if it has lone
+    surrogates.
+    """
     text = json.dumps(value, ensure_ascii=False)
     return JSON_MARK + (json.dumps(value) if SURROGATE.search(text) else text)
 
 
 def decoded_text(cell: str) -> Any:
-    """The original value of a cell that `guarded`, `escaped` or `marked_json` has written."""
+    """Returns the original value of a cell that `guarded`, `escaped` or `marked_json` has written."""
     if not cell.startswith("'"):
         return cell
     if cell.startswith(JSON_MARK):
@@ -122,10 +127,10 @@ def decoded_text(cell: str) -> Any:
 
 
 def marked(value: Any) -> str:
-    """The text for a file without formula guards. Lone surrogates are escaped behind MARK, as in `escaped`; a value
-    that is no text is JSON behind JSON_MARK.
+    """Returns the text of a value for a file without formula guards.
 
-    A text that itself starts with MARK is escaped too, so that `unmarked` can tell the two apart. Other text is
+    Lone surrogates are escaped behind MARK, as in `escaped`; a value that is not text becomes JSON behind JSON_MARK. A
+    text that itself starts with MARK is escaped too, so that `unmarked` can tell the two apart. Other text is
     unchanged.
     """
     if not isinstance(value, str):
@@ -134,12 +139,12 @@ def marked(value: Any) -> str:
 
 
 def unmarked(text: str) -> Any:
-    """The original value of what `marked` has written."""
+    """Returns the original value of a text that `marked` has written."""
     return decoded_text(text) if text.startswith(MARK) else text
 
 
 def cut_for_excel(text: str) -> str:
-    """The text cut to the 32,767 UTF-16 units of an Excel cell. A cut text ends with a note of its full length."""
+    """Cuts the text to the 32,767 UTF-16 units of an Excel cell; a cut text ends with a note of its full length."""
     if len(text) <= EXCEL_CELL // 2:
         return text
     raw = text.encode("utf-16-le", "surrogatepass")

@@ -1,4 +1,6 @@
-"""The columns of the results file, in their order. The names are a contract with every file that is out there."""
+"""The columns of the results file, in their order. The names must not change: existing files and their readers use
+them.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ COLUMNS: Final[tuple[str, ...]] = (*_ASKED, "var.*", *_ANSWERED, "score.*", *_JU
 
 
 def columns_for(variables: Sequence[str], checks: Sequence[str]) -> tuple[str, ...]:
-    """The headers of a file with these variables and checks. Raises ExportError when one is named twice."""
+    """Returns the headers of a file with these variables and checks. Raises ExportError when a name occurs twice."""
     for kind, names in (("variable", variables), ("check", checks)):
         twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
@@ -49,7 +51,7 @@ def columns_for(variables: Sequence[str], checks: Sequence[str]) -> tuple[str, .
 
 
 def kind_of(column: str) -> Literal["text", "int", "float", "bool"]:
-    """What a column's values are where they are not missing: for files whose columns have types."""
+    """Returns the type of a column's values (apart from missing ones), for file formats with typed columns."""
     if column in _WHOLE:
         return "int"
     if column in _REAL or column.startswith("score."):

@@ -1,4 +1,4 @@
-"""Our CSV read back. An own reader, since csv of Python 3.11 cannot tell "" (empty) from nothing (missing)."""
+"""Reads our CSV back. It has its own parser: csv of Python 3.11 cannot tell "" (empty) from an empty cell (missing)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WORDS = {"": None, "true": True, "false": False, "nan": float("nan"), "inf": fl
 
 
 def read_csv(source: Path | BinaryIO) -> Iterator[dict[str, Any]]:
-    """The rows that `write_csv` wrote, one by one, with their types: text, int, float, bool, None.
+    """Yields the rows that `write_csv` wrote, one by one, with their types: text, int, float, bool, None.
 
-    What stands in quotes is text, nothing at all is None, the rest is a number or a bool. Raises ExportError, with the
-    row (the header is row 1), for a file that is broken or was written for Excel.
+    A quoted cell is text, an empty cell without quotes is None, any other is a number or a bool. Raises ExportError,
+    with the row's number (the header is row 1), for a file that is broken or was written for Excel.
     """
     name = source.name if isinstance(source, Path) else "the file"
     with opened(source) as file:
@@ -38,7 +38,9 @@ def read_csv(source: Path | BinaryIO) -> Iterator[dict[str, Any]]:
 
 
 def opened(source: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
-    """The file behind a path, to be closed; a file that is open already stays so."""
+    """Opens the file at a path; a file that is already open is not closed at the end of the `with`. Raises
+    ExportError.
+    """
     if not isinstance(source, Path):
         return nullcontext(source)
     try:
@@ -48,7 +50,7 @@ def opened(source: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
 
 
 def _records(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """Lines, put together while a quote is open."""
+    """Yields the records of the file; lines are joined until their quotes are closed."""
     parts: list[bytes] = []
     size = quotes = 0
     number = 1

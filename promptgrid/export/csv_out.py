@@ -1,14 +1,15 @@
-r"""The long CSV: one row per cell. RFC 4180, UTF-8, CRLF, text quoted, numbers plain.
+r"""Writes the long CSV: one row per cell. RFC 4180, UTF-8, CRLF; text is quoted, numbers are not.
 
-`read_csv` returns every value with its type. Other readers, with these options, return the same records whatever the
-text, NUL and lone line ends included; they do not undo the guards and marks of `cells`:
+`read_csv` returns every value with its type. Other readers, with these options, return the same records for any text,
+NUL and lone line ends included; they do not remove the guards and marks of `cells`:
 
     csv      open(…, newline="", encoding="utf-8"); csv.field_size_limit for cells over 131,072 characters; NUL from
-             Python 3.11 on. It cannot tell "" from nothing.
+             Python 3.11 on. It cannot tell "" from a missing value.
     pandas   keep_default_na=False, else "NA", "null" and "" become NaN; dtype=str, else 007 becomes 7. Both engines.
     DuckDB   delim=',', quote='"', escape='"', new_line='\r\n', comment='', header=true, all_varchar=true,
-             allow_quoted_nulls=false. It guesses missing options, and hostile text misleads it; without the last one,
-             "" becomes NULL. max_line_size for records over 2 MB. It may rename columns that differ by case only.
+             allow_quoted_nulls=false. It guesses the options that are not given, and hostile text misleads it; without
+             allow_quoted_nulls=false, "" becomes NULL. max_line_size for records over 2 MB. It may rename columns that
+             differ by case only.
 """
 
 from __future__ import annotations
@@ -33,24 +34,24 @@ def write_csv(
     checks: Sequence[str],
     excel: bool = False,
 ) -> int:
-    """Writes the header and one record per row, and returns the number of rows; memory does not grow with them.
+    """Writes the header and one record per row, and returns the number of rows; memory does not grow with the rows.
 
-    A row's keys are column names (`var.NAME` and `score.NAME` among them); a missing key is None. `excel` adds the BOM
-    and cuts cells that Excel could not hold, which `read_csv` then refuses. Raises ExportError for a key without a
-    column and for a value that is no text, number, bool or None.
+    The keys of a row are column names (`var.NAME` and `score.NAME` among them); a missing key is written as None.
+    `excel` adds the BOM and cuts cells that are too long for Excel; `read_csv` refuses such a file. Raises ExportError
+    for a key without a column and for a value that is not text, a number, a bool, a list, an object or None.
     """
     return write_table(rows, out, columns_for(variables, checks), excel=excel)
 
 
 def write_table(rows: Iterable[Record], out: BinaryIO, columns: Sequence[str], *, excel: bool = False) -> int:
-    """Writes rows as `write_csv` does, with these columns, which must be different."""
+    """Writes rows as `write_csv` does, with these columns, whose names must be distinct."""
     return write_columns(_parts(rows, columns), out, columns, excel=excel)
 
 
 def write_columns(
     parts: Iterable[Sequence[Sequence[Any]]], out: BinaryIO, columns: Sequence[str], *, excel: bool = False
 ) -> int:
-    """Writes rows as `write_csv` does. Each part has some rows, as one sequence of values for each column."""
+    """Writes rows as `write_csv` does. Each part contains some rows, as one sequence of values for each column."""
     out.write(BOM if excel else b"")
     out.write(_encoded([[column] for column in columns], columns))
     count = 0

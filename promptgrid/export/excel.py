@@ -1,4 +1,4 @@
-"""An Excel workbook: the results, one row per cell, and tables beside them on sheets of their own."""
+"""Writes an Excel workbook: the results, one row per cell, and further tables on sheets of their own."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ def write_xlsx(
     checks: Sequence[str],
     tables: Sequence[Table] = (),
 ) -> int:
-    """The rows of `write_csv` on the sheet `results`, then each table on a sheet; returns the number of rows.
+    """Writes the rows of `write_csv` to the sheet `results`, then each table to its own sheet; returns the number of
+    rows.
 
-    Text is always text: nothing becomes a formula, a link or a number, so there is no guard. A cell holds 32,767
-    characters (UTF-16 units); one that is cut says so at its end. Excel has no empty text, no infinity and no number
-    beyond 2^53: these are an empty cell, an empty cell and text. What UTF-8 cannot carry is in the CSV's marked escape.
-    Rows go through temporary files, one at a time. Raises ExportError for more columns than a sheet has.
+    Text stays text: it never becomes a formula, a link or a number, so there is no guard. A cell holds 32,767
+    characters (UTF-16 units); a cut text ends with a note. Excel has no empty text, no infinity and no exact number
+    beyond 2^53: empty text and infinity become an empty cell, a larger number becomes text. Lone surrogates are escaped
+    as in the CSV. Rows go through temporary files, one at a time. Raises ExportError for more columns than a sheet has.
     """
     import xlsxwriter
     from xlsxwriter.exceptions import FileCreateError
@@ -80,7 +81,7 @@ def _results(workbook: Workbook, columns: Sequence[str], rows: Iterable[Record])
 
 
 def _sheet(workbook: Workbook, name: str, columns: Sequence[str]) -> Worksheet:
-    """With its header, which stays in sight."""
+    """Adds a sheet with a header row that stays visible when the sheet is scrolled."""
     sheet = workbook.add_worksheet(name)
     bold = workbook.add_format({"bold": True})
     sheet.freeze_panes(1, 0)

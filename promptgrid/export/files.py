@@ -1,4 +1,4 @@
-"""Atomic writes of exports."""
+"""Writes exported files atomically."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from promptgrid.errors import ExportError
 
 
 def save(path: Path, write: Callable[[BinaryIO], int]) -> int:
-    """Hands `write` a file beside `path` and puts it in its place when that ends well; returns what `write` returned.
+    """Calls `write` with a temporary file, moves it to `path` if that succeeds, and returns the result of `write`.
 
-    A failure (no space, no permission: ExportError) leaves the file that was there before. A link stays a link; what is
-    no regular file (a pipe) is written directly.
+    If it fails (no space, no permission: ExportError), an existing file at `path` is unchanged. A symbolic link stays a
+    link; a target that is not a regular file (a pipe) is written directly.
     """
     try:
         target = path.resolve()

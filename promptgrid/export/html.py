@@ -1,4 +1,4 @@
-"""A run as one self-contained HTML file to open, send and print: no script, all foreign text escaped."""
+"""Writes a run as one self-contained HTML file to open, send and print: no scripts, all foreign text escaped."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class _Chart:
 
 
 def write_html(database: Database, run_id: str, out: BinaryIO, positions: Sequence[int] | None = None) -> int:
-    """Writes the report of the run (see `report`), and returns how many cases its matrix shows.
+    """Writes the report of the run (see `report`), and returns the number of cases in its matrix.
 
-    Raises StoreError when the run is gone.
+    Raises StoreError when the run no longer exists.
     """
     contents = report(database, run_id, positions)
     charts, left_out = _charts(database, run_id)
@@ -73,7 +73,7 @@ def _pieces(contents: Report, charts: Sequence[_Chart], left_out: Sequence[str])
 
 
 def _displayable(value: object) -> object:
-    """Foreign text with U+FFFD for the characters that a browser cannot show."""
+    """Replaces in foreign text the characters that a browser cannot show with U+FFFD; other values are unchanged."""
     if type(value) is not str:  # what is marked as safe is ours
         return value
     return _TURNS.sub("\ufffd", _NOT_TEXT.sub("\ufffd", value))
@@ -94,14 +94,16 @@ def _count_words(contents: Report) -> str:
 
 
 def _colour(entry: PooledCell) -> str:
-    """The colour of the entry's edge: right, wrong or failed."""
+    """Returns the CSS class for the edge of the entry: `right`, `wrong` (also failed), `mind` (in between) or ""."""
     if not entry.answered:
         return "wrong" if entry.status in ("failed", "refused", "too_long") else ""
     return {"right": "right", "wrong": "wrong", "": ""}.get(tables.verdict(entry), "mind")
 
 
 def _charts(database: Database, run_id: str) -> tuple[list[_Chart], Sequence[str]]:
-    """The curves over each parameter of which there are several values, score against cost, and what is on no line."""
+    """Returns the charts of each parameter with several values, the score against cost, and the sentences on values
+    left out.
+    """
     from promptgrid.curves import charts
     from promptgrid.curves.curve import curve, drawable_axes
 
@@ -125,7 +127,7 @@ def _charts(database: Database, run_id: str) -> tuple[list[_Chart], Sequence[str
 
 
 def inline(svg: str, prefix: str) -> str:
-    """The SVG for a page with others: only drawing elements are left, ids get the prefix."""
+    """Prepares an SVG for a page with others: keeps only drawing elements and puts the prefix before each id."""
     root = ET.fromstring(svg)
     for parent in list(root.iter()):
         for child in list(parent):

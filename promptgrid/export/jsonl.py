@@ -1,7 +1,7 @@
-"""JSON lines: the same rows, one object per line, keys as the CSV's headers.
+"""Writes and reads JSON lines: the rows of the CSV, one object per line, with the CSV's headers as keys.
 
-Text is as it is, with no guard before formulas. What UTF-8 cannot carry is in the CSV's marked escape (`cells.marked`):
-JSON's own would make one character of two lone surrogates, and strict readers refuse it.
+Text is written without formula guards. Lone surrogates, which UTF-8 cannot encode, are escaped as in the CSV
+(`cells.marked`): JSON's own escapes would join two of them into one character, and strict readers refuse these escapes.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _MARK = json.dumps(MARK)[:-1]
 
 
 def write_jsonl(rows: Iterable[Record], out: BinaryIO) -> int:
-    """One object per row; returns their number. JSON has no infinity: numbers that are not finite become null.
+    """Writes one object per row and returns the number of rows. Numbers that are not finite become null: JSON has none.
 
-    Raises ExportError for what JSON cannot write.
+    Raises ExportError for a value that cannot be written as JSON.
     """
     count = 0
     for count, row in enumerate(rows, start=1):
@@ -39,7 +39,7 @@ def write_jsonl(rows: Iterable[Record], out: BinaryIO) -> int:
 
 
 def read_jsonl(source: Path | BinaryIO) -> Iterator[dict[str, Any]]:
-    """The rows of a file of JSON lines; blank lines are skipped. Raises ExportError with the line's number."""
+    """Yields the rows of a file of JSON lines; blank lines are skipped. Raises ExportError with the line's number."""
     name = source.name if isinstance(source, Path) else "the file"
     with opened(source) as file:
         number = 0
@@ -85,7 +85,7 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
 
 
 def _texts(value: Any, change: Callable[[str], str]) -> Any:
-    """The same with each text changed, the keys' too."""
+    """Returns the value with `change` applied to each text in it, keys included."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):

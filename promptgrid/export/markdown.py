@@ -1,4 +1,4 @@
-"""Tables in GitHub's Markdown. Cells are escaped: no text becomes a link, an image, HTML or a new cell."""
+"""Writes tables in GitHub's Markdown. Cells are escaped: no text becomes a link, an image, HTML or a new cell."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LINE_ENDS = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    r"""A table with these headers; None is an empty cell. Columns of numbers only are set to the right.
+    r"""Returns a table with these headers; None becomes an empty cell. Columns of numbers only are right-aligned.
 
     >>> print(table(["a|b", "n"], [["x\ny", 1]]), end="")
     | a\|b | n |
@@ -36,7 +36,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def cell(value: Any) -> str:
-    """One value as a cell: shown letter by letter, line ends as <br>, what cannot be shown as U+FFFD."""
+    """Returns a value as a cell: characters are shown literally, line ends as <br>, undisplayable ones as U+FFFD."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -46,7 +46,7 @@ def cell(value: Any) -> str:
 
 
 def of_report(report: Report) -> str:
-    """The run's name, its summary, and the answers to the cases of the report."""
+    """Returns the run's name, its summary, and the answers to the cases of the report."""
     summary, answers = summary_words(report.summaries), matrix_words(report.heads, report.rows)
     parts = [f"## {cell(report.run.name)}", table(summary.columns, summary.rows)]
     parts += [cell(summary.sentence) for summary in report.summaries if summary.sentence]

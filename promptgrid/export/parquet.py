@@ -1,4 +1,4 @@
-"""Parquet: the columns of the results file with their types, for DuckDB, pandas, Polars, Spark."""
+"""Writes Parquet: the columns of the results file with their types, for DuckDB, pandas, Polars and Spark."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ GROUP_ROWS, GROUP_CHARACTERS = 10_000, 32_000_000  # a row group is held in memo
 
 
 def write_parquet(rows: Iterable[Record], out: BinaryIO, *, variables: Sequence[str], checks: Sequence[str]) -> int:
-    """The rows of `write_csv`; returns their number. Memory is that of one row group.
+    """Writes the rows of `write_csv` and returns their number. Memory holds one row group at a time.
 
-    A column has the same type in every file: text, int64, double or bool, and null for what is missing. Text is as it
-    is, with no guard before formulas; what UTF-8 cannot carry is in the CSV's marked escape (`cells.marked`).
+    A column has the same type in every file: text, int64, double or bool; a missing value is null. Text is written
+    without formula guards; lone surrogates, which UTF-8 cannot encode, are escaped as in the CSV (`cells.marked`).
     Raises ExportError for a value that its column cannot hold.
     """
     import pyarrow as pa

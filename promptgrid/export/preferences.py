@@ -1,4 +1,4 @@
-"""Preference pairs: what people (or a model that judges) preferred, as data that a model can be aligned with."""
+"""Exports preference pairs: which reply people (or a judging model) preferred, as data for aligning a model."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _ORIGIN = ("cell_id", "prompt", "prompt_version", "technique", "endpoint", "mode
 
 
 def preference_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]:
-    """One row per vote that prefers one reply; ties and skips make none, nor do replies that are gone.
+    """Yields one row per vote that prefers one reply. Ties, skips and votes on deleted replies yield none.
 
     `prompt` is the list of messages, `chosen` and `rejected` are lists of one assistant message: the conversational
-    preference format that TRL's DPOTrainer and others read. `metadata` holds the case, who judged, and for both sides
-    where the reply comes from. Where the two replies answer different messages (two prompts or techniques), `prompt`
-    is what the chosen one answered, `same_prompt` false, and `metadata.rejected.messages` what the other did.
+    preference format that TRL's DPOTrainer and others read. `metadata` holds the case, the judge, and the origin of
+    both replies. Where the two replies answer different messages (two prompts or techniques), `prompt` has those of the
+    chosen reply, `metadata.rejected.messages` those of the other, and `metadata.same_prompt` is false.
     """
     decided = [vote for vote in votes.listed(database, run_id) if vote.outcome in ("left", "right")]
     for start in range(0, len(decided), _MANY):
@@ -41,17 +41,17 @@ def preference_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]
 
 
 def write_preferences(database: Database, run_id: str, out: BinaryIO) -> int:
-    """Writes them as JSON lines to an open file; returns how many."""
+    """Writes the preference pairs of a run as JSON lines to an open file, and returns their number."""
     return write_jsonl(preference_rows(database, run_id), out)
 
 
 def save_preferences(database: Database, run_id: str, path: Path) -> int:
-    """The same into a file that is there whole or not at all. Raises ExportError when it cannot be written."""
+    """Writes the preference pairs of a run atomically to `path`. Raises ExportError when the file cannot be written."""
     return save(path, lambda out: write_preferences(database, run_id, out))
 
 
 def _pair(vote: Vote, winner: ResultRow, loser: ResultRow) -> Iterator[dict[str, Any]]:
-    """None where one of the cells has no reply."""
+    """Yields the row of a vote; nothing where one of the cells has no reply."""
     if winner.request_json is None or loser.request_json is None:
         return
     prompt, other = _messages(winner.request_json), _messages(loser.request_json)
@@ -79,7 +79,7 @@ def _origin(row: ResultRow) -> dict[str, Any]:
 
 
 def _messages(request_json: str) -> list[dict[str, Any]]:
-    """As they were sent; a plain continuation's prompt stands as the user's."""
+    """Returns the messages as they were sent; the prompt of a plain continuation becomes a user message."""
     body = json.loads(request_json)
     if "messages" in body:
         return list(body["messages"])

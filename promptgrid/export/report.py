@@ -1,4 +1,4 @@
-"""The contents of a run's report: its plan, the summary, and the first cases with their full texts."""
+"""Collects the contents of a run's report: its plan, the summary, and the first cases with their full texts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PAGE = 20
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The reply of a cell, whole but for what is beyond TEXT characters: `left_out` says how many are."""
+    """The reply of a cell; each text is cut to TEXT characters, and `left_out` is the number cut from `output`."""
 
     output: str
     left_out: int
@@ -38,7 +38,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`rows` are the first of `matching` cases, of `total`; `texts` are by position of the cell that an entry shows."""
+    """The contents of a report.
+
+    `rows` are the first of the `matching` cases; `total` is the number of all cases. `texts` has the text of the cell
+    that an entry shows, by the cell's position.
+    """
 
     run: RunInfo
     plan: Plan
@@ -53,8 +57,10 @@ class Report:
 
 
 def report(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Report:
-    """The run's report; with `positions` the matrix has only the cases and variants of these cells, in the order in
-    which the cases come there, while the summary is over all cases in any case. Raises StoreError when the run is gone.
+    """Returns the run's report.
+
+    With `positions` the matrix has only the cases and variants of these cells, in the order of `positions`; the summary
+    is always over all cases. Raises StoreError when the run no longer exists.
     """
     columns = compare.facts(database, run_id)
     info, plan, state = runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id)
@@ -87,7 +93,7 @@ def _view(database: Database, facts: Facts, positions: Sequence[int] | None) -> 
 
 
 def _as_listed(comparison: ComparisonRows, positions: Sequence[int] | None) -> ComparisonRows:
-    """Its rows, which are cases, in the order in which the positions name them."""
+    """Sorts the rows, which are cases, in the order of the positions."""
     facts = comparison.facts
     case_of = dict(zip(facts.position.tolist(), facts.case.tolist(), strict=True))
     listed = dict.fromkeys(case_of[position] for position in positions or () if position in case_of)
@@ -97,7 +103,7 @@ def _as_listed(comparison: ComparisonRows, positions: Sequence[int] | None) -> C
 
 
 def _read(database: Database, comparison: ComparisonRows) -> tuple[list[ComparisonRow], dict[int, Text]]:
-    """The first cases with the texts that they show, as many as fit."""
+    """Returns the first cases and the texts to show for them, up to CASES cases and CHARACTERS characters."""
     rows: list[ComparisonRow] = []
     texts: dict[int, Text] = {}
     size = 0
@@ -130,7 +136,7 @@ def _notes(database: Database, run_id: str) -> Iterator[str]:
 
 
 def origin(info: RunInfo, plan: Plan, state: RunProgress) -> Iterator[tuple[str, str]]:
-    """The plan and the figures of the run: (name, value) where there is a value."""
+    """Yields the plan and the figures of the run as (name, value); names without a value are left out."""
     values: dict[str, Any] = {
         "run": info.id,
         "name": info.name,

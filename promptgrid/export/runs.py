@@ -1,4 +1,4 @@
-"""A run of the database as a file: the whole of it, or the cells that a page shows."""
+"""Exports a run of the database to a file: all its cells, or only those that a page shows."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def write_run(
     positions: Sequence[int] | None = None,
     progress: ExportProgress | None = None,
 ) -> int:
-    """Writes the run's results (or those of some cells) to an open file; returns the number of rows.
+    """Writes the results of a run (all cells, or those at `positions`) to an open file, and returns the number of rows.
 
-    A row is a cell, or a case (BY_CASE). Raises StoreError when the run is gone.
+    A row is a cell, in the formats of BY_CASE a case. Raises StoreError when the run no longer exists.
     """
     if form in ("html", "markdown"):
         return _write_report(database, run_id, out, form, positions)
@@ -75,7 +75,7 @@ def _write_report(
 
 
 def _tables_beside(database: Database, run_id: str) -> list[Table]:
-    """The summary, which is over all cases whatever part is exported, and how the run was made."""
+    """Returns the tables for further sheets: the summary, always over all cases, and the run's plan and figures."""
     from promptgrid import compare
     from promptgrid.export import report
 
@@ -93,12 +93,14 @@ def save_run(
     positions: Sequence[int] | None = None,
     progress: ExportProgress | None = None,
 ) -> int:
-    """The same into a file that is there whole or not at all. Raises ExportError when it cannot be written."""
+    """Writes the results of a run atomically to `path`, as `write_run` does. Raises ExportError when it cannot be
+    written.
+    """
     return save(path, lambda out: write_run(database, run_id, out, form, positions, progress))
 
 
 def _with_progress(items: Iterator[T], rows_of: Callable[[T], int], progress: ExportProgress | None) -> Iterator[T]:
-    """The items, with a word to `progress` each time that another thousand rows have gone by."""
+    """Yields the items, and calls `progress` with the number of rows after each further thousand rows."""
     count = 0
     for item in items:
         yield item

@@ -22,7 +22,7 @@ _ENDINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Headers, and rows of as many values each: text, numbers, bools, None."""
+    """A table with headers; each row has one value per header: text, a number, a bool or None."""
 
     name: str
     columns: Sequence[str]
@@ -30,7 +30,9 @@ class Table:
 
 
 def summary_table(summaries: Sequence[VariantSummary]) -> Table:
-    """One row per variant with every figure of its summary, as numbers: scores from 0 to 1, costs in US dollars."""
+    """Returns one row per variant with every figure of its summary, as numbers: scores from 0 to 1, costs in US
+    dollars.
+    """
     checks = _checks(summaries)
     columns = [
         "variant", "cells", "answered", "no_answer_read", "scored_cases", "score", "score_low", "score_high",
@@ -51,7 +53,7 @@ def summary_table(summaries: Sequence[VariantSummary]) -> Table:
 
 
 def summary_words(summaries: Sequence[VariantSummary]) -> Table:
-    """The same to be read: "53 %", "31 to 74 %"; a column in which nothing is known is left out."""
+    """Returns the summary table for readers: "53 %", "31 to 74 %". Columns without any known value are left out."""
     checks = _checks(summaries)
     columns = [
         "Variant", "Answered", "Score", "95 % interval", "Cases scored", *checks, "Samples agree", pass_at(summaries),
@@ -72,12 +74,12 @@ def summary_words(summaries: Sequence[VariantSummary]) -> Table:
 
 
 def pass_at(summaries: Sequence[VariantSummary]) -> str:
-    """The header of pass@k: `pass@5`."""
+    """Returns the header of pass@k: `pass@5`."""
     return f"pass@{next((s.k for s in summaries if s.k), 'k')}"
 
 
 def matrix_words(heads: Sequence[Head], rows: Sequence[ComparisonRow]) -> Table:
-    """One row per case, one column per variant: the answer, how many samples gave it, whether it is right."""
+    """Returns one row per case and one column per variant: the answer, the samples that gave it, and the verdict."""
     table = [
         [row.id, one_line(" · ".join(map(value_text, row.case.inputs.values()))), one_line(row.case.expected or "")]
         + [cell_words(row.entries[head.id]) if head.id in row.entries else "" for head in heads]
@@ -88,19 +90,19 @@ def matrix_words(heads: Sequence[Head], rows: Sequence[ComparisonRow]) -> Table:
 
 
 def cell_words(entry: PooledCell) -> str:
-    """A place of the matrix in one line: "mixed · 4 of 5 · right"."""
+    """Returns a place of the matrix in one line: "mixed · 4 of 5 · right"."""
     return " · ".join(part for part in (answer_words(entry), tally_words(entry), verdict(entry)) if part)
 
 
 def answer_words(entry: PooledCell) -> str:
-    """The voted answer in one line, or the status of the cells without one."""
+    """Returns the voted answer in one line, or the status of the cells if there is no reply."""
     if entry.answered:
         return "no answer read" if entry.answer is None else one_line(entry.answer) or "empty answer"
     return _ENDINGS.get(entry.status, entry.status)
 
 
 def tally_words(entry: PooledCell) -> str:
-    """ "4 of 5", where several samples were asked."""
+    """Returns how many samples gave the voted answer: "4 of 5"; "" for a single sample."""
     if entry.samples < 2 or not entry.answered:
         return ""
     return (
@@ -109,14 +111,14 @@ def tally_words(entry: PooledCell) -> str:
 
 
 def verdict(entry: PooledCell) -> str:
-    """`right`, `wrong`, a share between them, "" where nothing was scored."""
+    """Returns `right`, `wrong`, the score as a percentage if in between, or "" where nothing was scored."""
     if entry.score is None:
         return ""
     return "right" if entry.score == 1 else "wrong" if entry.score == 0 else percent(entry.score)
 
 
 def percent(share: float | None) -> str:
-    """ "53 %"; 100 only where it is all, 0 only where it is none; "" for None."""
+    """Formats a share: "53 %"; it reads 100 or 0 only where the share is exactly 1 or 0; "" for None."""
     if share is None:
         return ""
     rounded = int(100 * share + 0.5)  # as a browser rounds
@@ -124,7 +126,7 @@ def percent(share: float | None) -> str:
 
 
 def _checks(summaries: Sequence[VariantSummary]) -> list[str]:
-    """Those with a column of their own: one alone is the score."""
+    """Returns the checks that get a column of their own: none if there is only one, whose score is the score column."""
     checks = list(dict.fromkeys(check for summary in summaries for check in summary.by_check))
     return checks if len(checks) > 1 else []
 

@@ -1,4 +1,4 @@
-"""The wide CSV, for slides: one row per case, one column per variant, the answers inside."""
+"""Writes the wide CSV, for slides: one row per case, one column per variant, with the answers in the cells."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ _Key = tuple[Any, ...]
 
 
 def write_wide_csv(rows: Iterable[Record], out: BinaryIO, *, variables: Sequence[str], excel: bool = False) -> int:
-    """Cases down, variants across ("sentiment · few-shot · smollm2 · t=0.7"); returns the number of cases.
+    """Writes one row per case and one column per variant ("sentiment · few-shot · smollm2 · t=0.7"); returns the
+    cases' number.
 
-    Takes the rows of `write_csv`. A cell holds the answer; of several samples each distinct answer with its number
-    ("positive ×3 | mixed ×2"); a status in brackets where no answer came. It holds all answers in memory, no outputs.
+    Takes the rows of `write_csv`. A cell holds the answer; with several samples each distinct answer with its count
+    ("positive ×3 | mixed ×2"); without an answer a status in brackets. All answers are held in memory, but no outputs.
     """
     answers: dict[_Key, dict[_Key, Counter[str]]] = {}
     variants: dict[_Key, None] = {}
@@ -41,7 +42,9 @@ def _hashable(value: Any) -> Any:
 
 
 def variant_labels(variants: Sequence[_Key]) -> dict[_Key, str]:
-    """A short and unique label for each variant: prompt, technique, model and axes; the rest where it differs."""
+    """Returns a short and unique label for each variant: prompt, technique, model and axes; other properties only
+    where they differ. Raises ExportError where two labels would still be equal.
+    """
     apart = [at for at in range(len(_NAMED), len(_NAMED + _TOLD_APART)) if len({v[at] for v in variants}) > 1]
     labels: dict[_Key, str] = {}
     seen: Counter[str] = Counter()

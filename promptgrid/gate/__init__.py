@@ -1,4 +1,4 @@
-"""Gates: what a run must reach, so that a script stops when a prompt has become worse."""
+"""Gates: the conditions that a run must meet, so that a script stops when a prompt has become worse."""
 
 from promptgrid.gate.ask import GateReport, Gates, ask, gates_for
 from promptgrid.gate.junit import junit, save_junit

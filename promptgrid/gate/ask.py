@@ -1,4 +1,4 @@
-"""Gates over a run of the database: checked for sense before the run, measured after it."""
+"""Checks gates for validity before a run, and measures them on the run afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from promptgrid.store import Database, runs
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What a run must reach, besides a reply for every cell, which is always a gate."""
+    """The gates of a run. In addition, every cell must have a reply, which is always a gate."""
 
     min_scores: tuple[MinScore, ...] = ()
     not_worse: tuple[NotWorse, ...] = ()
@@ -45,7 +45,7 @@ def gates_for(
     not_worse_than: str = "",
     strict: bool = False,
 ) -> Gates:
-    """Gates for a run of this plan: `min_scores` as in `label=0.9`, `not_worse_than` a run or `pinned`.
+    """Returns the gates for a run of this plan: `min_scores` as `label=0.9`, `not_worse_than` a run or `pinned`.
 
     Raises GateError for a check that the run does not have, StoreError for an unknown run.
     """
@@ -57,8 +57,10 @@ def gates_for(
 
 
 def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) -> GateReport:
-    """Measures every gate. The verdicts cover the cases that the gates need, or all cases for a `report`. Raises
-    StoreError when the run, or one that it is compared with, is gone."""
+    """Measures every gate. The verdicts cover the cases that the gates need, or all cases for a `report`.
+
+    Raises StoreError when the run, or a run that it is compared with, no longer exists.
+    """
     every = report or bool(gates.min_scores)
     judged = verdicts(database, run_id, None if every else _of_silent_cases(database, run_id))
     results = [all_answered(runs.progress(database, run_id).by_status, judged)]
@@ -70,7 +72,10 @@ def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) 
 
 
 def _of_silent_cases(database: Database, run_id: str) -> list[int]:
-    """The cells of every case with a cell without a reply: few, as a rule, so that their texts are quickly read."""
+    """Returns the positions of all cells of the cases that have a cell without a reply.
+
+    Such cases are usually few, so that their texts are quickly read.
+    """
     columns = facts(database, run_id)
     silent = np.isin(columns.case, columns.case[~columns.answered])
     positions: list[int] = columns.position[silent].tolist()

@@ -1,7 +1,7 @@
-"""JUnit XML for CI servers: a suite of the gates, then a suite for each variant with a test for each case and check.
+"""Writes JUnit XML for CI servers: a suite for the gates, and one for each variant with a test per case and check.
 
 The dialect is common to Jenkins, GitLab and the report actions of GitHub: `testsuites`, `testsuite` and `testcase` with
-`classname`, `name` and `time`; one `failure`, `error` or `skipped` in a test, with everything a reader needs in its
+`classname`, `name` and `time`; a test contains at most one `failure`, `error` or `skipped`, with all information in its
 text, since GitLab shows only that. Class names have no dots, because Jenkins splits there.
 """
 
@@ -26,7 +26,7 @@ _LENGTH = 200  # characters of a message in one line
 
 
 def save_junit(path: Path, run: str, results: Sequence[GateResult], verdicts: Sequence[CheckVerdict]) -> int:
-    """Writes the report of a run, called `run`; returns the number of tests. Raises ExportError."""
+    """Writes the report of a run, with `run` as its name, and returns the number of tests. Raises ExportError."""
     text = junit(run, results, verdicts)
     save(path, lambda out: out.write(text))
     return len(results) + len(verdicts)

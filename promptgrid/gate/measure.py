@@ -1,4 +1,4 @@
-"""The measures of the gates. A missing score is neither zero nor a pass: the gate fails with the reason. Pure."""
+"""Measures the gates. A missing score is neither zero nor a pass: the gate fails and gives the reason. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROUNDING = 1e-9  # tolerance of a mean: nine of ten must reach 0.9 whatever the
 
 
 def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict]) -> GateResult:
-    """Holds when every cell of the run has a reply; `by_status` counts the cells. The other gates measure replies."""
+    """Returns the gate that holds if every cell of the run has a reply. `by_status` counts the cells by status."""
     total, answered = sum(by_status.values()), by_status.get("answered", 0)
     held = answered == total > 0
     reason = (
@@ -27,10 +27,10 @@ def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict])
 
 
 def min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> list[GateResult]:
-    """One result for each variant that has the gate's check.
+    """Returns one result for each variant that has the gate's check.
 
-    The gate fails where the check scored nothing or failed itself, and where the score would be too low if the replies
-    that should have a score and have none were wrong.
+    The gate fails where the check scored nothing or failed itself. It also fails where the score would be too low if
+    replies that should have a score but have none were wrong.
     """
     by_variant: dict[Variant, list[CheckVerdict]] = {}
     for verdict in verdicts:
@@ -53,7 +53,7 @@ def _min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> GateResult:
 
 
 def _missed(gate: MinScore, verdicts: Sequence[CheckVerdict], values: Sequence[float]) -> str:
-    """Why the gate fails; "" when it holds."""
+    """Returns the reason why the gate fails; "" when it holds."""
     broken = [v for v in verdicts if v.outcome == "broken"]
     if broken:
         return f"the check itself failed in {humanize.many(len(broken), 'case')}: {_why(broken[0])}"
@@ -71,12 +71,14 @@ def _missed(gate: MinScore, verdicts: Sequence[CheckVerdict], values: Sequence[f
 
 
 def _why(verdict: CheckVerdict) -> str:
-    """The explanation without the outcome, which the sentence around it names."""
+    """Returns the explanation without the prefix that names the outcome, since the sentence around it names the
+    outcome.
+    """
     return verdict.explanation.removeprefix("not scored: ").removeprefix("the check failed: ")
 
 
 def _measured(values: Sequence[float], cases: int) -> str:
-    """`0.85 (0.64 to 0.95) over 20 cases`."""
+    """Returns the measured score in words: `0.85 (0.64 to 0.95) over 20 cases`."""
     if not values:
         return "not scored"
     of = f" of {cases:,}" if len(values) < cases else ""
@@ -84,7 +86,7 @@ def _measured(values: Sequence[float], cases: int) -> str:
 
 
 def _rounded_down(score: float) -> str:
-    """Rounded down, so that a score below 0.9 does not read 0.9."""
+    """Formats a score rounded down, so that a score below 0.9 does not read 0.9."""
     return f"{math.floor(score * 1e4 + _ROUNDING) / 1e4:g}"
 
 

@@ -1,4 +1,4 @@
-"""A gate, and its result."""
+"""The kinds of gates, and their results."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from promptgrid.suggestions import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class MinScore:
-    """In every variant the mean score of `check`, 0 to 1, or with `confident` the low end of its 95 % interval, must be
-    at least `least`."""
+    """Requires of every variant a mean score of `check`, 0 to 1, of at least `least`.
+
+    With `confident` the low end of the score's 95 % interval must reach `least`.
+    """
 
     check: str
     least: float
@@ -22,7 +24,10 @@ class MinScore:
 
 @dataclass(frozen=True, slots=True)
 class Broke:
-    """One case that broke. `before` is "" where no other run is compared with. All fields may hold foreign text."""
+    """One case that broke, or failed its check. `before` is "" where no other run is compared with.
+
+    All fields may contain foreign text.
+    """
 
     case_id: str
     variant: str
@@ -35,10 +40,11 @@ class Broke:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """The result of one gate in one variant (its label; "" where the gate is over all variants).
+    """The result of one gate for one variant.
 
+    variant    the label of the variant; "" where the gate covers all variants
     measured   the figures, in words
-    reason     why the gate failed, "" where it held
+    reason     why the gate failed; "" where it held
     broke      the cases that broke, also where the gate held
     note       the statistical comparison, in a sentence
     """

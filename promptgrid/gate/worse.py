@@ -1,4 +1,4 @@
-"""Not worse than an earlier run: by paired statistics, or case by case."""
+"""The gate against an earlier run: no variant may be worse, by paired statistics or case by case."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ PINNED = "pinned"
 
 @dataclass(frozen=True, slots=True)
 class NotWorse:
-    """No variant of these prompts may be worse than in the run `than`; with `strict` no case may break."""
+    """Requires that no variant of these prompts is significantly worse than in the run `than`; with `strict` that no
+    case broke either.
+    """
 
     than: str
     prompts: frozenset[str]
@@ -26,7 +28,7 @@ class NotWorse:
 def parse_not_worse(
     database: Database, ref: str, prompts: Collection[str], *, strict: bool = False
 ) -> tuple[NotWorse, ...]:
-    """Against the run that `ref` names, or with `pinned` for each prompt against the run that is its baseline.
+    """Returns the gates against the run that `ref` names; with `pinned` against the baseline run of each prompt.
 
     Raises GateError where a prompt has no baseline, StoreError for an unknown run.
     """
@@ -40,9 +42,9 @@ def parse_not_worse(
 
 
 def not_worse(database: Database, run_id: str, gate: NotWorse) -> list[GateResult]:
-    """One result per variant of the run. One that the other run does not have is a miss: it cannot be compared.
+    """Returns one result per variant of the run. A variant that the other run does not have fails the gate.
 
-    Raises GateError for a run against itself, StoreError when one of them is gone.
+    Raises GateError if the run is compared with itself, StoreError when one of the runs no longer exists.
     """
     if gate.than == run_id:
         raise GateError(
@@ -71,7 +73,7 @@ def _not_worse(gate: NotWorse, variant: VariantChange, broke: Sequence[Broke]) -
 
 
 def _missed(gate: NotWorse, variant: VariantChange) -> str:
-    """Why the gate fails; "" when it holds."""
+    """Returns the reason why the gate fails; "" when it holds."""
     if variant.a is None:
         return f"run {gate.than} has no such variant"
     if variant.versus is None:
@@ -95,7 +97,7 @@ def _broke(change: Change) -> Broke:
 
 
 def _answer_words(answer: str | None, status: str | None) -> str:
-    """The answer, or the status of a cell without one."""
+    """Returns the answer, or the status of a cell without an answer."""
     return answer if answer is not None else "no answer" if status == "answered" else (status or "").replace("_", " ")
 
 

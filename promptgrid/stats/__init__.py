@@ -1,7 +1,7 @@
-"""How sure one can be: intervals, paired tests, samples of one case, agreement of judges, rankings.
+"""Measures certainty: intervals, paired tests, samples of one case, agreement of judges, rankings.
 
-Pure: numbers in, numbers out. What is missing is None and is left out, it is not zero; of nothing the result is None,
-so that data a user can have never raises.
+All functions are pure: they take and return numbers. A missing value is None and is left out; it is not zero. The
+result for no values is None, so that no data of a user raises an error.
 """
 
 from promptgrid.stats.agreement import cohen_kappa, krippendorff_alpha

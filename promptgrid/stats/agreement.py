@@ -7,12 +7,11 @@ from collections.abc import Hashable, Sequence
 
 
 def krippendorff_alpha(ratings: Sequence[Sequence[Hashable | None]]) -> float | None:
-    """Agreement of any number of judges on categories (nominal data): one row an item, one entry a judge, None where
-    that judge has not rated the item.
+    """Returns the agreement of any number of judges on categories (nominal data), corrected for chance.
 
-    1 is full agreement, 0 the agreement of chance, below 0 less than that. None where no item has two ratings, or all
-    ratings are the same. Source: K. Krippendorff, "Computing Krippendorff's
-    alpha-reliability" (2011).
+    `ratings` has one row per item and one entry per judge, None where that judge has not rated the item. 1 is full
+    agreement, 0 the agreement of chance, below 0 less than chance. None where no item has two ratings, or all ratings
+    are the same. Source: K. Krippendorff, "Computing Krippendorff's alpha-reliability" (2011).
     """
     rated = [[rating for rating in row if rating is not None] for row in ratings]
     rows = [Counter(row) for row in rated if len(row) > 1]
@@ -25,11 +24,10 @@ def krippendorff_alpha(ratings: Sequence[Sequence[Hashable | None]]) -> float | 
 
 
 def cohen_kappa(a: Sequence[Hashable | None], b: Sequence[Hashable | None]) -> float | None:
-    """Agreement of two judges on the same items beyond chance, at most 1. An item that one of them has not rated (None)
-    is left out.
+    """Returns the agreement of two judges on the same items, corrected for chance: at most 1, 0 as by chance.
 
-    None where no item is rated by both, or all ratings of both are the same. Source: J. Cohen, "A
-    coefficient of agreement for nominal scales" (1960).
+    An item that one judge has not rated (None) is left out. None where no item is rated by both, or all ratings of both
+    are the same. Source: J. Cohen, "A coefficient of agreement for nominal scales" (1960).
     """
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
     n = len(pairs)
@@ -43,5 +41,5 @@ def cohen_kappa(a: Sequence[Hashable | None], b: Sequence[Hashable | None]) -> f
 
 
 def _unlike(counts: Counter[Hashable]) -> int:
-    """The number of ordered pairs of ratings that differ."""
+    """Returns the number of ordered pairs of ratings that differ."""
     return counts.total() ** 2 - sum(count * count for count in counts.values())

@@ -15,7 +15,8 @@ _EQUAL, _EQUAL_SINGLE = 1e-9, 1e-5  # relative tolerance within which two sums a
 
 
 def mcnemar(b: int, c: int) -> float:
-    """The exact two-sided p-value that `b` pairs changed one way and `c` the other; 1 where none changed.
+    """Returns the exact two-sided p-value when `b` pairs changed in one direction and `c` in the other; 1 for no
+    change.
 
     Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions", Psychometrika 12
     (1947), in its exact binomial form.
@@ -26,20 +27,22 @@ def mcnemar(b: int, c: int) -> float:
 
 
 def paired_permutation(differences: Sequence[float | None], *, seed: int = 0) -> float | None:
-    """The two-sided p-value of paired differences under the hypothesis that each sign is as likely as the other.
+    """Returns the two-sided p-value of paired differences, under the hypothesis that both signs are equally likely.
 
-    Exact over all sign changes of up to 12 differences that are not zero; above that 9,999 sign changes drawn by
-    `seed`, the observed one counted among them, so that p is never 0 (B. Phipson and G. Smyth, "Permutation p-values
-    should never be zero", 2010). 1 where all are zero, None where there are none. Source: R. A. Fisher, "The design of
-    experiments" (1935).
+    Up to 12 non-zero differences the test is exact, over all sign changes. Above that it uses 9,999 sign changes drawn
+    by `seed` and counts the observed one too, so that p is never 0 (B. Phipson and G. Smyth, "Permutation p-values
+    should never be zero", 2010). 1 if all differences are zero, None if there are none. Source: R. A. Fisher, "The
+    design of experiments" (1935).
     """
     known = known_values(differences)
     return permuted(known[:, None], seed=seed)[0] if len(known) else None
 
 
 def permuted(differences: Floats, *, seed: int = 0) -> list[float]:
-    """`paired_permutation` of each column of an array (cases, comparisons), with the same sign changes for all, to be
-    faster. A case that a comparison lacks is a zero in its column."""
+    """Returns `paired_permutation` of each column of an array (cases, comparisons).
+
+    For speed all columns share the same sign changes. A case that a comparison lacks must be zero in its column.
+    """
     p_values = [1.0] * differences.shape[1]
     sampled: list[int] = []
     for column, values in enumerate(differences.T):
@@ -55,9 +58,10 @@ def permuted(differences: Floats, *, seed: int = 0) -> list[float]:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """The p-values of several comparisons, adjusted to keep the chance of any false positive at the level of one test.
+    """Adjusts the p-values of several comparisons, so that the chance of any false positive stays that of a single
+    test.
 
-    In the order given; None stands for no test and is not counted. Source: S. Holm, "A simple sequentially rejective
+    The order is kept; None (no test) is not counted as a comparison. Source: S. Holm, "A simple sequentially rejective
     multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
     """
     ordered = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
@@ -70,14 +74,14 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def _exact(moved: Floats) -> float:
-    """The p-value over all sign changes of the differences."""
+    """Returns the p-value over all sign changes of the differences."""
     n = len(moved)
     signs = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1) * 2.0 - 1.0
     return float(np.mean(np.abs(signs @ moved) >= abs(moved.sum()) - _EQUAL * np.abs(moved).sum()))
 
 
 def _extreme_counts(differences: Floats, seed: int) -> list[int]:
-    """For each column, how many of the random sign changes give a sum as far from zero as the observed one."""
+    """Returns for each column how many of the random sign changes give a sum as far from zero as the observed one."""
     generator = np.random.default_rng(seed)
     cases = len(differences)
     single = differences.astype(np.float32)  # half the time, and precise enough to tell sums apart

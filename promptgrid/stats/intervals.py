@@ -1,6 +1,6 @@
-"""Intervals for rates and means. The unit is the case: several samples of one case are one number, their mean.
+"""Intervals for rates and means. The unit is the case: the samples of one case enter as one number, their mean.
 
-The choice of intervals follows their measured coverage (benchmarks/statistics.py).
+The methods were chosen by their measured coverage (benchmarks/statistics.py).
 """
 
 from __future__ import annotations
@@ -21,39 +21,40 @@ _FEW = 10  # values below which the bootstrap covers less than Student's t
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """From `low` to `high`, both included, in the unit of the values."""
+    """An interval from `low` to `high`, both included, in the unit of the values."""
 
     low: float
     high: float
 
 
 def normal_quantile(level: float) -> float:
-    """The z within ± which the standard normal distribution lies with probability `level`."""
+    """Returns z such that the standard normal distribution lies within ± z with probability `level`."""
     return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def wilson(successes: float, n: float, level: float = 0.95) -> Interval | None:
-    """The score interval of a rate: `successes` of `n`. Never of width zero, never outside 0 to 1; None for n = 0.
+    """Returns Wilson's score interval of a rate, `successes` of `n`; None for n = 0.
 
-    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+    Its width is never zero, and it stays within 0 to 1. Source: E. B. Wilson, "Probable inference, the law of
+    succession, and statistical inference", JASA 22 (1927).
     """
     return _score_interval(successes / n, n, normal_quantile(level)) if n > 0 else None
 
 
 def mean_interval(values: Sequence[float | None] | Floats, level: float = 0.95, *, seed: int = 0) -> Interval | None:
-    """An interval for the mean of independent values, one per case; None and NaN are left out.
+    """Returns an interval for the mean of independent values, one per case; None and NaN are left out.
 
-    - All 0 or 1: `wilson`.
-    - All within 0 to 1 (scores, or pass rates over a case's samples): Wilson's interval at the effective number of
-      cases, mean·(1 - mean) / the mean's variance, with Student's t: the values' own spread decides its width. Where
-      they are all equal, or there is only one, it is as wide as for a rate: a few equal cases are no proof.
-      Source: C. Franco et al., "Comparative study of confidence intervals for proportions in complex sample surveys",
-      Journal of Survey Statistics and Methodology 7 (2019), who take it from Korn and Graubard (1998).
-    - Others (lengths, tokens, times): `bca_interval`, by `seed`. Values that are not scores but may be below 1, such as
-      costs, should go there directly.
+    - All values are 0 or 1: `wilson`.
+    - All values are within 0 to 1 (scores, or pass rates over a case's samples): Wilson's interval with Student's t at
+      the effective number of cases, mean·(1 - mean) / the mean's variance, so that the spread of the values decides the
+      width. Where all values are equal, or there is only one, the interval is as wide as for a rate: a few equal cases
+      prove little. Source: C. Franco et al., "Comparative study of confidence intervals for proportions in complex
+      sample surveys", Journal of Survey Statistics and Methodology 7 (2019), who take it from Korn and Graubard (1998).
+    - Other values (lengths, tokens, times): `bca_interval`, by `seed`. Call it directly for values that are not scores
+      but may all be below 1, such as costs.
 
     For scores, BCa's 95 % interval covers only 66 to 85 % at 5 cases and 87 to 94 % at 10; from 50 cases on the two
-    agree. None where there is no value, or only one that is not a score.
+    methods agree. None where there is no value, or only one that is not a score.
     """
     known = known_values(values)
     n = len(known)
@@ -72,10 +73,11 @@ def mean_interval(values: Sequence[float | None] | Floats, level: float = 0.95, 
 
 
 def bca_interval(values: Sequence[float | None] | Floats, level: float = 0.95, *, seed: int = 0) -> Interval | None:
-    """The bootstrap's bias-corrected and accelerated interval of a mean, the same for the same `seed`.
+    """Returns the bias-corrected and accelerated bootstrap interval of a mean; the same `seed` gives the same interval.
 
-    It is widened by the ratio of Student's t to the normal quantile, since a sample varies less than its population;
-    with fewer than 10 values it is Student's interval. Equal values give that one value; fewer than two give None.
+    The interval is widened by the ratio of Student's t to the normal quantile, since a sample varies less than its
+    population; with fewer than 10 values it is Student's interval. Equal values give an interval of width zero; fewer
+    than two values give None.
 
     Sources: B. Efron, "Better bootstrap confidence intervals", JASA 82 (1987); T. Hesterberg, "What teachers should
     know about the bootstrap", The American Statistician 69 (2015), for the widening.
@@ -108,7 +110,7 @@ def _bca(standard: Floats, t: float, seed: int) -> tuple[float, float]:
 
 
 def known_values(values: Sequence[float | None] | ArrayLike) -> Floats:
-    """The values that are neither None nor NaN."""
+    """Returns the values that are neither None nor NaN."""
     known = np.asarray(values, dtype=np.float64)
     return known[~np.isnan(known)]
 

@@ -1,4 +1,6 @@
-"""Two variants over the same cases: which is better, how sure that is, and how many more cases would decide."""
+"""Compares two variants over the same cases: which is better, with what certainty, and how many more cases would
+decide.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +26,19 @@ WITHIN_REACH = 10  # times the present number of cases: the most that is worth c
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Variant A against variant B over the `n` cases that both have a score for; `missing` cases are left out.
+    """Variant A compared with variant B over the `n` cases for which both have a score; `missing` cases are left out.
 
-    a, b           their mean scores over these cases; None for n = 0
-    difference     a - b, with its 95 % `interval` (of this pair alone, whatever else is compared)
-    p              the chance of a difference at least this large between equal variants; None for n = 0
-    p_adjusted     p after Holm's correction for all `among` comparisons of the family
-    better, worse, tied    cases where A scores above B, below it, the same
-    verdict        `better` or `worse`: A is, with p_adjusted < 0.05. `needs more`: fewer than 6 cases, or
-                   `cases_needed` are within reach (ten times the present cases). Else `not distinguishable`.
-    cases_needed   about how many more cases would separate the two with a power of 0.8, if the difference is as
-                   observed; 0 where they are separated, None where there is no difference
+    a, b           the mean scores of A and B over these cases; None for n = 0
+    difference     a - b, with its 95 % `interval`, which is not corrected for other comparisons
+    p              the probability of a difference at least this large between equal variants; None for n = 0
+    p_adjusted     p after Holm's correction for all `among` comparisons made together
+    better, worse, tied    the number of cases in which A scores higher than B, lower, the same
+    verdict        `better` or `worse`: A is better or worse than B, with p_adjusted < 0.05
+                   `needs more`: there are fewer than 6 cases, or the present cases and `cases_needed` together are at
+                   most ten times the present cases
+                   `not distinguishable`: all other comparisons
+    cases_needed   about how many more cases would separate A from B with a power of 0.8, if the difference is as
+                   observed; 0 where A and B are separated, None where there is no difference
     """
 
     n: int
@@ -53,7 +57,7 @@ class Comparison:
     cases_needed: int | None
 
     def sentence(self, a_name: str, b_name: str) -> str:
-        """The verdict in plain words. The names are not escaped: the caller escapes foreign text."""
+        """Returns the verdict in plain words. The names are not escaped: the caller escapes foreign text."""
         missing = f" {_cases(self.missing)} left out: a score is missing." if self.missing else ""
         return f"{self._verdict_words(a_name, b_name)}{missing}"
 
@@ -80,14 +84,14 @@ class Comparison:
 
 
 def compared(a: Sequence[float | None], b: Sequence[float | None], *, seed: int = 0) -> Comparison:
-    """A against B: `a[i]` and `b[i]` are their scores of case i, 0 to 1, the mean over its samples; None or NaN where
-    there is none.
+    """Compares A with B: `a[i]` and `b[i]` are the scores of case i, 0 to 1, each the mean over its samples; None or
+    NaN if missing.
 
-    Where all scores are 0 or 1 the test is McNemar's exact test and the interval that of D. Bonett and R. Price,
-    "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data" (2012); else the
-    test is `paired_permutation` and the interval is `mean_interval`'s, of the differences.
-    `cases_needed` follows R. Connor, "Sample size for testing differences in proportions for the paired-sample design",
-    Biometrics 43 (1987), with the differences' own spread.
+    Where all scores are 0 or 1 the test is McNemar's exact test, and the interval is that of D. Bonett and R. Price,
+    "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data" (2012). Otherwise
+    the test is `paired_permutation`, and the interval is that of `mean_interval` for the differences. `cases_needed`
+    follows R. Connor, "Sample size for testing differences in proportions for the paired-sample design", Biometrics 43
+    (1987), with the differences' own spread.
     """
     return compared_all(b, [a], seed=seed)[0]
 
@@ -95,13 +99,15 @@ def compared(a: Sequence[float | None], b: Sequence[float | None], *, seed: int 
 def compared_all(
     baseline: Sequence[float | None], others: Sequence[Sequence[float | None]], *, seed: int = 0
 ) -> list[Comparison]:
-    """Each of `others` as A against the baseline as B, over the same cases in the same order; the p-values are
-    corrected for their number by Holm's method, and the cases needed by Bonferroni's."""
+    """Compares each of `others` (A) with the baseline (B), over the same cases in the same order.
+
+    The p-values are corrected for the number of comparisons by Holm's method, the cases needed by Bonferroni's.
+    """
     return compared_pairs([(other, baseline) for other in others], seed=seed)
 
 
 def compared_pairs(pairs: Sequence[PairedScores], *, seed: int = 0) -> list[Comparison]:
-    """As `compared_all`, for pairs (A, B) with a baseline each, all over the same cases."""
+    """Compares A with B in each pair (A, B), as `compared_all` does; all pairs are over the same cases."""
     arrays = [(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)) for a, b in pairs]
     known = [~np.isnan(a) & ~np.isnan(b) for a, b in arrays]
     apart = [np.where(both, a - b, 0.0) for (a, b), both in zip(arrays, known, strict=True)]
@@ -123,7 +129,7 @@ def compared_pairs(pairs: Sequence[PairedScores], *, seed: int = 0) -> list[Comp
 def _comparison(
     a: Floats, b: Floats, differences: Floats, missing: int, permutation: float | None, among: int, seed: int
 ) -> Comparison:
-    """The comparison without its verdict. `permutation` is the p-value where scores are not all 0 or 1."""
+    """Returns the comparison without its verdict. `permutation` is the p-value where scores are not all 0 or 1."""
     n, better, worse = len(differences), int((differences > 0).sum()), int((differences < 0).sum())
     empty: Comparison = Comparison(
         n, missing, None, None, None, None, None, None, among, better, worse, n - better - worse, "needs more", None
@@ -143,7 +149,7 @@ def _comparison(
 
 
 def _with_verdict(comparison: Comparison, p_adjusted: float | None) -> Comparison:
-    """The comparison with its verdict, which needs the p-value adjusted for all comparisons."""
+    """Returns the comparison with its verdict, which depends on the p-value adjusted for all comparisons."""
     if p_adjusted is None:
         return comparison
     verdict: PairedVerdict = "not distinguishable"
@@ -188,7 +194,7 @@ def _cases(count: int) -> str:
 
 
 def _percent(value: float) -> str:
-    """One decimal only where whole numbers would hide a difference from 0 or 100."""
+    """Formats a share as a percentage, with a decimal only where a whole number would read 0 or 100 falsely."""
     return f"{100 * value:.0f} %" if value in (0, 1) or 0.005 < value < 0.995 else f"{100 * value:.1f} %"
 
 

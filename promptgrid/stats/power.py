@@ -1,4 +1,4 @@
-"""What a comparison of two variants over so many cases can find, before it is made."""
+"""Estimates before a run which differences between two variants a comparison over its cases can find."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TAIL = 9.0  # standard deviations of a binomial that are summed over
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The chance `power` to find a `difference` over `cases`, and about how many cases are `needed` for 80 %."""
+    """The probability `power` of finding a `difference` over `cases`, and about how many are `needed` for 80 %."""
 
     cases: int
     power: float
@@ -44,19 +44,21 @@ class Reach:
 
 
 def reach(cases: int, comparisons: int = 1, difference: float = DIFFERENCE) -> Reach:
-    """What `compared_all` can find over this many cases with scores of 0 or 1, with this many comparisons at once."""
+    """Returns what `compared_all` can find over this many cases with scores of 0 or 1 and this many comparisons at
+    once.
+    """
     level = ALPHA / max(1, comparisons)
     return Reach(cases, mcnemar_power(cases, difference, level), _needed(difference, level), comparisons, difference)
 
 
 @lru_cache(maxsize=4096)
 def mcnemar_power(cases: int, difference: float, level: float = ALPHA, disagree: float = DISAGREE) -> float:
-    """The chance that McNemar's exact two-sided test finds at `level` that one of two variants is better, where it is
-    right on `difference` more of the cases, and on the share `disagree` of the cases only one of the two is.
+    """Returns the probability that McNemar's exact two-sided test finds the better of two variants at `level`.
 
-    Unconditional: over all numbers of cases that tell them apart, and how these fall. A result in the wrong direction
-    is none. Source: S. Duffy, "Asymptotic and exact power for the McNemar test and its analogue with R controls per
-    case", Biometrics 40 (1984).
+    The better variant is right on `difference` more of the cases than the other; on the share `disagree` of the cases
+    only one of the two is right. The probability is unconditional: it covers all possible numbers of such cases and all
+    their outcomes. A significant result in the wrong direction is not counted. Source: S. Duffy, "Asymptotic and exact
+    power for the McNemar test and its analogue with R controls per case", Biometrics 40 (1984).
     """
     cases = min(cases, _MOST)
     spread = (cases * disagree * (1 - disagree)) ** 0.5 * _TAIL + 10
@@ -71,7 +73,7 @@ def mcnemar_power(cases: int, difference: float, level: float = ALPHA, disagree:
 
 
 def _binomial(successes: Counts, trials: Counts, chance: float) -> Floats:
-    """The probability of so many successes in so many trials; 0 for more than there are trials."""
+    """Returns the probability of each number of successes in its number of trials; 0 for more successes than trials."""
     factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, int(trials.max()) + 1)))])  # logarithms
     failures = trials - successes
     known = np.clip(failures, 0, None)
@@ -82,8 +84,10 @@ def _binomial(successes: Counts, trials: Counts, chance: float) -> Floats:
 
 @lru_cache(maxsize=256)
 def _needed(difference: float, level: float) -> int:
-    """The fewest cases, within one in a hundred, from which the power is 0.8 or more. The power of an exact test
-    rises and falls a little from one number to the next."""
+    """Returns the fewest cases, within 1 %, for a power of 0.8 or more.
+
+    The power of an exact test rises and falls a little from one number of cases to the next.
+    """
     low, high = 1, 2
     while mcnemar_power(high, difference, level) < POWER and high < _MOST:
         low, high = high, 2 * high

@@ -1,4 +1,4 @@
-"""Rankings from votes between two, and the position bias of these votes."""
+"""Ranks competitors by votes between two of them, and measures the position bias of these votes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _CLOSE = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Strengths on the log-odds scale, their mean 0: x wins against y with probability 1 / (1 + exp(y - x)).
+    """Strengths on the log-odds scale, with mean 0: x wins against y with probability 1 / (1 + exp(y - x)).
 
-    `strengths` has one (strength, 95 % interval) for each competitor, in the order given. `regularised`: the votes
-    have no finite maximum likelihood (a competitor won or lost everything, or groups never met), so each competitor is
-    given half a win and half a loss against one of mean strength.
+    `strengths` has one (strength, 95 % interval) for each competitor, in the order given. `regularised` is true where
+    the votes have no finite maximum likelihood (a competitor won or lost everything, or groups never met); then each
+    competitor is given half a win and half a loss against an imaginary one of mean strength.
     """
 
     strengths: tuple[tuple[float, Interval], ...]
@@ -27,9 +27,9 @@ class Ranking:
 
 
 def bradley_terry(wins: Sequence[Sequence[float]], level: float = 0.95) -> Ranking:
-    """The maximum likelihood ranking: `wins[i][j]` is how often i beat j, a tie counting half for each.
+    """Returns the maximum likelihood ranking: `wins[i][j]` is how often i beat j; a tie counts half for each.
 
-    Intervals are normal ones, by the Fisher information. Sources: R. Bradley and M. Terry, "Rank analysis of
+    Intervals are normal intervals from the Fisher information. Sources: R. Bradley and M. Terry, "Rank analysis of
     incomplete block designs", Biometrika 39 (1952); for when a finite maximum exists, L. Ford (1957).
     """
     won = np.array(wins, dtype=np.float64).reshape(len(wins), len(wins))
@@ -49,10 +49,10 @@ def bradley_terry(wins: Sequence[Sequence[float]], level: float = 0.95) -> Ranki
 
 @dataclass(frozen=True, slots=True)
 class PositionBias:
-    """How often the left side won: `left` of `decided` votes; `ties` are not among them.
+    """How often the left side won: `left` of `decided` votes, which do not include the `ties`.
 
-    `share` with its 95 % `interval` (Wilson) is 0.5 without bias; `p` is the exact binomial test of that. All three are
-    None where no vote decided.
+    `share` with its 95 % `interval` (Wilson) is 0.5 without bias; `p` is the p-value of the exact binomial test for
+    0.5. All three are None where all votes are ties or there are none.
     """
 
     left: int
@@ -64,7 +64,7 @@ class PositionBias:
 
 
 def position_bias(left_wins: int, right_wins: int, ties: int = 0) -> PositionBias:
-    """The position bias of votes with shuffled sides: without bias the left side wins half of them.
+    """Returns the position bias of votes with shuffled sides: without bias the left side wins half of them.
 
     Source of the concern: L. Zheng et al., "Judging LLM-as-a-judge with MT-Bench and Chatbot Arena" (2023).
     """
@@ -78,7 +78,7 @@ def position_bias(left_wins: int, right_wins: int, ties: int = 0) -> PositionBia
 
 
 def _all_reach_all(won: Floats) -> bool:
-    """Whether wins lead from each competitor to each other, through others too: then a finite maximum exists."""
+    """Returns whether a chain of wins leads from each competitor to every other: then a finite maximum exists."""
     reach = (won > 0) | np.eye(len(won), dtype=bool)
     for _ in range(len(won).bit_length()):
         reach = (reach.astype(np.int64) @ reach) > 0
@@ -86,9 +86,9 @@ def _all_reach_all(won: Floats) -> bool:
 
 
 def _fitted(won: Floats, prior: float) -> tuple[Floats, Floats]:
-    """Strengths of mean 0 and their covariance, by Newton's method on the (concave) log-likelihood.
+    """Returns strengths of mean 0 and their covariance, by Newton's method on the (concave) log-likelihood.
 
-    `prior` wins and losses against one of strength 0 are added for each competitor.
+    Each competitor gets `prior` additional wins and losses against an imaginary competitor of strength 0.
     """
     k = len(won)
     met = won + won.T

@@ -1,4 +1,4 @@
-"""Many samples of one case: how likely one of them passes, and how much alike they are."""
+"""Measures several samples of one case: the chance that one of them passes, and their similarity."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ PAIRS = 200
 
 
 def pass_at_k(n: int, c: int, k: int) -> float | None:
-    """The chance that at least one of `k` samples passes, when `c` of `n` did; None where k is not from 1 to n.
+    """Returns the chance that at least one of `k` samples passes when `c` of `n` did; None where k is not from 1 to n.
 
-    The unbiased estimate of M. Chen et al., "Evaluating large language models trained on code" (2021).
+    This is the unbiased estimate of M. Chen et al., "Evaluating large language models trained on code" (2021).
     """
     return 1 - math.comb(n - c, k) / math.comb(n, k) if 1 <= k <= n and 0 <= c <= n else None
 
 
 def entropy(counts: Sequence[int]) -> float | None:
-    """The entropy of answers in bits: 0 where all are the same, log2(m) for m equally frequent ones; None of none.
+    """Returns the entropy of answers in bits, from the count of each: 0 if all are the same, log2(m) for m equally
+    frequent ones, None if there are none.
 
     Source: C. Shannon, "A mathematical theory of communication" (1948); not corrected for small samples.
     """
@@ -32,9 +33,10 @@ def entropy(counts: Sequence[int]) -> float | None:
 
 
 def mean_similarity(texts: Sequence[str], *, seed: int = 0, most: int = PAIRS) -> float | None:
-    """The similarity of texts, 0 to 1: the mean over their pairs of 1 - edit distance / length of the longer text.
+    """Returns the similarity of texts, 0 to 1: the mean over their pairs of 1 - edit distance / length of the longer
+    text.
 
-    The edit distance is V. Levenshtein's (1966). The first 2,000 characters of each text are compared, and at most
+    The edit distance is V. Levenshtein's (1966). Only the first 2,000 characters of each text are compared, and at most
     `most` pairs, drawn by `seed`. None for fewer than two texts.
     """
     from rapidfuzz.distance import Levenshtein
