@@ -17,7 +17,7 @@ from promptgrid.prompt.parameters import Parameters
 from promptgrid.store.commits import CellResult
 
 
-@dataclass(frozen=True)  # no slots: the request is built once
+@dataclass(frozen=True)  # no slots: `request` is a cached property
 class Batch:
     """Samples of one point to request together. `positions` are the positions of their cells in `plan`, in the same
     order; a call that no cell shows, such as a judge's, has no plan and no positions. `attempts` counts earlier

@@ -21,11 +21,11 @@ from promptgrid.store.attempts import NO_CELL, UNREPORTED, Attempt
 from promptgrid.store.commits import CellOutcome, CellResult, ReplyOrigin, reply_row
 
 PATIENCE_S = 900.0
-"""How long a call waits in all for an endpoint that asks to wait; a daily limit is longer, and ends the call."""
+"""The total time that a call waits for an endpoint that asks to wait; a longer limit, such as a daily one, ends it."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _LEAST_WAIT_S = 0.02
 BAD_REPLIES = 2
-"""How often a call is sent again after a reply that cannot be read: it is paid each time."""
+"""How often a call is retried after a reply that cannot be read; each attempt costs money."""
 COUNTED = "The most it may have cost is counted."
 NOT_REPORTED = f"The endpoint did not report how many tokens it took. {COUNTED}"
 IMPLAUSIBLE = "The endpoint reported what cannot be true: {}."
@@ -40,7 +40,7 @@ class Halted(Exception):
 
 
 P = TypeVar("P", Batch, TextBatch)
-"""What a call asks for: samples of a point by chat or completion, or vectors of texts."""
+"""The payload of a call: samples of a point by chat or completion, or texts to embed."""
 
 
 class Call(Generic[P]):
@@ -52,11 +52,11 @@ class Call(Generic[P]):
         self.facts = context.facts(f"{payload.endpoint}/{payload.model}")
         self.tokens = payload.tokens
         self.attempts = payload.attempts
-        self.logged = 0  # failed attempts that are in the journal, and counted there
-        self.faults = 0  # failed attempts, without those that the endpoint asked to send later
+        self.logged = 0  # failed attempts already written to the journal
+        self.faults = 0  # failed attempts, except those that were rate-limited
         self.bad_replies = 0
         self.waited_s = 0.0
-        self.started = 0.0  # seconds since 1970; 0: nothing is sent
+        self.started = 0.0  # seconds since 1970; 0: not sent
         self.worst: Cost | None = None
         self.reservation: int | None = None
         self.reserves = False
@@ -83,7 +83,7 @@ class Call(Generic[P]):
         self.attempts += 1
         self.started = time.time()
         task = asyncio.current_task()
-        self.context.in_flight.add(task)  # a halted run waits for it
+        self.context.in_flight.add(task)  # a halted run waits for this call
         try:
             replies = await self.payload.send(self.endpoint)
         except EndpointError as error:
@@ -133,10 +133,10 @@ class Call(Generic[P]):
             return None
         doubled = 2.0 ** min(self.attempts - 1, 10)
         own = min(_FIRST_WAIT_S * doubled, _LONGEST_WAIT_S)
-        # A server may ask again and again to wait for no time at all.
+        # A server may repeatedly ask to retry after zero seconds.
         least = own if error.retry_after is None else max(error.retry_after, min(_LEAST_WAIT_S * doubled, own))
         wait = least * random.uniform(1.0, 1.25)
-        if error.kind == "rate_limited":  # it costs nothing and passes: patience is limited in time, not in attempts
+        if error.kind == "rate_limited":  # free and temporary: limited by time, not by attempts
             return wait if self.waited_s + wait <= PATIENCE_S else None
         return wait if self.faults <= retries and self.bad_replies <= BAD_REPLIES else None
 

@@ -18,10 +18,10 @@ from promptgrid.store import Database, commits
 from promptgrid.store.commits import CellName, CellOutcome
 from promptgrid.store.stored_replies import StoredReply, stored_replies
 
-_CELLS = 400  # a chunk
+_CELLS = 400  # cells per chunk
 
 PendingCells = tuple[Point, list[tuple[int, int]]]
-"""A point and its cells without a result, as (sample, position)."""
+"""A point and its pending cells, as (sample, position)."""
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Feed:
     def release(self) -> None:
         """Unmarks the claimed cells. Call it when their replies are committed, or will not come."""
         self.in_flight -= self.claimed
-        self.claimed.clear()  # what another run claims from now on is not this feed's to release
+        self.claimed.clear()  # a later release must not drop the claims of another run
 
     def look_up(self, claimed: Sequence[PendingCells]) -> tuple[list[CellOutcome], list[Batch]]:
         """Returns (outcomes of cells that have a stored reply, batches to send). Reads the database after the claim, so
@@ -99,7 +99,7 @@ class Feed:
         )
 
     def _outcome(self, point: Point, position: int, reply: StoredReply) -> CellOutcome:
-        reused = reply.shown or reply.run_id != self.run_id  # else this run paid for it, and was killed
+        reused = reply.shown or reply.run_id != self.run_id  # otherwise this run paid for the reply, and was killed
         return CellOutcome(
             read_and_score(self.plan, point, position, reply.text, reply.reasoning, reused=reused), reply_id=reply.id
         )

@@ -27,7 +27,7 @@ _RESERVE_S = 0.005  # shorter, since a call waits for its reservation
 _FULL_DISK_S = 30.0  # how long a paid reply stays in memory while nothing can be written
 _RETRY_S = 1.0
 _RATE_S = 20.0
-_BIGGEST = 2000  # entries a commit: other writers must get a turn
+_BIGGEST = 2000  # entries per commit, so that other writers get a turn
 
 log = logging.getLogger("promptgrid.runner")
 
@@ -56,7 +56,7 @@ class Journal:
     run_id: str
     epoch: int | None
     live: Callable[[], Mapping[str, Any] | None]
-    on_trouble: Callable[[StoreError], None]  # called when nothing can be written: stop sending
+    on_trouble: Callable[[StoreError], None]  # called when writing fails, to stop sending
     _entries: asyncio.Queue[JournalEntry | None] = field(default_factory=asyncio.Queue)
     _reservations: list[tuple[Attempt, asyncio.Future[int]]] = field(default_factory=list)
     _urgent: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,7 +82,7 @@ class Journal:
         try:
             return await future
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled():  # it was granted at the same moment
+            if future.done() and not future.cancelled():  # the reservation was granted just before the cancellation
                 self.write(JournalEntry(settled=future.result()))
             raise
 
@@ -149,7 +149,7 @@ class Journal:
         if new:
             self._counts.append((time.monotonic(), new))
         for id_, (_, future) in zip(ids, reservations, strict=True):
-            if future.done():  # its call was cancelled and sends nothing
+            if future.done():  # the call was cancelled and sends nothing
                 self.write(JournalEntry(settled=id_))
             else:
                 future.set_result(id_)

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from promptgrid.endpoint.base import Allowance, RateLimits
 
 FIRST_WINDOW = 16
-SLOW = 2.0  # times the usual latency: more requests in flight would only queue at the server
+SLOW = 2.0  # multiple of the usual latency above which more requests in flight would only queue at the server
 SLACK_S = 0.5  # extra latency that this machine itself may cause
 CALM_WINDOW = 8  # latency alone never narrows the window below it: some prompts simply take longer
 CHANCE = 0.08  # a smaller share of refusals does not mean that the window is too wide
-MEMORY = 50  # calls over which the share of refusals is averaged
-NEAR = 10  # close to the size at which it was last halved, the window grows this many times more slowly
-FORGET = 20  # round trips after which that size is forgotten
+MEMORY = 50  # number of calls over which the share of refusals is averaged
+NEAR = 10  # the window grows this many times more slowly near the size at which it was last halved
+FORGET = 20  # number of round trips after which that size is forgotten
 LONGEST_WAIT_S = 60.0
 
 Clock = Callable[[], float]
@@ -152,9 +152,9 @@ class Pace:
             await place
         except asyncio.CancelledError:
             if place.cancelled():
-                self._admit()  # those behind it may go now
+                self._admit()  # the requests behind this one may be sent now
             else:
-                self.leave(tokens)  # it had just been granted
+                self.leave(tokens)  # the request had just been admitted
             raise
         return self._clock()
 
@@ -168,7 +168,7 @@ class Pace:
         """Records a reply. Call it before `leave`."""
         self._refusals = 0
         self.window.answered(self._clock() - sent_at, self.in_flight)
-        self._update(limits)  # the window may have grown too: `leave` admits as many as it holds
+        self._update(limits)  # the window may have grown; `leave` then admits more requests
 
     def refused(self, sent_at: float, limits: RateLimits | None, retry_after: float | None) -> None:
         """Records that the endpoint refused a request (429, 503). One refusal delays only its own call; the third in a
@@ -197,7 +197,7 @@ class Pace:
     def _wait_s(self, tokens: float) -> float:
         """Returns the seconds until the endpoint is open and its rate limits allow a request; 0 when they do now."""
         now = self._clock()
-        if not self._buckets:  # the usual case, and this runs for every call
+        if not self._buckets:  # the usual case, kept fast because every call runs it
             return max(self.closed_until - now, 0.0)
         waits = [bucket.wait_s(self._amount(name, tokens), now) for name, bucket in self._buckets.items()]
         return max(self.closed_until - now, 0.0, *waits)

@@ -23,7 +23,7 @@ class RunContext:
     wall: Wall
     journal: Journal
     still_ours: Callable[[], Awaitable[None]]  # raises Fenced
-    kind: str = "run"  # of the replies
+    kind: str = "run"  # the kind of the replies
     retries: int = Plan.retries
     halted: bool = False
     in_flight: set[asyncio.Task[Any] | None] = field(default_factory=set)

@@ -88,7 +88,7 @@ class Sender:
     async def _remember(self, endpoint: Endpoint, payload: Batch | TextBatch, error: EndpointError) -> None:
         """Stops later calls that would fail in the same way, and records a refused parameter for later plans."""
         if error.stops_endpoint:
-            # A wrong key or missing credit stops the whole endpoint, an unknown model only itself.
+            # A wrong key or missing credit stops the whole endpoint; an unknown model stops only that model.
             model = payload.model if error.kind == "unknown_model" else ""
             self.stopped[_Scope(payload.endpoint, model)] = error
         elif error.kind == "refused_parameter" and error.param in NAMES and payload.parameters is not None:

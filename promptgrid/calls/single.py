@@ -89,7 +89,7 @@ def cost_usd(call: Point | SingleCall, reply: Reply) -> float | None:
 
 def _origin(call: SingleCall, reply: Reply) -> ReplyOrigin:
     return ReplyOrigin(
-        key=f"try:{call.key}",  # a key of its own: a try is never taken for a reply of a run
+        key=f"try:{call.key}",  # a separate key, so that a run never reuses the reply of a try
         kind="try",
         endpoint=call.endpoint,
         model=call.model,

@@ -18,7 +18,7 @@ from promptgrid.store.commits import CellResult
 
 KIND = "embedding"
 TEXTS_A_CALL = 64
-_ONE_TEXT = ("too_long", "bad_request")  # a single text may be at fault for these errors
+_ONE_TEXT = ("too_long", "bad_request")  # errors that a single text may have caused
 
 Vector = Sequence[float]
 
@@ -29,7 +29,7 @@ class TextBatch:
     sample number is always 0."""
 
     endpoint: str
-    identity: str  # of the endpoint
+    identity: str  # the endpoint's identity
     model: str
     texts: tuple[str, ...]
     attempts: int = 0

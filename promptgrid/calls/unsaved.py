@@ -87,10 +87,10 @@ def recover(database: Database, run_id: str, epoch: int | None) -> int:
     entries = [entry for file in files for entry in _entries(file)]
     rows = [row for entry in entries for row in entry["rows"]]
     stored = stored_replies(database, list({row["key"] for row in rows}), run_id)
-    # With --fresh a judge is asked the same twice, and both replies are paid: `created` tells them apart.
+    # With --fresh, a judge answers the same question twice, and both replies cost money: `created` tells them apart.
     known = {(key, sample, reply.created) for (key, sample), reply in stored.items()}
     new = {_name(row): row for row in rows if (*_name(row), row["created"]) not in known}
-    # An entry whose replies are stored was settled with them; its reservation's id may belong to another by now.
+    # An entry whose replies are stored is already settled; another reservation may have its reservation's id now.
     unsaved = (entry for entry in entries if any(_name(row) in new for row in entry["rows"]))
     settled = [entry["settled"] for entry in unsaved if entry["settled"] is not None]
     if new:

@@ -13,7 +13,7 @@ from promptgrid.prompt import Prompt, variables
 from promptgrid.text import one_line
 
 _SINGLE_BRACES = re.compile(r"(?<![{%#\\$])\{ *([A-Za-z_]\w*) *\}(?!\})")
-_LISTED = 5  # cases
+_LISTED = 5  # the number of case ids listed in a doubt
 
 
 def doubts(plan: Plan) -> list[str]:

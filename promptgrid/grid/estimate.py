@@ -11,7 +11,7 @@ from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.models import ModelFacts, cost_of
 from promptgrid.tokens import Count
 
-_SCORED_TOGETHER = 200  # replies; the last call for their vectors may not be full
+_SCORED_TOGETHER = 200  # number of replies scored together; the last embedding call for them may not be full
 
 _Number = TypeVar("_Number", int, float)
 

@@ -40,7 +40,7 @@ def plan_points(plan: Plan, decided: Decided) -> Iterator[PlannedPoint]:
     counters = {ref: counter(ref) for ref in plan.models}
     last: tuple[object, str, Count] | None = None
     for point in grid.points(plan, endpoints_of(plan), decided):
-        # The values of one case follow each other and share one tuple of messages: it is counted once.
+        # The points of one case are consecutive and share one tuple of messages, which is counted once.
         ref, messages = point.model_ref, point.request.messages
         if last is None or last[0] is not messages or last[1] != ref:
             last = (messages, ref, counters[ref](messages, point.request.api, tools_of(point.request)))

@@ -33,7 +33,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True)  # no slots: `honoured` is computed once
+@dataclass(frozen=True)  # no slots: `honoured` is a cached property
 class WireVariant:
     """The parameters sent to one model with one prompt, and the requested parameters: the first of `same`.
 
@@ -67,7 +67,7 @@ class WireVariant:
 
 
 Decided = Mapping[tuple[str, str, str], Sequence[WireVariant]]
-"""By model, prompt and version, the variants that differ on the wire."""
+"""The variants that are sent differently, by model, prompt and version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def _parameters(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
     """Yields the parameters for each combination of axis values; the prompt's own apply where the plan has none."""
     own = plan.parameters.over(prompt.parameters)
     if own.temperature is not None:
-        own = replace(own, temperature=float(own.temperature))  # 0 and 0.0 are two texts in JSON, and so two keys
+        own = replace(own, temperature=float(own.temperature))  # 0 and 0.0 differ in JSON and would give two keys
     axes = [plan.axes.get(spec.column) or (getattr(own, spec.name),) for spec in AXIS_SPECS]
     for values in itertools.product(*axes):
         yield replace(own, **{spec.name: value for spec, value in zip(AXIS_SPECS, values, strict=True)})

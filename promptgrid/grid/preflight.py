@@ -29,7 +29,7 @@ from promptgrid.stats import Reach, reach
 _LOOKUP = 500  # points whose stored replies are looked up at once
 
 StoredSamples = Callable[[Sequence[str]], Mapping[str, Iterable[int]]]
-"""From the keys of points to the samples of each that have a reply; a point without any may be missing."""
+"""A function that returns, for keys of points, the samples with a reply; keys without a reply may be missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

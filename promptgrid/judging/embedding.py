@@ -33,7 +33,7 @@ class EmbeddingScorer:
         self._spec, self._judging, self._endpoint = spec, judging, judging.connect(name)
         self._context = judging.run_context(KIND)
         self._sender = Sender(self._context)
-        self._errors: dict[str, str] = {}  # by the text: why it has no vector
+        self._errors: dict[str, str] = {}  # why a text has no vector, by text
         self._reached: BudgetReached | None = None
 
     async def scores(self, replies: Sequence[Answered]) -> list[CellScore]:

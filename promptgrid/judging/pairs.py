@@ -30,7 +30,7 @@ KIND = "pairs"
 _CHUNK = 50
 
 Positions = tuple[int, int]
-"""Two answered cells of the same case, by position: the one shown on the left, the one on the right."""
+"""The positions of two answered cells of the same case: the one shown on the left, the one on the right."""
 
 
 @dataclass(frozen=True, slots=True)

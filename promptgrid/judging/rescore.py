@@ -57,7 +57,7 @@ def plan_recheck(
     before = plans.planned_as(database, run_id)
     plan = runs.plan_of(database, run_id)
     specs = {**_without(plan, remove), **{spec.name: spec for spec in add}}
-    checks = tuple(pinned(database, spec) for spec in specs.values())  # a file is taken as it is now
+    checks = tuple(pinned(database, spec) for spec in specs.values())  # pins the current content of a file
     after = replace(plan, checks=checks).all_checks
     names = {spec.name for spec in add if spec.kind != USUAL}
     if any(spec.kind == USUAL for spec in add):
@@ -73,7 +73,7 @@ def _without(plan: Plan, remove: Sequence[str]) -> dict[str, CheckSpec]:
     known = [spec.name for spec in plan.all_checks]
     usual = {spec.name: spec for spec in _usual(plan)}
     for name in remove:
-        if USUAL in specs and name in usual:  # the other usual checks are named instead
+        if USUAL in specs and name in usual:  # replaces the check `usual` by the other usual checks
             del specs[USUAL]
             specs = usual | specs
         if name not in specs:

@@ -28,7 +28,7 @@ T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 
 OnProgress = Callable[[int, int], object]
-"""Called with (done, total)."""
+"""A function that is called with (done, total)."""
 
 _SAVE_EVERY_S = 0.5
 _LOCK_WAIT_S = 0.3  # `in_progress` holds the lock for a moment to see whether it is free
@@ -190,7 +190,7 @@ def run_task(database: Database, run_id: str, create: Callable[[Journal], Judgin
     except KeyboardInterrupt:
         for task in tasks:
             loop.background().call_soon_threadsafe(task.halt)
-        with suppress(Exception):  # the user is told of the Ctrl+C, not of its consequences
+        with suppress(Exception):  # Ctrl+C is reported, not the errors that follow from it
             future.result(timeout=_END_S)
         raise
     finally:
@@ -213,10 +213,10 @@ async def _run(
     try:
         await asyncio.wait({writing, working}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        working.cancel()  # unless it is done
+        working.cancel()  # has no effect if the task is done
         await asyncio.wait({working})
         journal.close()
-        await writing  # replies that came are committed, whatever ended the task
+        await writing  # commits the replies received so far, whatever ended the task
     if errors:
         raise errors[0]
     return working.result()

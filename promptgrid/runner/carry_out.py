@@ -37,7 +37,7 @@ T = TypeVar("T")
 _WATCH_S = 0.25
 _BEAT_S = 1.0
 _OTHER_RUN_S = 0.5
-_FAILURES = 4  # after so many failures of the database in a row nothing more is sent
+_FAILURES = 4  # sending stops after this many database failures in a row
 _EPOCH_S = 0.5  # a call is sent only if the run's epoch was read within this time
 
 _ENDS: Mapping[RunStatus, RunStatus] = {
@@ -46,7 +46,7 @@ _ENDS: Mapping[RunStatus, RunStatus] = {
     "cancelling": "cancelled",
     "cancelled": "cancelled",
 }
-"""The state in which a run ends, by the state that is requested while it is in progress."""
+"""The state in which a run ends, by the state requested while it is in progress."""
 
 
 async def carry_out(database: Database, run_id: str, *, connect: Connect) -> RunStatus:
@@ -55,9 +55,9 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect) -> Run
     Raises Fenced when another runner has taken over the run, StoreError when nothing can be written.
     """
     epoch = await asyncio.to_thread(commits.claim, database, run_id)
-    await asyncio.to_thread(recover, database, run_id, epoch)  # they are paid for, so this comes first
+    await asyncio.to_thread(recover, database, run_id, epoch)  # first, since these replies are paid for
     requested, _ = await asyncio.to_thread(commits.status_and_epoch, database, run_id)
-    if requested != "running":  # it was paused or cancelled before the runner took it
+    if requested != "running":  # the run was paused or cancelled before the runner claimed it
         ended = _ENDS.get(requested, requested)
         if ended != requested:
             await asyncio.to_thread(commits.end, database, run_id, epoch, ended)
@@ -68,7 +68,7 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect) -> Run
     except PromptgridError as error:
         status, message = "stopped", str(error)
     await asyncio.to_thread(commits.end, database, run_id, epoch, status, message)
-    if status in ("finished", "stopped"):  # a user who has just paused or cancelled it needs no notification
+    if status in ("finished", "stopped"):  # a pause or cancellation by the user needs no notification
         await asyncio.to_thread(lambda: notify(find_run(database, run_id), progress(database, run_id)))
     return status
 
@@ -103,11 +103,11 @@ class _Run:
             if not sending.done():
                 await loop.cancel(sending)
             self.journal.close()
-            await writing  # replies that came are committed, whatever ended the sending
+            await writing  # commits the replies received so far, whatever ended the sending
         finally:
             await loop.cancel(watching, sending, writing)
             for feed in self.feeds:
-                feed.release()  # only now: another run must find the committed replies
+                feed.release()  # after the commit, so that another run finds the replies
         if watching.done() and not watching.cancelled() and (error := watching.exception()):
             raise error
         if sending.cancelled():
@@ -170,7 +170,7 @@ class _Run:
             matched += feed.matched - feed.duplicates
             if not feed.duplicates or self.context.halted:
                 return matched
-            if not claimed:  # another run is sending what is left
+            if not claimed:  # another run is sending the remaining cells
                 await asyncio.sleep(_OTHER_RUN_S)
 
     def _most(self, endpoint: Endpoint) -> int:
@@ -186,7 +186,7 @@ class _Run:
 
     async def _send(self, feed: Feed, endpoint: Endpoint, pace: Pace, most: int) -> None:
         queue: asyncio.Queue[Batch | None] = asyncio.Queue(2 * most)
-        # Twice as many as may be in flight: some wait for a retry, and with a budget some wait for the disk.
+        # Twice as many workers as calls in flight: some wait for a retry, and with a budget some wait for the disk.
         workers = 1 if most == 1 else 2 * most
         tasks = [asyncio.create_task(self._queue_batches(feed, queue, workers))]
         tasks += [asyncio.create_task(self._send_batches(queue, endpoint, pace)) for _ in range(workers)]
@@ -259,7 +259,7 @@ class _Run:
                     await asyncio.to_thread(commits.beat, self.database, self.id, self.epoch, self._live())
                     heartbeat_at = time.monotonic()
                 failures = 0
-            except StoreError as error:  # it may pass, and the journal may still write the calls in flight
+            except StoreError as error:  # may be temporary, and the journal may still write the calls in flight
                 failures += 1
                 if failures == _FAILURES:
                     self._stop(error)

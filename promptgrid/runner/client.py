@@ -91,7 +91,7 @@ def extend(
     Queues the run; a runner or `carried_out_here` then sends the new cells and those that had failed. Returns the
     number of cells added. Raises PlanError when no cell is new, or the run is in progress.
     """
-    before = plans.planned_as(database, run_id)  # read first: `extend_run` notices a change from now on
+    before = plans.planned_as(database, run_id)  # read first, so that `extend_run` notices any later change
     plan = runs.plan_of(database, run_id)
     info = runs.find_run(database, run_id)
     if info.status in ACTIVE:
@@ -111,7 +111,7 @@ def widened(plan: Plan, samples: int, models: Sequence[str], added: Mapping[str,
     for spec in AXIS_SPECS:
         if more := added.get(spec.column):
             axes[spec.column] = (*_own_values(plan, spec), *more)
-            single[spec.name] = None  # now one of several
+            single[spec.name] = None  # its value moved to the axis
     parameters = replace(plan.parameters, **single)
     return replace(plan, samples=samples, models=(*plan.models, *models), axes=axes, parameters=parameters)
 
@@ -195,7 +195,7 @@ def _pause(database: Database, run_id: str, carrying: Future[RunStatus] | None) 
     """Pauses the run and waits until it has paused, so that nothing is spent after the command has ended."""
     runs.ask(database, run_id, "pause")
     if carrying is not None:
-        with suppress(Exception):  # the user is told what ended the block instead
+        with suppress(Exception):  # the error that ended the block is reported instead
             carrying.result(timeout=_END_S)
 
 

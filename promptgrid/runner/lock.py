@@ -25,7 +25,7 @@ class Holder:
 
     pid: int
     settings: str
-    stays: bool  # a runner process; False: a command that ends with its own run
+    stays: bool  # True: a runner process; False: a command that exits after its own run
 
 
 def settings_digest() -> str:
@@ -80,7 +80,7 @@ class RunnerLock:
             body: dict[str, Any] = json.loads(self._holder_file.read_text())
             return Holder(**body)
         except (OSError, ValueError, TypeError):
-            return Holder(0, "", True)  # it has not written its file yet
+            return Holder(0, "", True)  # the holder has not written its file yet
 
 
 def _held(lock: FileLock) -> bool:

@@ -26,7 +26,7 @@ def notify(info: RunInfo, progress: RunProgress) -> None:
         words = shlex.split(command, posix=os.name != "nt")
         if words:
             _start(words, variables(info, progress))
-    except (OSError, ValueError) as error:  # missing, not executable, or an open quotation
+    except (OSError, ValueError) as error:  # missing, not executable, or an unclosed quotation mark
         reason = error.strerror if isinstance(error, OSError) else error
         log.error("run %s: the command of PROMPTGRID_NOTIFY cannot be started: %s", info.id, reason)
 
@@ -47,7 +47,7 @@ def variables(info: RunInfo, progress: RunProgress) -> dict[str, str]:
 def _start(words: list[str], run_variables: dict[str, str]) -> None:
     all_variables, null = {**os.environ, **run_variables}, subprocess.DEVNULL
     child = subprocess.Popen(words, env=all_variables, stdin=null, stdout=null, stderr=null, start_new_session=True)
-    # Its exit code must be read, or it stays a zombie process.
+    # Reads the exit code; otherwise the command stays a zombie process.
     run_id = run_variables["PROMPTGRID_RUN"]
     threading.Thread(target=_log_exit, args=(child, run_id), name="notify", daemon=True).start()
 

@@ -23,7 +23,7 @@ STATUS_WORDS: Mapping[RunStatus, str] = {
     "stopped": "stopped",
 }
 
-# By EndpointError.kind: the failure in a word or two, and what to do about it.
+# The failure in a few words, and what to do about it, by EndpointError.kind.
 FAILURES: Mapping[str, tuple[str, str]] = {
     "auth": ("key refused", "Check the key; Settings shows where it goes and tests the connection."),
     "quota": ("no credit left", "Top up the account, then resume: what is answered is not sent again."),
@@ -42,7 +42,7 @@ FAILURES: Mapping[str, tuple[str, str]] = {
 _UNKNOWN_REMEDY = "Compare shows what happened, cell by cell."
 _IN_FLIGHT_S = 600.0  # no call takes longer: an older attempt without an end was lost
 
-# By the unit of the budget: what is needed to know the most that a call can cost.
+# The facts needed to know the most that a call can cost, by the unit of the budget.
 _TO_KNOW: Mapping[str, str] = {
     "usd": "a price in models.toml and max tokens are needed to know",
     "tok": "set max tokens to know",

@@ -21,7 +21,7 @@ from promptgrid.store import Database, commits, runs
 IDLE_S = 600.0
 _POLL_S = 0.3
 _WAIT_FOR_LOCK_S = 30.0
-_SILENT_S = 10.0  # heartbeats come every second: a runner without one for so long is dead
+_SILENT_S = 10.0  # a runner sends a heartbeat every second; without one for this long it is dead
 _STOP = "runner.stop"
 
 log = logging.getLogger("promptgrid.runner")
@@ -42,7 +42,7 @@ def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
             loop.run_sync(_serve(database, lock.folder, idle_s))
         finally:
             lock.release()
-        # A process that queued a run between the last poll and the release saw a runner, and started none.
+        # A process that queued a run between the last poll and the release saw this runner and started none.
         if not commits.waiting_runs(database):
             return
 
@@ -82,7 +82,7 @@ async def _carry_out(database: Database, run_id: str) -> None:
         await _silence(database, run_id)  # taking it back at once would interrupt the other runner
     except StoreError as error:
         log.error("run %s: %s", run_id, error)
-        await asyncio.sleep(5)  # such as a full disk: try again when it may be resolved
+        await asyncio.sleep(5)  # retries later: an error such as a full disk may be resolved by then
     except Exception as error:
         log.exception("run %s stopped", run_id)
         message = f"Promptgrid failed: {type(error).__name__}. The log {log_path()} has the details."

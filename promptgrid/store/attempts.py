@@ -36,9 +36,9 @@ class Attempt:
 
 
 NO_CELL = -1
-"""The position of calls that are not for one cell: those to a judge, or for embeddings."""
+"""The position of attempts at calls to a judge or for embeddings, which belong to no single cell."""
 UNREPORTED = "unreported"
-"""The kind of an attempt whose reply reported no token counts: it stands for the worst-case cost."""
+"""The kind of an attempt whose reply reported no token counts; the attempt counts at its worst-case cost."""
 _INSERT = attempts.insert()
 _COUNT = (
     cells.update()
@@ -93,13 +93,13 @@ def spent(database: Database, run_id: str) -> Cost:
     """Returns the most that the run has spent: on replies (a call that brought several counts once) and lost
     attempts.
     """
-    prompt = sa.func.coalesce(replies.c.prompt_tokens, 0) / replies.c.batch  # read once for all of a call's replies
+    prompt = sa.func.coalesce(replies.c.prompt_tokens, 0) / replies.c.batch  # a call's replies share one prompt
     tokens = sa.func.coalesce(replies.c.completion_tokens, 0) + prompt
     paid = (sa.func.sum(replies.c.cost_usd), sa.func.sum(tokens), sa.func.sum(1.0 / replies.c.batch))
     lost = tuple(sa.func.sum(attempts.c[name]) for name in ("worst_usd", "worst_tokens", "worst_calls"))
     with database.read() as connection:
         for_replies = connection.execute(sa.select(*paid).where(replies.c.run_id == run_id)).one()
         for_nothing = connection.execute(sa.select(*lost).where(attempts.c.run_id == run_id)).one()
-    # The driver may answer with Decimals where rows were divided.
+    # The driver may return Decimals for columns that were divided.
     usd, tokens_used, calls = (float(a or 0) + float(b or 0) for a, b in zip(for_replies, for_nothing, strict=True))
     return Cost(usd, round(tokens_used), round(calls))

@@ -185,7 +185,7 @@ def beat(database: Database, run_id: str, epoch: int, live: Mapping[str, Any]) -
 def _beat(connection: sa.Connection, run_id: str, epoch: int | None, **values: Any) -> None:
     mine = runs.update().where(runs.c.id == run_id)
     if epoch is None:
-        mine = mine.values(epoch=runs.c.epoch)  # nothing may be to change: is it there?
+        mine = mine.values(epoch=runs.c.epoch)  # no values may change: only tests whether the run exists
     else:
         mine = mine.where(runs.c.epoch == epoch).values(heartbeat=now())
     if connection.execute(mine.values(values)).rowcount != 1:

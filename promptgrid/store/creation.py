@@ -45,7 +45,7 @@ def create_run(
         "created": now(),
         "total": 0,
     }
-    # Planning renders templates and asks endpoints for counts: never inside the write lock.
+    # Planning renders templates and asks endpoints for token counts: do it outside the write lock.
     rows = _cell_rows(run_id, plan, planned)
     first = list(islice(rows, _INSERT_ROWS))
     with database.write() as connection:

@@ -54,7 +54,7 @@ class Database:
             os.close(files.private(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR))
 
     def _check_schema(self) -> None:
-        with self._engine.connect() as connection:  # reads only: another process may be writing without a pause
+        with self._engine.connect() as connection:  # takes no write lock: another process may hold it for long
             version = _schema_version(connection)
         if version is None or migrations.OLDEST <= version < schema.VERSION:
             version = self._migrate()
@@ -103,7 +103,7 @@ class Database:
         """
         with plain_errors(self.path), self._watching:
             if self._watcher is None:
-                number = next(_watchers)  # what two connections say cannot be compared
+                number = next(_watchers)  # data_version values of two connections cannot be compared
                 self._watcher = number, sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
                 self._watcher[1].execute(f"PRAGMA busy_timeout={_BUSY_MS}")
             number, connection = self._watcher

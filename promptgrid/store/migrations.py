@@ -98,10 +98,10 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
         "CREATE INDEX ix_openings_prompt ON openings (prompt)",
     ),
 }
-"""By the version that it leads to, the statements of a step, or what they cannot say."""
+"""The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 
 OLDEST = min(STEPS) - 1
-"""The oldest version that can be brought along."""
+"""The oldest version that can be migrated."""
 
 
 def migrate(connection: sa.Connection, old: int, new: int) -> None:

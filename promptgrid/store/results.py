@@ -88,7 +88,7 @@ _COLUMNS: Mapping[str, sa.Column[Any]] = {
     "created": replies.c.created,
     "case_position": cells.c.case_position,
 }
-"""What is read from cells and replies; a field of ResultRow that is named as a column there is that column."""
+"""The columns to read from cells and replies, by name; a field of ResultRow named like a column is that column."""
 
 
 def result_rows(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[ResultRow]:
@@ -138,7 +138,7 @@ class _Chunk:
 
 
 _Cases = dict[int, tuple[str, str | None, Mapping[str, Any]]]
-"""By position of the case: its id, what is expected, and its inputs."""
+"""The id, the expected answer and the inputs of each case, by its position."""
 
 
 def _chunks(database: Database, run_id: str, positions: Sequence[int] | None, *, explained: bool) -> Iterator[_Chunk]:
@@ -259,14 +259,14 @@ def stamp(database: Database, run_id: str) -> Stamp:
 def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
     """Returns the stamp (see `stamp`) in the snapshot of this connection."""
     count, check = sa.func.count(), scores.c.check
-    # Scores are replaced by others: each value has a weight of its own, so that two that change places are seen.
+    # Scores can be replaced: each value has its own weight, so that two swapped values change the sum.
     weight = 1 + (scores.c.position * _STEP) % _PRIME
     values = sa.func.sum((sa.func.coalesce(scores.c.value, -1.0) + 2.0) * weight)
     failed = sa.func.sum(sa.case((scores.c.failed, weight), else_=0))
     queries = [
         sa.select(cells.c.status, count).where(cells.c.run_id == run_id).group_by(cells.c.status),
         sa.select(count, sa.func.max(attempts.c.id)).where(attempts.c.run_id == run_id),
-        # Which checks there are is in the plan too; to count each by itself would take twice as long.
+        # The plan names the checks; counting the scores of each check separately would take twice as long.
         sa.select(runs.c.plan).where(runs.c.id == run_id),
         sa.select(count, sa.func.min(check), sa.func.max(check), values, failed).where(scores.c.run_id == run_id),
         sa.select(count, sa.func.max(ratings_table.c.updated)).where(ratings_table.c.run_id == run_id),
@@ -282,7 +282,7 @@ def columns_of(database: Database, run_id: str) -> tuple[list[str], list[str]]:
         for inputs in connection.scalars(sa.select(cases.c.inputs).where(cases.c.run_id == run_id)):
             names.update(dict.fromkeys(json.loads(inputs)))
         another = sa.select(scores.c.check).where(scores.c.run_id == run_id).limit(1)
-        # One by one: to sort all scores into DISTINCT takes five times as long as to look once that there is no other.
+        # One query per check: DISTINCT over all scores takes five times as long.
         while (check := connection.scalar(another.where(scores.c.check.not_in(checks)))) is not None:
             checks.append(check)
     return list(names), sorted(checks)

@@ -19,7 +19,7 @@ RunStatus = Literal[
     "planning", "queued", "running", "pausing", "paused", "cancelling", "cancelled", "finished", "stopped"
 ]
 ACTIVE: frozenset[str] = frozenset({"queued", "running", "pausing", "cancelling"})
-"""The states in which a runner works on the run, or will. A `stopped` run could not go on: its message says why."""
+"""The states in which a runner works on the run, or will. A `stopped` run could not continue; its message says why."""
 
 _STALE_S = 10.0  # older figures of a run in progress are not shown: its runner is gone, or the machine slept
 _ENDED_BADLY = ("failed", "refused", "too_long")

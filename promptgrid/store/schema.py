@@ -22,7 +22,7 @@ from sqlalchemy import (
 from promptgrid.prompt.parameters import SPECS
 
 VERSION = 7
-"""The schema's version, stored in `meta`. A change of the tables adds one to it, and a step to `migrations`."""
+"""The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
 
@@ -53,22 +53,22 @@ runs = Table(
     Column("note", Text, nullable=False, default=""),
     Column("owner", String, nullable=False, default=""),
     Column("status", String, nullable=False, index=True),
-    Column("message", Text, nullable=False, default=""),  # why it stopped, when it did not simply finish
+    Column("message", Text, nullable=False, default=""),  # why the run stopped, unless it finished
     Column("plan", Text, nullable=False),  # JSON, without the cases
-    Column("decided", Text, nullable=False),  # JSON: what goes on the wire for each prompt, model and value of an axis
+    Column("decided", Text, nullable=False),  # JSON: the parameters sent for each prompt, model and axis value
     Column("total", Integer, nullable=False),
     Column("created", Float, nullable=False),
     Column("started", Float),
     Column("ended", Float),
     Column("deleted", Float),  # hidden, until a purge removes it
-    Column("epoch", Integer, nullable=False, default=0),  # fences off a runner that lost the run
+    Column("epoch", Integer, nullable=False, default=0),  # stops writes of a runner that lost the run
     Column("heartbeat", Float),
     # Figures kept by the runner with each commit, so that a page need not count replies every second.
     Column("spent_usd", Float, nullable=False, default=0.0),
     Column("unpriced", Integer, nullable=False, default=0),  # replies whose price is not known
     Column("reused", Integer, nullable=False, default=0),
     Column("retried", Integer, nullable=False, default=0),
-    Column("live", Text, nullable=False, default="{}"),  # JSON: what the runner is doing right now
+    Column("live", Text, nullable=False, default="{}"),  # JSON: the runner's current figures
 )
 
 cases = Table(
@@ -79,7 +79,7 @@ cases = Table(
     Column("case_id", Text, nullable=False),
     Column("inputs", Text, nullable=False),  # JSON
     Column("expected", Text),
-    Column("part", String, nullable=False, server_default=""),  # learn · choose · prove; "": it has none
+    Column("part", String, nullable=False, server_default=""),  # learn · choose · prove; "": none
 )
 
 parts = Table(
@@ -88,7 +88,7 @@ parts = Table(
     Column("content", String, primary_key=True),  # a digest of the case (cases.parts.content_digest)
     Column("part", String, nullable=False),
 )
-"""The part that a case was given first stays, however its table is sorted or cut later."""
+"""The part first given to a case, which stays even if the case's table is sorted or shortened later."""
 
 openings = Table(
     "openings",
@@ -96,17 +96,17 @@ openings = Table(
     Column("id", Integer, primary_key=True),
     Column("prompt", String, nullable=False, index=True),
     Column("prompt_version", String, nullable=False),
-    Column("run_id", String, nullable=False),  # of a run that may be gone by now
+    Column("run_id", String, nullable=False),  # the run may have been deleted
     Column("cases", Integer, nullable=False),
     Column("opened", Float, nullable=False),
 )
-"""Each run of a prompt over cases of the part prove; kept for good, for what was seen stays seen."""
+"""Each run of a prompt over cases of the part prove; never deleted, since seen results cannot be unseen."""
 
 replies = Table(
     "replies",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("key", String, nullable=False),  # of the point; a reply is found by key and sample
+    Column("key", String, nullable=False),  # the key of the point; key and sample identify a reply
     Column("sample", Integer, nullable=False),
     Column("kind", String, nullable=False),  # run · try · judge · look (at next tokens)
     Column("run_id", String, index=True),  # the run that paid for it
@@ -114,9 +114,9 @@ replies = Table(
     Column("model", String, nullable=False),
     Column("model_returned", String, nullable=False),
     Column("seed", Integer),
-    Column("batch", Integer, nullable=False),  # how many replies its call brought
+    Column("batch", Integer, nullable=False),  # the number of replies that the call brought
     Column("text", Text, nullable=False),
-    Column("chars", Integer, nullable=False),  # of the text, so that its length is known unread
+    Column("chars", Integer, nullable=False),  # length of the text, known without reading the text
     Column("reasoning", Text, nullable=False),
     Column("finish_reason", String, nullable=False),
     Column("prompt_tokens", Integer),
@@ -126,7 +126,7 @@ replies = Table(
     Column("cost_usd", Float),
     Column("latency_ms", Float, nullable=False),
     Column("first_token_ms", Float),
-    Column("request", Text, nullable=False),  # the JSON body as it went on the wire
+    Column("request", Text, nullable=False),  # the JSON body as sent
     Column("honoured", Text, nullable=False),  # JSON, by parameter: true, false, null (unknown)
     Column("created", Float, nullable=False),
     Index("replies_by_key", "key", "sample"),
@@ -137,14 +137,14 @@ attempts = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("position", Integer, nullable=False),  # of the cell; for a reservation, of the call's first cell
+    Column("position", Integer, nullable=False),  # the cell's position; for a reservation, the call's first cell
     Column("number", Integer, nullable=False),  # 1 for a call's first attempt
     Column("started", Float, nullable=False),
     Column("ms", Float),  # NULL: in flight, or lost with its runner
-    Column("kind", String, nullable=False),  # of its error; "" while it is in flight, or lost with its runner
+    Column("kind", String, nullable=False),  # the kind of error; "": in flight, or lost with its runner
     Column("message", Text, nullable=False, default=""),
     Column("wait_s", Float),  # until the next attempt; NULL: there was none
-    # What it may have cost at worst: reserved before it is sent, kept for good when it is lost. NULL: not known.
+    # The worst-case cost: reserved before the call is sent, kept permanently if the call is lost. NULL: not known.
     Column("worst_usd", Float),
     Column("worst_tokens", Integer),
     Column("worst_calls", Integer, nullable=False, default=0),
@@ -179,7 +179,7 @@ cells = Table(
     Column("reply_id", ForeignKey("replies.id")),
     Column("reasoning", Text, nullable=False, server_default=""),
     Column("answer", Text),  # NULL: none could be read
-    Column("ballot", BigInteger),  # what answers are compared by (answers.ballot), so that texts need not be read
+    Column("ballot", BigInteger),  # answers with the same ballot are equal (answers.ballot): texts need not be read
     Column("answer_note", Text, nullable=False, server_default=""),
     Index("cells_by_status", "run_id", "status"),
     Index("cells_by_key", "run_id", "key"),
@@ -198,8 +198,8 @@ scores = Table(
     Column("passed", Boolean),
     Column("answer", Text, nullable=False),
     Column("explanation", Text, nullable=False),
-    Column("failed", Boolean, nullable=False, server_default=false()),  # the check itself: it raised, or took too long
-    Column("judge_reply_id", ForeignKey("replies.id")),  # the reply of the model that judged
+    Column("failed", Boolean, nullable=False, server_default=false()),  # the check raised an error or timed out
+    Column("judge_reply_id", ForeignKey("replies.id")),  # the judge's reply
 )
 
 ratings = Table(
@@ -219,10 +219,10 @@ votes = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("left_position", Integer, nullable=False),  # the cells as they were shown
+    Column("left_position", Integer, nullable=False),  # the cell shown on the left
     Column("right_position", Integer, nullable=False),
     Column("outcome", String, nullable=False),  # left · right · tie · skip
-    Column("owner", String, nullable=False),  # who judged; of a model ENDPOINT/MODEL
+    Column("owner", String, nullable=False),  # the person or model (ENDPOINT/MODEL) that judged
     Column("by_model", Boolean, nullable=False, server_default=false()),
     Column("judge_reply_id", ForeignKey("replies.id")),
     Column("created", Float, nullable=False),
@@ -241,8 +241,8 @@ conversations = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("name", Text, nullable=False),
-    Column("settings", Text, nullable=False),  # JSON: the variants, and what is cut when the window is full
-    Column("leaf", Integer),  # the turn that the branch on the screen ends with; NULL: none yet
+    Column("settings", Text, nullable=False),  # JSON: the variants, and which turns are dropped when the window is full
+    Column("leaf", Integer),  # the last turn of the branch shown; NULL: none yet
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
     Column("deleted", Float),
@@ -253,12 +253,12 @@ turns = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("parent", Integer),  # the turn before it; NULL: it begins the conversation
+    Column("parent", Integer),  # the previous turn; NULL: the first turn of the conversation
     Column("role", String, nullable=False),
-    Column("part", String, nullable=False),  # of the context budget: history, or examples, retrieved
-    Column("text", Text, nullable=False),  # of a turn that a person wrote, or a reply that is the same for all variants
+    Column("part", String, nullable=False),  # the part of the context budget: history, examples or retrieved
+    Column("text", Text, nullable=False),  # the text that a person wrote, or a reply shared by all variants
     Column("created", Float, nullable=False),
-    Column("deleted", Float),  # passed over
+    Column("deleted", Float),  # when the turn was deleted; a deleted turn is skipped
 )
 
 turn_replies = Table(
@@ -269,6 +269,6 @@ turn_replies = Table(
     Column("text", Text, nullable=False),
     Column("state", String, nullable=False),  # answered · stopped · failed · edited
     Column("error", Text, nullable=False, server_default=""),
-    Column("cut", Integer, nullable=False, server_default="0"),  # turns that the model did not see
+    Column("cut", Integer, nullable=False, server_default="0"),  # the number of turns that the model did not see
     Column("reply_id", ForeignKey("replies.id")),
 )

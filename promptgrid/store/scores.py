@@ -72,7 +72,7 @@ def answered(database: Database, run_id: str, positions: Collection[int] | None 
 
 
 def _read(database: Database, run_id: str, query: sa.Select[Any]) -> list[Answered]:
-    with database.read() as connection:  # not held open: a judge may take minutes over a chunk
+    with database.read() as connection:  # closed between chunks: a judge may take minutes per chunk
         rows = connection.execute(query).all()
         scored = _scored(connection, run_id, [row.position for row in rows])
     return [

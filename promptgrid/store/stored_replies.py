@@ -14,7 +14,7 @@ from promptgrid.store.schema import cells, replies
 
 Key = TypeVar("Key", str, int)
 
-_LOOKUP = 500  # keys a query: SQLite takes 32,766 variables, older builds 999
+_LOOKUP = 500  # keys per query: SQLite allows 32,766 variables, older builds 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class StoredReply:
 
     id: int
     text: str
-    reasoning: str  # that came in a field of its own
+    reasoning: str  # reasoning returned in a separate field
     run_id: str | None
     shown: bool
     created: float
