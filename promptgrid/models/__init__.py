@@ -1,7 +1,7 @@
-"""Facts about models: context, longest reply, encoding, price, and which parameters they take.
+"""Facts about models: context, longest reply, encoding, price, and the parameters that they accept.
 
-`known` is the data class, `lookup` fills it from `prices` (genai-prices), `tables` (models.toml) and `learned`
-(refusals of endpoints); `parameters` decides which parameters are sent.
+`known` has the data class, which `lookup` fills from `prices` (genai-prices), `tables` (models.toml) and `learned`
+(refusals of endpoints). `parameters` decides which parameters are sent.
 """
 
 from promptgrid.models import parameters

@@ -1,4 +1,4 @@
-"""Base URLs of this machine and of OpenAI."""
+"""Recognizes the base URLs of this machine and of OpenAI."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 @lru_cache(maxsize=256)
 def is_loopback(base_url: str) -> bool:
-    """Whether the address is this machine."""
+    """Whether the address is one of this machine."""
     host = (urlsplit(base_url).hostname or "").rstrip(".")
     try:
         address = ip_address(host)

@@ -1,4 +1,4 @@
-"""The facts about a model, as data."""
+"""The facts about a model as data classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LongPrice:
-    """Prices in USD per million tokens for all tokens of calls with a prompt longer than `above` tokens."""
+    """Prices in USD per million tokens, for all tokens of a call whose prompt is longer than `above` tokens."""
 
     above: int
     input: Decimal
@@ -31,10 +31,10 @@ class LongPrice:
 class ModelFacts:
     """The facts about a model. None, "" and "unknown" mean unknown; an unknown price is not 0.
 
-    `context` and `max_output` are tokens, prices are USD per million tokens. `default_effort` is the reasoning effort
+    `context` and `max_output` are in tokens, prices in USD per million tokens. `default_effort` is the reasoning effort
     that applies if none is sent. `logprobs`, `seed` and `n` say whether the model accepts the parameter.
-    `price_date` says when the price was last checked; `source` names the tables used, which may be wrong;
-    `learned` has the endpoint's own refusals, which the other fields already reflect.
+    `price_date` is the day on which the price was last checked. `source` names the tables used, which may be wrong.
+    `learned` has the endpoint's own refusals; the other fields already reflect them.
     """
 
     model: str
@@ -59,13 +59,13 @@ class ModelFacts:
     learned: tuple[Refusal, ...] = ()
 
     def refusal(self, parameter: str, value: ParameterValue = None) -> Refusal | None:
-        """The latest refusal of this parameter: of any value, or of this value."""
+        """The latest refusal of this parameter with every value or with this value; None if there is none."""
         matches = [r for r in self.learned if r.parameter == parameter and not r.together]
         return next((r for r in reversed(matches) if r.whole or r.value == value), None)
 
     @property
     def refused(self) -> Mapping[str, str]:
-        """Refused parameters that have no field of their own, each with its sentence."""
+        """The refused parameters that have no field in this class, each with the sentence of its refusal."""
         fields = ("temperature", "top_p", "logprobs", "seed", "n")
         others = [r for r in self.learned if r.whole and r.parameter not in fields and not other_token_parameter(r)]
         return MappingProxyType({r.parameter: r.sentence for r in others})
@@ -77,7 +77,7 @@ class ModelFacts:
 
 
 def other_token_parameter(refusal: Refusal) -> str:
-    """The name that the server asks for instead of the refused one; "" if it names none."""
+    """The token parameter that the server's sentence names instead of the refused one; "" if it names none."""
     if refusal.parameter not in TOKEN_PARAMETERS:
         return ""
     (other,) = (name for name in TOKEN_PARAMETERS if name != refusal.parameter)

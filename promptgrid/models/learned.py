@@ -1,7 +1,7 @@
 """Parameters that endpoints have refused, stored in learned.json in the data folder.
 
-A refusal expires after 30 days, because models change. A broken or foreign file counts as empty and is replaced.
-`models.facts` puts the refusals over the tables.
+A refusal expires after 30 days, because models change. A file that cannot be read as such counts as empty and is
+replaced. In `models.facts` the refusals override the tables.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOCK_S = 5.0
 _REASON_KEY = "said"  # of Refusal.reason in the file
 ParameterValue = str | int | float | bool | None
 
-# The only accepted value is the default, in the words of several servers. "Must be 1 or less" does not match.
+# Several servers' wordings for "only the default is accepted". "Must be 1 or less" does not match.
 _ONLY_DEFAULT = re.compile(
     r"only (the )?default|(only|must) (be )?(set to )?1(\.0)?\b(?!\.\d| or\b| and\b| to\b)", re.IGNORECASE
 )
@@ -49,9 +49,9 @@ _NOT_TAKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A parameter that a model refused, with its value and the server's sentence (foreign text, one line).
+    """A parameter that a model refused, with its value; `reason` is the server's sentence (foreign text, one line).
 
-    `identity` is the endpoint's base URL, `effort` the reasoning effort that was sent with it ("": none).
+    `identity` is the endpoint's base URL, `effort` the reasoning effort in the same request ("": none).
     """
 
     identity: str
@@ -70,13 +70,13 @@ class Refusal:
 
     @property
     def together(self) -> bool:
-        """Whether only temperature and top_p together are refused; each alone may be accepted."""
+        """Whether the server refused temperature and top_p only in combination; each alone may be accepted."""
         names = "temperature" in self.reason and "top_p" in self.reason
         return names and bool(re.search(r"\b(both|together|only one|simultaneously)\b", self.reason, re.IGNORECASE))
 
     @property
     def whole(self) -> bool:
-        """Whether the parameter is refused with any value. If the server does not say: only this value."""
+        """Whether the server refused the parameter with every value; False, for this value only, if it does not say."""
         if self.together or self._quotes_its_word():
             return False
         if _ONLY_DEFAULT.search(self.reason):
@@ -98,8 +98,8 @@ def remember(
 ) -> None:
     """Stores that `model` at the endpoint `identity` refused `parameter`, sent as `value` with that reasoning effort.
 
-    `reason` is the server's sentence or an EndpointError's message, without keys. Fast if the refusal is known; else it
-    may wait up to 5 s for the file. If the file cannot be written, nothing is stored: the run goes on.
+    `reason` is the server's sentence or an EndpointError's message, without keys. Returns at once if the refusal is
+    known; otherwise waits up to 5 s for the file's lock. A file that cannot be written is ignored: the run continues.
     """
     reason = _sentence(reason, parameter, model)
     new = Refusal(identity, model, parameter, _plain(value), reason, datetime.now(UTC), effort or "")
@@ -125,7 +125,7 @@ def all_refusals() -> tuple[Refusal, ...]:
 
 
 def forget(identity: str = "", model: str = "") -> int:
-    """Deletes the refusals of that endpoint and model ("": any) and returns their number.
+    """Deletes the refusals of that endpoint and model ("" matches all) and returns how many were deleted.
 
     Raises StoreError if the file cannot be written.
     """
@@ -147,19 +147,19 @@ def _plain(value: object) -> ParameterValue:
 
 
 def _sentence(text: str, parameter: str, model: str) -> str:
-    """The sentence in one line, without the introduction of an EndpointError, which `Refusal.sentence` repeats."""
+    """Puts the text into one line and removes an EndpointError's introduction, which `Refusal.sentence` repeats."""
     text = text.rpartition(f"refuses {parameter} for {model!r}: ")[2]
     return one_line(text, SENTENCE_LIMIT)
 
 
 def _same(old: Refusal, new: Refusal) -> bool:
-    """Whether the old refusal covers the new one."""
+    """Whether the old refusal has the same parameter, model, endpoint and effort, and covers the new one's value."""
     about = (old.identity, old.model, old.parameter, old.effort) == (new.identity, new.model, new.parameter, new.effort)
     return about and (old.value == new.value or (old.whole and new.whole))
 
 
 def _with(known: Iterable[Refusal], new: Refusal) -> list[Refusal]:
-    """The refusals that have not expired and the new one; of each parameter only the latest values."""
+    """Adds a refusal to those that have not expired; for the new one's parameter only the latest 20 values are kept."""
     others = [old for old in _live(known) if not _same(old, new)]
     about = (new.identity, new.model, new.parameter)
     alike = [old for old in others if (old.identity, old.model, old.parameter) == about]
@@ -174,7 +174,7 @@ def _live(known: Iterable[Refusal]) -> tuple[Refusal, ...]:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, changed: int, size: int, inode: int) -> tuple[Refusal, ...]:
-    """Cached until the file changes."""
+    """Reads the file; the arguments after `path` are its state, so that the result is cached until it changes."""
     return _read_now(path)
 
 
@@ -187,7 +187,7 @@ def _read_now(path: Path) -> tuple[Refusal, ...]:
 
 
 def _refusal(row: Any) -> Refusal:
-    """The refusal of a row. Raises ValueError or TypeError for a row that this module did not write."""
+    """Reads a row of the file. Raises ValueError or TypeError for a row that this module did not write."""
     fields = {"reason" if key == _REASON_KEY else key: value for key, value in row.items()}
     refusal = Refusal(**{**fields, "at": datetime.fromisoformat(row["at"])})
     texts = (refusal.identity, refusal.model, refusal.parameter, refusal.reason, refusal.effort)
@@ -203,7 +203,7 @@ def _row(refusal: Refusal) -> dict[str, object]:
 
 @contextmanager
 def _locked() -> Iterator[Path]:
-    """The path of the file, locked for writing. Raises StoreError."""
+    """Locks the file for writing and yields its path. Raises StoreError."""
     from filelock import FileLock, Timeout
 
     path = _path()
@@ -217,6 +217,5 @@ def _locked() -> Iterator[Path]:
 
 
 def _write(path: Path, known: Iterable[Refusal]) -> None:
-    """Replaces the file with these refusals."""
     rows = [_row(refusal) for refusal in known]
     files.write(path, json.dumps({"refusals": rows}, indent=1).encode())

@@ -1,8 +1,8 @@
-"""The facts about a model, merged from all sources.
+"""The facts about a model, merged from four sources.
 
-Each source overrides those before it: genai-prices (prices, context windows); the models.toml of promptgrid; refusals
-of the endpoint (`promptgrid.models.learned`); a models.toml in the user's config folder. A model that no source knows
-is not an error: `known` is False.
+Each source overrides the previous ones: genai-prices (prices, context limits); promptgrid's models.toml; the endpoint's
+refusals (`promptgrid.models.learned`); models.toml in the user's config folder. For a model that no source knows,
+`known` is False; no error is raised.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from promptgrid.models.learned import Refusal
 
 
 def facts(model: str, base_url: str = "", *, free: bool | None = None) -> ModelFacts:
-    """The facts about `model` at the endpoint `base_url`; without one there are no prices and no refusals.
+    """The facts about `model` at the endpoint `base_url`; with "" there are no prices and no refusals.
 
     `free` is the endpoint's own setting (None: free on loopback). Raises PromptgridError for a broken models.toml.
     """
@@ -35,7 +35,7 @@ def facts(model: str, base_url: str = "", *, free: bool | None = None) -> ModelF
 
 
 def token_parameter(model: str, base_url: str = "") -> str:
-    """The model's name for max_tokens; with `base_url`, the endpoint's refusals count too."""
+    """The model's name for max_tokens, from the tables and, if `base_url` is given, from the endpoint's refusals."""
     users = tables.users(model)
     fields = {**tables.shipped(model), **users}
     if base_url and "token_parameter" not in users:
@@ -44,13 +44,13 @@ def token_parameter(model: str, base_url: str = "") -> str:
 
 
 def _overruled(refusal: Refusal, users: tables.FactsTable) -> bool:
-    """Whether the user's models.toml states something about that parameter."""
+    """Whether the user's models.toml overrides the refusal, because it states the policy of that parameter."""
     name = "top_p" if refusal.together else refusal.parameter
     return ("token_parameter" if name in TOKEN_PARAMETERS else name) in users
 
 
 def _after_refusals(fields: dict[str, Any], refusals: Iterable[Refusal]) -> dict[str, Any]:
-    """The facts after these refusals, the oldest first."""
+    """Applies the refusals, which are in order of time, to the facts."""
     fields = dict(fields)
     for refusal in refusals:
         name = refusal.parameter
@@ -67,7 +67,7 @@ def _after_refusals(fields: dict[str, Any], refusals: Iterable[Refusal]) -> dict
 
 
 def _policy(before: ParameterPolicy, effort: str) -> ParameterPolicy:
-    """The policy of temperature or top_p after a refusal of a request with that reasoning effort."""
+    """The new policy of temperature or top_p after a request with that reasoning effort was refused."""
     if before == "only_default" or effort == "none":
         return "only_default"
     return "only_without_reasoning" if effort or before == "only_without_reasoning" else "only_default"

@@ -1,7 +1,7 @@
-"""What becomes of the parameters that a plan asks for: sent or left out, and whether the model honours them. Pure.
+"""Decides which of a plan's parameters are sent and which are left out, and whether the model honours them. Pure.
 
-The tables behind it are hearsay: a model that they do not know is sent what was asked for, and is believed when it
-refuses (`promptgrid.models.learned`).
+The tables of models may be wrong. A model that they do not list is sent every parameter of the plan; its refusals are
+stored and respected (`promptgrid.models.learned`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ ENOUGH_CASES = 3
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The parameters that go on the wire, and how they differ from those that were asked for.
+    """The parameters that are sent, and how they differ from the planned ones.
 
-    `notes` is one plain sentence for each difference. `honoured` has an entry for each parameter asked for: True, the
-    model is known to take it (or it is the default that the model has anyway); False, it is not sent; None, it is
-    not known.
+    `notes` has one sentence for each difference. `honoured` has an entry for each planned parameter that a model may
+    refuse: True if the model is known to accept it or its value is the model's default, False if it is not sent, None
+    if it is sent and acceptance is unknown.
     """
 
     parameters: Parameters = field(default_factory=Parameters)
@@ -40,7 +40,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class _Fate:
-    """What becomes of one parameter."""
+    """The `value` of one parameter as it is sent (None: not sent), and its entries for `Sent`."""
 
     value: Any = None
     honoured: bool | None = None
@@ -48,13 +48,13 @@ class _Fate:
 
 
 def sent(facts: ModelFacts, planned: Parameters) -> Sent:
-    """What goes on the wire when this model is asked for these parameters."""
+    """Returns the parameters to send to this model for the planned ones."""
     effort = _effort(facts, planned.reasoning_effort)
     temperature = _sampling(facts, "temperature", planned.temperature, effort.value)
     top_p = _sampling(facts, "top_p", planned.top_p, effort.value, temperature=temperature.value)
     fates = {"temperature": temperature, "top_p": top_p, "seed": _seed(facts, planned.seed), "reasoning_effort": effort}
     if effort.value is None and (needing := _needs_none(facts, fates)):
-        # The model's default effort is hearsay: without reasoning is what these parameters need, so it is said.
+        # The model's default effort may be listed wrongly. These parameters need effort none, so it is sent too.
         note = f"reasoning_effort none sent too: {facts.model} takes {needing} only without reasoning"
         fates["reasoning_effort"] = _Fate("none", note=note)
     return Sent(
@@ -91,7 +91,7 @@ def _sampling(
     *,
     temperature: float | None = None,
 ) -> _Fate:
-    """The fate of temperature or top_p; `temperature` is the one that goes on the wire beside top_p."""
+    """Decides about temperature or top_p; `temperature` is the one sent beside top_p."""
     if value is None:
         return _Fate()
     policy = facts.temperature if name == "temperature" else facts.top_p
@@ -113,7 +113,7 @@ def _sampling(
 
 
 def _reasons(facts: ModelFacts, effort: str | None) -> str:
-    """Why a model that takes no temperature while it reasons would reason; "" where it would not."""
+    """The reason why a model refuses a parameter that it accepts only without reasoning; "" if it does not reason."""
     effort = effort or facts.default_effort
     if effort == "none":
         refusal = facts.refusal("reasoning_effort", "none")
@@ -124,7 +124,7 @@ def _reasons(facts: ModelFacts, effort: str | None) -> str:
 
 
 def _needs_none(facts: ModelFacts, fates: Mapping[str, _Fate]) -> str:
-    """Which of the parameters on the wire are taken only without reasoning, as words; "" for none of them."""
+    """Names the sent parameters that the model accepts only without reasoning: `temperature and top_p`; "" if none."""
     policies = {"temperature": facts.temperature, "top_p": facts.top_p}
     names = [name for name, policy in policies.items() if policy == "only_without_reasoning"]
     return " and ".join(name for name in names if fates[name].value is not None)
@@ -132,7 +132,8 @@ def _needs_none(facts: ModelFacts, fates: Mapping[str, _Fate]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Of one temperature of one model: the cases with three samples or more, and those whose samples are all equal."""
+    """Counts for one temperature of one model: the `cases` with three samples or more, and those of them whose samples
+    are all equal (`alike`)."""
 
     temperature: float
     cases: int
@@ -140,9 +141,10 @@ class Alike:
 
 
 def suspicion(observed: Iterable[Alike]) -> str:
-    """A sentence where a model seems to ignore the temperature; "" where nothing speaks for it.
+    """Returns a warning if the model seems to ignore the temperature, else "".
 
-    Only high temperatures tell, and one of them that brings different replies clears the server.
+    Only temperatures of 0.7 or more with three or more cases count; different samples in any of these cases prove that
+    the temperature works.
     """
     hot = [seen for seen in observed if seen.temperature >= HOT and seen.cases >= ENOUGH_CASES]
     if not hot or any(seen.alike < seen.cases for seen in hot):

@@ -1,4 +1,4 @@
-"""The cost of a call, and the prices of genai-prices."""
+"""Computes the cost of a call, and reads the prices of genai-prices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MILLION = 1_000_000
 def cost_of(
     facts: ModelFacts, prompt_tokens: int | None, completion_tokens: int | None = 0, cached_tokens: int | None = 0
 ) -> Cost:
-    """The cost of one call by its token counts; a count of None is unknown. The prompt's include `cached_tokens`."""
+    """The cost of one call by its token counts; None is an unknown count. `prompt_tokens` include `cached_tokens`."""
     if prompt_tokens is None or completion_tokens is None:
         return Cost(0.0 if facts.free else None, None)
     usd = _usd(facts, prompt_tokens, completion_tokens, cached_tokens or 0)
@@ -28,8 +28,11 @@ def cost_of(
 def cost_shares(
     facts: ModelFacts, prompt_tokens: int | None, completions: Sequence[int | None], cached_tokens: int | None
 ) -> list[Cost]:
-    """The cost of a call that brought several replies, in shares that add up to it: each bears its own completion and
-    an equal part of the prompt, which is paid once. Of the tokens, the first share has the whole prompt's."""
+    """Splits the cost of a call with several replies into one share per reply, which add up to the whole cost.
+
+    Each share has the price of its own completion and an equal part of the prompt's price. The prompt's tokens are
+    counted in the first share only.
+    """
     known = [tokens for tokens in completions if tokens is not None]
     if prompt_tokens is None or len(known) < len(completions):
         return [Cost(0.0 if facts.free else None, None)] * len(completions)
@@ -61,9 +64,9 @@ def _usd(facts: ModelFacts, prompt_tokens: int, completion_tokens: int, cached_t
 
 @lru_cache(maxsize=512)
 def priced(model: str, base_url: str) -> Mapping[str, Any]:
-    """Context and prices by genai-prices, named as in ModelFacts; empty if it does not know provider or model.
+    """Context and prices from genai-prices, named as in ModelFacts; empty if it does not list provider and model.
 
-    The lookup needs the provider's address: by name alone genai-prices returns OpenAI's price.
+    The lookup needs `base_url`: for a model's name alone genai-prices returns OpenAI's price.
     """
     import genai_prices
     from genai_prices.data_snapshot import get_snapshot
@@ -81,7 +84,7 @@ def priced(model: str, base_url: str) -> Mapping[str, Any]:
 
 
 def _prices(price: Any) -> dict[str, Any]:
-    """The base prices, and `long_prices` if they rise with the length of the prompt."""
+    """The base prices in the fields of ModelFacts, and `long_prices` if the price depends on the prompt's length."""
     input_price, output_price, cached = price.input_mtok, price.output_mtok, price.cache_read_mtok
     parts = (input_price, output_price, cached)
     base = dict(zip(("input_price", "output_price", "cached_price"), (_at(part, 0) for part in parts), strict=True))
@@ -92,7 +95,7 @@ def _prices(price: Any) -> dict[str, Any]:
 
 
 def _at(price: Any, start: int) -> Any:
-    """The price for prompts longer than `start`; a Decimal or None applies to all lengths."""
+    """The price for prompts longer than `start` tokens; a price without tiers applies to all lengths."""
     amount = getattr(price, "base", price)
     for tier in getattr(price, "tiers", ()):
         amount = tier.price if tier.start <= start else amount

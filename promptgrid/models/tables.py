@@ -1,4 +1,4 @@
-"""The models.toml of promptgrid, and one of the same form in the user's config folder."""
+"""Reads promptgrid's models.toml, and the user's models.toml in the config folder, which has the same form."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ _VARIANTS = "free|beta|extended|thinking|online|nitro|floor|exacto"  # of OpenRo
 
 
 def shipped(model: str) -> FactsTable:
-    """The row of promptgrid's models.toml; empty if it does not list the model."""
+    """The model's facts in promptgrid's models.toml; empty if the model is not listed."""
     return _row(_shipped(), model)
 
 
 def users(model: str) -> FactsTable:
-    """The row of the user's models.toml. Raises PromptgridError with file and model if it is broken."""
+    """The model's facts in the user's models.toml; empty if there are none. Raises PromptgridError for a broken file,
+    with its path and the model."""
     path = config_folder() / "models.toml"
     try:
         changed = path.stat().st_mtime_ns
@@ -35,12 +36,13 @@ def users(model: str) -> FactsTable:
 
 
 def spellings(model: str) -> list[str]:
-    """The names under which a model may be listed, the most exact first.
+    """The names under which a table may list the model, the most exact first.
 
     >>> spellings("openai/gpt-4o-2024-08-06")
     ['openai/gpt-4o-2024-08-06', 'gpt-4o-2024-08-06', 'gpt-4o']
 
-    A router's variant (`openai/gpt-4o:free`) and Azure's spelling (`gpt-35-turbo`) stand for the model itself.
+    The list includes the plain name of a router's variant (`openai/gpt-4o:free`) and of Azure's spelling
+    (`gpt-35-turbo`).
     """
     name = model.strip().lower()
     names = [name, name.rsplit("/", 1)[-1]]
@@ -54,7 +56,7 @@ def spellings(model: str) -> list[str]:
 
 
 def _row(table: Mapping[str, FactsTable], model: str) -> FactsTable:
-    """The model's row: by the most exact name, else by the longest `prefix*`."""
+    """The model's entry under its most exact name, else under the longest matching `prefix*`; empty if none matches."""
     names = spellings(model)
     for name in names:
         if name in table:
@@ -70,12 +72,12 @@ def _shipped() -> Mapping[str, FactsTable]:
 
 @lru_cache(maxsize=4)
 def _table_of(path: Path, changed: int) -> Mapping[str, FactsTable]:
-    """Cached until the file changes."""
+    """Reads the file; `changed` is its modification time, so that the result is cached until the file changes."""
     return _table(path)
 
 
 def _table(path: Path) -> Mapping[str, FactsTable]:
-    """Rows by lower-case name, each with only the fields it states. Raises PromptgridError naming file and model."""
+    """Reads the facts of each model, by lower-case name. Raises PromptgridError, which names the file and the model."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
@@ -90,7 +92,7 @@ def _table(path: Path) -> Mapping[str, FactsTable]:
 
 
 def _checked(path: Path, name: str, row: Any) -> dict[str, Any]:
-    """The values of a row, in the types of ModelFacts."""
+    """Returns the facts of one model with the types of ModelFacts. Raises PromptgridError for an invalid field."""
     if not isinstance(row, dict):
         raise PromptgridError(
             f"{path}: {name} is not a table.", hint=f'Write a line [models."{name}"] above its facts.'

@@ -1,7 +1,8 @@
 """Token counts, exact or marked as estimates, and the context budget.
 
-`encodings` provides OpenAI's vocabularies offline, `count` counts by them or by the endpoint, `pieces` lists the tokens
-of a text, `chunks` splits a text where tokens end, `context` adds up a budget, `window` cuts turns that do not fit.
+`encodings` provides OpenAI's vocabularies offline, `count` counts with them or by the endpoint, `pieces` lists the
+tokens of a text, `chunks` splits a text where tokens end, `context` computes the budget, `window` drops turns that do
+not fit.
 """
 
 from promptgrid.connections import context_limit

@@ -1,16 +1,16 @@
-"""Cuts of a text such that the tokens of its parts are exactly the tokens of the whole.
+"""Cuts a text into parts whose tokens are exactly the tokens of the whole text.
 
-tiktoken first splits a text by its encoding's pattern, then encodes each split by itself. So a cut between two splits
-changes nothing, as long as the pattern splits both sides as before. The patterns never look back, but some look ahead:
-blanks at the end of a text are split differently from blanks before a word. The rules, by pattern:
+tiktoken first splits a text by its encoding's pattern, then encodes each split separately. So a cut between two splits
+changes nothing if the pattern splits both sides as before. The patterns never look back, but some look ahead: blanks at
+the end of a text are split differently from blanks before a word. The rules, by pattern:
 
-- o200k, cl100k: blanks are taken up to the last line break among them (`\\s*[\\r\\n]`), whatever follows. So a cut
-  after that line break is exact where a word follows, indented or not; except before `/`, since o200k takes `!\\n/` in
-  one.
-- r50k, p50k, gpt2: the last of several blanks is split off (`\\s+(?!\\S)`), the others stay together as they would at
-  the end of a text. So a cut before a line break is exact where a word follows it at once.
+- o200k, cl100k: one split has all blanks up to the last line break among them (`\\s*[\\r\\n]`), whatever follows. So a
+  cut after that line break is exact if a word follows, indented or not; but not before `/`, since o200k has `!\\n/` in
+  one split.
+- r50k, p50k, gpt2: the last of several blanks is split off (`\\s+(?!\\S)`), and the others stay together as at the end
+  of a text. So a cut before a line break is exact if a word follows the line break immediately.
 
-tests/tokens/test_chunks.py compares this with the whole encoding, over hostile text. A text without line breaks is one
+tests/tokens/test_chunks.py compares the parts with the whole text on difficult texts. A text without line breaks is one
 part.
 """
 
@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import re
 
-# The pattern at a cut, and the offset of the cut in its match. `\s` has a few more characters here than in tiktoken's
-# patterns (\x1c to \x1f): there is no cut before those.
+# The pattern at a cut, and the offset of the cut in its match. In Python `\s` matches a few more characters than in
+# tiktoken's patterns (\x1c to \x1f): there is no cut before them.
 _RULES = {
     "o200k_base": (re.compile(r"\n(?=[ \t]+\S|[^\s/])"), 1),
     "cl100k_base": (re.compile(r"\n(?=[ \t]+\S|[^\s/])"), 1),
@@ -27,14 +27,14 @@ _RULES = {
     "r50k_base": (re.compile(r"\n(?=\S)"), 0),
 }
 SHORT = 2048  # characters: cutting would not be faster
-ONE_IN = 16  # lines ends a part
-LONG = 4096  # characters: a longer part ends with its line
+ONE_IN = 16  # one line in 16 ends a part
+LONG = 4096  # characters: a longer part ends at its next line break
 
 
 def parts(text: str, vocabulary: str) -> list[str]:
-    """The text in parts of a few thousand characters. An edit seldom changes a part other than its own.
+    """Cuts the text into parts of a few thousand characters. An edit seldom changes more than the part that it is in.
 
-    The hash of a line decides whether a part ends there, so that an edit does not move the cuts after it.
+    The hash of a line decides whether a part ends with it, so that an edit does not move the cuts of later lines.
     """
     if len(text) <= SHORT:
         return [text]

@@ -1,4 +1,4 @@
-"""The context budget: the tokens of each part of a request, and the room left. Pure: the counter is an argument."""
+"""The context budget: the tokens of each part of a request, and the tokens left. Pure: the counter is an argument."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ PARTS: tuple[PromptPart, ...] = get_args(PromptPart)
 
 @dataclass(frozen=True, slots=True)
 class ContextUse:
-    """All in tokens. The five parts and the overhead of the chat `format` add up to `total`.
+    """The tokens of a request by part. The five parts and the overhead of the chat `format` add up to `total`.
 
     `reserve` is set aside for the reply and is not in the total. Without a known `limit` everything `fits`.
-    `more_examples` or `more_turns` (a question with its reply) of average length would fit too; None without a limit
-    or an average. `sizes` has the tokens of each turn's text, in order.
+    `more_examples` and `more_turns` (a question with its reply) say how many more of average length fit; None without
+    a limit, or without any to average. `sizes` has the tokens of each turn's text, in order. `reason` says why the
+    counts are not `exact`.
     """
 
     system: int
@@ -40,7 +41,7 @@ class ContextUse:
 
     @property
     def parts(self) -> list[tuple[str, int]]:
-        """Name and tokens of each part, in the usual order of sending."""
+        """The name and the tokens of each part, in the usual order of sending."""
         return [*((name, getattr(self, name)) for name in PARTS), ("chat format", self.format)]
 
 
@@ -52,7 +53,7 @@ def budget(
     *,
     api: Api = "chat",
 ) -> ContextUse:
-    """The budget of these turns, sent in this order; `count` is the model's `tokens.counter`."""
+    """Computes the budget of these turns in this order; `count` is the model's `tokens.counter`."""
     whole = count(_messages(turns), api)
     sizes = _sizes(whole.tokens, turns, count)
     parts = dict.fromkeys(PARTS, 0)
@@ -63,7 +64,7 @@ def budget(
     groups = units(turns)
 
     def more(part: PromptPart) -> int | None:
-        """How many more of that part fit, estimated from the tokens that all of them add if they are sent twice."""
+        """Estimates how many more units of that part fit, from the tokens added if all of them are sent twice."""
         number = sum(turns[unit[0]].part == part for unit in groups)
         if left is None or not number:
             return None
@@ -87,7 +88,7 @@ def budget(
 
 
 def units(turns: Sequence[Turn]) -> list[list[int]]:
-    """The indices of turns that are cut together: a question with its replies, an example; other turns alone."""
+    """Groups the indices of turns that are dropped together: a question with its replies, an example; others alone."""
     groups: list[list[int]] = []
     for at, turn in enumerate(turns):
         goes_on = at > 0 and turn.message.role == "assistant" and _may_follow(turns[at - 1], turn)
@@ -107,8 +108,8 @@ def _messages(turns: Sequence[Turn]) -> list[Message]:
 
 
 def _sizes(total: int, turns: Sequence[Turn], count: Counter) -> list[int]:
-    """The tokens of each turn's text. Texts that are joined may take fewer tokens than by themselves; the longest turn
-    is then reduced by the difference."""
+    """The tokens of each turn's text. Joined texts may have fewer tokens than separate ones: then the longest turn's
+    count is reduced by the difference."""
     sizes = [count([Message("user", turn.message.text)], "completion").tokens for turn in turns]
     if sizes and (saved := sum(sizes) - total) > 0:
         sizes[sizes.index(max(sizes))] -= saved

@@ -1,8 +1,8 @@
 """OpenAI's encodings, available offline from the first start.
 
-tiktoken downloads a vocabulary on first use, without a time limit and under a lock. So it is called only for files that
-are in its cache. They get there (1) by earlier use, (2) from the data files of bpe-openai, which are the same bytes,
-(3) by one download with a deadline.
+tiktoken downloads a vocabulary on first use, without a timeout and under a lock. So it is called only for vocabularies
+in its cache. A vocabulary gets there (1) by earlier use, (2) from the data files of bpe-openai, which have the same
+bytes, (3) by one download with a timeout.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _loading = threading.Lock()
 
 
 def encoding(name: str) -> tiktoken.Encoding | None:
-    """tiktoken's encoding of that name; None if it is unknown or its vocabulary is not available."""
+    """tiktoken's encoding of that name; None if the name is unknown or the vocabulary is not available."""
     if name in _ready:
         return _ready[name]
     vocabulary = ENCODINGS.get(name)
@@ -76,7 +76,7 @@ def _load(name: str) -> tiktoken.Encoding:
 
 
 def _available(vocabulary: str) -> bool:
-    """Whether tiktoken's cache has the vocabulary; puts it there if possible."""
+    """Puts the vocabulary into tiktoken's cache if it is missing, and returns whether it is there."""
     path = _cache() / hashlib.sha1(URL.format(vocabulary).encode(), usedforsecurity=False).hexdigest()
     return _is_complete(path, vocabulary) or _copy(path, vocabulary) or _try_download(path, vocabulary)
 
@@ -115,7 +115,10 @@ def _copy(path: Path, vocabulary: str) -> bool:
 
 
 def _try_download(path: Path, vocabulary: str) -> bool:
-    """One attempt, given up after five seconds and not made again for five minutes: the user is typing."""
+    """Downloads the vocabulary, and returns whether it is complete within 5 s; a user waits for the count.
+
+    After a failure no download is tried for 5 minutes.
+    """
     if time.monotonic() < _missed.get(vocabulary, 0.0):
         return False
     thread = threading.Thread(target=_download, args=(vocabulary,), name="vocabulary", daemon=True)

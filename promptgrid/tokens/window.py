@@ -1,4 +1,4 @@
-"""The context window: the turns of a conversation that are sent if not all of them fit, and the order of cuts."""
+"""Chooses the turns of a conversation to send if not all of them fit into the context limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLICY_WORDS: Mapping[WindowPolicy, str] = {
     "oldest": "Drop the oldest, whatever it is",
     "examples": "Drop the examples first",
 }
-# The order of cuts: row by row, within a row the oldest first. The question is never cut.
+# The order of dropping: set by set, within a set the oldest first. The question is never dropped.
 _ORDER: Mapping[WindowPolicy, Sequence[frozenset[PromptPart]]] = {
     "keep-system": [frozenset({"examples", "retrieved", "history"})],
     "oldest": [frozenset({"system", "examples", "retrieved", "history"})],
@@ -29,9 +29,10 @@ _ORDER: Mapping[WindowPolicy, Sequence[frozenset[PromptPart]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TurnWindow:
-    """`indices` are those of the turns to send, `cut` those of the others in the order of cutting.
+    """The `indices` of the turns to send, and those of the dropped turns in order of dropping (`cut`).
 
-    `budget` is that of the turns to send; if it does not fit, nothing more can be cut. `whole` is that of all turns.
+    `budget` is the budget of the turns to send; if it does not fit, no further turn may be dropped. `whole` is the
+    budget of all turns.
     """
 
     indices: tuple[int, ...]
@@ -49,9 +50,9 @@ def window(
     *,
     api: Api = "chat",
 ) -> TurnWindow:
-    """Cuts the fewest turns, in the order of the policy, until they and the `reserve` for the reply fit into `limit`.
+    """Drops the fewest turns, in the policy's order, so that the others and the `reserve` for the reply fit `limit`.
 
-    A question is cut with its reply, an example as a whole. Each attempt counts the turns exactly as they are sent.
+    A question is dropped with its reply, an example as a whole. Each attempt counts the turns exactly as they are sent.
     """
 
     def budget_of(places: Sequence[int]) -> ContextUse:
@@ -77,6 +78,6 @@ def window(
 
 
 def _candidates(turns: Sequence[Turn], policy: WindowPolicy) -> list[list[int]]:
-    """All units that may be cut, in the order of cutting."""
+    """The units that may be dropped, in the order of dropping."""
     groups = units(turns)
     return [unit for parts in _ORDER[policy] for unit in groups if turns[unit[0]].part in parts]
