@@ -1,4 +1,4 @@
-"""Promptgrid: a prompt is an experiment. `from promptgrid import plan, run` is the whole of it."""
+"""Promptgrid, a prompt engineering workbench: `from promptgrid import plan, run`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Example", "Message", "Parameters", "Plan", "Prompt", "PromptgridError", "Reply", "Request"]
 __all__ += ["load", "plan", "run"]
 
-# Loaded on first use, so that `promptgrid --help` imports click alone.
+# Loaded on first use, so that `promptgrid --help` imports only click.
 _HOME = {
     "Example": "prompt",
     "Message": "prompt",

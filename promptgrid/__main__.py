@@ -1,4 +1,4 @@
-"""`python -m promptgrid`: the same as the command `promptgrid`."""
+"""`python -m promptgrid` is the same as the command `promptgrid`."""
 
 from promptgrid.cli import main
 

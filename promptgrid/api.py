@@ -1,4 +1,4 @@
-"""The library in three lines: `plan("sentiment", cases="cases.csv", temperatures=[0, 0.7])`, then `run` it."""
+"""The Python interface: `run(plan("sentiment", cases="cases.csv", temperatures=[0, 0.7]))` returns a data frame."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CasesLike = str | Path | Cases | Iterable[Mapping[str, Any] | Case] | None
 
 
 def load(ref: str | Path, database: Database | None = None) -> Prompt:
-    """The prompt of a file, of a name in the library, or of an earlier `name@version`."""
+    """Loads a prompt by its file, its name in the library, or `name@version` for an earlier version."""
     return plans.named_prompt(database or Database(), str(ref))
 
 
@@ -46,14 +46,14 @@ def plan(
     show: Callable[[str], object] | None = None,
     **settings: Any,
 ) -> Plan:
-    """A plan over prompts (objects, files or names) and cases (a table's file, or rows).
+    """Makes a plan of prompts (objects, files or names) and cases (the file of a table, or rows).
 
-    `expected` names the column with the right answers, `encoding` that of a file that is not UTF-8. `part` takes only
-    the cases of that part: learn, choose or prove; cases with the same value in the column `group` are never parted.
-    `show` is called with each note on the cases, such as what was tolerated in reading, and duplicates: a warning,
-    unless given. Without cases the prompt's own table is used, else the examples of its inputs. `settings` are what
-    else `Plan.of` takes: temperatures (one or several), samples, max_tokens, seed, budget … Raises PlanError,
-    CasesError, LibraryError, PromptError.
+    Without cases the first prompt's own table is used, else one case of the examples of its inputs. `expected` names
+    the column with the expected answers, `encoding` the encoding of a file that is not UTF-8. `part` selects the cases
+    of one part (learn, choose or prove); cases with the same value in the column `group` are always in the same part.
+    `show` gets each note on the cases (tolerated errors of the file, duplicates); by default it becomes a warning.
+    `settings` are the other arguments of `Plan.of`: temperatures (one or several), samples, max_tokens, seed, budget …
+    Raises PlanError, CasesError, LibraryError, PromptError.
     """
     settings |= {s.plural: _listed(settings[s.plural]) for s in AXIS_SPECS if s.plural in settings}
     loaded = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
@@ -77,7 +77,7 @@ def plan(
 def run(
     plan: Plan, *, database: Database | None = None, progress: Callable[[RunProgress], None] | None = None
 ) -> pd.DataFrame:
-    """Carries the plan out and returns one row per cell, with the columns of the results file."""
+    """Carries out the plan and returns a data frame with one row per cell and the columns of the results file."""
     database = database or Database()
     run_id = client.submit(database, plan)
     with client.carried_out_here(database, run_id) as watch:
@@ -88,7 +88,7 @@ def run(
 
 
 def frame(database: Database, run_id: str) -> pd.DataFrame:
-    """The results of a run as a data frame: the columns of the results file, in its order."""
+    """The results of a run as a data frame, with the columns and the order of the results file."""
     import pandas as pd
 
     from promptgrid.export import columns_for
@@ -134,8 +134,8 @@ def _case(row: Mapping[str, Any] | Case, number: int, expected: str) -> Case:
 def cases_table(
     source: str | Path | None, prompts: Sequence[Prompt], *, expected: str = "", encoding: str = ""
 ) -> Cases:
-    """The table of a file; without one the first prompt's own, else one case of the examples of its inputs. Raises
-    CasesError."""
+    """Reads the table of cases in the file `source`. If `source` is None, reads the first prompt's own table, else
+    returns one case with the examples of its inputs. Raises CasesError."""
     if source is not None:
         return read_cases(Path(source), expected=expected, encoding=encoding)
     prompt = prompts[0]

@@ -1,4 +1,4 @@
-"""A budget is a wall: the worst case of a call is reserved before it is sent, so spending can never cross it."""
+"""The budget of a run. The worst case of a call is reserved before the call is sent, so spending never exceeds it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a call costs, or can cost at most. None: not known."""
+    """The cost of a call, or its worst case; None means unknown. `tokens` are those of prompt and reply."""
 
     usd: float | None
     tokens: int | None
@@ -33,7 +33,8 @@ class Cost:
 
 
 def parse_budget(text: str) -> Budget | None:
-    """`2.50usd`, `100000tok`, `500calls`, `30min`; a bare number is US dollars; empty is no budget."""
+    """Reads `2.50usd`, `100000tok`, `500calls` or `30min`; a number without a unit is US dollars. None for an empty
+    text. Raises PlanError for any other text."""
     if not text.strip():
         return None
     match = re.fullmatch(r"\$?\s*(\d+(?:\.\d+)?)\s*(usd|tok|calls|min)?", text.strip().lower())
@@ -43,7 +44,7 @@ def parse_budget(text: str) -> Budget | None:
 
 
 class BudgetReached(Exception):
-    """The next call may cost more than is left, or its cost is not known; the message says which."""
+    """The next call may exceed the budget, or its cost is unknown; the message says which."""
 
 
 _REMEDIES = {
@@ -54,18 +55,18 @@ _REMEDIES = {
 
 @dataclass
 class Wall:
-    """Adds up what is spent and reserved against a budget; without a budget everything is allowed."""
+    """Adds up the spent and reserved costs of a run and compares them with its budget; None allows everything."""
 
     budget: Budget | None
     spent: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
     def add(self, cost: Cost) -> None:
-        """Adds what the run had spent before it was paused."""
+        """Adds a cost that the run has spent before it was resumed."""
         self.spent += self._amount(cost) or 0.0
 
     def reserve(self, worst: Cost) -> None:
-        """Reserves the worst case. Raises BudgetReached when it would cross the budget, or is not known."""
+        """Reserves the worst case of a call. Raises BudgetReached if it would exceed the budget or is unknown."""
         if self.budget is None:
             return
         if self.budget.unit == "min" and time.monotonic() - self.started >= self.budget.amount * 60:
@@ -81,7 +82,7 @@ class Wall:
         self.spent += amount
 
     def settle(self, worst: Cost, real: Cost) -> None:
-        """Replaces a reservation by the real cost of the call; a lost attempt is not settled and stays reserved."""
+        """Replaces the reservation of a call by its real cost. A lost attempt is never settled: it stays reserved."""
         reserved, paid = self._amount(worst), self._amount(real)
         if reserved is not None and paid is not None:
             self.spent += paid - reserved

@@ -37,7 +37,7 @@ _BUILTIN_FACTS = ModelFacts(
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
-    """Whether an endpoint can be used now, with a sentence as `message` and the `models` that it lists."""
+    """Whether an endpoint can be used now (`ok`), a sentence about its state, and the models that it lists."""
 
     name: str
     ok: bool
@@ -48,7 +48,7 @@ class EndpointState:
 def settings() -> dict[str, EndpointSettings]:
     """The configured endpoints by name, without the built-in one. Raises PromptgridError for a broken file.
 
-    Called often: the file is read each time, and parsed only if it or the environment has changed.
+    Reads endpoints.toml at every call, but parses it only if the file or the environment has changed.
     """
     path = config_folder() / "endpoints.toml"
     try:
@@ -78,7 +78,7 @@ def split_model(model_ref: str) -> tuple[str, str]:
 
 
 def check_model(model_ref: str) -> None:
-    """Raises PlanError for a model that is known not to exist; no endpoint is called."""
+    """Raises PlanError for an unknown endpoint or an unknown built-in model; calls no endpoint."""
     endpoint, model = split_model(model_ref)
     if endpoint == BUILTIN and model not in builtin.names():
         hint = f"Did you mean {BUILTIN}/{builtin.names()[0]}?"
@@ -101,7 +101,7 @@ def _check_configured(endpoint: str) -> None:
 def model_facts(model_ref: str) -> ModelFacts:
     """The facts about the model at its endpoint: price, context, accepted parameters.
 
-    New refusals of the endpoint count at once.
+    They reflect the endpoint's refusals up to this moment. Raises PlanError for an unknown endpoint.
     """
     endpoint, model = split_model(model_ref)
     if endpoint == BUILTIN:
@@ -111,7 +111,7 @@ def model_facts(model_ref: str) -> ModelFacts:
 
 
 def context_limit(model_ref: str) -> int | None:
-    """The maximum tokens of prompt and reply together; None if unknown."""
+    """The maximum number of tokens of prompt and reply together; None if it is unknown."""
     return model_facts(model_ref).context
 
 
@@ -123,10 +123,10 @@ _connecting = threading.Lock()
 
 
 def connect(name: str) -> Endpoint:
-    """The endpoint's object: one per name and event loop, cached until its settings change.
+    """Returns the endpoint's object, which is cached per name and event loop until its settings change.
 
-    Sockets belong to a loop: that of the calling coroutine, else that of `run_sync`. Raises PlanError for an unknown
-    endpoint.
+    Its sockets belong to the running event loop, or to the background loop if none is running. Raises PlanError for an
+    unknown endpoint.
     """
     _check_configured(name)
     current = None if name == BUILTIN else settings()[name]
@@ -141,7 +141,7 @@ def connect(name: str) -> Endpoint:
 
 
 def close() -> None:
-    """Closes the sockets of the background loop's endpoints; `connect` opens new ones."""
+    """Closes the sockets of all endpoints of the background loop; `connect` makes new endpoints."""
     if _connected.get(loop.background()) or _replaced.get(loop.background()):
         loop.run_sync(_closed())
 
@@ -164,7 +164,7 @@ def _endpoint(configured: EndpointSettings | None) -> Endpoint:
 
 
 def check(name: str) -> EndpointState:
-    """The state of an endpoint: lists its models, in at most five seconds. The built-in one needs no call."""
+    """Checks an endpoint by listing its models, in at most five seconds. The built-in endpoint is not called."""
     if name == BUILTIN:
         return _builtin_state()
     try:

@@ -1,4 +1,4 @@
-"""Checks of the installation: `promptgrid doctor` and the Settings page show the findings, each with what to do."""
+"""Checks the installation. `promptgrid doctor` and the Settings page show the findings, each with its remedy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PORT = 8501  # Streamlit's
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check. `ok` is None for plain information; `fix` says what to do, empty if all is well."""
+    """The result of one check. `ok` is None for mere information; `fix` says what to do, and is empty if nothing."""
 
     area: str
     ok: bool | None
@@ -30,9 +30,9 @@ class Finding:
 
 
 def checks(*, start: bool = False, port: int = PORT) -> list[Finding]:
-    """The findings of all checks, with at most five seconds per endpoint; `start` also starts the built-in model.
+    """Makes all checks, in at most five seconds per endpoint, and returns the findings.
 
-    Errors become findings. Keys are never shown.
+    `start` also starts the built-in model. An error becomes a finding. No finding contains a key.
     """
     areas: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("built-in model", lambda: _builtin_model(start)),
@@ -47,7 +47,7 @@ def checks(*, start: bool = False, port: int = PORT) -> list[Finding]:
 
 
 def _collected(area: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """The findings; an error becomes the last of them."""
+    """Yields the findings, and a PromptgridError as the last of them."""
     try:
         yield from findings
     except PromptgridError as error:
@@ -66,7 +66,7 @@ def _builtin_model(start: bool) -> Iterator[Finding]:
 
 
 def _answer(area: str) -> Finding:
-    """The finding after the built-in model has started and counted tokens."""
+    """Starts the built-in model, lets it count the tokens of a text, and returns the finding."""
     endpoint = connections.connect(connections.BUILTIN)
     tokens = loop.run_sync(endpoint.count_tokens(builtin.names()[0], [Message("user", "Hello")]))
     return Finding(area, True, f"Started; it counts {tokens} tokens in a greeting. Its log is {builtin.logfile()}.")
@@ -102,7 +102,7 @@ def _fix(settings: EndpointSettings) -> str:
 
 
 def _key(settings: EndpointSettings) -> str:
-    """Whether there is a key, by the name of its variable."""
+    """Says whether the endpoint's key is set, by the name of its variable."""
     if not settings.key_env:
         return "without a key"
     return f"key in {settings.key_env}" if settings.api_key else f"no key: {settings.key_env} is not set"

@@ -5,9 +5,9 @@
     │   ├── MissingVariables     variables without a value, all of them at once
     │   └── TemplateLimit        a template runs too long or grows too large
     ├── LibraryError         a prompt cannot be found, read, named or saved
-    │   └── StaleSave            the file has been saved by others in the meantime
+    │   └── StaleSave            the file on disk changed after it was loaded
     ├── CasesError           a table of cases cannot be read
-    │   └── EncodingError        its encoding has to be named
+    │   └── EncodingError        the table is not UTF-8; the user must name its encoding
     ├── TextError            a file is not text
     ├── PlanError            a plan cannot be carried out
     ├── GateError            a gate does not apply to this run
@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 
 class PromptgridError(Exception):
-    """What happened (`message`) and what to do next (`hint`, may be empty)."""
+    """An error that the user can correct: what happened (`message`) and what to do next (`hint`, may be empty)."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class PromptgridError(Exception):
 
 
 class PromptError(PromptgridError):
-    """A prompt's text or front matter is wrong; `line` counts from 1 in the file or text; 0 if there is none."""
+    """A prompt's text or front matter is wrong; `line` counts from 1 in the file or text; 0 means no line."""
 
     def __init__(self, message: str, *, hint: str = "", line: int = 0) -> None:
         super().__init__(message, hint=hint)
@@ -74,7 +74,7 @@ class CasesError(PromptgridError):
 
 
 class EncodingError(CasesError):
-    """A table is not UTF-8; `texts` are (encoding, a row as it reads in it) of the encodings that it may be in."""
+    """A table is not UTF-8; `texts` has each possible encoding with a row decoded by it."""
 
     def __init__(self, message: str, *, hint: str = "", texts: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message, hint=hint)
@@ -82,7 +82,7 @@ class EncodingError(CasesError):
 
 
 class TextError(PromptgridError):
-    """A file is not text in UTF-8; the message names the place."""
+    """A file is not valid UTF-8 text; the message names the place."""
 
 
 class PlanError(PromptgridError):
@@ -90,7 +90,7 @@ class PlanError(PromptgridError):
 
 
 class GateError(PromptgridError):
-    """A gate does not apply to this run: no such check, or nothing to compare with."""
+    """A gate does not apply to this run: the run lacks the check, or has no results to compare with."""
 
 
 ErrorKind = Literal[

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and files that only their owner reads."""
+"""Writes files atomically, and creates files that only their owner can read."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ OWNER_ONLY = 0o600
 
 
 def private(path: str | os.PathLike[str], flags: int) -> int:
-    """Opens or creates a file that only its owner reads, and returns its descriptor; an `opener` of `open`."""
+    """Opens or creates a file, a new one readable by its owner only, and returns its descriptor: an `opener` for
+    `open`."""
     return os.open(path, flags, OWNER_ONLY)
 
 
 @contextmanager
 def replacing(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
-    """A file to write to that takes the place of `path` when the block ends without an error.
+    """Yields a temporary file that replaces the file at `path` when the block ends without an error.
 
-    A reader sees the old file or the new one, also after a power cut; an error leaves the old one. The file is its
-    owner's only; with `shared` it keeps the mode of the old one, or has the system's usual mode. Raises OSError.
+    A reader sees the whole old file or the whole new one, even after a power cut; an error keeps the old one. Only the
+    owner can read the new file; with `shared` it has the old file's mode, or the system's default. Raises OSError.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -38,6 +39,6 @@ def replacing(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
 
 
 def write(path: Path, data: bytes, *, shared: bool = False) -> None:
-    """Writes the file all at once, as `replacing` does."""
+    """Replaces the file at `path` atomically, as `replacing` does."""
     with replacing(path, shared=shared) as file:
         file.write(data)

@@ -1,4 +1,4 @@
-"""Numbers and times in readable form; pure."""
+"""Formats numbers and times for readers; pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 def duration(seconds: float | None) -> str:
-    """`about 40 s`, `about 4 min`, `about 3 h`; empty if unknown or 0."""
+    """Formats seconds as `about 40 s`, `about 4 min`, `about 3 h`; empty for None and 0."""
     if not seconds:
         return ""
     if seconds < 1:
@@ -18,14 +18,17 @@ def duration(seconds: float | None) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, `1:40`; with hours `2:05:10`."""
+    """Formats seconds as minutes and seconds, `1:40`, or with hours, `2:05:10`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def ago(then: float, now: float | None = None) -> str:
-    """`just now`, `5 min ago`, `3 h ago`, then the day; `then` in seconds since 1970."""
+    """Formats a past time as `just now`, `5 min ago`, `3 h ago`, or after 20 hours as the day.
+
+    `then` and `now` are in seconds since 1970.
+    """
     passed = (time.time() if now is None else now) - then
     if passed < 60:
         return "just now"
@@ -37,22 +40,22 @@ def ago(then: float, now: float | None = None) -> str:
 
 
 def moment(then: float) -> str:
-    """`22 Nov 14:05`, which reads the same tomorrow; `then` in seconds since 1970."""
+    """Formats a time, in seconds since 1970, as `22 Nov 14:05`, which stays correct on later days."""
     return f"{datetime.fromtimestamp(then):%d %b %H:%M}".lstrip("0")
 
 
 def size(count: int) -> str:
-    """Bytes: `98 MB`, `1.2 GB`, `4 kB`."""
+    """Formats a number of bytes: `98 MB`, `1.2 GB`, `4 kB`."""
     if count < 1e6:
         return f"{count / 1e3:.0f} kB"
     return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
 
 
 def dollars(amount: float) -> str:
-    """`$0.0142`, `$12.50`."""
+    """Formats US dollars: `$0.0142`, `$12.50`."""
     return f"${amount:,.4f}" if amount < 1 else f"${amount:,.2f}"
 
 
 def many(count: int, noun: str) -> str:
-    """`1 case`, `1,200 cases`."""
+    """Formats a number with its noun: `1 case`, `1,200 cases`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,7 +1,7 @@
-"""The background event loop of this process, and how synchronous code uses it.
+"""The background event loop of this process, by which synchronous code uses asynchronous endpoints.
 
-Pages and the command line are synchronous, endpoints are not: `run_sync` runs a call on one background loop, where
-connections stay open between calls. A `Background` call runs there too, while other code draws its state.
+`run_sync` runs a coroutine on the background loop for pages and the command line; connections stay open between calls.
+A `Background` call runs on the same loop, while a page shows its state.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOOP_THREAD = "promptgrid-loop"
 
 @cache
 def background() -> asyncio.AbstractEventLoop:
-    """The background loop of this process."""
+    """Returns the background loop of this process; the first call starts its thread."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name=LOOP_THREAD, daemon=True).start()
     return loop
@@ -37,7 +37,10 @@ def current() -> asyncio.AbstractEventLoop:
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine on the background loop and waits for it; Ctrl+C cancels it. Not from within that loop."""
+    """Runs a coroutine on the background loop and returns its result; Ctrl+C cancels it.
+
+    Raises RuntimeError if it is called from that loop.
+    """
     if threading.current_thread().name == LOOP_THREAD:
         coroutine.close()
         raise RuntimeError("run_sync waits for the background loop and was called from it: await instead")
@@ -50,13 +53,13 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-    """Starts a coroutine on the background loop; the future brings its result, and can cancel it."""
+    """Starts a coroutine on the background loop; the future has its result, and can cancel it."""
     return asyncio.run_coroutine_threadsafe(coroutine, background())
 
 
 async def gather(coroutines: Sequence[Coroutine[Any, Any, T] | asyncio.Task[T]]) -> list[T]:
-    """The results of all tasks that were not cancelled. The first error cancels the rest and is raised as it is, where
-    a TaskGroup would wrap it."""
+    """Runs the coroutines and returns the results of those that were not cancelled. The first error cancels the others
+    and is raised itself; a TaskGroup would wrap it in an ExceptionGroup."""
     tasks = [asyncio.ensure_future(one) for one in coroutines]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -66,8 +69,8 @@ async def gather(coroutines: Sequence[Coroutine[Any, Any, T] | asyncio.Task[T]])
 
 
 async def cancel(*tasks: asyncio.Task[Any]) -> None:
-    """Cancels the tasks and waits until they have ended; their errors are not raised. Where the caller is cancelled
-    meanwhile, that is raised once they have ended."""
+    """Cancels the tasks and waits until all have ended; does not raise their errors. If the caller is cancelled during
+    the wait, raises CancelledError after the tasks have ended."""
     for task in tasks:
         task.cancel()
     cancellation: asyncio.CancelledError | None = None
@@ -82,7 +85,7 @@ async def cancel(*tasks: asyncio.Task[Any]) -> None:
 
 @dataclass(kw_only=True)
 class Background:
-    """A call on the background loop. `began` is by the monotonic clock; `stopped` is set by `stop`."""
+    """A call on the background loop. `began` is a time.monotonic(); `stopped` is True after `stop`."""
 
     stopped: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -91,23 +94,23 @@ class Background:
 
     @property
     def running(self) -> bool:
-        """True from its start to its end."""
+        """Whether the call has been started and has not ended."""
         return self._future is not None and not self._future.done()
 
     @property
     def error(self) -> BaseException | None:
-        """The error that ended it; None while it runs, and where it was stopped."""
+        """The error that ended the call; None while the call is running, and if it was stopped."""
         future = self._future
         return None if future is None or not future.done() or future.cancelled() else future.exception()
 
     def stop(self) -> None:
-        """Cancels the call. What has been received stays, and is stored before it ends."""
+        """Cancels the call. Text that has been received is kept, and stored before the call ends."""
         self.stopped = True
         if self._task is not None:  # not the future: it would be done at once
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
     def wait(self, seconds: float) -> None:
-        """Waits until it has ended, with or without an error, for at most `seconds`."""
+        """Waits until the call has ended, with or without an error, for at most `seconds`."""
         if self._future is not None:
             concurrent.futures.wait([self._future], seconds)
 

@@ -1,4 +1,4 @@
-"""The folders of promptgrid and the environment that names them. PROMPTGRID_HOME moves all of them."""
+"""The folders of promptgrid, and its environment variables. PROMPTGRID_HOME moves the folders."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from pathlib import Path
 
 from promptgrid.errors import StoreError
 
-LOW_DISK_BYTES = 500_000_000  # below this the dashboard warns and `doctor` finds fault
+LOW_DISK_BYTES = 500_000_000  # with less free space the dashboard warns and `doctor` reports a problem
 
 
 def environment() -> Mapping[str, str]:
-    """The process environment over a `.env` file in the working folder. Keys are read here and never written back."""
+    """The variables of the process, and those of `.env` in the working folder that the process does not set.
+
+    API keys are read from here and never written back.
+    """
     return {**_dotenv(Path.cwd() / ".env"), **os.environ}
 
 
@@ -28,24 +31,27 @@ def _dotenv(path: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _parsed(text: str, env: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """Cached: parsing is slower than reading, and `environment` is called often. `${NAME}` in the file reads `env`."""
+    """Parses a `.env` file, in which `${NAME}` is replaced from the process environment. Cached by text and `env`,
+    because parsing is slow and `environment` is called often."""
     from dotenv import dotenv_values
 
     return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
 
 
 def data_folder() -> Path:
-    """The folder of database, logs, locks, exports. Created on first use, readable only by its owner."""
+    """The folder of database, logs, locks and exports; created if missing, readable only by its owner. Raises
+    StoreError."""
     return _created(_folder("data"))
 
 
 def cache_folder() -> Path:
-    """The folder of what can be fetched again: model weights, vocabularies."""
+    """The folder of files that can be downloaded again (model weights, vocabularies); created if missing. Raises
+    StoreError."""
     return _created(_folder("cache"))
 
 
 def config_folder() -> Path:
-    """The folder of endpoints.toml and models.toml. It is not created here."""
+    """The folder of endpoints.toml and models.toml, which may not exist."""
     return _folder("config")
 
 
@@ -75,15 +81,16 @@ def _created(folder: Path) -> Path:
 
 
 def free_bytes(folder: Path) -> int:
-    """The free space on the folder's disk."""
+    """The free space on the folder's disk, in bytes."""
     return shutil.disk_usage(folder).free
 
 
 @cache
 def shipped_folder() -> Path:
-    """The folder that holds workbench.py, pages/ and prompts/: the checkout, or the wheel's copy of them.
+    """The folder with workbench.py, pages/ and prompts/: the checkout if there is one, else the wheel's copy.
 
-    A checkout takes precedence: an editable install leaves a stale copy behind.
+    A checkout takes precedence, because an editable install leaves a stale copy behind. Raises StoreError if neither
+    exists.
     """
     package = Path(__file__).resolve().parent
     for folder in (package.parent, package / "shipped"):

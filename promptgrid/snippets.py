@@ -1,9 +1,9 @@
-"""A call as code: Python with the openai package, or curl. It names the variable of the key, never the key itself.
+"""Writes a call as code: Python with the openai package, or curl. The code has the key's variable, never the key.
 
     python_call(body, "https://api.openai.com/v1", "OPENAI_API_KEY")
 
-`body` is the request of `Endpoint.wire`; with "messages" it is a chat completion, else a legacy one. With an empty
-`base_url` (a server without a fixed address) the code reads OPENAI_BASE_URL and OPENAI_API_KEY.
+`body` is the JSON body of `Endpoint.wire`: a chat completion if it has "messages", else a legacy completion. If
+`base_url` is "" (a server without a fixed address), the code reads OPENAI_BASE_URL and OPENAI_API_KEY.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHAT_ONLY = frozenset({"reasoning_effort", "response_format", "max_completion_t
 
 
 def python_call(body: Mapping[str, Any], base_url: str, key_env: str) -> str:
-    """A script that makes this call and prints the reply. `key_env` "": the endpoint takes no key."""
+    """Returns a script that makes this call and prints the reply. `key_env` is "" if the endpoint needs no key."""
     legacy = "messages" not in body
     named = {name: value for name, value in body.items() if name in _NAMED and not (legacy and name in _CHAT_ONLY)}
     if rest := {name: value for name, value in body.items() if name not in named}:
@@ -41,7 +41,7 @@ def python_call(body: Mapping[str, Any], base_url: str, key_env: str) -> str:
 
 
 def curl_call(body: Mapping[str, Any], base_url: str, key_env: str) -> str:
-    """A command for a POSIX shell that makes this call."""
+    """Returns a command for a POSIX shell that makes this call. `key_env` is "" if the endpoint needs no key."""
     path = "/chat/completions" if "messages" in body else "/completions"
     url = shlex.quote(base_url + path) if base_url else f'"${URL_VARIABLE}{path}"'
     lines = [f"curl {url}", "  -H 'Content-Type: application/json'"]
@@ -61,7 +61,8 @@ def _key(base_url: str, key_env: str) -> str:
 
 
 def _literal(value: Any, depth: int = 1) -> str:
-    """The value as Python, indented by four blanks per level; a JSON string is also a Python string."""
+    """Writes the value as Python code, indented by four blanks per level of `depth`. Strings are written as JSON, which
+    is valid Python."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     mapping = isinstance(value, Mapping)

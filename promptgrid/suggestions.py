@@ -1,4 +1,4 @@
-"""What a mistyped name was meant to be."""
+"""Suggests known names for a mistyped name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ LISTED = 20  # names in a hint
 
 
 def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """The known name that `name` resembles most, in any case; empty where none reaches `cutoff` (difflib's ratio)."""
+    """The known name most similar to `name`, ignoring case; "" if no ratio (difflib's) reaches `cutoff`."""
     from difflib import get_close_matches
 
     names = {one.casefold(): one for one in known}
@@ -16,7 +16,8 @@ def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str | None = None) -> str:
-    """A hint: `Did you mean label?`, else `otherwise`, else the names that there are (empty without any)."""
+    """Returns a hint: `Did you mean label?` for a similar name, else `otherwise`, else (None) a list of the known
+    names."""
     names = list(known)
     if near := closest(name, names):
         return f"Did you mean {near}?"
@@ -24,7 +25,7 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str | None = None) 
 
 
 def listed(there_are: str, names: Iterable[str]) -> str:
-    """`There are: exact, label.`; the first twenty of many; empty without any."""
+    """Lists the first twenty names after the words `there_are`: `There are: exact, label.`; "" without names."""
     first = list(names)
     more = ", …" if len(first) > LISTED else "."
     return f"{there_are}: {', '.join(first[:LISTED])}{more}" if first else ""

@@ -1,7 +1,7 @@
-"""Techniques, ways to put a prompt to a model: zero-shot, few-shot, chain-of-thought, few-shot-cot, self-consistency.
+"""The techniques: zero-shot, few-shot, chain-of-thought, few-shot-cot, self-consistency.
 
-Each is a pure function of (prompt, values, examples) to turns. A technique that does not suit a prompt
-says why (`unavailable`) and makes no cells; there is no silent fallback.
+Each technique is a pure function that makes turns of a prompt, values and examples. If a technique does not suit a
+prompt, `unavailable` gives the reason and a plan makes no cells for it; there is no silent fallback.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ WORDING: Mapping[str, Mapping[str, str]] = {
         "question_title": "现在的任务",
     },
 }
-"""The sentences that techniques add, by language. A prompt's own `wording` overrides them one by one."""
+"""The texts that techniques add to a prompt, by language and name. A prompt's own `wording` overrides single texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message to send, and its part of the context budget.
+    """One message to send, and the part of the context budget to which it belongs.
 
-    `example` is the number of the worked example, from 1; 0 for other turns.
+    `example` is the number of its worked example, from 1; it is 0 for other turns.
     """
 
     message: Message
@@ -47,18 +47,18 @@ class Turn:
 
 
 def wording(prompt: Prompt, name: str) -> str:
-    """The prompt's own sentence with that name, else that of its language (English if the language is unknown)."""
+    """The prompt's own text with that `name`, else the text of `WORDING` in the prompt's language, else in English."""
     own = prompt.wording.get(name)
     return own if own is not None else WORDING.get(prompt.language, WORDING["en"])[name]
 
 
 def zero_shot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
-    """The prompt as written (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners")."""
+    """Sends the prompt as written (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners")."""
     return _turns(prompt, prompt.messages, values)
 
 
 def few_shot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
-    """Worked examples before the question (Brown et al. 2020, "Language Models are Few-Shot Learners")."""
+    """Puts examples before the question (Brown et al. 2020, "Language Models are Few-Shot Learners")."""
     return _with_examples(prompt, prompt.messages, values, examples, as_, [e.answer for e in examples])
 
 
@@ -70,7 +70,8 @@ def chain_of_thought(
 
 
 def few_shot_cot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
-    """Examples with their reasoning (Wei et al. 2022, "Chain-of-Thought Prompting Elicits Reasoning in LLMs")."""
+    """Puts examples with reasoning before the question (Wei et al. 2022, "Chain-of-Thought Prompting Elicits Reasoning
+    in LLMs")."""
     marker = wording(prompt, "marker")
     answers = [f"{e.reasoning}\n{marker} {e.answer}" for e in examples]
     return _with_examples(prompt, _asking_for_reasons(prompt), values, examples, as_, answers)
@@ -79,7 +80,7 @@ def few_shot_cot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[E
 def self_consistency(
     prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs
 ) -> list[Turn]:
-    """Chain of thought on the wire; many samples and a majority vote make the answer.
+    """Makes the turns of chain-of-thought; the answer of a case is the majority vote of its samples.
 
     Wang et al. 2022, "Self-Consistency Improves Chain of Thought Reasoning in Language Models".
     """
@@ -102,7 +103,7 @@ VOTES = frozenset({"self-consistency"})
 
 
 def known_technique(name: str) -> str:
-    """The name itself; PlanError with the closest one when there is no such technique."""
+    """Returns the name of an existing technique. Raises PlanError for any other name, with the most similar name."""
     if name in TECHNIQUES:
         return name
     raise PlanError(f'There is no technique "{name}".', hint=did_you_mean(name, TECHNIQUES))
@@ -124,7 +125,7 @@ def unavailable(prompt: Prompt, technique: str) -> str:
 
 
 def select_examples(prompt: Prompt, technique: str, k: int | None = None) -> tuple[Example, ...]:
-    """The first `k` examples that the technique can show (None: all); none for a technique that shows none."""
+    """The first `k` examples that the technique can use (None: all); empty for a technique without examples."""
     if technique not in SHOWS_EXAMPLES:
         return ()
     usable = [e for e in prompt.examples if e.reasoning or technique != "few-shot-cot"]
@@ -139,7 +140,8 @@ def build_turns(
     k: int | None = None,
     examples_as: ExamplesAs = "turns",
 ) -> list[Turn]:
-    """The turns to send, rendered. Raises PlanError for an unavailable technique, PromptError for a broken template."""
+    """Renders the turns to send, with at most `k` examples. Raises PlanError for an unknown or unavailable technique,
+    PromptError for a broken template."""
     reason = unavailable(prompt, known_technique(technique))
     if reason:
         raise PlanError(f'"{prompt.name}" cannot use {technique}: {reason}.')
@@ -150,7 +152,7 @@ def build_turns(
 
 
 def answer_marker(prompt: Prompt, technique: str) -> str:
-    """The start of the line with the final answer; empty if the whole reply is the answer."""
+    """The text that begins the line with the final answer; "" if the whole reply is the answer."""
     return wording(prompt, "marker") if technique in ASKS_FOR_REASONS else ""
 
 

@@ -217,5 +217,6 @@ def _locked() -> Iterator[Path]:
 
 
 def _write(path: Path, known: Iterable[Refusal]) -> None:
+    """Replaces the content of the file with these refusals."""
     rows = [_row(refusal) for refusal in known]
     files.write(path, json.dumps({"refusals": rows}, indent=1).encode())

@@ -1,4 +1,4 @@
-"""Token counts of texts and requests, by the tokenizer of the model."""
+"""Counts the tokens of texts and requests by the model's tokenizer."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from promptgrid.tokens.encodings import ENCODINGS, encoding
 
 T = TypeVar("T")
 
-# OpenAI's documented chat format: three tokens frame each message, three more open the reply
+# OpenAI's documented chat format has three more tokens for each message, and three before the reply
 PER_MESSAGE = 3
 OPENING = 3
 
 BYTES_PER_TOKEN = 4
-# blanks in a row: tiktoken's pattern panics on half a million
+# white-space characters in a row: tiktoken's pattern panics at half a million
 ENDLESS = 100_000
 _BLANKS = re.compile(r"\s+")
 ASK_S = 3.0
@@ -39,7 +39,7 @@ REMEMBERED = 200_000  # counts of about 150 bytes each
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number of `tokens`; if it is not `exact` (shown as ≈), the `reason`."""
+    """A number of `tokens`; `reason` says why the number is not `exact` (shown as ≈)."""
 
     tokens: int
     exact: bool
@@ -47,20 +47,20 @@ class Count:
 
 
 def count_text(text: str, model_ref: str) -> Count:
-    """The tokens of a text alone. Never raises on odd text; raises PlanError for an unknown endpoint."""
+    """Counts the tokens of a text without chat format. Accepts every text; raises PlanError for an unknown endpoint."""
     return count_messages([Message("user", text)], model_ref, "completion")
 
 
 def count_messages(messages: Sequence[Message], model_ref: str, api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
-    """The tokens of a request with these messages, chat overhead included. Raises as `count_text`.
+    """Counts the tokens of a request with these messages, chat format included. Raises as `count_text`.
 
-    `tools` are the tool definitions of the request, in the protocol's JSON: chat templates write them into the prompt.
+    `tools` are the request's tool definitions in the protocol's JSON, which chat templates write into the prompt.
     """
     return counter(model_ref)(messages, api, tools)
 
 
 def count_in(encoding_name: str, text: str) -> Count:
-    """The tokens of a text in one of `ENCODINGS`. Never raises."""
+    """Counts the tokens of a text in one of `ENCODINGS`. Never raises."""
     return _encoded(encoding_name, [_clean(Message("user", text))], "completion")
 
 
@@ -68,11 +68,11 @@ class Counter(Protocol):
     """Counts the tokens of requests to one model."""
 
     def __call__(self, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
-        """As `count_messages`."""
+        """Counts as `count_messages` does, for the counter's model."""
 
 
 def counter(model_ref: str) -> Counter:
-    """The counter of this model; keep it, since finding it costs more than a count. Raises PlanError."""
+    """The counter of this model; keep it, because its creation takes longer than a count. Raises PlanError."""
     endpoint, model = connections.split_model(model_ref)
     count: Callable[[Sequence[Message], Api, Sequence[Any]], Count]
     if endpoint == connections.BUILTIN:
@@ -95,9 +95,9 @@ def tools_of(request: Request) -> Sequence[Any]:
 
 
 def encoding_of(ref: str) -> str:
-    """The encoding that counts texts for this model (or encoding); "" if its server counts.
+    """The encoding in which to count for a model (or the encoding that `ref` names); "" if the model's server counts.
 
-    A server on this machine counts even if its model has a known name. Raises PlanError.
+    A server on this machine counts by itself even if its model has a known name. Raises PlanError.
     """
     if ref in ENCODINGS:
         return ref
@@ -108,13 +108,13 @@ def encoding_of(ref: str) -> str:
 
 
 def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Count:
-    """A quarter of the bytes, and the overhead of OpenAI's chat format."""
+    """Estimates the tokens of a request: a quarter of the bytes, plus the overhead of OpenAI's chat format."""
     tokens = sum(-(-len(message.text.encode("utf-8", "replace")) // BYTES_PER_TOKEN) for message in messages)
     return Count(tokens + _overhead(messages, api), False, reason)
 
 
 def clean(text: str) -> str:
-    """The text with U+FFFD for lone surrogates, which no request can carry."""
+    """Replaces lone surrogates, which UTF-8 cannot encode, by U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -123,7 +123,7 @@ def clean(text: str) -> str:
 
 
 def endless_space(text: str) -> bool:
-    """More blanks in a row than tiktoken takes."""
+    """Whether the text has 100,000 or more white-space characters in a row, at which tiktoken may fail."""
     for at in range(0, len(text), ENDLESS // 2):  # such a row lies around one of these places
         if text[at].isspace():
             before = text[max(0, at - ENDLESS) : at]
@@ -139,7 +139,7 @@ def _clean(message: Message) -> Message:
 
 
 def _overhead(messages: Sequence[Message], api: Api) -> int:
-    """Each role is one token of its own."""
+    """The tokens of OpenAI's chat format around the messages' texts; each role is one token."""
     return (PER_MESSAGE + 1) * len(messages) + OPENING if api == "chat" else 0
 
 
@@ -157,7 +157,7 @@ def _encoded_with(name: str, messages: Sequence[Message], api: Api, tools: Seque
 
 
 def _and_tools(count: Count, tools: Sequence[Any]) -> Count:
-    """The count plus an estimate for the tools: their JSON, as vendors do not publish how they write tools."""
+    """Adds an estimate for the tools, from the length of their JSON: vendors do not publish how they write tools."""
     if not tools:
         return count
     more = -(-len(json.dumps(tools, ensure_ascii=False, default=str)) // BYTES_PER_TOKEN)
@@ -175,14 +175,14 @@ def _length(text: str, name: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _part_length(name: str, part: str) -> int:
-    """Cached by part: while the user types, only the part that changes is counted again."""
+    """The tokens of one part. Cached, so that only the part in which the user types is counted again."""
     tokenizer = encoding(name)
     assert tokenizer is not None  # checked by the caller
     return len(tokenizer.encode_ordinary(part))
 
 
 def _builtin_count(model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
-    """Never starts the server: the user is only typing."""
+    """Counts by the built-in model's server if it is running, else estimates; never starts the server."""
     if model not in builtin.names():
         return estimate(messages, f"The built-in endpoint has no model {model}.", api)
     state = builtin.status()
@@ -193,7 +193,7 @@ def _builtin_count(model: str, messages: Sequence[Message], api: Api, tools: Seq
 
 
 class _EndpointCounter:
-    """Counts by the endpoint's tokenizer, else by the encoding that OpenAI has for the model's name."""
+    """Counts by the endpoint's tokenizer, else by OpenAI's encoding for the model's name, else estimates."""
 
     def __init__(self, endpoint: str, model: str, known: str) -> None:
         self.endpoint, self.model, self.known = connections.connect(endpoint), model, known
@@ -215,7 +215,8 @@ class _EndpointCounter:
 def _ask(
     endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], *, reach: bool = True
 ) -> Count | None:
-    """The count of the endpoint's tokenizer; None if it has none or does not answer in time."""
+    """The cached count, else the count by the endpoint's tokenizer; None if there is none or it does not answer in
+    time. Without `reach` the endpoint is not called."""
     try:
         key = _cache_key(endpoint, model, messages, api, tools)
     except BuiltinError:
@@ -228,9 +229,10 @@ def _ask(
 
 
 def ask(endpoint: Endpoint, question: Callable[[], Coroutine[Any, Any, T | None]], size: int) -> T | None:
-    """The answer of an endpoint's tokenizer to a text of `size` characters.
+    """Runs a call of an endpoint's tokenizer for a text of `size` characters, and returns the result.
 
-    None where it has none or does not answer in time; then it is not asked again for a while: the user is typing.
+    Returns None if the endpoint offers no tokenizer or fails, or after 3 s plus 1 s per 100,000 characters. After a
+    failure or a timeout it is not called again for 30 s, because the user is typing.
     """
     if not endpoint.counts_tokens or time.monotonic() < _silent.get(endpoint.name, 0.0):
         return None
@@ -247,7 +249,7 @@ async def _within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
 
 
 def remember(endpoint: Endpoint, model: str, text: str, tokens: int) -> None:
-    """Caches an endpoint's count of a text."""
+    """Caches the count of a text that an endpoint has told."""
     _memory.put(_cache_key(endpoint, model, [Message("user", text)], "completion"), tokens)
 
 
@@ -268,7 +270,7 @@ def _key(*words: str) -> bytes:
 
 
 class _Memory:
-    """The latest counts, so that an edit recounts only what changed."""
+    """A cache of the latest counts, at most `size`; it may be used from several threads."""
 
     def __init__(self, size: int) -> None:
         self._size = size

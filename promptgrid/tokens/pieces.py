@@ -1,6 +1,6 @@
-"""The tokens of a text: their ids, bytes and positions.
+"""Lists the tokens of a text: their ids, bytes and positions.
 
-A token is a few bytes of the text's UTF-8, not always a whole character: 香 may be three tokens of one byte each.
+A token is a few bytes of the text's UTF-8, perhaps only part of a character: 香 may be three tokens of one byte each.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _latest: dict[tuple[str, str, str], Sequence[Token]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One token of a text: its `number` in it, from 0, its `id` in the vocabulary, and its bytes.
+    """One token of a text: its `number` in the text, from 0, its `id` in the vocabulary, and its bytes (`data`).
 
-    It covers the characters from `start` up to `end`, some perhaps in part. A `sign` is a control token of the model,
-    such as the end of a turn; servers recognize these in plain text too. A token `beside` the text was added by the
-    server or has an unknown position: `start == end`.
+    The token covers the characters from `start` up to `end`, the first and the last perhaps in part. `sign` marks a
+    control token of the model, such as the end of a turn, which servers recognize in plain text too. `beside` marks a
+    token that the server has added or whose position is unknown: `start == end`.
     """
 
     number: int
@@ -46,7 +46,7 @@ class Piece:
 
     @property
     def text(self) -> str | None:
-        """The characters; None if the token begins or ends inside one."""
+        """The token's characters; None if the token begins or ends inside a character."""
         try:
             return self.data.decode()
         except UnicodeDecodeError:
@@ -55,10 +55,11 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Tokenization:
-    """A text as one tokenizer reads it. `text` has no lone surrogates; `count` is the number of tokens.
+    """The tokens of a text by one tokenizer. `text` has no lone surrogates; `count` is the number of tokens.
 
-    `ids` has the tokens, `ends` the offset in the text's UTF-8 at which each ends. Both are empty if the tokenizer is
-    not known or the server only counts. `beside` has the bytes of tokens without a position in the text.
+    `ids` has the id of each token, `ends` the offset in the text's UTF-8 at which it ends. Both are empty if the
+    tokenizer is unknown or the server only counts. By token number, `signs` has the control tokens, and `beside` the
+    bytes of tokens without a position in the text.
     """
 
     ref: str
@@ -71,11 +72,11 @@ class Tokenization:
 
     @property
     def located(self) -> bool:
-        """Whether the position of each token is known: together they are the text."""
+        """Whether the tokens together cover the whole text, so that their positions are known."""
         return (int(self.ends[-1]) if len(self.ends) else 0) == len(self.text.encode())
 
     def pieces(self, first: int = 0, most: int | None = None) -> list[Piece]:
-        """At most `most` tokens, from number `first` on; None: all of them."""
+        """Returns at most `most` tokens (None: all), beginning with number `first`."""
         ends = self.ends[first : None if most is None else first + most].tolist()
         if not ends:
             return []
@@ -99,9 +100,9 @@ class Tokenization:
         return tokens
 
     def by_line(self) -> list[int]:
-        """The number of tokens of each line (`\\n` ends one); a token belongs to the line in which it begins.
+        """Returns the number of tokens of each line (lines end with `\\n`); a token counts where it begins.
 
-        If positions are not known: a quarter of each line's bytes.
+        If the positions are unknown, the numbers are estimates: a quarter of each line's bytes.
         """
         import numpy as np
 
@@ -116,7 +117,8 @@ class Tokenization:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where two tokenizations of a text part: the character, and the number of the token there in each."""
+    """The place from which two tokenizations of a text differ: the offset of the character, and the number of the token
+    there in the first and in the second."""
 
     character: int
     first: int
@@ -124,10 +126,10 @@ class Difference:
 
 
 def first_difference(one: Tokenization, other: Tokenization) -> Difference | None:
-    """The first token with other boundaries; None if all boundaries are equal, whatever the ids."""
+    """Finds the first token whose boundaries differ; None if all boundaries are equal. The ids are not compared."""
     import numpy as np
 
-    # tokens beside the text end where the one before them does
+    # a token beside the text ends where the previous token ends
     ends = [each.ends[np.diff(each.ends, prepend=0) > 0] for each in (one, other)]
     common = min(map(len, ends))
     apart = np.flatnonzero(ends[0][:common] != ends[1][:common])
@@ -141,10 +143,10 @@ def first_difference(one: Tokenization, other: Tokenization) -> Difference | Non
 
 
 def tokenize(text: str, ref: str) -> Tokenization:
-    """The tokens of a text alone, by one of `ENCODINGS` or the tokenizer of ENDPOINT/MODEL.
+    """Tokenizes a text without chat format, by one of `ENCODINGS` or by the tokenizer of ENDPOINT/MODEL.
 
-    Counts as `count_text`: the built-in model's server is not started. Raises PlanError for an endpoint that is not
-    configured, and for an encoding that does not exist.
+    Does not start the built-in model's server. Raises PlanError for an endpoint that is not configured, and for an
+    unknown encoding.
     """
     text = clean(text)
     if ref in ENCODINGS:
@@ -160,7 +162,7 @@ def tokenize(text: str, ref: str) -> Tokenization:
 
 
 def estimated(text: str, ref: str, reason: str) -> Tokenization:
-    """A tokenization without tokens and with an estimated count; no server is called."""
+    """Returns a tokenization without tokens, with an estimated count and the `reason`; calls no server."""
     import numpy as np
 
     none, text = np.zeros(0, np.int64), clean(text)
@@ -168,7 +170,7 @@ def estimated(text: str, ref: str, reason: str) -> Tokenization:
 
 
 def _encoded(ref: str, name: str, text: str, count: Count) -> Tokenization:
-    """The tokenization by an encoding; without tokens if it is not available or fails on the text."""
+    """Tokenizes by the encoding `name`; without tokens if the encoding is not available or fails on the text."""
     import numpy as np
 
     none = np.zeros(0, np.int64)
@@ -201,7 +203,7 @@ def _sizes(name: str) -> Numbers:
 
 
 def _server_tokens(name: str, model: str, text: str) -> Sequence[Token] | None:
-    """The tokens by the endpoint's tokenizer; None if it has none, hides the bytes, or is not running."""
+    """The tokens by the endpoint's tokenizer; None if it offers none, does not report the bytes, or is not running."""
     if name == connections.BUILTIN and not (builtin.running() and model in builtin.names()):
         return None
     endpoint = connections.connect(name)
@@ -218,7 +220,7 @@ def _server_tokens(name: str, model: str, text: str) -> Sequence[Token] | None:
 
 
 def _locate(ref: str, text: str, tokens: Sequence[Token]) -> Tokenization:
-    """Finds the position of each token by its bytes. Some tokenizers put a blank before the text."""
+    """Finds the position of each token by its bytes, ignoring the blank that some tokenizers put before the text."""
     import numpy as np
 
     data, at = text.encode(), 0
@@ -236,5 +238,5 @@ def _locate(ref: str, text: str, tokens: Sequence[Token]) -> Tokenization:
 
 
 def _within(byte: int) -> bool:
-    """Whether the byte continues a character."""
+    """Whether the byte is a continuation byte of UTF-8."""
     return byte & 0xC0 == 0x80
