@@ -1,9 +1,10 @@
 """Paces the requests to an endpoint: a window of requests in flight that grows and shrinks like TCP's, and buckets of
 requests and tokens that follow the endpoint's rate-limit headers.
 
-Slow start doubles the window each round trip while latency holds; after that it grows by one. Refusals (429, 503) halve
-it. Unlike TCP's, it tolerates a small share of refusals, because some vendors refuse a few requests at any pace.
-Source: V. Jacobson, Congestion Avoidance and Control, 1988; the first window follows RFC 6928, slightly larger.
+Slow start doubles the window each round trip while latency holds; after that, the window grows by one per round trip.
+Refusals (429, 503) halve the window. Unlike TCP, a small share of refusals is tolerated, because some vendors refuse a
+few requests at any pace. Source: V. Jacobson, Congestion Avoidance and Control, 1988; the first window follows RFC
+6928, slightly larger.
 """
 
 from __future__ import annotations

@@ -155,8 +155,8 @@ def replies_to_cases(database: Database, run_id: str, positions: Sequence[int], 
 
 
 def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
-    """Counts identical replies, by ENDPOINT/MODEL and for each temperature that was sent: the number of cases with
-    three or more samples, and of those whose samples all have the same text."""
+    """Counts identical replies, by ENDPOINT/MODEL and for each temperature that was sent: how many cases have three or
+    more samples, and how many of these cases have the same text in all samples."""
     group = [cells.c[name] for name in (
         "endpoint", "model", "temperature_sent", "prompt", "prompt_version", "technique", "case_position"
     )]  # fmt: skip

@@ -57,7 +57,7 @@ def _known(database: Database, contents: Sequence[str]) -> Mapping[str, str]:
 
 
 def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
-    """Counts one opening for each prompt of the plan if the plan's cases include cases of *prove*."""
+    """Stores an opening (a run over cases of *prove*) for each prompt of the plan if the plan has cases of *prove*."""
     sealed = sum(case.part == _SEALED for case in plan.cases)
     row = {"run_id": run_id, "cases": sealed, "opened": now()}
     rows = [{**row, "prompt": prompt.name, "prompt_version": prompt.version} for prompt in plan.prompts]
@@ -66,7 +66,7 @@ def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
 
 
 def openings_of(database: Database, prompts: Iterable[str]) -> dict[str, int]:
-    """Returns, by prompt name, the number of runs of any version that opened *prove*; deleted runs count."""
+    """Returns, by prompt name, how many runs of any version of the prompt used cases of *prove*; deleted runs count."""
     names = list(dict.fromkeys(prompts))
     count = sa.func.count(openings.c.run_id.distinct())
     query = sa.select(openings.c.prompt, count).where(openings.c.prompt.in_(names)).group_by(openings.c.prompt)
@@ -97,7 +97,9 @@ def parts_of_run(database: Database, run_id: str) -> dict[str, list[int]]:
 
 
 def openings_of_run(database: Database, run_id: str) -> dict[str, int]:
-    """Returns `openings_of` the run's prompts if all its cases belong to *prove*; an empty dict for other runs."""
+    """Returns `openings_of` for the run's prompts if all cases of the run belong to *prove*; otherwise an empty
+    dict.
+    """
     query = sa.select(cells.c.prompt).distinct().where(cells.c.run_id == run_id)
     if list(parts_of_run(database, run_id)) != [_SEALED]:
         return {}

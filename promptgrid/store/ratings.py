@@ -80,7 +80,7 @@ def listed(database: Database, run_id: str, position: int | None = None) -> list
 
 def summed(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, tuple[float | None, str | None]]:
     """Returns the results file's columns for the rated cells from `first` to `last`: the mean over the people who gave
-    a value, and their notes as `name: note`, one per line. Either is None if there is none."""
+    a value, and their notes as `name: note`, one per line. A missing mean or note is None."""
     by_position: dict[int, list[Rating]] = defaultdict(list)
     for rating in _listed(connection, run_id, ratings.c.position.between(first, last)):
         by_position[rating.position].append(rating)

@@ -29,8 +29,8 @@ class ResultRow(NamedTuple):
     """One cell with its case, reply, scores and ratings: the columns of the results file, and some that no file has
     (`position`, `error_kind`, `answer_note`, `reply_id`, `batch`, `honoured`).
 
-    Columns of the reply are None without one. `parameters` is by column (see SPECS), `inputs` by variable, `scores` by
-    check. It is a named tuple because 100,000 of them take a third of the time of frozen dataclasses.
+    Reply columns are None for a cell without a reply. `parameters` is by column (see SPECS), `inputs` by variable,
+    `scores` by check. Creating 100,000 named tuples takes a third of the time of frozen dataclasses.
     """
 
     run_id: str
@@ -242,8 +242,7 @@ _stamps: dict[tuple[Path, str], tuple[object, Stamp]] = {}
 
 
 def stamp(database: Database, run_id: str) -> Stamp:
-    """Returns a value that changes with every result, score or rating of the run. Reads it only if the database
-    changed."""
+    """Returns a value that changes with every result, score or rating of the run. Cached until the database changes."""
     version, key = database.version(), (database.path, run_id)
     known = _stamps.get(key)
     if known is not None and known[0] == version:

@@ -1,8 +1,8 @@
 """Searches the text of a run case-insensitively: the database selects candidates, and Python verifies them.
 
-SQLite's LIKE is fast but folds only ASCII case. It selects texts that contain the query as typed, and texts that may
-contain it under Unicode case folding: the pattern has a wildcard where a letter has other forms ("STRASSE" finds
-"Straße"). Only these texts are read and folded. Text after a NUL is not searched.
+SQLite's LIKE is fast but folds only ASCII case. The query selects texts that contain the searched text as typed, and
+texts that may contain it under Unicode case folding: the pattern has a wildcard where a letter has other forms
+("STRASSE" finds "Straße"). Only these texts are read and folded. Text after a NUL is not searched.
 """
 
 from __future__ import annotations
