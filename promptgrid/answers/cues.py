@@ -125,8 +125,7 @@ def own_question(text: str) -> int | None:
 
 
 def own_input(text: str) -> int | None:
-    """Returns the index where the reply seems to invent another input ("Review: …") or to repeat the prompt's, or
-    None."""
+    """Returns the index where the reply invents another input ("Review: …") or repeats the prompt's, or None."""
     return _first(_OWN_INPUT, text)
 
 
@@ -144,14 +143,12 @@ def statements(text: str, marker: str) -> Iterator[Statement]:
 
 
 def in_last_lines(statement: Statement) -> bool:
-    """Tells whether a statement is closed or followed by at most 3 nonblank lines; its answer may stand mid-sentence
-    then."""
+    """Tells whether a statement is closed, or at most 3 nonblank lines follow it."""
     return statement.closed or len([line for line in statement.after.split("\n", 40) if line.strip()]) <= _LAST_LINES
 
 
 def _places(text: str, marker: str) -> list[tuple[int, int, _Cue]]:
-    """Returns (end, start, cue) for every cue. Each pattern is tried only around its hints: a search of the whole text
-    is slow."""
+    """Returns (end, start, cue) for every cue. Patterns are tried only around their hints, which is faster."""
     folded = lower(text)
     low = max(0, len(text) - _LONGEST)
     places: dict[tuple[int, int], _Cue] = {}

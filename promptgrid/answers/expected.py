@@ -18,8 +18,8 @@ _NOUNS = {"number": "one number", "label": "one label", "json": "JSON"}
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One accepted answer as the rule reads it; `problem` says why it cannot be read, and is empty if it can. Only the
-    rule `number` sets `numeral`."""
+    """One accepted answer as the rule reads it. `problem` says why it cannot be read; the rule `number` sets
+    `numeral`."""
 
     text: str
     problem: str = ""
@@ -27,8 +27,7 @@ class Expected:
 
 
 def accepted(rule: AnswerRule, cell: str) -> list[str]:
-    """Returns the accepted answers of a cell: the items of a JSON list, the parts between the rule's separators, or the
-    cell itself."""
+    """Returns the accepted answers of a cell: items of a JSON list, or parts between separators, or the cell."""
     if rule.kind != "json" and cell.lstrip().startswith("[") and cell.rstrip().endswith("]"):
         try:
             values = json.loads(cell)

@@ -1,5 +1,4 @@
-"""Finds JSON in running text: in a fence, or at a bracket. Nothing inside a bracket that does not parse is an
-answer."""
+"""Finds JSON in running text: in a fence, or at a bracket. Text inside a bracket that does not parse is no answer."""
 
 from __future__ import annotations
 
@@ -26,8 +25,7 @@ class JsonReading(NamedTuple):
 
 
 def read_json(text: str, schema: Mapping[str, Any]) -> JsonReading:
-    """Returns the JSON value in the text that has the schema's type; objects and other lists come before lists of bare
-    numbers."""
+    """Returns the JSON value of the schema's type in the text; lists of bare numbers count only if alone."""
     types = _types(schema)
     lone = _lone_value(text, types, schema)
     if lone is not None:
@@ -54,8 +52,7 @@ def find_json(text: str, *, only: type[dict[str, Any]] | type[list[Any]] | None 
 
 
 def canonical_json(value: Any) -> str | None:
-    """Returns compact JSON with sorted keys and 8.00 as 8, so that equal values give equal texts; None if JSON cannot
-    express the value."""
+    """Returns compact JSON with sorted keys and 8.00 as 8, so that equal values are equal texts; None if impossible."""
     try:
         text = json.dumps(_by_value(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):

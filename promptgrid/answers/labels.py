@@ -1,5 +1,4 @@
-"""Finds labels in running text: whole words in upper or lower case. Option letters such as B are matched by case and
-position."""
+"""Finds labels in running text: whole words, ignoring case; option letters such as B by case and position."""
 
 from __future__ import annotations
 
@@ -136,8 +135,7 @@ def _is_no(text: str, start: int, end: int) -> bool:
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Tells whether a Chinese character is a label: 是 is one between signs, and part of a word beside other
-    characters."""
+    """Tells whether a character stands alone: beside other Chinese characters, 是 is part of a word."""
     around = (text[start - 1 : start], text[end : end + 1])
     return not any("\u2e80" <= c <= "\u2fff" or "\u3040" <= c <= "\u9fff" for c in around if c)
 

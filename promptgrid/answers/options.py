@@ -44,8 +44,7 @@ def _texts(cell: object) -> list[str]:
 
 
 def _lettered(texts: Sequence[str], labels: Sequence[str]) -> list[tuple[str, str]]:
-    """Returns (label, text) of each option. If not every text starts with a letter, the options follow the order of the
-    labels."""
+    """Returns (label, text) of each option; unless every text starts with a letter, labels are assigned in order."""
     leads = [_LEAD.match(text) for text in texts]
     if all(leads):
         return [(lead[1], text[lead.end() :].strip()) for lead, text in zip(leads, texts, strict=True) if lead]

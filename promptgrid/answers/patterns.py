@@ -1,5 +1,4 @@
-"""Runs regular expressions on untrusted text with a time limit: `re` would block the interpreter, `regex` has a
-timeout."""
+"""Runs untrusted patterns and texts with a time limit: `re` would block the interpreter, `regex` has a timeout."""
 
 from __future__ import annotations
 
@@ -15,8 +14,7 @@ TIMEOUT_S = 0.5
 
 
 def lower(text: str) -> str:
-    """Returns the text in lower case with its length unchanged, so that indexes into it are valid in the original
-    text."""
+    """Returns the text in lower case with its length unchanged, so that indexes are valid in both texts."""
     folded = text.lower()
     return folded if len(folded) == len(text) else "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
 

@@ -32,8 +32,7 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer read out of a reply. `answer` is None if none could be read; `note` gives the reason, or names an
-    oddity."""
+    """The answer read out of a reply, None if none could be read; `note` gives the reason, or names an oddity."""
 
     reasoning: str
     answer: str | None
@@ -118,8 +117,7 @@ class _Reader:
         return _of_numeral(last_numeral(self.text, self.language), "no number in the reply")
 
     def _of_field(self, fields: Mapping[str, Any]) -> _Reading:
-        """Reads the field that names the answer in a JSON object; without such a field, the only field that can be read
-        as an answer."""
+        """Reads the field that names the answer in a JSON object, else the only field that reads as an answer."""
         named = next((fields[name] for name in _FIELDS if name in fields), None)
         values = [named] if named is not None else list(fields.values())
         read = [self._of_value(value) for value in values if isinstance(value, (str, int, float))]
@@ -196,8 +194,7 @@ def _number_of_statement(reader: _Reader, statement: Statement) -> _Reading | No
 
 
 def _number_stated(text: str, language: str, *, only_at_start: bool = False) -> _Reading | None:
-    """Returns the number at the start of a statement, else the last number of its first sentence; None if it has
-    none."""
+    """Returns the number at the start of a statement, else the last number of its first sentence, or None."""
     written = plain(text[:LONGEST])
     if _DENIAL.match(written):
         return _Reading(None, f"says what the answer is not: {written[:60].strip()}")

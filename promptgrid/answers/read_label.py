@@ -95,8 +95,7 @@ def _decided(mentions: Sequence[Mention], text: str, *, stated: bool) -> LabelRe
 
 
 def _in_passing(text: str, held: Sequence[Mention]) -> LabelReading:
-    """Accepts the only label of a long text if its first or last sentence names it. In a text that is cut off, the last
-    sentence does not count."""
+    """Accepts the only label of a long text if its first or last sentence, unless cut off, names the label."""
     first, last = held[0], held[-1]
     opening, ending = text[: first.start].strip(DECORATION), text[last.end :].rstrip(" \n*_`")
     closed = not ending or ending[-1] in _CLOSES or not _SENTENCES.search(ending)
@@ -142,8 +141,7 @@ def _headed(text: str, mention: Mention) -> bool:
 
 
 def _other_option(rule: AnswerRule, text: str, mentions: Sequence[Mention]) -> str:
-    """Returns why a statement does not count if it names an option that is not a label: (G), (None of the above),
-    neutral."""
+    """Returns why a statement does not count that names no label but another option: (G), neutral."""
     first = mentions[0].start if mentions else len(text)
     if all(len(label) == 1 for label in rule.labels):
         match = _OTHER_OPTION.match(text) or _LONE_OPTION.match(text)

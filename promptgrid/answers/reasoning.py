@@ -45,8 +45,7 @@ _SPOKEN = re.compile(
 
 
 class Thought(NamedTuple):
-    """A reply split in two: the model's reasoning and the remaining text. `finished` is false if the reasoning was cut
-    off."""
+    """A reply split in two: reasoning and remaining text. `finished` is false if the reasoning was cut off."""
 
     reasoning: str
     text: str

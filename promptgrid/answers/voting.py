@@ -6,8 +6,7 @@ import hashlib
 
 
 def ballot(answer: str | None) -> int | None:
-    """Returns a signed 64-bit hash of the answer: votes are compared and counted by this hash without reading any
-    text."""
+    """Returns a signed 64-bit hash of the answer, so that votes are counted without reading the texts."""
     if answer is None:
         return None
     digest = hashlib.blake2b(answer.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -1,5 +1,4 @@
-"""Finds the encoding of a table. A byte order mark or valid UTF-8 settles it; for all other bytes the user must name
-it."""
+"""Finds the encoding of a table: a byte order mark or valid UTF-8 proves it, otherwise the user must name it."""
 
 from __future__ import annotations
 
@@ -86,8 +85,7 @@ def _known(encoding: str) -> str:
 
 
 def _wide(data: bytes) -> str:
-    """Returns the name of UTF-16 without a byte order mark, if most bytes at odd or at even positions are 0; else
-    ""."""
+    """Returns UTF-16's name if most bytes at odd or even positions are 0 (no byte order mark needed); else ""."""
     head = data[:2000]
     for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
         if len(zeros) > 2 and zeros.count(0) > 0.7 * len(zeros) and head.count(0) < 0.7 * len(head):

@@ -60,8 +60,7 @@ class _Oddities:
 
 
 def read_delimited(text: str, name: str) -> RawTable:
-    """Reads the table in a text. Raises CasesError, with the row, for misplaced quotes and for cells beyond the
-    header."""
+    """Reads the table in a text. Raises CasesError with the row for misplaced quotes or cells beyond the header."""
     text = text.removeprefix("\ufeff")
     stated = _STATED.match(text)
     start = stated.end() if stated else 0

@@ -59,8 +59,7 @@ def parted(
 
 
 def content_digest(case: Case, group: str = "") -> str:
-    """Returns the key under which a part is stored: equal for cases with the same inputs, grouped by the same
-    column."""
+    """Returns the key under which a part is stored: equal for equal inputs grouped by the same column."""
     return _hash(f"{group}\0{content(case)}").hexdigest()
 
 
@@ -103,8 +102,7 @@ def _hash(text: str) -> hashlib.blake2b:
 
 
 def of_part(cases: Sequence[Case], part: str) -> tuple[Case, ...]:
-    """Returns the cases of that part, or all for "". Raises CasesError for an unknown part, or for a part without
-    cases."""
+    """Returns the cases of that part; all for "". Raises CasesError for an unknown part or a part without cases."""
     if part and part not in PARTS:
         raise CasesError(f"There is no part {part!r}.", hint=did_you_mean(part, PARTS))
     chosen = tuple(case for case in cases if part in ("", case.part))

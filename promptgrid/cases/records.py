@@ -1,5 +1,4 @@
-"""Reads tables in JSON: a list of records, JSON Lines, or an object that holds one list of records. Values keep their
-types."""
+"""Reads JSON tables: a list of records, JSON Lines, or an object with one list of records. Values keep their types."""
 
 from __future__ import annotations
 

@@ -53,8 +53,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """A table of cases; `columns` are its headers in order, `notes` name the deviations that were accepted on
-    reading."""
+    """A table of cases; `columns` are its headers in order, `notes` name deviations accepted on reading."""
 
     cases: tuple[Case, ...]
     columns: tuple[str, ...]
@@ -83,8 +82,7 @@ def read_cases(source: Path | bytes, *, name: str = "", expected: str = "", enco
 
 
 def parse_cases(text: str, *, expected: str = "") -> Cases:
-    """Reads cases from text that was typed or pasted; cells pasted from a spreadsheet are separated by tabs. Raises
-    CasesError."""
+    """Reads cases from typed or pasted text; a paste from a spreadsheet is separated by tabs. Raises CasesError."""
     return read_cases(text.encode("utf-8", "replace"), name="the pasted table", expected=expected)
 
 
@@ -149,8 +147,7 @@ def _too_large(name: str, size: int) -> CasesError:
 
 
 def _raw(data: bytes, name: str, encoding: str) -> RawTable:
-    """Reads the table in the data. Its first bytes decide the format; a suffix such as .json in the name decides for
-    JSON."""
+    """Reads the table in the data. The first bytes decide the format; a name such as cases.json decides for JSON."""
     from promptgrid.cases import workbook
 
     if data.startswith(b"PAR1"):

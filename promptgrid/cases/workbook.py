@@ -88,8 +88,7 @@ def _broken(name: str, error: Exception) -> CasesError:
 
 
 def _sheet_rows(values: Any, formulas: Any, name: str) -> Iterator[TableRow]:
-    """Yields the rows that are not empty. `values` and `formulas` are the same sheet, read with its values and with its
-    formulas."""
+    """Yields the rows that are not empty; the same sheet is given twice, with values and with formulas."""
     pairs = zip(values.iter_rows(), formulas.iter_rows(), strict=True)
     for number, (cells, sources) in enumerate(pairs, 1):
         if number > MAX_CASES + 100:

@@ -1,5 +1,4 @@
-"""The plain checks. Each explains its result in a short sentence; a reply that cannot be scored gets None instead of
-0."""
+"""The plain checks. Each explains its result in a short sentence; a reply that cannot be scored gets None, not 0."""
 
 from __future__ import annotations
 
@@ -108,8 +107,7 @@ def _contains(subject: Subject) -> Verdict:
 
 
 def _regex(subject: Subject) -> Verdict:
-    """Searches the output for the option `pattern`; without that option, compares the match of the rule's pattern with
-    the expected value."""
+    """Searches the output for the option `pattern`, else compares the rule's match with the expected value."""
     pattern = subject.spec.options.get("pattern")
     own = pattern is not None
     pattern = pattern if own else subject.rule.pattern

@@ -49,8 +49,7 @@ def main(file: str, function: str, limit_s: str) -> None:
 
 
 def _end_after(seconds: str) -> None:
-    """Schedules the end of the process; 0 cancels it. Uses a signal, because a slow regular expression blocks all
-    Python code."""
+    """Schedules the end of the process (0 cancels it) by a signal: a slow regular expression blocks Python code."""
     if hasattr(signal, "alarm"):
         signal.alarm(int(float(seconds)))
 

@@ -19,8 +19,7 @@ _ENCODING = "o200k_base"
 
 
 def length(subject: Subject) -> Verdict:
-    """Checks the reply's length in words (each Chinese character counts as one), characters, or tokens (of
-    o200k_base)."""
+    """Checks the reply's length in words (each Chinese character is one), characters, or tokens (of o200k_base)."""
     options = subject.spec.options
     unit = options.get("unit", "words")
     count = {"words": _words, "chars": len, "tokens": _tokens}[unit](subject.output)
@@ -69,8 +68,7 @@ def has_words(text: str, wanted: str) -> bool:
 
 
 def _joined(edge: str, beside: str) -> bool:
-    """Tells whether the text beside an edge continues the word or number at the edge; `beside` is read away from the
-    edge."""
+    """Tells whether the text beside the edge continues its word or number; `beside` is read away from the edge."""
     if edge.isdigit() and len(beside) == 2 and beside[0] in ".," and beside[1].isdigit():
         return True
     return all(one.isalnum() and not _SPACELESS.match(one) for one in (edge, beside[:1]))

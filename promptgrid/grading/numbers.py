@@ -36,8 +36,7 @@ def number(subject: Subject) -> Verdict:
 
 
 def _numeral(subject: Subject) -> Numeral | None:
-    """Returns the answer as a numeral: the canonical spelling if the rule is `number`, else the last number of the
-    text."""
+    """Returns the answer as a numeral: as the rule `number` spells it, else the last number of the text."""
     answer = str(subject.answer)
     if subject.rule.kind != "number":
         return last_numeral(answer, subject.language)
@@ -70,8 +69,7 @@ def _unit_behind(numeral: Numeral, *, ends: bool = False) -> Unit | None:
 
 
 def _unit_of_answer(subject: Subject, answer: Numeral) -> Unit | None:
-    """Returns the unit of the answer. The rule `number` leaves a bare number, whose unit is then read from the
-    output."""
+    """Returns the unit of the answer; if the rule `number` left a bare number, the unit in the output."""
     if (unit := _unit_behind(answer)) is not None or subject.rule.kind != "number":
         return unit
     same = (numeral for numeral in reversed(find_numerals(subject.output, subject.language)) if numeral == answer)
@@ -106,8 +104,7 @@ def _judged(subject: Subject, off: Fraction, size: Fraction, answer: str, expect
 
 
 def _distance(answer: Numeral, expected: Numeral) -> Fraction:
-    """Returns the distance of two numbers. If only one has a percent sign, the sign is applied or ignored, whichever is
-    closer."""
+    """Returns the distance of two numbers; a percent sign on one side is applied or ignored, as it fits better."""
     have, want = answer.value or Fraction(0), expected.value or Fraction(0)
     apart = abs(have - want)
     if answer.percent == expected.percent:

@@ -89,8 +89,7 @@ class OwnCode:
     async def verdict(
         self, output: str, answer: str | None, expected: str | None, inputs: Mapping[str, Any]
     ) -> Verdict:
-        """Returns the function's verdict on one reply; if the function fails, the reply is not scored and the error is
-        explained. Never raises."""
+        """Returns the function's verdict on one reply; an error is explained and not scored. Never raises."""
         if not self._broken and self._strikes >= STRIKES:
             self._broken = f"not tried: it crashed or timed out on {STRIKES} replies in a row"
         if not self._broken and self._child is None:

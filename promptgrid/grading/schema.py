@@ -1,5 +1,4 @@
-"""Validates a model's JSON by JSON Schema within limits: slow patterns are stopped, long lists are fast, no reference
-is fetched."""
+"""Validates JSON by JSON Schema in limited time: patterns have a timeout, long lists are fast, nothing is fetched."""
 
 from __future__ import annotations
 
@@ -95,8 +94,7 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
 
 
 def _unique_items(validator: Any, unique: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """Compares items as canonical JSON: the library compares every pair, which takes minutes for a long list of
-    objects."""
+    """Compares items as canonical JSON: the library compares every pair, minutes for a long list of objects."""
     from jsonschema.exceptions import ValidationError
 
     if not unique or not validator.is_type(instance, "array"):

@@ -16,8 +16,7 @@ _DEPTH = 200
 
 
 def json_equal(subject: Subject) -> Verdict:
-    """Checks that two JSON values are equal: key order does not count, 1 equals 1.0. Names the path of the first
-    difference."""
+    """Checks that two JSON values are equal (any key order, 1 equals 1.0). Names the path of the first difference."""
     if subject.expected is None:
         return Verdict(None, subject.missing)
     try:

@@ -51,8 +51,7 @@ class CheckSpec:
 
     @property
     def plain(self) -> bool:
-        """Tells whether `grade` scores the check. Other checks need a process or an endpoint and are scored after the
-        replies."""
+        """Tells whether `grade` scores the check; others need a process or an endpoint and are scored later."""
         return self.kind not in ("python", "judge", USUAL) and self.options.get("method") != "embedding"
 
     @property

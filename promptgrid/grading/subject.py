@@ -31,8 +31,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One reply for one check: `answer` and `note` are those of `read_answer`, `expected` is one accepted answer of the
-    case, `language` the prompt's."""
+    """One reply for one check: `answer` and `note` as from `read_answer`, `expected` is one accepted answer."""
 
     spec: CheckSpec
     output: str

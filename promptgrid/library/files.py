@@ -21,8 +21,7 @@ _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*
 
 
 def safe_name(name: str) -> str:
-    """Returns the name in Unicode normal form (NFC). Raises LibraryError if some system does not allow it as a file
-    name."""
+    """Returns the name in normal form (NFC). Raises LibraryError if some system forbids it as a file name."""
     name = unicodedata.normalize("NFC", name).removesuffix(SUFFIX)
     wrong = _FORBIDDEN.search(name)
     if wrong:

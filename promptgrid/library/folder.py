@@ -43,8 +43,7 @@ class Trashed(NamedTuple):
 
 
 def library_folder() -> Path:
-    """Returns PROMPTGRID_PROMPTS, else ./prompts if it has a prompt, else the user's folder, which starts with the
-    shipped prompts."""
+    """Returns PROMPTGRID_PROMPTS, else ./prompts if it has a prompt, else the user's folder with the shipped ones."""
     named = paths.environment().get("PROMPTGRID_PROMPTS")
     if named:
         return Path(named).expanduser().absolute()
@@ -92,8 +91,7 @@ class Library:
         return [entry for entry in entries.values() if entry is not None]
 
     def path(self, name: str) -> Path:
-        """Returns the path of the prompt with that name, which need not exist. Raises LibraryError for an unsafe
-        name."""
+        """Returns the path of the prompt with that name, existing or not. Raises LibraryError for an unsafe name."""
         return self.folder / f"{safe_name(name)}{SUFFIX}"
 
     def load(self, name: str) -> tuple[Prompt, str]:
@@ -234,8 +232,7 @@ class Library:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Holds the write lock of the library among all processes, so that no write comes between reading the etag and
-        writing."""
+        """Holds the library's lock among all processes, so that the etag cannot change between check and write."""
         from filelock import FileLock, Timeout
 
         lock = self._trash() / "library.lock"

@@ -1,5 +1,4 @@
-"""The prompt and its parts (messages, examples, variables), rendering, and the .prompty text format. Pure: no files, no
-network."""
+"""The prompt and its parts, rendering, and the .prompty text format. Pure: no files, no network."""
 
 from promptgrid.prompt.history import expanded
 from promptgrid.prompt.model import EMPTY, AnswerKind, AnswerRule, Api, Example, Input, Message, Prompt, Role

@@ -19,8 +19,7 @@ _INDENTED_END = re.compile(r"^[ \t]+---[ \t]*$", re.MULTILINE)
 
 
 def split_front(text: str) -> tuple[str, str, int]:
-    """Returns (front matter, body, number of lines before the front matter). A text without front matter is all
-    body."""
+    """Returns (front matter, body, lines before the front matter). A text without front matter is all body."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     start = re.match(r"\s*---[ \t]*\n", text)
     if start is None:

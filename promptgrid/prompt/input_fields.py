@@ -78,8 +78,7 @@ def _sampled(item: Input, field: Field) -> Input:
 
 
 def _with(item: Input, *, example: Any = None, default: Any = None) -> Input:
-    """Sets the values of the input. Its kind becomes theirs if it has none, or if it is a text and they are lists or
-    mappings."""
+    """Sets the values of an input. Without a kind, or for lists and mappings in a text, the kind is the value's."""
     example = item.example if example is None else example
     default = item.default if default is None else default
     value = default if example == "" and default is not None else example

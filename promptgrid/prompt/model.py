@@ -78,8 +78,7 @@ class AnswerRule:
 
     @property
     def content(self) -> list[Any]:
-        """Returns everything that affects how answers are read, as JSON values; unset fields are left out and change no
-        version."""
+        """Returns everything that affects how answers are read, as JSON; unset fields change no version."""
         more = {"synonyms": _plain(self.synonyms), "options": self.options, "separator": self.separator}
         named = {name: value for name, value in more.items() if value}
         return [self.kind, self.labels, _plain(self.schema), self.pattern, *([named] if named else [])]

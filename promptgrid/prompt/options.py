@@ -71,8 +71,7 @@ def write_options(parameters: Parameters) -> dict[str, Any]:
 
 
 def read_parameters(fields: Mapping[str, Field], notes: list[str]) -> Parameters:
-    """Reads the parameters from `model.parameters`; those that are unknown or have a wrong type are left out and get a
-    note."""
+    """Reads the parameters from `model.parameters`; unknown names and wrong types are left out and get a note."""
     specs = {spec.name: spec for spec in SPECS}
     known: dict[str, Any] = {}
     extra: dict[str, Any] = {}

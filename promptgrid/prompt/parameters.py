@@ -1,5 +1,4 @@
-"""The sampling parameters: one class that prompts, plans and requests share, and one table that describes each of
-them."""
+"""The sampling parameters: one class that prompts, plans and requests share, and one table that describes them."""
 
 from __future__ import annotations
 
@@ -100,13 +99,11 @@ class ParameterSpec:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Returns the two columns of an axis (planned and sent), or the only column of another parameter, which has the
-        sent value."""
+        """Returns the columns: planned and sent value of an axis, only the sent value of another parameter."""
         return (self.column, self.sent_column) if self.plural else (self.column,) if self.column else ()
 
     def values(self, values: Iterable[Any]) -> tuple[Value, ...]:
-        """Returns the values of an axis without duplicates. 0 and 0.0 become one value: as two JSON texts they would
-        give two keys."""
+        """Returns the values of an axis without duplicates; 0 becomes 0.0, since both spellings would give two keys."""
         return tuple(dict.fromkeys(float(value) if self.kind is float else value for value in values))
 
     def check(self, value: Any) -> None:
@@ -142,8 +139,7 @@ class ParameterSpec:
         return f"{self.sign}{self.text(value)}"
 
     def order(self, value: Value) -> tuple[float, str]:
-        """Returns the sort key of a value: the default first, then numbers by size and texts in the order of
-        `offered`."""
+        """Returns the sort key: the default first, then numbers by size, texts in the order of `offered`."""
         if isinstance(value, str):
             return (self.offered.index(value) if value in self.offered else len(self.offered), value)
         return (-math.inf if value is None else value, "")

@@ -105,8 +105,7 @@ def _mapping(fields: Mapping[str, Field], name: str) -> dict[str, Field]:
 
 
 def _mapping_or_name(fields: Mapping[str, Field], name: str) -> dict[str, Field]:
-    """Returns the mapping; empty if the field is a text, as in `model: gpt-4o`: the model is chosen for a run, not by
-    the prompt."""
+    """Returns the mapping, or {} for a text such as `model: gpt-4o`: the model is chosen for a run, not here."""
     return _mapping(fields, name) if name not in fields or fields[name].is_mapping() else {}
 
 
@@ -136,8 +135,7 @@ def _api(model: Mapping[str, Field]) -> Api:
 
 
 def _outputs(top: Mapping[str, Field], parameters: Parameters, notes: list[str]) -> AnswerRule:
-    """Returns the rule for JSON by the outputs. prompty 0.1 does not ask for JSON, so its outputs are ignored unless
-    the response format is JSON."""
+    """Returns the rule for JSON by the outputs. With prompty 0.1, outputs count only if the response format is JSON."""
     outputs = top.get("outputs")
     if outputs is None or outputs.is_empty():
         return AnswerRule()

@@ -1,5 +1,4 @@
-"""Writes a prompt as a .prompty text that prompty and `loads` read alike, keeping the file's hand-written
-formatting."""
+"""Writes a prompt as a .prompty text that prompty and `loads` read alike, keeping hand-written formatting."""
 
 from __future__ import annotations
 
@@ -51,8 +50,7 @@ def dumps(prompt: Prompt, previous: str = "", files: Files | None = None) -> str
 
 
 def _front(previous: str, saved: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
-    """Returns the previous front matter with the changed fields replaced; unchanged to the letter if no field
-    differs."""
+    """Returns the previous front matter with the changed fields replaced; unchanged if no field differs."""
     front = split_front(previous)[0]
     if previous and _same(saved, fields) and not _has_end(front) and not _ODD.search(front):
         return front
@@ -209,8 +207,7 @@ def _styled(value: Any, key: str = "") -> Any:
 
 
 def _plain(value: float | bool | None) -> Any:
-    """Returns a number, boolean or null that YAML 1.1 and 1.2 read alike: an exponent needs a decimal point before
-    it."""
+    """Returns a number, boolean or null that YAML 1.1 and 1.2 read alike: an exponent needs a decimal point."""
     from ruamel.yaml.scalarstring import PlainScalarString  # a bare str takes the quotes of the value it replaces
 
     if value is None or isinstance(value, bool):
@@ -246,8 +243,7 @@ def _has_end(text: str) -> bool:
 
 
 def _quote_ends(tree: Any) -> None:
-    """Puts every text in the tree that holds an end mark or an odd character in double quotes: only there can it be
-    escaped."""
+    """Double-quotes every text in the tree with an end mark or an odd character, so that it can be escaped."""
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     places = list(tree.items()) if isinstance(tree, dict) else list(enumerate(tree)) if isinstance(tree, list) else []
@@ -278,7 +274,6 @@ def _escape_ends(front: str) -> str:
 
 
 def _ruled(between: str) -> str:
-    """Writes rulers in comments with `=`: `# ----- part -----` becomes `# ===== part =====`. Odd characters become
-    blanks."""
+    """Writes rulers in comments (`# ----- part -----`) with `=`, and replaces odd characters with blanks."""
     between = _ODD.sub(" ", between)
     return re.sub(r"#.*", lambda comment: re.sub(r"-{3,}|\+{3,}", lambda run: "=" * len(run[0]), comment[0]), between)

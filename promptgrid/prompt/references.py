@@ -31,8 +31,7 @@ def is_reference(value: Any) -> bool:
 
 
 def resolved(top: Mapping[str, Field], files: Files | None) -> tuple[dict[str, Field], list[str]]:
-    """Returns (the fields with referenced files read in and unresolved references left out, notes on those
-    references)."""
+    """Returns the fields with referenced files read in, and notes on unresolved references, which are left out."""
     notes: list[str] = []
     kept = {name: _resolved(field, files, notes) if name in _TOPS else field for name, field in top.items()}
     model = top.get("model")
@@ -44,8 +43,7 @@ def resolved(top: Mapping[str, Field], files: Files | None) -> tuple[dict[str, F
 
 
 def _resolved(field: Field, files: Files | None, notes: list[str]) -> Field | None:
-    """Resolves the references in the field, whose node is changed in place; None if the field itself is an unresolved
-    reference."""
+    """Resolves references in the field and changes its node in place; None if the field is an unresolved reference."""
     node = field.node
     if isinstance(node.value, str):
         found = _REFERENCE.fullmatch(node.value)

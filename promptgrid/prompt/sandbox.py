@@ -86,8 +86,7 @@ class _BoundedFormatter(SandboxedFormatter):
 
 @pass_context
 def _printed(_context: Context, value: Any) -> Any:
-    """Returns the text that `{{ }}` prints. The context argument stops Jinja from printing constants while
-    compiling."""
+    """Returns the text that `{{ }}` prints. The context argument stops Jinja from printing at compile time."""
     if isinstance(value, str):
         spend(len(value))
         return value
@@ -111,8 +110,7 @@ def _joined(parts: list[Any]) -> Any:
 
 
 class _Bounded(NodeTransformer):
-    """Routes loops, `~`, literals and slices through the filters above; rejects features that a prompt does not
-    need."""
+    """Routes loops, `~`, literals and slices through the filters above; rejects tags that a prompt cannot use."""
 
     def __init__(self) -> None:
         self.repeats = 0

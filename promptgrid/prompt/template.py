@@ -144,8 +144,7 @@ def _environment() -> BoundedEnvironment:
 
 
 def _pieces(tree: nodes.Template) -> tuple[tuple[str, bool], ...]:
-    """Returns the pieces of a template that has only text and variables, which is joined without Jinja in a tenth of
-    the time; else ()."""
+    """Returns the pieces of a template of text and variables, which renders faster without Jinja (1/10); else ()."""
     from jinja2 import nodes
 
     found: list[tuple[str, bool]] = []

@@ -49,8 +49,7 @@ def is_plain(item: Input) -> bool:
 
 
 def typed_value(item: Input, value: Any) -> Any:
-    """Converts the value to the input's kind; a text is parsed as JSON unless the kind is a text. Raises
-    PromptError."""
+    """Converts the value to the input's kind; a text is parsed as JSON if the kind is no text. Raises PromptError."""
     kind = base_kind(item.kind)
     if kind in MEDIA:
         hint = "Take it out of the messages, or declare it as a string to send its text."

@@ -146,8 +146,7 @@ def _measure(chain: list[Numeral], text: str) -> Numeral:
 
 
 def _bracketed(token: Numeral, text: str) -> Numeral:
-    """Returns the interval or point for [1,6) and (3,5), whose comma would be a decimal mark elsewhere; else the
-    token."""
+    """Returns the interval or point for [1,6) or (3,5), whose comma is no decimal mark; else the token."""
     written = text[token.start : token.end]
     if "," not in written or token.percent:
         return token

@@ -30,8 +30,7 @@ MAGNITUDES = {**_TENS, **_SCALES}
 
 
 def read_characters(written: str) -> tuple[Fraction, bool] | None:
-    """Returns (value, whether it is a percentage, whose value is the number before the % sign); None if the characters
-    are not exactly one number."""
+    """Returns (value, is a percentage), 百分之三十 as (30, True); None if the characters are not exactly one number."""
     if len(written) > _LONGEST:
         return None
     if written.startswith("百分之"):

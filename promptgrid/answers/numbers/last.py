@@ -34,8 +34,7 @@ _CONCLUDED = re.compile(
 
 
 def last_numeral(text: str, language: str = "en") -> Numeral | None:
-    """Returns the last numeral of the text, of kind "unclear" if it is not understood; None if the text has no
-    numeral."""
+    """Returns the last numeral of the text (of kind "unclear" if it is not understood); None if there is none."""
     text = plain(text[-LONGEST:])
     stop = end = len(text.rstrip())
     while stop > 0:

@@ -35,8 +35,7 @@ _PERCENT = (
 
 @dataclass(frozen=True, slots=True)
 class Magnitude:
-    """The word or sign behind digits, which ends at `end`: the digits are multiplied by `factor`; `percent` is set for
-    a percentage."""
+    """The word or sign behind digits, up to `end`: it multiplies them by `factor` or makes them a percentage."""
 
     factor: Fraction
     percent: bool
@@ -63,8 +62,7 @@ def _sizes() -> Mapping[str, int]:
 
 
 def magnitude_at(text: str, at: int, *, money: bool, language: str) -> Magnitude | None:
-    """Returns the magnitude behind the digits that end at `at`, or None. A single letter such as M counts only for
-    money; k always counts."""
+    """Returns the magnitude behind the digits that end at `at`, or None. Letters count only for money, except k."""
     match = _pattern().match(text, at)
     if match is None or match.end() == at:
         return None

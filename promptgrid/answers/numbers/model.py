@@ -41,8 +41,7 @@ class Numeral:
 
 
 def spelling(value: Fraction) -> str:
-    """Returns a decimal if it is finite ("0.75" for 3/4), else a fraction, so that equal values have equal texts for
-    votes."""
+    """Returns a decimal if it is finite ("0.75" for 3/4), else a fraction, so that equal values are equal votes."""
     if value.denominator == 1:
         return str(value.numerator)
     places = _places(value.denominator)
@@ -63,8 +62,7 @@ def _places(denominator: int) -> int | None:
 
 
 def number(value: Fraction, *, percent: bool = False, text: str = "", start: int = 0, end: int = 0) -> Numeral:
-    """Returns the numeral of a value from `start` to `end` of a text; with `percent`, `value` is the number before the
-    % sign."""
+    """Returns the numeral of a value from `start` to `end` of a text; a percentage has the value before its sign."""
     spelled = spelling(value) + "%" * percent
     behind = text[end : end + BEHIND]
     return Numeral("number", spelled, value / 100 if percent else value, percent, "", start, end, behind)

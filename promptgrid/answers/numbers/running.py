@@ -33,8 +33,7 @@ _IDIOMS = ("十分", "千万", "万一", "百分之百")
 
 
 def counts_in_english(text: str, start: int, end: int) -> bool:
-    """Tells whether the words from `start` to `end` are a quantity, not a reference to something named before ("the
-    one")."""
+    """Tells whether the words from `start` to `end` are a quantity, not a reference as in "the one that"."""
     word, left, right = text[start:end].lower(), text[max(0, start - 16) : start], text[end : end + 16]
     if _REFERENCE.search(left):
         return False

@@ -52,8 +52,7 @@ def _pattern() -> re.Pattern[str]:
 
 
 def tokens(text: str, language: str, start: int = 0, stop: int = sys.maxsize) -> Iterator[Numeral]:
-    """Yields every numeral of a plain text from `start` to `stop`, in order; digits in names and footnote marks are
-    skipped."""
+    """Yields every numeral of a plain text from `start` to `stop`; digits in names and footnote marks are skipped."""
     at, search = start, _pattern().search
     while match := search(text, at, stop):
         numeral = _READERS[match.lastgroup if match.lastgroup in _READERS else _kind(match)](match, text, language)
@@ -104,8 +103,7 @@ def _repeating(match: re.Match[str]) -> Fraction:
 
 
 def _finished(text: str, left: Before, value: Fraction, end: int, language: str, *, whole: bool) -> Numeral:
-    """Returns the number with the fraction, power or magnitude behind it applied, or "unclear" if something else
-    touches it."""
+    """Returns the number, multiplied by what follows (fraction, power, magnitude); unclear if other text touches it."""
     start, why, percent = left.start, left.why, False
     if whole and (part := _MIXED.match(text, end)) and int(part[2]) and int(part[1]) < int(part[2]):
         value, end = value + Fraction(int(part[1]), int(part[2])), part.end()

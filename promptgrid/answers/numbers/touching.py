@@ -96,8 +96,7 @@ def before(text: str, at: int) -> Before:
 
 
 def _is_sign(text: str, at: int) -> bool:
-    """Tells whether the - or + at `at` is the sign of the next number, not an operator: no operand stands directly
-    before it."""
+    """Tells whether the - or + at `at` is a sign, not an operator: no operand stands directly before it."""
     return at == 0 or not (glued(text[at - 1]) or text[at - 1] in ")]}%°-+")
 
 
