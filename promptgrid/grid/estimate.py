@@ -30,7 +30,7 @@ class Estimate:
     reason              why the counts are not exact
     cost_floor          cost of the prompts alone, in US dollars
     cost_ceiling        cost with every reply at its greatest length, in US dollars
-    notes               what was merged or is not sent of the parameters, each note once
+    notes               sentences about parameters that were merged or are not sent, each once
     """
 
     calls: int = 0

@@ -134,8 +134,8 @@ def points(
     """Yields every point of the plan (of the models `refs`), in the best order for sending: by model, prompt,
     technique, case, axes. Neighbouring points share the beginning of their prompt, which servers cache.
 
-    Parameter values that are sent identically are one point. Raises PromptError with the case for an unfillable
-    template.
+    Parameter values that are sent identically are one point; samples are never merged. Raises PromptError with the case
+    if a template cannot be filled.
     """
     for ref in plan.models if refs is None else refs:
         name, model = split_model(ref)

@@ -78,7 +78,7 @@ class Preflight:
     def within_budget(self) -> bool | None:
         """Whether the most that this plan takes is within its budget (True without one); None if not known.
 
-        A budget in minutes is compared with the expected time of the calls; failed attempts take more.
+        A budget in minutes is compared with the expected time of the calls, which does not include failed attempts.
         """
         if self.budget is None or not self.replies.calls:
             return True
@@ -91,8 +91,8 @@ class Preflight:
 
     @property
     def seconds(self) -> float | None:
-        """The expected time: that of the slowest model, since models are called in parallel. None if the speed of one
-        is not known."""
+        """The expected time in seconds: that of the slowest model, since endpoints are called in parallel. None if the
+        speed of a model is not known."""
         known = [model.seconds for model in self.models if model.calls]
         return None if None in known else max((s for s in known if s is not None), default=0.0)
 

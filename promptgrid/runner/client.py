@@ -192,7 +192,7 @@ def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
 
 
 def _pause(database: Database, run_id: str, carrying: Future[RunStatus] | None) -> None:
-    """Pauses the run and waits until it has paused, so that nothing is spent after the command has ended."""
+    """Pauses the run, so that nothing is spent after the command has ended; waits up to `_END_S` for the run to end."""
     runs.ask(database, run_id, "pause")
     if carrying is not None:
         with suppress(Exception):  # the error that ended the block is reported instead

@@ -110,7 +110,7 @@ def log_path() -> Path:
 def ensure_runner() -> None:
     """Starts a runner for this data folder unless one with the same endpoints and keys exists.
 
-    A runner with other settings is asked to leave when it is idle; the new runner waits for that.
+    A runner with other settings is asked to leave when it is idle; the new runner waits until it has left.
     """
     lock = RunnerLock()
     holder = lock.holder()
