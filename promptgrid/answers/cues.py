@@ -143,7 +143,8 @@ def statements(text: str, marker: str) -> Iterator[Statement]:
 
 
 def in_last_lines(statement: Statement) -> bool:
-    """Tells whether a statement is closed, or at most 3 nonblank lines follow it."""
+    """Tells whether a statement is closed or near the end (at most 3 nonblank lines follow), so that its answer may
+    stand mid-sentence."""
     return statement.closed or len([line for line in statement.after.split("\n", 40) if line.strip()]) <= _LAST_LINES
 
 

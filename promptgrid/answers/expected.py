@@ -18,8 +18,8 @@ _NOUNS = {"number": "one number", "label": "one label", "json": "JSON"}
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One accepted answer as the rule reads it. `problem` says why it cannot be read; the rule `number` sets
-    `numeral`."""
+    """One accepted answer as the rule reads it. `problem` says why it cannot be read. `numeral` is set by the rule
+    `number` only."""
 
     text: str
     problem: str = ""

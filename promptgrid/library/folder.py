@@ -43,7 +43,8 @@ class Trashed(NamedTuple):
 
 
 def library_folder() -> Path:
-    """Returns PROMPTGRID_PROMPTS, else ./prompts if it has a prompt, else the user's folder with the shipped ones."""
+    """Returns PROMPTGRID_PROMPTS, else ./prompts if it has a prompt, else the user's folder, which is created with the
+    shipped prompts."""
     named = paths.environment().get("PROMPTGRID_PROMPTS")
     if named:
         return Path(named).expanduser().absolute()

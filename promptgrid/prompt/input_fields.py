@@ -78,7 +78,8 @@ def _sampled(item: Input, field: Field) -> Input:
 
 
 def _with(item: Input, *, example: Any = None, default: Any = None) -> Input:
-    """Sets the values of an input. Without a kind, or for lists and mappings in a text, the kind is the value's."""
+    """Sets the values of an input. The value decides the kind if the input has none, or if a text input gets a list or
+    a mapping."""
     example = item.example if example is None else example
     default = item.default if default is None else default
     value = default if example == "" and default is not None else example

@@ -144,7 +144,8 @@ def _environment() -> BoundedEnvironment:
 
 
 def _pieces(tree: nodes.Template) -> tuple[tuple[str, bool], ...]:
-    """Returns the pieces of a template of text and variables, which renders faster without Jinja (1/10); else ()."""
+    """Returns the pieces of a template that has only text and variables, or (): joining them is 10 times faster than
+    Jinja."""
     from jinja2 import nodes
 
     found: list[tuple[str, bool]] = []
