@@ -15,9 +15,9 @@ from promptgrid.store.cell_columns import reply_texts
 from promptgrid.store.votes import Vote
 
 VOTES_A_VARIANT = 10
-"""Votes suggested for each variant. A vote is on two variants, so each is seen about twice as often."""
+"""The number of votes suggested for each variant. A vote is on two variants, so each is seen about twice as often."""
 
-Duel = tuple[int, int, int]  # a case's position, and two variants by their place, the smaller first
+Duel = tuple[int, int, int]  # a case's position, and the indices of two variants, the smaller first
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class ReplyPair:
 @dataclass(frozen=True, slots=True)
 class _Reply:
     position: int
-    digest: bytes  # of its text without the white space around it
+    digest: bytes  # of the text without surrounding white space
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,7 @@ class Arena:
         return " · ".join(self.labels[self.variants[variant].id])
 
     def variant_at(self, position: int) -> int | None:
-        """Returns the index in `variants` of the cell's variant; None where the cell has no reply, or no longer has
-        one.
-        """
+        """Returns the index in `variants` of the cell's variant; None where the cell has no reply (any more)."""
         place = self._places.get(position)
         return None if place is None else place[1]
 
@@ -78,11 +76,12 @@ class Arena:
         return left[0], first, second
 
     def next_pair(self, votes: Sequence[Vote], owner: str) -> ReplyPair | None:
-        """Returns the pair that the judge `owner` sees next; None when all pairs were seen. The same votes give the
-        same pair.
+        """Returns the next pair for the judge `owner`; None when all pairs were seen. The same votes give the same
+        pair.
 
-        The two variants that the judge has compared least come first, with the case that was judged least. All judges
-        see the pairs in the same order, so that their agreement can be measured; the sides differ between judges.
+        The two variants that the judge has compared least come first, with the case that the judge has judged least.
+        All judges see the pairs in the same order, so that their agreement can be measured; the sides differ between
+        judges.
         """
         seen = Counter(duel for vote in votes if vote.owner == owner and (duel := self.duel_of(vote)))
         compared, cases = Counter[tuple[int, int]](), Counter[int]()
@@ -117,7 +116,7 @@ class Arena:
 def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
     """Returns the current arena of the run. Every text is read once and not kept."""
     columns = facts(database, run_id)
-    codes = sorted(set(columns.variant[columns.answered].tolist()))  # a variant without a reply has no part
+    codes = sorted(set(columns.variant[columns.answered].tolist()))  # variants without a reply are left out
     variants = [columns.variants[code] for code in codes]
     number = {code: at for at, code in enumerate(codes)}
     places = {

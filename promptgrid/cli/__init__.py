@@ -1,5 +1,5 @@
-"""The command line: commands parse options, call the engine and print. Slow imports are inside the commands, so that
-`--help` is quick.
+"""The command line: commands parse, call the engine once and print. Slow imports stay inside them for a quick
+`--help`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main(ctx: click.Context) -> None:
     """Compose prompts, run them over cases at several temperatures, compare the answers side by side."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without 我 still shows the rest
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show 我 still shows the rest
     if ctx.invoked_subcommand is None:
         ctx.invoke(dashboard)
 

@@ -67,9 +67,7 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def judging(label: str, resume: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows a progress bar for judges at work. `resume` is the hint to show after Ctrl+C or when the budget is
-    reached.
-    """
+    """Shows a progress bar for judges. `resume` is the hint to show after Ctrl+C or when the budget is reached."""
     from promptgrid.budget import BudgetReached
     from promptgrid.errors import PlanError
 

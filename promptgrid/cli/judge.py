@@ -64,8 +64,8 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
 
 
 def _unjudged_pairs(database: Database, run_id: str, model: str, count: int) -> list[tuple[int, int]]:
-    """Returns the pairs that the model still has to judge to reach `count`: those that people voted on first, then in
-    the order of the arena.
+    """Returns the pairs that the model has yet to judge to reach `count`: first those that people voted on, then in
+    the arena's order.
     """
     from promptgrid import arena
     from promptgrid.store import votes

@@ -1,6 +1,4 @@
-"""Carries out a run in this process, shows it in the terminal as a bar (or plain lines), and writes the results to
-files.
-"""
+"""Carries out a run in this process, shows it in the terminal (a bar or plain lines), and writes the result files."""
 
 from __future__ import annotations
 

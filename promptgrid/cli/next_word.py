@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from promptgrid.nextword import Prediction, Shares
 
-_LONG = 4000  # characters: longer texts take a small model on the CPU several seconds
+_LONG = 4000  # characters: a small model on the CPU takes several seconds for longer texts
 
 
 @click.command("next")

@@ -131,9 +131,7 @@ def totals_json(run_id: str, totals: Sequence[Total]) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a table whose columns are as wide as their widest cell, the first left-aligned, the others
-    right-aligned.
-    """
+    """Returns a table with columns as wide as their widest cell: the first left-aligned, the others right-aligned."""
     from rich.cells import cell_len
 
     lines = [list(header), *map(list, rows)]

@@ -37,7 +37,7 @@ def voted(key: Longs, answered: Bools, answer: Ints, size: int) -> Votes:
     winners = order[np.flatnonzero(np.diff(place[order], prepend=-1))]
     votes, voted = np.zeros(size, dtype=np.int64), np.full(size, -1, dtype=np.int64)
     representative = np.full(size, -1, dtype=np.int64)
-    for cells in (np.arange(len(key)), np.flatnonzero(answered)):  # a reply goes before a cell without one
+    for cells in (np.arange(len(key)), np.flatnonzero(answered)):  # the second pass prefers cells with a reply
         places, at = np.unique(key[cells], return_index=True)
         representative[places] = cells[at]
     at = place[winners]

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from promptgrid.prompt.parameters import AXIS_SPECS, DEFAULT, ParameterSpec, Value
 
 Axis = str
-"""`case`, `prompt`, `version`, `technique`, `model`, and the parameters that plans vary by their columns."""
+"""`case`, `prompt`, `version`, `technique`, `model`, or the column name of a parameter that plans vary."""
 
 PARAMETER_AXES: Mapping[Axis, ParameterSpec] = {spec.column: spec for spec in AXIS_SPECS}
 AXES: tuple[Axis, ...] = ("case", "prompt", "version", "technique", "model", *PARAMETER_AXES)
 VARIANT: tuple[Axis, ...] = AXES[1:]
-"""The axes of a variant: all that a cell is, except its case and sample."""
+"""The axes of a variant: all properties of a cell except its case and sample."""
 
 IN_ORDER: tuple[Axis, ...] = ("case", "model", "prompt", "version", "technique", *PARAMETER_AXES)
-"""Rows and columns are sorted by the first of these axes first."""
+"""The axes in the order in which rows and columns are sorted by them."""
 
 _LATER: tuple[Axis, ...] = tuple(PARAMETER_AXES)[1:]
 

@@ -29,7 +29,7 @@ from promptgrid.techniques import VOTES
 STATUSES = ("answered", "pending", "failed", "refused", "too_long", "cancelled")
 ANSWERED, PENDING = 0, 1
 ENDED_BADLY = (2, 3, 4)
-"""Codes of `Facts.status`. A pending or cancelled cell has not ended badly."""
+"""Codes of `Facts.status`; pending and cancelled are not among them."""
 
 ColumnType = TypeVar("ColumnType")
 

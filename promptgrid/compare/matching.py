@@ -55,9 +55,7 @@ def matched_columns(a: Sequence[Head], b: Sequence[Head]) -> list[tuple[int, int
 
 
 def pair_labels(a: Layout, b: Layout, columns: Sequence[tuple[int, int]]) -> list[str]:
-    """Returns the label of each pair of columns; the label contains the version only where a prompt has several
-    versions.
-    """
+    """Returns the label of each pair of columns, with the version only where a prompt has several versions."""
     fixed = [(b.columns[at_b] if at_b >= 0 else a.columns[at_a]).values for at_a, at_b in columns]
     without: list[Mapping[Axis, AxisValue]] = [
         {axis: value for axis, value in values.items() if axis != "version"} for values in fixed

@@ -20,7 +20,7 @@ from promptgrid.store.cell_columns import CaseText, CellText, case_texts, cell_t
 from promptgrid.text import cut
 
 SHOWN = 600  # characters of a text that are read; the rest is in the database
-TALLIES = 5  # different answers of a place whose texts are read
+TALLIES = 5  # distinct answers of a place whose texts are read
 
 _COUNTS = ("samples", "answered", "votes", "distinct", "voted", "representative", "status")
 
@@ -233,9 +233,7 @@ class _Drafts:
 
 
 def _tallies(facts: Facts, cells: Longs) -> list[AnswerTally]:
-    """Returns the distinct answers of the replies, the most common first, in a tie the one seen first; without their
-    texts.
-    """
+    """Returns the distinct answers of the replies without their texts: by count, in a tie the one seen first."""
     replies = cells[facts.answered[cells]]
     by_answer: dict[int, list[int]] = {}
     for at, answer in enumerate(facts.answer[replies].tolist()):

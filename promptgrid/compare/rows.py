@@ -103,7 +103,7 @@ def _matches(database: Database, layout: Layout, columns: Sequence[int], view: V
         matches &= _rows_with(layout, np.isin(layout.facts.case, codes))
     if wanted.below is not None:
         scores = places.metrics["score"][:, _columns_asked(layout, columns, wanted.column)]
-        matches &= _any(scores < wanted.below)  # not scored is not below anything
+        matches &= _any(scores < wanted.below)  # NaN (not scored) is not below any value
     if text := wanted.text.strip():
         matches &= _rows_with(layout, _mentions(database, layout.facts, text), columns)
     return matches

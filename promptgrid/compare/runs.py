@@ -32,7 +32,7 @@ from promptgrid.store.runs import RunInfo
 ChangeKind = Literal["improved", "broke", "same", "changed", "new", "gone"]
 KINDS: tuple[ChangeKind, ...] = ("improved", "broke", "same", "changed", "new", "gone")
 
-_ALIKE = 1e-12  # 0.1 + 0.2 is 0.3
+_ALIKE = 1e-12  # tolerance of a comparison of scores: 0.1 + 0.2 counts as 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +204,7 @@ def _variant(layout: Layout, column: int) -> Variant | None:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """One variant in one run, as arrays over the matched cases: whether it has a reply, its score, and its voted
-    answer.
-    """
+    """One variant in one run, by matched case: whether it has a reply, its score, and its voted answer."""
 
     answered: Bools
     score: Floats
@@ -231,7 +229,7 @@ class _Side:
 def _kinds(a: _Side, b: _Side) -> Ints:
     """Returns for each matched case the index of its kind in KINDS; -1: neither run has a reply."""
     alike = np.where(a.read & b.read, a.ballot == b.ballot, a.read == b.read)
-    gain = np.nan_to_num(b.score) - np.nan_to_num(a.score)  # what cannot be scored is no better than wrong
+    gain = np.nan_to_num(b.score) - np.nan_to_num(a.score)  # a reply that cannot be scored counts as wrong
     scored = ~(np.isnan(a.score) & np.isnan(b.score))
     kinds = np.where(alike, KINDS.index("same"), KINDS.index("changed"))
     kinds = np.where(~np.isnan(b.score - a.score) & (np.abs(gain) <= _ALIKE), KINDS.index("same"), kinds)

@@ -134,7 +134,7 @@ def _verdict(
 ) -> CheckVerdict:
     replies = [sample for sample in samples if sample.replied]
     values = [value for sample in replies if (value := sample.scores[check][0]) is not None]
-    # A case without an expected value is not scored by intent; where there is one, the reply left nothing to score.
+    # A case without an expected answer is not scored on purpose; with one, a missing score is the reply's fault.
     owed = 0 if expected is None else len(replies) - len(values)
     outcomes: list[CheckOutcome] = [sample.scores[check][1] if sample.replied else "no reply" for sample in samples]
     worst = min(outcomes, key=_WORST_FIRST.index)

@@ -9,12 +9,14 @@ from itertools import groupby
 from typing import Literal
 
 MOST_WORDS = 6_000
-"""The limit of words, spaces and signs compared in each text, after the common beginning. The time grows with the
-product of the two lengths: 6,000 in each take a tenth of a second and 5 MB."""
+"""The most words, spaces and signs compared in each text after their common beginning.
+
+The time grows with the product of the two lengths: 6,000 in each take a tenth of a second and 5 MB.
+"""
 
 PartKind = Literal["same", "removed", "added"]
 
-# A word, a number, white space, or one sign. Scripts that put no spaces between words go by the character.
+# A word, a number, white space, or one sign. In scripts without spaces between words each character is a token.
 _NO_SPACES = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(rf"[{_NO_SPACES}]|[^\W{_NO_SPACES}]+|\s+|[^\w\s]")
 

@@ -12,7 +12,7 @@ from promptgrid.curves.curve import Curve
 if TYPE_CHECKING:
     import altair as alt
 
-# Lines differ by colour and shape; pure red and green mean wrong and right elsewhere.
+# Lines differ by colour and shape; pure red and green are avoided, since they mean wrong and right elsewhere.
 COLOURS = ("#4c6ef5", "#e8890c", "#0ca678", "#ae3ec9", "#868e96", "#d6336c", "#1098ad", "#a1662f")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 MOST_LINES = len(COLOURS)
@@ -98,9 +98,7 @@ def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
 def curve_chart(
     curve: Curve, measure: Measure, lines: Sequence[str] = (), *, legend: bool = True
 ) -> alt.LayerChart | None:
-    """Draws a measure over the values of the axis, with one line for each line of the curve; None if there is no
-    point.
-    """
+    """Draws a measure over the values of the axis, one line for each line of the curve; None if it has no point."""
     rows = rows_of(curve, measure, lines)
     if not rows:
         return None
@@ -125,7 +123,7 @@ def curve_chart(
         tooltip[3:3] = [alt.Tooltip("score_low:Q", format=".0%"), alt.Tooltip("score_high:Q", format=".0%")]
         band = {"y": alt.Y("score_low:Q", title=measure.axis, scale=scale, axis=axis), "y2": alt.Y2("score_high:Q")}
         layers.insert(0, base.mark_area(opacity=0.12).encode(**band))
-        layers.insert(1, base.mark_rule(opacity=0.45).encode(**band))  # a point that is alone has no area
+        layers.insert(1, base.mark_rule(opacity=0.45).encode(**band))  # a single point has no area
     return alt.LayerChart(layer=layers)
 
 
@@ -184,7 +182,7 @@ def _x(curve: Curve) -> alt.X:
             sort=list(map(curve.spec.text, curve.values)),
             axis=alt.Axis(labelAngle=0, grid=False),
         )
-    # Not by `format`: an axis rounds that to the step of its ticks, and 1.2 would read 1.
+    # `format` would round the labels to the step of the ticks, and 1.2 would read 1.
     values = [value for value in curve.values if isinstance(value, (int, float))]
     labels = alt.Axis(values=values, labelExpr="format(datum.value, '~g')", grid=False)
     return alt.X(_field(curve), title=title, axis=labels)
@@ -216,9 +214,7 @@ def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:
 
 
 def svg(chart: alt.LayerChart, *, width: int = 640, height: int = 260) -> str:
-    """Returns the chart as a self-contained SVG without scripts; axes and text have the surrounding page's
-    `currentColor`.
-    """
+    """Returns the chart as a self-contained SVG without scripts; axes and text have the page's `currentColor`."""
     import vl_convert
 
     ink = "currentColor"

@@ -1,6 +1,4 @@
-"""Exports results as a stream, one row per cell: CSV and JSON lines (which can be read back), Parquet, Excel; also a
-wide CSV for slides.
-"""
+"""Exports results as a stream, one row per cell: CSV and JSON lines (readable back), Parquet, Excel; and a wide CSV."""
 
 from promptgrid.export.columns import COLUMNS, columns_for
 from promptgrid.export.csv_in import read_csv

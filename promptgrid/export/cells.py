@@ -21,16 +21,16 @@ from typing import Any
 
 from promptgrid.errors import ExportError
 
-# Characters that start a formula in a spreadsheet, the full-width signs in East Asian locales.
+# Characters that start a formula in a spreadsheet; the full-width signs do in East Asian locales.
 GUARDED = frozenset("=+-@\t\r\n'＝＋－＠")
 PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
-EXCEL_CELL = 32_767 - 1  # UTF-16 units, one left for the guard; Excel silently drops the rest
+EXCEL_CELL = 32_767 - 1  # UTF-16 units, without one for the guard; Excel silently drops the rest
 
 _TWO_QUOTES = '""'
 SURROGATE = re.compile("[\ud800-\udfff]")
 MARK = "'\\"  # how an escaped cell begins
-JSON_MARK = f"{MARK}\\J"  # an escaped text has two backslashes there, or a surrogate
+JSON_MARK = f"{MARK}\\J"  # an escaped text cannot begin so: after MARK, a backslash is doubled or begins \\udXXX
 _ESCAPED = re.compile(r"\\(\\|ud[89a-f][0-9a-f]{2})")
 
 
@@ -45,7 +45,7 @@ def records_text(values: Sequence[Sequence[Any]], columns: Sequence[str]) -> str
 
 def _cells(values: Sequence[Any], column: str) -> Sequence[str]:
     kinds = set(map(type, values))
-    if kinds <= {float, type(None)}:  # not by value: 0.0 == -0.0
+    if kinds <= {float, type(None)}:  # not cached by value, since 0.0 == -0.0
         return ["" if value is None else repr(value) for value in values]
     if len(kinds - {type(None)}) == 1 and kinds <= {str, int, bool, type(None)}:
         distinct = set(values)
@@ -103,9 +103,7 @@ def _escape(text: str) -> str:
 
 
 def marked_json(value: Any) -> str:
-    """Returns a list, an object or another value that is not text as JSON behind JSON_MARK; ASCII if it has lone
-    surrogates.
-    """
+    """Returns a list, an object or another non-text value as JSON behind JSON_MARK; ASCII if it has lone surrogates."""
     text = json.dumps(value, ensure_ascii=False)
     return JSON_MARK + (json.dumps(value) if SURROGATE.search(text) else text)
 

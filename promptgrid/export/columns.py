@@ -1,6 +1,4 @@
-"""The columns of the results file, in their order. The names must not change: existing files and their readers use
-them.
-"""
+"""The columns of the results file, in their order. The names must not change: users' existing files contain them."""
 
 from __future__ import annotations
 
@@ -34,10 +32,10 @@ _REAL = frozenset({"cost_usd", "latency_ms", "first_token_ms", "human_score", *_
 # fmt: on
 
 Record = Mapping[str, Any]
-"""One row of a file, by header; a header that is missing is None."""
+"""One row of a file: its values by header. The value of a missing header is None."""
 
 COLUMNS: Final[tuple[str, ...]] = (*_ASKED, "var.*", *_ANSWERED, "score.*", *_JUDGED)
-"""`var.*` and `score.*` mark the places of one column per variable and one per check."""
+"""All columns in order; `var.*` and `score.*` stand for one column per variable and one per check."""
 
 
 def columns_for(variables: Sequence[str], checks: Sequence[str]) -> tuple[str, ...]:

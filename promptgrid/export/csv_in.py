@@ -38,9 +38,7 @@ def read_csv(source: Path | BinaryIO) -> Iterator[dict[str, Any]]:
 
 
 def opened(source: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
-    """Opens the file at a path; a file that is already open is not closed at the end of the `with`. Raises
-    ExportError.
-    """
+    """Opens the file at a path; a file that is already open stays open after the `with`. Raises ExportError."""
     if not isinstance(source, Path):
         return nullcontext(source)
     try:
@@ -106,4 +104,4 @@ def _value(plain: str) -> Any:
         return int(plain)
     if PLAIN_NUMBER.fullmatch(plain):
         return float(plain)
-    return decoded_text(plain)  # a program has written the file anew, without its quotes
+    return decoded_text(plain)  # another program has saved the file without its quotes

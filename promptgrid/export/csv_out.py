@@ -23,7 +23,11 @@ from promptgrid.export.cells import cut_for_excel, escaped, records_text
 from promptgrid.export.columns import Record, columns_for
 
 BOM = b"\xef\xbb\xbf"
-_FIRST_ROWS, _ROWS, _CHARACTERS = 20, 200, 1_000_000  # written at once: the first soon, fewer where texts are long
+_FIRST_ROWS, _ROWS, _CHARACTERS = (
+    20,
+    200,
+    1_000_000,
+)  # rows written at once: few at first, and fewer where texts are long
 
 
 def write_csv(
@@ -80,7 +84,7 @@ def _parts(rows: Iterable[Record], columns: Sequence[str]) -> Iterator[list[list
 def _encoded(part: Sequence[Sequence[Any]], columns: Sequence[str]) -> bytes:
     try:
         return records_text(part, columns).encode()
-    except UnicodeEncodeError:  # rare: only now is every cell checked
+    except UnicodeEncodeError:  # rare, so that every cell is checked only here
         return records_text([_changed(values, escaped) for values in part], columns).encode()
 
 

@@ -16,10 +16,10 @@ from promptgrid.export.columns import Record, columns_for
 from promptgrid.export.tables import Table
 from promptgrid.text import value_text
 
-Workbook = Any  # xlsxwriter's, which has no types
+Workbook = Any  # of xlsxwriter, which has no type annotations
 Worksheet = Any
 
-SHEET_ROWS, SHEET_COLUMNS = 1_048_576, 16_384  # of Excel's; rows beyond go on in a sheet of their own
+SHEET_ROWS, SHEET_COLUMNS = 1_048_576, 16_384  # Excel's limits; further rows go to another sheet
 _EXACT = 2**53  # Excel's numbers are doubles
 
 _WIDE = {"output": 60, "reasoning": 40, "answer": 24, "expected": 24, "error": 30, "prompt": 18, "model": 24}
@@ -50,7 +50,7 @@ def write_xlsx(
         message = f"The results have {len(columns):,} columns, an Excel sheet {SHEET_COLUMNS:,}."
         raise ExportError(message, hint="Export them as CSV or Parquet.")
     with tempfile.TemporaryDirectory(prefix="promptgrid-", ignore_cleanup_errors=True) as folder:
-        book = Path(folder) / "results.xlsx"  # not `out` at once: a workbook that cannot be ended complains for ever
+        book = Path(folder) / "results.xlsx"  # not `out`: xlsxwriter warns later about a workbook that it cannot close
         workbook = xlsxwriter.Workbook(book, {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
         try:
             count = _results(workbook, columns, rows)
@@ -59,10 +59,10 @@ def write_xlsx(
                 for at, row in enumerate(table.rows, start=1):
                     _write(sheet, at, row)
             workbook.close()
-        except FileCreateError as error:  # what `close` makes of an OSError
+        except FileCreateError as error:  # `close` wraps an OSError in it
             raise error.args[0] from error
         finally:
-            for sheet in workbook.worksheets():  # their temporary files, where it did not come to the end
+            for sheet in workbook.worksheets():  # closes their temporary files if `close` did not succeed
                 with suppress(OSError):
                     sheet.row_data_fh.close()
         with book.open("rb") as file:

@@ -20,7 +20,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 _SVG = "{http://www.w3.org/2000/svg}"
 _DRAWN = {"svg", "g", "path", "rect", "line", "circle", "text", "tspan", "title", "desc", "defs", "clipPath"}
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # would turn the words around them
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # would reverse the text around them
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _pieces(contents: Report, charts: Sequence[_Chart], left_out: Sequence[str])
 
 def _displayable(value: object) -> object:
     """Replaces in foreign text the characters that a browser cannot show with U+FFFD; other values are unchanged."""
-    if type(value) is not str:  # what is marked as safe is ours
+    if type(value) is not str:  # Markup (marked as safe) is our own
         return value
     return _TURNS.sub("\ufffd", _NOT_TEXT.sub("\ufffd", value))
 
@@ -101,9 +101,7 @@ def _colour(entry: PooledCell) -> str:
 
 
 def _charts(database: Database, run_id: str) -> tuple[list[_Chart], Sequence[str]]:
-    """Returns the charts of each parameter with several values, the score against cost, and the sentences on values
-    left out.
-    """
+    """Returns the charts of each parameter with several values, and the sentences on the values left out of them."""
     from promptgrid.curves import charts
     from promptgrid.curves.curve import curve, drawable_axes
 

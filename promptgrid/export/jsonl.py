@@ -18,7 +18,7 @@ from promptgrid.export.cells import MARK, marked, unmarked
 from promptgrid.export.columns import Record
 from promptgrid.export.csv_in import MAX_RECORD, opened
 
-_LINE_END = re.compile("[\x85\u2028\u2029]")  # for many readers
+_LINE_END = re.compile("[\x85\u2028\u2029]")  # many readers split lines at these
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _MARK = json.dumps(MARK)[:-1]
 
@@ -57,7 +57,7 @@ def _line(row: Record) -> bytes:
         text = _json(_texts(row, marked))
     try:
         return (text if text.isascii() else _one_line(text)).encode()
-    except UnicodeEncodeError:  # rare enough to look at every text only now
+    except UnicodeEncodeError:  # rare, so that every text is checked only here
         return _one_line(_json(_texts(row, marked))).encode()
 
 

@@ -11,9 +11,9 @@ from promptgrid.export.tables import matrix_words, summary_words
 if TYPE_CHECKING:
     from promptgrid.export.report import Report
 
-_SIGNS = re.compile(r"[\\`*_\[\]<>|~&$]")  # what Markdown reads within a cell
-# What GitHub makes something of without a sign around it: mentions, numbers of issues, emoji codes, addresses. A
-# backslash does not stop those, a character that takes no room does.
+_SIGNS = re.compile(r"[\\`*_\[\]<>|~&$]")  # characters that Markdown interprets within a cell
+# Text that GitHub turns into a link or an image without markup: mentions, issue numbers, emoji codes, addresses. A
+# backslash does not prevent this; a zero-width character does.
 _LATE = re.compile(r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=:)(?=\w+:)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
 _WORD_JOINER = "\u2060"
 _NOT_SHOWN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -9,7 +9,7 @@ from promptgrid.errors import ExportError
 from promptgrid.export.cells import marked
 from promptgrid.export.columns import Record, columns_for, kind_of
 
-GROUP_ROWS, GROUP_CHARACTERS = 10_000, 32_000_000  # a row group is held in memory whole: at most so much of it
+GROUP_ROWS, GROUP_CHARACTERS = 10_000, 32_000_000  # the most in a row group, which is held in memory as a whole
 
 
 def write_parquet(rows: Iterable[Record], out: BinaryIO, *, variables: Sequence[str], checks: Sequence[str]) -> int:

@@ -20,7 +20,7 @@ from promptgrid.store import Database, cell_columns, results, runs
 from promptgrid.store.results import ResultRow
 from promptgrid.store.runs import RunInfo, RunProgress
 
-CASES, CHARACTERS = 200, 8_000_000  # more make a page that no browser likes to open
+CASES, CHARACTERS = 200, 8_000_000  # browsers open a larger page too slowly
 TEXT = 20_000  # characters of one text
 _PAGE = 20
 

@@ -18,10 +18,10 @@ from promptgrid.store import Database, results, runs
 
 FileFormat = Literal["csv", "csv-for-excel", "csv-wide", "jsonl", "xlsx", "parquet", "html", "markdown"]
 BY_CASE: frozenset[FileFormat] = frozenset({"csv-wide", "html", "markdown"})
-"""Where a row is a case, not a cell."""
+"""The formats in which a row is a case; in all others a row is a cell."""
 
 ExportProgress = Callable[[int], object]
-"""Called now and then with the number of rows that were written."""
+"""A function that is called from time to time with the number of rows written so far."""
 
 _TELL_ROWS = 1000
 
@@ -93,9 +93,7 @@ def save_run(
     positions: Sequence[int] | None = None,
     progress: ExportProgress | None = None,
 ) -> int:
-    """Writes the results of a run atomically to `path`, as `write_run` does. Raises ExportError when it cannot be
-    written.
-    """
+    """Writes the results of a run atomically to `path`, as `write_run` does. Raises ExportError on a write error."""
     return save(path, lambda out: write_run(database, run_id, out, form, positions, progress))
 
 

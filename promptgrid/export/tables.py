@@ -30,9 +30,7 @@ class Table:
 
 
 def summary_table(summaries: Sequence[VariantSummary]) -> Table:
-    """Returns one row per variant with every figure of its summary, as numbers: scores from 0 to 1, costs in US
-    dollars.
-    """
+    """Returns one row per variant with all figures of its summary: scores from 0 to 1, costs in US dollars."""
     checks = _checks(summaries)
     columns = [
         "variant", "cells", "answered", "no_answer_read", "scored_cases", "score", "score_low", "score_high",

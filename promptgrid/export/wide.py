@@ -13,17 +13,17 @@ from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.text import value_text
 
 _NAMED = ("prompt", "technique", "model", *(spec.column for spec in AXIS_SPECS))
-_TOLD_APART = ("prompt_version", "endpoint", "examples_k", "top_p", "max_tokens")  # named only where they differ
+_TOLD_APART = ("prompt_version", "endpoint", "examples_k", "top_p", "max_tokens")  # in labels only if they differ
 
 _Key = tuple[Any, ...]
 
 
 def write_wide_csv(rows: Iterable[Record], out: BinaryIO, *, variables: Sequence[str], excel: bool = False) -> int:
-    """Writes one row per case and one column per variant ("sentiment · few-shot · smollm2 · t=0.7"); returns the
-    cases' number.
+    """Writes one row per case and one column per variant ("sentiment · few-shot · smollm2 · t=0.7").
 
-    Takes the rows of `write_csv`. A cell holds the answer; with several samples each distinct answer with its count
-    ("positive ×3 | mixed ×2"); without an answer a status in brackets. All answers are held in memory, but no outputs.
+    Takes the rows of `write_csv` and returns the number of cases. A cell holds the answer; with several samples each
+    distinct answer with its count ("positive ×3 | mixed ×2"); without an answer a status in brackets. All answers are
+    held in memory, but no outputs.
     """
     answers: dict[_Key, dict[_Key, Counter[str]]] = {}
     variants: dict[_Key, None] = {}

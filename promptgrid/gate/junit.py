@@ -92,7 +92,7 @@ def _problem(test: ET.Element, tag: str, kind: str, message: str, lines: Sequenc
     problem = ET.SubElement(test, tag, message=_line(message))
     if tag != "skipped":
         problem.set("type", _line(kind))
-    problem.text = "\n".join(map(_xml_text, lines))  # joined last: a lone "\r" before the join is no line end
+    problem.text = "\n".join(map(_xml_text, lines))  # after escaping: a final "\r" must not become "\r\n"
 
 
 def _line(text: str) -> str:

@@ -12,7 +12,7 @@ from promptgrid.compare.verdicts import CheckVerdict
 from promptgrid.gate.results import GateResult, MinScore, broke
 from promptgrid.stats import mean_interval
 
-_ROUNDING = 1e-9  # tolerance of a mean: nine of ten must reach 0.9 whatever the rounding of the sum
+_ROUNDING = 1e-9  # tolerance of a mean: nine right answers of ten must reach 0.9 despite rounding
 
 
 def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict]) -> GateResult:
@@ -71,9 +71,7 @@ def _missed(gate: MinScore, verdicts: Sequence[CheckVerdict], values: Sequence[f
 
 
 def _why(verdict: CheckVerdict) -> str:
-    """Returns the explanation without the prefix that names the outcome, since the sentence around it names the
-    outcome.
-    """
+    """Returns the explanation without its outcome prefix, since the sentence around it names the outcome."""
     return verdict.explanation.removeprefix("not scored: ").removeprefix("the check failed: ")
 
 

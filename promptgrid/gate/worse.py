@@ -16,8 +16,8 @@ PINNED = "pinned"
 
 @dataclass(frozen=True, slots=True)
 class NotWorse:
-    """Requires that no variant of these prompts is significantly worse than in the run `than`; with `strict` that no
-    case broke either.
+    """Requires that no variant of these prompts is significantly worse than in run `than`, and if `strict` no case
+    broke.
     """
 
     than: str

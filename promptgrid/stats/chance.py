@@ -8,15 +8,14 @@ import numpy as np
 
 from promptgrid.stats.intervals import Floats, known_values
 
-EXACT = 12  # differences up to which all sign changes are tried: 4,096
+EXACT = 12  # the most differences for which all sign changes are tried: 4,096
 FLIPS = 9_999
 _ROWS = 500  # sign changes drawn at a time, so that memory stays bounded
 _EQUAL, _EQUAL_SINGLE = 1e-9, 1e-5  # relative tolerance within which two sums are equal
 
 
 def mcnemar(b: int, c: int) -> float:
-    """Returns the exact two-sided p-value when `b` pairs changed in one direction and `c` in the other; 1 for no
-    change.
+    """Returns the exact two-sided p-value for `b` pairs that changed in one direction and `c` in the other; 1 for none.
 
     Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions", Psychometrika 12
     (1947), in its exact binomial form.
@@ -58,8 +57,7 @@ def permuted(differences: Floats, *, seed: int = 0) -> list[float]:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Adjusts the p-values of several comparisons, so that the chance of any false positive stays that of a single
-    test.
+    """Adjusts the p-values of several comparisons: the chance of any false positive stays that of one test.
 
     The order is kept; None (no test) is not counted as a comparison. Source: S. Holm, "A simple sequentially rejective
     multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
@@ -84,7 +82,7 @@ def _extreme_counts(differences: Floats, seed: int) -> list[int]:
     """Returns for each column how many of the random sign changes give a sum as far from zero as the observed one."""
     generator = np.random.default_rng(seed)
     cases = len(differences)
-    single = differences.astype(np.float32)  # half the time, and precise enough to tell sums apart
+    single = differences.astype(np.float32)  # takes half the time, and is precise enough to tell sums apart
     total = differences.sum(axis=0)
     least = np.abs(total) - _EQUAL_SINGLE * np.abs(differences).sum(axis=0)
     counts = np.zeros(differences.shape[1], dtype=np.int64)

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 _DRAWS = 1_000_000  # values drawn for one bootstrap, over all its resamples
 _RESAMPLES = (999, 9999)
-_FEW = 10  # values below which the bootstrap covers less than Student's t
+_FEW = 10  # with fewer values the bootstrap covers less than Student's t
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def mean_interval(values: Sequence[float | None] | Floats, level: float = 0.95, 
     n = len(known)
     if n == 0:
         return None
-    scores = np.round(known, 12)  # a mean of ones may come as a little more than 1
+    scores = np.round(known, 12)  # the mean of ones may be a little above 1 by rounding
     if scores.min() < 0 or scores.max() > 1:
         return bca_interval(known, level, seed=seed)
     mean = float(scores.mean())

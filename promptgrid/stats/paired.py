@@ -1,4 +1,4 @@
-"""Compares two variants over the same cases: which is better, with what certainty, and how many more cases would
+"""Compares two variants over the same cases: which is better, how certain that is, and how many more cases would
 decide.
 """
 
@@ -20,8 +20,8 @@ PairedScores = tuple[Sequence[float | None], Sequence[float | None]]
 
 ALPHA = 0.05
 POWER = 0.8
-FEWEST = 6  # pairs that all differ the same way come below 5 % by chance: 2 · 0.5⁶ = 3.1 %
-WITHIN_REACH = 10  # times the present number of cases: the most that is worth collecting
+FEWEST = 6  # the fewest pairs that can be significant at 5 %, if all differ in one direction: 2 · 0.5⁶ = 3.1 %
+WITHIN_REACH = 10  # times the present number of cases: the most cases worth collecting
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,13 @@ class Comparison:
 
 
 def compared(a: Sequence[float | None], b: Sequence[float | None], *, seed: int = 0) -> Comparison:
-    """Compares A with B: `a[i]` and `b[i]` are the scores of case i, 0 to 1, each the mean over its samples; None or
-    NaN if missing.
+    """Compares A with B: `a[i]` and `b[i]` are the scores of case i, 0 to 1, each the mean over its samples.
 
-    Where all scores are 0 or 1 the test is McNemar's exact test, and the interval is that of D. Bonett and R. Price,
-    "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data" (2012). Otherwise
-    the test is `paired_permutation`, and the interval is that of `mean_interval` for the differences. `cases_needed`
-    follows R. Connor, "Sample size for testing differences in proportions for the paired-sample design", Biometrics 43
-    (1987), with the differences' own spread.
+    A case with a score that is None or NaN is left out. Where all scores are 0 or 1 the test is McNemar's exact test,
+    and the interval is that of D. Bonett and R. Price, "Adjusted Wald confidence interval for a difference of binomial
+    proportions based on paired data" (2012). Otherwise the test is `paired_permutation`, and the interval is that of
+    `mean_interval` for the differences. `cases_needed` follows R. Connor, "Sample size for testing differences in
+    proportions for the paired-sample design", Biometrics 43 (1987), with the differences' own spread.
     """
     return compared_all(b, [a], seed=seed)[0]
 
@@ -112,7 +111,7 @@ def compared_pairs(pairs: Sequence[PairedScores], *, seed: int = 0) -> list[Comp
     known = [~np.isnan(a) & ~np.isnan(b) for a, b in arrays]
     apart = [np.where(both, a - b, 0.0) for (a, b), both in zip(arrays, known, strict=True)]
     for differences in apart:
-        differences[np.abs(differences) < 1e-12] = 0.0  # 0.7 - 0.4 is 0.3, not a little less
+        differences[np.abs(differences) < 1e-12] = 0.0  # 0.7 - 0.4 must be 0.3, not a little less
     flags = [_all_flags(a[both]) and _all_flags(b[both]) for (a, b), both in zip(arrays, known, strict=True)]
     scored = [i for i, flag in enumerate(flags) if not flag]
     permutations = permuted(np.column_stack([apart[i] for i in scored]), seed=seed) if scored else []

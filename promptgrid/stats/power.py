@@ -14,9 +14,9 @@ from promptgrid.stats.paired import ALPHA, POWER
 Counts = NDArray[np.int64]
 
 DIFFERENCE = 0.1
-DISAGREE = 0.3  # of a share of cases only one of the two is right: about so with rates of 70 to 80 %
-_MOST = 20_000  # cases: with more, the power for such a difference is 1 to many digits
-_TAIL = 9.0  # standard deviations of a binomial that are summed over
+DISAGREE = 0.3  # share of cases in which only one of the two is right: typical for rates of 70 to 80 %
+_MOST = 20_000  # cases: with more, the power for DIFFERENCE is 1 to many digits
+_TAIL = 9.0  # standard deviations of a binomial distribution to sum over
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,7 @@ class Reach:
 
 
 def reach(cases: int, comparisons: int = 1, difference: float = DIFFERENCE) -> Reach:
-    """Returns what `compared_all` can find over this many cases with scores of 0 or 1 and this many comparisons at
-    once.
-    """
+    """Returns what `compared_all` can find over so many cases with scores of 0 or 1 and so many comparisons at once."""
     level = ALPHA / max(1, comparisons)
     return Reach(cases, mcnemar_power(cases, difference, level), _needed(difference, level), comparisons, difference)
 
@@ -63,8 +61,8 @@ def mcnemar_power(cases: int, difference: float, level: float = ALPHA, disagree:
     cases = min(cases, _MOST)
     spread = (cases * disagree * (1 - disagree)) ** 0.5 * _TAIL + 10
     apart = np.arange(max(0, int(cases * disagree - spread)), min(cases, int(cases * disagree + spread)) + 1)
-    # In each row, of so many cases apart: the chances that 0, 1, … of them fall the other way, by the hypothesis and by
-    # the difference. Not by scipy, which takes half a second to import: a first preflight would flicker.
+    # A row is a number of cases in which only one of the two is right; a column is how many of them favour the worse
+    # variant: `fair` under the null hypothesis, `true` under the difference. scipy would take half a second to import.
     other = np.arange(int(apart[-1]) // 2 + 1)
     fair = _binomial(other, apart[:, None], 0.5)
     found = 2 * np.cumsum(fair, axis=1) < level
