@@ -44,7 +44,7 @@ def parse_budget(text: str) -> Budget | None:
 
 
 class BudgetReached(Exception):
-    """The next call may exceed the budget, or its cost is unknown; the message says which."""
+    """The budget is reached, or the next call may exceed it or has an unknown cost; the message says which."""
 
 
 _REMEDIES = {

@@ -129,7 +129,7 @@ def _disk() -> Iterator[Finding]:
 
 def _port(port: int) -> Iterator[Finding]:
     with socket.socket() as probe:
-        if os.name == "posix":  # ignores connections closed a minute ago
+        if os.name == "posix":  # else a recently closed connection blocks the port
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

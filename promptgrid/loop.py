@@ -118,7 +118,7 @@ class Background:
         self._future = start(self._unless_stopped(work))
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
-        self._task = asyncio.current_task()  # before `stopped` is read: `stop` sets it before it reads the task
+        self._task = asyncio.current_task()  # set before reading `stopped`: `stop` sets `stopped` before it reads this
         if self.stopped:
             work.close()
         else:

@@ -1,4 +1,4 @@
-"""The endpoint `builtin`: the OpenAI protocol to the built-in model's server, one request at a time."""
+"""The endpoint `builtin`: sends one request at a time to the built-in model's server, by the OpenAI protocol."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
 
 @asynccontextmanager
 async def _crash_named() -> AsyncIterator[None]:
-    """Replaces the EndpointError of a reply that broke off by one that says that the server has ended, if it has."""
+    """Replaces the EndpointError of a broken connection by one that says that the server has ended, if it has."""
     try:
         yield
     except EndpointError as error:

@@ -1,4 +1,4 @@
-"""Starting, finding and stopping the model server: one per user, shared by dashboard, runner and command line."""
+"""Starts, finds and stops the model server. Dashboard, runner and command line of a user share one server."""
 
 from __future__ import annotations
 

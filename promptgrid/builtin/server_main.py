@@ -24,7 +24,7 @@ PROBE_S = 10.0  # other processes hold the lock for microseconds when they check
 def main() -> None:
     arguments = _arguments()
     place = ServerFolder(arguments.folder)
-    alive, turn = place.lock("alive"), place.lock("turn")  # kept: a lock that is collected is released
+    alive, turn = place.lock("alive"), place.lock("turn")  # a garbage-collected lock is released
     try:
         alive.acquire(timeout=PROBE_S)
     except Timeout:

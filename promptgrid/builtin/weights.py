@@ -71,7 +71,7 @@ def require() -> Path:
 
 
 def names() -> tuple[str, ...]:
-    """The names of the model in ENDPOINT/MODEL, its own name first."""
+    """The names of the built-in model in ENDPOINT/MODEL: first the one of the user's GGUF, if any, then `MODEL`."""
     named = override()
     return (MODEL,) if named is None or named.stem == MODEL else (named.stem, MODEL)
 

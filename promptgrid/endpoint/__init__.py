@@ -1,4 +1,4 @@
-"""The one seam to any model: Endpoint.complete(request) -> replies."""
+"""The only interface to models: Endpoint.complete(request) returns replies."""
 
 from promptgrid.endpoint.base import Allowance, Delta, Embeddings, Endpoint, RateLimits, Reply, Request, Token
 from promptgrid.endpoint.openai import OpenAIEndpoint

@@ -33,7 +33,7 @@ _SIGN = re.compile(rb"[<\[]\S{1,40}[>\]]")
 
 
 class TokenCounter:
-    """Finds out once whether an endpoint counts as llama.cpp or as vLLM does, and remembers it."""
+    """Counts tokens by an endpoint's tokenizer; finds out once whether to ask as for llama.cpp or as for vLLM."""
 
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings

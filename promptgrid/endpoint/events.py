@@ -11,7 +11,7 @@ from typing import Any
 from promptgrid.errors import EndpointError
 
 MOST_CHOICES = 1024
-_LINE_END = re.compile(rb"\r\n|\n|\r(?!$)")  # \r at the end of what has come may be half of \r\n
+_LINE_END = re.compile(rb"\r\n|\n|\r(?!$)")  # a \r at the end of the data may be half of \r\n
 _EVENTS = re.compile(r"\ufeff?\s*(?:data|event|id|retry)?:")
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 
@@ -25,7 +25,7 @@ class Lines:
     """Splits the bytes of a stream, fed piece by piece, into events: (name, data)."""
 
     def __init__(self) -> None:
-        self._rest: list[bytes] = []  # of a line
+        self._rest: list[bytes] = []  # the start of an unfinished line
         self._name = ""
         self._data: list[str] = []
 

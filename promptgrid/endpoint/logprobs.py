@@ -82,10 +82,10 @@ def _bytes_of(token: Any) -> bytes:
 
 
 def _logprob(value: Any) -> float | None:
-    """The value as a log probability; None if it is not one (NaN included)."""
+    """The value as a log probability, at most 0; None if it is not a number, or is NaN or above 0.001."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not value <= ROUNDING:
         return None
-    return float(max(LEAST, min(0.0, value)))  # first bounded: no float holds every whole number
+    return float(max(LEAST, min(0.0, value)))  # bounded first: float() overflows for a huge whole number
 
 
 def _id(value: Any) -> int | None:

@@ -37,7 +37,7 @@ def read_usage(data: Mapping[str, Any]) -> Usage:
     details = _object(usage.get("prompt_tokens_details"))
     cached = count(details.get("cached_tokens"))
     read = Usage(
-        prompt=count(prompt) or None,  # there is no prompt without a token
+        prompt=count(prompt) or None,  # 0 is implausible: every prompt has a token
         completion=count(completion),
         reasoning=count(_object(usage.get("completion_tokens_details")).get("reasoning_tokens")),
         cached=cached if cached is not None else count(usage.get("prompt_cache_hit_tokens")),  # DeepSeek's name

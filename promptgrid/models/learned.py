@@ -84,7 +84,8 @@ class Refusal:
         return bool(_NOT_TAKEN.search(self.reason)) and not _OTHER_VALUES.search(self.reason)
 
     def _quotes_its_word(self) -> bool:
-        """Whether the server quotes the refused word, such as 'none'; a quoted number proves nothing."""
+        """Whether the server's sentence quotes the refused word, such as 'none'; False for a number, whose quotation
+        proves nothing."""
         return isinstance(self.value, str) and bool(re.search(rf"['\"`]{re.escape(self.value)}['\"`]", self.reason))
 
 

@@ -34,7 +34,7 @@ class Sent:
 
     @property
     def note(self) -> str:
-        """All notes in one line."""
+        """All notes, joined by semicolons."""
         return "; ".join(self.notes)
 
 

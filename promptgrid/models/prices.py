@@ -50,7 +50,7 @@ def cost_shares(
 def _usd(facts: ModelFacts, prompt_tokens: int, completion_tokens: int, cached_tokens: int) -> float | None:
     if facts.free:
         return 0.0
-    # A call without completion tokens, as for embeddings, needs no price of them.
+    # A call without completion tokens, such as one for embeddings, needs no output price.
     if facts.input_price is None or (facts.output_price is None and completion_tokens):
         return None
     price = LongPrice(0, facts.input_price, facts.output_price or Decimal(), facts.cached_price)

@@ -124,7 +124,7 @@ def clean(text: str) -> str:
 
 def endless_space(text: str) -> bool:
     """Whether the text has 100,000 or more white-space characters in a row, at which tiktoken may fail."""
-    for at in range(0, len(text), ENDLESS // 2):  # such a row lies around one of these places
+    for at in range(0, len(text), ENDLESS // 2):  # a row that long contains one of these places
         if text[at].isspace():
             before = text[max(0, at - ENDLESS) : at]
             rest = _BLANKS.match(text, at)

@@ -185,7 +185,7 @@ def _ids(name: str, part: str) -> Numbers:
     import numpy as np
 
     tokenizer = encoding(name)
-    assert tokenizer is not None  # it has already counted
+    assert tokenizer is not None  # this encoding has already counted the text
     return np.array(tokenizer.encode_ordinary(part), np.int64)
 
 
