@@ -59,7 +59,7 @@ class Head:
 
 
 def heads(fixed: Sequence[Mapping[Axis, AxisValue]]) -> list[Head]:
-    """A head for each mapping of values; all mappings have the same axes.
+    """Returns a head for each mapping of values; all mappings must have the same axes.
 
     >>> [h.label for h in heads([{"technique": "zero-shot", "temperature": 0.0}, {"technique": "few-shot",
     ...     "temperature": 0.0}])]

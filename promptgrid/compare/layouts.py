@@ -33,6 +33,7 @@ class Places:
     representative       the cell to show, as an index in Facts: the first that gave the voted answer, else the first
                          reply, else the first cell; -1: there is none
     status               index in STATUSES: answered if any cell is, else pending if any is, else the most common status
+                         (with several cases instead: failed if any cell ended badly, else cancelled)
     failed, too_long     whether any cell failed; whether any prompt was over the context limit
     metrics              score, agreement, the mean tokens, cost, latency and length of a reply, and the number of
                          distinct answers; NaN: unknown

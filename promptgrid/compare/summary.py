@@ -119,8 +119,7 @@ def _summaries(laid: Layout, columns: Sequence[int]) -> list[VariantSummary]:
 
 
 def _case_scores(laid: Layout) -> Floats:
-    """Returns an array of cases × columns with the mean over the rows of each case, since the case is the unit of
-    sampling.
+    """Returns cases × columns: the mean over the rows of each case, since the case is the unit of sampling.
 
     Where columns are cases, the rows take the place of the cases.
     """

@@ -1,4 +1,4 @@
-"""Score, variety, length and cost over the values of one parameter in a run.
+"""Computes score, variety, length and cost over the values of one parameter in a run.
 
 A value is a point of a line only where it was sent as planned. A value that was refused, not sent or merged with
 others is on no line; a sentence names it (`left_out`).
@@ -36,8 +36,7 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """One line (all variants that differ only in the axis of the curve) at one value. None is unknown, which is not
-    zero.
+    """One line (all variants that differ only in the axis of the curve) at one value. None means unknown, not zero.
 
     value           on the axis; None: the model's default
     drawn           whether this is a point of a line; if not, `note` tells why, and the costs are still given

@@ -23,11 +23,7 @@ from promptgrid.export.cells import cut_for_excel, escaped, records_text
 from promptgrid.export.columns import Record, columns_for
 
 BOM = b"\xef\xbb\xbf"
-_FIRST_ROWS, _ROWS, _CHARACTERS = (
-    20,
-    200,
-    1_000_000,
-)  # rows written at once: few at first, and fewer where texts are long
+_FIRST_ROWS, _ROWS, _CHARACTERS = 20, 200, 1_000_000  # written at once: few rows first, fewer where texts are long
 
 
 def write_csv(

@@ -1,7 +1,7 @@
 """Measures certainty: intervals, paired tests, samples of one case, agreement of judges, rankings.
 
 All functions are pure: they take and return numbers. A missing value is None and is left out; it is not zero. The
-result for no values is None, so that no data of a user raises an error.
+result for no values is None, so that user data never raises an error.
 """
 
 from promptgrid.stats.agreement import cohen_kappa, krippendorff_alpha

@@ -15,10 +15,10 @@ _EQUAL, _EQUAL_SINGLE = 1e-9, 1e-5  # relative tolerance within which two sums a
 
 
 def mcnemar(b: int, c: int) -> float:
-    """Returns the exact two-sided p-value for `b` pairs that changed in one direction and `c` in the other; 1 for none.
+    """Returns the exact two-sided p-value for `b` pairs that changed in one direction and `c` in the other.
 
-    Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions", Psychometrika 12
-    (1947), in its exact binomial form.
+    It is 1 where no pair changed. Source: Q. McNemar, "Note on the sampling error of the difference between correlated
+    proportions", Psychometrika 12 (1947), in its exact binomial form.
     """
     from scipy import special
 

@@ -1,6 +1,4 @@
-"""Compares two variants over the same cases: which is better, how certain that is, and how many more cases would
-decide.
-"""
+"""Compares two variants over the same cases: which is better, with what certainty, and how many cases would decide."""
 
 from __future__ import annotations
 

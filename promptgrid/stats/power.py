@@ -31,7 +31,7 @@ class Reach:
 
     @property
     def sentence(self) -> str:
-        """`+10 points are seen in about 30 of 100 such comparisons; for 80 you need about 235 cases` and the test."""
+        """The reach in words: `… +10 points are seen in about 30 of 100 such comparisons; for 80 you need about …`"""
         of = f"{self.cases:,} case{'' if self.cases == 1 else 's'}"
         seen = "fewer than 1" if self.power < 0.01 else f"about {min(99, round(100 * self.power))}"
         enough = "" if self.power >= POWER else f"; for {100 * POWER:.0f} you need about {self.needed:,} cases"
