@@ -55,7 +55,7 @@ _REMEDIES = {
 
 @dataclass
 class Wall:
-    """Adds up the spent and reserved costs of a run and compares them with its budget; None allows everything."""
+    """Adds up the spent and reserved costs of a run and compares them with its `budget`; no budget allows any cost."""
 
     budget: Budget | None
     spent: float = 0.0

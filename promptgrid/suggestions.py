@@ -16,8 +16,10 @@ def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str | None = None) -> str:
-    """Returns a hint: `Did you mean label?` for a similar name, else `otherwise`, else (None) a list of the known
-    names."""
+    """Returns a hint: `Did you mean label?` if a known name is similar, else `otherwise`.
+
+    If `otherwise` is None, the hint lists the known names.
+    """
     names = list(known)
     if near := closest(name, names):
         return f"Did you mean {near}?"

@@ -52,7 +52,7 @@ class TokenCounter:
     async def count(
         self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
     ) -> int | None:
-        """The number of prompt tokens; None if the endpoint does not tell it. Raises EndpointError if the server is
+        """The number of prompt tokens; None if the endpoint does not report it. Raises EndpointError if the server is
         down, busy or slow."""
         for way in tuple(self._ways):
             try:
@@ -66,7 +66,7 @@ class TokenCounter:
         return None
 
     async def tokens(self, pool: Pool, model: str, text: str) -> list[Token] | None:
-        """The text's tokens with their bytes; None if the endpoint does not tell them. Raises EndpointError if the
+        """The text's tokens with their bytes; None if the endpoint does not report them. Raises EndpointError if the
         server is down, busy or slow."""
         for way, cut in ((self._llama_cpp, self._cut_by_llama_cpp), (self._vllm, self._cut_by_vllm)):
             if way not in self._ways:

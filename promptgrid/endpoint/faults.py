@@ -21,7 +21,7 @@ def timed_out(settings: EndpointSettings) -> EndpointError:
 
 
 def no_connection(settings: EndpointSettings) -> EndpointError:
-    """The error if no connection was accepted or refused within `connect_s`: a firewall, or a wrong address."""
+    """The error if a connection is neither accepted nor refused within `connect_s`: a firewall, or a wrong address."""
     return EndpointError(
         "timeout",
         f"{settings.name} did not take the call at {settings.base_url} within {settings.connect_s:g} s.",

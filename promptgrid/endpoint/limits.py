@@ -35,7 +35,7 @@ COUNT_LIMIT = 2**53
 
 
 def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
-    """The remaining requests and tokens; None if the headers do not tell them, as is usual.
+    """The remaining requests and tokens; None if the headers do not report them, as is usual.
 
     The names in `headers` are in lower case, or the mapping ignores case.
     """
@@ -90,7 +90,7 @@ def _reset(text: str | None, headers: Mapping[str, str]) -> float | None:
 
 
 def _until(moment: float | None, headers: Mapping[str, str]) -> float | None:
-    """Seconds from now to `moment` (at least 0), by the endpoint's clock if the header Date tells it, else by ours."""
+    """Seconds from now to `moment`, at least 0; by the endpoint's clock if it sends a Date header, else by our own."""
     if moment is None:
         return None
     now = _date(headers.get("date", ""))

@@ -94,7 +94,7 @@ def _steps(ids: Any, entries: Any) -> tuple[TokenStep, ...]:
 def _own(step_: TokenStep) -> TokenStep:
     """Returns the step with the token's own bytes, taken from the likely tokens, in place of a whole character's.
 
-    If they are not there, a step that is not ASCII loses its bytes and its probability.
+    If the likely tokens lack it, a step whose bytes are not ASCII loses its bytes and its probability.
     """
     own = next((other.data for other in step_.likely if other.id == step_.id), None)
     if own is not None:

@@ -79,7 +79,8 @@ class EndpointSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The key and header values that may never be shown; shorter than 8 characters they are dummies ("ollama")."""
+        """The key and the header values of 8 characters or more, which may never be shown. Shorter values are the
+        "none" and "ollama" of servers without keys."""
         return tuple(text for text in (self.api_key, *self.headers.values()) if len(text) >= SECRET_LENGTH)
 
 
@@ -120,7 +121,8 @@ def read_settings(env: Mapping[str, str] | None = None, config: Path | None = No
 
 
 def _openai(env: Mapping[str, str]) -> EndpointSettings:
-    """The endpoint `openai`. Only OpenAI's own address requires a key: a user's own server often needs none."""
+    """The endpoint `openai` of OPENAI_API_KEY or OPENAI_BASE_URL. Only OpenAI's own address requires a key: a user's
+    own server often needs none."""
     key = env.get("OPENAI_API_KEY", "").strip()
     base_url = env.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL
     wants_key = bool(key) or is_openai(base_url)

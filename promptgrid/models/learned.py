@@ -1,7 +1,7 @@
 """Parameters that endpoints have refused, stored in learned.json in the data folder.
 
-A refusal expires after 30 days, because models change. A file that cannot be read as such counts as empty and is
-replaced. In `models.facts` the refusals override the tables.
+A refusal expires after 30 days, because models change. A damaged file, or one of another format, counts as empty
+and is replaced. In `models.facts` the refusals override the tables.
 """
 
 from __future__ import annotations

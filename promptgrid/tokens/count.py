@@ -249,7 +249,7 @@ async def _within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
 
 
 def remember(endpoint: Endpoint, model: str, text: str, tokens: int) -> None:
-    """Caches the count of a text that an endpoint has told."""
+    """Caches the number of tokens of a text that an endpoint has reported."""
     _memory.put(_cache_key(endpoint, model, [Message("user", text)], "completion"), tokens)
 
 
