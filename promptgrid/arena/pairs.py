@@ -76,12 +76,11 @@ class Arena:
         return left[0], first, second
 
     def next_pair(self, votes: Sequence[Vote], owner: str) -> ReplyPair | None:
-        """Returns the next pair for the judge `owner`; None when all pairs were seen. The same votes give the same
-        pair.
+        """Returns the next pair for the judge `owner`; None when all pairs were seen.
 
-        The two variants that the judge has compared least come first, with the case that the judge has judged least.
-        All judges see the pairs in the same order, so that their agreement can be measured; the sides differ between
-        judges.
+        The same votes give the same pair. The two variants that the judge has compared least come first, with the case
+        that the judge has judged least. All judges see the pairs in the same order, so that their agreement can be
+        measured; the sides differ between judges.
         """
         seen = Counter(duel for vote in votes if vote.owner == owner and (duel := self.duel_of(vote)))
         compared, cases = Counter[tuple[int, int]](), Counter[int]()

@@ -58,7 +58,7 @@ class Standings:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The agreement of two judges on the pairs that both have judged: the `same` verdict on `same` of `both` pairs.
+    """The agreement of two judges: `both` counts the pairs that both judged, `same` those with equal verdicts.
 
     `kappa` is Cohen's; None where it is not defined (no pair, or all verdicts are the same).
     """

@@ -1,4 +1,4 @@
-"""Compares two variants over the same cases: which is better, with what certainty, and how many cases would decide."""
+"""Compares two variants over the same cases: which is better, with what certainty, and how many more cases decide."""
 
 from __future__ import annotations
 
