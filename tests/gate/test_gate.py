@@ -327,8 +327,8 @@ def test_samples_are_pooled(hostile: HostileServer) -> None:
 
 @pytest.mark.usefixtures("work")
 def test_not_worse_alone_reads_only_the_cases_without_a_reply(monkeypatch: pytest.MonkeyPatch) -> None:
-    changing = (*RUN[:4], "--model", "openai/html+ok", "--concurrency", "1")
-    promptgrid(*changing)  # the first call brings a web page
+    changing = (*RUN[:4], "--model", "openai/html+html+html+ok", "--concurrency", "1")
+    promptgrid(*changing)  # the first three calls bring a web page
     silent = runs.find_run(Database(), "last").id
     assert promptgrid(*changing, "--fresh").exit_code == 0
     whole = runs.find_run(Database(), "last").id

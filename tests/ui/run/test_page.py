@@ -199,7 +199,7 @@ def test_failures_are_counted_by_kind_with_their_remedy(run_page: AppTest) -> No
     carried_out(Database(), run_id)
     page.run()
     assert "72 unusable reply" in shown(page)
-    assert "check the base URL" in shown(page)
+    assert "It was not what the protocol promises, three times; Compare shows what came." in shown(page)
 
 
 def test_a_deleted_run_comes_back_by_undo(run_page: AppTest) -> None:
