@@ -30,7 +30,16 @@ def queued(bench: Dashboard, endpoint: HostileServer, cases: int, name: str, pat
     (bench.home / "data").mkdir(exist_ok=True)
     database = Database(bench.home / "data" / "promptgrid.sqlite3")
     rows = [{"text": f"{name} {number}", "expected": "good"} for number in range(cases)]
-    plan = api.plan("sentiment", rows, models="openai/ok", temperatures=0.7, max_tokens=8, concurrency=4, name=name)
+    plan = api.plan(
+        "sentiment",
+        rows,
+        models="openai/ok",
+        temperatures=0.7,
+        max_tokens=8,
+        concurrency=4,
+        name=name,
+        show=lambda _: None,
+    )
     run_id = client.submit(database, plan)
     database.close()
     return run_id

@@ -47,7 +47,9 @@ LABELS = {
     "rubric": "Rubric: what makes a reply good",
     "scale": "Scale",
     "prompt": "Prompt of the judge",
+    "words": "Whole words only",
 }
+_OR_NOT = {None: "as usual: for the expected answer", True: "yes", False: "no"}
 _PASSES = "Least score to pass (0 to 1)"
 _HIDDEN = ("sha",)
 _SCALES = ("1-5", "1-10", "pass/fail")
@@ -78,7 +80,7 @@ def check_of(prefix: str) -> CheckSpec:
     options = {}
     for option in OPTIONS[kind]:
         value = st.session_state.get(f"{prefix}_{kind}_{option}")
-        if value not in (None, "", False, _BUILT_IN):
+        if value not in (None, "", _BUILT_IN) and (value is not False or option == "words"):
             options[option] = value
     name = "" if kind == USUAL else str(st.session_state.get(f"{prefix}_name") or "").strip()
     return parse_check(str(CheckSpec(name or kind, kind, options)))
@@ -92,7 +94,7 @@ def fill_form(prefix: str, spec: CheckSpec) -> None:
         value = spec.options.get(option)
         if option == "prompt":
             value = _judge_prompt(str(value or ""))
-        if value is None and OPTIONS[spec.kind][option] is bool:
+        if value is None and OPTIONS[spec.kind][option] is bool and option != "words":
             value = False
         if value is None and isinstance(OPTIONS[spec.kind][option], tuple):
             continue
@@ -109,6 +111,8 @@ def _field(kind: str, option: str, type_: Any, key: str) -> None:
         st.selectbox(label, [_BUILT_IN, *_judge_prompts()], key=key, help=_HELP)
     elif option == "rubric":
         st.text_area(label, key=key, height=90, placeholder="It answers politely, in one sentence.")
+    elif option == "words":
+        st.selectbox(label, list(_OR_NOT), format_func=_OR_NOT.__getitem__, key=key)
     elif isinstance(type_, tuple):
         st.selectbox(label, type_, key=key)
     elif type_ is bool:

@@ -12,11 +12,13 @@ from promptgrid import api
 from promptgrid.budget import BudgetReached
 from promptgrid.compare import Facts
 from promptgrid.grading import parse_check
+from promptgrid.grading.spec import OPTIONS
 from promptgrid.judging import rescore, session
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, runs, scores
 from promptgrid.ui.compare import reading, rescoring
+from promptgrid.ui.compare.check_form import LABELS
 from tests.faults.server import HostileServer
 from tests.running import carried_out
 from tests.ui import pages
@@ -176,3 +178,8 @@ def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
     assert "mean 1.00 over 2 scores" in shown(page)
     assert any("score.contains" in table.value.columns for table in page.dataframe)
     assert run_id not in rescoring.rescorings().by_run
+
+
+def test_every_option_of_every_check_has_a_field_with_a_label() -> None:
+    shown = {option for options in OPTIONS.values() for option in options} - {"sha"}
+    assert shown <= LABELS.keys()
