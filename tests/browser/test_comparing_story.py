@@ -130,7 +130,7 @@ def a_finished_run(page: Page, app: Dashboard) -> str:
     samples = page.locator(".st-key-run_samples input")
     samples.fill(str(SAMPLES))
     samples.press("Enter")
-    expect(page.get_by_text(f"{CELLS} calls").first).to_be_visible()
+    expect(page.get_by_text(f"{CELLS // SAMPLES} calls").first).to_be_visible()
     page.locator(".st-key-start button").click()
     expect(page).to_have_url(re.compile(r"run=\w{8}"))
     expect(page.get_by_text(f"{CELLS} of {CELLS}").first).to_be_visible(timeout=300_000)

@@ -53,13 +53,13 @@ def test_ctrl_enter_starts_and_what_failed_says_what_to_do(bench: Dashboard, tab
     tab.on("request", lambda request: requests.append(request.url))
     tab.goto(f"{bench.url}/Run")
     expect(tab.get_by_role("button", name="Start").last).to_be_enabled(timeout=STARTS_MS)
-    _choose_model(tab, "openai/html")
+    _choose_model(tab, "openai/filtered")
     expect(tab.get_by_text("72 calls")).to_be_visible(timeout=STARTS_MS)
     tab.keyboard.press("Escape")
     expect(tab.get_by_role("button", name="Start").last).to_be_enabled(timeout=STARTS_MS)
     tab.keyboard.press("Control+Enter")
     expect(tab.locator(".st-key-run_panel").get_by_text("72 failed")).to_be_visible(timeout=STARTS_MS)
-    expect(tab.get_by_text("It was not what the protocol promises")).to_be_visible()
+    expect(tab.get_by_text("Withheld, spent on reasoning")).to_be_visible()
     assert [url for url in requests if not url.startswith((bench.url, "data:", "blob:"))] == []
 
 
