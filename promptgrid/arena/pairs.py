@@ -60,7 +60,7 @@ class Arena:
         return " · ".join(self.labels[self.variants[variant].id])
 
     def variant_at(self, position: int) -> int | None:
-        """Returns the index in `variants` of the cell's variant; None where the cell has no reply (any more)."""
+        """Returns the index in `variants` for the run's cell at this position; None if that cell has no reply."""
         place = self._places.get(position)
         return None if place is None else place[1]
 

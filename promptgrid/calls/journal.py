@@ -158,8 +158,11 @@ class Journal:
         self, outcomes: list[CellOutcome], entries: Sequence[JournalEntry], reservations: Sequence[Attempt],
         live: Mapping[str, Any] | None,
     ) -> tuple[list[int], int]:  # fmt: skip
-        """Commits one group. Returns (ids of the reservations, number of new replies). The first attempt fills
-        `outcomes`, so that a retry does not score again."""
+        """Commits these entries, reservations and `live` figures in one transaction.
+
+        Returns (ids of the reservations, number of new replies). `outcomes` is filled with the scored entries if it is
+        empty: a caller that tries a failed commit again passes the same list, and nothing is scored twice.
+        """
         if not outcomes:
             outcomes += [outcome for entry in entries if entry.outcomes for outcome in entry.outcomes()]
         group = Group(

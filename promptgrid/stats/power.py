@@ -31,7 +31,8 @@ class Reach:
 
     @property
     def sentence(self) -> str:
-        """The reach in words: `… +10 points are seen in about 30 of 100 such comparisons; for 80 you need about …`"""
+        """The power as a sentence: `Over 78 cases, +10 points are seen in about 29 of 100 such comparisons; for 80 of
+        100 you need about 250 cases`."""
         of = f"{self.cases:,} case{'' if self.cases == 1 else 's'}"
         seen = "fewer than 1" if self.power < 0.01 else f"about {min(99, round(100 * self.power))}"
         enough = "" if self.power >= POWER else f"; for {100 * POWER:.0f} you need about {self.needed:,} cases"

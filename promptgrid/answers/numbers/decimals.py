@@ -105,7 +105,11 @@ def _many_marks(written: str, marks: str) -> Fraction | str:
 
 
 def _groups(pieces: list[str], mark: str, *, last: bool) -> bool:
-    """Tells whether the pieces are groups of three, of four, or (Indian) of two with three at the end."""
+    """Tells whether digits, cut at each `mark`, are groups of three, of four, or (Indian) of two with three at the end.
+
+    The first group may be shorter. Groups of four and Indian ones need a comma as mark, and several marks or, with
+    `last`, a decimal part behind them.
+    """
     first, *middle, end = pieces
     if first.startswith("0") or not first:
         return False

@@ -78,8 +78,12 @@ def _cut(last: Numeral, text: str, stop: int) -> str:
 
 
 def _doubt(found: Sequence[Numeral], text: str, strict: bool) -> str:
-    """Returns why the last numeral may not be the answer: it is a word behind digits in the same clause ("12 apples in
-    four boxes"), or a circumstance of another number ("120 minutes to string all 12"). Empty without doubt."""
+    """Returns why the last numeral may not be the answer, or "" if nothing speaks against it.
+
+    Two reasons: it is written as a word after a number in digits in the same clause ("12 apples in four boxes"), or it
+    only describes another number ("120 minutes to string all 12"). With `strict`, words of a conclusion must stand
+    between the last two numerals.
+    """
     last, before = found[-1], found[-2]
     between = text[before.start : last.end]
     if _WORDS.fullmatch(text, last.start, last.end) and re.match("[^ ]*[0-9]", between) and not _CLAUSE.search(between):

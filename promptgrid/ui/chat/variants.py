@@ -132,7 +132,8 @@ def _remove(conversation_id: str, number: int) -> None:
 
 @actions.attempt
 def _own_system(conversation_id: str, number: int, name: str, key: str) -> None:
-    """Gives the variant its own system message, which starts as a copy of the conversation's, or removes it."""
+    """Gives column `number` a system message of its own, a copy of the conversation's, if the toggle with this widget
+    `key` is on; removes it if the toggle is off."""
     conversation = conversations.load(database(), conversation_id)
     first = next((node.text for node in actions.on_screen(conversation) if node.role == "system"), "")
     system = first if st.session_state[key] else None
