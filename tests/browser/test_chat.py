@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.browser.serving import Dashboard, Serve
 
 SLOW_MS = 240_000  # a busy machine may take minutes for a reply of the built-in model
-WORDS = "one two three four five six seven eight nine ten " * 60
+WORDS = "one two three four five six seven eight nine ten " * 240  # slow-stream takes two minutes for it
 
 
 @pytest.fixture(scope="module")
