@@ -26,7 +26,7 @@ from promptgrid.tokens import count_text
 
 
 class EmbeddingScorer:
-    """Scores replies by the cosine of the vectors of the answer and of the expected value."""
+    """Scores each reply by the cosine between the embedding vectors of its answer and of the expected value."""
 
     def __init__(self, spec: CheckSpec, judging: JudgingContext) -> None:
         name, self._model = split_model(spec.model)
@@ -73,8 +73,8 @@ class EmbeddingScorer:
         return alike(subject, cosine(answer, expected))
 
     async def _embed(self, texts: Sequence[str]) -> None:
-        """Stores the vectors of the texts, or notes the error for texts without one. Raises BudgetReached before
-        sending."""
+        """Gets the vectors of the texts from the model and stores them; remembers the error of each text that gets
+        none. Raises BudgetReached before a call that may exceed the budget."""
         batch = TextBatch(self._endpoint.name, self._endpoint.identity, self._model, tuple(texts))
         with self._judging.shared.pace(self._endpoint, self._judging.most(self._endpoint)) as pace:
             for part, error in await self._sender.send(self._endpoint, pace, batch):
@@ -84,13 +84,14 @@ class EmbeddingScorer:
         self._context.halted = True
 
     async def aclose(self) -> None:
-        """Raises BudgetReached if scores are missing because the budget was reached."""
+        """Ends the scoring. Raises BudgetReached if scores are missing because the budget was reached."""
         if self._reached is not None:
             raise self._reached
 
 
 def embeddings_preflight(database: Database, run_id: str, spec: CheckSpec) -> ModelPreflight:
-    """Returns the preflight of embedding the run's replies and expected values; stored vectors count as answered."""
+    """Returns the preflight (calls, tokens, cost) of embedding the run's replies and expected values for this check. A
+    text whose vector is stored counts as answered: it is not sent again."""
     name, model = split_model(spec.model)
     identity, facts = connect(name).identity, model_facts(spec.model)
     estimates: list[Estimate] = []
@@ -113,6 +114,6 @@ def _subjects(spec: CheckSpec, replies: Iterable[Answered]) -> list[Subject]:
 
 
 def _texts(subjects: Iterable[Subject]) -> list[str]:
-    """Returns the texts to embed, without duplicates and blank texts."""
+    """Returns the texts whose vectors are needed, each once, without blank ones."""
     texts = (text for subject in subjects if not subject.missing for text in subject.both)
     return list(dict.fromkeys(text for text in texts if text.strip()))

@@ -33,13 +33,17 @@ Connect = Callable[[str], Endpoint]
 
 
 async def _no_claim() -> None:
-    """Does nothing: the judges of a run that is not in progress hold no claim that another process could take."""
+    """Does nothing: the default of `still_ours`, which checks that this process still holds its claim on the run. A run
+    that is not in progress has no claim to check."""
 
 
 @dataclass(frozen=True)
 class JudgingContext:
-    """The state shared by all checks that score the replies of one run. A judge's stored reply is reused if its id is
-    greater than `since`. `concurrency` is the plan's limit (None: each endpoint's own)."""
+    """The state shared by all checks that score the replies of one run.
+
+    `connect` returns the endpoint with a name. A judge's stored reply is reused if its id is greater than `since`.
+    `concurrency` is the plan's limit of calls in flight (None: each endpoint's own limit).
+    """
 
     database: Database
     run_id: str
@@ -52,11 +56,12 @@ class JudgingContext:
     since: int = 0
 
     def run_context(self, kind: str) -> RunContext:
-        """Returns the context of calls whose replies are stored with this kind."""
+        """Returns the context of calls whose replies are stored with this `kind`: "judge" or "embedding"."""
         return RunContext(self.run_id, self.wall, self.journal, self.still_ours, kind)
 
     def most(self, endpoint: Endpoint) -> int:
-        """Returns how many calls to the endpoint may be in flight; 1 if the endpoint's own limit is 1."""
+        """Returns how many calls to the endpoint may be in flight: `concurrency`, or else the endpoint's own limit. An
+        endpoint with the limit 1 always gets 1."""
         return 1 if endpoint.concurrency == 1 else self.concurrency or endpoint.concurrency
 
 
@@ -70,13 +75,15 @@ class JudgeReply:
 
 
 def judge_plan(prompt: Prompt, ref: str, inputs: Sequence[Mapping[str, str]]) -> Plan:
-    """Returns a plan of the calls that put these inputs to the judge. The plan's points give keys and token counts."""
+    """Returns a plan with one case per item of `inputs`: the call that renders the judge's `prompt` with these values
+    and sends it to the model `ref` (ENDPOINT/MODEL)."""
     cases = tuple(Case(id=str(number), inputs=values, expected=None) for number, values in enumerate(inputs))
     return Plan(prompts=(prompt,), cases=cases, models=(ref,), checks=())
 
 
 class Judge:
-    """One model that judges one run with one prompt. `on_done` is called with the number of inputs that are done."""
+    """One model (`ref`, ENDPOINT/MODEL) that judges the replies of one run with one prompt. `on_done` is called with
+    the number of inputs that have been judged since its last call."""
 
     def __init__(
         self, judging: JudgingContext, prompt: Prompt, ref: str, *, on_done: Callable[[int], None] = lambda count: None

@@ -35,15 +35,16 @@ Positions = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class PairJudge:
-    """The judging model, the rubric, and the name of the prompt ("": the prompt shipped with Promptgrid)."""
+    """The model that judges pairs (ENDPOINT/MODEL), the rubric that it applies, and the name of its prompt ("": the
+    prompt shipped with Promptgrid)."""
 
     model: str
     rubric: str = ""
     prompt: str = ""
 
     def load(self, database: Database) -> Prompt:
-        """Returns the judge's prompt. Raises PlanError if the model or the prompt cannot judge, LibraryError if the
-        prompt is missing."""
+        """Returns the judge's prompt. Raises PlanError if the model does not exist or the prompt lacks a variable of a
+        judge, LibraryError if the prompt is missing."""
         check_model(self.model)
         prompt = plans.named_prompt(database, self.prompt) if self.prompt else shipped_prompt("judge-pair")
         check_prompt(prompt, PAIR_INPUTS)
@@ -52,7 +53,7 @@ class PairJudge:
 
 @dataclass
 class PairVotes:
-    """Counts of the judge's votes.
+    """The number of the judge's votes, by their result.
 
     votes      number of votes that were stored
     changed    number of these that are ties because the judge's preference changed with the order
@@ -68,7 +69,8 @@ class PairVotes:
 def pairs_preflight(
     database: Database, run_id: str, pairs: Sequence[Positions], judge: PairJudge, *, fresh: bool = False
 ) -> ModelPreflight:
-    """Returns the preflight of judging the pairs: two calls per pair."""
+    """Returns the preflight (calls, tokens, cost) of judging the pairs: two calls per pair. With `fresh`, stored
+    replies of the judge are not reused."""
     prompt = judge.load(database)
     chunks = (_inputs(replies, chunk, judge.rubric) for chunk, replies in _chunks(database, run_id, pairs))
     since = session.since(database, run_id, KIND, _work(judge, prompt, fresh), fresh=fresh)
@@ -76,7 +78,8 @@ def pairs_preflight(
 
 
 def _work(judge: PairJudge, prompt: Prompt, fresh: bool) -> dict[str, Any]:
-    """Returns the `work` of the JudgingSession."""
+    """Returns the `work` of the JudgingSession: model, rubric, prompt version and `fresh`. Only a session with equal
+    work is resumed."""
     return {"model": judge.model, "rubric": judge.rubric, "prompt": f"{prompt.name}@{prompt.version}", "fresh": fresh}
 
 
@@ -84,7 +87,8 @@ def judge_pairs(
     database: Database, run_id: str, pairs: Sequence[Positions], judge: PairJudge, *,
     budget: str = "", fresh: bool = False, on_progress: OnProgress = lambda done, total: None,
 ) -> PairVotes:  # fmt: skip
-    """Stores the model's vote on each pair; blocks until all are done. `on_progress` counts pairs.
+    """Stores the model's vote on each pair; blocks until all are done. `on_progress` is called with the numbers of
+    pairs done and in all. With `fresh`, stored replies of the judge are not reused.
 
     Calling it again with the same judge resumes a session that was stopped or killed: its questions are not sent again,
     and their cost counts towards the budget. Raises PlanError and LibraryError as `PairJudge.load`, and BudgetReached
@@ -131,7 +135,8 @@ class _PairTask:
         self._judge.halt()
 
     def _vote(self, pair: Positions, judged: tuple[JudgeReply, JudgeReply], counts: PairVotes) -> None:
-        """Stores the vote that follows from the judge's replies in both orders; counts a failure when there is none."""
+        """Stores the vote that follows from the judge's two replies, one per order of the pair, and counts it in
+        `counts`. Without two readable replies, counts a failure and stores nothing."""
         words = [None if reply.error else read_preference(self._prompt, reply.text) for reply in judged]
         if None in words:
             counts.failed += 1
@@ -153,7 +158,8 @@ class _PairTask:
 def _chunks(
     database: Database, run_id: str, pairs: Sequence[Positions]
 ) -> Iterator[tuple[Sequence[Positions], Mapping[int, Answered]]]:
-    """Yields chunks of pairs with the replies of their cells; pairs without both replies are left out."""
+    """Yields chunks of the pairs, each with the replies to its cells by position. Pairs in which a cell has no reply
+    are left out."""
     for start in range(0, len(pairs), _CHUNK):
         chunk = pairs[start : start + _CHUNK]
         positions = {position for pair in chunk for position in pair}
@@ -162,7 +168,8 @@ def _chunks(
 
 
 def _inputs(replies: Mapping[int, Answered], pairs: Sequence[Positions], rubric: str) -> list[Mapping[str, str]]:
-    """Returns the values of the prompt's variables, two items per pair: in the given order, and reversed."""
+    """Returns the values of the judge prompt's variables: two items per pair, first with the left reply in first place,
+    then with the right one."""
     return [
         _values(replies[first], replies[second], rubric)
         for left, right in pairs

@@ -41,7 +41,8 @@ class Recheck:
 
     @property
     def work(self) -> dict[str, Any]:
-        """The `work` of the JudgingSession."""
+        """The `work` of the JudgingSession: the checks and `fresh`, as JSON. Only a session with equal work is
+        resumed."""
         return {"checks": [*map(str, self.checks)], "score": [*map(str, self.score)], "fresh": self.fresh}
 
 
@@ -89,7 +90,7 @@ def _usual(plan: Plan) -> tuple[CheckSpec, ...]:
 
 
 def stopped(database: Database, run_id: str) -> tuple[Recheck, JudgingSession] | None:
-    """Returns an unfinished recheck, to be resumed, with its session; None when there is none."""
+    """Returns the unfinished change of the run's checks, to be resumed, with its session; None when there is none."""
     unfinished = session.unfinished(run_id, KIND)
     if unfinished is None or session.in_progress(run_id):
         return None
@@ -99,7 +100,8 @@ def stopped(database: Database, run_id: str) -> tuple[Recheck, JudgingSession] |
 
 
 def preflights(database: Database, recheck: Recheck) -> list[ModelPreflight]:
-    """Returns the preflight of each model that judges or embeds; reused replies count as answered."""
+    """Returns the preflight (calls, tokens, cost) of each model that judges or embeds for these checks. Stored replies
+    that are reused count as answered."""
     return [_preflight(database, recheck, spec) for spec in recheck.score if spec.model]
 
 
@@ -114,8 +116,8 @@ def _preflight(database: Database, recheck: Recheck, spec: CheckSpec) -> ModelPr
 def judge_preflight(
     database: Database, prompt: Prompt, ref: str, chunks: Iterable[Sequence[Mapping[str, str]]], since: int
 ) -> ModelPreflight:
-    """Returns the preflight of judging these inputs by a model; its stored replies with an id greater than `since` are
-    reused."""
+    """Returns the preflight of calling the model `ref` with the judge's `prompt` once for each item of `chunks`, which
+    are the values of the prompt's variables. Stored replies of the judge with an id greater than `since` are reused."""
     plan = judge_plan(prompt, ref, [{}])
     decided = grid.decide(plan)
     name, model = connections.split_model(ref)
@@ -134,7 +136,8 @@ def judge_preflight(
 def carry_out(
     database: Database, recheck: Recheck, *, budget: str = "", on_progress: OnProgress = lambda done, total: None
 ) -> None:
-    """Changes the run's checks and scores its replies; blocks until all are scored.
+    """Changes the run's checks and scores its replies; blocks until all are scored. `on_progress` is called with the
+    numbers of scores done and in all.
 
     Calling it again with the same recheck resumes one that was stopped or killed: its questions are not sent again, and
     their cost counts towards the budget. Raises PlanError if the run is in progress or was changed since

@@ -22,21 +22,21 @@ from promptgrid.store.scores import Answered, CellScore
 
 
 class Scorer(Protocol):
-    """Scores replies by one check."""
+    """What scores replies by one check: rules in this process, a user's own code, or a model."""
 
     async def scores(self, replies: Sequence[Answered]) -> list[CellScore]:
-        """Returns a score for each reply; fewer if the scorer was halted."""
+        """Returns a score for each reply; a shorter list if the scorer was halted or the budget was reached."""
 
     def halt(self) -> None:
-        """Starts no further scores."""
+        """Stops the scorer: it begins no further scores, and `scores` returns early."""
 
     async def aclose(self) -> None:
         """Frees the scorer's resources."""
 
 
 def pinned(database: Database, spec: CheckSpec) -> CheckSpec:
-    """Returns the check as stored with a run, so that it means the same for every reply: a file by full path and hash,
-    a judge's prompt by version, whose text is stored now.
+    """Returns the check in the form that is stored with a run, which always scores alike: a code file by its full path
+    and hash, a judge's prompt by its version. Stores the text of that version.
 
     Raises PlanError, LibraryError or PromptError for a check that is missing or cannot be carried out.
     """
@@ -54,15 +54,16 @@ def pinned(database: Database, spec: CheckSpec) -> CheckSpec:
 
 
 def judge_prompt(database: Database, spec: CheckSpec) -> Prompt:
-    """Returns the prompt of a judge: the shipped one, a file, a prompt of the library, or a stored version. Raises
-    LibraryError or PromptError."""
+    """Returns the prompt that the check names for its judge: the shipped one (also for a check that names none), a
+    file, a prompt of the library, or a stored version. Raises LibraryError or PromptError."""
     name = spec.options.get("prompt", "")
     shipped = judge_prompts.shipped_prompt("judge")
     return shipped if name in ("", f"{shipped.name}@{shipped.version}") else plans.named_prompt(database, name)
 
 
 def model_check(database: Database, spec: CheckSpec) -> ModelCheck:
-    """Returns what the check's model needs to score a reply that does not exist yet, for the preflight."""
+    """Returns the model of the check, with the tokens that it takes per reply, for the preflight of a run whose replies
+    do not exist yet."""
     if spec.kind == "similarity":
         return ModelCheck(spec.model, model_facts(spec.model), texts_a_call=TEXTS_A_CALL)
     prompt = judge_prompt(database, spec)
@@ -74,7 +75,8 @@ def model_check(database: Database, spec: CheckSpec) -> ModelCheck:
 
 
 def scorer(judging: JudgingContext, plan: Plan, spec: CheckSpec, *, on_done: Callable[[int], None]) -> Scorer:
-    """Returns the scorer of the check. A slow scorer calls `on_done` with the number of replies that are done.
+    """Returns the scorer of the check `spec`. Scorers that run code or call a judge call `on_done` with the number of
+    replies scored since its last call.
 
     Raises PlanError for an endpoint that is not configured.
     """
@@ -102,7 +104,7 @@ class _PlainScorer:
                      note=reply.answer_note, language=prompt.language)  # fmt: skip
 
     def halt(self) -> None:
-        """Does nothing: scoring a chunk takes only a moment."""
+        """Does nothing: each call of `scores` ends within a moment."""
 
     async def aclose(self) -> None:
         """Does nothing: there is nothing to free."""
@@ -148,20 +150,21 @@ class _JudgeScorer:
         self._judge.halt()
 
     async def aclose(self) -> None:
-        """Raises BudgetReached if scores are missing because the budget was reached."""
+        """Ends the scoring. Raises BudgetReached if scores are missing because the budget was reached."""
         if self._judge.reached is not None:
             raise self._judge.reached
 
 
 def judge_inputs(spec: CheckSpec, reply: Answered) -> Mapping[str, str]:
-    """Returns the values of the judge's prompt for one reply."""
+    """Returns the values of the judge prompt's variables for one reply, such as question, output and expected."""
     question, conversation = question_of(reply.request)
     return judge_prompts.inputs_for(spec, question=question, conversation=conversation, output=reply.output,
                                     answer=reply.answer, expected=reply.expected)  # fmt: skip
 
 
 def question_of(request: Mapping[str, object]) -> tuple[str, str]:
-    """Returns (the last user message, the whole conversation) of a request body."""
+    """Returns (the last user message, all messages as one text) of a request's JSON body. For a plain completion, both
+    are its prompt."""
     turns = request.get("messages")
     if not isinstance(turns, list):
         prompt = str(request.get("prompt", ""))

@@ -23,7 +23,7 @@ from promptgrid.store.scores import Answered, CellScore
 class Scoring:
     """Scores all replies of a run by `checks`. `done` of `total` scores exist; any thread may read both.
 
-    With `anew`, replies that a check has already scored are scored again.
+    Replies that a check has already scored are left out; with `anew`, they are scored again.
     """
 
     judging: JudgingContext
@@ -81,7 +81,8 @@ class Scoring:
             self.on_progress(self.done, self.total)
 
     async def _scores(self, check: CheckSpec, chunk: Sequence[Answered]) -> list[CellScore]:
-        """Returns the scores of the replies that the check applies to. If the check stops early, all checks halt."""
+        """Returns the check's scores of those replies in the chunk whose prompt has this check. If the check stops
+        before the last reply, the whole scoring halts."""
         prompts = {(p.name, p.version) for p in self.plan.prompts if check in self.plan.checks_for(p)}
         replies = [
             reply
@@ -94,5 +95,6 @@ class Scoring:
 
 
 def slow_checks(plan: Plan) -> list[CheckSpec]:
-    """Returns the checks that run only when all replies are stored."""
+    """Returns the plan's checks that run a user's code or call a model; they score only after all replies are
+    stored."""
     return [check for check in plan.all_checks if not check.plain]

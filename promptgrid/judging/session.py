@@ -37,9 +37,10 @@ _END_S = 10.0  # how long Ctrl+C waits for calls in flight
 
 @dataclass
 class JudgingSession:
-    """A judging session: its work as JSON, and its progress, `done` of `total`. A new session with the same work
-    resumes it.
+    """A period in which judges work on one run: its `work` as JSON, and its progress, `done` of `total`. A new session
+    of the same kind with the same work resumes an unfinished one.
 
+    kind      "check" (scores replies) or "pairs" (compares two replies)
     since     judges' replies with a greater id are reused; 0: all of them
     before    what the run had spent when the session began; `budget` limits what is spent after that
     """
@@ -55,7 +56,8 @@ class JudgingSession:
     _saved: float = float("-inf")
 
     def wall(self, database: Database) -> Wall:
-        """Returns the wall of the session's budget, including what the session has already spent. Raises PlanError."""
+        """Returns the Wall that enforces the session's budget; what the session has already spent counts. Raises
+        PlanError if the budget cannot be read."""
         now, before = spent(database, self.run_id), self.before
         wall = Wall(parse_budget(self.budget))
         wall.add(Cost((now.usd or 0) - (before.usd or 0), (now.tokens or 0) - (before.tokens or 0),
@@ -63,7 +65,8 @@ class JudgingSession:
         return wall
 
     def progress(self, done: int, total: int) -> None:
-        """Records the progress and saves it at most twice a second. Only one thread may call it."""
+        """Records that `done` of `total` scores or pairs are done, and saves the state at most twice a second. Only one
+        thread may call it."""
         self.done, self.total = done, total
         if time.monotonic() - self._saved > _SAVE_EVERY_S:
             self._saved = time.monotonic()
@@ -77,7 +80,8 @@ class JudgingSession:
 
 
 def unfinished(run_id: str, kind: str) -> JudgingSession | None:
-    """Returns the session of that kind that is in progress or was stopped before its end; None when there is none."""
+    """Returns the session of that kind whose file still exists: it is in progress, or was stopped before its end. None
+    when there is none."""
     try:
         body = json.loads(_path(run_id, kind).read_text(encoding="utf-8"))
         return JudgingSession(**{**body, "before": Cost(**body["before"])})
@@ -91,7 +95,7 @@ def forget(run_id: str, kind: str) -> None:
 
 
 def lock(run_id: str, *, wait_s: float = 0.0) -> FileLock:
-    """Returns the lock of the run's session: two sessions at once would pay twice. Acquiring it raises Timeout after
+    """Returns the file lock that lets only one session at a time work on the run. Acquiring it raises Timeout after
     `wait_s`."""
     return FileLock(_folder() / f"{run_id}.lock", timeout=wait_s, thread_local=False)
 
@@ -107,7 +111,8 @@ def in_progress(run_id: str) -> bool:
 
 @asynccontextmanager
 async def turn(database: Database, run_id: str, *, until: Callable[[], bool]) -> AsyncIterator[None]:
-    """Holds the session lock for the run's own judges; first waits until it is free, or until `until` returns true."""
+    """Holds the session lock while the judges of a run in progress work. First waits until the lock is free; when
+    `until` returns true meanwhile, goes on without it."""
     own = lock(run_id)
     while not until():
         with suppress(Timeout):
@@ -125,10 +130,11 @@ async def turn(database: Database, run_id: str, *, until: Callable[[], bool]) ->
 def start(
     database: Database, run_id: str, kind: str, work: Mapping[str, Any], *, budget: str, fresh: bool
 ) -> Iterator[JudgingSession]:
-    """Starts a session, or resumes one with the same work; its file is removed when the block ends without an error.
-    With `fresh`, a new session reuses no earlier replies.
+    """Starts a session, or resumes an unfinished one of the same kind with the same work. Its file is removed when the
+    block ends without an error. With `fresh`, a new session reuses no earlier replies of judges.
 
-    Raises PlanError if a session of the run is in progress, or the budget cannot be read.
+    Raises PlanError if a session of the run is in progress or the budget cannot be read, StoreError if the run is
+    removed meanwhile.
     """
     parse_budget(budget)
     try:
@@ -153,7 +159,9 @@ def start(
 
 
 def since(database: Database, run_id: str, kind: str, work: Mapping[str, Any], *, fresh: bool) -> int:
-    """Returns the `since` of a session that starts now; an unfinished session with the same work keeps its own."""
+    """Returns the `since` for a session that starts now. That is the `since` of the unfinished session with the same
+    work if there is one; else, with `fresh`, the id of the newest stored reply, otherwise 0 (all replies are
+    reused)."""
     before = unfinished(run_id, kind)
     if before is not None and before.work == work:
         return before.since
@@ -181,8 +189,8 @@ class JudgingTask(Protocol[T_co]):
 
 
 def run_task(database: Database, run_id: str, create: Callable[[Journal], JudgingTask[T]]) -> T:
-    """Runs the task; blocks until everything that it wrote is on disk. Ctrl+C waits for calls in flight; a second
-    Ctrl+C abandons them."""
+    """Runs the task that `create` makes, and returns its result; blocks until everything that the task wrote is on
+    disk. Ctrl+C stops the task and waits for the calls in flight; a second Ctrl+C abandons them."""
     tasks: list[JudgingTask[T]] = []
     future = loop.start(_run(database, run_id, create, tasks))
     try:
