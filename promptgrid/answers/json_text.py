@@ -18,14 +18,16 @@ _SIGNS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+"|"', re.DOTALL)
 
 
 class JsonReading(NamedTuple):
-    """A JSON value in canonical form, or None with a note that says why."""
+    """The JSON read out of a text in canonical form (see `canonical_json`), or None with a note that says why."""
 
     text: str | None
     note: str = ""
 
 
 def read_json(text: str, schema: Mapping[str, Any]) -> JsonReading:
-    """Returns the JSON value of the schema's type in the text; lists of bare numbers count only if alone."""
+    """Returns the JSON value in the text that has the type of the schema; a list of numbers, which may be footnotes,
+    counts only if it is the only value.
+    """
     types = _types(schema)
     lone = _lone_value(text, types, schema)
     if lone is not None:
@@ -47,7 +49,9 @@ def read_json(text: str, schema: Mapping[str, Any]) -> JsonReading:
 
 
 def find_json(text: str, *, only: type[dict[str, Any]] | type[list[Any]] | None = None) -> str | None:
-    """Returns the JSON object or array in the text in canonical form; None if there is none, or more than one."""
+    """Returns the JSON object or array in the text in canonical form; None if there is none, or more than one. `only`
+    (dict or list) restricts the search to objects or to arrays.
+    """
     return read_json(text, {} if only is None else {"type": "object" if only is dict else "array"}).text
 
 
@@ -84,7 +88,9 @@ def _types(schema: Mapping[str, Any]) -> set[str]:
 
 
 def _lone_value(text: str, types: set[str], schema: Mapping[str, Any]) -> str | None:
-    """Returns a value that is neither object nor list, if the schema allows one and the text holds nothing else."""
+    """Returns the JSON of a text that is nothing but a string, number, bool or null, if `types` (those the schema
+    allows) include it; else None.
+    """
     if not types & _LONE:
         return None
     bare = re.sub(r"\A```\w*\s*\n|\n\s*```\Z", "", text.strip()).strip()
@@ -105,7 +111,9 @@ def _bare_numbers(value: Any) -> bool:
 
 
 def _candidates(text: str) -> tuple[list[Any], str]:
-    """Returns (the values of the fences, or of all brackets if there is no fence; why there are none)."""
+    """Returns (the JSON values in the text, "" or why there is none): those in code fences or, without a fence, those
+    at brackets.
+    """
     fenced, broken = _fenced(text)
     if fenced or broken:
         return fenced, broken
@@ -121,7 +129,9 @@ def _candidates(text: str) -> tuple[list[Any], str]:
 
 
 def _fenced(text: str) -> tuple[list[Any], str]:
-    """Returns (the values at the start of each fence, the problem of the first that does not parse)."""
+    """Returns (the JSON values at the start of each code fence, what is wrong with the first fence that does not parse;
+    "" if all parse).
+    """
     values: list[Any] = []
     broken, at = "", 0
     for _ in range(MAX_TRIES):
@@ -141,7 +151,7 @@ def _fenced(text: str) -> tuple[list[Any], str]:
 
 
 def _brackets(text: str) -> Iterator[tuple[Any, str]]:
-    """Yields (value, problem) for each outermost bracket; the problem is empty if the value parses."""
+    """Yields (value, "") for each outermost bracket that is JSON, and (None, problem) for one that is not."""
     if text.lstrip().startswith('"') and not _SIGNS.match(text.lstrip()).group().endswith('"', 1):  # type: ignore[union-attr]
         yield None, "the text within the quotes does not end"
         return
@@ -168,7 +178,9 @@ _DECODER = json.JSONDecoder()
 
 
 def _parsed(text: str, at: int) -> tuple[Any, int, str]:
-    """Returns (the value at a bracket, its end, the problem if it does not parse)."""
+    """Parses the JSON that begins at the bracket with the index `at`. Returns (its value, the index behind it, ""), or
+    a problem in the last place if it does not parse.
+    """
     try:
         value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError) as error:
@@ -182,7 +194,7 @@ def _reason(error: Exception) -> str:
 
 
 def _closing(text: str, at: int) -> int | None:
-    """Returns the index behind the bracket that closes the one at `at`, or None."""
+    """Returns the index behind the bracket that closes the bracket at the index `at`; None if it is never closed."""
     depth = 0
     for sign in _SIGNS.finditer(text, at, at + _LONGEST):
         if sign[0] in ("[", "{"):

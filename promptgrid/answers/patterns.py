@@ -14,14 +14,15 @@ TIMEOUT_S = 0.5
 
 
 def lower(text: str) -> str:
-    """Returns the text in lower case with its length unchanged, so that indexes are valid in both texts."""
+    """Returns the text in lower case with unchanged length: an index in one text is valid in the other."""
     folded = text.lower()
     return folded if len(folded) == len(text) else "".join(c if len(c.lower()) > 1 else c.lower() for c in text)
 
 
 @dataclass(frozen=True, slots=True)
 class PatternMatch:
-    """The result of a search: `text` is the first group, or the whole match without groups; None without a match.
+    """The result of a search. `text` is the first group of the match, or the whole match if the pattern has no group;
+    None without a match.
 
     `problem` says why the search failed (an invalid pattern, a timeout); it is empty otherwise.
     """

@@ -32,7 +32,9 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer read out of a reply, None if none could be read; `note` gives the reason, or names an oddity."""
+    """The answer read out of a reply, and the reasoning before it. `answer` is None if none could be read. `note` says
+    why, or what was unusual about the reply; it is empty otherwise.
+    """
 
     reasoning: str
     answer: str | None
@@ -41,7 +43,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """An answer, or None with a note that says why. `final`: no other place of the reply is to be read."""
+    """An answer read at one place of a reply, or None with a note that says why. With `final`, this place decides, even
+    with None: no other place is read.
+    """
 
     answer: str | None
     note: str = ""
@@ -100,7 +104,7 @@ class _Reader:
         return Answer(self.text.strip() if self.marker else "", read.answer, "; ".join(notes))
 
     def _whole(self) -> _Reading:
-        """Applies the rule to the whole text."""
+        """Applies the answer rule to the whole reply, for want of a place that states the answer."""
         kind = self.rule.kind
         if kind == "json":
             return _Reading(*read_json(self.text, self.rule.schema))
@@ -117,7 +121,9 @@ class _Reader:
         return _of_numeral(last_numeral(self.text, self.language), "no number in the reply")
 
     def _of_field(self, fields: Mapping[str, Any]) -> _Reading:
-        """Reads the field that names the answer in a JSON object, else the only field that reads as an answer."""
+        """Reads the answer in the fields of a JSON object: in the field with a usual name ("answer", "label" …), else
+        in the only field that the rule can read.
+        """
         named = next((fields[name] for name in _FIELDS if name in fields), None)
         values = [named] if named is not None else list(fields.values())
         read = [self._of_value(value) for value in values if isinstance(value, (str, int, float))]
@@ -194,7 +200,9 @@ def _number_of_statement(reader: _Reader, statement: Statement) -> _Reading | No
 
 
 def _number_stated(text: str, language: str, *, only_at_start: bool = False) -> _Reading | None:
-    """Returns the number at the start of a statement, else the last number of its first sentence, or None."""
+    """Returns the number with which a statement of the answer begins, else the last number of its first sentence; None
+    if there is none. With `only_at_start`, only the former counts.
+    """
     written = plain(text[:LONGEST])
     if _DENIAL.match(written):
         return _Reading(None, f"says what the answer is not: {written[:60].strip()}")
@@ -222,7 +230,9 @@ _STATED: Mapping[str, Callable[[_Reader, Statement], _Reading | None]] = {
 
 
 def _field(text: str) -> Mapping[str, Any] | None:
-    """Returns the fields of a text that is one JSON object, fenced or not; their names are casefolded."""
+    """Returns the fields of a text that is nothing but one JSON object, in a code fence or not, with casefolded names;
+    None for other texts and for an empty object.
+    """
     bare = text.strip()
     if not bare.startswith(("{", "```")):
         return None

@@ -43,7 +43,9 @@ _CLOSES = frozenset(".!?。！？\"'”’)]}*`|")
 
 
 class LabelReading(NamedTuple):
-    """A label or None; `note` says why there is none, or names an oddity. `final`: no other place is to be read."""
+    """A label, or None if none could be read. `note` says why, or what was unusual. With `final`, this text decides,
+    even with None: no other place of the reply is read.
+    """
 
     label: str | None
     note: str = ""
@@ -51,10 +53,11 @@ class LabelReading(NamedTuple):
 
 
 def read_label(rule: AnswerRule, text: str, *, language: str = "en", stated: bool = False) -> LabelReading:
-    """Reads the label that a text answers with; `stated`: the text stands behind a cue.
+    """Reads the label that a text answers with. `stated`: the text stands behind a cue such as "Answer:", so a bare
+    letter counts as an option.
 
     Labels that the text negates or only asks about do not count. Of several labels, the first counts if the rest of the
-    text is set off as its reason.
+    text is set off as its reason ("B, because …"), or the last if the text concludes with it.
     """
     numeric = _numeric(rule.labels)
     if numeric:
@@ -70,7 +73,9 @@ def read_label(rule: AnswerRule, text: str, *, language: str = "en", stated: boo
 
 
 def _decided(mentions: Sequence[Mention], text: str, *, stated: bool) -> LabelReading:
-    """Returns the label that the mentions in a text amount to."""
+    """Decides which of the labels mentioned in a text is its answer. `stated`: the text stands behind a cue; otherwise
+    a label that a long text only mentions in passing does not count.
+    """
     asserted = [mention for mention in mentions if not mention.asked]
     if not asserted:
         note = f"only asks: {mentions[0].label}?" if mentions else "names no label"
@@ -95,7 +100,9 @@ def _decided(mentions: Sequence[Mention], text: str, *, stated: bool) -> LabelRe
 
 
 def _in_passing(text: str, held: Sequence[Mention]) -> LabelReading:
-    """Accepts the only label of a long text if its first or last sentence, unless cut off, names the label."""
+    """Returns the only label of a long text if the first or the last sentence names it; else None with a note, also
+    where the text may have been cut off. `held` are the mentions that are not negated.
+    """
     first, last = held[0], held[-1]
     opening, ending = text[: first.start].strip(DECORATION), text[last.end :].rstrip(" \n*_`")
     closed = not ending or ending[-1] in _CLOSES or not _SENTENCES.search(ending)
@@ -106,7 +113,9 @@ def _in_passing(text: str, held: Sequence[Mention]) -> LabelReading:
 
 
 def _first_set_off(text: str, held: Sequence[Mention]) -> str | None:
-    """Returns the label at the start of the text if the rest is set off as its reason."""
+    """Returns the label that the text starts with, if the rest is set off as its reason ("B, because …"); else None.
+    `held` are the mentions that are not negated.
+    """
     first = held[0]
     if text[: first.start].strip(DECORATION) or first.denied:
         return None
@@ -119,7 +128,9 @@ def _first_set_off(text: str, held: Sequence[Mention]) -> str | None:
 
 
 def _concluded(text: str, held: Sequence[Mention]) -> str | None:
-    """Returns the last label if its clause draws a conclusion and names no other label ("…, so it is mixed.")."""
+    """Returns the last label if its clause draws a conclusion and names no other label ("…, so it is mixed."); else
+    None. `held` are the mentions that are not negated.
+    """
     last, before = held[-1], held[-2]
     if _JOINED.fullmatch(text, before.end, last.start) or _SENTENCES.search(text[last.end :].rstrip()[:-1]):
         return None
@@ -127,7 +138,9 @@ def _concluded(text: str, held: Sequence[Mention]) -> str | None:
 
 
 def _joined(text: str, first: Mention, held: Sequence[Mention]) -> bool:
-    """Tells whether the text joins the first label with another: "B, D", "yes and no", "positive/negative"."""
+    """Tells whether the text joins the label at `first` with a different label: "B, D", "yes and no",
+    "positive/negative".
+    """
     following = next(
         (mention for mention in held if mention.start > first.start and mention.label != first.label), None
     )
@@ -135,13 +148,15 @@ def _joined(text: str, first: Mention, held: Sequence[Mention]) -> bool:
 
 
 def _headed(text: str, mention: Mention) -> bool:
-    """Tells whether a label heads a line ("**Negative:** dull sound")."""
+    """Tells whether the mentioned label is the heading of its line, as in "**Negative:** dull sound"."""
     line = text[text.rfind("\n", 0, mention.start) + 1 : mention.start]
     return not line.strip(DECORATION + "0123456789.)") and bool(_HEADED.match(text, mention.end))
 
 
 def _other_option(rule: AnswerRule, text: str, mentions: Sequence[Mention]) -> str:
-    """Returns why a statement does not count that names no label but another option: (G), neutral."""
+    """Returns why a statement of the answer does not count: it states something that is none of the labels, such as (G)
+    or "neutral". Returns "" if it does not.
+    """
     first = mentions[0].start if mentions else len(text)
     if all(len(label) == 1 for label in rule.labels):
         match = _OTHER_OPTION.match(text) or _LONE_OPTION.match(text)
@@ -163,8 +178,9 @@ def _numeric(labels: Sequence[str]) -> bool:
 
 
 def _marks(labels: Sequence[str], text: str, language: str) -> tuple[str, list[Mention]]:
-    """Returns (the text in plain notation, its numbers as mentions): 4, four stars, 4/5 if 5 is the highest label.
-    Numbers that are not labels are mentions too: 3.5 is none of 1 to 5."""
+    """Returns (the text in plain notation, its numbers as mentions of labels), for labels that are whole numbers: 4,
+    four stars, or 4/5 if 5 is the highest label. A number that is no label is a mention too: 3.5 is none of 1 to 5.
+    """
     highest = re.escape(max(labels, key=int).strip())
     text = re.sub(
         rf"(?<![\d.,/])(\d{{1,3}})\s*(?:/|out of|von|sur|／)\s*{highest}(?![\d.,/]*\d)", r"\1 ", plain(text[-LONGEST:])

@@ -53,7 +53,9 @@ class Thought(NamedTuple):
 
 
 def split_thought(text: str) -> Thought:
-    """Takes the text that a model marked as its reasoning out of a reply; some servers drop the opening mark."""
+    """Splits a reply into the text that the model marked as its reasoning (<think>…</think> and the like) and the rest.
+    A closing mark alone counts too, since some servers drop the opening one.
+    """
     if not any(hint in text for hint in _HINTS):
         return Thought("", text, True)
     if spoken := _SPOKEN.match(text):
@@ -67,8 +69,10 @@ def split_thought(text: str) -> Thought:
 
 
 def _without_marked(text: str, thoughts: list[str]) -> tuple[str, bool]:
-    """Returns (the text without its marked reasoning, whether an answer can follow). An opening mark in the middle of a
-    line that is never closed is ordinary text: "the <think> tag"."""
+    """Returns (the text without its marked reasoning, False if the reasoning is cut off so that no answer can follow),
+    and adds the reasoning to `thoughts`. An opening mark in mid-line that is never closed is ordinary text: "the
+    <think> tag".
+    """
     left, at = "", 0
     while opening := _OPENING.search(text, at):
         closing = re.compile(_close_of(opening), re.IGNORECASE).search(text, opening.end())
@@ -91,7 +95,9 @@ def _close_of(opening: re.Match[str]) -> str:
 
 
 def _without_swallowed(text: str, thoughts: list[str]) -> str:
-    """Returns the text behind a closing mark that has no opening mark."""
+    """Returns the text behind a closing mark that has no opening mark, and adds the text before it to `thoughts`. A
+    text without such a mark is returned unchanged.
+    """
     closing = _CLOSING.search(text)
     if closing is None or _OPENING.search(text, 0, closing.start()):
         return text

@@ -91,7 +91,9 @@ _LONGEST = 60  # characters that are searched for a unit
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit under its usual `name`: x of it are x * `factor` + `zero` of the first unit of its dimension."""
+    """A unit of measurement under its usual `name`. An amount x of it equals x * `factor` + `zero` of the first unit of
+    its dimension (such as grams for mass).
+    """
 
     name: str
     dimension: str
@@ -104,14 +106,18 @@ class Unit:
 
 
 def find_unit(text: str) -> Unit | None:
-    """Returns the unit with that name: first the exact spelling, which tells mW from MW, then ignoring case."""
+    """Returns the unit with this name or symbol, None if there is none. The exact spelling goes first, which tells mW
+    from MW; then case is ignored.
+    """
     name = " ".join(text.replace("μ", "µ").replace("^", "").split())
     exact, folded = _names()
     return exact.get(name) or folded.get(name.casefold())
 
 
 def unit_at_start(text: str) -> tuple[Unit, str] | None:
-    """Returns the unit, of one or two words, at the start of the text behind a number, and the text after the unit."""
+    """Returns (the unit, of one or two words, at the start of the text behind a number; the text after the unit), or
+    None.
+    """
     match = _WORDS.match(text[:_LONGEST])
     if match is None:
         return None

@@ -58,7 +58,9 @@ def chained(tokens: Iterable[Numeral], text: str) -> Iterator[Numeral]:
 
 
 def _join(first: Numeral, second: Numeral, text: str) -> str:
-    """Returns how the two numerals belong together ("ratio", "range" …); empty if they do not."""
+    """Returns how two numerals belong together by the text between them, such as "ratio", "range", "list" or "measure";
+    "" if they are separate.
+    """
     gap = text[first.end : second.start]
     if len(gap) > _LONGEST_GAP:
         return ""
@@ -71,12 +73,16 @@ def _join(first: Numeral, second: Numeral, text: str) -> str:
 
 
 def _holds(kind: str, second: Numeral, text: str) -> bool:
-    """Tells whether a comma makes a list: only if no counted noun follows. "In 2020, 15 people came" has no list."""
+    """Tells whether numerals that look joined are joined. A comma joins a list only if the list ends or goes on behind
+    `second`: "In 2020, 15 people came" is no list. Every other `kind` of join holds.
+    """
     return kind != "list" or bool(_ENDS.match(text, second.end)) or text[second.end : second.end + 1] == ","
 
 
 def _measured(gap: str, second: Numeral) -> bool:
-    """Tells whether the gap is the larger unit of a compound measure: 2 h 30 min, 5'3", 3小时20分."""
+    """Tells whether `second` continues a measure such as 2 h 30 min, 5'3" or 3小时20分: the `gap` before it names a
+    unit of its dimension that is larger.
+    """
     if _FEET.fullmatch(gap):
         return True
     unit = unit_at_start(gap)
@@ -96,7 +102,9 @@ def _unit_behind(numeral: Numeral, larger: Unit) -> Unit | None:
 
 
 def _resolved(chain: list[Numeral], joins: list[str], text: str) -> Numeral:
-    """Returns the one numeral that a chain stands for: only the part behind its last equals sign counts."""
+    """Returns the one numeral that joined numerals (`chain`) stand for; `joins` are the kinds of the joins between
+    them. Of an equation only the part behind its last equals sign counts.
+    """
     start, end = chain[0].start, chain[-1].end
     if "equation" in joins:
         at = len(joins) - joins[::-1].index("equation")
@@ -124,7 +132,9 @@ def _resolved(chain: list[Numeral], joins: list[str], text: str) -> Numeral:
 
 
 def _measure(chain: list[Numeral], text: str) -> Numeral:
-    """Adds two or three measures, in the smallest of their units."""
+    """Returns the sum of a measure in several units in the smallest of them: 2 h 30 min is 150 min. Unclear if a unit
+    is unknown or a part is not smaller than the one before.
+    """
     first = unit_at_start(text[chain[0].end : chain[1].start])
     if first is None:
         units = [find_unit("ft"), find_unit("in")]
@@ -146,7 +156,9 @@ def _measure(chain: list[Numeral], text: str) -> Numeral:
 
 
 def _bracketed(token: Numeral, text: str) -> Numeral:
-    """Returns the interval or point for [1,6) or (3,5), whose comma is no decimal mark; else the token."""
+    """Returns the interval or point if the numeral is one in brackets, such as [1,6) or (3,5), whose comma separates
+    two numbers; otherwise the same numeral.
+    """
     written = text[token.start : token.end]
     if "," not in written or token.percent:
         return token

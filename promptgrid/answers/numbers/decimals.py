@@ -63,7 +63,8 @@ _BLANKS = str.maketrans("\u00a0\u2009\u202f", "   ")
 
 
 def read_digits(written: str, language: str) -> Fraction | str:
-    """Returns the value of digits with marks between them, or the reason why they have none.
+    """Returns the value of digits with separators and decimal marks between them ("1,234.50"), or a text that says why
+    they have none.
 
     `language` is the prompt's ("en", "de"; "" if unknown).
     """
@@ -92,7 +93,9 @@ def _one_mark(written: str, mark: str, language: str) -> Fraction | str:
 
 
 def _many_marks(written: str, marks: str) -> Fraction | str:
-    """Reads groups with one kind of mark, with or without another mark before the decimals."""
+    """Returns the value of digits in which `marks`, the separators in their order, occur several times: groups such as
+    1,234,567, perhaps with another mark before the decimals. Otherwise the reason why they have no value.
+    """
     last = marks[-1]
     whole, decimals = written, ""
     if last in ".," and marks.count(last) == 1:
@@ -105,10 +108,11 @@ def _many_marks(written: str, marks: str) -> Fraction | str:
 
 
 def _groups(pieces: list[str], mark: str, *, last: bool) -> bool:
-    """Tells whether digits, cut at each `mark`, are groups of three, of four, or (Indian) of two with three at the end.
+    """Tells whether these pieces of a number, cut at each `mark`, are valid groups of digits: of three, of four, or
+    (Indian) of two with three at the end.
 
-    The first group may be shorter. Groups of four and Indian ones need a comma as mark, and several marks or, with
-    `last`, a decimal part behind them.
+    The first group may be shorter. Groups of four and Indian ones need a comma as mark, and two marks or more. `last`:
+    decimals follow these groups, which then need only one mark.
     """
     first, *middle, end = pieces
     if first.startswith("0") or not first:

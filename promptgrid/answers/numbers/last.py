@@ -52,7 +52,9 @@ def last_numeral(text: str, language: str = "en") -> Numeral | None:
 
 
 def aside(found: list[Numeral], text: str) -> list[Numeral]:
-    """Drops numerals in bracketed remarks ("12 apples (of 60)"), unless no other numeral is left."""
+    """Drops numerals that stand in brackets, as remarks do ("12 apples (of 60)"); returns all of them if no numeral
+    stands outside of brackets.
+    """
     if "(" not in text:
         return found
     remarks = [match.span() for match in _REMARK.finditer(text)]
@@ -61,10 +63,11 @@ def aside(found: list[Numeral], text: str) -> list[Numeral]:
 
 
 def settled(found: Sequence[Numeral], text: str, stop: int, *, strict: bool = False) -> Numeral:
-    """Returns the last of a sentence's numerals; the sentence ends at `stop`. The numeral is unclear if another may be
-    the answer, or if the text is cut off.
+    """Returns the last of the numerals found in a sentence that ends at the index `stop`. It is returned as unclear if
+    the text is cut off, or if it may only describe another of the numerals (see `_doubt`).
 
-    `strict`: it must be the only numeral that is not a circumstance ("in 3 weeks"), or a conclusion ("so 3 are left").
+    With `strict`, every other numeral makes it unclear, except a circumstance ("in 3 weeks") and unless the words
+    between the last two draw a conclusion ("so 3 are left").
     """
     last = found[-1]
     why = _cut(last, text, stop) or (_doubt(found, text, strict) if len(found) > 1 else "")

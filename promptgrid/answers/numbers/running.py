@@ -33,7 +33,7 @@ _IDIOMS = ("十分", "千万", "万一", "百分之百")
 
 
 def counts_in_english(text: str, start: int, end: int) -> bool:
-    """Tells whether the words from `start` to `end` are a quantity, not a reference as in "the one that"."""
+    """Tells whether the number words from `start` to `end` state a quantity; "one" in "the one that" states none."""
     word, left, right = text[start:end].lower(), text[max(0, start - 16) : start], text[end : end + 16]
     if _REFERENCE.search(left):
         return False
@@ -49,7 +49,9 @@ def counts_in_english(text: str, start: int, end: int) -> bool:
 
 
 def counts_in_chinese(text: str, start: int, end: int) -> bool:
-    """Tells whether the characters from `start` to `end` are a quantity: 一 in 一起 is not, and 第三 is an ordinal."""
+    """Tells whether the number characters from `start` to `end` state a quantity; 一 in 一起 and the ordinal 第三 state
+    none.
+    """
     written, left, right = text[start:end], text[max(0, start - 4) : start], text[end : end + 1]
     if (
         left.endswith(("第", "星期", "周", "初"))

@@ -52,7 +52,9 @@ def _pattern() -> re.Pattern[str]:
 
 
 def tokens(text: str, language: str, start: int = 0, stop: int = sys.maxsize) -> Iterator[Numeral]:
-    """Yields every numeral of a plain text from `start` to `stop`; digits in names and footnote marks are skipped."""
+    """Yields every single numeral of a text in plain notation (see `plain`), from index `start` to `stop`; digits in
+    names (CO2) and footnote marks are skipped. `language` is the prompt's.
+    """
     at, search = start, _pattern().search
     while match := search(text, at, stop):
         numeral = _READERS[match.lastgroup if match.lastgroup in _READERS else _kind(match)](match, text, language)
@@ -66,7 +68,7 @@ def _kind(match: re.Match[str]) -> str:
 
 
 def unclear(text: str, start: int, end: int, why: str) -> Numeral:
-    """Returns a numeral of kind "unclear"; `why` completes "12x is …"."""
+    """Returns a numeral of kind "unclear" for the text from `start` to `end`; `why` ends the sentence "12x is …"."""
     written = " ".join(text[start:end].split())[:40]
     return Numeral(
         "unclear",
@@ -96,14 +98,17 @@ def _digits(match: re.Match[str], text: str, language: str) -> Numeral | None:
 
 
 def _repeating(match: re.Match[str]) -> Fraction:
-    """Returns the value of a repeating decimal: 0.1(6), 0.1666…"""
+    """Returns the exact value of a repeating decimal: 0.1(6) and 0.1666… are 1/6. `match` holds its digits by parts."""
     whole, fixed, block = match["whole"], match["fixed"] or "", match["block"] or match["again"]
     tail = Fraction(int(block), (10 ** len(block) - 1) * 10 ** len(fixed))
     return Fraction(f"{whole}.{fixed or 0}") + tail
 
 
 def _finished(text: str, left: Before, value: Fraction, end: int, language: str, *, whole: bool) -> Numeral:
-    """Returns the number, multiplied by what follows (fraction, power, magnitude); unclear if other text touches it."""
+    """Returns the numeral for digits with this `value` that end at `end`; `left` describes the text before them. A
+    fraction, power or magnitude behind the digits is applied (`whole`: the digits have no decimals); unclear if other
+    text touches them.
+    """
     start, why, percent = left.start, left.why, False
     if whole and (part := _MIXED.match(text, end)) and int(part[2]) and int(part[1]) < int(part[2]):
         value, end = value + Fraction(int(part[1]), int(part[2])), part.end()
@@ -137,8 +142,9 @@ def _finished(text: str, left: Before, value: Fraction, end: int, language: str,
 
 
 def _multiplied(text: str, value: Fraction, end: int, language: str, *, money: bool) -> tuple[Fraction, int, bool]:
-    """Returns (value, end, percent) with the magnitude behind the digits applied: percent, million. 3万5千 is a sum, in
-    which each part is smaller than the one before."""
+    """Returns (value, end, percent) of a number that ends at `end`, after the magnitude behind it (percent, million) is
+    applied. In 3万5千 a smaller part follows, which is added: 35,000. `money`: a currency stands before.
+    """
     magnitude = magnitude_at(text, end, money=money, language=language)
     if magnitude is None:
         return value, end, False
@@ -216,14 +222,14 @@ _READERS = {
 
 
 def _footnote(text: str, start: int, end: int) -> bool:
-    """Tells whether the digits are a footnote mark: [2] behind a word."""
+    """Tells whether the digits from `start` to `end` are a footnote mark, such as [2] behind a word."""
     if text[start - 1 : start] not in ("[", "^") or text[end : end + 1] != "]":
         return False
     return bool(text[: start - 1].rpartition("\n")[2].strip(" [*_#>-"))
 
 
 def _enumerates(text: str, start: int, end: int) -> bool:
-    """Tells whether the digits number the lines or steps of a list: "1. ", "2) ", "Step 3:"."""
+    """Tells whether the digits from `start` to `end` only number a line or step of a list: "1. ", "2) ", "Step 3:"."""
     low = text.rfind("\n", 0, start) + 1
     lead = text[low:start].strip(" *_#>-(").lower()
     if lead in ("step", "case", "question", "q", "problem", "figure", "table", "section") and end - start <= 2:

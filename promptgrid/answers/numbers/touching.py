@@ -67,8 +67,10 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 
 
 class Before(NamedTuple):
-    """The text before digits: its start, whether it makes the number negative, whether it is a currency, whether the
-    digits are part of a name (CO2, GPT-4, m^2), and why they are not understood."""
+    """The text directly before digits: where it starts, whether it makes the number negative, whether it is a currency
+    (`money`), whether the digits belong to a name (CO2, GPT-4, m^2). `why` says why the number is not understood, or is
+    empty.
+    """
 
     start: int
     negative: bool
@@ -78,7 +80,7 @@ class Before(NamedTuple):
 
 
 def before(text: str, at: int) -> Before:
-    """Returns a description of the text that touches the digits at `at` from the left."""
+    """Describes the text that touches the digits at the index `at` from the left: sign, currency or name."""
     if at == 0:
         return Before(0, False, False, False, "")
     low = max(0, at - _LOOK_BACK)
@@ -96,7 +98,7 @@ def before(text: str, at: int) -> Before:
 
 
 def _is_sign(text: str, at: int) -> bool:
-    """Tells whether the - or + at `at` is a sign, not an operator: no operand stands directly before it."""
+    """Tells whether the - or + at the index `at` is a sign: no operand stands directly before it, as in "3-5"."""
     return at == 0 or not (glued(text[at - 1]) or text[at - 1] in ")]}%°-+")
 
 
@@ -118,7 +120,9 @@ def _touched(text: str, start: int, negative: bool, money: bool) -> Before:
 
 
 def after(text: str, at: int) -> str:
-    """Returns why digits that end at `at` are unclear because of the text behind them; empty if they are not."""
+    """Returns why the digits that end at the index `at` are unclear because of the text behind them ("an inequality");
+    "" if that text is harmless.
+    """
     following = text[at : at + 1]
     if _COMPARED.match(text, at):
         return "an inequality"
@@ -143,7 +147,9 @@ def after(text: str, at: int) -> str:
 
 
 def glued(c: str) -> bool:
-    """Tells whether a character beside digits forms one word with them; characters of scripts without spaces do not."""
+    """Tells whether a character beside digits makes one word with them: a letter, a digit or _, but no character of a
+    script that sets no blanks, such as Chinese.
+    """
     return (c.isalnum() or c == "_") and not (
         "\u2e80" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" or "\u0e00" <= c <= "\u0e7f" or c >= "\U00020000"
     )
