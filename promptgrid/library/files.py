@@ -21,7 +21,8 @@ _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*
 
 
 def safe_name(name: str) -> str:
-    """Returns the name in normal form (NFC). Raises LibraryError if some system forbids it as a file name."""
+    """Returns the name in Unicode normal form (NFC), without `.prompty`. Raises LibraryError if a common operating
+    system does not allow it as a file name, or if it is too long."""
     name = unicodedata.normalize("NFC", name).removesuffix(SUFFIX)
     wrong = _FORBIDDEN.search(name)
     if wrong:
@@ -40,7 +41,8 @@ def safe_name(name: str) -> str:
 
 
 def failed(verb: str, path: Path, error: OSError) -> LibraryError:
-    """Returns the LibraryError for an operating system error on a file."""
+    """Returns a LibraryError which says that the program cannot `verb` (write, delete …) the file, with the system's
+    reason."""
     return LibraryError(
         f"Cannot {verb} {path}: {error.strerror or error}.",
         hint="Set PROMPTGRID_PROMPTS to a folder that you can write to.",
@@ -68,10 +70,11 @@ _BESIDE = (".json", ".yaml", ".yml", ".txt", ".md")
 
 
 def beside(path: Path) -> Callable[[str], str]:
-    """Returns the function that reads the files that a prompt names by `${file:…}`.
+    """Returns a function for the prompt file at `path`: it takes the name in a `${file:…}` of the prompt and returns
+    that file's text.
 
     Only files in the prompt's folder or below are read, no links and no hidden files. The function raises PromptError,
-    which says what is wrong with the reference.
+    which says what is wrong with the name.
     """
 
     def read_beside(target: str) -> str:

@@ -70,7 +70,8 @@ def _own_folder() -> Path:
 
 
 def load_prompt(ref: str, library: Library) -> Prompt:
-    """Loads the prompt at a path, or with a name in the library. Raises LibraryError or PromptError."""
+    """Loads the prompt that `ref` names: the path of a .prompty file, or the name of a prompt in the library. Raises
+    LibraryError or PromptError."""
     path = Path(ref).expanduser()
     if path.suffix.lower() == SUFFIX or os.sep in ref or path.is_file():
         refuse_other(path)
@@ -79,14 +80,15 @@ def load_prompt(ref: str, library: Library) -> Prompt:
 
 
 class Library:
-    """The prompts in one folder. A prompt's name is its file's name. Safe to use from several processes."""
+    """The prompts in one folder. A prompt's name is its file's name. Several processes may use the folder at once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         self._cache: dict[Path, tuple[tuple[int, int], LibraryEntry]] = {}
 
     def entries(self) -> list[LibraryEntry]:
-        """Returns all files by name, broken ones too. Only files that changed since the last call are read again."""
+        """Returns an entry for each prompt file, in alphabetical order, broken files too. Only files that changed since
+        the last call are read again."""
         entries = {path: self._entry(path) for path in sorted(self.folder.glob(f"*{SUFFIX}"), key=_alphabetic)}
         self._cache = {path: cached for path, cached in self._cache.items() if path in entries}
         return [entry for entry in entries.values() if entry is not None]
@@ -96,7 +98,8 @@ class Library:
         return self.folder / f"{safe_name(name)}{SUFFIX}"
 
     def load(self, name: str) -> tuple[Prompt, str]:
-        """Returns the prompt, and its etag for `save`. Raises LibraryError or PromptError."""
+        """Returns the prompt with that name, and its etag: a digest of the file, which `save` compares. Raises
+        LibraryError or PromptError."""
         path = self._existing(name)
         data = read(path)
         return _read_prompt(path, data), _etag(data)
@@ -118,12 +121,13 @@ class Library:
         return _etag(data)
 
     def etag(self, name: str) -> str | None:
-        """Returns the current etag of the file; None if the file does not exist."""
+        """Returns the digest of the file's present content, which `save` compares; None if the file does not exist."""
         path = self.path(name)
         return _etag(read(path)) if path.is_file() else None
 
     def add(self, name: str, data: bytes) -> str:
-        """Adds a prompt file and returns its name, which is changed if it is already taken.
+        """Adds a prompt file with the content `data` and returns its name. If a prompt of that name exists, the new one
+        gets a number (`name-2`).
 
         Raises LibraryError for an unsafe name or bytes that are not UTF-8, PromptError for a broken prompt.
         """
@@ -148,7 +152,8 @@ class Library:
         return trashed.name
 
     def restore(self, token: str) -> str:
-        """Restores a deleted prompt and returns its name, which is changed if it is already taken."""
+        """Restores the deleted prompt of this token and returns its name. If another prompt has the name now, the
+        restored one gets a number (`name-2`). Raises LibraryError if the trash has no such prompt."""
         if not _TOKEN.fullmatch(token):
             raise LibraryError(f"{token!r} is not the token of a deleted prompt.")
         trashed = next((self._trash() / token).glob(f"*{SUFFIX}"), None)
@@ -166,7 +171,7 @@ class Library:
         return [Trashed(path.parent.name, path.stem, _deleted(path.parent.name)) for path in files]
 
     def duplicate(self, name: str) -> str:
-        """Copies the prompt and returns the name of the copy."""
+        """Copies the prompt and returns the name of the copy: `name-copy`, with a number if that is taken."""
         with self._locked():
             source = self._existing(name)
             copy = self._free(f"{source.stem[: MAX_NAME - 10]}-copy")
@@ -174,7 +179,7 @@ class Library:
         return copy
 
     def rename(self, old: str, new: str) -> None:
-        """Renames the prompt. Raises LibraryError if the name is taken."""
+        """Renames the prompt and its file. Raises LibraryError if another prompt has the name `new`."""
         with self._locked():
             source, target = self._existing(old), self.path(new)
             if target.exists() and not target.samefile(source):
@@ -214,7 +219,8 @@ class Library:
         return next(candidate for candidate in candidates if not self.path(candidate).exists())
 
     def _put(self, path: Path, data: bytes, source: Path) -> None:
-        """Writes the data to another path and its name into the prompt, unless the prompt has a title."""
+        """Writes the content `data` of the prompt file `source` to `path`, with the prompt's name changed to that of
+        the new file, unless the prompt has a title. A broken prompt is written unchanged."""
         try:
             text = text_of(data, source)
             data = dumps(replace(loads(text, source.stem), name=path.stem), text).encode()
@@ -233,7 +239,7 @@ class Library:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Holds the library's lock among all processes, so that the etag cannot change between check and write."""
+        """Holds a file lock, so that no other process changes the folder while the block checks and writes."""
         from filelock import FileLock, Timeout
 
         lock = self._trash() / "library.lock"

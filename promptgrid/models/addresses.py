@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 @lru_cache(maxsize=256)
 def is_loopback(base_url: str) -> bool:
-    """Whether the address is one of this machine."""
+    """Whether the URL's host is this machine: `localhost`, 127.0.0.1, ::1, 0.0.0.0 …"""
     host = (urlsplit(base_url).hostname or "").rstrip(".")
     try:
         address = ip_address(host)
@@ -20,6 +20,6 @@ def is_loopback(base_url: str) -> bool:
 
 @lru_cache(maxsize=256)  # called for every request
 def is_openai(base_url: str) -> bool:
-    """Whether the address is OpenAI's API or Azure's copy of it."""
+    """Whether the URL's host is OpenAI's API, or the OpenAI service of Azure."""
     host = urlsplit(base_url).hostname or ""
     return host == "api.openai.com" or host.endswith((".api.openai.com", ".openai.azure.com"))

@@ -19,7 +19,8 @@ DEFAULT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LongPrice:
-    """Prices in USD per million tokens, for all tokens of a call whose prompt is longer than `above` tokens."""
+    """Prices in USD per million tokens for a call whose prompt is longer than `above` tokens. They apply to all tokens
+    of the call. `cached` None: cached tokens cost as much as input."""
 
     above: int
     input: Decimal
@@ -59,13 +60,15 @@ class ModelFacts:
     learned: tuple[Refusal, ...] = ()
 
     def refusal(self, parameter: str, value: ParameterValue = None) -> Refusal | None:
-        """The latest refusal of this parameter with every value or with this value; None if there is none."""
+        """The latest refusal of this parameter by the endpoint: of all its values, or of exactly this `value`. None if
+        there is none."""
         matches = [r for r in self.learned if r.parameter == parameter and not r.together]
         return next((r for r in reversed(matches) if r.whole or r.value == value), None)
 
     @property
     def refused(self) -> Mapping[str, str]:
-        """The refused parameters that have no field in this class, each with the sentence of its refusal."""
+        """The parameters that the endpoint refuses with every value and that no field of ModelFacts describes, by name,
+        each with a sentence on its refusal."""
         fields = ("temperature", "top_p", "logprobs", "seed", "n")
         others = [r for r in self.learned if r.whole and r.parameter not in fields and not other_token_parameter(r)]
         return MappingProxyType({r.parameter: r.sentence for r in others})
@@ -77,7 +80,8 @@ class ModelFacts:
 
 
 def other_token_parameter(refusal: Refusal) -> str:
-    """The token parameter that the server's sentence names instead of the refused one; "" if it names none."""
+    """The name of the limit on tokens (`max_completion_tokens`, `max_tokens`) that the server asks for in place of the
+    refused one; "" if its sentence names no other."""
     if refusal.parameter not in TOKEN_PARAMETERS:
         return ""
     (other,) = (name for name in TOKEN_PARAMETERS if name != refusal.parameter)

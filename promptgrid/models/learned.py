@@ -64,7 +64,7 @@ class Refusal:
 
     @property
     def sentence(self) -> str:
-        """`gpt-x refused temperature 0.7 on 2026-11-22: Unsupported value.`"""
+        """The refusal in words: `gpt-x refused temperature 0.7 on 2026-11-22: Unsupported value.`"""
         value = "" if self.value is None else f" {value_text(self.value)}"
         return f"{self.model} refused {self.parameter}{value} on {self.at:%Y-%m-%d}: {self.reason or 'no reason given'}"
 
@@ -76,7 +76,8 @@ class Refusal:
 
     @property
     def whole(self) -> bool:
-        """Whether the server refused the parameter with every value; False, for this value only, if it does not say."""
+        """Whether the server's sentence says that the model refuses the parameter with every value. False if it says
+        nothing about other values: then only this value counts as refused."""
         if self.together or self._quotes_its_word():
             return False
         if _ONLY_DEFAULT.search(self.reason):
@@ -84,8 +85,8 @@ class Refusal:
         return bool(_NOT_TAKEN.search(self.reason)) and not _OTHER_VALUES.search(self.reason)
 
     def _quotes_its_word(self) -> bool:
-        """Whether the server's sentence quotes the refused word, such as 'none'; False for a number, whose quotation
-        proves nothing."""
+        """Whether the refused value is a word, such as 'none', that the server's sentence has in quotation marks: then
+        only that word is refused. False for numbers, which servers quote in both cases."""
         return isinstance(self.value, str) and bool(re.search(rf"['\"`]{re.escape(self.value)}['\"`]", self.reason))
 
 
@@ -148,19 +149,22 @@ def _plain(value: object) -> ParameterValue:
 
 
 def _sentence(text: str, parameter: str, model: str) -> str:
-    """Puts the text into one line and removes an EndpointError's introduction, which `Refusal.sentence` repeats."""
+    """Returns the server's `text` as one line, without the words that Promptgrid itself has put before it in the
+    EndpointError."""
     text = text.rpartition(f"refuses {parameter} for {model!r}: ")[2]
     return one_line(text, SENTENCE_LIMIT)
 
 
 def _same(old: Refusal, new: Refusal) -> bool:
-    """Whether the old refusal has the same parameter, model, endpoint and effort, and covers the new one's value."""
+    """Whether the new refusal replaces the old one: both have the same endpoint, model, parameter and effort, and
+    either the same value, or both hold for every value."""
     about = (old.identity, old.model, old.parameter, old.effort) == (new.identity, new.model, new.parameter, new.effort)
     return about and (old.value == new.value or (old.whole and new.whole))
 
 
 def _with(known: Iterable[Refusal], new: Refusal) -> list[Refusal]:
-    """Adds a refusal to those that have not expired; for the new one's parameter only the latest 20 values are kept."""
+    """Returns the refusals that have not expired, with the new one in place of an equal one. Of one model's parameter
+    only the latest 20 remain."""
     others = [old for old in _live(known) if not _same(old, new)]
     about = (new.identity, new.model, new.parameter)
     alike = [old for old in others if (old.identity, old.model, old.parameter) == about]
@@ -175,7 +179,8 @@ def _live(known: Iterable[Refusal]) -> tuple[Refusal, ...]:
 
 @lru_cache(maxsize=4)
 def _read(path: Path, changed: int, size: int, inode: int) -> tuple[Refusal, ...]:
-    """Reads the file; the arguments after `path` are its state, so that the result is cached until it changes."""
+    """Reads the refusals from the file. The result is cached; the arguments after `path` describe the file's state, so
+    a changed file is read again."""
     return _read_now(path)
 
 
@@ -188,7 +193,8 @@ def _read_now(path: Path) -> tuple[Refusal, ...]:
 
 
 def _refusal(row: Any) -> Refusal:
-    """Reads a row of the file. Raises ValueError or TypeError for a row that this module did not write."""
+    """Converts one JSON row of the file to a Refusal. Raises ValueError or TypeError for a row with other fields or
+    types."""
     fields = {"reason" if key == _REASON_KEY else key: value for key, value in row.items()}
     refusal = Refusal(**{**fields, "at": datetime.fromisoformat(row["at"])})
     texts = (refusal.identity, refusal.model, refusal.parameter, refusal.reason, refusal.effort)

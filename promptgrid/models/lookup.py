@@ -17,9 +17,11 @@ from promptgrid.models.learned import Refusal
 
 
 def facts(model: str, base_url: str = "", *, free: bool | None = None) -> ModelFacts:
-    """The facts about `model` at the endpoint `base_url`; with "" there are no prices and no refusals.
+    """The facts about `model` at the endpoint `base_url`. With "" for `base_url`, prices from genai-prices and refusals
+    are left out.
 
-    `free` is the endpoint's own setting (None: free on loopback). Raises PromptgridError for a broken models.toml.
+    `free` says whether calls cost nothing (None: they do on this machine). Raises PromptgridError for a broken
+    models.toml.
     """
     free = is_loopback(base_url) if free is None else free
     priced = {} if free or not base_url else prices.priced(model, base_url)
@@ -35,7 +37,8 @@ def facts(model: str, base_url: str = "", *, free: bool | None = None) -> ModelF
 
 
 def token_parameter(model: str, base_url: str = "") -> str:
-    """The model's name for max_tokens, from the tables and, if `base_url` is given, from the endpoint's refusals."""
+    """The name under which the model takes the limit on tokens, `max_tokens` or `max_completion_tokens`: from the
+    tables and, with a `base_url`, from that endpoint's refusals."""
     users = tables.users(model)
     fields = {**tables.shipped(model), **users}
     if base_url and "token_parameter" not in users:
@@ -44,13 +47,14 @@ def token_parameter(model: str, base_url: str = "") -> str:
 
 
 def _overruled(refusal: Refusal, users: tables.FactsTable) -> bool:
-    """Whether the user's models.toml overrides the refusal, because it states the policy of that parameter."""
+    """Whether the user's models.toml (`users`, the model's facts there) states the refused parameter itself, so that
+    the refusal does not count."""
     name = "top_p" if refusal.together else refusal.parameter
     return ("token_parameter" if name in TOKEN_PARAMETERS else name) in users
 
 
 def _after_refusals(fields: dict[str, Any], refusals: Iterable[Refusal]) -> dict[str, Any]:
-    """Applies the refusals, which are in order of time, to the facts."""
+    """Returns the facts as changed by the refusals, which must be in order of time, oldest first."""
     fields = dict(fields)
     for refusal in refusals:
         name = refusal.parameter
@@ -67,7 +71,8 @@ def _after_refusals(fields: dict[str, Any], refusals: Iterable[Refusal]) -> dict
 
 
 def _policy(before: ParameterPolicy, effort: str) -> ParameterPolicy:
-    """The new policy of temperature or top_p after a request with that reasoning effort was refused."""
+    """Returns when the model takes temperature or top_p, after it has refused every value at the reasoning effort
+    `effort` ("": none was sent). `before` is what was known until then."""
     if before == "only_default" or effort == "none":
         return "only_default"
     return "only_without_reasoning" if effort or before == "only_without_reasoning" else "only_default"

@@ -34,13 +34,14 @@ class Sent:
 
     @property
     def note(self) -> str:
-        """All notes, joined by semicolons."""
+        """All notes in one text, joined by semicolons; "" without a note."""
         return "; ".join(self.notes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Fate:
-    """The `value` of one parameter as it is sent (None: not sent), and its entries for `Sent`."""
+    """What becomes of one planned parameter: the `value` that is sent (None: not sent), and its entries `honoured` and
+    `note` in `Sent`."""
 
     value: Any = None
     honoured: bool | None = None
@@ -48,7 +49,8 @@ class _Fate:
 
 
 def sent(facts: ModelFacts, planned: Parameters) -> Sent:
-    """Returns the parameters to send to this model for the planned ones."""
+    """Returns the parameters that are sent to the model with these facts when a plan has the parameters `planned`.
+    Those that the model is known to refuse are left out, each with a note."""
     effort = _effort(facts, planned.reasoning_effort)
     temperature = _sampling(facts, "temperature", planned.temperature, effort.value)
     top_p = _sampling(facts, "top_p", planned.top_p, effort.value, temperature=temperature.value)
@@ -91,7 +93,8 @@ def _sampling(
     *,
     temperature: float | None = None,
 ) -> _Fate:
-    """Decides about temperature or top_p; `temperature` is the one sent beside top_p."""
+    """Decides whether the planned `value` of `name` is sent, beside the reasoning effort `effort`. For top_p,
+    `temperature` is the temperature that is sent with it (None: none)."""
     if value is None:
         return _Fate()
     policy = facts.temperature if name == "temperature" else facts.top_p
@@ -113,7 +116,8 @@ def _sampling(
 
 
 def _reasons(facts: ModelFacts, effort: str | None) -> str:
-    """The reason why a model refuses a parameter that it accepts only without reasoning; "" if it does not reason."""
+    """For a parameter that the model takes only without reasoning: returns why it cannot be sent at this reasoning
+    effort (None: the model's default); "" at the effort none."""
     effort = effort or facts.default_effort
     if effort == "none":
         refusal = facts.refusal("reasoning_effort", "none")
@@ -124,7 +128,8 @@ def _reasons(facts: ModelFacts, effort: str | None) -> str:
 
 
 def _needs_none(facts: ModelFacts, fates: Mapping[str, _Fate]) -> str:
-    """Names the sent parameters that the model accepts only without reasoning: `temperature and top_p`; "" if none."""
+    """Returns the names of the parameters that are sent and that the model takes only with reasoning effort none, such
+    as `temperature and top_p`; "" if there are none."""
     policies = {"temperature": facts.temperature, "top_p": facts.top_p}
     names = [name for name, policy in policies.items() if policy == "only_without_reasoning"]
     return " and ".join(name for name in names if fates[name].value is not None)
@@ -132,8 +137,8 @@ def _needs_none(facts: ModelFacts, fates: Mapping[str, _Fate]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Counts for one temperature of one model: the `cases` with three samples or more, and those of them whose samples
-    are all equal (`alike`)."""
+    """Counts for one `temperature` of a model: `cases` is the number of cases with three or more samples, `alike` the
+    number of these whose samples all have the same text."""
 
     temperature: float
     cases: int
@@ -143,8 +148,8 @@ class Alike:
 def suspicion(observed: Iterable[Alike]) -> str:
     """Returns a warning if the model seems to ignore the temperature, else "".
 
-    Only temperatures of 0.7 or more with three or more cases count; different samples in any of these cases prove that
-    the temperature works.
+    Only temperatures of 0.7 or more with at least three cases count. A single case whose samples differ there proves
+    that the temperature works.
     """
     hot = [seen for seen in observed if seen.temperature >= HOT and seen.cases >= ENOUGH_CASES]
     if not hot or any(seen.alike < seen.cases for seen in hot):

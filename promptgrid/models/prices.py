@@ -18,7 +18,8 @@ MILLION = 1_000_000
 def cost_of(
     facts: ModelFacts, prompt_tokens: int | None, completion_tokens: int | None = 0, cached_tokens: int | None = 0
 ) -> Cost:
-    """The cost of one call by its token counts; None is an unknown count. `prompt_tokens` include `cached_tokens`."""
+    """Returns the cost of one call with these numbers of tokens (None: unknown). The `cached_tokens` are a part of the
+    `prompt_tokens`, at a lower price."""
     if prompt_tokens is None or completion_tokens is None:
         return Cost(0.0 if facts.free else None, None)
     usd = _usd(facts, prompt_tokens, completion_tokens, cached_tokens or 0)
@@ -28,7 +29,8 @@ def cost_of(
 def cost_shares(
     facts: ModelFacts, prompt_tokens: int | None, completions: Sequence[int | None], cached_tokens: int | None
 ) -> list[Cost]:
-    """Splits the cost of a call with several replies into one share per reply, which add up to the whole cost.
+    """Splits the cost of a call that brought several replies into a Cost per reply; `completions` has the tokens of
+    each. The shares add up to the cost of the call.
 
     Each share has the price of its own completion and an equal part of the prompt's price. The prompt's tokens are
     counted in the first share only.
@@ -64,9 +66,10 @@ def _usd(facts: ModelFacts, prompt_tokens: int, completion_tokens: int, cached_t
 
 @lru_cache(maxsize=512)
 def priced(model: str, base_url: str) -> Mapping[str, Any]:
-    """Context and prices from genai-prices, named as in ModelFacts; empty if it does not list provider and model.
+    """Context limit and prices from genai-prices, by the field names of ModelFacts; empty if it does not list the model
+    at this address.
 
-    The lookup needs `base_url`: for a model's name alone genai-prices returns OpenAI's price.
+    `base_url` decides: for a model's name alone genai-prices returns OpenAI's price.
     """
     import genai_prices
     from genai_prices.data_snapshot import get_snapshot
@@ -84,7 +87,8 @@ def priced(model: str, base_url: str) -> Mapping[str, Any]:
 
 
 def _prices(price: Any) -> dict[str, Any]:
-    """The base prices in the fields of ModelFacts, and `long_prices` if the price depends on the prompt's length."""
+    """Converts a price of genai-prices to fields of ModelFacts: the base prices, and `long_prices` if the price depends
+    on the prompt's length."""
     input_price, output_price, cached = price.input_mtok, price.output_mtok, price.cache_read_mtok
     parts = (input_price, output_price, cached)
     base = dict(zip(("input_price", "output_price", "cached_price"), (_at(part, 0) for part in parts), strict=True))
@@ -95,7 +99,8 @@ def _prices(price: Any) -> dict[str, Any]:
 
 
 def _at(price: Any, start: int) -> Any:
-    """The price for prompts longer than `start` tokens; a price without tiers applies to all lengths."""
+    """The amount of a genai-prices `price` for prompts longer than `start` tokens. A price that is a plain number
+    applies to all lengths."""
     amount = getattr(price, "base", price)
     for tier in getattr(price, "tiers", ()):
         amount = tier.price if tier.start <= start else amount

@@ -41,8 +41,8 @@ def spellings(model: str) -> list[str]:
     >>> spellings("openai/gpt-4o-2024-08-06")
     ['openai/gpt-4o-2024-08-06', 'gpt-4o-2024-08-06', 'gpt-4o']
 
-    The list includes the plain name of a router's variant (`openai/gpt-4o:free`) and of Azure's spelling
-    (`gpt-35-turbo`).
+    The suffix of a router (`openai/gpt-4o:free`) is dropped, and Azure's spelling (`gpt-35-turbo`) is replaced by
+    OpenAI's.
     """
     name = model.strip().lower()
     names = [name, name.rsplit("/", 1)[-1]]
@@ -56,7 +56,8 @@ def spellings(model: str) -> list[str]:
 
 
 def _row(table: Mapping[str, FactsTable], model: str) -> FactsTable:
-    """The model's entry under its most exact name, else under the longest matching `prefix*`; empty if none matches."""
+    """Returns the model's facts from the table: the entry under the most exact of its spellings, else the entry with
+    the longest matching prefix (`gpt-4o*`); empty if none matches."""
     names = spellings(model)
     for name in names:
         if name in table:
@@ -72,7 +73,8 @@ def _shipped() -> Mapping[str, FactsTable]:
 
 @lru_cache(maxsize=4)
 def _table_of(path: Path, changed: int) -> Mapping[str, FactsTable]:
-    """Reads the file; `changed` is its modification time, so that the result is cached until the file changes."""
+    """Reads the table in the file. The result is cached; `changed` is the file's modification time, so a changed file
+    is read again."""
     return _table(path)
 
 
@@ -92,7 +94,8 @@ def _table(path: Path) -> Mapping[str, FactsTable]:
 
 
 def _checked(path: Path, name: str, row: Any) -> dict[str, Any]:
-    """Returns the facts of one model with the types of ModelFacts. Raises PromptgridError for an invalid field."""
+    """Returns the facts in a `row` of the file `path`, for the model `name`, with the types of ModelFacts. Raises
+    PromptgridError for a field that is unknown or has a wrong value."""
     if not isinstance(row, dict):
         raise PromptgridError(
             f"{path}: {name} is not a table.", hint=f'Write a line [models."{name}"] above its facts.'

@@ -28,7 +28,7 @@ class Chances:
 
     @property
     def rest(self) -> float:
-        """The total probability of all hidden tokens, 0 to 1."""
+        """The total probability, 0 to 1, of all tokens that the endpoint did not list."""
         return max(0.0, 1.0 - math.fsum(math.exp(token.logprob) for token in self.tokens))
 
 
@@ -46,10 +46,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """The distribution from which a sampler draws: a share for each listed token, and one for all hidden tokens.
+    """The probabilities with which a sampler draws the next token: a share for each listed token, and one (`rest`) for
+    all tokens that the endpoint did not list.
 
-    `kept` says whether top_p keeps each listed token; None means that it depends on the unknown weight of the hidden
-    tokens.
+    `kept` says for each listed token whether it passes the cut by top_p. None: that depends on the unlisted tokens,
+    whose single probabilities are unknown.
     """
 
     tokens: tuple[Share, ...]
@@ -58,11 +59,12 @@ class Shares:
 
 
 def reshape(chances: Chances, temperature: float, top_p: float = 1.0, vocabulary: int = VOCABULARY) -> Shares:
-    """Returns the shares after softmax(logits / temperature), and then after the cut by top_p, which keeps the smallest
-    set of likeliest tokens whose shares reach `top_p`.
+    """Returns the probabilities of the next token at this temperature and top_p. top_p keeps the smallest set of
+    likeliest tokens whose shares reach `top_p`, and drops the others.
 
-    At temperature 0 the likeliest token (the first of several equal ones) has share 1. Log probabilities replace the
-    logits: the two differ by a constant, which the softmax cancels.
+    At temperature 0 the likeliest token (the first of several equal ones) has share 1. `vocabulary` is an upper bound
+    of the model's number of tokens. Log probabilities replace the logits in softmax(logits / temperature): the two
+    differ by a constant, which the softmax cancels.
     """
     logprobs = [token.logprob for token in chances.tokens]
     if not logprobs:
@@ -81,10 +83,11 @@ def reshape(chances: Chances, temperature: float, top_p: float = 1.0, vocabulary
 
 
 def rest_weights(chances: Chances, temperature: float, vocabulary: int = VOCABULARY) -> tuple[float, float]:
-    """Returns the smallest and largest possible total weight of the hidden tokens, relative to the likeliest token.
+    """Returns the smallest and the largest possible total weight of the unlisted tokens at this temperature, where the
+    likeliest token has the weight 1.
 
-    No hidden token is likelier than the last listed token. For T > 1 the sum of p^(1/T) over a given probability mass
-    is largest if the mass is spread evenly, and smallest if it is concentrated; for T < 1 the reverse.
+    No unlisted token is likelier than the last listed one. Above temperature 1 the total is largest if the tokens are
+    equally likely, and smallest if few tokens have all the probability; below 1 the reverse.
     """
     rest, hidden = chances.rest, vocabulary - len(chances.tokens)
     if rest <= _SURE or hidden <= 0:
@@ -99,9 +102,9 @@ def rest_weights(chances: Chances, temperature: float, vocabulary: int = VOCABUL
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """The effect of top_p: the first `count` listed tokens stay, with the total weight `weight`.
+    """What top_p keeps: the first `count` listed tokens, with the total weight `weight`.
 
-    `hidden` is the smallest and largest weight of the hidden tokens that stay.
+    `hidden` is the smallest and largest possible weight of the unlisted tokens that are kept.
     """
 
     count: int
@@ -110,8 +113,8 @@ class _Cut:
 
 
 def _cut(weights: Sequence[float], rest: float, top_p: float) -> _Cut:
-    """Returns the effect of top_p if the hidden tokens weigh `rest`. Hidden tokens are less likely than listed ones, so
-    they are cut first."""
+    """Returns what top_p keeps of listed tokens with these weights, if the unlisted tokens together weigh `rest`.
+    Unlisted tokens are the least likely, so they are dropped first."""
     target = top_p * (math.fsum(weights) + rest) * (1 - _SURE)
     count, total = 0, 0.0
     for weight in weights:
@@ -124,8 +127,8 @@ def _cut(weights: Sequence[float], rest: float, top_p: float) -> _Cut:
 
 
 def _share(weights: Sequence[float], place: int, light: _Cut, heavy: _Cut) -> Share:
-    """Returns the share of one listed token. With a heavier rest, top_p keeps more tokens and the share of each is
-    smaller."""
+    """Returns the share of the listed token number `place`, as a range. `light` and `heavy` are what top_p keeps if the
+    unlisted tokens have their smallest or their largest weight."""
     weight = weights[place]
     if place >= heavy.count:
         return Share(0.0, 0.0)
@@ -140,7 +143,8 @@ def bits(logprob: float) -> float:
 
 
 def perplexity(steps: Iterable[TokenStep]) -> float | None:
-    """Returns exp of the mean surprise in nats: the mean number of equally likely tokens from which the model chose.
+    """Returns the perplexity of a text by the probabilities of its tokens: exp of the mean surprise in nats. It reads
+    as the number of equally likely tokens from which the model chose at each step.
 
     Ignores steps without a known probability; returns None if no step has one.
     """

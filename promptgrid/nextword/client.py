@@ -21,7 +21,8 @@ _apis: dict[tuple[str, str], Api] = {}  # (identity, model) -> the protocol that
 
 @dataclass
 class ModelClient:
-    """Sends requests to one model. With a `database`, stores the replies: single tokens as "look", texts as "try".
+    """Sends requests to one model. With a `database`, stores the replies: of the kind "look" (one token) or "try" (a
+    text).
 
     Raises PlanError unless `model_ref` is ENDPOINT/MODEL of a configured endpoint. Use it only on the event loop on
     which it was created (see `connections.connect`).
@@ -40,18 +41,21 @@ class ModelClient:
         self.facts = connections.model_facts(self.model_ref)
 
     def request(self, text: str, api: Api, parameters: Parameters, *, logprobs: int | None = None) -> Request:
-        """Returns a request with this text as a user message, without parameters that the model is known to refuse."""
+        """Returns a request with this text as a user message, without parameters that the model is known to refuse.
+        `logprobs` is the number of likeliest tokens that the reply shall list (None: none)."""
         sendable = sent(self.facts, parameters).parameters
         messages = (Message("user", text),)
         return Request(self.model, messages, api, sendable, self.facts.token_parameter, logprobs=logprobs)
 
     @property
     def api(self) -> Api | None:
-        """The protocol in which the endpoint returns probabilities; None until a call has shown it."""
+        """The protocol ("completion" or "chat") in which the endpoint returns probabilities of tokens; None until a
+        call has shown it."""
         return "completion" if self.endpoint.takes_tokens else _apis.get((self.endpoint.identity, self.model))
 
     async def ask(self, request: Request, kind: str = "look") -> list[Reply]:
-        """Sends one request; stores and returns the replies. Raises EndpointError; remembers a refused parameter."""
+        """Sends one request, stores the replies under `kind` and returns them. Raises EndpointError; a parameter that
+        the endpoint refuses is remembered for later requests."""
         try:
             replies = await self.endpoint.complete(request)
         except EndpointError as error:
@@ -61,7 +65,8 @@ class ModelClient:
         return replies
 
     async def ask_with_probabilities(self, text: str, parameters: Parameters, logprobs: int) -> tuple[list[Reply], Api]:
-        """Returns the replies and their protocol: completion if it returns probabilities, else chat.
+        """Returns the replies with the `logprobs` likeliest tokens at each step, and the protocol used: "completion" if
+        the endpoint returns probabilities there, else "chat".
 
         Raises EndpointError with the reason if neither protocol returns probabilities.
         """
@@ -87,7 +92,8 @@ class ModelClient:
         )
 
     def no_probabilities(self, why: str) -> EndpointError:
-        """Returns the error for an endpoint that returns no probabilities."""
+        """Returns the error which says that the endpoint returns no probabilities; `why` is a sentence with the
+        reason."""
         hint = "Use the built-in model, llama.cpp, vLLM, or an OpenAI model that does not reason."
         message = f"{self.name} returns no probabilities for {self.model!r}. {why}".strip()
         return EndpointError("refused_parameter", message, hint=hint, param="logprobs")
@@ -104,7 +110,8 @@ class ModelClient:
                 commits.insert_reply(connection, commits.reply_row(reply, origin))
 
     async def _ask_with_fallback(self, request: Request) -> list[Reply]:
-        """Returns the replies; asks again for `FEW` likely tokens if the endpoint refuses the requested number."""
+        """Sends the request and returns the replies. If the endpoint refuses the requested number of likeliest tokens,
+        asks again for `FEW`, which every endpoint allows."""
         try:
             return await self.ask(request)
         except EndpointError as error:

@@ -23,9 +23,10 @@ RUNNERS_UP = 10
 async def generated_tokens(
     client: ModelClient, place: Continuation, count: int = 20, *, temperature: float = 1.0, top_p: float = 1.0
 ) -> tuple[TokenStep, ...]:
-    """Returns the next `count` tokens, or fewer if the text ends, from one real call.
+    """Lets the model continue the text at `place`, and returns the next `count` tokens with their probabilities; fewer
+    if the model ends the text.
 
-    llama.cpp reports no probability for a token that is a part of a character: each such token needs a further call.
+    llama.cpp reports no probability for a token that is only part of a character: each such token needs a further call.
     Raises EndpointError and PlanError.
     """
     await client.endpoint.prepare()

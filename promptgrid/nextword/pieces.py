@@ -6,8 +6,8 @@ _VISIBLE = {" ": "·", "\n": "↵", "\t": "→", "\r": "␍"}
 
 
 def is_whole(data: bytes) -> bool:
-    """Returns whether the bytes are whole characters. A token may hold part of a character: two of the three bytes of
-    我."""
+    """Returns whether the bytes are whole UTF-8 characters. The bytes of a token may be only part of one: two of the
+    three bytes of 我."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
@@ -26,8 +26,8 @@ def completed_character(before: bytes, data: bytes) -> str:
 
 
 def token_label(data: bytes) -> str:
-    """Returns a readable token: ` with` as `·with`, a part of a character as `‹E6 97›`. A token without bytes ends the
-    text or is a control token."""
+    """Returns a token's bytes as readable text: ` with` as `·with`, part of a character as `‹E6 97›`, no bytes (the end
+    of the text, or a control token) as `(end or control)`."""
     if not data:
         return "(end or control)"
     if not is_whole(data):

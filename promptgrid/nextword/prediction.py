@@ -23,7 +23,8 @@ _harmless: dict[str, int] = {}  # identity of an endpoint -> the token id of a f
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The chances of the next token at `place`. `requested` is the number of requested tokens."""
+    """The chances of the next token after the text at `place`, with the reply that brought them. `requested` is the
+    number of likeliest tokens that the endpoint was to list."""
 
     place: Continuation
     chances: Chances
@@ -33,15 +34,16 @@ class Prediction:
 
     @property
     def fewer(self) -> bool:
-        """Whether the endpoint returned fewer tokens than requested."""
+        """Whether the endpoint listed fewer tokens than requested; False if the whole vocabulary was requested."""
         return len(self.chances.tokens) < self.requested < EVERY
 
 
 async def predict(client: ModelClient, place: Continuation, *, every: bool = False) -> Prediction:
-    """Returns the chances of the next token: 1,000 tokens from llama.cpp (with `every` the whole vocabulary), 20 from
-    others.
+    """Returns the likeliest next tokens after the text at `place`, by one call: 1,000 from llama.cpp (with `every` the
+    whole vocabulary), 20 from other endpoints.
 
-    Raises EndpointError if the endpoint returns no probabilities, PlanError if it cannot process the input.
+    Raises EndpointError if the endpoint returns no probabilities, PlanError if there is no text or the endpoint cannot
+    take the added tokens.
     """
     await client.endpoint.prepare()
     if not place.text and not place.trail:
@@ -73,7 +75,8 @@ async def prompt_ids(client: ModelClient, place: Continuation) -> tuple[int, ...
 def request_for_ids(
     client: ModelClient, ids: tuple[int, ...], parameters: Parameters, logprobs: int | None = None
 ) -> Request:
-    """Returns a request for one token after these tokens, at temperature 0; `parameters` replace these defaults."""
+    """Returns a request for one token after the tokens with these ids, at temperature 0; values in `parameters`
+    override both. `logprobs` is the number of likeliest tokens that the reply shall list (None: none)."""
     whole = parameters.over(Parameters(temperature=0.0, max_tokens=1))
     return Request(client.model, (), "completion", whole, logprobs=logprobs, prompt_ids=ids)
 
@@ -85,13 +88,15 @@ def without_top_p_of_1(parameters: Parameters) -> Parameters:
 
 
 async def _forced_reply(client: ModelClient, ids: tuple[int, ...], top: int) -> Reply:
-    """Returns a reply that is forced to be a full stop, with the probabilities before the forcing. Without forcing, the
-    model's own token might be a part of a character, for which llama.cpp reports no token."""
+    """Returns a reply that lists the `top` likeliest next tokens after `ids`. The model is forced to write a full stop;
+    the listed probabilities are those without this force. Its own token might be part of a character, for which
+    llama.cpp lists nothing."""
     return (await client.ask(request_for_ids(client, ids, await forcing_parameters(client), top)))[0]
 
 
 async def forcing_parameters(client: ModelClient, token: int | None = None, **extra: Any) -> Parameters:
-    """Returns parameters that force llama.cpp to output this token; None forces a full stop."""
+    """Returns parameters that force llama.cpp to write the token with the id `token`, or for None a full stop. `extra`
+    are more fields of the request's body."""
     if token is None:
         identity = client.endpoint.identity
         if identity not in _harmless:
@@ -102,10 +107,10 @@ async def forcing_parameters(client: ModelClient, token: int | None = None, **ex
 
 
 async def full_step(client: ModelClient, ids: tuple[int, ...], token: int) -> TokenStep:
-    """Returns the token with the id `token` after the tokens `ids`, with its bytes and its probability, even if
-    unlikely.
+    """Returns the token with the id `token` as the next one after the tokens `ids`, with its bytes and its probability;
+    None as the probability if llama.cpp does not list the token.
 
-    Makes a second call if the token is not among the 1,000 likeliest.
+    Makes a second call, for the whole vocabulary, if the token is not among the 1,000 likeliest.
     """
     for top in (TOP, EVERY):
         forcing = await forcing_parameters(client, cache_prompt=True)
@@ -118,14 +123,15 @@ async def full_step(client: ModelClient, ids: tuple[int, ...], token: int) -> To
 
 
 def likeliest(reply: Reply) -> tuple[TokenChance, ...]:
-    """Returns the likeliest tokens at the start of the reply. Raises EndpointError if there are none."""
+    """Returns the likeliest tokens for the first place of the reply. Raises EndpointError if the reply has none."""
     if not reply.steps or not reply.steps[0].likely:
         raise EndpointError("bad_reply", "The endpoint's reply has no probabilities.", raw=reply.text[:2000])
     return reply.steps[0].likely
 
 
 def _with_drawn(step: TokenStep) -> tuple[TokenChance, ...]:
-    """Returns the likely tokens, most likely first, including the drawn token even if it is not among them."""
+    """Returns the likeliest tokens of the step, most likely first, and among them the token that the model drew, which
+    endpoints may leave out."""
     drawn = TokenChance(step.data, step.logprob, step.id) if step.logprob is not None else None
     others = [token for token in step.likely if drawn is None or (token.id, token.data) != (drawn.id, drawn.data)]
     return tuple(sorted([*others, *([drawn] if drawn else [])], key=lambda token: -token.logprob))

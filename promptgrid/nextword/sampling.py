@@ -19,7 +19,8 @@ TEXT_TOKENS = 24
 async def token_samples(
     client: ModelClient, place: Continuation, count: int = 50, *, temperature: float, top_p: float, api: Api
 ) -> AsyncIterator[list[TokenStep | None]]:
-    """Yields `count` real samples of the next token in order of arrival; None if the endpoint does not name the token.
+    """Lets the model draw the next token after `place` `count` times, and yields lists of the drawn tokens as they
+    arrive; None stands for a token that the endpoint does not name.
 
     llama.cpp is told to apply temperature, then top_p and no other sampler, like `reshape`. By default it applies top_p
     before temperature and also drops unlikely tokens. Other endpoints sample in their own way.
@@ -32,7 +33,8 @@ async def token_samples(
 async def text_samples(
     client: ModelClient, place: Continuation, count: int = 10, *, temperature: float, top_p: float, api: Api
 ) -> AsyncIterator[list[str]]:
-    """Sends the same prompt `count` times and yields the replies: texts of 24 tokens."""
+    """Lets the model continue the text at `place` `count` times, and yields lists of the continuations as they arrive:
+    texts of at most 24 tokens."""
     request = await _request(client, place, api, Parameters(temperature, top_p, max_tokens=TEXT_TOKENS))
     async for replies in _batches(client, request, count, "try"):
         yield [reply.text for reply in replies]
@@ -49,7 +51,8 @@ async def _request(
 
 
 async def _batches(client: ModelClient, request: Request, count: int, kind: str) -> AsyncIterator[list[Any]]:
-    """Yields `count` replies in total, in batches as large as the endpoint allows."""
+    """Sends the request until it has brought `count` replies, and yields the replies of each call. Each call asks for
+    as many replies as the endpoint allows. `kind` is that of the stored replies."""
     missing = count
     while missing:
         replies = await client.ask(replace(request, n=min(missing, client.endpoint.max_n)), kind)

@@ -16,12 +16,13 @@ MAX_SCORED = 300
 
 
 async def scored_tokens(client: ModelClient, text: str) -> AsyncIterator[tuple[TokenStep, int]]:
-    """Yields each token of the text with its probability after the preceding tokens, and the number of scored tokens.
+    """Yields (token with its probability after the tokens before it, number of tokens that will be scored) for each
+    token of the text, at most 300.
 
-    The first token has no probability, because no token precedes it. llama.cpp cannot score a given text: one call per
-    token forces the token over the cached prefix and returns the probability before the forcing. These calls are not
-    stored, because their replies repeat the text. Other endpoints score the text in one call, if they support `echo`.
-    Raises EndpointError if the endpoint cannot score a text.
+    The first token has no probability. llama.cpp cannot score a given text: there, one call per token forces the model
+    to write the token and reads the probability that it had without force. These calls are not stored, because their
+    replies repeat the text. Other endpoints score the text in one call, if they support `echo`. Raises EndpointError if
+    the endpoint cannot score a text, PlanError for an empty text.
     """
     await client.endpoint.prepare()
     if not client.endpoint.takes_tokens:
@@ -48,8 +49,8 @@ async def _forced(client: ModelClient, before: list[Token], token: Token) -> Tok
 
 
 async def _echoed(client: ModelClient, text: str) -> list[TokenStep]:
-    """Returns the tokens with their probabilities by `echo` of legacy completions, which returns the prompt and one
-    more token."""
+    """Returns the text's tokens with their probabilities, by one call with `echo`, with which a completion repeats its
+    prompt. Raises EndpointError if the endpoint does not support it."""
     parameters = Parameters(temperature=1.0, max_tokens=1, extra_body={"echo": True})
     request = client.request(text, "completion", parameters, logprobs=5)
     why = f"{client.name} cannot score a given text: that takes completions with echo and logprobs."

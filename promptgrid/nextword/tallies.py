@@ -14,11 +14,11 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class TokenTally:
-    """The count of each listed token among the samples, in the order of the list.
+    """How often each listed token was drawn (`counts`), in the order of the list.
 
-    `within` says of each token whether its share explains its count: the count lies in the central 95 % of the binomial
-    distribution for a probability in the share. `drawn` counts the samples whose token the endpoint named, `unknown`
-    the others.
+    `within` says for each token whether its probability explains its count: the count lies in the central 95 % of the
+    binomial distribution. `drawn` is the number of samples whose token the endpoint named, `unknown` the number of the
+    others.
     """
 
     drawn: int
@@ -28,8 +28,8 @@ class TokenTally:
 
 
 def tally(chances: Chances, shares: Shares, samples: Sequence[TokenStep | None]) -> TokenTally:
-    """Counts the samples and compares the counts with the shares. A sample is None if the endpoint did not name the
-    token."""
+    """Counts how often each token of `chances` is among the samples, and compares the counts with the probabilities in
+    `shares`. A sample is None if the endpoint did not name the token."""
     named = [sample for sample in samples if sample is not None and (sample.data or sample.id is not None)]
     by_id = Counter(sample.id for sample in named if sample.id is not None)
     by_data = Counter(sample.data for sample in named if sample.id is None)
@@ -39,7 +39,8 @@ def tally(chances: Chances, shares: Shares, samples: Sequence[TokenStep | None])
 
 
 def _expected(count: int, n: int, share: Share) -> bool:
-    """Returns whether the count lies in the central 95 % of the binomial distribution for a probability in `share`."""
+    """Returns whether `count` of `n` samples lies in the central 95 % of the binomial distribution, for some
+    probability within `share`."""
     from scipy.stats import binom
 
     tail = (1 - LEVEL) / 2
