@@ -89,8 +89,10 @@ class Pool:
         with _faults(self._settings):
             async with asyncio.timeout(self._settings.timeout_s if timeout_s is None else timeout_s):
                 async with await self._sent(url, body) as response:
-                    content = response.content
-                    opened = HttpStream(self._settings, response.status, response.headers, content.readany)
+                    next_piece: Callable[[], Awaitable[bytes]] = response.content.readany
+                    if response.status == 429 or response.status >= 500:
+                        next_piece = _until_break(next_piece)
+                    opened = HttpStream(self._settings, response.status, response.headers, next_piece)
                     return await opened.whole()
 
     async def aclose(self) -> None:
@@ -159,6 +161,18 @@ class HttpStream:
         """The response with all of its body."""
         content = b"".join([piece async for piece in self.pieces()])
         return HttpResponse(self.status, self.headers, content.decode("utf-8", "replace"))
+
+
+def _until_break(next_piece: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[bytes]]:
+    """Ends the body of a refusal where the connection breaks: its status alone says that the call may be retried."""
+
+    async def next_or_end() -> bytes:
+        try:
+            return await next_piece()
+        except aiohttp.ClientPayloadError:
+            return b""
+
+    return next_or_end
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -148,6 +148,9 @@ def test_a_call_that_is_cancelled_hangs_up_at_once(begun: bytes) -> None:
         (CLOSE, "connection", "cannot be reached"),
         (b"SSH-2.0-OpenSSH_9.6\r\n" + CLOSE, "connection", "cannot be reached"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{" + CLOSE, "bad_reply", "in the middle of the reply"),
+        (b"HTTP/1.1 400 Bad\r\nContent-Length: 50\r\n\r\n{" + CLOSE, "bad_reply", "in the middle of the reply"),
+        (b"HTTP/1.1 429 Slow\r\nContent-Length: 50\r\n\r\n{" + CLOSE, "rate_limited", "(429)"),
+        (b"HTTP/1.1 502 Bad\r\nContent-Length: 50\r\n\r\n<html>" + CLOSE, "server", "(502)"),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" + CLOSE,
             "connection",

@@ -293,3 +293,6 @@ MODES: dict[str, Mode] = parameters.MODES | {
     "hostile-error": _error(500, HOSTILE_ERROR),
     "long-text": long_text,
 }
+
+CUT = frozenset({"half-body", "reset"})
+"""The modes that break off in the middle of the body."""

@@ -43,7 +43,7 @@ from tests.faults.answers import error, prompt_text, words_in
 from tests.faults.books import Body, Books, Recorded
 from tests.faults.calls import Completions
 from tests.faults.limits import Bucket
-from tests.faults.modes import MODES
+from tests.faults.modes import CUT, MODES
 
 
 class HostileServer:
@@ -67,6 +67,8 @@ class HostileServer:
         self.stopping = False
         self._scripts: dict[str, list[str]] = {}
         self._mix: tuple[Mapping[str, float], int] = ({}, 0)
+        self._most_cuts: int | None = None
+        self._cuts: Counter[str] = Counter()  # by request
         self._from_call: dict[int, str] = {}
         self._calls: Counter[str] = Counter()
         self._socket = socket.create_server(("127.0.0.1", port))
@@ -99,9 +101,10 @@ class HostileServer:
         """What `model` does at its first, second … call; the last one stays."""
         self._scripts[model] = list(modes)
 
-    def mix(self, shares: Mapping[str, float], seed: int = 0) -> None:
-        """Any call is answered with one of these modes, by its share; by seed and the call's number alone."""
-        self._mix = (shares, seed)
+    def mix(self, shares: Mapping[str, float], seed: int = 0, *, most_cuts: int | None = None) -> None:
+        """Any call is answered with one of these modes, by its share; by seed and the call's number alone, but that one
+        and the same request gets at most `most_cuts` bodies that are cut."""
+        self._mix, self._most_cuts = (shares, seed), most_cuts
 
     def from_call(self, number: int, mode: str) -> None:
         """From the number-th call on, whatever the model, this mode; it goes before scripts and mixes."""
@@ -149,17 +152,22 @@ class HostileServer:
         modes = self._scripts.get(model) or model.split("+")
         own = modes[min(self._calls[model], len(modes)) - 1]
         passed = [number for number in self._from_call if number <= entry.number]
-        chosen = self._from_call[max(passed)] if passed else self._mixed(entry.number) or own
+        chosen = self._from_call[max(passed)] if passed else self._mixed(entry) or own
         return chosen if chosen in MODES else "ok"
 
-    def _mixed(self, number: int) -> str:
+    def _mixed(self, entry: Recorded) -> str:
         shares, seed = self._mix
-        drawn = random.Random(f"{seed}/{number}").random() if shares else 1.0
+        drawn = random.Random(f"{seed}/{entry.number}").random() if shares else 1.0
         for mode, share in shares.items():
             drawn -= share
             if drawn < 0:
-                return mode
+                return mode if mode not in CUT or self._may_be_cut(entry) else ""
         return ""
+
+    def _may_be_cut(self, entry: Recorded) -> bool:
+        request = json.dumps(entry.body)
+        self._cuts[request] += 1
+        return self._most_cuts is None or self._cuts[request] <= self._most_cuts
 
     def _app(self) -> Starlette:
         completions = Completions(self)

@@ -14,12 +14,12 @@ import pytest
 
 from tests.faults.books import Recorded
 from tests.faults.limits import Bucket, duration
-from tests.faults.modes import MODES
+from tests.faults.modes import CUT, MODES
 from tests.faults.server import HostileServer
 from tests.running import until
 
 ENDLESS = {"hang", "trickle"}
-CUT = {"drop", "reset", "half-body"}
+BROKEN = {*CUT, "drop"}
 HELLO = [{"role": "user", "content": "Hello there"}]
 
 
@@ -76,7 +76,7 @@ def at_once(server: HostileServer, model: str, calls: int) -> list[tuple[int, st
         return list(pool.map(one, range(calls)))
 
 
-@pytest.mark.parametrize("model", sorted(set(MODES) - ENDLESS - CUT - {"ok-then-close"}))
+@pytest.mark.parametrize("model", sorted(set(MODES) - ENDLESS - BROKEN - {"ok-then-close"}))
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_connection_serves_again_after_any_answer_that_ends(kept: Client, model: str, stream: bool) -> None:
     kept.send(model, stream=stream).read()
@@ -95,7 +95,7 @@ def test_a_kept_connection_answers_without_delay(client: Client) -> None:
     assert min(took) < 0.035  # each takes 40 ms where the kernel holds small packets back
 
 
-@pytest.mark.parametrize("model", sorted(CUT))
+@pytest.mark.parametrize("model", sorted(BROKEN))
 def test_a_cut_answer_is_noticed_and_the_next_call_is_answered(client: Client, model: str) -> None:
     with pytest.raises((http.client.RemoteDisconnected, http.client.IncompleteRead)):
         client.send(model).read()
@@ -279,6 +279,19 @@ def test_a_mix_depends_on_seed_and_number_alone(hostile: HostileServer) -> None:
     assert 15 <= first.count("server-error") <= 45
     assert 8 <= first.count("html") <= 32
     assert modes("ok", 2) != first
+
+
+def test_a_mix_cuts_one_request_no_more_often_than_it_may(hostile: HostileServer) -> None:
+    hostile.mix({"reset": 0.5, "half-body": 0.5}, most_cuts=2)
+    numbers = iter(range(1, 9))
+
+    def modes(word: str) -> list[str]:
+        return [hostile.mode(Recorded("", {"prompt": word}, {}, 0.0, number=next(numbers))) for _ in range(4)]
+
+    for word in ("one", "two"):
+        first, second, *rest = modes(word)
+        assert {first, second} <= CUT
+        assert rest == ["ok", "ok"]
 
 
 def test_a_mix_reaches_the_wire(hostile: HostileServer, client: Client) -> None:

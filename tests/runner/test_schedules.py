@@ -269,6 +269,17 @@ def test_requests_to_wait_leave_the_retries_for_what_fails(most: Counter[str]) -
         database.close()
 
 
+def test_other_faults_leave_the_retries_of_replies_that_are_cut(most: Counter[str]) -> None:
+    with stage(max_n=1) as server:
+        server.script("m", "half-body", "server-error", "drop", "rate-limited-ms", "reset", "bad-gateway", "ok")
+        database = Database()
+        run_id = client.submit(database, planned(words=1, retries=5))
+        carried_out(database, run_id)
+        assert statuses(database, run_id) == {"answered": 1}
+        assert server.calls("m") == 7
+        database.close()
+
+
 KILLABLE = (
     "-c",
     "import runpy; import promptgrid.calls.call as call; call._FIRST_WAIT_S = 0.002;"
@@ -281,7 +292,8 @@ def test_runners_killed_at_random_moments_lose_nothing(seed: int, tmp_path: Path
     moments = random.Random(seed)
     with stage(max_n=1) as server:
         server.latency_s = 0.05
-        server.mix({"reset": 0.05, "server-error": 0.1, "rate-limited-ms": 0.1, "half-body": 0.05}, seed)
+        faults = {"reset": 0.05, "server-error": 0.1, "rate-limited-ms": 0.1, "half-body": 0.05}
+        server.mix(faults, seed, most_cuts=call.BAD_REPLIES)
         plan = planned(words=20, samples=4, concurrency=6, budget="200calls", retries=20)
         database = Database()
         run_id = client.submit(database, plan)
