@@ -22,7 +22,7 @@ Duel = tuple[int, int, int]  # a case's position, and the indices of two variant
 
 @dataclass(frozen=True, slots=True)
 class ReplyPair:
-    """The positions of the two cells that are shown on the left and on the right."""
+    """The positions in the run of the two cells that are shown on the left and on the right."""
 
     left: int
     right: int
@@ -36,7 +36,8 @@ class _Reply:
 
 @dataclass(frozen=True)
 class Arena:
-    """A run's replies as pairs to judge: a case and two variants that answered it.
+    """A run's replies as pairs to judge. A pair is one case and two variants (columns of the comparison) that answered
+    it.
 
     `possible` is the number of pairs to judge; `identical` is the number of pairs left out because all their texts are
     the same. `seed` decides which samples of a pair are shown, and on which sides.
@@ -52,22 +53,27 @@ class Arena:
 
     @property
     def goal(self) -> int:
-        """The number of votes of one judge after which the ranking is worth looking at."""
+        """The number of votes that one judge needs to cast for a useful ranking: some for each variant, at most all
+        pairs.
+        """
         return min(self.possible, VOTES_A_VARIANT * len(self.variants))
 
     def label(self, variant: int) -> str:
-        """The variant in one line."""
+        """Returns the label of the variant with this index in `variants`, in one line: "few-shot · t = 0.7"."""
         return " · ".join(self.labels[self.variants[variant].id])
 
     def variant_at(self, position: int) -> int | None:
-        """Returns the index in `variants` for the run's cell at this position; None if that cell has no reply."""
+        """Returns the index in `variants` of the variant whose cell stands at this position of the run; None if that
+        cell has no reply.
+        """
         place = self._places.get(position)
         return None if place is None else place[1]
 
     def duel_of(self, vote: Vote) -> Duel | None:
-        """Returns the pair that a vote judges.
+        """Returns the pair that a vote judges, as (position of the case, indices of the two variants, the smaller
+        first).
 
-        None where a cell has no reply, or no longer has one, and where the cells are not of one case and two variants.
+        None if one of the two cells has no reply any more, or if they are not of one case and two variants.
         """
         left, right = self._places.get(vote.left_position), self._places.get(vote.right_position)
         if left is None or right is None or left[0] != right[0] or left[1] == right[1]:
@@ -76,11 +82,12 @@ class Arena:
         return left[0], first, second
 
     def next_pair(self, votes: Sequence[Vote], owner: str) -> ReplyPair | None:
-        """Returns the next pair for the judge `owner`; None when all pairs were seen.
+        """Returns the next pair to show to the judge named `owner`, given all votes so far; None when this judge has
+        voted on every pair.
 
-        The same votes give the same pair. The two variants that the judge has compared least come first, with the case
-        that the judge has judged least. All judges see the pairs in the same order, so that their agreement can be
-        measured; the sides differ between judges.
+        The same votes give the same pair. First come the two variants that this judge has compared least, and of their
+        cases the one that this judge has judged least. All judges see the pairs in the same order, so that their
+        agreement can be measured; which reply stands on the left differs between judges.
         """
         seen = Counter(duel for vote in votes if vote.owner == owner and (duel := self.duel_of(vote)))
         compared, cases = Counter[tuple[int, int]](), Counter[int]()
@@ -107,13 +114,15 @@ class Arena:
         return ReplyPair(left.position, right.position)
 
     def _draw(self, what: object) -> int:
-        """Returns a pseudorandom number, the same for the same value and seed."""
+        """Returns a pseudorandom integer that depends only on the value `what` and on the arena's seed."""
         text = repr((self.seed, what)).encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
 
 
 def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
-    """Returns the current arena of the run. Every text is read once and not kept."""
+    """Returns the arena of the run's current replies. `seed` is that of the Arena. Texts are hashed one by one and not
+    kept in memory.
+    """
     columns = facts(database, run_id)
     codes = sorted(set(columns.variant[columns.answered].tolist()))  # variants without a reply are left out
     variants = [columns.variants[code] for code in codes]
@@ -145,7 +154,9 @@ def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
 
 
 def _alike(by_variant: Mapping[int, Sequence[_Reply]]) -> int:
-    """Returns the number of pairs of variants whose samples all have one and the same text."""
+    """Returns the number of pairs of variants, on one case, whose replies all have the same text. `by_variant` holds
+    the case's replies by variant.
+    """
     texts = [{reply.digest for reply in replies} for replies in by_variant.values()]
     uniform = Counter(next(iter(digests)) for digests in texts if len(digests) == 1)
     return sum(_two_of(count) for count in uniform.values())

@@ -10,7 +10,9 @@ _BIAS_P = 0.05
 
 
 def verdict(standings: Standings) -> str:
-    """Says whether the best variant is distinguishable from the others: its interval overlaps with none of theirs."""
+    """Returns a sentence that says whether the best variant is ahead of all others: its interval overlaps with none of
+    theirs.
+    """
     best, *others = standings.ranked
     rivals = [one for one in others if one.interval.high >= best.interval.low]
     if not rivals:
@@ -34,7 +36,7 @@ def notes(standings: Standings) -> list[str]:
 
 
 def agreement_words(agreement: AgreementOfAll) -> str:
-    """Says how far all judges agree; "" where their agreement is not defined."""
+    """Returns a sentence on how far all judges agree; "" if their agreement is not defined."""
     if agreement.alpha is None:
         return ""
     return (
@@ -44,7 +46,9 @@ def agreement_words(agreement: AgreementOfAll) -> str:
 
 
 def bias_words(standings: Standings) -> str:
-    """Says whether the side on the screen influenced the votes."""
+    """Returns a sentence on position bias: whether the votes prefer the replies shown on one side more than chance
+    explains.
+    """
     bias = standings.bias
     if bias.share is None or bias.interval is None or bias.p is None:
         return "Position bias: no vote preferred a side."

@@ -19,10 +19,11 @@ _Verdicts = Mapping[tuple[int, int], int | None]  # two cells, the smaller posit
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The rank of one variant, with the number of its votes won, lost and tied.
+    """The place of one variant in the ranking. `won`, `lost` and `tied` count its votes; `variant` is its index in the
+    arena.
 
-    `share` is the share of votes that the variant would win against one of mean strength, 0 to 1, with its 95 %
-    `interval` (Bradley–Terry).
+    `share` is the share of votes, 0 to 1, that it would win against a variant of mean strength, by the Bradley–Terry
+    model; `interval` is the 95 % interval of `share`.
     """
 
     variant: int
@@ -41,7 +42,8 @@ class Standings:
     ranked         best first
     won, tied      `won[i][j]` is the number of votes for variant i against variant j, `tied[i][j]` that of ties between
                    them, both by index in the arena
-    regularised    see stats.Ranking
+    regularised    each variant was given half a win and half a loss, since one lost or won every vote or some never met
+    bias           whether the votes prefer one side of the screen
     votes          the number of votes in the ranking, ties included
     skipped, stale    the number of skips, and of votes on replies that no longer exist; neither are in `votes`
     """
@@ -58,9 +60,10 @@ class Standings:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The agreement of two judges: `both` counts the pairs that both judged, `same` those with equal verdicts.
+    """The agreement of the judges `one` and `other`. `both` is the number of pairs that both judged, `same` the number
+    of those with equal verdicts.
 
-    `kappa` is Cohen's; None where it is not defined (no pair, or all verdicts are the same).
+    `kappa` is Cohen's kappa; None where it is not defined (no pair, or all verdicts are the same).
     """
 
     one: str
@@ -72,9 +75,8 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class AgreementOfAll:
-    """The agreement of all judges by Krippendorff's `alpha`: 1 is full agreement, 0 the agreement of chance.
-
-    None where no pair has two verdicts, or all verdicts are the same.
+    """The agreement of all `judges` (their number). `alpha` is Krippendorff's: 1 is full agreement, 0 as much as by
+    chance; None if no pair has two verdicts, or all verdicts are the same.
     """
 
     judges: int
@@ -132,15 +134,18 @@ def _ranked(
 
 
 def _share(strength: float) -> float:
-    """Returns the share of votes won against a variant of mean strength, which is 0 on the log-odds scale."""
+    """Converts a strength (log-odds; 0 is a variant of mean strength) to the share of votes won against mean strength,
+    0 to 1.
+    """
     return 0.5 * (1 + math.tanh(strength / 2))
 
 
 def agreements(votes: Sequence[Vote]) -> list[Agreement]:
-    """Returns the agreement of every two judges with a pair in common, and of all people together with each model.
+    """Returns the agreement of every two judges that judged a common pair, and of all people together with each model
+    that judged. The results with most common pairs come first.
 
-    The results with most common pairs come first. On two replies a judge's latest vote counts, whatever their sides; a
-    skip does not count. The verdict of all people together is that of their majority, or a tie where there is none.
+    If a judge voted on two replies more than once, the latest vote counts; a skip does not count. The verdict of all
+    people together is that of their majority, or a tie without one.
     """
     latest = _latest(votes)
     people = {owner: verdicts for (by_model, owner), verdicts in latest.items() if not by_model}
@@ -161,8 +166,8 @@ def agreement_of_all(votes: Sequence[Vote]) -> AgreementOfAll:
 
 
 def _latest(votes: Sequence[Vote]) -> dict[tuple[bool, str], dict[tuple[int, int], int | None]]:
-    """Returns for each judge (whether it is a model, name) the latest vote on each pair of replies: the position of
-    the better reply, or None for a tie.
+    """Returns, for each judge (whether it is a model, its name), the latest vote on each two replies, skips left out.
+    The replies are two positions, the smaller first; the vote is the position of the better reply, or None for a tie.
     """
     latest: dict[tuple[bool, str], dict[tuple[int, int], int | None]] = {}
     for vote in votes:

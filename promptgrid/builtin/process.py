@@ -50,7 +50,9 @@ def running() -> bool:
 
 
 def warm() -> None:
-    """Starts the server in the background and returns at once; the first request reports a failure."""
+    """Starts the model server in the background and returns at once. A failure is ignored here: the first request
+    reports it.
+    """
 
     def attempt() -> None:
         with suppress(PromptgridError):
@@ -80,7 +82,7 @@ def logfile() -> Path | None:
 
 
 def supported() -> bool:
-    """Whether xllamacpp (llama.cpp) is installed: not every platform has a wheel."""
+    """Whether xllamacpp, the package of llama.cpp, is installed: it does not exist for every platform."""
     return importlib.util.find_spec("xllamacpp") is not None
 
 
@@ -133,7 +135,9 @@ def _command(path: Path, place: ServerFolder) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """The environment in which the child imports this copy of the package, whatever its working folder."""
+    """Returns the environment variables of the server's process: it imports this copy of promptgrid from any working
+    folder, and its idle threads do not spin.
+    """
     root = str(Path(__file__).resolve().parents[2])
     search = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     # Spinning OpenMP threads make a busy machine several times slower. Read when the library loads.

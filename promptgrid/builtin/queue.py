@@ -15,9 +15,10 @@ POLL_S = 0.01
 
 @asynccontextmanager
 async def turn(place: ServerFolder) -> AsyncIterator[None]:
-    """Waits for the model and holds it for one request.
+    """Waits until no other process has a request at the model, and holds the model for the `async with` block, which
+    sends one request. `place` is the server's folder, which holds the locks.
 
-    The first in the queue holds `next.lock`, so that a single request gets in between two requests of a long run.
+    The first that waits holds `next.lock`. So a single request gets its turn between two requests of a long run.
     """
     following, mine = place.lock("next"), place.lock("turn")
     try:
@@ -31,8 +32,9 @@ async def turn(place: ServerFolder) -> AsyncIterator[None]:
 
 
 async def _acquire(lock: FileLock) -> None:
-    """Acquires the lock by polling: a thread blocked on a lock cannot be cancelled, and would acquire it after its
-    caller has ended."""
+    """Acquires the lock by trying again and again. A thread that blocks on a lock could not be cancelled, and would
+    take the lock after the caller has ended.
+    """
     while True:
         try:
             lock.acquire(blocking=False)

@@ -36,13 +36,15 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class ServerFolder:
-    """The folder of the server for one file of weights; another GGUF has another folder and another server."""
+    """The folder with the files and locks of the server for one file of weights; each file of weights has its own
+    folder.
+    """
 
     folder: Path
 
     @classmethod
     def of(cls, path: Path) -> ServerFolder:
-        """The folder of the server for the weights at `path`; it may not exist yet."""
+        """Returns the ServerFolder for the weights at `path`, without creating it. The weights must exist."""
         return cls(paths.data_folder() / "builtin" / weights.stamp(path))
 
     def create(self) -> ServerFolder:
@@ -66,11 +68,13 @@ class ServerFolder:
         return self.folder / "used"
 
     def lock(self, name: str) -> FileLock:
-        """Returns a new FileLock each time: a shared one is re-entrant and admits a second task of this process."""
+        """Returns a new lock object for the file `NAME.lock`. Each caller needs its own: one shared object lets a
+        second task of this process in.
+        """
         return FileLock(self.folder / f"{name}.lock", thread_local=False)
 
     def alive(self) -> bool:
-        """Whether a server is listening or loading."""
+        """Whether a server's process holds `alive.lock`: it is listening, or still loading the weights."""
         lock = self.lock("alive")
         try:
             lock.acquire(blocking=False)
@@ -93,7 +97,7 @@ class ServerFolder:
         self._server.unlink(missing_ok=True)
 
     def touch(self) -> None:
-        """Records that the server was used now; the server ends when it has been idle for a while."""
+        """Records that the server was used now: it ends after some time without use (see `process.idle_s`)."""
         self.used.touch()
 
     @property

@@ -75,8 +75,9 @@ def cores() -> int:
 
 
 def _wait_until_idle(place: ServerFolder, turn: FileLock, idle: float) -> None:
-    """Returns after `idle` seconds without a request, with the `turn` lock held so that no request is interrupted; or
-    when the folder has been deleted."""
+    """Waits until there was no request for `idle` seconds, then returns with the lock `turn` held, so that no request
+    is interrupted. Returns without the lock when the folder has been deleted.
+    """
     while True:
         time.sleep(min(idle / 4, 5.0))
         try:

@@ -11,7 +11,8 @@ from promptgrid.errors import BuiltinError
 
 @dataclass(frozen=True, slots=True)
 class BuiltinStatus:
-    """The state of the built-in model. `size` is in bytes: of the weights, or of the download if there are none.
+    """The state of the built-in model. `size` is in bytes: that of the weights, or of the download if there are no
+    weights.
 
     `reason` says why the model cannot be used and what to do; it is empty if the model can be used.
     """

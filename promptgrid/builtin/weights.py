@@ -36,18 +36,22 @@ _PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 
 
 def override() -> Path | None:
-    """The GGUF that PROMPTGRID_BUILTIN_MODEL names, whether or not it exists."""
+    """Returns the path that the variable PROMPTGRID_BUILTIN_MODEL names, whether or not the file exists; None if it is
+    not set.
+    """
     named = paths.environment().get(OVERRIDE)
     return Path(named).expanduser().absolute() if named else None
 
 
 def download_path() -> Path:
-    """The path of the fetched weights, present or not."""
+    """Returns the path at which downloaded weights are stored, whether or not they exist."""
     return paths.cache_folder() / Path(MEMBER).name
 
 
 def find() -> Path | None:
-    """The path of the weights to use; None if they are missing. Checks only the file's size, not its hash."""
+    """Returns the path of the weights to use: the file of PROMPTGRID_BUILTIN_MODEL, else the downloaded one; None if it
+    is missing. A download is checked by its size only, not by its hash.
+    """
     named = override()
     if named is not None:
         return named if named.is_file() else None
@@ -71,13 +75,17 @@ def require() -> Path:
 
 
 def names() -> tuple[str, ...]:
-    """The names of the built-in model in ENDPOINT/MODEL: first the one of the user's GGUF, if any, then `MODEL`."""
+    """Returns the names under which the built-in model can be chosen, as in `builtin/NAME`: first that of the file in
+    PROMPTGRID_BUILTIN_MODEL, if any, then `MODEL`.
+    """
     named = override()
     return (MODEL,) if named is None or named.stem == MODEL else (named.stem, MODEL)
 
 
 def stamp(path: Path) -> str:
-    """12 hex digits that change when the file at `path` changes."""
+    """Returns 12 hex digits made of the path, size and modification time of the file: they change when the file
+    changes.
+    """
     facts = path.stat()
     text = f"{path}|{facts.st_size}|{facts.st_mtime_ns}"
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
@@ -106,10 +114,11 @@ def sha256(path: Path) -> str:
 
 
 def fetch(progress: DownloadProgress | None = None) -> Path:
-    """Downloads the weights if they are missing, and returns their path.
+    """Downloads the weights if they are missing, and returns their path. If PROMPTGRID_BUILTIN_MODEL is set, returns
+    its file.
 
-    Calls `progress` with (bytes so far, total bytes). A second process waits for the first one's download. An
-    interrupted download starts again from the beginning. Raises BuiltinError with a hint if the download fails.
+    Calls `progress` with (bytes so far, total bytes). If another process downloads, waits for it. An interrupted
+    download starts again from the beginning. Raises BuiltinError with a hint if the download fails.
     """
     if override() is not None:
         return require()
@@ -161,7 +170,9 @@ def _download(folder: Path, progress: DownloadProgress | None) -> Path:
 
 
 def _follow(pip: subprocess.Popen[str], progress: DownloadProgress | None) -> list[str]:
-    """Passes pip's progress lines to `progress` and returns its other lines."""
+    """Reads the output of a running pip: passes each progress line as (bytes so far, total bytes) to `progress`, and
+    returns the other lines.
+    """
     lines = []
     for line in pip.stdout or ():
         step = _PROGRESS.match(line)

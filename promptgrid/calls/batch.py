@@ -19,9 +19,11 @@ from promptgrid.store.commits import CellResult
 
 @dataclass(frozen=True)  # no slots: `request` is a cached property
 class Batch:
-    """Samples of one point to request together. `positions` are the positions of their cells in `plan`, in the same
-    order; a call that no cell shows, such as a judge's, has no plan and no positions. `attempts` counts earlier
-    attempts for these samples."""
+    """Samples of one point of the grid (a call without its sample number) that are requested together, with `n`.
+
+    `positions` are the positions of their cells in the run, in the same order. A call that no cell shows, such as a
+    judge's, has no `plan` and no positions. `attempts` counts earlier attempts for these samples.
+    """
 
     point: Point
     samples: tuple[int, ...]
@@ -39,7 +41,7 @@ class Batch:
 
     @property
     def parameters(self) -> Parameters:
-        """The parameters that an endpoint may refuse; the seed is the seed of the point's first sample."""
+        """The sent parameters, which an endpoint may refuse; their seed is that of the point's first sample."""
         return self.point.request.parameters
 
     @cached_property
@@ -49,24 +51,29 @@ class Batch:
 
     @property
     def tokens(self) -> float:
-        """The approximate number of tokens of the call, for the pace: characters divided by three, plus the longest
-        replies."""
+        """The approximate number of tokens of the call, by which the pace is kept: a third of the prompt's characters,
+        plus `max_tokens` for each sample.
+        """
         room = (self.parameters.max_tokens or 0) * len(self.samples)
         return sum(len(message.text) for message in self.point.request.messages) / 3 + room
 
     def worst(self, facts: ModelFacts) -> Cost:
-        """The most that the call can cost."""
+        """Returns the most that the call can cost, in US dollars and tokens, by the model's prices and limits
+        (`facts`).
+        """
         # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
         prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in self.point.request.messages)
         room = self.parameters.max_tokens or facts.max_output or facts.context
         return models.cost_of(facts, prompt, room and room * len(self.samples))
 
     async def send(self, endpoint: Endpoint) -> list[Reply]:
-        """Returns the replies in the order of the samples: at least one, perhaps fewer than there are samples."""
+        """Sends the request and returns the replies in the order of the samples: at least one, perhaps fewer than there
+        are samples. Raises EndpointError.
+        """
         return await endpoint.complete(self.request)
 
     def name(self, index: int) -> tuple[str, int]:
-        """Returns the key and the sample number under which the reply is stored."""
+        """Returns (key, sample number), under which the reply to the sample at `index` of this batch is stored."""
         return self.point.key, self.samples[index]
 
     @property
@@ -74,8 +81,10 @@ class Batch:
         return self.point.variant.honoured
 
     def reader(self, replies: Sequence[Reply], attempts: int) -> Callable[[], list[CellResult]] | None:
-        """Returns a function that reads and scores the replies for their cells, to be called in another thread; None
-        when no cell shows them."""
+        """Returns a function that reads the answers out of the replies and scores them for their cells; the caller runs
+        it in another thread, since it may be slow. None if no cell shows the replies. `attempts` is recorded in each
+        cell.
+        """
         if self.plan is None:
             return None
         plan, point, positions = self.plan, self.point, self.positions
@@ -85,15 +94,18 @@ class Batch:
         ]
 
     def rest(self, answered: int, attempts: int) -> list[Batch]:
-        """Returns a batch of the samples that are still to be sent when the first `answered` have replies."""
+        """Returns the samples that the endpoint left out, as a batch to send next in a list: all but the first
+        `answered`. The list is empty if none is left; `attempts` counts the attempts made so far.
+        """
         if answered >= len(self.samples):
             return []
         samples, positions = self.samples[answered:], self.positions[answered:]
         return [replace(self, samples=samples, positions=positions, attempts=attempts)]
 
     def parts(self, error: EndpointError) -> list[Batch]:
-        """Splits a batch that failed with this error: one call per sample if the server refuses `n`, otherwise no
-        calls."""
+        """Returns the batches to send in place of this one after `error`: one per sample if the endpoint refused `n`;
+        otherwise none, since splitting does not help.
+        """
         if error.kind != "refused_parameter" or error.param != "n" or len(self.samples) == 1:
             return []
         each = range(len(self.samples))
@@ -101,9 +113,11 @@ class Batch:
 
 
 def to_batches(plan: Plan, point: Point, cells: Sequence[tuple[int, int]], max_n: int) -> Iterator[Batch]:
-    """Yields batches of at most `max_n` of the point's cells, which are given as (sample, position) in sample order.
+    """Yields the point's cells in batches of at most `max_n`. `cells` are (sample number, position in the run), by
+    sample number.
 
-    The samples of a request have consecutive seeds, so seeded samples with a gap between them go into separate batches.
+    One request has consecutive seeds, so with a seed, samples that do not follow each other go into separate
+    batches.
     """
     batch: list[tuple[int, int]] = []
     for cell in cells:

@@ -36,7 +36,7 @@ _NOTHING = Cost(0.0, 0, 0)
 
 
 class Halted(Exception):
-    """The run was halted before the call was sent; its cells stay pending."""
+    """Raised in place of sending a call when the run was halted; the call's cells stay pending."""
 
 
 P = TypeVar("P", Batch, TextBatch)
@@ -44,7 +44,9 @@ P = TypeVar("P", Batch, TextBatch)
 
 
 class Call(Generic[P]):
-    """A call to an endpoint with one payload: its attempts, its reservation and how it ended."""
+    """One call to an endpoint, with one payload (samples or texts): it counts the attempts, holds the reservation of
+    its cost in the budget, and records how it ended.
+    """
 
     def __init__(self, context: RunContext, endpoint: Endpoint, pace: Pace, payload: P) -> None:
         self.context, self.endpoint, self.pace = context, endpoint, pace
@@ -62,8 +64,9 @@ class Call(Generic[P]):
         self.reserves = False
 
     async def attempt(self) -> list[Reply]:
-        """Makes one attempt when the pace allows. Raises EndpointError; before sending, BudgetReached, Halted or
-        Fenced."""
+        """Waits for the budget and the pace, sends the call once and returns the replies. Raises EndpointError if the
+        attempt fails; before sending, raises BudgetReached, Halted or Fenced (the run has another owner).
+        """
         self.started = 0.0
         await self._reserve()
         try:
@@ -98,8 +101,9 @@ class Call(Generic[P]):
         return replies
 
     async def _reserve(self) -> None:
-        """Reserves the worst case of the call, also on disk: a call that is lost with its process may have been paid
-        for."""
+        """Reserves the most that the call can cost in the budget and on disk, since a call that is lost with its
+        process may have been paid for. Does nothing without a budget. Raises BudgetReached.
+        """
         if self.context.wall.budget is None:
             return
         self.worst = self.payload.worst(self.facts)
@@ -109,7 +113,7 @@ class Call(Generic[P]):
         self.reservation = await self.context.journal.reserve(attempt)
 
     def _release(self) -> None:
-        """Drops the reservation of a call that was not sent."""
+        """Frees the reserved cost of a call that was not sent."""
         if self.worst is not None:
             self.context.wall.settle(self.worst, _NOTHING)
             self.context.journal.write(JournalEntry(settled=self.reservation))
@@ -117,7 +121,9 @@ class Call(Generic[P]):
             self._end_reservation()
 
     def _end_reservation(self) -> None:
-        """Wakes the calls that wait for room in the budget. Call it after the wall is settled."""
+        """Marks the reservation as ended and wakes the calls that wait for room in the budget. The budget must have the
+        call's true cost already.
+        """
         if self.reserves:
             self.reserves = False
             self.context.ended()
@@ -127,7 +133,9 @@ class Call(Generic[P]):
         return self.payload.positions or (NO_CELL,)
 
     def wait_s(self, error: EndpointError) -> float | None:
-        """Returns the seconds until the next attempt; None when there is no further attempt."""
+        """Returns the seconds to wait before the next attempt after this error; None if the call is not to be
+        retried.
+        """
         retries = self.context.retries
         if not error.retryable or not retries:
             return None
@@ -141,8 +149,9 @@ class Call(Generic[P]):
         return wait if self.faults <= retries and self.bad_replies <= BAD_REPLIES else None
 
     def log_failure(self, error: EndpointError, wait_s: float | None) -> None:
-        """Records a failed attempt, which is retried after `wait_s` (None: not retried). Its possible cost stays
-        reserved."""
+        """Writes a failed attempt to the journal; the call is retried after `wait_s` seconds (None: not retried). What
+        the attempt may have cost stays reserved.
+        """
         self.waited_s += wait_s or 0.0
         self.context.journal.write(self._failure(error, wait_s))
         self.started, self.reservation = 0.0, None
@@ -168,7 +177,7 @@ class Call(Generic[P]):
         return JournalEntry(attempts=attempts, settled=self.reservation, retried=retried)
 
     def fail(self, error: EndpointError) -> None:
-        """Ends the call and its cells with the error."""
+        """Ends the call: its cells get the error and the status `failed`, `refused` or `too_long`."""
         if self.started:
             self.context.journal.write(self._failure(error, None))
         status = {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
@@ -181,7 +190,9 @@ class Call(Generic[P]):
             self.context.journal.write(JournalEntry(outcomes=lambda: outcomes))
 
     def end(self, replies: Sequence[Reply]) -> list[P]:
-        """Records the replies; returns the payloads of the samples that got no reply."""
+        """Writes the replies of a successful attempt to the journal. Returns payloads with the samples that got no
+        reply, to be sent next.
+        """
         completions = [reply.completion_tokens for reply in replies]
         costs = models.cost_shares(self.facts, replies[0].prompt_tokens, completions, replies[0].cached_tokens)
         self._settle(costs)
@@ -214,8 +225,9 @@ class Call(Generic[P]):
         self._end_reservation()
 
     def _unreported(self, replies: Sequence[Reply], costs: Sequence[Cost]) -> list[Attempt]:
-        """Counts a call without token counts, or with impossible counts, at its worst case: returns an attempt with
-        that cost."""
+        """Returns an attempt that adds the call's worst-case cost to what the run spent, in a list, if the endpoint
+        reported no token counts or impossible ones. The list is empty if the counts are usable.
+        """
         if _known(costs) or (self.worst is None and self.facts.free):
             return []
         most = self.worst or self.payload.worst(self.facts)

@@ -26,12 +26,13 @@ PendingCells = tuple[Point, list[tuple[int, int]]]
 
 @dataclass
 class Feed:
-    """The batches of one endpoint's models.
+    """Yields the calls that a run still has to send to one endpoint, for its models `refs`.
 
     matched       number of cells of the plan that are pending in the run
     duplicates    number of cells left out because a call in flight, of this run or another, may bring the same reply;
                   once that reply is committed, another feed must look these cells up
-    claimed       the (key, sample) pairs that this feed has added to `in_flight`
+    in_flight     the (key, sample) pairs that any run of this process is sending
+    claimed       those of them that this feed has added
     """
 
     database: Database
@@ -47,7 +48,7 @@ class Feed:
     claimed: set[tuple[str, int]] = field(default_factory=set)
 
     def chunks(self) -> Iterator[list[PendingCells]]:
-        """Yields the pending cells, some hundred at a time; reads the database."""
+        """Yields the run's pending cells with their points, a few hundred at a time; each step reads the database."""
         points = grid.points(self.plan, {self.endpoint.name: self.endpoint}, self.decided, self.refs)
         size = max(1, _CELLS // self.plan.samples)
         while chunk := list(islice(points, size)):
@@ -59,8 +60,9 @@ class Feed:
         return [(sample, position) for sample, position in cells if position is not None]
 
     def claim(self, chunk: Sequence[PendingCells]) -> list[PendingCells]:
-        """Marks the chunk's cells that are not in flight as in flight, and returns them. Only the event loop's thread
-        may call it."""
+        """Adds to `in_flight` those cells of the chunk that are not in it, so that no other run sends them, and returns
+        them. Only the event loop's thread may call it.
+        """
         free = []
         for point, cells in chunk:
             mine = [cell for cell in cells if (point.key, cell[0]) not in self.in_flight]
@@ -74,13 +76,16 @@ class Feed:
         return free
 
     def release(self) -> None:
-        """Unmarks the claimed cells. Call it when their replies are committed, or will not come."""
+        """Removes this feed's cells from `in_flight`. Call it when their replies are committed, or when none
+        will come.
+        """
         self.in_flight -= self.claimed
         self.claimed.clear()  # a later release must not drop the claims of another run
 
     def look_up(self, claimed: Sequence[PendingCells]) -> tuple[list[CellOutcome], list[Batch]]:
-        """Returns (outcomes of cells that have a stored reply, batches to send). Reads the database after the claim, so
-        that replies stored by another run in the meantime are found."""
+        """Looks for stored replies to claimed cells. Returns (results of the cells that have one, batches to send for
+        the others). The cells must be claimed before, so that a reply that another run stores in the meantime is found.
+        """
         keys = list({point.key for point, _ in claimed})
         stored = stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
         reused: list[CellOutcome] = []
