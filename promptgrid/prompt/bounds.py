@@ -57,7 +57,8 @@ _SERIES: tuple[type[Iterable[Any]], ...] = (list, tuple, type({}.keys()), type({
 
 
 class RenderBudget:
-    """The budget of one render: steps, characters and processor time."""
+    """What one rendering has used: `steps` and `chars` (characters produced), and the processor time at which it must
+    end (`deadline`)."""
 
     __slots__ = ("chars", "deadline", "steps")
 
@@ -72,7 +73,7 @@ _budget: ContextVar[RenderBudget] = ContextVar("_budget")
 
 @contextmanager
 def budget() -> Iterator[None]:
-    """Opens a new budget for everything rendered inside the `with` block."""
+    """Opens a new budget, which everything rendered inside the `with` block spends from."""
     token = _budget.set(RenderBudget())
     try:
         yield
@@ -81,7 +82,8 @@ def budget() -> Iterator[None]:
 
 
 def spend(chars: int) -> None:
-    """Counts one step that produced `chars` characters. Raises TemplateLimit if the budget is used up."""
+    """Counts one step and the `chars` characters that it produced in the open budget. Raises TemplateLimit if the
+    steps, the characters or the time are used up."""
     purse = _budget.get()
     purse.steps += 1
     purse.chars += chars
@@ -95,7 +97,8 @@ def spend(chars: int) -> None:
 
 
 def weigh(value: Any) -> int:
-    """Returns roughly how many characters the value has when printed. Raises TemplateLimit if they are too many."""
+    """Returns the weight of a value: roughly how many characters it has when printed. Raises TemplateLimit if it is too
+    heavy, PromptError for an object that is not plain data."""
     chars = things = 0
     stack = [value]
     while stack:
@@ -121,7 +124,8 @@ def weigh(value: Any) -> int:
 
 
 def settled(value: Any) -> Any:
-    """Counts the value and returns it as plain data: iterators become lists, marked-up text becomes text."""
+    """Spends the value's weight from the budget and returns it as plain data: an iterator becomes a list, marked-up
+    text becomes text."""
     if isinstance(value, str):
         spend(len(value))
         return str(value)
@@ -133,7 +137,7 @@ def settled(value: Any) -> Any:
 
 
 def bounded_range(*numbers: int) -> range:
-    """Returns a `range`. Raises TemplateLimit if it is too long."""
+    """Returns `range(*numbers)` for a template. Raises TemplateLimit if it has too many items."""
     bounded = range(*numbers)
     if len(bounded[: MAX_ITEMS + 1]) > MAX_ITEMS:
         raise TemplateLimit(f"A range of {numbers} is longer than {MAX_ITEMS:,}.", hint=HINT)
@@ -141,7 +145,8 @@ def bounded_range(*numbers: int) -> range:
 
 
 def check_operator(operator: str, left: Any, right: Any) -> None:
-    """Raises TemplateLimit if the result of an operator would be too large."""
+    """Raises TemplateLimit before `left operator right` is computed, if the result would be too large. Checks `%`
+    (formatting), `**` and `*`."""
     if operator == "%" and isinstance(left, str):
         _check_printf(left, right)
     elif operator == "**" and isinstance(left, int) and isinstance(right, int):
@@ -160,7 +165,7 @@ def _check_product(left: Any, right: Any) -> None:
 
 
 def check_method(text: str, name: str, args: Sequence[Any]) -> None:
-    """Raises TemplateLimit if the result of a method of `text` would be too large."""
+    """Raises TemplateLimit before `text.name(*args)` is called, if the result would be too long."""
     weigh(list(args))
     numbers = [arg for arg in args if isinstance(arg, int)]
     if name in ("center", "ljust", "rjust", "zfill"):
@@ -233,7 +238,8 @@ _BEFORE: Mapping[str, Callable[..., None]] = {
 
 
 def filters(builtin: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    """Returns the filters that a prompt may use: Jinja's own, each with a limit."""
+    """Returns the filters that a prompt may use, by name: those of Jinja's `builtin` ones that can be limited, each
+    with its limit."""
     bounded = {name: _bounded(builtin[name], _BEFORE.get(name)) for name in _FILTERS.split()}
     escape = _bounded(builtin["escape"], None)
     # Only `default` accepts undefined values; nothing is escaped, so `safe` does nothing.

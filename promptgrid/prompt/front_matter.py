@@ -19,7 +19,8 @@ _INDENTED_END = re.compile(r"^[ \t]+---[ \t]*$", re.MULTILINE)
 
 
 def split_front(text: str) -> tuple[str, str, int]:
-    """Returns (front matter, body, lines before the front matter). A text without front matter is all body."""
+    """Splits the text of a file into (front matter, body, number of lines before the front matter). A text without
+    front matter is all body. Raises PromptError if the front matter has no end."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     start = re.match(r"\s*---[ \t]*\n", text)
     if start is None:
@@ -33,7 +34,8 @@ def split_front(text: str) -> tuple[str, str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value in the front matter: its place, and readers whose errors name that place."""
+    """One value in the front matter. `path` is its place, such as `model.options`; the methods that read it raise
+    PromptError with that place and the line."""
 
     path: str
     node: Node
@@ -47,7 +49,8 @@ class Field:
         return PromptError(f"Line {self.line}: {self.path} {what}.", line=self.line)
 
     def text(self) -> str:
-        """Returns the characters as typed: `no`, `12:30` and `007` are not converted."""
+        """Returns the text with the characters as typed: `no`, `12:30` and `007` are not converted. Raises PromptError
+        for a list or a mapping."""
         if not isinstance(self.node.value, str):
             raise self.error(f"must be a text, and is a {self._kind()}")
         return self.node.value
@@ -66,7 +69,7 @@ class Field:
         return [Field(f"{self.path}[{n}]", item, self.before) for n, item in enumerate(self.node.value, 1)]
 
     def fields(self) -> dict[str, Field]:
-        """Returns the values of a mapping by key."""
+        """Returns the values of a mapping by key. Raises PromptError if it is not a mapping, or has a key twice."""
         if self._kind() != "mapping":
             raise self.error(f"must be a mapping of names to values, and is a {self._kind()}")
         found: dict[str, Field] = {}
@@ -128,13 +131,15 @@ class Field:
 
 
 def read_front(front: str, before: int) -> dict[str, Field]:
-    """Returns the top-level fields of the front matter. Raises PromptError with the line for broken YAML."""
+    """Returns the top-level fields of the front matter by name. `before` is the number of lines of the file before it.
+    Raises PromptError with the line for broken YAML."""
     node = compose(front, before)
     return {} if node is None else Field("front matter", node, before).fields()
 
 
 def compose(front: str, before: int) -> Node | None:
-    """Parses the YAML to nodes of limited size; None if it is empty. Raises PromptError with the line."""
+    """Parses the YAML of the front matter to a tree of nodes; None if it is empty. `before` is the number of lines of
+    the file before it. Raises PromptError with the line for broken or too large YAML."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -150,7 +155,8 @@ def compose(front: str, before: int) -> Node | None:
 
 
 def yaml_error(error: Exception, front: str, before: int) -> PromptError:
-    """Returns YAML's error as a PromptError of one sentence with the line."""
+    """Converts an error of the YAML library to a PromptError of one sentence. `before`, the number of lines before the
+    front matter, makes its line that of the file."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     position = getattr(error, "position", None)
     line = mark.line + 1 if mark is not None else 1 + front.count("\n", 0, position or 0)
@@ -169,7 +175,8 @@ def _is_list(node: Node) -> bool:
 
 
 def _count(node: Node, counted: dict[int, int]) -> int:
-    """Counts the values that the node stands for, aliases expanded. Raises PromptError for too many, or for a cycle."""
+    """Returns how many values the node stands for when aliases are written out. `counted` caches the result by node.
+    Raises PromptError if they are too many, or if a node contains itself."""
     if isinstance(node.value, str):
         return 1
     if id(node) not in counted:

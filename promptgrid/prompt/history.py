@@ -33,10 +33,12 @@ _ROLES: Mapping[str, Role] = {"system": "system", "developer": "system", "user":
 def expanded(
     messages: Sequence[Message], values: Mapping[str, Any], inputs: Sequence[Input]
 ) -> tuple[tuple[Message, ...], Mapping[str, Any]]:
-    """Returns the messages with the turns of each history inserted, and the values with each history as a list.
+    """Inserts the turns of each history into the messages. Returns the messages, and the values with each history as a
+    list of turns.
 
-    A thread that no message names is appended at the end, as in prompty. A history without a value stays as written, so
-    that rendering reports it as missing. Raises PromptError for a history that is not a list of turns.
+    A thread (an input that is a history) that no message names is appended at the end, as in prompty. A history without
+    a value stays as written, so that rendering reports it as missing. Raises PromptError for a history that is not a
+    list of turns.
     """
     threads = frozenset(item.name for item in inputs if item.kind == THREAD)
     pieces = [_pieces(message.text, threads) for message in messages]
@@ -53,13 +55,15 @@ def expanded(
 
 
 def unread_roles(text: str) -> bool:
-    """Tells whether the template prints a role that does not become a message: the model would see it as text."""
+    """Tells whether the template prints a role, such as `{{ turn.role }}:`, in a form that makes no message. The model
+    would see the role as text."""
     return _ROLE_LINE.search(_LOOP.sub("", text)) is not None
 
 
 @lru_cache(maxsize=2048)
 def _pieces(text: str, threads: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    """Returns, in order, (text, "") for plain text and (text, name) for the text that stands for a history."""
+    """Splits the text of a message into pieces, in order: (text, "") for ordinary text, (text, name) for the text that
+    stands for the history of that name. `threads` are the names of inputs that are histories."""
     marks = [(found.span(), found[2]) for found in _LOOP.finditer(text)] if "for" in text else []
     if threads:
         marks += [(found.span(), found[1]) for found in _BARE.finditer(text) if found[1] in threads]

@@ -20,7 +20,8 @@ _KEYS = frozenset(
 
 
 def read_inputs(top: Mapping[str, Field]) -> tuple[Input, ...]:
-    """Returns the declared inputs, then those that only the sample names. Raises PromptError for a duplicate name."""
+    """Returns the variables that the file declares under `inputs`, then those that only its `sample` names. `top` has
+    the file's top-level fields. Raises PromptError for a duplicate name."""
     inputs = [*_declared(top)]
     sample = top.get("sample")
     if sample is None or not sample.is_mapping():
@@ -52,7 +53,8 @@ def _named(item: Field, usual: str) -> Input:
 
 
 def _input(name: str, place: Field, usual: str) -> Input:
-    """Reads one input. `usual` is the kind of an input that names none; "" stands for the kind of its value."""
+    """Reads the input `name` from its field. `usual` is the kind of an input that states none; with "" the kind of its
+    value applies."""
     if place.is_empty():
         return Input(name)
     if not place.is_mapping() or not _KEYS & place.fields().keys():
@@ -78,8 +80,8 @@ def _sampled(item: Input, field: Field) -> Input:
 
 
 def _with(item: Input, *, example: Any = None, default: Any = None) -> Input:
-    """Sets the values of an input. The value decides the kind if the input has none, or if a text input gets a list or
-    a mapping."""
+    """Returns the input with this example and default (None: unchanged). If the input has no kind, or is a text and
+    gets a list or a mapping, its kind becomes that of the value."""
     example = item.example if example is None else example
     default = item.default if default is None else default
     value = default if example == "" and default is not None else example
@@ -90,6 +92,7 @@ def _with(item: Input, *, example: Any = None, default: Any = None) -> Input:
 
 
 def _value(field: Field, kind: str) -> Any:
-    """Returns a scalar of a text kind as typed: `no`, `12:30` and `007` are not converted."""
+    """Returns the field's value. For a kind that is a text the characters stay as typed: `no`, `12:30` and `007` are
+    not converted."""
     is_scalar = isinstance(field.node.value, str)
     return field.text() if is_scalar and kind and holds_text(kind) else field.value()

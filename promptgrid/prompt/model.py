@@ -61,7 +61,8 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRule:
-    """How the answer is read out of a reply: `labels` for label, `schema` for json, `pattern` for regex.
+    """How the answer is read out of a reply. `kind` decides: `labels` belong to label, `schema` to json, `pattern` to
+    regex.
 
     synonyms   label -> other words for it, in a reply and in the expected cell
     options    the case's column that holds the texts of the options (multiple choice)
@@ -78,7 +79,8 @@ class AnswerRule:
 
     @property
     def content(self) -> list[Any]:
-        """Returns everything that affects how answers are read, as JSON; unset fields change no version."""
+        """Returns the rule as JSON values, for the hash of the prompt's version. `synonyms`, `options` and `separator`
+        are left out if they are not set: older versions, which lacked them, keep their hash."""
         more = {"synonyms": _plain(self.synonyms), "options": self.options, "separator": self.separator}
         named = {name: value for name, value in more.items() if value}
         return [self.kind, self.labels, _plain(self.schema), self.pattern, *([named] if named else [])]
@@ -127,24 +129,28 @@ class Prompt:
 
     @property
     def given_examples(self) -> dict[str, str]:
-        """Returns the examples of the inputs as texts: a prompt without cases is run on them."""
+        """Returns, by name, the example of each input that has one, as text: the values of the only case of a prompt
+        without cases."""
         return {item.name: value_text(item.example) for item in self.inputs if item.has_example}
 
     @property
     def example_values(self) -> dict[str, Any]:
-        """Returns a value for each input: its example, else its default, else (for a text) its name in brackets."""
+        """Returns a value for each input, by name, for the preview: its example, else its default, else (for a text)
+        its name in brackets."""
         named = {item.name: f"[{item.name}]" for item in self.inputs if item.kind == "string"}
         defaults = {item.name: item.default for item in self.inputs if item.default not in (None, "")}
         return named | defaults | {item.name: item.example for item in self.inputs if item.has_example}
 
 
 def _default(value: Any) -> Any:
-    """Returns numbers and booleans as texts, which keeps versions from the time when all values were texts."""
+    """Returns the default in the form that enters a version's hash: numbers and booleans as texts. So versions stay as
+    they were when all values were texts."""
     return value_text(value) if isinstance(value, (bool, int, float)) else value
 
 
 def _plain(value: Any) -> Any:
-    """Returns the value in dicts and lists only, as JSON can write it; 0.0 becomes 0, which a model treats the same."""
+    """Returns the value with every mapping as a dict and every sequence as a list, as JSON can write it. 1.0 becomes 1:
+    a model treats both the same."""
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -43,7 +43,8 @@ _SAMPLING = frozenset(
 
 
 def read_options(options: Mapping[str, Field], notes: list[str]) -> Parameters:
-    """Reads the parameters from `model.options`; unknown options are left out and get a note."""
+    """Returns the parameters in the fields of `model.options` (prompty 2). An unknown option is left out and adds a
+    sentence to `notes`. Raises PromptError for a value of a wrong type."""
     known = {ours: read(options[theirs]) for theirs, (ours, read) in _OPTIONS.items() if theirs in options}
     extra = {ours: read(options[theirs]) for theirs, (ours, read) in _EXTRA.items() if theirs in options}
     more = options["additionalProperties"].fields() if "additionalProperties" in options else {}
@@ -58,7 +59,7 @@ def read_options(options: Mapping[str, Field], notes: list[str]) -> Parameters:
 
 
 def write_options(parameters: Parameters) -> dict[str, Any]:
-    """Returns the fields of `model.options`."""
+    """Returns the parameters that are set as fields for `model.options` (prompty 2)."""
     names = {ours: theirs for theirs, (ours, _) in _OPTIONS.items()}
     fields = {names[name]: value for name, value in parameters.given.items() if name in names}
     if "stopSequences" in fields:
@@ -71,7 +72,8 @@ def write_options(parameters: Parameters) -> dict[str, Any]:
 
 
 def read_parameters(fields: Mapping[str, Field], notes: list[str]) -> Parameters:
-    """Reads the parameters from `model.parameters`; unknown names and wrong types are left out and get a note."""
+    """Returns the parameters in the fields of `model.parameters` (prompty 0.1). An unknown name or a wrong type is left
+    out and adds a sentence to `notes`."""
     specs = {spec.name: spec for spec in SPECS}
     known: dict[str, Any] = {}
     extra: dict[str, Any] = {}
@@ -95,7 +97,7 @@ def read_parameters(fields: Mapping[str, Field], notes: list[str]) -> Parameters
 
 
 def write_parameters(parameters: Parameters) -> dict[str, Any]:
-    """Returns the fields of `model.parameters`."""
+    """Returns the parameters that are set as fields for `model.parameters` (prompty 0.1)."""
     fields = parameters.as_json()
     extra = dict(fields.pop("extra_body", {}))
     fields |= {name: extra.pop(name) for name in list(extra) if name in _SAMPLING}

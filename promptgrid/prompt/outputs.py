@@ -11,7 +11,8 @@ _JSON_TYPES = {"string": "string", "integer": "integer", "float": "number", "boo
 
 
 def schema_of(outputs: Field) -> dict[str, Any]:
-    """Returns the schema of an object with these properties, which are a list of named entries or a mapping by name."""
+    """Returns a JSON schema: an object with the properties that the field `outputs` of a prompt file declares, as a
+    list of entries with names or as a mapping by name."""
     properties = named(outputs)
     required = [name for name, item in properties.items() if not _is_optional(item)]
     schema = {"type": "object", "properties": {name: _schema(item) for name, item in properties.items()}}
@@ -19,7 +20,8 @@ def schema_of(outputs: Field) -> dict[str, Any]:
 
 
 def named(listed: Field) -> dict[str, Field]:
-    """Returns the entries by name, from a list of named entries or from a mapping."""
+    """Returns the entries of the field by name. The field is a mapping by name, or a list whose entries have a
+    `name`."""
     if listed.is_mapping():
         return listed.fields()
     return {item.fields()["name"].text(): item for item in listed.items() if "name" in item.fields()}

@@ -40,7 +40,7 @@ class Parameters:
                 for name, value in self.given.items()}  # fmt: skip
 
     def over(self, others: Parameters) -> Parameters:
-        """Returns these parameters where they are set, and the others elsewhere.
+        """Returns the parameters of both, where a value of this object takes precedence over one of `others`.
 
         >>> Parameters(seed=1).over(Parameters(seed=2, top_p=0.9)).given
         {'top_p': 0.9, 'seed': 1}
@@ -94,16 +94,18 @@ class ParameterSpec:
 
     @property
     def sent_column(self) -> str:
-        """Returns the CSV column of the value that was sent; `column` has the planned value."""
+        """Returns the name of the CSV column of the value that was sent; that of the planned value is `column`."""
         return f"{self.column}_sent"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Returns the columns: planned and sent value of an axis, only the sent value of another parameter."""
+        """Returns the names of the parameter's CSV columns: those of the planned and of the sent value if a plan can
+        vary the parameter, else the one of the sent value; empty if it has no column."""
         return (self.column, self.sent_column) if self.plural else (self.column,) if self.column else ()
 
     def values(self, values: Iterable[Any]) -> tuple[Value, ...]:
-        """Returns the values of an axis without duplicates; 0 becomes 0.0, since both spellings would give two keys."""
+        """Returns the values of an axis, each once. An integer 0 becomes 0.0: the two spellings would make two cells of
+        one temperature."""
         return tuple(dict.fromkeys(float(value) if self.kind is float else value for value in values))
 
     def check(self, value: Any) -> None:
@@ -113,7 +115,8 @@ class ParameterSpec:
             raise PlanError(f"{self.label} {value:g} is out of range.", hint=hint)
 
     def parse(self, text: str) -> Value:
-        """Converts a text to a value; the decimal mark may be a comma. Raises PlanError."""
+        """Converts a typed text to a value; the decimal mark may be a comma. Raises PlanError if the text is not a
+        valid value."""
         text = text.strip()
         if self.kind is str and text:
             return text
@@ -126,7 +129,7 @@ class ParameterSpec:
 
     @property
     def rule(self) -> str:
-        """Returns which values the parameter takes, in words."""
+        """Returns in words which values the parameter takes."""
         number = f"number from {self.low:,} to {self.high:,}"
         return f"a {self.label.lower()} is a {number if self.kind in (int, float) else 'word'}"
 
@@ -139,7 +142,8 @@ class ParameterSpec:
         return f"{self.sign}{self.text(value)}"
 
     def order(self, value: Value) -> tuple[float, str]:
-        """Returns the sort key: the default first, then numbers by size, texts in the order of `offered`."""
+        """Returns the key that sorts values: None (the model's default) first, then numbers by size, texts in the order
+        of `offered`."""
         if isinstance(value, str):
             return (self.offered.index(value) if value in self.offered else len(self.offered), value)
         return (-math.inf if value is None else value, "")

@@ -25,7 +25,8 @@ _OLD_TOP = ("sample", "authors", "tags", "version", "base")
 
 @dataclass(frozen=True, slots=True)
 class FileForm:
-    """The form of a file, which is kept on saving so that the program that wrote the file can still read it.
+    """In which of its possible forms a prompt file is written. Saving keeps the form, so that the program that wrote
+    the file can still read it.
 
     first     the file is of prompty 0.1: `model.parameters`, `type`, `sample`
     template  the file has a `template` field; without one, none is added
@@ -40,7 +41,7 @@ class FileForm:
 
 
 def form_of(top: Mapping[str, Field]) -> FileForm:
-    """Returns the form of a file with these fields."""
+    """Returns the form of the file whose front matter has these top-level fields."""
     inputs = top.get("inputs")
     is_there = inputs is not None and not inputs.is_empty() and not isinstance(inputs.node.value, str)
     names = frozenset(named(inputs)) if inputs is not None and is_there else frozenset()
@@ -48,7 +49,7 @@ def form_of(top: Mapping[str, Field]) -> FileForm:
 
 
 def is_first(top: Mapping[str, Field]) -> bool:
-    """Tells whether the file is of prompty 0.1."""
+    """Tells whether a file with these top-level fields is of prompty 0.1, the first generation of the format."""
     model = top["model"].fields() if "model" in top and top["model"].is_mapping() else {}
     if any(name in model for name in _NEW_MODEL):
         return False
@@ -60,7 +61,8 @@ def is_first(top: Mapping[str, Field]) -> bool:
 
 
 def fields_of(prompt: Prompt, form: FileForm) -> dict[str, Any]:
-    """Returns the front matter of a prompt as plain data, without empty and default values."""
+    """Returns the front matter of the prompt as plain data, in the form of its file. Empty values and defaults are left
+    out. Raises PromptError if an input's example or default would be read as a reference to a file."""
     _check_references(prompt)
     metadata = {
         "tags": [] if form.first else list(prompt.tags),
@@ -144,7 +146,8 @@ def _answer_fields(rule: AnswerRule, *, always: bool) -> dict[str, Any]:
 
 
 def _check_references(prompt: Prompt) -> None:
-    """Raises PromptError if a value would be read as a reference to a file or an environment variable."""
+    """Raises PromptError if the example or the default of an input has the form `${file:…}` or `${env:…}`: on reading,
+    it would be replaced."""
     for item in prompt.inputs:
         for value in (item.example, item.default):
             if is_reference(value):

@@ -71,7 +71,8 @@ def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
 
 
 def _notes(top: Mapping[str, Field], model: Mapping[str, Field]) -> list[str]:
-    """Returns a note for each field of the file that is not used."""
+    """Returns a sentence for each field of the file that Promptgrid does not use. `top` has the top-level fields,
+    `model` those under `model`."""
     notes = []
     for name in ("id", "configuration", "connection"):
         if name in model and not model[name].is_empty():
@@ -105,12 +106,14 @@ def _mapping(fields: Mapping[str, Field], name: str) -> dict[str, Field]:
 
 
 def _mapping_or_name(fields: Mapping[str, Field], name: str) -> dict[str, Field]:
-    """Returns the mapping, or {} for a text such as `model: gpt-4o`: the model is chosen for a run, not here."""
+    """Returns the fields under `name`; {} if it is missing or a text, as in `model: gpt-4o`. That text is not used,
+    because the model is chosen for a run."""
     return _mapping(fields, name) if name not in fields or fields[name].is_mapping() else {}
 
 
 def _parameters(model: Mapping[str, Field], notes: list[str]) -> Parameters:
-    """Returns the parameters of `model.options`; those that it lacks come from `model.parameters`."""
+    """Returns the parameters in `model.options` and `model.parameters`; the first take precedence. Unknown ones add a
+    sentence to `notes`."""
     older = read_parameters(_mapping(model, "parameters"), notes)
     return read_options(_mapping(model, "options"), notes).over(older)
 
@@ -135,7 +138,9 @@ def _api(model: Mapping[str, Field]) -> Api:
 
 
 def _outputs(top: Mapping[str, Field], parameters: Parameters, notes: list[str]) -> AnswerRule:
-    """Returns the rule for JSON by the outputs. With prompty 0.1, outputs count only if the response format is JSON."""
+    """Returns the answer rule of kind json with the schema in `outputs`; a rule for text if the file has no usable
+    `outputs`. In a file of prompty 0.1 they count only if the response format is JSON; otherwise a sentence is added to
+    `notes`."""
     outputs = top.get("outputs")
     if outputs is None or outputs.is_empty():
         return AnswerRule()
@@ -151,7 +156,8 @@ def _outputs(top: Mapping[str, Field], parameters: Parameters, notes: list[str])
 
 
 def _example(item: Field) -> Example:
-    """Reads `{text: …, answer: …}`, or `{inputs: {answer: …}, answer: …}` if an input has a reserved name."""
+    """Reads an example: `{text: …, answer: …}`, where `text` is an input. Inputs whose names are reserved stand apart:
+    `{inputs: {answer: …}, answer: …}`."""
     fields = item.fields()
     answer = _required(item, "answer").text()
     nested = "inputs" in fields and fields["inputs"].is_mapping()
@@ -181,7 +187,8 @@ def _answer(fields: Mapping[str, Field]) -> AnswerRule:
 
 
 def _labels(field: Field) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Reads a list of labels, or a mapping of each label to its synonyms."""
+    """Returns (labels, synonyms by label) of the field, which is a list of labels, or a mapping of each label to its
+    synonyms."""
     if not field.is_mapping():
         return field.texts(), {}
     words = {label: () if item.is_empty() else item.texts() for label, item in field.fields().items()}

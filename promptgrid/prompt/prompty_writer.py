@@ -30,7 +30,8 @@ _FLOW_KEYS = frozenset({"tags", "answer", "labels", "template", "format", "parse
 
 
 def dumps(prompt: Prompt, previous: str = "", files: Files | None = None) -> str:
-    """Returns the text of the prompt's file; form, comments, order and unknown keys of the `previous` text are kept.
+    """Returns the text of a .prompty file with this prompt. Form, comments, order and unknown keys of the `previous`
+    text of the file are kept ("": a new file).
 
     `files` reads the files that the previous text refers to by `${file:…}`, as for `loads`.
 
@@ -50,7 +51,8 @@ def dumps(prompt: Prompt, previous: str = "", files: Files | None = None) -> str
 
 
 def _front(previous: str, saved: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
-    """Returns the previous front matter with the changed fields replaced; unchanged if no field differs."""
+    """Returns the front matter of the `previous` text with the values in `fields` where they differ from those in
+    `saved`, which are the values that `previous` has."""
     front = split_front(previous)[0]
     if previous and _same(saved, fields) and not _has_end(front) and not _ODD.search(front):
         return front
@@ -71,7 +73,8 @@ def _form(previous: str, files: Files | None) -> FileForm:
 
 
 def _body(prompt: Prompt, previous: str) -> str:
-    """Returns the previous body as written if it still has the same messages, else the new body."""
+    """Returns the body of the `previous` text if it has the prompt's messages, so that it stays as typed; else a new
+    body."""
     body, before = join_messages(prompt.messages), split_front(previous)[1]
     if before.strip() and split_messages(before.lstrip()) == split_messages(body):
         return before
@@ -104,7 +107,7 @@ def _yaml() -> YAML:
     from ruamel.yaml.resolver import VersionedResolver
 
     class AsTyped(VersionedResolver):
-        """Keeps plain scalars as typed; otherwise `~` would be saved as `null` and `True` as `true`."""
+        """Keeps unquoted values of YAML as typed; otherwise `~` would be saved as `null` and `True` as `true`."""
 
         def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
             if kind is ScalarNode and implicit[0]:
@@ -133,7 +136,8 @@ def _tree(yaml: YAML, previous: str) -> CommentedMap:
 
 
 def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Writes into the tree only the values that differ between old and new; everything else keeps its formatting."""
+    """Changes the YAML `tree`, which holds the values `old`, so that it holds the values `new`. Only values that differ
+    are written; all others keep their formatting."""
     for key in [key for key in old if key not in new]:
         _remove(tree, key, old[key])
     for key, value in new.items():
@@ -151,7 +155,8 @@ def _merge(tree: Any, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Compares values and their types: in Python 1, 1.0 and True are equal, in a file they are three values."""
+    """Tells whether two values are equal and of equal types. In Python 1, 1.0 and True are equal, in a file they are
+    three values."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
@@ -160,7 +165,8 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _remove(tree: Any, key: str, old: Any) -> None:
-    """Removes the old value from the tree; a mapping keeps keys that are not in the old value."""
+    """Removes the value `old` under `key` from the YAML tree. Of a mapping only the keys in `old` are removed; others,
+    which Promptgrid does not know, stay."""
     if isinstance(old, Mapping) and isinstance(tree.get(key), Mapping):
         _merge(tree[key], old, {})
         if tree[key]:
@@ -169,7 +175,8 @@ def _remove(tree: Any, key: str, old: Any) -> None:
 
 
 def _merge_list(tree: list[Any], old: Sequence[Any], new: Sequence[Any]) -> None:
-    """Replaces the items between the equal items at the beginning and at the end."""
+    """Changes the YAML list `tree` from the items `old` to the items `new`. Equal items at the beginning and at the end
+    stay as they are."""
     start = 0
     while start < min(len(old), len(new)) and _same(old[start], new[start]):
         start += 1
@@ -189,7 +196,8 @@ def _merge_list(tree: list[Any], old: Sequence[Any], new: Sequence[Any]) -> None
 
 
 def _styled(value: Any, key: str = "") -> Any:
-    """Converts the value to ruamel's types, with the most readable style."""
+    """Converts a value to the types of the YAML library that carry a style: short lists on one line, texts with or
+    without quotes. `key` is the name of its field."""
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
     if isinstance(value, str):
@@ -207,7 +215,8 @@ def _styled(value: Any, key: str = "") -> Any:
 
 
 def _plain(value: float | bool | None) -> Any:
-    """Returns a number, boolean or null that YAML 1.1 and 1.2 read alike: an exponent needs a decimal point."""
+    """Returns the text of a number, boolean or null in a form that YAML 1.1 and 1.2 read alike, such as `1.0e10` for
+    `1e10`."""
     from ruamel.yaml.scalarstring import PlainScalarString  # a bare str takes the quotes of the value it replaces
 
     if value is None or isinstance(value, bool):
@@ -243,7 +252,8 @@ def _has_end(text: str) -> bool:
 
 
 def _quote_ends(tree: Any) -> None:
-    """Double-quotes every text in the tree with an end mark or an odd character, so that it can be escaped."""
+    """Puts into double quotes every text in the YAML tree that contains `---` or `+++` (prompty ends the front matter
+    there) or an odd character, so that these can be escaped."""
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     places = list(tree.items()) if isinstance(tree, dict) else list(enumerate(tree)) if isinstance(tree, list) else []
@@ -255,7 +265,8 @@ def _quote_ends(tree: Any) -> None:
 
 
 def _escape_ends(front: str) -> str:
-    """Escapes the end marks (--- and +++) inside double quotes, and writes those in comments with `=`."""
+    """Returns the front matter without `---` and `+++`, at which prompty would end it: inside double quotes they are
+    escaped, in comments they become `=`. Raises PromptError if one stands elsewhere."""
     from ruamel.yaml import YAML, ScalarToken
 
     if not _has_end(front) and not _ODD.search(front):
@@ -274,6 +285,7 @@ def _escape_ends(front: str) -> str:
 
 
 def _ruled(between: str) -> str:
-    """Writes rulers in comments (`# ----- part -----`) with `=`, and replaces odd characters with blanks."""
+    """Returns the text between two quoted texts with `---` and `+++` in comments written as `===`, and with odd
+    characters replaced by blanks."""
     between = _ODD.sub(" ", between)
     return re.sub(r"#.*", lambda comment: re.sub(r"-{3,}|\+{3,}", lambda run: "=" * len(run[0]), comment[0]), between)

@@ -26,12 +26,14 @@ _IN_MODEL = ("parameters", "options")
 
 
 def is_reference(value: Any) -> bool:
-    """Tells whether a value is a reference, which is replaced on reading and so cannot be stored as a text."""
+    """Tells whether a value has the form `${file:…}` or `${env:…}`. Such a text cannot be saved, because it would be
+    replaced when the file is read."""
     return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
 
 
 def resolved(top: Mapping[str, Field], files: Files | None) -> tuple[dict[str, Field], list[str]]:
-    """Returns the fields with referenced files read in, and notes on unresolved references, which are left out."""
+    """Returns the top-level fields with each `${file:…}` replaced by the content that `files` returns for it, and
+    notes. What cannot be read, and each `${env:…}`, is left out and gets a note."""
     notes: list[str] = []
     kept = {name: _resolved(field, files, notes) if name in _TOPS else field for name, field in top.items()}
     model = top.get("model")
@@ -43,7 +45,8 @@ def resolved(top: Mapping[str, Field], files: Files | None) -> tuple[dict[str, F
 
 
 def _resolved(field: Field, files: Files | None, notes: list[str]) -> Field | None:
-    """Resolves references in the field and changes its node in place; None if the field is an unresolved reference."""
+    """Replaces the references in the field; of a list or a mapping, changes the node itself. Returns the field; None if
+    it is a reference that cannot be replaced, which adds a sentence to `notes`."""
     node = field.node
     if isinstance(node.value, str):
         found = _REFERENCE.fullmatch(node.value)
@@ -78,7 +81,8 @@ def _followed(field: Field, protocol: str, target: str, files: Files | None, not
 
 
 def _node(text: str, target: str) -> Node:
-    """Returns the file's content: JSON or YAML by its suffix, else one text."""
+    """Returns the text of the file `target` as a YAML node: parsed if its name ends with .json, .yaml or .yml, else as
+    one text. Raises PromptError if it cannot be parsed."""
     from ruamel.yaml.nodes import ScalarNode
 
     if target.lower().endswith(".json"):

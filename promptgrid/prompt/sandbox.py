@@ -27,7 +27,8 @@ EACH, JOINED, SETTLED = "each item", "joined texts", "settled value"
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
-    """Renders as prompty does (no escaping, trailing newline kept), within the budget that `bounds.budget` opens."""
+    """The Jinja environment of prompts. Renders as prompty does (no escaping, trailing newline kept); every operation
+    spends from the budget that `bounds.budget` opens."""
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
 
@@ -40,7 +41,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         self.filters.update({EACH: _each, JOINED: _joined, SETTLED: settled})
 
     def bounded_ast(self, source: str) -> nodes.Template:
-        """Returns the template's syntax tree, rewritten so that its work is counted."""
+        """Returns the syntax tree of the template `source`, changed so that loops, `~`, literals and slices spend from
+        the budget."""
         tree: nodes.Template = _Bounded().visit(self.parse(source))
         return tree
 
@@ -74,7 +76,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
 
 class _BoundedFormatter(SandboxedFormatter):
-    """`str.format` with limited widths; its fields are counted one by one."""
+    """`str.format` for templates: refuses widths of five digits or more, and each field spends from the budget."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if re.search(r"\d{5,}", format_spec):
@@ -86,7 +88,8 @@ class _BoundedFormatter(SandboxedFormatter):
 
 @pass_context
 def _printed(_context: Context, value: Any) -> Any:
-    """Returns the text that `{{ }}` prints. The context argument stops Jinja from printing at compile time."""
+    """Returns what `{{ value }}` prints, after spending it from the budget. Jinja calls it only while rendering because
+    it takes a context, which is not used."""
     if isinstance(value, str):
         spend(len(value))
         return value
@@ -110,7 +113,8 @@ def _joined(parts: list[Any]) -> Any:
 
 
 class _Bounded(NodeTransformer):
-    """Routes loops, `~`, literals and slices through the filters above; rejects tags that a prompt cannot use."""
+    """Changes a template's syntax tree so that loops, `~`, literals and slices pass through the filters above. Raises
+    TemplateSyntaxError for tags that a prompt cannot use."""
 
     def __init__(self) -> None:
         self.repeats = 0
@@ -123,7 +127,8 @@ class _Bounded(NodeTransformer):
         return node
 
     def visit_Output(self, node: nodes.Output) -> nodes.Node:
-        """Counts text inside loops and macros like a value, since it may be printed many times."""
+        """Makes text in the body of a loop or a macro spend from the budget like a value, since it may be printed many
+        times."""
         self.generic_visit(node)
         if self.repeats:
             node.nodes = [

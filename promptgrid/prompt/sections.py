@@ -33,12 +33,14 @@ def split_messages(body: str) -> tuple[Message, ...]:
 
 
 def join_messages(messages: Sequence[Message]) -> str:
-    """Returns the body that `split_messages` reads back. An empty message is kept as an empty line."""
+    """Returns the body of a file with these messages, each under its role marker; `split_messages` reads it back. An
+    empty message is kept as an empty line."""
     return "".join(f"{message.role}:\n{normalised(message.text)}\n" for message in messages)
 
 
 def normalised(text: str) -> str:
-    """Returns the text as saving changes it: each line break is a newline, leading and trailing ones are removed."""
+    """Returns the text of a message as it will be read back after saving: line breaks are newlines, those at both ends
+    are removed."""
     return "\n".join(text.splitlines()).strip("\n")
 
 
@@ -52,7 +54,8 @@ def marker_role(line: str) -> Role | None:
 
 
 def check_messages(messages: Sequence[Message]) -> None:
-    """Raises PromptError if a line of a message reads as a role marker, since the saved file would split there."""
+    """Raises PromptError if a line inside a message reads as a role marker, such as `user:`: the saved file would split
+    the message there."""
     before = 0
     for message in messages:
         for number, line in enumerate(message.text.splitlines(), 1):

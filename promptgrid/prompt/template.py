@@ -43,7 +43,7 @@ class _Compiled(NamedTuple):
 
 
 def variables(messages: Sequence[Message], inputs: Sequence[Input] = ()) -> list[Variable]:
-    """Returns the variables in order of first use.
+    """Returns the variables that the messages use, in order of first use. `inputs` are the declared ones.
 
     A variable is not required if every use has a `default` filter or stands under an `is defined`, or if its input has
     a default. Raises PromptError for broken Jinja.
@@ -59,7 +59,8 @@ def variables(messages: Sequence[Message], inputs: Sequence[Input] = ()) -> list
 
 
 def render(messages: Sequence[Message], values: Mapping[str, Any], inputs: Sequence[Input] = ()) -> tuple[Message, ...]:
-    """Returns the rendered messages; newlines around each are trimmed, as in prompty; a history becomes messages.
+    """Returns the messages with their variables replaced by `values`, or by the defaults of `inputs`. Newlines around
+    each text are trimmed, as in prompty; a history becomes messages.
 
     Raises MissingVariables (all of them at once), TemplateLimit, or PromptError with the line.
     """
@@ -93,7 +94,7 @@ def _uses(messages: Sequence[Message]) -> Iterator[_Use]:
 
 
 def _starts(compiled: Sequence[_Compiled]) -> list[int]:
-    """Returns how many lines precede each message."""
+    """Returns for each message how many lines the messages before it have."""
     return [sum(item.height for item in compiled[:index]) for index in range(len(compiled))]
 
 
@@ -144,8 +145,8 @@ def _environment() -> BoundedEnvironment:
 
 
 def _pieces(tree: nodes.Template) -> tuple[tuple[str, bool], ...]:
-    """Returns the pieces of a template that has only text and variables, or (): joining them is 10 times faster than
-    Jinja."""
+    """Returns the parts of a simple template as (text or name, is it a variable); () if it has anything but text and
+    variables. Joining the parts is 10 times faster than rendering by Jinja."""
     from jinja2 import nodes
 
     found: list[tuple[str, bool]] = []
@@ -168,7 +169,8 @@ def _find_uses(tree: nodes.Template) -> tuple[_Use, ...]:
 
 
 def _walk(node: nodes.Node, guarded: frozenset[str]) -> Iterator[_Use]:
-    """Yields every name that is read, in the order of the text; `guarded` holds the names that may be undefined."""
+    """Yields every variable that is read below the node, in the order of the text. Those in `guarded` stand under a
+    condition such as `is defined`, so they need no value."""
     from jinja2 import nodes
 
     if isinstance(node, nodes.Name):
@@ -189,7 +191,7 @@ def _walk(node: nodes.Node, guarded: frozenset[str]) -> Iterator[_Use]:
 
 
 def _asked_for(test: nodes.Node) -> frozenset[str]:
-    """Returns the names that a condition tests with `is defined` or `is undefined`."""
+    """Returns the names of variables that the condition tests with `is defined` or `is undefined`."""
     from jinja2 import nodes
 
     tests = [test] if isinstance(test, nodes.Test) else list(test.find_all(nodes.Test))
@@ -214,7 +216,8 @@ def _rendered(message: Message, compiled: _Compiled, context: dict[str, Any], st
 
 
 def _joined(compiled: _Compiled, context: Mapping[str, Any]) -> str:
-    """Returns the joined pieces of a template; "" if it has other parts, or if a value is not a text."""
+    """Returns the text of a simple template (see `_pieces`) with the values in `context`. "" if the template is not
+    simple or a value is not a text; Jinja then renders it."""
     parts = [context.get(piece) if is_variable else piece for piece, is_variable in compiled.pieces]
     texts = [part for part in parts if type(part) is str]
     return "".join(texts) if len(texts) == len(parts) else ""
@@ -236,7 +239,8 @@ def _sentence(error: Exception) -> str:
 
 
 def _placed(error: PromptError, message: Message, line: int, start: int) -> PromptError:
-    """Returns the same error with its message and line; its `line` attribute counts through all messages."""
+    """Returns the error with its message's role and its `line` in that message added to the text. Its `line` attribute
+    counts through all messages, of which `start` lines come before this one."""
     if not line:
         return type(error)(f"In the {message.role} message: {error.message}", hint=error.hint)
     text = f"In the {message.role} message, line {line}: {error.message}"
@@ -244,7 +248,7 @@ def _placed(error: PromptError, message: Message, line: int, start: int) -> Prom
 
 
 def _line(template: Template, trace: TracebackType | None) -> int:
-    """Returns the line of the template that was being rendered; 0 if unknown."""
+    """Returns the line of the template at which rendering failed, from the error's traceback; 0 if unknown."""
     line = 0
     while trace is not None:
         if trace.tb_frame.f_globals.get("__jinja_template__") is template:

@@ -26,17 +26,17 @@ _EXAMPLES = {
 
 
 def base_kind(kind: str) -> str:
-    """Returns the kind under its prompty 2 name: `list` is `array`, `bool` is `boolean`."""
+    """Returns prompty 2's name for a kind of input: `array` for `list`, `boolean` for `bool`; other names unchanged."""
     return _ALIASES.get(kind, kind)
 
 
 def holds_text(kind: str) -> bool:
-    """Tells whether a scalar of this kind is kept as typed."""
+    """Tells whether values of this kind are texts, which stay as typed (`007`)."""
     return base_kind(kind) not in _TYPES
 
 
 def kind_of(value: Any) -> str:
-    """Returns the kind of a value that no input declares."""
+    """Returns the kind of a value by its type: boolean, integer, float, array or object; string for all others."""
     if isinstance(value, bool):
         return "boolean"
     kinds = {int: "integer", float: "float", list: "array", dict: "object"}
@@ -44,12 +44,14 @@ def kind_of(value: Any) -> str:
 
 
 def is_plain(item: Input) -> bool:
-    """Tells whether the input accepts any text: nothing is converted and nothing is checked."""
+    """Tells whether the input accepts every text unchanged: its kind is a text, and it has no list of allowed
+    values."""
     return base_kind(item.kind) not in _TYPES and item.kind not in MEDIA and not item.allowed
 
 
 def typed_value(item: Input, value: Any) -> Any:
-    """Converts the value to the input's kind; a text is parsed as JSON if the kind is no text. Raises PromptError."""
+    """Converts the value to the kind of the input; for kinds that are not texts, a text is parsed as JSON. Raises
+    PromptError if it does not fit the kind or is not an allowed value."""
     kind = base_kind(item.kind)
     if kind in MEDIA:
         hint = "Take it out of the messages, or declare it as a string to send its text."
