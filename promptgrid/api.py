@@ -28,7 +28,8 @@ CasesLike = str | Path | Cases | Iterable[Mapping[str, Any] | Case] | None
 
 
 def load(ref: str | Path, database: Database | None = None) -> Prompt:
-    """Loads a prompt by its file, its name in the library, or `name@version` for an earlier version."""
+    """Returns the prompt that `ref` names: a file, a name in the library, or `name@version` for a stored version.
+    Raises LibraryError or PromptError."""
     return plans.named_prompt(database or Database(), str(ref))
 
 
@@ -77,7 +78,8 @@ def plan(
 def run(
     plan: Plan, *, database: Database | None = None, progress: Callable[[RunProgress], None] | None = None
 ) -> pd.DataFrame:
-    """Carries out the plan and returns a data frame with one row per cell and the columns of the results file."""
+    """Carries out the plan in this process and returns a data frame with one row per cell and the columns of the
+    results file. `progress` is called about once a second."""
     database = database or Database()
     run_id = client.submit(database, plan)
     with client.carried_out_here(database, run_id) as watch:

@@ -14,7 +14,8 @@ BudgetUnit = Literal["usd", "tok", "calls", "min"]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """An amount of US dollars, tokens (prompt and reply), calls, or minutes since the run was started or resumed."""
+    """A limit of `amount` in one unit: US dollars, tokens (prompt and reply), calls, or minutes since the run was
+    started or resumed."""
 
     amount: float
     unit: BudgetUnit
@@ -44,7 +45,8 @@ def parse_budget(text: str) -> Budget | None:
 
 
 class BudgetReached(Exception):
-    """The budget is reached, or the next call may exceed it or has an unknown cost; the message says which."""
+    """Raised instead of sending a call: the budget is used up, the call may exceed it, or the call's cost is unknown.
+    The message says which."""
 
 
 _REMEDIES = {
@@ -55,18 +57,20 @@ _REMEDIES = {
 
 @dataclass
 class Wall:
-    """Adds up the spent and reserved costs of a run and compares them with its `budget`; no budget allows any cost."""
+    """Enforces the `budget` of a run: adds up what its calls have spent and what those in flight may cost at most. None
+    allows any cost."""
 
     budget: Budget | None
     spent: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
     def add(self, cost: Cost) -> None:
-        """Adds a cost that the run has spent before it was resumed."""
+        """Adds a cost that the run has spent before this wall was made, such as before a resume."""
         self.spent += self._amount(cost) or 0.0
 
     def reserve(self, worst: Cost) -> None:
-        """Reserves the worst case of a call. Raises BudgetReached if it would exceed the budget or is unknown."""
+        """Adds the most that a call may cost, before the call is sent. Raises BudgetReached if that would exceed the
+        budget, or is unknown."""
         if self.budget is None:
             return
         if self.budget.unit == "min" and time.monotonic() - self.started >= self.budget.amount * 60:
@@ -82,7 +86,8 @@ class Wall:
         self.spent += amount
 
     def settle(self, worst: Cost, real: Cost) -> None:
-        """Replaces the reservation of a call by its real cost. A lost attempt is never settled: it stays reserved."""
+        """Replaces what was reserved for a call (`worst`) by its real cost. An attempt whose cost is never learned
+        stays reserved."""
         reserved, paid = self._amount(worst), self._amount(real)
         if reserved is not None and paid is not None:
             self.spent += paid - reserved

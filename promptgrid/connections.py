@@ -64,12 +64,13 @@ def _settings(path: Path, text: bytes, env: tuple[tuple[str, str], ...]) -> dict
 
 
 def endpoint_names() -> list[str]:
-    """The names of all endpoints, the built-in one first."""
+    """The names of all endpoints, first that of the built-in one."""
     return [BUILTIN, *settings()]
 
 
 def split_model(model_ref: str) -> tuple[str, str]:
-    """`openai/gpt-4o` -> (`openai`, `gpt-4o`), at the first slash. Raises PlanError for an unknown endpoint."""
+    """Splits `openai/gpt-4o` at the first slash into (`openai`, `gpt-4o`). Raises PlanError for any other form, and for
+    an endpoint that is not configured."""
     endpoint, slash, model = model_ref.strip().partition("/")
     if not (endpoint and slash and model):
         raise PlanError(f"{model_ref!r} is not of the form ENDPOINT/MODEL.", hint=f"Write it like {DEFAULT_MODEL}.")
@@ -78,7 +79,8 @@ def split_model(model_ref: str) -> tuple[str, str]:
 
 
 def check_model(model_ref: str) -> None:
-    """Raises PlanError for an unknown endpoint or an unknown built-in model; calls no endpoint."""
+    """Raises PlanError for an endpoint that is not configured, and for a built-in model that does not exist. Calls no
+    endpoint, so models of other endpoints are not checked."""
     endpoint, model = split_model(model_ref)
     if endpoint == BUILTIN and model not in builtin.names():
         hint = f"Did you mean {BUILTIN}/{builtin.names()[0]}?"
@@ -111,7 +113,8 @@ def model_facts(model_ref: str) -> ModelFacts:
 
 
 def context_limit(model_ref: str) -> int | None:
-    """The maximum number of tokens of prompt and reply together; None if it is unknown."""
+    """The maximum number of tokens of prompt and reply together; None if it is unknown. Raises PlanError for an unknown
+    endpoint."""
     return model_facts(model_ref).context
 
 
@@ -123,7 +126,8 @@ _connecting = threading.Lock()
 
 
 def connect(name: str) -> Endpoint:
-    """Returns the endpoint's object, which is cached per name and event loop until its settings change.
+    """Returns the object that calls the endpoint. It is cached by name and event loop until the endpoint's settings
+    change.
 
     Its sockets belong to the running event loop, or to the background loop if none is running. Raises PlanError for an
     unknown endpoint.
@@ -141,7 +145,7 @@ def connect(name: str) -> Endpoint:
 
 
 def close() -> None:
-    """Closes the sockets of all endpoints of the background loop; `connect` makes new endpoints."""
+    """Closes the sockets of all endpoints of the background loop. A later `connect` opens new ones."""
     if _connected.get(loop.background()) or _replaced.get(loop.background()):
         loop.run_sync(_closed())
 

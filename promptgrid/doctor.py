@@ -21,7 +21,8 @@ PORT = 8501  # Streamlit's
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check. `ok` is None for mere information; `fix` says what to do, and is empty if nothing."""
+    """The result of one check of the installation. `ok` is None for information that is neither good nor bad; `fix`
+    says what to do, and is empty if nothing."""
 
     area: str
     ok: bool | None
@@ -32,7 +33,8 @@ class Finding:
 def checks(*, start: bool = False, port: int = PORT) -> list[Finding]:
     """Makes all checks, in at most five seconds per endpoint, and returns the findings.
 
-    `start` also starts the built-in model. An error becomes a finding. No finding contains a key.
+    With `start`, also starts the built-in model. One finding says whether `port` is free for the dashboard. An error
+    becomes a finding. No finding contains a key.
     """
     areas: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("built-in model", lambda: _builtin_model(start)),
@@ -47,7 +49,8 @@ def checks(*, start: bool = False, port: int = PORT) -> list[Finding]:
 
 
 def _collected(area: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """Yields the findings, and a PromptgridError as the last of them."""
+    """Yields the findings; if making them raises a PromptgridError, yields that as the last finding, for this
+    `area`."""
     try:
         yield from findings
     except PromptgridError as error:
@@ -66,7 +69,7 @@ def _builtin_model(start: bool) -> Iterator[Finding]:
 
 
 def _answer(area: str) -> Finding:
-    """Starts the built-in model, lets it count the tokens of a text, and returns the finding."""
+    """Starts the built-in model, lets it count the tokens of a text, and returns a finding with that count."""
     endpoint = connections.connect(connections.BUILTIN)
     tokens = loop.run_sync(endpoint.count_tokens(builtin.names()[0], [Message("user", "Hello")]))
     return Finding(area, True, f"Started; it counts {tokens} tokens in a greeting. Its log is {builtin.logfile()}.")
@@ -102,7 +105,8 @@ def _fix(settings: EndpointSettings) -> str:
 
 
 def _key(settings: EndpointSettings) -> str:
-    """Says whether the endpoint's key is set, by the name of its variable."""
+    """Returns words on the endpoint's key: the variable that holds it, that this variable is not set, or that no key is
+    needed."""
     if not settings.key_env:
         return "without a key"
     return f"key in {settings.key_env}" if settings.api_key else f"no key: {settings.key_env} is not set"

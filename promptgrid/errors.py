@@ -112,8 +112,9 @@ ErrorKind = Literal[
 class EndpointError(PromptgridError):
     """A call to a model returned no usable reply.
 
-    `raw` is the endpoint's text (foreign: show it as plain text only), `retry_after` is in seconds, `param` names the
-    parameter of a `refused_parameter`, `limits` is the RateLimits of the response's headers, or None.
+    `kind` is one of ErrorKind. `raw` is the endpoint's text (foreign: show it as plain text only), `retry_after` is in
+    seconds, `param` names the parameter of a `refused_parameter`, `limits` is the RateLimits of the response's headers,
+    or None.
     """
 
     RETRYABLE = frozenset({"rate_limited", "server", "timeout", "connection", "bad_reply"})
@@ -141,7 +142,7 @@ class EndpointError(PromptgridError):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same request may succeed later."""
+        """Whether the same request may succeed when it is sent again."""
         return self.kind in self.RETRYABLE
 
     @property

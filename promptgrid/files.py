@@ -13,8 +13,8 @@ OWNER_ONLY = 0o600
 
 
 def private(path: str | os.PathLike[str], flags: int) -> int:
-    """Opens or creates a file, a new one readable by its owner only, and returns its descriptor: an `opener` for
-    `open`."""
+    """Opens or creates a file with these `flags` of os.open, and returns its descriptor. A new file can be read by its
+    owner only. For `open(…, opener=private)`."""
     return os.open(path, flags, OWNER_ONLY)
 
 

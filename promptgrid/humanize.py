@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 def duration(seconds: float | None) -> str:
-    """Formats seconds as `about 40 s`, `about 4 min`, `about 3 h`; empty for None and 0."""
+    """Formats seconds roughly, as `about 40 s`, `about 4 min`, `about 3 h`; empty for None and 0."""
     if not seconds:
         return ""
     if seconds < 1:

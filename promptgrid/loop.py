@@ -29,7 +29,7 @@ def background() -> asyncio.AbstractEventLoop:
 
 
 def current() -> asyncio.AbstractEventLoop:
-    """The running loop of this thread, else the background loop."""
+    """Returns the event loop that runs in this thread; if there is none, the background loop."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -53,7 +53,8 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-    """Starts a coroutine on the background loop; the future has its result, and can cancel it."""
+    """Starts a coroutine on the background loop. The returned future gives its result, and its `cancel` cancels the
+    coroutine."""
     return asyncio.run_coroutine_threadsafe(coroutine, background())
 
 
@@ -85,7 +86,8 @@ async def cancel(*tasks: asyncio.Task[Any]) -> None:
 
 @dataclass(kw_only=True)
 class Background:
-    """A call on the background loop. `began` is a time.monotonic(); `stopped` is True after `stop`."""
+    """A call that runs on the background loop, for a page that shows its state. `began` is a time.monotonic();
+    `stopped` is True after `stop`."""
 
     stopped: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -94,7 +96,7 @@ class Background:
 
     @property
     def running(self) -> bool:
-        """Whether the call has been started and has not ended."""
+        """Whether the call has been started and has not ended yet."""
         return self._future is not None and not self._future.done()
 
     @property
@@ -104,7 +106,7 @@ class Background:
         return None if future is None or not future.done() or future.cancelled() else future.exception()
 
     def stop(self) -> None:
-        """Cancels the call. Text that has been received is kept, and stored before the call ends."""
+        """Cancels the call without waiting for its end. The call first stores the text that it has received."""
         self.stopped = True
         if self._task is not None:  # not the future: it would be done at once
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)

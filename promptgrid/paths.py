@@ -31,8 +31,8 @@ def _dotenv(path: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _parsed(text: str, env: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """Parses a `.env` file, in which `${NAME}` is replaced from the process environment. Cached by text and `env`,
-    because parsing is slow and `environment` is called often."""
+    """Returns the variables of a `.env` file; `${NAME}` in a value is replaced from `env`, the variables of the
+    process. Cached, because parsing is slow and `environment` is called often."""
     from dotenv import dotenv_values
 
     return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
@@ -40,13 +40,13 @@ def _parsed(text: str, env: tuple[tuple[str, str], ...]) -> dict[str, str]:
 
 def data_folder() -> Path:
     """The folder of database, logs, locks and exports; created if missing, readable only by its owner. Raises
-    StoreError."""
+    StoreError if it cannot be created."""
     return _created(_folder("data"))
 
 
 def cache_folder() -> Path:
     """The folder of files that can be downloaded again (model weights, vocabularies); created if missing. Raises
-    StoreError."""
+    StoreError if it cannot be created."""
     return _created(_folder("cache"))
 
 

@@ -25,7 +25,8 @@ _CHAT_ONLY = frozenset({"reasoning_effort", "response_format", "max_completion_t
 
 
 def python_call(body: Mapping[str, Any], base_url: str, key_env: str) -> str:
-    """Returns a script that makes this call and prints the reply. `key_env` is "" if the endpoint needs no key."""
+    """Returns a Python script that makes the call with this JSON body and prints the reply. `key_env` is the variable
+    that holds the key; "" if the endpoint needs no key."""
     legacy = "messages" not in body
     named = {name: value for name, value in body.items() if name in _NAMED and not (legacy and name in _CHAT_ONLY)}
     if rest := {name: value for name, value in body.items() if name not in named}:
@@ -41,7 +42,8 @@ def python_call(body: Mapping[str, Any], base_url: str, key_env: str) -> str:
 
 
 def curl_call(body: Mapping[str, Any], base_url: str, key_env: str) -> str:
-    """Returns a command for a POSIX shell that makes this call. `key_env` is "" if the endpoint needs no key."""
+    """Returns a curl command for a POSIX shell that makes the call with this JSON body. `key_env` is the variable that
+    holds the key; "" if the endpoint needs no key."""
     path = "/chat/completions" if "messages" in body else "/completions"
     url = shlex.quote(base_url + path) if base_url else f'"${URL_VARIABLE}{path}"'
     lines = [f"curl {url}", "  -H 'Content-Type: application/json'"]
@@ -61,8 +63,8 @@ def _key(base_url: str, key_env: str) -> str:
 
 
 def _literal(value: Any, depth: int = 1) -> str:
-    """Writes the value as Python code, indented by four blanks per level of `depth`. Strings are written as JSON, which
-    is valid Python."""
+    """Returns Python code for a JSON value; `depth` is the number of indentation levels, of four blanks each. Strings
+    are written as JSON, which is valid Python."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     mapping = isinstance(value, Mapping)

@@ -8,7 +8,8 @@ LISTED = 20  # names in a hint
 
 
 def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """The known name most similar to `name`, ignoring case; "" if no ratio (difflib's) reaches `cutoff`."""
+    """Returns the known name most similar to `name`, ignoring case; "" if none is similar enough: difflib's ratio, 0 to
+    1, must be at least `cutoff`."""
     from difflib import get_close_matches
 
     names = {one.casefold(): one for one in known}
@@ -27,7 +28,8 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str | None = None) 
 
 
 def listed(there_are: str, names: Iterable[str]) -> str:
-    """Lists the first twenty names after the words `there_are`: `There are: exact, label.`; "" without names."""
+    """Returns the first twenty names after the words `there_are`, as in `There are: exact, label.`; "" without
+    names."""
     first = list(names)
     more = ", …" if len(first) > LISTED else "."
     return f"{there_are}: {', '.join(first[:LISTED])}{more}" if first else ""

@@ -47,31 +47,36 @@ class Turn:
 
 
 def wording(prompt: Prompt, name: str) -> str:
-    """The prompt's own text with that `name`, else the text of `WORDING` in the prompt's language, else in English."""
+    """Returns the text that a technique adds under this `name`: the prompt's own wording, else the text of `WORDING` in
+    the prompt's language, else in English."""
     own = prompt.wording.get(name)
     return own if own is not None else WORDING.get(prompt.language, WORDING["en"])[name]
 
 
 def zero_shot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
-    """Sends the prompt as written (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners")."""
+    """Makes the turns of the prompt as written; `examples` and `as_` are not used (Radford et al. 2019, "Language
+    Models are Unsupervised Multitask Learners")."""
     return _turns(prompt, prompt.messages, values)
 
 
 def few_shot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
-    """Puts examples before the question (Brown et al. 2020, "Language Models are Few-Shot Learners")."""
+    """Puts the examples before the question: as turns, or with `as_="text"` inside the question's message (Brown et al.
+    2020, "Language Models are Few-Shot Learners")."""
     return _with_examples(prompt, prompt.messages, values, examples, as_, [e.answer for e in examples])
 
 
 def chain_of_thought(
     prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs
 ) -> list[Turn]:
-    """Asks for the reasoning first (Kojima et al. 2022, "Large Language Models are Zero-Shot Reasoners")."""
+    """Adds to the question a request to reason first; `examples` and `as_` are not used (Kojima et al. 2022, "Large
+    Language Models are Zero-Shot Reasoners")."""
     return _turns(prompt, _asking_for_reasons(prompt), values)
 
 
 def few_shot_cot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
-    """Puts examples with reasoning before the question (Wei et al. 2022, "Chain-of-Thought Prompting Elicits Reasoning
-    in LLMs")."""
+    """Puts the examples, with their reasoning, before a question that asks for reasoning: as turns, or with
+    `as_="text"` inside the question's message (Wei et al. 2022, "Chain-of-Thought Prompting Elicits Reasoning in
+    LLMs")."""
     marker = wording(prompt, "marker")
     answers = [f"{e.reasoning}\n{marker} {e.answer}" for e in examples]
     return _with_examples(prompt, _asking_for_reasons(prompt), values, examples, as_, answers)
@@ -110,7 +115,7 @@ def known_technique(name: str) -> str:
 
 
 def unavailable(prompt: Prompt, technique: str) -> str:
-    """The reason why the technique does not suit this prompt; empty if it does."""
+    """Returns the reason why the technique cannot be used with this prompt; "" if it can."""
     if technique == "zero-shot":
         return ""
     if prompt.api == "completion":
@@ -125,7 +130,8 @@ def unavailable(prompt: Prompt, technique: str) -> str:
 
 
 def select_examples(prompt: Prompt, technique: str, k: int | None = None) -> tuple[Example, ...]:
-    """The first `k` examples that the technique can use (None: all); empty for a technique without examples."""
+    """Returns the first `k` of the prompt's examples (None: all) that the technique can use: few-shot-cot needs
+    examples with reasoning. Empty for a technique without examples."""
     if technique not in SHOWS_EXAMPLES:
         return ()
     usable = [e for e in prompt.examples if e.reasoning or technique != "few-shot-cot"]
@@ -140,8 +146,11 @@ def build_turns(
     k: int | None = None,
     examples_as: ExamplesAs = "turns",
 ) -> list[Turn]:
-    """Renders the turns to send, with at most `k` examples. Raises PlanError for an unknown or unavailable technique,
-    PromptError for a broken template."""
+    """Returns the turns to send for these values, with at most `k` examples (None: all). With `examples_as="text"` the
+    examples stand inside the question's message, otherwise they are turns.
+
+    Raises PlanError for an unknown or unavailable technique, PromptError for a broken template.
+    """
     reason = unavailable(prompt, known_technique(technique))
     if reason:
         raise PlanError(f'"{prompt.name}" cannot use {technique}: {reason}.')
@@ -152,7 +161,8 @@ def build_turns(
 
 
 def answer_marker(prompt: Prompt, technique: str) -> str:
-    """The text that begins the line with the final answer; "" if the whole reply is the answer."""
+    """Returns the text that begins the line with the final answer, such as `Answer:`; "" if the technique asks for no
+    reasoning, so that the whole reply is the answer."""
     return wording(prompt, "marker") if technique in ASKS_FOR_REASONS else ""
 
 

@@ -10,7 +10,8 @@ _JOINERS = "\u200c\u200d"  # not printable by themselves, but parts of words and
 
 
 def printable(text: str) -> str:
-    """Replaces each control character, line break and direction override, which a terminal would obey, by a space."""
+    """Replaces by a space each character that is not for display: control characters, line breaks, and signs that
+    change the direction of writing. A terminal would obey them."""
     return text if text.isprintable() else "".join(c if c.isprintable() or c in _JOINERS else " " for c in text)
 
 

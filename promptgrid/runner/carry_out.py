@@ -85,7 +85,8 @@ class _Run:
         self.scoring: Scoring | None = None
 
     async def until_done(self, connect: Connect) -> tuple[RunStatus, str]:
-        """Returns (the run's final status, the reason unless the run finished)."""
+        """Works on the run until it ends; returns (its final status, the reason: "" unless it was stopped). Raises the
+        error that ended it."""
         self.connect = connect
         self.plan = await asyncio.to_thread(plan_of, self.database, self.id)
         self.decided = await asyncio.to_thread(decided_of, self.database, self.id)
@@ -129,8 +130,8 @@ class _Run:
         return "finished", ""
 
     async def _send_everything(self) -> int:
-        """Sends to all endpoints in parallel, each at its own pace; then runs the slow checks. Returns the number of
-        pending cells that match the plan."""
+        """Sends the run's cells to all endpoints in parallel, each at its own pace; then runs the slow checks. Returns
+        how many pending cells belong to the plan as it reads now: others cannot be sent."""
         matched = sum(await loop.gather([self._serve(endpoint) for endpoint in self.endpoints.values()]), start=0)
         if slow := slow_checks(self.plan):
             await self._score(slow)
@@ -150,8 +151,8 @@ class _Run:
             self._stop(reached)
 
     async def _serve(self, endpoint: Endpoint) -> int:
-        """Sends all cells of one endpoint's models; repeats while cells wait for the reply of another cell. Returns the
-        number of pending cells that match the plan."""
+        """Sends all cells of one endpoint's models. Repeats while cells wait for a reply that another cell or run is
+        asking for. Returns how many pending cells belong to the plan as it reads now."""
         await endpoint.prepare()
         refs = [ref for ref in self.plan.models if split_model(ref)[0] == endpoint.name]
         most = self._most(endpoint)
@@ -174,9 +175,9 @@ class _Run:
                 await asyncio.sleep(_OTHER_RUN_S)
 
     def _most(self, endpoint: Endpoint) -> int:
-        """Returns how many calls may be in flight: the plan's limit, or the endpoint's own. It is 1 if the endpoint's
-        limit is 1, or if the plan expects repeatable replies (a seed, or temperature 0) and parallel calls would change
-        them."""
+        """Returns how many calls to the endpoint may be in flight: the plan's limit, or else the endpoint's own. It is
+        1 if the endpoint's limit is 1, or if the plan expects repeatable replies (a seed, or temperature 0) and
+        parallel calls would change them."""
         own: tuple[Any, ...] = tuple(prompt.parameters.temperature for prompt in self.plan.prompts)
         temperatures = self.plan.axes.get("temperature") or own
         repeats = self.plan.parameters.seed is not None or 0 in temperatures
@@ -234,8 +235,9 @@ class _Run:
             task.cancel()
 
     async def _still_ours(self) -> None:
-        """Reads the run's epoch unless it was read just now. Raises Fenced when another runner has claimed the run.
-        Uses wall-clock time, since a monotonic clock may stop during sleep."""
+        """Raises Fenced when another runner has claimed the run. Reads that from the database (the run's epoch, which
+        each claim raises) unless it was read just now. Uses wall-clock time, since a monotonic clock may stop during
+        sleep."""
         if abs(time.time() - self.epoch_read_at) > _EPOCH_S:
             try:
                 await self._read_status()
@@ -250,7 +252,9 @@ class _Run:
         return status
 
     async def _watch(self) -> RunStatus:
-        """Waits until the run must end at once; returns the status to end in. Raises Fenced."""
+        """Stores heartbeats and reads the run's status until it is paused or cancelled; returns the status in which the
+        run ends. When a pause is requested, only stops the sending. Raises Fenced when another runner has claimed the
+        run."""
         heartbeat_at, failures = 0.0, 0
         while True:
             try:
@@ -271,7 +275,8 @@ class _Run:
             await asyncio.sleep(_WATCH_S)
 
     def _live(self) -> dict[str, Any]:
-        """Returns the figures that are shown while the run is in progress."""
+        """Returns the figures that are shown while the run is in progress, as JSON values: replies per second, calls in
+        flight, the pace of each endpoint, scores."""
         return {
             "per_second": round(self.journal.per_second, 2),
             "in_flight": len(self.context.in_flight),

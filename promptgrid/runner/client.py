@@ -32,7 +32,7 @@ Watch = Callable[[float], object]
 
 
 def preflight(database: Database, plan: Plan) -> Preflight:
-    """Returns the plan's preflight; stored replies and each model's recent speed come from the database."""
+    """Returns the plan's preflight: its cells, calls, tokens, cost and time. Stored replies count as answered."""
     return preflight_of(_tally(database, _pinned(database, plan)))
 
 
@@ -60,7 +60,8 @@ def submit(database: Database, plan: Plan, *, show: Callable[[Preflight], object
 
 
 def _pinned(database: Database, plan: Plan) -> Plan:
-    """Returns the plan with pinned checks (see `pinned`). Raises PlanError for a check that cannot be carried out."""
+    """Returns the plan with each check in the form that always scores alike (see `scorers.pinned`). Raises PlanError
+    for a check that cannot be carried out."""
     return replace(plan, checks=plan.checks and tuple(pinned(database, check) for check in plan.checks))
 
 
@@ -72,7 +73,8 @@ def start(database: Database, plan: Plan) -> str:
 
 
 def resume(database: Database, run_id: str) -> None:
-    """Resumes a paused, stopped or cancelled run, or retries the failed cells of a finished one."""
+    """Queues a paused, stopped or cancelled run again, or the failed cells of a finished one, and starts a runner
+    process if none is there."""
     runs.ask(database, run_id, "resume")
     ensure_runner()
 
@@ -106,7 +108,8 @@ def extend(
 
 
 def widened(plan: Plan, samples: int, models: Sequence[str], added: Mapping[str, Sequence[Value]]) -> Plan:
-    """Returns the plan with this number of samples, and with more models and parameter values. Raises PlanError."""
+    """Returns the plan with this number of samples, with more models, and with more values of parameters (`added`, by
+    column). Raises PlanError if the prompts set the parameter to different values."""
     axes, single = dict(plan.axes), dict[str, None]()
     for spec in AXIS_SPECS:
         if more := added.get(spec.column):
@@ -117,8 +120,8 @@ def widened(plan: Plan, samples: int, models: Sequence[str], added: Mapping[str,
 
 
 def _own_values(plan: Plan, spec: ParameterSpec) -> tuple[Value, ...]:
-    """Returns the plan's values of the parameter, or else the one value that all its prompts share. Raises PlanError
-    when they share none."""
+    """Returns the values of the parameter that the plan has so far: those of its axis, or else the one value that all
+    its prompts share. Raises PlanError when they share none."""
     if spec.column in plan.axes:
         return plan.axes[spec.column]
     own = {getattr(plan.parameters.over(prompt.parameters), spec.name) for prompt in plan.prompts}
@@ -131,8 +134,9 @@ def _own_values(plan: Plan, spec: ParameterSpec) -> tuple[Value, ...]:
 
 
 def _decided(old: Decided, wider: Plan, added: Mapping[str, tuple[Value, ...]]) -> Decided:
-    """Returns the run's own variants, even if facts about models have changed since, followed by the variants of added
-    values that are sent differently, and by all variants of new models."""
+    """Returns the parameters to send, by model and prompt version, for the `wider` plan. What the run has decided
+    (`old`) stays, even if facts about models have changed since; for the values in `added` and for new models they are
+    decided now."""
     both: dict[tuple[str, str, str], Sequence[WireVariant]] = dict(grid.decide(wider))
     more = [grid.decide(replace(wider, axes={**wider.axes, column: values})) for column, values in added.items()]
     for key, variants in old.items():
@@ -146,7 +150,7 @@ def _decided(old: Decided, wider: Plan, added: Mapping[str, tuple[Value, ...]]) 
 
 def watch_over(every_s: float = 5.0) -> None:
     """Starts a runner whenever active runs have none, so that runs resume after a runner was killed or the machine
-    restarted. Never returns; for a thread of the dashboard."""
+    restarted. Looks every `every_s` seconds and never returns: it is for a thread of the dashboard."""
     database = Database()
     while True:
         with suppress(PromptgridError):  # such as a full disk; the Runs page shows it
@@ -157,12 +161,12 @@ def watch_over(every_s: float = 5.0) -> None:
 
 @contextmanager
 def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
-    """Carries the run out in this process during the block, as soon as no other process carries out runs.
+    """Carries the run out in this process while the block runs, as soon as no other process carries out runs.
 
-    Yields a function for `follow`. It waits the given seconds or until the run has ended in this process, raises the
-    error that ended the run, and takes the run over if another runner exited before finishing it. If the block ends
-    early, for example by Ctrl+C, the run is paused. An idle runner is asked to leave first, so that the keys and
-    endpoints of this process apply.
+    Yields the function `watch` that `follow` needs. It waits the given seconds or until the run has ended in this
+    process, raises the error that ended the run, and takes the run over if another runner exited before finishing it.
+    If the block ends early, for example by Ctrl+C, the run is paused. An idle runner is asked to leave first, so that
+    the keys and endpoints of this process apply.
     """
     lock = RunnerLock()
     holder = lock.holder()
@@ -192,7 +196,8 @@ def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
 
 
 def _pause(database: Database, run_id: str, carrying: Future[RunStatus] | None) -> None:
-    """Pauses the run, so that nothing is spent after the command has ended; waits up to `_END_S` for the run to end."""
+    """Pauses the run, so that nothing is spent after the command has ended. `carrying` is the run in this process, for
+    whose end it waits up to `_END_S`; None if it is not carried out here."""
     runs.ask(database, run_id, "pause")
     if carrying is not None:
         with suppress(Exception):  # the error that ended the block is reported instead
@@ -200,7 +205,8 @@ def _pause(database: Database, run_id: str, carrying: Future[RunStatus] | None) 
 
 
 def follow(database: Database, run_id: str, watch: Watch) -> Iterator[tuple[RunInfo, RunProgress]]:
-    """Yields the run's state once a second; the last one is the final state."""
+    """Yields the run and its progress about once a second; the last pair is the final state. `watch` comes from
+    `carried_out_here`."""
     watch(0.0)
     while True:
         info = runs.find_run(database, run_id)

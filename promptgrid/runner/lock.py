@@ -29,7 +29,8 @@ class Holder:
 
 
 def settings_digest() -> str:
-    """Returns a digest that changes with every endpoint, base URL and key, and does not reveal them."""
+    """Returns a hash of all endpoints, base URLs and keys, to tell whether a runner uses the present ones. It does not
+    reveal the keys."""
     endpoints = [str((s.name, s.base_url, s.api_key)) for s in connections.settings().values()]
     variables = [f"{name}={value}" for name, value in paths.environment().items() if name.upper() in _SETTINGS]
     return hashlib.sha256(json.dumps(sorted([*endpoints, *variables])).encode()).hexdigest()[:16]
@@ -45,8 +46,8 @@ class RunnerLock:
         self._holder_file = self.folder / "runner.json"
 
     def acquire(self, *, wait_s: float = 0.0, stays: bool = True) -> bool:
-        """Takes the lock and writes the holder's file; returns False if another process holds the lock for all of
-        `wait_s`."""
+        """Takes the lock and writes the holder's file. Returns False if another process holds the lock during all of
+        `wait_s`. `stays` is False for a command that exits after its own run."""
         try:
             self._lock.acquire(timeout=wait_s, poll_interval=0.1)
         except Timeout:
@@ -56,8 +57,8 @@ class RunnerLock:
         return True
 
     def acquire_in_turn(self, *, wait_s: float) -> bool:
-        """Acquires the lock like `acquire`, but only one process may wait: returns False at once when another one
-        waits."""
+        """Takes the lock like `acquire`, as a runner that stays. Only one process may wait for it: returns False at
+        once if another one is waiting."""
         try:
             with self._next.acquire(timeout=0):
                 return self.acquire(wait_s=wait_s)
@@ -69,7 +70,7 @@ class RunnerLock:
 
     @property
     def awaited(self) -> bool:
-        """True if a process waits for the lock."""
+        """Whether a process is waiting in `acquire_in_turn`."""
         return _held(self._next)
 
     def holder(self) -> Holder | None:

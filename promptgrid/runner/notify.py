@@ -32,7 +32,7 @@ def notify(info: RunInfo, progress: RunProgress) -> None:
 
 
 def variables(info: RunInfo, progress: RunProgress) -> dict[str, str]:
-    """Returns the environment variables that describe the run."""
+    """Returns the environment variables that describe the run to the notify command, by name."""
     answered = progress.by_status.get("answered", 0)
     spent = f", ${progress.spent_usd:,.4f}" if progress.spent_usd else ""
     reason = f". {info.message}" if info.message else ""

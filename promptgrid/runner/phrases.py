@@ -51,7 +51,7 @@ _TO_KNOW: Mapping[str, str] = {
 
 
 def cost(estimate: Estimate) -> str:
-    """Returns `free`, a range in US dollars, or words that say that the cost is not known."""
+    """Returns the estimated cost in words: `free`, an amount or a range in US dollars, or `price not known`."""
     if estimate.free:
         return "free"
     if estimate.cost_floor is None:
@@ -64,8 +64,8 @@ def cost(estimate: Estimate) -> str:
 
 
 def progress_words(info: RunInfo, state: RunProgress) -> list[str]:
-    """Returns those figures that are not zero: `120 of 216`, `4.1/s`, `1:40 left`, `12 in flight`, `3 retried`,
-    `$0.0142`."""
+    """Returns the figures of a run's progress as texts, without those that are zero: `120 of 216`, `4.1/s`, `1:40
+    left`, `12 in flight`, `3 retried`, `$0.0142`."""
     words = [f"{state.done:,} of {state.total:,}"]
     if info.status == "running" and state.per_second:
         words.append(f"{state.per_second:.1f}/s")
@@ -89,7 +89,8 @@ def _spent(state: RunProgress) -> list[str]:
 
 
 def status_words(info: RunInfo, state: RunProgress) -> str:
-    """Returns the run's state in words; for a pausing run, also the number of calls that it waits for."""
+    """Returns the run's status in words. For a run that is pausing, also how many calls in flight it still waits
+    for."""
     if info.status == "pausing" and state.in_flight:
         calls = "call in flight is" if state.in_flight == 1 else "calls in flight are"
         return f"pausing: {state.in_flight:,} {calls} coming in"
@@ -97,7 +98,8 @@ def status_words(info: RunInfo, state: RunProgress) -> str:
 
 
 def pace_words(info: RunInfo, state: RunProgress) -> list[str]:
-    """Returns a line for every endpoint below its limit: `openai: 4 at a time of 32, waits 12 s`."""
+    """Returns a line for each endpoint of a run in progress that allows fewer calls in flight than the user's limit, or
+    makes callers wait: `openai: 4 at a time of 32, waits 12 s`."""
     lines = []
     for name, pace in state.paces.items() if info.status == "running" else ():
         parts = [f"{pace.window:,} at a time of {pace.most:,}"] if pace.window < pace.most else []
@@ -108,7 +110,8 @@ def pace_words(info: RunInfo, state: RunProgress) -> list[str]:
 
 
 def failures(state: RunProgress) -> list[tuple[str, str]]:
-    """Returns pairs such as (`72 timed out`, what to do about it), commonest first."""
+    """Returns the run's failed cells by kind of error, commonest first: pairs such as (`72 timed out`, a sentence on
+    what to do)."""
     lines = []
     for kind, count in sorted(state.errors.items(), key=lambda item: -item[1]):
         what, remedy = FAILURES.get(kind, (kind, _UNKNOWN_REMEDY))
@@ -123,9 +126,10 @@ def ended(info: RunInfo, state: RunProgress) -> str:
 
 
 def attempt_words(attempt: Attempt, info: RunInfo, status: str, now: float | None = None) -> str:
-    """Returns how the attempt ended, in a few words; `status` is the status of its cell.
+    """Returns in a few words how the attempt at a call ended, or that it is in flight. `status` is the status of the
+    attempt's cell, `now` the time in seconds since 1970 (None: the present).
 
-    An attempt without an end is in flight, or was lost with its runner.
+    An attempt without a recorded end counts as in flight for a while, then as lost with its runner.
     """
     if attempt.kind:
         return _ATTEMPTS.get(attempt.kind) or FAILURES.get(attempt.kind, (attempt.kind, ""))[0]
@@ -139,7 +143,8 @@ _ATTEMPTS: Mapping[str, str] = {"unreported": "answered, cost not reported"}
 
 
 def budget_words(preflight: Preflight) -> str:
-    """Returns a warning if the plan may exceed the budget; "" without a budget, or if the ceiling is within it."""
+    """Returns a warning if the plan may exceed its budget, or if that is unknown; "" without a budget, or if the
+    highest possible cost is within it."""
     budget = preflight.budget
     if budget is None or preflight.within_budget:
         return ""

@@ -28,14 +28,14 @@ log = logging.getLogger("promptgrid.runner")
 
 
 def tune() -> None:
-    """Tunes the interpreter for thousands of replies a second: the garbage collector runs less often, and threads
-    switch more often so that the thread that reads replies does not wait."""
+    """Sets up the Python interpreter for thousands of replies a second: the garbage collector runs less often, and
+    threads switch more often so that the thread that reads replies does not wait."""
     gc.set_threshold(20_000, 20, 20)
     sys.setswitchinterval(0.001)
 
 
 def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
-    """Carries out queued runs; returns when idle for `idle_s` seconds, or when asked to leave for a successor."""
+    """Carries out queued runs until there was none for `idle_s` seconds, or until another process asks it to leave."""
     lock = RunnerLock()
     while lock.acquire_in_turn(wait_s=_WAIT_FOR_LOCK_S):
         try:
@@ -91,8 +91,8 @@ async def _carry_out(database: Database, run_id: str) -> None:
 
 
 async def _silence(database: Database, run_id: str) -> None:
-    """Waits until the run's other runner sends no more heartbeats. Uses this machine's clock, since the other's may
-    differ."""
+    """Waits until the other runner that works on the run has stored no heartbeat for some seconds. Measures by this
+    machine's clock, since the other's may differ."""
     clock = asyncio.get_running_loop()
     heartbeat: float | None = None
     changed_at = clock.time()
@@ -122,7 +122,7 @@ def ensure_runner() -> None:
 
 
 def ask_to_leave() -> None:
-    """Asks the runner to leave: an idle runner exits within a second, a busy one when its runs have ended."""
+    """Asks the runner process to exit: an idle one exits within a second, a busy one when its runs have ended."""
     (paths.data_folder() / _STOP).touch(mode=0o600)
 
 

@@ -26,7 +26,8 @@ def mcnemar(b: int, c: int) -> float:
 
 
 def paired_permutation(differences: Sequence[float | None], *, seed: int = 0) -> float | None:
-    """Returns the two-sided p-value of paired differences, under the hypothesis that both signs are equally likely.
+    """Returns the two-sided p-value of paired differences: how often a sum at least as far from zero arises if each
+    difference is equally likely positive or negative.
 
     Up to 12 non-zero differences the test is exact, over all sign changes. Above that it uses 9,999 sign changes drawn
     by `seed` and counts the observed one too, so that p is never 0 (B. Phipson and G. Smyth, "Permutation p-values
@@ -38,7 +39,7 @@ def paired_permutation(differences: Sequence[float | None], *, seed: int = 0) ->
 
 
 def permuted(differences: Floats, *, seed: int = 0) -> list[float]:
-    """Returns `paired_permutation` of each column of an array (cases, comparisons).
+    """Returns the p-value of `paired_permutation` for each column of an array of shape (cases, comparisons).
 
     For speed all columns share the same sign changes. A case that a comparison lacks must be zero in its column.
     """
@@ -57,7 +58,8 @@ def permuted(differences: Floats, *, seed: int = 0) -> list[float]:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Adjusts the p-values of several comparisons: the chance of any false positive stays that of one test.
+    """Raises the p-values of several comparisons so that the chance of even one false positive among them stays that of
+    a single test.
 
     The order is kept; None (no test) is not counted as a comparison. Source: S. Holm, "A simple sequentially rejective
     multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
@@ -72,7 +74,8 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def _exact(moved: Floats) -> float:
-    """Returns the p-value over all sign changes of the differences."""
+    """Returns the share of all sign changes of these non-zero differences whose sum is at least as far from zero as the
+    observed one: the exact p-value."""
     n = len(moved)
     signs = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1) * 2.0 - 1.0
     return float(np.mean(np.abs(signs @ moved) >= abs(moved.sum()) - _EQUAL * np.abs(moved).sum()))

@@ -104,7 +104,8 @@ def compared_all(
 
 
 def compared_pairs(pairs: Sequence[PairedScores], *, seed: int = 0) -> list[Comparison]:
-    """Compares A with B in each pair (A, B), as `compared_all` does; all pairs are over the same cases."""
+    """Compares A with B in each pair of scores (A, B). All scores are over the same cases in the same order; p-values
+    are corrected for the number of pairs, as in `compared_all`."""
     arrays = [(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)) for a, b in pairs]
     known = [~np.isnan(a) & ~np.isnan(b) for a, b in arrays]
     apart = [np.where(both, a - b, 0.0) for (a, b), both in zip(arrays, known, strict=True)]
@@ -126,7 +127,9 @@ def compared_pairs(pairs: Sequence[PairedScores], *, seed: int = 0) -> list[Comp
 def _comparison(
     a: Floats, b: Floats, differences: Floats, missing: int, permutation: float | None, among: int, seed: int
 ) -> Comparison:
-    """Returns the comparison without its verdict. `permutation` is the p-value where scores are not all 0 or 1."""
+    """Returns the comparison of scores A and B over the cases that have both, still without verdict and adjusted
+    p-value. `permutation` is its p-value by the permutation test; None where all scores are 0 or 1, for McNemar's
+    test."""
     n, better, worse = len(differences), int((differences > 0).sum()), int((differences < 0).sum())
     empty: Comparison = Comparison(
         n, missing, None, None, None, None, None, None, among, better, worse, n - better - worse, "needs more", None
@@ -146,7 +149,8 @@ def _comparison(
 
 
 def _with_verdict(comparison: Comparison, p_adjusted: float | None) -> Comparison:
-    """Returns the comparison with its verdict, which depends on the p-value adjusted for all comparisons."""
+    """Returns the comparison with its verdict, which follows from `p_adjusted`: the p-value corrected for all
+    comparisons made together."""
     if p_adjusted is None:
         return comparison
     verdict: PairedVerdict = "not distinguishable"
@@ -191,7 +195,8 @@ def _cases(count: int) -> str:
 
 
 def _percent(value: float) -> str:
-    """Formats a share as a percentage, with a decimal only where a whole number would read 0 or 100 falsely."""
+    """Formats a share from 0 to 1 as a percentage. It has a decimal only where rounding would make 0 or 100 of another
+    value."""
     return f"{100 * value:.0f} %" if value in (0, 1) or 0.005 < value < 0.995 else f"{100 * value:.1f} %"
 
 

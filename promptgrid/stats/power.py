@@ -45,7 +45,8 @@ class Reach:
 
 
 def reach(cases: int, comparisons: int = 1, difference: float = DIFFERENCE) -> Reach:
-    """Returns what `compared_all` can find over so many cases with scores of 0 or 1 and so many comparisons at once."""
+    """Returns the power of `compared_all` over this number of cases with scores of 0 or 1: the probability that it
+    finds a `difference` in the share of right cases, in each of `comparisons` made at once."""
     level = ALPHA / max(1, comparisons)
     return Reach(cases, mcnemar_power(cases, difference, level), _needed(difference, level), comparisons, difference)
 
@@ -72,7 +73,8 @@ def mcnemar_power(cases: int, difference: float, level: float = ALPHA, disagree:
 
 
 def _binomial(successes: Counts, trials: Counts, chance: float) -> Floats:
-    """Returns the probability of each number of successes in its number of trials; 0 for more successes than trials."""
+    """Returns the probability of each number of `successes` in its number of `trials`, where one trial succeeds with
+    probability `chance`; 0 for more successes than trials."""
     factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, int(trials.max()) + 1)))])  # logarithms
     failures = trials - successes
     known = np.clip(failures, 0, None)
@@ -83,7 +85,8 @@ def _binomial(successes: Counts, trials: Counts, chance: float) -> Floats:
 
 @lru_cache(maxsize=256)
 def _needed(difference: float, level: float) -> int:
-    """Returns the fewest cases, within 1 %, for a power of 0.8 or more.
+    """Returns the fewest cases, within 1 %, with which McNemar's test at `level` finds this difference with a
+    probability of 0.8 or more.
 
     The power of an exact test rises and falls a little from one number of cases to the next.
     """

@@ -78,7 +78,8 @@ def position_bias(left_wins: int, right_wins: int, ties: int = 0) -> PositionBia
 
 
 def _all_reach_all(won: Floats) -> bool:
-    """Returns whether a chain of wins leads from each competitor to every other: then a finite maximum exists."""
+    """Returns whether the votes have a finite maximum likelihood: a chain of wins must lead from each competitor to
+    every other. `won[i][j]` is how often i beat j."""
     reach = (won > 0) | np.eye(len(won), dtype=bool)
     for _ in range(len(won).bit_length()):
         reach = (reach.astype(np.int64) @ reach) > 0
@@ -86,7 +87,8 @@ def _all_reach_all(won: Floats) -> bool:
 
 
 def _fitted(won: Floats, prior: float) -> tuple[Floats, Floats]:
-    """Returns strengths of mean 0 and their covariance, by Newton's method on the (concave) log-likelihood.
+    """Returns (strengths of mean 0, their covariance) that maximize the likelihood of the votes `won`, by Newton's
+    method.
 
     Each competitor gets `prior` additional wins and losses against an imaginary competitor of strength 0.
     """

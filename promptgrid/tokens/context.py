@@ -41,7 +41,7 @@ class ContextUse:
 
     @property
     def parts(self) -> list[tuple[str, int]]:
-        """The name and the tokens of each part, in the usual order of sending."""
+        """The (name, tokens) of each part of the request, in the usual order of sending, and of the chat format."""
         return [*((name, getattr(self, name)) for name in PARTS), ("chat format", self.format)]
 
 
@@ -53,7 +53,8 @@ def budget(
     *,
     api: Api = "chat",
 ) -> ContextUse:
-    """Computes the budget of these turns in this order; `count` is the model's `tokens.counter`."""
+    """Returns how the turns, in this order, fill the context. `count` is the model's `tokens.counter`, `reserve` the
+    tokens set aside for the reply, `limit` the model's context limit (None: unknown)."""
     whole = count(_messages(turns), api)
     sizes = _sizes(whole.tokens, turns, count)
     parts = dict.fromkeys(PARTS, 0)
@@ -64,7 +65,8 @@ def budget(
     groups = units(turns)
 
     def more(part: PromptPart) -> int | None:
-        """Estimates how many more units of that part fit, from the tokens added if all of them are sent twice."""
+        """Estimates how many more units of that part fit (an example, a question with its reply), from the tokens added
+        if all of them are sent twice. None without a limit, or without such a unit."""
         number = sum(turns[unit[0]].part == part for unit in groups)
         if left is None or not number:
             return None
@@ -88,7 +90,8 @@ def budget(
 
 
 def units(turns: Sequence[Turn]) -> list[list[int]]:
-    """Groups the indices of turns that are dropped together: a question with its replies, an example; others alone."""
+    """Groups the indices of turns that may only be dropped together: a question with its replies, and the turns of an
+    example. Every other turn is a group of its own."""
     groups: list[list[int]] = []
     for at, turn in enumerate(turns):
         goes_on = at > 0 and turn.message.role == "assistant" and _may_follow(turns[at - 1], turn)
@@ -108,8 +111,8 @@ def _messages(turns: Sequence[Turn]) -> list[Message]:
 
 
 def _sizes(total: int, turns: Sequence[Turn], count: Counter) -> list[int]:
-    """The tokens of each turn's text. Joined texts may have fewer tokens than separate ones: then the longest turn's
-    count is reduced by the difference."""
+    """The tokens of each turn's text, in order; `total` is that of the whole request. Joined texts may have fewer
+    tokens than separate ones: then the longest turn's count is reduced by the difference."""
     sizes = [count([Message("user", turn.message.text)], "completion").tokens for turn in turns]
     if sizes and (saved := sum(sizes) - total) > 0:
         sizes[sizes.index(max(sizes))] -= saved

@@ -60,7 +60,8 @@ def count_messages(messages: Sequence[Message], model_ref: str, api: Api = "chat
 
 
 def count_in(encoding_name: str, text: str) -> Count:
-    """Counts the tokens of a text in one of `ENCODINGS`. Never raises."""
+    """Counts the tokens of a text in an encoding of OpenAI, one of `ENCODINGS`. Estimates them if its vocabulary is not
+    available; never raises."""
     return _encoded(encoding_name, [_clean(Message("user", text))], "completion")
 
 
@@ -68,11 +69,12 @@ class Counter(Protocol):
     """Counts the tokens of requests to one model."""
 
     def __call__(self, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
-        """Counts as `count_messages` does, for the counter's model."""
+        """Returns the tokens of a request with these messages to the counter's model, as `count_messages` does."""
 
 
 def counter(model_ref: str) -> Counter:
-    """The counter of this model; keep it, because its creation takes longer than a count. Raises PlanError."""
+    """Returns the function that counts the tokens of requests to this model. Keep it, because its creation takes longer
+    than a count. Raises PlanError for an unknown endpoint."""
     endpoint, model = connections.split_model(model_ref)
     count: Callable[[Sequence[Message], Api, Sequence[Any]], Count]
     if endpoint == connections.BUILTIN:
@@ -95,9 +97,11 @@ def tools_of(request: Request) -> Sequence[Any]:
 
 
 def encoding_of(ref: str) -> str:
-    """The encoding in which to count for a model (or the encoding that `ref` names); "" if the model's server counts.
+    """Returns the encoding of OpenAI that counts tokens for the model `ref` (or `ref` itself if it is an encoding); ""
+    if the model's server must count, or the encoding is unknown.
 
-    A server on this machine counts by itself even if its model has a known name. Raises PlanError.
+    A server on this machine counts by itself even if its model has a known name. Raises PlanError for an unknown
+    endpoint.
     """
     if ref in ENCODINGS:
         return ref
@@ -108,13 +112,15 @@ def encoding_of(ref: str) -> str:
 
 
 def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Count:
-    """Estimates the tokens of a request: a quarter of the bytes, plus the overhead of OpenAI's chat format."""
+    """Estimates the tokens of a request: a quarter of its bytes, plus the overhead of OpenAI's chat format. `reason`
+    says why they are not counted."""
     tokens = sum(-(-len(message.text.encode("utf-8", "replace")) // BYTES_PER_TOKEN) for message in messages)
     return Count(tokens + _overhead(messages, api), False, reason)
 
 
 def clean(text: str) -> str:
-    """Replaces lone surrogates, which UTF-8 cannot encode, by U+FFFD."""
+    """Returns the text with each lone surrogate (half of a UTF-16 pair, which UTF-8 cannot encode) replaced by
+    U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -139,7 +145,8 @@ def _clean(message: Message) -> Message:
 
 
 def _overhead(messages: Sequence[Message], api: Api) -> int:
-    """The tokens of OpenAI's chat format around the messages' texts; each role is one token."""
+    """The tokens that OpenAI's chat format adds to the texts of the messages, with one token for each role; 0 for a
+    completion."""
     return (PER_MESSAGE + 1) * len(messages) + OPENING if api == "chat" else 0
 
 
@@ -157,7 +164,8 @@ def _encoded_with(name: str, messages: Sequence[Message], api: Api, tools: Seque
 
 
 def _and_tools(count: Count, tools: Sequence[Any]) -> Count:
-    """Adds an estimate for the tools, from the length of their JSON: vendors do not publish how they write tools."""
+    """Returns the count with an estimate for the tool definitions added, a quarter of their JSON: vendors do not
+    publish how they write tools into the prompt."""
     if not tools:
         return count
     more = -(-len(json.dumps(tools, ensure_ascii=False, default=str)) // BYTES_PER_TOKEN)
@@ -175,14 +183,16 @@ def _length(text: str, name: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _part_length(name: str, part: str) -> int:
-    """The tokens of one part. Cached, so that only the part in which the user types is counted again."""
+    """The tokens of one part of a text in the encoding `name`. Cached, so that only the part in which the user types is
+    counted again."""
     tokenizer = encoding(name)
     assert tokenizer is not None  # checked by the caller
     return len(tokenizer.encode_ordinary(part))
 
 
 def _builtin_count(model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
-    """Counts by the built-in model's server if it is running, else estimates; never starts the server."""
+    """Counts the tokens of a request by the built-in model's server if it is running, else estimates them; never starts
+    the server."""
     if model not in builtin.names():
         return estimate(messages, f"The built-in endpoint has no model {model}.", api)
     state = builtin.status()
@@ -193,7 +203,8 @@ def _builtin_count(model: str, messages: Sequence[Message], api: Api, tools: Seq
 
 
 class _EndpointCounter:
-    """Counts by the endpoint's tokenizer, else by OpenAI's encoding for the model's name, else estimates."""
+    """Counts tokens by the endpoint's tokenizer; if it has none, by OpenAI's encoding for the model's name (`known`);
+    else estimates."""
 
     def __init__(self, endpoint: str, model: str, known: str) -> None:
         self.endpoint, self.model, self.known = connections.connect(endpoint), model, known
@@ -215,8 +226,8 @@ class _EndpointCounter:
 def _ask(
     endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], *, reach: bool = True
 ) -> Count | None:
-    """The cached count, else the count by the endpoint's tokenizer; None if there is none or it does not answer in
-    time. Without `reach` the endpoint is not called."""
+    """The cached count of a request, else the count by the endpoint's tokenizer; None if it has none or does not answer
+    in time. With `reach` false only the cache is read."""
     try:
         key = _cache_key(endpoint, model, messages, api, tools)
     except BuiltinError:
@@ -229,7 +240,8 @@ def _ask(
 
 
 def ask(endpoint: Endpoint, question: Callable[[], Coroutine[Any, Any, T | None]], size: int) -> T | None:
-    """Runs a call of an endpoint's tokenizer for a text of `size` characters, and returns the result.
+    """Runs the coroutine that `question` makes, a call of the endpoint's tokenizer for a text of `size` characters, and
+    returns its result.
 
     Returns None if the endpoint offers no tokenizer or fails, or after 3 s plus 1 s per 100,000 characters. After a
     failure or a timeout it is not called again for 30 s, because the user is typing.
@@ -261,7 +273,7 @@ def _cache_key(
 
 
 def _key(*words: str) -> bytes:
-    """A 16-byte digest of the words."""
+    """Returns a 16-byte hash of the words, for the cache of counts."""
     digest = hashlib.blake2b(digest_size=16)
     for word in words:
         encoded = word.encode("utf-8", "replace")
@@ -270,7 +282,7 @@ def _key(*words: str) -> bytes:
 
 
 class _Memory:
-    """A cache of the latest counts, at most `size`; it may be used from several threads."""
+    """A cache of the `size` latest counts; several threads may use it at once."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -76,13 +76,14 @@ def _load(name: str) -> tiktoken.Encoding:
 
 
 def _available(vocabulary: str) -> bool:
-    """Puts the vocabulary into tiktoken's cache if it is missing, and returns whether it is there."""
+    """Returns whether the vocabulary is in tiktoken's cache; first tries to put it there if it is missing."""
     path = _cache() / hashlib.sha1(URL.format(vocabulary).encode(), usedforsecurity=False).hexdigest()
     return _is_complete(path, vocabulary) or _copy(path, vocabulary) or _try_download(path, vocabulary)
 
 
 def _cache() -> Path:
-    """tiktoken's cache folder: promptgrid's own, unless the environment names one."""
+    """The folder in which tiktoken caches vocabularies: the one that the environment names, else promptgrid's own,
+    which it then writes to the environment for tiktoken."""
     for name in ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"):
         if folder := os.environ.get(name):
             return Path(folder)
@@ -100,7 +101,8 @@ def _is_complete(path: Path, vocabulary: str) -> bool:
 
 
 def _copy(path: Path, vocabulary: str) -> bool:
-    """Copies the vocabulary from the data files of bpe-openai, which is not imported."""
+    """Copies the vocabulary to `path` from the data files of the package bpe-openai, without importing it. Returns
+    whether the copy is complete."""
     package = importlib.util.find_spec("bpe_openai")
     if package is None or not package.submodule_search_locations:
         return False

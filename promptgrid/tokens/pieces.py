@@ -72,7 +72,7 @@ class Tokenization:
 
     @property
     def located(self) -> bool:
-        """Whether the tokens together cover the whole text, so that their positions are known."""
+        """Whether the position of every token in the text is known: the tokens together cover the whole text."""
         return (int(self.ends[-1]) if len(self.ends) else 0) == len(self.text.encode())
 
     def pieces(self, first: int = 0, most: int | None = None) -> list[Piece]:
@@ -117,8 +117,8 @@ class Tokenization:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The place from which two tokenizations of a text differ: the offset of the character, and the number of the token
-    there in the first and in the second."""
+    """The place from which two tokenizations of a text differ: the offset of the `character`, and the number of the
+    token there in the `first` and in the `second`."""
 
     character: int
     first: int
@@ -170,7 +170,8 @@ def estimated(text: str, ref: str, reason: str) -> Tokenization:
 
 
 def _encoded(ref: str, name: str, text: str, count: Count) -> Tokenization:
-    """Tokenizes by the encoding `name`; without tokens if the encoding is not available or fails on the text."""
+    """Returns the tokens of the text by the encoding `name`, with the given count. Has no tokens if `name` is "", or if
+    the encoding is not available or fails on the text."""
     import numpy as np
 
     none = np.zeros(0, np.int64)
@@ -191,7 +192,7 @@ def _ids(name: str, part: str) -> Numbers:
 
 @lru_cache(maxsize=len(ENCODINGS))
 def _sizes(name: str) -> Numbers:
-    """The number of bytes of each token in the vocabulary."""
+    """The number of bytes of each token of the encoding `name`, by token id."""
     import numpy as np
 
     tokenizer = encoding(name)
@@ -203,7 +204,8 @@ def _sizes(name: str) -> Numbers:
 
 
 def _server_tokens(name: str, model: str, text: str) -> Sequence[Token] | None:
-    """The tokens by the endpoint's tokenizer; None if it offers none, does not report the bytes, or is not running."""
+    """The tokens by the endpoint's tokenizer, cached; None if it has none, does not report their bytes, or does not
+    answer. The built-in model is asked only if it is running."""
     if name == connections.BUILTIN and not (builtin.running() and model in builtin.names()):
         return None
     endpoint = connections.connect(name)
@@ -220,7 +222,8 @@ def _server_tokens(name: str, model: str, text: str) -> Sequence[Token] | None:
 
 
 def _locate(ref: str, text: str, tokens: Sequence[Token]) -> Tokenization:
-    """Finds the position of each token by its bytes, ignoring the blank that some tokenizers put before the text."""
+    """Returns the tokenization with the position of each token, found by its bytes in the text. The blank that some
+    tokenizers put before the text is ignored."""
     import numpy as np
 
     data, at = text.encode(), 0
@@ -238,5 +241,5 @@ def _locate(ref: str, text: str, tokens: Sequence[Token]) -> Tokenization:
 
 
 def _within(byte: int) -> bool:
-    """Whether the byte is a continuation byte of UTF-8."""
+    """Whether the byte continues a character in UTF-8, that is, it is not the first byte of one."""
     return byte & 0xC0 == 0x80

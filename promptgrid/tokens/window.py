@@ -50,7 +50,8 @@ def window(
     *,
     api: Api = "chat",
 ) -> TurnWindow:
-    """Drops the fewest turns, in the policy's order, so that the others and the `reserve` for the reply fit `limit`.
+    """Returns the turns to send: drops the fewest, in the policy's order, so that the others and the tokens reserved
+    for the reply fit `limit` (None: nothing is dropped).
 
     A question is dropped with its reply, an example as a whole. Each attempt counts the turns exactly as they are sent.
     """
@@ -78,6 +79,6 @@ def window(
 
 
 def _candidates(turns: Sequence[Turn], policy: WindowPolicy) -> list[list[int]]:
-    """The units that may be dropped, in the order of dropping."""
+    """The groups of turns (by index) that the policy allows to drop, in the order of dropping."""
     groups = units(turns)
     return [unit for parts in _ORDER[policy] for unit in groups if turns[unit[0]].part in parts]
