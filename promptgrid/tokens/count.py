@@ -60,8 +60,7 @@ def count_messages(messages: Sequence[Message], model_ref: str, api: Api = "chat
 
 
 def count_in(encoding_name: str, text: str) -> Count:
-    """Counts the tokens of a text in an encoding of OpenAI, one of `ENCODINGS`. Estimates them if its vocabulary is not
-    available; never raises."""
+    """Counts the tokens of a text in one of `ENCODINGS`; estimates if its vocabulary is missing. Never raises."""
     return _encoded(encoding_name, [_clean(Message("user", text))], "completion")
 
 
@@ -73,8 +72,7 @@ class Counter(Protocol):
 
 
 def counter(model_ref: str) -> Counter:
-    """Returns the function that counts the tokens of requests to this model. Keep it, because its creation takes longer
-    than a count. Raises PlanError for an unknown endpoint."""
+    """Returns the function that counts tokens for this model. Keep it: its creation takes longer than a count."""
     endpoint, model = connections.split_model(model_ref)
     count: Callable[[Sequence[Message], Api, Sequence[Any]], Count]
     if endpoint == connections.BUILTIN:
@@ -119,8 +117,7 @@ def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Cou
 
 
 def clean(text: str) -> str:
-    """Returns the text with each lone surrogate (half of a UTF-16 pair, which UTF-8 cannot encode) replaced by
-    U+FFFD."""
+    """Returns the text with each lone surrogate, which UTF-8 cannot encode, replaced by U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -145,8 +142,7 @@ def _clean(message: Message) -> Message:
 
 
 def _overhead(messages: Sequence[Message], api: Api) -> int:
-    """The tokens that OpenAI's chat format adds to the texts of the messages, with one token for each role; 0 for a
-    completion."""
+    """The tokens that OpenAI's chat format adds to the messages' texts, roles included; 0 for a completion."""
     return (PER_MESSAGE + 1) * len(messages) + OPENING if api == "chat" else 0
 
 
@@ -164,8 +160,7 @@ def _encoded_with(name: str, messages: Sequence[Message], api: Api, tools: Seque
 
 
 def _and_tools(count: Count, tools: Sequence[Any]) -> Count:
-    """Returns the count with an estimate for the tool definitions added, a quarter of their JSON: vendors do not
-    publish how they write tools into the prompt."""
+    """Adds an estimate for tool definitions, a quarter of their JSON: vendors do not publish how they write them."""
     if not tools:
         return count
     more = -(-len(json.dumps(tools, ensure_ascii=False, default=str)) // BYTES_PER_TOKEN)
@@ -183,16 +178,14 @@ def _length(text: str, name: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _part_length(name: str, part: str) -> int:
-    """The tokens of one part of a text in the encoding `name`. Cached, so that only the part in which the user types is
-    counted again."""
+    """The tokens of a part in the encoding `name`. Cached: only the part in which the user types is counted again."""
     tokenizer = encoding(name)
     assert tokenizer is not None  # checked by the caller
     return len(tokenizer.encode_ordinary(part))
 
 
 def _builtin_count(model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
-    """Counts the tokens of a request by the built-in model's server if it is running, else estimates them; never starts
-    the server."""
+    """Counts tokens by the built-in model's server if it is running, else estimates; never starts the server."""
     if model not in builtin.names():
         return estimate(messages, f"The built-in endpoint has no model {model}.", api)
     state = builtin.status()
@@ -203,8 +196,7 @@ def _builtin_count(model: str, messages: Sequence[Message], api: Api, tools: Seq
 
 
 class _EndpointCounter:
-    """Counts tokens by the endpoint's tokenizer; if it has none, by OpenAI's encoding for the model's name (`known`);
-    else estimates."""
+    """Counts by the endpoint's tokenizer, else by OpenAI's encoding for the model (`known`), else estimates."""
 
     def __init__(self, endpoint: str, model: str, known: str) -> None:
         self.endpoint, self.model, self.known = connections.connect(endpoint), model, known
@@ -226,8 +218,8 @@ class _EndpointCounter:
 def _ask(
     endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], *, reach: bool = True
 ) -> Count | None:
-    """The cached count of a request, else the count by the endpoint's tokenizer; None if it has none or does not answer
-    in time. With `reach` false only the cache is read."""
+    """The cached count of a request; else, with `reach`, the count by the endpoint's tokenizer. None if there is
+    none."""
     try:
         key = _cache_key(endpoint, model, messages, api, tools)
     except BuiltinError:
@@ -240,8 +232,7 @@ def _ask(
 
 
 def ask(endpoint: Endpoint, question: Callable[[], Coroutine[Any, Any, T | None]], size: int) -> T | None:
-    """Runs the coroutine that `question` makes, a call of the endpoint's tokenizer for a text of `size` characters, and
-    returns its result.
+    """Runs a call of the endpoint's tokenizer (`question`) for a text of `size` characters, and returns its result.
 
     Returns None if the endpoint offers no tokenizer or fails, or after 3 s plus 1 s per 100,000 characters. After a
     failure or a timeout it is not called again for 30 s, because the user is typing.
