@@ -122,15 +122,13 @@ _OWN_INPUT = re.compile(
 
 def own_question(text: str) -> int | None:
     """Returns the index where the reply begins a new question on a line of its own ("Q: …"), as models that only
-    continue texts do; None if it begins none.
-    """
+    continue texts do; None if it begins none."""
     return _first(_OWN_QUESTION, text)
 
 
 def own_input(text: str) -> int | None:
     """Returns the index where the reply begins another input on a line of its own ("Review: …"), copied or made up;
-    None if it begins none.
-    """
+    None if it begins none."""
     return _first(_OWN_INPUT, text)
 
 
@@ -141,8 +139,7 @@ def _first(pattern: re.Pattern[str], text: str) -> int | None:
 
 def statements(text: str, marker: str) -> Iterator[Statement]:
     """Yields every place of the text where a cue states an answer, the last place first. `marker` is the prompt's own
-    cue, such as "Answer:" ("": none); the cues of this module always count.
-    """
+    cue, such as "Answer:" ("": none); the cues of this module always count."""
     for end, start, cue in sorted(_places(text, marker), key=lambda place: place[:2], reverse=True):
         statement = _enclosed(text, start, end) if cue.closed else _line(text, start, end, cue)
         if statement is not None:
@@ -151,15 +148,13 @@ def statements(text: str, marker: str) -> Iterator[Statement]:
 
 def in_last_lines(statement: Statement) -> bool:
     """Tells whether the statement is enclosed (`closed`) or near the end of the reply: at most 3 nonblank lines follow.
-    Only there may the answer stand anywhere in the statement, not just at its start.
-    """
+    Only there may the answer stand anywhere in the statement, not just at its start."""
     return statement.closed or len([line for line in statement.after.split("\n", 40) if line.strip()]) <= _LAST_LINES
 
 
 def _places(text: str, marker: str) -> list[tuple[int, int, _Cue]]:
     """Returns (end, start, cue) of every cue in the text, as indices. For speed each pattern is tried only around the
-    cue's hint, a short text that every such cue contains.
-    """
+    cue's hint, a short text that every such cue contains."""
     folded = lower(text)
     low = max(0, len(text) - _LONGEST)
     places: dict[tuple[int, int], _Cue] = {}
@@ -177,8 +172,7 @@ def _add_places(
     places: dict[tuple[int, int], _Cue], text: str, folded: str, at: int, hint: str, cues: Sequence[_Cue]
 ) -> None:
     """Adds to `places` the cues around the occurrence of `hint` at the index `at` and around those before it, at most
-    200. `folded` is the text in lower case.
-    """
+    200. `folded` is the text in lower case."""
     for _ in range(_MOST):
         for cue in cues:
             for match in cue.pattern.finditer(text, max(0, at - _AROUND), at + len(hint) + _AROUND):
@@ -191,8 +185,7 @@ def _add_places(
 
 def _heads(text: str, at: int) -> bool:
     """Tells whether a cue at the index `at` begins its line: only marks and words such as "final" stand before it
-    there.
-    """
+    there."""
     start = text.rfind("\n", 0, at) + 1
     return at - start < _AROUND and _LEAD.fullmatch(text, start, at) is not None
 
@@ -211,8 +204,7 @@ def _marker_cue(marker: str) -> _Cue:
 
 def _line(text: str, start: int, end: int, cue: _Cue) -> Statement | None:
     """Returns the statement of a cue that stands from `start` to `end`: the rest of its line or, if that is empty, the
-    next paragraph.
-    """
+    next paragraph."""
     blank = _EMPTY.match(text, end)
     stop = text.find("\n", end)
     stop = len(text) if stop < 0 else stop

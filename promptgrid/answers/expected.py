@@ -19,8 +19,7 @@ _NOUNS = {"number": "one number", "label": "one label", "json": "JSON"}
 @dataclass(frozen=True, slots=True)
 class Expected:
     """One accepted answer of an expected cell, in the spelling of the answer rule. `problem` says why the rule cannot
-    read it; it is empty if the rule can. `numeral` is set by the rule `number` only.
-    """
+    read it; it is empty if the rule can. `numeral` is set by the rule `number` only."""
 
     text: str
     problem: str = ""
@@ -29,8 +28,7 @@ class Expected:
 
 def accepted(rule: AnswerRule, cell: str) -> list[str]:
     """Returns the accepted answers of an expected cell as written: the items of a JSON list, or the parts between the
-    rule's separator, or the whole cell.
-    """
+    rule's separator, or the whole cell."""
     if rule.kind != "json" and cell.lstrip().startswith("[") and cell.rstrip().endswith("]"):
         try:
             values = json.loads(cell)
@@ -67,8 +65,7 @@ def _read(rule: AnswerRule, cell: str, language: str) -> Expected:
 @lru_cache(maxsize=4096)
 def read_number(cell: str, language: str) -> Expected:
     r"""Reads the only number of a cell; in a worked solution the number behind #### or in \boxed{}. Another cell gives
-    its text with a `problem`.
-    """
+    its text with a `problem`."""
     if (plain := canonical(cell.strip())) is not None:
         return Expected(plain.text, numeral=plain)
     stated = next(iter(statements(cell, "")), None)

@@ -26,8 +26,7 @@ class JsonReading(NamedTuple):
 
 def read_json(text: str, schema: Mapping[str, Any]) -> JsonReading:
     """Returns the JSON value in the text that has the type of the schema; a list of numbers, which may be footnotes,
-    counts only if it is the only value.
-    """
+    counts only if it is the only value."""
     types = _types(schema)
     lone = _lone_value(text, types, schema)
     if lone is not None:
@@ -50,8 +49,7 @@ def read_json(text: str, schema: Mapping[str, Any]) -> JsonReading:
 
 def find_json(text: str, *, only: type[dict[str, Any]] | type[list[Any]] | None = None) -> str | None:
     """Returns the JSON object or array in the text in canonical form; None if there is none, or more than one. `only`
-    (dict or list) restricts the search to objects or to arrays.
-    """
+    (dict or list) restricts the search to objects or to arrays."""
     return read_json(text, {} if only is None else {"type": "object" if only is dict else "array"}).text
 
 
@@ -89,8 +87,7 @@ def _types(schema: Mapping[str, Any]) -> set[str]:
 
 def _lone_value(text: str, types: set[str], schema: Mapping[str, Any]) -> str | None:
     """Returns the JSON of a text that is nothing but a string, number, bool or null, if `types` (those the schema
-    allows) include it; else None.
-    """
+    allows) include it; else None."""
     if not types & _LONE:
         return None
     bare = re.sub(r"\A```\w*\s*\n|\n\s*```\Z", "", text.strip()).strip()
@@ -112,8 +109,7 @@ def _bare_numbers(value: Any) -> bool:
 
 def _candidates(text: str) -> tuple[list[Any], str]:
     """Returns (the JSON values in the text, "" or why there is none): those in code fences or, without a fence, those
-    at brackets.
-    """
+    at brackets."""
     fenced, broken = _fenced(text)
     if fenced or broken:
         return fenced, broken
@@ -130,8 +126,7 @@ def _candidates(text: str) -> tuple[list[Any], str]:
 
 def _fenced(text: str) -> tuple[list[Any], str]:
     """Returns (the JSON values at the start of each code fence, what is wrong with the first fence that does not parse;
-    "" if all parse).
-    """
+    "" if all parse)."""
     values: list[Any] = []
     broken, at = "", 0
     for _ in range(MAX_TRIES):
@@ -179,8 +174,7 @@ _DECODER = json.JSONDecoder()
 
 def _parsed(text: str, at: int) -> tuple[Any, int, str]:
     """Parses the JSON that begins at the bracket with the index `at`. Returns (its value, the index behind it, ""), or
-    a problem in the last place if it does not parse.
-    """
+    a problem in the last place if it does not parse."""
     try:
         value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError) as error:

@@ -62,8 +62,7 @@ _NO_BEHIND = re.compile(
 @dataclass(frozen=True, slots=True)
 class Mention:
     """One occurrence of a label in a text, from index `start` to `end`; `label` has the label's own spelling. `denied`:
-    the text negates it ("not positive"). `asked`: the text only asks whether it applies.
-    """
+    the text negates it ("not positive"). `asked`: the text only asks whether it applies."""
 
     label: str
     start: int
@@ -98,8 +97,7 @@ def find_labels(
 @lru_cache(maxsize=64)
 def _spelling(labels: tuple[str, ...], names: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, str]:
     """Maps every name of a label, casefolded and with single blanks, to the label; `names` holds (label, its other
-    names).
-    """
+    names)."""
     known = {_key(word): label for label, words in reversed(names) for word in words if word.strip()}
     return known | {_key(label): label for label in reversed(labels) if label.strip()}
 
@@ -119,8 +117,7 @@ def _pattern(names: tuple[str, ...]) -> Pattern[str]:
 
 def _literal(text: str) -> str:
     """Returns a pattern that matches exactly this text. It escapes in hex, because the syntax used here (V1 of `regex`)
-    reads more signs than `regex.escape` escapes.
-    """
+    reads more signs than `regex.escape` escapes."""
     return "".join(c if c.isalnum() else f"\\U{ord(c):08x}" for c in text)
 
 
@@ -134,8 +131,7 @@ def _is_label(written: str, text: str, start: int, end: int, bare: bool) -> bool
 
 def _is_no(text: str, start: int, end: int) -> bool:
     """Tells whether the word "no" from `start` to `end` is an answer by itself; in "no problem" it belongs to the next
-    word.
-    """
+    word."""
     if not _NO_BEHIND.match(text, end) or text[start - 1 : start] in ("(", "*", '"'):
         return True
     return _YES_BEFORE.search(text, max(0, start - 16), start) is not None
@@ -143,16 +139,14 @@ def _is_no(text: str, start: int, end: int) -> bool:
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
     """Tells whether the Chinese character from `start` to `end` is a word by itself: it has no other Chinese character
-    beside it.
-    """
+    beside it."""
     around = (text[start - 1 : start], text[end : end + 1])
     return not any("\u2e80" <= c <= "\u2fff" or "\u3040" <= c <= "\u9fff" for c in around if c)
 
 
 def _is_option(letter: str, text: str, start: int, end: int, bare: bool) -> bool:
     """Tells whether a single letter from `start` to `end` names an option: (B), B), B., **B**; not the article a, not
-    the letter in I'm. Without `bare`, a letter that the text does not mark as an option does not count.
-    """
+    the letter in I'm. Without `bare`, a letter that the text does not mark as an option does not count."""
     left, right = text[start - 1 : start], text[end : end + 1]
     if left and left in "([（【" and right and right in ")]）】":
         return True

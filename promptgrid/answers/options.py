@@ -15,8 +15,7 @@ _LEAD = re.compile(r"[ \t]*[(\[]?([A-Za-z]|\d{1,2})[)\].:、．]+[ \t]*(?=\S)")
 def case_rule(rule: AnswerRule, inputs: Mapping[str, object]) -> AnswerRule:
     """Returns the answer rule for one case of a multiple choice: the texts in the case's column of options become
     synonyms of the labels. A text belongs to the letter at its start ("B) a long pipe"), else to the label of its
-    order.
-    """
+    order."""
     cell = inputs.get(rule.options) if rule.options and rule.kind == "label" else None
     if cell is None:
         return rule
@@ -47,8 +46,7 @@ def _texts(cell: object) -> list[str]:
 
 def _lettered(texts: Sequence[str], labels: Sequence[str]) -> list[tuple[str, str]]:
     """Returns (label, text) of each option. The labels are the letters at the start of the texts ("B) …") if every text
-    has one; otherwise `labels` in their order.
-    """
+    has one; otherwise `labels` in their order."""
     leads = [_LEAD.match(text) for text in texts]
     if all(leads):
         return [(lead[1], text[lead.end() :].strip()) for lead, text in zip(leads, texts, strict=True) if lead]

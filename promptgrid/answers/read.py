@@ -33,8 +33,7 @@ _FIELDS = (
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The answer read out of a reply, and the reasoning before it. `answer` is None if none could be read. `note` says
-    why, or what was unusual about the reply; it is empty otherwise.
-    """
+    why, or what was unusual about the reply; it is empty otherwise."""
 
     reasoning: str
     answer: str | None
@@ -44,8 +43,7 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """An answer read at one place of a reply, or None with a note that says why. With `final`, this place decides, even
-    with None: no other place is read.
-    """
+    with None: no other place is read."""
 
     answer: str | None
     note: str = ""
@@ -122,8 +120,7 @@ class _Reader:
 
     def _of_field(self, fields: Mapping[str, Any]) -> _Reading:
         """Reads the answer in the fields of a JSON object: in the field with a usual name ("answer", "label" …), else
-        in the only field that the rule can read.
-        """
+        in the only field that the rule can read."""
         named = next((fields[name] for name in _FIELDS if name in fields), None)
         values = [named] if named is not None else list(fields.values())
         read = [self._of_value(value) for value in values if isinstance(value, (str, int, float))]
@@ -201,8 +198,7 @@ def _number_of_statement(reader: _Reader, statement: Statement) -> _Reading | No
 
 def _number_stated(text: str, language: str, *, only_at_start: bool = False) -> _Reading | None:
     """Returns the number with which a statement of the answer begins, else the last number of its first sentence; None
-    if there is none. With `only_at_start`, only the former counts.
-    """
+    if there is none. With `only_at_start`, only the former counts."""
     written = plain(text[:LONGEST])
     if _DENIAL.match(written):
         return _Reading(None, f"says what the answer is not: {written[:60].strip()}")
@@ -231,8 +227,7 @@ _STATED: Mapping[str, Callable[[_Reader, Statement], _Reading | None]] = {
 
 def _field(text: str) -> Mapping[str, Any] | None:
     """Returns the fields of a text that is nothing but one JSON object, in a code fence or not, with casefolded names;
-    None for other texts and for an empty object.
-    """
+    None for other texts and for an empty object."""
     bare = text.strip()
     if not bare.startswith(("{", "```")):
         return None

@@ -44,8 +44,7 @@ _CLOSES = frozenset(".!?。！？\"'”’)]}*`|")
 
 class LabelReading(NamedTuple):
     """A label, or None if none could be read. `note` says why, or what was unusual. With `final`, this text decides,
-    even with None: no other place of the reply is read.
-    """
+    even with None: no other place of the reply is read."""
 
     label: str | None
     note: str = ""
@@ -74,8 +73,7 @@ def read_label(rule: AnswerRule, text: str, *, language: str = "en", stated: boo
 
 def _decided(mentions: Sequence[Mention], text: str, *, stated: bool) -> LabelReading:
     """Decides which of the labels mentioned in a text is its answer. `stated`: the text stands behind a cue; otherwise
-    a label that a long text only mentions in passing does not count.
-    """
+    a label that a long text only mentions in passing does not count."""
     asserted = [mention for mention in mentions if not mention.asked]
     if not asserted:
         note = f"only asks: {mentions[0].label}?" if mentions else "names no label"
@@ -101,8 +99,7 @@ def _decided(mentions: Sequence[Mention], text: str, *, stated: bool) -> LabelRe
 
 def _in_passing(text: str, held: Sequence[Mention]) -> LabelReading:
     """Returns the only label of a long text if the first or the last sentence names it; else None with a note, also
-    where the text may have been cut off. `held` are the mentions that are not negated.
-    """
+    where the text may have been cut off. `held` are the mentions that are not negated."""
     first, last = held[0], held[-1]
     opening, ending = text[: first.start].strip(DECORATION), text[last.end :].rstrip(" \n*_`")
     closed = not ending or ending[-1] in _CLOSES or not _SENTENCES.search(ending)
@@ -114,8 +111,7 @@ def _in_passing(text: str, held: Sequence[Mention]) -> LabelReading:
 
 def _first_set_off(text: str, held: Sequence[Mention]) -> str | None:
     """Returns the label that the text starts with, if the rest is set off as its reason ("B, because …"); else None.
-    `held` are the mentions that are not negated.
-    """
+    `held` are the mentions that are not negated."""
     first = held[0]
     if text[: first.start].strip(DECORATION) or first.denied:
         return None
@@ -129,8 +125,7 @@ def _first_set_off(text: str, held: Sequence[Mention]) -> str | None:
 
 def _concluded(text: str, held: Sequence[Mention]) -> str | None:
     """Returns the last label if its clause draws a conclusion and names no other label ("…, so it is mixed."); else
-    None. `held` are the mentions that are not negated.
-    """
+    None. `held` are the mentions that are not negated."""
     last, before = held[-1], held[-2]
     if _JOINED.fullmatch(text, before.end, last.start) or _SENTENCES.search(text[last.end :].rstrip()[:-1]):
         return None
@@ -139,8 +134,7 @@ def _concluded(text: str, held: Sequence[Mention]) -> str | None:
 
 def _joined(text: str, first: Mention, held: Sequence[Mention]) -> bool:
     """Tells whether the text joins the label at `first` with a different label: "B, D", "yes and no",
-    "positive/negative".
-    """
+    "positive/negative"."""
     following = next(
         (mention for mention in held if mention.start > first.start and mention.label != first.label), None
     )
@@ -155,8 +149,7 @@ def _headed(text: str, mention: Mention) -> bool:
 
 def _other_option(rule: AnswerRule, text: str, mentions: Sequence[Mention]) -> str:
     """Returns why a statement of the answer does not count: it states something that is none of the labels, such as (G)
-    or "neutral". Returns "" if it does not.
-    """
+    or "neutral". Returns "" if it does not."""
     first = mentions[0].start if mentions else len(text)
     if all(len(label) == 1 for label in rule.labels):
         match = _OTHER_OPTION.match(text) or _LONE_OPTION.match(text)

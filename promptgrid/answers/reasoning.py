@@ -54,8 +54,7 @@ class Thought(NamedTuple):
 
 def split_thought(text: str) -> Thought:
     """Splits a reply into the text that the model marked as its reasoning (<think>…</think> and the like) and the rest.
-    A closing mark alone counts too, since some servers drop the opening one.
-    """
+    A closing mark alone counts too, since some servers drop the opening one."""
     if not any(hint in text for hint in _HINTS):
         return Thought("", text, True)
     if spoken := _SPOKEN.match(text):
@@ -71,8 +70,7 @@ def split_thought(text: str) -> Thought:
 def _without_marked(text: str, thoughts: list[str]) -> tuple[str, bool]:
     """Returns (the text without its marked reasoning, False if the reasoning is cut off so that no answer can follow),
     and adds the reasoning to `thoughts`. An opening mark in mid-line that is never closed is ordinary text: "the
-    <think> tag".
-    """
+    <think> tag"."""
     left, at = "", 0
     while opening := _OPENING.search(text, at):
         closing = re.compile(_close_of(opening), re.IGNORECASE).search(text, opening.end())
@@ -96,8 +94,7 @@ def _close_of(opening: re.Match[str]) -> str:
 
 def _without_swallowed(text: str, thoughts: list[str]) -> str:
     """Returns the text behind a closing mark that has no opening mark, and adds the text before it to `thoughts`. A
-    text without such a mark is returned unchanged.
-    """
+    text without such a mark is returned unchanged."""
     closing = _CLOSING.search(text)
     if closing is None or _OPENING.search(text, 0, closing.start()):
         return text

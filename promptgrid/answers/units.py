@@ -92,8 +92,7 @@ _LONGEST = 60  # characters that are searched for a unit
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A unit of measurement under its usual `name`. An amount x of it equals x * `factor` + `zero` of the first unit of
-    its dimension (such as grams for mass).
-    """
+    its dimension (such as grams for mass)."""
 
     name: str
     dimension: str
@@ -107,8 +106,7 @@ class Unit:
 
 def find_unit(text: str) -> Unit | None:
     """Returns the unit with this name or symbol, None if there is none. The exact spelling goes first, which tells mW
-    from MW; then case is ignored.
-    """
+    from MW; then case is ignored."""
     name = " ".join(text.replace("μ", "µ").replace("^", "").split())
     exact, folded = _names()
     return exact.get(name) or folded.get(name.casefold())
@@ -116,8 +114,7 @@ def find_unit(text: str) -> Unit | None:
 
 def unit_at_start(text: str) -> tuple[Unit, str] | None:
     """Returns (the unit, of one or two words, at the start of the text behind a number; the text after the unit), or
-    None.
-    """
+    None."""
     match = _WORDS.match(text[:_LONGEST])
     if match is None:
         return None

@@ -54,8 +54,7 @@ class Arena:
     @property
     def goal(self) -> int:
         """The number of votes that one judge needs to cast for a useful ranking: some for each variant, at most all
-        pairs.
-        """
+        pairs."""
         return min(self.possible, VOTES_A_VARIANT * len(self.variants))
 
     def label(self, variant: int) -> str:
@@ -64,8 +63,7 @@ class Arena:
 
     def variant_at(self, position: int) -> int | None:
         """Returns the index in `variants` of the variant whose cell stands at this position of the run; None if that
-        cell has no reply.
-        """
+        cell has no reply."""
         place = self._places.get(position)
         return None if place is None else place[1]
 
@@ -121,8 +119,7 @@ class Arena:
 
 def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
     """Returns the arena of the run's current replies. `seed` is that of the Arena. Texts are hashed one by one and not
-    kept in memory.
-    """
+    kept in memory."""
     columns = facts(database, run_id)
     codes = sorted(set(columns.variant[columns.answered].tolist()))  # variants without a reply are left out
     variants = [columns.variants[code] for code in codes]
@@ -155,8 +152,7 @@ def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
 
 def _alike(by_variant: Mapping[int, Sequence[_Reply]]) -> int:
     """Returns the number of pairs of variants, on one case, whose replies all have the same text. `by_variant` holds
-    the case's replies by variant.
-    """
+    the case's replies by variant."""
     texts = [{reply.digest for reply in replies} for replies in by_variant.values()]
     uniform = Counter(next(iter(digests)) for digests in texts if len(digests) == 1)
     return sum(_two_of(count) for count in uniform.values())

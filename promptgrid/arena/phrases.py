@@ -11,8 +11,7 @@ _BIAS_P = 0.05
 
 def verdict(standings: Standings) -> str:
     """Returns a sentence that says whether the best variant is ahead of all others: its interval overlaps with none of
-    theirs.
-    """
+    theirs."""
     best, *others = standings.ranked
     rivals = [one for one in others if one.interval.high >= best.interval.low]
     if not rivals:
@@ -47,8 +46,7 @@ def agreement_words(agreement: AgreementOfAll) -> str:
 
 def bias_words(standings: Standings) -> str:
     """Returns a sentence on position bias: whether the votes prefer the replies shown on one side more than chance
-    explains.
-    """
+    explains."""
     bias = standings.bias
     if bias.share is None or bias.interval is None or bias.p is None:
         return "Position bias: no vote preferred a side."

@@ -76,8 +76,7 @@ class Agreement:
 @dataclass(frozen=True, slots=True)
 class AgreementOfAll:
     """The agreement of all `judges` (their number). `alpha` is Krippendorff's: 1 is full agreement, 0 as much as by
-    chance; None if no pair has two verdicts, or all verdicts are the same.
-    """
+    chance; None if no pair has two verdicts, or all verdicts are the same."""
 
     judges: int
     alpha: float | None
@@ -135,8 +134,7 @@ def _ranked(
 
 def _share(strength: float) -> float:
     """Converts a strength (log-odds; 0 is a variant of mean strength) to the share of votes won against mean strength,
-    0 to 1.
-    """
+    0 to 1."""
     return 0.5 * (1 + math.tanh(strength / 2))
 
 

@@ -94,8 +94,7 @@ class BuiltinEndpoint:
     @asynccontextmanager
     async def _turn(self, model: str) -> AsyncIterator[OpenAIEndpoint]:
         """Waits until no other request is in flight, and yields the server's adapter for one request; on leaving, the
-        next request may go. Raises EndpointError if the model cannot be served.
-        """
+        next request may go. Raises EndpointError if the model cannot be served."""
         path = _weights_for(model)
         with _as_endpoint_error("unknown_model"):
             place = ServerFolder.of(path).create()
@@ -144,8 +143,7 @@ def _repeatable(request: Request) -> Request:
 
 async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> Reply:
     """Returns the reply with its own number of completion tokens. For several choices in one response the server
-    reports the tokens of one of them only, so each reply is counted; `completion_tokens` is None if that fails.
-    """
+    reports the tokens of one of them only, so each reply is counted; `completion_tokens` is None if that fails."""
     if reply.steps:
         return dataclasses.replace(reply, completion_tokens=len(reply.steps))
     if reply.finish_reason == "length" and (room := request.parameters.max_tokens):
@@ -157,8 +155,7 @@ async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> R
 
 def _weights_for(model: str) -> Path:
     """Returns the path of the weights of the built-in model `model`. Raises EndpointError for another name, and if
-    llama.cpp or the weights are missing.
-    """
+    llama.cpp or the weights are missing."""
     names = weights.names()
     if model not in names:
         near = closest(model, names, cutoff=0.3) or names[0]
@@ -180,8 +177,7 @@ def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
 @asynccontextmanager
 async def _crash_named() -> AsyncIterator[None]:
     """Replaces an EndpointError of the block, if the connection broke because the server's process has ended, by one
-    that says so.
-    """
+    that says so."""
     try:
         yield
     except EndpointError as error:
@@ -197,8 +193,7 @@ async def _crash_named() -> AsyncIterator[None]:
 
 async def _gone() -> bool:
     """Tells whether the model server's process has ended. It asks for up to half a second, since a dying process closes
-    its connections before it releases its locks.
-    """
+    its connections before it releases its locks."""
     for _ in range(GONE_POLLS):
         if not process.running():
             return True

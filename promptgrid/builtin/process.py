@@ -51,8 +51,7 @@ def running() -> bool:
 
 def warm() -> None:
     """Starts the model server in the background and returns at once. A failure is ignored here: the first request
-    reports it.
-    """
+    reports it."""
 
     def attempt() -> None:
         with suppress(PromptgridError):
@@ -136,8 +135,7 @@ def _command(path: Path, place: ServerFolder) -> list[str]:
 
 def _environment() -> dict[str, str]:
     """Returns the environment variables of the server's process: it imports this copy of promptgrid from any working
-    folder, and its idle threads do not spin.
-    """
+    folder, and its idle threads do not spin."""
     root = str(Path(__file__).resolve().parents[2])
     search = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     # Spinning OpenMP threads make a busy machine several times slower. Read when the library loads.

@@ -33,8 +33,7 @@ async def turn(place: ServerFolder) -> AsyncIterator[None]:
 
 async def _acquire(lock: FileLock) -> None:
     """Acquires the lock by trying again and again. A thread that blocks on a lock could not be cancelled, and would
-    take the lock after the caller has ended.
-    """
+    take the lock after the caller has ended."""
     while True:
         try:
             lock.acquire(blocking=False)

@@ -37,8 +37,7 @@ class Listening:
 @dataclass(frozen=True, slots=True)
 class ServerFolder:
     """The folder with the files and locks of the server for one file of weights; each file of weights has its own
-    folder.
-    """
+    folder."""
 
     folder: Path
 
@@ -69,8 +68,7 @@ class ServerFolder:
 
     def lock(self, name: str) -> FileLock:
         """Returns a new lock object for the file `NAME.lock`. Each caller needs its own: one shared object lets a
-        second task of this process in.
-        """
+        second task of this process in."""
         return FileLock(self.folder / f"{name}.lock", thread_local=False)
 
     def alive(self) -> bool:

@@ -76,8 +76,7 @@ def cores() -> int:
 
 def _wait_until_idle(place: ServerFolder, turn: FileLock, idle: float) -> None:
     """Waits until there was no request for `idle` seconds, then returns with the lock `turn` held, so that no request
-    is interrupted. Returns without the lock when the folder has been deleted.
-    """
+    is interrupted. Returns without the lock when the folder has been deleted."""
     while True:
         time.sleep(min(idle / 4, 5.0))
         try:

@@ -37,8 +37,7 @@ _PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 
 def override() -> Path | None:
     """Returns the path that the variable PROMPTGRID_BUILTIN_MODEL names, whether or not the file exists; None if it is
-    not set.
-    """
+    not set."""
     named = paths.environment().get(OVERRIDE)
     return Path(named).expanduser().absolute() if named else None
 
@@ -50,8 +49,7 @@ def download_path() -> Path:
 
 def find() -> Path | None:
     """Returns the path of the weights to use: the file of PROMPTGRID_BUILTIN_MODEL, else the downloaded one; None if it
-    is missing. A download is checked by its size only, not by its hash.
-    """
+    is missing. A download is checked by its size only, not by its hash."""
     named = override()
     if named is not None:
         return named if named.is_file() else None
@@ -76,16 +74,14 @@ def require() -> Path:
 
 def names() -> tuple[str, ...]:
     """Returns the names under which the built-in model can be chosen, as in `builtin/NAME`: first that of the file in
-    PROMPTGRID_BUILTIN_MODEL, if any, then `MODEL`.
-    """
+    PROMPTGRID_BUILTIN_MODEL, if any, then `MODEL`."""
     named = override()
     return (MODEL,) if named is None or named.stem == MODEL else (named.stem, MODEL)
 
 
 def stamp(path: Path) -> str:
     """Returns 12 hex digits made of the path, size and modification time of the file: they change when the file
-    changes.
-    """
+    changes."""
     facts = path.stat()
     text = f"{path}|{facts.st_size}|{facts.st_mtime_ns}"
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
@@ -171,8 +167,7 @@ def _download(folder: Path, progress: DownloadProgress | None) -> Path:
 
 def _follow(pip: subprocess.Popen[str], progress: DownloadProgress | None) -> list[str]:
     """Reads the output of a running pip: passes each progress line as (bytes so far, total bytes) to `progress`, and
-    returns the other lines.
-    """
+    returns the other lines."""
     lines = []
     for line in pip.stdout or ():
         step = _PROGRESS.match(line)

@@ -52,15 +52,13 @@ class Batch:
     @property
     def tokens(self) -> float:
         """The approximate number of tokens of the call, by which the pace is kept: a third of the prompt's characters,
-        plus `max_tokens` for each sample.
-        """
+        plus `max_tokens` for each sample."""
         room = (self.parameters.max_tokens or 0) * len(self.samples)
         return sum(len(message.text) for message in self.point.request.messages) / 3 + room
 
     def worst(self, facts: ModelFacts) -> Cost:
         """Returns the most that the call can cost, in US dollars and tokens, by the model's prices and limits
-        (`facts`).
-        """
+        (`facts`)."""
         # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
         prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in self.point.request.messages)
         room = self.parameters.max_tokens or facts.max_output or facts.context
@@ -68,8 +66,7 @@ class Batch:
 
     async def send(self, endpoint: Endpoint) -> list[Reply]:
         """Sends the request and returns the replies in the order of the samples: at least one, perhaps fewer than there
-        are samples. Raises EndpointError.
-        """
+        are samples. Raises EndpointError."""
         return await endpoint.complete(self.request)
 
     def name(self, index: int) -> tuple[str, int]:
@@ -83,8 +80,7 @@ class Batch:
     def reader(self, replies: Sequence[Reply], attempts: int) -> Callable[[], list[CellResult]] | None:
         """Returns a function that reads the answers out of the replies and scores them for their cells; the caller runs
         it in another thread, since it may be slow. None if no cell shows the replies. `attempts` is recorded in each
-        cell.
-        """
+        cell."""
         if self.plan is None:
             return None
         plan, point, positions = self.plan, self.point, self.positions
@@ -95,8 +91,7 @@ class Batch:
 
     def rest(self, answered: int, attempts: int) -> list[Batch]:
         """Returns the samples that the endpoint left out, as a batch to send next in a list: all but the first
-        `answered`. The list is empty if none is left; `attempts` counts the attempts made so far.
-        """
+        `answered`. The list is empty if none is left; `attempts` counts the attempts made so far."""
         if answered >= len(self.samples):
             return []
         samples, positions = self.samples[answered:], self.positions[answered:]
@@ -104,8 +99,7 @@ class Batch:
 
     def parts(self, error: EndpointError) -> list[Batch]:
         """Returns the batches to send in place of this one after `error`: one per sample if the endpoint refused `n`;
-        otherwise none, since splitting does not help.
-        """
+        otherwise none, since splitting does not help."""
         if error.kind != "refused_parameter" or error.param != "n" or len(self.samples) == 1:
             return []
         each = range(len(self.samples))

@@ -45,8 +45,7 @@ P = TypeVar("P", Batch, TextBatch)
 
 class Call(Generic[P]):
     """One call to an endpoint, with one payload (samples or texts): it counts the attempts, holds the reservation of
-    its cost in the budget, and records how it ended.
-    """
+    its cost in the budget, and records how it ended."""
 
     def __init__(self, context: RunContext, endpoint: Endpoint, pace: Pace, payload: P) -> None:
         self.context, self.endpoint, self.pace = context, endpoint, pace
@@ -65,8 +64,7 @@ class Call(Generic[P]):
 
     async def attempt(self) -> list[Reply]:
         """Waits for the budget and the pace, sends the call once and returns the replies. Raises EndpointError if the
-        attempt fails; before sending, raises BudgetReached, Halted or Fenced (the run has another owner).
-        """
+        attempt fails; before sending, raises BudgetReached, Halted or Fenced (the run has another owner)."""
         self.started = 0.0
         await self._reserve()
         try:
@@ -102,8 +100,7 @@ class Call(Generic[P]):
 
     async def _reserve(self) -> None:
         """Reserves the most that the call can cost in the budget and on disk, since a call that is lost with its
-        process may have been paid for. Does nothing without a budget. Raises BudgetReached.
-        """
+        process may have been paid for. Does nothing without a budget. Raises BudgetReached."""
         if self.context.wall.budget is None:
             return
         self.worst = self.payload.worst(self.facts)
@@ -122,8 +119,7 @@ class Call(Generic[P]):
 
     def _end_reservation(self) -> None:
         """Marks the reservation as ended and wakes the calls that wait for room in the budget. The budget must have the
-        call's true cost already.
-        """
+        call's true cost already."""
         if self.reserves:
             self.reserves = False
             self.context.ended()
@@ -134,8 +130,7 @@ class Call(Generic[P]):
 
     def wait_s(self, error: EndpointError) -> float | None:
         """Returns the seconds to wait before the next attempt after this error; None if the call is not to be
-        retried.
-        """
+        retried."""
         retries = self.context.retries
         if not error.retryable or not retries:
             return None
@@ -150,8 +145,7 @@ class Call(Generic[P]):
 
     def log_failure(self, error: EndpointError, wait_s: float | None) -> None:
         """Writes a failed attempt to the journal; the call is retried after `wait_s` seconds (None: not retried). What
-        the attempt may have cost stays reserved.
-        """
+        the attempt may have cost stays reserved."""
         self.waited_s += wait_s or 0.0
         self.context.journal.write(self._failure(error, wait_s))
         self.started, self.reservation = 0.0, None
@@ -191,8 +185,7 @@ class Call(Generic[P]):
 
     def end(self, replies: Sequence[Reply]) -> list[P]:
         """Writes the replies of a successful attempt to the journal. Returns payloads with the samples that got no
-        reply, to be sent next.
-        """
+        reply, to be sent next."""
         completions = [reply.completion_tokens for reply in replies]
         costs = models.cost_shares(self.facts, replies[0].prompt_tokens, completions, replies[0].cached_tokens)
         self._settle(costs)
@@ -226,8 +219,7 @@ class Call(Generic[P]):
 
     def _unreported(self, replies: Sequence[Reply], costs: Sequence[Cost]) -> list[Attempt]:
         """Returns an attempt that adds the call's worst-case cost to what the run spent, in a list, if the endpoint
-        reported no token counts or impossible ones. The list is empty if the counts are usable.
-        """
+        reported no token counts or impossible ones. The list is empty if the counts are usable."""
         if _known(costs) or (self.worst is None and self.facts.free):
             return []
         most = self.worst or self.payload.worst(self.facts)

@@ -61,8 +61,7 @@ class Feed:
 
     def claim(self, chunk: Sequence[PendingCells]) -> list[PendingCells]:
         """Adds to `in_flight` those cells of the chunk that are not in it, so that no other run sends them, and returns
-        them. Only the event loop's thread may call it.
-        """
+        them. Only the event loop's thread may call it."""
         free = []
         for point, cells in chunk:
             mine = [cell for cell in cells if (point.key, cell[0]) not in self.in_flight]
@@ -77,8 +76,7 @@ class Feed:
 
     def release(self) -> None:
         """Removes this feed's cells from `in_flight`. Call it when their replies are committed, or when none
-        will come.
-        """
+        will come."""
         self.in_flight -= self.claimed
         self.claimed.clear()  # a later release must not drop the claims of another run
 

@@ -34,10 +34,12 @@ log = logging.getLogger("promptgrid.runner")
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One entry to write: how cells ended, failed attempts, and the id of the reservation that the entry settles.
+    """One entry to write to the database: how cells ended, and failed attempts.
 
-    `outcomes` is called in the writing thread, since reading and scoring a reply can take long. `replies` are the new
-    replies of these outcomes; without `outcomes`, no cell shows the replies.
+    outcomes   returns how cells ended; called in the writing thread, since reading and scoring a reply can take long
+    replies    the new replies of these outcomes; without `outcomes`, no cell shows them
+    settled    id of the reservation of cost that this entry ends; None: there is none
+    retried    number of failed attempts that are made again
     """
 
     outcomes: Callable[[], Sequence[CellOutcome]] | None = None
@@ -49,8 +51,9 @@ class JournalEntry:
 
 @dataclass
 class Journal:
-    """The writer of one claim of a run, or, without an `epoch`, of the judges of a run that is not in progress. `live`
-    returns the figures that are shown while the run is in progress."""
+    """Writes what one runner does for a run to the database. `epoch` is the number of the runner's claim on the run;
+    None stands for judges of a run that is not in progress. `live` returns the figures to show while the run is in
+    progress."""
 
     database: Database
     run_id: str
@@ -67,14 +70,16 @@ class Journal:
         self._unsaved = UnsavedReplies(self.run_id, self.epoch)
 
     def write(self, entry: JournalEntry) -> None:
-        """Queues the entry; entries are committed in order. Its new replies survive `kill -9` once this returns."""
+        """Queues the entry and returns at once; entries are committed in order. From then on its new replies survive
+        even a killed process."""
         if entry.replies:
             # An entry with attempts keeps its reservation: the file has no attempts to replace it.
             self._unsaved.add(entry.replies, None if entry.attempts else entry.settled)
         self._entries.put_nowait(entry)
 
     async def reserve(self, attempt: Attempt) -> int:
-        """Writes a reservation, waits until it is on disk and returns its id, for `JournalEntry.settled`."""
+        """Writes the reserved cost of a call, waits until it is on disk, and returns its id, which
+        `JournalEntry.settled` takes to end it."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._reservations.append((attempt, future))
         self._urgent.set()
@@ -91,7 +96,7 @@ class Journal:
         await self._entries.join()
 
     def close(self) -> None:
-        """Closes the journal: `run` returns once everything is committed."""
+        """Ends the journal after the entries queued so far: `run` then returns."""
         self._entries.put_nowait(None)
 
     @property
@@ -104,8 +109,8 @@ class Journal:
         return count / min(max(now - self._started, 1.0), _RATE_S)
 
     async def run(self) -> None:
-        """Commits entries until the journal is closed. Raises Fenced, or StoreError when no write succeeds for half a
-        minute."""
+        """Commits queued entries until the journal is closed. Raises Fenced if another runner owns the run, StoreError
+        if no write succeeds for half a minute."""
         is_open = True
         while is_open or not self._entries.empty():
             group = [await self._entries.get()]
@@ -158,10 +163,11 @@ class Journal:
         self, outcomes: list[CellOutcome], entries: Sequence[JournalEntry], reservations: Sequence[Attempt],
         live: Mapping[str, Any] | None,
     ) -> tuple[list[int], int]:  # fmt: skip
-        """Commits these entries, reservations and `live` figures in one transaction.
+        """Commits these entries, reservations and `live` figures in one transaction. Returns (ids of the reservations,
+        number of new replies).
 
-        Returns (ids of the reservations, number of new replies). `outcomes` is filled with the scored entries if it is
-        empty: a caller that tries a failed commit again passes the same list, and nothing is scored twice.
+        The cells' outcomes are computed into the list `outcomes` unless it holds them already: a caller that repeats a
+        failed commit passes the same list, so that no reply is scored twice.
         """
         if not outcomes:
             outcomes += [outcome for entry in entries if entry.outcomes for outcome in entry.outcomes()]

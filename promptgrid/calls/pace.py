@@ -32,7 +32,8 @@ Clock = Callable[[], float]
 
 @dataclass
 class Bucket:
-    """The remainder of one rate limit, in requests or tokens; it refills by `rate` per second."""
+    """What remains of one rate limit, in requests or tokens: `level` at the time `at` (seconds by the pace's clock),
+    refilled by `rate` per second up to `limit`."""
 
     level: float
     limit: float
@@ -41,8 +42,8 @@ class Bucket:
 
     @classmethod
     def from_header(cls, allowance: Allowance, in_flight: float, now: float) -> Bucket | None:
-        """Returns the bucket that a header describes (None: the header lacks the remainder). Subtracts requests in
-        flight, which the header may not have counted yet."""
+        """Returns the bucket that a rate-limit header describes; None if the header does not say what remains.
+        `in_flight` (requests or tokens) is subtracted, since the header may not have counted it yet."""
         if allowance.remaining is None:
             return None
         limit = float(allowance.limit or allowance.remaining)
@@ -51,7 +52,8 @@ class Bucket:
         return cls(allowance.remaining - in_flight, limit, max(rate, 1e-3), now)
 
     def wait_s(self, amount: float, now: float) -> float:
-        """Returns the seconds until `amount` may be taken; an amount larger than the limit waits for a full bucket."""
+        """Returns the seconds from `now` until the bucket holds `amount`; for an amount above the limit, until the
+        bucket is full."""
         missing = min(amount, self.limit) - self._level(now)
         return min(missing / self.rate, LONGEST_WAIT_S) if missing > 0 else 0.0
 
@@ -64,7 +66,8 @@ class Bucket:
 
 @dataclass
 class PaceWindow:
-    """The number of requests that may be in flight; `most` is the user's limit."""
+    """The number of requests that may be in flight at once: `size`, which follows the endpoint's latency and refusals,
+    up to the user's limit `most`."""
 
     most: int
     size: float = 0.0
@@ -82,7 +85,8 @@ class PaceWindow:
         self._round_size = int(self.size)
 
     def answered(self, latency_s: float, in_flight: int) -> None:
-        """Records a reply; `in_flight` includes its request. The window grows only if at least half of it is in use."""
+        """Records a reply that came after `latency_s` seconds, and lets the window grow if at least half of it is in
+        use. `in_flight` counts the requests in flight, this one included."""
         self._refused -= self._refused / MEMORY
         self._round.append(latency_s)
         if len(self._round) >= self._round_size:
@@ -110,8 +114,8 @@ class PaceWindow:
         self._usual_s = min(mean, self._usual_s * 1.05)  # rises slowly, in case replies have become longer
 
     def refused(self, sent_at: float, now: float) -> None:
-        """Halves the window when more than a small share of requests is refused, at most once per round trip: a refusal
-        of a request sent before the last cut is ignored."""
+        """Records that a request sent at `sent_at` was refused, and halves the window if more than a small share is
+        refused. Ignores a request sent before the last halving, so that the window is halved once per round trip."""
         self.starting = False
         if sent_at < self._cut_at:
             return
@@ -122,7 +126,8 @@ class PaceWindow:
 
 
 class Pace:
-    """Decides when the next request to an endpoint may be sent; all runs of a process share it."""
+    """Decides when the next request to an endpoint may be sent. All runs of a process share one Pace per endpoint;
+    `most` limits the requests in flight."""
 
     def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
         self.window = PaceWindow(most)
@@ -141,10 +146,10 @@ class Pace:
         self.window.size = min(self.window.size, most)
 
     async def enter(self, tokens: float = 0.0) -> float:
-        """Waits until a request of so many tokens may be sent, in order of arrival. The request counts as in flight
+        """Waits, in order of arrival, until a request of about `tokens` tokens may be sent. It counts as in flight
         until `leave`.
 
-        Returns the time by this pace's clock, to be passed to `answered` or `refused`.
+        Returns the time of sending by this pace's clock, which `answered` and `refused` take as `sent_at`.
         """
         place = asyncio.get_running_loop().create_future()
         self._waiting.append((place, tokens))
@@ -160,20 +165,21 @@ class Pace:
         return self._clock()
 
     def leave(self, tokens: float = 0.0) -> None:
-        """Ends a request: it no longer counts as in flight."""
+        """Ends a request of `tokens` tokens: it no longer counts as in flight, and waiting requests may be sent."""
         self.in_flight -= 1
         self._tokens_in_flight -= tokens
         self._admit()
 
     def answered(self, sent_at: float, limits: RateLimits | None) -> None:
-        """Records a reply. Call it before `leave`."""
+        """Records a reply to the request sent at `sent_at` (the result of `enter`), with the rate limits in its
+        headers. Call it before `leave`."""
         self._refusals = 0
         self.window.answered(self._clock() - sent_at, self.in_flight)
         self._update(limits)  # the window may have grown; `leave` then admits more requests
 
     def refused(self, sent_at: float, limits: RateLimits | None, retry_after: float | None) -> None:
-        """Records that the endpoint refused a request (429, 503). One refusal delays only its own call; the third in a
-        row, without a reply in between, stops all requests for as long as the endpoint asks."""
+        """Records that the endpoint refused a request (429, 503). From the third refusal in a row on, all requests wait
+        for the `retry_after` seconds that the endpoint asks for; before, only the refused call waits."""
         now = self._clock()
         self._refusals += 1
         self.window.refused(sent_at, now)
@@ -182,7 +188,8 @@ class Pace:
             self.closed_until = max(self.closed_until, now + min(retry_after, LONGEST_WAIT_S))
 
     def figures(self) -> dict[str, float]:
-        """Returns the window, its limit, and the seconds until the endpoint is open again, to show with a run."""
+        """Returns figures to show with a run: the current limit of requests in flight (`window`), the user's limit
+        (`most`), and the seconds until requests may be sent again (`waits_s`)."""
         waits_s = max(0.0, self.closed_until - self._clock())
         return {"window": int(self.window.size), "most": self.window.most, "waits_s": round(waits_s, 1)}
 
@@ -196,7 +203,8 @@ class Pace:
                 self._buckets[name] = bucket
 
     def _wait_s(self, tokens: float) -> float:
-        """Returns the seconds until the endpoint is open and its rate limits allow a request; 0 when they do now."""
+        """Returns the seconds until a request of about `tokens` tokens may be sent, by refusals and rate limits; 0 if
+        it may be sent now."""
         now = self._clock()
         if not self._buckets:  # the usual case, kept fast because every call runs it
             return max(self.closed_until - now, 0.0)
@@ -214,7 +222,8 @@ class Pace:
         return 1.0 if bucket == "requests" else tokens
 
     def _admit(self) -> None:
-        """Admits as many waiting requests as may be sent now; sets a timer if the next one waits for a rate limit."""
+        """Lets waiting requests be sent while window and rate limits allow; if a rate limit stops them, sets a timer to
+        try again."""
         while self._waiting:
             place, tokens = self._waiting[0]
             if not place.done():

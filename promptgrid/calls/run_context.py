@@ -16,8 +16,8 @@ from promptgrid.models import ModelFacts
 
 @dataclass
 class RunContext:
-    """The shared state of one claim of a run in progress. Once `halted`, no further call is sent; `in_flight` holds the
-    tasks whose calls are in flight."""
+    """What the calls of one run in progress share. Once `halted` is true, no further call is sent; `in_flight` holds
+    the tasks of the calls in flight."""
 
     run_id: str
     wall: Wall
@@ -32,14 +32,14 @@ class RunContext:
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def facts(self, ref: str) -> ModelFacts:
-        """Returns the facts about a model as they were at the run's first call to it."""
+        """Returns the facts about the model `ref` (ENDPOINT/MODEL), unchanged since the run's first call to it."""
         if ref not in self._facts:
             self._facts[ref] = model_facts(ref)
         return self._facts[ref]
 
     async def reserve(self, worst: Cost) -> None:
-        """Reserves the worst case of a call. If it does not fit into the budget, waits for calls in flight, which may
-        cost less than their reservation; raises BudgetReached when there are none."""
+        """Reserves the worst-case cost of a call in the budget. If it does not fit, waits for calls in flight, which
+        may cost less than reserved; raises BudgetReached if there are none."""
         while True:
             try:
                 self.wall.reserve(worst)
@@ -52,7 +52,7 @@ class RunContext:
                 return
 
     def ended(self) -> None:
-        """Records that a call with a reservation has ended: calls that wait in `reserve` try again."""
+        """Records that a call with reserved cost has ended, and wakes the calls that wait in `reserve`."""
         self._reserved -= 1
         self._freed.set()
         self._freed = asyncio.Event()

@@ -19,8 +19,8 @@ from promptgrid.prompt.parameters import NAMES
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The calls that an error applies to: all calls of an endpoint, of a model, or with one value of a parameter ("" in
-    a field: any)."""
+    """The calls to which an error applies: those to an endpoint, perhaps only to one model, perhaps only with one value
+    of a parameter. An empty `model` or `parameter` stands for all."""
 
     endpoint: str
     model: str = ""
@@ -37,17 +37,17 @@ class _Scope:
 
 @dataclass
 class Sender:
-    """The sender of one run's calls. `stopped` holds errors that make further calls useless until the user resolves
-    them."""
+    """Sends the calls of one run. `stopped` holds errors, such as a wrong key, that make further calls useless until
+    the user resolves them."""
 
     context: RunContext
     stopped: dict[_Scope, EndpointError] = field(default_factory=dict)
 
     async def send(self, endpoint: Endpoint, pace: Pace, payload: P) -> list[tuple[P, EndpointError]]:
-        """Sends the payload, split where one call cannot bring all replies, until every part has ended or the run is
+        """Sends the payload, in parts if one call does not bring all replies, until every part has ended or the run is
         halted. Returns the parts that failed, with their errors.
 
-        Raises BudgetReached, Halted or Fenced before sending.
+        Raises BudgetReached, Halted or Fenced (another runner owns the run) in place of sending.
         """
         failed: list[tuple[P, EndpointError]] = []
         left = [payload]
@@ -60,7 +60,8 @@ class Sender:
         return failed
 
     async def _send_one(self, call: Call[P]) -> tuple[list[P], EndpointError | None]:
-        """Sends one call, with its retries. Returns (payloads still to be sent, the error that ended the call)."""
+        """Sends one call and repeats it where that may help. Returns (payloads that are still to be sent, the error
+        that ended the call or None)."""
         while True:
             if error := self._stop_for(call.payload):
                 call.fail(error)
@@ -86,7 +87,8 @@ class Sender:
         return next((error for scope, error in self.stopped.items() if scope.holds(payload)), None)
 
     async def _remember(self, endpoint: Endpoint, payload: Batch | TextBatch, error: EndpointError) -> None:
-        """Stops later calls that would fail in the same way, and records a refused parameter for later plans."""
+        """Notes an error that later calls would meet as well, so that they are not sent. A refused parameter is also
+        recorded for later plans."""
         if error.stops_endpoint:
             # A wrong key or missing credit stops the whole endpoint; an unknown model stops only that model.
             model = payload.model if error.kind == "unknown_model" else ""

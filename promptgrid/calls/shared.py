@@ -14,8 +14,8 @@ from promptgrid.endpoint import Endpoint
 
 @dataclass
 class Shared:
-    """The shared state. `paces` is by the endpoint's identity. While a (key, sample) is in `in_flight`, no other run
-    sends it."""
+    """What the runs of a process share: the pace of each endpoint, by its identity, and the samples being sent. While a
+    (key, sample) is in `in_flight`, no other run sends it."""
 
     paces: dict[str, Pace] = field(default_factory=dict)
     in_flight: set[tuple[str, int]] = field(default_factory=set)
@@ -23,10 +23,10 @@ class Shared:
 
     @contextmanager
     def pace(self, endpoint: Endpoint, most: int) -> Iterator[Pace]:
-        """Yields the pace of the endpoint. Endpoints with the same identity, such as two names of one address, share a
-        pace.
+        """Yields the pace of the endpoint; names of the same address share one.
 
-        While the block runs, `most` calls at a time are allowed; when several blocks run, the largest limit applies.
+        During the `with` block, `most` calls may be in flight; if several blocks run, the largest of their limits
+        applies.
         """
         pace = self.paces.setdefault(endpoint.identity, Pace(most))
         allowed = self._allowed.setdefault(endpoint.identity, [])

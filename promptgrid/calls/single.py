@@ -18,7 +18,8 @@ from promptgrid.tokens import context_limit, count_messages, tools_of
 
 
 def try_point(plan: Plan) -> Point:
-    """Returns the first point of the plan, to be tried. Raises PlanError or PromptError."""
+    """Returns the first point of the plan, to be sent once. Raises PlanError if nothing can be sent (no cell, or a
+    prompt that is too long), PromptError for a broken template."""
     name, _ = connections.split_model(plan.models[0])
     point = next(grid.points(plan, {name: connections.connect(name)}, grid.decide(plan)), None)
     if point is None:
@@ -36,7 +37,8 @@ def try_point(plan: Plan) -> Point:
 
 
 async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
-    """Streams the reply to the point; the last piece holds the complete reply. Cancelling the task cancels the call."""
+    """Sends the point's request once and yields the reply in pieces; the last piece holds the complete reply, which is
+    stored, marked as a try. Cancelling the task cancels the call."""
     call = SingleCall(point.endpoint, point.model, point.request, point.key, point.variant.honoured)
     async with aclosing(stream_call(database, call)) as deltas:
         async for delta in deltas:
@@ -45,7 +47,8 @@ async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
 
 @dataclass(frozen=True, slots=True)
 class SingleCall:
-    """One request outside any run. Equal calls have the same `key`; `honoured` is as in `WireVariant`."""
+    """One request outside any run. Equal requests have the same `key`. `honoured` is JSON: for each requested
+    parameter, whether the model is known to take it."""
 
     endpoint: str
     model: str
@@ -62,8 +65,8 @@ class SingleCall:
 async def stream_call(
     database: Database, call: SingleCall, on_stored: Callable[[Any, int, Reply], None] | None = None
 ) -> AsyncGenerator[Delta]:
-    """Streams the reply and stores it when it is complete. `on_stored` is called in the same transaction, with the
-    connection, the id of the stored reply, and the reply."""
+    """Sends the request, yields the reply in pieces, and stores it when it is complete. `on_stored(connection, reply
+    id, reply)` is then called within the same transaction."""
     deltas = connections.connect(call.endpoint).stream(call.request)
     try:
         async for delta in deltas:

@@ -25,8 +25,8 @@ Vector = Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class TextBatch:
-    """Texts for one call to the embedding model `model`, with the methods of a `Batch`. No cell shows a vector, and its
-    sample number is always 0."""
+    """Texts for one call to the embedding model `model`; it has the methods of a `Batch`. Each vector is stored as the
+    reply to its text, with the sample number 0, and no cell shows it."""
 
     endpoint: str
     identity: str  # the endpoint's identity
@@ -66,7 +66,8 @@ class TextBatch:
         return [replace(self, texts=texts, attempts=attempts)] if texts else []
 
     def parts(self, error: EndpointError) -> list[TextBatch]:
-        """Returns two halves of the batch where one of the texts may have caused the error; otherwise an empty list."""
+        """Returns two halves of the batch if one of its texts may have caused the error; otherwise, or for a single
+        text, an empty list."""
         half = len(self.texts) // 2
         if error.kind not in _ONE_TEXT or not half:
             return []
@@ -74,7 +75,7 @@ class TextBatch:
 
 
 def vector_key(identity: str, model: str, text: str) -> str:
-    """Returns the key under which the vector of a text is stored."""
+    """Returns the key under which a text's vector is stored; `identity` is that of the endpoint."""
     return hashlib.sha256(json.dumps([KIND, identity, model, text]).encode()).hexdigest()[:32]
 
 

@@ -26,7 +26,8 @@ log = logging.getLogger("promptgrid.runner")
 
 
 class UnsavedReplies:
-    """The files of one claim of a run, or of its judges (`epoch` None): one file for the replies of each commit."""
+    """The files with replies that are not committed yet, of one runner of a run or, with `epoch` None, of its judges.
+    Each commit has a file of its own."""
 
     def __init__(self, run_id: str, epoch: int | None) -> None:
         self._stem = folder() / f"{_prefix(run_id, epoch)}{epoch or 0}"
@@ -35,14 +36,14 @@ class UnsavedReplies:
         self._closed: list[Path] = []
 
     def add(self, rows: Sequence[Row], settled: int | None) -> None:
-        """Writes the rows of new replies and the reservation that they settle. Ignores write errors: the journal
-        reports a full disk."""
+        """Writes the database rows of new replies, and the id of the reserved cost that they settle (None: none).
+        Ignores write errors: the journal reports a full disk."""
         line = json.dumps({"rows": list(rows), "settled": settled}) + "\n"
         with suppress(OSError):
             os.write(self._open(), line.encode())
 
     def start_file(self) -> None:
-        """Closes the current file; rows added from now on go to a new file."""
+        """Closes the current file; rows that are added later go to a new file."""
         if self._file is not None:
             os.close(self._file)
             self._closed.append(self._path)
@@ -73,13 +74,14 @@ def folder() -> Path:
 
 
 def _prefix(run_id: str, epoch: int | None) -> str:
-    """Returns the prefix of the names of these files. Judges have another prefix than runners: a runner must not take
+    """Returns the beginning of these files' names. With `epoch` None (judges) it differs, since a runner must not take
     the files that judges are writing."""
     return f"judged.{run_id}." if epoch is None else f"{run_id}."
 
 
 def recover(database: Database, run_id: str, epoch: int | None) -> int:
-    """Commits the replies that a killed runner of this run, or a killed judge (`epoch` None), had received.
+    """Commits the replies that a killed process had received for this run but not committed, and removes its files.
+    `epoch` is the claim of the new runner; None takes the files of a killed judge.
 
     Returns the number of replies.
     """

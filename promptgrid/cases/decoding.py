@@ -52,8 +52,12 @@ _NOT_TEXT = {
 
 
 def decoded(data: bytes, name: str, encoding: str = "") -> tuple[str, list[str]]:
-    """Returns (the text, a note of its encoding unless that is UTF-8). Raises EncodingError if the encoding is
-    uncertain: bytes that are not UTF-8 give a different text in each of several encodings."""
+    """Returns (the text of the data, notes). The notes name the encoding unless it is UTF-8. `encoding` is the user's
+    choice; a byte order mark goes before it.
+
+    Raises EncodingError if the encoding is uncertain, since bytes that are not UTF-8 are other characters in each
+    encoding; CasesError for a file that is no text.
+    """
     for magic, what in _NOT_TEXT.items():
         if data.startswith(magic):
             raise CasesError(f"{name} is {what}, not a text.", hint="Save the sheet as CSV (UTF-8) or .xlsx.")
@@ -73,7 +77,7 @@ def megabytes(size: int) -> str:
 
 
 def _known(encoding: str) -> str:
-    """Returns Python's name of the codec. Raises CasesError for an unknown name."""
+    """Returns Python's name of the codec for an encoding named by the user. Raises CasesError for an unknown name."""
     name = encoding.strip().lower().replace("-", "_")
     codec = _CODECS.get(name, encoding.strip())
     try:
@@ -85,7 +89,8 @@ def _known(encoding: str) -> str:
 
 
 def _wide(data: bytes) -> str:
-    """Returns UTF-16's name if most bytes at odd or even positions are 0 (no byte order mark needed); else ""."""
+    """Returns the name of the UTF-16 variant if every other byte of the data is mostly 0, as in UTF-16 text; otherwise
+    ""."""
     head = data[:2000]
     for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
         if len(zeros) > 2 and zeros.count(0) > 0.7 * len(zeros) and head.count(0) < 0.7 * len(head):
@@ -110,15 +115,16 @@ def _refusal(data: bytes, name: str, error: UnicodeDecodeError, *, named: bool) 
 
 
 def _mostly_utf8(data: bytes) -> bool:
-    """Tells whether the data holds at least as many UTF-8 characters beyond ASCII as invalid bytes. Text in another
-    encoding rarely forms such characters."""
+    """Tells whether the data is probably damaged UTF-8: it holds at least as many UTF-8 characters beyond ASCII as
+    invalid bytes. Text in another encoding rarely does."""
     text = data.decode("utf-8", "replace")
     bad = text.count("\ufffd")
     return sum(not c.isascii() for c in text) >= 2 * bad
 
 
 def possible_texts(data: bytes, row: bytes) -> Sequence[tuple[str, str]]:
-    """Returns (encoding, the row read in it) for each offered encoding that decodes all of the data."""
+    """Returns (encoding, the text of `row` in that encoding) for each offered encoding in which all of the data is
+    valid, for the user to choose from."""
     texts = []
     for encoding in ENCODINGS:
         codec = _CODECS.get(encoding, encoding)
@@ -131,10 +137,10 @@ def possible_texts(data: bytes, row: bytes) -> Sequence[tuple[str, str]]:
 
 
 def read_text(data: bytes, name: str) -> str:
-    """Returns the text without the byte order mark that some editors put before it.
+    """Returns the text of UTF-8 data, without a byte order mark. `name` stands for the data in errors.
 
-    Raises TextError, with the place, if the data is not UTF-8: with replacement characters, counts would be those of
-    another text.
+    Raises TextError, with the place of the first wrong byte, if the data is not UTF-8: a text with replaced characters
+    would be counted wrongly.
     """
     try:
         return data.decode().removeprefix("\ufeff")

@@ -23,7 +23,8 @@ _QUOTED_HEAD = re.compile(r'\s*"[^"]*(?:""[^"]*)*"[ ]*(.|\r|\n|\Z)')
 
 
 class _Line(NamedTuple):
-    """The cells of one row, the index of its end in the text, and what is unusual about its quotes."""
+    """The cells of one row, the index of its end in the text, whether blanks stand around quoted cells, and whether a
+    cell begins with a quote that is text."""
 
     cells: list[str]
     end: int
@@ -40,7 +41,8 @@ class _Unclosed(Exception):
 
 @dataclass
 class _Oddities:
-    """The numbers of the rows in which a deviation was accepted."""
+    """The number of skipped empty rows, and the numbers of the rows in which a deviation from RFC 4180 was accepted, by
+    kind."""
 
     skipped: int = 0
     blanks: list[int] = field(default_factory=list)
@@ -48,7 +50,7 @@ class _Oddities:
     short: list[int] = field(default_factory=list)
 
     def notes(self) -> Iterator[str]:
-        """Yields one sentence for each kind of deviation."""
+        """Yields one sentence for each kind of deviation that occurred."""
         if self.skipped:
             yield f"{self.skipped} empty {'row' if self.skipped == 1 else 'rows'} skipped"
         if self.blanks:
@@ -60,7 +62,8 @@ class _Oddities:
 
 
 def read_delimited(text: str, name: str) -> RawTable:
-    """Reads the table in a text. Raises CasesError with the row for misplaced quotes or cells beyond the header."""
+    """Reads a text with a separator as a table; `name` stands for it in errors. Raises CasesError, with the row, for
+    misplaced quotes and for cells beyond the header."""
     text = text.removeprefix("\ufeff")
     stated = _STATED.match(text)
     start = stated.end() if stated else 0
@@ -81,7 +84,7 @@ def read_delimited(text: str, name: str) -> RawTable:
 
 
 def _rows(text: str, at: int, delimiter: str, name: str, oddities: _Oddities) -> Iterator[TableRow]:
-    """Yields the rows that are not empty, in order."""
+    """Yields the rows of the text from the index `at` on, without empty ones, and records deviations in `oddities`."""
     number, line = 1 + bool(at), 1 + bool(at)
     while at < len(text):
         try:
@@ -106,7 +109,8 @@ def _breaks(text: str, start: int, end: int) -> int:
 
 
 def _line(text: str, at: int, delimiter: str) -> _Line:
-    """Reads one row from index `at` on. Raises _Unclosed."""
+    """Reads one row that begins at the index `at`. Raises _Unclosed for a quote that is never closed or has text behind
+    it."""
     quoted, bare = _patterns(delimiter)
     cells: list[str] = []
     blanks = bare_quotes = False
@@ -132,8 +136,8 @@ def _line(text: str, at: int, delimiter: str) -> _Line:
 
 
 def _pasted_bare(match: re.Match[str]) -> bool:
-    """Tells whether the quotes of a cell in a table separated by tabs are text. A spreadsheet quotes only cells with
-    line breaks; it doubles the quotes in such a cell, which never holds a tab."""
+    """Tells whether the quotes around a cell in a table separated by tabs are part of its text: a cell that a
+    spreadsheet has quoted never holds a tab."""
     return "\t" in match[2]
 
 
@@ -146,7 +150,8 @@ _compiled: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {}
 
 
 def _patterns(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Returns the patterns of a quoted cell (blanks, text, blanks, end) and of an unquoted one (text, end)."""
+    """Returns two patterns: of a quoted cell (groups: blanks, text, blanks, delimiter or end) and of an unquoted cell
+    (groups: text, delimiter or end)."""
     if delimiter not in _compiled:
         sign = re.escape(delimiter)
         end = rf"({sign}|\r\n|\n|\r|\Z)"
@@ -168,7 +173,8 @@ def _broken_quotes(name: str, number: int, line: int, text: str, error: _Unclose
 
 
 def _drop_nameless(header: TableRow, rows: Sequence[TableRow]) -> None:
-    """Removes empty cells at the end of the header, such as after a trailing comma, if the columns below are empty."""
+    """Removes empty names at the end of the header, as a trailing comma makes them, if no row has a value in their
+    columns."""
     width = len(header.cells)
     used = max((n for row in rows for n, cell in enumerate(row.cells[:width], 1) if n and cell.strip()), default=0)
     while len(header.cells) > max(used, 1) and not header.cells[-1].strip():
@@ -176,7 +182,8 @@ def _drop_nameless(header: TableRow, rows: Sequence[TableRow]) -> None:
 
 
 def _fit(row: TableRow, header: Sequence[str], name: str, oddities: _Oddities) -> None:
-    """Brings the row to the width of the header. Raises CasesError for a cell beyond the header that is not empty."""
+    """Cuts or fills the row in place to as many cells as the header has; records a short row in `oddities`. Raises
+    CasesError for a cell beyond the header that is not empty."""
     for number, cell in enumerate(row.cells[len(header) :], start=len(header) + 1):
         if cell.strip():
             message = f"{name}: {row.where} has a cell in column {number} ({cell[:40]!r}), the header {len(header)}."
@@ -188,8 +195,8 @@ def _fit(row: TableRow, header: Sequence[str], name: str, oddities: _Oddities) -
 
 
 def _delimiter(text: str) -> str:
-    """Returns the delimiter behind the first cell of the header if that cell is quoted; else the one that splits the
-    header and most rows into equally many cells. csv.Sniffer would accept any letter."""
+    """Guesses the delimiter. A quoted first cell shows it behind its quotes; otherwise it is the one that splits most
+    rows into as many cells as the header."""
     quoted = _QUOTED_HEAD.match(text)
     if quoted and quoted[1] in (*_DELIMITERS, "\n", "\r", ""):
         return quoted[1] if quoted[1] in _DELIMITERS else _NO_DELIMITER
@@ -205,7 +212,8 @@ def _delimiter(text: str) -> str:
 
 
 def _widths(text: str, delimiter: str) -> list[int]:
-    """Returns the number of cells of each of the first rows that are not empty."""
+    """Returns the number of cells in each of the first rows, empty ones left out, if the text is split by this
+    delimiter."""
     sample = text[:_SAMPLE_CHARS]
     widths: list[int] = []
     at = 0

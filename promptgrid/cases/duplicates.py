@@ -35,7 +35,8 @@ _Member = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The case at `of`, earlier in the table, is the same (`copy`), or nearly."""
+    """An earlier case that a case repeats: `of` is its index in the table; `copy` tells whether it is the same, not
+    just nearly."""
 
     of: int
     copy: bool
@@ -43,7 +44,8 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """The members of a case's texts by their numbers, and by column; `numbers` are those in the text, by column."""
+    """The words and word pairs (members) of a case's longer texts, as numbers, by column and all together; `numbers`
+    holds the numerals in each column."""
 
     columns: Mapping[str, frozenset[int]]
     numbers: Mapping[str, frozenset[str]]
@@ -51,8 +53,8 @@ class _Texts:
 
 
 def duplicates(cases: Sequence[Case], *, near: bool = True) -> dict[int, Duplicate]:
-    """By place of a case, the earliest case that it is a copy or, with `near`, else a near duplicate of. Rows that come
-    after do not change it."""
+    """Returns, by index of a case, the earliest case that it is a copy of or, with `near`, otherwise a near duplicate
+    of. Cases without one are left out. Rows added at the end change no earlier entry."""
     first: dict[str, int] = {}
     copies = {}
     for place, case in enumerate(cases):
@@ -67,12 +69,13 @@ def duplicates(cases: Sequence[Case], *, near: bool = True) -> dict[int, Duplica
 
 
 def content(case: Case) -> str:
-    """The inputs without ids, case, width of characters and spaces: equal for copies."""
+    """Returns the case's inputs as a text that is equal for copies: without ids, and whatever the capitals, the width
+    of characters and the spaces."""
     return json.dumps({name: plain_text(value) for name, value in sorted(_inputs(case).items())})
 
 
 def plain_text(value: Any) -> str:
-    """A value as text that is the same however it is capitalised and spaced."""
+    """Returns a value as a text in which capitals, the width of characters and spaces make no difference."""
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
@@ -103,7 +106,8 @@ def _sketch(members: Collection[_Member]) -> Collection[_Member]:
 
 
 def _near(texts: Mapping[int, _Texts]) -> dict[int, int]:
-    """By place, the earliest place of a near duplicate."""
+    """Returns, by index of a case, the index of the earliest case of which it is a near duplicate; `texts` is
+    by index."""
     frequency = Counter(member for one in texts.values() for member in one.members)
     places: defaultdict[int, list[int]] = defaultdict(list)
     near = {}
@@ -119,7 +123,8 @@ def _near(texts: Mapping[int, _Texts]) -> dict[int, int]:
 
 
 def _earliest(place: int, mine: _Texts, texts: Mapping[int, _Texts], candidates: Sequence[Sequence[int]]) -> int:
-    """The earliest candidate that is near, else the place itself. Each list of candidates is ascending."""
+    """Returns the index of the earliest candidate that is a near duplicate of the case at `place` (its texts are
+    `mine`); `place` if none is. Each list of candidates is in ascending order."""
     earliest, different = place, set[int]()
     for places in candidates:
         for other in places:

@@ -40,9 +40,12 @@ def parted(
     alike: Mapping[int, Duplicate] | None = None,
     known: Mapping[str, str] = EMPTY,
 ) -> tuple[Case, ...]:
-    """Returns the cases with their parts. Cases with the same value in the column `group` get the same part; an empty
-    cell is no group. `alike` gives the duplicates if they are already known, `known` the parts by `content_digest`.
-    Raises CasesError if no case has that column."""
+    """Returns the cases with their parts (learn, choose, prove). Cases with the same value in the column `group` get
+    the same part; an empty cell is no group.
+
+    `alike` gives the duplicates if they are already known, `known` the parts of earlier cases by `content_digest`.
+    Raises CasesError if no case has the column.
+    """
     column = _group_column(cases, group)
     alike = duplicates(cases) if alike is None else alike
     drawn, by_group = _Drawn(), dict[str, str]()
@@ -59,31 +62,34 @@ def parted(
 
 
 def content_digest(case: Case, group: str = "") -> str:
-    """Returns the key under which a part is stored: equal for equal inputs grouped by the same column."""
+    """Returns a hash under which a case's part is stored: equal for cases with equal inputs, if they are grouped by the
+    same column."""
     return _hash(f"{group}\0{content(case)}").hexdigest()
 
 
 def digests(cases: Sequence[Case], group: str = "") -> list[str]:
-    """Returns the `content_digest` of each case, with the group column that `parted` would use."""
+    """Returns the `content_digest` of each case, in order, with the column that `parted` would group by."""
     column = _group_column(cases, group)
     return [content_digest(case, column) for case in cases]
 
 
 class _Drawn:
-    """Draws parts and counts the cases of each part, per expected answer and (under None) in all."""
+    """Draws the parts of cases one after another, and counts the drawn parts per expected answer and over all cases, to
+    keep their shares even."""
 
     def __init__(self) -> None:
         self._counts: defaultdict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
 
     def draw(self, expected: str | None, text: str) -> Part:
-        """Returns the part with the lowest weighted draw among those with room; if none has room, the lowest of all."""
+        """Returns a part for a case with this expected answer, drawn at random by the hash of `text`, among the parts
+        that are not above their share; among all if every part is."""
         answer, all_cases = self._counts["answer", expected], self._counts["all", None]
         ordered = sorted(PARTS, key=lambda part: _exponential(part, text) / SHARES[part])
         with_room = [part for part in ordered if _room(answer, part, 1)]
         return next((part for part in with_room if _room(all_cases, part, 2)), (with_room or ordered)[0])
 
     def count(self, expected: str | None, part: str) -> None:
-        """Counts one more case of that part."""
+        """Counts a case with this expected answer to its part."""
         self._counts["answer", expected][part] += 1
         self._counts["all", None][part] += 1
 
@@ -93,7 +99,7 @@ def _room(counts: Counter[str], part: Part, above: int) -> bool:
 
 
 def _exponential(part: Part, text: str) -> float:
-    """Returns an exponentially distributed number that depends only on the part and the text."""
+    """Returns a pseudorandom number with an exponential distribution; the same part and text give the same number."""
     return -math.log((int.from_bytes(_hash(f"{part} {text}").digest()) + 1) / 2**64)
 
 
@@ -112,7 +118,8 @@ def of_part(cases: Sequence[Case], part: str) -> tuple[Case, ...]:
 
 
 def part_notes(cases: Sequence[Case]) -> list[str]:
-    """Returns which expected answers each part lacks; the cases must have parts."""
+    """Returns a sentence for each part that lacks some of the expected answers; none if the answers are too many to be
+    classes. The cases must have parts."""
     notes = []
     answers = {case.expected for case in cases if case.expected is not None}
     if len(answers) <= len(cases) // 5:  # the answers are classes, not one answer per case
@@ -154,13 +161,14 @@ def _example_notes(cases: Sequence[Case], prompts: Iterable[Prompt]) -> Iterator
 
 
 def _some(names: Sequence[str]) -> str:
-    """Returns the first names, and how many more there are."""
+    """Returns the first three names in a sentence's words: "a, b, c and 7 more"."""
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return f"{', '.join(name[:_NAME_CHARS] for name in names[:_NAMED])}{more}"
 
 
 def _group_column(cases: Sequence[Case], group: str) -> str:
-    """Returns the column of groups: the given one, else the one called `group`, else ""."""
+    """Returns the column by which cases are grouped: `group`, else the column called "group", else "" (none). Raises
+    CasesError if no case has the column `group`."""
     columns = list(dict.fromkeys(name for case in cases for name in case.inputs))
     if group and group not in columns:
         raise CasesError(f"The cases have no column {group!r} to group by.", hint=did_you_mean(group, columns))

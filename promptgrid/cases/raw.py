@@ -28,7 +28,7 @@ class TableRow:
 
     @property
     def where(self) -> str:
-        """Returns `row 3`, with the line number if that differs."""
+        """Returns `row 3`, with the line number in the file if that differs."""
         return f"row {self.number}" if self.line == self.number else f"row {self.number} (line {self.line})"
 
 
@@ -49,7 +49,8 @@ def listed_rows(numbers: Sequence[int], limit: int = 5) -> str:
 
 
 def json_value(value: Any, where: str) -> Any:
-    """Converts a value to JSON; None for NaN. Raises CasesError for a value that a case cannot have."""
+    """Returns a value from a table file as JSON; None for NaN. Raises CasesError, which names the place `where`, for a
+    value that JSON cannot hold."""
     if isinstance(value, float) and not math.isfinite(value):
         if math.isnan(value):
             return None

@@ -15,7 +15,7 @@ _BLANK = " \t\r\n"
 
 
 class _Refused(ValueError):
-    """The JSON is ambiguous, although Python would accept it."""
+    """Raised for JSON that Python accepts although it is ambiguous, such as a name that occurs twice."""
 
 
 def looks_like_records(text: str) -> bool:
@@ -45,7 +45,8 @@ def read_records(text: str, name: str) -> RawTable:
 
 
 def as_table(records: Sequence[tuple[int, Mapping[str, Any]]], notes: Sequence[str] = ()) -> RawTable:
-    """Converts records (each with its line) to a table whose columns are all of their fields, in order of first use."""
+    """Returns a table of the records, given with their line numbers. Its columns are all field names in order of first
+    use."""
     columns = list(dict.fromkeys(name for _, record in records for name in record))
     rows = [
         TableRow(number, line, [MISSING if record.get(name) is None else record[name] for name in columns])

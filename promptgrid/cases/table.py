@@ -124,7 +124,7 @@ def cell_text(case: Case, column: str) -> str:
 
 
 def case_of(number: int, values: Mapping[str, Any]) -> Case:
-    """Returns a case with the values of its columns, `expected` among them; None means no value."""
+    """Returns a case with the id `number` and the values of its columns, `expected` among them; None means no value."""
     inputs = {name: value for name, value in values.items() if value is not None}
     expected = inputs.pop(EXPECTED, None)
     text = "" if expected is None else value_text(expected)
@@ -147,7 +147,8 @@ def _too_large(name: str, size: int) -> CasesError:
 
 
 def _raw(data: bytes, name: str, encoding: str) -> RawTable:
-    """Reads the table in the data. The first bytes decide the format; a name such as cases.json decides for JSON."""
+    """Reads the table in the data. Its first bytes decide the format; JSON is also read if `name` ends as a JSON file's
+    does."""
     from promptgrid.cases import workbook
 
     if data.startswith(b"PAR1"):
@@ -161,7 +162,8 @@ def _raw(data: bytes, name: str, encoding: str) -> RawTable:
 
 
 def _columns(raw: RawTable, name: str, expected: str) -> tuple[str, ...]:
-    """Returns the names of the columns; the column with the right answers is renamed `expected`."""
+    """Returns the checked column names of a table. The column with the right answers, which `expected` may name, is
+    renamed to "expected". Raises CasesError."""
     header = raw.header
     if len(header.cells) > MAX_COLUMNS:
         raise CasesError(
@@ -190,7 +192,8 @@ def _column(cell: str, number: int, name: str, raw: RawTable) -> str:
 
 
 def _expected_at(names: Sequence[str], expected: str, name: str) -> int | None:
-    """Returns the index of the column with the right answers: the given one, else the one called `expected`."""
+    """Returns the index of the column with the right answers: the one that the user names by `expected`, else the one
+    called "expected"; None if there is none."""
     wanted = expected.strip() or EXPECTED
     folded = [column.casefold() for column in names]
     if wanted in names or wanted.casefold() in folded:

@@ -16,7 +16,7 @@ MAX_UNPACKED = 1024 * 1024 * 1024  # bytes: a small file may unpack to anything
 
 
 def is_workbook(data: bytes) -> bool:
-    """Tells whether the data is an .xlsx workbook, and not another zip file."""
+    """Tells whether the data is an .xlsx workbook: a zip file with a workbook inside."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return "xl/workbook.xml" in archive.namelist()
@@ -88,7 +88,8 @@ def _broken(name: str, error: Exception) -> CasesError:
 
 
 def _sheet_rows(values: Any, formulas: Any, name: str) -> Iterator[TableRow]:
-    """Yields the rows that are not empty; the same sheet is given twice, with values and with formulas."""
+    """Yields the rows of a sheet that are not empty. `values` and `formulas` are the same sheet, read twice: with the
+    results of formulas, and with their texts."""
     pairs = zip(values.iter_rows(), formulas.iter_rows(), strict=True)
     for number, (cells, sources) in enumerate(pairs, 1):
         if number > MAX_CASES + 100:
@@ -111,7 +112,8 @@ def _refuse_unread(cell: Any, source: Any, name: str) -> None:
 
 
 def _with_header(rows: Sequence[TableRow], notes: list[str]) -> RawTable:
-    """Takes the column names from the first row as wide as the table; a title of one cell above it is left out."""
+    """Returns the table with the names of its columns taken from the first row that is as wide as the table; a title of
+    one cell above it is left out, with a note in `notes`."""
     at = 0
     while at + 1 < len(rows) and _filled(rows[at]) == 1 < _filled(rows[at + 1]) and at < 5:
         at += 1
@@ -130,5 +132,5 @@ def _filled(row: TableRow) -> int:
 
 
 def _day(value: Any) -> Any:
-    """Converts a datetime at midnight to a date: Excel has no dates without a time."""
+    """Returns a datetime at midnight as a date, since Excel stores dates so; other values are unchanged."""
     return value.date() if isinstance(value, datetime) and value.time() == time() else value

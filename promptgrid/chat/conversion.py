@@ -32,10 +32,11 @@ def opening(prompt: Prompt) -> tuple[list[Turn], str]:
 
 
 def as_prompt(messages: Sequence[Message], name: str, how: As) -> Prompt:
-    """Returns a prompt with the variable `question` in place of the last user turn; leaves out later turns.
+    """Returns a prompt made of the conversation: its last user turn is replaced by the variable `question`, and later
+    turns are left out.
 
-    With "messages" the earlier turns become messages. With "examples" each user turn and its reply become an example,
-    and only system messages stay. Raises PromptError if there is no user turn.
+    With `how` "messages" the earlier turns become messages of the prompt. With "examples" each user turn and its reply
+    become an example, and only system messages stay. Raises PromptError if there is no user turn.
     """
     last = _last_user_turn(messages)
     question = Input(QUESTION, example=messages[last].text)
@@ -50,7 +51,8 @@ def as_prompt(messages: Sequence[Message], name: str, how: As) -> Prompt:
 
 
 def with_case(messages: Sequence[Message], table: Cases | None = None) -> str:
-    """Returns the table as CSV with one more row: the last user turn, and its reply as `expected`.
+    """Returns the table (None: an empty one) as CSV with one more row: the last user turn, with the reply to it as
+    `expected`.
 
     The user turn goes into the column `question`, else into the first column that is neither id nor expected. Raises
     PromptError if there is no user turn.
@@ -68,7 +70,8 @@ def with_case(messages: Sequence[Message], table: Cases | None = None) -> str:
 
 
 def as_markdown(name: str, messages: Sequence[Message]) -> str:
-    """Returns the messages as Markdown, each in a code fence, so that Markdown in a message is shown as plain text."""
+    """Returns the conversation as Markdown under the heading `name`. Each message stands in a code fence, so that
+    Markdown in it is shown as plain text."""
     parts = [f"# {' '.join(name.split())}"]
     for message in messages:
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", message.text)), default=0))
@@ -77,7 +80,8 @@ def as_markdown(name: str, messages: Sequence[Message]) -> str:
 
 
 def as_json(name: str, settings: Mapping[str, Any], by_variant: Mapping[int, Sequence[Message]]) -> str:
-    """Returns JSON of the settings and of the messages of each variant, in the format of the OpenAI protocol."""
+    """Returns JSON with the conversation's name, its settings, and the messages that each variant has, by its number,
+    in the format of the OpenAI protocol."""
     conversations = {
         str(number): [{"role": message.role, "content": message.text} for message in messages]
         for number, messages in by_variant.items()
@@ -95,7 +99,8 @@ def _last_user_turn(messages: Sequence[Message]) -> int:
 
 
 def _literal(text: str) -> str:
-    """Returns a template that renders to this text. Raises PromptError if the text contains `{% endraw %}`."""
+    """Returns a Jinja template that renders to exactly this text. Raises PromptError if the text contains `{% endraw
+    %}`."""
     if not _JINJA.search(text):
         return text
     if _END_OF_RAW.search(text):

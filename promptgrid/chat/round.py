@@ -37,8 +37,8 @@ def window_of(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -
 
 
 def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> tuple[SingleCall, int]:
-    """Returns the call to this variant, and the number of turns cut from it. Raises PlanError if there is no user turn
-    or the turns that cannot be cut exceed the context."""
+    """Returns (the call that asks this variant for a reply, the number of turns that are cut from it). Raises PlanError
+    if there is no user turn, or if the turns that cannot be cut exceed the context."""
     if not any(turn.part == "question" for turn in turns):
         raise PlanError("There is no user turn to answer.", hint="Write one, then send it.")
     endpoint, model = split_model(variant.model)
@@ -67,8 +67,11 @@ def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> 
 def go_on(
     database: Database, conversation_id: str, parent: int | None, steps: Sequence[Step]
 ) -> tuple[int | None, tuple[Step, ...]]:
-    """Adds the turns of the steps up to the first step that asks for replies. Returns the id of the turn for the
-    replies (None if no step asks), and the remaining steps."""
+    """Stores the turns of the steps, one after another behind the turn `parent`, up to the first step that asks for
+    replies.
+
+    Returns (id of the new turn that will hold the replies, or None if no step asks; the steps after that one).
+    """
     for number, step in enumerate(steps, 1):
         parent = conversations.add_turn(database, conversation_id, parent, step.role, step.text, part=step.part)
         if step.asks:
@@ -78,7 +81,8 @@ def go_on(
 
 @dataclass
 class Live:
-    """The reply of one variant, in progress or ended."""
+    """The reply of one variant while it arrives and after: its `text` so far, its `error`, whether it is `done`, and
+    when it `began` (seconds of time.monotonic)."""
 
     variant: int
     text: str = ""
@@ -88,10 +92,11 @@ class Live:
 
 
 class Round(Background):
-    """The replies of all variants to a turn, and then to each of the `steps` that asks for replies.
+    """Asks all variants for their replies to a turn, and then to each of the `steps` that asks for replies
+    (see Step).
 
-    It runs on the event loop of the engine: neither a rerun nor a refresh of the page interrupts it. `slot` is the id
-    of the turn that holds the replies, `live` maps a variant to its reply in progress.
+    It runs on the engine's event loop, so that neither a rerun nor a refresh of the page interrupts it. `slot` is the
+    id of the turn that holds the replies; `live` has the reply of each variant, by its id.
     """
 
     def __init__(
@@ -105,7 +110,8 @@ class Round(Background):
 
     @property
     def error(self) -> BaseException | None:
-        """The error that ended the round. A failed reply is not an error of the round."""
+        """The error that ended the round; None if there is none. A reply that fails ends only itself: its error stands
+        in `live`."""
         failed = super().error
         return failed.exceptions[0] if isinstance(failed, BaseExceptionGroup) else failed
 
@@ -130,7 +136,8 @@ class Round(Background):
                 group.create_task(self._ask(one))
 
     async def _ask(self, live: Live) -> None:
-        """Requests the reply of one variant and stores it, or the error in its place. Raises only unexpected errors."""
+        """Asks one variant for its reply and stores the reply, or the error in its place. Only a fault of the program
+        is raised."""
         outcome = VariantReply("", "stopped")
         is_stored = False
         try:

@@ -30,8 +30,9 @@ class ChatVariant:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`limit` is the context in tokens, None for that of the model. `room` is the number of tokens reserved for the
-    reply."""
+    """The settings of a conversation: its variants, and how turns are cut from a full context window (`policy`).
+    `limit` is the most tokens of context, None for the model's own limit; `room` of them are reserved for the reply.
+    """
 
     variants: tuple[ChatVariant, ...] = (ChatVariant(1),)
     policy: WindowPolicy = "keep-system"

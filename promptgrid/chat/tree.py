@@ -12,7 +12,7 @@ from promptgrid.techniques import PromptPart, Turn
 
 
 class Step(NamedTuple):
-    """A turn to repeat in another branch. If `asks` is True, the variants reply to the turn."""
+    """A turn of one branch that is repeated in a new one. With `asks`, the variants then reply to it."""
 
     role: Role
     text: str
@@ -21,7 +21,8 @@ class Step(NamedTuple):
 
 
 def path(conversation: Conversation, leaf: int | None) -> list[Node]:
-    """Returns the turns of the branch that ends with `leaf`, from first to last, without deleted turns."""
+    """Returns the turns of a branch from first to last, deleted ones left out. `leaf` is the id of the branch's last
+    turn; None gives none."""
     nodes: list[Node] = []
     at = leaf
     while at is not None:
@@ -32,12 +33,13 @@ def path(conversation: Conversation, leaf: int | None) -> list[Node]:
 
 
 def beside(conversation: Conversation, node: Node) -> list[int]:
-    """Returns the ids of all turns with the same parent as `node`, itself included, oldest first."""
+    """Returns the ids of the turns that are alternatives to `node`: all with the same parent, itself included, oldest
+    first."""
     return [other.id for other in conversation.nodes.values() if other.parent == node.parent and not other.deleted]
 
 
 def latest_leaf(conversation: Conversation, node_id: int) -> int:
-    """Returns the last turn of the newest branch through this turn."""
+    """Returns the id of the last turn of the newest branch that contains the turn `node_id`."""
     at = node_id
     while later := children(conversation, at):
         at = later[-1]
@@ -56,13 +58,14 @@ def leaves(conversation: Conversation) -> list[int]:
 
 
 def is_reply(node: Node) -> bool:
-    """Returns whether models wrote or will write this turn. Such a turn has a text per variant; other turns have one
+    """Tells whether models wrote or will write this turn. Such a turn has one text per variant, any other turn a single
     text."""
     return node.role == "assistant" and (bool(node.replies) or not node.text)
 
 
 def text_of(node: Node, variant: int) -> str:
-    """Returns the text of this turn for a variant: its own reply, else that of the first variant that has one."""
+    """Returns the text of a turn for the variant with this id: its own reply, else the first reply with a text; "" if
+    there is none."""
     if not is_reply(node):
         return node.text
     own = node.replies.get(variant)
@@ -72,10 +75,11 @@ def text_of(node: Node, variant: int) -> str:
 
 
 def sent(nodes: Sequence[Node], variant: ChatVariant) -> list[tuple[int | None, Turn]]:
-    """Returns (id of the turn, turn) of each turn to send to a variant, before the context window cuts any.
+    """Returns (id of the turn, turn) for each turn that is to be sent to a variant; the context window is applied
+    later.
 
-    The system message of the variant replaces the first system message, or comes first with the id None if there is
-    none. Empty turns, such as failed replies, are left out. The last user turn and all turns after it are the question.
+    The variant's system message replaces the conversation's first one, or comes first, with None as its id. Empty
+    turns, such as failed replies, are left out. The last user turn and all turns after it form the question.
     """
     question = max((at for at, node in enumerate(nodes) if _asks(node)), default=len(nodes))
     system = next((node.id for node in nodes if node.role == "system"), None)
@@ -92,7 +96,8 @@ def sent(nodes: Sequence[Node], variant: ChatVariant) -> list[tuple[int | None, 
 
 
 def steps(nodes: Sequence[Node]) -> list[Step]:
-    """Returns the steps that repeat these turns in a new branch. Replies are requested again."""
+    """Returns the steps that repeat these turns in a new branch: what people wrote is copied, replies are asked for
+    again."""
     repeated: list[Step] = []
     for at, node in enumerate(nodes):
         if not is_reply(node):

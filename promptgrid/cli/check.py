@@ -55,7 +55,7 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
 
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows a progress bar on stderr, and yields the function that sets it to `done` of `total`."""
+    """Shows a progress bar on stderr while the `with` block runs. Yields a function that sets it: (done, total)."""
     with click.progressbar(length=1, label=label, file=sys.stderr) as progress_bar:
 
         def update(done: int, total: int) -> None:
@@ -67,7 +67,8 @@ def bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def judging(label: str, resume: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows a progress bar for judges. `resume` is the hint to show after Ctrl+C or when the budget is reached."""
+    """Shows a progress bar while judges score, as `bar` does. `resume` is a sentence on how to go on, shown after
+    Ctrl+C (exit code 1) or when the budget is reached (PlanError)."""
     from promptgrid.budget import BudgetReached
     from promptgrid.errors import PlanError
 

@@ -86,7 +86,8 @@ def _show(changes: Changes, listed: list[Change]) -> None:
 
 
 def _cell(answer: str | None, status: str | None, score: float | None) -> str:
-    """Returns `positive (score 0.5)`, or the status of a cell without an answer."""
+    """Returns one side of a compared case in words: `positive (score 0.5)`; without an answer its status, and "" if the
+    run has no such cell (`status` None)."""
     if status is None:
         return ""
     text = answer if answer is not None else "no answer" if status == "answered" else status.replace("_", " ")

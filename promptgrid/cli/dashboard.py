@@ -64,7 +64,7 @@ def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
 
 
 def _free_port(first: int) -> int:
-    """Returns the first free port among the twenty from `first` on."""
+    """Returns the first free port among the twenty from `first` on. Raises ClickException if all are in use."""
     import socket
 
     for port in range(first, first + 20):

@@ -19,7 +19,7 @@ _SHOWN = 20  # cases in the table of what broke
 
 @dataclass(frozen=True)
 class GateOptions:
-    """The values of the options of `gate_options`."""
+    """What the user typed for the options that `gate_options` adds to a command."""
 
     min_scores: tuple[str, ...]
     confident: bool
@@ -30,14 +30,15 @@ class GateOptions:
 
 @dataclass(frozen=True)
 class GateRequest:
-    """The gates, and the path of the test report."""
+    """The gates to check, and the path of the JUnit report to write (None: no report)."""
 
     gates: Gates
     junit: Path | None = None
 
 
 def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options whose values make up `GateOptions`."""
+    """Adds the options for gates, such as --min-score, to a click command. Their values are the fields of
+    `GateOptions`."""
     for option in (
         click.option("--junit", "junit_path", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.xml",
                      help="Write a test report for a CI server."),
@@ -54,13 +55,15 @@ def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def check_writable(path: Path | None) -> None:
-    """Raises UsageError if the folder of the file does not exist: before a long run, not after it."""
+    """Raises UsageError if the folder of the file does not exist, so that the user learns it before a long run. None is
+    accepted."""
     if path is not None and not path.absolute().parent.is_dir():
         raise click.UsageError(f"The folder of {path} does not exist.")
 
 
 def read_gate_options(database: Database, plan: Plan, typed: GateOptions) -> GateRequest | None:
-    """Returns the gates that the options ask for, or None without any. Raises UsageError, GateError, StoreError."""
+    """Returns the gates that the options ask for, or None if they ask for none. Raises UsageError for options that do
+    not fit together, GateError for an impossible gate, StoreError for an unknown run."""
     from promptgrid.gate import gates_for
 
     if typed.confident and not typed.min_scores:
@@ -82,7 +85,7 @@ def read_gate_options(database: Database, plan: Plan, typed: GateOptions) -> Gat
 
 
 def ask(database: Database, run_id: str, request: GateRequest) -> GateReport:
-    """Measures the gates and writes the test report."""
+    """Checks the gates on a run's results, writes the JUnit report if one is requested, and returns the results."""
     from promptgrid import gate
     from promptgrid.store import runs
 
@@ -99,7 +102,8 @@ def as_json(report: GateReport) -> dict[str, Any]:
 
 
 def show(report: GateReport, show_all: bool = False) -> None:
-    """Prints the gates, their notes, and the cases that broke."""
+    """Prints the results of the gates, their notes, and a table of the cases that broke: the first twenty, or all with
+    `show_all`."""
     from promptgrid.cli.listing import print_table
     from promptgrid.text import printable
 
@@ -119,10 +123,8 @@ def show(report: GateReport, show_all: bool = False) -> None:
 
 
 def _broke(results: Sequence[GateResult]) -> list[Broke]:
-    """Returns each broken case once, from the first gate that names it.
-
-    Of a gate that held only those cases are listed that broke since another run.
-    """
+    """Returns the broken cases of all gates, each once. A gate that held contributes only cases that were better in
+    another run."""
     named = [case for result in results for case in result.broke if not result.held or case.before]
     first: dict[tuple[str, str, str], Broke] = {}
     for case in named:

@@ -64,9 +64,8 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
 
 
 def _unjudged_pairs(database: Database, run_id: str, model: str, count: int) -> list[tuple[int, int]]:
-    """Returns the pairs that the model has yet to judge to reach `count`: first those that people voted on, then in
-    the arena's order.
-    """
+    """Returns the pairs of replies (positions left, right) that the model has yet to judge until it has judged `count`
+    in all: first those that people voted on, then others in the arena's order."""
     from promptgrid import arena
     from promptgrid.store import votes
 
@@ -94,7 +93,8 @@ def _pair(vote: Vote) -> frozenset[int]:
 
 
 def _cast(pair: tuple[int, int], model: str) -> Vote:
-    """Returns a tie as a placeholder for a vote that the model has not cast yet."""
+    """Returns a made-up vote of the model on this pair, so that the arena counts the pair as judged and
+    offers another."""
     from promptgrid.store.votes import Vote
 
     return Vote(0, *pair, "tie", model, True, None, 0.0)

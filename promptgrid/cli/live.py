@@ -31,7 +31,8 @@ ShowProgress = Callable[[RunInfo, RunProgress], None]
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files and formats to write results to, and the gates to check."""
+    """The files to write a run's results to (None: not written), and the gates to check. `for_excel` writes `csv` in
+    the flavour for Excel; `as_json` prints JSON at the end."""
 
     csv: Path | None = None
     for_excel: bool = False
@@ -41,7 +42,7 @@ class Outputs:
 
 
 def prepare(models: Sequence[str]) -> None:
-    """Fetches and starts the built-in model if it is among the models, so that token counts are exact."""
+    """Downloads and starts the built-in model if it is among the models, so that its tokens can be counted exactly."""
     if not any(connections.split_model(ref)[0] == connections.BUILTIN for ref in models):
         return
     fetch()
@@ -49,7 +50,7 @@ def prepare(models: Sequence[str]) -> None:
 
 
 def fetch() -> None:
-    """Fetches the weights of the built-in model unless they are present, with a progress bar."""
+    """Downloads the weights of the built-in model if they are missing, with a progress bar."""
     if builtin.status().ready:
         return
     with click.progressbar(length=1, label="Fetching the built-in model (93 MB)", file=sys.stderr) as bar:
@@ -62,7 +63,8 @@ def fetch() -> None:
 
 
 def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
-    """Follows the run to its end, checks its gates and writes the results; Ctrl+C pauses it. Returns the exit code."""
+    """Carries out the run, shows its progress and its summary, checks the gates and writes the files; Ctrl+C pauses it.
+    Returns the exit code: 0 if every cell is answered, every gate holds and every file is written, else 1."""
     tune()
     with client.carried_out_here(database, run_id) as watch:
         try:
@@ -90,7 +92,8 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
 
 
 def _ask(database: Database, run_id: str, gates: gate_options.GateRequest | None) -> tuple[GateReport | None, bool]:
-    """Returns the report of the gates and whether they hold; an error is printed and counts as a failed gate."""
+    """Returns (the results of the gates, whether all hold); (None, True) without gates. An error is printed and counts
+    as a gate that does not hold."""
     if gates is None:
         return None, True
     try:
@@ -110,7 +113,8 @@ def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunIn
 
 @contextmanager
 def _progress_display() -> Iterator[ShowProgress]:
-    """Yields the function that shows progress on stderr: as a bar on a terminal, else as a line every few seconds."""
+    """Yields a function that shows a run's progress on stderr: as a bar on a terminal, else as a line every few
+    seconds."""
     if not sys.stderr.isatty():
         yield _plain_lines()
         return
@@ -148,7 +152,8 @@ def _plain_lines() -> ShowProgress:
 
 
 def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, RunProgress]:
-    """Pauses the run and waits for the calls in flight; a second Ctrl+C abandons these calls."""
+    """Pauses the run after Ctrl+C and waits for the calls in flight; a second Ctrl+C abandons them. Returns the run's
+    state and figures at the end."""
     try:
         if runs.ask(database, run_id, "pause") == "pausing":
             click.echo("Pausing: waiting for the calls in flight. Press Ctrl+C again to abandon them.", err=True)
@@ -159,7 +164,7 @@ def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInf
 
 
 def _give_up(database: Database, run_id: str) -> None:
-    """Pauses the run at once: its runner then abandons the calls in flight."""
+    """Pauses the run without waiting for its calls in flight, whose replies are lost."""
     status, epoch = commits.status_and_epoch(database, run_id)
     if status in runs.ACTIVE:
         click.echo("Abandoned: these calls may still cost money, and are sent again when the run resumes.", err=True)
@@ -167,7 +172,8 @@ def _give_up(database: Database, run_id: str) -> None:
 
 
 def _write(database: Database, run_id: str, outputs: Outputs) -> bool:
-    """Writes the requested files. Returns False on an error; the results stay in the database."""
+    """Writes the requested files and returns True. After a write error, prints it and returns False; the results stay
+    in the database."""
     forms: dict[FileFormat, Path | None] = {
         "csv-for-excel" if outputs.for_excel else "csv": outputs.csv,
         "jsonl": outputs.jsonl,

@@ -80,6 +80,7 @@ def _rows(prediction: Prediction, shares: Shares) -> list[dict[str, Any]]:
 
 
 def _percent(low: float, high: float) -> str:
-    """Returns `53.80 %`, or a range where the value depends on the hidden tokens."""
+    """Returns a share, 0 to 1, as `53.80 %`; as a range if `low` and `high` differ, because the endpoint did not report
+    all tokens."""
     first, last = f"{100 * low:.2f}", f"{100 * high:.2f}"
     return f"{first} %" if first == last else f"{first} to {last} %"

@@ -21,7 +21,7 @@ Option = Callable[[Command], Command]
 
 
 class Listed(click.ParamType):  # type: ignore[type-arg]  # generic only for type checkers
-    """An option type: values separated by commas."""
+    """A click type for options: values separated by commas, converted to a tuple of texts."""
 
     name = "a,b,…"
 
@@ -32,7 +32,8 @@ class Listed(click.ParamType):  # type: ignore[type-arg]  # generic only for typ
 
 
 class AxisValues(Listed):
-    """An option type: values of a parameter separated by commas."""
+    """A click type for options: values of one parameter separated by commas, parsed by the parameter's own rule
+    (`spec`)."""
 
     def __init__(self, spec: ParameterSpec) -> None:
         self.spec = spec

@@ -74,17 +74,17 @@ def progress_line(info: RunInfo, progress: RunProgress) -> str:
 
 
 def error_lines(errors: Sequence[tuple[str, int]], noun: str = "cell") -> list[str]:
-    """Returns one line for each error, with the number of cells that ended with it."""
+    """Returns one line for each (error, count): `3 cells: rate limited …`. `noun` names what is counted."""
     return [f"{humanize.many(count, noun)}: {one_line(error, 300)}" for error, count in errors]
 
 
 def remedy_lines(progress: RunProgress) -> list[str]:
-    """Returns the remedy for each kind of failure."""
+    """Returns a line on what to do for each kind of failure in the run."""
     return [f"{count_and_kind}: {remedy}" for count_and_kind, remedy in phrases.failures(progress)]
 
 
 def end_line(info: RunInfo, progress: RunProgress) -> str:
-    """Returns the outcome of the run and the next step."""
+    """Returns the last line of a run's output: its outcome and, if it can go on, the command for that."""
     line = f"Run {info.id}: {progress_line(info, progress)}."
     if info.message:
         line += f" {info.message}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def echo_notes(prompt: Prompt) -> None:
-    """Prints on stderr which parts of the prompt's file are ignored, one line each."""
+    """Prints on stderr a line for each part of the prompt's file that promptgrid ignores."""
     for note in prompt.notes:
         click.echo(one_line(f"{prompt.name}: {note}", 300), err=True)
 

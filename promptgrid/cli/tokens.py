@@ -50,7 +50,8 @@ def tokens(file: BinaryIO, model: str | None, by_line: bool, as_json: bool) -> N
 
 
 def _start(ref: str) -> None:
-    """Starts the built-in model if `ref` names it: only a running model gives exact counts."""
+    """Starts the built-in model if `ref` (ENDPOINT/MODEL or an encoding) names it and its weights are present: only the
+    running model counts exactly."""
     from promptgrid import builtin
     from promptgrid.connections import BUILTIN, split_model
     from promptgrid.tokens import ENCODINGS
@@ -60,7 +61,8 @@ def _start(ref: str) -> None:
 
 
 def _lines(tokenization: Tokenization) -> list[dict[str, Any]]:
-    """Returns the lines with their tokens; an empty text after the last line break is not a line."""
+    """Returns line number, token count and text of each line of the text, as dicts. Nothing behind the last line break
+    is no line."""
     texts = tokenization.text.split("\n")
     lines = [
         {"line": number, "tokens": count, "text": text}
@@ -70,7 +72,7 @@ def _lines(tokenization: Tokenization) -> list[dict[str, Any]]:
 
 
 def _table(tokenization: Tokenization) -> Sequence[str]:
-    """Returns the lines with the most tokens first."""
+    """Returns the lines of a table with the most expensive lines of the text, in tokens, first."""
     lines = sorted(_lines(tokenization), key=lambda line: -line["tokens"])
     rows = [
         f"{each['tokens']:>8,}{each['line']:>8,}  {cut(printable(each['text']), WIDTH)}".rstrip()

@@ -24,7 +24,8 @@ _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure of a curve: its column, the titles of its chart and axis, and a sentence that explains it."""
+    """One figure that can be drawn as a curve: its `column`, the titles of its chart and its axis, a sentence `about`
+    it, the d3 `format` of its values, and whether it is a share from 0 to 1."""
 
     column: str
     title: str
@@ -57,7 +58,8 @@ _PRICES: Mapping[str, tuple[str, float, str]] = {
 
 
 def rows_of(curve: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Returns the data of a measure's chart: one row per point of a line. `lines` selects lines; empty: all."""
+    """Returns the data of a measure's chart: one row per point of a line where the measure is known. `lines` names the
+    lines to include; empty: all."""
     more = ["score_low", "score_high"] if measure.column == "score" else []
     more += ["similarity_cases"] if measure.column == "similarity" else []
     names = ["line", curve.axis, measure.column, *more, "cases", "samples"]
@@ -69,13 +71,15 @@ def rows_of(curve: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[d
 
 
 def legend_height(curve: Curve, lines: Sequence[str] = ()) -> int:
-    """Returns the height of the legend above a chart, in pixels."""
+    """Returns the height in pixels of the legend above a chart of these lines (empty: all); 0 for a single line, which
+    has no legend."""
     count = len(_domain(curve, lines)[0])
     return 8 + LEGEND_ROW * count if count > 1 else 0
 
 
 def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Returns the data of the cost chart: one row per variant with a score and a known price, also those on no line."""
+    """Returns the data of the cost chart: one row per variant with a score and a known cost, those included whose value
+    is no point of a line. `lines` names the lines to include; empty: all."""
     names = [
         "line",
         curve.axis,
@@ -98,7 +102,8 @@ def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
 def curve_chart(
     curve: Curve, measure: Measure, lines: Sequence[str] = (), *, legend: bool = True
 ) -> alt.LayerChart | None:
-    """Draws a measure over the values of the axis, one line for each line of the curve; None if it has no point."""
+    """Draws a measure over the values of the curve's parameter, one line per name in `lines` (empty: all). Returns None
+    if there is no point to draw."""
     rows = rows_of(curve, measure, lines)
     if not rows:
         return None
@@ -128,7 +133,8 @@ def curve_chart(
 
 
 def cost_chart(curve: Curve, lines: Sequence[str] = (), *, legend: bool = True) -> alt.LayerChart | None:
-    """Draws the score against the cost of an answer, with the Pareto front; None for fewer than two variants."""
+    """Draws the score against the cost of an answer, with the Pareto front: the variants that no other beats in both.
+    `lines` names the lines to include; empty: all. Returns None for fewer than two variants."""
     rows = cost_rows(curve, lines)
     if len(rows) < 2:
         return None
@@ -167,7 +173,8 @@ def cost_chart(curve: Curve, lines: Sequence[str] = (), *, legend: bool = True) 
 
 
 def _field(curve: Curve) -> str:
-    """Returns the field of a chart for the values of the axis: quantitative for numbers, ordinal for words."""
+    """Returns the chart's field for the values on the x axis, with its type in Vega-Lite: `temperature:Q` for numbers,
+    `effort:O` for words."""
     return f"{curve.axis}:O" if curve.spec.kind is str else f"{curve.axis}:Q"
 
 
@@ -195,10 +202,10 @@ def _label(curve: Curve) -> alt.Text:
 
 
 def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:
-    """Returns the plot width in pixels from which there is room for a label to the right of each point.
+    """Returns for each point the width of the plot, in pixels, from which its label fits to its right.
 
-    A point is (x in any unit, score 0 to 1, label). The width is 0 where no other point is in the way, and NEVER where
-    one with about the same score has the same x.
+    A point is (x in any unit, score 0 to 1, label). The width is 0 if no other point is in the way, and NEVER if
+    another has the same x and about the same score.
     """
     span = max(x for x, _, _ in points) - min(x for x, _, _ in points)
     widths = []
@@ -214,7 +221,8 @@ def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:
 
 
 def svg(chart: alt.LayerChart, *, width: int = 640, height: int = 260) -> str:
-    """Returns the chart as a self-contained SVG without scripts; axes and text have the page's `currentColor`."""
+    """Returns the chart as an SVG text without scripts, `width` × `height` pixels plus axes. Axes and text take the
+    colour of the page around it."""
     import vl_convert
 
     ink = "currentColor"
@@ -233,7 +241,8 @@ def svg(chart: alt.LayerChart, *, width: int = 640, height: int = 260) -> str:
 
 
 def _fit_for_xml(value: Any) -> Any:
-    """Replaces each character that XML cannot hold with U+FFFD: vl-convert would end the whole process on it."""
+    """Returns the value (texts in dicts and lists) with U+FFFD in place of each character that XML cannot hold: such a
+    character would make the SVG library end the process."""
     if isinstance(value, str):
         return _NO_XML.sub("\ufffd", value)
     if isinstance(value, dict):
@@ -258,7 +267,8 @@ def _colour(curve: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
 
 
 def _domain(curve: Curve, lines: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Returns the names of the lines to draw and their colours; a line's colour does not depend on `lines`."""
+    """Returns (the names of the lines to draw, their colours); `lines` names them, empty: all. A line has the same
+    colour whichever others are drawn."""
     names = [name for name in curve.lines if not lines or name in lines]
     return names, [COLOURS[i % len(COLOURS)] for i in _places(curve, names)]
 
@@ -269,7 +279,7 @@ def _places(curve: Curve, names: Sequence[str]) -> list[int]:
 
 
 def _legend(names: Sequence[str], wanted: bool) -> alt.Legend | None:
-    """Returns the legend; None for a single line and where it is not `wanted`."""
+    """Returns the legend of a chart with these lines; None if it is not `wanted` or there is only one line."""
     import altair as alt
 
     if not wanted or len(names) < 2:

@@ -36,17 +36,18 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """One line (all variants that differ only in the axis of the curve) at one value. None means unknown, not zero.
+    """One line (all variants that differ only in the parameter of the curve) at one value. None means unknown, not
+    zero.
 
-    value           on the axis; None: the model's default
+    value           of the parameter; None: the model's default
     drawn           whether this is a point of a line; if not, `note` tells why, and the costs are still given
     cases, samples  number of cases with a reply, and the largest number of replies of a case
     score           mean over cases of their score, 0 to 1, with its 95 % interval `score_low` to `score_high`
     distinct, entropy_bits, similarity    means over the cases with two or more replies: number of distinct answers,
                     their entropy, and the similarity of the texts, 0 to 1 (over `similarity_cases` cases)
     characters      mean length of a reply
-    cost_usd, tokens    per answer: of one reply, with self-consistency of all samples of a case; None where any is
-                    unknown
+    cost_usd, tokens    cost of one answer: of one reply, or with self-consistency of all samples of a case, which make
+                    one answer; None if any cost is unknown
     pareto          no other point has a higher score for the same price or less, or the same score for less
     """
 
@@ -75,10 +76,11 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """All points of a run over one axis: line by line, within a line in the order of the values.
+    """The points of a run over the values of one parameter (`axis`): line by line, within a line in the order of the
+    values.
 
-    `left_out` has a sentence for each reason why values are on no line. `price` is the cost that the Pareto front uses:
-    `cost_usd`, or `tokens` where every reply is free or a price is unknown.
+    `left_out` has a sentence for each reason why values are on no line. `price` names the cost that decides `pareto`:
+    `cost_usd`, or `tokens` if every reply is free or a price is unknown.
     """
 
     points: Sequence[CurvePoint]
@@ -116,8 +118,8 @@ class Curve:
 
 
 def curve(database: Database, run_id: str, axis: Axis = "temperature") -> Curve:
-    """Returns the current curve of a run; cells without a reply are left out of every figure. Raises StoreError when
-    the run no longer exists."""
+    """Returns the curve of a run over the parameter `axis`, by its current replies; cells without a reply are left out.
+    Raises StoreError when the run no longer exists."""
     facts = compare.facts(database, run_id)
     groups = [_Replies.of(facts, code) for code in _line_by_line(facts.variants, axis)]
     texts = _texts(database, facts, groups)
@@ -135,18 +137,19 @@ def drawable_axes(database: Database, run_id: str) -> list[Axis]:
 
 
 def _line_of(variant: Variant, axis: Axis) -> dict[Axis, AxisValue]:
-    """Returns the values that all points of a line share."""
+    """Returns the variant's values on all axes but `axis`: variants for which they are equal are on one line."""
     return {other: value for other, value in variant.values.items() if other != axis}
 
 
 def _line_by_line(variants: Sequence[Variant], axis: Axis) -> list[int]:
-    """Returns the indices of the variants, with those of a line together."""
+    """Returns the indices of the variants, sorted so that the variants of a line follow each other."""
     lines = [_line_of(variant, axis) for variant in variants]
     return sorted(range(len(lines)), key=lambda place: lines.index(lines[place]))
 
 
 def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
-    """Returns the name of each variant's line: the values that differ between lines, else technique and model."""
+    """Returns for each variant the name of its line: the values in which lines differ; technique and model if there is
+    one line."""
     lines = [_line_of(variant, axis) for variant in variants]
     if len({repr(line) for line in lines}) < 2:
         return [f"{variant.technique} · {variant.model}" for variant in variants]
@@ -155,8 +158,9 @@ def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Replies:
-    """The replies of one variant. `cells` are indices in Facts; `case` numbers each reply's case among the cases with a
-    reply; `samples` is the number of replies of each of these cases."""
+    """The replies of one variant (its index in Facts). `cells` are their indices in Facts; `case` has for each reply
+    the number of its case, counted from 0 among cases with a reply; `samples` has for each of these cases the number of
+    its replies."""
 
     variant: int
     cells: Longs
@@ -174,12 +178,13 @@ class _Replies:
         return len(self.samples)
 
     def by_case(self, values: NDArray[Any]) -> list[list[Any]]:
-        """Returns the values of the cells, one list per case."""
+        """Returns the values of this variant's replies, one list per case. `values` has one entry for each cell of the
+        run."""
         return _split(values[self.cells[np.argsort(self.case, kind="stable")]], self.samples)
 
 
 def _split(values: NDArray[Any], counts: Longs) -> list[list[Any]]:
-    """Splits the values into lists of these lengths."""
+    """Cuts the values into lists with these lengths, in order."""
     ends = np.cumsum(counts).tolist()
     listed = values.tolist()
     return [listed[end - count : end] for end, count in zip(ends, counts.tolist(), strict=True)]
@@ -219,7 +224,8 @@ def _point(facts: Facts, axis: Axis, group: _Replies, name: str, texts: Mapping[
 
 
 def _tallies(facts: Facts, group: _Replies) -> list[list[int]]:
-    """Returns for each case with two or more replies how often each answer was given; unread replies are left out."""
+    """Returns, for each case with two or more replies, the numbers of replies that gave each of its answers, such as
+    [3, 1]; unread replies are left out."""
     answer = facts.answer[group.cells]
     tallied = (answer >= 0) & (group.samples[group.case] > 1)
     width = int(answer.max(initial=0)) + 1
@@ -228,13 +234,15 @@ def _tallies(facts: Facts, group: _Replies) -> list[list[int]]:
 
 
 def _similarity(case: Sequence[int], texts: Mapping[int, str]) -> float | None:
-    """Returns the similarity of the replies at these positions; None where a text is not in `texts`."""
+    """Returns the mean similarity of the replies at these positions, 0 to 1; None if the text of one is not in `texts`.
+    `case` holds the positions of one case."""
     read = [texts[position] for position in case if position in texts]
     return stats.mean_similarity(read, seed=_SEED, most=PAIRS) if len(read) == len(case) else None
 
 
 def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
-    """Returns the mean over the cases of what their replies cost, divided by the answers that count; None: unknown."""
+    """Returns the mean cost of an answer over the cases: the cost of a case's replies divided by the answers that they
+    make. `paid` has the cost of each cell of the run; None if one is unknown."""
     sums, answers = (
         np.bincount(group.case, weights=values[group.cells], minlength=group.cases) for values in (paid, facts.counted)
     )
@@ -242,8 +250,8 @@ def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
 
 
 def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict[int, str]:
-    """Returns the output of each sampled cell, by its position. Whole cases are sampled with a fixed seed; each variant
-    gets an equal share of READ cells."""
+    """Returns the texts of sampled replies by position. Whole cases with several replies are drawn with a fixed seed
+    until each variant has its equal share of READ replies."""
     positions: list[int] = []
     draw = random.Random(_SEED)
     for group in groups:
@@ -260,7 +268,8 @@ def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict
 
 
 def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) -> str:
-    """Returns the reason why this value is on no line; "" where it is on a line or only has no reply yet."""
+    """Returns the reason why a variant's value is no point of a line; "" if it is one or only has no reply yet.
+    `refused` marks its cells that the model refused; `sent` tells whether the value was sent as planned."""
     note = next((one.note for one in facts.sent[variant] if one.note), "")
     if refused.any():
         return "refused by the model" if refused.all() else "refused by the model in some cells"
@@ -270,7 +279,7 @@ def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) ->
 
 
 def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str]:
-    """Yields one sentence for each model and reason."""
+    """Yields a sentence for each model and reason, which names the values that are on no line for that reason."""
     values_of: dict[tuple[str, str], dict[AxisValue, None]] = defaultdict(dict)
     for point in points:
         if point.note:
@@ -282,7 +291,8 @@ def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str
 
 
 def with_front(points: Sequence[CurvePoint], price: str) -> Iterator[CurvePoint]:
-    """Yields the points, with `pareto` set on those of the Pareto front."""
+    """Yields the points, with `pareto` set where no other point has both a score and a price as good, one of them
+    better. `price` names the field compared: `cost_usd` or `tokens`."""
     priced = [(getattr(p, price), p.score) for p in points if p.score is not None and getattr(p, price) is not None]
     for point in points:
         cost, score = getattr(point, price), point.score

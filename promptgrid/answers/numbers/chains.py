@@ -59,8 +59,7 @@ def chained(tokens: Iterable[Numeral], text: str) -> Iterator[Numeral]:
 
 def _join(first: Numeral, second: Numeral, text: str) -> str:
     """Returns how two numerals belong together by the text between them, such as "ratio", "range", "list" or "measure";
-    "" if they are separate.
-    """
+    "" if they are separate."""
     gap = text[first.end : second.start]
     if len(gap) > _LONGEST_GAP:
         return ""
@@ -74,15 +73,13 @@ def _join(first: Numeral, second: Numeral, text: str) -> str:
 
 def _holds(kind: str, second: Numeral, text: str) -> bool:
     """Tells whether numerals that look joined are joined. A comma joins a list only if the list ends or goes on behind
-    `second`: "In 2020, 15 people came" is no list. Every other `kind` of join holds.
-    """
+    `second`: "In 2020, 15 people came" is no list. Every other `kind` of join holds."""
     return kind != "list" or bool(_ENDS.match(text, second.end)) or text[second.end : second.end + 1] == ","
 
 
 def _measured(gap: str, second: Numeral) -> bool:
     """Tells whether `second` continues a measure such as 2 h 30 min, 5'3" or 3小时20分: the `gap` before it names a
-    unit of its dimension that is larger.
-    """
+    unit of its dimension that is larger."""
     if _FEET.fullmatch(gap):
         return True
     unit = unit_at_start(gap)
@@ -103,8 +100,7 @@ def _unit_behind(numeral: Numeral, larger: Unit) -> Unit | None:
 
 def _resolved(chain: list[Numeral], joins: list[str], text: str) -> Numeral:
     """Returns the one numeral that joined numerals (`chain`) stand for; `joins` are the kinds of the joins between
-    them. Of an equation only the part behind its last equals sign counts.
-    """
+    them. Of an equation only the part behind its last equals sign counts."""
     start, end = chain[0].start, chain[-1].end
     if "equation" in joins:
         at = len(joins) - joins[::-1].index("equation")
@@ -133,8 +129,7 @@ def _resolved(chain: list[Numeral], joins: list[str], text: str) -> Numeral:
 
 def _measure(chain: list[Numeral], text: str) -> Numeral:
     """Returns the sum of a measure in several units in the smallest of them: 2 h 30 min is 150 min. Unclear if a unit
-    is unknown or a part is not smaller than the one before.
-    """
+    is unknown or a part is not smaller than the one before."""
     first = unit_at_start(text[chain[0].end : chain[1].start])
     if first is None:
         units = [find_unit("ft"), find_unit("in")]
@@ -157,8 +152,7 @@ def _measure(chain: list[Numeral], text: str) -> Numeral:
 
 def _bracketed(token: Numeral, text: str) -> Numeral:
     """Returns the interval or point if the numeral is one in brackets, such as [1,6) or (3,5), whose comma separates
-    two numbers; otherwise the same numeral.
-    """
+    two numbers; otherwise the same numeral."""
     written = text[token.start : token.end]
     if "," not in written or token.percent:
         return token

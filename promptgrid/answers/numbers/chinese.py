@@ -31,8 +31,7 @@ MAGNITUDES = {**_TENS, **_SCALES}
 
 def read_characters(written: str) -> tuple[Fraction, bool] | None:
     """Returns (value, whether it is a percentage) of a number in Chinese characters: 百分之三十 is (30, True). None if
-    the characters are not exactly one number.
-    """
+    the characters are not exactly one number."""
     if len(written) > _LONGEST:
         return None
     if written.startswith("百分之"):
@@ -84,8 +83,7 @@ def _whole(written: str) -> int | None:
 
 def _with_rest(written: str, total: int, digit: int) -> int | None:
     """Returns `total` plus the number's last `digit` (-1: none), whose value depends on the character before it: 三百五
-    is 350, 三百零五 is 305. None for a number that is not well formed.
-    """
+    is 350, 三百零五 is 305. None for a number that is not well formed."""
     if digit <= 0:
         return total if digit < 0 or len(written) == 1 else None
     before = written[-2:-1]

@@ -53,8 +53,7 @@ def last_numeral(text: str, language: str = "en") -> Numeral | None:
 
 def aside(found: list[Numeral], text: str) -> list[Numeral]:
     """Drops numerals that stand in brackets, as remarks do ("12 apples (of 60)"); returns all of them if no numeral
-    stands outside of brackets.
-    """
+    stands outside of brackets."""
     if "(" not in text:
         return found
     remarks = [match.span() for match in _REMARK.finditer(text)]

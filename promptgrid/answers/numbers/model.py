@@ -42,8 +42,7 @@ class Numeral:
 
 def spelling(value: Fraction) -> str:
     """Returns the number as a decimal if that is finite ("0.75" for 3/4), else as a fraction ("1/3"), so that equal
-    values have one spelling.
-    """
+    values have one spelling."""
     if value.denominator == 1:
         return str(value.numerator)
     places = _places(value.denominator)
@@ -55,8 +54,7 @@ def spelling(value: Fraction) -> str:
 
 def _places(denominator: int) -> int | None:
     """Returns how many decimals a fraction with this denominator has; None if its decimals never end, or are more than
-    MAX_DIGITS.
-    """
+    MAX_DIGITS."""
     twos = (denominator & -denominator).bit_length() - 1
     rest, fives = denominator >> twos, 0
     while rest % 5 == 0:
@@ -67,8 +65,7 @@ def _places(denominator: int) -> int | None:
 
 def number(value: Fraction, *, percent: bool = False, text: str = "", start: int = 0, end: int = 0) -> Numeral:
     """Returns a numeral with this value that stands from `start` to `end` of `text`. For a `percent`, `value` is the
-    number before the sign: 45 for 45%.
-    """
+    number before the sign: 45 for 45%."""
     spelled = spelling(value) + "%" * percent
     behind = text[end : end + BEHIND]
     return Numeral("number", spelled, value / 100 if percent else value, percent, "", start, end, behind)

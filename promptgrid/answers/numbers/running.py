@@ -50,8 +50,7 @@ def counts_in_english(text: str, start: int, end: int) -> bool:
 
 def counts_in_chinese(text: str, start: int, end: int) -> bool:
     """Tells whether the number characters from `start` to `end` state a quantity; 一 in 一起 and the ordinal 第三 state
-    none.
-    """
+    none."""
     written, left, right = text[start:end], text[max(0, start - 4) : start], text[end : end + 1]
     if (
         left.endswith(("第", "星期", "周", "初"))

@@ -53,8 +53,7 @@ def _pattern() -> re.Pattern[str]:
 
 def tokens(text: str, language: str, start: int = 0, stop: int = sys.maxsize) -> Iterator[Numeral]:
     """Yields every single numeral of a text in plain notation (see `plain`), from index `start` to `stop`; digits in
-    names (CO2) and footnote marks are skipped. `language` is the prompt's.
-    """
+    names (CO2) and footnote marks are skipped. `language` is the prompt's."""
     at, search = start, _pattern().search
     while match := search(text, at, stop):
         numeral = _READERS[match.lastgroup if match.lastgroup in _READERS else _kind(match)](match, text, language)
@@ -107,8 +106,7 @@ def _repeating(match: re.Match[str]) -> Fraction:
 def _finished(text: str, left: Before, value: Fraction, end: int, language: str, *, whole: bool) -> Numeral:
     """Returns the numeral for digits with this `value` that end at `end`; `left` describes the text before them. A
     fraction, power or magnitude behind the digits is applied (`whole`: the digits have no decimals); unclear if other
-    text touches them.
-    """
+    text touches them."""
     start, why, percent = left.start, left.why, False
     if whole and (part := _MIXED.match(text, end)) and int(part[2]) and int(part[1]) < int(part[2]):
         value, end = value + Fraction(int(part[1]), int(part[2])), part.end()
@@ -143,8 +141,7 @@ def _finished(text: str, left: Before, value: Fraction, end: int, language: str,
 
 def _multiplied(text: str, value: Fraction, end: int, language: str, *, money: bool) -> tuple[Fraction, int, bool]:
     """Returns (value, end, percent) of a number that ends at `end`, after the magnitude behind it (percent, million) is
-    applied. In 3万5千 a smaller part follows, which is added: 35,000. `money`: a currency stands before.
-    """
+    applied. In 3万5千 a smaller part follows, which is added: 35,000. `money`: a currency stands before."""
     magnitude = magnitude_at(text, end, money=money, language=language)
     if magnitude is None:
         return value, end, False

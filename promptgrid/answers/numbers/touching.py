@@ -69,8 +69,7 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 class Before(NamedTuple):
     """The text directly before digits: where it starts, whether it makes the number negative, whether it is a currency
     (`money`), whether the digits belong to a name (CO2, GPT-4, m^2). `why` says why the number is not understood, or is
-    empty.
-    """
+    empty."""
 
     start: int
     negative: bool
@@ -121,8 +120,7 @@ def _touched(text: str, start: int, negative: bool, money: bool) -> Before:
 
 def after(text: str, at: int) -> str:
     """Returns why the digits that end at the index `at` are unclear because of the text behind them ("an inequality");
-    "" if that text is harmless.
-    """
+    "" if that text is harmless."""
     following = text[at : at + 1]
     if _COMPARED.match(text, at):
         return "an inequality"
@@ -148,8 +146,7 @@ def after(text: str, at: int) -> str:
 
 def glued(c: str) -> bool:
     """Tells whether a character beside digits makes one word with them: a letter, a digit or _, but no character of a
-    script that sets no blanks, such as Chinese.
-    """
+    script that sets no blanks, such as Chinese."""
     return (c.isalnum() or c == "_") and not (
         "\u2e80" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" or "\u0e00" <= c <= "\u0e7f" or c >= "\U00020000"
     )
