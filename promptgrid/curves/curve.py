@@ -36,8 +36,7 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """One line (all variants that differ only in the parameter of the curve) at one value. None means unknown, not
-    zero.
+    """One line (all variants that differ only in the curve's parameter) at one value. None means unknown, not zero.
 
     value           of the parameter; None: the model's default
     drawn           whether this is a point of a line; if not, `note` tells why, and the costs are still given
@@ -76,8 +75,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The points of a run over the values of one parameter (`axis`): line by line, within a line in the order of the
-    values.
+    """The points of a run over the parameter `axis`: line by line, within a line in the order of the values.
 
     `left_out` has a sentence for each reason why values are on no line. `price` names the cost that decides `pareto`:
     `cost_usd`, or `tokens` if every reply is free or a price is unknown.
@@ -137,19 +135,18 @@ def drawable_axes(database: Database, run_id: str) -> list[Axis]:
 
 
 def _line_of(variant: Variant, axis: Axis) -> dict[Axis, AxisValue]:
-    """Returns the variant's values on all axes but `axis`: variants for which they are equal are on one line."""
+    """Returns the variant's values on all axes but `axis`; variants with equal ones are on one line."""
     return {other: value for other, value in variant.values.items() if other != axis}
 
 
 def _line_by_line(variants: Sequence[Variant], axis: Axis) -> list[int]:
-    """Returns the indices of the variants, sorted so that the variants of a line follow each other."""
+    """Returns the indices of the variants, sorted so that those of a line follow each other."""
     lines = [_line_of(variant, axis) for variant in variants]
     return sorted(range(len(lines)), key=lambda place: lines.index(lines[place]))
 
 
 def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
-    """Returns for each variant the name of its line: the values in which lines differ; technique and model if there is
-    one line."""
+    """Returns the name of each variant's line: the values that differ between lines, else technique and model."""
     lines = [_line_of(variant, axis) for variant in variants]
     if len({repr(line) for line in lines}) < 2:
         return [f"{variant.technique} · {variant.model}" for variant in variants]
@@ -158,9 +155,8 @@ def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Replies:
-    """The replies of one variant (its index in Facts). `cells` are their indices in Facts; `case` has for each reply
-    the number of its case, counted from 0 among cases with a reply; `samples` has for each of these cases the number of
-    its replies."""
+    """The replies of one variant (its index in Facts): `cells` are their indices in Facts, `case` numbers the case of
+    each reply from 0, and `samples` has the number of replies of each of these cases."""
 
     variant: int
     cells: Longs
@@ -178,8 +174,7 @@ class _Replies:
         return len(self.samples)
 
     def by_case(self, values: NDArray[Any]) -> list[list[Any]]:
-        """Returns the values of this variant's replies, one list per case. `values` has one entry for each cell of the
-        run."""
+        """Returns this variant's part of `values` (one for each cell of the run), one list per case."""
         return _split(values[self.cells[np.argsort(self.case, kind="stable")]], self.samples)
 
 
@@ -224,8 +219,7 @@ def _point(facts: Facts, axis: Axis, group: _Replies, name: str, texts: Mapping[
 
 
 def _tallies(facts: Facts, group: _Replies) -> list[list[int]]:
-    """Returns, for each case with two or more replies, the numbers of replies that gave each of its answers, such as
-    [3, 1]; unread replies are left out."""
+    """Returns the counts of a case's distinct answers, such as [3, 1], for each case with two or more replies."""
     answer = facts.answer[group.cells]
     tallied = (answer >= 0) & (group.samples[group.case] > 1)
     width = int(answer.max(initial=0)) + 1
@@ -234,15 +228,13 @@ def _tallies(facts: Facts, group: _Replies) -> list[list[int]]:
 
 
 def _similarity(case: Sequence[int], texts: Mapping[int, str]) -> float | None:
-    """Returns the mean similarity of the replies at these positions, 0 to 1; None if the text of one is not in `texts`.
-    `case` holds the positions of one case."""
+    """Returns the mean similarity, 0 to 1, of the replies at these positions; None if `texts` lacks one of them."""
     read = [texts[position] for position in case if position in texts]
     return stats.mean_similarity(read, seed=_SEED, most=PAIRS) if len(read) == len(case) else None
 
 
 def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
-    """Returns the mean cost of an answer over the cases: the cost of a case's replies divided by the answers that they
-    make. `paid` has the cost of each cell of the run; None if one is unknown."""
+    """Returns the mean cost of an answer over the cases; `paid` has the cost of each cell. None: one is unknown."""
     sums, answers = (
         np.bincount(group.case, weights=values[group.cells], minlength=group.cases) for values in (paid, facts.counted)
     )
@@ -268,8 +260,8 @@ def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict
 
 
 def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) -> str:
-    """Returns the reason why a variant's value is no point of a line; "" if it is one or only has no reply yet.
-    `refused` marks its cells that the model refused; `sent` tells whether the value was sent as planned."""
+    """Returns why a variant's value is no point of a line; "" if it is one or has no reply yet. `refused` marks its
+    cells that the model refused; `sent`: the value was sent as planned."""
     note = next((one.note for one in facts.sent[variant] if one.note), "")
     if refused.any():
         return "refused by the model" if refused.all() else "refused by the model in some cells"
@@ -279,7 +271,7 @@ def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) ->
 
 
 def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str]:
-    """Yields a sentence for each model and reason, which names the values that are on no line for that reason."""
+    """Yields a sentence for each model and reason, with the values that are on no line for it."""
     values_of: dict[tuple[str, str], dict[AxisValue, None]] = defaultdict(dict)
     for point in points:
         if point.note:
@@ -291,8 +283,8 @@ def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str
 
 
 def with_front(points: Sequence[CurvePoint], price: str) -> Iterator[CurvePoint]:
-    """Yields the points, with `pareto` set where no other point has both a score and a price as good, one of them
-    better. `price` names the field compared: `cost_usd` or `tokens`."""
+    """Yields the points, with `pareto` set on those that no other beats (as good in score and `price`, better
+    in one)."""
     priced = [(getattr(p, price), p.score) for p in points if p.score is not None and getattr(p, price) is not None]
     for point in points:
         cost, score = getattr(point, price), point.score
