@@ -19,7 +19,8 @@ from promptgrid.store.schema import attempts, cells, replies
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt at a call. `started` is in seconds since 1970; `ms` is None when the call was lost.
+    """One attempt at the call for the cell at `position`; `number` counts the attempts at that call. `started` is in
+    seconds since 1970; `ms` is None while the call is in flight, and if it was lost.
 
     `kind` is the kind of the EndpointError. `wait_s` is the pause before the next attempt (None: there was none).
     `worst` is the most that the attempt may have cost (None: nothing).
@@ -48,7 +49,8 @@ _COUNT = (
 
 
 def insert(connection: sa.Connection, run_id: str, calls: Sequence[Attempt]) -> list[int]:
-    """Inserts attempts within a write transaction; returns their ids. A failed attempt counts for its cell at once."""
+    """Inserts attempts within a write transaction and returns their ids. A failed attempt also counts towards the
+    cell's number of attempts."""
     first = (connection.scalar(sa.select(sa.func.max(attempts.c.id))) or 0) + 1
     ids = list(range(first, first + len(calls)))
     write_many(connection, _INSERT, [_row(id_, run_id, call) for id_, call in zip(ids, calls, strict=True)])
@@ -71,13 +73,14 @@ def _row(id_: int, run_id: str, call: Attempt) -> dict[str, object]:
 
 
 def settle(connection: sa.Connection, ids: Sequence[int]) -> None:
-    """Removes the reservations of calls that have ended with a reply or a failed attempt, which replaces the
-    reservation."""
+    """Removes the attempts with these ids, which reserved the cost of calls in flight. The calls have ended: a reply or
+    a failed attempt takes their place."""
     connection.execute(attempts.delete().where(attempts.c.id == sa.bindparam("of")), [{"of": id_} for id_ in ids])
 
 
 def log(database: Database, run_id: str, position: int) -> list[Attempt]:
-    """Returns the failed and lost attempts at a cell's call, oldest first."""
+    """Returns the attempts at the call of the cell at `position` that failed, were lost or are in flight, oldest
+    first."""
     mine = (attempts.c.run_id == run_id) & (attempts.c.position == position)
     with database.read() as connection:
         rows = connection.execute(sa.select(attempts).where(mine).order_by(attempts.c.id)).all()
@@ -90,9 +93,8 @@ def _attempt(row: sa.Row[Any]) -> Attempt:
 
 
 def spent(database: Database, run_id: str) -> Cost:
-    """Returns the most that the run has spent: on replies (a call that brought several counts once) and lost
-    attempts.
-    """
+    """Returns the most that the run may have spent, on replies and on lost attempts. A call that brought several
+    replies counts once."""
     prompt = sa.func.coalesce(replies.c.prompt_tokens, 0) / replies.c.batch  # a call's replies share one prompt
     tokens = sa.func.coalesce(replies.c.completion_tokens, 0) + prompt
     paid = (sa.func.sum(replies.c.cost_usd), sa.func.sum(tokens), sa.func.sum(1.0 / replies.c.batch))

@@ -11,7 +11,8 @@ from promptgrid.store.schema import baselines, cells, runs
 
 
 def pin(database: Database, run_id: str) -> list[str]:
-    """Makes the run the baseline of its prompts; returns their names. Raises StoreError when the run does not exist."""
+    """Makes the run the baseline of each of its prompts; returns the names of these prompts. Raises StoreError when the
+    run does not exist."""
     with database.write() as connection:
         if connection.scalar(_alive().where(runs.c.id == run_id)) is None:
             raise StoreError(f"There is no run {run_id} to pin.", hint="`promptgrid runs` lists those that are there.")
@@ -31,7 +32,7 @@ def unpin(database: Database, prompt: str) -> bool:
 
 
 def pinned(database: Database) -> dict[str, str]:
-    """Returns the baseline run of each prompt, by the prompt's name. Deleted runs are left out."""
+    """Returns the run id of each prompt's baseline, by the prompt's name. Deleted runs are left out."""
     query = sa.select(baselines.c.prompt, baselines.c.run_id).where(baselines.c.run_id.in_(_alive()))
     with database.read() as connection:
         return {row[0]: row[1] for row in connection.execute(query.order_by(baselines.c.prompt))}

@@ -50,7 +50,8 @@ class RunColumns:
 
 @contextmanager
 def run_columns(database: Database, run_id: str) -> Iterator[RunColumns]:
-    """Opens the run for reading. Raises StoreError when the run no longer exists."""
+    """Opens one consistent view of the run's cells, replies and scores for reading in the block. Raises StoreError when
+    the run no longer exists."""
     with database.read() as connection:
         require_run(connection, run_id)
         case_ids = sa.select(cases.c.case_id).where(cases.c.run_id == run_id).order_by(cases.c.position)
@@ -73,7 +74,7 @@ def _tuples(connection: sa.Connection, query: sa.Select[Any]) -> Tuples:
 
 
 class CaseText(NamedTuple):
-    """The texts of a case; `inputs` is by variable name."""
+    """A case as it is stored: its id, its `inputs` by variable name, and its expected answer (None: there is none)."""
 
     case_id: str
     inputs: Mapping[str, Any]
@@ -101,7 +102,8 @@ class CellText(NamedTuple):
 
 
 def cell_texts(database: Database, run_id: str, positions: Sequence[int], characters: int) -> dict[int, CellText]:
-    """Returns the texts of the cells at these positions, by position, each truncated to `characters` + 1."""
+    """Returns the texts of the cells at these positions, by position. Each is truncated to `characters` + 1, so that
+    the caller sees whether it was longer than `characters`."""
     columns = [sa.func.substr(c, 1, characters + 1) for c in (cells.c.answer, replies.c.text, cells.c.error)]
     query = sa.select(cells.c.position, *columns).select_from(cells_with_replies).where(cells.c.run_id == run_id)
     with database.read() as connection:
@@ -155,8 +157,8 @@ def replies_to_cases(database: Database, run_id: str, positions: Sequence[int], 
 
 
 def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
-    """Counts identical replies, by ENDPOINT/MODEL and for each temperature that was sent: how many cases have three or
-    more samples, and how many of these cases have the same text in all samples."""
+    """Returns, by ENDPOINT/MODEL, an Alike for each temperature that was sent: how many cases have three or more
+    samples, and in how many of these all samples have the same text."""
     group = [cells.c[name] for name in (
         "endpoint", "model", "temperature_sent", "prompt", "prompt_version", "technique", "case_position"
     )]  # fmt: skip
@@ -179,7 +181,7 @@ def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
 
 
 def parameter_notes(database: Database, run_id: str) -> list[tuple[str, int]]:
-    """Returns each note about parameters that were not sent as requested, with its number of cells, commonest first."""
+    """Returns (note, number of cells) for each note on parameters that were not sent as planned, commonest first."""
     mine = (cells.c.run_id == run_id) & (cells.c.parameter_note != "")
     query = sa.select(cells.c.parameter_note, sa.func.count()).where(mine).group_by(cells.c.parameter_note)
     with database.read() as connection:

@@ -27,7 +27,8 @@ from promptgrid.store.stored_replies import lots
 
 
 class Fenced(Exception):
-    """Another process has claimed the run, or the run was removed: the process that gets this must stop writing."""
+    """This process has lost the run: another one has claimed it, or it was removed. The process that gets this error
+    must stop writing."""
 
 
 class CellName(NamedTuple):
@@ -82,7 +83,8 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True)
 class CellOutcome:
-    """How a cell ended: with a new reply (the row of `reply_row`), with a stored reply, or without a reply."""
+    """How a cell ended: with a new reply (`reply`, a row of `reply_row`), with a stored one (`reply_id`), or with
+    neither."""
 
     result: CellResult
     reply: Row | None = None
@@ -91,8 +93,9 @@ class CellOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The writes of one commit. `settled` holds the ids of reservations whose calls have ended; `replies` holds rows of
-    replies that no cell shows yet."""
+    """The writes of one commit. `replies` holds rows of replies that no cell shows yet, `attempts` failed attempts,
+    `settled` the ids of reservations whose calls have ended, `retried` the number of new retries, `live` the figures of
+    the run in progress (None: unchanged)."""
 
     outcomes: Sequence[CellOutcome] = ()
     replies: Sequence[Row] = ()
@@ -103,9 +106,11 @@ class Group:
 
 
 def waiting_runs(database: Database) -> list[str]:
-    """Returns the runs that a runner should carry out, oldest first: queued runs, and runs whose runner died.
+    """Returns the ids of the runs that a runner should carry out, oldest first: queued runs, and runs whose runner
+    died.
 
-    The caller must hold the runner lock of the data folder; only then is the runner of every running run dead.
+    The caller must hold the runner lock of the data folder. Only then is it certain that a run in progress has lost its
+    runner.
     """
     left_behind = runs.c.status.in_(["queued", "running", "pausing", "cancelling"])
     with database.read() as connection:
@@ -113,7 +118,8 @@ def waiting_runs(database: Database) -> list[str]:
 
 
 def claim(database: Database, run_id: str) -> int:
-    """Claims the run for this process and returns the run's new epoch."""
+    """Makes this process the run's only writer, and returns the run's new epoch: a number that each claim raises and
+    that every later write must name."""
     with database.write() as connection:
         mine = runs.update().where(runs.c.id == run_id)
         connection.execute(mine.values(epoch=runs.c.epoch + 1, heartbeat=now(), live="{}"))
@@ -123,7 +129,8 @@ def claim(database: Database, run_id: str) -> int:
 
 
 def status_and_epoch(database: Database, run_id: str) -> tuple[RunStatus, int]:
-    """Returns the run's current status, which a user may have changed, and the epoch of its latest claim."""
+    """Returns the run's status, which a user may have changed, and its epoch: the number that the latest claim gave
+    it."""
     with database.read() as connection:
         row = connection.execute(sa.select(runs.c.status, runs.c.epoch).where(runs.c.id == run_id)).one()
     return row.status, row.epoch
@@ -136,7 +143,7 @@ def pending_count(database: Database, run_id: str) -> int:
 
 
 def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellName, int]:
-    """Returns the positions of the pending cells that have one of these keys, by the name of the cell."""
+    """Returns the positions of the run's pending cells that have one of these keys, by the CellName of the cell."""
     columns = [cells.c[name] for name in CellName._fields]
     query = sa.select(*columns, cells.c.position).where(cells.c.run_id == run_id, cells.c.status == "pending")
     with database.read() as connection:
@@ -147,10 +154,11 @@ def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellNa
 def commit(
     database: Database, run_id: str, epoch: int | None, group: Group, calls: Sequence[Attempt] = ()
 ) -> list[int]:
-    """Stores replies, cells, scores and attempts in one transaction, before they are shown. Raises Fenced.
+    """Stores replies, cells, scores and attempts in one transaction, before they are shown. Raises Fenced if the run
+    has another epoch, or was removed.
 
-    `calls` are attempts about to be sent; their possible cost is stored first. Returns an id for each. Without an
-    `epoch`, the run only has to exist: judges work on runs that are not in progress.
+    `calls` are attempts about to be sent, whose possible cost is stored first; returns an id for each of them. If
+    `epoch` is None, the run only has to exist: judges work on runs that are not in progress.
     """
     with database.write() as connection:
         _update_run(connection, run_id, epoch, group)
@@ -162,8 +170,8 @@ def commit(
 
 
 def _update_run(connection: sa.Connection, run_id: str, epoch: int | None, group: Group) -> None:
-    """Updates the heartbeat and the run's counts. Raises Fenced when another process has claimed the run, or the run
-    was removed."""
+    """Adds the group's new costs, reused and retried replies to the run's counts, and stores a heartbeat. Raises Fenced
+    if the run has another epoch, or was removed."""
     prices = [row["cost_usd"] for row in _new_replies(group)]
     added = {
         "spent_usd": sum(price for price in prices if price is not None),
@@ -178,7 +186,8 @@ def _update_run(connection: sa.Connection, run_id: str, epoch: int | None, group
 
 
 def beat(database: Database, run_id: str, epoch: int, live: Mapping[str, Any]) -> None:
-    """Stores a heartbeat with the `live` figures of the run. Raises Fenced."""
+    """Stores a heartbeat (the time at which this process last wrote) and the `live` figures of the run. Raises Fenced
+    if the run has another epoch."""
     commit(database, run_id, epoch, Group(live=live))
 
 
@@ -197,7 +206,8 @@ def _new_replies(group: Group) -> list[Row]:
 
 
 def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> None:
-    """Inserts many rows with one statement per table: at thousands of replies a second, statements cost most."""
+    """Stores the group's replies, the ends of its cells and their scores. Uses one statement per table: at thousands of
+    replies a second, statements cost most."""
     new = _new_replies(group)
     # The write lock is held, so no other process takes the next ids.
     first = (connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0) + 1 if new else 0
@@ -215,7 +225,7 @@ def insert_reply(connection: sa.Connection, row: Row) -> int:
 
 
 def reply_row(reply: Reply, origin: ReplyOrigin) -> Row:
-    """Returns the reply as a database row, without its id."""
+    """Returns the reply and its origin as a row of the table of replies, without an id."""
     return {
         **{name: getattr(origin, name) for name in ReplyOrigin.__slots__},
         "seed": reply.sent.get("seed"),
@@ -266,7 +276,8 @@ def _cell_end(run_id: str, result: CellResult, reply_id: int | None) -> dict[str
 
 
 def end(database: Database, run_id: str, epoch: int, status: RunStatus, message: str = "") -> None:
-    """Ends the run as finished, paused, cancelled or stopped (`message` says why). Raises Fenced."""
+    """Ends the run in the status finished, paused, cancelled or stopped; `message` says why it was stopped. Raises
+    Fenced if the run has another epoch."""
     with database.write() as connection:
         _beat(connection, run_id, epoch, live="{}")
         if status == "cancelled":

@@ -36,8 +36,8 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class VariantReply:
-    """The reply of one variant. `cut` is the number of turns that did not fit into its context window; `reply_id` is
-    None for an incomplete reply.
+    """The reply of one variant (a model with its settings) to a turn. `cut` is the number of turns that did not fit
+    into its context window; `reply_id` is None for an incomplete reply.
 
     `model` and the fields after it come from the stored reply (None: not known).
     """
@@ -57,7 +57,8 @@ class VariantReply:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One turn in the tree. `replies` is by variant, and empty for a turn that a person wrote."""
+    """One turn in the tree of a conversation. `parent` is the id of the turn before it (None: it is the first).
+    `replies` is by variant number, and empty for a turn that a person wrote."""
 
     id: int
     parent: int | None
@@ -70,7 +71,8 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A whole conversation. `nodes` is by id, parents before children; `leaf` is the last turn of the branch shown.
+    """A whole conversation. `nodes` holds its turns by id, parents before children; `leaf` is the id of the last turn
+    of the branch shown.
 
     A `deleted` conversation can still be opened until `purge`.
     """
@@ -84,7 +86,7 @@ class Conversation:
 
 
 def create(database: Database, name: str, settings: Mapping[str, Any]) -> str:
-    """Creates a conversation without turns; returns its id."""
+    """Stores a new conversation without turns, and returns its id."""
     row = {"id": secrets.token_hex(4), "name": storable(name), "settings": json.dumps(dict(settings))}
     with database.write() as connection:
         connection.execute(conversations.insert().values(**row, created=now(), updated=now()))
@@ -92,7 +94,8 @@ def create(database: Database, name: str, settings: Mapping[str, Any]) -> str:
 
 
 def listed(database: Database, *, deleted: bool = False) -> list[Info]:
-    """Returns all conversations, or all deleted ones, most recently changed first."""
+    """Returns the conversations, most recently changed first: those that are not deleted, or with `deleted` only the
+    deleted ones."""
     columns = [conversations.c[name] for name in Info.__dataclass_fields__]
     gone = conversations.c.deleted.is_not(None) if deleted else conversations.c.deleted.is_(None)
     with database.read() as connection:
@@ -101,7 +104,7 @@ def listed(database: Database, *, deleted: bool = False) -> list[Info]:
 
 
 def load(database: Database, conversation_id: str) -> Conversation:
-    """Loads a whole conversation. Raises StoreError when it does not exist (any more)."""
+    """Loads a whole conversation. Raises StoreError when it does not exist or no longer exists."""
     with database.read() as connection:
         head = connection.execute(sa.select(conversations).where(conversations.c.id == conversation_id)).one_or_none()
         if head is None:
@@ -136,7 +139,8 @@ def add_turn(
     part: PromptPart = "history",
     replies_by_variant: Mapping[int, VariantReply] | None = None,
 ) -> int:
-    """Adds a turn after `parent`, makes it the last turn of the branch shown, and returns its id."""
+    """Adds a turn after the turn `parent` (None: as the first), with the replies of variants to it; makes it the last
+    turn of the branch shown, and returns its id."""
     row = {
         "conversation_id": conversation_id,
         "parent": parent,
@@ -155,7 +159,7 @@ def add_turn(
 
 
 def keep_reply(connection: sa.Connection, turn_id: int, variant: int, reply: VariantReply) -> None:
-    """Stores the reply of a variant to a turn; replaces an earlier reply."""
+    """Stores the reply of one variant to a turn, in place of its earlier reply."""
     row = {
         "turn_id": turn_id,
         "variant": variant,
@@ -193,7 +197,7 @@ def set_leaf(database: Database, conversation_id: str, leaf: int | None) -> None
 
 
 def set_deleted(database: Database, conversation_id: str, turn_id: int, deleted: bool) -> None:
-    """Deletes one turn, or restores it. The turns after it stay."""
+    """Marks one turn as deleted, or with `deleted` false restores it. The turns after it stay."""
     with database.write() as connection:
         _touch(connection, conversation_id)
         gone = now() if deleted else None
@@ -219,7 +223,7 @@ def delete(database: Database, conversation_id: str) -> None:
 
 
 def restore(database: Database, conversation_id: str) -> None:
-    """Undoes `delete`."""
+    """Shows a deleted conversation again."""
     with database.write() as connection:
         _touch(connection, conversation_id, deleted=None)
 
@@ -231,9 +235,8 @@ def purge(database: Database) -> int:
 
 
 def _touch(connection: sa.Connection, conversation_id: str, **values: Any) -> None:
-    """Stores `values` and the time of the change. Every change calls it. Raises StoreError if the conversation is
-    gone.
-    """
+    """Stores `values` in the row of the conversation, with the time of the change; every change goes through it. Raises
+    StoreError if the conversation no longer exists."""
     mine = conversations.update().where(conversations.c.id == conversation_id)
     if not connection.execute(mine.values(updated=now(), **values)).rowcount:
         raise _gone(conversation_id)

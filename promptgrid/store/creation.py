@@ -30,9 +30,10 @@ def create_run(
     *,
     ready: Callable[[], object] = lambda: None,
 ) -> str:
-    """Queues a run of the planned points and returns its id. `ready` is called just before the run is queued.
+    """Stores a run with a cell for each sample of the planned points, queues it and returns its id. `ready` is called
+    just before the run is queued; if it raises, the run is removed.
 
-    Rows are written in chunks while the plan unrolls, so that other writers do not wait long and memory does not grow
+    Rows are written in chunks while `planned` is read, so that other writers do not wait long and memory does not grow
     with the grid. Until all are written, the run's status is `planning` and the run is not listed.
     """
     run_id = secrets.token_hex(4)
@@ -75,10 +76,10 @@ def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:
 def extend_run(
     database: Database, run_id: str, before: str, plan: Plan, decided: Decided, planned: Iterable[PlannedPoint]
 ) -> int:
-    """Gives an inactive run a wider plan, adds the cells that are missing, and queues the run.
+    """Gives a run that is not active the wider `plan`, adds the cells that it lacks, and queues the run.
 
-    Returns the number of new cells; when it is 0, the run is unchanged. Raises PlanError if the run's plan is no longer
-    `before`, or the run is active.
+    Returns the number of new cells; when it is 0, the run is unchanged. Raises PlanError if the run's stored plan
+    differs from `before` (see `plans.planned_as`), or the run is active.
     """
     with database.read() as connection:
         names = [cells.c[name] for name in CellName._fields]
@@ -111,7 +112,7 @@ def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iter
 
 
 def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
-    """Returns the columns that all cells of a point share."""
+    """Returns the columns that the cells of all samples of a point share. `case` is the position of its case."""
     point, tokens = planned.point, planned.count.tokens
     sent = point.request.parameters
     needed = f"{tokens:,} prompt tokens and {sent.max_tokens or 1:,} for the reply"

@@ -83,21 +83,22 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """Opens a transaction that holds the write lock from its start, so that rows read in it cannot change before it
-        ends."""
+        """Opens a transaction for writing. It holds the write lock from its start, so that rows read in it cannot
+        change before it ends. Raises StoreError."""
         engine = self._engine.execution_options(writes=True)
         with plain_errors(self.path), engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """Opens a consistent view of the database."""
+        """Opens a transaction for reading: all queries in the block see one state of the database. Raises
+        StoreError."""
         with plain_errors(self.path), self._engine.connect() as connection:
             yield connection
 
     def version(self) -> object:
-        """Returns a value that differs from the previous one when any process has committed since. Costs almost
-        nothing.
+        """Returns a value that differs from that of the previous call when any process has committed since. Takes
+        almost no time.
 
         The value is read on a connection used for nothing else: SQLite counts only the commits of other connections.
         """
@@ -144,7 +145,8 @@ def _schema_version(connection: sa.Connection) -> int | None:
 
 @contextmanager
 def plain_errors(path: Path) -> Iterator[None]:
-    """Turns errors of SQLite and the file system into a StoreError that says what to do."""
+    """Turns errors of SQLite and the file system in the block into a StoreError that says what to do. `path` is the
+    database's, for its message."""
     try:
         yield
     except OSError as error:
@@ -169,8 +171,9 @@ def _remedy(message: str) -> str:
 
 
 def write_many(connection: sa.Connection, statement: sa.Insert | sa.Update | sa.Delete, rows: Sequence[Row]) -> None:
-    """Executes the statement once per row, a mapping of all its columns or parameters, at a third of the time of
-    `execute`, which inspects every value. For plain values only: no column may need a conversion or have a default."""
+    """Executes the statement once per row; a row maps the names of all columns or parameters to values. Takes a third
+    of the time of `execute`, which inspects every value. For plain values only: no column may need a conversion or have
+    a default."""
     if not rows:
         return
     names = tuple(rows[0])
@@ -180,13 +183,15 @@ def write_many(connection: sa.Connection, statement: sa.Insert | sa.Update | sa.
 
 @cache
 def _compiled(statement: Any, dialect: sa.Dialect, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Returns the SQL text and the names of its parameters by position."""
+    """Returns the SQL text of the statement for these columns or parameters, and their names in the order of the
+    text."""
     compiled = statement.compile(dialect=dialect, column_keys=names)
     return str(compiled), tuple(compiled.positiontup)
 
 
 def raw_cursor(connection: sa.Connection, query: sa.Select[Any]) -> sa.engine.interfaces.DBAPICursor:
-    """Returns a cursor of the database driver: at 100,000 rows, row objects would double the reading time."""
+    """Returns the database driver's cursor with the rows of the query as tuples. At 100,000 rows, row objects would
+    double the reading time."""
     cursor = connection.execute(query).cursor
     assert cursor is not None  # a SELECT has one
     return cursor
@@ -198,7 +203,7 @@ def now() -> float:
 
 
 def storable(text: str) -> str:
-    """Replaces lone surrogates by U+FFFD, since neither UTF-8 nor SQLite can store them."""
+    """Returns the text with each lone surrogate replaced by U+FFFD: neither UTF-8 nor SQLite can store them."""
     try:
         text.encode()
     except UnicodeEncodeError:

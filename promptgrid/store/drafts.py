@@ -13,7 +13,7 @@ from promptgrid.store.schema import drafts
 
 
 def draft(database: Database, name: str) -> Any | None:
-    """Returns the draft of that name; None when there is none."""
+    """Returns the value that is stored as the draft of that name; None when there is none."""
     with database.read() as connection:
         value = connection.scalars(sa.select(drafts.c.value).where(drafts.c.name == name)).one_or_none()
     return None if value is None else json.loads(value)

@@ -105,7 +105,7 @@ OLDEST = min(STEPS) - 1
 
 
 def migrate(connection: sa.Connection, old: int, new: int) -> None:
-    """Runs every step from version `old` to `new`, within the connection's transaction."""
+    """Runs the step of each version after `old` up to `new`, in order, within the connection's transaction."""
     for version in range(old + 1, new + 1):
         for step in STEPS[version]:
             if isinstance(step, str):

@@ -26,8 +26,9 @@ _INSERT_PART = insert(parts).on_conflict_do_nothing()
 def cases_of_part(
     database: Database, cases: Sequence[Case], prompts: Iterable[Prompt] = (), *, group: str = "", part: str = ""
 ) -> tuple[tuple[Case, ...], list[str]]:
-    """Returns the cases of that part (all for ""), each with its part set, and notes: `table_notes`, and for one part
-    also `part_notes`.
+    """Returns the cases of that part (all for ""), each with its part set, and sentences on them: those of
+    `table_notes`, and for one part also those of `part_notes`. Cases with the same value in the column `group` are in
+    the same part.
 
     A case keeps its part from the first time that a part of its table was used, even if the table is sorted or
     shortened later. Raises CasesError.
@@ -57,7 +58,7 @@ def _known(database: Database, contents: Sequence[str]) -> Mapping[str, str]:
 
 
 def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
-    """Stores an opening (a run over cases of *prove*) for each prompt of the plan if the plan has cases of *prove*."""
+    """If the plan has cases of the part *prove*, stores for each of its prompts that this run has used that part."""
     sealed = sum(case.part == _SEALED for case in plan.cases)
     row = {"run_id": run_id, "cases": sealed, "opened": now()}
     rows = [{**row, "prompt": prompt.name, "prompt_version": prompt.version} for prompt in plan.prompts]
@@ -66,7 +67,8 @@ def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
 
 
 def openings_of(database: Database, prompts: Iterable[str]) -> dict[str, int]:
-    """Returns, by prompt name, how many runs of any version of the prompt used cases of *prove*; deleted runs count."""
+    """Returns, for each prompt name, how many runs of any version of that prompt have used cases of the part *prove*.
+    Deleted runs count too."""
     names = list(dict.fromkeys(prompts))
     count = sa.func.count(openings.c.run_id.distinct())
     query = sa.select(openings.c.prompt, count).where(openings.c.prompt.in_(names)).group_by(openings.c.prompt)
@@ -76,8 +78,9 @@ def openings_of(database: Database, prompts: Iterable[str]) -> dict[str, int]:
 
 
 def opening_sentences(counts: Mapping[str, int]) -> list[str]:
-    """Says for each prompt how often *prove* was opened, and below which p-value a difference counts (Bonferroni's
-    correction). The names are not escaped: the caller must escape foreign text."""
+    """Returns a sentence for each prompt, from `counts` (see `openings_of`): how often *prove* was opened, and below
+    which p-value a difference counts (Bonferroni's correction). The names are not escaped: the caller must escape
+    foreign text."""
     sentences = []
     for name, count in counts.items():
         sentence = f"prove was opened {many(count, 'time')} for {name}"
@@ -87,7 +90,7 @@ def opening_sentences(counts: Mapping[str, int]) -> list[str]:
 
 
 def parts_of_run(database: Database, run_id: str) -> dict[str, list[int]]:
-    """Returns the positions of the run's cases by part. Parts without cases are left out."""
+    """Returns the positions of the run's cases in each part, by the part's name. Parts without cases are left out."""
     query = sa.select(cases_table.c.part, cases_table.c.position).where(cases_table.c.run_id == run_id)
     positions: dict[str, list[int]] = {part: [] for part in PARTS}
     with database.read() as connection:
@@ -97,9 +100,8 @@ def parts_of_run(database: Database, run_id: str) -> dict[str, list[int]]:
 
 
 def openings_of_run(database: Database, run_id: str) -> dict[str, int]:
-    """Returns `openings_of` for the run's prompts if all cases of the run belong to *prove*; otherwise an empty
-    dict.
-    """
+    """Returns, for each of the run's prompts, how many runs have used cases of *prove* (see `openings_of`). Empty
+    unless all cases of this run belong to *prove*."""
     query = sa.select(cells.c.prompt).distinct().where(cells.c.run_id == run_id)
     if list(parts_of_run(database, run_id)) != [_SEALED]:
         return {}

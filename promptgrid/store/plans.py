@@ -26,8 +26,8 @@ _SPECIAL = ("prompts", "cases", "checks", "parameters", "axes")
 
 
 def plan_json(plan: Plan) -> str:
-    """Returns the plan as JSON without its cases, by the names of `Plan.of`: prompts by name and version, checks as
-    typed."""
+    """Returns the plan as JSON, without its cases. The keys are the arguments of `Plan.of`; prompts are pairs of name
+    and version, checks are texts as the user types them."""
     body: dict[str, Any] = {f.name: getattr(plan, f.name) for f in fields(Plan) if f.name not in _SPECIAL}
     body |= plan.parameters.as_json() | {s.plural: plan.axes[s.column] for s in AXIS_SPECS if s.column in plan.axes}
     body["prompts"] = [[p.name, p.version] for p in plan.prompts]
@@ -36,7 +36,7 @@ def plan_json(plan: Plan) -> str:
 
 
 def load_plan(connection: sa.Connection, run_id: str) -> Plan:
-    """Returns the run's plan as it was when the run started, even if prompt files have changed since."""
+    """Returns the run's plan, with the prompts in the versions that the run was planned with."""
     body = json.loads(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
     prompts = tuple(_prompt(connection, name, version) for name, version in body.pop("prompts"))
     checks = body.pop("checks")
@@ -52,13 +52,15 @@ def load_plan(connection: sa.Connection, run_id: str) -> Plan:
 
 
 def planned_as(database: Database, run_id: str) -> str:
-    """Returns the run's plan as the stored JSON, which differs whenever the plan has changed."""
+    """Returns the run's plan as the JSON that is stored. Two equal texts mean that the plan has not changed in
+    between."""
     with database.read() as connection:
         return str(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
 
 
 def decided_json(decided: Decided) -> str:
-    """Returns, as JSON, the parameters sent to each model with each prompt. `decided_of` reads it back."""
+    """Returns, as JSON, which parameters are sent to each model with each prompt version. `decided_of` reads it
+    back."""
     return json.dumps([[key, [_variant_json(variant) for variant in variants]] for key, variants in decided.items()])
 
 
@@ -73,7 +75,7 @@ def _variant_json(variant: WireVariant) -> dict[str, Any]:
 
 
 def decided_of(database: Database, run_id: str) -> Decided:
-    """Returns the parameters to send that were decided when the run was planned."""
+    """Returns which parameters are sent to each model with each prompt version, as decided when the run was planned."""
     with database.read() as connection:
         body = json.loads(connection.scalars(sa.select(runs.c.decided).where(runs.c.id == run_id)).one())
     return {tuple(key): [_variant(fields) for fields in variants] for key, variants in body}
@@ -85,7 +87,8 @@ def _variant(fields: Mapping[str, Any]) -> WireVariant:
 
 
 def as_stored(plan: Plan) -> Plan:
-    """Returns the plan with its prompts as they will be read back: a text file has only one kind of line ending."""
+    """Returns the plan with each prompt written to a text and read back, as it will be stored: line endings, for
+    example, become newlines."""
     return replace(plan, prompts=tuple(loads(dumps(prompt), prompt.name) for prompt in plan.prompts))
 
 
@@ -95,7 +98,7 @@ def _prompt(connection: sa.Connection, name: str, version: str) -> Prompt:
 
 
 def load_cases(connection: sa.Connection, run_id: str) -> Iterable[Case]:
-    """Returns the run's cases in order."""
+    """Yields the run's cases in the order of their positions."""
     query = sa.select(cases).where(cases.c.run_id == run_id).order_by(cases.c.position)
     for row in connection.execute(query):
         yield Case(id=row.case_id, inputs=json.loads(row.inputs), expected=row.expected, part=row.part)
@@ -120,13 +123,14 @@ def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> Non
 
 
 def keep_version(connection: sa.Connection, prompt: Prompt) -> None:
-    """Stores the text of this version permanently, so that it can be run against later versions."""
+    """Stores the text of the prompt under its version, permanently, so that a later run can use `name@version`."""
     row = {"version": prompt.version, "name": prompt.name, "text": dumps(prompt), "created": now()}
     connection.execute(insert(prompt_versions).values(row).on_conflict_do_nothing())
 
 
 def versions(database: Database, name: str) -> list[tuple[str, float]]:
-    """Returns the (version, seconds since 1970 when first stored) of a prompt's versions, newest first."""
+    """Returns the stored versions of a prompt, newest first, as (version, time of first storing in seconds since
+    1970)."""
     columns = (prompt_versions.c.version, prompt_versions.c.created)
     query = sa.select(*columns).where(prompt_versions.c.name == name).order_by(prompt_versions.c.created.desc())
     with database.read() as connection:
@@ -143,8 +147,8 @@ def named_prompt(database: Database, ref: str) -> Prompt:
 
 
 def prompt_at(database: Database, name: str, version: str) -> Prompt:
-    """Returns the stored prompt of that version (a prefix is enough). Raises LibraryError when the version is not
-    stored."""
+    """Returns the stored version of the prompt `name`; the first characters of `version` are enough. Raises
+    LibraryError when no version or more than one matches."""
     matches = [v for v, _ in versions(database, name) if v.startswith(version)]
     if len(matches) != 1:
         known = ", ".join(v[:6] for v, _ in versions(database, name)) or "none yet"

@@ -34,14 +34,14 @@ class Rating:
 
     @property
     def mark(self) -> int | None:
-        """Returns the rating as the person gave it: 0 or 1 for a thumb, 1 to 5 stars; None for only a note."""
+        """Returns the rating as the person gave it: 0 or 1 for a thumb, 1 to 5 for stars; None for only a note."""
         if self.value is None or self.scale == "thumb":
             return None if self.value is None else round(self.value)
         return round(self.value * (STARS - 1)) + 1
 
 
 def value_of(scale: Scale, mark: int) -> float:
-    """Converts a thumb (0 or 1) or 1 to 5 stars to a value from 0 to 1."""
+    """Converts a `mark` on this scale (thumb: 0 or 1, stars: 1 to 5) to a value from 0 to 1."""
     return float(mark) if scale == "thumb" else (mark - 1) / (STARS - 1)
 
 
@@ -72,15 +72,16 @@ def put(database: Database, run_id: str, rating: Rating) -> None:
 
 
 def listed(database: Database, run_id: str, position: int | None = None) -> list[Rating]:
-    """Returns all ratings of the run or of one cell, by position, then by the time of their last change."""
+    """Returns the ratings of the run, or only of the cell at `position`, ordered by position, then by the time of their
+    last change."""
     condition = sa.true() if position is None else ratings.c.position == position
     with database.read() as connection:
         return _listed(connection, run_id, condition)
 
 
 def summed(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, tuple[float | None, str | None]]:
-    """Returns the results file's columns for the rated cells from `first` to `last`: the mean over the people who gave
-    a value, and their notes as `name: note`, one per line. A missing mean or note is None."""
+    """Returns, by position, the pair (human_score, human_note) of each rated cell from `first` to `last`: the mean over
+    the people who gave a value, and their notes as `name: note`, one per line. A missing mean or note is None."""
     by_position: dict[int, list[Rating]] = defaultdict(list)
     for rating in _listed(connection, run_id, ratings.c.position.between(first, last)):
         by_position[rating.position].append(rating)

@@ -92,8 +92,8 @@ _COLUMNS: Mapping[str, sa.Column[Any]] = {
 
 
 def result_rows(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[ResultRow]:
-    """Yields one row per cell, in the grid's order; `positions` selects cells. Memory stays bounded: rows are read in
-    chunks by primary key, smaller chunks where texts are long.
+    """Yields a ResultRow for each cell at these positions (None: for every cell), in the grid's order. Memory stays
+    bounded: rows are read in chunks by primary key, smaller chunks where texts are long.
 
     Raises StoreError when the run no longer exists.
     """
@@ -107,8 +107,8 @@ def result_rows(database: Database, run_id: str, positions: Sequence[int] | None
 def named_rows(
     database: Database, run_id: str, names: Sequence[str], positions: Sequence[int] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yields the rows of `result_rows` as dicts with only these columns, in this order; `var.NAME` and `score.NAME` are
-    allowed."""
+    """Yields the rows of `result_rows` as dicts with only the columns in `names`, in this order. `var.NAME` names a
+    variable, `score.NAME` the score of a check."""
     for columns in named_columns(database, run_id, names, positions):
         yield from (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
 
@@ -116,15 +116,16 @@ def named_rows(
 def named_columns(
     database: Database, run_id: str, names: Sequence[str], positions: Sequence[int] | None = None
 ) -> Iterator[list[Sequence[Any]]]:
-    """Yields the columns of `named_rows` in chunks of cells, one sequence per name, at half the cost of rows."""
+    """Yields the same values as `named_rows` by column: for each chunk of cells a list with one sequence of values per
+    name. Takes half the time."""
     for chunk in _chunks(database, run_id, positions, explained=False):
         yield [chunk.column(name) for name in names]
 
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """A chunk of cells, in order. `columns` is by name; `inputs` has an item per cell; `scores` has one per cell if
-    explanations were read, otherwise scores are columns `score.NAME`."""
+    """Some cells in order. `columns` has the values of each column by name; `inputs` has an item per cell. `scores` has
+    an item per cell if explanations were read; otherwise it is empty, and scores are columns `score.NAME`."""
 
     columns: Mapping[str, Sequence[Any]]
     inputs: Sequence[Mapping[str, Any]]
@@ -180,7 +181,8 @@ def _part(query: sa.Select[Any], wanted: Sequence[int] | None, after: int, limit
 def _chunk(
     connection: sa.Connection, run_id: str, rows: Sequence[tuple[Any, ...]], known: _Cases, explained: bool
 ) -> _Chunk:
-    """Turns rows of `_query` into columns, and adds cases, ratings and scores from the other tables."""
+    """Turns rows of `_query` into columns, and adds cases, ratings and scores from the other tables. With `explained`,
+    scores come with their explanations. `known` caches cases by position."""
     columns: dict[str, Sequence[Any]] = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
     created, of_case, positions = columns.pop("created"), columns.pop("case_position"), columns["position"]
     _read_cases(connection, run_id, set(of_case), known)
@@ -205,7 +207,8 @@ def _utc(seconds: float) -> str:
 
 
 def _read_cases(connection: sa.Connection, run_id: str, wanted: set[int], known: _Cases) -> None:
-    """Adds these cases to the known ones; first forgets the known ones when they are many."""
+    """Reads the cases at the positions in `wanted` into `known`, a cache by position, which is cleared first when it is
+    large."""
     if len(known) > _KEPT_CASES:
         known.clear()
     if new := wanted - known.keys():
@@ -214,7 +217,7 @@ def _read_cases(connection: sa.Connection, run_id: str, wanted: set[int], known:
 
 
 def _scores(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, dict[str, Score]]:
-    """Returns the scores by position, then by check."""
+    """Returns the scores of the cells from position `first` to `last`, by position, then by check."""
     query = sa.select(scores.c.position, *(scores.c[name] for name in Score.__slots__))
     mine = (scores.c.run_id == run_id) & scores.c.position.between(first, last)
     by_position: dict[int, dict[str, Score]] = defaultdict(dict)
@@ -225,7 +228,7 @@ def _scores(connection: sa.Connection, run_id: str, first: int, last: int) -> di
 
 
 def _values(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[str, dict[int, float | None]]:
-    """Returns the values of the scores by check, then by position."""
+    """Returns the values of the scores of the cells from position `first` to `last`, by check, then by position."""
     query = sa.select(scores.c.position, scores.c.check, scores.c.value)
     mine = (scores.c.run_id == run_id) & scores.c.position.between(first, last)
     by_check: dict[str, dict[int, float | None]] = defaultdict(dict)
@@ -242,7 +245,8 @@ _stamps: dict[tuple[Path, str], tuple[object, Stamp]] = {}
 
 
 def stamp(database: Database, run_id: str) -> Stamp:
-    """Returns a value that changes with every result, score or rating of the run. Cached until the database changes."""
+    """Returns a stamp of the run: a value that differs after any change of its results, scores or ratings. Cached until
+    the database changes."""
     version, key = database.version(), (database.path, run_id)
     known = _stamps.get(key)
     if known is not None and known[0] == version:
@@ -256,7 +260,7 @@ def stamp(database: Database, run_id: str) -> Stamp:
 
 
 def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
-    """Returns the stamp (see `stamp`) in the snapshot of this connection."""
+    """Returns the run's stamp (see `stamp`) for the state of the database that this connection reads."""
     count, check = sa.func.count(), scores.c.check
     # Scores can be replaced: each value has its own weight, so that two swapped values change the sum.
     weight = 1 + (scores.c.position * _STEP) % _PRIME

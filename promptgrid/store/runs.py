@@ -78,7 +78,7 @@ class RunProgress:
 
     @property
     def done(self) -> int:
-        """Returns the number of cells that ended, with a reply or an error, except the cancelled ones."""
+        """Returns the number of cells that have ended with a reply or an error; cancelled cells are not counted."""
         return self.total - self.left - self.by_status.get("cancelled", 0)
 
     @property
@@ -100,15 +100,15 @@ def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) ->
 
 
 def active_run(database: Database) -> RunInfo | None:
-    """Returns the newest run that is queued or in progress."""
+    """Returns the newest run that is queued or in progress; None when there is none."""
     query = _infos().where(runs.c.status.in_(ACTIVE), runs.c.deleted.is_(None))
     with database.read() as connection:
         return next(iter(_read(connection, query, limit=1)), None)
 
 
 def find_run(database: Database, ref: str) -> RunInfo:
-    """Returns the run whose id begins with `ref`, or the newest for `last`. Raises StoreError unless exactly one
-    matches."""
+    """Returns the run whose id begins with `ref`, or the newest run if `ref` is "last". Raises StoreError when no run
+    or more than one matches."""
     by_id = runs.c.id.startswith(ref, autoescape=True)
     query = _infos().where(runs.c.status != "planning", runs.c.deleted.is_(None) if ref == "last" else by_id)
     with database.read() as connection:
@@ -124,7 +124,7 @@ def _infos() -> sa.Select[Any]:
 
 
 def _read(connection: sa.Connection, infos: sa.Select[Any], limit: int) -> list[RunInfo]:
-    """Returns the newest `limit` of these runs."""
+    """Returns the newest `limit` runs of the query `infos`."""
     rows = connection.execute(infos.order_by(runs.c.created.desc()).limit(limit))
     return [RunInfo(**row._mapping) for row in rows]
 
@@ -136,7 +136,8 @@ def plan_of(database: Database, run_id: str) -> Plan:
 
 
 def progress(database: Database, run_id: str) -> RunProgress:
-    """Returns the progress of a run from indexed counts and the runner's figures: cheap enough to read every second."""
+    """Returns the progress of a run. It counts cells by an index and takes the other figures from the run's row, so a
+    page may read it every second."""
     mine = cells.c.run_id == run_id
     by_status = sa.select(cells.c.status, sa.func.count()).where(mine).group_by(cells.c.status)
     bad = sa.select(cells.c.error_kind, sa.func.count()).where(mine, cells.c.status.in_(_ENDED_BADLY))
@@ -161,7 +162,8 @@ def progress(database: Database, run_id: str) -> RunProgress:
 
 
 def errors(database: Database, run_id: str, limit: int = 3) -> list[tuple[str, int]]:
-    """Returns the commonest errors of a run's cells, with their numbers of cells. May contain text from endpoints."""
+    """Returns (error, number of cells) for the `limit` commonest errors of the run's cells. The texts may come from
+    endpoints, so they must be shown as plain text."""
     mine = (cells.c.run_id == run_id) & (cells.c.error != "")
     count = sa.func.count().label("count")
     query = sa.select(cells.c.error, count).where(mine).group_by(cells.c.error).order_by(count.desc()).limit(limit)
@@ -170,7 +172,8 @@ def errors(database: Database, run_id: str, limit: int = 3) -> list[tuple[str, i
 
 
 def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "resume"]) -> RunStatus:
-    """Pauses, cancels or resumes a run: sets its status, which the runner follows, and returns the new one."""
+    """Sets the run's status so that its runner pauses, cancels or resumes it, and returns the new status. A status from
+    which `wanted` is not possible stays."""
     moves: dict[str, dict[str, RunStatus]] = {
         "pause": {"queued": "paused", "running": "pausing"},
         "cancel": {"queued": "cancelled", "running": "cancelling", "pausing": "cancelling", "paused": "cancelled",
@@ -194,7 +197,8 @@ def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "res
 
 
 def queue(connection: sa.Connection, run_id: str) -> None:
-    """Queues the run for a runner. Its cancelled and failed cells become pending again."""
+    """Sets the run's status to queued, and its cancelled and failed cells to pending, so that a runner sends them
+    again. Restores a deleted run."""
     again = cells.c.status.in_(["cancelled", "failed"])
     pending = {"status": "pending", "error": "", "error_kind": ""}
     connection.execute(cells.update().where(cells.c.run_id == run_id, again).values(pending))
@@ -211,8 +215,8 @@ def cancel_pending(connection: sa.Connection, run_id: str) -> None:
 
 
 def replace_plan(connection: sa.Connection, run_id: str, before: str, **values: Any) -> None:
-    """Sets the plan and other columns of an inactive run. Raises PlanError if the run's plan is no longer `before`, or
-    the run is active."""
+    """Sets the plan and other columns (`values`) of a run that is not active. Raises PlanError if the run's stored plan
+    differs from `before` (see `plans.planned_as`), or the run is active."""
     unchanged = (runs.c.id == run_id) & (runs.c.plan == before) & runs.c.status.not_in(ACTIVE)
     if connection.execute(runs.update().where(unchanged).values(values)).rowcount != 1:
         raise PlanError(f"Run {run_id} is active, or was changed in the meantime.", hint="Look at it, and try again.")
@@ -239,7 +243,7 @@ def delete(database: Database, run_id: str) -> None:
 
 
 def restore(database: Database, run_id: str) -> None:
-    """Undoes `delete`."""
+    """Shows a deleted run in the list again."""
     _update(database, run_id, deleted=None)
 
 
@@ -261,7 +265,7 @@ def purge(database: Database) -> int:
 
 
 def forget(database: Database, run_id: str) -> None:
-    """Deletes a run permanently; its replies stay."""
+    """Deletes a run permanently, with its cells and scores. Its replies stay, so that other runs can reuse them."""
     with database.write() as connection:
         _remove(connection, [run_id])
 

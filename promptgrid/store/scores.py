@@ -22,7 +22,7 @@ CHUNK = 200  # replies
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One answered cell with everything that a check may read. `request` is the request body as sent.
+    """A cell that has a reply, with everything that a check may read. `request` is the request body as sent.
 
     `scored` names the checks that have scored the cell, except those that failed with an error.
     """
@@ -49,7 +49,8 @@ class CellScore:
 
 
 def answered(database: Database, run_id: str, positions: Collection[int] | None = None) -> Iterator[list[Answered]]:
-    """Yields the run's answered cells, some hundred at a time in the grid's order; `positions` selects cells."""
+    """Yields the run's cells that have a reply, in the grid's order, in lists of some hundred. `positions` selects
+    cells (None: all)."""
     of_cell = (cells.c.position, cells.c.prompt, cells.c.prompt_version, cells.c.answer, cells.c.answer_note)
     columns = (*of_cell, replies.c.text.label("output"))
     query = (
@@ -99,7 +100,7 @@ def answered_count(database: Database, run_id: str) -> int:
 
 
 def missing(database: Database, run_id: str, checks: Sequence[str]) -> dict[str, int]:
-    """Returns, by check, the number of answered cells without a score or whose check failed with an error."""
+    """Returns, for each of the checks, how many answered cells it has not scored yet or has failed on with an error."""
     mine = (scores.c.run_id == run_id) & scores.c.check.in_(checks) & ~scores.c.failed
     there = sa.select(scores.c.check, sa.func.count()).where(mine).group_by(scores.c.check)
     all_ = answered_count(database, run_id)
@@ -109,7 +110,7 @@ def missing(database: Database, run_id: str, checks: Sequence[str]) -> dict[str,
 
 
 def put(database: Database, run_id: str, cell_scores: Sequence[CellScore]) -> None:
-    """Stores the scores, all or none; replaces earlier scores of the same checks on the same cells."""
+    """Stores the scores in one transaction, in place of earlier scores of the same checks on the same cells."""
     rows = [score_row(run_id, one.position, one.score, one.judge_reply_id) for one in cell_scores]
     with database.write() as connection:
         write_many(connection, _DELETE, [{"of": run_id, "at": row["position"], "by": row["check"]} for row in rows])
@@ -124,7 +125,8 @@ _DELETE = scores.delete().where(
 
 
 def score_row(run_id: str, position: int, score: Score, judge_reply_id: int | None = None) -> Row:
-    """Returns the score of a cell as a database row."""
+    """Returns the score of the cell at `position` as a row of the table of scores. `judge_reply_id` is the reply of the
+    model that gave it (None: no model did)."""
     return {
         "run_id": run_id,
         "position": position,
@@ -139,8 +141,8 @@ def score_row(run_id: str, position: int, score: Score, judge_reply_id: int | No
 
 
 def change_checks(database: Database, run_id: str, before: str, checks: Sequence[CheckSpec]) -> Plan:
-    """Replaces the checks of the run, also for cells that are added later. Deletes the scores of checks that were
-    removed or changed under the same name. Returns the plan.
+    """Replaces the checks of the run, also for cells that are added later, and returns the new plan. Deletes the scores
+    of checks that were removed or changed under the same name.
 
     `before` is the plan that the caller read (`plans.planned_as`). Raises PlanError if the plan has changed since, or
     the run is active.
@@ -157,8 +159,8 @@ def change_checks(database: Database, run_id: str, before: str, checks: Sequence
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The result of a check over a run: the `mean` over the `scored` replies (None: none were scored), the number that
-    it could not score, and for how many of those it `failed` with an error."""
+    """The result of one check over a run: the `mean` over its `scored` replies (None: none were scored), how many
+    replies it left `unscored`, and how many of those because it `failed` with an error."""
 
     check: str
     mean: float | None
@@ -168,12 +170,12 @@ class Total:
 
     @property
     def telling(self) -> bool:
-        """Returns True when the explanation should be shown: the check failed, or scored nothing at all."""
+        """Whether a page should show why replies have no score: the check failed on some, or scored none."""
         return bool(self.failed) or not self.scored
 
 
 def totals(database: Database, run_id: str) -> list[Total]:
-    """Returns the total of each check that has scored a reply, by name."""
+    """Returns the Total of each check that has scored a reply or failed on one, ordered by name."""
     columns = (
         sa.func.avg(scores.c.value),
         sa.func.count(scores.c.value),
@@ -186,8 +188,8 @@ def totals(database: Database, run_id: str) -> list[Total]:
 
 
 def complaints(database: Database, run_id: str, check: str, limit: int = 3) -> list[tuple[str, int]]:
-    """Returns why a check failed or scored nothing, with counts: failures first, then by count. May contain foreign
-    text."""
+    """Returns (reason, number of cells) for cells that the check could not score: errors first, then the commonest, at
+    most `limit`. May contain foreign text."""
     mine = (scores.c.run_id == run_id) & (scores.c.check == check) & scores.c.value.is_(None)
     count = sa.func.count().label("count")
     query = sa.select(scores.c.explanation, count).where(mine).group_by(scores.c.explanation, scores.c.failed)

@@ -35,7 +35,7 @@ class SearchMatches:
 
 
 def matching(database: Database, run_id: str, text: str) -> SearchMatches:
-    """Returns where the run contains the text; both are compared by str.casefold."""
+    """Returns which cases and cells of the run contain the text, ignoring case (both are folded by str.casefold)."""
     last = sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id)
     with database.read() as connection:
         of_cases = list(_cases(connection, run_id, text))
@@ -47,8 +47,8 @@ def matching(database: Database, run_id: str, text: str) -> SearchMatches:
 
 
 def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
-    """Yields the positions of the cases that contain the text. Inputs are stored as ASCII JSON: printable ASCII is
-    searched there by LIKE; inputs with escaped characters are decoded and compared."""
+    """Yields the positions of the cases that contain the text. Inputs are stored as ASCII JSON: LIKE searches it for
+    printable ASCII; inputs with escaped characters are decoded and compared."""
     wanted = text.casefold()
     query = sa.select(cases.c.position, cases.c.case_id, cases.c.expected, cases.c.inputs)
     query = query.where(cases.c.run_id == run_id)
@@ -68,7 +68,7 @@ def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
 
 
 def _cells(database: Database, run_id: str, text: str, start: int, end: int) -> list[int]:
-    """Returns the positions of the cells from `start` to before `end` that contain the text."""
+    """Returns the positions of the cells that contain the text, among those from position `start` to before `end`."""
     wanted, part = text.casefold(), text[:_PATTERN]
     exact, pattern = _exactly(part), maybe(part.casefold())
     columns = (
@@ -101,15 +101,16 @@ def _cells(database: Database, run_id: str, text: str, start: int, end: int) -> 
 
 
 def _beyond_ascii(column: sa.ColumnElement[str], chars: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-    """True for text that is not all ASCII; in ASCII text, LIKE finds every match. `chars`, the length of the text in
-    characters, comes first because its column is stored before the text."""
+    """Returns an SQL condition that is true for text with characters outside ASCII, in which LIKE may miss matches.
+    `chars` is the column with the text's length in characters, which is read first because it is stored before the
+    text."""
     return chars != sa.func.length(sa.cast(column, sa.LargeBinary))
 
 
 def maybe(wanted: str) -> str:
-    """Returns a LIKE pattern that matches every text that may contain the folded text: any one character where a
-    character has forms that LIKE does not know, and any text where one character may have folded to several ("ß" to
-    "ss")."""
+    """Returns an SQL LIKE pattern for the folded text `wanted` that also matches every text which only might contain
+    it. It has a wildcard for one character where a character has forms that LIKE does not know, and for any text where
+    one character may have folded to several ("ß" to "ss")."""
     free = [False] * len(wanted)
     for several in _expansions():
         for at in range(1 - len(several), len(wanted)):  # `several` may begin before the text, or end after it
@@ -132,13 +133,13 @@ def _literal(char: str) -> str:
 
 @cache
 def _expansions() -> frozenset[str]:
-    """Returns the case foldings of single characters that have several characters ("ss" for "ß")."""
+    """Returns every text of several characters that is the case folding of a single character: "ss" for "ß"."""
     folded = (chr(code).casefold() for code in range(_LAST_EXPANDING + 1))
     return frozenset(several for several in folded if len(several) > 1)
 
 
 @cache
 def _with_other_forms() -> frozenset[str]:
-    """Returns the case foldings of single non-ASCII characters: "ä" for "Ä", "k" for the kelvin sign."""
+    """Returns the characters to which a non-ASCII character is folded: "ä" (from "Ä"), "k" (from the kelvin sign)."""
     folded = ((chr(code), chr(code).casefold()) for code in range(0x80, _LAST_CASED + 1))
     return frozenset(one for char, one in folded if one != char and len(one) == 1)

@@ -19,7 +19,8 @@ _LOOKUP = 500  # keys per query: SQLite allows 32,766 variables, older builds 99
 
 @dataclass(frozen=True, slots=True)
 class StoredReply:
-    """A reply in the database. `shown` is true if a cell has the reply; `created` is in seconds since 1970."""
+    """A reply in the database. `run_id` is the run that paid for it (None: no run did), `shown` is true if a cell has
+    the reply, `created` is in seconds since 1970."""
 
     id: int
     text: str
@@ -32,7 +33,8 @@ class StoredReply:
 def stored_replies(
     database: Database, keys: Sequence[str], run_id: str | None = None
 ) -> dict[tuple[str, int], StoredReply]:
-    """Returns the newest stored reply by key and sample; with `run_id`, only replies that this run paid for."""
+    """Returns the newest stored reply for each pair of one of these keys and a sample number; with `run_id`, only
+    replies that this run paid for."""
     shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
     columns = (replies.c[name] for name in ("key", "sample", "id", "text", "reasoning", "run_id", "created"))
     query = sa.select(*columns, shown).order_by(replies.c.id)
@@ -45,7 +47,8 @@ def stored_replies(
 
 
 def stored_samples(database: Database, keys: Sequence[str], since: int = 0) -> dict[str, set[int]]:
-    """Returns the sample numbers that have a reply, by key; only replies with an id greater than `since`."""
+    """Returns, for each of these keys that has replies, the sample numbers of its replies. Only replies with an id
+    greater than `since` count."""
     samples: dict[str, set[int]] = defaultdict(set)
     query = sa.select(replies.c.key, replies.c.sample).where(replies.c.id > since)
     with database.read() as connection:
@@ -56,21 +59,21 @@ def stored_samples(database: Database, keys: Sequence[str], since: int = 0) -> d
 
 
 def newest(database: Database) -> int:
-    """Returns the id of the latest reply; 0 when there is none."""
+    """Returns the id of the reply that was stored last; 0 when there is none."""
     with database.read() as connection:
         return int(connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0)
 
 
 def lots(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
-    """Splits the keys into chunks that fit into one query."""
+    """Yields the keys in chunks that are small enough for one query."""
     return (keys[start : start + _LOOKUP] for start in range(0, len(keys), _LOOKUP))
 
 
 def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | None:
-    """Returns the mean seconds over the model's latest 50 replies (None: no reply yet). A reply that came with others
-    counts its share of the call's time.
+    """Returns the mean time in seconds of the model's latest 50 replies (None: it has none). A reply that came with
+    others counts its share of the call's time.
 
-    Looks at the next token are left out: such a call ends after one token.
+    Replies of the kind "look" are left out: such a call ends after one token.
     """
     columns = (replies.c.latency_ms / replies.c.batch).label("ms")
     mine = (replies.c.endpoint == endpoint) & (replies.c.model == model) & (replies.c.kind != "look")

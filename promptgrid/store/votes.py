@@ -59,7 +59,7 @@ def add(
 
 
 def undo(database: Database, vote_id: int) -> None:
-    """Deletes a vote, if it still exists."""
+    """Deletes the vote; does nothing if it no longer exists."""
     with database.write() as connection:
         connection.execute(votes.delete().where(votes.c.id == vote_id))
 
@@ -72,7 +72,8 @@ def listed(database: Database, run_id: str) -> list[Vote]:
 
 
 def require_cells(connection: sa.Connection, run_id: str, positions: set[int]) -> None:
-    """Raises StoreError unless the run has cells at all these positions: the run may have been deleted meanwhile."""
+    """Raises StoreError unless the run has a cell at each of these positions: it may have been deleted while a page
+    showed it."""
     mine = (cells.c.run_id == run_id) & cells.c.position.in_(positions)
     if connection.scalar(sa.select(sa.func.count()).where(mine)) != len(positions):
         named = " and ".join(map(str, sorted(positions)))
