@@ -10,7 +10,8 @@ import asyncio
 import concurrent.futures
 import threading
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -18,6 +19,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 LOOP_THREAD = "promptgrid-loop"
+_LATE_S = 0.1
+_CATCH_UP_S = 5.0
 
 
 @cache
@@ -56,6 +59,32 @@ def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     """Starts a coroutine on the background loop. The returned future gives its result, and its `cancel` cancels the
     coroutine."""
     return asyncio.run_coroutine_threadsafe(coroutine, background())
+
+
+@asynccontextmanager
+async def deadline(seconds: float) -> AsyncIterator[None]:
+    """Cancels the block after `seconds`, and raises TimeoutError in its place.
+
+    Unlike asyncio.timeout, a timer that fires late gives the block another 5 s: this process was stopped (Ctrl+Z, SIGSTOP),
+    and what it waits for may have arrived in the meantime and not be read yet.
+    """
+    clock = asyncio.get_running_loop()
+    due = clock.time() + seconds
+    async with asyncio.timeout(None) as timeout:
+
+        def expire() -> None:
+            nonlocal due, timer
+            if clock.time() - due < _LATE_S:
+                timeout.reschedule(due)
+            else:
+                due = clock.time() + _CATCH_UP_S
+                timer = clock.call_at(due, expire)
+
+        timer = clock.call_at(due, expire)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 async def gather(coroutines: Sequence[Coroutine[Any, Any, T] | asyncio.Task[T]]) -> list[T]:

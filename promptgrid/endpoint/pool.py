@@ -9,7 +9,6 @@ requests carry a key and a prompt.
 
 from __future__ import annotations
 
-import asyncio
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ import aiohttp
 
 from promptgrid.endpoint import faults
 from promptgrid.endpoint.settings import EndpointSettings
+from promptgrid.loop import deadline
 
 if TYPE_CHECKING:
     import ssl
@@ -87,7 +87,7 @@ class Pool:
         Raises EndpointError(timeout | connection | bad_reply).
         """
         with _faults(self._settings):
-            async with asyncio.timeout(self._settings.timeout_s if timeout_s is None else timeout_s):
+            async with deadline(self._settings.timeout_s if timeout_s is None else timeout_s):
                 async with await self._sent(url, body) as response:
                     next_piece: Callable[[], Awaitable[bytes]] = response.content.readany
                     if response.status == 429 or response.status >= 500:
@@ -148,7 +148,7 @@ class HttpStream:
         """The body, decompressed. Raises EndpointError(bad_reply) for one that is too large."""
         size = 0
         while True:
-            async with asyncio.timeout(self.settings.timeout_s):
+            async with deadline(self.settings.timeout_s):
                 piece = await self._next_piece()
             if not piece:
                 return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from promptgrid.endpoint import faults, headers
 from promptgrid.endpoint.pool import HttpStream
 from promptgrid.endpoint.settings import EndpointSettings
+from promptgrid.loop import deadline
 from promptgrid.prompt import Api
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def client(settings: EndpointSettings) -> openai.AsyncOpenAI:
             api_key=settings.api_key or headers.KEYLESS,
             base_url=settings.base_url,
             max_retries=0,
-            timeout=openai.Timeout(settings.timeout_s, connect=settings.connect_s),
+            timeout=openai.Timeout(None, connect=settings.connect_s),  # `stream` bounds the rest
             default_headers=extra,
             http_client=http_client,
         )
@@ -79,7 +79,7 @@ async def stream(
     with _faults(settings):
         refused: HttpStream | None = None
         try:
-            async with asyncio.timeout(settings.timeout_s):
+            async with deadline(settings.timeout_s):
                 response = await opening.__aenter__()
         except _Refused as error:
             refused = error.opened
@@ -87,7 +87,7 @@ async def stream(
             yield refused
             return
         try:
-            async with asyncio.timeout(settings.timeout_s * STREAM_TIMES):
+            async with deadline(settings.timeout_s * STREAM_TIMES):
                 yield _opened(settings, response.http_response)
         finally:
             await response.close()
