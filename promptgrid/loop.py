@@ -63,28 +63,29 @@ def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
 
 @asynccontextmanager
 async def deadline(seconds: float) -> AsyncIterator[None]:
-    """Cancels the block after `seconds`, and raises TimeoutError in its place.
+    """Cancels the block after `seconds` and raises TimeoutError in its place.
 
-    Unlike asyncio.timeout, a timer that fires late gives the block another 5 s: this process was stopped (Ctrl+Z, SIGSTOP),
-    and what it waits for may have arrived in the meantime and not be read yet.
+    A timer that fires late, unlike asyncio.timeout's, gives the block another 5 s: this process was stopped (Ctrl+Z),
+    and what the block waits for may have arrived without being read.
     """
     clock = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+
+    def expire(due: float) -> None:
+        nonlocal timer
+        if clock.time() - due < _LATE_S:
+            timeout.reschedule(due)
+        else:
+            again = clock.time() + _CATCH_UP_S
+            timer = clock.call_at(again, expire, again)
+
     due = clock.time() + seconds
-    async with asyncio.timeout(None) as timeout:
-
-        def expire() -> None:
-            nonlocal due, timer
-            if clock.time() - due < _LATE_S:
-                timeout.reschedule(due)
-            else:
-                due = clock.time() + _CATCH_UP_S
-                timer = clock.call_at(due, expire)
-
-        timer = clock.call_at(due, expire)
-        try:
+    timer = clock.call_at(due, expire, due)
+    try:
+        async with asyncio.timeout(None) as timeout:
             yield
-        finally:
-            timer.cancel()
+    finally:
+        timer.cancel()
 
 
 async def gather(coroutines: Sequence[Coroutine[Any, Any, T] | asyncio.Task[T]]) -> list[T]:

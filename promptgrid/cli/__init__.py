@@ -19,6 +19,7 @@ from promptgrid.cli.next_word import next_word
 from promptgrid.cli.run import plan, run
 from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, resume, runs, undelete
 from promptgrid.cli.show import doctor, models, prompts
+from promptgrid.cli.signals import ended_by_signals
 from promptgrid.cli.tokens import tokens
 from promptgrid.errors import PromptgridError
 
@@ -48,6 +49,7 @@ def main(ctx: click.Context) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show 我 still shows the rest
+    ctx.with_resource(ended_by_signals())
     if ctx.invoked_subcommand is None:
         ctx.invoke(dashboard)
 

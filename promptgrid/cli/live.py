@@ -19,8 +19,9 @@ from promptgrid.errors import ExportError, PromptgridError
 from promptgrid.export.runs import FileFormat, save_run
 from promptgrid.gate import GateReport
 from promptgrid.runner import client
+from promptgrid.runner.carry_out import abandon
 from promptgrid.runner.process import tune
-from promptgrid.store import Database, commits, runs
+from promptgrid.store import Database, runs
 from promptgrid.store.parts import opening_sentences, openings_of_run
 from promptgrid.store.runs import RunInfo, RunProgress
 
@@ -165,10 +166,8 @@ def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInf
 
 def _give_up(database: Database, run_id: str) -> None:
     """Pauses the run without waiting for its calls in flight, whose replies are lost."""
-    status, epoch = commits.status_and_epoch(database, run_id)
-    if status in runs.ACTIVE:
+    if abandon(database, run_id):
         click.echo("Abandoned: these calls may still cost money, and are sent again when the run resumes.", err=True)
-        commits.end(database, run_id, epoch, "paused")
 
 
 def _write(database: Database, run_id: str, outputs: Outputs) -> bool:

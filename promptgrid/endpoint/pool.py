@@ -86,14 +86,14 @@ class Pool:
         The whole call is bounded by `timeout_s`, by default that of the settings. Cancelling it hangs up at once.
         Raises EndpointError(timeout | connection | bad_reply).
         """
+        bounded = deadline(self._settings.timeout_s if timeout_s is None else timeout_s)
         with _faults(self._settings):
-            async with deadline(self._settings.timeout_s if timeout_s is None else timeout_s):
-                async with await self._sent(url, body) as response:
-                    next_piece: Callable[[], Awaitable[bytes]] = response.content.readany
-                    if response.status == 429 or response.status >= 500:
-                        next_piece = _until_break(next_piece)
-                    opened = HttpStream(self._settings, response.status, response.headers, next_piece)
-                    return await opened.whole()
+            async with bounded, await self._sent(url, body) as response:
+                next_piece: Callable[[], Awaitable[bytes]] = response.content.readany
+                if response.status == 429 or response.status >= 500:
+                    next_piece = _until_break(next_piece)
+                opened = HttpStream(self._settings, response.status, response.headers, next_piece)
+                return await opened.whole()
 
     async def aclose(self) -> None:
         """Frees sockets."""

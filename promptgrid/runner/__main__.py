@@ -2,9 +2,10 @@
 
 import logging
 
-from promptgrid.runner.process import serve, tune
+from promptgrid.runner.process import heed_signals, serve, tune
 from promptgrid.store import Database
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
 tune()
+heed_signals()
 serve(Database())

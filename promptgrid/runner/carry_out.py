@@ -30,7 +30,7 @@ from promptgrid.store import Database, commits
 from promptgrid.store.attempts import spent
 from promptgrid.store.commits import Fenced
 from promptgrid.store.plans import decided_of
-from promptgrid.store.runs import RunStatus, find_run, plan_of, progress
+from promptgrid.store.runs import ACTIVE, RunStatus, find_run, plan_of, progress
 
 T = TypeVar("T")
 
@@ -71,6 +71,15 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect) -> Run
     if status in ("finished", "stopped"):  # a pause or cancellation by the user needs no notification
         await asyncio.to_thread(lambda: notify(find_run(database, run_id), progress(database, run_id)))
     return status
+
+
+def abandon(database: Database, run_id: str) -> bool:
+    """Pauses the run at once: its runner then abandons the calls in flight. Returns whether the run was in progress."""
+    status, epoch = commits.status_and_epoch(database, run_id)
+    if status not in ACTIVE:
+        return False
+    commits.end(database, run_id, epoch, "paused")
+    return True
 
 
 class _Run:

@@ -8,13 +8,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
 import subprocess
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from promptgrid import connections, files, loop, paths
 from promptgrid.errors import StoreError
-from promptgrid.runner.carry_out import carry_out
+from promptgrid.runner.carry_out import abandon, carry_out
 from promptgrid.runner.lock import RunnerLock, settings_digest
 from promptgrid.store import Database, commits, runs
 
@@ -34,16 +38,28 @@ def tune() -> None:
     sys.setswitchinterval(0.001)
 
 
+_signals: list[int] = []
+
+
+def heed_signals() -> None:
+    """Makes SIGTERM, SIGHUP and SIGINT end `serve` in order: it pauses its runs and waits for their calls in flight. A
+    second signal abandons these calls."""
+    for name in ("SIGTERM", "SIGHUP", "SIGINT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, frame: _signals.append(number))
+
+
 def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
-    """Carries out queued runs until there was none for `idle_s` seconds, or until another process asks it to leave."""
+    """Carries out queued runs until there was none for `idle_s` seconds, or until another process or a signal asks it
+    to leave."""
     lock = RunnerLock()
-    while lock.acquire_in_turn(wait_s=_WAIT_FOR_LOCK_S):
+    while not _signals and lock.acquire_in_turn(wait_s=_WAIT_FOR_LOCK_S):
         try:
             loop.run_sync(_serve(database, lock.folder, idle_s))
         finally:
             lock.release()
         # A process that queued a run between the last poll and the release saw this runner and started none.
-        if not commits.waiting_runs(database):
+        if _signals or not commits.waiting_runs(database):
             return
 
 
@@ -54,6 +70,9 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
     stop = folder / _STOP
     stop.unlink(missing_ok=True)
     while clock.time() - needed_at < idle_s:
+        if _signals:
+            await _leave(database, working)
+            return
         try:
             waiting = await asyncio.to_thread(commits.waiting_runs, database)
         except StoreError as error:  # runs in progress report their own errors
@@ -69,6 +88,17 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
         elif stop.exists():
             stop.unlink(missing_ok=True)
             return
+        await asyncio.sleep(_POLL_S)
+
+
+async def _leave(database: Database, working: Mapping[str, asyncio.Task[None]]) -> None:
+    """Pauses the runs in progress and waits until they have ended; a second signal abandons their calls in flight."""
+    log.info("signal %d: pausing %d runs", _signals[0], len(working))
+    while left := [run_id for run_id, task in working.items() if not task.done()]:
+        stop = abandon if len(_signals) > 1 else partial(runs.ask, wanted="pause")
+        for run_id in left:
+            with suppress(StoreError, commits.Fenced):  # tried again
+                await asyncio.to_thread(stop, database, run_id)
         await asyncio.sleep(_POLL_S)
 
 

@@ -7,14 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
-def test_the_dashboard_says_where_it_is_without_asking_anything(home: Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="sends signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_the_dashboard_says_where_it_is_without_asking_anything_and_ends_with_its_server(home: Path, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         environment = {**os.environ, "HOME": str(home), "PROMPTGRID_BUILTIN_MODEL": "none.gguf"}
@@ -34,7 +36,9 @@ def test_the_dashboard_says_where_it_is_without_asking_anything(home: Path) -> N
     assert url != f"http://127.0.0.1:{port}"  # which was taken
     with urllib.request.urlopen(f"{url}/_stcore/health") as answer:
         assert answer.read() == b"ok"
-    running.send_signal(signal.SIGINT)
+    running.send_signal(getattr(signal, name))
     _, errors = running.communicate(timeout=20)
     assert f"Port {port} is in use" in errors
     assert "Traceback" not in errors
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url)

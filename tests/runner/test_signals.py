@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from promptgrid.cli.dashboard import dashboard
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from tests.running import RUNNER, a_plan, asked, carried_out, process, statuses, until
