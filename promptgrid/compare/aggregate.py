@@ -16,7 +16,8 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """The majority vote in each place (see Places). `representative` holds indices into the arrays given to `voted`."""
+    """The majority vote in each place of a table (one row in one column; the fields are those of Places).
+    `representative` holds indices into the arrays given to `voted`."""
 
     votes: Longs
     distinct: Longs
@@ -25,9 +26,11 @@ class Votes:
 
 
 def voted(key: Longs, answered: Bools, answer: Ints, size: int) -> Votes:
-    """Returns the majority vote in each place from 0 to `size` - 1; `key` holds the place of each cell.
+    """Returns the majority vote in each place of a table, numbered from 0 to `size` - 1. For each cell, `key` holds its
+    place, `answered` whether it has a reply, and `answer` the code of its answer.
 
-    Only answers that could be read have a vote; in a tie the answer that comes first in the arrays wins.
+    Only answers that could be read (code 0 or more) have a vote; in a tie the answer that comes first in the arrays
+    wins.
     """
     readable = np.flatnonzero(answered & (answer >= 0))
     width = int(answer.max(initial=0)) + 1
@@ -46,7 +49,8 @@ def voted(key: Longs, answered: Bools, answer: Ints, size: int) -> Votes:
 
 
 def mean_by(values: Floats, key: Longs | Ints, size: int) -> Floats:
-    """Returns the mean of each key, 0 to `size` - 1. NaN values are ignored; a key without values has NaN."""
+    """Returns the mean of the values that share a key, for each key from 0 to `size` - 1; `key` has one entry per
+    value. NaN values are ignored; a key without values has NaN."""
     known = ~np.isnan(values)
     counts = np.bincount(key[known], minlength=size)
     sums = np.bincount(key[known], weights=values[known], minlength=size)

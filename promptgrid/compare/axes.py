@@ -25,17 +25,18 @@ AxisValue = Value
 
 
 def value_text(value: AxisValue) -> str:
-    """Returns the value of an axis as text for a URL: `0.7`, `default`. A string is returned unchanged."""
+    """Returns the value of an axis as text for a URL: `0.7`; `default` for None. A string is returned unchanged."""
     return DEFAULT if value is None else value if isinstance(value, str) else f"{value:g}"
 
 
 def value_label(axis: Axis, value: AxisValue) -> str:
-    """Returns the label of a value in the head of a row or a column: `t = 0.7`."""
+    """Returns the label of an axis's value in the head of a row or a column: `t = 0.7` for a temperature."""
     return PARAMETER_AXES[axis].named(value) if axis in PARAMETER_AXES else value_text(value)
 
 
 def in_axis_order(axis: Axis, values: Iterable[AxisValue]) -> list[AxisValue]:
-    """Returns the distinct values: those of a parameter sorted by size, others in order of first appearance."""
+    """Returns the distinct values of an axis: those of a parameter sorted by size, others in order of first
+    appearance."""
     distinct = list(dict.fromkeys(values))
     return sorted(distinct, key=PARAMETER_AXES[axis].order) if axis in PARAMETER_AXES else distinct
 
@@ -59,7 +60,8 @@ class Head:
 
 
 def heads(fixed: Sequence[Mapping[Axis, AxisValue]]) -> list[Head]:
-    """Returns a head for each mapping of values; all mappings must have the same axes.
+    """Returns the head of each row or column, given by its values on the axes; all must have the same axes. Their lines
+    show only the axes on which they differ.
 
     >>> [h.label for h in heads([{"technique": "zero-shot", "temperature": 0.0}, {"technique": "few-shot",
     ...     "temperature": 0.0}])]
@@ -73,9 +75,10 @@ def heads(fixed: Sequence[Mapping[Axis, AxisValue]]) -> list[Head]:
 
 
 def head_id(values: Mapping[Axis, AxisValue]) -> str:
-    """Returns the id of a head: a single value as text, several values as eight hex digits of their hash.
+    """Returns the id of a head with these values: a single value as text, several values as eight hex digits of their
+    hash.
 
-    A newer axis (`_LATER`) enters the hash only where it has a value, so that older ids stay valid.
+    An axis that was added later (`_LATER`) enters the hash only if it has a value, so that older ids stay valid.
     """
     if len(values) == 1:
         return value_text(next(iter(values.values())))
@@ -85,9 +88,9 @@ def head_id(values: Mapping[Axis, AxisValue]) -> str:
 
 
 def _lines(values: Mapping[Axis, AxisValue], varying: set[Axis], several: set[AxisValue]) -> Iterator[str]:
-    """Yields the lines of a head: its values on the `varying` axes. If none varies, a variant shows its technique and
-    parameters, and any other head shows all of its values. `several` holds the prompts that have more than one version.
-    """
+    """Yields the lines of a head: its values on the axes on which heads differ (`varying`). If none differ, a variant
+    shows its technique and parameters, and any other head all of its values. `several` holds the prompts with more than
+    one version."""
     if not varying:
         telling = {"technique", *PARAMETER_AXES} - {axis for axis in _LATER if values.get(axis) is None}
         varying = telling & set(values) or set(values)

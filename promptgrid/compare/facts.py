@@ -44,7 +44,8 @@ _FLOATS = ("chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_m
 
 
 class SentValues(NamedTuple):
-    """The values sent for the parameter axes (None: not sent), and a note on those that were not sent as planned."""
+    """The values sent for the parameter axes, in the order of PARAMETER_AXES (None: not sent), and a note on those that
+    were not sent as planned."""
 
     values: tuple[AxisValue, ...]
     note: str
@@ -52,13 +53,15 @@ class SentValues(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Arrays with one entry for each cell, in the run's order. NaN means unknown or not scored, which is not zero.
+    """The cells of one run as arrays with one entry for each cell, in the run's order. NaN means unknown or not scored,
+    which is not zero.
 
+    position         the cell's number in the run, by which the database names it
     case, variant    indices in `case_ids` and in `variants`, which are in the order of the grid
     sent             for each variant, the distinct values that were sent for its cells
     status           index in STATUSES
     ballot           the hash by which answers are compared (answers.ballot); -1 where no answer could be read
-    answer           a small code for the ballot; -1 where no answer could be read
+    answer           a small number that stands for the ballot; -1 where no answer could be read
     scores           one column for each of `checks`
     reply_id         0 where there is no reply
     chars            length of the reply's text
@@ -96,7 +99,7 @@ class Facts:
 
     @cached_property
     def score(self) -> Floats:
-        """For each cell, the mean over the checks that could be scored."""
+        """For each cell, the mean of its scores over the checks; NaN if none could be scored."""
         return mean_known(self.scores)
 
     @cached_property
@@ -120,10 +123,11 @@ class Facts:
         return counted
 
     def entry_scores(self, cells: Longs, entry: Longs, size: int, score: Floats) -> Floats:
-        """Returns the mean score of each entry (all samples of one case under one variant); NaN where none is scored.
+        """Returns the mean score of each entry (all samples of one case under one variant); NaN where none is
+        scored.
 
-        `entry` holds the entry of each of `cells`, from 0 to `size` - 1; `score` has one value for each cell of the
-        run. Only the replies that count as answers (`counted`) enter the mean.
+        `cells` are indices of cells, and `entry` holds the entry of each, from 0 to `size` - 1. `score` has one value
+        for each cell of the run. Only the replies that count as answers (`counted`) enter the mean.
         """
         scored = (self.answered & self.counted)[cells]
         return mean_by(np.where(scored, score[cells], np.nan), entry, size)
@@ -135,16 +139,17 @@ class Facts:
 
     @cached_property
     def values(self) -> Mapping[Axis, Sequence[AxisValue]]:
-        """The sorted values of each axis; `codes` returns indices into them."""
+        """The values of each axis in their order; `codes` holds indices into them."""
         return {axis: self._axis(axis)[0] for axis in AXES}
 
     @property
     def axes(self) -> dict[Axis, list[str]]:
-        """The sorted values of each axis, as texts."""
+        """The values of each axis in their order, as texts for a URL."""
         return {axis: [value_text(value) for value in values] for axis, values in self.values.items()}
 
     def was_sent(self, variant: int, axis: Axis) -> bool:
-        """Returns whether the variant's value of a parameter was sent unchanged for all of its cells.
+        """Tells whether the variant's value on a parameter axis was sent unchanged for all of its cells; `variant` is
+        its index.
 
         A value that was refused, left out or merged with another value is not a point of a curve.
         """
@@ -152,7 +157,8 @@ class Facts:
         return value is not None and all(one.values[at] == value for one in self.sent[variant])
 
     def cached(self, key: object, compute: Callable[[], ColumnType]) -> ColumnType:
-        """Returns the result of `compute`, cached under this key: filtering and sorting do not repeat it."""
+        """Returns the result of `compute()`, which is called only if no result is stored under this key. So filtering
+        and sorting do not compute the same again."""
         if key not in self._results:
             result = compute()
             while len(self._results) >= _WORKED_OUT:
@@ -162,12 +168,13 @@ class Facts:
         return known
 
     def codes(self, axis: Axis) -> Ints:
-        """Returns for each cell the index of its value in `values[axis]`."""
+        """Returns for each cell of the run the index of its value on the axis in `values[axis]`."""
         codes = self._axis(axis)[1]
         return codes if axis == "case" else codes[self.variant]
 
     def _axis(self, axis: Axis) -> tuple[Sequence[AxisValue], Ints]:
-        """Returns the values of the axis and their codes: one per cell for the axis `case`, else one per variant."""
+        """Returns (the values of the axis in their order, indices into them): one index per cell for the axis `case`,
+        else one per variant."""
         if axis == "case":
             return self.case_ids, self.case
         of_variants = [variant.values[axis] for variant in self.variants]
@@ -203,7 +210,8 @@ def facts(database: Database, run_id: str) -> Facts:
 
 
 def of_cases(facts: Facts, cases: Sequence[int], name: str) -> Facts:
-    """Returns the facts of these cases (positions) only. `name` identifies the selection among others of the run."""
+    """Returns the facts of the cells of these cases only (indices in `case_ids`). `name` distinguishes this selection
+    from others of the same run in caches."""
     mine = np.isin(facts.case, np.array(cases, dtype=np.int32))
     arrays = {one.name: getattr(facts, one.name) for one in fields(facts)}
     cut: dict[str, Any] = {key: array[mine] for key, array in arrays.items() if isinstance(array, np.ndarray)}
@@ -211,7 +219,7 @@ def of_cases(facts: Facts, cases: Sequence[int], name: str) -> Facts:
 
 
 def read(run_id: str, columns: RunColumns) -> Facts:
-    """Reads the facts of a run from its open `columns`."""
+    """Reads the facts of a run from its columns in the database, which the caller has opened."""
     variants: dict[tuple[Any, ...], int] = {}
     lots = [_lot(rows, variants) for rows in columns.cells] or [_lot([], variants)]
     joined: dict[str, Any] = {name: np.concatenate([lot[name] for lot in lots]) for name in lots[0]}
@@ -238,7 +246,8 @@ def read(run_id: str, columns: RunColumns) -> Facts:
 
 
 def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) -> dict[str, NDArray[Any]]:
-    """Returns the rows as arrays, and adds their new variants to `variants`."""
+    """Returns some rows of the database as arrays by column name. `variants` numbers the variants; new ones are added
+    to it."""
     column = list(zip(*rows, strict=True)) or [()] * len(_AT)
     keys = zip(*(column[_AT[name]] for name in _VARIANT_COLUMNS), strict=True)
     ballots, replies = column[_AT["ballot"]], column[_AT["id"]]
@@ -262,7 +271,8 @@ def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) 
 
 
 def _scores(lots: Iterable[Sequence[tuple[Any, ...]]], position: Ints) -> tuple[list[str], Floats]:
-    """Returns the sorted names of the checks, and a table with one column of scores for each check."""
+    """Returns (the names of the checks in order, a table with one row per cell and one column of scores per check).
+    `position` holds the cells' positions, in ascending order."""
     names: dict[str, int] = {}
     parts = []
     for rows in lots:

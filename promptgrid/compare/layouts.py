@@ -23,12 +23,13 @@ from promptgrid.stats.intervals import Floats
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """The figures of each place; every field is an array of rows × columns.
+    """The figures of each place of a table (all cells in one row and one column); every field is an array of rows ×
+    columns.
 
     samples, answered    the number of cells, and the number of cells with a reply
     unread               the number of replies in which no answer could be read
-    votes, voted         the number of votes for the most common answer, and its code (in a tie the answer seen first;
-                         -1: there is none)
+    votes, voted         the number of votes for the most common answer, and its code in `Facts.answer` (in a tie the
+                         answer that comes first; -1: there is none)
     distinct             the number of distinct answers; with several cases, the sum over the cases
     representative       the cell to show, as an index in Facts: the first that gave the voted answer, else the first
                          reply, else the first cell; -1: there is none
@@ -54,12 +55,13 @@ class Places:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """The rows and columns of a view, before its filters.
+    """The table of rows and columns that a view describes, before its filters. All cells in one row and one column are
+    a place.
 
-    cells, starts    indices in Facts, sorted by row and column: the place p = `row * len(columns) + column` has the
-                     cells `cells[starts[p]:starts[p + 1]]`
+    cells, starts    indices of cells in Facts, sorted by row and column: the place p = `row * len(columns) + column`
+                     has the cells `cells[starts[p]:starts[p + 1]]`
     row_keys         rows × `row_axes`: the values of each row, as indices in `Facts.values`
-    units            the figures of each case within each row; the same as `places` if rows or columns are cases
+    units            the figures of each unit: one case within a row. The same as `places` if rows or columns are cases
     row_of, case_of  the row and the case of each unit; the case is -1 where columns are cases
     """
 
@@ -77,7 +79,7 @@ class Layout:
 
     @property
     def by_case(self) -> bool:
-        """Whether every place belongs to a single case."""
+        """Whether every place (row × column) holds the cells of a single case."""
         return self.units is self.places
 
     @property
@@ -86,7 +88,7 @@ class Layout:
 
     @cached_property
     def place_of(self) -> Longs:
-        """The place of each entry of `cells`: `row * len(columns) + column`."""
+        """The place of each entry of `cells`, as the number `row * len(columns) + column`."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
     @cached_property
@@ -103,16 +105,17 @@ class Layout:
         return {row_id: row for row, row_id in enumerate(self.row_ids)}
 
     def cells_at(self, row: int, column: int) -> Longs:
-        """Returns the cells of a place, in the order of the run."""
+        """Returns the cells (indices in Facts) in one row and column, in the order of the run."""
         at = row * len(self.columns) + column
         return self.cells[self.starts[at] : self.starts[at + 1]]
 
     def cells_in(self, column: int) -> Longs:
-        """Returns the cells of a column, row by row."""
+        """Returns the cells (indices in Facts) of a column, row by row."""
         return self.cells[np.flatnonzero(self.place_of % max(1, len(self.columns)) == column)]
 
     def column_indices(self, view: View) -> list[int]:
-        """Returns the indices of the columns that the view shows, its baseline first."""
+        """Returns the indices of the columns that the view shows, first the baseline, with which the others are
+        compared."""
         columns = [i for i, head in enumerate(self.columns) if head.id in view.column_ids] or list(
             range(len(self.columns))
         )
@@ -125,7 +128,8 @@ class Layout:
 
 
 def layout(facts: Facts, view: View) -> Layout:
-    """Returns the layout of a view, cached with the facts."""
+    """Returns the table of rows and columns that the view describes, without its filters; the result is cached with the
+    facts."""
     return facts.cached(view.layout, lambda: _laid_out(facts, view))
 
 
@@ -158,7 +162,8 @@ def _laid_out(facts: Facts, view: View) -> Layout:
 
 
 def _selected(facts: Facts, only: Mapping[Axis, Sequence[str]]) -> Longs:
-    """Returns the cells that have one of the given values on every axis of `only`."""
+    """Returns the indices of the cells that match `only`: on each of its axes, they have one of the values listed (as
+    texts)."""
     selected = np.ones(len(facts), dtype=np.bool_)
     texts = facts.axes if only else {}
     for axis, wanted in only.items():
@@ -168,7 +173,8 @@ def _selected(facts: Facts, only: Mapping[Axis, Sequence[str]]) -> Longs:
 
 
 def _compressed(facts: Facts, axes: Sequence[Axis], cells: Longs) -> tuple[list[Axis], Ints, Ints]:
-    """Returns the sorted axes, the existing combinations of their codes (one per line), and the line of each cell."""
+    """Returns (the axes in their order, the combinations of their values that occur among these cells, the number of
+    each cell's combination). A combination is a line of indices in `Facts.values`, one per axis."""
     ordered = [axis for axis in IN_ORDER if axis in axes]
     key = np.zeros(len(cells), dtype=np.int64)
     sizes = [max(1, len(facts.values[axis])) for axis in ordered]
@@ -182,7 +188,8 @@ def _compressed(facts: Facts, axes: Sequence[Axis], cells: Longs) -> tuple[list[
 
 
 def _places(facts: Facts, cells: Longs, key: Longs, shape: tuple[int, int]) -> Places:
-    """Returns the figures of each place, a case's samples pooled. A score is the mean of the variants' scores."""
+    """Returns the figures of each place, with the samples of a case pooled. `key` has for each of `cells` its place as
+    a number; `shape` is (rows, columns). A score is the mean of the scores of the place's variants."""
     size = shape[0] * shape[1]
     status, answered = facts.status[cells], facts.answered[cells]
     answer = facts.answer[cells]
@@ -219,7 +226,8 @@ def _places(facts: Facts, cells: Longs, key: Longs, shape: tuple[int, int]) -> P
 
 
 def _score(facts: Facts, cells: Longs, key: Longs, size: int) -> Floats:
-    """Returns for each place the mean of the scores of its variants."""
+    """Returns for each place, 0 to `size` - 1, the mean of the scores of its variants. `key` has the place of each of
+    `cells`."""
     own = key * max(1, len(facts.variants)) + facts.variant[cells]
     known, entry = np.unique(own, return_inverse=True)
     scores = facts.entry_scores(cells, entry, len(known), facts.score)
@@ -227,7 +235,8 @@ def _score(facts: Facts, cells: Longs, key: Longs, size: int) -> Floats:
 
 
 def _pooled(units: Places, row_of: Ints, shape: tuple[int, int]) -> Places:
-    """Pools the units of each row: counts are summed, metrics are averaged over the cases."""
+    """Returns the figures of each row from those of its units (one case within a row): counts are added up, metrics are
+    averaged over the cases. `row_of` has the row of each unit; `shape` is (rows, columns)."""
     size, width = shape[0] * shape[1], shape[1]
     key = (row_of[:, None].astype(np.int64) * width + np.arange(width)).ravel()
 

@@ -15,7 +15,8 @@ from promptgrid.store.cell_columns import case_texts
 
 
 def contents(database: Database, layout: Layout) -> dict[Hashable, int]:
-    """Returns the row of each case by its content; cases with equal content are numbered."""
+    """Returns the row of each case by (its inputs and expected answer as text, the number of earlier cases with the
+    same)."""
     texts = case_texts(database, layout.facts.run_id)
     seen: Counter[str] = Counter()
     rows: dict[Hashable, int] = {}
@@ -28,7 +29,8 @@ def contents(database: Database, layout: Layout) -> dict[Hashable, int]:
 
 
 def matched(a: Mapping[Hashable, int], b: Mapping[Hashable, int]) -> Ints:
-    """Returns (row in A, row in B) of each key of either run; -1 where a run lacks the key.
+    """Returns pairs (row in run A, row in run B) of the cases with equal keys; `a` and `b` have the rows by key. -1
+    stands for a run without the key.
 
     The pairs are in B's order; those that only A has come last.
     """
@@ -37,10 +39,10 @@ def matched(a: Mapping[Hashable, int], b: Mapping[Hashable, int]) -> Ints:
 
 
 def matched_columns(a: Sequence[Head], b: Sequence[Head]) -> list[tuple[int, int]]:
-    """Returns (column in A, column in B) of each variant of either run; -1 where a run lacks the variant.
+    """Returns pairs (column in run A, column in run B) of equal variants; -1 stands for a run without the variant.
 
-    Each version of a prompt is matched with the same version first; the remaining versions are matched in order. The
-    pairs are in B's order; those that only A has come last.
+    A version of a prompt is matched with the same version first, and the remaining versions in order. The pairs are in
+    B's order; those that only A has come last.
     """
     free = dict(enumerate(a))
     matches: dict[int, int] = {}
@@ -55,7 +57,8 @@ def matched_columns(a: Sequence[Head], b: Sequence[Head]) -> list[tuple[int, int
 
 
 def pair_labels(a: Layout, b: Layout, columns: Sequence[tuple[int, int]]) -> list[str]:
-    """Returns the label of each pair of columns, with the version only where a prompt has several versions."""
+    """Returns the label of each pair of columns from `matched_columns`. The prompt's version is part of it only if
+    labels would be equal without it."""
     fixed = [(b.columns[at_b] if at_b >= 0 else a.columns[at_a]).values for at_a, at_b in columns]
     without: list[Mapping[Axis, AxisValue]] = [
         {axis: value for axis, value in values.items() if axis != "version"} for values in fixed

@@ -27,7 +27,7 @@ _COUNTS = ("samples", "answered", "votes", "distinct", "voted", "representative"
 
 @dataclass(frozen=True, slots=True)
 class AnswerTally:
-    """One of the distinct answers of a place (None: no answer could be read).
+    """One of the distinct answers in one row and column. `answer` is None where no answer could be read.
 
     `count` is the number of replies that gave it, `score` their mean score, `position` the first cell that gave it.
     """
@@ -40,7 +40,7 @@ class AnswerTally:
 
 @dataclass(frozen=True, slots=True)
 class PooledCell:
-    """All samples of one row in one column, pooled. Texts are cut to SHOWN characters.
+    """All samples in one row and column of a comparison, pooled. Texts are cut to SHOWN characters.
 
     status, samples, answered    see Places
     statuses           the number of cells by status
@@ -50,8 +50,8 @@ class PooledCell:
     tallies            the distinct answers, the most common first, at most TALLIES; empty if several cases are pooled
     distinct           the number of distinct answers
     output, error      of the cell at the position `representative`; "" where several cases are pooled
-    metrics            the figures of a place by name (see Places); unknown ones are left out
-    delta              the metrics minus the baseline's; empty for the baseline
+    metrics            the figures by name (see Places); unknown ones are left out
+    delta              the metrics minus those of the baseline, the first column; empty for the baseline
     differs            whether the voted answer differs from the baseline's
     positions          all cells, in the order of the run
     """
@@ -88,7 +88,8 @@ class PooledCell:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRow:
-    """One row: its `entries` by column id, and its case with inputs and expected answer if the row is a case."""
+    """One row of a comparison: its `entries` by the id of their column, and its case with inputs and expected answer;
+    None if the row is not a case."""
 
     head: Head
     entries: Mapping[str, PooledCell]
@@ -101,7 +102,7 @@ class ComparisonRow:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One cell of an entry, as shown in a list of samples; `number` counts the samples from 1."""
+    """One cell of a PooledCell, as shown in a list of its samples; `number` counts the samples from 1."""
 
     position: int
     number: int
@@ -111,7 +112,8 @@ class Sample:
 
 
 def page(database: Database, comparison: ComparisonRows, start: int, count: int) -> list[ComparisonRow]:
-    """Returns `count` rows of the comparison, from index `start` of its order; a deleted cell has no text."""
+    """Returns `count` rows of the comparison with their texts, from the row with the index `start` on. A cell deleted
+    in the meantime has no text."""
     rows = [int(row) for row in comparison.order[start : start + count]]
     drafts = _Drafts(comparison, rows)
     texts = cell_texts(database, comparison.facts.run_id, drafts.wanted, SHOWN)
@@ -124,7 +126,7 @@ def page(database: Database, comparison: ComparisonRows, start: int, count: int)
 
 
 def samples(database: Database, facts: Facts, entry: PooledCell) -> list[Sample]:
-    """Returns the cells of an entry with their answers; deleted cells are left out."""
+    """Returns the samples that are pooled in `entry`, with their answers; deleted cells are left out."""
     texts = cell_texts(database, facts.run_id, entry.positions, SHOWN)
     places = np.searchsorted(facts.position, np.array(entry.positions, dtype=np.int64))
     return [
@@ -156,7 +158,7 @@ def _cases(database: Database, comparison: ComparisonRows, rows: Sequence[int]) 
 
 
 class _Drafts:
-    """The entries of some rows before their texts are read; all figures are taken from the arrays at once."""
+    """The figures of some rows before their texts are read. All are taken from the arrays at once, which is faster."""
 
     def __init__(self, comparison: ComparisonRows, rows: Sequence[int]) -> None:
         self._comparison, self._layout, self._rows = comparison, comparison.layout, rows
@@ -182,7 +184,8 @@ class _Drafts:
         return sorted({*tallied, *representatives})
 
     def entries(self, row: int, row_id: str, texts: Mapping[int, CellText]) -> dict[str, PooledCell]:
-        """Returns the entries of a row by column id; `row` is the index among the rows of this object."""
+        """Returns the entries of one row by the id of their column. `row` is the row's index among those of this
+        object, `texts` the texts of its cells by position."""
         heads = self._comparison.columns
         return {
             head.id: self._entry((row, j), row_id, head.id, texts) for j, head in enumerate(heads)
@@ -233,7 +236,8 @@ class _Drafts:
 
 
 def _tallies(facts: Facts, cells: Longs) -> list[AnswerTally]:
-    """Returns the distinct answers of the replies without their texts: by count, in a tie the one seen first."""
+    """Returns the distinct answers of these cells with counts and scores, without their texts: the most common first,
+    at most TALLIES."""
     replies = cells[facts.answered[cells]]
     by_answer: dict[int, list[int]] = {}
     for at, answer in enumerate(facts.answer[replies].tolist()):
@@ -248,5 +252,5 @@ def _tallies(facts: Facts, cells: Longs) -> list[AnswerTally]:
 
 
 def excerpt(text: str | None) -> str | None:
-    """Returns the beginning of a text; "…" marks a cut."""
+    """Returns the first SHOWN characters of a text, with "…" if it is cut; None for None."""
     return None if text is None else cut(text, SHOWN)

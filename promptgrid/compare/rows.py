@@ -19,10 +19,11 @@ from promptgrid.store.search import matching
 
 @dataclass(frozen=True, eq=False)
 class ComparisonRows:
-    """The rows that match a view's filters.
+    """The rows of a comparison that match its view's filters.
 
-    `order` holds their indices in the layout, sorted. `column_indices` are the shown columns of the layout, the
-    baseline first. `counts` has for each value of `Filter.show` the number of rows that match it and the other filters.
+    `order` holds their indices in the layout, sorted as the view asks. `column_indices` are the shown columns of the
+    layout, first the baseline, with which the others are compared. `counts` has for each value of `Filter.show` the
+    number of rows that match it and the other filters.
     """
 
     facts: Facts
@@ -61,11 +62,12 @@ class ComparisonRows:
 
     @property
     def summaries(self) -> list[VariantSummary]:
-        """The summary of each shown column, over all rows, whether they match the filters or not."""
+        """The summary of each shown column. It covers all rows, whether they match the filters or not."""
         return summarise(self.facts, self.view)
 
     def positions(self) -> list[int]:
-        """Returns the positions of all cells in shown rows and columns: row by row, in a row in the run's order."""
+        """Returns the positions in the run of all cells in the shown rows and columns: row by row, in a row in the
+        run's order."""
         rank = np.full(len(self.layout.row_keys), -1, dtype=np.int64)
         rank[self.order] = np.arange(len(self.order))
         row, column = np.divmod(self.layout.place_of, max(1, len(self.layout.columns)))
@@ -76,7 +78,8 @@ class ComparisonRows:
 
 
 def comparison_rows(database: Database, facts: Facts, view: View) -> ComparisonRows:
-    """Returns the rows of the view. An unknown column, baseline or value is ignored."""
+    """Returns the rows that the view shows, filtered and sorted. An unknown column, baseline or value in the view is
+    ignored."""
     laid_out = layout(facts, view)
     columns = laid_out.column_indices(view)
     matches = _matches(database, laid_out, columns, view)
@@ -89,12 +92,13 @@ def comparison_rows(database: Database, facts: Facts, view: View) -> ComparisonR
 
 
 def _columns_asked(layout: Layout, columns: Sequence[int], column_id: str) -> list[int]:
-    """Returns the column with this id if it is shown, else all shown columns."""
+    """Returns, of these shown columns, the one with the id `column_id` as a list; all of them if none has this id."""
     return [i for i in columns if layout.columns[i].id == column_id] or list(columns)
 
 
 def _matches(database: Database, layout: Layout, columns: Sequence[int], view: View) -> Bools:
-    """Returns for each row whether it has a cell in these columns and passes the filters on text, id and score."""
+    """Tells for each row whether it has a cell in these columns and passes the view's filters on text, case ids and
+    score."""
     wanted, places = view.filter, layout.places
     matches = _any(places.samples[:, columns] > 0)
     if wanted.case_ids:
@@ -110,7 +114,7 @@ def _matches(database: Database, layout: Layout, columns: Sequence[int], view: V
 
 
 def _mentions(database: Database, facts: Facts, text: str) -> Bools:
-    """Returns for each cell whether its case, its reply or its error contains the text."""
+    """Tells for each cell of the run whether its case, its reply or its error contains the text."""
     hits = matching(database, facts.run_id, text)
     return np.isin(facts.case, np.array(hits.cases, dtype=np.int64)) | np.isin(
         facts.position, np.array(hits.cells, dtype=np.int64)
@@ -118,14 +122,15 @@ def _mentions(database: Database, facts: Facts, text: str) -> Bools:
 
 
 def _rows_with(layout: Layout, cells: Bools, columns: Sequence[int] | None = None) -> Bools:
-    """Returns for each row whether it has one of these cells in one of these columns (None: in any column)."""
+    """Tells for each row whether it has one of the marked cells (`cells`: one flag per cell of the run) in one of these
+    columns; None: in any column."""
     hits = np.zeros(layout.shape, dtype=np.bool_)
     hits.ravel()[layout.place_of[cells[layout.cells]]] = True
     return _any(hits if columns is None else hits[:, columns])
 
 
 def _flags(layout: Layout, columns: Sequence[int], view: View) -> dict[ShowFilter, Bools]:
-    """Returns for each value of `Filter.show` which rows pass it."""
+    """Returns, for each value of `Filter.show`, a flag for each row: whether the row passes that filter."""
     units, some = layout.units, _columns_asked(layout, columns, view.filter.column)
     by_unit: dict[ShowFilter, Bools] = {
         "all": np.ones(len(layout.row_of), dtype=np.bool_),
@@ -140,10 +145,10 @@ def _flags(layout: Layout, columns: Sequence[int], view: View) -> dict[ShowFilte
 
 
 def _differ(layout: Layout, columns: Sequence[int], some: Sequence[int]) -> Bools:
-    """Returns for each unit whether the voted answers of the columns differ.
+    """Tells for each unit (one case within a row) whether the columns have different voted answers.
 
-    If `some` is a single column, its answer must differ from another column's. If only one column is shown, its own
-    replies must differ.
+    If `some`, the columns that the filter applies to, is a single column, its answer must differ from another column's.
+    If only one column is shown, its own replies must differ.
     """
     units = layout.units
     if "case" in layout.column_axes:
@@ -161,7 +166,8 @@ def _differ(layout: Layout, columns: Sequence[int], some: Sequence[int]) -> Bool
 
 
 def _changed(layout: Layout, baseline: Sequence[int], some: Sequence[int]) -> Bools:
-    """Returns for each unit whether a column's voted answer differs from the baseline's; both must have a reply."""
+    """Tells for each unit (one case within a row) whether the voted answer of one of the columns `some` differs from
+    that of the `baseline` column. Columns without a reply are ignored."""
     if "case" in layout.column_axes:
         return np.zeros(len(layout.row_of), dtype=np.bool_)
     units = layout.units
@@ -170,13 +176,14 @@ def _changed(layout: Layout, baseline: Sequence[int], some: Sequence[int]) -> Bo
 
 
 def _any(flags: Bools) -> Bools:
-    """Returns for each row whether any of its flags is set."""
+    """Reduces an array of rows × columns to one flag per row: whether any flag of the row is set."""
     flagged: Bools = np.logical_or.reduce(flags, axis=1)
     return flagged
 
 
 def _sorted(layout: Layout, columns: Sequence[int], order: Longs, view: View) -> Longs:
-    """Returns the permutation that sorts these rows. Rows without a figure come last; equal rows keep their order."""
+    """Returns the order, as indices into `order`, in which the view sorts these rows. Rows without a figure come last;
+    equal rows keep their order."""
     sort = view.sort
     if sort.by == "case":
         return np.arange(len(order))[::-1]

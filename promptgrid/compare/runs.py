@@ -37,7 +37,7 @@ _ALIKE = 1e-12  # tolerance of a comparison of scores: 0.1 + 0.2 counts as 0.3
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One case under one variant in run A, the older, and in run B, the newer; None where a run has no such cell.
+    """One case under one variant in run A, the older, and in run B, the newer.
 
     kind       improved, broke: the score is higher or lower in B; a reply that cannot be scored counts as a wrong one
                same: the scores are equal, or, where not both are scored, the voted answers are
@@ -45,7 +45,7 @@ class Change:
                new, gone: only B or only A has a reply; the status tells why
     score_a, score_b      the mean over the checks that both runs have
     answer_a, answer_b    the voted answers, cut to SHOWN characters
-    position_a, position_b    the cells that are shown
+    position_a, position_b    the cells that are shown; None where the run has no such cell
     """
 
     kind: ChangeKind
@@ -86,7 +86,7 @@ class Changes:
     """All differences between run A and run B.
 
     versus, sentence    the comparison over all variants: a case has the mean of its variants' scores
-    scores     by row and column, in A's layout and in B's, over the checks that both runs have
+    scores     (of A, of B), by row and column of the layouts `a` and `b`, over the checks that both runs have
     lines      one line per change: index in KINDS, index in `variants`, row and column in A's layout, row and column in
                B's layout; -1 where a run has no such row or column
     """
@@ -108,7 +108,7 @@ class Changes:
 
     @property
     def summary(self) -> str:
-        """The `sentence`, or if it is empty the reason why the runs cannot be compared."""
+        """The comparison of the two runs in a sentence, or the reason why they cannot be compared."""
         if self.sentence:
             return self.sentence
         if all(variant.a is None or variant.b is None for variant in self.variants):
@@ -118,7 +118,8 @@ class Changes:
     def listed(
         self, database: Database, kinds: Sequence[ChangeKind] = KINDS, start: int = 0, count: int = 50
     ) -> list[Change]:
-        """Returns changes of these kinds with their texts, in the order of B's cases; A's other cases come last."""
+        """Returns at most `count` changes of these kinds with their texts, from the index `start` on, in the order of
+        B's cases; cases that only A has come last."""
         selected = np.isin(self.lines[:, 0], [KINDS.index(kind) for kind in kinds])
         some = self.lines[selected][start : start + count]
         a = _Texts(database, self.a, self.scores[0], some[:, 2:4].tolist())
@@ -165,7 +166,7 @@ def against(database: Database, run_a: str, run_b: str) -> Changes:
 
 
 def _scores(layout: Layout, checks: Sequence[str]) -> Floats:
-    """Returns by row and column the mean score over these checks only."""
+    """Returns an array of rows × columns: the mean score in each place over these checks only; NaN: not scored."""
     facts, size = layout.facts, layout.shape[0] * layout.shape[1]
     by_cell = mean_known(facts.scores[:, [facts.checks.index(check) for check in checks]])
     entry = np.repeat(np.arange(size), np.diff(layout.starts))
@@ -181,7 +182,8 @@ def _there(database: Database, ref: str) -> RunInfo:
 
 
 def _together(sides: Sequence[tuple[_Side, _Side]]) -> Comparison | None:
-    """Compares B's cases with A's; a case has the mean over the variants that are scored in both runs."""
+    """Compares the scores of B's cases with A's over all variants: a case has the mean over the variants that are
+    scored in both runs. `sides` has a pair (A, B) per variant; None without any."""
     if not sides:
         return None
     a, b = (np.column_stack([pair[at].score for pair in sides]) for at in (0, 1))
@@ -191,7 +193,8 @@ def _together(sides: Sequence[tuple[_Side, _Side]]) -> Comparison | None:
 
 
 def _with_sentence(versus: Comparison | None, b: str, a: str) -> tuple[Comparison | None, str]:
-    """Returns the comparison and its sentence; (None, "") where no case is scored in both runs."""
+    """Returns (the comparison, a sentence about it in which the two are called `b` and `a`); (None, "") if no case is
+    scored in both runs."""
     return (versus, versus.sentence(b, a)) if versus is not None and versus.n else (None, "")
 
 
@@ -204,7 +207,8 @@ def _variant(layout: Layout, column: int) -> Variant | None:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """One variant in one run, by matched case: whether it has a reply, its score, and its voted answer."""
+    """One variant in one run, with one entry per matched case: whether it has a reply, its score, whether its voted
+    answer could be read, and the answer's hash (`ballot`)."""
 
     answered: Bools
     score: Floats
@@ -213,7 +217,8 @@ class _Side:
 
     @classmethod
     def of(cls, laid: Layout, scores: Floats, rows: Ints, column: int) -> _Side:
-        """Reads the side from a layout; -1 in `rows` or as `column` means that the run has no such case or variant."""
+        """Reads one column of a layout. `rows` has the row of each matched case; -1 there or as `column` means that the
+        run lacks it."""
         places, present = laid.places, (rows >= 0) & (column >= 0)
         if not present.any():
             return cls(present, np.full(len(rows), np.nan), present, np.zeros(len(rows), dtype=np.int64))
@@ -227,7 +232,8 @@ class _Side:
 
 
 def _kinds(a: _Side, b: _Side) -> Ints:
-    """Returns for each matched case the index of its kind in KINDS; -1: neither run has a reply."""
+    """Returns for each matched case the index in KINDS of the kind of change from A to B; -1 if neither run has a
+    reply."""
     alike = np.where(a.read & b.read, a.ballot == b.ballot, a.read == b.read)
     gain = np.nan_to_num(b.score) - np.nan_to_num(a.score)  # a reply that cannot be scored counts as wrong
     scored = ~(np.isnan(a.score) & np.isnan(b.score))
@@ -241,7 +247,8 @@ def _kinds(a: _Side, b: _Side) -> Ints:
 
 
 def _lines(cases: Ints, columns: Sequence[tuple[int, int]], kinds: Sequence[Ints]) -> Ints:
-    """Returns `Changes.lines`, case by case, the variants of each case in their order."""
+    """Returns the array `Changes.lines`, case by case. `cases` and `columns` are the matched rows and columns, `kinds`
+    has one array per column."""
     blocks = [
         np.column_stack(
             [of_cases, np.full(len(of_cases), at), cases[:, 0], np.full(len(of_cases), at_a), cases[:, 1],
@@ -256,7 +263,8 @@ def _lines(cases: Ints, columns: Sequence[tuple[int, int]], kinds: Sequence[Ints
 
 
 class _Texts:
-    """The texts and figures of one run at the given places: (row, column), -1 where the run has no such place."""
+    """Reads the texts and figures of one run at these places (row, column) of its layout; -1 where the run has no such
+    place."""
 
     def __init__(self, database: Database, laid: Layout, scores: Floats, places: Sequence[Sequence[int]]) -> None:
         self._laid, self._scores = laid, scores

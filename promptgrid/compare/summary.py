@@ -92,13 +92,15 @@ def summary(database: Database, run_id: str) -> list[VariantSummary]:
 
 
 def suspicions(database: Database, run_id: str) -> list[str]:
-    """Returns a sentence for each model that seems to ignore the temperature."""
+    """Returns a sentence for each model of the run that seems to ignore the temperature, because its replies are too
+    much alike."""
     sentences = ((ref, suspicion(seen)) for ref, seen in alike(database, run_id).items())
     return [f"{ref}: {sentence}" for ref, sentence in sentences if sentence]
 
 
 def summarise(facts: Facts, view: View) -> list[VariantSummary]:
-    """Returns the summary of each shown column of the view, its baseline first. Row filters have no effect."""
+    """Returns the summary of each column that the view shows, its baseline first. The view's filters on rows have no
+    effect."""
     laid = layout(facts, view)
     columns = laid.column_indices(view)
     return facts.cached((view.layout, tuple(columns)), lambda: _summaries(laid, columns))
@@ -119,10 +121,8 @@ def _summaries(laid: Layout, columns: Sequence[int]) -> list[VariantSummary]:
 
 
 def _case_scores(laid: Layout) -> Floats:
-    """Returns cases × columns: the mean over the rows of each case, since the case is the unit of sampling.
-
-    Where columns are cases, the rows take the place of the cases.
-    """
+    """Returns an array of cases × columns with the mean score over the rows of each case; NaN: not scored. If columns
+    are cases, the rows take the place of the cases."""
     scores = laid.units.metrics["score"]
     case = laid.case_of if "case" not in laid.column_axes else laid.row_of
     count = int(case.max(initial=-1)) + 1
@@ -138,7 +138,8 @@ def _versus(cases: Floats, columns: Sequence[int]) -> dict[int, Comparison]:
 
 
 def _best(cases: Floats, columns: Sequence[int]) -> int | None:
-    """Returns the column with the highest score if it is significantly better than every other one after correction."""
+    """Returns, of these columns, the one with the highest score if it is significantly better than each other one
+    (corrected for their number); else None. `cases` has the scores by case and column."""
     means = {column: float(np.nanmean(cases[:, column])) for column in columns if not np.isnan(cases[:, column]).all()}
     if len(means) < 2:
         return None
@@ -195,7 +196,8 @@ def _summary(
 
 
 def _entries(facts: Facts, cells: Longs) -> tuple[Longs, Longs]:
-    """Groups the cells by case and variant: returns the entry number of each cell, and the case of each entry."""
+    """Groups the cells by case and variant; each group is an entry. Returns (the number of each cell's entry, the case
+    of each entry)."""
     width = max(1, len(facts.variants))
     known_ones, entry = np.unique(
         facts.case[cells].astype(np.int64) * width + facts.variant[cells], return_inverse=True
@@ -205,7 +207,8 @@ def _entries(facts: Facts, cells: Longs) -> tuple[Longs, Longs]:
 
 @dataclass(frozen=True, eq=False)
 class _Trials:
-    """For each entry (a case under a variant): its case, the number of scored replies, and of right ones."""
+    """Arrays with one element per entry (a case under a variant): its case, the number of its scored replies, and how
+    many of those scored 1 (`right`)."""
 
     case_of: Longs
     scored: Longs
@@ -226,7 +229,8 @@ class _Trials:
 
 
 def _by_check(facts: Facts, cells: Longs) -> dict[str, tuple[float | None, int]]:
-    """Returns for each check the mean score over the cases, and the number of cases that have a score."""
+    """Returns for each check (its mean score over the cases of these cells or None, the number of cases with
+    a score)."""
     entry, case_of = _entries(facts, cells)
     means = {}
     for at, check in enumerate(facts.checks):
@@ -237,7 +241,8 @@ def _by_check(facts: Facts, cells: Longs) -> dict[str, tuple[float | None, int]]
 
 
 def _cost_per_correct(facts: Facts, replies: Longs) -> float | None:
-    """Returns the cost of the replies to scored cases divided by the number of answers that scored 1."""
+    """Returns the cost in US dollars of these replies, as far as their case is scored, divided by the number of answers
+    that scored 1; None if there is no such answer or a price is unknown."""
     entry, case_of = _entries(facts, replies)
     scores = facts.entry_scores(replies, entry, len(case_of), facts.score)
     spent = _sum(facts.cost_usd[replies][~np.isnan(scores)[entry]])
@@ -254,5 +259,5 @@ def _mean(values: Floats) -> float | None:
 
 
 def _sum(values: Floats) -> float | None:
-    """Returns the sum; None when a value is missing or there are no values."""
+    """Returns the sum of the values; None if there are none or one is NaN."""
     return known(values.sum()) if len(values) else None

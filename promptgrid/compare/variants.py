@@ -30,7 +30,7 @@ class Variant:
 
     @property
     def id(self) -> str:
-        """Eight hex digits, the same on every page load and safe in a URL."""
+        """Eight hex digits that name the variant: the same on every page load and safe in a URL."""
         return head_id(self.values)
 
 
@@ -50,7 +50,8 @@ def in_grid_order(variants: Sequence[Variant]) -> list[Variant]:
 
 
 def labels(variants: Sequence[Variant]) -> dict[str, Sequence[str]]:
-    """Returns the values of each variant, by its id, that differ from other variants, the most important first.
+    """Returns the texts that label each variant, by its id: the values that differ from other variants, the most
+    important first.
 
     A single variant is labelled by its technique and parameters.
     """

@@ -54,7 +54,7 @@ class CheckVerdict:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """The part of a cell that a verdict needs; `scores` holds (value, outcome, explanation) by check."""
+    """What a verdict needs of one cell; `scores` holds (value, outcome, explanation) by check."""
 
     position: int
     replied: bool
@@ -65,10 +65,10 @@ class _Sample:
 
 
 def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = None) -> list[CheckVerdict]:
-    """Returns the verdicts of a run: cases × variants × checks, by variant in the grid's order, then by case.
+    """Returns the verdicts of a run, one per case, variant and check: by variant in the grid's order, then by case.
 
-    With `positions` only these cells are judged; they should include all samples of their cases. Long texts are read
-    one by one and not kept.
+    With `positions`, only these cells are judged; they should include all samples of their cases. Long texts are read
+    one by one and not kept in memory.
     """
     plan = runs.plan_of(database, run_id)
     checks = {(p.name, p.version): [check.name for check in plan.checks_for(p)] or [""] for p in plan.prompts}
@@ -90,7 +90,8 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
 
 
 def _counted(database: Database, run_id: str) -> frozenset[int]:
-    """Returns the positions of the cells that count as answers (see Facts.counted)."""
+    """Returns the positions of the cells that count as answers: with self-consistency, one per case and variant; else
+    all."""
     columns = facts(database, run_id)
     return frozenset(columns.position[columns.counted].tolist())
 

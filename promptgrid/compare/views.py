@@ -57,7 +57,8 @@ class Sort:
 
 @dataclass(frozen=True)
 class View:
-    """The axes on rows and on columns; all values of any other axis are pooled.
+    """Which axes of a run stand on the rows and which on the columns of a comparison; cells that differ only on other
+    axes are pooled.
 
     only       by axis, the values to include, as texts (see axes.value_text); other axes are not restricted
     column_ids ids of the columns to show; all columns if empty or if no id is known
@@ -85,6 +86,7 @@ class View:
 
     @property
     def layout(self) -> tuple[object, ...]:
-        """The part of the view that decides the rows and columns, as a cache key."""
+        """The part of the view that decides the rows and columns, as a hashable cache key; filters and order are left
+        out."""
         only = tuple((axis, tuple(self.only[axis])) for axis in AXES if axis in self.only)
         return (frozenset(self.rows), frozenset(self.columns), only)

@@ -33,9 +33,8 @@ class DiffSpan:
 class WordsDiff:
     """The differences between two texts, as `parts` in reading order.
 
-    The same and removed parts make up the first text, the same and added parts the second. `compared` is None when both
-    texts were compared to their ends; else it holds the number of characters compared in each, and the parts cover only
-    these characters.
+    The same and removed parts make up the first text, the same and added parts the second. `compared` is None if both
+    texts were compared to their ends; else it holds the number of characters compared in each, and the parts end there.
     """
 
     parts: Sequence[DiffSpan]
@@ -46,7 +45,7 @@ class WordsDiff:
         return self.compared is None and all(part.kind == "same" for part in self.parts)
 
     def words(self, kind: PartKind) -> int:
-        """Returns the number of words in the parts of this kind."""
+        """Returns the number of words in all parts of this kind: same, removed or added."""
         token_lists = (_TOKEN.findall(part.text) for part in self.parts if part.kind == kind)
         return sum(1 for tokens in token_lists for token in tokens if token[0].isalnum())
 
@@ -67,7 +66,7 @@ def words_diff(first: str, second: str, most: int = MOST_WORDS) -> WordsDiff:
 
 
 def _common(a: Sequence[str], b: Sequence[str]) -> int:
-    """Returns the number of equal tokens at the beginning of both."""
+    """Returns the number of tokens at the beginning of both lists that are equal."""
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
@@ -84,7 +83,8 @@ def _changes(a: Sequence[str], b: Sequence[str]) -> Iterator[DiffSpan]:
 
 
 def _readable(parts: Iterator[DiffSpan]) -> Iterator[DiffSpan]:
-    """Counts spaces and signs between two changes as changed too: a diff that keeps a lone comma is hard to read."""
+    """Yields the parts with spaces and signs between two changes marked as changed too, since a diff that keeps a lone
+    comma is hard to read."""
     spans = list(parts)
     for i, part in enumerate(spans):
         inside = 0 < i < len(spans) - 1
