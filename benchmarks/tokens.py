@@ -38,6 +38,7 @@ def cpu(call: Callable[..., object], *given: str) -> float:
 
 def megabyte(rounds: int) -> None:
     from promptgrid.tokens import count, count_in, encoding
+    from promptgrid.tokens.cache import CountCache
 
     text = mixed(1_000_000)
     for name in ENCODINGS:
@@ -47,7 +48,7 @@ def megabyte(rounds: int) -> None:
         ratios, seconds = [], []
         for _ in range(rounds):
             seconds.append(cpu(bare.encode_ordinary, text))
-            count._memory = count._Memory(count.REMEMBERED)
+            count._memory = CountCache(count.REMEMBERED)
             count._part_length.cache_clear()
             ours = cpu(count_in, name, text)
             ratios.append(ours / seconds[-1])

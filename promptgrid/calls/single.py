@@ -14,7 +14,7 @@ from promptgrid.grid import Plan, Point
 from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.store import Database, commits
 from promptgrid.store.commits import ReplyOrigin
-from promptgrid.tokens import context_limit, count_messages, tools_of
+from promptgrid.tokens import context_limit, count_request, counter
 
 
 def try_point(plan: Plan) -> Point:
@@ -26,7 +26,7 @@ def try_point(plan: Plan) -> Point:
         first = grid.skipped(plan)[0]
         raise PlanError(f'"{first.prompt}" cannot use {first.technique}: {first.reason}.')
     request = point.request
-    count = count_messages(request.messages, point.model_ref, request.api, tools_of(request))
+    count = count_request(request, counter(point.model_ref))
     planned = PlannedPoint(point, count, context_limit(point.model_ref))
     if not planned.fits:
         hint = "Shorten the prompt, show fewer examples, or leave less room for the reply."

@@ -9,6 +9,6 @@ from promptgrid.compare.facts import Facts, facts
 from promptgrid.compare.pages import AnswerTally, ComparisonRow, PooledCell, Sample, page, samples
 from promptgrid.compare.rows import ComparisonRows, comparison_rows
 from promptgrid.compare.runs import KINDS, Change, ChangeKind, Changes, VariantChange, against
-from promptgrid.compare.summary import VariantSummary, summarise, summary, suspicions
+from promptgrid.compare.summary import VariantSummary, count_differences, summarise, summary, suspicions
 from promptgrid.compare.variants import Variant, labels, variant_of
 from promptgrid.compare.views import METRICS, SHOWS, Filter, Metric, ShowFilter, Sort, View

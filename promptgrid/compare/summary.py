@@ -17,7 +17,7 @@ from promptgrid.models.parameters import suspicion
 from promptgrid.stats import Comparison, Interval
 from promptgrid.stats.intervals import Floats
 from promptgrid.store import Database
-from promptgrid.store.cell_columns import alike
+from promptgrid.store.cell_columns import alike, counted_and_reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,16 @@ def suspicions(database: Database, run_id: str) -> list[str]:
     much alike."""
     sentences = ((ref, suspicion(seen)) for ref, seen in alike(database, run_id).items())
     return [f"{ref}: {sentence}" for ref, sentence in sentences if sentence]
+
+
+def count_differences(database: Database, run_id: str) -> list[str]:
+    """Returns a sentence for each model whose replies reported other prompt tokens than were counted before sending."""
+    return [
+        f"{ref}: the prompts took {took:,} tokens where {counted:,} were counted ({took / max(counted, 1) - 1:+.1%}),"
+        f" as the usage of {replies:,} of its replies says; later counts are corrected by it."
+        for ref, (replies, counted, took) in counted_and_reported(database, run_id).items()
+        if took != counted
+    ]
 
 
 def summarise(facts: Facts, view: View) -> list[VariantSummary]:

@@ -70,7 +70,11 @@ def report(database: Database, run_id: str, positions: Sequence[int] | None = No
         run=info,
         plan=plan,
         origin=list(origin(info, plan, state)),
-        notes=[*_notes(database, run_id), *compare.suspicions(database, run_id)],
+        notes=[
+            *_notes(database, run_id),
+            *compare.suspicions(database, run_id),
+            *compare.count_differences(database, run_id),
+        ],
         summaries=comparison.summaries,
         heads=comparison.columns,
         rows=rows,

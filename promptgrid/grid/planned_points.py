@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from promptgrid import connections, grid
 from promptgrid.endpoint import Endpoint
 from promptgrid.grid import Decided, Plan, Point
-from promptgrid.tokens import Count, context_limit, counter, tools_of
+from promptgrid.tokens import Count, ReportedUsage, context_limit, corrected_counter, count_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,19 @@ def endpoints_of(plan: Plan) -> dict[str, Endpoint]:
     return {name: connections.connect(name) for name in names}
 
 
-def plan_points(plan: Plan, decided: Decided) -> Iterator[PlannedPoint]:
-    """Yields every point of the plan with its token count and its model's context limit."""
+def plan_points(
+    plan: Plan, decided: Decided, usage: Callable[[str], Sequence[ReportedUsage]] = lambda ref: ()
+) -> Iterator[PlannedPoint]:
+    """Yields every point of the plan with its token count and its model's context limit. `usage` returns what a model's
+    latest replies reported, by which inexact counts are corrected."""
     for ref in plan.models:
         connections.check_model(ref)
     limits = {ref: context_limit(ref) for ref in plan.models}
-    counters = {ref: counter(ref) for ref in plan.models}
+    counters = {ref: corrected_counter(ref, usage(ref)) for ref in plan.models}
     last: tuple[object, str, Count] | None = None
     for point in grid.points(plan, endpoints_of(plan), decided):
         # The points of one case are consecutive and share one tuple of messages, which is counted once.
-        ref, messages = point.model_ref, point.request.messages
-        if last is None or last[0] is not messages or last[1] != ref:
-            last = (messages, ref, counters[ref](messages, point.request.api, tools_of(point.request)))
+        ref, request = point.model_ref, point.request
+        if last is None or last[0] is not request.messages or last[1] != ref:
+            last = (request.messages, ref, count_request(request, counters[ref]))
         yield PlannedPoint(point, last[2], limits[ref])

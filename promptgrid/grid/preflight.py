@@ -25,6 +25,7 @@ from promptgrid.grid.estimate import (
 from promptgrid.grid.planned_points import PlannedPoint, plan_points
 from promptgrid.models import ModelFacts
 from promptgrid.stats import Reach, reach
+from promptgrid.tokens import ReportedUsage
 
 _LOOKUP = 500  # points whose stored replies are looked up at once
 
@@ -102,13 +103,15 @@ class EstimateTally:
     """Adds up the points of a plan to its preflight, some hundred at a time, so that a large plan is never in memory
     whole.
 
-    `stored` returns the samples that have a reply, `speed` a model's seconds per reply; `judges` is by check.
+    `stored` returns the samples that have a reply, `speed` a model's seconds per reply, `usage` what its latest replies
+    reported; `judges` is by check.
     """
 
     plan: Plan
     stored: StoredSamples
     speed: Callable[[str], float | None]
     judges: Mapping[str, ModelCheck] = field(default_factory=dict)
+    usage: Callable[[str], Sequence[ReportedUsage]] = lambda ref: ()
 
     def __post_init__(self) -> None:
         inexact = Estimate(exact=False, reason="the replies are not there yet")
@@ -183,6 +186,6 @@ def plan_reach(plan: Plan) -> Reach | None:
 def preflight(tally: EstimateTally) -> Preflight:
     """Returns the preflight of the tally's plan. Raises PlanError or PromptError if the plan cannot be carried out."""
     tally.plan.check_variables()
-    for _ in tally.through(plan_points(tally.plan, grid.decide(tally.plan))):
+    for _ in tally.through(plan_points(tally.plan, grid.decide(tally.plan), tally.usage)):
         pass
     return tally.preflight()

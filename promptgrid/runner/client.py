@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 from promptgrid import connections, grid, loop
 from promptgrid.errors import PlanError, PromptgridError
@@ -23,6 +24,7 @@ from promptgrid.runner.process import ask_to_leave, ensure_runner
 from promptgrid.store import Database, creation, plans, runs, stored_replies
 from promptgrid.store.plans import as_stored
 from promptgrid.store.runs import ACTIVE, RunInfo, RunProgress, RunStatus
+from promptgrid.tokens import ReportedUsage
 
 _TICK_S = 1.0
 _LEAVE_S = 1.5
@@ -44,7 +46,12 @@ def _tally(database: Database, plan: Plan) -> EstimateTally:
         return None if per_reply is None else per_reply / (allowed if allowed == 1 else plan.concurrency or allowed)
 
     judges = {str(check): model_check(database, check) for check in slow_checks(plan) if check.model}
-    return EstimateTally(plan, lambda keys: stored_replies.stored_samples(database, keys), speed, judges)
+    stored = partial(stored_replies.stored_samples, database)
+    return EstimateTally(plan, stored, speed, judges, usage=partial(_usage, database))
+
+
+def _usage(database: Database, ref: str) -> Sequence[ReportedUsage]:
+    return stored_replies.reported_usage(database, *connections.split_model(ref))
 
 
 def submit(database: Database, plan: Plan, *, show: Callable[[Preflight], object] = lambda preflight: None) -> str:
@@ -55,7 +62,7 @@ def submit(database: Database, plan: Plan, *, show: Callable[[Preflight], object
     plan = _pinned(database, as_stored(plan))
     plan.check_variables()
     decided, tally = grid.decide(plan), _tally(database, plan)
-    planned = tally.through(plan_points(plan, decided))
+    planned = tally.through(plan_points(plan, decided, tally.usage))
     return creation.create_run(database, plan, decided, planned, ready=lambda: show(tally.preflight()))
 
 
@@ -101,7 +108,9 @@ def extend(
     added = {spec.column: tuple(values[spec.plural]) for spec in AXIS_SPECS if values.get(spec.plural)}
     wider = widened(plan, max(plan.samples, samples or 0), models, added)
     decided = _decided(plans.decided_of(database, run_id), wider, added)
-    count = creation.extend_run(database, run_id, before, wider, decided, plan_points(wider, decided))
+    count = creation.extend_run(
+        database, run_id, before, wider, decided, plan_points(wider, decided, partial(_usage, database))
+    )
     if not count:
         raise PlanError("The run has all of these cells.", hint="Ask for more samples, models or values.")
     return count

@@ -180,6 +180,21 @@ def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
     return by_model
 
 
+def counted_and_reported(database: Database, run_id: str) -> dict[str, tuple[int, int, int]]:
+    """Returns, by ENDPOINT/MODEL: the number of replies that report their prompt's tokens, and the sums of the tokens
+    that were counted before sending and of those reported."""
+    both = replies.c.prompt_tokens.is_not(None) & cells.c.prompt_tokens_counted.is_not(None)
+    sums = (sa.func.count(), sa.func.sum(cells.c.prompt_tokens_counted), sa.func.sum(replies.c.prompt_tokens))
+    query = (
+        sa.select(cells.c.endpoint, cells.c.model, *sums)
+        .select_from(cells_with_replies)
+        .where(cells.c.run_id == run_id, both)
+        .group_by(cells.c.endpoint, cells.c.model)
+    )
+    with database.read() as connection:
+        return {f"{row[0]}/{row[1]}": (int(row[2]), int(row[3]), int(row[4])) for row in connection.execute(query)}
+
+
 def parameter_notes(database: Database, run_id: str) -> list[tuple[str, int]]:
     """Returns (note, number of cells) for each note on parameters that were not sent as planned, commonest first."""
     mine = (cells.c.run_id == run_id) & (cells.c.parameter_note != "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ import sqlalchemy as sa
 
 from promptgrid.store.database import Database
 from promptgrid.store.schema import cells, replies
+from promptgrid.tokens import ReportedUsage
 
 Key = TypeVar("Key", str, int)
 
+_LATEST = 30  # replies
+_ANSWERS = ("run", "try", "judge")  # the kinds of replies to a request that a plan may count
 _LOOKUP = 500  # keys per query: SQLite allows 32,766 variables, older builds 999
 
 
@@ -67,6 +71,16 @@ def newest(database: Database) -> int:
 def lots(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
     """Yields the keys in chunks that are small enough for one query."""
     return (keys[start : start + _LOOKUP] for start in range(0, len(keys), _LOOKUP))
+
+
+def reported_usage(database: Database, endpoint: str, model: str) -> list[ReportedUsage]:
+    """Returns the request and the reported prompt tokens of the model's latest 30 replies that report them."""
+    mine = (replies.c.endpoint == endpoint) & (replies.c.model == model) & replies.c.prompt_tokens.is_not(None)
+    texts = replies.c.kind.in_(_ANSWERS)
+    query = sa.select(replies.c.request, replies.c.prompt_tokens).where(mine & texts)
+    with database.read() as connection:
+        rows = connection.execute(query.order_by(replies.c.id.desc()).limit(_LATEST)).all()
+    return [ReportedUsage(json.loads(row.request), row.prompt_tokens) for row in rows]
 
 
 def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | None:

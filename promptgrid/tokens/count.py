@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -17,7 +14,9 @@ from typing import Any, Protocol, TypeVar
 from promptgrid import builtin, connections, loop
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import BuiltinError, EndpointError
+from promptgrid.models import tables
 from promptgrid.prompt import Api, Message
+from promptgrid.tokens.cache import CountCache, digest
 from promptgrid.tokens.chunks import parts
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 
@@ -26,6 +25,8 @@ T = TypeVar("T")
 # OpenAI's documented chat format has three more tokens for each message, and three before the reply
 PER_MESSAGE = 3
 OPENING = 3
+# The models for which it is documented; later ones and those that search count differently
+PUBLISHED_FORMAT = frozenset({"gpt-3.5-turbo", "gpt-4", "gpt-4-turbo", "gpt-4o", "gpt-4o-mini"})
 
 BYTES_PER_TOKEN = 4
 # white-space characters in a row: tiktoken's pattern panics at half a million
@@ -59,6 +60,12 @@ def count_messages(messages: Sequence[Message], model_ref: str, api: Api = "chat
     return counter(model_ref)(messages, api, tools)
 
 
+def count_request(request: Request, count: Counter) -> Count:
+    """Counts the prompt of a request, with its tools and its response format."""
+    parameters = request.parameters
+    return count(request.messages, request.api, tools_of(request), parameters.response_format)
+
+
 def count_in(encoding_name: str, text: str) -> Count:
     """Counts the tokens of a text in one of `ENCODINGS`; estimates if its vocabulary is missing. Never raises."""
     return _encoded(encoding_name, [_clean(Message("user", text))], "completion")
@@ -67,23 +74,28 @@ def count_in(encoding_name: str, text: str) -> Count:
 class Counter(Protocol):
     """Counts the tokens of requests to one model."""
 
-    def __call__(self, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
-        """Returns the tokens of a request with these messages to the counter's model, as `count_messages` does."""
+    def __call__(
+        self, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = (), response_format: Any = None
+    ) -> Count:
+        """Returns the tokens of a request with these messages to the counter's model, as `count_messages` does; tools
+        and `response_format` are as in the protocol's JSON."""
 
 
 def counter(model_ref: str) -> Counter:
     """Returns the function that counts tokens for this model. Keep it: its creation takes longer than a count."""
     endpoint, model = connections.split_model(model_ref)
-    count: Callable[[Sequence[Message], Api, Sequence[Any]], Count]
+    count: Callable[[Sequence[Message], Api, Sequence[Any], Any], Count]
     if endpoint == connections.BUILTIN:
         count = partial(_builtin_count, model)
     elif known := encoding_of(model_ref):
-        count = partial(_encoded_with, known)
+        count = partial(_encoded_with, known, model)
     else:
         count = _EndpointCounter(endpoint, model, connections.model_facts(model_ref).encoding)
 
-    def counted(messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
-        return count([_clean(message) for message in messages], api, tools)
+    def counted(
+        messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = (), response_format: Any = None
+    ) -> Count:
+        return count([_clean(message) for message in messages], api, tools, response_format)
 
     return counted
 
@@ -155,20 +167,29 @@ def _encoded(name: str, messages: Sequence[Message], api: Api) -> Count:
     return Count(sum(length or 0 for length in lengths) + _overhead(messages, api), True)
 
 
-def _encoded_with(name: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
-    return _and_tools(_encoded(name, messages, api), tools)
+def _encoded_with(
+    name: str, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], response_format: Any
+) -> Count:
+    count = _encoded(name, messages, api)
+    if count.exact and api == "chat" and PUBLISHED_FORMAT.isdisjoint(tables.spellings(model)):
+        count = Count(count.tokens, False, f"The chat format of {model} is not published.")
+    return _with_attached(count, tools, response_format)
 
 
-def _and_tools(count: Count, tools: Sequence[Any]) -> Count:
-    """Adds an estimate for tool definitions, a quarter of their JSON: vendors do not publish how they write them."""
-    if not tools:
-        return count
-    more = -(-len(json.dumps(tools, ensure_ascii=False, default=str)) // BYTES_PER_TOKEN)
-    return Count(count.tokens + more, False, count.reason or "How tools are written into the prompt is not known.")
+def _with_attached(count: Count, tools: Sequence[Any], response_format: Any) -> Count:
+    """Adds an estimate for tool definitions and response format, a quarter of their JSON: vendors do not publish how
+    they write them."""
+    plain = not response_format or response_format.get("type") == "text"
+    for value, names in ((list(tools), "tools are"), (None if plain else response_format, "a response format is")):
+        if value:
+            more = -(-len(json.dumps(value, ensure_ascii=False, default=dict)) // BYTES_PER_TOKEN)
+            reason = f"How {names} written into the prompt is not known."
+            count = Count(count.tokens + more, False, count.reason or reason)
+    return count
 
 
 def _length(text: str, name: str) -> int | None:
-    key = _key(name, text)
+    key = digest(name, text)
     if (known := _memory.get(key)) is not None:
         return known
     if encoding(name) is None:
@@ -184,7 +205,9 @@ def _part_length(name: str, part: str) -> int:
     return len(tokenizer.encode_ordinary(part))
 
 
-def _builtin_count(model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
+def _builtin_count(
+    model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], response_format: Any
+) -> Count:
     """Counts tokens by the built-in model's server if it is running, else estimates; never starts the server."""
     if model not in builtin.names():
         return estimate(messages, f"The built-in endpoint has no model {model}.", api)
@@ -192,7 +215,7 @@ def _builtin_count(model: str, messages: Sequence[Message], api: Api, tools: Seq
     if not state.ready:
         return estimate(messages, "The built-in model is not on this machine yet.", api)
     count = _ask(connections.connect(connections.BUILTIN), model, messages, api, tools, reach=state.running)
-    return count or _and_tools(estimate(messages, "The built-in model is not running yet.", api), tools)
+    return count or _with_attached(estimate(messages, "The built-in model is not running yet.", api), tools, None)
 
 
 class _EndpointCounter:
@@ -201,9 +224,10 @@ class _EndpointCounter:
     def __init__(self, endpoint: str, model: str, known: str) -> None:
         self.endpoint, self.model, self.known = connections.connect(endpoint), model, known
 
-    def __call__(self, messages: Sequence[Message], api: Api, tools: Sequence[Any]) -> Count:
+    def __call__(self, messages: Sequence[Message], api: Api, tools: Sequence[Any], response_format: Any) -> Count:
+        # A server with a tokenizer restricts the reply by its schema, and writes no schema into the prompt.
         count = _ask(self.endpoint, self.model, messages, api, tools)
-        return count or _and_tools(self._guess(messages, api), tools)
+        return count or _with_attached(self._guess(messages, api), tools, response_format)
 
     def _guess(self, messages: Sequence[Message], api: Api) -> Count:
         name = self.endpoint.name
@@ -260,39 +284,8 @@ def _cache_key(
     endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
 ) -> bytes:
     words = [word for message in messages for word in (message.role, message.text)]
-    return _key(endpoint.identity, model, api, json.dumps(tools, default=str), *words)
+    return digest(endpoint.identity, model, api, json.dumps(tools, default=str), *words)
 
 
-def _key(*words: str) -> bytes:
-    """Returns a 16-byte hash of the words, for the cache of counts."""
-    digest = hashlib.blake2b(digest_size=16)
-    for word in words:
-        encoded = word.encode("utf-8", "replace")
-        digest.update(len(encoded).to_bytes(8, "big") + encoded)
-    return digest.digest()
-
-
-class _Memory:
-    """A cache of the `size` latest counts; several threads may use it at once."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._counts: OrderedDict[bytes, int] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: bytes) -> int | None:
-        with self._lock:
-            if key in self._counts:
-                self._counts.move_to_end(key)
-            return self._counts.get(key)
-
-    def put(self, key: bytes, count: int) -> int:
-        with self._lock:
-            self._counts[key] = count
-            if len(self._counts) > self._size:
-                self._counts.popitem(last=False)
-        return count
-
-
-_memory = _Memory(REMEMBERED)
+_memory = CountCache(REMEMBERED)
 _silent: dict[str, float] = {}

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from promptgrid import builtin, connections, humanize, paths
+from promptgrid import builtin, connections, humanize, paths, tokens
 from promptgrid.connections import BUILTIN, DEFAULT_MODEL, EndpointState
 from promptgrid.errors import PromptgridError
 from promptgrid.library.folder import Library, library_folder
 from promptgrid.prompt import Prompt
 from promptgrid.runner import client
-from promptgrid.store import Database
+from promptgrid.store import Database, stored_replies
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +95,13 @@ def weights_download() -> WeightsDownload:
     if builtin.status().supported:
         download.start()
     return download
+
+
+@st.cache_resource(ttl=30, max_entries=64)
+def token_counter(model_ref: str) -> tokens.Counter:
+    """Returns the counter of the model, corrected by its latest replies as of 30 seconds ago. Raises PlanError."""
+    usage = stored_replies.reported_usage(database(), *connections.split_model(model_ref))
+    return tokens.corrected_counter(model_ref, usage)
 
 
 def answers_now(model: str) -> bool:

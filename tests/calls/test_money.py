@@ -11,6 +11,8 @@ import pytest
 
 from promptgrid import connections
 from promptgrid.budget import Cost
+from promptgrid.cli import sheet
+from promptgrid.compare import count_differences
 from promptgrid.endpoint.usage import MOST, read_usage, shares
 from promptgrid.grid.preflight import EstimateTally, preflight
 from promptgrid.models import ModelFacts, cost_of, cost_shares
@@ -66,13 +68,28 @@ def test_a_budget_is_settled_by_the_sum(database: Database, hostile: HostileServ
 
 
 def test_the_preflight_counts_the_prompt_once_a_call() -> None:
-    sheet = preflight(EstimateTally(of_eight(), lambda keys: {}, lambda ref: 1.0))
+    whole = preflight(EstimateTally(of_eight(), lambda keys: {}, lambda ref: 1.0))
     alone = preflight(EstimateTally(replace(of_eight(), samples=1), lambda keys: {}, lambda ref: 1.0))
-    assert (sheet.replies.calls, sheet.replies.asked, sheet.seconds) == (20, 160, 160.0)
-    assert sheet.replies.prompt_tokens == alone.replies.prompt_tokens
-    assert sheet.replies.cost_floor == alone.replies.cost_floor
-    assert sheet.replies.completion_ceiling == 160 * 40
-    assert sheet.replies.cost_ceiling == pytest.approx((sheet.replies.cost_floor or 0) + 160 * 40 * 2.5e-6)
+    assert (whole.replies.calls, whole.replies.asked, whole.seconds) == (20, 160, 160.0)
+    assert whole.replies.prompt_tokens == alone.replies.prompt_tokens
+    assert whole.replies.cost_floor == alone.replies.cost_floor
+    assert whole.replies.completion_ceiling == 160 * 40
+    assert whole.replies.cost_ceiling == pytest.approx((whole.replies.cost_floor or 0) + 160 * 40 * 2.5e-6)
+
+
+def test_later_counts_are_corrected_by_the_usage_of_replies_and_this_is_shown(
+    database: Database, hostile: HostileServer
+) -> None:
+    before = client.preflight(database, of_eight())
+    counted = before.replies.prompt_tokens // 20
+    usage(hostile, prompt_tokens=2 * counted, completion_tokens=16)
+    run_id = a_run(database, replace(of_eight(), samples=1))
+    after = client.preflight(database, replace(of_eight(), fresh=True))
+    assert after.replies.prompt_tokens == 2 * before.replies.prompt_tokens
+    assert "Corrected by +100%, as the latest replies report (20)." in sheet.as_text(after)
+    (sentence,) = count_differences(database, run_id)
+    assert f"the prompts took {40 * counted:,} tokens where {20 * counted:,} were counted (+100.0%)" in sentence
+    assert count_differences(database, a_run(database, replace(of_eight(), samples=1, fresh=True))) == []
 
 
 def test_reasoning_beside_the_completion_is_paid(database: Database, hostile: HostileServer) -> None:

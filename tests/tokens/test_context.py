@@ -90,7 +90,9 @@ class TestBudget:
         assert sum(size for _, size in context_use.parts) == context_use.total
 
 
-def words(messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()) -> Count:
+def words(
+    messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = (), response_format: Any = None
+) -> Count:
     """A model whose tokens are words; each message adds one in a chat."""
     return Count(sum(len(message.text.split()) + (api == "chat") for message in messages), True)
 

@@ -15,7 +15,8 @@ from promptgrid import builtin, connections, loop, tokens
 from promptgrid.endpoint import Request
 from promptgrid.errors import PlanError
 from promptgrid.prompt import Message, Parameters
-from promptgrid.tokens import count, encodings
+from promptgrid.tokens import ReportedUsage, corrected_counter, count, encodings
+from promptgrid.tokens.cache import CountCache
 from tests import talks
 from tests.faults.server import HostileServer
 
@@ -26,7 +27,7 @@ CHAT = [Message("system", "You label reviews."), Message("user", "It broke.")]
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(count, "_memory", count._Memory(count.REMEMBERED))
+    monkeypatch.setattr(count, "_memory", CountCache(count.REMEMBERED))
     monkeypatch.setattr(count, "_silent", {})
 
 
@@ -229,6 +230,65 @@ def test_how_openai_writes_tools_is_not_known(openai: None) -> None:
     message_count = tokens.count_messages(CHAT, GPT, tools=[WEATHER])
     assert message_count.tokens > tokens.count_messages(CHAT, GPT).tokens
     assert (message_count.exact, "tools" in message_count.reason) == (False, True)
+
+
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "label", "schema": {"type": "object", "properties": {}}}}
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "gpt-5-mini", "gpt-4o-search-preview", "gpt-4o-mini-search-preview", "o3"])
+def test_a_model_whose_chat_format_is_not_published_is_not_counted_exactly(model: str, openai: None) -> None:
+    counted = tokens.count_messages([Message("user", "Hello!")], f"openai/{model}")
+    assert (counted.tokens, counted.exact) == (9, False)
+    assert counted.reason == f"The chat format of {model} is not published."
+    assert tokens.count_text("Hello!", f"openai/{model}") == tokens.Count(2, True)  # the text alone has no format
+
+
+def test_a_dated_or_tuned_model_with_the_published_format_is_counted_exactly(openai: None) -> None:
+    for model in ("gpt-4o-2024-08-06", "gpt-4o-mini", "gpt-3.5-turbo-0125", "ft:gpt-4o-2024-08-06:us::1"):
+        assert tokens.count_messages([Message("user", "Hello!")], f"openai/{model}").exact
+
+
+def test_a_schema_of_the_response_is_counted_and_not_exactly(openai: None) -> None:
+    parameters = Parameters(response_format=SCHEMA)
+    request = Request("gpt-4o", tuple(CHAT), parameters=parameters)
+    counted, without = tokens.count_request(request, tokens.counter(GPT)), tokens.count_messages(CHAT, GPT)
+    assert counted.tokens > without.tokens + 20
+    assert (counted.exact, "response format" in counted.reason) == (False, True)
+    plain = Request("gpt-4o", tuple(CHAT), parameters=Parameters(response_format={"type": "text"}))
+    assert tokens.count_request(plain, tokens.counter(GPT)) == without
+
+
+def usage(reported: int, *messages: Message, **more: object) -> ReportedUsage:
+    sent = [{"role": message.role, "content": message.text} for message in messages]
+    return ReportedUsage({"model": "m", "messages": sent, **more}, reported)
+
+
+def test_a_count_is_corrected_by_what_replies_report_and_says_so(openai: None) -> None:
+    hello = [Message("user", "Hello!")]
+    corrected = corrected_counter("openai/gpt-5", [usage(8, *hello), usage(16, *CHAT)])
+    assert corrected(hello).tokens == 8
+    assert not corrected(hello).exact
+    assert "Corrected by -1 tokens a call" in corrected(hello).reason
+    counted = tokens.count_messages(CHAT, "openai/gpt-5").tokens
+    assert corrected(CHAT).tokens == 16 != counted
+    with_tools = corrected(hello, tools=[WEATHER])  # no reply had tools: what they take is still not known
+    assert with_tools == tokens.count_messages(hello, "openai/gpt-5", tools=[WEATHER])
+
+
+def test_a_schema_is_corrected_by_replies_with_the_same_schema(openai: None) -> None:
+    corrected = corrected_counter(GPT, [usage(171, *CHAT, response_format=SCHEMA), usage(17, *CHAT)])
+    assert corrected(CHAT, response_format=SCHEMA).tokens == 171
+    assert corrected(CHAT) == tokens.count_messages(CHAT, GPT)
+    assert corrected(CHAT).exact  # an exact count is not corrected
+
+
+def test_an_estimate_is_corrected_in_proportion(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    short, long = [Message("user", "word " * 20)], [Message("user", "word " * 2000)]
+    raw = tokens.counter("openai/local")
+    corrected = corrected_counter("openai/local", [usage(raw(short).tokens // 2, *short)])
+    assert corrected(long).tokens == pytest.approx(raw(long).tokens / 2, rel=0.05)
+    assert "Corrected by -5" in corrected(long).reason
 
 
 def test_tools_of_a_request_are_a_list_or_nothing() -> None:

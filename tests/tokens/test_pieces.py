@@ -18,6 +18,7 @@ from promptgrid.endpoint.pool import HttpResponse
 from promptgrid.endpoint.token_bytes import spelt
 from promptgrid.errors import PlanError, TextError
 from promptgrid.tokens import count, pieces
+from promptgrid.tokens.cache import CountCache
 from tests.faults.server import HostileServer
 
 BUILTIN = connections.DEFAULT_MODEL
@@ -27,7 +28,7 @@ TEXTS = ["", BANANAS, "👩‍👩‍👧 ok\n", "def f(x):\n\n    return '\\t'\
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(count, "_memory", count._Memory(count.REMEMBERED))
+    monkeypatch.setattr(count, "_memory", CountCache(count.REMEMBERED))
     monkeypatch.setattr(count, "_silent", {})
     monkeypatch.setattr(pieces, "_latest", {})
 

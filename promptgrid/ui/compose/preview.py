@@ -19,7 +19,7 @@ from promptgrid.techniques import TECHNIQUES, Turn
 from promptgrid.ui.compose import state
 from promptgrid.ui.compose.fields import prompt_of
 from promptgrid.ui.compose.header import status
-from promptgrid.ui.server import library
+from promptgrid.ui.server import library, token_counter
 from promptgrid.ui.widgets.context_window import context_view
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import CELL, token_note, watch_text
@@ -168,7 +168,7 @@ def _messages(prompt: Prompt, technique: str, values: Mapping[str, str], model: 
 
 def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:
     reserve = int(prompt.parameters.max_tokens or 0)
-    budget = tokens.budget(turns, tokens.counter(model), reserve, tokens.context_limit(model), api=prompt.api)
+    budget = tokens.budget(turns, token_counter(model), reserve, tokens.context_limit(model), api=prompt.api)
     token_bar(budget.parts, budget.limit, budget.reserve, budget.exact, budget.reason, key="compose_tokens")
     if budget.more_examples is not None:
         st.caption(f"{budget.more_examples:,} more examples of this length fit.")

@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from promptgrid import humanize
-from promptgrid.compare import VariantSummary, summary, suspicions
+from promptgrid.compare import VariantSummary, count_differences, summary, suspicions
 from promptgrid.errors import PromptgridError
 from promptgrid.runner import client, phrases
 from promptgrid.store import runs
@@ -97,7 +97,8 @@ def _ask(run_id: str, wanted: Literal["pause", "cancel"]) -> None:
 
 
 def _summary_of(info: RunInfo) -> None:
-    """Draws the summary table of the variants, and notes on models that seem to ignore the temperature."""
+    """Draws the summary table of the variants, and notes on models that seem to ignore the temperature or
+    count tokens differently."""
     summaries, sentences = _summary(info.id, info.ended or 0.0)
     summary_table(summaries)
     for sentence in sentences:
@@ -107,4 +108,5 @@ def _summary_of(info: RunInfo) -> None:
 @st.cache_resource(max_entries=8, show_spinner="Summing up …")
 def _summary(run_id: str, ended: float) -> tuple[list[VariantSummary], list[str]]:
     database = server.database()
-    return list(summary(database, run_id)), suspicions(database, run_id)
+    sentences = suspicions(database, run_id) + count_differences(database, run_id)
+    return list(summary(database, run_id)), sentences

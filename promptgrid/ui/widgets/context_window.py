@@ -13,6 +13,7 @@ from promptgrid.prompt import Api, Message
 from promptgrid.techniques import PromptPart, Turn
 from promptgrid.tokens import POLICIES, POLICY_WORDS, TurnWindow
 from promptgrid.tokens.context import units
+from promptgrid.ui.server import token_counter
 from promptgrid.ui.widgets.token_bar import token_bar
 
 SMALLEST = 32  # tokens
@@ -39,7 +40,7 @@ def context_view(turns: Sequence[Turn], model_ref: str, reserve: int, *, key: st
         )
     text = st.text_area("Retrieved text to try; it goes before the question", key=f"{key}_retrieved", height=68)
     turns_to_send = _with_retrieved(turns, text or "")
-    count = tokens.counter(model_ref)
+    count = token_counter(model_ref)
     windows = {policy: tokens.window(turns_to_send, count, int(room), limit, policy, api=api) for policy in POLICIES}
     whole = windows[POLICIES[0]].whole
     token_bar(whole.parts, whole.limit, whole.reserve, whole.exact, whole.reason, key=f"{key}_bar")

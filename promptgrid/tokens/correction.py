@@ -1,0 +1,85 @@
+"""Corrects inexact counts of a model's prompts by the usage that its replies have reported."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from promptgrid.prompt import Api, Message
+from promptgrid.tokens.count import Count, Counter, counter, encoding_of
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedUsage:
+    """The JSON body of a request, and the number of prompt tokens that its reply reported."""
+
+    body: Mapping[str, Any]
+    prompt_tokens: int
+
+
+def corrected_counter(model_ref: str, reported: Sequence[ReportedUsage]) -> Counter:
+    """The counter of this model, with inexact counts corrected by the `reported` usage of its latest replies. Raises
+    PlanError."""
+    correction = _Correction(counter(model_ref), reported, bool(encoding_of(model_ref)))
+    return correction.counted if reported else correction.count
+
+
+class _Pair(NamedTuple):
+    """The counted and the reported prompt tokens of one request."""
+
+    messages: int
+    counted: int
+    reported: int
+
+
+@dataclass
+class _Correction:
+    """With `own_tokenizer`, `count` counts the texts exactly, and only what surrounds them is not known: the mean
+    difference is added. Otherwise the count is multiplied by the mean ratio."""
+
+    count: Counter
+    reported: Sequence[ReportedUsage]
+    own_tokenizer: bool
+
+    def counted(
+        self, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = (), response_format: Any = None
+    ) -> Count:
+        """Counts as `count`; the reason of a corrected count says by how much. Requests with other tools or another
+        schema correct nothing, and requests with as many messages go first."""
+        count = self.count(messages, api, tools, response_format)
+        pairs = [] if count.exact else self._pairs[_attached(tools, response_format)]
+        alike = [pair for pair in pairs if pair.messages == len(messages)] or pairs
+        if not alike:
+            return count
+        difference = sum(pair.reported - pair.counted for pair in alike)
+        if self.own_tokenizer:
+            more = round(difference / len(alike))
+            by = f"{more:+,} tokens a call"
+        else:
+            share = difference / sum(max(pair.counted, 1) for pair in alike)
+            more, by = round(count.tokens * share), f"{share:+.0%}"
+        reason = f"{count.reason} Corrected by {by}, as the latest replies report ({len(alike):,})."
+        return replace(count, tokens=max(1, count.tokens + more), reason=reason)
+
+    @cached_property
+    def _pairs(self) -> Mapping[str, Sequence[_Pair]]:
+        """The pairs by the request's tools and schema."""
+        pairs: dict[str, list[_Pair]] = defaultdict(list)
+        for usage in self.reported:
+            body = usage.body
+            api: Api = "chat" if "messages" in body else "completion"
+            messages = body.get("messages") or [{"role": "user", "content": body.get("prompt")}]
+            if all(isinstance(message["content"], str) for message in messages):
+                tools, response_format = body.get("tools") or (), body.get("response_format")
+                turns = [Message(message["role"], message["content"]) for message in messages]
+                counted = self.count(turns, api, tools, response_format).tokens
+                pairs[_attached(tools, response_format)].append(_Pair(len(turns), counted, usage.prompt_tokens))
+        return pairs
+
+
+def _attached(tools: Sequence[Any], response_format: Any) -> str:
+    return json.dumps([list(tools), response_format], sort_keys=True, default=dict)
