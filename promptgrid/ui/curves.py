@@ -29,7 +29,7 @@ _OVER = "curves_over"
 
 
 def read_curve(database: Database, run: RunInfo) -> Curve:
-    """Returns the curve of the run over one parameter, cached until the run has new results.
+    """Returns the scores of the run as lines over one of its parameters, cached until the run has new results.
 
     The parameter is the one in the address (`?over=`). If the run varies several, a control selects one of them.
     """
@@ -50,10 +50,8 @@ def _curve(run_id: str, axis: Axis, stamp: results.Stamp, *, _database: Database
 
 
 def lines_popover(curve: Curve) -> list[str]:
-    """Draws the selector for lines and returns the lines to draw: at first those of `?line=`, or else the first few.
-
-    The number of lines is limited to the number of colours that can be distinguished.
-    """
+    """Draws the selector of the curve's lines and returns those to draw: at first those of `?line=` in the address, or
+    else the first few. Only as many can be selected as there are distinct colours."""
     all_lines = curve.lines
     requested = st.session_state[_LINES] if _LINES in st.session_state else st.query_params.get_all(_LINE)
     valid = [line for line in all_lines if line in requested] or all_lines
@@ -75,7 +73,7 @@ def write_address(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
 
 
 def missing_values(run: RunInfo, curve: Curve) -> None:
-    """Shows what the run needs for a curve, if it has fewer than two values of the parameter."""
+    """If the run has fewer than two values of the parameter, says what it needs for a curve."""
     if len(curve.values) > 1:
         return
     if run.status in ACTIVE and not any(point.cases for point in curve.points):
@@ -129,7 +127,8 @@ def cost_chart(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
 
 
 def remarks(database: Database, run: RunInfo, curve: Curve) -> None:
-    """Lists the values that are not points of a line, and the models that seem to ignore the temperature."""
+    """Lists the values that could not be drawn as points of a line, and the models that seem to ignore the
+    temperature."""
     sentences = [*curve.left_out, *suspicions(database, run.id)]
     if sentences:
         st.subheader("Left out of the lines")

@@ -24,7 +24,7 @@ DELETED_SHOWN = 50
 
 
 def matching(entries: Sequence[LibraryEntry], words: str) -> list[LibraryEntry]:
-    """Returns the prompts with all of the words in their name, description, tags or messages."""
+    """Returns the prompts that contain each of the words in `words`: in their name, description, tags or messages."""
     folded = words.casefold().split()
     return [entry for entry in entries if all(word in _search_text(entry) for word in folded)]
 
@@ -54,7 +54,7 @@ def row(entry: LibraryEntry) -> dict[str, Any]:
 
 
 def table(entries: Sequence[LibraryEntry]) -> LibraryEntry | None:
-    """Draws the table of the prompts and returns the selected one."""
+    """Draws the table of the prompts and returns the selected one; None if none is selected."""
     import pandas as pd
 
     columns = ["name", "description", "tags", "techniques", "examples", "version", "changed"]
@@ -84,7 +84,8 @@ def table(entries: Sequence[LibraryEntry]) -> LibraryEntry | None:
 
 
 def _table_key(names: list[str]) -> str:
-    """Returns a new widget key when the list changes: the old selection is a row number of the old list."""
+    """Returns the widget key for a table of these prompts. Another list gets another key, because a selection is only a
+    row number."""
     session = st.session_state
     if session.get("library_names") != names:
         session.library_names = names
@@ -116,8 +117,8 @@ def actions(entry: LibraryEntry | None) -> None:
 
 
 def details(entry: LibraryEntry) -> None:
-    """Shows the error and the text of a broken prompt. For other prompts, lists the techniques that work, and the
-    reasons why others do not."""
+    """Shows the text and the error of a broken prompt. For any other prompt, lists the techniques that work with it,
+    and why the others do not."""
     if entry.prompt is None:
         st.error(plain(entry.error))
         st.caption(f"Fix the file in an editor: {plain(entry.path)}")
@@ -133,7 +134,7 @@ def details(entry: LibraryEntry) -> None:
 
 
 def import_popover() -> None:
-    """Draws the popover that imports .prompty files. A file that cannot be read is not saved."""
+    """Draws the popover that adds .prompty files to the library. A file that cannot be read is not added."""
     with st.popover("Import", key="library_import"):
         files = st.file_uploader(
             "Prompt files (.prompty)",
@@ -190,7 +191,8 @@ def _cases_row(name: str, changed: int) -> dict[str, Any]:
 
 
 def _act(action: Callable[[], str], name: str = "") -> None:
-    """Runs the action of a callback and stores its message, or its error, in the session state for `notices`."""
+    """Runs the action of a callback, and stores the message that it returns, or its error, for `notices` to show.
+    `name` is the prompt that it concerns."""
     try:
         st.session_state.library_done = action()
     except PromptgridError as error:

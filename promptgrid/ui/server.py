@@ -50,7 +50,8 @@ def prompts() -> dict[str, Prompt]:
 
 @dataclass
 class WeightsDownload:
-    """The background download of the built-in model's weights. `error` is what stopped the last attempt, or None."""
+    """The download of the built-in model's weights, in a background thread: `done` of `total` bytes. `error` is what
+    stopped the last attempt, or None."""
 
     done: int = 0
     total: int = 1
@@ -105,13 +106,15 @@ def token_counter(model_ref: str) -> tokens.Counter:
 
 
 def answers_now(model: str) -> bool:
-    """Returns False if `model` is the built-in one and its weights are not downloaded yet; else True."""
+    """Returns whether the model can answer at once: False only if it is the built-in one and its weights are not
+    downloaded yet."""
     return not model.startswith(f"{BUILTIN}/") or builtin.status().ready
 
 
 @dataclass
 class Endpoints:
-    """The state of each endpoint, checked in the background so that an unreachable one does not delay a page."""
+    """The state of each endpoint, by name. Checked in the background, so that an endpoint that does not answer delays
+    no page."""
 
     states: dict[str, EndpointState] = field(default_factory=dict)
     error: PromptgridError | None = None  # for example, endpoints.toml cannot be read
@@ -119,7 +122,8 @@ class Endpoints:
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "check-endpoint"))
 
     def refresh(self, *, wait: bool = False) -> None:
-        """Checks all endpoints again. With `wait`, returns after the last result, within about five seconds."""
+        """Checks all endpoints again in the background. With `wait`, returns only after the last result, within about
+        five seconds."""
         self.checked = time.monotonic()
         try:
             names, self.error = connections.endpoint_names(), None
@@ -147,7 +151,7 @@ def endpoints() -> Endpoints:
 
 
 def model_refs(*more: str) -> list[str]:
-    """Returns ENDPOINT/MODEL of all models to choose from: the built-in one, those that endpoints serve, and `more`."""
+    """Returns the models to choose from as ENDPOINT/MODEL: the built-in one, those that endpoints list, and `more`."""
     served = [f"{state.name}/{model}" for state in endpoints().states.values() for model in state.models]
     return list(dict.fromkeys([DEFAULT_MODEL, *served, *more]))
 

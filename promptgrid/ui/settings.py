@@ -62,7 +62,8 @@ def _configured() -> dict[str, EndpointSettings]:
 
 
 def _address(settings: EndpointSettings) -> str:
-    """Returns the base URL and the name of the environment variable that holds the key. Never returns the key."""
+    """Returns the endpoint's base URL and the name of the environment variable with its key, as text. Never returns the
+    key."""
     key = "no key needed"
     if settings.key_env:
         key = f"key in {settings.key_env}" if settings.api_key else f"no key yet: {settings.key_env} is not set"
@@ -70,7 +71,8 @@ def _address(settings: EndpointSettings) -> str:
 
 
 def _test_connection(name: str, models: tuple[str, ...]) -> None:
-    """Draws the button that sends a short request. A list of models does not show whether the key may use them."""
+    """Draws the button that sends a short request to one of the `models` of the endpoint. Only a request shows whether
+    the key may use it."""
     if name == BUILTIN or not models:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -178,7 +180,7 @@ def data() -> None:
 
 @st.cache_data(ttl=30, show_spinner=False)
 def disk_usage(path: Path) -> int:
-    """Returns the bytes of a file, or of all files in a folder; 0 if `path` does not exist."""
+    """Returns the size in bytes of a file, or of all files in a folder; 0 if `path` does not exist."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 

@@ -27,19 +27,20 @@ _PARTS: Sequence[PromptPart] = ("history", "examples", "retrieved")
 
 @st.cache_resource
 def rounds() -> dict[str, Round]:
-    """Returns the latest round of replies of each conversation in this server, in flight or done."""
+    """Returns, by conversation id, the latest round: the calls that bring the variants' replies to a turn, in flight or
+    done. Rounds exist as long as the server."""
     return {}
 
 
 def running(conversation_id: str) -> Round | None:
-    """Returns the round in flight in this conversation, or None."""
+    """Returns the round of replies that is in flight in this conversation; None if there is none."""
     latest = rounds().get(conversation_id)
     return latest if latest is not None and latest.running else None
 
 
 def open_conversation() -> tuple[Conversation, Round | None] | None:
-    """Returns the conversation in the address, else the latest one, and its round in flight; None if there is no
-    conversation. Raises StoreError."""
+    """Returns the conversation named in the page's address, else the latest one, and its round of replies in flight
+    (None if there is none). Returns None if there is no conversation. Raises StoreError."""
     conversation_id = st.query_params.get("chat", "")
     if not conversation_id:
         listed = conversations.listed(database())
@@ -52,7 +53,7 @@ def open_conversation() -> tuple[Conversation, Round | None] | None:
 
 
 def on_screen(conversation: Conversation) -> list[Node]:
-    """Returns the turns of the branch on the screen."""
+    """Returns the turns of the branch on the screen, from the first to the last."""
     return tree.path(conversation, conversation.leaf)
 
 
@@ -71,13 +72,14 @@ def draft_key(conversation_id: str) -> str:
 
 
 def attempt(action: Callable[..., None]) -> Callable[..., None]:
-    """Returns a callback that runs `action`, one call at a time, and stores a PromptgridError for the page to show."""
+    """Returns a callback that runs `action`, one call at a time. A PromptgridError that it raises is stored, and the
+    page shows it."""
     return one_at_a_time(leaving_error("chat_error")(action))
 
 
 def begin(prompt: Prompt | None = None) -> None:
-    """Starts an empty conversation; with a prompt, one with its turns, its temperature and max tokens, and its question
-    as the draft of the next turn."""
+    """Starts a conversation and opens it. With a prompt it gets the prompt's turns, temperature and max tokens, and the
+    prompt's question becomes the draft of the next turn."""
     turns, question = chat.opening(prompt) if prompt else ([], "")
     settings = Settings()
     if prompt is not None:
@@ -121,7 +123,8 @@ def send(conversation_id: str, *, ask: bool) -> None:
 
 
 def act(conversation_id: str, message: Mapping[str, Any]) -> None:
-    """Carries out the action of a pressed button in the log. Ignores a turn that was deleted in another tab."""
+    """Carries out the button of the log that `message` names (`act`), for the turn with its `id`. Ignores a turn that
+    was deleted in another tab."""
     conversation = _idle(conversation_id)
     node = conversation.nodes.get(int(message["id"]))
     if node is None:
@@ -146,7 +149,7 @@ def act(conversation_id: str, message: Mapping[str, Any]) -> None:
 
 
 def undo() -> None:
-    """Restores the last deleted turn or conversation."""
+    """Restores the turn or the conversation that was deleted last."""
     conversation_id, turn_id = st.session_state.pop("chat_undo")
     if turn_id is None:
         conversations.restore(database(), conversation_id)
@@ -174,12 +177,12 @@ def save_settings(conversation_id: str, settings: Settings) -> None:
 
 
 def settings_of(conversation_id: str) -> Settings:
-    """Returns the stored settings: the settings on the page may be outdated when a callback runs."""
+    """Returns the conversation's settings from the database: those on the page may be outdated when a callback runs."""
     return chat.from_json(conversations.load(database(), conversation_id).settings)
 
 
 def _idle(conversation_id: str) -> Conversation:
-    """Returns the stored conversation. Raises PlanError while a reply is in flight."""
+    """Returns the conversation from the database. Raises PlanError while a reply is in flight in it."""
     if running(conversation_id):
         raise PlanError("The model is still answering.", hint="Wait for the reply, or stop it.")
     return conversations.load(database(), conversation_id)
@@ -208,7 +211,8 @@ def _step(conversation: Conversation, node: Node, by: int) -> None:
 
 
 def _ask_again(conversation: Conversation, node: Node, variant: int | None) -> None:
-    """Asks all variants again, or only `variant`, in a new branch that keeps the replies of the other variants."""
+    """Asks the variant with the number `variant` again, or all (None). The new replies stand in a new branch, with the
+    old replies of the other variants."""
     others = {} if variant is None else {number: reply for number, reply in node.replies.items() if number != variant}
     slot = conversations.add_turn(
         database(), conversation.id, node.parent, "assistant", part=node.part, replies_by_variant=others
@@ -232,12 +236,12 @@ def _start(
 
 
 def _from(conversation: Conversation, node: Node) -> list[Node]:
-    """Returns this turn and the turns after it on the screen."""
+    """Returns the turn `node` and the turns after it on the screen."""
     nodes = on_screen(conversation)
     return nodes[nodes.index(node) :] if node in nodes else [node]
 
 
 def _with_replies(conversation: Conversation, node: Node) -> list[Node]:
-    """Returns the turn and, for a user turn, the reply after it: an example consists of both."""
+    """Returns the turn `node` and, if it is a user turn, the reply after it: an example consists of both."""
     following = _from(conversation, node)
     return [node, *[turn for turn in following[1:2] if node.role == "user" and turn.role == "assistant"]]

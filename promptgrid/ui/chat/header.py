@@ -24,7 +24,8 @@ DIFF_HEIGHT = 220  # px
 
 
 def header(conversation: Conversation | None, settings: Settings | None) -> None:
-    """Draws the first row of the page. If no conversation can be opened, it has only the selector and New."""
+    """Draws the first row of the page. If `conversation` is None because none can be opened, the row has only the
+    selector and New."""
     with st.container(horizontal=True, vertical_alignment="center", key="chat_header"):
         with st.container(width="stretch"):
             _selector(conversation)
@@ -60,7 +61,8 @@ def deleted_note(conversation: Conversation) -> None:
 
 
 def first_conversation() -> None:
-    """Draws the empty state with a button that starts a conversation, with the prompt `FIRST` if the library has it."""
+    """Draws the page without a conversation, with a button that starts one: with the prompt `FIRST` if the library has
+    it."""
     prompt = prompts().get(FIRST)
     detail = (
         "The model takes your order at a counter. See what it remembers, change its instructions on the way, or let "

@@ -49,7 +49,8 @@ def draw_log(
     key: str,
     busy: bool,
 ) -> None:
-    """Draws the turns. `on_act` receives each press of a button; `busy`, while the model answers, hides the buttons."""
+    """Draws the turns. `visibility` says for each whether it reaches the model. `on_act` receives each press of a
+    button as a mapping; with `busy`, while the model answers, there are no buttons."""
 
     def on_change() -> None:
         act = st.session_state[key].get("act")

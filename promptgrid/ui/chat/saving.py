@@ -21,7 +21,8 @@ PROMPT, EXAMPLES, CASE = "A prompt, turns as messages", "A prompt, turns as exam
 
 
 def save_popover(conversation: Conversation, settings: Settings) -> None:
-    """Draws the fields for saving. If there are several variants, a selector sets whose replies are saved."""
+    """Draws the fields for saving the conversation. If it has several variants, a selector sets whose replies are
+    saved."""
     names = {variant.id: f"{number} {variant.model}" for number, variant in enumerate(settings.variants, 1)}
     if len(names) > 1:
         keep_selection("chat_save_variant", names, settings.variants[0].id)
@@ -69,8 +70,8 @@ def messages(conversation: Conversation, settings: Settings, variant: int) -> li
 
 @actions.attempt
 def _save(conversation_id: str) -> None:
-    """Saves the branch as a prompt or a case. Reads the widgets and the stored conversation again, because those of the
-    page may be outdated."""
+    """Saves the branch on the screen as a prompt or a case. Reads the widgets and the stored conversation again,
+    because those on the page may be outdated."""
     session = st.session_state
     conversation = conversations.load(database(), conversation_id)
     settings = chat.from_json(conversation.settings)

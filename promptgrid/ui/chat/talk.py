@@ -32,7 +32,7 @@ _TYPED = -1  # the id of the turn that the user is typing
 def talk(
     conversation: Conversation, settings: Settings, variant: ChatVariant, place: DeltaGenerator, in_flight: Round | None
 ) -> None:
-    """Draws the log, the replies in flight and the field for the next turn; draws the context window of `variant` into
+    """Draws the log, the replies in flight and the field for the next turn. Draws the context window of `variant` into
     `place`."""
     nodes = actions.on_screen(conversation)
     settled = [node for node in nodes if in_flight is None or node.id != in_flight.slot]
@@ -59,7 +59,8 @@ def talk(
 
 
 def _text_key(conversation: Conversation) -> str:
-    """Returns the key of the text area; sets its text to the draft if it has none yet."""
+    """Returns the key of the text area for the next turn; if it has no text in this session yet, sets it to the stored
+    draft."""
     key = actions.text_key(conversation.id)
     if key not in st.session_state:
         st.session_state[key] = drafts.draft(database(), actions.draft_key(conversation.id)) or ""
@@ -77,7 +78,8 @@ def _live(conversation_id: str, settings: Settings) -> None:
 
 
 def _other_branches(conversation: Conversation, nodes: Sequence[Node]) -> None:
-    """Offers to show the latest continuation if the branch on the screen ends at a turn that has continuations."""
+    """If other turns follow the last turn on the screen, in branches that are not shown, offers to show the latest of
+    them."""
     continuations = tree.children(conversation, nodes[-1].id if nodes else None)
     at_end = not nodes or conversation.leaf == nodes[-1].id or conversation.nodes[conversation.leaf or 0].deleted
     if continuations and at_end:
@@ -122,7 +124,8 @@ def _composer(conversation: Conversation, nodes: Sequence[Node], in_flight: Roun
 
 @st.fragment
 def _window(conversation: Conversation, settled: Sequence[Node], variant: ChatVariant, settings: Settings) -> None:
-    """Draws the context window with the next turn, updated while the user types; saves the draft."""
+    """Draws how the next request of `variant` fills its context window, updated while the user types; saves the typed
+    text as a draft."""
     key = actions.text_key(conversation.id)
     text = watch_text([key], actions.watch_key(conversation.id), note=token_note(variant.model))[key]
     _keep(conversation.id, text)
@@ -149,7 +152,8 @@ def _keep(conversation_id: str, text: str) -> None:
 
 
 def _turns(nodes: Sequence[Node], text: str, variant: ChatVariant, *, answering: bool) -> list[tuple[int | None, Turn]]:
-    """Returns (id, turn) of each turn of the next request. It includes the typed text, unless a reply is in flight."""
+    """Returns (id, turn) for each turn of the variant's next request. The typed `text` is its last turn, except with
+    `answering`, while a reply is in flight."""
     unanswered = bool(nodes) and nodes[-1].role == "user" and not text.strip()
     typed = [] if answering or unanswered else [Node(_TYPED, None, "user", "history", text, False, {})]
     return tree.sent([*nodes, *typed], variant)
@@ -158,8 +162,8 @@ def _turns(nodes: Sequence[Node], text: str, variant: ChatVariant, *, answering:
 def _visibility(
     nodes: Sequence[Node], text: str, variant: ChatVariant, settings: Settings, *, answering: bool
 ) -> Visibility:
-    """Returns for each turn whether it reaches the model, and its token count; empty after an error, which the token
-    bar shows."""
+    """Returns, by turn id, whether the turn reaches the model, and its token count. With `answering`, while a reply is
+    in flight, the typed `text` does not count. Empty after an error, which the token bar shows."""
     turns = _turns(nodes, text, variant, answering=answering)
     try:
         window = chat.window_of([turn for _, turn in turns], variant, settings)

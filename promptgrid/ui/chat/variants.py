@@ -26,8 +26,8 @@ SYSTEM_HEIGHT = 90  # px
 
 
 def side(conversation: Conversation, settings: Settings) -> tuple[ChatVariant, DeltaGenerator]:
-    """Draws the variants and the fields of the context window. Returns the variant whose window is drawn, and its
-    place."""
+    """Draws the variants and the fields of the context window. Returns the variant whose window is shown, and the place
+    into which it is to be drawn."""
     for number, variant in enumerate(settings.variants, 1):
         _variant(conversation.id, variant, number, alone=len(settings.variants) == 1)
     if len(settings.variants) < MAX_VARIANTS:
@@ -57,7 +57,8 @@ def _change(conversation_id: str, number: int, name: str, key: str) -> None:
 
 def _variant(conversation_id: str, variant: ChatVariant, number: int, *, alone: bool) -> None:
     def saved(name: str, action: Callable[..., None] = _change) -> dict[str, Any]:
-        """Returns the key and the callback of the widget for the field `name` of the variant."""
+        """Returns the arguments of the widget for the variant's field `name`: its key, and the callback `action` that
+        saves a change."""
         key = f"chat_{name}_{conversation_id}_{variant.id}"
         return {"key": key, "on_change": action, "args": (conversation_id, variant.id, name, key)}
 
@@ -132,8 +133,8 @@ def _remove(conversation_id: str, number: int) -> None:
 
 @actions.attempt
 def _own_system(conversation_id: str, number: int, name: str, key: str) -> None:
-    """Gives column `number` a system message of its own, a copy of the conversation's, if the toggle with this widget
-    `key` is on; removes it if the toggle is off."""
+    """If the checkbox with the widget key `key` is on, gives the variant with this number its own system message, a
+    copy of the conversation's; if it is off, removes it."""
     conversation = conversations.load(database(), conversation_id)
     first = next((node.text for node in actions.on_screen(conversation) if node.role == "system"), "")
     system = first if st.session_state[key] else None

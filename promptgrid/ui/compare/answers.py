@@ -17,9 +17,10 @@ _HEIGHT = 620
 
 @st.fragment
 def answers(database: Database, comparison: ComparisonRows, corner: str) -> None:
-    """Draws one page of rows and the detail of the selected cell, and stores both in the address.
+    """Draws one page of the matrix and the detail of the selected cell, and stores both in the address.
 
-    `corner` is the heading of the rows. A press that changes the rest of the page reruns the whole page.
+    `corner` is the heading above the titles of the rows. A press that changes other parts of the page reruns the whole
+    page.
     """
     if view_state.needs_rerun():
         st.rerun()

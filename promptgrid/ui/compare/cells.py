@@ -29,7 +29,8 @@ STATES: dict[str, CellState] = {
 
 
 def matrix_columns(comparison: ComparisonRows, summaries: Sequence[VariantSummary]) -> list[MatrixColumn]:
-    """Returns a column for each visible variant. If there are several, the first one is the baseline."""
+    """Returns a column of the matrix for each variant on the screen. If there are several, the first one is the
+    baseline."""
     sort, has_baseline = comparison.view.sort, len(comparison.columns) > 1
     return [
         MatrixColumn(
@@ -46,8 +47,9 @@ def matrix_columns(comparison: ComparisonRows, summaries: Sequence[VariantSummar
 
 
 def column_summary(summary: VariantSummary) -> str:
-    """Returns the score with its 95 % interval, the unread replies and the agreement of the samples, such as "53 %
-    (41–65) · 3.4/5 agree". Without a score, the text begins with the number of answered cells."""
+    """Returns the text below a column's title, such as "53 % (41–65) · 3.4/5 agree": the score with its 95 % interval,
+    the unread replies, and how many samples of a case agree. Without a score it begins with the number of answered
+    cells."""
     if summary.answered < summary.cells and not summary.scored:
         return f"{summary.answered:,} of {summary.cells:,} answered"
     parts = [f"{summary.answered:,} answered"]
@@ -70,7 +72,8 @@ def matrix_rows(comparison: ComparisonRows, page: Sequence[ComparisonRow]) -> li
 
 
 def row_title(row: ComparisonRow) -> str:
-    """Returns the id and the inputs of a case in one line; for a row that is not a case, its label."""
+    """Returns the title of a row in one line: the id and the inputs of its case, or its label if the row is not a
+    case."""
     return one_line(row.head.label) if row.case is None else case_title(row.case.case_id, row.case.inputs)
 
 
@@ -103,7 +106,8 @@ def _cell(entry: PooledCell | None) -> MatrixCell:
 
 
 def state_of(entry: PooledCell) -> CellState:
-    """Returns the state that the edge of the cell shows. The score determines the state of an answered cell."""
+    """Returns the state that colours the edge of the cell: for an answered cell right, wrong or partly by its score
+    (plain without one), otherwise by its status."""
     if not entry.answered:
         return STATES[entry.status]
     return score_state(entry.score)
@@ -122,14 +126,16 @@ def _unanswered(entry: PooledCell) -> MatrixCell:
 
 
 def _pooled(entry: PooledCell) -> MatrixCell:
-    """Returns a cell for several cases. They have no common answer, so the cell shows their score."""
+    """Returns the cell of the matrix for an entry with several cases. These have no common answer, so the cell shows
+    their mean score."""
     answer = percent(entry.score) or f"{entry.answered:,} answered"
     agreement = "" if entry.agreement is None else f"{percent(entry.agreement)} of the samples agree"
     return MatrixCell(answer, agreement, f"of {many(entry.cases, 'case')}", "plain", badges=badges(entry))
 
 
 def figures(entry: PooledCell) -> list[tuple[str, str]]:
-    """Returns (name, value) pairs for a cell: means over its cases, and the differences from the baseline."""
+    """Returns (name, value) pairs on a cell, such as ("score", "53 %"): means over its cases, and the differences from
+    the baseline."""
     parts = [
         ("score", percent(entry.score)),
         ("answered", f"{entry.answered:,} of {entry.samples:,}"),
@@ -140,7 +146,8 @@ def figures(entry: PooledCell) -> list[tuple[str, str]]:
 
 
 def _texts(entry: PooledCell) -> tuple[str, str]:
-    """Returns (first line, text below it) for a cell."""
+    """Returns (first line, text below it) for a cell: its answer and the output, or only the output if no answer was
+    read."""
     if entry.answer is None:
         return "no answer read" if entry.output.strip() else "empty reply", one_line(entry.output)
     answer, output = one_line(entry.answer), one_line(entry.output)
@@ -162,8 +169,8 @@ def _tally(entry: PooledCell) -> str:
 
 
 def _others(entry: PooledCell) -> str:
-    """Returns the other answers of a cell with their counts, such as "2 × negative · 1 × mixed · 3 more". Answers that
-    do not fit are only counted."""
+    """Returns the less frequent answers of a cell with their counts, such as "2 × negative · 1 × mixed · 3 more". Only
+    the first few are named."""
     if entry.answer is None:
         return ""
     others = [tally for tally in entry.tallies if tally.answer != entry.answer]
@@ -173,7 +180,8 @@ def _others(entry: PooledCell) -> str:
 
 
 def badges(entry: PooledCell) -> list[Badge]:
-    """Returns the differences from the baseline: any in the score, and notable ones in tokens, cost and latency."""
+    """Returns a badge for each difference of the cell from the baseline: for any in the score, and for large ones in
+    tokens, cost and latency."""
     differences = [score_badge(delta)] if (delta := entry.delta.get("score")) else []
     for name, (least, share) in _NOTABLE.items():
         delta, value = entry.delta.get(name, 0.0), entry.metrics.get(name, 0.0)
@@ -183,7 +191,8 @@ def badges(entry: PooledCell) -> list[Badge]:
 
 
 def in_words(metric: Metric, value: float) -> str:
-    """Returns the value with its unit, such as "12 tokens", "$0.0003", "0.21 s" or "950 characters"."""
+    """Returns the value of a metric with its unit, such as "12 tokens", "$0.0003", "0.21 s" (from milliseconds) or "950
+    characters"."""
     if metric == "cost":
         return f"${value:.6f}" if 0 < value < 1e-3 else dollars(value) if value else "free"
     if metric == "latency":

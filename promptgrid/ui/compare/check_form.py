@@ -57,7 +57,8 @@ _BUILT_IN = "built-in"
 
 
 def check_form(prefix: str) -> CheckSpec | None:
-    """Draws the fields of the form and returns the check that they define, or None if they are not valid.
+    """Draws the fields for a check and returns the check that they define; None if they are not valid, which an error
+    then explains.
 
     The key of each field begins with `prefix`.
     """
@@ -75,7 +76,8 @@ def check_form(prefix: str) -> CheckSpec | None:
 
 
 def check_of(prefix: str) -> CheckSpec:
-    """Returns the check that the fields define. Raises PlanError if they are not valid."""
+    """Returns the check that the fields whose keys begin with `prefix` define. Raises PlanError if they are not
+    valid."""
     kind = st.session_state[f"{prefix}_kind"]
     options = {}
     for option in OPTIONS[kind]:
@@ -87,7 +89,8 @@ def check_of(prefix: str) -> CheckSpec:
 
 
 def fill_form(prefix: str, spec: CheckSpec) -> None:
-    """Fills the form with the values of a check. Call this before the fields are drawn."""
+    """Sets the fields whose keys begin with `prefix` to the values of a check. Call this before the fields are
+    drawn."""
     st.session_state[f"{prefix}_kind"] = spec.kind
     st.session_state[f"{prefix}_name"] = "" if spec.name == spec.kind else spec.name
     for option in OPTIONS[spec.kind]:
@@ -136,6 +139,7 @@ def _judge_prompts() -> list[str]:
 
 
 def _judge_prompt(ref: str) -> str:
-    """Returns the option for a reference `name@version`: the name, or "built-in" if the library lacks the prompt."""
+    """Returns the option of the selector for the prompt `ref` (`name@version`) of a judge: the prompt's name, or
+    "built-in" if the library has no such prompt."""
     name = ref.partition("@")[0]
     return name if name in _judge_prompts() else _BUILT_IN

@@ -36,7 +36,8 @@ WIDTH = 440
 
 @dataclass(frozen=True)
 class ScoringOffer:
-    """A rescoring that costs money and waits for the user's consent, drawn in place of the button that starts it."""
+    """A rescoring that costs money and waits for the user's consent. It is drawn in place of the button that would
+    start it. `check` is the check that it adds or changes; None if it scores all checks again or resumes."""
 
     recheck: Recheck
     preflights: Sequence[ModelPreflight]
@@ -87,7 +88,7 @@ def _resume_box(database: Database, run_id: str) -> None:
 
 
 def _failure(run_id: str, task: RescoringTask | None) -> None:
-    """Shows the error that ended the last rescoring, once."""
+    """If `task`, a rescoring that has ended, failed, shows its error once."""
     if task is None:
         return
     del rescorings().by_run[run_id]
@@ -101,7 +102,8 @@ def _failure(run_id: str, task: RescoringTask | None) -> None:
 
 @st.fragment
 def _checks(database: Database, run_id: str) -> None:
-    """Draws the checks and the form. If a callback has started a rescoring, reruns the page instead."""
+    """Draws the run's checks and the form for another one. If a callback has just started a rescoring, reruns the page
+    instead."""
     if run_id in rescorings().by_run:
         st.rerun()
     show_left_error("checks_error")
@@ -153,7 +155,7 @@ def _row(database: Database, run_id: str, spec: CheckSpec, totals: Mapping[str, 
 
 
 def _kind_and_options(spec: CheckSpec) -> str:
-    """Returns the kind of the check, unless its name is the same, and its options."""
+    """Returns the options of the check in words, after its kind if that differs from its name."""
     parts = [] if spec.kind == spec.name else [spec.kind]
     parts += [
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
@@ -195,7 +197,8 @@ def _again(database: Database, run_id: str) -> None:
 def _offer(
     database: Database, run_id: str, add: Sequence[CheckSpec] = (), remove: Sequence[str] = (), fresh: bool = False
 ) -> None:
-    """Starts a rescoring that makes no calls. For one that makes calls, stores an offer with its preflight."""
+    """Plans the rescoring that adds and removes these checks. One that calls no model starts at once; for one that
+    does, stores an offer with its preflight. With `fresh`, judges are called again."""
     recheck = rescore.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
     _offer_or_start(database, recheck, add[0] if add else None)
 

@@ -20,7 +20,8 @@ _TEXTS = ("messages", "prompt")  # the parts of a request that the detail shows 
 
 
 def circumstances(row: ResultRow) -> list[Fact]:
-    """Returns the lines for one result row. `facts` does not draw lines without a value and a note."""
+    """Returns the lines on a reply: model, prompt, parameters, tokens, cost, latency and so on. A line without a value
+    and a note is not drawn."""
     together = f"one of {row.batch} from a single request" if (row.batch or 1) > 1 else ""
     honoured, wire = json.loads(row.honoured or "{}"), json.loads(row.request_json or "{}")
     return [
@@ -49,8 +50,8 @@ def _other_model(row: ResultRow) -> str:
 def _parameter(
     spec: ParameterSpec, row: ResultRow, wire: Mapping[str, Any], honoured: Mapping[str, bool | None]
 ) -> Fact:
-    """Returns the value that was sent. If the plan can vary the parameter, the line has the requested value too, where
-    it differs. For other parameters, the note of the cell names those that were requested and not sent."""
+    """Returns the line on one parameter of a reply: the value that was sent. If the plan can vary the parameter, a note
+    has the requested value where it differs; otherwise the note of the cell says what was not sent."""
     name = spec.label.lower()
     if spec.plural:
         return Fact(name, *_axis(spec, row, honoured))
@@ -80,7 +81,7 @@ def _tokens(row: ResultRow) -> tuple[str, str]:
 
 
 def _on_the_wire(body: Mapping[str, Any]) -> str:
-    """Returns the request without its messages or prompt, as JSON in one line; "" if there is none."""
+    """Returns the request body without its messages or prompt, as JSON in one line; "" if nothing is left."""
     rest = {name: value for name, value in body.items() if name not in _TEXTS}
     return json.dumps(rest, ensure_ascii=False) if rest else ""
 
@@ -92,7 +93,8 @@ def _number(value: float | str | None) -> str:
 
 
 def attempt_lines(failed: Sequence[Attempt], info: RunInfo, status: str) -> list[Fact]:
-    """Returns a line for each failed or lost attempt: number, time, error, duration, and the wait before the next."""
+    """Returns a line for each failed or lost attempt at a cell's call: number, time, error, duration, and the wait
+    before the next. `status` is the status of the cell."""
     return [_attempt(attempt, info, status) for attempt in failed]
 
 

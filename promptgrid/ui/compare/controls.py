@@ -40,7 +40,8 @@ _ORDERS = {"up": "Lowest first", "down": "Highest first"}
 
 
 def layout_popover(facts: Facts, state: ViewState) -> None:
-    """Draws the controls for the axes of rows and columns, the visible columns and the baseline."""
+    """Draws the controls for what the rows and the columns show, which columns are visible, and which one is the
+    baseline."""
     names = {head.id: head.label for head in state.columns}
     visible = len(state.view.column_ids) or len(names)
     sides = sides_of(facts)
@@ -91,7 +92,8 @@ def sort_popover(state: ViewState) -> None:
 
 
 def filter_popover(facts: Facts, state: ViewState, parts: Sequence[str]) -> None:
-    """Draws the less common filters; `chips` draws the others. `parts` are the parts of the run's cases."""
+    """Draws the filters that are seldom used; `chips` draws the others. `parts` are the parts of the run's cases
+    (learn, choose, prove)."""
     names = {"": "any visible column", **{head.id: head.label for head in state.columns}}
     current = state.view.filter
     active = sum([bool(current.column), bool(current.case_ids), current.below is not None, len(state.view.only)])
@@ -121,7 +123,8 @@ def filter_popover(facts: Facts, state: ViewState, parts: Sequence[str]) -> None
 
 
 def chips(state: ViewState, counts: Mapping[ShowFilter, int]) -> None:
-    """Draws the search field and the chips All · Answers differ · Wrong · Failed, each with its number of rows.
+    """Draws the search field and the chips All · Answers differ · Wrong · Failed, each with its number of rows from
+    `counts`.
 
     Two more chips, for differences from the baseline and for too long prompts, appear only where they apply.
     """

@@ -32,7 +32,8 @@ _TEXT_HEIGHT = 280
 
 
 def detail(database: Database, comparison: ComparisonRows, row: ComparisonRow, entry: PooledCell) -> None:
-    """Draws the selected cell. Reads its full texts from the database."""
+    """Draws the selected cell `entry` of the row: its reply, answer, scores and request. Reads the full texts from the
+    database."""
     run_id = comparison.facts.run_id
     column = next(head for head in comparison.columns if head.id == entry.column)
     _head(comparison, row, column)
@@ -82,7 +83,8 @@ def _head(comparison: ComparisonRows, row: ComparisonRow, column: Head) -> None:
 
 
 def _pooled(row: ComparisonRow, column: Head, entry: PooledCell) -> None:
-    """Draws a cell with several cases, which has no single reply: its figures, and the button that shows the cases."""
+    """Draws the detail of a cell with several cases, which has no single reply: its figures, and the button that shows
+    the cases."""
     facts([Fact(name, value) for name, value in figures(entry)], key="compare_pooled")
     st.button(
         f"Show the {entry.cases:,} cases",
@@ -93,7 +95,8 @@ def _pooled(row: ComparisonRow, column: Head, entry: PooledCell) -> None:
 
 
 def _choose_sample(entry: PooledCell, samples: Sequence[Sample]) -> Sample:
-    """Returns the selected sample. The default is the first sample with the most frequent answer."""
+    """Draws the selector of the cell's samples and returns the selected one. At first that is the first sample with the
+    most frequent answer."""
     default = next((i for i, sample in enumerate(samples, 1) if sample.position == entry.representative), 1)
     number = _sample_widget(entry, samples, default) if len(samples) > 1 else default
     st.session_state[view_state.SAMPLE] = None if number == default else number
@@ -157,7 +160,7 @@ def _folded(label: str, text: str, key: str) -> None:
 
 
 def _messages(row: ResultRow, planned: Callable[[], list[Message]]) -> None:
-    """Shows the messages that were sent, or the messages of the plan if no request is stored."""
+    """Shows the messages that were sent. If no request is stored, shows those that `planned` makes from the plan."""
     sent = row.request_json
     with st.expander(
         "Messages" if sent is None else "Messages sent", key="compare_messages_open", on_change="rerun"
@@ -184,7 +187,7 @@ def _attempts(database: Database, run_id: str, row: ResultRow) -> None:
 
 
 def sent_messages(request_json: str) -> list[Message]:
-    """Returns the messages of a request. For a plain completion request, returns its prompt as a user message."""
+    """Returns the messages in a request body (JSON). For a plain completion, returns its prompt as a user message."""
     body = json.loads(request_json)
     if "messages" not in body:
         return [Message("user", str(body.get("prompt", "")))]

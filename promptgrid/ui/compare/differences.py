@@ -26,7 +26,7 @@ def compared_with(
     samples: Sequence[Sample],
     reply: ResultRow,
 ) -> bool:
-    """Draws the selector for the other text, and its word-by-word difference from `reply`.
+    """Draws the selector of a text to compare the cell's reply with, and the word-by-word difference of the two.
 
     Returns False if no text is selected or one of the two texts is missing. The caller then shows the reply alone.
     """
@@ -50,7 +50,8 @@ def compared_with(
 def _others(
     comparison: ComparisonRows, row: ComparisonRow, entry: PooledCell, samples: Sequence[Sample], position: int
 ) -> dict[str, str]:
-    """Returns the options of the selector, from name in the address to label."""
+    """Returns the options of the selector, as option in the address -> label: the expected answer, the cells of other
+    columns, and other samples than the one at `position`."""
     baseline = comparison.columns[0].id
     other_columns = [head for head in comparison.columns if head.id != entry.column and head.id in row.entries]
     options = {"expected": "the expected answer"} if row.case and row.case.expected is not None else {}
@@ -60,7 +61,8 @@ def _others(
 
 
 def _text_of(database: Database, run_id: str, row: ComparisonRow, samples: Sequence[Sample], option: str) -> str | None:
-    """Returns the reply of another sample, or of the default sample in another column; None if there is no reply."""
+    """Returns the reply that the option names, which is that of another sample of the cell, or of the row's cell in
+    another column; None if there is no reply."""
     kind, _, number = option.partition(":")
     position = samples[int(number) - 1].position if kind == "sample" else row.entries[option].representative
     if position is None:

@@ -35,10 +35,8 @@ _BOUNDED: frozenset[FileFormat] = frozenset({"html", "markdown"})  # these files
 
 
 def export_popover(database: Database, run: RunInfo, view: Sequence[int]) -> None:
-    """Draws a button for each file format. `view` has the positions of the cells in the view, in the order of the rows.
-
-    A report lists the cases in that order.
-    """
+    """Draws a button for each file format. `view` has the positions of the cells on the screen, in the order of the
+    rows: a report lists the cases in this order."""
     with st.popover("Export"), st.container(width=_WIDTH):
         part = "all"
         if 0 < len(view) < run.total:
@@ -83,6 +81,6 @@ def _to_file(database: Database, run: RunInfo, form: FileFormat, positions: Sequ
 
 
 def file_name(run: RunInfo, form: FileFormat) -> str:
-    """Returns a file name from the name of the run, without unsafe characters, and its id."""
+    """Returns a file name in the format `form` from the name of the run, without unsafe characters, and its id."""
     name = re.sub(r"[^\w.-]+", "-", run.name)[:60].strip("-.") or "run"
     return f"{name}-{run.id}{FORMS[form][1]}"

@@ -20,5 +20,6 @@ class Fact:
 
 
 def facts(lines: Sequence[Fact], *, key: str) -> None:
-    """Draws the lines that have a value or a note. The text is shown literally."""
+    """Draws the lines in two columns, names and values; leaves out a line without value and note. The text is shown
+    literally."""
     component("facts")(key=key, data={"facts": [asdict(line) for line in lines if line.value or line.note]})

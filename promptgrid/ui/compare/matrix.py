@@ -37,9 +37,11 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class MatrixColumn:
-    """One variant. `title_lines` are texts like ["few-shot", "t=0.7", "gpt-4o"]; all but the first share one line.
+    """One variant. `title_lines` are texts like ["few-shot", "t=0.7", "gpt-4o"]: the first has a line of its own, the
+    others share one.
 
-    `mark` is a word beside the first line ("baseline", "best"). `sorted` is the direction if the column sorts the rows.
+    `mark` is a word beside the first line ("baseline", "best"). `sorted` is the direction if the rows are sorted by
+    this column.
     """
 
     id: str
@@ -153,6 +155,7 @@ def _row(row: MatrixRow) -> dict[str, Any]:
 
 
 def _selection(state: Any, start: tuple[str, str] | None) -> list[str]:
-    """Returns [row id, column id], or [] for no selection; `start` until the user selects or clears a cell."""
+    """Returns the stored selection as [row id, column id]; [] for none. `start` applies until the user selects or
+    clears a cell."""
     selected = None if state is None else state.get("selected")
     return list(start or ()) if selected is None else list(selected)

@@ -23,7 +23,8 @@ _WIDGETS: dict[Scale, tuple[Literal["thumbs", "stars"], int]] = {"thumb": ("thum
 
 @st.fragment
 def rating_widget(database: Database, run_id: str, position: int) -> None:
-    """Draws the fields for this judge's rating of a cell, and lists the ratings by others.
+    """Draws the fields with which the judge of this session rates the reply of the cell at `position`, and lists the
+    ratings by others.
 
     Each change is saved at once. If saving fails, for example because the run was removed elsewhere, shows the error.
     """
@@ -44,7 +45,7 @@ def rating_widget(database: Database, run_id: str, position: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _RatedCell:
-    """A cell and the judge who rates it."""
+    """A cell and the judge (`owner`) who rates it in this session."""
 
     database: Database
     run_id: str
@@ -55,7 +56,8 @@ class _RatedCell:
         return f"rating_{self.run_id}_{self.position}_{self.owner}_{name}"
 
     def rating(self) -> Rating:
-        """Returns the judge's stored rating. Callbacks read it again: one click may change the note and a mark."""
+        """Returns the judge's stored rating of the cell. Callbacks read it anew, because one click may change both the
+        note and the mark."""
         listed = ratings.listed(self.database, self.run_id, self.position)
         none = Rating(self.position, self.owner, None, "stars", "")
         return next((rating for rating in listed if rating.owner == self.owner), none)
@@ -88,7 +90,8 @@ def _note(cell: _RatedCell, rating: Rating) -> None:
 
 
 def _synced_key(key: str, value: object) -> str:
-    """Sets the widget to the stored value, which the other scale or another tab may have changed. Returns `key`."""
+    """Sets the widget with this `key` to the stored `value`, which another widget or another tab may have changed;
+    returns `key`."""
     if key in st.session_state and st.session_state[key] != value:
         st.session_state[key] = value
     return key
@@ -112,7 +115,7 @@ def _clear(cell: _RatedCell) -> None:
 
 
 def _fact(rating: Rating) -> Fact:
-    """Returns the rating as a line. The text is not escaped, because the component shows it literally."""
+    """Returns the rating as a line of the list. The text is not escaped, because the list shows it literally."""
     if rating.mark is None:
         return Fact(rating.owner, "", rating.note)
     word = _THUMBS[rating.mark] if rating.scale == "thumb" else f"{rating.mark} of {STARS}"

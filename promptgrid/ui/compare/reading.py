@@ -30,7 +30,8 @@ def choose_run(database: Database) -> RunInfo:
 
 
 def read_facts(database: Database, run: RunInfo) -> Facts:
-    """Returns the facts of the run for the selected part of its cases. Stops the page if the run was removed."""
+    """Returns what the Compare page knows about the run (its Facts), for the selected part of its cases. Stops the page
+    if the run was removed."""
     try:
         facts = compare.facts(database, run.id)
         parts = parts_of_run(database, run.id)
@@ -50,7 +51,8 @@ def show_openings(database: Database, run: RunInfo, facts: Facts) -> None:
 
 
 def arrange(database: Database, facts: Facts, view: View) -> ComparisonRows:
-    """Returns the rows of the view, cached because each press on a cell needs them again."""
+    """Returns the rows of the matrix for this view (its layout, filter and order). Cached, because each press on a cell
+    needs them again."""
     return _comparison(facts.run_id, facts.stamp, view, _database=database, _facts=facts)
 
 
@@ -77,10 +79,8 @@ def _positions(run_id: str, stamp: object, view: View, *, _comparison: Compariso
 def read_rows(
     database: Database, comparison: ComparisonRows, start: int, count: int
 ) -> tuple[list[ComparisonRow], list[MatrixRow]]:
-    """Returns `count` rows of the view from index `start`, with their texts, and the same rows for the matrix.
-
-    Both are cached until a result changes.
-    """
+    """Returns `count` rows of the view from index `start`, with their texts: as rows of the comparison, and as rows of
+    the matrix. Both are cached until a result changes."""
     facts = comparison.facts
     return _rows(facts.run_id, facts.stamp, comparison.view, start, count, _database=database, _comparison=comparison)
 
@@ -94,7 +94,8 @@ def _rows(
 
 
 def cell_of(rows: Sequence[ComparisonRow], selected: tuple[str, str]) -> tuple[ComparisonRow, PooledCell] | None:
-    """Returns (row, cell) for the selected (row id, column id); None if the run has no such cell."""
+    """Returns the row and the cell that `selected`, a pair (row id, column id), names; None if the run has no such
+    cell."""
     row = next(row for row in rows if row.id == selected[0])
     entry = row.entries.get(selected[1])
     return None if entry is None else (row, entry)

@@ -19,7 +19,8 @@ _POLL_S = 1.0
 
 @dataclass
 class RescoringTask:
-    """A rescoring in a thread: `done` of `total` scores are stored. `drawn` is True after the redraw at its end."""
+    """A rescoring in a thread of this server: `done` of `total` scores are stored. `drawn` is True after the page was
+    redrawn at its end."""
 
     future: Future[None] = field(default_factory=Future)
     done: int = 0
@@ -32,13 +33,13 @@ class RescoringTask:
 
 @dataclass
 class Rescorings:
-    """The latest rescoring of each run in this server."""
+    """The latest rescoring of each run in this server, by the run's id."""
 
     by_run: dict[str, RescoringTask] = field(default_factory=dict)
 
     def start(self, database: Database, recheck: Recheck, budget: str = "") -> None:
-        """Starts a rescoring in a daemon thread, so that the server can stop at any time. `judging.session` stores the
-        progress, from which the rescoring can resume."""
+        """Starts a rescoring in a daemon thread, which does not keep the server from stopping. `judging.session` stores
+        its progress, from which it can resume."""
         task = self.by_run[recheck.run_id] = RescoringTask()
 
         def carry_out() -> None:
@@ -58,7 +59,8 @@ def rescorings() -> Rescorings:
 
 
 def progress(current: Callable[[], RescoringTask | JudgingSession | None]) -> None:
-    """Draws the progress bar of the task that `current` returns. Polls it and reruns the page when it returns None."""
+    """Draws the progress of the task that `current` returns, and refreshes it. Reruns the page when `current` returns
+    None: the task has ended."""
 
     @st.fragment(run_every=_POLL_S)
     def poll() -> None:

@@ -38,9 +38,10 @@ def matrix_table(
     corner: str,
     first_rows: Callable[[int], Sequence[MatrixRow]],
 ) -> None:
-    """Draws the current page of the matrix as a table or as Markdown, or the first of all `total` rows as Markdown.
+    """Draws the matrix as a table of the current page (`columns`, `rows`) or as Markdown of that page, or as Markdown
+    of the first of all `total` rows.
 
-    `first_rows` returns as many of the first rows as its argument says.
+    `first_rows` returns the first rows of the view, as many as its argument says.
     """
     import pandas as pd
 
@@ -61,7 +62,8 @@ def matrix_table(
 def as_table(
     columns: Sequence[MatrixColumn], rows: Sequence[MatrixRow], corner: str
 ) -> tuple[list[str], list[list[str]]]:
-    """Returns (heads, lines) of the matrix as texts. The heads are unique, because a dataframe requires it."""
+    """Returns the matrix as texts: (headings, lines). Equal headings are made different, because a dataframe requires
+    it."""
     heads = [corner, "expected", *(" · ".join(column.title_lines) for column in columns)]
     for i, head in enumerate(heads):
         heads[i] = head if heads.index(head) == i else f"{head} ({i})"

@@ -40,7 +40,8 @@ _KIND_WORDS: Mapping[ChangeKind, str] = {
 
 
 def runs_popover(database: Database, run: RunInfo) -> RunInfo | None:
-    """Draws the selector for a second run and the button that pins `run` as a baseline. Returns the second run."""
+    """Draws the selector of a second run, and the button that pins `run` as a baseline. Returns the second run; None if
+    none is selected."""
     others = {other.id: other for other in runs.list_runs(database) if other.id != run.id}
     pinned = baselines.pinned(database)
     from_address = st.session_state.setdefault(AGAINST, st.query_params.get("against", ""))
@@ -138,7 +139,8 @@ def _row(change: Change) -> MatrixRow:
 
 
 def _cell(answer: str | None, status: str | None, score: float | None, against: Change | None = None) -> MatrixCell:
-    """Returns the cell of one run. For the later run, `against` is the change, with the values of the earlier run."""
+    """Returns the matrix cell for one run's answer, status and score. For the later run `against` is the change, whose
+    values of the earlier run decide the differences that the cell shows."""
     if status is None:
         return MatrixCell("", state="none")
     if status != "answered":

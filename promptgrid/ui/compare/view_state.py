@@ -108,7 +108,8 @@ def reset() -> None:
 
 @dataclass(frozen=True)
 class ViewState:
-    """The current `view`, and the heads of all `columns` in its layout, including hidden columns."""
+    """The current `view` (layout, filter and order), and the headings of all `columns` in this layout, including hidden
+    ones."""
 
     view: View
     columns: Sequence[Head]
@@ -122,12 +123,13 @@ class ViewState:
 
 
 def sides_of(facts: Facts) -> list[Side]:
-    """Returns the sides that the rows can show: the cases, and each side that varies in the run."""
+    """Returns what the rows can stand for: the cases, and each group of axes (a Side) that has more than one value in
+    the run."""
     return [side for side, axes in SIDES.items() if side == "case" or any(len(facts.axes[axis]) > 1 for axis in axes)]
 
 
 def current(facts: Facts) -> ViewState:
-    """Returns the view that the widgets define. First removes values from the widgets that the run does not have."""
+    """Returns the view that the widgets define. First removes from the widgets values that the run does not have."""
     _keep_valid("compare_rows", sides_of(facts))
     _keep_valid("compare_show", SHOWS)
     side = str(st.session_state["compare_rows"])
@@ -150,7 +152,7 @@ def current(facts: Facts) -> ViewState:
 
 
 def selected_part(parts: Sequence[str]) -> str:
-    """Returns the selected part of the cases, which must be one of `parts`; "" for all cases."""
+    """Returns the part of the cases that the user has selected, one of `parts`; "" for all cases."""
     _keep_valid(PART, ["", *parts])
     return str(st.session_state.get(PART) or "")
 
@@ -180,7 +182,8 @@ def _sort() -> Sort:
 
 
 def _listed(key: str, options: Iterable[str]) -> list[str]:
-    """Returns the selected values of a multiselect that are among `options`, and removes the others from its state."""
+    """Returns those of the `options` that are selected in the multiselect with this key, and drops other selections
+    from its state."""
     selected = st.session_state.get(key) or ()
     valid = [option for option in options if option in selected]
     if valid or key in st.session_state:
@@ -207,17 +210,18 @@ class Pages:
 
     @property
     def start(self) -> int:
-        """Returns the index of the first row of the current page."""
+        """Returns the index, from 0, of the first row of the current page."""
         return (self.current - 1) * self.rows
 
 
 def page_rows(columns: int) -> int:
-    """Returns the number of rows on a page. The more columns there are, the fewer rows fit."""
+    """Returns how many rows a page has if the matrix has this number of columns: more columns, fewer rows."""
     return max(LEAST_ROWS, min(MOST_ROWS, _CELLS // max(1, columns)))
 
 
 def pages_of(total: int, columns: int) -> Pages:
-    """Returns the pages for `total` rows, with the page that is selected in the widget."""
+    """Returns the pages of a matrix with `total` rows and this number of columns. The current page is the selected one,
+    or the last if there are fewer."""
     pages = Pages(total, page_rows(columns), 1)
     requested = st.session_state.get("compare_page") or 1
     current = min(max(1, requested), pages.count)
@@ -238,7 +242,7 @@ def start_sample(row_id: str, column_id: str) -> int:
 
 
 def select(row_id: str, column_id: str, page: int) -> None:
-    """Selects a cell on page `page`. For use in callbacks."""
+    """Selects the cell in this row and column, which is on page `page`. For use in callbacks."""
     st.session_state[MATRIX] = {"selected": [row_id, column_id]}
     st.session_state["compare_page"] = page
 
@@ -251,17 +255,19 @@ def turn(comparison: ComparisonRows, row_id: str, column_id: str, by: int) -> No
 
 
 def unselect() -> None:
-    """Closes the detail. For use in callbacks."""
+    """Selects no cell, which closes the detail. For use in callbacks."""
     st.session_state[MATRIX] = {"selected": []}
 
 
 def needs_rerun() -> bool:
-    """Returns whether a callback has changed the page outside the fragment of `answers` since the last call."""
+    """Returns True once after a callback has changed parts of the page outside the matrix and the detail: the whole
+    page must then run again."""
     return bool(st.session_state.pop("compare_whole_page", False))
 
 
 def drill(values: Mapping[Axis, AxisValue]) -> None:
-    """Shows the cases of the pooled cell at `values`. For use in callbacks."""
+    """Shows the single cases of a cell that pools several: the rows become cases, filtered by `values`, the value of
+    each axis of that cell. For use in callbacks."""
     unselect()
     st.session_state["compare_whole_page"] = True
     for key in ("compare_across", "compare_columns", "compare_baseline", "compare_in"):

@@ -49,7 +49,7 @@ def _messages() -> None:
 
 
 def _add() -> None:
-    """Adds an assistant message after a user message, else a user message."""
+    """Adds a message at the end: assistant after a user message, else user."""
     turns = st.session_state.compose_turns
     last = st.session_state[f"compose_role_{turns[-1]}"] if turns else "system"
     state.add_turn("assistant" if last == "user" else "user")
@@ -74,7 +74,8 @@ def _message(number: int) -> None:
 
 
 def _columns(content: Fields) -> list[str]:
-    """Returns the columns of the table of examples: the variables of messages and rows, then reasoning and answer."""
+    """Returns the column names of the table of examples: the variables in the messages and in the stored examples, then
+    reasoning and answer."""
     try:
         used = [column_of(name) for name in used_variables(content.messages)]
     except PromptError:
@@ -84,8 +85,8 @@ def _columns(content: Fields) -> list[str]:
 
 
 def _examples(columns: list[str]) -> None:
-    """Draws the table of examples. `st.data_editor` stores its edits relative to the table that it was given, so a
-    change of columns needs a new table and a new widget."""
+    """Draws the table of examples with these columns. `st.data_editor` stores its edits relative to the table that it
+    was given, so a change of columns needs a new table and a new widget."""
     import pandas as pd
 
     session = st.session_state
@@ -109,15 +110,16 @@ def _examples(columns: list[str]) -> None:
 
 
 def _column(name: str, count: int) -> Any:
-    """Returns a column with a width in pixels, so that the last of `count` columns is not cut off. The column `answer`
-    is narrow because most answers are short."""
+    """Returns the configuration of the column `name`: a width in pixels such that none of `count` columns is cut off.
+    The column `answer` is narrow because most answers are short."""
     answer = 95
     width = answer if name == "answer" else max(110, (TABLE_WIDTH - answer) // (count - 1))
     return st.column_config.TextColumn(name, width=width)
 
 
 def _rows(records: list[dict[Any, Any]]) -> list[dict[str, str]]:
-    """Returns the rows as texts, without empty rows and without empty cells of variables."""
+    """Returns the records of the table of examples with all values as texts, without empty rows and without empty cells
+    of variables."""
     texts = [{str(k): "" if v is None or v != v else str(v) for k, v in record.items()} for record in records]
     return [
         {name: text for name, text in row.items() if text or name in ANSWER_COLUMNS}

@@ -117,7 +117,8 @@ def prompt_of(name: str, content: Fields, values: Mapping[str, str] | None = Non
 
 
 def used_variables(messages: Sequence[Sequence[str]]) -> list[str]:
-    """Returns the variable names in the messages, in order of first use. Raises PromptError for broken Jinja."""
+    """Returns the names of the variables in the messages, which are pairs (role, text), in order of first use. Raises
+    PromptError for broken Jinja."""
     return [v.name for v in variables([Message(cast(Role, role), text) for role, text in messages])]
 
 
@@ -127,7 +128,8 @@ def _input_json(item: Input) -> dict[str, Any]:
 
 
 def _inputs(content: Fields, messages: Sequence[Message], values: Mapping[str, str]) -> tuple[Input, ...]:
-    """Returns the declared variables that are used or have a default, then the used variables not yet declared."""
+    """Returns the declared variables that are used or have a default, then an Input for each used one that is not
+    declared, with its example from `values`."""
     declared = {row["name"]: Input(**{**row, "allowed": tuple(row.get("allowed", ()))}) for row in content.inputs}
     names = [v.name for v in variables(messages)]
     used = [item for name, item in declared.items() if name in names or item.default is not None]
@@ -154,7 +156,7 @@ def _variable(column: str) -> str:
 
 
 def _rule(content: Fields) -> AnswerRule:
-    """Returns the answer rule with only the fields that its kind uses."""
+    """Returns the answer rule. Fields that its kind does not use are left out, even if they are filled in."""
     kind = cast(AnswerKind, content.kind)
     if kind == "label":
         labels = tuple(filter(None, map(str.strip, content.labels.splitlines())))

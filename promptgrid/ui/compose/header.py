@@ -18,7 +18,8 @@ from promptgrid.ui.widgets.plain import plain
 
 
 def selector(name: str) -> None:
-    """Draws the selector of the prompt. A selection changes the address of the page."""
+    """Draws the selector of the prompt, with `name` selected. A selection opens that prompt by changing the address of
+    the page."""
     options = state.prompt_names()
     st.session_state.compose_choice = name if name in options else None
     st.selectbox(
@@ -32,7 +33,7 @@ def selector(name: str) -> None:
 
 
 def header(name: str) -> DeltaGenerator:
-    """Draws the first row of the page; returns the place for `status`."""
+    """Draws the first row of the page; returns the place in it into which `status` is drawn."""
     with st.container(horizontal=True, vertical_alignment="center", key="compose_header"):
         with st.container(width=300):
             selector(name)
@@ -59,7 +60,8 @@ def _new_popover() -> None:
 
 
 def status(place: DeltaGenerator, changed: bool) -> None:
-    """Shows whether the prompt on the screen is saved, when, and its version."""
+    """Shows in `place` whether the prompt on the screen is saved, when, and its version. `changed` says whether it
+    differs from its file."""
     current, prompt = state.current(), state.saved_prompt()
     version = f" · {prompt.version[:6]}" if prompt else ""
     if current.etag is None:

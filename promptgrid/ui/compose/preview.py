@@ -33,7 +33,8 @@ VALUES_HEIGHT = 68
 
 @st.fragment
 def preview(place: DeltaGenerator, model: str) -> None:
-    """Draws technique, values, messages and token bar, and saves the draft. Typing reruns only this fragment."""
+    """Draws technique, values, messages and token bar, and saves the draft; shows in `place` whether the prompt is
+    saved. `model` counts the tokens. Typing reruns only this part of the page."""
     areas = [state.text_key(number) for number in st.session_state.compose_turns]
     variable_keys = [f"compose_value_{name}" for name in st.session_state.get("compose_shown", ())]
     with st.container(gap=None):  # the watcher is invisible and must not add a gap
@@ -55,7 +56,8 @@ def preview(place: DeltaGenerator, model: str) -> None:
 
 
 def plan_now(model: str, temperature: float | None) -> Plan:
-    """Returns the plan of Try once: the prompt and the values in the widgets, with one case. Raises PromptgridError."""
+    """Returns the plan of the button Try once: the prompt and the values in the widgets as the only case, for this
+    model and temperature (None: the prompt's own). Raises PromptgridError."""
     prompt = prompt_of(state.current().name, state.fields())
     case = Case("1", _template_values(prompt, {}), expected_answer())
     parameters = Parameters(temperature=temperature)
@@ -148,8 +150,8 @@ def _cases(path: Path, changed: int) -> Sequence[Case]:
 
 
 def _template_values(prompt: Prompt, typed: Mapping[str, str]) -> dict[str, str]:
-    """Returns the values of the variables; `typed` texts replace those of the widgets. An empty field counts as a
-    missing value unless the selected case has that variable."""
+    """Returns the values of the prompt's variables in the widgets; newer texts in `typed`, by widget key, take
+    precedence. An empty field counts as a missing value unless the selected case has that variable."""
     table = _table()
     case_inputs = table[_position(table)].inputs if table else {}
     names = [variable.name for variable in variables(prompt.messages, prompt.inputs)]
@@ -178,7 +180,7 @@ def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:
 
 
 def call_as_code(model: str, temperature: float | None) -> None:
-    """Shows the call of Try once as Python code and as a curl command."""
+    """Shows the call that Try once would send with this model and temperature, as Python code and as a curl command."""
     try:
         point = single.try_point(plan_now(model, temperature))
         body = connect(point.endpoint).wire(point.request)

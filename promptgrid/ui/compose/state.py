@@ -34,10 +34,10 @@ WORDS = ("reason", "marker", "examples_title", "question_title")
 
 @dataclass(frozen=True)
 class OpenPrompt:
-    """The prompt on the page.
+    """The prompt that is open on the page.
 
-    `etag` and `start` are the etag and the content of the file when editing began; `etag` is None for a prompt that has
-    never been saved. `draft` is the stored draft, or None.
+    `etag` (a digest of the file) and `start` (its content) are those of the file when editing began; `etag` is None for
+    a prompt that has never been saved. `draft` is the stored unsaved content, or None.
     """
 
     name: str
@@ -47,7 +47,7 @@ class OpenPrompt:
 
 
 def current() -> OpenPrompt:
-    """Returns the prompt on the page. Requires an earlier call of `open_prompt`."""
+    """Returns the prompt that is open on the page. Requires an earlier call of `open_prompt`."""
     prompt: OpenPrompt = st.session_state.compose_opened
     return prompt
 
@@ -60,8 +60,8 @@ def prompt_names() -> list[str]:
 
 
 def name_to_open() -> str:
-    """Returns the prompt named in the address, else the last one on the page, else `FIRST`, else the first of the
-    library; "" if there are no prompts."""
+    """Returns the name of the prompt to open: the one in the address, else the one opened last, else `FIRST`, else the
+    first of the library; "" if there are no prompts."""
     from_address = st.query_params.get("prompt", "")
     if from_address:
         return from_address
@@ -113,7 +113,7 @@ def fill(content: Fields) -> None:
 
 
 def add_turn(role: str, text: str = "", at: int | None = None) -> None:
-    """Inserts a message before the message with index `at`; None appends it."""
+    """Inserts a message with this role and text before the message with index `at`; at the end if `at` is None."""
     state = st.session_state
     number = state.compose_next = state.get("compose_next", 0) + 1
     state[f"compose_role_{number}"], state[text_key(number)] = role, text
@@ -123,7 +123,8 @@ def add_turn(role: str, text: str = "", at: int | None = None) -> None:
 
 
 def remove_turn(number: int) -> None:
-    """Removes a message. `undo_remove` restores the last removed message."""
+    """Removes the message that has this number among the widget keys. `undo_remove` restores the message that was
+    removed last."""
     state = st.session_state
     at = state.compose_turns.index(number)
     state.compose_removed = (at, state[f"compose_role_{number}"], state[text_key(number)])
@@ -140,15 +141,16 @@ def text_key(number: int) -> str:
 
 
 def set_examples(rows: list[dict[str, str]]) -> None:
-    """Sets the rows of the table of examples and renews its widget, which stores only edits of the previous rows."""
+    """Puts these rows into the table of examples. Its widget gets a new key, because the old one stores edits of the
+    previous rows."""
     state = st.session_state
     state.compose_table, state.compose_rows = rows, rows
     state.compose_table_number = state.get("compose_table_number", 0) + 1
 
 
 def fields(typed: Mapping[str, str] | None = None) -> Fields:
-    """Returns the content of the widgets. `typed` maps keys of text areas to texts that are newer than the widget
-    values."""
+    """Returns the content of the widgets. `typed` has the current text of text areas, by widget key, where Streamlit
+    does not know it yet."""
     state, typed = st.session_state, typed or {}
     keys = [(f"compose_role_{number}", text_key(number)) for number in state.compose_turns]
     wording = {name: state[f"compose_word_{name}"] for name in WORDS if state.get(f"compose_word_{name}")}
@@ -163,13 +165,14 @@ def fields(typed: Mapping[str, str] | None = None) -> Fields:
 
 
 def _filled(name: str, value: Any) -> Any:
-    """Returns the value of a widget, with "" for the None of an empty text widget."""
+    """Returns the value of the widget for the field `name`; "" for None, which an empty text widget has."""
     return "" if value is None and name not in ("temperature", "top_p", "max_tokens", "seed") else value
 
 
 @one_at_a_time
 def autosave(content: Fields) -> bool:
-    """Saves the draft, or deletes it if the content equals the file; returns whether there are unsaved changes."""
+    """Saves `content` as the draft, or deletes the draft if `content` equals the file. Returns whether there are
+    unsaved changes."""
     prompt = current()
     changed = content != prompt.start or prompt.etag is None
     if not changed and prompt.draft is not None:
@@ -188,14 +191,14 @@ def _save_draft(prompt: OpenPrompt) -> None:
 
 
 def stale() -> bool:
-    """Returns whether the file was saved or deleted elsewhere since editing began."""
+    """Returns whether the file was saved or deleted by another program or tab since editing began."""
     return library().etag(current().name) != current().etag
 
 
 @one_at_a_time
 @leaving_error("compose_error")
 def save(name: str = "") -> None:
-    """Saves the prompt under its own name, or under `name` as a new prompt."""
+    """Saves the prompt in its file; with a `name`, as a new prompt of that name."""
     before, content = current(), fields()
     etag = before.etag if not name or name == before.name else None
     prompt = prompt_of(name or before.name, content, variable_values())
@@ -211,7 +214,7 @@ def save(name: str = "") -> None:
 
 
 def revert() -> None:
-    """Deletes the draft, so that the page opens the file again. A prompt without a file is lost."""
+    """Deletes the draft, so that the page opens the file again. A prompt that has no file is lost."""
     name = current().name
     drafts.drop_draft(database(), DRAFT + name)
     del st.session_state["compose_opened"]
@@ -232,7 +235,7 @@ def create(name: str) -> None:
 
 @leaving_error("compose_error")
 def load_version(version: str) -> None:
-    """Loads a stored version into the editor; the file changes only when the user saves."""
+    """Loads the stored version of the prompt into the editor. The file changes only when the user saves."""
     fill(fields_of(plans.prompt_at(database(), current().name, version)))
 
 
@@ -244,5 +247,5 @@ def variable_values() -> dict[str, str]:
 
 
 def saved_prompt() -> Prompt | None:
-    """Returns the prompt in the file; None if the file is missing or broken."""
+    """Returns the prompt as its file has it; None if the file is missing or broken."""
     return prompts().get(current().name)

@@ -31,7 +31,8 @@ REPLY_HEIGHT = 130  # px, fixed so that a streamed reply does not move the page
 
 @dataclass
 class Try(Background):
-    """A call of Try once, in flight or ended. Reruns of the page do not interrupt it."""
+    """A call of Try once, in flight or ended. `text` is what has arrived so far; `reply` is None until the end. Reruns
+    of the page do not interrupt it."""
 
     point: Point
     expected: str | None
@@ -100,7 +101,8 @@ def _model_and_temperature() -> tuple[str, float | None]:
 
 
 def _start() -> None:
-    """Starts the call with the current widget values: arguments of the callback may be older after a quick click."""
+    """Starts the call with the present values of the widgets: arguments of the callback could be older after a quick
+    click."""
     model, temperature = selected_model(), st.session_state.get("compose_try_temperature")
     try:
         attempt = Try(single.try_point(plan_now(model, temperature)), expected_answer())
@@ -136,8 +138,8 @@ def _draw(attempt: Try, running: bool) -> None:
 
 
 def _answer(attempt: Try) -> str:
-    """Returns the answer that was read from the reply, as Markdown; "" if the whole reply is the answer, or before the
-    reply."""
+    """Returns the answer that was read from the reply, as Markdown; "" before the reply has arrived, or if the whole
+    reply is the answer."""
     point, reply = attempt.point, attempt.reply
     marker = answer_marker(point.prompt, point.technique)
     if reply is None or (point.prompt.answer.kind == "text" and not marker):

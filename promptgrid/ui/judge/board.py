@@ -40,7 +40,8 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """The pair on the screen. A vote on the pair counts only while `at` is still the id of the judge's latest vote."""
+    """The `pair` on the screen (None: no pair is left) and who judges it (`owner`). A vote counts only while `at` is
+    still the id of the judge's latest vote: a page in a second tab may be outdated."""
 
     run_id: str
     owner: str
@@ -49,7 +50,7 @@ class _Task:
 
 
 def board(database: Database, run_id: str, arena: Arena) -> None:
-    """Draws the next pair for this session's judge."""
+    """Draws the next pair of replies that the judge of this session has not judged yet."""
     owner = judge_name(database)
     votes_so_far = _votes_by(database, run_id, owner)
     pair = arena.next_pair(votes_so_far, owner)
@@ -65,9 +66,10 @@ def board(database: Database, run_id: str, arena: Arena) -> None:
 def board_data(
     arena: Arena, sides: Sequence[ReplyToCase], next_sides: Sequence[ReplyToCase], votes_so_far: Sequence[Vote]
 ) -> dict[str, Any]:
-    """Returns all data for the browser: a pair, the next pair, which the browser can draw at once, and the progress.
+    """Returns all data for the browser: the replies of a pair (`sides`), those of the next pair, which the browser can
+    draw at once, and the progress.
 
-    The data has no position, variant, model or parameter.
+    The data has no position, variant, model or parameter: it must not reveal where a reply comes from.
     """
     return {
         "at": _at(votes_so_far),
@@ -92,12 +94,14 @@ def _pair_data(sides: Sequence[ReplyToCase]) -> dict[str, Any] | None:
 
 
 def _any_vote(pair: ReplyPair, owner: str) -> Vote:
-    """Returns a placeholder vote to choose the next pair in advance; the choice does not depend on the outcome."""
+    """Returns a vote on the pair with an arbitrary outcome, to find out which pair comes next before the judge votes;
+    that does not depend on the outcome."""
     return Vote(0, pair.left, pair.right, "skip", owner, False, None, 0.0)
 
 
 def _sides(pair: ReplyPair | None, replies: Mapping[int, ReplyToCase]) -> list[ReplyToCase]:
-    """Returns the left and the right reply; [] if there is no pair, or if the run was removed."""
+    """Returns the left and the right reply of the pair, from `replies` by position; [] if there is no pair, or if the
+    run was removed."""
     sides = [replies[at] for at in (pair.left, pair.right) if at in replies] if pair else []
     return sides if len(sides) == 2 else []
 

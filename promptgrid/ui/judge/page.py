@@ -21,7 +21,8 @@ _RANKING = "ranking"
 
 
 def arena_of(database: Database, run: RunInfo) -> Arena:
-    """Returns the pairs of the run, cached until it has new results. If there are none, says why and stops the page."""
+    """Returns the pairs of replies that can be judged, cached until the run has new results. If there are none, says
+    why and stops the page."""
     arena = _arena(run.id, results.stamp(database, run.id), _database=database)
     if not arena.possible:
         text, detail = why_no_pairs(arena)
@@ -33,7 +34,7 @@ def arena_of(database: Database, run: RunInfo) -> Arena:
 
 
 def why_no_pairs(arena: Arena) -> tuple[str, str]:
-    """Returns (headline, explanation) for a run without pairs."""
+    """Returns (headline, explanation) that say why a run has no pairs to judge."""
     if arena.identical:
         detail = f"{many(arena.identical, 'pair')}, each with two identical texts. Try a higher temperature or another "
         return "All replies are the same", detail + "prompt."

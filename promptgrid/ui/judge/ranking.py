@@ -25,7 +25,8 @@ from promptgrid.ui.widgets.plain import plain
 
 
 def results(arena: Arena, votes: Sequence[Vote]) -> None:
-    """Draws all results. If both people and models have judged, draws a selector for the votes that count."""
+    """Draws the ranking and the other results of the votes. If both people and models have judged, a selector says
+    whose votes count."""
     standing = standings(arena, _selected_votes(votes))
     if not standing.votes:
         st.caption("There is nothing to rank: all of these votes are skips.")

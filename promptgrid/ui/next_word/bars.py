@@ -36,9 +36,9 @@ def token_bars(
 ) -> None:
     """Draws bars for the likeliest tokens; sliders for temperature and top_p reshape the bars in the browser.
 
-    `on_choose` receives the number of a pressed token. `counted` holds slider values and the samples drawn with them:
-    the counts appear only while the sliders have these values. With `text_only`, tokens that are parts of a character
-    cannot be pressed.
+    `on_choose` receives the number of a token that the user presses. `counted` is (slider values, counts of the samples
+    drawn with them): the counts appear only while the sliders have these values. With `text_only`, tokens that are
+    parts of a character cannot be pressed.
     """
     tokens = prediction.chances.tokens
 
@@ -70,7 +70,8 @@ def token_bars(
 
 
 def token_row(key: str, before: str, steps: Sequence[TokenStep], *, empty: str = "") -> None:
-    """Draws the tokens after the text `before`. A more surprising token has a stronger colour.
+    """Draws the tokens `steps`, which follow the text `before`, in a row (without tokens, the text `empty`). A more
+    surprising token has a stronger colour.
 
     Hovering over or pressing a token shows its probability and the likeliest alternatives.
     """
@@ -84,7 +85,7 @@ def token_row(key: str, before: str, steps: Sequence[TokenStep], *, empty: str =
 
 
 def label(data: bytes) -> dict[str, Any]:
-    """Returns the label of a token: its text, or its bytes if it contains a part of a character."""
+    """Returns the label of a token for the browser: its text, or its bytes if it contains a part of a character."""
     half = not nextword.is_whole(data)
     return {"label": data.hex(" ").upper() if half else nextword.token_label(data), "half": half}
 
@@ -126,8 +127,8 @@ def _token(step: TokenStep) -> dict[str, Any]:
 
 
 def _reads(before: str, steps: Sequence[TokenStep]) -> str:
-    """Returns `before` with all tokens as one text if a token contains a part of a character, else "". An incomplete
-    character becomes �."""
+    """Returns `before` and all tokens as one text if a token contains only part of a character, so that the reader sees
+    the character; otherwise "". An incomplete character at the end becomes �."""
     if all(nextword.is_whole(step.data) for step in steps):
         return ""
     return b"".join([before.encode("utf-8", "replace"), *(step.data for step in steps)]).decode("utf-8", "replace")

@@ -33,10 +33,10 @@ WRITTEN, SAMPLES, REPEATS = 20, 50, 10
 
 @dataclass
 class BackgroundCall(Background, Generic[T]):
-    """A call that the page has started.
+    """A call to a model that the page has started.
 
-    `items` are the results so far, `about` is the input of the call, `took` is its duration in seconds, set when it
-    ends.
+    `items` are the results so far, `about` says what the call was started for (such as its text), `took` is its
+    duration in seconds, set when it ends.
     """
 
     about: Any
@@ -44,7 +44,8 @@ class BackgroundCall(Background, Generic[T]):
     took: float = 0.0
 
     def start(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
-        """Starts the call. The results are the items of an iterator, or the single result of a coroutine."""
+        """Starts the call. If `source` is an iterator, its items are the results; if it is a coroutine, its result is
+        the only one."""
         self._start(self._collect(source))
 
     async def _collect(self, source: AsyncIterator[T] | Coroutine[Any, Any, T]) -> None:
@@ -59,7 +60,8 @@ class BackgroundCall(Background, Generic[T]):
 
 
 def begin() -> None:
-    """Sets the text and the model to those of the last visit, else to the first example and the default model."""
+    """Sets the text and the model on the first visit in a session: to those of the last session, else to the first
+    example and the default model."""
     if TEXT not in st.session_state:
         saved = draft(database(), _DRAFT)
         saved = saved if isinstance(saved, dict) else {}
@@ -74,13 +76,13 @@ def model() -> str:
 
 
 def place() -> Continuation:
-    """Returns the text on the screen with its trail."""
+    """Returns the text on the screen with its trail (the tokens that were added to it)."""
     return Continuation(str(st.session_state.get(TEXT) or ""), st.session_state.get("next_trail", ()))
 
 
 @one_at_a_time
 def changed() -> None:
-    """Handles a new text or model: clears the trail, stops all calls and saves the draft."""
+    """Callback for a new text or model: removes all added tokens (the trail), stops all calls and saves the draft."""
     st.session_state.next_trail = ()
     for name in CALLS:
         _drop(name)
@@ -93,13 +95,14 @@ def take_example(text: str) -> None:
 
 
 def move(to: Continuation) -> None:
-    """Replaces the trail and drops the samples, which belong to the old trail."""
+    """Replaces the added tokens (the trail) by those of `to`, and drops the samples, which were drawn after the old
+    ones."""
     st.session_state.next_trail = to.trail
     _drop("sample")
 
 
 def _drop(name: str) -> None:
-    """Stops the call with this name and drops its results."""
+    """Stops the call with this name, one of CALLS, and forgets its results."""
     if (call := call_of(name)) is not None:
         call.stop()
     st.session_state.pop(f"next_call_{name}", None)
@@ -114,7 +117,7 @@ def clear() -> None:
 
 
 def choose(number: int) -> None:
-    """Appends token `number` of the current prediction to the trail."""
+    """Adds the token with this number in the current prediction to the text."""
     prediction = current_prediction()
     if prediction is not None and number < len(prediction.chances.tokens):
         token = prediction.chances.tokens[number]
@@ -128,8 +131,8 @@ def call_of(name: str) -> BackgroundCall[Any] | None:
 
 
 def start(name: str, make: Callable[[ModelClient], Any], about: Any) -> None:
-    """Starts a call and stops the previous call with this name. `make` creates the iterator or the coroutine of the
-    call."""
+    """Starts a call under this name, one of CALLS, and stops the previous one. `make` returns the iterator or the
+    coroutine of the call for a client of the selected model. `about` says what the call is for."""
     if (previous := call_of(name)) is not None:
         previous.stop()
     call = st.session_state[f"next_call_{name}"] = BackgroundCall(about)
@@ -148,7 +151,8 @@ def working() -> bool:
 
 
 def progress() -> CallsProgress:
-    """Returns the progress of each call, for a comparison with later progress."""
+    """Returns, for each call in CALLS, its number of results and whether it is running (None: no call). Two different
+    values mean that a call has made progress."""
     return [None if call is None else (len(call.items), call.running) for call in map(call_of, CALLS)]
 
 
@@ -180,7 +184,8 @@ def start_writing() -> None:
 
 
 def take_written() -> None:
-    """Appends the tokens that the model wrote, once the call has ended and if the trail has not changed meanwhile."""
+    """When the call by which the model continues the text has ended, adds its tokens to the text, unless the text or
+    its added tokens have changed meanwhile."""
     call = call_of("write")
     if call is not None and call.items and not call.running:
         if call.about == place():
@@ -209,7 +214,7 @@ def start_scoring() -> None:
 
 
 def flat(call: BackgroundCall[Any] | None) -> list[Any]:
-    """Returns the samples or texts that have arrived so far, without their batches."""
+    """Returns the items in all lists that the call has brought so far, as one list; [] if there is no call."""
     return [] if call is None else [item for batch in list(call.items) for item in batch]
 
 

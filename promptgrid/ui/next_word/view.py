@@ -29,7 +29,7 @@ CARD_WIDTH, CARD_HEIGHT = 215, 118  # px
 
 
 def header() -> DeltaGenerator:
-    """Draws the text, the model and the examples; returns the row of the examples, the `edge` of `body`."""
+    """Draws the text, the model and the row of examples. Returns that row, which `body` takes as its `edge`."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="next_top"):
         st.text_area("Text", key=state.TEXT, height=TEXT_HEIGHT, on_change=state.changed, width="stretch")
         st.selectbox(
@@ -52,18 +52,20 @@ def header() -> DeltaGenerator:
 
 
 def _count() -> None:
-    """Shows the token count at the edge of the text field, updated while the user types."""
+    """Shows the text's number of tokens at the edge of its field, updated while the user types."""
     if answers_now(state.model()):
         watch_text([state.TEXT], "next_watch", note=token_note(state.model()))
 
 
 def ready() -> bool:
-    """Returns False while the built-in model is selected but not installed, and then draws its download."""
+    """Returns whether the model can answer. If it is the built-in one and not installed yet, draws its download and
+    returns False."""
     return answers_now(state.model()) or weights_notice()
 
 
 def body(edge: DeltaGenerator) -> None:
-    """Draws the page below the text; puts invisible elements into `edge`."""
+    """Draws the page below the text. `edge` is a container for an element that is not visible, where it makes no
+    gap."""
     state.take_written()
     _ask()
     prediction = state.current_prediction()
@@ -78,7 +80,8 @@ def body(edge: DeltaGenerator) -> None:
 
 
 def _poll(edge: DeltaGenerator) -> None:
-    """Reruns the whole page when a call has made progress, so that buttons and results always agree."""
+    """Reruns the whole page when a call has made progress, so that buttons and results always agree. The element that
+    polls is drawn in `edge`."""
     before = state.progress()
 
     def rerun_on_progress() -> None:
@@ -92,7 +95,8 @@ def _poll(edge: DeltaGenerator) -> None:
 def _button(
     name: str, label: str, start: Callable[[], None], *, disabled: bool = False, **options: Any
 ) -> BackgroundCall[Any] | None:
-    """Draws the button that starts a call, or stops the call while it runs; returns the call.
+    """Draws the button that starts the call `name`, or Stop while it runs; returns the latest call of that name (None:
+    there is none).
 
     The button stays enabled during other calls: Streamlit drops a press if the button is disabled when the press
     arrives.
@@ -111,7 +115,7 @@ def _failure(call: BackgroundCall[Any] | None) -> None:
 
 
 def _ask() -> None:
-    """Starts the prediction of the next token if the model is free, and waits up to `PATIENCE_S` for it."""
+    """Starts the prediction of the next token if the model costs nothing, and waits up to `PATIENCE_S` for it."""
     if state.prediction_call() is None:
         with suppress(PromptgridError):  # `_no_prediction` shows the error
             if connections.model_facts(state.model()).free:

@@ -16,7 +16,7 @@ OWN = "The prompt's own"
 
 
 def form_key(spec: ParameterSpec) -> str:
-    """Returns the name of the axis among the values of the form."""
+    """Returns the key under which the form stores the values of this parameter."""
     return f"run_{spec.plural}"
 
 
@@ -25,17 +25,18 @@ CHIPS = tuple(form_key(spec) for spec in AXIS_SPECS if spec.kind is str)
 
 
 def plan_values(form: Mapping[str, Any]) -> dict[str, tuple[Value, ...]]:
-    """Returns the values of the axes in the form, as arguments of `Plan.of`. Raises PlanError."""
+    """Returns the form's values of each parameter that a plan can vary, by the name of the argument of `Plan.of`.
+    Raises PlanError for a text that is not a value."""
     return {spec.plural: tuple(map(spec.parse, form[form_key(spec)])) for spec in AXIS_SPECS}
 
 
 def form_values(plan: Plan) -> dict[str, list[str]]:
-    """Returns the values of the plan's axes, as values of the form."""
+    """Returns the plan's values of each parameter that a plan can vary as texts, by key of the form."""
     return {form_key(spec): list(map(spec.text, plan.values_of(spec))) for spec in AXIS_SPECS}
 
 
 def axis_field(spec: ParameterSpec, form: Mapping[str, Any]) -> None:
-    """Draws the field for the values of an axis, as texts in ascending order."""
+    """Draws the field for the values of a parameter that a plan can vary, as texts in ascending order."""
     key = form_key(spec)
     if spec.kind is str:
         options = list(dict.fromkeys([*map(spec.text, spec.offered), *form[key]]))
@@ -85,8 +86,8 @@ def rejection(spec: ParameterSpec, rejected: Sequence[str]) -> str:
 
 
 def more_values(spec: ParameterSpec, plan: Plan, run_id: str) -> tuple[Value, ...]:
-    """Draws the field that adds values to an axis of a run; returns the values that the plan lacks. Shows invalid texts
-    below the field."""
+    """Draws the field that adds values of a parameter to a run; returns the values that the plan does not have yet.
+    Shows invalid texts below the field."""
     own = plan.axes[spec.column]
     typed = st.multiselect(
         f"More {spec.plural}",

@@ -42,8 +42,8 @@ PREVIEW_ROWS, PREVIEW_CHARS = 200, 300
 
 
 def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
-    """Draws the selector of the source, the input of that source, and a preview of the cases. Returns None if there are
-    no cases, or the table cannot be read."""
+    """Draws the selector for where the cases come from, the input for that, and a preview of the cases. Returns None if
+    there are no cases, or the table cannot be read."""
     source = buttons("Cases", SOURCES, "cases_source", default=form["cases_source"], wrap=True)
     try:
         table = _INPUTS[source](form, prompts)
@@ -60,7 +60,8 @@ def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | Non
 
 
 def _encoding_field(form: FormValues, error: EncodingError) -> None:
-    """Asks for the encoding of a table; each option shows a row of the table decoded with that encoding."""
+    """Draws the selector for the encoding of a table that is not UTF-8. Each option shows a row of the table decoded
+    with that encoding."""
     st.warning(plain(error.message))
     texts = dict(error.texts)
     if not texts:
@@ -81,8 +82,8 @@ def _take_encoding(form: FormValues, message: str) -> None:
 
 
 def _answer_field(table: CasesTable, prompts: Sequence[Prompt]) -> None:
-    """Draws the selector of the column with the expected answers. Omits it for a table with a column `expected` or with
-    only one column, unless another column was chosen."""
+    """Draws the selector for the column with the expected answers. Omits it for a table with a column `expected` or
+    with only one column, unless the user has chosen another column."""
     chosen = st.session_state.get("cases_expected") or ""
     used = {name for prompt in prompts for name in required_variables(prompt)}
     offered = [name for name in answer_columns(table.columns) if name not in used]
@@ -99,7 +100,8 @@ def _answer_field(table: CasesTable, prompts: Sequence[Prompt]) -> None:
 
 
 def missing_columns(prompts: Sequence[Prompt], table: CasesTable) -> dict[str, list[str]]:
-    """Returns prompt name -> required variables that are not columns of the table, for each prompt that lacks one."""
+    """Returns, by prompt name, the required variables that the table has no column for; only prompts that lack one are
+    listed."""
     missing = {p.name: [name for name in required_variables(p) if name not in table.columns] for p in prompts}
     return {prompt: names for prompt, names in missing.items() if names}
 

@@ -42,8 +42,8 @@ def checks_field(form: FormValues, prompts: Sequence[Prompt], cases: Sequence[Ca
 
 
 def checks_by_default(prompts: Sequence[Prompt], cases: Sequence[Case]) -> list[str]:
-    """Returns the default checks of the prompts without duplicates, as the user would type them. They follow from the
-    answer rules, and from whether a case has an expected answer."""
+    """Returns the default checks of all the prompts, each once, as the user would type them. They follow from each
+    prompt's answer rule, and from whether any case has an expected answer."""
     has_expected = any(case.expected is not None for case in cases)
     return list(dict.fromkeys(str(spec) for p in prompts for spec in default_checks(p.answer, has_expected)))
 

@@ -36,12 +36,13 @@ def extend_popover(info: RunInfo) -> None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _plan(run_id: str, total: int) -> Plan:
-    """Returns the plan of the run. `total`, the number of its cells, makes the cache reload a run that has grown."""
+    """Returns the plan of the run, cached. `total`, the run's number of cells, is part of the cache's key, so that a
+    run that has grown is read again."""
     return runs.plan_of(server.database(), run_id)
 
 
 def _wider(plan: Plan, run_id: str) -> Plan:
-    """Draws the fields; returns the plan extended by their values."""
+    """Draws the fields; returns the plan with the samples, models and values that the user adds in them."""
     samples = st.number_input(
         "Samples of each cell in total", plan.samples, MAX_SAMPLES, plan.samples, key=f"extend_samples_{run_id}", step=1
     )

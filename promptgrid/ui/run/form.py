@@ -63,7 +63,8 @@ FormValues = dict[str, Any]
 
 
 def open_form() -> FormValues:
-    """Returns the values on the screen, else those of the draft, else the defaults. Call it before drawing fields."""
+    """Returns the values of the form: those on the screen, else those of the draft, else the defaults. Call it before
+    drawing fields."""
     if "run_form" not in st.session_state:
         saved = drafts.draft(server.database(), DRAFT) or {}
         known = {name: value for name, value in saved.items() if name in DEFAULTS}
@@ -80,8 +81,8 @@ def open_form() -> FormValues:
 
 @one_at_a_time
 def save_form(form: FormValues) -> None:
-    """Copies the values of the widgets into the form and saves the draft if any value changed. Call it after all
-    fields."""
+    """Copies the values of the widgets into `form`, and saves it as the draft if any value has changed. Call it after
+    all fields are drawn."""
     for name in DEFAULTS:
         if name not in _NO_WIDGET and name in st.session_state:
             form[name] = st.session_state[name]
@@ -91,8 +92,8 @@ def save_form(form: FormValues) -> None:
 
 
 def fill_form(values: FormValues) -> None:
-    """Sets the form to `values`, and all other fields to their defaults. Call it only in callbacks, which run before
-    the widgets are drawn."""
+    """Sets the fields of the form to `values`, and all others to their defaults. Call it only in callbacks, which run
+    before the widgets are drawn."""
     form = {**DEFAULTS, **values}
     st.session_state.run_form, st.session_state.run_saved = form, {}
     for name in DEFAULTS:
@@ -113,8 +114,8 @@ def _first_values() -> FormValues:
 
 
 def _apply_address(form: FormValues) -> None:
-    """Selects the prompts of `?prompts=a,b` and removes the parameter from the address, which would override later
-    selections."""
+    """Selects the prompts that the address names (`?prompts=a,b`), and removes them from the address, which would
+    otherwise override later selections."""
     named = st.query_params.pop("prompts", "")
     if names := [name.strip() for name in named.split(",") if name.strip()]:
         form["run_prompts"] = st.session_state.run_prompts = names
@@ -148,8 +149,8 @@ def _old_versions(name: str) -> list[str]:
 
 
 def techniques_field(form: FormValues, prompts: Sequence[Prompt]) -> list[str]:
-    """Draws the field of the techniques; returns the selected ones. A caption explains each technique that does not
-    work with a prompt."""
+    """Draws the field of the techniques; returns the selected ones. A caption says which of them do not work with one
+    of the prompts, and why."""
     selected = st.pills(
         "Techniques",
         list(TECHNIQUES),
@@ -186,14 +187,15 @@ def models_field() -> list[str]:
 
 
 def own_value(prompts: Sequence[Prompt], parameter: str) -> str:
-    """Returns the placeholder of a field: the value of the parameter in all prompts, `no limit` if no prompt sets one,
-    or `own` if the values differ."""
+    """Returns the placeholder for an empty field: the prompts' own value of the parameter if it is the same in all, `no
+    limit` if no prompt sets one, or `own` if the values differ."""
     values = {getattr(prompt.parameters, parameter) for prompt in prompts}
     return str(values.pop() or "no limit") if len(values) == 1 else "own"
 
 
 def more_fields(form: FormValues) -> None:
-    """Draws the fields that few runs need."""
+    """Draws the fields that few runs need; `form` has the value that one of them starts with. `save_form` reads
+    them."""
     first, second = st.columns(2)
     with first:
         st.text_input("Name of the run", key="run_name", placeholder="the prompts and axes")

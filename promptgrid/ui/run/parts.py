@@ -19,8 +19,8 @@ from promptgrid.ui.widgets.plain import plain
 
 
 def parts_field(table: CasesTable, prompts: Sequence[Prompt]) -> CasesTable | None:
-    """Draws the selectors of the part and of the column that groups cases, and notes on the cases. Returns the table
-    with only the cases of the part; None after an error."""
+    """Draws the selectors of the part (learn, choose, prove) and of the column that keeps related cases in one part,
+    and notes on the cases. Returns the table with only the cases of the selected part; None after an error."""
     columns = ["", *(name for name in table.columns if name != EXPECTED)]
     if st.session_state.cases_group not in columns:
         st.session_state.cases_group = ""

@@ -33,7 +33,8 @@ _SAME = ("max_tokens", "top_p", "seed", "examples_k", "examples_as", "budget", "
 
 
 def load_prompts(refs: Sequence[str]) -> list[Prompt]:
-    """Returns the prompts of these references; leaves out each prompt that cannot be loaded and shows its error."""
+    """Returns the prompts that these references name (a name, or name@version). Shows an error for each that cannot be
+    loaded, and leaves it out."""
     prompts = []
     for ref in refs:
         try:
@@ -61,7 +62,8 @@ def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> P
 
 
 def form_of(plan: Plan, upload: str) -> FormValues:
-    """Returns the values of the form for this plan; `upload` is the name of the stored file with the plan's cases."""
+    """Returns the values of the form that describe this plan. `upload` is the name of the stored file with its
+    cases."""
     return {
         "run_prompts": [_ref(prompt) for prompt in plan.prompts],
         "run_techniques": list(plan.techniques),
@@ -77,7 +79,7 @@ def form_of(plan: Plan, upload: str) -> FormValues:
 
 
 def _ref(prompt: Prompt) -> str:
-    """Returns the name of the prompt if the library has the same version, else name@version."""
+    """Returns the reference of the prompt for the form: its name if the library has this version, else name@version."""
     try:
         current = server.library().load(prompt.name)[0].version
     except PromptgridError:
@@ -98,15 +100,15 @@ def preflight_key(form: FormValues, prompts: Sequence[Prompt], table: CasesTable
 
 @dataclass
 class PreflightCache:
-    """Preflights by key, computed in a background thread: a large plan takes seconds, so pages poll instead of
-    blocking."""
+    """Preflights by key. They are computed in a background thread, because a large plan takes seconds; pages poll for
+    the result."""
 
     _futures: dict[str, Future[Preflight]] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "preflight"))
 
     def request(self, key: str, plan: Plan) -> Future[Preflight]:
-        """Returns the preflight with this key; starts it if the key is new, and then cancels the preflights that have
-        not started."""
+        """Returns the future of the preflight with this key. If the key is new, starts to compute it for `plan`, and
+        cancels other preflights that have not started."""
         if key not in self._futures:
             for other, future in list(self._futures.items()):
                 if future.cancel() or len(self._futures) >= CACHED_PREFLIGHTS:
@@ -115,11 +117,11 @@ class PreflightCache:
         return self._futures[key]
 
     def knows(self, key: str) -> bool:
-        """Returns whether the preflight is done or in progress."""
+        """Returns whether the preflight with this key is done or in progress."""
         return key in self._futures
 
     def forget(self, key: str) -> None:
-        """Drops a failed preflight, so that the next request starts it again."""
+        """Removes a preflight that has failed, so that the next `request` computes it again."""
         self._futures.pop(key, None)
 
 

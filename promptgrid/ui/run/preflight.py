@@ -25,8 +25,8 @@ MANY_CELLS = 200_000  # the preflight of a plan with more cells starts only on r
 
 
 def preflight_panel(plan: Plan, key: str) -> str | None:
-    """Draws the preflight of the plan, cached under `key`, and Start. Returns the id of a run that this call has
-    started."""
+    """Draws the preflight of the plan and the button Start. `key` is the key of the preflight in its cache. Returns the
+    id of the run that was just started; None otherwise."""
     with st.container(border=True, key="preflight", gap="xsmall"):
         if _most_cells(plan) > MANY_CELLS and not preflights().knows(key) and not _count_anyway(plan):
             return None
@@ -59,7 +59,7 @@ def _count_anyway(plan: Plan) -> bool:
 
 
 def _wait(plan: Plan, future: Future[Preflight]) -> None:
-    """Polls the preflight, and reruns the page when it is done."""
+    """Shows that the preflight is being computed, and reruns the page when `future` is done."""
 
     @st.fragment(run_every=0.7)
     def poll() -> None:
@@ -102,7 +102,8 @@ def _why_not(plan: Plan, preflight: Preflight) -> str:
 
 
 def _start(plan: Plan) -> str | None:
-    """Starts the run and returns its id; ignores the second click of a double click."""
+    """Starts the run and returns its id. Returns None after an error, which it shows, and for the second click of a
+    double click."""
     if time.monotonic() - st.session_state.get("run_started_at", 0.0) < DOUBLE_CLICK_S:
         return None
     try:
@@ -116,7 +117,7 @@ def _start(plan: Plan) -> str | None:
 
 
 def facts(preflight: Preflight) -> list[str]:
-    """Returns the figures of the preflight, each as Markdown."""
+    """Returns the figures of the preflight (calls, tokens, cost, time and so on), each as Markdown."""
     replies, total = preflight.replies, preflight.total
     parts = [f"**{replies.calls:,}** {'call' if replies.calls == 1 else 'calls'}"]
     parts += [f"**{replies.answered:,}** already answered"] if replies.answered else []
@@ -133,14 +134,15 @@ def facts(preflight: Preflight) -> list[str]:
 
 
 def _dated(preflight: Preflight) -> str:
-    """Returns the date of the oldest price, as an appendix to the cost; "" if no price is dated."""
+    """Returns words that follow the cost and name the date of the oldest price, such as ` (prices of 2026-11-01)`; ""
+    if no price has a date."""
     dates = [model.facts.price_date for model in preflight.models if model.facts.price_date and not model.free]
     return f" (prices of {plain(min(dates))})" if dates and preflight.total.cost_floor is not None else ""
 
 
 def notes(preflight: Preflight, reason: str) -> list[str]:
-    """Returns the captions of the preflight: why the plan cannot start, and what is left out, merged, estimated or
-    unknown."""
+    """Returns the captions below the preflight, as Markdown: `reason`, why the plan cannot start ("": it can), and what
+    is left out, merged, estimated or unknown."""
     lines = [f":orange[{plain(reason)}]"] if reason else []
     if budget := phrases.budget_words(preflight):
         lines.append(f":orange[{plain(budget)}]")
@@ -166,8 +168,8 @@ def notes(preflight: Preflight, reason: str) -> list[str]:
 
 
 def _estimates(preflight: Preflight) -> list[str]:
-    """Returns a caption on inexact counts: the reason if one model has them, else the names of the models (the table
-    has the reasons)."""
+    """Returns at most one caption, on models whose token counts are estimates: with the reason if it is one model, else
+    only with their names (the table has the reasons)."""
     inexact = [model for model in preflight.models if model.calls and not model.exact]
     if len(inexact) == 1:
         return [f"≈ {plain(inexact[0].ref)}: {plain(inexact[0].reason)}"]

@@ -24,8 +24,8 @@ SLOW_TICK_S = 5.0  # a run that is not active may be resumed in another tab or i
 
 
 def run_panel(run_id: str, *, primary: bool) -> None:
-    """Draws the run, with its progress refreshed every second while the run is active. `primary` makes Compare the main
-    action of the page."""
+    """Draws the run; while it is active, refreshes its progress every second. With `primary`, Compare is the main
+    button of the page."""
     try:
         info = runs.find_run(server.database(), run_id)
     except PromptgridError as error:
@@ -42,8 +42,8 @@ def run_panel(run_id: str, *, primary: bool) -> None:
 
 
 def _live(run_id: str, drawn_as: RunStatus) -> None:
-    """Draws the progress of the run. A status other than `drawn_as` reruns the whole page, since the buttons depend on
-    it."""
+    """Draws the progress of the run. Reruns the whole page if the run's status is no longer `drawn_as`, with which the
+    buttons were drawn."""
     info = runs.find_run(server.database(), run_id)
     if info.status != drawn_as:
         st.rerun()

@@ -17,7 +17,8 @@ from promptgrid.ui.run.form import FormValues
 
 @dataclass(frozen=True)
 class CasesTable:
-    """The cases of a run. Tables with the same `digest` have the same content."""
+    """The cases of a run, and the table that they come from: its columns, notes on it, and its name. Tables with the
+    same `digest` have the same content."""
 
     cases: tuple[Case, ...]
     columns: tuple[str, ...]
@@ -27,9 +28,11 @@ class CasesTable:
 
 
 def read_table(form: FormValues, path: Path, name: str = "") -> CasesTable:
-    """Returns the table in a file, cached until the file changes. Raises CasesError, or EncodingError if the
-    encoding is not clear and the user has not chosen one. The form stores the choice in `cases_encoding` under the
-    message of that error, so the choice applies to this table only."""
+    """Returns the table in a file, cached until the file changes. Raises CasesError; EncodingError if the table is not
+    UTF-8 and the user has not chosen an encoding.
+
+    The form stores that choice in `cases_encoding` under the message of the error, so it applies to this table only.
+    """
     try:
         stamp = path.stat()
     except OSError as error:
@@ -48,8 +51,8 @@ def read_table(form: FormValues, path: Path, name: str = "") -> CasesTable:
 
 
 def _with_expected(read: Callable[[str], CasesTable]) -> CasesTable:
-    """Calls `read` with the chosen column of answers; clears the choice and reads again if the table has no such
-    column."""
+    """Calls `read` with the column of answers that the user has chosen. If the table has no such column, clears the
+    choice and reads again."""
     expected = str(st.session_state.get("cases_expected") or "")
     try:
         return read(expected)
@@ -89,14 +92,15 @@ def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Ca
 
 
 def as_table(cases: Cases, content: str | bytes, name: str = "") -> CasesTable:
-    """Returns the cases as a table with the digest of `content`, from which they were read."""
+    """Returns the cases as a CasesTable. `content` is what they were read from; its digest becomes that of the
+    table."""
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
     return CasesTable(cases.cases, cases.columns, cases.notes, hashlib.sha256(raw).hexdigest()[:24], name)
 
 
 def store_upload(data: bytes, name: str) -> str:
-    """Stores the uploaded table in the data folder in place of the previous one. Returns its file name, with the suffix
-    of `name`, or .csv if that is not the suffix of a table."""
+    """Stores the uploaded table in the data folder in place of the previous one, and returns its file name. The file
+    has the suffix of `name`, or .csv if that is not the suffix of a table."""
     folder = uploads()
     suffix = Path(name).suffix.lower().removeprefix(".")
     name = f"{hashlib.sha256(data).hexdigest()[:16]}.{suffix if suffix in FORMATS else 'csv'}"

@@ -40,7 +40,7 @@ def _line(database: Database, run_id: str) -> FootLine:
 
 
 def announce_ended_runs(database: Database) -> None:
-    """Shows a toast for each run that this session has seen active and that has since finished or stopped.
+    """Shows a toast for each run that was active earlier in this session and has since finished or stopped.
 
     A cancelled or deleted run gets no toast.
     """

@@ -47,8 +47,8 @@ class FootLine:
 
 
 def frame(title: str, *, footer: Sequence[FootLine] = (), below: Callable[[], None] | None = None) -> None:
-    """Sets the wide layout and the title of the browser tab, and draws the menu and the lines of `footer`. `below`
-    draws what follows these lines.
+    """Sets the wide layout and the title of the browser tab, and draws the menu and the lines of `footer` in the
+    sidebar. `below` draws what follows these lines.
 
     Each page calls this function itself, because a page that is opened by its address runs without workbench.py.
     """

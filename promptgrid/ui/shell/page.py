@@ -21,9 +21,10 @@ CHECK_AGAIN_S = 60.0
 
 
 def open_page(title: str, *, blind: bool = False) -> None:
-    """Starts the background work of the server and draws the frame. Stops the page if the database cannot be opened.
+    """Starts the background work of the server and draws the frame of the page. Stops the page if the database cannot
+    be opened.
 
-    On a `blind` page the frame names no model.
+    With `blind`, the frame names no model: on the Judge page that would reveal where replies come from.
     """
     try:
         database()
@@ -43,7 +44,8 @@ def open_page(title: str, *, blind: bool = False) -> None:
 
 
 def footer(*, blind: bool = False) -> list[FootLine]:
-    """Returns the footer lines for the endpoints (not on a `blind` page) and for a disk that is nearly full."""
+    """Returns the lines at the bottom of the sidebar: for the endpoints (not with `blind`, since they name models), and
+    for a disk that is nearly full."""
     lines = [] if blind else [_endpoint_line()]
     if free_space := scarce_disk_space():
         lines.append(FootLine(f"disk nearly full, {free_space} free", "mind", links.SETTINGS))

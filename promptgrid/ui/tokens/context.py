@@ -19,8 +19,8 @@ _PROMPT, _TECHNIQUE = "tokens_context_prompt", "tokens_context_technique"
 
 
 def context(refs: Sequence[str]) -> None:
-    """Draws the messages that a prompt of the library sends, and the context window of the first model in `refs`, or of
-    the default model."""
+    """Draws the messages that a prompt of the library sends, and how they fill the context window of the first model in
+    `refs` (if it has none, of the default model)."""
     library = prompts()
     if not library:
         st.caption("The library has no prompts yet. Write one on Compose.")

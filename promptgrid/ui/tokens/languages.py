@@ -33,7 +33,8 @@ LETTERS: Mapping[str, str] = {
 
 
 def languages_view(refs: Sequence[str]) -> None:
-    """Draws the two texts, and a table with a row for each tokenizer, updated while the user types."""
+    """Draws two texts in two languages, and a table with their token counts by each tokenizer in `refs` and others,
+    updated while the user types."""
     st.session_state.setdefault(FIRST, LETTERS["English"])
     st.session_state.setdefault(SECOND, LETTERS["Chinese"])
     names = []

@@ -51,12 +51,14 @@ def _piece(piece: Piece, text: str, differs: bool) -> dict[str, Any]:
 
 
 def _around(before: str, whole: list[str], rest: str) -> list[str]:
-    """Returns the parts of `visible` with the bytes before and after them as literal text."""
+    """Returns the parts that `visible` makes of the whole characters in `whole`, with the bytes `before` and `rest`
+    around them added as literal text."""
     return [before, "", *whole, *([rest] if len(whole) % 2 == 0 else ["", rest])]
 
 
 def _halves(data: bytes) -> tuple[bytes, str, bytes]:
-    """Splits bytes into (the last bytes of a character, whole characters, the first bytes of a character)."""
+    """Splits the bytes of a token into (the end of a character that began before, whole characters, the beginning of a
+    character that ends later)."""
     first = next((at for at, byte in enumerate(data) if byte & 0xC0 != 0x80), len(data))
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     whole = decoder.decode(data[first:])
@@ -75,8 +77,8 @@ def place(piece: Piece) -> str:
 
 
 def visible(text: str) -> list[str]:
-    """Splits the text into parts that alternate between literal text and signs for invisible characters, literal text
-    first."""
+    """Splits the text into parts, alternately ordinary text and signs that stand for invisible characters, beginning
+    with ordinary text."""
     parts = [""]
     for letter in text:
         sign = _sign(letter)
@@ -87,7 +89,8 @@ def visible(text: str) -> list[str]:
 
 
 def _sign(letter: str) -> str:
-    """Returns the sign for a character that is invisible or combines with its neighbour; "" for other characters."""
+    """Returns the sign that stands for a character which is invisible or combines with its neighbour; "" for any other
+    character."""
     if letter in _STANDS_FOR:
         return _STANDS_FOR[letter]
     category = unicodedata.category(letter)

@@ -42,7 +42,8 @@ _LARGEST = 10  # MB of a file
 
 
 def start() -> None:
-    """Sets the text to that of the last visit, else to the first example, and selects two tokenizers."""
+    """On the first visit in a session, sets the text to that of the last session, else to the first example, and
+    selects two tokenizers."""
     if "tokens_saved" not in st.session_state:
         saved = draft(database(), _DRAFT)
         st.session_state.tokens_saved = saved if isinstance(saved, str) else EXAMPLES["Chinese"]
@@ -79,14 +80,15 @@ def tokenizers() -> None:
 
 
 def title(ref: str) -> str:
-    """Returns the name of a tokenizer in the selectors."""
+    """Returns the name under which the tokenizer `ref` (an encoding or ENDPOINT/MODEL) stands in the selectors."""
     if not ref:
         return "none"
     return f"{ref} · {MODELS_OF[ref]}" if ref in MODELS_OF else ref
 
 
 def prepare() -> None:
-    """Starts the built-in model if it is selected and installed; shows the error if the start fails."""
+    """Starts the built-in model's server if it is selected as a tokenizer and installed; shows the error if the start
+    fails."""
     needed = any(ref.startswith(f"{BUILTIN}/") for ref in selected_tokenizers())
     if not needed or not builtin.status().ready or builtin.running():
         return
@@ -145,8 +147,8 @@ def text_of(prompt: Prompt) -> str:
 
 
 def tokenize(text: str, ref: str) -> tokens.Tokenization:
-    """Returns the tokens of the text. For a text longer than `LIVE_CHARS` a tokenizer on a server is estimated, until
-    the user asks the server."""
+    """Returns the tokens of the text by the tokenizer `ref`. For a tokenizer on a server and a text longer than
+    `LIVE_CHARS`, returns only an estimate until the user asks the server."""
     if (
         len(text) > LIVE_CHARS
         and not tokens.encoding_of(ref)
@@ -157,8 +159,8 @@ def tokenize(text: str, ref: str) -> tokens.Tokenization:
 
 
 def unknown_note(tokenization: tokens.Tokenization) -> None:
-    """Shows why there are no pieces, and a button that asks the server for the tokens if the text is longer than
-    `LIVE_CHARS`."""
+    """Shows why the tokens themselves are not known. For a text longer than `LIVE_CHARS`, adds a button that asks the
+    server for them."""
     reason = tokenization.count.reason or "This endpoint reports the number of tokens, not the tokens."
     st.caption(f":orange[●] {plain(reason)}")
     if len(tokenization.text) > LIVE_CHARS and not tokens.encoding_of(tokenization.ref):
@@ -166,5 +168,5 @@ def unknown_note(tokenization: tokens.Tokenization) -> None:
 
 
 def _ask(ref: str) -> None:
-    """Allows the request to the server for the current text."""
+    """Notes that the user has asked the server of the tokenizer `ref` for the tokens of the current text."""
     st.session_state[f"tokens_patient_{ref}"] = hash(st.session_state[TEXT])

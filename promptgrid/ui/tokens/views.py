@@ -31,7 +31,7 @@ _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]|[\p{L}\p{M}\p{N}_'’-
 
 @st.fragment
 def body() -> None:
-    """Draws the selected view. Typing reruns only this fragment."""
+    """Draws the selected view. Typing in the text reruns only this part of the page."""
     name = st.segmented_control("View", list(VIEWS), key=state.VIEW, required=True, label_visibility="collapsed")
     try:
         state.prepare()
@@ -41,7 +41,8 @@ def body() -> None:
 
 
 def text_field(ref: str) -> str:
-    """Draws the field of the text; returns the text, updated while the user types."""
+    """Draws the field of the text, with its count by the tokenizer `ref`; returns the text, updated while the user
+    types."""
     # Streamlit drops the text of the field while a view without the field is shown.
     st.session_state.setdefault(state.TEXT, st.session_state.tokens_saved)
     with st.container(gap=None):
@@ -53,7 +54,7 @@ def text_field(ref: str) -> str:
 
 
 def facts(text: str) -> str:
-    """Returns the numbers of characters, words, lines and bytes, as Markdown."""
+    """Returns the text's numbers of characters, words, lines and bytes, as Markdown."""
     cleaned = tokens.clean(text)
     counts = {
         "character": len(text),
@@ -71,7 +72,7 @@ def _words(text: str) -> int:
 
 
 def headline(tokenization: Tokenization) -> str:
-    """Returns the number of tokens, and of tokens per word, as Markdown."""
+    """Returns the number of tokens, and the mean number of tokens per word, as Markdown."""
     mark = "" if tokenization.count.exact else "≈ "
     words = _words(tokenization.text)
     rate = f" · {tokenization.count.tokens / words:.1f} per word" if words else ""
@@ -79,7 +80,7 @@ def headline(tokenization: Tokenization) -> str:
 
 
 def pieces(refs: Sequence[str]) -> None:
-    """Draws the view Pieces: the tokens of each tokenizer, as coloured pieces and as a table."""
+    """Draws the view Pieces: the tokens of the text by each tokenizer in `refs`, as coloured pieces and as a table."""
     text = text_field(refs[0])
     tokenizations = [state.tokenize(text, ref) for ref in refs]
     difference = _first_difference(tokenizations)
@@ -120,8 +121,8 @@ def _column(tokenization: Tokenization, first: int, differing: int | None) -> No
 
 
 def _first_difference(tokenizations: Sequence[Tokenization]) -> tokens.Difference | None:
-    """Returns the first difference of two tokenizations and shows it as a caption; None if they agree or cannot be
-    compared."""
+    """Returns the place from which the two tokenizations differ, and shows it as a caption; None if there is only one,
+    they agree, or they cannot be compared."""
     if len(tokenizations) < 2 or not all(
         len(tokenization.ids) and tokenization.located for tokenization in tokenizations
     ):
@@ -157,7 +158,8 @@ def _window(tokenizations: Sequence[Tokenization]) -> int:
 
 
 def lines(refs: Sequence[str]) -> None:
-    """Draws the view Lines: the lines with their token counts, most tokens first."""
+    """Draws the view Lines: the lines of the text with their token counts by each tokenizer in `refs`, most tokens
+    first."""
     text = text_field(refs[0])
     tokenizations = [state.tokenize(text, ref) for ref in refs]
     if not text:

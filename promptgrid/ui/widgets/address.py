@@ -6,7 +6,7 @@ import streamlit as st
 
 
 def parse_number(text: str) -> int:
-    """Returns the non-negative number in `text`, which may have up to eight digits; 0 if `text` is anything else."""
+    """Returns the number that `text` from an address holds, at most eight digits; 0 if it is anything else."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
 
 

@@ -11,14 +11,16 @@ T = TypeVar("T")
 
 
 def buttons(label: str, names: Mapping[T, str], key: str, **options: Any) -> T:
-    """Draws a row of buttons and returns the selected option; one is always selected. `names` has the labels."""
+    """Draws a row of buttons and returns the selected option; one is always selected. `names` maps options to their
+    labels; `options` are further arguments of the widget."""
     labels = names.__getitem__
     selected = st.segmented_control(label, list(names), format_func=labels, key=key, required=True, **options)
     return cast(T, selected)
 
 
 def keep_selection(key: str, options: Collection[T], default: T | None) -> None:
-    """Keeps the selection under `key`, or sets it to `default` if it is not among `options`. Call before the widget.
+    """Keeps the selection of the widget with this `key`, or sets it to `default` if it is not among `options`. Call it
+    before the widget is drawn.
 
     A browser reports a selection by its label. When the label changes, the selection is lost unless this function sets
     it again. Two options with the same label cannot be told apart, so labels should contain an id.

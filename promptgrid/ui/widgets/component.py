@@ -17,7 +17,8 @@ STATIC = Path(__file__).parent / "static"
 
 @cache
 def component(name: str) -> ComponentRenderer:
-    """Returns the function that mounts base.js, `static/NAME.js`, base.css and, if it exists, `static/NAME.css`.
+    """Returns the function that draws the component of this name, which consists of base.js, `static/NAME.js`, base.css
+    and, if it exists, `static/NAME.css`.
 
     The scripts are trusted, but their data is untrusted text: they put it on the page by `textContent` only.
     """

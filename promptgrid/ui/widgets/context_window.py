@@ -28,7 +28,8 @@ _NOUNS: Mapping[PromptPart, str] = {
 
 
 def context_view(turns: Sequence[Turn], model_ref: str, reserve: int, *, key: str, api: Api = "chat") -> None:
-    """Draws fields for the limit, the room for the reply and a retrieved text, and their effect on `turns`.
+    """Draws how `turns` fill the model's context window, below fields for the limit, the room for the reply and a
+    retrieved text.
 
     `reserve` is the initial room for the reply, in tokens.
     """
@@ -55,8 +56,8 @@ def context_view(turns: Sequence[Turn], model_ref: str, reserve: int, *, key: st
 def limit_slider(
     model_limit: int | None, start: int | None = None, *, key: str, on_change: Callable[[], None] | None = None
 ) -> int | None:
-    """Draws the slider for the context limit and returns its value, in tokens. The slider starts at `start`, or at
-    `model_limit`. None stands for an unknown limit."""
+    """Draws the slider for the context limit and returns its value in tokens. It goes up to `model_limit` (None:
+    unknown) and starts at `start`, or at that limit. Returns None if the limit is unknown."""
     options = [*_limits(model_limit), model_limit]
     start = start if start in options else model_limit
     if key in st.session_state and st.session_state[key] not in options:
@@ -70,14 +71,15 @@ def limit_slider(
 
 
 def _limits(model_limit: int | None) -> list[int]:
-    """Returns the steps of the slider below the model's limit, two for each doubling."""
+    """Returns the values of the slider in tokens, ascending: two for each doubling, all below the model's limit."""
     top = model_limit or UNKNOWN_LARGEST
     powers = [SMALLEST << n for n in range(top.bit_length())]
     return [limit for power in powers for limit in (power, power * 3 // 2) if limit < top]
 
 
 def free_space(window: TurnWindow) -> str:
-    """Returns the number of tokens left in the window, and how many more examples or exchanges fit, as a text."""
+    """Returns in words how many tokens are left in the window, and how many more examples or exchanges (a question with
+    its reply) would fit."""
     budget = window.budget
     if budget.limit is None:
         return "The limit of this model is not known."

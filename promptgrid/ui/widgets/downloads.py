@@ -54,7 +54,8 @@ class _Press:
 
 @st.fragment
 def downloads(key: str, offers: Sequence[Download], *, width: Literal["content", "stretch"] = "content") -> None:
-    """Draws the download buttons. An error that a `write` raised stays on the page until the next press.
+    """Draws the download buttons. An error that a `write` raised stays on the page until the next press. `key` is the
+    key of their group.
 
     A press must not redraw the buttons. Each would get the address of a new file, and a quick press on another button
     would request a file that no longer exists.

@@ -18,10 +18,8 @@ def endpoint_line(state: EndpointState) -> str:
 
 
 def weights_notice() -> bool:
-    """Returns whether the weights of the built-in model are present.
-
-    If not, draws the download, and reruns the page when it ends.
-    """
+    """Returns whether the weights of the built-in model are on this machine. If not, draws the download, and reruns the
+    page when it ends."""
     status = builtin.status()
     if status.ready:
         return True

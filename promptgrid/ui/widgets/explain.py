@@ -23,7 +23,8 @@ _SETTING = "explain_language"  # in the session state, and as a draft for the ne
 
 
 def explain(topic: str) -> None:
-    """Draws the expander with `explanations/TOPIC.LANGUAGE.md`. The language applies to all topics and is saved."""
+    """Draws a closed expander with the file `explanations/TOPIC.LANGUAGE.md`, and a switch of the language. The
+    language applies to all topics and is saved."""
     language, key = _language(), f"explain_{topic}"
     with st.expander(_TITLES[language], key=key):
         st.session_state[f"{key}_language"] = language  # another page may have changed it
@@ -38,7 +39,7 @@ def explanation(topic: str, language: str) -> str:
 
 
 def _language() -> str:
-    """Returns the saved language, or else the browser's."""
+    """Returns the language that the user has chosen (`en` or `zh`), or else the browser's."""
     if _SETTING not in st.session_state:
         default = "zh" if str(st.context.locale or "").startswith("zh") else "en"
         saved = draft(database(), _SETTING)

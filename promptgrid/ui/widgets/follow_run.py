@@ -16,12 +16,12 @@ RUNS_TO_ANNOUNCE = "runs_to_announce"  # the ids of active runs this session has
 
 
 def announce_end(run: RunInfo) -> None:
-    """Makes the sidebar show a toast in this session when the run ends."""
+    """Remembers the run, so that the sidebar shows a toast in this session when it ends."""
     st.session_state.setdefault(RUNS_TO_ANNOUNCE, set()).add(run.id)
 
 
 def watch_run(database: Database, run: RunInfo) -> None:
-    """Shows the progress of an active run, and reruns the page when new results are stored."""
+    """Shows the progress of the run while it is active, and reruns the page when it has new results."""
     if run.status not in ACTIVE:
         return
     progress = runs.progress(database, run.id)

@@ -16,7 +16,8 @@ _NAME = "judge_name"
 
 
 def judge_name(database: Database) -> str:
-    """Returns the name of this session's judge; by default the last name typed, or else the name of the system user."""
+    """Returns the name under which this session's votes and ratings are stored, by default the last name that was
+    typed, or else the name of the system's user."""
     if _NAME not in st.session_state:
         st.session_state[_NAME] = draft(database, _DRAFT) or _system_user()
     return str(st.session_state[_NAME])

@@ -29,6 +29,7 @@ def message_list(
 
 
 def turn_list(turns: Sequence[Turn], *, height: int, key: str) -> None:
-    """Draws the messages of `turns`, each marked with the part of the prompt that it comes from."""
+    """Draws the messages of `turns`, each marked with the part of the prompt that it comes from. Above `height` pixels
+    the list scrolls."""
     marks = [f"example {turn.example}" if turn.example else turn.part for turn in turns]
     message_list([turn.message for turn in turns], marks=marks, height=height, key=key)

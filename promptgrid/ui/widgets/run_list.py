@@ -23,7 +23,8 @@ _MARKS = {"running": ":blue[●]", "queued": ":blue[○]", "finished": ":green[�
 def recent_runs(*, count: int = SHOWN, manage: bool = True) -> None:
     """Lists the newest `count` runs, one per line. While a run is active, redraws the list every few seconds.
 
-    `manage` adds a menu for each run, further pages, and the deleted runs.
+    With `manage`, each run has a menu (open, rename, note, delete), and further pages and the deleted runs can be
+    shown.
     """
     active = runs.active_run(server.database()) is not None
     st.fragment(_runs, run_every=TICK_S if active else None)(count, manage)
@@ -92,7 +93,7 @@ def _edit(info: RunInfo) -> None:
 
 
 def _undo() -> None:
-    """Offers to restore the run that was deleted last."""
+    """If a run was deleted in this session, offers to restore the last one."""
     if "run_deleted" in st.session_state:
         run_id, name = st.session_state.run_deleted
         text = f"Deleted {plain(name, limit=60)}."

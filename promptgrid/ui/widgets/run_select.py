@@ -17,10 +17,11 @@ from promptgrid.ui.widgets.feedback import empty_state, show_error
 
 
 def choose_run(database: Database, page: str, *, detail: str, on_change: Callable[[], None] | None = None) -> RunInfo:
-    """Draws the selector and returns the selected run: at first the one in the address (`?run=`), or else the newest.
+    """Draws the selector of the run and returns the selected one: at first the one in the address (`?run=`), or else
+    the newest.
 
-    The key of the widget is `PAGE_run`. If there are no runs, shows an empty state, in which `detail` says what the
-    page is for, and stops the page.
+    The key of the widget is `PAGE_run`. If there are no runs, says so, with `detail` as the sentence on what the page
+    is for, and stops the page.
     """
     listed = {run.id: run for run in runs.list_runs(database)}
     from_address = st.query_params.get("run", "")
@@ -56,7 +57,8 @@ def _add_unlisted(database: Database, run_id: str, listed: dict[str, RunInfo]) -
 
 
 def run_label(run: RunInfo) -> str:
-    """Returns name, time, size, status and id, unescaped because a selectbox shows its options literally."""
+    """Returns the run's name, time, size, status and id in one line. It is not escaped, because a selectbox shows its
+    options literally."""
     state = "deleted" if run.deleted else STATUS_WORDS[run.status]
     return f"{run.name} · {moment(run.created)} · {many(run.total, 'cell')} · {state} · {run.id}"
 

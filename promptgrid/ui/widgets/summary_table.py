@@ -14,7 +14,7 @@ PER_CHARACTER, WIDEST = 7, 280  # pixels, of the column of variants
 
 
 def summary_table(summaries: Sequence[VariantSummary]) -> None:
-    """Draws a table with one row per variant. Columns without a value are left out."""
+    """Draws a table with a row for each variant of a run. Columns in which no variant has a value are left out."""
     import pandas as pd
 
     if not summaries:

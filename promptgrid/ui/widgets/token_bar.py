@@ -28,7 +28,8 @@ def token_bar(
 def bar_data(
     parts: Sequence[tuple[str, int]], limit: int | None, reserve: int, exact: bool, reason: str
 ) -> dict[str, Any]:
-    """Returns the texts and the segments of the bar. Each segment has its share of the bar's width, from 0 to 1."""
+    """Returns the data for the browser: the texts and the segments of the bar. Each segment has its share of the bar's
+    width, from 0 to 1. The arguments are those of `token_bar`."""
     total = sum(tokens for _, tokens in parts)
     over = max(0, total + reserve - limit) if limit is not None else 0
     width = max(limit or 0, total + reserve, 1)
