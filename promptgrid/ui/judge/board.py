@@ -40,8 +40,8 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """The `pair` on the screen (None: no pair is left) and who judges it (`owner`). A vote counts only while `at` is
-    still the id of the judge's latest vote: a page in a second tab may be outdated."""
+    """The `pair` on the screen (None: no pair is left) and its judge (`owner`). A vote counts only while `at` is still
+    the id of the judge's latest vote: a page in a second tab may be outdated."""
 
     run_id: str
     owner: str
