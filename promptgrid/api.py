@@ -130,7 +130,8 @@ def _case(row: Mapping[str, Any] | Case, number: int, expected: str) -> Case:
     if isinstance(row, Case):
         return row
     values = {name: json_value(value, f"case {number}: {name!r}") for name, value in row.items()}
-    return case_of(number, {EXPECTED if name == expected else name: value for name, value in values.items()})
+    named = {EXPECTED if name == expected else name: value for name, value in values.items()}
+    return case_of(number, named, f"case {number}")
 
 
 def cases_table(

@@ -6,8 +6,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 HOME_PAGE = CHECKOUT / "workbench.py"
 ORDER = [
     "errors", "text", "files", "suggestions", "humanize", "paths", "loop", "budget",
-    "stats", "prompt", "cases", "answers", "techniques", "library", "models", "endpoint", "snippets", "builtin",
-    "connections", "tokens", "grading", "grid", "store", "calls", "judging", "runner", "chat", "nextword",
+    "stats", "prompt", "answers", "techniques", "library", "models", "endpoint", "snippets", "builtin",
+    "connections", "tokens", "grading", "cases", "grid", "store", "calls", "judging", "runner", "chat", "nextword",
     "compare", "curves", "export", "gate", "arena",
     "api", "doctor", "cli", "ui",
 ]  # fmt: skip

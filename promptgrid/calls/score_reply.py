@@ -41,7 +41,7 @@ def _read_and_scored(plan: Plan, point: Point, text: str) -> tuple[Answer, list[
     scores = [
         grade(check, output=text, answer=read.answer, expected=point.case.expected, rule=rule, note=read.note,
               language=language)
-        for check in plan.checks_for(point.prompt)
+        for check in plan.checks_of(point.prompt, point.case)
         if check.plain
     ]  # fmt: skip
     return read, scores

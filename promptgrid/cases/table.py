@@ -18,9 +18,11 @@ from typing import Any
 
 from promptgrid.cases.decoding import MAX_BYTES, decoded, megabytes
 from promptgrid.cases.delimited import read_delimited
+from promptgrid.cases.own_checks import CHECKS, checks_text, own_checks
 from promptgrid.cases.raw import MAX_CASES, MAX_COLUMNS, MISSING, RawTable, TableRow
 from promptgrid.cases.records import SUFFIXES, looks_like_records, read_records
 from promptgrid.errors import CasesError
+from promptgrid.grading import CheckSpec
 from promptgrid.suggestions import did_you_mean
 from promptgrid.text import value_text
 
@@ -40,15 +42,17 @@ _ANSWERS = (
 class Case:
     """One row of a table.
 
-    inputs    every column but `expected`, as text or any other JSON value
+    inputs    every column but `expected` and `checks`, as text or any other JSON value
     expected  the accepted answer as text, or several as a JSON list; None if the cell is empty or missing
     part      learn, choose or prove (see `parts`); "" if the cases have no parts
+    checks    the checks that score the replies to this case only (see `own_checks`)
     """
 
     id: str
     inputs: Mapping[str, Any]
     expected: str | None = None
     part: str = ""
+    checks: tuple[CheckSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ def cases_jsonl(cases: Iterable[Case]) -> str:
     for case in cases:
         record = {"case_id": case.id, **case.inputs}
         record |= {} if case.expected is None else {EXPECTED: case.expected}
+        record |= {CHECKS: [*map(str, case.checks)]} if case.checks else {}
         lines.append(json.dumps(record))
     return "\n".join(lines) + "\n"
 
@@ -119,16 +124,20 @@ def cell_text(case: Case, column: str) -> str:
     """Returns the case's value in a column of its table as text; "" if it has none."""
     if column.casefold() == EXPECTED:
         return case.expected or ""
+    if column == CHECKS:
+        return checks_text(case.checks)
     value = case.inputs.get(column)
     return "" if value is None else value_text(value)
 
 
-def case_of(number: int, values: Mapping[str, Any]) -> Case:
-    """Returns a case with the id `number` and the values of its columns, `expected` among them; None means no value."""
+def case_of(number: int, values: Mapping[str, Any], where: str) -> Case:
+    """Returns a case with the id `number` and the values of its columns, `expected` and `checks` among them; None means
+    no value. `where` names the row in errors. Raises CasesError for checks that cannot be used."""
     inputs = {name: value for name, value in values.items() if value is not None}
     expected = inputs.pop(EXPECTED, None)
     text = "" if expected is None else value_text(expected)
-    return Case(str(number), inputs, text if text.strip() else None)
+    checks = own_checks(inputs.pop(CHECKS, ""), where)
+    return Case(str(number), inputs, text if text.strip() else None, checks=checks)
 
 
 def _read(path: Path) -> bytes:
@@ -174,6 +183,7 @@ def _columns(raw: RawTable, name: str, expected: str) -> tuple[str, ...]:
     columns = [EXPECTED if number == at else column for number, column in enumerate(names)]
     if expected and at is not None:
         columns = [f"{c} (column)" if c == EXPECTED and number != at else c for number, c in enumerate(columns)]
+    columns = [CHECKS if column.casefold() == CHECKS else column for column in columns]
     _refuse_duplicates(columns, name, header)
     return tuple(columns)
 
@@ -222,7 +232,7 @@ def _case(number: int, row: TableRow, columns: Sequence[str], name: str) -> Case
             message = f"{name}: {row.where}, column {column!r} holds a NUL character."
             raise CasesError(message, hint="Save the table again as CSV in UTF-8.")
     values = {column: cell for column, cell in zip(columns, row.cells, strict=True) if cell is not MISSING}
-    return case_of(number, values)
+    return case_of(number, values, f"{name}: {row.where}")
 
 
 def _named(cases: Sequence[Case], columns: Sequence[str], notes: list[str]) -> tuple[Case, ...]:

@@ -26,6 +26,8 @@ def as_text(sheet: Preflight) -> str:
     lines += [f"  {printable(doubt)}" for doubt in sheet.doubts]
     if budget := phrases.budget_words(sheet):
         lines.append(f"  {budget}")
+    if own_checks := phrases.own_checks_words(sheet):
+        lines.append(f"  {own_checks}")
     if sheet.reach:
         lines.append(f"  {sheet.reach.sentence}")
     return "\n".join(lines)

@@ -25,7 +25,7 @@ class CheckVerdict:
     """The verdict of one check on one case under one variant. Texts are cut to 2,000 characters.
 
     label              the variant in one line
-    check              "" where the prompt has no checks
+    check              "" where neither the prompt nor the case has checks
     outcome            the worst outcome of the samples, from worst to best: `failed` (wrong), `no reply`, `broken` (the
                        check itself failed), `not scored`, `passed`; with self-consistency that of the voted answer
     value              mean over the scored samples, 0 to 1; None when none was scored, which is not zero
@@ -71,10 +71,11 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
     one by one and not kept in memory.
     """
     plan = runs.plan_of(database, run_id)
-    checks = {(p.name, p.version): [check.name for check in plan.checks_for(p)] or [""] for p in plan.prompts}
+    checks = {(p.name, p.version): [check.name for check in plan.checks_for(p)] for p in plan.prompts}
     cases = {case.id: case for case in plan.cases}
     counted = _counted(database, run_id) if VOTES.intersection(plan.techniques) else frozenset()
-    grouped = _grouped(result_rows(database, run_id, positions), checks)
+    own = {case.id: [check.name for check in case.checks] for case in plan.cases if case.checks}
+    grouped = _grouped(result_rows(database, run_id, positions), checks, own)
     ordered = in_grid_order(list(grouped))
     label = {variant: " · ".join(labels(ordered)[variant.id]) for variant in ordered}
     judged = []
@@ -84,7 +85,7 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
             inputs = {name: cut(value_text(value), _KEPT) for name, value in case.inputs.items()}
             expected = None if case.expected is None else cut(case.expected, _KEPT)
             answers = [sample for sample in samples if sample.position in counted] or samples
-            for check in checks[variant.prompt, variant.version]:
+            for check in answers[0].scores:
                 judged.append(_verdict(variant, label[variant], case_id, check, inputs, expected, answers))
     return judged
 
@@ -97,11 +98,12 @@ def _counted(database: Database, run_id: str) -> frozenset[int]:
 
 
 def _grouped(
-    rows: Iterable[ResultRow], checks: Mapping[tuple[str, str], Sequence[str]]
+    rows: Iterable[ResultRow], checks: Mapping[tuple[str, str], Sequence[str]], own: Mapping[str, Sequence[str]]
 ) -> dict[Variant, dict[str, list[_Sample]]]:
     grouped: dict[Variant, dict[str, list[_Sample]]] = {}
     for row in rows:
-        sample = _sample(row, checks[row.prompt, row.prompt_version])
+        names = [*checks[row.prompt, row.prompt_version], *own.get(row.case_id, ())]
+        sample = _sample(row, names or [""])
         grouped.setdefault(variant_of(row), {}).setdefault(row.case_id, []).append(sample)
     return grouped
 

@@ -16,13 +16,13 @@ def _parameters(kind: type) -> list[str]:
 
 # fmt: off
 _ASKED = [
-    "run_id", "cell_id", "case_id", "prompt", "prompt_version", "technique", "examples_k", "model", "endpoint",
+    "run_id", "cell_id", "case_id", "part", "prompt", "prompt_version", "technique", "examples_k", "model", "endpoint",
     "model_returned", *PARAMETER_COLUMNS, "sample",
     "prompt_tokens_counted", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens",
     "context_limit", "cost_usd", "latency_ms", "first_token_ms", "attempts", "reused", "finish_reason", "status",
     "error",
 ]
-_ANSWERED = ["expected", "reasoning", "answer", "output"]
+_ANSWERED = ["expected", "checks", "reasoning", "answer", "output"]
 _JUDGED = ["human_score", "human_note", "created_utc", "request_json"]
 _WHOLE = frozenset({
     "examples_k", "sample", "prompt_tokens_counted", "prompt_tokens", "completion_tokens",

@@ -50,7 +50,7 @@ def gates_for(
     Raises GateError for a check that the run does not have, StoreError for an unknown run.
     """
     least = tuple(parse_min_score(text, confident=confident) for text in min_scores)
-    ask_known(least, list(dict.fromkeys(check.name for p in plan.prompts for check in plan.checks_for(p))))
+    ask_known(least, list(dict.fromkeys([*(check.name for check in plan.all_checks), *plan.own_checks])))
     prompts = dict.fromkeys(prompt.name for prompt in plan.prompts)
     compared = parse_not_worse(database, not_worse_than, prompts, strict=strict) if not_worse_than else ()
     return Gates(least, compared)

@@ -29,7 +29,7 @@ def _unscored(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
     """Yields a doubt if the answer rule needs expected answers and no case has one."""
     if prompt.answer.kind not in ("label", "number") or any(case.expected is not None for case in plan.cases):
         return
-    if plan.checks_for(prompt):
+    if plan.checks_for(prompt) or plan.own_checks:
         return
     used = {variable.name for variable in variables(prompt.messages, prompt.inputs)}
     offered = [name for name in answer_columns(columns) if name not in used]

@@ -78,6 +78,7 @@ class Plan:
         parse_budget(self.budget)
         self._check_numbers()
         self._check_names()
+        self._check_own_checks()
 
     def _check_numbers(self) -> None:
         ranges: tuple[tuple[str, float, float], ...] = (
@@ -108,6 +109,16 @@ class Plan:
             if twice := [name for name, count in Counter(names).items() if count > 1]:
                 raise PlanError(f"Two {what} are called {twice[0]!r}.", hint="Give each a name of its own.")
 
+    def _check_own_checks(self) -> None:
+        """Raises PlanError if a case brings a check with the name of a check of the run: two meanings in one column."""
+        names = {check.name for check in self.all_checks}
+        for case in self.cases:
+            for check in case.checks:
+                if check.name in names:
+                    message = f"Case {case.id} brings a check called {check.name!r}, as the run has for all cases."
+                    hint = f"Give it another name in the table, such as own=…, or leave it out: {check}."
+                    raise PlanError(message, hint=hint)
+
     def values_of(self, spec: ParameterSpec) -> tuple[Value, ...]:
         """Returns the plan's values of a parameter, one or those of its axis; empty if each prompt's own applies."""
         own = getattr(self.parameters, spec.name)
@@ -120,6 +131,15 @@ class Plan:
             return usual
         checks = [check for one in self.checks for check in (usual if one.kind == USUAL else (one,))]
         return tuple({check.name: check for check in checks}.values())  # a named check replaces a usual one
+
+    def checks_of(self, prompt: Prompt, case: Case) -> tuple[CheckSpec, ...]:
+        """Returns the checks that score this prompt's replies to this case: the run's, then the case's own."""
+        return (*self.checks_for(prompt), *case.checks)
+
+    @cached_property
+    def own_checks(self) -> Mapping[str, int]:
+        """The names of the checks that cases bring, each with its number of cases."""
+        return Counter(check.name for case in self.cases for check in case.checks)
 
     @property
     def usual_name(self) -> str:

@@ -55,7 +55,8 @@ def model_preflight(
 @dataclass(frozen=True)
 class Preflight:
     """What a plan of so many `cells` will take, and what its comparisons can detect (`reach`; None: nothing is scored).
-    `judges` has an entry for each check by a model, which runs when the replies are there; `doubts` are sentences."""
+    `judges` has an entry for each check by a model, which runs when the replies are there; `doubts` are sentences;
+    `own_checks` counts the cases that bring checks of their own."""
 
     models: Sequence[ModelPreflight]
     skipped: Sequence[Skipped]
@@ -64,6 +65,7 @@ class Preflight:
     judges: Sequence[ModelPreflight] = ()
     reach: Reach | None = None
     doubts: Sequence[str] = ()
+    own_checks: int = 0
 
     @cached_property
     def replies(self) -> Estimate:
@@ -159,8 +161,9 @@ class EstimateTally:
                   for ref, share in self._models.items()]  # fmt: skip
         judges = [self._judge_preflight(judge, self._judges[check]) for check, judge in self.judges.items()]
         cells, budget = self._points * self.plan.samples, parse_budget(self.plan.budget)
+        own_checks = sum(bool(case.checks) for case in self.plan.cases)
         return Preflight(
-            models, grid.skipped(self.plan), cells, budget, judges, plan_reach(self.plan), doubts(self.plan)
+            models, grid.skipped(self.plan), cells, budget, judges, plan_reach(self.plan), doubts(self.plan), own_checks
         )
 
     def _seconds(self, ref: str, replies: int) -> float | None:
@@ -176,9 +179,12 @@ class EstimateTally:
 def plan_reach(plan: Plan) -> Reach | None:
     """Returns what a comparison of the plan's first variant with each other one can detect over its distinct cases;
     None if nothing is scored."""
-    if not plan.all_checks:
+    if plan.all_checks:
+        scored = [case for case in plan.cases if case.expected is not None] or list(plan.cases)
+    else:
+        scored = [case for case in plan.cases if case.checks]
+    if not scored:
         return None
-    scored = [case for case in plan.cases if case.expected is not None] or plan.cases
     variants = math.prod(map(len, (plan.prompts, plan.techniques, plan.models, *plan.axes.values())))
     return reach(len(set(map(content, scored))), max(1, variants - 1))
 

@@ -10,7 +10,7 @@ from promptgrid import grid
 from promptgrid.answers import case_rule
 from promptgrid.calls.text_batch import TEXTS_A_CALL
 from promptgrid.connections import check_model, model_facts
-from promptgrid.grading import CheckSpec, Score, Verdict, grade, judge_prompts, own_code
+from promptgrid.grading import CheckSpec, Verdict, grade, judge_prompts, own_code
 from promptgrid.grid import Plan
 from promptgrid.grid.estimate import ModelCheck
 from promptgrid.grid.planned_points import plan_points
@@ -81,7 +81,7 @@ def scorer(judging: JudgingContext, plan: Plan, spec: CheckSpec, *, on_done: Cal
     Raises PlanError for an endpoint that is not configured.
     """
     if spec.plain:
-        return _PlainScorer(spec, {(prompt.name, prompt.version): prompt for prompt in plan.prompts})
+        return _PlainScorer(spec, prompts_of(plan))
     if spec.kind == "python":
         return _CodeScorer(spec, on_done)
     if spec.kind == "similarity":
@@ -90,18 +90,34 @@ def scorer(judging: JudgingContext, plan: Plan, spec: CheckSpec, *, on_done: Cal
     return _JudgeScorer(spec, prompt, Judge(judging, prompt, spec.model, on_done=on_done))
 
 
+def own_scores(plan: Plan, replies: Sequence[Answered]) -> list[CellScore]:
+    """Returns the scores of the replies by the checks that their cases bring."""
+    prompts = prompts_of(plan)
+    return [_plain_score(check, prompts, reply) for reply in replies for check in reply.own]
+
+
+Prompts = Mapping[tuple[str, str], Prompt]
+"""The prompts of a plan by name and version."""
+
+
+def prompts_of(plan: Plan) -> Prompts:
+    return {(prompt.name, prompt.version): prompt for prompt in plan.prompts}
+
+
+def _plain_score(spec: CheckSpec, prompts: Prompts, reply: Answered) -> CellScore:
+    prompt = prompts[reply.prompt, reply.prompt_version]
+    rule = case_rule(prompt.answer, reply.inputs)
+    score = grade(spec, output=reply.output, answer=reply.answer, expected=reply.expected, rule=rule,
+                  note=reply.answer_note, language=prompt.language)  # fmt: skip
+    return CellScore(reply.position, score)
+
+
 class _PlainScorer:
-    def __init__(self, spec: CheckSpec, prompts: Mapping[tuple[str, str], Prompt]) -> None:
+    def __init__(self, spec: CheckSpec, prompts: Prompts) -> None:
         self._spec, self._prompts = spec, prompts
 
     async def scores(self, replies: Sequence[Answered]) -> list[CellScore]:
-        return await asyncio.to_thread(lambda: [CellScore(reply.position, self._score(reply)) for reply in replies])
-
-    def _score(self, reply: Answered) -> Score:
-        prompt = self._prompts[reply.prompt, reply.prompt_version]
-        rule = case_rule(prompt.answer, reply.inputs)
-        return grade(self._spec, output=reply.output, answer=reply.answer, expected=reply.expected, rule=rule,
-                     note=reply.answer_note, language=prompt.language)  # fmt: skip
+        return await asyncio.to_thread(lambda: [_plain_score(self._spec, self._prompts, reply) for reply in replies])
 
     def halt(self) -> None:
         """Does nothing: each call of `scores` ends within a moment."""

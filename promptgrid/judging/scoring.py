@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from promptgrid.grading import CheckSpec
 from promptgrid.grid import Plan
 from promptgrid.judging.model_calls import JudgingContext
-from promptgrid.judging.scorers import Scorer, scorer
+from promptgrid.judging.scorers import Scorer, own_scores, scorer
 from promptgrid.store import scores
 from promptgrid.store.scores import Answered, CellScore
 
@@ -23,7 +23,8 @@ from promptgrid.store.scores import Answered, CellScore
 class Scoring:
     """Scores all replies of a run by `checks`. `done` of `total` scores exist; any thread may read both.
 
-    Replies that a check has already scored are left out; with `anew`, they are scored again.
+    Replies that a check has already scored are left out; with `anew`, they are scored again, and those of cases that
+    bring checks of their own by these too.
     """
 
     judging: JudgingContext
@@ -62,7 +63,9 @@ class Scoring:
 
     def _count(self) -> int:
         names, run = [check.name for check in self.checks], (self.judging.database, self.judging.run_id)
-        return len(names) * scores.answered_count(*run) if self.anew else sum(scores.missing(*run, names).values())
+        if not self.anew:
+            return sum(scores.missing(*run, names).values())
+        return len(names) * scores.answered_count(*run) + scores.own_count(*run)
 
     def _add(self, count: int) -> None:
         """Counts `count` more replies as scored, before their scores are committed."""
@@ -73,7 +76,8 @@ class Scoring:
         chunks = scores.answered(self.judging.database, self.judging.run_id)
         committed = 0
         while not self.halted and (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-            chunk_scores = [score for check in self.checks for score in await self._scores(check, chunk)]
+            chunk_scores = await asyncio.to_thread(own_scores, self.plan, chunk) if self.anew else []
+            chunk_scores += [score for check in self.checks for score in await self._scores(check, chunk)]
             if chunk_scores:
                 await asyncio.to_thread(scores.put, self.judging.database, self.judging.run_id, chunk_scores)
             committed += len(chunk_scores)

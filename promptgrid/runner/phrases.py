@@ -50,6 +50,13 @@ _TO_KNOW: Mapping[str, str] = {
 }
 
 
+def own_checks_words(sheet: Preflight) -> str:
+    """Returns how many cases bring checks of their own, as a sentence; "" if none does."""
+    count = sheet.own_checks
+    bring = "case brings checks of its" if count == 1 else "cases bring checks of their"
+    return f"{count:,} {bring} own." if count else ""
+
+
 def cost(estimate: Estimate) -> str:
     """Returns the estimated cost in words: `free`, an amount or a range in US dollars, or `price not known`."""
     if estimate.free:

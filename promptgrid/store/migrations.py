@@ -97,6 +97,7 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
             run_id VARCHAR NOT NULL, cases INTEGER NOT NULL, opened FLOAT NOT NULL)""",
         "CREATE INDEX ix_openings_prompt ON openings (prompt)",
     ),
+    8: ("ALTER TABLE cases ADD COLUMN checks TEXT DEFAULT '' NOT NULL",),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from promptgrid.cases.own_checks import checks_text, own_checks
 from promptgrid.cases.table import Case
 from promptgrid.errors import LibraryError
 from promptgrid.grading import parse_check
@@ -101,7 +102,8 @@ def load_cases(connection: sa.Connection, run_id: str) -> Iterable[Case]:
     """Yields the run's cases in the order of their positions."""
     query = sa.select(cases).where(cases.c.run_id == run_id).order_by(cases.c.position)
     for row in connection.execute(query):
-        yield Case(id=row.case_id, inputs=json.loads(row.inputs), expected=row.expected, part=row.part)
+        checks = own_checks(row.checks, f"case {row.case_id}")
+        yield Case(row.case_id, json.loads(row.inputs), row.expected, row.part, checks)
 
 
 def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> None:
@@ -114,6 +116,7 @@ def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> Non
             "inputs": json.dumps(dict(case.inputs)),
             "expected": None if case.expected is None else storable(case.expected),
             "part": case.part,
+            "checks": storable(checks_text(case.checks)),
         }
         for i, case in enumerate(plan.cases)
     ]

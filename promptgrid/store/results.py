@@ -37,6 +37,7 @@ class ResultRow(NamedTuple):
     position: int
     cell_id: str
     case_id: str
+    part: str | None
     prompt: str
     prompt_version: str
     technique: str
@@ -62,6 +63,7 @@ class ResultRow(NamedTuple):
     error: str
     error_kind: str
     expected: str | None
+    checks: Sequence[str] | None
     reasoning: str
     answer: str | None
     answer_note: str
@@ -138,8 +140,8 @@ class _Chunk:
         return [inputs.get(variable) for inputs in self.inputs] if variable != name else [None] * len(self.inputs)
 
 
-_Cases = dict[int, tuple[str, str | None, Mapping[str, Any]]]
-"""The id, the expected answer and the inputs of each case, by its position."""
+_Cases = dict[int, tuple[str, str | None, str | None, list[str] | None, Mapping[str, Any]]]
+"""The id, the part, the expected answer, its own checks and the inputs of each case, by its position."""
 
 
 def _chunks(database: Database, run_id: str, positions: Sequence[int] | None, *, explained: bool) -> Iterator[_Chunk]:
@@ -187,7 +189,8 @@ def _chunk(
     created, of_case, positions = columns.pop("created"), columns.pop("case_position"), columns["position"]
     _read_cases(connection, run_id, set(of_case), known)
     first, last = positions[0], positions[-1]
-    columns["case_id"], columns["expected"], inputs = zip(*(known[case] for case in of_case), strict=True)
+    case_id, part, expected, own, inputs = zip(*(known[case] for case in of_case), strict=True)
+    columns |= {"case_id": case_id, "part": part, "expected": expected, "checks": own}
     columns["cell_id"] = [f"{run_id}-{position}" for position in positions]
     columns["reused"] = list(map(bool, columns["reused"]))
     columns["created_utc"] = [None if seconds is None else _utc(seconds) for seconds in created]
@@ -213,7 +216,8 @@ def _read_cases(connection: sa.Connection, run_id: str, wanted: set[int], known:
         known.clear()
     if new := wanted - known.keys():
         for case in connection.execute(sa.select(cases).where(cases.c.run_id == run_id, cases.c.position.in_(new))):
-            known[case.position] = (case.case_id, case.expected, json.loads(case.inputs))
+            checks = json.loads(case.checks) if case.checks else None
+            known[case.position] = (case.case_id, case.part or None, case.expected, checks, json.loads(case.inputs))
 
 
 def _scores(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, dict[str, Score]]:

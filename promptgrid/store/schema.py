@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 7
+VERSION = 8
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -80,6 +80,7 @@ cases = Table(
     Column("inputs", Text, nullable=False),  # JSON
     Column("expected", Text),
     Column("part", String, nullable=False, server_default=""),  # learn · choose · prove; "": none
+    Column("checks", Text, nullable=False, server_default=""),  # JSON: the case's own checks as typed; "": none
 )
 
 parts = Table(

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from promptgrid.cases.own_checks import own_checks
 from promptgrid.grading import CheckSpec, Score
 from promptgrid.grid import Plan
 from promptgrid.store import runs as runs_store
@@ -24,7 +25,8 @@ CHUNK = 200  # replies
 class Answered:
     """A cell that has a reply, with everything that a check may read. `request` is the request body as sent.
 
-    `scored` names the checks that have scored the cell, except those that failed with an error.
+    `own` are the checks that its case brings. `scored` names the checks that have scored the cell, except those that
+    failed with an error.
     """
 
     position: int
@@ -36,6 +38,7 @@ class Answered:
     expected: str | None
     inputs: Mapping[str, Any]
     request: Mapping[str, object]
+    own: Sequence[CheckSpec]
     scored: frozenset[str]
 
 
@@ -54,7 +57,7 @@ def answered(database: Database, run_id: str, positions: Collection[int] | None 
     of_cell = (cells.c.position, cells.c.prompt, cells.c.prompt_version, cells.c.answer, cells.c.answer_note)
     columns = (*of_cell, replies.c.text.label("output"))
     query = (
-        sa.select(*columns, replies.c.request, cases.c.inputs, cases.c.expected)
+        sa.select(*columns, replies.c.request, cases.c.inputs, cases.c.expected, cases.c.checks.label("own"))
         .join(replies, cells.c.reply_id == replies.c.id)
         .join(cases, (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position))
         .where(cells.c.run_id == run_id, cells.c.status == "answered")
@@ -78,7 +81,12 @@ def _read(database: Database, run_id: str, query: sa.Select[Any]) -> list[Answer
         scored = _scored(connection, run_id, [row.position for row in rows])
     return [
         Answered(
-            **row._asdict() | {"inputs": json.loads(row.inputs), "request": json.loads(row.request)},
+            **row._asdict()
+            | {
+                "inputs": json.loads(row.inputs),
+                "request": json.loads(row.request),
+                "own": own_checks(row.own, f"cell {row.position}"),
+            },
             scored=scored.get(row.position, frozenset()),
         )
         for row in rows
@@ -97,6 +105,15 @@ def answered_count(database: Database, run_id: str) -> int:
     mine = (cells.c.run_id == run_id) & (cells.c.status == "answered")
     with database.read() as connection:
         return int(connection.scalar(sa.select(sa.func.count()).where(mine)) or 0)
+
+
+def own_count(database: Database, run_id: str) -> int:
+    """Returns how many scores the checks that cases bring give to the run's answered cells."""
+    of_case = (cells.c.run_id == cases.c.run_id) & (cells.c.case_position == cases.c.position)
+    mine = (cases.c.run_id == run_id) & (cases.c.checks != "") & (cells.c.status == "answered")
+    query = sa.select(cases.c.checks, sa.func.count()).join(cells, of_case).where(mine).group_by(cases.c.checks)
+    with database.read() as connection:
+        return sum(len(own_checks(text, "")) * count for text, count in connection.execute(query))
 
 
 def missing(database: Database, run_id: str, checks: Sequence[str]) -> dict[str, int]:
@@ -142,7 +159,7 @@ def score_row(run_id: str, position: int, score: Score, judge_reply_id: int | No
 
 def change_checks(database: Database, run_id: str, before: str, checks: Sequence[CheckSpec]) -> Plan:
     """Replaces the checks of the run, also for cells that are added later, and returns the new plan. Deletes the scores
-    of checks that were removed or changed under the same name.
+    of checks that were removed or changed under the same name; checks that cases bring stay.
 
     `before` is the plan that the caller read (`plans.planned_as`). Raises PlanError if the plan has changed since, or
     the run is active.
@@ -150,7 +167,7 @@ def change_checks(database: Database, run_id: str, before: str, checks: Sequence
     plan = runs_store.plan_of(database, run_id)
     new = replace(plan, checks=tuple(checks))
     unchanged_checks = {str(check) for check in plan.all_checks} & {str(check) for check in new.all_checks}
-    names = [check.name for check in plan.all_checks if str(check) in unchanged_checks]
+    names = [*plan.own_checks, *(check.name for check in plan.all_checks if str(check) in unchanged_checks)]
     with database.write() as connection:
         runs_store.replace_plan(connection, run_id, before, plan=plan_json(new))
         connection.execute(scores.delete().where(scores.c.run_id == run_id, scores.c.check.not_in(names)))

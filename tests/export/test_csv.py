@@ -18,11 +18,11 @@ from promptgrid.export.cells import GUARDED
 
 # As design.md §9 has it, typed here a second time on purpose: the order is a promise to files that are out there.
 CONTRACT = (
-    "run_id, cell_id, case_id, prompt, prompt_version, technique, examples_k, model, endpoint, model_returned, "
+    "run_id, cell_id, case_id, part, prompt, prompt_version, technique, examples_k, model, endpoint, model_returned, "
     "temperature, temperature_sent, effort, effort_sent, parameter_note, top_p, max_tokens, seed, sample, "
     "prompt_tokens_counted, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, context_limit, "
     "cost_usd, latency_ms, first_token_ms, attempts, reused, finish_reason, status, error, var.*, "
-    "expected, reasoning, answer, output, score.*, human_score, human_note, created_utc, request_json"
+    "expected, checks, reasoning, answer, output, score.*, human_score, human_note, created_utc, request_json"
 )
 HEADERS = columns_for(["text"], ["label"])
 
@@ -58,7 +58,7 @@ def typed(rows: list[dict[str, Any]]) -> list[list[tuple[type, Any]]]:
 
 def test_the_columns_are_those_of_the_contract() -> None:
     assert tuple(CONTRACT.split(", ")) == COLUMNS
-    assert [*COLUMNS[:33], "var.a", "var.b", *COLUMNS[34:38], "score.x", *COLUMNS[39:]] == list(
+    assert [*COLUMNS[:34], "var.a", "var.b", *COLUMNS[35:40], "score.x", *COLUMNS[41:]] == list(
         columns_for(["a", "b"], ["x"])
     )
 

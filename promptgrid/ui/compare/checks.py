@@ -111,10 +111,13 @@ def _checks(database: Database, run_id: str) -> None:
     totals = {total.check: total for total in scores.totals(database, run_id)}
     for spec in plan.all_checks:
         _row(database, run_id, spec, totals)
+    for name, count in plan.own_checks.items():
+        st.markdown(f"**{plain(name)}** of {humanize.many(count, 'case')} alone, from the table")
+        st.caption(plain(_total_words(totals.get(name))))
     offer = _offer_for(run_id)
     if offer is not None and offer.check is None:
         _consent(database, offer)
-    elif plan.all_checks:
+    elif plan.all_checks or plan.own_checks:
         with st.container(horizontal=True, vertical_alignment="center"):
             if any(spec.kind == "judge" for spec in plan.all_checks):
                 st.toggle("Ask judges again", key="checks_fresh")

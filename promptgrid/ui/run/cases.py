@@ -10,6 +10,7 @@ import streamlit as st
 
 from promptgrid import humanize
 from promptgrid.cases.decoding import ENCODINGS
+from promptgrid.cases.own_checks import CHECKS
 from promptgrid.cases.table import (
     EXPECTED,
     FORMATS,
@@ -89,7 +90,7 @@ def _answer_field(table: CasesTable, prompts: Sequence[Prompt]) -> None:
     offered = [name for name in answer_columns(table.columns) if name not in used]
     if not chosen and (EXPECTED in table.columns or len(table.columns) < 2):
         return
-    others = [name for name in table.columns if name not in (*offered, *used, EXPECTED)]
+    others = [name for name in table.columns if name not in (*offered, *used, EXPECTED, CHECKS)]
     st.selectbox(
         "Right answers",
         ["", *dict.fromkeys([*([chosen] if chosen else []), *offered, *others])],

@@ -163,6 +163,7 @@ def notes(preflight: Preflight, reason: str) -> list[str]:
             f"{plain(judge.ref)} {'embeds' if judge.embeds else 'judges'} the replies: at most {judge.calls:,} calls, "
             f"{plain(phrases.cost(judge))}."
         )
+    lines += [line] if (line := phrases.own_checks_words(preflight)) else []
     lines += [preflight.reach.sentence] if preflight.reach else []
     return lines + _estimates(preflight)
 
