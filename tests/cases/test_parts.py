@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptgrid.cases.duplicates import duplicates
@@ -48,11 +48,13 @@ def table(count: int, seed: int = 0) -> list[Case]:
     ]
 
 
+@settings(deadline=None)
 @given(tables, tables)
 def test_rows_that_are_added_change_no_part(before: list[Case], more: list[Case]) -> None:
     assert parted([*before, *more])[: len(before)] == parted(before)
 
 
+@settings(deadline=None)
 @given(st.permutations(table(40)), st.integers(0, 39))
 def test_sorting_and_deleting_rows_changes_no_part_that_is_known(shuffled: list[Case], left: int) -> None:
     cases = parted(table(40))
@@ -61,6 +63,7 @@ def test_sorting_and_deleting_rows_changes_no_part_that_is_known(shuffled: list[
     assert {case.id: case.part for case in parted(shuffled[:left], known=known)}.items() <= usual.items()
 
 
+@settings(deadline=None)
 @given(tables)
 def test_a_group_stays_together(cases: list[Case]) -> None:
     parts: dict[str, set[str]] = {case.inputs["group"]: set() for case in cases}
@@ -70,6 +73,7 @@ def test_a_group_stays_together(cases: list[Case]) -> None:
     assert all(len(of_group) == 1 for of_group in parts.values())
 
 
+@settings(deadline=None)
 @given(tables)
 def test_a_near_duplicate_has_the_part_of_the_earliest_case_that_it_resembles(cases: list[Case]) -> None:
     cases = [replace(case, inputs={"text": case.inputs["text"]}) for case in cases]
@@ -77,6 +81,7 @@ def test_a_near_duplicate_has_the_part_of_the_earliest_case_that_it_resembles(ca
     assert all(parts[place] == parts[one.of] for place, one in duplicates(cases).items())
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 300))
 def test_each_answer_and_the_table_have_their_shares_within_a_few_cases(seed: int, count: int) -> None:
     cases = parted(table(count, seed))

@@ -113,7 +113,7 @@ def test_results_hold_them_and_come_back(database: Database, form: str, tmp_path
 def test_every_other_form_holds_them_too(database: Database, tmp_path: Path) -> None:
     run_id = own_run(database)
     for form in ("csv-for-excel", "csv-wide", "xlsx", "parquet", "html", "markdown"):
-        assert save_run(database, run_id, tmp_path / form, form)  # type: ignore[arg-type]  # in a tuple they are str
+        assert save_run(database, run_id, tmp_path / form, form)
 
 
 def test_gates_and_test_reports_know_them(database: Database) -> None:
