@@ -11,10 +11,10 @@ from promptgrid.prompt import EMPTY, Api, Message, Parameters
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call to a model, before `Endpoint.wire` makes the endpoint's JSON body of it.
+    """One call to a model, in the terms of promptgrid; `Endpoint.wire` turns it into the JSON body for the endpoint.
 
-    `n` is the number of replies to ask for. `logprobs` asks for the log probability of each token of the reply, and
-    for that many of the most likely tokens at its position. `prompt_ids` are token ids that replace the text of a plain
+    `n` is the number of replies to ask for. With `logprobs` = k, the log probability of each token of the reply is
+    asked for, and the k most likely tokens at its position. `prompt_ids` are token ids that replace the text of a plain
     continuation, if the endpoint `takes_tokens`.
     """
 
@@ -30,9 +30,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token of a text by the endpoint's own tokenizer; `data` are its bytes, often part of a character.
+    """A token of a text by the endpoint's own tokenizer: its `id`, and its bytes (`data`), which are often part of a
+    character.
 
-    `sign` marks a control token of the model, which the endpoint recognizes in plain text too.
+    `sign` marks a control token of the model, such as <|im_end|>, that the endpoint recognizes in plain text too.
     """
 
     id: int
@@ -69,7 +70,8 @@ class TokenStep:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """One rate limit, how much of it remains, and the seconds until it is full again. None means not reported."""
+    """One rate limit: its size (`limit`), how much of it remains, and the seconds until it is full again (`reset_s`).
+    None means not reported."""
 
     limit: int | None
     remaining: int | None
@@ -78,7 +80,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """The rate limits in the headers of a response."""
+    """The rate limits in the headers of a response, for requests and for tokens."""
 
     requests: Allowance | None = None
     tokens: Allowance | None = None
@@ -122,7 +124,8 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One piece of a streamed reply; the last Delta has the whole `reply`."""
+    """One piece of a streamed reply: its new `text`. The last Delta holds the whole `reply`; in the others it
+    is None."""
 
     text: str = ""
     reply: Reply | None = None
@@ -133,15 +136,17 @@ class Endpoint(Protocol):
 
     @property
     def name(self) -> str:
-        """The endpoint's name in ENDPOINT/MODEL."""
+        """The name of the endpoint in ENDPOINT/MODEL."""
 
     @property
     def identity(self) -> str:
-        """The base URL, or the sha256 of the built-in model's weights; part of a cell's key."""
+        """What the replies depend on, as part of a cell's key: the base URL, or for the built-in model the sha256 of
+        its weights."""
 
     @property
     def max_n(self) -> int:
-        """The maximum `n` of a request that the endpoint honours; 1 if `n` is not known to work."""
+        """The maximum number of replies that one request may ask for (`n`); 1 if the endpoint is not known to honour
+        `n`."""
 
     @property
     def concurrency(self) -> int:
@@ -149,11 +154,13 @@ class Endpoint(Protocol):
 
     @property
     def parallel_repeats(self) -> bool:
-        """False if concurrent requests change one another's replies even at temperature 0, as with llama.cpp."""
+        """Whether replies at temperature 0 repeat while several requests are in flight; False for llama.cpp, where they
+        change one another."""
 
     @property
     def takes_tokens(self) -> bool:
-        """Whether the endpoint accepts token ids as prompt, returns the reply's, and can force a token: llama.cpp."""
+        """Whether a prompt may be token ids, and replies report theirs, so that a token can be forced: only llama.cpp
+        does."""
 
     async def prepare(self) -> None:
         """Asks a server on this machine once for its abilities, and sets `concurrency` and `max_n` by them.
@@ -175,7 +182,7 @@ class Endpoint(Protocol):
 
     @property
     def counts_tokens(self) -> bool:
-        """False once the endpoint is known to offer no tokenizer."""
+        """Whether `count_tokens` may return a number; False once the endpoint is known to have no tokenizer."""
 
     async def count_tokens(
         self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
@@ -183,7 +190,8 @@ class Endpoint(Protocol):
         """Counts the prompt's tokens by the endpoint's tokenizer and chat template; None if it offers no tokenizer."""
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
-        """The text's tokens by the endpoint's tokenizer; None if it offers none or does not report the bytes."""
+        """Returns the tokens of the text by the endpoint's tokenizer; None if it has none or does not report
+        the bytes."""
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Returns a vector for each text, by an embedding model."""

@@ -33,7 +33,8 @@ _SIGN = re.compile(rb"[<\[]\S{1,40}[>\]]")
 
 
 class TokenCounter:
-    """Counts tokens by an endpoint's tokenizer; finds out once whether to ask as for llama.cpp or as for vLLM."""
+    """Counts tokens by an endpoint's own tokenizer. Which protocol the server speaks, llama.cpp's or vLLM's, is found
+    out by the first calls."""
 
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings
@@ -46,14 +47,14 @@ class TokenCounter:
 
     @property
     def may_know(self) -> bool:
-        """False once the endpoint is known to offer no tokenizer."""
+        """Whether the endpoint may offer a tokenizer; False once it is known to offer none."""
         return bool(self._ways)
 
     async def count(
         self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
     ) -> int | None:
-        """The number of prompt tokens; None if the endpoint does not report it. Raises EndpointError if the server is
-        down, busy or slow."""
+        """Returns the number of tokens of the prompt; None if the endpoint does not report it. Raises EndpointError if
+        the server is down, busy or slow."""
         for way in tuple(self._ways):
             try:
                 tokens = await way(pool, model, messages, api, tools)
@@ -66,8 +67,8 @@ class TokenCounter:
         return None
 
     async def tokens(self, pool: Pool, model: str, text: str) -> list[Token] | None:
-        """The text's tokens with their bytes; None if the endpoint does not report them. Raises EndpointError if the
-        server is down, busy or slow."""
+        """Returns the tokens of the text with their bytes; None if the endpoint does not report them. Raises
+        EndpointError if the server is down, busy or slow."""
         for way, cut in ((self._llama_cpp, self._cut_by_llama_cpp), (self._vllm, self._cut_by_vllm)):
             if way not in self._ways:
                 continue
@@ -121,9 +122,10 @@ class TokenCounter:
         return reported(count)
 
     async def _ask(self, pool: Pool, path: str, question: dict[str, Any]) -> dict[str, Any]:
-        """Posts the question and returns the JSON object of the answer, empty if the question is refused (4xx).
+        """Posts JSON (`question`) to a path of the server and returns the JSON object of its answer; an empty one if
+        the server refuses it (4xx).
 
-        Raises _Unsupported for an unknown path, EndpointError if the server is busy or fails.
+        Raises _Unsupported if the server does not have the path, EndpointError if it is busy or fails.
         """
         answer = await pool.ask(self.root + path, json.dumps(question).encode())
         if answer.status in (401, 403, 404, 405, 501):
@@ -145,7 +147,8 @@ class _Unsupported(Exception):
 
 
 def _token(entry: Any) -> Token | None:
-    """Reads a token of llama.cpp's /tokenize; a piece that is not valid UTF-8 is a list of bytes there."""
+    """Returns a token from the answer of llama.cpp's /tokenize; None if it is malformed. A piece that is not valid
+    UTF-8 is sent as a list of bytes."""
     fields = entry if isinstance(entry, dict) else {}
     number, piece = fields.get("id"), fields.get("piece")
     if isinstance(piece, str):
@@ -160,7 +163,7 @@ def _looks_like_a_sign(token: Token) -> bool:
 
 
 def _list_of(value: Any, kind: type[T]) -> list[T]:
-    """The value if it is a list whose items are all of that type; otherwise an empty list."""
+    """Returns the value if it is a list whose items all have the type `kind`; otherwise an empty list."""
     return value if isinstance(value, list) and all(type(item) is kind for item in value) else []
 
 
@@ -170,7 +173,8 @@ def _chat(messages: Sequence[Message], tools: Sequence[Any]) -> dict[str, Any]:
 
 
 def _text(messages: Sequence[Message]) -> str:
-    """The prompt of a plain continuation. Raises EndpointError(bad_request) unless there is exactly one message."""
+    """Returns the text of a plain continuation's only message. Raises EndpointError(bad_request) unless there is
+    exactly one."""
     if len(messages) != 1:
         raise EndpointError("bad_request", f"A plain continuation takes one text, not {len(messages)} messages.")
     return messages[0].text

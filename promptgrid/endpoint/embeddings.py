@@ -13,7 +13,8 @@ _LARGEST = 1e30  # of a number: the length of a vector with larger ones overflow
 
 
 def embeddings(text: str, n: int, latency_ms: float = 0.0) -> Embeddings:
-    """Reads the `n` vectors of a response's body, in the order of the texts. Raises EndpointError(bad_reply)."""
+    """Returns the `n` vectors in the JSON body of a response, in the order of the texts sent. Raises
+    EndpointError(bad_reply) unless there are `n` valid ones."""
     body = parsed(text)
     rows = body.get("data")
     found: dict[object, object] = {}
@@ -27,7 +28,7 @@ def embeddings(text: str, n: int, latency_ms: float = 0.0) -> Embeddings:
 
 
 def _vector(found: object) -> tuple[float, ...]:
-    """The value as a vector; empty if it is not a list of numbers."""
+    """Returns the value as a vector; an empty one if it is not a list of finite numbers."""
     return tuple(map(float, found)) if isinstance(found, list) and all(map(_is_number, found)) else ()
 
 
@@ -36,8 +37,8 @@ def _is_number(value: object) -> bool:
 
 
 def model_names(listing: Any) -> list[str]:
-    """The sorted names in an answer of /models: {"data": [{"id": …}]}, or the bare list. Raises
-    EndpointError(bad_reply)."""
+    """Returns the sorted names in a parsed answer of /models: {"data": [{"id": …}]}, or the bare list. Raises
+    EndpointError(bad_reply) for another form."""
     if not isinstance(listing, (dict, list)):
         raise bad_reply("The endpoint's list of models is no list.", str(listing))
     rows = listing.get("data", listing.get("models")) if isinstance(listing, dict) else listing

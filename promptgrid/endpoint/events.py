@@ -22,7 +22,7 @@ def are_events(content_type: str, text: str) -> bool:
 
 
 class Lines:
-    """Splits the bytes of a stream, fed piece by piece, into events: (name, data)."""
+    """Splits the bytes of a server-sent event stream, given piece by piece, into events (name, data)."""
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []  # the start of an unfinished line
@@ -30,7 +30,8 @@ class Lines:
         self._data: list[str] = []
 
     def feed(self, piece: bytes, *, last: bool = False) -> Iterator[tuple[str, str]]:
-        """Yields the events that this piece completes; with `last` also an event without a blank line at its end."""
+        """Yields the events that are complete with this piece. With `last`, the stream ends here, and an event without
+        a blank line behind it counts too."""
         self._rest.append(piece)
         if not last and b"\n" not in piece and b"\r" not in piece:
             return
@@ -48,7 +49,8 @@ class Lines:
                 self._name = text[6:].strip()
 
     def _event(self) -> Iterator[tuple[str, str]]:
-        """Yields the collected lines as one event, or as one event per line if the server omits the blank lines."""
+        """Yields the lines collected so far as one event; if they are JSON objects, as one event each, since some
+        servers omit the blank lines."""
         data, name = self._data, self._name
         self._data, self._name = [], ""
         if len(data) > 1 and all(line.startswith(("{", "[DONE]")) for line in data):
@@ -75,9 +77,10 @@ class _Choice:
 
 @dataclass(slots=True)
 class Fold:
-    """The events of a stream so far, merged. `done` is True after [DONE].
+    """Merges the events of a streamed reply into one body. `done` is True after the event [DONE], `error` the error
+    that the stream reported.
 
-    The last reported usage is kept: some servers repeat it.
+    Of several usages the last one is kept, since some servers repeat it.
     """
 
     done: bool = False
@@ -88,9 +91,10 @@ class Fold:
     _choices: dict[int, _Choice] = field(default_factory=dict)
 
     def add(self, name: str, data: str) -> tuple[str, bool]:
-        """Merges one event. Returns the first choice's new text, and whether any choice got text or reasoning.
+        """Merges one event, given by its name and data. Returns (the first choice's new text, whether any choice got
+        text or reasoning).
 
-        Raises EndpointError(bad_reply) for an event that cannot be read.
+        Raises EndpointError(bad_reply) for data that is not a JSON object.
         """
         if data.strip() == "[DONE]":
             self.done = True
@@ -107,8 +111,8 @@ class Fold:
         return text, any(wrote for _, _, wrote in pieces)
 
     def body(self) -> dict[str, Any]:
-        """The body of the whole reply. Raises EndpointError(bad_reply) if the stream ended before the reply was
-        finished."""
+        """Returns the body that the reply would have without streaming. Raises EndpointError(bad_reply) if the stream
+        has ended before the reply was finished."""
         finished = all(choice.finish for choice in self._choices.values()) and bool(self._choices)
         if not (self.done or finished or self.error):
             raise EndpointError(
@@ -148,7 +152,7 @@ class Fold:
 
 
 def folded(text: str) -> Fold:
-    """Merges a whole event stream. Raises EndpointError(bad_reply) for an event that cannot be read."""
+    """Merges the text of a whole event stream. Raises EndpointError(bad_reply) for an event that cannot be read."""
     fold, lines = Fold(), Lines()
     for name, data in lines.feed(text.encode("utf-8", "replace"), last=True):
         fold.add(name, data)
@@ -158,7 +162,7 @@ def folded(text: str) -> Fold:
 
 
 def content_text(content: Any) -> str | None:
-    """The text of a message's content, which some servers send as a list of parts; None if there is no text."""
+    """Returns the text of a message's content, which some servers send as a list of parts; None if there is no text."""
     if isinstance(content, list):
         parts = [part.get("text") for part in content if isinstance(part, dict)]
         return "".join(part for part in parts if isinstance(part, str)) if parts else None

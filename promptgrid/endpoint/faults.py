@@ -12,7 +12,7 @@ from promptgrid.text import one_line
 
 
 def timed_out(settings: EndpointSettings) -> EndpointError:
-    """The error if no answer came within `timeout_s`."""
+    """Returns the error for a call without an answer within the settings' `timeout_s`."""
     return EndpointError(
         "timeout",
         f"{settings.name} did not answer within {settings.timeout_s:g} s.",
@@ -21,7 +21,8 @@ def timed_out(settings: EndpointSettings) -> EndpointError:
 
 
 def no_connection(settings: EndpointSettings) -> EndpointError:
-    """The error if a connection is neither accepted nor refused within `connect_s`: a firewall, or a wrong address."""
+    """Returns the error for a connection that is neither accepted nor refused within `connect_s`: a firewall, or a
+    wrong address."""
     return EndpointError(
         "timeout",
         f"{settings.name} did not take the call at {settings.base_url} within {settings.connect_s:g} s.",
@@ -30,7 +31,7 @@ def no_connection(settings: EndpointSettings) -> EndpointError:
 
 
 def missing_key(settings: EndpointSettings) -> EndpointError:
-    """The error if the environment variable of the key is not set."""
+    """Returns the error for an endpoint whose key's environment variable is not set."""
     return EndpointError(
         "auth",
         f"There is no key for {settings.name}: {settings.key_env} is not set.",
@@ -39,7 +40,7 @@ def missing_key(settings: EndpointSettings) -> EndpointError:
 
 
 def unsendable_key(settings: EndpointSettings) -> EndpointError:
-    """The error if the key has a character that no header can carry (often a pasted quote, blank or dash)."""
+    """Returns the error for a key with a character that no header can carry (often a pasted quote, blank or dash)."""
     return EndpointError(
         "auth",
         f"The key in {settings.key_env or 'the settings'} holds a blank or a character outside of ASCII.",
@@ -48,8 +49,8 @@ def unsendable_key(settings: EndpointSettings) -> EndpointError:
 
 
 def unsendable_header(name: str) -> EndpointError:
-    """The error if a header of the settings has a character that no header can carry (often a line break, or a pasted
-    quote)."""
+    """Returns the error for the header `name` of the settings, whose value has a character that no header can carry
+    (often a line break, or a pasted quote)."""
     return EndpointError(
         "auth",
         f"The header {one_line(name, 100)} holds a line break or a character outside of ASCII.",
@@ -58,7 +59,7 @@ def unsendable_header(name: str) -> EndpointError:
 
 
 def unsendable_body(error: Exception) -> EndpointError:
-    """The error if the parameters hold a value that JSON cannot express, such as NaN."""
+    """Returns the error for parameters with a value that JSON cannot express, such as NaN."""
     return EndpointError(
         "bad_request",
         f"The request cannot be written as JSON: {quoted(str(error))}.",
@@ -67,7 +68,7 @@ def unsendable_body(error: Exception) -> EndpointError:
 
 
 def unsendable_text(error: UnicodeEncodeError) -> EndpointError:
-    """The error if the prompt holds half a character (a lone surrogate), which UTF-8 cannot encode."""
+    """Returns the error for a prompt with half a character (a lone surrogate), which UTF-8 cannot encode."""
     return EndpointError(
         "bad_request",
         f"The prompt holds {error.object[error.start : error.end]!r}, which UTF-8 cannot carry.",
@@ -76,7 +77,7 @@ def unsendable_text(error: UnicodeEncodeError) -> EndpointError:
 
 
 def name_served(error: EndpointError, model: str, served: Sequence[str]) -> None:
-    """Adds the served models to the hint of an unknown_model error."""
+    """Adds the names of the served models to the hint of an unknown_model error, and the one that `model` may mean."""
     if not served:
         return
     names = [one_line(name, 100) for name in served]
@@ -84,20 +85,21 @@ def name_served(error: EndpointError, model: str, served: Sequence[str]) -> None
 
 
 def redacted(text: str, settings: EndpointSettings) -> str:
-    """The text with `[key]` for each secret of the settings: some servers quote a refused key."""
+    """Returns the text with `[key]` in place of each secret of the settings: some servers quote a refused key."""
     for secret in settings.secrets:
         text = text.replace(secret, "[key]")
     return text
 
 
 def quoted(text: str) -> str:
-    """The endpoint's text as one line of at most QUOTE_LIMIT characters; `a web page` for HTML."""
+    """Returns an endpoint's text as one line of at most QUOTE_LIMIT characters, to be quoted in a sentence; `a web
+    page` for HTML."""
     line = one_line(text, QUOTE_LIMIT)
     return "a web page" if line.lower().startswith(("<!doctype", "<html")) else line
 
 
 def unread_certificates(error: OSError) -> EndpointError:
-    """The error if the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read."""
+    """Returns the error for certificates, named by SSL_CERT_FILE or SSL_CERT_DIR, that cannot be read."""
     return EndpointError(
         "connection",
         f"The certificates of the environment cannot be read: {error.strerror or error}.",
@@ -106,30 +108,31 @@ def unread_certificates(error: OSError) -> EndpointError:
 
 
 def redact(error: EndpointError, settings: EndpointSettings) -> None:
-    """Replaces the secrets of the settings in the error's `raw` and `hint`."""
+    """Replaces the secrets of the settings in the error's `raw` and `hint`, in place."""
     error.raw, error.hint = redacted(error.raw, settings), redacted(error.hint, settings)
 
 
 def unreachable(error: Exception, settings: EndpointSettings) -> EndpointError:
-    """The error if the connection failed before an answer began. `error` is the transport's exception; the message
-    quotes its innermost cause."""
+    """Returns the error for a connection that failed before an answer began. `error` is the exception of the network
+    library; its innermost cause is quoted."""
     message = f"{settings.name} cannot be reached at {settings.base_url}: {_reason(error, settings)}."
     return EndpointError("connection", message, hint=_connection_hint(_causes(error), settings))
 
 
 def broken(error: Exception, settings: EndpointSettings) -> EndpointError:
-    """The error if the connection broke in the middle of an answer."""
+    """Returns the error for a connection that broke in the middle of an answer."""
     message = f"{settings.name} broke the connection in the middle of the reply: {_reason(error, settings)}."
     return EndpointError("bad_reply", message)
 
 
 def too_large(settings: EndpointSettings, most: int) -> EndpointError:
-    """The error if an answer is larger than `most` bytes; its rest is not read."""
+    """Returns the error for an answer larger than `most` bytes, whose rest is not read."""
     return EndpointError("bad_reply", f"{settings.name} sent an answer of more than {most / 2**20:.0f} MiB.")
 
 
 def advise_on_url(error: EndpointError, settings: EndpointSettings) -> None:
-    """Sets a hint to check the base URL, if the path is unknown (404, 405) or a bad reply has no hint yet.
+    """Sets the error's hint to check the base URL, if its path is unknown (404, 405) or if it is a bad reply without a
+    hint.
 
     Meant for an endpoint that has never sent a readable answer.
     """
@@ -141,13 +144,13 @@ def advise_on_url(error: EndpointError, settings: EndpointSettings) -> None:
 
 
 def _reason(error: Exception, settings: EndpointSettings) -> str:
-    """The message of the innermost cause, without secrets."""
+    """Returns the message of the error's innermost cause, with secrets replaced."""
     message = next((text for text in reversed(_causes(error)) if text), "the connection broke")
     return quoted(redacted(message, settings)).rstrip(".")
 
 
 def _causes(error: BaseException | None) -> list[str]:
-    """The messages of the error and of its causes, the innermost last."""
+    """Returns the messages of the error and of its causes, the innermost last."""
     messages: list[str] = []
     while error is not None:
         message = getattr(error, "message", None)  # aiohttp's str() adds a status that the server did not send

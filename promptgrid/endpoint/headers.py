@@ -24,7 +24,8 @@ def check(settings: EndpointSettings) -> None:
 
 
 def request_headers(settings: EndpointSettings) -> dict[str, str]:
-    """The headers of a JSON request; the settings' own override the usual ones. Raises EndpointError as `check`."""
+    """Returns the headers of a JSON request; headers in the settings replace the usual ones. Raises EndpointError(auth)
+    for a missing key or a header that cannot be sent."""
     check(settings)
     from importlib.metadata import version
 

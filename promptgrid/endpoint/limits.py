@@ -35,7 +35,8 @@ COUNT_LIMIT = 2**53
 
 
 def rate_limits(headers: Mapping[str, str]) -> RateLimits | None:
-    """The remaining requests and tokens; None if the headers do not report them, as is usual.
+    """Returns what a response's headers report about the endpoint's rate limits; None if they report nothing, as is
+    usual.
 
     The names in `headers` are in lower case, or the mapping ignores case.
     """
@@ -67,14 +68,15 @@ def _allowance(headers: Mapping[str, str], spellings: tuple[Names, ...]) -> Allo
 
 
 def _count(text: str) -> int | None:
-    """The number at the start of a header: the draft standard may append its window, `100, 100;w=60`."""
+    """Returns the number at the start of a header's text, which may go on with its window (`100, 100;w=60`); None
+    without a number."""
     match = re.match(r"\s*(\d{1,16})(?:\.0*)?\s*(?:[,;].*)?$", text, re.ASCII)
     return int(match[1]) if match else None
 
 
 def _reset(text: str | None, headers: Mapping[str, str]) -> float | None:
-    """Seconds until the reset, read from `6m0s`, `20ms`, `12`, `0.5`, seconds or milliseconds since 1970, or a date;
-    None for any other text."""
+    """Returns the seconds until a limit is reset. Its header has a duration (`6m0s`, `20ms`, `12`), a moment in seconds
+    or milliseconds since 1970, or a date; None for any other text."""
     text = (text or "").strip()
     if DURATION.fullmatch(text):
         return sum(float(number) * UNITS_S[unit] for number, unit in PART.findall(text))
@@ -90,7 +92,8 @@ def _reset(text: str | None, headers: Mapping[str, str]) -> float | None:
 
 
 def _until(moment: float | None, headers: Mapping[str, str]) -> float | None:
-    """Seconds from now to `moment`, at least 0; by the endpoint's clock if it sends a Date header, else by our own."""
+    """Returns the seconds from now to `moment` (in seconds since 1970), at least 0; None for None. "Now" is by the
+    endpoint's clock if it sends a Date header."""
     if moment is None:
         return None
     now = _date(headers.get("date", ""))
@@ -98,7 +101,7 @@ def _until(moment: float | None, headers: Mapping[str, str]) -> float | None:
 
 
 def _date(text: str) -> float | None:
-    """An HTTP or ISO date as seconds since 1970, in UTC if it has no zone; None for any other text."""
+    """Returns an HTTP or ISO date as seconds since 1970 (UTC if it has no zone); None for any other text."""
     try:
         date = datetime.fromisoformat(text) if text[:1].isdigit() else email.utils.parsedate_to_datetime(text)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

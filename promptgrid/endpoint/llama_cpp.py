@@ -23,8 +23,8 @@ FINISHED = {"limit": "length", "eos": "stop", "word": "stop"}
 
 
 def body(request: Request) -> dict[str, Any]:
-    """The JSON body for /completion. Raises EndpointError(bad_request) if the request has no token ids and not exactly
-    one message."""
+    """Returns the JSON body of the request for llama.cpp's /completion. Raises EndpointError(bad_request) unless it has
+    token ids or exactly one message."""
     parameters = request.parameters
     asked = {
         "model": request.model,
@@ -42,13 +42,15 @@ def body(request: Request) -> dict[str, Any]:
 
 
 def slots(properties: Mapping[str, Any]) -> int | None:
-    """The number of requests that the server works on at a time, from its /props; None if they are not llama.cpp's."""
+    """Returns how many requests the server works on at a time, by its answer to /props; None if that is not
+    llama.cpp's."""
     total = properties.get("total_slots")
     return total if type(total) is int and 0 < total <= MAX_SLOTS else None
 
 
 def replies(text: str, n: int, **common: Any) -> list[Reply]:
-    """Reads one Reply per choice, at most `n`; `common` are the fields that all replies share.
+    """Returns a Reply per choice, at most `n`, from an answer of /completion. `common` holds the fields that are the
+    same in all replies.
 
     Raises EndpointError(bad_reply) if no choice has a text.
     """
@@ -76,10 +78,11 @@ def _reply(choice: Mapping[str, Any], common: Mapping[str, Any]) -> Reply:
 
 
 def _steps(ids: Any, entries: Any) -> tuple[TokenStep, ...]:
-    """Returns a step for every token id; `entries` are the server's probabilities, which only some tokens have.
+    """Returns a step for every token id of a reply; `entries` are the server's probabilities, which only some tokens
+    have.
 
-    The server reports the token that completes a character, with the bytes of the whole character. The entries are
-    matched by id from the end: if a character contains a token twice, the later one completes it.
+    A character that takes several tokens is reported once, at its last token, with all its bytes. So entries are
+    matched to the ids from the end: of equal tokens in a character, the last one completes it.
     """
     waiting = [step(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     if not isinstance(ids, list):
@@ -92,9 +95,11 @@ def _steps(ids: Any, entries: Any) -> tuple[TokenStep, ...]:
 
 
 def _own(step_: TokenStep) -> TokenStep:
-    """Returns the step with the token's own bytes, taken from the likely tokens, in place of a whole character's.
+    """Returns the step with only its own token's bytes, in place of those of the whole character that the token
+    completes.
 
-    If the likely tokens lack it, a step whose bytes are not ASCII loses its bytes and its probability.
+    The bytes are taken from the likely tokens. If these lack the token, a step whose bytes are not ASCII loses its
+    bytes and its probability.
     """
     own = next((other.data for other in step_.likely if other.id == step_.id), None)
     if own is not None:

@@ -22,7 +22,8 @@ _BYTE_TOLD = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 def read_steps(logprobs: Any) -> tuple[TokenStep, ...]:
-    """Reads the `logprobs` of one choice into one step per token; empty if there are none."""
+    """Returns one step per token from the field `logprobs` of one choice; empty if the field is missing or
+    malformed."""
     if not isinstance(logprobs, dict):
         return ()
     content = logprobs.get("content")
@@ -32,20 +33,21 @@ def read_steps(logprobs: Any) -> tuple[TokenStep, ...]:
 
 
 def step(entry: Mapping[str, Any]) -> TokenStep:
-    """Reads one token in the form of chat completions."""
+    """Returns the step that one token's entry describes, in the form of chat completions."""
     listed = entry.get("top_logprobs")
     likely = (chance(other) for other in listed if isinstance(other, dict)) if isinstance(listed, list) else ()
     return TokenStep(_data(entry), _logprob(entry.get("logprob")), _id(entry.get("id")), ordered(likely))
 
 
 def chance(entry: Mapping[str, Any]) -> TokenChance | None:
-    """Reads one of the likely tokens; None if it has no probability."""
+    """Returns a token and its log probability from an entry of the likely tokens; None if it has no valid
+    probability."""
     logprob = _logprob(entry.get("logprob"))
     return None if logprob is None else TokenChance(_data(entry), logprob, _id(entry.get("id")))
 
 
 def ordered(chances: Iterable[TokenChance | None]) -> tuple[TokenChance, ...]:
-    """Returns the tokens without duplicates (the same id and bytes), the likeliest first."""
+    """Returns the likely tokens without None and duplicates (the same id and bytes), the likeliest first."""
     first: dict[tuple[int | None, bytes], TokenChance] = {}
     for chance_ in chances:
         if chance_ is not None:
@@ -82,7 +84,8 @@ def _bytes_of(token: Any) -> bytes:
 
 
 def _logprob(value: Any) -> float | None:
-    """The value as a log probability, at most 0; None if it is not a number, or is NaN or above 0.001."""
+    """Returns the value as a natural logarithm of a probability; None if it is no number, NaN or above 0.001. A value
+    slightly above 0, a rounding error, becomes 0."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not value <= ROUNDING:
         return None
     return float(max(LEAST, min(0.0, value)))  # bounded first: float() overflows for a huge whole number

@@ -38,10 +38,10 @@ PATHS: Mapping[Api, str] = {"chat": "/chat/completions", "completion": "/complet
 
 
 class OpenAIEndpoint:
-    """The Endpoint over real sockets. Proxies and certificates of the environment are honoured.
+    """An Endpoint that speaks the OpenAI protocol over the network, by the environment's proxies and certificates.
 
-    Pool and client belong to the event loop of the first call; a call from another loop gets new ones.
-    `slots`: how many requests a known llama.cpp server works on at a time.
+    Connections belong to the event loop of a call; a call from another loop opens new ones. `slots` is the number of
+    requests that a known llama.cpp server works on at a time; None: not known.
     """
 
     def __init__(self, settings: EndpointSettings, slots: int | None = None) -> None:
@@ -62,25 +62,26 @@ class OpenAIEndpoint:
 
     @property
     def name(self) -> str:
-        """As in ENDPOINT/MODEL."""
+        """The endpoint's name in ENDPOINT/MODEL."""
         return self.settings.name
 
     @property
     def identity(self) -> str:
-        """The normalised base URL."""
+        """The normalised base URL, which is part of a cell's key."""
         return self.settings.base_url
 
     @property
     def concurrency(self) -> int:
-        """How many requests may be in flight at once: the setting, else the server's slots, else 8."""
+        """The maximum number of requests in flight: the setting, else the server's slots, else 8."""
         return self.settings.concurrency or self._slots or CONCURRENCY
 
     @property
     def max_n(self) -> int:
-        """The setting, else llama.cpp's slots, else 8 for OpenAI; 1 elsewhere, since many servers ignore `n`.
+        """The most replies that one request may ask for: the setting, else llama.cpp's slots, else 8 for OpenAI, else
+        1.
 
-        Never more than the slots, since llama.cpp refuses that. 1 from then on, as soon as the endpoint has refused `n`
-        or brought fewer choices than asked for.
+        Never above llama.cpp's slots, which it refuses; 1 once the endpoint has refused `n` or returned fewer
+        choices.
         """
         if self._one_by_one:
             return 1
@@ -89,16 +90,16 @@ class OpenAIEndpoint:
 
     @property
     def parallel_repeats(self) -> bool:
-        """False for llama.cpp: the replies of its slots depend on one another."""
+        """Whether replies at temperature 0 repeat while other requests are in flight: False for llama.cpp."""
         return self._slots is None
 
     @property
     def takes_tokens(self) -> bool:
-        """True for llama.cpp."""
+        """Whether a prompt may be token ids: True for llama.cpp."""
         return self._slots is not None
 
     async def prepare(self) -> None:
-        """Asks llama.cpp on this machine how many slots it has. A server that is down is asked again the next time."""
+        """Asks a server on this machine once how many slots it has, if it is llama.cpp; asks again if it is down."""
         if self._prepared:
             return
         with suppress(EndpointError):
@@ -107,13 +108,13 @@ class OpenAIEndpoint:
             self._slots = llama_cpp.slots(parsed(answer.text)) if answer.status == 200 else None
 
     def wire(self, request: Request) -> dict[str, Any]:
-        """The JSON body that `complete` sends. Raises EndpointError(bad_request) for one that cannot be written."""
+        """Returns the JSON body that `complete` sends. Raises EndpointError(bad_request) if the request has none."""
         if self._by_tokens(request):
             return llama_cpp.body(request)
         return wire.body(request, wire.token_parameter(self.settings, request))
 
     async def complete(self, request: Request) -> list[Reply]:
-        """One reply a choice. Raises EndpointError and nothing else."""
+        """Sends the request and returns one reply per choice. Raises EndpointError and nothing else."""
         while True:
             sent = self._wording.body(self.wire(request), request.model)
             try:
@@ -130,7 +131,8 @@ class OpenAIEndpoint:
         return self._read(answer, request, latency_ms=(time.perf_counter() - started) * 1000, sent=sent)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """The reply piece by piece; closing the iterator closes the connection. Raises EndpointError."""
+        """Yields the reply in pieces, the whole with the last; leaving the loop closes the connection. Raises
+        EndpointError."""
         while True:
             sent, fold = self._wording.body(self.wire(request), request.model, stream=True), Fold()
             try:
@@ -146,7 +148,8 @@ class OpenAIEndpoint:
                     raise
 
     async def _streamed(self, request: Request, sent: Mapping[str, Any], fold: Fold) -> AsyncGenerator[Delta, None]:
-        """A server that does not stream, and sends one JSON body, gives one Delta."""
+        """Sends the body `sent` and yields the reply in pieces, merged in `fold`; one piece if the server does not
+        stream."""
         from promptgrid.endpoint import sdk
 
         client, _ = self._sdk(), wire.encoded(sent)  # raises for a body that cannot be written
@@ -166,7 +169,7 @@ class OpenAIEndpoint:
         yield Delta(text=whole.text, reply=whole)
 
     async def models(self) -> list[str]:
-        """What the endpoint lists, sorted; else the names in its settings. Raises EndpointError."""
+        """Returns the sorted names that the endpoint lists, else those in its settings. Raises EndpointError."""
         try:
             answer = await self._connected().ask(self.settings.base_url + "/models")
             self._served = model_names(self._json(answer)) or list(self.settings.models)
@@ -178,23 +181,23 @@ class OpenAIEndpoint:
 
     @property
     def counts_tokens(self) -> bool:
-        """True for llama.cpp and vLLM; for other servers, true until the first request shows that they do not."""
+        """Whether `count_tokens` may return a number: for any server until its first answer shows that it cannot."""
         return self._counter.may_know
 
     async def count_tokens(
         self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
     ) -> int | None:
-        """Exact where the server is llama.cpp or vLLM, else None. Raises EndpointError when it cannot be reached."""
+        """Returns the exact number of the prompt's tokens by llama.cpp or vLLM, else None. Raises EndpointError."""
         if not self.counts_tokens:
             return None
         return await self._counter.count(self._connected(), model, messages, api, tools)
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
-        """Of llama.cpp and vLLM, else None. Raises EndpointError when it cannot be reached."""
+        """Returns the text's tokens by llama.cpp or vLLM, else None. Raises EndpointError when it cannot be reached."""
         return await self._counter.tokens(self._connected(), model, text) if self.counts_tokens else None
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
-        """A vector for each text, in one call. Raises EndpointError."""
+        """Returns a vector for each text, all in one call. Raises EndpointError."""
         body = wire.encoded({"model": model, "input": list(texts), "encoding_format": "float"})
         started = time.perf_counter()
         answer = await self._connected().ask(f"{self.settings.base_url}/embeddings", body)
@@ -207,7 +210,7 @@ class OpenAIEndpoint:
             raise
 
     async def aclose(self) -> None:
-        """Frees sockets."""
+        """Closes the connections."""
         pool, client, self._pool, self._client = self._pool, self._client, None, None
         if self._loop is not asyncio.get_running_loop():
             return
@@ -217,7 +220,8 @@ class OpenAIEndpoint:
             await client.close()
 
     def _read(self, answer: HttpResponse, request: Request, **common: Any) -> list[Reply]:
-        """The replies in a response. Raises EndpointError with keys cut out."""
+        """Returns the replies in a response; `common` are fields that they share. Raises EndpointError
+        without secrets."""
         refusals.check_status(answer, self.settings, request.model)
         limits = rate_limits(answer.headers)
         try:
@@ -236,7 +240,8 @@ class OpenAIEndpoint:
     def _replies(
         self, body: dict[str, Any], raw: str, request: Request, headers: Mapping[str, str], **common: Any
     ) -> list[Reply]:
-        """The replies in a body. Raises EndpointError: by its own code for an error that came with status 200."""
+        """Returns the replies in a parsed body (`raw`: its text). Raises EndpointError, also for an error with status
+        200."""
         if error := refusals.error_inside(body):
             raise refusals.told(refusals.status_inside(error), error, headers, self.settings, request.model)
         found = replies(body, request.n, raw, sums=self._slots is None, **common)
@@ -246,7 +251,7 @@ class OpenAIEndpoint:
         return found
 
     def _json(self, answer: HttpResponse) -> Any:
-        """The response's JSON. Raises EndpointError with keys cut out."""
+        """Returns the parsed JSON of a response. Raises EndpointError without secrets."""
         refusals.check_status(answer, self.settings, "")
         try:
             found = parsed_json(answer.text)
@@ -257,7 +262,7 @@ class OpenAIEndpoint:
         return found
 
     def _by_tokens(self, request: Request) -> bool:
-        """Whether to use llama.cpp's own API, which lists each token even if several form one character."""
+        """Whether the request goes to llama.cpp's own API, which reports every token of a character of several."""
         return self.takes_tokens and request.api == "completion" and request.logprobs is not None
 
     def _url(self, request: Request) -> str:
@@ -265,7 +270,7 @@ class OpenAIEndpoint:
         return self._counter.root + llama_cpp.PATH if own else self.settings.base_url + PATHS[request.api]
 
     def _connected(self) -> Pool:
-        """The pool of the running loop."""
+        """Returns the connections that belong to the running event loop, opened at the first call."""
         self._follow_loop()
         if self._pool is None:
             wanted = headers.request_headers(self.settings)
@@ -275,7 +280,7 @@ class OpenAIEndpoint:
         return self._pool
 
     def _sdk(self) -> openai.AsyncOpenAI:
-        """The client of the running loop."""
+        """Returns the SDK's client that belongs to the running event loop, made at the first call."""
         self._follow_loop()
         if self._client is None:
             from promptgrid.endpoint import sdk
@@ -284,14 +289,14 @@ class OpenAIEndpoint:
         return self._client
 
     def _follow_loop(self) -> None:
-        """Forgets the connections of another loop: they cannot be used from this one."""
+        """Drops the connections if they belong to another event loop, in which alone they can be used."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._pool, self._client = loop, None, None
 
     async def _explain(self, error: EndpointError, model: str) -> None:
-        """Adds the served models to an unknown_model error, if the endpoint lists them; the advice about the base URL
-        only where nothing from it was ever readable."""
+        """Adds the served models to the hint of an unknown_model error, and advice on the base URL to any error as long
+        as the endpoint has sent nothing readable."""
         if not self._readable:
             faults.advise_on_url(error, self.settings)
         if error.kind != "unknown_model":

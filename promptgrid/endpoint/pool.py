@@ -36,7 +36,7 @@ REDIRECTS = 3
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A response, whole. `headers` are indifferent to case."""
+    """A complete HTTP response. The names in `headers` ignore case."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,7 +45,8 @@ class HttpResponse:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt to send a request: whether it needs a new connection, and whether it got one."""
+    """One attempt to send a request: whether it must use a new connection (`fresh`), and whether it used an old one
+    (`reused`)."""
 
     fresh: bool = False
     reused: bool = False
@@ -55,7 +56,7 @@ _attempt: ContextVar[_Attempt] = ContextVar("_attempt")
 
 
 def opened(settings: EndpointSettings, headers: Mapping[str, str]) -> Pool:
-    """A pool for the event loop that runs now; all its requests carry `headers`.
+    """Returns a Pool for the running event loop; all its requests carry `headers`.
 
     Raises EndpointError(connection) for certificates that cannot be read.
     """
@@ -74,17 +75,17 @@ def opened(settings: EndpointSettings, headers: Mapping[str, str]) -> Pool:
 
 
 class Pool:
-    """Reused connections to one endpoint, without an upper limit. `opened` creates the pool."""
+    """Connections to one endpoint that are used again, in any number. `opened` creates the Pool."""
 
     def __init__(self, settings: EndpointSettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._session = session
 
     async def ask(self, url: str, body: bytes | None = None, timeout_s: float | None = None) -> HttpResponse:
-        """POSTs `body`, or GETs without one. Returns a response for every status.
+        """POSTs `body` to the URL, or sends a GET if it is None. Returns the response, whatever its status.
 
-        The whole call is bounded by `timeout_s`, by default that of the settings. Cancelling it hangs up at once.
-        Raises EndpointError(timeout | connection | bad_reply).
+        The whole call may take `timeout_s` seconds, by default those of the settings. Cancelling it closes the
+        connection at once. Raises EndpointError(timeout | connection | bad_reply).
         """
         bounded = deadline(self._settings.timeout_s if timeout_s is None else timeout_s)
         with _faults(self._settings):
@@ -96,15 +97,17 @@ class Pool:
                 return await opened.whole()
 
     async def aclose(self) -> None:
-        """Frees sockets."""
+        """Closes the connections."""
         await self._session.close()
 
     def __del__(self) -> None:
-        """Silences a session that outlived its event loop: aiohttp would print warnings of no use to users."""
+        """Detaches the session without a warning if its event loop ended first: the warnings of aiohttp are of no use
+        to users."""
         self._session.detach()
 
     async def _sent(self, url: str, body: bytes | None) -> aiohttp.ClientResponse:
-        """The response's head, behind redirects within the origin."""
+        """Sends a request and returns its response, of which only the head has come, after redirects to the same host
+        and scheme."""
         for _ in range(REDIRECTS):
             response = await self._sent_once(url, body)
             target = urljoin(url, response.headers.get("Location", url))
@@ -131,7 +134,7 @@ class Pool:
 
 
 class HttpStream:
-    """A response whose head has come. `headers` are indifferent to case."""
+    """A response whose head has come and whose body is read in pieces. The names in `headers` ignore case."""
 
     def __init__(
         self,
@@ -140,12 +143,13 @@ class HttpStream:
         headers: Mapping[str, str],
         next_piece: Callable[[], Awaitable[bytes]],
     ) -> None:
-        """`next_piece` returns b"" at the end of the body."""
+        """`next_piece()` returns the next bytes of the body, and b"" at its end."""
         self.settings, self.status, self.headers = settings, status, headers
         self._next_piece = next_piece
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """The body, decompressed. Raises EndpointError(bad_reply) for one that is too large."""
+        """Yields the bytes of the body, decompressed. Raises EndpointError(bad_reply) if it is too large, TimeoutError
+        if a piece does not come within the settings' `timeout_s`."""
         size = 0
         while True:
             async with deadline(self.settings.timeout_s):
@@ -158,13 +162,14 @@ class HttpStream:
             yield piece
 
     async def whole(self) -> HttpResponse:
-        """The response with all of its body."""
+        """Reads the whole body and returns the complete response."""
         content = b"".join([piece async for piece in self.pieces()])
         return HttpResponse(self.status, self.headers, content.decode("utf-8", "replace"))
 
 
 def _until_break(next_piece: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[bytes]]:
-    """Ends the body of a refusal where the connection breaks: its status alone says that the call may be retried."""
+    """Returns a `next_piece` that ends the body where the connection breaks. For a refusal that is enough: its status
+    tells whether the call may be retried."""
 
     async def next_or_end() -> bytes:
         try:
@@ -181,7 +186,8 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tells each attempt whether its connection was used before, and can give it one that was not."""
+    """Gives connections to attempts: a new one if the attempt is `fresh`; otherwise records in `reused` whether it was
+    used before."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -198,19 +204,20 @@ class _Connector(aiohttp.TCPConnector):
         return connection
 
     def __del__(self, *_: object) -> None:
-        """Does nothing: the base class warns of a connection that is not closed."""
+        """Does nothing, since the base class would warn of connections that are not closed."""
 
 
 def _unanswered(error: aiohttp.ClientError) -> bool:
-    """Whether no byte of the answer has arrived. If some have, `error.message` is the head received so far."""
+    """Tells whether the connection failed before any byte of the answer came, so that the request may be sent again.
+    Otherwise `error.message` is the head received so far."""
     return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(error.message, str)
 
 
 @contextmanager
 def _faults(settings: EndpointSettings) -> Iterator[None]:
-    """Turns every network error into an EndpointError.
+    """Raises every network error of the block as an EndpointError.
 
-    `from None`, since the transport's own errors quote addresses and headers.
+    It hides the cause (`from None`), since the network library's errors quote addresses and headers.
     """
     try:
         yield
@@ -225,7 +232,8 @@ def _faults(settings: EndpointSettings) -> Iterator[None]:
 
 
 def _proxy(settings: EndpointSettings) -> str | None:
-    """The environment's proxy for this endpoint, looked up once: aiohttp's trust_env starts a thread each time."""
+    """Returns the URL of the environment's proxy for this endpoint, None without one. Looked up once here, because
+    aiohttp's own look-up starts a thread for each request."""
     url = urlsplit(settings.base_url)
     if settings.is_direct or urllib.request.proxy_bypass(url.hostname or ""):
         return None
@@ -235,7 +243,8 @@ def _proxy(settings: EndpointSettings) -> str | None:
 
 
 def _certificates(settings: EndpointSettings) -> ssl.SSLContext | bool:
-    """SSL_CERT_FILE, else SSL_CERT_DIR, else what this machine trusts: as the openai SDK does."""
+    """Returns the trusted certificates: those of SSL_CERT_FILE, else SSL_CERT_DIR, else (True) those of this machine,
+    as in the openai SDK. Raises EndpointError if they cannot be read."""
     if settings.base_url.startswith("http:"):
         return True
     import httpx2

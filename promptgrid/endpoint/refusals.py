@@ -50,7 +50,8 @@ QUOTED = re.compile(r"['\"`](\w+)['\"`]|: (\w+)")
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """The parts of an error response. `said` is the server's sentence."""
+    """The parts of an error response: its status, its error codes, the parameter that it is about ("" if none), and the
+    server's sentence (`said`)."""
 
     status: int
     codes: frozenset[str]
@@ -61,7 +62,8 @@ class _Answer:
 def told(
     status: int, body: object, headers: Mapping[str, str], settings: EndpointSettings, model: str
 ) -> EndpointError:
-    """The EndpointError for an HTTP error; `body` is parsed JSON where it was JSON, without the outer {"error": …}."""
+    """Returns the EndpointError for an error response. `body` is its parsed JSON without the outer {"error": …}, or its
+    text if it is not JSON."""
     answer = _parsed(status, body, settings)
     kind = _kind(answer)
     return EndpointError(
@@ -77,7 +79,8 @@ def told(
 
 
 def unwrapped(text: str) -> object:
-    """The body of an error response for `told`: parsed if it is JSON, without the outer {"error": …}."""
+    """Returns the body of an error response as `told` takes it: parsed JSON without the outer {"error": …}, or the
+    text."""
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
@@ -86,8 +89,8 @@ def unwrapped(text: str) -> object:
 
 
 def error_inside(body: Mapping[str, Any]) -> object:
-    """The error in a body that came with status 200: of the whole, of its first choice, or the body itself where it is
-    nothing else; None: there is none."""
+    """Returns the error that a response with status 200 reports in its body or in its first choice; None if it reports
+    none. A body that is nothing but an error is returned whole."""
     choices = body.get("choices")
     if isinstance(choices, list) and choices:
         return choices[0].get("error") or None if isinstance(choices[0], dict) else None
@@ -100,7 +103,8 @@ def error_inside(body: Mapping[str, Any]) -> object:
 
 
 def status_inside(error: object) -> int:
-    """The status that an error with status 200 should have come with: by its own code, else by its type."""
+    """Returns the HTTP status that fits an error sent with status 200, by its code or else its type; 500 if neither
+    tells."""
     fields: Mapping[str, Any] = error if isinstance(error, dict) else {}
     for name in ("code", "status", "type"):
         value = fields.get(name)
@@ -113,7 +117,8 @@ def status_inside(error: object) -> int:
 
 
 def _parsed(status: int, body: object, settings: EndpointSettings) -> _Answer:
-    """The parts of an error without the outer {"error": …}; FastAPI servers use `detail`, some send plain text."""
+    """Returns the parts of an error body that has no outer {"error": …}. The message may be in `message`, `msg` or
+    `detail`, or be the body itself."""
     fields: Mapping[str, Any] = body if isinstance(body, dict) else {}
     message = (
         fields.get("message") or fields.get("msg") or fields.get("detail") or (body if isinstance(body, str) else "")
@@ -125,13 +130,14 @@ def _parsed(status: int, body: object, settings: EndpointSettings) -> _Answer:
 
 
 def _parameter_in(sentence: str) -> str:
-    """The parameter quoted in an error message without a field for it."""
+    """Returns the name of a request parameter that an error message quotes; "" if it quotes none."""
     words = (word for match in QUOTED.finditer(sentence) for word in match.groups())
     return next((word for word in words if word in PARAMETERS), "")
 
 
 def _kind(answer: _Answer) -> ErrorKind:
-    """The first matching rule; codes come before statuses, which several errors share."""
+    """Returns the kind of the first rule in RULES that matches. Rules on error codes come before those on a status,
+    which several kinds share."""
     return next(kind for kind, holds in RULES if holds(answer))
 
 
@@ -201,6 +207,6 @@ def _raw(body: object, settings: EndpointSettings) -> str:
 
 
 def check_status(response: HttpResponse, settings: EndpointSettings, model: str) -> None:
-    """Raises EndpointError unless the status is one of success."""
+    """Raises the EndpointError of the response unless its status is 200 to 299. `model` is named in the message."""
     if not 200 <= response.status < 300:
         raise told(response.status, unwrapped(response.text), response.headers, settings, model)

@@ -24,7 +24,7 @@ TOOL_CALL = frozenset({"tool_calls", "function_call"})
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """One choice of a response. `answer` is None if the endpoint sent no text; `chat` is False for a legacy
+    """One choice of a response, as read. `answer` is None if the endpoint sent no text; `chat` is False for a legacy
     completion."""
 
     answer: str | None
@@ -36,7 +36,8 @@ class _Choice:
 
 
 def bad_reply(message: str, raw: str, *, hint: str = "") -> EndpointError:
-    """The error of an answer that violates the protocol; `raw` is the answer, of which the error keeps the start."""
+    """Returns the error for an answer that violates the protocol; the start of `raw`, the answer's text, is
+    kept in it."""
     return EndpointError("bad_reply", message, hint=hint, raw=raw[:RAW_LIMIT])
 
 
@@ -59,11 +60,12 @@ def parsed(text: str) -> dict[str, Any]:
 
 
 def replies(data: Mapping[str, Any], n: int, raw: str, *, sums: bool = True, **common: Any) -> list[Reply]:
-    """Reads one Reply per choice, at most `n`; `common` are the fields that all replies share (latency_ms, sent).
+    """Returns one Reply per choice of a parsed response, at most `n`; `raw` is its text. `common` holds the fields that
+    are the same in all replies (latency_ms, sent).
 
-    Choices without a usable answer are left out. The call's completion tokens are divided among the replies in
-    proportion to their lengths; they are unknown if there are several choices and the endpoint reports the usage of
-    one only (`sums` is False). Raises EndpointError(bad_reply | no_answer) if no reply is left.
+    Choices without a usable answer are left out. The completion tokens of the call are divided among the replies in
+    proportion to their lengths. Without `sums` the endpoint reports those of one choice only, so with several choices
+    they are unknown. Raises EndpointError(bad_reply | no_answer) if no reply is left.
     """
     choices = data.get("choices")
     if not isinstance(choices, list) or not choices:
@@ -119,8 +121,8 @@ def _read_choice(choice: Any, raw: str) -> _Choice:
 
 
 def _usable(choice: _Choice, raw: str) -> _Choice:
-    """Returns the choice if it is a usable answer. Raises EndpointError: bad_reply if another attempt may succeed,
-    no_answer if the model has ended without an answer."""
+    """Returns the choice if it has a usable answer. Otherwise raises EndpointError: no_answer if the model has ended
+    without one, bad_reply if another attempt may bring one."""
     finish, blank = choice.finish.lower(), not (choice.answer or "").strip()
     if finish in BROKEN_OFF:
         raise bad_reply(f"The endpoint broke the reply off (finish reason {finish}).", raw)
@@ -144,7 +146,8 @@ def _no_answer(message: str, raw: str, hint: str = "") -> EndpointError:
 
 
 def _reasoning(message: Mapping[str, Any]) -> str:
-    """The reasoning, which DeepSeek, vLLM and llama.cpp send as `reasoning_content`, other servers as `reasoning`."""
+    """Returns the reasoning in a message; "" without any. DeepSeek, vLLM and llama.cpp call the field
+    `reasoning_content`, other servers `reasoning`."""
     return content_text(message.get("reasoning_content")) or content_text(message.get("reasoning")) or ""
 
 

@@ -18,7 +18,8 @@ Script = Sequence[ScriptedReply] | Callable[[Request], ScriptedReply | Sequence[
 
 
 class ScriptedEndpoint:
-    """Replies with the outcomes of `script` in order, starting again at its end; or with those of a function.
+    """A test endpoint that replies with the outcomes of `script` in order, and starts again at its end. `script` may
+    also be a function of the request that returns them.
 
     An EndpointError in the script is raised. Each of a request's `n` replies takes one outcome. A token is a word:
     `max_tokens` truncates a reply after that many words, with the finish reason "length". `history` has all requests.
@@ -51,10 +52,10 @@ class ScriptedEndpoint:
     takes_tokens = False
 
     async def prepare(self) -> None:
-        """Does nothing."""
+        """Does nothing, since there is no server to ask."""
 
     def wire(self, request: Request) -> dict[str, Any]:
-        """The JSON body that an OpenAI-compatible server would get."""
+        """Returns the JSON body that an OpenAI-compatible server would get."""
         return wire.body(request, "max_tokens")
 
     async def complete(self, request: Request) -> list[Reply]:
@@ -65,14 +66,14 @@ class ScriptedEndpoint:
         return [self._reply(outcome, request, sent) for outcome in self._next(request)]
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Yields the reply word by word, each with the blank after it."""
+        """Yields the reply word by word, each with the blank after it, and the whole reply in the last Delta."""
         reply = (await self.complete(replace(request, n=1)))[0]
         for word in _words(reply.text):
             yield Delta(text=word)
         yield Delta(reply=replace(reply, first_token_ms=reply.latency_ms, sent=wire.streamed(self.wire(request))))
 
     async def models(self) -> list[str]:
-        """The `models` of the constructor."""
+        """Returns the `models` that the constructor was called with."""
         return list(self._models)
 
     counts_tokens = True
@@ -80,7 +81,7 @@ class ScriptedEndpoint:
     async def count_tokens(
         self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
     ) -> int | None:
-        """The number of words in all messages."""
+        """Returns the number of words in all messages: a word is a token here."""
         return sum(len(message.text.split()) for message in messages)
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
@@ -120,6 +121,6 @@ class ScriptedEndpoint:
 
 
 def _words(text: str) -> list[str]:
-    """The words of the text, each with the blank after it, so that they can be joined to the text again."""
+    """Returns the words of the text, each with the blank after it; joined, they are the text again."""
     pieces = text.split(" ")
     return [piece + " " for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])

@@ -20,16 +20,18 @@ STREAM_TIMES = 10.0  # a stream may take so many times as long as one call
 
 
 class _Refused(Exception):
-    """A response without a stream; `opened` has its status, headers and body."""
+    """Raised for a response with an error status or a redirect, in place of a stream; `opened` holds the response."""
 
     def __init__(self, opened: HttpStream) -> None:
         self.opened = opened
 
 
 def client(settings: EndpointSettings) -> openai.AsyncOpenAI:
-    """A client without retries and redirects: a redirect would carry the key to another host.
+    """Returns the SDK's client for an endpoint, without retries and without redirects, which would carry the key to
+    another host.
 
-    Raises EndpointError for a key or header that cannot be sent (auth), and certificates that cannot be read.
+    Raises EndpointError: auth for a key or header that cannot be sent, connection for certificates that
+    cannot be read.
     """
     headers.check(settings)
     import openai
@@ -65,9 +67,11 @@ def client(settings: EndpointSettings) -> openai.AsyncOpenAI:
 async def stream(
     sdk: openai.AsyncOpenAI, settings: EndpointSettings, api: Api, sent: Mapping[str, Any]
 ) -> AsyncIterator[HttpStream]:
-    """POSTs `sent`; the response arrives piece by piece, whatever its status. Leaving the block early hangs up.
+    """POSTs the body `sent` and yields the response, whose body arrives piece by piece, whatever its status. Leaving
+    the block early closes the connection.
 
-    `timeout_s` of the settings bounds the head and each wait for a piece. Raises as `Pool.ask`.
+    The settings' `timeout_s` limits the wait for the head and for each piece. Raises EndpointError as
+    `Pool.ask` does.
     """
     opening: Any  # the SDK types the two by what it would parse
     if api == "chat":
@@ -103,7 +107,7 @@ def _opened(settings: EndpointSettings, response: httpx2.Response) -> HttpStream
 
 
 async def _received(opened: HttpStream) -> HttpStream:
-    """The same response, its body in memory: the connection closes now."""
+    """Reads the whole body, so that the connection closes, and returns the response with its body in memory."""
     body = [piece async for piece in opened.pieces()]
 
     async def next_piece() -> bytes:
@@ -114,9 +118,9 @@ async def _received(opened: HttpStream) -> HttpStream:
 
 @contextmanager
 def _faults(settings: EndpointSettings) -> Iterator[None]:
-    """Turns every error of the SDK and of its transport into an EndpointError.
+    """Raises every error of the SDK and its network library, within the block, as an EndpointError.
 
-    `from None`, since the SDK's own error quotes the server, and the server may quote the key.
+    It hides the cause (`from None`), since the SDK's own error quotes the server, and the server may quote the key.
     """
     import httpx2
     import openai

@@ -69,7 +69,8 @@ class EndpointSettings:
 
     @property
     def is_direct(self) -> bool:
-        """Whether requests bypass the proxy, which cannot reach this machine; NO_PROXY is often not set."""
+        """Whether requests bypass the proxy: on loopback, since a proxy cannot reach this machine and NO_PROXY is often
+        not set."""
         return self.base_url.startswith("http:") and self.is_loopback
 
     @property
@@ -79,13 +80,13 @@ class EndpointSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The key and the header values of 8 characters or more, which may never be shown. Shorter values are the
-        "none" and "ollama" of servers without keys."""
+        """The texts that may never be shown: the key and the header values, if they have 8 characters or more. Shorter
+        ones are placeholders of servers without keys, such as "none"."""
         return tuple(text for text in (self.api_key, *self.headers.values()) if len(text) >= SECRET_LENGTH)
 
 
 def normalised(base_url: str) -> str:
-    """The address in its normal form: lower-case scheme and host, no default port, no slash at the end.
+    """Returns the address in its normal form: lower-case scheme and host, no default port, no slash at the end.
 
     Raises PromptgridError if it is not an http(s) address, or has a password, a query or a fragment.
     """
@@ -108,7 +109,8 @@ def normalised(base_url: str) -> str:
 
 
 def read_settings(env: Mapping[str, str] | None = None, config: Path | None = None) -> dict[str, EndpointSettings]:
-    """The configured endpoints by name, without the built-in one; `config` is the path of endpoints.toml.
+    """Returns the configured endpoints by name, without the built-in one. `env` is the environment, `config` the path
+    of endpoints.toml; None takes the usual ones.
 
     Raises PromptgridError for a file that cannot be read or a setting that is not valid.
     """
@@ -121,8 +123,8 @@ def read_settings(env: Mapping[str, str] | None = None, config: Path | None = No
 
 
 def _openai(env: Mapping[str, str]) -> EndpointSettings:
-    """The endpoint `openai` of OPENAI_API_KEY or OPENAI_BASE_URL. Only OpenAI's own address requires a key: a user's
-    own server often needs none."""
+    """Returns the endpoint `openai` as OPENAI_API_KEY and OPENAI_BASE_URL define it. A key is required only for
+    OpenAI's own address; a user's own server often needs none."""
     key = env.get("OPENAI_API_KEY", "").strip()
     base_url = env.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL
     wants_key = bool(key) or is_openai(base_url)
@@ -130,7 +132,8 @@ def _openai(env: Mapping[str, str]) -> EndpointSettings:
 
 
 def _tables(path: Path) -> dict[str, Any]:
-    """The tables of the file, unchecked; empty if there is no file. Raises PromptgridError."""
+    """Returns the tables of endpoints.toml by name, unchecked; empty if there is no file. Raises PromptgridError if it
+    cannot be read."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -143,7 +146,8 @@ def _tables(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """One table [name] of endpoints.toml, to be checked and turned into EndpointSettings; errors name its lines."""
+    """One table [name] of endpoints.toml, to be checked and turned into EndpointSettings; errors name lines of the
+    file."""
 
     path: Path
     name: str
@@ -156,8 +160,8 @@ class _Table:
     LITERAL_KEYS = ("api_key", "apikey", "key", "token", "secret", "password")
 
     def settings(self) -> EndpointSettings:
-        """The table as EndpointSettings. Raises PromptgridError for a field that is unknown, missing or of the wrong
-        type."""
+        """Returns the table as EndpointSettings. Raises PromptgridError for a field that is unknown, missing or of the
+        wrong type."""
         self._check_names()
         key_env = self._key_env()
         try:
@@ -194,7 +198,8 @@ class _Table:
                 raise self._error(key, f"{key} is not a setting of an endpoint.", did_you_mean(key, self.FIELDS))
 
     def _key_env(self) -> str:
-        """The name of the key's variable. An error does not quote the value, which may be the key itself."""
+        """Returns the name of the environment variable with the key. An invalid name is not quoted in the error, since
+        it may be the key itself."""
         name: str = self._take("key_env", str, "")
         if name and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
             raise self._error(
@@ -229,7 +234,8 @@ class _Table:
         return tuple(names)
 
     def _headers(self) -> dict[str, str]:
-        """The headers; a value `$NAME` is read from the environment, so that the file need not hold a secret."""
+        """Returns the headers of the table. A value `$NAME` stands for that environment variable, so that the file need
+        not hold a secret."""
         headers = {}
         for header, value in self._take("headers", dict, {}).items():
             if not isinstance(value, str):
@@ -251,7 +257,8 @@ class _Table:
         return PromptgridError(f"{self.path}, line {self._line(key)}: [{self.name}] {message}", hint=hint)
 
     def _line(self, key: str) -> int:
-        """The line number of `key` in this table, else of the table's header; tomllib does not report lines."""
+        """Returns the line number of `key` in this table, else of the table's header; the TOML parser does not report
+        lines."""
         lines = self.path.read_text(encoding="utf-8").splitlines()
         header = re.compile(rf"""\s*\[\s*["']?{re.escape(self.name)}["']?\s*[\].]""")
         start = next((i for i, line in enumerate(lines) if header.match(line)), 0)

@@ -17,7 +17,8 @@ Read = Callable[..., list[Reply]]
 
 
 async def deltas(opened: HttpStream, fold: Fold, started: float, read: Read) -> AsyncIterator[Delta]:
-    """Yields the pieces of one reply (n = 1) and merges them in `fold`; `started` is a time.perf_counter().
+    """Yields the pieces of one streamed reply and merges them in `fold`; the last piece has the whole reply, made by
+    `read`. `started` is the time of sending by time.perf_counter().
 
     Raises EndpointError(bad_reply) if the stream ends before a finish reason or [DONE].
     """

@@ -18,7 +18,8 @@ _HEX = re.compile("<0x([0-9A-F]{2})>")
 
 
 def spelt(tokens: Sequence[str], text: str) -> list[bytes] | None:
-    """The bytes of each token; None if neither spelling yields `text`. Tokens before and after the text are allowed."""
+    """Returns the bytes of each token, given as spelled in the vocabulary, by the first of two common spellings whose
+    bytes contain `text`; None if neither does. Tokens before and after the text are allowed."""
     wanted = text.encode()
     for spelling in (_byte_level, _sentence_piece):
         found = [spelling(token) for token in tokens]

@@ -15,7 +15,8 @@ _QUOTE = 120
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The reported token counts of one call; None if missing or implausible. `problem` says what is implausible."""
+    """The reported token counts of one call; None if missing or implausible. `problem` says which reported count is
+    implausible; it is empty if none is."""
 
     prompt: int | None = None
     completion: int | None = None
@@ -25,9 +26,10 @@ class Usage:
 
 
 def read_usage(data: Mapping[str, Any]) -> Usage:
-    """Reads the usage of a response or of a stream's event.
+    """Returns the token counts that a response, or an event of a stream, reports (field `usage`).
 
-    `completion` always includes the reasoning tokens. Some endpoints report them separately, which their total shows.
+    `completion` always includes the reasoning tokens. Some endpoints count these separately, which their
+    total shows.
     """
     usage = _object(data.get("usage"))
     prompt, completion = (
@@ -52,15 +54,16 @@ def read_usage(data: Mapping[str, Any]) -> Usage:
 
 
 def without_nothing(usage: Usage) -> Usage:
-    """The usage of a reply with a text: 0 completion tokens are implausible and become None, with a `problem`."""
+    """Returns the usage of a reply that has a text. A report of 0 completion tokens is then implausible: it becomes
+    None, with a `problem`."""
     if usage.completion != 0:
         return usage
     return replace(usage, completion=None, problem=usage.problem or "0 completion tokens for a reply with a text")
 
 
 def shares(total: int | None, weights: Sequence[int]) -> list[int | None]:
-    """Splits `total` into whole numbers in proportion to the weights, with `total` as their sum; all None if it is
-    None."""
+    """Splits `total` into whole numbers in proportion to the weights; their sum is `total`. Returns a None for each
+    weight if `total` is None."""
     if total is None:
         return [None] * len(weights)
     if not sum(weights):
@@ -70,12 +73,13 @@ def shares(total: int | None, weights: Sequence[int]) -> list[int | None]:
 
 
 def count(value: Any) -> int | None:
-    """The value if it is a plausible number of tokens (a whole number from 0 to 10 million), else None."""
+    """Returns the value if it is a plausible number of tokens (a whole number from 0 to 10 million), else None."""
     return value if type(value) is int and 0 <= value <= MOST else None
 
 
 def _whole_completion(usage: Usage, total: int | None) -> int | None:
-    """The completion tokens plus the reasoning tokens, if the endpoint reports these separately."""
+    """Returns the completion tokens, with the reasoning tokens added if the endpoint counts these separately. That
+    shows if `total` is larger than prompt and completion, or if there are more reasoning than completion tokens."""
     if usage.prompt is not None and total is not None and total > usage.prompt + (usage.completion or 0):
         return total - usage.prompt
     if usage.completion is not None and (usage.reasoning or 0) > usage.completion:

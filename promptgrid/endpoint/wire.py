@@ -27,10 +27,11 @@ _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", "
 
 
 def body(request: Request, token_parameter: str) -> dict[str, Any]:
-    """The JSON body of a chat completion, or of a legacy completion for api="completion".
+    """Returns the JSON body of a chat completion or, for api="completion", of a legacy completion. `token_parameter` is
+    the name under which `max_tokens` is sent.
 
-    `extra_body` adds to it and never replaces what the request says itself. Raises EndpointError(bad_request) for a
-    request that cannot be written down.
+    Fields in `extra_body` are added, but never replace what the request itself says. Raises EndpointError(bad_request)
+    for a request that cannot be expressed.
     """
     extra = request.parameters.extra_body or {}
     taken = [name for name in extra if name in OWN_FIELDS]
@@ -44,7 +45,7 @@ def body(request: Request, token_parameter: str) -> dict[str, Any]:
 
 
 def streamed(plain: dict[str, Any]) -> dict[str, Any]:
-    """The same body, asking for the reply in pieces, with the usage at the end."""
+    """Returns the body, with fields added that ask for a stream with the token usage at its end."""
     return {**plain, "stream": True, "stream_options": {"include_usage": True}}
 
 
@@ -56,7 +57,8 @@ def _content(request: Request) -> dict[str, Any]:
 
 
 def plain_prompt(request: Request) -> str | list[int]:
-    """A plain continuation's prompt: token ids, else a text. Raises EndpointError(bad_request)."""
+    """Returns the prompt of a plain continuation: its token ids if it has any, else its only text. Raises
+    EndpointError(bad_request) for several messages."""
     if request.prompt_ids:
         return list(request.prompt_ids)
     if len(request.messages) != 1:
@@ -69,7 +71,8 @@ def plain_prompt(request: Request) -> str | list[int]:
 
 
 def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
-    """Only the parameters that are set: null has another meaning for some servers."""
+    """Returns the request's parameters as fields of the body. Parameters that are not set are left out, since null has
+    another meaning for some servers."""
     names = {"max_tokens": token_parameter}
     asked = {names.get(name, name): value for name, value in request.parameters.as_json().items()}
     asked |= {"n": request.n if request.n > 1 else None, **_probabilities(request)}
@@ -84,22 +87,25 @@ def _probabilities(request: Request) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Wording:
-    """Per model: the name of max_tokens that it wants, and whether it replies in a stream only.
+    """What has been learned about models that accept only another form of a request: another name of max_tokens, or
+    replies in a stream only.
 
-    A cell's key is made of the usual words, so that learning changes no key.
+    A cell's key is made of the usual body, so that what is learned changes no key.
     """
 
     _token_names: dict[str, str] = field(default_factory=dict)
     _stream_only: set[str] = field(default_factory=set)
 
     def body(self, usual: Mapping[str, Any], model: str, *, stream: bool = False) -> dict[str, Any]:
-        """The request's body as the model takes it."""
+        """Returns the usual body in the form that this model accepts; with `stream`, it asks for a stream in
+        any case."""
         name = self._token_names.get(model)
         body = {name if name and key in _OTHER else key: value for key, value in usual.items()}
         return streamed(body) if stream or model in self._stream_only else body
 
     def learn(self, error: EndpointError, model: str, sent: Mapping[str, Any]) -> bool:
-        """Whether the refused request is to be sent again in the words that the error asks for; once for each."""
+        """Tells whether the refused request `sent` can be sent again in another form that the error asks for, and
+        remembers that form for the model. True at most once for each form."""
         if error.kind not in ("bad_request", "refused_parameter"):
             return False
         other = _OTHER.get(error.param, "")
@@ -113,7 +119,8 @@ class Wording:
 
 
 def encoded(sent: Mapping[str, Any]) -> bytes:
-    """The body of the request. Raises EndpointError(bad_request)."""
+    """Returns the body as bytes of JSON. Raises EndpointError(bad_request) for a value that JSON or UTF-8 cannot
+    express."""
     try:
         return _json(sent).encode()
     except UnicodeEncodeError as error:
@@ -123,7 +130,7 @@ def encoded(sent: Mapping[str, Any]) -> bytes:
 
 
 def token_parameter(settings: EndpointSettings, request: Request) -> str:
-    """The name under which `max_tokens` goes."""
+    """Returns the name under which `max_tokens` is sent: by the settings, else by the request, else by the endpoint."""
     if request.api == "completion":
         return "max_tokens"  # legacy completions know no other
     usual = "max_completion_tokens" if settings.is_openai else "max_tokens"
