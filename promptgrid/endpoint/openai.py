@@ -77,11 +77,9 @@ class OpenAIEndpoint:
 
     @property
     def max_n(self) -> int:
-        """The most replies that one request may ask for: the setting, else llama.cpp's slots, else 8 for OpenAI, else
-        1.
+        """The most replies per request: the setting, else llama.cpp's slots, else 8 for OpenAI, else 1.
 
-        Never above llama.cpp's slots, which it refuses; 1 once the endpoint has refused `n` or returned fewer
-        choices.
+        Never above llama.cpp's slots, which it refuses; 1 once the endpoint has refused `n` or returned fewer.
         """
         if self._one_by_one:
             return 1
@@ -131,8 +129,7 @@ class OpenAIEndpoint:
         return self._read(answer, request, latency_ms=(time.perf_counter() - started) * 1000, sent=sent)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Yields the reply in pieces, the whole with the last; leaving the loop closes the connection. Raises
-        EndpointError."""
+        """Yields the reply in pieces, the last with the whole. Leaving the loop disconnects. Raises EndpointError."""
         while True:
             sent, fold = self._wording.body(self.wire(request), request.model, stream=True), Fold()
             try:
@@ -148,8 +145,7 @@ class OpenAIEndpoint:
                     raise
 
     async def _streamed(self, request: Request, sent: Mapping[str, Any], fold: Fold) -> AsyncGenerator[Delta, None]:
-        """Sends the body `sent` and yields the reply in pieces, merged in `fold`; one piece if the server does not
-        stream."""
+        """Sends the body `sent` and yields the reply in pieces; one piece if the server does not stream."""
         from promptgrid.endpoint import sdk
 
         client, _ = self._sdk(), wire.encoded(sent)  # raises for a body that cannot be written
@@ -220,8 +216,7 @@ class OpenAIEndpoint:
             await client.close()
 
     def _read(self, answer: HttpResponse, request: Request, **common: Any) -> list[Reply]:
-        """Returns the replies in a response; `common` are fields that they share. Raises EndpointError
-        without secrets."""
+        """Returns the replies; `common` are fields of each. Raises EndpointError without secrets."""
         refusals.check_status(answer, self.settings, request.model)
         limits = rate_limits(answer.headers)
         try:
@@ -240,8 +235,7 @@ class OpenAIEndpoint:
     def _replies(
         self, body: dict[str, Any], raw: str, request: Request, headers: Mapping[str, str], **common: Any
     ) -> list[Reply]:
-        """Returns the replies in a parsed body (`raw`: its text). Raises EndpointError, also for an error with status
-        200."""
+        """Returns the replies in a parsed body with the text `raw`. Raises EndpointError, also with status 200."""
         if error := refusals.error_inside(body):
             raise refusals.told(refusals.status_inside(error), error, headers, self.settings, request.model)
         found = replies(body, request.n, raw, sums=self._slots is None, **common)
