@@ -90,7 +90,8 @@ def run(
 
 
 def frame(database: Database, run_id: str) -> pd.DataFrame:
-    """The results of a run as a data frame, with the columns and the order of the results file."""
+    """Returns the results of a run as a data frame: one row per cell, with the columns of the results file in its
+    order."""
     import pandas as pd
 
     from promptgrid.export import columns_for
@@ -137,8 +138,9 @@ def _case(row: Mapping[str, Any] | Case, number: int, expected: str) -> Case:
 def cases_table(
     source: str | Path | None, prompts: Sequence[Prompt], *, expected: str = "", encoding: str = ""
 ) -> Cases:
-    """Reads the table of cases in the file `source`. If `source` is None, reads the first prompt's own table, else
-    returns one case with the examples of its inputs. Raises CasesError."""
+    """Returns the cases in the file `source`; `expected` names the column of expected answers, `encoding` the encoding
+    of a file that is not UTF-8. If `source` is None, returns those of the first prompt's own table, or one case with
+    the examples of its inputs. Raises CasesError."""
     if source is not None:
         return read_cases(Path(source), expected=expected, encoding=encoding)
     prompt = prompts[0]

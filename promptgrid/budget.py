@@ -26,7 +26,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of a call, or its worst case; None means unknown. `tokens` are those of prompt and reply."""
+    """What a call costs, or at most may cost: US dollars, tokens of prompt and reply, and calls. None means unknown."""
 
     usd: float | None
     tokens: int | None

@@ -101,10 +101,8 @@ def _check_configured(endpoint: str) -> None:
 
 
 def model_facts(model_ref: str) -> ModelFacts:
-    """The facts about the model at its endpoint: price, context, accepted parameters.
-
-    They reflect the endpoint's refusals up to this moment. Raises PlanError for an unknown endpoint.
-    """
+    """Returns the facts about the model ENDPOINT/MODEL: price, context, accepted parameters. Parameters that the
+    endpoint has refused so far count as not accepted. Raises PlanError for an unknown endpoint."""
     endpoint, model = split_model(model_ref)
     if endpoint == BUILTIN:
         return _BUILTIN_FACTS
@@ -168,7 +166,8 @@ def _endpoint(configured: EndpointSettings | None) -> Endpoint:
 
 
 def check(name: str) -> EndpointState:
-    """Checks an endpoint by listing its models, in at most five seconds. The built-in endpoint is not called."""
+    """Returns the state of the endpoint, after listing its models, in at most five seconds. Of the built-in endpoint it
+    reports the state without a call."""
     if name == BUILTIN:
         return _builtin_state()
     try:

@@ -48,7 +48,7 @@ class PromptError(PromptgridError):
 
 
 class MissingVariables(PromptError):
-    """Variables without a value: `missing` maps each name to the lines that use it."""
+    """A prompt has variables without a value: `missing` maps each name to the lines that use it."""
 
     def __init__(self, missing: Mapping[str, Sequence[int]], *, hint: str = "") -> None:
         where = ", ".join(f"{name} (line {', '.join(map(str, lines))})" for name, lines in missing.items())
@@ -66,7 +66,8 @@ class LibraryError(PromptgridError):
 
 
 class StaleSave(LibraryError):
-    """The file changed on disk after it was loaded: saving would overwrite a version that the user has not seen."""
+    """The prompt's file changed on disk after it was loaded. Saving would overwrite a version that the user has not
+    seen."""
 
 
 class CasesError(PromptgridError):
@@ -90,7 +91,8 @@ class PlanError(PromptgridError):
 
 
 class GateError(PromptgridError):
-    """A gate does not apply to this run: the run lacks the check, or has no results to compare with."""
+    """A gate (what a run must reach for a CI job to pass) does not apply: the run lacks the check, or has no results to
+    compare with."""
 
 
 ErrorKind = Literal[

@@ -39,6 +39,7 @@ def replacing(path: Path, *, shared: bool = False) -> Iterator[BinaryIO]:
 
 
 def write(path: Path, data: bytes, *, shared: bool = False) -> None:
-    """Replaces the file at `path` atomically, as `replacing` does."""
+    """Replaces the content of the file at `path` by `data` at once: a reader sees the old or the new content. `shared`
+    and errors are as for `replacing`."""
     with replacing(path, shared=shared) as file:
         file.write(data)

@@ -27,7 +27,7 @@ def clock(seconds: float) -> str:
 def ago(then: float, now: float | None = None) -> str:
     """Formats a past time as `just now`, `5 min ago`, `3 h ago`, or after 20 hours as the day.
 
-    `then` and `now` are in seconds since 1970.
+    `then` and `now` (None: the present) are in seconds since 1970.
     """
     passed = (time.time() if now is None else now) - then
     if passed < 60:
@@ -40,7 +40,7 @@ def ago(then: float, now: float | None = None) -> str:
 
 
 def moment(then: float) -> str:
-    """Formats a time, in seconds since 1970, as `22 Nov 14:05`, which stays correct on later days."""
+    """Formats a time, in seconds since 1970, as day and time of this machine's clock: `22 Nov 14:05`."""
     return f"{datetime.fromtimestamp(then):%d %b %H:%M}".lstrip("0")
 
 

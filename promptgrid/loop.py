@@ -25,7 +25,7 @@ _CATCH_UP_S = 5.0
 
 @cache
 def background() -> asyncio.AbstractEventLoop:
-    """Returns the background loop of this process; the first call starts its thread."""
+    """Returns the event loop that runs in a thread of its own in this process; the first call starts the thread."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name=LOOP_THREAD, daemon=True).start()
     return loop
@@ -89,8 +89,8 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
 
 
 async def gather(coroutines: Sequence[Coroutine[Any, Any, T] | asyncio.Task[T]]) -> list[T]:
-    """Runs the coroutines and returns the results of those that were not cancelled. The first error cancels the others
-    and is raised itself; a TaskGroup would wrap it in an ExceptionGroup."""
+    """Runs the coroutines at once and returns the results of those that were not cancelled. The first error cancels the
+    others and is raised itself; a TaskGroup would wrap it in an ExceptionGroup."""
     tasks = [asyncio.ensure_future(one) for one in coroutines]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)

@@ -15,10 +15,8 @@ LOW_DISK_BYTES = 500_000_000  # with less free space the dashboard warns and `do
 
 
 def environment() -> Mapping[str, str]:
-    """The variables of the process, and those of `.env` in the working folder that the process does not set.
-
-    API keys are read from here and never written back.
-    """
+    """Returns the environment variables of the process, and those of the file `.env` in the working folder that the
+    process does not set. API keys are read from here and never written back."""
     return {**_dotenv(Path.cwd() / ".env"), **os.environ}
 
 

@@ -36,9 +36,9 @@ WORDING: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message to send, and the part of the context budget to which it belongs.
+    """One message to send, and the part of the context budget (system, examples, question …) to which it belongs.
 
-    `example` is the number of its worked example, from 1; it is 0 for other turns.
+    `example` is the number, from 1, of the example that the turn belongs to; 0 for other turns.
     """
 
     message: Message
@@ -108,7 +108,7 @@ VOTES = frozenset({"self-consistency"})
 
 
 def known_technique(name: str) -> str:
-    """Returns the name of an existing technique. Raises PlanError for any other name, with the most similar name."""
+    """Returns `name` if a technique has that name. Raises PlanError otherwise, with the most similar name as a hint."""
     if name in TECHNIQUES:
         return name
     raise PlanError(f'There is no technique "{name}".', hint=did_you_mean(name, TECHNIQUES))

@@ -16,7 +16,7 @@ def printable(text: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Truncates the text to `limit` characters; the last character of a truncated text is "…"."""
+    """Returns the first `limit` characters of the text; the last of them is "…" if anything is left out."""
     return text if len(text) <= limit else text[: max(0, limit - 1)] + "…"
 
 

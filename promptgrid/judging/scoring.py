@@ -68,7 +68,7 @@ class Scoring:
         return len(names) * scores.answered_count(*run) + scores.own_count(*run)
 
     def _add(self, count: int) -> None:
-        """Counts `count` more replies as scored, before their scores are committed."""
+        """Counts `count` more replies as scored, for the progress; their scores may not be committed yet."""
         self.done += count
         self.on_progress(self.done, self.total)
 

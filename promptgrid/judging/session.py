@@ -73,7 +73,7 @@ class JudgingSession:
             self.save()
 
     def save(self) -> None:
-        """Writes the state to its file. Ignores write errors: the journal reports a full disk."""
+        """Writes the session's state to its file. Ignores write errors: the journal reports a full disk."""
         body = {name: value for name, value in asdict(self).items() if not name.startswith("_")}
         with suppress(OSError):
             files.write(_path(self.run_id, self.kind), json.dumps(body).encode())
@@ -90,7 +90,7 @@ def unfinished(run_id: str, kind: str) -> JudgingSession | None:
 
 
 def forget(run_id: str, kind: str) -> None:
-    """Deletes a stopped session, so that it is not resumed."""
+    """Deletes the file of the run's stopped session of this kind, so that it cannot be resumed."""
     _path(run_id, kind).unlink(missing_ok=True)
 
 
@@ -101,7 +101,7 @@ def lock(run_id: str, *, wait_s: float = 0.0) -> FileLock:
 
 
 def in_progress(run_id: str) -> bool:
-    """Returns whether any process has a session of the run in progress."""
+    """Returns whether any process is working on a session of the run now."""
     try:
         with lock(run_id):
             return False
@@ -179,10 +179,10 @@ def _folder() -> Path:
 
 
 class JudgingTask(Protocol[T_co]):
-    """A task that a session carries out."""
+    """The work that a session carries out, such as judging pairs; `run` returns its result."""
 
     async def run(self) -> T_co:
-        """Runs the task to its end."""
+        """Does the work and returns its result; returns early after `halt`."""
 
     def halt(self) -> None:
         """Stops sending; calls in flight still end."""

@@ -106,7 +106,8 @@ def refuse_other(path: Path) -> None:
 
 
 def text_of(data: bytes, path: Path) -> str:
-    """Returns the bytes as UTF-8 text. Raises LibraryError with the first wrong line."""
+    """Returns the content `data` of the file as UTF-8 text. Raises LibraryError, which names the first line that is not
+    UTF-8."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

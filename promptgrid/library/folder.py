@@ -43,8 +43,8 @@ class Trashed(NamedTuple):
 
 
 def library_folder() -> Path:
-    """Returns PROMPTGRID_PROMPTS, else ./prompts if it has a prompt, else the user's folder, which is created with the
-    shipped prompts."""
+    """Returns the folder of prompts: the one in the variable PROMPTGRID_PROMPTS, else ./prompts if it has a prompt,
+    else the user's folder, which is created with the shipped prompts."""
     named = paths.environment().get("PROMPTGRID_PROMPTS")
     if named:
         return Path(named).expanduser().absolute()

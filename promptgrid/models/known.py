@@ -75,7 +75,7 @@ class ModelFacts:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A sentence for each refusal of the endpoint, with its date and the server's words."""
+        """A sentence for each parameter that the endpoint has refused, with the date and the server's words."""
         return tuple(refusal.sentence for refusal in self.learned)
 
 

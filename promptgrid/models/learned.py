@@ -49,9 +49,10 @@ _NOT_TAKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A parameter that a model refused, with its value; `reason` is the server's sentence (foreign text, one line).
+    """A value of a parameter that a model has refused; `reason` is the server's sentence (foreign text, one line).
 
-    `identity` is the endpoint's base URL, `effort` the reasoning effort in the same request ("": none).
+    `identity` is the endpoint's base URL, `effort` the reasoning effort in the same request ("": none), `at` the time
+    of the refusal.
     """
 
     identity: str
@@ -70,7 +71,7 @@ class Refusal:
 
     @property
     def together(self) -> bool:
-        """Whether the server refused temperature and top_p only in combination; each alone may be accepted."""
+        """Whether the server refused only to take temperature and top_p in one request. It may accept each alone."""
         names = "temperature" in self.reason and "top_p" in self.reason
         return names and bool(re.search(r"\b(both|together|only one|simultaneously)\b", self.reason, re.IGNORECASE))
 
@@ -98,7 +99,8 @@ def value_text(value: ParameterValue) -> str:
 def remember(
     identity: str, model: str, parameter: str, value: object, reason: str, *, effort: str | None = None
 ) -> None:
-    """Stores that `model` at the endpoint `identity` refused `parameter`, sent as `value` with that reasoning effort.
+    """Stores that `model` at the endpoint `identity` (its base URL) refused `parameter` with this value, in a request
+    with this reasoning effort.
 
     `reason` is the server's sentence or an EndpointError's message, without keys. Returns at once if the refusal is
     known; otherwise waits up to 5 s for the file's lock. A file that cannot be written is ignored: the run continues.
@@ -210,7 +212,8 @@ def _row(refusal: Refusal) -> dict[str, object]:
 
 @contextmanager
 def _locked() -> Iterator[Path]:
-    """Locks the file for writing and yields its path. Raises StoreError."""
+    """Locks the file of refusals for writing and yields its path. Raises StoreError if another process holds the lock,
+    or the file cannot be written."""
     from filelock import FileLock, Timeout
 
     path = _path()
@@ -224,6 +227,6 @@ def _locked() -> Iterator[Path]:
 
 
 def _write(path: Path, known: Iterable[Refusal]) -> None:
-    """Replaces the content of the file with these refusals."""
+    """Writes these refusals to the file in place of its content."""
     rows = [_row(refusal) for refusal in known]
     files.write(path, json.dumps({"refusals": rows}, indent=1).encode())

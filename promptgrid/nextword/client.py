@@ -99,7 +99,8 @@ class ModelClient:
         return EndpointError("refused_parameter", message, hint=hint, param="logprobs")
 
     def store(self, replies: list[Reply], kind: str) -> None:
-        """Stores the replies under a key that no run uses, so that no run reuses them."""
+        """Stores the replies of one call, if there is a database, under a key that no run uses, so that no run reuses
+        them. `kind` is "look" (one token) or "try" (a text)."""
         if self.database is None:
             return
         with self.database.write() as connection:

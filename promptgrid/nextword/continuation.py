@@ -26,11 +26,12 @@ class Continuation:
 
     @property
     def added(self) -> bytes:
-        """The bytes of the trail."""
+        """The bytes of the tokens that were added to the text (the trail)."""
         return b"".join(step.data for step in self.trail)
 
     def whole_text(self) -> str:
-        """Returns the text with its trail. Raises PlanError if the trail ends inside a character."""
+        """Returns the text and the added tokens (the trail) as one text. Raises PlanError if they end inside a
+        character."""
         try:
             return self.text + self.added.decode("utf-8")
         except UnicodeDecodeError:

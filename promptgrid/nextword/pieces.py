@@ -16,7 +16,8 @@ def is_whole(data: bytes) -> bool:
 
 
 def completed_character(before: bytes, data: bytes) -> str:
-    """Returns the character that begins at the end of `before` and that `data` completes; "" if there is none."""
+    """Returns the character whose first bytes are the end of `before` and whose other bytes begin `data`; "" if there
+    is none."""
     for parts in (1, 2, 3):
         start = before[-parts:]
         if len(start) == parts and start[0] >= 0xC0 and not is_whole(start):

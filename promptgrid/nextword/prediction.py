@@ -59,8 +59,8 @@ async def predict(client: ModelClient, place: Continuation, *, every: bool = Fal
 
 
 async def prompt_ids(client: ModelClient, place: Continuation) -> tuple[int, ...]:
-    """Returns the token ids of the text, then those of the trail. The trail keeps its ids, because tokenizing it again
-    could merge tokens. Raises PlanError if an id is unknown."""
+    """Returns the ids of the text's tokens, then those of the added ones (the trail). The added ones keep their ids: in
+    a new tokenization they could merge. Raises PlanError if an id is unknown."""
     text_tokens = await client.endpoint.tokenize(client.model, place.text) if place.text else []
     ids = [token.id for token in text_tokens or ()]
     ids += [step.id for step in place.trail if step.id is not None]
@@ -82,8 +82,7 @@ def request_for_ids(
 
 
 def without_top_p_of_1(parameters: Parameters) -> Parameters:
-    """Returns the parameters for an endpoint other than llama.cpp, without a top_p of 1: some models refuse top_p even
-    if it has no effect."""
+    """Returns the parameters without a top_p of 1, which has no effect: some models refuse any top_p."""
     return replace(parameters, top_p=None) if parameters.top_p == 1 else parameters
 
 

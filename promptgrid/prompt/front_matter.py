@@ -84,7 +84,7 @@ class Field:
         return self._kind() == "mapping"
 
     def is_empty(self) -> bool:
-        """Tells whether the field has no value, as in `name:`."""
+        """Tells whether the field has no value, as in `name:`, or null."""
         return self.node.tag == "tag:yaml.org,2002:null" and self.node.value in ("", "null", "~")
 
     def number(self) -> float | int:
@@ -100,7 +100,7 @@ class Field:
         return value
 
     def value(self) -> Any:
-        """Returns the value as YAML reads it: dict, list, str, int, float, bool, None."""
+        """Returns the value as YAML reads it: dict, list, str, int, float, bool or None. A date stays a text."""
         if self.is_mapping():
             return {name: field.value() for name, field in self.fields().items()}
         if self._kind() == "list":

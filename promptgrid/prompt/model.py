@@ -90,9 +90,9 @@ class AnswerRule:
 class Prompt:
     """A prompt template with its variables, examples, answer rule and parameters.
 
-    `wording` overrides a technique's sentences by name (see techniques.WORDING). `cases` names the CSV that the prompt
-    is usually run on, relative to the prompt's folder. `title` is the `name:` in the file if that differs from the
-    file's name. `notes` list the parts of the file that were not read.
+    `wording` overrides sentences that techniques add, by name (see techniques.WORDING). `cases` names the CSV that the
+    prompt is usually run on, relative to the prompt's folder. `title` is the `name:` in the file if that differs from
+    the file's name. `notes` list the parts of the file that were not read.
     """
 
     name: str

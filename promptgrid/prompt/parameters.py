@@ -35,7 +35,7 @@ class Parameters:
         return {name: value for name in NAMES if (value := getattr(self, name)) is not None}
 
     def as_json(self) -> dict[str, Any]:
-        """Returns the parameters that are set, as JSON values."""
+        """Returns the parameters that are set, by name, as values that JSON can hold."""
         return {name: dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
                 for name, value in self.given.items()}  # fmt: skip
 
@@ -52,7 +52,8 @@ NAMES = tuple(item.name for item in fields(Parameters))
 
 
 def parameters_from(values: Mapping[str, Any]) -> Parameters:
-    """Returns the parameters with these values by name, such as JSON stores them; empty values are not set."""
+    """Returns the parameters with these values, by name; a list for `stop` becomes a tuple. None and empty values count
+    as not set."""
     values = {name: value for name, value in values.items() if value is not None and value not in ((), [], {})}
     if "stop" in values:
         values["stop"] = tuple(values["stop"])
@@ -67,7 +68,7 @@ Value = float | int | str | None
 
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:
-    """One row of the table: a field of Parameters with its description.
+    """One row of the table of parameters, which describes a field of Parameters.
 
     label       name on a page
     low, high   range of a number
@@ -109,7 +110,7 @@ class ParameterSpec:
         return tuple(dict.fromkeys(float(value) if self.kind is float else value for value in values))
 
     def check(self, value: Any) -> None:
-        """Raises PlanError if a number is out of range."""
+        """Raises PlanError if the value is a number outside the parameter's range."""
         if value is not None and self.kind in (int, float) and not self.low <= value <= self.high:
             hint = f"It goes from {self.low:,} to {self.high:,}."
             raise PlanError(f"{self.label} {value:g} is out of range.", hint=hint)

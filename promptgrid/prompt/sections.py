@@ -17,7 +17,8 @@ _MARKER = re.compile(
 
 
 def split_messages(body: str) -> tuple[Message, ...]:
-    """Returns the messages of a body; text before the first marker is system, `developer` is read as system."""
+    """Splits the body of a .prompty file into messages at role markers such as `user:`. Text before the first marker is
+    a system message; the role `developer` is read as system."""
     messages: list[Message] = []
     role: Role = "system"
     lines: list[str] = []
@@ -45,7 +46,7 @@ def normalised(text: str) -> str:
 
 
 def marker_role(line: str) -> Role | None:
-    """Returns the role if the line is a role marker, else None."""
+    """Returns the role that the line sets if it is a role marker such as `user:`; None for any other line."""
     found = _MARKER.fullmatch(line.strip())
     if found is None:
         return None

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A name that the messages use. `lines` count from 1 through the texts of all messages, one after another."""
+    """A variable that the messages use. `lines` are the lines that use it, counted from 1 through the texts of all
+    messages; `required` says whether it must have a value."""
 
     name: str
     lines: tuple[int, ...]

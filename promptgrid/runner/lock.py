@@ -21,7 +21,8 @@ _SETTINGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that carries out runs. `settings` is the digest of the endpoints and keys that it uses."""
+    """The process that holds the runner lock. `settings` is the digest of the endpoints and keys that it uses; `stays`
+    is False for a command that exits after its own run."""
 
     pid: int
     settings: str
@@ -74,7 +75,8 @@ class RunnerLock:
         return _held(self._next)
 
     def holder(self) -> Holder | None:
-        """Returns the process that holds the lock; None when the lock is free."""
+        """Returns the process that holds the lock; None when the lock is free. Before the holder has written its file,
+        its pid is 0."""
         if not _held(self._lock):
             return None
         try:

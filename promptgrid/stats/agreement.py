@@ -41,5 +41,5 @@ def cohen_kappa(a: Sequence[Hashable | None], b: Sequence[Hashable | None]) -> f
 
 
 def _unlike(counts: Counter[Hashable]) -> int:
-    """Returns the number of ordered pairs of ratings that differ."""
+    """Returns how many ordered pairs of ratings have two different ratings, from the count of each rating."""
     return counts.total() ** 2 - sum(count * count for count in counts.values())

@@ -82,7 +82,8 @@ def _exact(moved: Floats) -> float:
 
 
 def _extreme_counts(differences: Floats, seed: int) -> list[int]:
-    """Returns for each column how many of the random sign changes give a sum as far from zero as the observed one."""
+    """Returns for each column how many of 9,999 sign changes, drawn by `seed`, give a sum at least as far from zero as
+    the observed one."""
     generator = np.random.default_rng(seed)
     cases = len(differences)
     single = differences.astype(np.float32)  # takes half the time, and is precise enough to tell sums apart

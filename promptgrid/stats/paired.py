@@ -55,7 +55,8 @@ class Comparison:
     cases_needed: int | None
 
     def sentence(self, a_name: str, b_name: str) -> str:
-        """Returns the verdict in plain words. The names are not escaped: the caller escapes foreign text."""
+        """Returns the verdict in plain words about variants with these names. The names are not escaped: the caller
+        escapes foreign text."""
         missing = f" {_cases(self.missing)} left out: a score is missing." if self.missing else ""
         return f"{self._verdict_words(a_name, b_name)}{missing}"
 

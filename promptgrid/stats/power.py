@@ -21,7 +21,8 @@ _TAIL = 9.0  # standard deviations of a binomial distribution to sum over
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The probability `power` of finding a `difference` over `cases`, and about how many are `needed` for 80 %."""
+    """The probability `power` of finding a `difference` between two variants over `cases`, when `comparisons` are made
+    at once, and about how many cases are `needed` for 80 %."""
 
     cases: int
     power: float

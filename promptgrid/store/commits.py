@@ -32,7 +32,8 @@ class Fenced(Exception):
 
 
 class CellName(NamedTuple):
-    """The identity of a cell within its run, independent of the order of the plan."""
+    """What identifies a cell within its run. Its position is not a part, so that the cell is found again when the plan
+    has grown."""
 
     key: str
     sample: int
@@ -69,7 +70,8 @@ class ReplyOrigin:
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """The result of one cell: the answer read from its reply and its scores, or its error."""
+    """The result of the cell at `position`: the answer read from its reply and its scores, or its error. `reused` is
+    true if the reply was not sent for this run."""
 
     position: int
     status: str

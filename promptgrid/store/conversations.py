@@ -184,14 +184,14 @@ def change_turn(database: Database, conversation_id: str, turn_id: int, text: st
 
 
 def set_part(database: Database, conversation_id: str, turn_id: int, part: PromptPart) -> None:
-    """Sets the part of the context budget that a turn belongs to."""
+    """Sets to which part of the context budget (history, examples …) a turn belongs."""
     with database.write() as connection:
         _touch(connection, conversation_id)
         connection.execute(turns.update().where(turns.c.id == turn_id).values(part=part))
 
 
 def set_leaf(database: Database, conversation_id: str, leaf: int | None) -> None:
-    """Shows the branch whose last turn is `leaf`."""
+    """Sets the branch that is shown: the one whose last turn has the id `leaf`."""
     with database.write() as connection:
         _touch(connection, conversation_id, leaf=leaf)
 

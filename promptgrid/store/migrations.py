@@ -19,8 +19,8 @@ from promptgrid.prompt.parameters import NAMES
 
 
 def decided_in_full(connection: sa.Connection) -> None:
-    """Stores all requested and all sent parameters of each run. Version 4 stored only the temperatures and the
-    parameters that a model may refuse; the rest was read again from the plan and the prompts."""
+    """Migrates from version 4: stores all requested and all sent parameters of each run. Version 4 stored only
+    temperatures and the parameters that a model may refuse; the rest was read again from the plan and the prompts."""
     texts = {tuple(row[:2]): row[2] for row in connection.exec_driver_sql(
         "SELECT name, version, text FROM prompt_versions")}  # fmt: skip
     for run_id, plan, decided in connection.exec_driver_sql("SELECT id, plan, decided FROM runs").fetchall():
@@ -52,7 +52,8 @@ def _variant_in_full(variant: Mapping[str, Any], own: Parameters) -> dict[str, A
 
 
 def efforts_of_cells(connection: sa.Connection) -> None:
-    """Fills in the requested and the sent reasoning effort of each cell from the parameters stored with its run."""
+    """Fills in the requested and the sent reasoning effort of each cell, from the parameters that are stored with its
+    run."""
     for run_id, decided in connection.exec_driver_sql("SELECT id, decided FROM runs").fetchall():
         for (ref, name, version), variants in json.loads(decided):
             endpoint, _, model = ref.partition("/")

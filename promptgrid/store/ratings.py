@@ -46,10 +46,8 @@ def value_of(scale: Scale, mark: int) -> float:
 
 
 def put(database: Database, run_id: str, rating: Rating) -> None:
-    """Stores the owner's rating of the cell; replaces an earlier one. A rating without value and note deletes it.
-
-    Raises StoreError when the run has no such cell (any more).
-    """
+    """Stores the rating in place of an earlier one by the same owner. A rating without value and note deletes it.
+    Raises StoreError when the run or the cell no longer exists."""
     row = {
         "run_id": run_id,
         "position": rating.position,

@@ -223,7 +223,8 @@ def replace_plan(connection: sa.Connection, run_id: str, before: str, **values: 
 
 
 def set_budget(database: Database, run_id: str, budget: str) -> None:
-    """Replaces the run's budget. What the run has spent so far counts towards it."""
+    """Replaces the budget of the run by the text `budget`, such as `2.50usd` ("": none). What the run has spent so far
+    counts towards it."""
     with database.write() as connection:
         plan = json.loads(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
         changed = json.dumps({**plan, "budget": budget})

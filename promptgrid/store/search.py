@@ -27,8 +27,8 @@ _ESCAPE = "\\"
 
 @dataclass(frozen=True, slots=True)
 class SearchMatches:
-    """The positions of cases whose id, inputs or expected answer contain the text, and of cells whose answer, output or
-    error does."""
+    """Where a run contains a text: the positions of the `cases` whose id, inputs or expected answer contain it, and of
+    the `cells` whose answer, output or error does."""
 
     cases: list[int]
     cells: list[int]

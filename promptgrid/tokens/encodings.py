@@ -117,7 +117,7 @@ def _copy(path: Path, vocabulary: str) -> bool:
 
 
 def _try_download(path: Path, vocabulary: str) -> bool:
-    """Downloads the vocabulary, and returns whether it is complete within 5 s; a user waits for the count.
+    """Downloads the vocabulary to `path`; returns whether that succeeded within 5 s, since a user waits for a count.
 
     After a failure no download is tried for 5 minutes.
     """

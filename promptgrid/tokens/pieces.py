@@ -126,7 +126,8 @@ class Difference:
 
 
 def first_difference(one: Tokenization, other: Tokenization) -> Difference | None:
-    """Finds the first token whose boundaries differ; None if all boundaries are equal. The ids are not compared."""
+    """Returns the place from which two tokenizations of the same text cut it differently; None if they cut it alike.
+    The ids are not compared."""
     import numpy as np
 
     # a token beside the text ends where the previous token ends

@@ -144,7 +144,8 @@ class Endpoints:
 
 @st.cache_resource
 def endpoints() -> Endpoints:
-    """Returns the state of the endpoints, one object per server. The first call waits for the checks."""
+    """Returns the state of the endpoints, one object per server. The first call waits until all endpoints have been
+    checked."""
     all_endpoints = Endpoints()
     all_endpoints.refresh(wait=True)
     return all_endpoints
@@ -158,7 +159,7 @@ def model_refs(*more: str) -> list[str]:
 
 @st.cache_resource
 def runner_watchdog() -> threading.Thread:
-    """Returns the thread that restarts a killed runner while runs are active. It exists as long as this server."""
+    """Starts, once per server, a thread that starts a runner whenever active runs have none; returns the thread."""
     thread = threading.Thread(target=client.watch_over, name="watch-over-runs", daemon=True)
     thread.start()
     return thread

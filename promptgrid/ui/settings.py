@@ -97,7 +97,7 @@ def _send_greeting(name: str, model: str) -> None:
 
 
 def where_keys_go() -> None:
-    """Shows the files and lines to edit, for a user without a terminal."""
+    """Shows which lines to write into which files to add a key, for a user without a terminal."""
     file = Path.cwd() / ".env"
     create = "" if file.is_file() else "The file does not exist yet: create it with any text editor. "
     st.subheader("Add OpenAI, or a server that speaks its protocol")

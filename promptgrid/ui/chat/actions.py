@@ -62,8 +62,8 @@ def text_key(conversation_id: str) -> str:
 
 
 def watch_key(conversation_id: str) -> str:
-    """Returns the key of the component that watches the conversation's text area. The key changes after each sent turn,
-    because the component remembers the old text."""
+    """Returns the key of the component that reports the text while the user types it. The key changes after each sent
+    turn, because the component remembers the old text."""
     return f"chat_watch_{conversation_id}_{st.session_state.get(f'{text_key(conversation_id)}_sent', 0)}"
 
 

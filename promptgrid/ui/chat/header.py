@@ -149,7 +149,8 @@ def _rename(conversation_id: str, key: str) -> None:
 
 
 def other_branch(conversation: Conversation, variant: ChatVariant) -> None:
-    """Compares the replies of another branch with those on the screen, turn by turn."""
+    """Draws an expander that compares the replies of `variant` in another branch with those on the screen, turn by
+    turn; nothing if there is no other branch."""
     nodes = actions.on_screen(conversation)
     here = {node.id for node in nodes}
     others = [leaf for leaf in tree.leaves(conversation) if leaf not in here]

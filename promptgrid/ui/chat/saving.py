@@ -56,14 +56,15 @@ def save_popover(conversation: Conversation, settings: Settings) -> None:
 
 
 def _variant_id(settings: Settings) -> int:
-    """Returns the id of the selected variant if it still exists, else of the first one."""
+    """Returns the id of the variant whose replies are to be saved: the selected one if it still exists, else the
+    first."""
     selected = st.session_state.get("chat_save_variant")
     return selected if selected in [variant.id for variant in settings.variants] else settings.variants[0].id
 
 
 def messages(conversation: Conversation, settings: Settings, variant: int) -> list[Message]:
-    """Returns the messages of the branch on the screen, with the replies of the variant, even if they exceed its
-    context."""
+    """Returns the messages of the branch on the screen, with the replies of the variant with this id; also those that
+    do not fit into its context window."""
     turns = tree.sent(actions.on_screen(conversation), settings.variant(variant))
     return [turn.message for _, turn in turns]
 

@@ -158,10 +158,8 @@ def _texts(entry: PooledCell) -> tuple[str, str]:
 
 
 def _tally(entry: PooledCell) -> str:
-    """Returns how many samples give the cell's answer, and how many are missing: "2 of 5" or "2 of 4, 1 missing".
-
-    Returns "" if there is only one sample.
-    """
+    """Returns how many samples have the cell's answer, and how many have no reply: "2 of 5", or "2 of 4, 1 missing". ""
+    if there is only one sample."""
     if entry.samples == 1:
         return ""
     votes = f"{entry.votes} of {entry.answered}"

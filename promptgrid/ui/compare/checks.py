@@ -245,7 +245,7 @@ def _start(database: Database) -> None:
 
 
 def _elsewhere(run_id: str) -> JudgingSession | RescoringTask | None:
-    """Returns the progress of a rescoring in another process; None if no session of the run is in progress."""
+    """Returns the progress of a rescoring of the run by another process; None if there is none."""
     return (session.unfinished(run_id, rescore.KIND) or RescoringTask()) if session.in_progress(run_id) else None
 
 

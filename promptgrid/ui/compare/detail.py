@@ -195,8 +195,8 @@ def sent_messages(request_json: str) -> list[Message]:
 
 
 def answer_and_scores(row: ResultRow, entry: PooledCell | None = None) -> list[Fact]:
-    """Returns lines with the answer, the expected answer and the scores of a reply. If `entry` has several samples,
-    adds the most frequent answer and its count."""
+    """Returns lines with the answer, the expected answer and the scores of a reply. If its cell `entry` has several
+    samples, adds the most frequent answer and its count."""
     lines = []
     if row.status == "answered":
         answer = one_line(row.answer) if row.answer is not None else ""

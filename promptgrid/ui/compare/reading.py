@@ -24,7 +24,8 @@ PAGE = "compare"  # the prefix of the page's widget keys
 
 
 def choose_run(database: Database) -> RunInfo:
-    """Draws the run selector and returns the selected run. Another selection resets the view to its defaults."""
+    """Draws the selector of the run and returns the selected one. Another selection resets the view (rows, columns,
+    filters) to its defaults."""
     detail = "This page compares the answers of a run side by side."
     return run_select.choose_run(database, PAGE, detail=detail, on_change=view_state.reset)
 
@@ -43,7 +44,8 @@ def read_facts(database: Database, run: RunInfo) -> Facts:
 
 
 def show_openings(database: Database, run: RunInfo, facts: Facts) -> None:
-    """Shows how often the part `prove` was opened for the prompts of the run, if the page shows only this part."""
+    """If the page shows only cases of the part `prove`, says how often that part was opened for each of the run's
+    prompts."""
     parts = list(parts_of_run(database, run.id))
     if "prove" in (view_state.selected_part(parts), *(parts if len(parts) == 1 else ())):
         for sentence in opening_sentences(openings_of(database, facts.axes["prompt"])):

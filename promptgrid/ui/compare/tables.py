@@ -17,7 +17,8 @@ _SENTENCES = 8  # further sentences are in a closed expander
 
 
 def sentences(summaries: Sequence[VariantSummary]) -> None:
-    """Compares each column's score with the baseline's in a sentence, and says if no column is the best."""
+    """Shows for each column a sentence that compares its score with the baseline's; says so if no column is the
+    best."""
     compared = [summary for summary in summaries if summary.sentence]
     if not compared:
         return

@@ -195,7 +195,8 @@ def _variant(change: VariantChange) -> Fact:
 
 
 def _start() -> tuple[str, str] | None:
-    """Returns the (row id, column id) to select for the change in the address; None if there is none."""
+    """Returns the (row id, column id) of the change that the address names, to be selected first; None if it names
+    none."""
     change = st.query_params.get("change")
     return (change, "after") if change else None
 

@@ -61,7 +61,8 @@ _DEFAULTS = {"compare_rows": "case", "compare_show": "all", "compare_sort": "cas
 
 
 def start() -> None:
-    """Adds the style of the page. After a refresh or a link, fills widgets that have no value from the address."""
+    """Adds the style sheet of the page, and fills widgets that have no value yet from the address (after a refresh, or
+    by a link), else with defaults."""
     st.html(f"<style>{(STATIC / 'compare.css').read_text('utf-8')}</style>")
     for key, name in _NAMES.items():
         if key not in st.session_state and name in st.query_params:
@@ -100,7 +101,7 @@ def write_address(run_id: str, selected: tuple[str, str] | None) -> None:
 
 
 def reset() -> None:
-    """Resets the view to its defaults, for another run."""
+    """Resets the view (layout, filters, order, selection) to its defaults, for another run."""
     for key in (*_NAMES, *_OF_CELL, MATRIX, AGAINST):
         st.session_state.pop(key, None)
     st.query_params.clear()
@@ -231,13 +232,15 @@ def pages_of(total: int, columns: int) -> Pages:
 
 
 def start_selection() -> tuple[str, str] | None:
-    """Returns (row id, column id) from the address. This selection applies until the user selects a cell."""
+    """Returns the (row id, column id) of the cell that the address names, which is selected until the user selects
+    another; None if it names none."""
     case, variant = st.query_params.get("case"), st.query_params.get("variant")
     return (case, variant) if case and variant else None
 
 
 def start_sample(row_id: str, column_id: str) -> int:
-    """Returns the sample number in the address, counted from 1; 0 if the address has none or is for another cell."""
+    """Returns the number, from 1, of the sample that the address names for this cell; 0 if it names none, or another
+    cell."""
     return parse_number(st.query_params.get("sample", "")) if start_selection() == (row_id, column_id) else 0
 
 

@@ -150,7 +150,7 @@ def _save_to_run() -> None:
 
 
 def _name_form(label: str, key: str, action: str, act: Callable[[str], None]) -> None:
-    """Draws a field for a name, and a button that calls `act` with the name."""
+    """Draws a field for a name, labelled `label`, and a button named `action` that calls `act` with the name."""
     with st.form(f"{key}_form", border=False, enter_to_submit=True):
         st.text_input(label, key=key)
         st.form_submit_button(action, on_click=_with_name, args=(act, key), width="stretch")

@@ -224,7 +224,7 @@ def revert() -> None:
 
 @leaving_error("compose_error")
 def create(name: str) -> None:
-    """Creates a new prompt with this name as a draft."""
+    """Opens a new prompt with this name, which exists only as a draft until it is saved."""
     name = safe_name(name.strip())
     if name in prompt_names():
         raise LibraryError(f"There is a prompt {name!r} already.", hint="Choose another name.")

@@ -74,7 +74,8 @@ def _ranking_table(standing: Standings) -> None:
 
 
 def _wins_table(standing: Standings) -> None:
-    """Draws how many of the decided votes each row won against each column, and the number of ties."""
+    """Draws a table of variants against variants: how many of their decided votes the row's variant won against the
+    column's, and the number of ties."""
     import pandas as pd
 
     lines = [

@@ -157,14 +157,15 @@ def progress() -> CallsProgress:
 
 
 def prediction_call() -> BackgroundCall[Prediction] | None:
-    """Returns the call that predicts the token after the text and trail on the screen, running, done or failed; None if
-    there is none."""
+    """Returns the call that predicts the next token after the text and added tokens on the screen; it may be running,
+    done or failed. None if there is none."""
     call = call_of("predict")
     return call if call is not None and call.about == (model(), place()) else None
 
 
 def current_prediction() -> Prediction | None:
-    """Returns the prediction for the text and trail on the screen; None until it has arrived."""
+    """Returns the prediction of the next token after the text and added tokens on the screen; None until it has
+    arrived."""
     call = prediction_call()
     return call.items[0] if call is not None and call.items else None
 

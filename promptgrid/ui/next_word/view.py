@@ -181,7 +181,8 @@ def _counted(
 
 
 def _sampling_result(prediction: Prediction, sampling: BackgroundCall[Any] | None) -> str:
-    """Returns how well the counts agree with the probabilities, in words."""
+    """Returns in words how many tokens were drawn, and for how many of the likely ones the count agrees with the
+    probability."""
     counted = _counted(prediction, sampling)
     if counted is None or sampling is None:
         return "Draws the next token many times and counts the results."

@@ -70,7 +70,8 @@ def _check(spec: ParameterSpec) -> None:
 
 
 def parse_values(spec: ParameterSpec, typed: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Returns (the valid values as sorted texts without duplicates, the invalid texts)."""
+    """Returns two lists: the `typed` texts that are values of the parameter, sorted and each once, and those that are
+    not."""
     values: set[Value] = set()
     rejected = []
     for text in typed:

@@ -189,7 +189,8 @@ def _type(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
 
 @st.fragment
 def _counts(keys: Sequence[str]) -> None:
-    """Shows the token count of the focused field at the edge of the field. The first model of the run counts."""
+    """Shows the number of tokens of the focused field, one of the widgets with these keys, at its edge. Counts by the
+    first model of the run."""
     watch_text(keys, f"cases_watch_{keys[0]}", note=token_note(next(iter(st.session_state.run_models), DEFAULT_MODEL)))
 
 

@@ -22,7 +22,8 @@ from promptgrid.ui.widgets.feedback import show_error
 
 
 def extend_popover(info: RunInfo) -> None:
-    """Draws the fields, the preflight of the new cells, and the button that adds them to the run and resumes it."""
+    """Draws the fields that add to the run, the preflight of the new cells, and the button that adds the cells and
+    resumes the run."""
     with st.popover("Add samples or temperatures", key="run_extend"):
         plan = _plan(info.id, info.total)
         wider = _wider(plan, info.id)

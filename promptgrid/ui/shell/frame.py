@@ -76,7 +76,7 @@ def _menu() -> None:
 
 
 def _app_folder() -> Path:
-    """Returns the folder of the running workbench.py, which is in a checkout or in the installed package."""
+    """Returns the folder of the workbench.py that the server runs: in a checkout, or in the installed package."""
     context = get_script_run_ctx()
     return Path(context.main_script_path).parent if context else Path()
 

@@ -17,10 +17,11 @@ _WORDS = {"empty": "No tokens yet.", "hint": "Point at a token, or use the arrow
 def pieces_view(
     pieces: Sequence[Piece], text: str, *, differing: int | None, label: str, height: int, key: str
 ) -> None:
-    """Draws the pieces in a box of `height` pixels. Hover, click or arrow keys show the id and the bytes of a piece.
+    """Draws the tokens of the text as coloured pieces in a box of `height` pixels. Hover, click or arrow keys show the
+    id and the bytes of a piece.
 
-    `differing` is the number of the first token on which two tokenizers differ. Markup in the text is shown as plain
-    text.
+    `differing` is the number of the first token on which two tokenizers differ, which is outlined. Markup in the text
+    is shown as plain text.
     """
     data = {
         "pieces": [_piece(piece, text, piece.number == differing) for piece in pieces],
@@ -66,7 +67,7 @@ def _halves(data: bytes) -> tuple[bytes, str, bytes]:
 
 
 def place(piece: Piece) -> str:
-    """Returns the position of the piece in the text, in words."""
+    """Returns the position of the token in the text, in words: `characters 4 to 7`, `part of character 9`."""
     if piece.beside:
         return "not in the text"
     first, last = piece.start + 1, piece.end

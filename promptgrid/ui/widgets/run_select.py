@@ -45,7 +45,8 @@ def choose_run(database: Database, page: str, *, detail: str, on_change: Callabl
 
 
 def _add_unlisted(database: Database, run_id: str, listed: dict[str, RunInfo]) -> None:
-    """Adds to `listed` a run that is too old for the list, or deleted. Shows an error if the run does not exist."""
+    """Adds the run with this id to `listed` (runs by id), which lacks runs that are too old or deleted. Shows an error
+    if the run does not exist."""
     try:
         run = runs.find_run(database, run_id)
     except StoreError:
@@ -64,5 +65,5 @@ def run_label(run: RunInfo) -> str:
 
 
 def time_and_id(run: RunInfo) -> str:
-    """Returns the time and the id of the run, which distinguish it from other runs with the same name."""
+    """Returns the time and the id of the run in one line: two runs may have the same name."""
     return f"{moment(run.created)} · {run.id}"
