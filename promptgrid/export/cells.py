@@ -35,7 +35,8 @@ _ESCAPED = re.compile(r"\\(\\|ud[89a-f][0-9a-f]{2})")
 
 
 def records_text(values: Sequence[Sequence[Any]], columns: Sequence[str]) -> str:
-    """Returns records, each with its CRLF, from one sequence of values for each column.
+    """Returns the rows of a CSV as text, each with its CRLF. `values` has one sequence per column, `columns` the names
+    of the columns, for errors.
 
     For speed it works column by column and encodes a repeated value once.
     """
@@ -58,7 +59,7 @@ def _cells(values: Sequence[Any], column: str) -> Sequence[str]:
 
 
 class Escaped(str):
-    """Text that has its guard or mark already."""
+    """A text that `guarded` or `escaped` has already treated, so that it is written as it is."""
 
     __slots__ = ()
 
@@ -84,14 +85,14 @@ def _quoted(text: str) -> str:
 
 
 def guarded(text: str) -> str:
-    """Returns the text with a leading ' if a spreadsheet would run it as a formula; plain numbers ("-5") are
-    unchanged.
-    """
+    """Returns the text with a leading ' (the guard) if a spreadsheet would run it as a formula, or if it begins with '.
+    Plain numbers ("-5") are unchanged."""
     return "'" + text if text and text[0] in GUARDED and not PLAIN_NUMBER.fullmatch(text) else text
 
 
 def escaped(text: str) -> str:
-    """Returns the text with lone surrogates escaped behind MARK; text without them is returned unchanged."""
+    r"""Returns the text behind MARK with each lone surrogate, which UTF-8 cannot encode, as \udXXX. A text without any
+    is returned unchanged."""
     if not SURROGATE.search(text):
         return text
     return Escaped(_escape(text))
@@ -103,13 +104,14 @@ def _escape(text: str) -> str:
 
 
 def marked_json(value: Any) -> str:
-    """Returns a list, an object or another non-text value as JSON behind JSON_MARK; ASCII if it has lone surrogates."""
+    """Returns a value that is not text, such as a list, as JSON behind JSON_MARK."""
     text = json.dumps(value, ensure_ascii=False)
     return JSON_MARK + (json.dumps(value) if SURROGATE.search(text) else text)
 
 
 def decoded_text(cell: str) -> Any:
-    """Returns the original value of a cell that `guarded`, `escaped` or `marked_json` has written."""
+    """Returns the original value of a quoted cell that `guarded`, `escaped` or `marked_json` has written. Raises
+    ExportError for broken JSON."""
     if not cell.startswith("'"):
         return cell
     if cell.startswith(JSON_MARK):

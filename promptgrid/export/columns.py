@@ -39,7 +39,8 @@ COLUMNS: Final[tuple[str, ...]] = (*_ASKED, "var.*", *_ANSWERED, "score.*", *_JU
 
 
 def columns_for(variables: Sequence[str], checks: Sequence[str]) -> tuple[str, ...]:
-    """Returns the headers of a file with these variables and checks. Raises ExportError when a name occurs twice."""
+    """Returns the headers of a results file, in order, for these variables and checks. Raises ExportError when a name
+    occurs twice."""
     for kind, names in (("variable", variables), ("check", checks)):
         twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
@@ -49,7 +50,7 @@ def columns_for(variables: Sequence[str], checks: Sequence[str]) -> tuple[str, .
 
 
 def kind_of(column: str) -> Literal["text", "int", "float", "bool"]:
-    """Returns the type of a column's values (apart from missing ones), for file formats with typed columns."""
+    """Returns the type of the values in the column with this header, for file formats with typed columns."""
     if column in _WHOLE:
         return "int"
     if column in _REAL or column.startswith("score."):

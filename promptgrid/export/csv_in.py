@@ -38,7 +38,8 @@ def read_csv(source: Path | BinaryIO) -> Iterator[dict[str, Any]]:
 
 
 def opened(source: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
-    """Opens the file at a path; a file that is already open stays open after the `with`. Raises ExportError."""
+    """Opens the file at a path for a `with` block and closes it afterwards; a file that is already open stays open.
+    Raises ExportError if it cannot be read."""
     if not isinstance(source, Path):
         return nullcontext(source)
     try:
@@ -48,7 +49,8 @@ def opened(source: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
 
 
 def _records(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """Yields the records of the file; lines are joined until their quotes are closed."""
+    """Yields the records of the CSV as bytes. A record may hold several lines: they are joined until its quotes are
+    closed. `name` stands for the file in errors."""
     parts: list[bytes] = []
     size = quotes = 0
     number = 1

@@ -44,14 +44,15 @@ def write_csv(
 
 
 def write_table(rows: Iterable[Record], out: BinaryIO, columns: Sequence[str], *, excel: bool = False) -> int:
-    """Writes rows as `write_csv` does, with these columns, whose names must be distinct."""
+    """Writes rows as `write_csv` does, but with these columns, whose names must be distinct."""
     return write_columns(_parts(rows, columns), out, columns, excel=excel)
 
 
 def write_columns(
     parts: Iterable[Sequence[Sequence[Any]]], out: BinaryIO, columns: Sequence[str], *, excel: bool = False
 ) -> int:
-    """Writes rows as `write_csv` does. Each part contains some rows, as one sequence of values for each column."""
+    """Writes rows as `write_csv` does, and returns their number. Each part holds some rows by column: one sequence of
+    values for each of `columns`."""
     out.write(BOM if excel else b"")
     out.write(_encoded([[column] for column in columns], columns))
     count = 0

@@ -31,7 +31,8 @@ class _Chart:
 
 
 def write_html(database: Database, run_id: str, out: BinaryIO, positions: Sequence[int] | None = None) -> int:
-    """Writes the report of the run (see `report`), and returns the number of cases in its matrix.
+    """Writes the report of the run (see `report`) to an open file, and returns the number of cases in its table. With
+    `positions`, the table has only the cases and variants of these cells.
 
     Raises StoreError when the run no longer exists.
     """
@@ -73,7 +74,8 @@ def _pieces(contents: Report, charts: Sequence[_Chart], left_out: Sequence[str])
 
 
 def _displayable(value: object) -> object:
-    """Replaces in foreign text the characters that a browser cannot show with U+FFFD; other values are unchanged."""
+    """Returns a text with U+FFFD in place of each character that a browser cannot show. Other values, such as our own
+    HTML, are unchanged."""
     if type(value) is not str:  # Markup (marked as safe) is our own
         return value
     return _TURNS.sub("\ufffd", _NOT_TEXT.sub("\ufffd", value))
@@ -94,14 +96,16 @@ def _count_words(contents: Report) -> str:
 
 
 def _colour(entry: PooledCell) -> str:
-    """Returns the CSS class for the edge of the entry: `right`, `wrong` (also failed), `mind` (in between) or ""."""
+    """Returns the CSS class for the edge of a table cell: `right`, `wrong` (also failed), `mind` (a score in between)
+    or "" (nothing scored)."""
     if not entry.answered:
         return "wrong" if entry.status in ("failed", "refused", "too_long") else ""
     return {"right": "right", "wrong": "wrong", "": ""}.get(tables.verdict(entry), "mind")
 
 
 def _charts(database: Database, run_id: str) -> tuple[list[_Chart], Sequence[str]]:
-    """Returns the charts of each parameter with several values, and the sentences on the values left out of them."""
+    """Returns (the charts of the run's curves, one set per parameter with several values; sentences on the values that
+    are left out of them)."""
     from promptgrid.curves import charts
     from promptgrid.curves.curve import curve, drawable_axes
 
@@ -125,7 +129,8 @@ def _charts(database: Database, run_id: str) -> tuple[list[_Chart], Sequence[str
 
 
 def inline(svg: str, prefix: str) -> str:
-    """Prepares an SVG for a page with others: keeps only drawing elements and puts the prefix before each id."""
+    """Prepares an SVG to stand in a page beside others: keeps only elements that draw, and puts `prefix` before each id
+    so that ids are unique."""
     root = ET.fromstring(svg)
     for parent in list(root.iter()):
         for child in list(parent):

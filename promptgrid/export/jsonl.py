@@ -85,7 +85,7 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
 
 
 def _texts(value: Any, change: Callable[[str], str]) -> Any:
-    """Returns the value with `change` applied to each text in it, keys included."""
+    """Returns the JSON value with the function `change` applied to each text in it, keys included."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):

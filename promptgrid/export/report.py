@@ -27,7 +27,8 @@ _PAGE = 20
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The reply of a cell; each text is cut to TEXT characters, and `left_out` is the number cut from `output`."""
+    """The texts of one cell in a report, each cut to TEXT characters. `left_out` is the number of characters cut from
+    `output`; `explanations` has (check, explanation) pairs."""
 
     output: str
     left_out: int
@@ -38,10 +39,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The contents of a report.
+    """The contents of a run's report.
 
-    `rows` are the first of the `matching` cases; `total` is the number of all cases. `texts` has the text of the cell
-    that an entry shows, by the cell's position.
+    `rows` are the first of the `matching` cases that the report covers; `total` is the number of all cases. `texts` has
+    the texts of the cells shown in `rows`, by position. `origin` has the plan and figures of the run as (name, value).
     """
 
     run: RunInfo
@@ -57,10 +58,10 @@ class Report:
 
 
 def report(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Report:
-    """Returns the run's report.
+    """Returns the contents of the run's report.
 
-    With `positions` the matrix has only the cases and variants of these cells, in the order of `positions`; the summary
-    is always over all cases. Raises StoreError when the run no longer exists.
+    With `positions`, its table has only the cases and variants of these cells, in their order; the summary always
+    covers all cases. Raises StoreError when the run no longer exists.
     """
     columns = compare.facts(database, run_id)
     info, plan, state = runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id)
@@ -97,7 +98,8 @@ def _view(database: Database, facts: Facts, positions: Sequence[int] | None) -> 
 
 
 def _as_listed(comparison: ComparisonRows, positions: Sequence[int] | None) -> ComparisonRows:
-    """Sorts the rows, which are cases, in the order of the positions."""
+    """Returns the comparison with its rows, which are cases, in the order in which `positions` names their cells; None
+    keeps the order."""
     facts = comparison.facts
     case_of = dict(zip(facts.position.tolist(), facts.case.tolist(), strict=True))
     listed = dict.fromkeys(case_of[position] for position in positions or () if position in case_of)
@@ -107,7 +109,8 @@ def _as_listed(comparison: ComparisonRows, positions: Sequence[int] | None) -> C
 
 
 def _read(database: Database, comparison: ComparisonRows) -> tuple[list[ComparisonRow], dict[int, Text]]:
-    """Returns the first cases and the texts to show for them, up to CASES cases and CHARACTERS characters."""
+    """Returns (the first rows of the comparison, the texts of their cells by position), up to CASES rows and CHARACTERS
+    characters in all."""
     rows: list[ComparisonRow] = []
     texts: dict[int, Text] = {}
     size = 0
@@ -140,7 +143,8 @@ def _notes(database: Database, run_id: str) -> Iterator[str]:
 
 
 def origin(info: RunInfo, plan: Plan, state: RunProgress) -> Iterator[tuple[str, str]]:
-    """Yields the plan and the figures of the run as (name, value); names without a value are left out."""
+    """Yields the plan and the figures of the run as (name, value), such as ("models", "…"); names without a value are
+    left out."""
     values: dict[str, Any] = {
         "run": info.id,
         "name": info.name,

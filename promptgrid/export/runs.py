@@ -36,9 +36,11 @@ def write_run(
     positions: Sequence[int] | None = None,
     progress: ExportProgress | None = None,
 ) -> int:
-    """Writes the results of a run (all cells, or those at `positions`) to an open file, and returns the number of rows.
+    """Writes the results of a run (all cells, or those at `positions`) to an open file in the format `form`, and
+    returns the number of rows.
 
-    A row is a cell, in the formats of BY_CASE a case. Raises StoreError when the run no longer exists.
+    A row is a cell; in the formats of BY_CASE a case. `progress` is called now and then with the number of rows so far.
+    Raises StoreError when the run no longer exists.
     """
     if form in ("html", "markdown"):
         return _write_report(database, run_id, out, form, positions)
@@ -75,7 +77,8 @@ def _write_report(
 
 
 def _tables_beside(database: Database, run_id: str) -> list[Table]:
-    """Returns the tables for further sheets: the summary, always over all cases, and the run's plan and figures."""
+    """Returns the tables for a workbook's further sheets: the summary over all cases, and the run's plan and
+    figures."""
     from promptgrid import compare
     from promptgrid.export import report
 
@@ -98,7 +101,8 @@ def save_run(
 
 
 def _with_progress(items: Iterator[T], rows_of: Callable[[T], int], progress: ExportProgress | None) -> Iterator[T]:
-    """Yields the items, and calls `progress` with the number of rows after each further thousand rows."""
+    """Yields the items unchanged. Calls `progress` (None: nothing) with the number of rows so far, after each thousand
+    rows; `rows_of` counts the rows of an item."""
     count = 0
     for item in items:
         yield item

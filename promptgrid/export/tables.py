@@ -22,7 +22,7 @@ _ENDINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with headers; each row has one value per header: text, a number, a bool or None."""
+    """A table with a name and headers; each row has one value per header: text, a number, a bool or None."""
 
     name: str
     columns: Sequence[str]
@@ -51,7 +51,8 @@ def summary_table(summaries: Sequence[VariantSummary]) -> Table:
 
 
 def summary_words(summaries: Sequence[VariantSummary]) -> Table:
-    """Returns the summary table for readers: "53 %", "31 to 74 %". Columns without any known value are left out."""
+    """Returns the summary as a table of texts for readers: "53 %", "31 to 74 %". Columns in which nothing is known are
+    left out."""
     checks = _checks(summaries)
     columns = [
         "Variant", "Answered", "Score", "95 % interval", "Cases scored", *checks, "Samples agree", pass_at(summaries),
@@ -72,12 +73,14 @@ def summary_words(summaries: Sequence[VariantSummary]) -> Table:
 
 
 def pass_at(summaries: Sequence[VariantSummary]) -> str:
-    """Returns the header of pass@k: `pass@5`."""
+    """Returns the header of the column for pass@k, the chance that one of k replies is right, with its k: `pass@5`;
+    `pass@k` if no k is known."""
     return f"pass@{next((s.k for s in summaries if s.k), 'k')}"
 
 
 def matrix_words(heads: Sequence[Head], rows: Sequence[ComparisonRow]) -> Table:
-    """Returns one row per case and one column per variant: the answer, the samples that gave it, and the verdict."""
+    """Returns a table with one row per case and one column per variant. Each cell has the answer, how many samples gave
+    it, and the verdict."""
     table = [
         [row.id, one_line(" · ".join(map(value_text, row.case.inputs.values()))), one_line(row.case.expected or "")]
         + [cell_words(row.entries[head.id]) if head.id in row.entries else "" for head in heads]
@@ -88,19 +91,19 @@ def matrix_words(heads: Sequence[Head], rows: Sequence[ComparisonRow]) -> Table:
 
 
 def cell_words(entry: PooledCell) -> str:
-    """Returns a place of the matrix in one line: "mixed · 4 of 5 · right"."""
+    """Returns the results in one row and column in one line: "mixed · 4 of 5 · right"."""
     return " · ".join(part for part in (answer_words(entry), tally_words(entry), verdict(entry)) if part)
 
 
 def answer_words(entry: PooledCell) -> str:
-    """Returns the voted answer in one line, or the status of the cells if there is no reply."""
+    """Returns the voted answer in one line; if there is no reply, the status of the cells in words."""
     if entry.answered:
         return "no answer read" if entry.answer is None else one_line(entry.answer) or "empty answer"
     return _ENDINGS.get(entry.status, entry.status)
 
 
 def tally_words(entry: PooledCell) -> str:
-    """Returns how many samples gave the voted answer: "4 of 5"; "" for a single sample."""
+    """Returns how many samples gave the voted answer: "4 of 5"; "" for a single sample or without a reply."""
     if entry.samples < 2 or not entry.answered:
         return ""
     return (
@@ -109,14 +112,14 @@ def tally_words(entry: PooledCell) -> str:
 
 
 def verdict(entry: PooledCell) -> str:
-    """Returns `right`, `wrong`, the score as a percentage if in between, or "" where nothing was scored."""
+    """Returns the score in a word: `right` for 1, `wrong` for 0, a percentage in between, "" if nothing was scored."""
     if entry.score is None:
         return ""
     return "right" if entry.score == 1 else "wrong" if entry.score == 0 else percent(entry.score)
 
 
 def percent(share: float | None) -> str:
-    """Formats a share: "53 %"; it reads 100 or 0 only where the share is exactly 1 or 0; "" for None."""
+    """Returns a share from 0 to 1 as "53 %"; "" for None. It reads 100 or 0 only if the share is exactly 1 or 0."""
     if share is None:
         return ""
     rounded = int(100 * share + 0.5)  # as a browser rounds
@@ -124,7 +127,8 @@ def percent(share: float | None) -> str:
 
 
 def _checks(summaries: Sequence[VariantSummary]) -> list[str]:
-    """Returns the checks that get a column of their own: none if there is only one, whose score is the score column."""
+    """Returns the names of the checks that get a column of their own: none for a single check, since its score stands
+    in the column for the score."""
     checks = list(dict.fromkeys(check for summary in summaries for check in summary.by_check))
     return checks if len(checks) > 1 else []
 

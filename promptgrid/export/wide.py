@@ -19,10 +19,11 @@ _Key = tuple[Any, ...]
 
 
 def write_wide_csv(rows: Iterable[Record], out: BinaryIO, *, variables: Sequence[str], excel: bool = False) -> int:
-    """Writes one row per case and one column per variant ("sentiment · few-shot · smollm2 · t=0.7").
+    """Writes one row per case and one column per variant ("sentiment · few-shot · smollm2 · t=0.7"), and returns the
+    number of cases.
 
-    Takes the rows of `write_csv` and returns the number of cases. A cell holds the answer; with several samples each
-    distinct answer with its count ("positive ×3 | mixed ×2"); without an answer a status in brackets. All answers are
+    Takes the rows of `write_csv`. A cell holds the answer; with several samples each distinct answer with its count
+    ("positive ×3 | mixed ×2"); without an answer a status in brackets. `excel` is as in `write_csv`. All answers are
     held in memory, but no outputs.
     """
     answers: dict[_Key, dict[_Key, Counter[str]]] = {}
@@ -42,9 +43,8 @@ def _hashable(value: Any) -> Any:
 
 
 def variant_labels(variants: Sequence[_Key]) -> dict[_Key, str]:
-    """Returns a short and unique label for each variant: prompt, technique, model and axes; other properties only
-    where they differ. Raises ExportError where two labels would still be equal.
-    """
+    """Returns a short and unique label for each variant: prompt, technique, model and axis values; other properties
+    only if they differ. Raises ExportError if two labels would still be equal."""
     apart = [at for at in range(len(_NAMED), len(_NAMED + _TOLD_APART)) if len({v[at] for v in variants}) > 1]
     labels: dict[_Key, str] = {}
     seen: Counter[str] = Counter()

@@ -18,7 +18,8 @@ from promptgrid.store import Database, runs
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """The gates of a run. In addition, every cell must have a reply, which is always a gate."""
+    """The gates (conditions) that a run must meet. That every cell has a reply is always one of them, without standing
+    here."""
 
     min_scores: tuple[MinScore, ...] = ()
     not_worse: tuple[NotWorse, ...] = ()
@@ -26,7 +27,7 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """The results of the gates, and the verdicts behind them."""
+    """The results of the gates, and the verdicts on cases and checks from which they follow."""
 
     results: Sequence[GateResult]
     verdicts: Sequence[CheckVerdict]
@@ -45,7 +46,9 @@ def gates_for(
     not_worse_than: str = "",
     strict: bool = False,
 ) -> Gates:
-    """Returns the gates for a run of this plan: `min_scores` as `label=0.9`, `not_worse_than` a run or `pinned`.
+    """Returns the gates for a run of this plan. `min_scores` are texts such as `label=0.9`; with `confident`, the low
+    end of the score's interval must reach them. `not_worse_than` is a run or `pinned`; with `strict`, not one case may
+    break.
 
     Raises GateError for a check that the run does not have, StoreError for an unknown run.
     """
@@ -57,7 +60,8 @@ def gates_for(
 
 
 def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) -> GateReport:
-    """Measures every gate. The verdicts cover the cases that the gates need, or all cases for a `report`.
+    """Checks every gate on the results of a run. With `report`, the verdicts cover all cases, for a test report;
+    otherwise only those that the gates need.
 
     Raises StoreError when the run, or a run that it is compared with, no longer exists.
     """
@@ -72,7 +76,7 @@ def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) 
 
 
 def _of_silent_cases(database: Database, run_id: str) -> list[int]:
-    """Returns the positions of all cells of the cases that have a cell without a reply.
+    """Returns the positions of all cells of those cases in which a cell has no reply.
 
     Such cases are usually few, so that their texts are quickly read.
     """

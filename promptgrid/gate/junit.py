@@ -26,14 +26,16 @@ _LENGTH = 200  # characters of a message in one line
 
 
 def save_junit(path: Path, run: str, results: Sequence[GateResult], verdicts: Sequence[CheckVerdict]) -> int:
-    """Writes the report of a run, with `run` as its name, and returns the number of tests. Raises ExportError."""
+    """Writes the gates' results and the verdicts of a run as JUnit XML to `path`, with `run` as its name, and returns
+    the number of tests. Raises ExportError if the file cannot be written."""
     text = junit(run, results, verdicts)
     save(path, lambda out: out.write(text))
     return len(results) + len(verdicts)
 
 
 def junit(run: str, results: Sequence[GateResult], verdicts: Sequence[CheckVerdict]) -> bytes:
-    """The report as UTF-8. Characters that XML cannot hold are escaped: `\\x1b`, `\\ud800`."""
+    r"""Returns the JUnit XML as UTF-8, with `run` as its name. Characters that XML cannot hold are escaped: `\x1b`,
+    `\ud800`."""
     report = ET.Element("testsuites", name=_line(f"promptgrid {run}"))
     if results:
         _suite(report, "gates", [_gate(result) for result in results])

@@ -16,7 +16,7 @@ _ROUNDING = 1e-9  # tolerance of a mean: nine right answers of ten must reach 0.
 
 
 def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict]) -> GateResult:
-    """Returns the gate that holds if every cell of the run has a reply. `by_status` counts the cells by status."""
+    """Returns the result of the gate that every cell has a reply. `by_status` has the number of cells by status."""
     total, answered = sum(by_status.values()), by_status.get("answered", 0)
     held = answered == total > 0
     reason = (
@@ -27,10 +27,10 @@ def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict])
 
 
 def min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> list[GateResult]:
-    """Returns one result for each variant that has the gate's check.
+    """Returns the result of a minimum-score gate for each variant that has its check.
 
-    The gate fails where the check scored nothing or failed itself. It also fails where the score would be too low if
-    replies that should have a score but have none were wrong.
+    The gate fails if the check scored nothing, or failed itself. It also fails if the mean would be too low with each
+    reply that should have a score but has none counted as wrong.
     """
     by_variant: dict[Variant, list[CheckVerdict]] = {}
     for verdict in verdicts:
@@ -53,7 +53,8 @@ def _min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> GateResult:
 
 
 def _missed(gate: MinScore, verdicts: Sequence[CheckVerdict], values: Sequence[float]) -> str:
-    """Returns the reason why the gate fails; "" when it holds."""
+    """Returns the reason why the gate fails for one variant; "" when it holds. `values` are the scores among its
+    `verdicts`."""
     broken = [v for v in verdicts if v.outcome == "broken"]
     if broken:
         return f"the check itself failed in {humanize.many(len(broken), 'case')}: {_why(broken[0])}"
@@ -71,12 +72,14 @@ def _missed(gate: MinScore, verdicts: Sequence[CheckVerdict], values: Sequence[f
 
 
 def _why(verdict: CheckVerdict) -> str:
-    """Returns the explanation without its outcome prefix, since the sentence around it names the outcome."""
+    """Returns the verdict's explanation without its beginning "not scored:" or "the check failed:", which the sentence
+    around it says already."""
     return verdict.explanation.removeprefix("not scored: ").removeprefix("the check failed: ")
 
 
 def _measured(values: Sequence[float], cases: int) -> str:
-    """Returns the measured score in words: `0.85 (0.64 to 0.95) over 20 cases`."""
+    """Returns the mean of the scores with its interval, in words: `0.85 (0.64 to 0.95) over 20 cases`. `cases` is the
+    number of all cases, scored or not."""
     if not values:
         return "not scored"
     of = f" of {cases:,}" if len(values) < cases else ""
@@ -84,7 +87,7 @@ def _measured(values: Sequence[float], cases: int) -> str:
 
 
 def _rounded_down(score: float) -> str:
-    """Formats a score rounded down, so that a score below 0.9 does not read 0.9."""
+    """Returns the score as text, rounded down to four decimals: a score just below 0.9 must not read 0.9."""
     return f"{math.floor(score * 1e4 + _ROUNDING) / 1e4:g}"
 
 

@@ -12,9 +12,9 @@ from promptgrid.suggestions import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class MinScore:
-    """Requires of every variant a mean score of `check`, 0 to 1, of at least `least`.
+    """A gate: every variant must have a mean score by `check` of at least `least`, 0 to 1.
 
-    With `confident` the low end of the score's 95 % interval must reach `least`.
+    With `confident`, the low end of the score's 95 % interval must reach `least`.
     """
 
     check: str
@@ -24,7 +24,8 @@ class MinScore:
 
 @dataclass(frozen=True, slots=True)
 class Broke:
-    """One case that broke, or failed its check. `before` is "" where no other run is compared with.
+    """One case that is worse than in another run, or that failed its check. `before` is the answer in the other run; ""
+    without one.
 
     All fields may contain foreign text.
     """
@@ -59,7 +60,8 @@ class GateResult:
 
 
 def parse_min_score(text: str, *, confident: bool = False) -> MinScore:
-    """`CHECK=0.9` or `CHECK=90%`. Raises GateError.
+    """Parses a gate such as `CHECK=0.9` or `CHECK=90%`; `confident` is passed on. Raises GateError for any
+    other text.
 
     >>> parse_min_score("label=90%").least
     0.9
@@ -75,7 +77,7 @@ def parse_min_score(text: str, *, confident: bool = False) -> MinScore:
 
 
 def ask_known(gates: Iterable[MinScore], known: Collection[str]) -> None:
-    """Raises GateError for a gate on a check that is not among the `known` names."""
+    """Raises GateError if a gate is on a check whose name is not among `known`, the checks of the run."""
     for gate in gates:
         if gate.check not in known:
             hint = did_you_mean(gate.check, known) or "It has no checks: add one with --check."

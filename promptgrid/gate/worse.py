@@ -16,9 +16,8 @@ PINNED = "pinned"
 
 @dataclass(frozen=True, slots=True)
 class NotWorse:
-    """Requires that no variant of these prompts is significantly worse than in run `than`, and if `strict` no case
-    broke.
-    """
+    """A gate: no variant of these prompts may be significantly worse than in the run `than`; with `strict`, not one
+    case may have broken."""
 
     than: str
     prompts: frozenset[str]
@@ -28,7 +27,8 @@ class NotWorse:
 def parse_not_worse(
     database: Database, ref: str, prompts: Collection[str], *, strict: bool = False
 ) -> tuple[NotWorse, ...]:
-    """Returns the gates against the run that `ref` names; with `pinned` against the baseline run of each prompt.
+    """Returns gates that compare the prompts' variants with the run that `ref` names; if `ref` is `pinned`, with each
+    prompt's baseline run. `strict` is passed on.
 
     Raises GateError where a prompt has no baseline, StoreError for an unknown run.
     """
@@ -73,7 +73,7 @@ def _not_worse(gate: NotWorse, variant: VariantChange, broke: Sequence[Broke]) -
 
 
 def _missed(gate: NotWorse, variant: VariantChange) -> str:
-    """Returns the reason why the gate fails; "" when it holds."""
+    """Returns the reason why the gate fails for this variant; "" when it holds."""
     if variant.a is None:
         return f"run {gate.than} has no such variant"
     if variant.versus is None:
@@ -97,7 +97,7 @@ def _broke(change: Change) -> Broke:
 
 
 def _answer_words(answer: str | None, status: str | None) -> str:
-    """Returns the answer, or the status of a cell without an answer."""
+    """Returns the answer, or without one the status of the cell in words."""
     return answer if answer is not None else "no answer" if status == "answered" else (status or "").replace("_", " ")
 
 

@@ -32,8 +32,9 @@ def grade(
     note: str = "",
     language: str = "en",
 ) -> Score:
-    """Applies one plain check to one reply. `answer` and `note` are those of `read_answer`; `expected` is the case's
-    cell, and the best result among its accepted answers counts. Never raises on any text."""
+    """Scores one reply by one plain check. `answer` and `note` are those of `read_answer`, `rule` and `language` those
+    of the prompt; of the answers that the case's cell `expected` accepts, the one with the best result counts. Never
+    raises on any text."""
     several = expected is not None and spec.kind not in _WITH_LISTS
     cells = accepted(rule, expected) if several and expected is not None else [expected]
     try:
@@ -44,14 +45,16 @@ def grade(
 
 
 def _best(verdicts: Sequence[Verdict]) -> Verdict:
-    """Returns the best verdict over the accepted answers: one that passed, else the highest value, else the first."""
+    """Returns the best of the verdicts that a reply gets for each accepted answer: one that passed, else the highest
+    value, else the first."""
     best = max(verdicts, key=lambda verdict: (verdict.passed is not None, bool(verdict.passed), verdict.value or 0.0))
     others = len(verdicts) - 1
     return best if not others or best.passed else best._replace(why=f"{best.why} (nor {others} other accepted)")
 
 
 def default_checks(rule: AnswerRule, has_expected: bool) -> tuple[CheckSpec, ...]:
-    """Returns the usual checks of an answer rule; without expected values, only the checks that need none."""
+    """Returns the checks that suit an answer rule; without expected values (`has_expected` False), only checks that
+    need none."""
     kinds: list[str] = []
     if rule.kind == "json":
         kinds = ["json-schema"] * bool(rule.schema) + ["exact"] * has_expected
@@ -70,7 +73,8 @@ def _exact(subject: Subject) -> Verdict:
 
 
 def _tidied(subject: Subject, text: str) -> str:
-    """Returns the text as `exact` compares it: as the answer rule reads it, or stripped of surrounding blanks."""
+    """Returns the text in the form that the check `exact` compares: as the answer rule reads it, or without blanks
+    around it, and with the check's options `ignore_space` and `ignore_case` applied."""
     if subject.rule.kind in ("json", "number", "label"):
         text = read_expected(subject.rule, text, subject.language)[0].text
     text = text.strip()
@@ -89,8 +93,9 @@ def _label(subject: Subject) -> Verdict:
 
 
 def _contains(subject: Subject) -> Verdict:
-    """Looks for the option `text` anywhere in the output; without that option, for the expected value in the answer as
-    whole words (`art` is not in `start`). The option `words` overrides either."""
+    """Tells whether the output contains the check's option `text`. Without that option, tells whether the answer
+    contains the expected value as whole words (`art` is not in `start`). The option `words` switches whole words on or
+    off."""
     wanted, where, text = subject.spec.options.get("text"), "output", subject.output
     words = subject.spec.options.get("words", wanted is None)
     if wanted is None:
@@ -107,7 +112,8 @@ def _contains(subject: Subject) -> Verdict:
 
 
 def _regex(subject: Subject) -> Verdict:
-    """Searches the output for the option `pattern`, else compares the rule's match with the expected value."""
+    """Tells whether the check's option `pattern` matches in the output. Without that option, compares the answer that
+    the rule's pattern found with the expected value."""
     pattern = subject.spec.options.get("pattern")
     own = pattern is not None
     pattern = pattern if own else subject.rule.pattern

@@ -18,10 +18,11 @@ _LIMIT = 1000  # characters of an explanation
 
 
 def main(file: str, function: str, limit_s: str) -> None:
-    """Writes `{}` once the function is loaded, then one object per line: {"value", "why"} or {"error"}.
+    """Loads the function from the file and scores the replies that arrive on stdin, one JSON object per line. Writes
+    `{}` once the function is loaded, then one object per reply: {"value", "why"} or {"error"}.
 
-    The parent kills this process if the function takes too long. If the parent has died, this process ends itself after
-    `limit_s`.
+    The parent kills this process if a call takes too long. In case the parent has died, the process ends itself when a
+    call takes `limit_s` seconds.
     """
     requests, replies = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -49,7 +50,8 @@ def main(file: str, function: str, limit_s: str) -> None:
 
 
 def _end_after(seconds: str) -> None:
-    """Schedules the end of the process (0 cancels it) by a signal: a slow regular expression blocks Python code."""
+    """Makes the system end this process after so many seconds (0 cancels it). A timer in Python would not run during a
+    slow regular expression."""
     if hasattr(signal, "alarm"):
         signal.alarm(int(float(seconds)))
 
@@ -82,7 +84,7 @@ def _call(score: Callable[..., Any], reply: dict[str, Any]) -> dict[str, Any]:
 
 
 def _error_text(error: BaseException, file: str) -> str:
-    """Returns the error, with the line of the user's file that raised it."""
+    """Returns the error as text, with the line of the user's file in which it was raised."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f" (line {lines[-1]})" if lines else ""
     return f"{type(error).__name__}: {error}"[:_LIMIT] + where

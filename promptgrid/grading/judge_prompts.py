@@ -30,12 +30,14 @@ Shipped = Literal["judge", "judge-pair"]
 
 @cache
 def shipped_prompt(name: Shipped) -> Prompt:
-    """Returns the prompt that ships with promptgrid: for one reply, or for two."""
+    """Returns the judge's prompt of this name that ships with promptgrid: one marks a single reply, the other compares
+    two."""
     return loads(Path(__file__).with_name(f"{name}.prompty").read_text("utf-8"), name)
 
 
 def check_prompt(prompt: Prompt, inputs: tuple[str, ...] = INPUTS) -> None:
-    """Raises PlanError if the prompt cannot judge: it needs an unknown variable, or does not show the replies."""
+    """Raises PlanError if a prompt cannot serve a judge: it needs a variable that is not among `inputs`, or does not
+    show the replies."""
     used = variables(prompt.messages, prompt.inputs)
     if unknown := [variable.name for variable in used if variable.required and variable.name not in inputs]:
         hint = f"A judge's prompt may use {', '.join(inputs)}."
@@ -50,7 +52,8 @@ def check_prompt(prompt: Prompt, inputs: tuple[str, ...] = INPUTS) -> None:
 def inputs_for(
     spec: CheckSpec, *, question: str, conversation: str, output: str, answer: str | None, expected: str | None
 ) -> Mapping[str, str]:
-    """Returns the variables of the judge's prompt for one reply."""
+    """Returns the values of the variables in the judge's prompt for one reply: the arguments, and the rubric and scale
+    of the check."""
     scale = "pass or fail" if spec.scale is None else "a whole number from {} (worst) to {} (best)".format(*spec.scale)
     return {
         "question": question,
@@ -64,7 +67,8 @@ def inputs_for(
 
 
 def read_mark(spec: CheckSpec, prompt: Prompt, text: str) -> Verdict:
-    """Reads the mark in a judge's reply by the prompt's answer rule. A reply without a mark is not scored."""
+    """Returns the verdict in a judge's reply `text`: its mark, read by the prompt's answer rule. A reply without a mark
+    is not scored."""
     answer = read_answer(prompt.answer, text).answer
     value = None if answer is None else _mark(spec, answer)
     if value is None:
@@ -91,6 +95,7 @@ _PREFERENCES: Mapping[str, Preference] = {"first": "first", "second": "second", 
 
 
 def read_preference(prompt: Prompt, text: str) -> Preference | None:
-    """Returns which of two replies the judge prefers; None if it names neither."""
+    """Returns which of two replies the judge's reply `text` prefers ("first", "second", "tie"); None if it says none of
+    these."""
     answer = (read_answer(prompt.answer, text).answer or "").strip(" .*_`\"'").casefold()
     return _PREFERENCES.get(answer)

@@ -19,7 +19,8 @@ _ENCODING = "o200k_base"
 
 
 def length(subject: Subject) -> Verdict:
-    """Checks the reply's length in words (each Chinese character is one), characters, or tokens (of o200k_base)."""
+    """Checks that the output has at least `min` and at most `max` units, by the check's options. The option `unit` is
+    words (each Chinese or Japanese character is one), chars or tokens (of o200k_base)."""
     options = subject.spec.options
     unit = options.get("unit", "words")
     count = {"words": _words, "chars": len, "tokens": _tokens}[unit](subject.output)
@@ -40,7 +41,7 @@ def _words(text: str) -> int | None:
 
 @cache
 def _word() -> Pattern[str]:
-    """Returns the pattern of a word. In scripts without spaces each character is a word."""
+    """Returns the pattern that matches one word. In scripts that set no blanks each character is a word."""
     import regex
 
     spaceless = r"\p{Han}\p{Hiragana}\p{Katakana}"
@@ -68,15 +69,16 @@ def has_words(text: str, wanted: str) -> bool:
 
 
 def _joined(edge: str, beside: str) -> bool:
-    """Tells whether the text beside the edge continues its word or number; `beside` is read away from the edge."""
+    """Tells whether the text `beside` a found text continues the word or number that ends with its character `edge`.
+    `beside` is given in the order away from that character."""
     if edge.isdigit() and len(beside) == 2 and beside[0] in ".," and beside[1].isdigit():
         return True
     return all(one.isalnum() and not _SPACELESS.match(one) for one in (edge, beside[:1]))
 
 
 def language(subject: Subject) -> Verdict:
-    """Checks the main language of the reply, identified offline by py3langid (Lui and Baldwin 2012, "langid.py"). Texts
-    that are too short to identify are not scored."""
+    """Checks that the output is in the language of the check's option `is` (a code such as "en"), as identified by
+    py3langid (Lui and Baldwin 2012, "langid.py"). Texts that are too short to identify are not scored."""
     expected = subject.spec.options["is"].strip().lower()
     if not subject.output.strip():
         return Verdict(None, "not scored: the reply is empty")

@@ -12,8 +12,9 @@ from promptgrid.grading.subject import Subject, Verdict, short
 
 
 def number(subject: Subject) -> Verdict:
-    """Compares the number of the answer with that of the expected value: in units if the expected value has one or the
-    option `unit` names one. Values that are several numbers ("3:8") must be equal as texts."""
+    """Checks that the number in the answer equals the expected one, within the tolerance of the check's options. Units
+    are converted if the expected value has one or the option `unit` names one. Values of several numbers ("3:8") must
+    be equal as texts."""
     if subject.missing:
         return Verdict(None, subject.missing)
     read = read_number(str(subject.expected), subject.language)
@@ -36,7 +37,8 @@ def number(subject: Subject) -> Verdict:
 
 
 def _numeral(subject: Subject) -> Numeral | None:
-    """Returns the answer as a numeral: as the rule `number` spells it, else the last number of the text."""
+    """Returns the number in the answer: the whole answer if the prompt's rule is `number`, else the last number of the
+    text; None if there is none."""
     answer = str(subject.answer)
     if subject.rule.kind != "number":
         return last_numeral(answer, subject.language)
@@ -56,20 +58,22 @@ def _whole(answer: Numeral, expected: Numeral) -> Verdict:
 
 
 def _unit(subject: Subject, expected: Numeral) -> Unit | None:
-    """Returns the unit of the comparison: the option `unit`, else the unit at the end of the expected value."""
+    """Returns the unit in which to compare: the check's option `unit`, else the unit at the end of the expected value;
+    None without either."""
     if "unit" in subject.spec.options:
         return find_unit(subject.spec.options["unit"])
     return _unit_behind(expected, ends=True)
 
 
 def _unit_behind(numeral: Numeral, *, ends: bool = False) -> Unit | None:
-    """Returns the unit behind the number; with `ends`, only if nothing follows the unit."""
+    """Returns the unit behind the number in its text, or None; with `ends`, only a unit with which the text ends."""
     unit, rest = unit_at_start(numeral.behind) or (None, "")
     return None if ends and rest.strip(" .") else unit
 
 
 def _unit_of_answer(subject: Subject, answer: Numeral) -> Unit | None:
-    """Returns the unit of the answer; if the rule `number` left a bare number, the unit in the output."""
+    """Returns the unit of the answer's number. The rule `number` leaves only the number in the answer, so the unit
+    behind the same number in the output counts then. None if there is no unit."""
     if (unit := _unit_behind(answer)) is not None or subject.rule.kind != "number":
         return unit
     same = (numeral for numeral in reversed(find_numerals(subject.output, subject.language)) if numeral == answer)
@@ -77,7 +81,7 @@ def _unit_of_answer(subject: Subject, answer: Numeral) -> Unit | None:
 
 
 def _measured(subject: Subject, answer: Numeral, expected: Numeral, unit: Unit) -> Verdict:
-    """Compares two amounts in `unit`; a number without a unit is taken to be in that unit."""
+    """Compares answer and expected value as amounts in `unit`; a number without a unit is taken to be in that unit."""
     given, wanted = _unit_of_answer(subject, answer), _unit_behind(expected, ends=True) or unit
     answer_text, aim = _with_unit(answer, given), _with_unit(expected, wanted)
     for one, text in ((wanted, aim), (given or unit, answer_text)):
@@ -104,7 +108,8 @@ def _judged(subject: Subject, off: Fraction, size: Fraction, answer: str, expect
 
 
 def _distance(answer: Numeral, expected: Numeral) -> Fraction:
-    """Returns the distance of two numbers; a percent sign on one side is applied or ignored, as it fits better."""
+    """Returns the distance of two numbers. If only one of them is a percentage, 45% may mean 0.45 or 45: the smaller
+    distance counts."""
     have, want = answer.value or Fraction(0), expected.value or Fraction(0)
     apart = abs(have - want)
     if answer.percent == expected.percent:

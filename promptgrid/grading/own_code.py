@@ -34,7 +34,8 @@ _CHILD = Path(__file__).with_name("child.py")
 
 
 def pinned(spec: CheckSpec) -> CheckSpec:
-    """Returns the check with its file's absolute path and hash, so that every process runs the same code at any time.
+    """Returns the check with the absolute path and the hash of its Python file, so that every process runs the same
+    code, now and later.
 
     Raises PlanError for a file that is missing, is not Python, or lacks the function.
     """
@@ -59,7 +60,7 @@ def pinned(spec: CheckSpec) -> CheckSpec:
 
 
 def _names(tree: ast.Module) -> set[str]:
-    """Returns the names that the file defines or imports."""
+    """Returns all names that the file's code defines, assigns or imports."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -76,7 +77,8 @@ def _sha(source: bytes) -> str:
 
 
 class OwnCode:
-    """The child process of one pinned check. Close it after all replies are scored."""
+    """Runs one pinned check (see `pinned`) in a child process, which starts with the first reply. Close it after all
+    replies are scored."""
 
     def __init__(self, spec: CheckSpec) -> None:
         self._spec = spec
@@ -89,7 +91,8 @@ class OwnCode:
     async def verdict(
         self, output: str, answer: str | None, expected: str | None, inputs: Mapping[str, Any]
     ) -> Verdict:
-        """Returns the function's verdict on one reply; an error is explained and not scored. Never raises."""
+        """Returns the verdict of the user's function on one reply. An error or a timeout gives a verdict that explains
+        it and is not scored. Never raises."""
         if not self._broken and self._strikes >= STRIKES:
             self._broken = f"not tried: it crashed or timed out on {STRIKES} replies in a row"
         if not self._broken and self._child is None:
@@ -120,7 +123,8 @@ class OwnCode:
         return Verdict(passed, why or f"{self._spec.options['function']} returned {value:g}", value)
 
     async def _start(self) -> str:
-        """Starts the child. Returns the reason if the check cannot be used, else ""."""
+        """Starts the child process and loads the user's file. Returns the reason if the check cannot be used,
+        else ""."""
         name = Path(self._file).name
         try:
             sha = _sha(await asyncio.to_thread(Path(self._file).read_bytes))

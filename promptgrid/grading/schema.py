@@ -17,7 +17,8 @@ _EXPLAINED = 160  # characters of an explanation
 
 
 def schema_problem(value: Any, schema: Mapping[str, Any]) -> tuple[bool | None, str]:
-    """Returns (passed, why), with the path of the first mismatch; passed is None if the schema itself is invalid."""
+    """Validates a JSON value by a schema. Returns (passed, why): why names the path of the first mismatch; passed is
+    None if the schema itself is invalid."""
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
 
@@ -37,7 +38,7 @@ def schema_problem(value: Any, schema: Mapping[str, Any]) -> tuple[bool | None, 
 
 
 class _SlowPattern(Exception):
-    """A pattern of the schema is invalid or took too long."""
+    """Raised for a pattern of the schema that is invalid or took too long."""
 
 
 @lru_cache(maxsize=64)
@@ -94,7 +95,8 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
 
 
 def _unique_items(validator: Any, unique: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """Compares items as canonical JSON: the library compares every pair, minutes for a long list of objects."""
+    """Yields an error if `unique` is set and items of the list `instance` are equal as canonical JSON. The library's
+    own rule compares every pair, which takes minutes for a long list."""
     from jsonschema.exceptions import ValidationError
 
     if not unique or not validator.is_type(instance, "array"):
@@ -113,7 +115,7 @@ _BOUNDED = {
 
 
 def _same_numbers(value: Any) -> Any:
-    """Returns the value with 1.0 as 1, which JSON Schema treats as equal."""
+    """Returns the JSON value with whole floats as ints (1.0 as 1), which JSON Schema treats as equal."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):

@@ -16,7 +16,8 @@ _DEPTH = 200
 
 
 def json_equal(subject: Subject) -> Verdict:
-    """Checks that two JSON values are equal (any key order, 1 equals 1.0). Names the path of the first difference."""
+    """Checks that the answer and the expected value are equal as JSON (in any order of keys; 1 equals 1.0). The reason
+    names the path of the first difference."""
     if subject.expected is None:
         return Verdict(None, subject.missing)
     try:
@@ -31,7 +32,8 @@ def json_equal(subject: Subject) -> Verdict:
 
 
 def _json_of(subject: Subject) -> tuple[Any, bool]:
-    """Returns (the answer as JSON, else the first JSON in the output; whether there is any)."""
+    """Returns (the JSON value of the answer or else the only one in the output, True); (None, False) if there
+    is none."""
     for text in (subject.answer, find_json(subject.answer or ""), find_json(subject.output)):
         try:
             if text is not None:
@@ -42,7 +44,8 @@ def _json_of(subject: Subject) -> tuple[Any, bool]:
 
 
 def _difference(answer: Any, expected: Any, path: str, depth: int) -> str:
-    """Returns the path and kind of the first difference; "" if the values are equal."""
+    """Returns the first difference in words, with its `path` ("$.name: …"); "" if the values are equal. Raises
+    RecursionError for values nested deeper than `depth`."""
     if not depth:
         raise RecursionError
     if isinstance(answer, dict) and isinstance(expected, dict):
@@ -71,8 +74,8 @@ def _shown(value: Any) -> str:
 
 
 def similarity(subject: Subject) -> Verdict:
-    """Scores the similarity of answer and expected value, 0 to 1: `edit` counts changed characters (Levenshtein 1966),
-    `token` sorts the words first, so that word order does not count."""
+    """Scores how similar answer and expected value are, 0 to 1, by the share of unchanged characters (Levenshtein
+    1966). With the option `method` "token", words are sorted first, so that their order does not count."""
     if subject.missing:
         return Verdict(None, subject.missing)
     from rapidfuzz.distance import Levenshtein
@@ -87,7 +90,8 @@ def similarity(subject: Subject) -> Verdict:
 
 
 def alike(subject: Subject, value: float) -> Verdict:
-    """Returns the verdict on a similarity; NaN is not scored."""
+    """Returns the verdict on a similarity from 0 to 1: it passes from the check's option `min` on. NaN is not
+    scored."""
     if not math.isfinite(value):
         return Verdict(None, "not scored: the similarity is not a number", failed=True)
     least = subject.spec.options.get("min", USUAL_MIN)
@@ -96,7 +100,7 @@ def alike(subject: Subject, value: float) -> Verdict:
 
 
 def cosine(a: Sequence[float], b: Sequence[float]) -> float:
-    """Returns the cosine of two vectors, at least 0; NaN if one is zero or their lengths differ."""
+    """Returns the cosine of the angle between two vectors, at least 0; NaN if one is zero or their lengths differ."""
     size = math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(x * x for x in b))
     if not size or len(a) != len(b):
         return math.nan

@@ -40,7 +40,8 @@ _SCALE = re.compile(r"(-?\d{1,4})\s*-\s*(\d{1,4})")
 
 @dataclass(frozen=True, slots=True)
 class CheckSpec:
-    """One check of a run: `name` heads its column (score.NAME), `kind` and `options` are those of OPTIONS.
+    """One check of a run: `name` heads its column (score.NAME), `kind` is a key of OPTIONS, and `options` are values
+    for what OPTIONS allows that kind.
 
     `str(spec)` is the text that `parse_check` reads.
     """
@@ -51,7 +52,8 @@ class CheckSpec:
 
     @property
     def plain(self) -> bool:
-        """Tells whether `grade` scores the check; others need a process or an endpoint and are scored later."""
+        """Tells whether `grade` can score the check at once; others need a process or an endpoint and are
+        scored later."""
         return self.kind not in ("python", "judge", USUAL) and self.options.get("method") != "embedding"
 
     @property
@@ -61,7 +63,8 @@ class CheckSpec:
 
     @property
     def scale(self) -> tuple[int, int] | None:
-        """Returns the lowest and the highest mark of a judge; None for pass or fail."""
+        """Returns (the lowest mark, the highest mark) that a judge may give; None for a judge that says pass
+        or fail."""
         text = self.options.get("scale", "1-5")
         match = _SCALE.fullmatch(text)
         return (int(match[1]), int(match[2])) if match else None
@@ -73,8 +76,8 @@ class CheckSpec:
 
 
 def parse_check(text: str) -> CheckSpec:
-    """Parses `[NAME=]KIND[:OPTION=VALUE,…]`; a value that holds `,OPTION=` is written as a JSON string. Raises
-    PlanError.
+    """Parses a check written as `[NAME=]KIND[:OPTION=VALUE,…]`. A value that contains `,OPTION=` is written as a JSON
+    string. Raises PlanError.
 
     >>> parse_check("close=number:tolerance=0.5").options["tolerance"]
     0.5
@@ -94,7 +97,7 @@ def parse_check(text: str) -> CheckSpec:
 
 
 def _require(kind: str, options: Mapping[str, Any], name: str, text: str) -> None:
-    """Raises PlanError for options that do not fit together."""
+    """Raises PlanError if options are missing or do not fit together. `text` is the check as the user wrote it."""
     least, most = options.get("min"), options.get("max")
     wrong = {
         "number": ("unit" in options and units.find_unit(options["unit"]) is None)
@@ -139,7 +142,8 @@ def _options(kind: str, rest: str, text: str) -> Iterable[tuple[str, Any]]:
 
 
 def _cut_value(rest: str, allowed: Iterable[str], text: str) -> tuple[str, str]:
-    """Returns (the first value, the text after its comma)."""
+    """Splits the text behind `OPTION=` into (the option's value, the options that follow it). `allowed` are the
+    options' names, `text` is the whole check, for errors."""
     if rest.startswith('"'):
         try:
             value, end = json.JSONDecoder().raw_decode(rest)

@@ -14,10 +14,11 @@ _SHOWN = 60  # characters of a text within an explanation
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The result of a check on one reply: `value` 0 to 1, `passed`, the `answer` that was scored, an explanation.
+    """The result of a check on one reply: `value` from 0 to 1, whether it `passed`, the `answer` that was scored, and
+    an explanation.
 
-    `value` and `passed` are None if the reply could not be scored (no expected, no answer, an invalid pattern).
-    `failed` is set if the check itself is the cause: it raised, it took too long, or its judge could not be asked or
+    `value` and `passed` are None if the reply could not be scored (no expected value, no answer, an invalid pattern).
+    `failed` tells that the check itself is the cause: it raised, it took too long, or its judge could not be asked or
     understood.
     """
 
@@ -31,7 +32,8 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One reply for one check: `answer` and `note` as from `read_answer`, `expected` is one accepted answer."""
+    """What a check scores: one reply. `answer` and `note` are those of `read_answer`, `expected` is one of the case's
+    accepted answers, `rule` and `language` are those of the prompt."""
 
     spec: CheckSpec
     output: str
@@ -43,7 +45,7 @@ class Subject:
 
     @property
     def missing(self) -> str:
-        """Returns the reason why there is nothing to compare; "" if there is."""
+        """The reason why answer and expected value cannot be compared, because one is missing; "" if both are there."""
         if self.expected is None:
             return "not scored: the case has no expected value"
         if self.answer is None:
@@ -52,12 +54,13 @@ class Subject:
 
     @property
     def both(self) -> tuple[str, str]:
-        """Returns answer and expected as texts; call it only if nothing is `missing`."""
+        """The answer and the expected value as texts; use it only if nothing is `missing`."""
         return str(self.answer), str(self.expected)
 
 
 class Verdict(NamedTuple):
-    """Whether the reply passed (None: not scored), the reason, and the value if that is not simply 1 or 0."""
+    """The result of a check: whether the reply `passed` (None: not scored), the reason, and the `value` unless it is
+    simply 1 or 0. `failed`: the check itself went wrong."""
 
     passed: bool | None
     why: str
@@ -65,17 +68,17 @@ class Verdict(NamedTuple):
     failed: bool = False
 
     def score(self, check: str, answer: str | None) -> Score:
-        """Returns the score of the check with that name."""
+        """Returns the verdict as the Score of the check named `check` on this answer."""
         value = self.value if self.value is not None or self.passed is None else float(self.passed)
         return Score(check, value, self.passed, "" if answer is None else answer, self.why, self.failed)
 
 
 def compared(equal: bool, subject: Subject) -> Verdict:
-    """Returns the verdict of a check that compares answer and expected."""
+    """Returns the verdict of a check that compares answer and expected value; `equal` is its result."""
     answer, expected = map(short, subject.both)
     return Verdict(equal, f"answer {answer}, as expected" if equal else f"answer {answer}, expected {expected}")
 
 
 def short(text: str) -> str:
-    """Returns the text in one line, shortened for an explanation."""
+    """Returns the text in one line of at most 60 characters, to be quoted in an explanation."""
     return one_line(text, _SHOWN)

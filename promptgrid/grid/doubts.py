@@ -17,7 +17,8 @@ _LISTED = 5  # the number of case ids listed in a doubt
 
 
 def doubts(plan: Plan) -> list[str]:
-    """Returns one sentence for each doubt about the plan. Raises PromptError for broken Jinja."""
+    """Returns sentences about what may be wrong with the plan, each once; none if nothing is suspicious. Raises
+    PromptError for broken Jinja."""
     columns = list(dict.fromkeys(name for case in plan.cases for name in case.inputs))
     lines = []
     for prompt in plan.prompts:
@@ -26,7 +27,8 @@ def doubts(plan: Plan) -> list[str]:
 
 
 def _unscored(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
-    """Yields a doubt if the answer rule needs expected answers and no case has one."""
+    """Yields a sentence if the prompt's answer rule needs expected answers and no case has one. `columns` are those of
+    the cases."""
     if prompt.answer.kind not in ("label", "number") or any(case.expected is not None for case in plan.cases):
         return
     if plan.checks_for(prompt) or plan.own_checks:
@@ -38,7 +40,8 @@ def _unscored(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
 
 
 def _unread(plan: Plan, prompt: Prompt) -> Iterator[str]:
-    """Yields a doubt if the prompt's answer rule cannot read the expected answers of some cases."""
+    """Yields a sentence if the prompt's answer rule cannot read the expected answers of some cases, which are then not
+    scored."""
     if prompt.answer.kind not in ("label", "number", "json"):
         return
     problems = {
@@ -55,7 +58,8 @@ def _unread(plan: Plan, prompt: Prompt) -> Iterator[str]:
 
 
 def _sent_as_it_stands(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
-    """Yields doubts about single braces around a column's name, and about a prompt that uses no column."""
+    """Yields sentences about text that may be meant as a variable: a column's name in single braces, which is sent as
+    it is, and a prompt that uses no column."""
     used = {variable.name for variable in variables(prompt.messages, prompt.inputs)}
     names = {*columns, *(item.name for item in prompt.inputs)}
     for name in dict.fromkeys(m[1] for message in prompt.messages for m in _SINGLE_BRACES.finditer(message.text)):

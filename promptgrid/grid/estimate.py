@@ -18,7 +18,7 @@ _Number = TypeVar("_Number", int, float)
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What some calls take. None means not known.
+    """The expected size and cost of some calls. None means not known.
 
     asked               number of cells that these calls answer: several per call if the endpoint takes `n`
     answered            number of cells whose reply is stored
@@ -27,9 +27,10 @@ class Estimate:
     texts               number of texts to embed, several per call
     prompt_tokens       sum over the calls to be sent
     completion_ceiling  the most tokens that the replies can have
-    reason              why the counts are not exact
+    exact, reason       whether the counts are exact; if not, why
     cost_floor          cost of the prompts alone, in US dollars
     cost_ceiling        cost with every reply at its greatest length, in US dollars
+    free                whether nothing is charged
     notes               sentences about parameters that were merged or are not sent, each once
     """
 
@@ -59,8 +60,11 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
 def estimate_point(
     planned: PlannedPoint, facts: ModelFacts, samples: int, answered: int, repeated: bool, a_call: int = 1
 ) -> Estimate:
-    """Returns the estimate of one point's cells: too long, the same as another point (`repeated`), answered, or to be
-    sent. Each call sends `a_call` cells, and its prompt is counted and paid once."""
+    """Returns the estimate of one point's `samples` cells, of which `answered` have a stored reply. `repeated`: an
+    earlier point sends the same calls, so these cells are only shared.
+
+    One call answers up to `a_call` cells, and its prompt is counted and paid once.
+    """
     note = planned.point.variant.note
     notes = (note,) if note else ()
     if not planned.fits:
@@ -87,7 +91,8 @@ def estimate_point(
 
 
 def _ceiling(facts: ModelFacts, prompt: int, room: int | None, calls: int, asked: int) -> float | None:
-    """Returns the cost of the prompt once per call plus the longest reply (`room`) for each cell."""
+    """Returns the highest cost in US dollars: the prompt (its tokens) once per call, and for each of the `asked` cells
+    a reply of `room` tokens. None if unknown."""
     alone, whole = cost_of(facts, prompt).usd, cost_of(facts, prompt, room).usd
     if alone is None or whole is None or calls == asked:
         return _times(calls, whole)
@@ -96,10 +101,10 @@ def _ceiling(facts: ModelFacts, prompt: int, room: int | None, calls: int, asked
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """A check that a model scores. `prompt_tokens` counts the judge's prompt without the question and the reply;
-    `max_reply` is the most tokens that the verdict can have.
+    """A check that a model scores (`ref` is ENDPOINT/MODEL). `prompt_tokens` counts the judge's prompt without the
+    question and the reply; `max_reply` is the most tokens that the verdict can have.
 
-    If `texts_a_call` is not 0, the model embeds replies and expected values instead.
+    If `texts_a_call` is not 0, the model does not judge: it embeds replies and expected values, so many per call.
     """
 
     ref: str
@@ -110,8 +115,8 @@ class ModelCheck:
 
 
 def estimate_judged(planned: PlannedPoint, samples: int, judge: ModelCheck) -> Estimate:
-    """Returns the estimate of judging a point's replies. The floor is the judge's prompt alone; the ceiling adds the
-    whole question and the longest reply."""
+    """Returns the estimate of judging a point's replies, one call per sample. The lowest cost is that of the judge's
+    own prompt; the highest adds the whole question, the longest reply and the longest verdict."""
     tokens, reply = judge.prompt_tokens + planned.count.tokens, planned.point.request.parameters.max_tokens
     most = None if reply is None else tokens + reply
     return Estimate(
@@ -125,8 +130,9 @@ def estimate_judged(planned: PlannedPoint, samples: int, judge: ModelCheck) -> E
 
 
 def estimate_vectors(planned: PlannedPoint, samples: int, judge: ModelCheck) -> Estimate:
-    """Returns the estimate of embedding texts to score a point's replies. The number of calls follows from all points'
-    texts, see `vector_calls`. The floor is the expected value alone."""
+    """Returns the estimate of embedding a point's replies and expected value, to score their similarity. The lowest
+    cost is that of the expected value alone. Calls are not counted here, but over all points (see `vector_calls`).
+    """
     expected, reply = planned.point.case.expected or "", planned.point.request.parameters.max_tokens
     if not expected.strip():
         return Estimate()
@@ -140,12 +146,13 @@ def estimate_vectors(planned: PlannedPoint, samples: int, judge: ModelCheck) -> 
 
 
 def vector_calls(texts: int, texts_a_call: int) -> int:
-    """Returns the most calls that embedding these texts can take, before the replies exist."""
+    """Returns the most calls that it can take to embed these texts, `texts_a_call` per call, while replies arrive bit
+    by bit."""
     return -(-texts // texts_a_call) + texts // _SCORED_TOGETHER
 
 
 def estimate_texts(counts: Sequence[Count], facts: ModelFacts, texts_a_call: int) -> Estimate:
-    """Returns the estimate of embedding existing texts, `texts_a_call` per call."""
+    """Returns the estimate of embedding existing texts with these token counts, `texts_a_call` per call."""
     cost = _sum([cost_of(facts, count.tokens).usd for count in counts])
     return Estimate(
         calls=-(-len(counts) // texts_a_call),

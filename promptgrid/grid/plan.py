@@ -56,9 +56,10 @@ class Plan:
 
     @classmethod
     def of(cls, **settings: Any) -> Plan:
-        """Creates a plan from flat names: its fields, its parameters (`seed=1`), its axes (`temperatures=[0, 0.7]`).
+        """Returns a plan from keywords: its fields, its parameters (`seed=1`) and its axes (`temperatures=[0,
+        0.7]`).
 
-        Raises PlanError.
+        Raises PlanError for a value that is out of range, or a plan with nothing to run.
         """
         parameters = parameters_from({name: settings.pop(name) for name in NAMES if name in settings})
         axes = {spec.column: settings.pop(spec.plural) for spec in AXIS_SPECS if spec.plural in settings}
@@ -120,7 +121,8 @@ class Plan:
                     raise PlanError(message, hint=hint)
 
     def values_of(self, spec: ParameterSpec) -> tuple[Value, ...]:
-        """Returns the plan's values of a parameter, one or those of its axis; empty if each prompt's own applies."""
+        """Returns the values that the plan gives a parameter: one, or those of its axis; empty if each prompt's own
+        value applies."""
         own = getattr(self.parameters, spec.name)
         return self.axes.get(spec.column, ()) if own is None else (own,)
 
@@ -151,7 +153,7 @@ class Plan:
 
     @property
     def all_checks(self) -> tuple[CheckSpec, ...]:
-        """The checks of all prompts of the plan, each once."""
+        """The checks of all prompts of the plan; a check that several prompts have stands once."""
         return tuple({str(check): check for prompt in self.prompts for check in self.checks_for(prompt)}.values())
 
     @cached_property
@@ -170,7 +172,8 @@ class Plan:
             raise MissingVariables(missing, hint=self._columns_hint(missing))
 
     def _columns_hint(self, missing: Mapping[str, list[int]]) -> str:
-        """Returns a hint: the columns that the cases have, and those that a missing variable may mean."""
+        """Returns a hint for missing variables (their lines by name): the columns that the cases have, and the column
+        that each variable may mean. "" if the cases have no columns."""
         columns = list(dict.fromkeys(name for case in self.cases for name in case.inputs))
         if not columns:
             return ""

@@ -21,7 +21,8 @@ class PlannedPoint:
 
     @property
     def fits(self) -> bool:
-        """False if the prompt does not fit; the point is then never sent. An estimated count never makes this False."""
+        """Whether the prompt and its reply fit into the model's context; if not, the point is never sent. Always True
+        if the count is an estimate."""
         room = self.point.request.parameters.max_tokens or 1
         return self.limit is None or not self.count.exact or self.count.tokens + room <= self.limit
 

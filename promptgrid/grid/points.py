@@ -26,7 +26,7 @@ from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A technique that a prompt does not support, and the reason; the pair has no cells."""
+    """A prompt and a technique that cannot be used together, and the reason; they have no cells in the grid."""
 
     prompt: str
     technique: str
@@ -35,9 +35,10 @@ class Skipped:
 
 @dataclass(frozen=True)  # no slots: `honoured` is a cached property
 class WireVariant:
-    """The parameters sent to one model with one prompt, and the requested parameters: the first of `same`.
+    """One set of parameters as `sent` to a model. `same` are the requested parameters that lead to it.
 
-    The others of `same` are sent identically, so they were merged with the first.
+    If there are several, the values that differ between them are not sent or not accepted, so they are merged into one
+    variant.
     """
 
     same: tuple[Parameters, ...]
@@ -46,17 +47,17 @@ class WireVariant:
 
     @property
     def parameters(self) -> Parameters:
-        """The parameters as requested in the plan."""
+        """The requested parameters, as in the plan; the first of those that were merged."""
         return self.same[0]
 
     @cached_property
     def honoured(self) -> str:
-        """JSON: for each requested parameter, whether the model is known to take it; null means not known."""
+        """For each requested parameter, whether the model is known to take it (null: not known), as a JSON object."""
         return json.dumps(dict(self.sent.honoured))
 
     @cached_property
     def note(self) -> str:
-        """The difference between the sent and the requested parameters, in words."""
+        """A sentence on how the sent parameters differ from the requested ones; "" if they do not."""
         notes = [self.sent.note] if self.sent.note else []
         for spec in AXIS_SPECS:
             values = dict.fromkeys(getattr(parameters, spec.name) for parameters in self.same)
@@ -72,7 +73,8 @@ Decided = Mapping[tuple[str, str, str], Sequence[WireVariant]]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point of the grid: a call without its sample number. A point has as many cells as the plan has samples.
+    """One point of the grid: all that makes up a call but the sample number. A point has as many cells as the plan has
+    samples.
 
     Points with the same `key` are the same call; `request` is the request of the first sample.
     """
@@ -94,14 +96,15 @@ class Point:
 
     @property
     def parameter_columns(self) -> dict[str, Any]:
-        """The values of the parameters by cell column: for an axis both as planned and as sent, for other parameters as
-        sent."""
+        """The values of the parameters by column of a stored cell: of an axis both the planned and the sent value, of
+        other parameters the sent one."""
         planned, sent = self.variant.parameters, self.request.parameters
         values = {spec.columns[-1]: getattr(sent, spec.name) for spec in SPECS if spec.column}
         return values | {spec.column: getattr(planned, spec.name) for spec in AXIS_SPECS}
 
     def request_for(self, sample: int, n: int = 1) -> Request:
-        """Returns the request for `n` samples, starting with this one. With a seed, sample i has seed + i."""
+        """Returns the request that asks for `n` samples, starting with the number `sample`. With a seed, sample i has
+        seed + i."""
         parameters = self.request.parameters
         if n == 1 and (sample == 0 or parameters.seed is None):
             return self.request
@@ -110,14 +113,14 @@ class Point:
 
 
 def skipped(plan: Plan) -> list[Skipped]:
-    """Returns every pair of a prompt and a technique of the plan that the prompt does not support."""
+    """Returns the pairs of a prompt and a technique of the plan that cannot be used together, with the reasons."""
     pairs = ((p, t) for p in plan.prompts for t in plan.techniques)
     return [Skipped(p.name, t, why) for p, t in pairs if (why := techniques.unavailable(p, t))]
 
 
 def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
-    """Returns the parameters to send for each model, prompt and combination of axis values, by the current facts about
-    the models.
+    """Returns the parameters to send, for each combination of axis values, by (model, prompt name, prompt version) and
+    by what is now known about the models.
 
     The result is stored with the run: facts that change later do not change the run's calls.
     """
@@ -131,11 +134,12 @@ def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
 def points(
     plan: Plan, endpoints: Mapping[str, Endpoint], decided: Decided, refs: Sequence[str] | None = None
 ) -> Iterator[Point]:
-    """Yields every point of the plan (of the models `refs`), in the best order for sending: by model, prompt,
-    technique, case, axes. Neighbouring points share the beginning of their prompt, which servers cache.
+    """Yields every point of the plan, or only those of the models `refs`. `decided` has the parameters to send, from
+    `decide`.
 
-    Parameter values that are sent identically are one point; samples are never merged. Raises PromptError with the case
-    if a template cannot be filled.
+    The order is by model, prompt, technique, case and axes: neighbours share the beginning of their prompt, which
+    servers cache. Parameter values that are sent identically are one point; samples are never merged. Raises
+    PromptError with the case if a template cannot be filled.
     """
     for ref in plan.models if refs is None else refs:
         name, model = split_model(ref)
@@ -184,7 +188,8 @@ def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[Wire
 
 
 def _parameters(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
-    """Yields the parameters for each combination of axis values; the prompt's own apply where the plan has none."""
+    """Yields the requested parameters of each combination of axis values. Where the plan has no value for a parameter,
+    the prompt's own applies."""
     own = plan.parameters.over(prompt.parameters)
     if own.temperature is not None:
         own = replace(own, temperature=float(own.temperature))  # 0 and 0.0 differ in JSON and would give two keys
@@ -194,13 +199,14 @@ def _parameters(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
 
 
 def _most_telling(same: Sequence[tuple[Parameters, Sent]]) -> Sent:
-    """Returns the first `Sent` with notes, which say why another value is sent identically; otherwise the first."""
+    """Returns, of the sets of parameters that are sent identically, the first `Sent` with a note, since its note says
+    why; without notes the first."""
     return next((sent for _, sent in same if sent.notes), same[0][1])
 
 
 def _key(endpoint: Endpoint, request: Request, identity: str) -> str:
-    """Returns a hash of the request body as sent (without the sample's seed), the base seed and the endpoint's
-    identity."""
+    """Returns the hash by which replies to this point are stored: of the request body without the sample's seed, the
+    base seed, and the endpoint's identity."""
     seed, unseeded = request.parameters.seed, replace(request.parameters, seed=None)
     wire = endpoint.wire(replace(request, parameters=unseeded))
     return hashlib.sha256(json.dumps([wire, seed, identity], sort_keys=True).encode()).hexdigest()[:32]

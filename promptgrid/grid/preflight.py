@@ -35,8 +35,8 @@ StoredSamples = Callable[[Sequence[str]], Mapping[str, Iterable[int]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPreflight(Estimate):
-    """The preflight of one model. `seconds` is None if the model's speed is not known; with `embeds`, the model makes
-    vectors."""
+    """The preflight (what will be sent, and its cost) of one model. `seconds` is None if the model's speed is not
+    known; with `embeds`, the model makes vectors."""
 
     ref: str
     facts: ModelFacts
@@ -47,7 +47,8 @@ class ModelPreflight(Estimate):
 def model_preflight(
     ref: str, facts: ModelFacts, estimate: Estimate, seconds: float | None = None, *, embeds: bool = False
 ) -> ModelPreflight:
-    """Returns the preflight of one model from the estimate of its calls."""
+    """Returns the preflight of the model `ref` (ENDPOINT/MODEL) from the estimate of its calls; `seconds` and `embeds`
+    are as in ModelPreflight."""
     figures = {one.name: getattr(estimate, one.name) for one in fields(Estimate)} | {"free": facts.free}
     return ModelPreflight(ref=ref, facts=facts, seconds=seconds, embeds=embeds, **figures)
 
@@ -129,7 +130,7 @@ class EstimateTally:
         self._points = 0
 
     def through(self, planned: Iterable[PlannedPoint]) -> Iterator[PlannedPoint]:
-        """Yields the same points unchanged and adds them to the tally."""
+        """Yields the points unchanged, and adds the estimate of each to the tally as it passes."""
         planned = iter(planned)
         while chunk := list(islice(planned, _LOOKUP)):
             stored = {} if self.plan.fresh else self.stored([one.point.key for one in chunk])
@@ -156,7 +157,7 @@ class EstimateTally:
                 yield estimate(one, self.plan.samples, judge)
 
     def preflight(self) -> Preflight:
-        """Returns the preflight of all points added so far."""
+        """Returns the preflight of all points that `through` has yielded so far."""
         models = [model_preflight(ref, self._facts[ref], share, self._seconds(ref, share.asked))
                   for ref, share in self._models.items()]  # fmt: skip
         judges = [self._judge_preflight(judge, self._judges[check]) for check, judge in self.judges.items()]
@@ -177,8 +178,8 @@ class EstimateTally:
 
 
 def plan_reach(plan: Plan) -> Reach | None:
-    """Returns what a comparison of the plan's first variant with each other one can detect over its distinct cases;
-    None if nothing is scored."""
+    """Returns the chance that a comparison of the plan's first variant with another finds a difference, with the plan's
+    distinct cases; None if nothing is scored."""
     if plan.all_checks:
         scored = [case for case in plan.cases if case.expected is not None] or list(plan.cases)
     else:
@@ -190,7 +191,8 @@ def plan_reach(plan: Plan) -> Reach | None:
 
 
 def preflight(tally: EstimateTally) -> Preflight:
-    """Returns the preflight of the tally's plan. Raises PlanError or PromptError if the plan cannot be carried out."""
+    """Computes and returns the preflight of the tally's plan. Raises PlanError or PromptError if the plan cannot be
+    carried out."""
     tally.plan.check_variables()
     for _ in tally.through(plan_points(tally.plan, grid.decide(tally.plan), tally.usage)):
         pass
