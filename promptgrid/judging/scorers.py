@@ -91,7 +91,8 @@ def scorer(judging: JudgingContext, plan: Plan, spec: CheckSpec, *, on_done: Cal
 
 
 def own_scores(plan: Plan, replies: Sequence[Answered]) -> list[CellScore]:
-    """Returns the scores of the replies by the checks that their cases bring."""
+    """Returns the scores of the replies by own checks: those that a case has in its table, beside the checks of the
+    run."""
     prompts = prompts_of(plan)
     return [_plain_score(check, prompts, reply) for reply in replies for check in reply.own]
 

@@ -51,7 +51,7 @@ _TO_KNOW: Mapping[str, str] = {
 
 
 def own_checks_words(sheet: Preflight) -> str:
-    """Returns how many cases bring checks of their own, as a sentence; "" if none does."""
+    """Returns a sentence on how many cases have checks of their own in their table; "" if none has."""
     count = sheet.own_checks
     bring = "case brings checks of its" if count == 1 else "cases bring checks of their"
     return f"{count:,} {bring} own." if count else ""

@@ -181,8 +181,8 @@ def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
 
 
 def counted_and_reported(database: Database, run_id: str) -> dict[str, tuple[int, int, int]]:
-    """Returns, by ENDPOINT/MODEL: the number of replies that report their prompt's tokens, and the sums of the tokens
-    that were counted before sending and of those reported."""
+    """Returns, by ENDPOINT/MODEL, three numbers over the replies that report their prompt's tokens: how many there are,
+    the tokens counted before sending, and the tokens reported."""
     both = replies.c.prompt_tokens.is_not(None) & cells.c.prompt_tokens_counted.is_not(None)
     sums = (sa.func.count(), sa.func.sum(cells.c.prompt_tokens_counted), sa.func.sum(replies.c.prompt_tokens))
     query = (

@@ -95,9 +95,9 @@ class CellOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The writes of one commit. `replies` holds rows of replies that no cell shows yet, `attempts` failed attempts,
-    `settled` the ids of reservations whose calls have ended, `retried` the number of new retries, `live` the figures of
-    the run in progress (None: unchanged)."""
+    """The writes of one commit. `outcomes` are cells that have ended, `replies` rows of replies that no cell shows yet,
+    `attempts` failed attempts, `settled` the ids of reservations whose calls have ended, `retried` the number of new
+    retries, `live` the figures of the run in progress (None: unchanged)."""
 
     outcomes: Sequence[CellOutcome] = ()
     replies: Sequence[Row] = ()

@@ -42,7 +42,9 @@ def add(
     by_model: bool = False,
     judge_reply_id: int | None = None,
 ) -> int:
-    """Stores a vote and returns its id. Raises StoreError when the run has no such cells (any more)."""
+    """Stores a vote on the replies of two cells of the run, and returns the vote's id. `outcome` says which side
+    `owner` preferred; with `by_model`, `owner` is a model and `judge_reply_id` its reply. Raises StoreError when the
+    run no longer has these cells."""
     row = {
         "run_id": run_id,
         "left_position": left_position,

@@ -15,12 +15,13 @@ PARTS: tuple[PromptPart, ...] = get_args(PromptPart)
 
 @dataclass(frozen=True, slots=True)
 class ContextUse:
-    """The tokens of a request by part. The five parts and the overhead of the chat `format` add up to `total`.
+    """The tokens of a request by part. The five parts (`system` to `question`) and the overhead of the chat `format`
+    add up to `total`.
 
     `reserve` is set aside for the reply and is not in the total. Without a known `limit` everything `fits`.
-    `more_examples` and `more_turns` (a question with its reply) say how many more of average length fit; None without
-    a limit, or without any to average. `sizes` has the tokens of each turn's text, in order. `reason` says why the
-    counts are not `exact`.
+    `more_examples` and `more_turns` (a question with its reply) say how many more of average length fit; None without a
+    limit, or without any to average. `sizes` has the tokens of each turn's text, in order. `reason` says why the counts
+    are not `exact`.
     """
 
     system: int

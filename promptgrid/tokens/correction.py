@@ -22,14 +22,15 @@ class ReportedUsage:
 
 
 def corrected_counter(model_ref: str, reported: Sequence[ReportedUsage]) -> Counter:
-    """The counter of this model, with inexact counts corrected by the `reported` usage of its latest replies. Raises
-    PlanError."""
+    """Returns the function that counts tokens for this model. Where its counts are not exact, they are corrected by
+    what the latest replies `reported`. Raises PlanError for an unknown endpoint."""
     correction = _Correction(counter(model_ref), reported, bool(encoding_of(model_ref)))
     return correction.counted if reported else correction.count
 
 
 class _Pair(NamedTuple):
-    """The counted and the reported prompt tokens of one request."""
+    """One earlier request of a model: its number of messages, and the prompt tokens that were counted and that its
+    reply reported."""
 
     messages: int
     counted: int
@@ -38,8 +39,11 @@ class _Pair(NamedTuple):
 
 @dataclass
 class _Correction:
-    """With `own_tokenizer`, `count` counts the texts exactly, and only what surrounds them is not known: the mean
-    difference is added. Otherwise the count is multiplied by the mean ratio."""
+    """Corrects the counts of `count` by the usage that earlier replies `reported`.
+
+    With `own_tokenizer`, texts are counted exactly and only what surrounds them is not known: the mean difference is
+    added. Otherwise the count is multiplied by the mean ratio.
+    """
 
     count: Counter
     reported: Sequence[ReportedUsage]
@@ -48,8 +52,9 @@ class _Correction:
     def counted(
         self, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = (), response_format: Any = None
     ) -> Count:
-        """Counts as `count`; the reason of a corrected count says by how much. Requests with other tools or another
-        schema correct nothing, and requests with as many messages go first."""
+        """Returns the corrected count of a request; its reason says by how much it was corrected. Only earlier requests
+        with the same tools and response format are compared, and of these only those with as many messages if there are
+        any."""
         count = self.count(messages, api, tools, response_format)
         pairs = [] if count.exact else self._pairs[_attached(tools, response_format)]
         alike = [pair for pair in pairs if pair.messages == len(messages)] or pairs
@@ -67,7 +72,7 @@ class _Correction:
 
     @cached_property
     def _pairs(self) -> Mapping[str, Sequence[_Pair]]:
-        """The pairs by the request's tools and schema."""
+        """The earlier requests with a reported usage, by a text of their tools and response format."""
         pairs: dict[str, list[_Pair]] = defaultdict(list)
         for usage in self.reported:
             body = usage.body

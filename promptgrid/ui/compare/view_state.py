@@ -281,8 +281,8 @@ def drill(values: Mapping[Axis, AxisValue]) -> None:
 
 
 def sort_by(column_id: str) -> None:
-    """Sorts by a column: the first press sorts ascending, the second descending, and the third restores case order. The
-    corner, whose `column_id` is "", also restores case order. For use in callbacks."""
+    """Sorts the rows by a column. The first call for it sorts ascending, the second descending, the third restores the
+    order of the cases, as does "" for `column_id`. For use in callbacks."""
     state = st.session_state
     same = state.get("compare_sort_column") == column_id and state["compare_sort"] != "case"
     if not column_id or (same and state["compare_order"] == "down"):
