@@ -15,10 +15,11 @@ from promptgrid.endpoint import Endpoint
 @dataclass
 class Shared:
     """What the runs of a process share: the pace of each endpoint, by its identity, and the samples being sent. While a
-    (key, sample) is in `in_flight`, no other run sends it."""
+    (key, sample) is in `in_flight`, no other run sends it. `run_ids` are the runs in progress."""
 
     paces: dict[str, Pace] = field(default_factory=dict)
     in_flight: set[tuple[str, int]] = field(default_factory=set)
+    run_ids: set[str] = field(default_factory=set)
     _allowed: dict[str, list[int]] = field(default_factory=dict)  # by identity: the limit of each run in progress
 
     @contextmanager

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Sequence
+import shutil
+import threading
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from promptgrid.store.database import Row
 from promptgrid.store.stored_replies import stored_replies
 
 _FOLDER = "unsaved"
+_JUDGED = "judged"
+_recovering = threading.Lock()
 
 log = logging.getLogger("promptgrid.runner")
 
@@ -76,7 +80,7 @@ def folder() -> Path:
 def _prefix(run_id: str, epoch: int | None) -> str:
     """Returns the beginning of these files' names. With `epoch` None (judges) it differs, since a runner must not take
     the files that judges are writing."""
-    return f"judged.{run_id}." if epoch is None else f"{run_id}."
+    return f"{_JUDGED}.{run_id}." if epoch is None else f"{run_id}."
 
 
 def recover(database: Database, run_id: str, epoch: int | None) -> int:
@@ -85,8 +89,22 @@ def recover(database: Database, run_id: str, epoch: int | None) -> int:
 
     Returns the number of replies.
     """
-    files = sorted(folder().glob(f"{_prefix(run_id, epoch)}*.jsonl"))
-    entries = [entry for file in files for entry in _entries(file)]
+    with _recovering:
+        return _recover(database, run_id, epoch, _prefix(run_id, epoch))
+
+
+def recover_others(database: Database, in_progress: Collection[str]) -> None:
+    """Commits what killed runners had received for any run but those in progress, so that other runs reuse it. The
+    caller must hold the runner lock of the data folder: only then are these runners dead."""
+    for run_id in {path.name.split(".")[0] for path in folder().glob("*.jsonl")} - {_JUDGED}:
+        with _recovering, suppress(commits.Fenced):  # the run was removed
+            if run_id not in in_progress:
+                _recover(database, run_id, None, f"{run_id}.")
+
+
+def _recover(database: Database, run_id: str, epoch: int | None, prefix: str) -> int:
+    paths = sorted(folder().glob(f"{prefix}*.jsonl"))
+    entries = [entry for path in paths for entry in _entries(path)]
     rows = [row for entry in entries for row in entry["rows"]]
     stored = stored_replies(database, list({row["key"] for row in rows}), run_id)
     # With --fresh, a judge answers the same question twice, and both replies cost money: `created` tells them apart.
@@ -98,8 +116,8 @@ def recover(database: Database, run_id: str, epoch: int | None) -> int:
     if new:
         commits.commit(database, run_id, epoch, commits.Group(replies=list(new.values()), settled=settled))
         log.info("run %s: %d replies of a killed process are committed", run_id, len(new))
-    for file in files:
-        file.unlink(missing_ok=True)
+    for path in paths:
+        path.unlink(missing_ok=True)
     return len(new)
 
 
@@ -107,10 +125,23 @@ def _name(row: Row) -> tuple[str, int]:
     return row["key"], row["sample"]
 
 
-def _entries(file: Path) -> list[dict[str, Any]]:
-    """Returns the complete lines of the file; a line that was cut off when its process was killed is left out."""
-    entries = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        with suppress(ValueError):
-            entries.append(json.loads(line))
-    return entries
+def _entries(path: Path) -> list[dict[str, Any]]:
+    """Returns the entries of the file, without a last line that was cut off by a kill. If another line is not one of
+    `UnsavedReplies.add`, a copy of the file is set aside and named in the log."""
+    *lines, _ = path.read_bytes().split(b"\n")
+    entries = [_entry(line) for line in lines]
+    if None in entries:
+        aside = path.with_suffix(".damaged")
+        shutil.copyfile(path, aside)
+        log.warning("%s: line %d cannot be read and is left out", aside, entries.index(None) + 1)
+    return [entry for entry in entries if entry is not None]
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry: dict[str, Any] = json.loads(line)
+        settled = entry["settled"]
+        whole = all(commits.is_reply_row(row) for row in entry["rows"]) and (settled is None or type(settled) is int)
+    except (ValueError, TypeError, LookupError):
+        return None
+    return entry if whole else None

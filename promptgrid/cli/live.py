@@ -19,8 +19,7 @@ from promptgrid.errors import ExportError, PromptgridError
 from promptgrid.export.runs import FileFormat, save_run
 from promptgrid.gate import GateReport
 from promptgrid.runner import client
-from promptgrid.runner.carry_out import abandon
-from promptgrid.runner.process import tune
+from promptgrid.runner.process import abandon, tune
 from promptgrid.store import Database, runs
 from promptgrid.store.parts import opening_sentences, openings_of_run
 from promptgrid.store.runs import RunInfo, RunProgress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from promptgrid import loop
@@ -17,7 +17,7 @@ from promptgrid.calls.pace import Pace
 from promptgrid.calls.run_context import RunContext
 from promptgrid.calls.sender import Sender
 from promptgrid.calls.shared import shared_by_loop
-from promptgrid.calls.unsaved import recover
+from promptgrid.calls.unsaved import recover, recover_others
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import PlanError, PromptgridError, StoreError
@@ -30,7 +30,7 @@ from promptgrid.store import Database, commits
 from promptgrid.store.attempts import spent
 from promptgrid.store.commits import Fenced
 from promptgrid.store.plans import decided_of
-from promptgrid.store.runs import ACTIVE, RunStatus, find_run, plan_of, progress
+from promptgrid.store.runs import RunStatus, find_run, plan_of, progress
 
 T = TypeVar("T")
 
@@ -54,8 +54,19 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect) -> Run
 
     Raises Fenced when another runner has taken over the run, StoreError when nothing can be written.
     """
+    in_progress = shared_by_loop().run_ids
+    in_progress.add(run_id)
+    try:
+        return await _carry_out(database, run_id, connect, in_progress)
+    finally:
+        in_progress.discard(run_id)
+
+
+async def _carry_out(database: Database, run_id: str, connect: Connect, in_progress: Collection[str]) -> RunStatus:
     epoch = await asyncio.to_thread(commits.claim, database, run_id)
-    await asyncio.to_thread(recover, database, run_id, epoch)  # first, since these replies are paid for
+    # First, since these replies are paid for; those of other runs may be ones that this run needs
+    await asyncio.to_thread(recover, database, run_id, epoch)
+    await asyncio.to_thread(recover_others, database, in_progress)
     requested, _ = await asyncio.to_thread(commits.status_and_epoch, database, run_id)
     if requested != "running":  # the run was paused or cancelled before the runner claimed it
         ended = _ENDS.get(requested, requested)
@@ -71,15 +82,6 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect) -> Run
     if status in ("finished", "stopped"):  # a pause or cancellation by the user needs no notification
         await asyncio.to_thread(lambda: notify(find_run(database, run_id), progress(database, run_id)))
     return status
-
-
-def abandon(database: Database, run_id: str) -> bool:
-    """Pauses the run at once: its runner then abandons the calls in flight. Returns whether the run was in progress."""
-    status, epoch = commits.status_and_epoch(database, run_id)
-    if status not in ACTIVE:
-        return False
-    commits.end(database, run_id, epoch, "paused")
-    return True
 
 
 class _Run:

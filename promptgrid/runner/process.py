@@ -18,7 +18,7 @@ from pathlib import Path
 
 from promptgrid import connections, files, loop, paths
 from promptgrid.errors import StoreError
-from promptgrid.runner.carry_out import abandon, carry_out
+from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock, settings_digest
 from promptgrid.store import Database, commits, runs
 
@@ -100,6 +100,15 @@ async def _leave(database: Database, working: Mapping[str, asyncio.Task[None]]) 
             with suppress(StoreError, commits.Fenced):  # tried again
                 await asyncio.to_thread(stop, database, run_id)
         await asyncio.sleep(_POLL_S)
+
+
+def abandon(database: Database, run_id: str) -> bool:
+    """Pauses the run at once: its runner then abandons the calls in flight. Returns whether the run was in progress."""
+    status, epoch = commits.status_and_epoch(database, run_id)
+    if status not in runs.ACTIVE:
+        return False
+    commits.end(database, run_id, epoch, "paused")
+    return True
 
 
 async def _carry_out(database: Database, run_id: str) -> None:

@@ -247,6 +247,15 @@ def reply_row(reply: Reply, origin: ReplyOrigin) -> Row:
     }
 
 
+def is_reply_row(row: object) -> bool:
+    """Returns whether a value from outside can be stored as a `reply_row`: its columns are known, its values plain."""
+    return (
+        isinstance(row, dict)
+        and {"key", "sample", "created", "text"} <= row.keys() <= set(replies.c.keys())
+        and all(value is None or isinstance(value, (str, int, float)) for value in row.values())
+    )
+
+
 _INSERT_REPLY, _INSERT_SCORE = replies.insert(), scores.insert()
 _END_CELL = (
     cells.update()

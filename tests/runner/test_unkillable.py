@@ -128,6 +128,37 @@ def test_replies_that_a_killed_runner_had_not_committed_are_kept(
     assert hostile.calls("ok") == 6
 
 
+def test_the_same_plan_started_anew_takes_in_what_the_killed_runner_had_not_committed(
+    database: Database, hostile: HostileServer, home: Path
+) -> None:
+    slow_to_write = "import promptgrid.calls.journal as journal; journal._GROUP_S = 60;"
+    serve = "import runpy; runpy.run_module('promptgrid.runner', run_name='__main__')"
+    first = client.submit(database, a_plan(words=6, concurrency=6))
+    with process(home, "-c", slow_to_write + serve) as runner:
+        until(lambda: hostile.books.replies_sent == 6 and unsaved(home) == 6)
+        kill(runner)
+    assert carried_out(database, client.submit(database, a_plan(words=6))) == "finished"
+    assert hostile.calls("ok") == 6
+    assert resumed(database, first) == "finished"
+    assert hostile.calls("ok") == 6
+    assert len(replies_of(database)) == 6
+
+
+def test_a_file_of_unsaved_replies_that_is_damaged_is_set_aside_and_the_run_goes_on(
+    database: Database, hostile: HostileServer, home: Path
+) -> None:
+    run_id = client.submit(database, a_plan(words=2))
+    folder = home / "data" / "unsaved"
+    folder.mkdir(parents=True)
+    foreign = (
+        b'\xff\xfe\n{"rows": [{"key": "k", "sample": 0, "created": 1.0, "text": "x", "no": 1}], "settled": null}\n[1]\n'
+    )
+    (folder / f"{run_id}.1.0.jsonl").write_bytes(foreign)
+    assert carried_out(database, run_id) == "finished"
+    assert [path.read_bytes() for path in folder.iterdir()] == [foreign]
+    assert [path.suffix for path in folder.iterdir()] == [".damaged"]
+
+
 def unsaved(home: Path) -> int:
     return sum(file.read_text().count("\n") for file in home.glob("data/unsaved/*"))
 
