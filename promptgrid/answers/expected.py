@@ -47,7 +47,8 @@ def read_expected(rule: AnswerRule, cell: str, language: str = "en") -> Sequence
 
 
 def expected_problem(rule: AnswerRule, cell: str, language: str = "en") -> str:
-    """Returns the reason why the rule's usual check cannot score replies against this cell; empty if it can."""
+    """Returns the reason why replies cannot be scored against this expected cell: the answer rule cannot read it.
+    Returns "" if one of its accepted answers can be read."""
     if rule.kind in ("text", "regex"):
         return ""
     problems = [part.problem for part in read_expected(rule, cell, language)]

@@ -30,7 +30,7 @@ class BuiltinStatus:
 
 
 def status() -> BuiltinStatus:
-    """Whether the built-in model can be used; if it cannot, the reason and what to do."""
+    """Returns whether the built-in model can be used, its size and, if it cannot be used, the reason and what to do."""
     path = weights.find()
     return BuiltinStatus(
         weights=path,

@@ -84,8 +84,8 @@ async def stream_call(
 
 
 def cost_usd(call: Point | SingleCall, reply: Reply) -> float | None:
-    """Returns the cost of a single reply to a call in US dollars; None when the price or the token counts are not
-    known."""
+    """Returns the cost of one reply to the call in US dollars, by the model's prices; None if a price or a token count
+    is not known."""
     facts = connections.model_facts(call.model_ref)
     return models.cost_of(facts, reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens).usd
 

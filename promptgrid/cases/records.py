@@ -58,7 +58,8 @@ def as_table(records: Sequence[tuple[int, Mapping[str, Any]]], notes: Sequence[s
 
 
 def _values(text: str, name: str) -> Iterator[tuple[int, Any]]:
-    """Yields (line, value) for every JSON value in the text."""
+    """Yields (line number, value) for every JSON value in the text; `name` stands for the text in errors. Raises
+    CasesError."""
     decoder = json.JSONDecoder(parse_constant=_constant, object_pairs_hook=_object)
     at, line, counted = 0, 1, 0
     while (at := _skip(text, at)) < len(text):

@@ -121,7 +121,7 @@ def cases_jsonl(cases: Iterable[Case]) -> str:
 
 
 def cell_text(case: Case, column: str) -> str:
-    """Returns the case's value in a column of its table as text; "" if it has none."""
+    """Returns the case's value in the column of this name as text; "" if it has none."""
     if column.casefold() == EXPECTED:
         return case.expected or ""
     if column == CHECKS:

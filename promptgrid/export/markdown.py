@@ -36,7 +36,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def cell(value: Any) -> str:
-    """Returns a value as a cell: characters are shown literally, line ends as <br>, undisplayable ones as U+FFFD."""
+    """Returns a value as a cell of a Markdown table, in which all its characters are shown literally: line ends as
+    <br>, undisplayable ones as U+FFFD."""
     if value is None:
         return ""
     if isinstance(value, float):

@@ -127,7 +127,8 @@ class Plan:
         return self.axes.get(spec.column, ()) if own is None else (own,)
 
     def checks_for(self, prompt: Prompt) -> tuple[CheckSpec, ...]:
-        """Returns the checks that score this prompt's replies."""
+        """Returns the checks that score this prompt's replies: the plan's, or the default ones of the prompt's answer
+        rule."""
         usual = default_checks(prompt.answer, self._has_expected)
         if self.checks is None:
             return usual

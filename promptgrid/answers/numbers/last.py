@@ -65,8 +65,8 @@ def settled(found: Sequence[Numeral], text: str, stop: int, *, strict: bool = Fa
     """Returns the last of the numerals found in a sentence that ends at the index `stop`. It is returned as unclear if
     the text is cut off, or if it may only describe another of the numerals (see `_doubt`).
 
-    With `strict`, every other numeral makes it unclear, except a circumstance ("in 3 weeks") and unless the words
-    between the last two draw a conclusion ("so 3 are left").
+    With `strict`, a second numeral makes it unclear, unless one of the two is a circumstance ("in 3 weeks") or words
+    between them draw a conclusion ("so 3 are left").
     """
     last = found[-1]
     why = _cut(last, text, stop) or (_doubt(found, text, strict) if len(found) > 1 else "")
