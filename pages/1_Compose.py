@@ -28,11 +28,11 @@ except PromptgridError as error:
 head = st.container()
 left, right = st.columns([10, 11], gap="medium")
 with left:
-    editor()
+    rule_place = editor()
 state.autosave(state.fields())
 with head:
     place = header.header(name)
     header.notices()
 with right:
-    preview(place, selected_model())
+    preview(place, rule_place, selected_model())
     try_once()

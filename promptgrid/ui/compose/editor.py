@@ -5,37 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from promptgrid.errors import PromptError
 from promptgrid.techniques import WORDING
 from promptgrid.ui.compose import state
-from promptgrid.ui.compose.fields import ANSWER_COLUMNS, KINDS, ROLES, Fields, column_of, used_variables
+from promptgrid.ui.compose.answer_rule import rule_fields, rule_title
+from promptgrid.ui.compose.fields import ANSWER_COLUMNS, ROLES, Fields, column_of, used_variables
 from promptgrid.ui.server import library
 from promptgrid.ui.widgets.plain import plain
 
 TABLE_WIDTH = 448  # px, of all columns together at 1440 px
-KIND_LABELS = {
-    "text": "the whole reply",
-    "label": "one of several labels",
-    "number": "a number",
-    "json": "JSON",
-    "regex": "the match of a pattern",
-}
 
 
-def editor() -> None:
+def editor() -> DeltaGenerator:
+    """Draws the editor; returns the place for `rule_notes`."""
     _messages()
     content = state.fields()
     columns = _columns(content)
     _examples(columns)
-    with st.expander(f"Answer rule: {KIND_LABELS[content.kind]}"):
-        _answer()
+    with st.expander(rule_title(content)):
+        rule_place = rule_fields()
     with st.expander(f"Parameters: {_parameter_line(content)}"):
         _parameters()
     with st.expander("Description, tags, cases"):
         _about()
     with st.expander("Wording of the techniques"):
         _wording(content.language)
+    return rule_place
 
 
 def _messages() -> None:
@@ -126,13 +123,6 @@ def _rows(records: list[dict[Any, Any]]) -> list[dict[str, str]]:
         for row in texts
         if any(row.values())
     ]
-
-
-def _answer() -> None:
-    kind = st.selectbox("The answer is", KINDS, key="compose_kind", format_func=lambda kind: KIND_LABELS[kind])
-    st.text_area("Labels, one per line", key="compose_labels", disabled=kind != "label", height=100)
-    st.text_area("JSON schema", key="compose_schema", disabled=kind != "json", height=120)
-    st.text_input("Pattern; its first group is the answer", key="compose_pattern", disabled=kind != "regex")
 
 
 def _parameter_line(content: Fields) -> str:

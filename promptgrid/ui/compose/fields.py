@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, cast, get_args
 
 from promptgrid.errors import PromptError
 from promptgrid.prompt import AnswerKind, AnswerRule, Api, Example, Input, Message, Parameters, Prompt, Role, variables
+from promptgrid.prompt.values import kind_of
+from promptgrid.suggestions import did_you_mean
 
 ROLES: tuple[Role, ...] = get_args(Role)
 KINDS: tuple[AnswerKind, ...] = get_args(AnswerKind)
 ANSWER_COLUMNS = ("reasoning", "answer")
+_SEPARATED = re.compile(r'[,，、"]')
+_WORD = re.compile(r'"((?:[^"]|"")+)"|([^,，、"]+)')
 _NUMBERS = ("temperature", "top_p", "max_tokens", "seed")
 
 
@@ -21,6 +26,7 @@ class Fields:
     """The content of the editor.
 
     `labels` and `stop` hold one entry per line (`\\n` in a stop text is a newline); `tags` are separated by commas.
+    `synonyms` holds the other words for the labels, as `synonym_lines` writes them.
     `examples` are the rows of the table, with a column for each variable, `reasoning` and `answer`. `inputs` are the
     declared variables, `other` holds the parameters that have no field on the page, `title` is the name in the file.
     """
@@ -37,7 +43,7 @@ class Fields:
     labels: str = ""
     schema: str = ""
     pattern: str = ""
-    synonyms: dict[str, list[str]] = field(default_factory=dict)
+    synonyms: str = ""
     options: str = ""
     separator: str = ""
     temperature: float | None = None
@@ -60,9 +66,12 @@ def to_json(fields_: Fields) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Fields:
-    """Returns the fields of a stored draft; ignores names that `Fields` does not define."""
-    known = {item.name for item in fields(Fields)}
-    return Fields(**{name: value for name, value in data.items() if name in known})
+    """Returns the fields of a stored draft; ignores names that `Fields` does not define. Older drafts have the synonyms
+    as a mapping."""
+    known = {item.name: data[item.name] for item in fields(Fields) if item.name in data}
+    if isinstance(known.get("synonyms"), Mapping):
+        known["synonyms"] = synonym_lines(known["synonyms"])
+    return Fields(**known)
 
 
 def fields_of(prompt: Prompt) -> Fields:
@@ -82,7 +91,7 @@ def fields_of(prompt: Prompt) -> Fields:
         labels="\n".join(rule.labels),
         schema=json.dumps(rule.schema, ensure_ascii=False, indent=2, default=dict) if rule.schema else "",
         pattern=rule.pattern,
-        synonyms={label: list(words) for label, words in rule.synonyms.items()},
+        synonyms=synonym_lines(rule.synonyms),
         options=rule.options,
         separator=rule.separator,
         stop="\n".join(text.replace("\n", "\\n") for text in stop),
@@ -93,10 +102,10 @@ def fields_of(prompt: Prompt) -> Fields:
     )
 
 
-def prompt_of(name: str, content: Fields, values: Mapping[str, str] | None = None) -> Prompt:
+def prompt_of(name: str, content: Fields, values: Mapping[str, Any] | None = None) -> Prompt:
     """Returns the fields as a prompt. `values` become the examples of variables that are not declared yet.
 
-    Raises PromptError for broken Jinja, and for a schema that is not a JSON object.
+    Raises PromptError for broken Jinja, and for an answer rule that `rule_of` refuses.
     """
     messages = tuple(Message(cast(Role, role), text) for role, text in content.messages)
     return Prompt(
@@ -106,7 +115,7 @@ def prompt_of(name: str, content: Fields, values: Mapping[str, str] | None = Non
         tags=tuple(filter(None, (tag.strip() for tag in content.tags.split(",")))),
         inputs=_inputs(content, messages, values or {}),
         examples=tuple(_example(row) for row in content.examples),
-        answer=_rule(content),
+        answer=rule_of(content),
         parameters=_parameters(content),
         language=content.language,
         wording={key: text for key, text in content.wording.items() if text},
@@ -127,13 +136,13 @@ def _input_json(item: Input) -> dict[str, Any]:
     return {**row, "allowed": list(item.allowed)} if item.allowed else row
 
 
-def _inputs(content: Fields, messages: Sequence[Message], values: Mapping[str, str]) -> tuple[Input, ...]:
-    """Returns the declared variables that are used or have a default, then an Input for each used one that is not
-    declared, with its example from `values`."""
+def _inputs(content: Fields, messages: Sequence[Message], values: Mapping[str, Any]) -> tuple[Input, ...]:
+    """Returns the declared variables that are used or have a default, then the used variables not yet declared."""
     declared = {row["name"]: Input(**{**row, "allowed": tuple(row.get("allowed", ()))}) for row in content.inputs}
     names = [v.name for v in variables(messages)]
     used = [item for name, item in declared.items() if name in names or item.default is not None]
-    return (*used, *(Input(name, example=values.get(name, "")) for name in names if name not in declared))
+    new = {name: values.get(name, "") for name in names if name not in declared}
+    return (*used, *(Input(name, kind_of(value), value) for name, value in new.items()))
 
 
 def _example(row: Mapping[str, str]) -> Example:
@@ -155,17 +164,46 @@ def _variable(column: str) -> str:
     return next((name for name in ANSWER_COLUMNS if column_of(name) == column), column)
 
 
-def _rule(content: Fields) -> AnswerRule:
-    """Returns the answer rule. Fields that its kind does not use are left out, even if they are filled in."""
+def rule_of(content: Fields) -> AnswerRule:
+    """Returns the answer rule with only the fields that its kind uses. Raises PromptError for a schema that is not a
+    JSON object, and for synonyms of no label."""
     kind = cast(AnswerKind, content.kind)
     if kind == "label":
         labels = tuple(filter(None, map(str.strip, content.labels.splitlines())))
-        synonyms = {label: tuple(words) for label, words in content.synonyms.items() if label in labels}
+        synonyms = _synonyms(content.synonyms, labels)
         return AnswerRule(kind, labels=labels, synonyms=synonyms, options=content.options, separator=content.separator)
     if kind == "json":
         return AnswerRule(kind, schema=_schema(content.schema), separator=content.separator)
     pattern = content.pattern if kind == "regex" else ""
     return AnswerRule(kind, pattern=pattern, separator=content.separator)
+
+
+def synonym_lines(synonyms: Mapping[str, Iterable[str]]) -> str:
+    """Returns one line for each label, `positive: good, fine`; a word with a comma or a quote is in quotes."""
+    return "\n".join(f"{label}: {', '.join(map(_quoted, words))}" for label, words in synonyms.items())
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace('"', '""') + '"' if _SEPARATED.search(word) else word
+
+
+def _synonyms(lines: str, labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    synonyms: dict[str, tuple[str, ...]] = {}
+    for line in filter(None, map(str.strip, lines.splitlines())):
+        label, words = _label_and_words(line, labels)
+        synonyms[label] = (*synonyms.get(label, ()), *words)
+    return {label: words for label, words in synonyms.items() if words}
+
+
+def _label_and_words(line: str, labels: Sequence[str]) -> tuple[str, list[str]]:
+    """Splits a line such as `positive: good, fine`. Raises PromptError if it does not begin with a label."""
+    for label in sorted(labels, key=len, reverse=True):
+        if match := re.match(rf"{re.escape(label)}[ ]*[:：](.*)", line):
+            words = (quoted.replace('""', '"') or word.strip() for quoted, word in _WORD.findall(match[1].strip()))
+            return label, [word for word in words if word]
+    name = re.split("[:：]", line)[0].strip()
+    hint = did_you_mean(name, labels, "Write a label, a colon and its other words: positive: good, fine.")
+    raise PromptError(f"{name!r} is none of the labels.", hint=hint)
 
 
 def _schema(text: str) -> Mapping[str, Any]:

@@ -6,16 +6,19 @@ widget values must run before the widgets are drawn; most are callbacks.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
-from promptgrid.errors import LibraryError
+from promptgrid.errors import LibraryError, PromptError
 from promptgrid.library.files import SUFFIX, safe_name
 from promptgrid.prompt import Prompt
+from promptgrid.prompt.values import kind_of
 from promptgrid.store import drafts, plans
+from promptgrid.text import cut, value_text
 from promptgrid.ui.compose.fields import Fields, blank, fields_of, from_json, prompt_of, to_json
 from promptgrid.ui.server import database, library, prompts
 from promptgrid.ui.widgets.callbacks import leaving_error, one_at_a_time
@@ -26,9 +29,11 @@ DRAFT = "prompt:"
 WATCH = "compose_watch"
 # Fields whose widget has the name of the field as its key, with the prefix "compose_".
 SIMPLE = (
-    *("description", "tags", "language", "cases", "api", "kind", "labels", "schema", "pattern"),
+    *("description", "tags", "language", "cases", "api", "kind"),
+    *("labels", "synonyms", "options", "schema", "pattern", "separator"),
     *("temperature", "top_p", "max_tokens", "seed", "stop"),
 )
+RULE_TEXTS = ("labels", "synonyms", "schema")  # the fields of the answer rule that are text areas
 WORDS = ("reason", "marker", "examples_title", "question_title")
 
 
@@ -93,8 +98,8 @@ def _load(name: str) -> OpenPrompt:
 def _show(prompt: OpenPrompt) -> None:
     st.session_state.compose_opened = prompt
     fill(prompt.draft or prompt.start)
-    values = [f"value_{name}" for name in variable_values()]
-    for name in (*values, "case", "attempt", "try_error", "technique", "removed"):
+    values = [f"value_{name}" for name in value_texts()]
+    for name in (*values, "kinds", "case", "attempt", "try_error", "technique", "removed", "doubled"):
         st.session_state.pop(f"compose_{name}", None)
 
 
@@ -149,18 +154,18 @@ def set_examples(rows: list[dict[str, str]]) -> None:
 
 
 def fields(typed: Mapping[str, str] | None = None) -> Fields:
-    """Returns the content of the widgets. `typed` has the current text of text areas, by widget key, where Streamlit
-    does not know it yet."""
-    state, typed = st.session_state, typed or {}
-    keys = [(f"compose_role_{number}", text_key(number)) for number in state.compose_turns]
+    """Returns the content of the widgets. `typed` maps keys of text areas to texts that are newer than the widget
+    values."""
+    state = {str(key): value for key, value in st.session_state.items()} | dict(typed or {})
+    keys = [(f"compose_role_{number}", text_key(number)) for number in state["compose_turns"]]
     wording = {name: state[f"compose_word_{name}"] for name in WORDS if state.get(f"compose_word_{name}")}
     simple: dict[str, Any] = {name: state.get(f"compose_{name}") for name in SIMPLE}
     return Fields(
-        messages=[[state[role], typed.get(text, state[text] or "")] for role, text in keys],
-        examples=state.compose_rows,
+        messages=[[state[role], state[text] or ""] for role, text in keys],
+        examples=state["compose_rows"],
         wording=wording,
         **{name: _filled(name, value) for name, value in simple.items()},
-        **state.compose_rest,
+        **state["compose_rest"],
     )
 
 
@@ -239,11 +244,36 @@ def load_version(version: str) -> None:
     fill(fields_of(plans.prompt_at(database(), current().name, version)))
 
 
-def variable_values() -> dict[str, str]:
+def value_texts() -> dict[str, str]:
+    """Returns variable name -> text of its field."""
     prefix = "compose_value_"
-    return {
-        str(key).removeprefix(prefix): text for key, text in st.session_state.items() if str(key).startswith(prefix)
-    }
+    return {str(k).removeprefix(prefix): v for k, v in st.session_state.items() if str(k).startswith(prefix)}
+
+
+def variable_values(typed: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Returns variable name -> value; a field whose value was not text in the case holds JSON. `typed` has newer texts
+    by variable. Raises PromptError for a text that is no JSON in such a field."""
+    texts = value_texts() | dict(typed or {})
+    kinds = st.session_state.get("compose_kinds", {})
+    return {name: _json_value(name, text) if text and name in kinds else text for name, text in texts.items()}
+
+
+def _json_value(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        what = f"{name} is no text in this case, and {cut(text, 60)!r} is no JSON."
+        raise PromptError(what, hint='Write a text in quotes: "text".') from error
+
+
+def fill_values(values: Mapping[str, Any]) -> None:
+    """Puts values into the fields of the variables; those that are not text become JSON and keep their kind."""
+    kinds = {name: kind for name, kind in st.session_state.get("compose_kinds", {}).items() if name not in values}
+    for name, value in values.items():
+        st.session_state[f"compose_value_{name}"] = value_text(value)
+        if not isinstance(value, str):
+            kinds[name] = kind_of(value)
+    st.session_state.compose_kinds = kinds
 
 
 def saved_prompt() -> Prompt | None:

@@ -17,7 +17,8 @@ from promptgrid.humanize import dollars
 from promptgrid.loop import Background
 from promptgrid.store import Database
 from promptgrid.techniques import answer_marker
-from promptgrid.ui.compose.preview import call_as_code, expected_answer, plan_now
+from promptgrid.ui.compose.cases import expected_answer
+from promptgrid.ui.compose.preview import call_as_code, plan_now
 from promptgrid.ui.server import answers_now, database, model_refs
 from promptgrid.ui.widgets.endpoints import weights_notice
 from promptgrid.ui.widgets.feedback import show_error

@@ -9,7 +9,6 @@ from pathlib import Path
 import streamlit as st
 
 from promptgrid import humanize
-from promptgrid.cases.decoding import ENCODINGS
 from promptgrid.cases.own_checks import CHECKS
 from promptgrid.cases.table import (
     EXPECTED,
@@ -26,11 +25,12 @@ from promptgrid.prompt import Prompt, variables
 from promptgrid.text import cut
 from promptgrid.ui import server
 from promptgrid.ui.run.form import FormValues
-from promptgrid.ui.run.tables import CasesTable, as_table, parsed_table, read_table, store_upload, typed_table, uploads
+from promptgrid.ui.run.tables import parsed_table, store_upload, table_of_file, typed_table, uploads
 from promptgrid.ui.widgets.choices import buttons
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import CELL, token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.tables import CasesTable, as_table, encoding_field
 
 SOURCES: Mapping[str, str] = {
     "own": "The prompt's own",
@@ -49,7 +49,7 @@ def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | Non
     try:
         table = _INPUTS[source](form, prompts)
     except EncodingError as error:
-        _encoding_field(form, error)
+        encoding_field(error)
         return None
     except PromptgridError as error:
         show_error(error)
@@ -58,28 +58,6 @@ def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | Non
         _answer_field(table, prompts)
         _preview(table)
     return table
-
-
-def _encoding_field(form: FormValues, error: EncodingError) -> None:
-    """Draws the selector for the encoding of a table that is not UTF-8. Each option shows a row of the table decoded
-    with that encoding."""
-    st.warning(plain(error.message))
-    texts = dict(error.texts)
-    if not texts:
-        st.caption(plain(error.hint))
-        return
-    st.selectbox(
-        "Which of these is right?",
-        ["", *texts],
-        key="cases_encoding_choice",
-        format_func=lambda name: f"{plain(texts[name], limit=80)} · {ENCODINGS[name]}" if name else "Choose",
-        on_change=_take_encoding,
-        args=(form, error.message),
-    )
-
-
-def _take_encoding(form: FormValues, message: str) -> None:
-    form["cases_encoding"] = {message: st.session_state.cases_encoding_choice}
 
 
 def _answer_field(table: CasesTable, prompts: Sequence[Prompt]) -> None:
@@ -118,7 +96,7 @@ def _own(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     first = prompts[0]
     if first.cases:
         path = server.library().folder / first.cases
-        return read_table(form, path)
+        return table_of_file(path)
     st.caption(f"{plain(first.name)} has no table of cases. The run has one case, from the examples of its variables.")
     inputs = first.given_examples
     return as_table(Cases((Case("1", inputs),), tuple(inputs)), repr(inputs))
@@ -133,7 +111,7 @@ def _file(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
         own = [Path(prompt.cases).name for prompt in prompts if Path(prompt.cases).name in files]
         st.session_state.cases_file = [*own, *files][0]
     name = st.selectbox("Table", list(files), key="cases_file", label_visibility="collapsed")
-    return read_table(form, files[str(name)])
+    return table_of_file(files[str(name)])
 
 
 def _upload(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
@@ -149,7 +127,7 @@ def _upload(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
         st.caption("The first row names the columns: one for each variable, and `expected` for the right answer.")
         return None
     path = uploads() / Path(upload["file"]).name
-    return read_table(form, path, upload["name"])
+    return table_of_file(path, upload["name"])
 
 
 def _paste(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:

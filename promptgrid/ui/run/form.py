@@ -49,12 +49,11 @@ DEFAULTS: Mapping[str, Any] = {
     "cases_rows": [],
     "cases_upload": None,
     "cases_expected": "",  # the column with the expected answers, if its name is not `expected`
-    "cases_encoding": None,
     "cases_part": "",
     "cases_group": "",
 }
 # Fields that are not the value of a widget: code cannot set the value of an uploader or of an editor.
-_NO_WIDGET = ("run_checks", "cases_rows", "cases_upload", "cases_encoding")
+_NO_WIDGET = ("run_checks", "cases_rows", "cases_upload")
 
 # Fields passed as the default of their widget: buttons whose script loads late lose a value from the session state.
 _BUTTONS = ("run_techniques", "run_examples_as", "cases_source", *CHIPS)

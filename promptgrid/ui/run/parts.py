@@ -13,9 +13,9 @@ from promptgrid.errors import CasesError
 from promptgrid.prompt import Prompt
 from promptgrid.store.parts import cases_of_part, opening_sentences, openings_of
 from promptgrid.ui import server
-from promptgrid.ui.run.tables import CasesTable
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.tables import CasesTable
 
 
 def parts_field(table: CasesTable, prompts: Sequence[Prompt]) -> CasesTable | None:

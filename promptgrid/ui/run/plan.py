@@ -24,8 +24,9 @@ from promptgrid.store import Database, runs
 from promptgrid.ui import server
 from promptgrid.ui.run.axes import form_values, plan_values
 from promptgrid.ui.run.form import FormValues, fill_form
-from promptgrid.ui.run.tables import CasesTable, store_upload
+from promptgrid.ui.run.tables import store_upload
 from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.tables import CasesTable
 
 CACHED_PREFLIGHTS = 16
 # The fields of a plan that have the same name in the form, with the prefix `run_`.

@@ -1,53 +1,22 @@
-"""Reads and caches the table of the Cases field, with the encoding and the answer column that the user chose."""
+"""Reads the table of the Cases field, with the answer column that the user chose; stores uploads."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
 from promptgrid import files, paths
-from promptgrid.cases.table import EXPECTED, FORMATS, Case, Cases, cases_csv, parse_cases, read_cases
+from promptgrid.cases.table import EXPECTED, FORMATS, Case, Cases, cases_csv, parse_cases
 from promptgrid.errors import CasesError, EncodingError
-from promptgrid.ui.run.form import FormValues
+from promptgrid.ui.widgets.tables import CasesTable, as_table, read_table
 
 
-@dataclass(frozen=True)
-class CasesTable:
-    """The cases of a run, and the table that they come from: its columns, notes on it, and its name. Tables with the
-    same `digest` have the same content."""
-
-    cases: tuple[Case, ...]
-    columns: tuple[str, ...]
-    notes: tuple[str, ...]
-    digest: str
-    name: str = ""
-
-
-def read_table(form: FormValues, path: Path, name: str = "") -> CasesTable:
-    """Returns the table in a file, cached until the file changes. Raises CasesError; EncodingError if the table is not
-    UTF-8 and the user has not chosen an encoding.
-
-    The form stores that choice in `cases_encoding` under the message of the error, so it applies to this table only.
-    """
-    try:
-        stamp = path.stat()
-    except OSError as error:
-        raise CasesError(f"There are no cases at {path}.", hint="Choose another source of cases.") from error
-
-    def read(expected: str, encoding: str = "") -> CasesTable:
-        return _read(str(path), stamp.st_mtime_ns, stamp.st_size, name or path.name, expected, encoding)
-
-    try:
-        return _with_expected(read)
-    except EncodingError as error:
-        encoding = (form["cases_encoding"] or {}).get(error.message)
-        if not encoding:
-            raise
-        return _with_expected(lambda expected: read(expected, encoding))
+def table_of_file(path: Path, name: str = "") -> CasesTable:
+    """Returns the table in a file, with the chosen column of answers. Raises CasesError, or EncodingError."""
+    return _with_expected(lambda expected: read_table(path, name, expected))
 
 
 def _with_expected(read: Callable[[str], CasesTable]) -> CasesTable:
@@ -63,13 +32,6 @@ def _with_expected(read: Callable[[str], CasesTable]) -> CasesTable:
             raise
         st.session_state.cases_expected = ""  # a column of another table
         return read("")
-
-
-@st.cache_resource(max_entries=4, show_spinner="Reading the table …")
-def _read(path: str, modified: int, size: int, name: str, expected: str, encoding: str) -> CasesTable:
-    data = Path(path).read_bytes()
-    table = read_cases(data, name=name, expected=expected, encoding=encoding)
-    return as_table(table, data + f"\0{expected}\0{encoding}".encode(), name)
 
 
 def parsed_table(text: str) -> CasesTable:
@@ -89,13 +51,6 @@ def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Ca
         for number, row in enumerate(rows, 1)
     )
     return as_table(Cases(cases, tuple(columns)), cases_csv(cases, columns), "typed")
-
-
-def as_table(cases: Cases, content: str | bytes, name: str = "") -> CasesTable:
-    """Returns the cases as a CasesTable. `content` is what they were read from; its digest becomes that of the
-    table."""
-    raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-    return CasesTable(cases.cases, cases.columns, cases.notes, hashlib.sha256(raw).hexdigest()[:24], name)
 
 
 def store_upload(data: bytes, name: str) -> str:

@@ -55,8 +55,9 @@ def empty_state(text: str, action_label: str, key: str, *, detail: str = "") -> 
         return st.button(plain(action_label), key=key, type="primary")
 
 
-def note_with_button(text: str, label: str, *, key: str, on_click: Callable[..., None], args: tuple[Any, ...]) -> None:
-    """Draws a caption in Markdown and a small button beside it, for example to undo an action."""
+def note_with_button(text: str, label: str, *, key: str, on_click: Callable[..., None], args: tuple[Any, ...]) -> bool:
+    """Draws a caption in Markdown and a small button beside it, for example to undo an action. Returns whether the
+    button was pressed."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_row"):
         st.caption(text, width="content")
-        st.button(label, key=key, on_click=on_click, args=args, type="tertiary")
+        return st.button(label, key=key, on_click=on_click, args=args, type="tertiary")

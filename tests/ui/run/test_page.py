@@ -378,7 +378,7 @@ def test_an_endpoint_that_is_held_back_is_named_while_the_run_goes_on(run_page: 
 def test_an_encoding_that_is_not_certain_is_asked_for_with_its_texts(run_page: AppTest) -> None:
     page = upload(run_page, "x.csv", "text,expected\nХорошая лампа,positive\n".encode("cp1251"))
     assert "row 2 holds the byte" in page.warning[0].value
-    choice = page.selectbox(key="cases_encoding_choice")
+    choice = page.selectbox(key="encoding_choice")
     assert any("Хорошая лампа" in option for option in choice.options)
     choice.set_value("cp1251").run()
     assert not page.warning

@@ -1,0 +1,50 @@
+"""Draws the note on single braces on the Compose page, with a button that doubles them, and Undo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import streamlit as st
+
+from promptgrid.prompt import Message
+from promptgrid.prompt.braces import braces_sentence, single_braces, with_double_braces
+from promptgrid.ui.compose import state
+from promptgrid.ui.widgets.feedback import note_with_button
+from promptgrid.ui.widgets.live_text import forget_typed
+from promptgrid.ui.widgets.plain import plain
+
+CHANGES = "compose_doubled"  # key of a text area -> (text before, text after)
+
+
+def braces_note(messages: Sequence[Message], known: Iterable[str]) -> None:
+    """Draws the sentence and the button if a message has single braces, else Undo after a press. The text areas are
+    outside of the fragment, so a press reruns the whole page."""
+    if names := single_braces(messages, known):
+        sentence = f":orange[●] {plain(braces_sentence(names))}"
+        pressed = note_with_button(sentence, "Double the braces", key="compose_braces", on_click=_double, args=(names,))
+    elif any(st.session_state.get(key) == after for key, (_, after) in _changes().items()):
+        done = "The braces are doubled."
+        pressed = note_with_button(done, "Undo", key="compose_braces_undo", on_click=_undo, args=())
+    else:
+        return
+    if pressed:
+        st.rerun()
+
+
+def _changes() -> dict[str, tuple[str, str]]:
+    changes: dict[str, tuple[str, str]] = st.session_state.get(CHANGES, {})
+    return changes
+
+
+def _double(names: Sequence[str]) -> None:
+    texts = {key: st.session_state[key] for key in map(state.text_key, st.session_state.compose_turns)}
+    after = {key: with_double_braces(text, names) for key, text in texts.items()}
+    st.session_state[CHANGES] = {key: (text, after[key]) for key, text in texts.items() if text != after[key]}
+    st.session_state.update(after)
+
+
+def _undo() -> None:
+    for key, (before, after) in st.session_state.pop(CHANGES).items():
+        if st.session_state.get(key) == after:
+            st.session_state[key] = before
+    forget_typed(state.WATCH)

@@ -1,0 +1,87 @@
+"""Reads and caches tables of cases for pages, and asks for the encoding of a table that is not UTF-8."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from promptgrid.cases.decoding import ENCODINGS
+from promptgrid.cases.table import Case, Cases, read_cases
+from promptgrid.errors import CasesError, EncodingError
+from promptgrid.store import drafts
+from promptgrid.ui.server import database
+from promptgrid.ui.widgets.plain import plain
+
+CHOSEN = "encodings"  # the draft with the choices: message of an EncodingError -> encoding
+REMEMBERED = 50
+
+
+@dataclass(frozen=True)
+class CasesTable:
+    """The cases of a table. Tables with the same `digest` have the same content."""
+
+    cases: tuple[Case, ...]
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    digest: str
+    name: str = ""
+
+
+def read_table(path: Path, name: str = "", expected: str = "") -> CasesTable:
+    """Returns the table in a file, cached until the file changes. Raises CasesError, or EncodingError if the encoding
+    is not clear and the user has not chosen one. The message of that error names the table and a row, so a choice
+    applies to this table only."""
+    try:
+        stamp = path.stat()
+    except OSError as error:
+        raise CasesError(f"There are no cases at {path}.", hint="Choose another source of cases.") from error
+    about = (str(path), stamp.st_mtime_ns, stamp.st_size, name or path.name, expected)
+    try:
+        return _read(*about, "")
+    except EncodingError as error:
+        encoding = _choices().get(error.message)
+        if not encoding:
+            raise
+        return _read(*about, encoding)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the table …")
+def _read(path: str, modified: int, size: int, name: str, expected: str, encoding: str) -> CasesTable:
+    data = Path(path).read_bytes()
+    table = read_cases(data, name=name, expected=expected, encoding=encoding)
+    return as_table(table, data + f"\0{expected}\0{encoding}".encode(), name)
+
+
+def as_table(cases: Cases, content: str | bytes, name: str = "") -> CasesTable:
+    """Returns the cases as a table with the digest of `content`, from which they were read."""
+    raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    return CasesTable(cases.cases, cases.columns, cases.notes, hashlib.sha256(raw).hexdigest()[:24], name)
+
+
+def encoding_field(error: EncodingError) -> None:
+    """Asks for the encoding of a table; each option shows a row of the table decoded with that encoding."""
+    st.warning(plain(error.message))
+    texts = dict(error.texts)
+    if not texts:
+        st.caption(plain(error.hint))
+        return
+    st.selectbox(
+        "Which of these is right?",
+        ["", *texts],
+        key="encoding_choice",
+        format_func=lambda name: f"{plain(texts[name], limit=80)} · {ENCODINGS[name]}" if name else "Choose",
+        on_change=_take_encoding,
+        args=(error.message,),
+    )
+
+
+def _take_encoding(message: str) -> None:
+    choices = list((_choices() | {message: st.session_state.encoding_choice}).items())
+    drafts.keep_draft(database(), CHOSEN, dict(choices[-REMEMBERED:]))
+
+
+def _choices() -> dict[str, str]:
+    return drafts.draft(database(), CHOSEN) or {}
