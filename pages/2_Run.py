@@ -3,7 +3,7 @@
 import streamlit as st
 
 from promptgrid.errors import PromptgridError
-from promptgrid.grid.plan import MAX_SAMPLES
+from promptgrid.grid.plan import MAX_SAMPLES, columns_hint
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.ui import server
 from promptgrid.ui.run import form
@@ -54,9 +54,8 @@ def set_up() -> None:
         st.caption("Choose a prompt and its cases to see the preflight.")
         return
     if missing := missing_columns(prompts, table):
-        columns = plain(", ".join(table.columns), limit=200)
         for prompt, names in missing.items():
-            st.warning(f"{plain(prompt)} needs {plain(', '.join(names))}; the table has {columns}.")
+            st.warning(plain(f"{prompt} needs {', '.join(names)}. {columns_hint(names, table.columns)}", limit=600))
         return
     plan = plan_of(values, prompts, table)
     if not all(map(server.answers_now, plan.models)):

@@ -19,12 +19,11 @@ _LISTED = 5  # the number of case ids listed in a doubt
 def doubts(plan: Plan) -> list[str]:
     """Returns sentences about what may be wrong with the plan, each once; none if nothing is suspicious. Raises
     PromptError for broken Jinja."""
-    columns = list(dict.fromkeys(name for case in plan.cases for name in case.inputs))
-    lines = []
+    columns, lines = _columns(plan), list(braces_doubts(plan))
     for prompt in plan.prompts:
         lines += [f'"{prompt.name}": {problem}' for problem in rule_problems(prompt.answer, columns)]
         lines += [f'"{prompt.name}": {problem}' for problem in unread_expected(prompt, plan.cases)]
-        lines += [*_unscored(plan, prompt, columns), *_sent_as_it_stands(plan, prompt, columns)]
+        lines += [*_unscored(plan, prompt, columns), *_unused_columns(plan, prompt, columns)]
     return list(dict.fromkeys(lines))
 
 
@@ -58,12 +57,20 @@ def unread_expected(prompt: Prompt, cases: Sequence[Case]) -> Iterator[str]:
         yield f"{len(problems):,} of {len(cases):,} cases are not scored ({ids}): {first}."
 
 
-def _sent_as_it_stands(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
-    """Yields sentences about text that may be meant as a variable: a column's name in single braces, which is sent as
-    it is, and a prompt that uses no column."""
+def braces_doubts(plan: Plan) -> dict[str, tuple[Prompt, list[str]]]:
+    """Returns the doubts about single braces: sentence -> the prompt, and the names in single braces."""
+    columns = _columns(plan)
+    names = [(p, single_braces(p.messages, [*columns, *(item.name for item in p.inputs)])) for p in plan.prompts]
+    return {f'"{prompt.name}": {braces_sentence(single)}': (prompt, single) for prompt, single in names if single}
+
+
+def _unused_columns(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
+    """Yields a doubt about a prompt that uses no column."""
     used = {variable.name for variable in variables(prompt.messages, prompt.inputs)}
-    if names := single_braces(prompt.messages, [*columns, *(item.name for item in prompt.inputs)]):
-        yield f'"{prompt.name}": {braces_sentence(names)}'
     if len(plan.cases) > 1 and columns and used.isdisjoint(columns):
         listed = ", ".join(columns[:_LISTED])
         yield f'"{prompt.name}" uses no column of the cases ({listed}): each is sent the same text.'
+
+
+def _columns(plan: Plan) -> list[str]:
+    return list(dict.fromkeys(name for case in plan.cases for name in case.inputs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from promptgrid.errors import MissingVariables, PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks
 from promptgrid.prompt import EMPTY, Parameters, Prompt, parameters_from, variables
 from promptgrid.prompt.parameters import AXIS_SPECS, NAMES, SPECS, ParameterSpec, Value
-from promptgrid.suggestions import closest
+from promptgrid.suggestions import closest, listed
 from promptgrid.techniques import ExamplesAs
 
 MAX_SAMPLES = 1000
@@ -170,21 +170,22 @@ class Plan:
                 if any(variable.name not in case.inputs for case in self.cases):
                     missing.setdefault(variable.name, []).extend(variable.lines)
         if missing:
-            raise MissingVariables(missing, hint=self._columns_hint(missing))
+            columns = list(dict.fromkeys(name for case in self.cases for name in case.inputs))
+            raise MissingVariables(missing, hint=columns_hint(missing, columns))
 
-    def _columns_hint(self, missing: Mapping[str, list[int]]) -> str:
-        """Returns a hint for missing variables (their lines by name): the columns that the cases have, and the column
-        that each variable may mean. "" if the cases have no columns."""
-        columns = list(dict.fromkeys(name for case in self.cases for name in case.inputs))
-        if not columns:
-            return ""
-        spelled = {re.sub(r"\W+", "_", column).casefold(): column for column in columns}
-        near = {name: spelled.get(name.casefold()) or closest(name, columns) for name in missing}
-        meant = " ".join(f"Did you mean {column} by {name}?" for name, column in near.items() if column)
-        dashed = [c for c in columns if not c.isidentifier() and set(re.split(r"\W+", c)) <= set(missing)]
-        renamed = " ".join(f"A variable cannot be called {c}: name the column {_as_name(c)}." for c in dashed)
-        listed = f"The columns are {', '.join(columns[:20])}{' …' if len(columns) > 20 else ''}."
-        return " ".join(part for part in (listed, renamed or meant) if part)
+
+def columns_hint(missing: Iterable[str], columns: Sequence[str]) -> str:
+    """Returns a hint for variables that no column provides: the columns, and those that the variables may mean; "" if
+    there are no columns."""
+    if not columns:
+        return ""
+    names = list(missing)
+    spelled = {re.sub(r"\W+", "_", column).casefold(): column for column in columns}
+    near = {name: spelled.get(name.casefold()) or closest(name, columns) for name in names}
+    meant = " ".join(f"Did you mean {column} by {name}?" for name, column in near.items() if column)
+    dashed = [c for c in columns if not c.isidentifier() and set(re.split(r"\W+", c)) <= set(names)]
+    renamed = " ".join(f"A variable cannot be called {c}: name the column {_as_name(c)}." for c in dashed)
+    return f"{listed('The columns are', columns)} {renamed or meant}".strip()
 
 
 def _as_name(column: str) -> str:

@@ -11,6 +11,8 @@ from sqlalchemy.dialects.sqlite import insert
 from promptgrid.store.database import Database, now
 from promptgrid.store.schema import drafts
 
+PROMPT = "prompt:"  # prefix of the drafts of prompts
+
 
 def draft(database: Database, name: str) -> Any | None:
     """Returns the value that is stored as the draft of that name; None when there is none."""

@@ -98,3 +98,24 @@ def test_a_reply_and_an_error_are_text_and_nothing_else(page: Page, app: Dashboa
         expect(page.locator(".st-key-compose_reply")).to_contain_text(said)
     assert [url for url in asked if not url.startswith((app.url, "data:", "blob:"))] == []
     assert page.title() == "Compose · Promptgrid"
+
+
+def test_braces_typed_a_moment_ago_are_doubled_by_one_press(page: Page, app: Dashboard) -> None:
+    opened(page, app, "summarize")
+    user = page.get_by_label("Text of the user message").last
+    user.fill("Summarize {text}")
+    page.get_by_role("button", name="Double the braces").click()
+    expect(user).to_have_value("Summarize {{ text }}")
+    page.get_by_role("button", name="Undo").click()
+    expect(user).to_have_value("Summarize {text}")
+    expect(page.get_by_text("is sent as it stands")).to_be_visible()
+
+
+def test_a_rule_that_cannot_work_is_told_at_its_fields_while_it_is_typed(page: Page, app: Dashboard) -> None:
+    opened(page, app, "sentiment")
+    page.get_by_text("Answer rule: one of several labels").click()
+    words = page.get_by_role("textbox", name="Other words for a label")
+    words.fill("postive: good")
+    expect(page.get_by_text("is none of the labels. Did you mean positive?")).to_be_visible()
+    words.fill("positive: good")
+    expect(page.get_by_text("is none of the labels")).not_to_be_visible()

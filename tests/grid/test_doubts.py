@@ -57,7 +57,7 @@ def test_single_braces_around_a_column_and_unused_columns_are_told() -> None:
 @pytest.mark.parametrize(
     ("text", "columns", "says"),
     [
-        ("{{ q }}", {"Q": "x"}, "The columns are Q. Did you mean Q by q?"),
+        ("{{ q }}", {"Q": "x"}, "The columns are: Q. Did you mean Q by q?"),
         ("{{ user-name }}", {"user-name": "x"}, "A variable cannot be called user-name: name the column user_name."),
         ("{{ user_name }}", {"user-name": "x"}, "Did you mean user-name by user_name?"),
     ],

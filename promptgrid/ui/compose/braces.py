@@ -14,21 +14,19 @@ from promptgrid.ui.widgets.live_text import forget_typed
 from promptgrid.ui.widgets.plain import plain
 
 CHANGES = "compose_doubled"  # key of a text area -> (text before, text after)
+PRESSED = "compose_braces_pressed"
 
 
 def braces_note(messages: Sequence[Message], known: Iterable[str]) -> None:
     """Draws the sentence and the button if a message has single braces, else Undo after a press. The text areas are
     outside of the fragment, so a press reruns the whole page."""
+    if st.session_state.pop(PRESSED, False):
+        st.rerun()
     if names := single_braces(messages, known):
         sentence = f":orange[●] {plain(braces_sentence(names))}"
-        pressed = note_with_button(sentence, "Double the braces", key="compose_braces", on_click=_double, args=(names,))
+        note_with_button(sentence, "Double the braces", key="compose_braces", on_click=_double, args=(names,))
     elif any(st.session_state.get(key) == after for key, (_, after) in _changes().items()):
-        done = "The braces are doubled."
-        pressed = note_with_button(done, "Undo", key="compose_braces_undo", on_click=_undo, args=())
-    else:
-        return
-    if pressed:
-        st.rerun()
+        note_with_button("The braces are doubled.", "Undo", key="compose_braces_undo", on_click=_undo, args=())
 
 
 def _changes() -> dict[str, tuple[str, str]]:
@@ -40,7 +38,7 @@ def _double(names: Sequence[str]) -> None:
     texts = {key: st.session_state[key] for key in map(state.text_key, st.session_state.compose_turns)}
     after = {key: with_double_braces(text, names) for key, text in texts.items()}
     st.session_state[CHANGES] = {key: (text, after[key]) for key, text in texts.items() if text != after[key]}
-    st.session_state.update(after)
+    st.session_state.update({**after, PRESSED: True})
 
 
 def _undo() -> None:
@@ -48,3 +46,4 @@ def _undo() -> None:
         if st.session_state.get(key) == after:
             st.session_state[key] = before
     forget_typed(state.WATCH)
+    st.session_state[PRESSED] = True

@@ -39,12 +39,13 @@ def preview(place: DeltaGenerator, rule_place: DeltaGenerator, model: str) -> No
     """Draws technique, values, messages and token bar, says in `rule_place` why the answer rule cannot work, and saves
     the draft. Typing reruns only this fragment."""
     areas = [state.text_key(number) for number in st.session_state.compose_turns]
-    areas += [f"compose_{name}" for name in state.RULE_TEXTS]
+    rule_areas = [f"compose_{name}" for name in state.RULE_TEXTS]
     variable_keys = [f"compose_value_{name}" for name in st.session_state.get("compose_shown", ())]
     with st.container(gap=None):  # the watcher is invisible and must not add a gap
         slot = st.container(gap="small")
         typed = watch_text([*areas, *variable_keys, CELL], state.WATCH, note=token_note(model))
-    content = state.fields({key: text for key, text in typed.items() if key in areas})
+        typed |= watch_text(rule_areas, state.RULE_WATCH)
+    content = state.fields({key: typed[key] for key in (*areas, *rule_areas)})
     status(place, state.autosave(content))
     problems = rule_notes(rule_place, content)
     with slot:

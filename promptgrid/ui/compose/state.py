@@ -25,8 +25,8 @@ from promptgrid.ui.widgets.callbacks import leaving_error, one_at_a_time
 from promptgrid.ui.widgets.live_text import forget_typed
 
 FIRST = "sentiment"
-DRAFT = "prompt:"
 WATCH = "compose_watch"
+RULE_WATCH = "compose_rule_watch"
 # Fields whose widget has the name of the field as its key, with the prefix "compose_".
 SIMPLE = (
     *("description", "tags", "language", "cases", "api", "kind"),
@@ -60,7 +60,7 @@ def current() -> OpenPrompt:
 def prompt_names() -> list[str]:
     """Returns the names of all prompts that have a file, even a broken one, or a draft."""
     files = [entry.name for entry in library().entries()]
-    drafted = [name.removeprefix(DRAFT) for name in drafts.draft_names(database(), DRAFT)]
+    drafted = [name.removeprefix(drafts.PROMPT) for name in drafts.draft_names(database(), drafts.PROMPT)]
     return sorted({*files, *drafted}, key=str.casefold)
 
 
@@ -88,7 +88,7 @@ def open_prompt(name: str) -> None:
 
 
 def _load(name: str) -> OpenPrompt:
-    draft = drafts.draft(database(), DRAFT + name)
+    draft = drafts.draft(database(), drafts.PROMPT + name)
     if draft is not None:
         return OpenPrompt(name, draft["etag"], from_json(draft["start"]), from_json(draft["fields"]))
     prompt, etag = library().load(name)
@@ -115,6 +115,7 @@ def fill(content: Fields) -> None:
     set_examples(content.examples)
     state.compose_rest = {"inputs": content.inputs, "other": content.other, "title": content.title}
     forget_typed(WATCH)
+    forget_typed(RULE_WATCH)
 
 
 def add_turn(role: str, text: str = "", at: int | None = None) -> None:
@@ -181,7 +182,7 @@ def autosave(content: Fields) -> bool:
     prompt = current()
     changed = content != prompt.start or prompt.etag is None
     if not changed and prompt.draft is not None:
-        drafts.drop_draft(database(), DRAFT + prompt.name)
+        drafts.drop_draft(database(), drafts.PROMPT + prompt.name)
         st.session_state.compose_opened = replace(prompt, draft=None)
     elif changed and content != prompt.draft:
         _save_draft(replace(prompt, draft=content))
@@ -191,7 +192,7 @@ def autosave(content: Fields) -> bool:
 def _save_draft(prompt: OpenPrompt) -> None:
     content = prompt.draft or prompt.start
     value = {"etag": prompt.etag, "start": to_json(prompt.start), "fields": to_json(content)}
-    drafts.keep_draft(database(), DRAFT + prompt.name, value)
+    drafts.keep_draft(database(), drafts.PROMPT + prompt.name, value)
     st.session_state.compose_opened = prompt
 
 
@@ -212,7 +213,7 @@ def save(name: str = "") -> None:
     with database().write() as connection:
         plans.keep_version(connection, prompt)
     if not name or name == before.name or before.etag is None:
-        drafts.drop_draft(database(), DRAFT + before.name)
+        drafts.drop_draft(database(), drafts.PROMPT + before.name)
     st.session_state.compose_opened = OpenPrompt(prompt.name, etag, fields_of(prompt), None)
     fill(current().start)
     st.query_params["prompt"] = prompt.name
@@ -221,7 +222,7 @@ def save(name: str = "") -> None:
 def revert() -> None:
     """Deletes the draft, so that the page opens the file again. A prompt that has no file is lost."""
     name = current().name
-    drafts.drop_draft(database(), DRAFT + name)
+    drafts.drop_draft(database(), drafts.PROMPT + name)
     del st.session_state["compose_opened"]
     if library().etag(name) is None:
         st.query_params.pop("prompt", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Collection
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 
@@ -15,6 +16,7 @@ from promptgrid.grid import Plan
 from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import client, phrases
 from promptgrid.ui import server
+from promptgrid.ui.run.braces import braces_notes
 from promptgrid.ui.run.plan import preflights
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
@@ -83,7 +85,8 @@ def _summary(plan: Plan, preflight: Preflight) -> str | None:
         pressed = st.button(
             "Start", type="primary", key="start", shortcut="Ctrl+Enter", disabled=bool(reason), width=190
         )
-    for line in notes(preflight, reason):
+    drawn = braces_notes(plan)
+    for line in notes(preflight, reason, drawn):
         st.caption(line)
     if len(preflight.models) > 1:
         with st.expander("By model"):
@@ -141,13 +144,14 @@ def _dated(preflight: Preflight) -> str:
     return f" (prices of {plain(min(dates))})" if dates and preflight.total.cost_floor is not None else ""
 
 
-def notes(preflight: Preflight, reason: str) -> list[str]:
+def notes(preflight: Preflight, reason: str, drawn: Collection[str] = ()) -> list[str]:
     """Returns the captions below the preflight, as Markdown: `reason`, why the plan cannot start ("": it can), and what
-    is left out, merged, estimated or unknown."""
+    is doubtful, left out, merged, estimated or unknown. The doubts in `drawn` are left out, as the page shows them
+    already."""
     lines = [f":orange[{plain(reason)}]"] if reason else []
     if budget := phrases.budget_words(preflight):
         lines.append(f":orange[{plain(budget)}]")
-    lines += [f":orange[{plain(doubt)}]" for doubt in preflight.doubts]
+    lines += [f":orange[{plain(doubt)}]" for doubt in preflight.doubts if doubt not in drawn]
     if preflight.replies.shared:
         lines.append("Cells with identical requests are sent once and share the reply.")
     if preflight.replies.too_long:

@@ -65,6 +65,41 @@ def test_a_schema_that_is_no_object_is_refused(schema: str, said: str) -> None:
         prompt_of("p", replace(fields_of(PROMPT), schema=schema))
 
 
+RULE = AnswerRule(
+    "label",
+    labels=("positive", "a: b", "neutral"),
+    synonyms={"positive": ("good", "积极", 'well, "fine"'), "a: b": ("x",)},
+    options="choices",
+    separator=";",
+)
+
+
+def test_the_whole_answer_rule_comes_back_the_same() -> None:
+    prompt = replace(PROMPT, answer=RULE)
+    assert prompt_of("full", from_json(json.loads(json.dumps(to_json(fields_of(prompt)))))) == prompt
+
+
+def test_a_draft_that_has_the_synonyms_as_a_mapping_is_read() -> None:
+    draft = {**to_json(fields_of(replace(PROMPT, answer=RULE))), "synonyms": {"positive": ["good"]}}
+    assert prompt_of("full", from_json(draft)).answer.synonyms == {"positive": ("good",)}
+
+
+def test_other_words_are_typed_one_label_a_line_with_commas_of_either_script() -> None:
+    content = replace(blank(), kind="label", labels="yes\nno", synonyms="yes: right, 对，是\n\nno：wrong\nyes: sure")
+    assert prompt_of("p", content).answer.synonyms == {"yes": ("right", "对", "是", "sure"), "no": ("wrong",)}
+
+
+def test_other_words_of_no_label_are_refused_with_the_label_that_was_meant() -> None:
+    content = replace(blank(), kind="label", labels="yes\nno", synonyms="yess: right")
+    with pytest.raises(PromptError, match=r"'yess' is none of the labels. Did you mean yes\?"):
+        prompt_of("p", content)
+
+
+def test_a_new_variable_whose_value_is_no_text_is_declared_with_its_kind() -> None:
+    content = replace(fields_of(PROMPT), messages=[["user", "{{ tags }}"]])
+    assert prompt_of("p", content, {"tags": ["a"]}).inputs[-1] == Input("tags", "array", ["a"])
+
+
 def test_only_what_belongs_to_the_kind_is_kept_of_a_rule() -> None:
     content = replace(blank(), kind="label", labels=" yes \n\nno", schema="{", pattern="x")
     assert prompt_of("p", content).answer == AnswerRule("label", labels=("yes", "no"))

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_SAMPLES
+from promptgrid.library.folder import Library
 from promptgrid.store import Database, commits, drafts, runs
 from tests.faults.server import HostileServer
 from tests.running import carried_out
@@ -132,8 +133,8 @@ def test_missing_columns_are_named_before_anything_is_counted(run_page: AppTest)
     page = run_page
     page.run()
     page.segmented_control(key="cases_source").set_value("paste").run()
-    page.text_area(key="cases_text").set_value("review,expected\nGood.,positive").run()
-    assert "sentiment needs text; the table has review, expected." in shown(page)
+    page.text_area(key="cases_text").set_value("Texts,expected\nGood.,positive").run()
+    assert "sentiment needs text. The columns are: Texts, expected. Did you mean Texts by text?" in shown(page)
     assert [b.key for b in page.button if b.key == "start"] == []
 
 
@@ -429,3 +430,32 @@ def test_copies_among_the_cases_are_told(run_page: AppTest) -> None:
     drafts.keep_draft(Database(), "run", form)
     page.run()
     assert "1 case is a copy of an earlier one: 3 of 1" in shown(page)
+
+
+def in_single_braces(library: Library) -> AppTest:
+    """The page of a prompt that has `{text}` instead of `{{ text }}`, with the cases of `sentiment`."""
+    library.path("mine").write_text(
+        "---\nname: mine\nmetadata: {cases: cases/sentiment.csv}\n---\nuser:\n{text}\n", "utf-8"
+    )
+    drafts.keep_draft(Database(), "run", {"run_models": ["openai/ok"], "run_prompts": ["mine"]})
+    page = pages.page("2_Run.py").run()
+    assert '"mine": {text} is sent as it stands; write {{ text }}.' in shown(page)
+    return page
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_single_braces_are_doubled_in_the_file_by_one_press_and_undone_by_another(library: Library) -> None:
+    page = in_single_braces(library)
+    page.button(key="run_braces_mine").click().run()
+    assert library.load("mine")[0].messages[0].text == "{{ text }}"
+    assert "is sent as it stands" not in shown(page)
+    page.button(key="run_braces_undo").click().run()
+    assert library.load("mine")[0].messages[0].text == "{text}"
+    assert not page.exception
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_a_prompt_with_unsaved_changes_is_opened_instead(library: Library) -> None:
+    page = in_single_braces(library)
+    drafts.keep_draft(Database(), "prompt:mine", {})
+    assert page.run().button(key="run_braces_mine").label == "Open the prompt"
