@@ -60,6 +60,7 @@ def _as_json(changes: Changes, listed: list[Change]) -> dict[str, Any]:
         "run_b": changes.run_b.id,
         "counts": changes.counts,
         "sentence": changes.sentence,
+        "copies": changes.copies,
         "versus": changes.versus and asdict(changes.versus),
         "variants": variants,
         "changes": [asdict(change) for change in listed],
@@ -75,6 +76,8 @@ def _show(changes: Changes, listed: list[Change]) -> None:
     sentences = [v.sentence for v in changes.variants if v.sentence]
     for sentence in sentences if len(sentences) == 1 else [*sentences, changes.summary]:
         click.echo(printable(sentence))
+    if changes.copies:
+        click.echo(changes.copies)
     if listed:
         cases = [
             [c.kind, c.case_id, c.label, one_line(" ".join(map(value_text, c.inputs.values())), 40), c.expected or "",

@@ -14,7 +14,7 @@ import click
 
 from promptgrid import builtin, connections
 from promptgrid.cli import gate_options, sheet
-from promptgrid.compare import count_differences, summary, suspicions
+from promptgrid.compare import count_differences, run_remarks, summary
 from promptgrid.errors import ExportError, PromptgridError
 from promptgrid.export.runs import FileFormat, save_run
 from promptgrid.gate import GateReport
@@ -80,7 +80,7 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
     else:
         click.echo(sheet.summary_table(summary(database, info.id)))
         lines = [*sheet.error_lines(runs.errors(database, info.id)), *sheet.remedy_lines(progress)]
-        for line in [*lines, *suspicions(database, info.id), *count_differences(database, info.id)]:
+        for line in [*lines, *run_remarks(database, info.id), *count_differences(database, info.id)]:
             click.echo(line, err=True)
         click.echo(sheet.end_line(info, progress), err=True)
         for sentence in opening_sentences(openings):

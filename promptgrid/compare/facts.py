@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from promptgrid.compare.aggregate import Bools, Ints, Longs, mean_by, mean_known, voted
 from promptgrid.compare.axes import AXES, PARAMETER_AXES, Axis, AxisValue, in_axis_order, value_text
+from promptgrid.compare.copies import first_of_copies
 from promptgrid.compare.variants import Variant, in_grid_order
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.stats.intervals import Floats
@@ -58,6 +59,7 @@ class Facts:
 
     position         the cell's number in the run, by which the database names it
     case, variant    indices in `case_ids` and in `variants`, which are in the order of the grid
+    expected         for each case, what its replies are scored by
     sent             for each variant, the distinct values that were sent for its cells
     status           index in STATUSES
     ballot           the hash by which answers are compared (answers.ballot); -1 where no answer could be read
@@ -73,6 +75,7 @@ class Facts:
     run_id: str
     stamp: Stamp
     case_ids: Sequence[str]
+    expected: Sequence[Hashable]
     variants: Sequence[Variant]
     sent: Sequence[Sequence[SentValues]]
     checks: Sequence[str]
@@ -121,6 +124,11 @@ class Facts:
         counted: Bools = ~by_vote
         counted[samples[voted(entry, every, self.answer[samples], len(answers)).representative]] = True
         return counted
+
+    @cached_property
+    def firsts(self) -> Ints:
+        """For each case the first case that is the same for every statistic (see `first_of_copies`), mostly itself."""
+        return first_of_copies(self.case, self.variant, self.sample, self.reply_id, self.expected)
 
     def entry_scores(self, cells: Longs, entry: Longs, size: int, score: Floats) -> Floats:
         """Returns the mean score of each entry (all samples of one case under one variant); NaN where none is
@@ -240,8 +248,8 @@ def read(run_id: str, columns: RunColumns) -> Facts:
     answer = np.full(len(read_ones), -1, dtype=np.int32)
     answer[read_ones] = np.unique(joined["ballot"][read_ones], return_inverse=True)[1]
     return Facts(
-        run_id=run_id, stamp=columns.stamp, case_ids=columns.case_ids, variants=ordered, sent=sent, checks=checks,
-        scores=scores, answer=answer, **joined,
+        run_id=run_id, stamp=columns.stamp, case_ids=columns.case_ids, expected=columns.expected, variants=ordered,
+        sent=sent, checks=checks, scores=scores, answer=answer, **joined,
     )  # fmt: skip
 
 

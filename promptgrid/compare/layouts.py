@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from promptgrid.compare.aggregate import Bools, Ints, Longs, mean_by, voted
+from promptgrid.compare.aggregate import Bools, Ints, Longs, mean_by, mean_known, voted
 from promptgrid.compare.axes import IN_ORDER, Axis, AxisValue, Head, head_id, heads, value_text
 from promptgrid.compare.facts import ANSWERED, ENDED_BADLY, PENDING, STATUSES, Facts
 from promptgrid.compare.views import METRICS, Metric, View
@@ -112,6 +112,14 @@ class Layout:
     def cells_in(self, column: int) -> Longs:
         """Returns the cells (indices in Facts) of a column, row by row."""
         return self.cells[np.flatnonzero(self.place_of % max(1, len(self.columns)) == column)]
+
+    def scores_by(self, checks: Sequence[str]) -> Floats:
+        """Returns an array of rows × columns: the mean score in each place over these checks only; NaN: not scored."""
+        size = self.shape[0] * self.shape[1]
+        by_cell = mean_known(self.facts.scores[:, [self.facts.checks.index(check) for check in checks]])
+        entry = np.repeat(np.arange(size), np.diff(self.starts))
+        scores = self.facts.entry_scores(self.cells, entry, size, by_cell).reshape(self.shape)
+        return np.where(self.places.samples > 0, scores, np.nan)
 
     def column_indices(self, view: View) -> list[int]:
         """Returns the indices of the columns that the view shows, first the baseline, with which the others are

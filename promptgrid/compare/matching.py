@@ -38,6 +38,16 @@ def matched(a: Mapping[Hashable, int], b: Mapping[Hashable, int]) -> Ints:
     return np.array([*pairs, *((row, -1) for key, row in a.items() if key not in b)], dtype=np.int32).reshape(-1, 2)
 
 
+def distinct(a: Layout, b: Layout, cases: Ints) -> Ints:
+    """Returns the indices of the matched `cases` that statistics count: of copies (see Facts.firsts) the first."""
+    pairs = []
+    for laid, rows in ((a, cases[:, 0]), (b, cases[:, 1])):
+        case_of, firsts = np.append(laid.case_of, -1), np.append(laid.facts.firsts, -1)
+        pairs.append(firsts[case_of[rows]])  # -1 where the run has no such case
+    lines = np.unique(np.column_stack(pairs), axis=0, return_index=True)[1]
+    return np.sort(lines).astype(np.int32)
+
+
 def matched_columns(a: Sequence[Head], b: Sequence[Head]) -> list[tuple[int, int]]:
     """Returns pairs (column in run A, column in run B) of equal variants; -1 stands for a run without the variant.
 

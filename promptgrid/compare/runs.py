@@ -1,8 +1,9 @@
 """Compares two runs: what improved, what broke, what is new, and whether the difference is significant.
 
 Cases are matched by content (inputs and expected answer), not by position or id; of two equal cases the first is
-matched with the first and the second with the second. Variants are matched by prompt name, technique, model and
-parameters; the version of the prompt may differ, which is the usual comparison.
+matched with the first and the second with the second. Statistics count cases once that have the same replies and the
+same expectation. Variants are matched by prompt name, technique, model and parameters; the version of the prompt may
+differ, which is the usual comparison.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from promptgrid import stats
 from promptgrid.compare.aggregate import Bools, Ints, known, mean_known
+from promptgrid.compare.copies import copies_sentence
 from promptgrid.compare.facts import STATUSES, facts
 from promptgrid.compare.layouts import Layout, layout
-from promptgrid.compare.matching import contents, matched, matched_columns, pair_labels
+from promptgrid.compare.matching import contents, distinct, matched, matched_columns, pair_labels
 from promptgrid.compare.pages import SHOWN, excerpt
 from promptgrid.compare.variants import Variant
 from promptgrid.compare.views import View
@@ -86,6 +88,7 @@ class Changes:
     """All differences between run A and run B.
 
     versus, sentence    the comparison over all variants: a case has the mean of its variants' scores
+    copies     a sentence on the cases of B that are counted once; "" if there are none
     scores     (of A, of B), by row and column of the layouts `a` and `b`, over the checks that both runs have
     lines      one line per change: index in KINDS, index in `variants`, row and column in A's layout, row and column in
                B's layout; -1 where a run has no such row or column
@@ -96,6 +99,7 @@ class Changes:
     variants: Sequence[VariantChange]
     versus: Comparison | None
     sentence: str
+    copies: str
     a: Layout
     b: Layout
     scores: tuple[Floats, Floats]
@@ -145,12 +149,14 @@ def against(database: Database, run_a: str, run_b: str) -> Changes:
     cases = matched(contents(database, a), contents(database, b))
     columns = matched_columns(a.columns, b.columns)
     checks = [check for check in a.facts.checks if check in b.facts.checks]
-    scores = _scores(a, checks), _scores(b, checks)
+    scores = a.scores_by(checks), b.scores_by(checks)
     sides = [
         (_Side.of(a, scores[0], cases[:, 0], at_a), _Side.of(b, scores[1], cases[:, 1], at_b)) for at_a, at_b in columns
     ]
     kinds = [_kinds(*pair) for pair in sides]
-    compared = stats.compared_pairs([(of_b.score.tolist(), of_a.score.tolist()) for of_a, of_b in sides])
+    once = distinct(a, b, cases)
+    scored = [(of_b.score[once], of_a.score[once]) for of_a, of_b in sides]
+    compared = stats.compared_pairs([(of_b.tolist(), of_a.tolist()) for of_b, of_a in scored])
     variants = [
         VariantChange(
             label,
@@ -161,17 +167,9 @@ def against(database: Database, run_a: str, run_b: str) -> Changes:
         )
         for label, (at_a, at_b), codes, versus in zip(pair_labels(a, b, columns), columns, kinds, compared, strict=True)
     ]
-    versus, sentence = _with_sentence(_together(sides), f"run {info_b.id}", f"run {info_a.id}")
-    return Changes(info_a, info_b, variants, versus, sentence, a, b, scores, _lines(cases, columns, kinds))
-
-
-def _scores(layout: Layout, checks: Sequence[str]) -> Floats:
-    """Returns an array of rows × columns: the mean score in each place over these checks only; NaN: not scored."""
-    facts, size = layout.facts, layout.shape[0] * layout.shape[1]
-    by_cell = mean_known(facts.scores[:, [facts.checks.index(check) for check in checks]])
-    entry = np.repeat(np.arange(size), np.diff(layout.starts))
-    scores = facts.entry_scores(layout.cells, entry, size, by_cell).reshape(layout.shape)
-    return np.where(layout.places.samples > 0, scores, np.nan)
+    versus, sentence = _with_sentence(_together(scored), f"run {info_b.id}", f"run {info_a.id}")
+    copies = copies_sentence(b.facts.firsts)
+    return Changes(info_a, info_b, variants, versus, sentence, copies, a, b, scores, _lines(cases, columns, kinds))
 
 
 def _there(database: Database, ref: str) -> RunInfo:
@@ -181,12 +179,12 @@ def _there(database: Database, ref: str) -> RunInfo:
     return info
 
 
-def _together(sides: Sequence[tuple[_Side, _Side]]) -> Comparison | None:
+def _together(scored: Sequence[tuple[Floats, Floats]]) -> Comparison | None:
     """Compares the scores of B's cases with A's over all variants: a case has the mean over the variants that are
-    scored in both runs. `sides` has a pair (A, B) per variant; None without any."""
-    if not sides:
+    scored in both runs. `scored` has a pair (B, A) of scores by case for each variant; None without any."""
+    if not scored:
         return None
-    a, b = (np.column_stack([pair[at].score for pair in sides]) for at in (0, 1))
+    b, a = (np.column_stack([pair[at] for pair in scored]) for at in (0, 1))
     both = ~np.isnan(a) & ~np.isnan(b)
     means = [mean_known(np.where(both, scores, np.nan)).tolist() for scores in (b, a)]
     return stats.compared(*means)

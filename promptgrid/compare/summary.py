@@ -10,9 +10,10 @@ import numpy as np
 from promptgrid import stats
 from promptgrid.compare.aggregate import Longs, known, mean_by
 from promptgrid.compare.axes import Head
+from promptgrid.compare.copies import copies_sentence
 from promptgrid.compare.facts import Facts, facts
 from promptgrid.compare.layouts import Layout, layout
-from promptgrid.compare.views import View
+from promptgrid.compare.views import Metric, View
 from promptgrid.models.parameters import suspicion
 from promptgrid.stats import Comparison, Interval
 from promptgrid.stats.intervals import Floats
@@ -22,7 +23,8 @@ from promptgrid.store.cell_columns import alike, counted_and_reported
 
 @dataclass(frozen=True, slots=True)
 class VariantSummary:
-    """One column over all rows of a view. A missing value is None and is left out of every mean: it is not zero.
+    """One column over all rows of a view. A missing value is None and is left out of every mean: it is not zero. In
+    means over cases, cases that are copies of each other (see Facts.firsts) are one case.
 
     cells              number of samples, whatever their status
     answered           number of cells with a reply
@@ -91,11 +93,12 @@ def summary(database: Database, run_id: str) -> list[VariantSummary]:
     return summarise(facts(database, run_id), View())
 
 
-def suspicions(database: Database, run_id: str) -> list[str]:
+def run_remarks(database: Database, run_id: str) -> list[str]:
     """Returns a sentence for each model of the run that seems to ignore the temperature, because its replies are too
-    much alike."""
+    much alike, and one if cases are counted only once."""
     sentences = ((ref, suspicion(seen)) for ref, seen in alike(database, run_id).items())
-    return [f"{ref}: {sentence}" for ref, sentence in sentences if sentence]
+    copies = copies_sentence(facts(database, run_id).firsts)
+    return [*(f"{ref}: {sentence}" for ref, sentence in sentences if sentence), *([copies] if copies else [])]
 
 
 def count_differences(database: Database, run_id: str) -> list[str]:
@@ -119,7 +122,7 @@ def summarise(facts: Facts, view: View) -> list[VariantSummary]:
 def _summaries(laid: Layout, columns: Sequence[int]) -> list[VariantSummary]:
     if not columns:
         return []
-    cases = _case_scores(laid)
+    cases = _by_case(laid, "score", list(range(len(laid.columns))))
     versus = _versus(cases, columns)
     best = _best(cases, columns)
     trials = {column: _Trials.of(laid.facts, laid.cells_in(column)) for column in columns}
@@ -130,13 +133,13 @@ def _summaries(laid: Layout, columns: Sequence[int]) -> list[VariantSummary]:
     ]
 
 
-def _case_scores(laid: Layout) -> Floats:
-    """Returns an array of cases × columns with the mean score over the rows of each case; NaN: not scored. If columns
-    are cases, the rows take the place of the cases."""
-    scores = laid.units.metrics["score"]
-    case = laid.case_of if "case" not in laid.column_axes else laid.row_of
-    count = int(case.max(initial=-1)) + 1
-    return np.column_stack([mean_by(column, case, count) for column in scores.T]) if count else scores
+def _by_case(laid: Layout, metric: Metric, columns: Sequence[int]) -> Floats:
+    """Returns an array of cases × columns with the mean of the metric over the rows of each case; NaN: unknown. Cases
+    that are copies of each other are one case. If columns are cases, the rows take the place of the cases."""
+    values = laid.units.metrics[metric][:, columns]
+    unit = laid.row_of if "case" in laid.column_axes else laid.facts.firsts[laid.case_of]
+    known_ones, case = np.unique(unit, return_inverse=True)
+    return np.column_stack([mean_by(column, case, len(known_ones)) for column in values.T]) if len(unit) else values
 
 
 def _versus(cases: Floats, columns: Sequence[int]) -> dict[int, Comparison]:
@@ -174,7 +177,7 @@ def _summary(
     replies = cells[facts.answered[cells]]
     answers = facts.answer[replies]
     scored = cases[~np.isnan(cases)]
-    agreement = laid.units.metrics["agreement"][:, column]
+    agreement = _by_case(laid, "agreement", [column])
     latency = _known(facts.latency_ms[replies])
     costs = facts.cost_usd[replies]
     return VariantSummary(
@@ -207,12 +210,12 @@ def _summary(
 
 def _entries(facts: Facts, cells: Longs) -> tuple[Longs, Longs]:
     """Groups the cells by case and variant; each group is an entry. Returns (the number of each cell's entry, the case
-    of each entry)."""
+    of each entry, which of several copies is the first)."""
     width = max(1, len(facts.variants))
     known_ones, entry = np.unique(
         facts.case[cells].astype(np.int64) * width + facts.variant[cells], return_inverse=True
     )
-    return entry, known_ones // width
+    return entry, facts.firsts[known_ones // width]
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ class CheckVerdict:
     answer, explanation    of the first sample with that outcome; a sample without a reply has its error as explanation
     samples, such      number of samples, and number of samples with that outcome
     latency_ms         sum over the replies
+    copy               the case is the same as an earlier one (see Facts.firsts): means and intervals leave it out
     """
 
     variant: Variant
@@ -50,6 +51,7 @@ class CheckVerdict:
     samples: int
     such: int
     latency_ms: float
+    copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
     plan = runs.plan_of(database, run_id)
     checks = {(p.name, p.version): [check.name for check in plan.checks_for(p)] for p in plan.prompts}
     cases = {case.id: case for case in plan.cases}
-    counted = _counted(database, run_id) if VOTES.intersection(plan.techniques) else frozenset()
+    columns = facts(database, run_id)
+    counted = frozenset(columns.position[columns.counted].tolist()) if VOTES.intersection(plan.techniques) else ()
+    copies = {case_id for at, case_id in enumerate(columns.case_ids) if columns.firsts[at] != at}
     own = {case.id: [check.name for check in case.checks] for case in plan.cases if case.checks}
     grouped = _grouped(result_rows(database, run_id, positions), checks, own)
     ordered = in_grid_order(list(grouped))
@@ -86,15 +90,9 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
             expected = None if case.expected is None else cut(case.expected, _KEPT)
             answers = [sample for sample in samples if sample.position in counted] or samples
             for check in answers[0].scores:
-                judged.append(_verdict(variant, label[variant], case_id, check, inputs, expected, answers))
+                verdict = _verdict(variant, label[variant], case_id, check, inputs, expected, answers)
+                judged.append(replace(verdict, copy=case_id in copies))
     return judged
-
-
-def _counted(database: Database, run_id: str) -> frozenset[int]:
-    """Returns the positions of the cells that count as answers: with self-consistency, one per case and variant; else
-    all."""
-    columns = facts(database, run_id)
-    return frozenset(columns.position[columns.counted].tolist())
 
 
 def _grouped(

@@ -155,8 +155,8 @@ def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Replies:
-    """The replies of one variant (its index in Facts): `cells` are their indices in Facts, `case` numbers the case of
-    each reply from 0, and `samples` has the number of replies of each of these cases."""
+    """The replies of one variant (its index in Facts), without those to copies of a case: `cells` are their indices in
+    Facts, `case` numbers the case of each reply from 0, `samples` has the number of replies of each of these cases."""
 
     variant: int
     cells: Longs
@@ -165,7 +165,8 @@ class _Replies:
 
     @classmethod
     def of(cls, facts: Facts, variant: int) -> _Replies:
-        cells = np.flatnonzero((facts.variant == variant) & facts.answered)
+        first = facts.firsts[facts.case] == facts.case
+        cells = np.flatnonzero((facts.variant == variant) & facts.answered & first)
         _, case, samples = np.unique(facts.case[cells], return_inverse=True, return_counts=True)
         return cls(variant, cells, case, samples)
 

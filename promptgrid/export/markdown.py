@@ -47,10 +47,11 @@ def cell(value: Any) -> str:
 
 
 def of_report(report: Report) -> str:
-    """Returns the run's name, its summary, and the answers to the cases of the report."""
+    """Returns the run's name, its summary and notes, and the answers to the cases of the report."""
     summary, answers = summary_words(report.summaries), matrix_words(report.heads, report.rows)
     parts = [f"## {cell(report.run.name)}", table(summary.columns, summary.rows)]
     parts += [cell(summary.sentence) for summary in report.summaries if summary.sentence]
+    parts += [cell(note) for note in report.notes]
     parts += [table(answers.columns, answers.rows)]
     if len(report.rows) < report.matching:
         parts += [f"The first {len(report.rows):,} of {report.matching:,} cases."]

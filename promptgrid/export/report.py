@@ -73,7 +73,7 @@ def report(database: Database, run_id: str, positions: Sequence[int] | None = No
         origin=list(origin(info, plan, state)),
         notes=[
             *_notes(database, run_id),
-            *compare.suspicions(database, run_id),
+            *compare.run_remarks(database, run_id),
             *compare.count_differences(database, run_id),
         ],
         summaries=comparison.summaries,

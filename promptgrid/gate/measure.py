@@ -30,7 +30,7 @@ def min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> list[GateResu
     """Returns the result of a minimum-score gate for each variant that has its check.
 
     The gate fails if the check scored nothing, or failed itself. It also fails if the mean would be too low with each
-    reply that should have a score but has none counted as wrong.
+    reply that should have a score but has none counted as wrong. Cases that are copies of each other count once.
     """
     by_variant: dict[Variant, list[CheckVerdict]] = {}
     for verdict in verdicts:
@@ -40,13 +40,14 @@ def min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> list[GateResu
 
 
 def _min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> GateResult:
-    values = [v.value for v in verdicts if v.value is not None]
+    distinct = [v for v in verdicts if not v.copy]
+    values = [v.value for v in distinct if v.value is not None]
     reason = _missed(gate, verdicts, values)
     return GateResult(
         gate=f"{gate.check} at least {gate.least:g}" + (", surely" if gate.confident else ""),
         variant=verdicts[0].label,
         held=not reason,
-        measured=_measured(values, len(verdicts)),
+        measured=_measured(values, len(distinct)),
         reason=reason,
         broke=tuple(broke(v) for v in verdicts if v.at_worst is not None and v.outcome != "passed"),
     )
@@ -61,7 +62,7 @@ def _missed(gate: MinScore, verdicts: Sequence[CheckVerdict], values: Sequence[f
     if not values:
         return f"nothing was scored: {_why(verdicts[0])}"
     least = gate.least - _ROUNDING
-    score, at_worst = fmean(values), fmean(v.at_worst for v in verdicts if v.at_worst is not None)
+    score, at_worst = fmean(values), fmean(v.at_worst for v in verdicts if v.at_worst is not None and not v.copy)
     if score < least:
         return f"{_rounded_down(score)} is below {gate.least:g}"
     if at_worst < least:

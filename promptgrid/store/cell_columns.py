@@ -38,12 +38,14 @@ class RunColumns:
     """One consistent view of a run. Read `cells` to the end before `scores`.
 
     case_ids   the ids of the cases, by position
+    expected   what a reply to each case is scored by: its expected answer and its own checks, by position
     cells      chunks of tuples of CELL_COLUMNS and REPLY_COLUMNS (None without a reply), in the order of the cells
     scores     chunks of (position, check, value); a value of None means not scored
     """
 
     stamp: Stamp
     case_ids: Sequence[str]
+    expected: Sequence[tuple[str | None, str]]
     cells: Tuples
     scores: Tuples
 
@@ -54,14 +56,16 @@ def run_columns(database: Database, run_id: str) -> Iterator[RunColumns]:
     the run no longer exists."""
     with database.read() as connection:
         require_run(connection, run_id)
-        case_ids = sa.select(cases.c.case_id).where(cases.c.run_id == run_id).order_by(cases.c.position)
+        of_cases = sa.select(cases.c.case_id, cases.c.expected, cases.c.checks).where(cases.c.run_id == run_id)
+        rows = connection.execute(of_cases.order_by(cases.c.position)).all()
         columns = [*(cells.c[name] for name in CELL_COLUMNS), *(replies.c[name] for name in REPLY_COLUMNS)]
         joined = sa.select(*columns).select_from(cells_with_replies)
         of_cells = joined.where(cells.c.run_id == run_id).order_by(cells.c.position)
         of_scores = sa.select(scores.c.position, scores.c.check, scores.c.value).where(scores.c.run_id == run_id)
         yield RunColumns(
             stamp=stamp_in(connection, run_id),
-            case_ids=list(connection.scalars(case_ids)),
+            case_ids=[row.case_id for row in rows],
+            expected=[(row.expected, row.checks) for row in rows],
             cells=_tuples(connection, of_cells),
             scores=_tuples(connection, of_scores),
         )

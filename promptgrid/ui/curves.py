@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from promptgrid.compare import Axis, suspicions
+from promptgrid.compare import Axis, run_remarks
 from promptgrid.compare.axes import PARAMETER_AXES
 from promptgrid.curves import charts
 from promptgrid.curves.curve import Curve, curve, drawable_axes
@@ -127,9 +127,8 @@ def cost_chart(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
 
 
 def remarks(database: Database, run: RunInfo, curve: Curve) -> None:
-    """Lists the values that could not be drawn as points of a line, and the models that seem to ignore the
-    temperature."""
-    sentences = [*curve.left_out, *suspicions(database, run.id)]
+    """Lists the values that could not be drawn as points of a line, and the remarks on the run's statistics."""
+    sentences = [*curve.left_out, *run_remarks(database, run.id)]
     if sentences:
         st.subheader("Left out of the lines")
         for sentence in sentences:

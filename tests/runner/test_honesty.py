@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptgrid import api, connections, loop
-from promptgrid.compare import suspicions
+from promptgrid.compare import run_remarks
 from promptgrid.grid import Plan
 from promptgrid.models import learned
 from promptgrid.prompt import Message, Prompt
@@ -90,7 +90,7 @@ def test_a_server_that_seems_to_ignore_the_temperature_is_named(
 ) -> None:
     run_id = client.submit(database, a_plan(model, words=3, samples=4, temperatures=[0.0, 1.2]))
     loop.run_sync(carry_out(database, run_id, connect=connections.connect))
-    found = suspicions(database, run_id)
+    found = run_remarks(database, run_id)
     assert [words in sentence for words, sentence in zip(said, found, strict=True)] == [True] * len(said)
 
 

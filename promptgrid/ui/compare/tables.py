@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from promptgrid.compare import VariantSummary
+from promptgrid.compare import Facts, VariantSummary
+from promptgrid.compare.copies import copies_sentence
 from promptgrid.export import markdown
 from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import STATE_WORDS, MatrixCell, MatrixColumn, MatrixRow
@@ -30,6 +31,12 @@ def sentences(summaries: Sequence[VariantSummary]) -> None:
                 facts(lines[_SENTENCES:], key="compare_sentences_more")
     if not any(summary.best for summary in summaries):
         st.caption("No column is marked as the best: the differences may be chance.")
+
+
+def copies(facts: Facts) -> None:
+    """Says how many cases the summary counts only once."""
+    if sentence := copies_sentence(facts.firsts):
+        st.caption(sentence)
 
 
 def matrix_table(

@@ -91,6 +91,8 @@ def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:
         return
     kind = _kind_chips(changes)
     st.markdown(plain(changes.summary))
+    if changes.copies:
+        st.caption(changes.copies)
     pages = view_state.pages_of(changes.counts[kind], 2)
     page_changes = changes.listed(database, [kind], pages.start, pages.rows)
     sides = {"before": before, "after": after}

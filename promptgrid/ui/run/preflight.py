@@ -153,7 +153,9 @@ def notes(preflight: Preflight, reason: str, drawn: Collection[str] = ()) -> lis
         lines.append(f":orange[{plain(budget)}]")
     lines += [f":orange[{plain(doubt)}]" for doubt in preflight.doubts if doubt not in drawn]
     if preflight.replies.shared:
-        lines.append("Cells with identical requests are sent once and share the reply.")
+        lines.append(
+            "Cells with identical requests are sent once and share the reply; those that expect the same count once."
+        )
     if preflight.replies.too_long:
         lines.append("Cells that do not fit in the context are not sent. Use fewer examples, or fewer max tokens.")
     lines += [f"{plain(s.prompt)} is not run as {s.technique}: {plain(s.reason)}." for s in preflight.skipped]

@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from promptgrid import humanize
-from promptgrid.compare import VariantSummary, count_differences, summary, suspicions
+from promptgrid.compare import VariantSummary, count_differences, run_remarks, summary
 from promptgrid.errors import PromptgridError
 from promptgrid.runner import client, phrases
 from promptgrid.store import runs
@@ -108,5 +108,5 @@ def _summary_of(info: RunInfo) -> None:
 @st.cache_resource(max_entries=8, show_spinner="Summing up …")
 def _summary(run_id: str, ended: float) -> tuple[list[VariantSummary], list[str]]:
     database = server.database()
-    sentences = suspicions(database, run_id) + count_differences(database, run_id)
+    sentences = run_remarks(database, run_id) + count_differences(database, run_id)
     return list(summary(database, run_id)), sentences
