@@ -1,4 +1,4 @@
-"""The .prompty text form, both ways, and against prompty's own reader."""
+"""What is written as a .prompty text: read back by us and by prompty's own reader, it is the same prompt."""
 
 from __future__ import annotations
 
@@ -21,57 +21,13 @@ from promptgrid.prompt import (
     Message,
     Parameters,
     Prompt,
-    check_messages,
     dumps,
     loads,
     render,
 )
 from promptgrid.prompt.sections import marker_role, normalised
 from promptgrid.prompt.values import holds_text
-
-FILE = """---
-name: sentiment
-# a person's note
-description: Label a review   # short
-authors: [someone]
-metadata:
-  tags: [classification]
-  language: zh
-  cases: cases/sentiment.csv
-  mine: {kept: true}   # not ours
-  answer: {kind: label, labels: [positive, no, 1.0]}
-  wording: {answer_line: "Antwort:"}
-  examples:
-    - {text: Arrived broken., answer: no, reasoning: It names a defect.}
-    # the odd one
-    - {text: 12:30, answer: 007}
-    - {text: null, answer: ~}
-inputs:
-  - {name: text, kind: string, example: 1.0, default: yes, description: The review}
-model:
-  id: gpt-4o
-  options:
-    temperature: 0.70
-    topP: 0.9
-    maxOutputTokens: 64   # enough
-    seed: 3
-    stopSequences: ["\\n\\n", no]
-    reasoningEffort: low
-    topK: 40
-    additionalProperties:
-      response_format: {type: json_object}
-      extra_body: {min_p: 0.05}
-      other: 1
-template: {format: {kind: jinja2}, parser: {kind: prompty}}
----
-You label product reviews.
-
-  # User :
-Review: {{ text }}
-
-assistant[name="x"]:
-ok
-"""
+from tests.prompt.prompty_files import FILE, front
 
 
 def prepared(text: str, folder: Path, values: dict[str, str]) -> list[tuple[str, str]]:
@@ -84,39 +40,6 @@ def prepared(text: str, folder: Path, values: dict[str, str]) -> list[tuple[str,
 
 def ours(prompt: Prompt, values: dict[str, str]) -> list[tuple[str, str]]:
     return [(message.role, message.text) for message in render(prompt.messages, values, prompt.inputs)]
-
-
-def test_every_field_is_read() -> None:
-    assert loads(FILE) == Prompt(
-        name="sentiment",
-        messages=(
-            Message("system", "You label product reviews."),
-            Message("user", "Review: {{ text }}"),
-            Message("assistant", "ok"),
-        ),
-        description="Label a review",
-        tags=("classification",),
-        inputs=(Input("text", example="1.0", default="yes", description="The review"),),
-        examples=(
-            Example({"text": "Arrived broken."}, "no", "It names a defect."),
-            Example({"text": "12:30"}, "007"),
-            Example({"text": "null"}, "~"),
-        ),
-        answer=AnswerRule("label", ("positive", "no", "1.0")),
-        parameters=Parameters(
-            temperature=0.7,
-            top_p=0.9,
-            max_tokens=64,
-            seed=3,
-            stop=("\n\n", "no"),
-            reasoning_effort="low",
-            response_format={"type": "json_object"},
-            extra_body={"top_k": 40, "min_p": 0.05},
-        ),
-        language="zh",
-        wording={"answer_line": "Antwort:"},
-        cases="cases/sentiment.csv",
-    )
 
 
 def test_saving_what_was_loaded_changes_nothing() -> None:
@@ -198,98 +121,6 @@ def test_rulers_in_comments_do_not_end_the_front_matter_for_prompty(tmp_path: Pa
     assert "# === why" in text
     assert prepared(text, tmp_path, {}) == [("user", "Hi")]
     assert prompty.load(tmp_path / "x.prompty").name == "a"
-
-
-def front(yaml: str) -> str:
-    return f"---\n{yaml}\n---\nuser:\nHi\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "words"),
-    [
-        (front("name: a\ndescription: b: c"), 3, "not valid YAML"),
-        (front("name: a\nname: b"), 3, "'name' twice"),
-        (front("- a"), 2, "must be a mapping"),
-        (front("name: [a]"), 2, "name must be a text, and is a list"),
-        (front("metadata:\n  answer: {kind: letter}"), 3, "text, label, number, json, regex"),
-        (front("metadata:\n  answer: {kind: json, schema: x}"), 3, "JSON schema"),
-        (front("metadata:\n  tags: a"), 3, "metadata.tags must be a list"),
-        (front("metadata:\n  examples:\n    - {text: a}"), 4, "metadata.examples[1] has no 'answer'"),
-        (front("metadata:\n  examples:\n    - {answer: [1]}"), 4, "metadata.examples[1].answer must be a text"),
-        (front("inputs:\n  - {kind: string}"), 3, "has no 'name'"),
-        (front("inputs: [{name: a}, {name: a}]"), 2, "a twice"),
-        (front("model:\n  options: {temperature: hot}"), 3, "must be a number, and is 'hot'"),
-        (front("model:\n  options: {temperature: true}"), 3, "must be a number"),
-        (front("model:\n  options: {seed: 1.5}"), 3, "must be a whole number"),
-        (front("model: {apiType: image}"), 2, "must be one of chat, completion"),
-        (front("template: {format: {kind: mustache}}"), 2, "must be one of jinja2"),
-        (front("a: \x07"), 2, "not valid YAML"),
-        ("---\nname: a\nuser:\nHi\n", 1, "has no end"),
-        (front("name: a").replace("user:\nHi\n", ""), 0, "no message"),
-        ("\n\n---\n\nname: [\n---\nuser:\nHi\n", 6, "not valid YAML"),
-    ],
-)
-def test_what_is_wrong_is_said_with_its_line(text: str, line: int, words: str) -> None:
-    with pytest.raises(PromptError) as caught:
-        loads(text)
-    assert words in str(caught.value)
-    assert caught.value.line == line
-
-
-def test_a_few_lines_that_stand_for_billions_are_refused() -> None:
-    levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
-    with pytest.raises(PromptError, match="more than 50,000 values"):
-        loads(front(f"a0: &a0 x\n{levels}"))
-    with pytest.raises(PromptError, match="more than 50,000 values"):
-        loads(front("a: &a [*a]"))
-
-
-@pytest.mark.parametrize(
-    "yaml",
-    [
-        "inputs: {text: hello}",
-        "inputs: {text: {kind: string, example: hello}}",
-        "inputs: [{name: text, example: hello}]",
-    ],
-)
-def test_inputs_may_be_written_in_all_of_promptys_ways(yaml: str) -> None:
-    assert loads(front(yaml)).inputs == (Input("text", example="hello"),)
-
-
-def test_a_file_without_front_matter_is_all_body() -> None:
-    assert loads("\ufeffsystem:\r\nBe kind.\r\nuser:\r\nHi\r\n", "plain") == Prompt(
-        "plain", (Message("system", "Be kind."), Message("user", "Hi"))
-    )
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "user:",
-        "  # User :",
-        "SYSTEM:",
-        'assistant[name="a", n=1]:',
-        "developer:",
-        "\t#\tuser\t:\t",
-        "uſer:",
-        "user:\u3000",
-    ],
-)
-def test_a_line_that_reads_as_a_marker_is_refused_with_its_line(line: str) -> None:
-    messages = [Message("system", "one\ntwo"), Message("user", f"Quote:\n{line}\nend")]
-    with pytest.raises(PromptError, match="Line 2 of the user message") as caught:
-        check_messages(messages)
-    assert caught.value.line == 4
-    with pytest.raises(PromptError):
-        dumps(Prompt("x", tuple(messages)))
-
-
-@pytest.mark.parametrize(
-    "line", ["user: hi", "my user:", "user", "users:", "## user:", "user[]:", "{{ user }}:", "tool:"]
-)
-def test_a_line_that_only_looks_like_a_marker_is_text(line: str) -> None:
-    prompt = Prompt("x", (Message("user", f"a\n{line}"),))
-    assert loads(dumps(prompt)) == prompt
 
 
 def test_what_no_file_can_keep_is_refused() -> None:
@@ -403,14 +234,16 @@ def test_any_prompt_may_replace_any_other(old: Prompt, new: Prompt) -> None:
 @RELAXED
 @given(PROMPT)
 def test_prompty_reads_any_prompt_as_we_do(tmp_path: Path, prompt: Prompt) -> None:
-    escaped = replace(prompt, messages=tuple(Message(m.role, literally(m.text)) for m in prompt.messages))
+    inputs = tuple(item for item in prompt.inputs if item.kind != "thread" and item.name != "x")  # x is the test's own
+    messages = tuple(Message(m.role, literally(m.text)) for m in prompt.messages)
+    escaped = replace(prompt, messages=messages, inputs=inputs)
     assert prepared(dumps(escaped), tmp_path, {"x": "1"}) == ours(escaped, {"x": "1"})
     agent = prompty.load(tmp_path / "x.prompty")
     assert (agent.name, agent.description or "") == (prompt.name, prompt.description)
     examples = (agent.metadata or {}).get("examples", [])
     assert [example["answer"] for example in examples] == [e.answer for e in prompt.examples]
     assert [(i.name, "" if i.example is None else i.example, i.default) for i in agent.inputs or []] == [
-        (i.name, i.example, i.default) for i in prompt.inputs
+        (i.name, i.example, i.default) for i in inputs
     ]
 
 
