@@ -77,8 +77,8 @@ def find_labels(
     """Returns every mention of a label in the text, in order; `names` maps a label to its other names.
 
     Without `bare`, a letter counts only if the text marks it as an option: (B), option B, "so B.", but not Hose B. If
-    two names begin at the same place, the longest wins ("very positive" before "positive"). The search stops after half
-    a second and returns the mentions found by then.
+    two names begin at the same place, the longest wins ("very positive" before "positive"). A search that
+    takes over half a second finds none: the mentions up to there could be the wrong ones.
     """
     spelling = _spelling(tuple(labels), tuple((label, tuple(words)) for label, words in (names or {}).items()))
     if not spelling:
@@ -90,7 +90,7 @@ def find_labels(
             if label is not None and _is_label(match.group(), text, match.start(), match.end(), bare):
                 found.append(mention_at(label, text, match.start(), match.end()))
     except TimeoutError:
-        return found
+        return []
     return found
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from promptgrid import bounded
+
 if TYPE_CHECKING:
     from regex import Pattern
 
@@ -40,16 +42,25 @@ def compiled(pattern: str, *, ignore_case: bool = False) -> Pattern[str]:
 
 
 def search(pattern: str, text: str, *, ignore_case: bool = False) -> PatternMatch:
-    """Returns the first match of a user's pattern in a model's text. Never raises; stops after about 0.5 s."""
+    """Returns the first match of a user's pattern in a model's text. Never raises; bounded in time and memory."""
+    try:
+        return PatternMatch(*bounded.call(f"{__name__}:searched", pattern, text, ignore_case, blame=pattern))
+    except bounded.Exceeded as exceeded:
+        return PatternMatch(None, f"the pattern {pattern!r} {exceeded}")
+
+
+def searched(pattern: str, text: str, ignore_case: bool = False) -> tuple[str | None, str]:
+    """Returns the `text` and the `problem` of `search`. To be called in a bounded process: neither the time in which
+    `regex` compiles a pattern nor its memory has a limit, and its time-out is not looked at everywhere."""
     import regex
 
     try:
-        match = compiled(pattern, ignore_case=ignore_case).search(text, timeout=TIMEOUT_S, concurrent=True)
+        match = compiled(pattern, ignore_case=ignore_case).search(text, timeout=TIMEOUT_S)
     except TimeoutError:
-        return PatternMatch(None, f"the pattern {pattern!r} was too slow on this text (over {TIMEOUT_S} s)")
-    except (regex.error, OverflowError, RecursionError, MemoryError) as error:
-        return PatternMatch(None, f"the pattern {pattern!r} is wrong: {error}")
+        return None, f"the pattern {pattern!r} was too slow on this text (over {TIMEOUT_S} s)"
+    except (regex.error, OverflowError, RecursionError) as error:
+        return None, f"the pattern {pattern!r} is wrong: {error}"
     if match is None:
-        return PatternMatch(None)
+        return None, ""
     group = match.group(1) if match.re.groups else None
-    return PatternMatch(match.group() if group is None else group)
+    return match.group() if group is None else group, ""

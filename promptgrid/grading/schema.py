@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.answers import canonical_json, search
+from promptgrid import bounded
+from promptgrid.answers import canonical_json
+from promptgrid.answers.patterns import searched
 from promptgrid.text import cut
 
 if TYPE_CHECKING:
@@ -19,17 +21,32 @@ _EXPLAINED = 160  # characters of an explanation
 def schema_problem(value: Any, schema: Mapping[str, Any]) -> tuple[bool | None, str]:
     """Validates a JSON value by a schema. Returns (passed, why): why names the path of the first mismatch; passed is
     None if the schema itself is invalid."""
+    text = canonical_json(_plain(schema)) or "{}"
+    try:
+        passed, why = bounded.call(f"{__name__}:schema_problem_here", value, text, blame=text)
+    except bounded.Exceeded as exceeded:
+        return None, f"not scored: the schema {exceeded}"
+    except RecursionError:
+        return None, "not scored: the JSON is too deeply nested"
+    return passed, why
+
+
+def schema_problem_here(value: Any, schema_text: str) -> tuple[bool | None, str]:
+    """Does the work of `schema_problem`. To be called in a bounded process: a short schema may refer to itself so often
+    that its check would never end."""
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
 
     try:
-        error = next(_validator(canonical_json(_plain(schema)) or "{}").iter_errors(value), None)
+        error = next(_validator(schema_text).iter_errors(value), None)
     except SchemaError as wrong:
         return None, f"not scored: the schema is wrong at {wrong.json_path}: {cut(wrong.message, _EXPLAINED)}"
     except Unresolvable as wrong:
         return None, f"not scored: the schema refers to {cut(str(wrong.ref), _EXPLAINED)}, which is not in it"
     except _SlowPattern as slow:
         return None, f"not scored: {slow}"
+    except RecursionError:
+        return None, "not scored: the schema or the JSON is too deeply nested"
     except ArithmeticError as wrong:  # multipleOf on a number of hundreds of digits
         return None, f"not scored: a number is too large to check ({wrong})"
     if error is None:
@@ -58,10 +75,10 @@ def _validator(schema_text: str) -> Validator:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    match = search(pattern, text)
-    if match.problem:
-        raise _SlowPattern(match.problem)
-    return match.text is not None
+    match, problem = searched(pattern, text)
+    if problem:
+        raise _SlowPattern(problem)
+    return match is not None
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
