@@ -38,8 +38,7 @@ def _model_line(model: ModelPreflight) -> str:
     parts = [humanize.many(model.calls, "call"), f"{about}{model.prompt_tokens:,} prompt tokens"]
     if model.completion_ceiling is not None:
         parts.append(f"at most {model.completion_ceiling:,} reply tokens")
-    dated = f" (price of {model.facts.price_date})" if model.facts.price_date and not model.free else ""
-    parts += [phrases.cost(model) + dated, humanize.duration(model.seconds)]
+    parts += [phrases.dated_cost(model, [model]), humanize.duration(model.seconds)]
     if model.shared:
         parts.append(f"{humanize.many(model.shared, 'cell')} identical on the wire to another")
     if model.too_long:
@@ -57,7 +56,8 @@ def judge_line(model: ModelPreflight) -> str:
 def as_json(sheet: Preflight) -> str:
     names = ("calls", "answered", "shared", "too_long", "prompt_tokens", "exact")
     replies = {name: getattr(sheet.replies, name) for name in names}
-    cost = {"cost_floor": sheet.total.cost_floor, "cost_ceiling": sheet.total.cost_ceiling}
+    words = phrases.dated_cost(sheet.total, [*sheet.models, *sheet.judges])
+    cost = {"cost_floor": sheet.total.cost_floor, "cost_ceiling": sheet.total.cost_ceiling, "cost": words}
     rest = {"seconds": sheet.seconds, "within_budget": sheet.within_budget}
     return json.dumps(asdict(sheet) | replies | cost | rest, ensure_ascii=False, indent=2, default=_jsonable)
 

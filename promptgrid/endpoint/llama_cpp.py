@@ -38,7 +38,7 @@ def body(request: Request) -> dict[str, Any]:
         "stop": list(parameters.stop or ()) or None,
         "n": request.n if request.n > 1 else None,
     }
-    return {**(parameters.extra_body or {}), **{name: value for name, value in asked.items() if value is not None}}
+    return {**wire.checked_extra(request), **{name: value for name, value in asked.items() if value is not None}}
 
 
 def slots(properties: Mapping[str, Any]) -> int | None:

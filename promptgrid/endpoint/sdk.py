@@ -49,7 +49,7 @@ def client(settings: EndpointSettings) -> openai.AsyncOpenAI:
         http_client = openai.DefaultAsyncHttpxClient(
             trust_env=not settings.is_direct, follow_redirects=False, event_hooks={"response": [refuse]}
         )
-        return openai.AsyncOpenAI(
+        sdk = openai.AsyncOpenAI(
             api_key=settings.api_key or headers.KEYLESS,
             base_url=settings.base_url,
             max_retries=0,
@@ -57,6 +57,9 @@ def client(settings: EndpointSettings) -> openai.AsyncOpenAI:
             default_headers=extra,
             http_client=http_client,
         )
+        # The SDK imports these when they are first used, which would count as the first token's time.
+        _ = sdk.chat.completions.with_streaming_response, sdk.completions.with_streaming_response
+        return sdk
     except OSError as error:
         raise faults.unread_certificates(error) from None
     except (ValueError, ImportError) as error:  # a proxy of the environment that the SDK cannot use

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,17 @@ _STREAM_ONLY = re.compile(
     r"|\bfor non-streaming calls\b",
     re.IGNORECASE | re.DOTALL,
 )
-OWN_FIELDS = ("model", "messages", "prompt", "n", "stream", "stream_options")
+OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "streamoptions"})
+# What lengthens or multiplies replies past the preflight and the budget, in small letters without underscores
+_LENGTHS = frozenset(
+    {"maxtokens", "maxcompletiontokens", "maxoutputtokens", "maxnewtokens", "maxtokenstosample", "maxgeneratedtokens"}
+    | {"maxgenlen", "maxlength", "maxdecodetokens", "numpredict", "npredict"}
+)
+_COUNTS = frozenset(
+    {"n", "bestof", "ncmpl", "numreturnsequences", "candidatecount", "numcompletions", "numgenerations", "numsamples"}
+    | {"numbeams", "beamwidth", "usebeamsearch"}
+)
+_NESTED = frozenset({"options", "parameters", "generationconfig", "samplingparams", "extrabody"})
 
 _json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -33,15 +43,36 @@ def body(request: Request, token_parameter: str) -> dict[str, Any]:
     Fields in `extra_body` are added, but never replace what the request itself says. Raises EndpointError(bad_request)
     for a request that cannot be expressed.
     """
-    extra = request.parameters.extra_body or {}
-    taken = [name for name in extra if name in OWN_FIELDS]
-    if taken:
-        raise EndpointError(
-            "bad_request",
-            f"extra_body may not set {', '.join(taken)}.",
-            hint="Take it out: the grid decides about these.",
-        )
+    extra = checked_extra(request)
     return {**extra, **_content(request), **_parameters(request, token_parameter)}
+
+
+def checked_extra(request: Request) -> Mapping[str, Any]:
+    """Returns `extra_body`. Raises EndpointError(bad_request) for a field that the request states itself, or one that
+    lengthens or multiplies replies: preflight and budget count `max_tokens` and `n` only."""
+    extra = request.parameters.extra_body or {}
+    hints = {
+        OWN_FIELDS: "Take it out: the grid decides about these.",
+        _LENGTHS: "Set max tokens instead, which preflight and budget count.",
+        _COUNTS: "Set the number of samples instead, which preflight and budget count.",
+    }
+    for fields, hint in hints.items():
+        if taken := [name for name in _names(extra) if _letters(name) in fields]:
+            raise EndpointError("bad_request", f"extra_body may not set {', '.join(taken)}.", hint=hint)
+    return extra
+
+
+def _names(extra: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the fields, and of those in the objects in which some servers expect them."""
+    for name, value in extra.items():
+        yield name
+        if isinstance(value, Mapping) and _letters(name) in _NESTED:
+            yield from (f"{name}.{inner}" for inner in _names(value))
+
+
+def _letters(name: str) -> str:
+    """The last part of a dotted name, as the sets of names above write it."""
+    return name.rpartition(".")[2].lower().replace("_", "").replace("-", "")
 
 
 def streamed(plain: dict[str, Any]) -> dict[str, Any]:

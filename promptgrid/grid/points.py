@@ -97,10 +97,15 @@ class Point:
     @property
     def parameter_columns(self) -> dict[str, Any]:
         """The values of the parameters by column of a stored cell: of an axis both the planned and the sent value, of
-        other parameters the sent one."""
-        planned, sent = self.variant.parameters, self.request.parameters
-        values = {spec.columns[-1]: getattr(sent, spec.name) for spec in SPECS if spec.column}
-        return values | {spec.column: getattr(planned, spec.name) for spec in AXIS_SPECS}
+        other parameters the sent one. Planned values that were merged are as sent: none of them names the cell."""
+        sent, columns = self.request.parameters, {}
+        for spec in SPECS:
+            if spec.column:
+                columns[spec.columns[-1]] = getattr(sent, spec.name)
+            if spec in AXIS_SPECS:
+                planned = {getattr(parameters, spec.name) for parameters in self.variant.same}
+                columns[spec.column] = planned.pop() if len(planned) == 1 else getattr(sent, spec.name)
+        return columns
 
     def request_for(self, sample: int, n: int = 1) -> Request:
         """Returns the request that asks for `n` samples, starting with the number `sample`. With a seed, sample i has

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -13,6 +14,7 @@ from promptgrid.models.learned import ParameterValue, Refusal
 ParameterPolicy = Literal["any", "only_default", "only_without_reasoning", "not_with_temperature", "unknown"]
 POLICIES: tuple[ParameterPolicy, ...] = get_args(ParameterPolicy)
 TOKEN_PARAMETERS = ("max_tokens", "max_completion_tokens")
+OLD_PRICE = timedelta(days=365)
 DEFAULT = 1.0
 """The default of temperature and top_p at every server that accepts no other value."""
 
@@ -64,6 +66,16 @@ class ModelFacts:
         there is none."""
         matches = [r for r in self.learned if r.parameter == parameter and not r.together]
         return next((r for r in reversed(matches) if r.whole or r.value == value), None)
+
+    @property
+    def has_price(self) -> bool:
+        """Whether calls have a price that is known and not 0."""
+        return self.input_price is not None and not self.free
+
+    @property
+    def price_is_old(self) -> bool:
+        """Whether the price was last checked more than a year ago, so that it cannot pass as exact."""
+        return bool(self.price_date) and date.fromisoformat(self.price_date) < date.today() - OLD_PRICE
 
     @property
     def refused(self) -> Mapping[str, str]:

@@ -13,6 +13,8 @@ from promptgrid.budget import Cost
 from promptgrid.models.known import LongPrice, ModelFacts
 
 MILLION = 1_000_000
+# Other dates in the comments are those of launches, retirements and announced changes
+_CHECKED = re.compile(r"\b(?:verified|checked)\b[^.;]{0,40}?(20\d\d-\d\d-\d\d)", re.IGNORECASE)
 
 
 def cost_of(
@@ -79,11 +81,15 @@ def priced(model: str, base_url: str) -> Mapping[str, Any]:
             _, info = get_snapshot().find_provider_model(name, None, None, base_url)
         except LookupError:
             continue
-        checked = re.findall(r"20\d\d-\d\d-\d\d", info.price_comments or "")
         prices = _prices(info.get_prices(datetime.now(UTC)))
-        fields = {**prices, "price_date": max(checked, default=""), "context": info.context_window}
+        fields = {**prices, "price_date": checked_on(info.price_comments or ""), "context": info.context_window}
         return {**fields, "source": f"genai-prices {genai_prices.__version__}"}
     return {}
+
+
+def checked_on(comments: str) -> str:
+    """Returns the latest day on which the comments say that the prices were checked; "" if they name none."""
+    return max(_CHECKED.findall(comments), default="")
 
 
 def _prices(price: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from datetime import date
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
@@ -111,6 +112,8 @@ def _checked(path: Path, name: str, row: Any) -> dict[str, Any]:
 def _hint(key: str) -> str:
     if key in ("temperature", "top_p"):
         return f"{key} is one of {', '.join(POLICIES if key == 'top_p' else TEMPERATURE_POLICIES)}."
+    if key == "price_date":
+        return 'It is a day in quotes: price_date = "2026-11-30".'
     if key in ("logprobs", "seed", "n"):
         return f"{key} is true or false; leave it out if it is not known."
     return f"Valid are {', '.join(sorted(FIELDS))}."
@@ -118,6 +121,13 @@ def _hint(key: str) -> str:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(date.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 def _is_flag(value: Any) -> bool:
@@ -135,7 +145,8 @@ def _is_price(value: Any) -> bool:
 TEMPERATURE_POLICIES = tuple(policy for policy in POLICIES if policy != "not_with_temperature")
 FIELDS: Mapping[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("context", "max_output"), _is_count),
-    **dict.fromkeys(("encoding", "default_effort", "token_parameter", "price_date", "source"), _is_text),
+    **dict.fromkeys(("encoding", "default_effort", "token_parameter", "source"), _is_text),
+    "price_date": _is_date,
     **dict.fromkeys(("input_price", "output_price", "cached_price"), _is_price),
     **dict.fromkeys(("logprobs", "seed", "n"), _is_flag),
     "temperature": lambda value: value in TEMPERATURE_POLICIES,

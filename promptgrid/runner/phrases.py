@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from promptgrid.grid.estimate import Estimate
-from promptgrid.grid.preflight import Preflight
+from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.humanize import clock, dollars
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.runs import ACTIVE, RunInfo, RunProgress, RunStatus
@@ -68,6 +68,20 @@ def cost(estimate: Estimate) -> str:
     if estimate.cost_ceiling == estimate.cost_floor:
         return dollars(estimate.cost_floor)
     return f"{dollars(estimate.cost_floor)} to {dollars(estimate.cost_ceiling)}"
+
+
+def dated_cost(estimate: Estimate, models: Sequence[ModelPreflight]) -> str:
+    """Returns `cost`, followed by the date of the oldest of the models' prices, or by the words that it is not known. A
+    price that was checked more than a year ago makes the cost an approximation (≈)."""
+    priced = [model.facts for model in models if model.facts.has_price]
+    if estimate.free or estimate.cost_floor is None or not priced:
+        return cost(estimate)
+    dates = sorted(facts.price_date for facts in priced if facts.price_date)
+    old = any(facts.price_is_old for facts in priced)
+    notes = [f"price{'s' if len(priced) > 1 else ''} of {dates[0]}" + ", over a year old" * old] if dates else []
+    if len(dates) < len(priced):
+        notes.append("price date not known" if len(priced) == 1 else "the date of a price is not known")
+    return f"{'≈ ' * old}{cost(estimate)} ({'; '.join(notes)})"
 
 
 def progress_words(info: RunInfo, state: RunProgress) -> list[str]:

@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,6 +88,33 @@ def test_extra_body_adds_but_never_replaces() -> None:
     with pytest.raises(EndpointError, match="stream") as caught:
         endpoint.wire(ask("m", extra_body={"stream": True}))
     assert caught.value.kind == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("extra", "named", "instead"),
+    [
+        ({"max_completion_tokens": 9000}, "max_completion_tokens", "max tokens"),
+        ({"max_output_tokens": 9000, "num_predict": -1}, "max_output_tokens, num_predict", "max tokens"),
+        ({"maxOutputTokens": 1}, "maxOutputTokens", "max tokens"),
+        ({"options": {"num_predict": 9}}, "options.num_predict", "max tokens"),
+        ({"n": 5}, "n", "samples"),
+        ({"best_of": 20}, "best_of", "samples"),
+        ({"n_cmpl": 2, "use_beam_search": True}, "n_cmpl, use_beam_search", "samples"),
+    ],
+)
+def test_extra_body_neither_lengthens_nor_multiplies_replies(extra: dict[str, Any], named: str, instead: str) -> None:
+    endpoint = OpenAIEndpoint(EndpointSettings("x", "http://127.0.0.1:9/v1"), slots=4)
+    scored = replace(ask("m", extra_body=extra), api="completion", logprobs=1)  # of llama.cpp's own /completion
+    for request in (ask("m", extra_body=extra), scored):
+        with pytest.raises(EndpointError, match=f"may not set {re.escape(named)}\\.") as caught:
+            endpoint.wire(request)
+        assert instead in caught.value.hint
+
+
+def test_a_tool_may_have_a_parameter_called_n() -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"n": {"type": "integer"}}}}}]
+    endpoint = OpenAIEndpoint(EndpointSettings("x", "http://127.0.0.1:9/v1"))
+    assert endpoint.wire(ask("m", extra_body={"tools": tools}))["tools"] == tools
 
 
 def test_a_plain_continuation_sends_the_text_alone(server: HostileServer) -> None:
@@ -395,6 +423,37 @@ def test_a_stream_brings_pieces_then_the_whole_reply(server: HostileServer) -> N
     assert 0 < last.reply.first_token_ms <= last.reply.latency_ms
     assert last.reply.sent == server.requests[-1].body
     assert server.requests[-1].body["stream_options"] == {"include_usage": True}
+
+
+FIRST_STREAM = """
+import asyncio, sys, time
+from promptgrid.endpoint import EndpointSettings, OpenAIEndpoint, openai
+from tests.endpoint.sockets import ask
+
+sdk = lambda: {name for name in sys.modules if name.split(".")[0] in ("openai", "httpx2", "httpcore2")}
+started = []
+
+class Clock:
+    @staticmethod
+    def perf_counter():
+        started.append(sdk())
+        return time.perf_counter()
+
+openai.time = Clock
+
+async def main():
+    async for _ in OpenAIEndpoint(EndpointSettings("x", sys.argv[1])).stream(ask("small")):
+        pass
+
+asyncio.run(main())
+print(sorted(sdk() - started[0]))
+"""
+
+
+def test_the_time_of_a_first_stream_begins_when_all_of_the_sdk_is_imported(server: HostileServer) -> None:
+    command = [sys.executable, "-c", FIRST_STREAM, server.url]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=True)
+    assert ended.stdout == "[]\n"
 
 
 def test_a_plain_continuation_streams_too(server: HostileServer) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptgrid import api
-from promptgrid.errors import MissingVariables
+from promptgrid.errors import MissingVariables, PromptgridError
 from promptgrid.grid.preflight import EstimateTally, Preflight, preflight
 from promptgrid.prompt import Message, Prompt
 
@@ -96,3 +96,8 @@ def test_missing_variables_stop_it() -> None:
     plan = api.plan(PROMPT, [{"other": "x"}], models="openai/gpt-4o")
     with pytest.raises(MissingVariables, match="word"):
         preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))
+
+
+def test_a_plan_whose_extra_body_passes_the_preflight_by_is_refused() -> None:
+    with pytest.raises(PromptgridError, match="extra_body may not set best_of"):
+        sheet(extra_body={"best_of": 5})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from promptgrid import connections
 from promptgrid.budget import Cost
 from promptgrid.errors import PromptgridError
-from promptgrid.models import LongPrice, ModelFacts, cost_of, facts, learned, spellings, tables, token_parameter
+from promptgrid.models import LongPrice, ModelFacts, cost_of, facts, learned, prices, spellings, tables, token_parameter
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -376,3 +377,23 @@ def test_the_endpoints_are_understood_again_only_when_something_changed(
     assert list(connections.settings()) == ["two"]
     file.unlink()
     assert connections.settings() == {}
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4", "gpt-5", "o3"])
+def test_the_date_of_a_price_is_a_day_on_which_it_was_checked(model: str) -> None:
+    day = facts(model, OPENAI).price_date
+    assert not day or day <= f"{date.today()}"
+
+
+def test_only_dates_of_checks_are_dates_of_prices() -> None:
+    comment = "Introductory rates apply through 2027-01-31. Retires on 2026-12-01. Rates verified on 2026-10-12 at x."
+    assert prices.checked_on(comment) == "2026-10-12"
+    assert prices.checked_on("Checked 2025-01-02; kept.") == "2025-01-02"
+    assert prices.checked_on("Launched on 2026-05-05.") == ""
+
+
+def test_a_price_date_that_is_no_day_is_an_error_with_its_line(users: Path) -> None:
+    users.write_text('[models."m"]\ninput_price = 1\nprice_date = "spring"\n')
+    with pytest.raises(PromptgridError, match="spring") as caught:
+        facts("m", OPENAI)
+    assert "in quotes" in caught.value.hint

@@ -67,11 +67,11 @@ def test_an_effort_that_is_not_sent_is_merged_said_and_no_point_of_a_curve(
     run_id = ran(database, efforts=["low", "high"])
     rows = list(result_rows(database, run_id))
     assert len(rows) == hostile.calls("ok") == 2
-    assert {(row.parameters["effort"], row.parameters["effort_sent"]) for row in rows} == {("low", None)}
+    assert {(row.parameters["effort"], row.parameters["effort_sent"]) for row in rows} == {(None, None)}
     assert "efforts low, high are the same on the wire and were merged" in rows[0].parameter_note
     points_of_curve = curve(database, run_id, "effort")
     assert (points_of_curve.values, [point.drawn for point in points_of_curve.points]) == ([], [False])
-    assert points_of_curve.left_out == [f"openai/ok at effort low: {rows[0].parameter_note}."]
+    assert points_of_curve.left_out == [f"openai/ok at its default effort: {rows[0].parameter_note}."]
 
 
 def test_a_curve_over_efforts_has_them_in_their_order(database: Database) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from promptgrid import api, connections, loop
-from promptgrid.compare import run_remarks
+from promptgrid.compare import run_remarks, summary
 from promptgrid.grid import Plan
 from promptgrid.models import learned
 from promptgrid.prompt import Message, Prompt
@@ -58,6 +59,15 @@ def test_what_was_refused_is_on_the_next_sheet_before_anything_is_sent(
     assert [(row.status, row.parameters["temperature_sent"]) for row in rows] == [("answered", None)]
     assert json.loads(rows[0].honoured or "") == {"temperature": False}
     assert "temperature" not in json.loads(rows[0].request_json or "")
+
+
+def test_merged_temperatures_are_labelled_by_none_of_them(database: Database, hostile: HostileServer) -> None:
+    carried_out(database, a_plan(words=1, temperatures=[0.5]))
+    both = a_plan(words=1, temperatures=[0, 1.2])
+    run_id = client.submit(database, replace(both, models=(f"openai/{MODEL}", "openai/ok")))
+    assert loop.run_sync(carry_out(database, run_id, connect=connections.connect)) == "finished"
+    labels = [variant.label for variant in summary(database, run_id)]
+    assert labels == [f"t = default · openai/{MODEL}", "t = 0 · openai/ok", "t = 1.2 · openai/ok"]
 
 
 def test_forgetting_a_refusal_asks_the_model_again(database: Database, hostile: HostileServer) -> None:

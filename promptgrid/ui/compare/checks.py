@@ -252,7 +252,7 @@ def _elsewhere(run_id: str) -> JudgingSession | RescoringTask | None:
 def _figures(preflight: ModelPreflight) -> str:
     mark = "" if preflight.exact else "≈ "
     parts = [f"**{humanize.many(preflight.calls, 'call')}**", f"{mark}{preflight.prompt_tokens:,} prompt tokens"]
-    parts += [f"**{plain(phrases.cost(preflight))}**", humanize.duration(preflight.seconds)]
+    parts += [f"**{plain(phrases.dated_cost(preflight, [preflight]))}**", humanize.duration(preflight.seconds)]
     what = "texts embedded" if preflight.embeds else "judged"
     parts += [f"{preflight.answered:,} {what} already"] if preflight.answered else []
     return " · ".join(part for part in parts if part)

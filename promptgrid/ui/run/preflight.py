@@ -129,19 +129,13 @@ def facts(preflight: Preflight) -> list[str]:
     parts.append(f"**{'' if replies.exact else '≈ '}{replies.prompt_tokens:,}** prompt tokens")
     if replies.completion_ceiling is not None:
         parts.append(f"at most **{replies.completion_ceiling:,}** reply tokens")
-    parts.append("**free**" if total.free else f"cost **{plain(phrases.cost(total))}**{_dated(preflight)}")
+    cost = phrases.dated_cost(total, [*preflight.models, *preflight.judges])
+    parts.append("**free**" if total.free else f"cost **{plain(cost)}**")
     if replies.calls:
         seconds = preflight.seconds
         parts.append("time not known yet" if seconds is None else f"**{humanize.duration(seconds)}**")
     parts.append(f":orange[**{replies.too_long:,}** do not fit]" if replies.too_long else "**0** do not fit")
     return parts
-
-
-def _dated(preflight: Preflight) -> str:
-    """Returns words that follow the cost and name the date of the oldest price, such as ` (prices of 2026-11-01)`; ""
-    if no price has a date."""
-    dates = [model.facts.price_date for model in preflight.models if model.facts.price_date and not model.free]
-    return f" (prices of {plain(min(dates))})" if dates and preflight.total.cost_floor is not None else ""
 
 
 def notes(preflight: Preflight, reason: str, drawn: Collection[str] = ()) -> list[str]:
@@ -168,7 +162,7 @@ def notes(preflight: Preflight, reason: str, drawn: Collection[str] = ()) -> lis
     for judge in preflight.judges:
         lines.append(
             f"{plain(judge.ref)} {'embeds' if judge.embeds else 'judges'} the replies: at most {judge.calls:,} calls, "
-            f"{plain(phrases.cost(judge))}."
+            f"{plain(phrases.dated_cost(judge, [judge]))}."
         )
     lines += [line] if (line := phrases.own_checks_words(preflight)) else []
     lines += [preflight.reach.sentence] if preflight.reach else []
@@ -208,4 +202,4 @@ def _model_table(preflight: Preflight) -> None:
 
 
 def _model_cost(model: ModelPreflight) -> str:
-    return phrases.cost(model) + (f" ({model.facts.price_date})" if model.facts.price_date else "")
+    return phrases.dated_cost(model, [model])
