@@ -16,6 +16,7 @@ from promptgrid.cli.dashboard import dashboard
 from promptgrid.cli.gate import gate
 from promptgrid.cli.judge import judge
 from promptgrid.cli.next_word import next_word
+from promptgrid.cli.output import echo
 from promptgrid.cli.run import plan, run
 from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, resume, runs, undelete
 from promptgrid.cli.show import doctor, models, prompts
@@ -37,7 +38,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except PromptgridError as error:
-            click.echo(f"promptgrid: {error}", err=True)
+            echo(f"promptgrid: {error}", err=True)
             ctx.exit(2)
 
 

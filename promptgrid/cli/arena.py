@@ -7,6 +7,8 @@ from dataclasses import asdict
 
 import click
 
+from promptgrid.cli.output import echo, echo_json
+
 
 @click.command()
 @click.argument("run", metavar="RUN")
@@ -33,10 +35,10 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
     of_all = engine.agreement_of_all(all_votes)
     if as_json:
         agreement = {"agreement": [asdict(one) for one in agreements], "agreement_of_all": asdict(of_all)}
-        click.echo(json.dumps({**asdict(table), **agreement}, ensure_ascii=False))
+        echo_json(json.dumps({**asdict(table), **agreement}, ensure_ascii=False))
         return
     if not table.votes:
-        click.echo(f"No votes {'' if votes_of == 'all' else f'of {votes_of} '}yet. Vote on the Judge page.")
+        echo(f"No votes {'' if votes_of == 'all' else f'of {votes_of} '}yet. Vote on the Judge page.")
         return
     rows = [
         [
@@ -49,11 +51,11 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
         ]
         for one in table.ranked
     ]
-    click.echo(sheet.table(["variant", "wins", "95 % interval", "won", "lost", "tied"], rows))
-    click.echo("\n".join(map(printable, [engine.verdict(table), *engine.notes(table)])))
+    echo(sheet.table(["variant", "wins", "95 % interval", "won", "lost", "tied"], rows))
+    echo("\n".join([engine.verdict(table), *engine.notes(table)]))
     for one in agreements:
         kappa = "not defined" if one.kappa is None else f"{one.kappa:.2f}"
         judges = printable(f"{one.one} and {one.other}")
-        click.echo(f"{judges}: {one.same} of {many(one.both, 'pair')} judged alike, Cohen's kappa {kappa}")
+        echo(f"{judges}: {one.same} of {many(one.both, 'pair')} judged alike, Cohen's kappa {kappa}")
     if words := engine.agreement_words(of_all):
-        click.echo(words)
+        echo(words)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import click
 
+from promptgrid.cli.output import echo, echo_json
+
 
 @click.command()
 @click.argument("run")
@@ -39,17 +41,17 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
     else:
         planned, progress = unfinished
         budget = budget or progress.budget
-        click.echo(f"Resuming at {progress.done:,} of {many(progress.total, 'score')}.", err=True)
+        echo(f"Resuming at {progress.done:,} of {many(progress.total, 'score')}.", err=True)
     live.prepare([spec.model for spec in planned.score if spec.model])
     for line in map(sheet.judge_line, rescore.preflights(database, planned)):
-        click.echo(line, err=True)
+        echo(line, err=True)
     with judging("Scoring", f"The scores so far are stored. To resume: promptgrid check {run_id}") as tell:
         rescore.carry_out(database, planned, budget=budget, on_progress=tell)
     totals = scores.totals(database, run_id)
-    click.echo(sheet.totals_json(run_id, totals) if as_json else sheet.totals_table(totals))
+    echo_json(sheet.totals_json(run_id, totals)) if as_json else echo(sheet.totals_table(totals))
     for name in [total.check for total in totals if total.telling]:
         for line in sheet.error_lines(scores.complaints(database, run_id, name), "score"):
-            click.echo(f"{name}: {line}", err=True)
+            echo(f"{name}: {line}", err=True)
     raise SystemExit(1 if any(total.failed for total in totals) else 0)
 
 
@@ -78,5 +80,5 @@ def judging(label: str, resume: str) -> Iterator[Callable[[int, int], None]]:
     except BudgetReached as reached:
         raise PlanError(str(reached), hint=f"{resume} --budget …") from None
     except KeyboardInterrupt:
-        click.echo(f"\nStopped. {resume}", err=True)
+        echo(f"\nStopped. {resume}", err=True)
         raise SystemExit(1) from None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from promptgrid.cli.output import echo, echo_json
+
 if TYPE_CHECKING:
     from promptgrid.compare import Change, ChangeKind, Changes
 
@@ -43,11 +45,11 @@ def compare(run_a: str, run_b: str, show_all: bool, for_machine: bool) -> None:
         room = changes.counts[kind] if everything else _SHOWN - len(listed)
         listed += changes.listed(database, [kind], count=room)
     if for_machine:
-        click.echo(json.dumps(_as_json(changes, listed)))
+        echo_json(json.dumps(_as_json(changes, listed)))
         return
     _show(changes, listed)
     if more := sum(changes.counts[kind] for kind in kinds) - len(listed):
-        click.echo(f"… and {more:,} more: --all lists them.")
+        echo(f"… and {more:,} more: --all lists them.")
 
 
 def _as_json(changes: Changes, listed: list[Change]) -> dict[str, Any]:
@@ -69,15 +71,15 @@ def _as_json(changes: Changes, listed: list[Change]) -> dict[str, Any]:
 
 def _show(changes: Changes, listed: list[Change]) -> None:
     from promptgrid.cli.listing import print_table
-    from promptgrid.text import one_line, printable, value_text
+    from promptgrid.text import one_line, value_text
 
     rows = [[v.label, *(str(v.counts[kind]) if v.counts[kind] else "" for kind in _KINDS)] for v in changes.variants]
     print_table(["variant", *_KINDS], rows)
     sentences = [v.sentence for v in changes.variants if v.sentence]
     for sentence in sentences if len(sentences) == 1 else [*sentences, changes.summary]:
-        click.echo(printable(sentence))
+        echo(sentence)
     if changes.copies:
-        click.echo(changes.copies)
+        echo(changes.copies)
     if listed:
         cases = [
             [c.kind, c.case_id, c.label, one_line(" ".join(map(value_text, c.inputs.values())), 40), c.expected or "",
@@ -109,7 +111,7 @@ def pin(run: str) -> None:
     database = Database()
     run_id = runs.find_run(database, run).id
     for prompt in baselines.pin(database, run_id):
-        click.echo(f"Run {run_id} is the baseline of {prompt}.")
+        echo(f"Run {run_id} is the baseline of {prompt}.")
 
 
 @click.command()
@@ -123,4 +125,4 @@ def unpin(prompt: str) -> None:
     if not baselines.unpin(database, prompt):
         pinned = ", ".join(baselines.pinned(database)) or "none"
         raise StoreError(f'No run is the baseline of "{prompt}".', hint=f"Prompts with a baseline: {pinned}.")
-    click.echo(f"{prompt} no longer has a baseline.")
+    echo(f"{prompt} no longer has a baseline.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from promptgrid.cli.output import echo, echo_json
 from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec
 
 if TYPE_CHECKING:
@@ -35,21 +36,20 @@ def curve(run: str, csv_path: Path | None, as_json: bool, over: str) -> None:
     from promptgrid.export.files import save
     from promptgrid.store import Database
     from promptgrid.store import runs as store
-    from promptgrid.text import printable
 
     database = Database()
     curve_data = curve_of(database, store.find_run(database, run).id, over)
     rows = curve_data.rows
     if csv_path:
         save(csv_path, lambda out: write_table(rows, out, curve_data.columns))
-        click.echo(f"Wrote {len(rows):,} points to {csv_path}.", err=True)
+        echo(f"Wrote {len(rows):,} points to {csv_path}.", err=True)
     if as_json:
-        click.echo(json.dumps({"points": rows, "left_out": list(curve_data.left_out)}))
+        echo_json(json.dumps({"points": rows, "left_out": list(curve_data.left_out)}))
     elif not csv_path:
         lines = [_line(curve_data.spec, point) for point in curve_data.points if point.cases]
-        click.echo(sheet.table(["line", over, *_HEADS], lines))
+        echo(sheet.table(["line", over, *_HEADS], lines))
         for sentence in curve_data.left_out:
-            click.echo(printable(sentence))
+            echo(sentence)
 
 
 def _line(spec: ParameterSpec, point: CurvePoint) -> list[str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from promptgrid.cli.output import echo
+
 if TYPE_CHECKING:
     import subprocess
 
@@ -25,7 +27,7 @@ def dashboard(port: int, browser: bool) -> None:
 
     free = _free_port(port)
     if free != port:
-        click.echo(f"Port {port} is in use; using {free}.", err=True)
+        echo(f"Port {port} is in use; using {free}.", err=True)
     script = str(paths.shipped_folder() / "workbench.py")
     # Headless: otherwise Streamlit asks for an e-mail address. The browser is opened below.
     options = ("--server.port", str(free), "--server.headless", "true")
@@ -44,7 +46,7 @@ def _welcome(url: str, browser: bool) -> None:
     import os
     import webbrowser
 
-    click.echo(f"Promptgrid is at {url} (Ctrl+C stops it; runs in progress continue)")
+    echo(f"Promptgrid is at {url} (Ctrl+C stops it; runs in progress continue)")
     has_screen = sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
     if browser and has_screen:
         webbrowser.open(url)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from promptgrid.cli.gate_options import GateOptions, as_json, ask, gate_options, read_gate_options, show
+from promptgrid.cli.output import echo_json
 
 
 @click.command()
@@ -33,7 +34,7 @@ def gate(run: str, show_all: bool, for_machine: bool, **typed: Any) -> None:
         )
     report = ask(database, run_id, request)
     if for_machine:
-        click.echo(json.dumps(as_json(report)))
+        echo_json(json.dumps(as_json(report)))
     else:
         show(report, show_all)
     raise SystemExit(0 if report.held else 1)

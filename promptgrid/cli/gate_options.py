@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from promptgrid.cli.output import echo
+
 if TYPE_CHECKING:
     from promptgrid.gate import Broke, GateReport, GateResult, Gates
     from promptgrid.grid import Plan
@@ -93,7 +95,7 @@ def ask(database: Database, run_id: str, request: GateRequest) -> GateReport:
     if request.junit:
         name = runs.find_run(database, run_id).name
         gate.save_junit(request.junit, f"{run_id} {name}".strip(), report.results, report.verdicts)
-        click.echo(f"Wrote {request.junit}.", err=True)
+        echo(f"Wrote {request.junit}.", err=True)
     return report
 
 
@@ -105,13 +107,12 @@ def show(report: GateReport, show_all: bool = False) -> None:
     """Prints the results of the gates, their notes, and a table of the cases that broke: the first twenty, or all with
     `show_all`."""
     from promptgrid.cli.listing import print_table
-    from promptgrid.text import printable
 
     rows = [[r.gate, r.variant, r.measured, "held" if r.held else f"missed: {r.reason}"] for r in report.results]
     print_table(["gate", "variant", "measured", "result"], rows, "Gates")
     for result in report.results:
         if result.note:
-            click.echo(printable(result.note))
+            echo(result.note)
     broke = _broke(report.results)
     if not broke:
         return
@@ -119,7 +120,7 @@ def show(report: GateReport, show_all: bool = False) -> None:
     cases = [[b.case_id, b.variant, b.check, b.expected or "", b.before, b.now, b.explanation] for b in rows_shown]
     print_table(["case", "variant", "check", "expected", "before", "now", "why"], cases, "What broke")
     if more := len(broke) - len(rows_shown):
-        click.echo(f"… and {more:,} more: `promptgrid gate` with --all lists them.")
+        echo(f"… and {more:,} more: `promptgrid gate` with --all lists them.")
 
 
 def _broke(results: Sequence[GateResult]) -> list[Broke]:

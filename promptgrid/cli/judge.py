@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from promptgrid.cli.output import echo
+
 if TYPE_CHECKING:
     from promptgrid.store import Database
     from promptgrid.store.votes import Vote
@@ -37,7 +39,6 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
     from promptgrid.humanize import many
     from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_preflight
     from promptgrid.store import Database, runs, votes
-    from promptgrid.text import printable
 
     database = Database()
     run_id = runs.find_run(database, run).id
@@ -47,19 +48,19 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
     if not unjudged:
         done = len(_judged(votes.listed(database, run_id), model))
         all_ = f"{many(done, 'pair')} of run {run_id} already; more with --pairs" if done >= pairs else "all pairs"
-        click.echo(f"{model} has judged {all_}.")
+        echo(f"{model} has judged {all_}.")
         return
     live.prepare([model])
-    click.echo(sheet.judge_line(pairs_preflight(database, run_id, unjudged, pair_judge, fresh=fresh)), err=True)
+    echo(sheet.judge_line(pairs_preflight(database, run_id, unjudged, pair_judge, fresh=fresh)), err=True)
     if dry_run:
         return
     again = f"The votes so far are stored. To resume: promptgrid judge {run_id} --model {model} --pairs {pairs}"
     with judging("Judging", again) as tell:
         result = judge_pairs(database, run_id, unjudged, pair_judge, budget=budget, fresh=fresh, on_progress=tell)
     counts = [many(result.votes, "vote"), f"{result.changed:,} of them ties, because its choice changed with the order"]
-    click.echo(", ".join(counts))
+    echo(", ".join(counts))
     if result.failed:
-        click.echo(f"{many(result.failed, 'pair')} without a verdict: {printable(result.why)}", err=True)
+        echo(f"{many(result.failed, 'pair')} without a verdict: {result.why}", err=True)
         raise SystemExit(1)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
-
+from promptgrid.cli.output import echo
 from promptgrid.text import cut, printable
 
 _WIDEST = 100  # characters of a cell without wrapping
@@ -21,8 +20,8 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
         _rich(names, cells, title)
         return
     if title:
-        click.echo(f"\n{title}")
-    click.echo(_plain([names, *cells]))
+        echo(f"\n{title}")
+    echo(_plain([names, *cells]))
 
 
 def _plain(lines: Sequence[Sequence[str]]) -> str:

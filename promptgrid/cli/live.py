@@ -14,6 +14,7 @@ import click
 
 from promptgrid import builtin, connections
 from promptgrid.cli import gate_options, sheet
+from promptgrid.cli.output import echo, echo_json
 from promptgrid.compare import count_differences, run_remarks, summary
 from promptgrid.errors import ExportError, PromptgridError
 from promptgrid.export.runs import FileFormat, save_run
@@ -23,6 +24,7 @@ from promptgrid.runner.process import abandon, tune
 from promptgrid.store import Database, runs
 from promptgrid.store.parts import opening_sentences, openings_of_run
 from promptgrid.store.runs import RunInfo, RunProgress
+from promptgrid.text import printable
 
 _LINE_EVERY_S = 5.0
 
@@ -76,15 +78,15 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
     if outputs.as_json:
         gates = gate_options.as_json(report) if report else {}
         gates |= {"openings_of_prove": openings} if openings else {}
-        click.echo(json.dumps({"run": asdict(info), "progress": asdict(progress), **gates}))
+        echo_json(json.dumps({"run": asdict(info), "progress": asdict(progress), **gates}))
     else:
-        click.echo(sheet.summary_table(summary(database, info.id)))
+        echo(sheet.summary_table(summary(database, info.id)))
         lines = [*sheet.error_lines(runs.errors(database, info.id)), *sheet.remedy_lines(progress)]
         for line in [*lines, *run_remarks(database, info.id), *count_differences(database, info.id)]:
-            click.echo(line, err=True)
-        click.echo(sheet.end_line(info, progress), err=True)
+            echo(line, err=True)
+        echo(sheet.end_line(info, progress), err=True)
         for sentence in opening_sentences(openings):
-            click.echo(sentence, err=True)
+            echo(sentence, err=True)
         if report:
             gate_options.show(report)
     written = _write(database, run_id, outputs)
@@ -99,7 +101,7 @@ def _ask(database: Database, run_id: str, gates: gate_options.GateRequest | None
     try:
         report = gate_options.ask(database, run_id, gates)
     except PromptgridError as error:
-        click.echo(f"{error} The replies are stored. To check again: promptgrid gate {run_id}", err=True)
+        echo(f"{error} The replies are stored. To check again: promptgrid gate {run_id}", err=True)
         return None, False
     return report, report.held
 
@@ -133,7 +135,7 @@ def _progress_display() -> Iterator[ShowProgress]:
         task = bar.add_task("starting", total=None)
 
         def show(info: RunInfo, progress: RunProgress) -> None:
-            line = sheet.progress_line(info, progress)
+            line = printable(sheet.progress_line(info, progress))
             bar.update(task, completed=progress.done, total=progress.total, description=line)
 
         yield show
@@ -146,7 +148,7 @@ def _plain_lines() -> ShowProgress:
         nonlocal printed_at
         if time.monotonic() - printed_at >= _LINE_EVERY_S or info.status not in runs.ACTIVE:
             printed_at = time.monotonic()
-            click.echo(sheet.progress_line(info, progress), err=True)
+            echo(sheet.progress_line(info, progress), err=True)
 
     return show
 
@@ -156,7 +158,7 @@ def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInf
     state and figures at the end."""
     try:
         if runs.ask(database, run_id, "pause") == "pausing":
-            click.echo("Pausing: waiting for the calls in flight. Press Ctrl+C again to abandon them.", err=True)
+            echo("Pausing: waiting for the calls in flight. Press Ctrl+C again to abandon them.", err=True)
         return _follow(database, run_id, watch)
     except KeyboardInterrupt:
         _give_up(database, run_id)
@@ -166,7 +168,7 @@ def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInf
 def _give_up(database: Database, run_id: str) -> None:
     """Pauses the run without waiting for its calls in flight, whose replies are lost."""
     if abandon(database, run_id):
-        click.echo("Abandoned: these calls may still cost money, and are sent again when the run resumes.", err=True)
+        echo("Abandoned: these calls may still cost money, and are sent again when the run resumes.", err=True)
 
 
 def _write(database: Database, run_id: str, outputs: Outputs) -> bool:
@@ -182,7 +184,7 @@ def _write(database: Database, run_id: str, outputs: Outputs) -> bool:
         try:
             save_run(database, run_id, path, form)
         except ExportError as error:
-            click.echo(f"{error} The replies are stored. To write them elsewhere: promptgrid export {run_id}", err=True)
+            echo(f"{error} The replies are stored. To write them elsewhere: promptgrid export {run_id}", err=True)
             return False
-        click.echo(f"Wrote {path}.", err=True)
+        echo(f"Wrote {path}.", err=True)
     return True

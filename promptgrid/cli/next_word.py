@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from promptgrid.cli.output import echo, echo_json
+
 if TYPE_CHECKING:
     from promptgrid.nextword import Prediction, Shares
 
@@ -32,7 +34,7 @@ def next_word(text: str, model: str | None, top: int, temperature: float, top_p:
 
     text = read_text(text.encode("utf-8", "surrogateescape"), "The text")
     if len(text) > _LONG:
-        click.echo(f"Reading {len(text):,} characters …", err=True)
+        echo(f"Reading {len(text):,} characters …", err=True)
     database = Database()
     try:
         client = nextword.ModelClient(model or connections.DEFAULT_MODEL, database)
@@ -49,19 +51,17 @@ def next_word(text: str, model: str | None, top: int, temperature: float, top_p:
             "sent_as": prediction.api,
         }
         rest = {"low": shares.rest.low, "high": shares.rest.high}
-        click.echo(
-            json.dumps({**body, "tokens": _rows(prediction, shares)[:top], "not_told": rest}, ensure_ascii=False)
-        )
+        echo_json(json.dumps({**body, "tokens": _rows(prediction, shares)[:top], "not_told": rest}, ensure_ascii=False))
         return
     rows = _rows(prediction, shares)[:top]
     for row in rows:
-        click.echo(f"{_percent(row['low'], row['high']):>16}  {nextword.token_label(bytes.fromhex(row['bytes']))}")
+        echo(f"{_percent(row['low'], row['high']):>16}  {nextword.token_label(bytes.fromhex(row['bytes']))}")
     if any("to" in _percent(row["low"], row["high"]) for row in rows):
         probability = 100 * sum(math.exp(token.logprob) for token in prediction.chances.tokens)
         listed = f"{len(prediction.chances.tokens):,} tokens returned, which hold {probability:.1f} % at temperature 1"
-        click.echo(f"{listed}. A range depends on the others.", err=True)
+        echo(f"{listed}. A range depends on the others.", err=True)
     if prediction.api == "chat":
-        click.echo("The text was sent as a message: this endpoint does not continue texts.", err=True)
+        echo("The text was sent as a message: this endpoint does not continue texts.", err=True)
 
 
 def _rows(prediction: Prediction, shares: Shares) -> list[dict[str, Any]]:

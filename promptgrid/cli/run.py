@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from promptgrid.cli.gate_options import GateOptions, check_writable, gate_options, read_gate_options
+from promptgrid.cli.output import echo, echo_json
 from promptgrid.cli.show import echo_notes
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS, ParameterSpec
 
@@ -115,7 +116,7 @@ def _plan(prompts: tuple[str, ...], cases: Path | None, checks: tuple[str, ...],
 def _note(text: str) -> None:
     from promptgrid.text import one_line
 
-    click.echo(f"Note: {one_line(text, 300)}", err=True)
+    echo(f"Note: {one_line(text, 300)}", err=True)
 
 
 @click.command()
@@ -131,7 +132,7 @@ def plan(as_json: bool, **options: Any) -> None:
     from promptgrid.store import Database
 
     preflight = client.preflight(Database(), _plan(**options))
-    click.echo(sheet.as_json(preflight) if as_json else sheet.as_text(preflight))
+    echo_json(sheet.as_json(preflight)) if as_json else echo(sheet.as_text(preflight))
 
 
 @click.command()
@@ -169,7 +170,7 @@ def run(
 
     def show(preflight: Preflight) -> None:
         if not as_json:
-            click.echo(sheet.as_text(preflight), err=True)
+            echo(sheet.as_text(preflight), err=True)
 
     run_id = client.submit(database, new_plan, show=show)
     outputs = live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json, gates)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from promptgrid import humanize
+from promptgrid.cli.output import echo, echo_json
 from promptgrid.cli.run import Command, Listed, more_options, output_options
 from promptgrid.prompt.parameters import AXIS_SPECS
 
@@ -44,10 +45,10 @@ def runs(deleted: bool, as_json: bool) -> None:
             asdict(info) | {"progress": asdict(progress), "baseline_of": baseline_of.get(info.id, [])}
             for info, progress in entries
         ]
-        click.echo(json.dumps(listed))
+        echo_json(json.dumps(listed))
         return
     if not entries:
-        click.echo("No runs yet. Start one with: promptgrid run sentiment")
+        echo("No runs yet. Start one with: promptgrid run sentiment")
         return
     rows = [
         [
@@ -62,7 +63,7 @@ def runs(deleted: bool, as_json: bool) -> None:
     ]
     header = ["run", "name", "status", "done", "created", "baseline of"]
     columns = len(header) if any(row[-1] for row in rows) else len(header) - 1
-    click.echo(sheet.table(header[:columns], [row[:columns] for row in rows]))
+    echo(sheet.table(header[:columns], [row[:columns] for row in rows]))
 
 
 @click.command()
@@ -107,7 +108,7 @@ def extend(run: str, samples: int | None, models: tuple[str, ...], **options: An
     run_id = store.find_run(database, run).id
     live.prepare((*store.plan_of(database, run_id).models, *models))
     added = client.extend(database, run_id, samples=samples, models=models, **values)
-    click.echo(f"{humanize.many(added, 'cell')} added to run {run_id}.", err=True)
+    echo(f"{humanize.many(added, 'cell')} added to run {run_id}.", err=True)
     raise SystemExit(_carry_out(database, run_id, **options))
 
 
@@ -140,7 +141,7 @@ def _ask(run: str, request: Literal["pause", "cancel"]) -> None:
     database = Database()
     info = store.find_run(database, run)
     status = store.ask(database, info.id, request)
-    click.echo(f"Run {info.id} is {status}.")
+    echo(f"Run {info.id} is {status}.")
 
 
 @click.command()
@@ -154,7 +155,7 @@ def rename(run: str, name: str) -> None:
     database = Database()
     info = store.find_run(database, run)
     store.change(database, info.id, name=name)
-    click.echo(f'Run {info.id} is called "{name}".')
+    echo(f'Run {info.id} is called "{name}".')
 
 
 @click.command()
@@ -167,7 +168,7 @@ def delete(run: str) -> None:
     database = Database()
     info = store.find_run(database, run)
     store.delete(database, info.id)
-    click.echo(f"Run {info.id} is deleted. To restore it: promptgrid undelete {info.id}")
+    echo(f"Run {info.id} is deleted. To restore it: promptgrid undelete {info.id}")
 
 
 @click.command()
@@ -180,7 +181,7 @@ def undelete(run: str) -> None:
     database = Database()
     info = store.find_run(database, run)
     store.restore(database, info.id)
-    click.echo(f"Run {info.id} is restored.")
+    echo(f"Run {info.id} is restored.")
 
 
 _FORMS: dict[FileFormat, str] = {
@@ -225,7 +226,7 @@ def export(run: str, csv_for_excel: bool, preferences: Path | None, **outputs: P
         _export(database, info, path, "csv-for-excel" if form == "csv" and csv_for_excel else form)
     if preferences:
         pairs = save_preferences(database, info.id, preferences)
-        click.echo(f"Wrote {pairs:,} preference pairs to {preferences}.")
+        echo(f"Wrote {pairs:,} preference pairs to {preferences}.")
 
 
 def _export(database: Database, info: RunInfo, path: Path, form: FileFormat) -> None:
@@ -233,4 +234,4 @@ def _export(database: Database, info: RunInfo, path: Path, form: FileFormat) -> 
 
     with click.progressbar(length=info.total, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         rows = save_run(database, info.id, path, form, progress=lambda done: bar.update(done - bar.pos))
-    click.echo(f"Wrote {humanize.many(rows, 'case' if form in BY_CASE else 'row')} to {path}.")
+    echo(f"Wrote {humanize.many(rows, 'case' if form in BY_CASE else 'row')} to {path}.")

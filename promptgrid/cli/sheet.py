@@ -13,7 +13,7 @@ from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import phrases
 from promptgrid.store.runs import RunInfo, RunProgress
 from promptgrid.store.scores import Total
-from promptgrid.text import one_line, printable
+from promptgrid.text import one_line
 
 
 def as_text(sheet: Preflight) -> str:
@@ -21,9 +21,9 @@ def as_text(sheet: Preflight) -> str:
     lines = [f"{cells}: {calls} to send, {sheet.replies.answered:,} already answered"]
     lines += [_model_line(model) for model in sheet.models]
     lines += [judge_line(model) for model in sheet.judges]
-    lines += [f"  {model.ref}: {printable(note)}" for model in sheet.models for note in model.notes]
+    lines += [f"  {model.ref}: {note}" for model in sheet.models for note in model.notes]
     lines += [f"  skipped: {s.prompt} as {s.technique}, {s.reason}" for s in sheet.skipped]
-    lines += [f"  {printable(doubt)}" for doubt in sheet.doubts]
+    lines += [f"  {doubt}" for doubt in sheet.doubts]
     if budget := phrases.budget_words(sheet):
         lines.append(f"  {budget}")
     if own_checks := phrases.own_checks_words(sheet):

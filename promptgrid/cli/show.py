@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from promptgrid.cli.output import echo, echo_json
 from promptgrid.text import one_line
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def echo_notes(prompt: Prompt) -> None:
     """Prints on stderr a line for each part of the prompt's file that promptgrid ignores."""
     for note in prompt.notes:
-        click.echo(one_line(f"{prompt.name}: {note}", 300), err=True)
+        echo(one_line(f"{prompt.name}: {note}", 300), err=True)
 
 
 @click.command()
@@ -39,18 +40,18 @@ def prompts(as_json: bool) -> None:
             }
             for e in entries
         ]
-        click.echo(json.dumps(listed, ensure_ascii=False))
+        echo_json(json.dumps(listed, ensure_ascii=False))
         return
     rows = [
         [e.name, e.prompt.version[:6] if e.prompt else "broken", e.prompt.description if e.prompt else e.error]
         for e in entries
     ]
     lines = [f"{one_line(name, 100):<22} {version}  {one_line(about)}" for name, version, about in rows]
-    click.echo("\n".join(lines) or "No prompts yet.")
+    echo("\n".join(lines) or "No prompts yet.")
     for entry in entries:
         if entry.prompt:
             echo_notes(entry.prompt)
-    click.echo(f"In {library_folder()}", err=True)
+    echo(f"In {library_folder()}", err=True)
 
 
 @click.command()
@@ -61,13 +62,13 @@ def models(as_json: bool) -> None:
 
     states = [check(name) for name in endpoint_names()]
     if as_json:
-        click.echo(json.dumps([asdict(state) for state in states]))
+        echo_json(json.dumps([asdict(state) for state in states]))
         return
     for state in states:
         for model in state.models:
-            click.echo(f"{state.name}/{model}")
+            echo(f"{state.name}/{model}")
         if not state.ok:
-            click.echo(f"{state.name}: {state.message}", err=True)
+            echo(f"{state.name}: {state.message}", err=True)
 
 
 @click.command()
@@ -84,9 +85,9 @@ def doctor(fetch: bool, start: bool, as_json: bool) -> None:
         live.fetch()
     findings = checks(start=start)
     if as_json:
-        click.echo(json.dumps([asdict(f) for f in findings]))
+        echo_json(json.dumps([asdict(f) for f in findings]))
     else:
         for f in findings:
             mark = {True: "ok", False: "!!", None: "--"}[f.ok]
-            click.echo(f"{mark}  {f.area:<14} {f.message}" + (f"\n{'':19}{f.fix}" if f.fix else ""))
+            echo(f"{mark}  {f.area:<14} {f.message}" + (f"\n{'':19}{f.fix}" if f.fix else ""))
     raise SystemExit(1 if any(f.ok is False for f in findings) else 0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from promptgrid.cli.output import echo, echo_json
 from promptgrid.text import cut, printable
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ def tokens(file: BinaryIO, model: str | None, by_line: bool, as_json: bool) -> N
     tokenization = tokenize(text, ref)
     if as_json:
         body = {"model": ref, "characters": len(text), "context_limit": limit, **asdict(tokenization.count)}
-        click.echo(json.dumps({**body, "lines": _lines(tokenization)} if by_line else body, ensure_ascii=False))
+        echo_json(json.dumps({**body, "lines": _lines(tokenization)} if by_line else body, ensure_ascii=False))
         return
     about, of = ("" if tokenization.count.exact else "≈ "), (f" of {limit:,}" if limit else "")
-    click.echo(f"{about}{tokenization.count.tokens:,}{of} tokens, {len(text):,} characters ({ref})")
+    echo(f"{about}{tokenization.count.tokens:,}{of} tokens, {len(text):,} characters ({ref})")
     if by_line:
-        click.echo("\n".join(_table(tokenization)))
+        echo("\n".join(_table(tokenization)))
     if tokenization.count.reason:
-        click.echo(f"≈: {tokenization.count.reason}", err=True)
+        echo(f"≈: {tokenization.count.reason}", err=True)
 
 
 def _start(ref: str) -> None:

@@ -8,6 +8,7 @@ r"""Encodes and decodes a cell of the CSV: decode(encode(x)) == x for any text, 
     "=1+1"   "'=1+1"        a leading ' guards text that a spreadsheet would run (or that itself starts with ')
     [1, "a"] "'\\J[1, ""a""]"  lists and objects: JSON after '\\J, with which no escaped text begins
     "\ud800" "'\\ud800"     '\ marks an escaped cell: \\ is a backslash, \udXXX a lone surrogate (not in UTF-8)
+    "a;=b"   "'\\a;\\'=b"   and \' guards text that a spreadsheet would run if it split the cell there
 
 So an apostrophe at the start of a cell is always a guard, and the importer removes it.
 """
@@ -23,15 +24,26 @@ from promptgrid.errors import ExportError
 
 # Characters that start a formula in a spreadsheet; the full-width signs do in East Asian locales.
 GUARDED = frozenset("=+-@\t\r\n'＝＋－＠")
+_DROPPED = "\0-\x08\x0b\x0c\x0e-\x20\x7f\xa0\ufeff\u200b"  # characters that spreadsheets may drop before a sign
+_GUARDED = re.compile(f"[\t\r\n']|[{_DROPPED}]*[=+@＝＋－＠-]")
+# A spreadsheet whose separator is no comma splits a quoted cell at its own separator and at line ends. An item of a
+# list is guarded only if it calls a function or a program.
+_INNER = re.compile(  # begins with one set of characters, for which the search is fast
+    f'[;\t\r\n](?:(?<=[;\t])(?=["{_DROPPED}]*[=+@＝＋－＠-])'
+    f'|(?=["{_DROPPED}]*(?:[=@＝＠]|[+＋－-][^\r\n]*(?:[\\w.]\\(|[|]))))'
+)
+_RISKY = re.compile("[;\t=@＝＠|(]")  # without one of these nothing is found by _INNER, which is slow
 PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 EXCEL_CELL = 32_767 - 1  # UTF-16 units, without one for the guard; Excel silently drops the rest
+
+_IN_JSON = re.compile('(;(?: |\\\\u0000|\\\\")*)([=+@＝＋－＠-])')
 
 _TWO_QUOTES = '""'
 SURROGATE = re.compile("[\ud800-\udfff]")
 MARK = "'\\"  # how an escaped cell begins
 JSON_MARK = f"{MARK}\\J"  # an escaped text cannot begin so: after MARK, a backslash is doubled or begins \\udXXX
-_ESCAPED = re.compile(r"\\(\\|ud[89a-f][0-9a-f]{2})")
+_ESCAPED = re.compile(r"\\(\\|'|ud[89a-f][0-9a-f]{2})")
 
 
 def records_text(values: Sequence[Sequence[Any]], columns: Sequence[str]) -> str:
@@ -54,7 +66,7 @@ def _cells(values: Sequence[Any], column: str) -> Sequence[str]:
             by_value = {value: _cell(value, column) for value in distinct}
             return [by_value[value] for value in values]
         if kinds == {str}:
-            return [_quoted(guarded(text) if text[:1] in GUARDED else text) for text in values]
+            return [_quoted(guarded(text)) for text in values]
     return [_cell(value, column) for value in values]
 
 
@@ -85,9 +97,11 @@ def _quoted(text: str) -> str:
 
 
 def guarded(text: str) -> str:
-    """Returns the text with a leading ' (the guard) if a spreadsheet would run it as a formula, or if it begins with '.
-    Plain numbers ("-5") are unchanged."""
-    return "'" + text if text and text[0] in GUARDED and not PLAIN_NUMBER.fullmatch(text) else text
+    """Returns the text with a leading ' if a spreadsheet would run it as a formula; plain numbers ("-5") are unchanged.
+    A text of which a spreadsheet would run a part, if it split the cell, is escaped behind MARK."""
+    if _RISKY.search(text) and _INNER.search(text):
+        return _escape(text)
+    return "'" + text if _GUARDED.match(text) and not PLAIN_NUMBER.fullmatch(text) else text
 
 
 def escaped(text: str) -> str:
@@ -99,14 +113,16 @@ def escaped(text: str) -> str:
 
 
 def _escape(text: str) -> str:
-    doubled = text.replace("\\", "\\\\")
+    doubled = _INNER.sub(r"\g<0>\\'", text.replace("\\", "\\\\"))
     return MARK + SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", doubled)
 
 
 def marked_json(value: Any) -> str:
-    """Returns a value that is not text, such as a list, as JSON behind JSON_MARK."""
+    """Returns a list, an object or another non-text value as JSON behind JSON_MARK; ASCII if it has lone surrogates.
+    Signs of formulas inside its texts are written as JSON's own escapes."""
     text = json.dumps(value, ensure_ascii=False)
-    return JSON_MARK + (json.dumps(value) if SURROGATE.search(text) else text)
+    text = json.dumps(value) if SURROGATE.search(text) else text
+    return JSON_MARK + _IN_JSON.sub(lambda match: f"{match[1]}\\u{ord(match[2]):04x}", text)
 
 
 def decoded_text(cell: str) -> Any:
@@ -123,7 +139,13 @@ def decoded_text(cell: str) -> Any:
             ) from error
     if cell[1:2] != "\\":
         return cell[1:]
-    return _ESCAPED.sub(lambda match: "\\" if match[1] == "\\" else chr(int(match[1][1:], 16)), cell[2:])
+    return _ESCAPED.sub(_original, cell[2:])
+
+
+def _original(match: re.Match[str]) -> str:
+    """Returns the text that an escape stands for; nothing for a guard."""
+    escape = match[1]
+    return escape.strip("'") if len(escape) == 1 else chr(int(escape[1:], 16))
 
 
 def marked(value: Any) -> str:
@@ -145,10 +167,11 @@ def unmarked(text: str) -> Any:
 
 def cut_for_excel(text: str) -> str:
     """Cuts the text to the 32,767 UTF-16 units of an Excel cell; a cut text ends with a note of its full length."""
-    if len(text) <= EXCEL_CELL // 2:
+    if len(text) <= EXCEL_CELL // 4:
         return text
     raw = text.encode("utf-16-le", "surrogatepass")
-    if len(raw) <= 2 * EXCEL_CELL:
+    most = EXCEL_CELL - max(0, len(guarded(text)) - len(text) - 1)
+    if len(raw) <= 2 * most:
         return text
     marker = f" …[cut: {len(text):,} characters]"
-    return raw[: 2 * (EXCEL_CELL - len(marker))].decode("utf-16-le", "ignore") + marker
+    return raw[: max(0, 2 * (most - len(marker)))].decode("utf-16-le", "ignore") + marker

@@ -104,8 +104,9 @@ def test_extra_body_adds_but_never_replaces() -> None:
 )
 def test_extra_body_neither_lengthens_nor_multiplies_replies(extra: dict[str, Any], named: str, instead: str) -> None:
     endpoint = OpenAIEndpoint(EndpointSettings("x", "http://127.0.0.1:9/v1"), slots=4)
-    scored = replace(ask("m", extra_body=extra), api="completion", logprobs=1)  # of llama.cpp's own /completion
-    for request in (ask("m", extra_body=extra), scored):
+    chat = ask("m", extra_body=extra)
+    scored = replace(chat, messages=chat.messages[:1], api="completion", logprobs=1)  # of llama.cpp's own /completion
+    for request in (chat, scored):
         with pytest.raises(EndpointError, match=f"may not set {re.escape(named)}\\.") as caught:
             endpoint.wire(request)
         assert instead in caught.value.hint
