@@ -30,6 +30,8 @@ def set_up() -> None:
     with left:
         prompts = load_prompts(form.prompts_field())
         form.techniques_field(values, prompts)
+        for spec in AXIS_SPECS[1:]:
+            axis_field(spec, values)
     with right:
         form.models_field()
         first, samples, max_tokens = st.columns([3, 1, 1])
@@ -38,8 +40,6 @@ def set_up() -> None:
         samples.number_input("Samples", 1, MAX_SAMPLES, key="run_samples", step=1)
         own = form.own_value(prompts, "max_tokens")
         max_tokens.number_input("Max tokens", 1, key="run_max_tokens", value=None, placeholder=own, step=16)
-        for spec in AXIS_SPECS[1:]:
-            axis_field(spec, values)
     left, right = st.columns([1, 1], gap="medium")
     with left:
         table = cases_input(values, prompts)

@@ -36,7 +36,7 @@ def _unscored(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
         return
     used = {variable.name for variable in variables(prompt.messages, prompt.inputs)}
     offered = [name for name in answer_columns(columns) if name not in used]
-    hint = f" Is it {offered[0]}? (--expected {offered[0]})" if offered else ""
+    hint = f" Choose the column {offered[0]} for the right answers (--expected {offered[0]})." if offered else ""
     yield f"No case has an expected answer: nothing will be scored.{hint}"
 
 

@@ -37,11 +37,15 @@ class Reach:
         of = f"{self.cases:,} case{'' if self.cases == 1 else 's'}"
         seen = "fewer than 1" if self.power < 0.01 else f"about {min(99, round(100 * self.power))}"
         enough = "" if self.power >= POWER else f"; for {100 * POWER:.0f} you need about {self.needed:,} cases"
+        return f"Over {of}, +{100 * self.difference:.0f} points are seen in {seen} of 100 such comparisons{enough}."
+
+    @property
+    def method(self) -> str:
+        """How the power is computed: the test, its source, and the assumption."""
         family = f" for {self.comparisons} comparisons" if self.comparisons > 1 else ""
         return (
-            f"Over {of}, +{100 * self.difference:.0f} points are seen in {seen} of 100 such comparisons{enough}"
-            f" (power of McNemar's exact test{family}, Duffy 1984, where {100 * DISAGREE:.0f} % of the cases tell the"
-            " two apart)."
+            f"power of McNemar's exact test{family}, Duffy 1984, where {100 * DISAGREE:.0f} % of the cases tell the two"
+            " apart"
         )
 
 

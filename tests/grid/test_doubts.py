@@ -19,7 +19,10 @@ def plan(text: str, rule: AnswerRule, *cases: tuple[dict[str, Any], str | None])
 def test_a_plan_without_expected_answers_says_that_nothing_is_scored_and_offers_a_column() -> None:
     rule = AnswerRule("label", labels=("positive", "negative"))
     told = doubts(plan("{{ text }}", rule, ({"text": "a", "__expected": "positive"}, None)))
-    assert told == ["No case has an expected answer: nothing will be scored. Is it __expected? (--expected __expected)"]
+    assert told == [
+        "No case has an expected answer: nothing will be scored. "
+        "Choose the column __expected for the right answers (--expected __expected)."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from promptgrid.errors import PromptError
 from promptgrid.grading.rule_problems import rule_problems
 from promptgrid.grid.doubts import unread_expected
 from promptgrid.prompt import Prompt
+from promptgrid.text import one_line
 from promptgrid.ui.compose.cases import open_table
 from promptgrid.ui.compose.fields import KINDS, Fields, rule_of
 from promptgrid.ui.widgets.plain import plain
@@ -68,7 +69,7 @@ def _label_fields() -> None:
         "Column with the options of each case",
         list(dict.fromkeys(["", *(table.columns if table else ()), current])),
         key="compose_options",
-        format_func=lambda name: plain(name) or "none",
+        format_func=lambda name: one_line(name) or "none",
         accept_new_options=True,
         help="For multiple choice with the labels A, B …: the text of an option then counts as its letter.",
     )

@@ -22,7 +22,8 @@ from promptgrid.cases.table import (
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import EncodingError, PromptgridError
 from promptgrid.prompt import Prompt, variables
-from promptgrid.text import cut
+from promptgrid.prompt.values import kind_of
+from promptgrid.text import cut, one_line
 from promptgrid.ui import server
 from promptgrid.ui.run.form import FormValues
 from promptgrid.ui.run.tables import parsed_table, store_upload, table_of_file, typed_table, uploads
@@ -40,6 +41,7 @@ SOURCES: Mapping[str, str] = {
     "type": "Type",
 }
 PREVIEW_ROWS, PREVIEW_CHARS = 200, 300
+CHARACTER_PX, NARROWEST_PX, WIDEST_PX = 8, 64, 330
 
 
 def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
@@ -73,7 +75,7 @@ def _answer_field(table: CasesTable, prompts: Sequence[Prompt]) -> None:
         "Right answers",
         ["", *dict.fromkeys([*([chosen] if chosen else []), *offered, *others])],
         key="cases_expected",
-        format_func=lambda name: plain(name) if name else "No column: replies are not scored",
+        format_func=lambda name: one_line(name) if name else "No column: replies are not scored",
         help="The column that holds what each case expects.",
     )
 
@@ -179,10 +181,28 @@ def _preview(table: CasesTable) -> None:
     rows = table.cases[:PREVIEW_ROWS]
     columns = {name: [cut(cell_text(case, name), PREVIEW_CHARS) for case in rows] for name in table.columns}
     remarks = [humanize.many(len(table.cases), "case"), *([table.name] if table.name else []), *table.notes]
+    if kinds := ", ".join(f"{name} ({kind})" for name, kind in _kinds(rows).items()):
+        remarks.append(f"as JSON: {kinds}")
     remarks += [f"first {PREVIEW_ROWS} rows shown"] if len(table.cases) > PREVIEW_ROWS else []
     st.caption(" · ".join(plain(text, limit=200) for text in remarks))
     st.dataframe(
         columns,
         height=min(38 + 35 * len(rows), 178),
-        column_config={n: st.column_config.TextColumn(width="small" if n == EXPECTED else "large") for n in columns},
+        column_config={name: st.column_config.TextColumn(width=_width(name, columns[name])) for name in columns},
     )
+
+
+def _kinds(rows: Sequence[Case]) -> dict[str, str]:
+    """Returns the columns with values that are not text -> the kind of the first such value."""
+    kinds: dict[str, str] = {}
+    for case in rows:
+        for name, value in case.inputs.items():
+            if not isinstance(value, str):
+                kinds.setdefault(name, kind_of(value))
+    return kinds
+
+
+def _width(name: str, texts: Sequence[str]) -> int:
+    """Returns the width of a column in pixels: that of its longest text, within bounds."""
+    longest = max(map(len, (name, *texts)))
+    return min(max(CHARACTER_PX * longest + 24, NARROWEST_PX), WIDEST_PX)

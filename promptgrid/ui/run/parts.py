@@ -12,6 +12,7 @@ from promptgrid.cases.table import EXPECTED, Case
 from promptgrid.errors import CasesError
 from promptgrid.prompt import Prompt
 from promptgrid.store.parts import cases_of_part, opening_sentences, openings_of
+from promptgrid.text import one_line
 from promptgrid.ui import server
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
@@ -37,7 +38,7 @@ def parts_field(table: CasesTable, prompts: Sequence[Prompt]) -> CasesTable | No
             "Group by",
             columns,
             key="cases_group",
-            format_func=lambda name: plain(name) or "–",
+            format_func=lambda name: one_line(name) or "no column",
             help="Cases with the same value in this column are never parted.",
         )
     try:

@@ -67,8 +67,8 @@ def _wait(plan: Plan, future: Future[Preflight]) -> None:
     @st.fragment(run_every=0.7)
     def poll() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"Counting the tokens of {humanize.many(_most_cells(plan), 'cell')} …")
-            st.button("Start", type="primary", disabled=True, key="start_waiting", width=130)
+            st.markdown(f"Counting the tokens of {humanize.many(_most_cells(plan), 'cell')} …", width="stretch")
+            st.button("Start", type="primary", disabled=True, key="start_waiting", width=190)
         if future.done():
             st.rerun()
 
@@ -78,7 +78,7 @@ def _wait(plan: Plan, future: Future[Preflight]) -> None:
 def _summary(plan: Plan, preflight: Preflight) -> str | None:
     reason = _why_not(plan, preflight)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        with st.container(width="stretch", gap="xsmall"):
+        with st.container(width="stretch", gap="xsmall", key="preflight_facts"):
             st.markdown(" · ".join(facts(preflight)))
             if preflight.replies.answered or plan.fresh:
                 st.toggle("Ask again", key="run_fresh", help="Sends answered cells again, and pays for them again.")
@@ -88,6 +88,8 @@ def _summary(plan: Plan, preflight: Preflight) -> str | None:
     drawn = braces_notes(plan)
     for line in notes(preflight, reason, drawn):
         st.caption(line)
+    if preflight.reach:
+        st.caption(preflight.reach.sentence, help=f"The {preflight.reach.method}.")
     if len(preflight.models) > 1:
         with st.expander("By model"):
             _model_table(preflight)
@@ -165,7 +167,6 @@ def notes(preflight: Preflight, reason: str, drawn: Collection[str] = ()) -> lis
             f"{plain(phrases.dated_cost(judge, [judge]))}."
         )
     lines += [line] if (line := phrases.own_checks_words(preflight)) else []
-    lines += [preflight.reach.sentence] if preflight.reach else []
     return lines + _estimates(preflight)
 
 

@@ -12,6 +12,7 @@ from promptgrid.cases.decoding import ENCODINGS
 from promptgrid.cases.table import Case, Cases, read_cases
 from promptgrid.errors import CasesError, EncodingError
 from promptgrid.store import drafts
+from promptgrid.text import one_line
 from promptgrid.ui.server import database
 from promptgrid.ui.widgets.plain import plain
 
@@ -72,7 +73,7 @@ def encoding_field(error: EncodingError) -> None:
         "Which of these is right?",
         ["", *texts],
         key="encoding_choice",
-        format_func=lambda name: f"{plain(texts[name], limit=80)} · {ENCODINGS[name]}" if name else "Choose",
+        format_func=lambda name: f"{one_line(texts[name], 80)} · {ENCODINGS[name]}" if name else "Choose",
         on_change=_take_encoding,
         args=(error.message,),
     )
