@@ -29,7 +29,7 @@ def as_text(sheet: Preflight) -> str:
     if own_checks := phrases.own_checks_words(sheet):
         lines.append(f"  {own_checks}")
     if sheet.reach:
-        lines.append(f"  {sheet.reach.sentence} ({sheet.reach.method})")
+        lines.append(f"  {sheet.reach.sentence[:-1]} ({sheet.reach.method}).")
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from promptgrid.answers import read_expected
+from promptgrid.answers import case_rule, read_expected
 from promptgrid.cases.table import Case, answer_columns
 from promptgrid.grading.rule_problems import rule_problems
 from promptgrid.grid.plan import Plan
@@ -48,7 +48,7 @@ def unread_expected(prompt: Prompt, cases: Sequence[Case]) -> Iterator[str]:
         case.id: read[0].problem
         for case in cases
         if case.expected is not None
-        and (read := read_expected(prompt.answer, case.expected, prompt.language))
+        and (read := read_expected(case_rule(prompt.answer, case.inputs), case.expected, prompt.language))
         and all(one.problem for one in read)
     }
     if problems:

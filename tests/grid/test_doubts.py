@@ -43,6 +43,12 @@ def test_expected_cells_that_cannot_be_read_are_told_with_their_cases(
     assert why in told[0]
 
 
+def test_the_text_of_an_option_is_read_as_its_letter() -> None:
+    rule = AnswerRule("label", labels=("A", "B"), options="choices")
+    told = doubts(plan("{{ choices }}", rule, ({"choices": ["A) a net", "B) a cup"]}, "a cup")))
+    assert told == []
+
+
 def test_several_accepted_answers_are_read_each() -> None:
     assert doubts(plan("{{ q }}", AnswerRule("number"), ({"q": "1"}, '["4", "four"]'))) == []
 

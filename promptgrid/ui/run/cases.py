@@ -187,7 +187,7 @@ def _preview(table: CasesTable) -> None:
     st.caption(" · ".join(plain(text, limit=200) for text in remarks))
     st.dataframe(
         columns,
-        height=min(38 + 35 * len(rows), 178),
+        height="content" if len(rows) <= 4 else 178,
         column_config={name: st.column_config.TextColumn(width=_width(name, columns[name])) for name in columns},
     )
 
