@@ -23,6 +23,8 @@ from promptgrid.errors import PromptError, TemplateLimit
 
 MAX_SOURCE = 500_000  # characters of one message's template
 MAX_TOKENS = 10_000  # Jinja tokens of one message: compile time grows faster than their number
+MAX_BLOCKS = 90  # blocks inside one another
+MAX_LOOPS = 20  # loops inside one another; Python takes no more
 MAX_CHARS = 2_000_000  # characters of one value, and of what is rendered
 MAX_TOTAL = 10_000_000  # characters of all values made during one render
 MAX_ITEMS = 100_000  # items in one value, counted as they would be printed

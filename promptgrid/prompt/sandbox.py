@@ -46,6 +46,23 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         tree: nodes.Template = _Bounded().visit(self.parse(source))
         return tree
 
+    def checked_ast(self, source: str) -> nodes.Template:
+        """Returns the syntax tree of the template `source`. Raises TemplateLimit if its blocks are nested too deeply:
+        the time to compile them grows with the cube of the depth."""
+        tree = self.parse(source)
+        left: list[tuple[nodes.Node, int, int]] = [(tree, 0, 0)]
+        while left:
+            node, blocks, loops = left.pop()
+            blocks += isinstance(node, nodes.Stmt)
+            loops += isinstance(node, nodes.For)
+            if blocks > bounds.MAX_BLOCKS or loops > bounds.MAX_LOOPS:
+                raise TemplateLimit(
+                    f"More than {bounds.MAX_BLOCKS} blocks or {bounds.MAX_LOOPS} loops stand inside one another.",
+                    hint=bounds.HINT,
+                )
+            left += [(child, blocks, loops) for child in node.iter_child_nodes()]
+        return tree
+
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         for kind, allowed in bounds.METHODS.items():
             if isinstance(obj, kind):

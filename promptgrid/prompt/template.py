@@ -116,7 +116,7 @@ def _compiled(text: str) -> _Compiled:
     environment = _environment()
     try:
         _check_size(environment, text)
-        tree = environment.parse(text)
+        tree = environment.checked_ast(text)
         uses = _find_uses(tree)
         code = environment.compile(environment.bounded_ast(text))
         template = Template.from_code(environment, code, environment.make_globals(None))

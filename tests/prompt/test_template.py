@@ -165,6 +165,8 @@ ENDLESS = {
     "replace": "{% set x = 'a' * 1000000 %}{{ x | replace('a', x) }}",
     "replace nothing": "{% set x = 'a' * 1000000 %}{{ x.replace('', x) }}",
     "range": "{{ range(10 ** 9) | list }}",
+    "loops inside loops": "".join(f"{{% for x{i} in a %}}" for i in range(300)) + "{% endfor %}" * 300,
+    "conditions inside conditions": "{% if a %}" * 95 + "{% endif %}" * 95,
     "nested loops": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
     "filtered loops": "{% for i in range(999) %}{% for j in range(99999) if false %}{% endfor %}{% endfor %}",
     "doubling": "{% set x = 'ab' %}" + "{% set x = x ~ x %}" * 60 + "{{ x }}",
