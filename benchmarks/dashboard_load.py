@@ -6,43 +6,21 @@ The server of the pages, the browser and the run share the machine, as they do f
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.first_page import FLAGS, PAGES, ROOT, free_port
-from benchmarks.harness import Endpoint, Home, endpoint, home, machine
+from benchmarks.first_page import FLAGS, PAGES
+from benchmarks.harness import Endpoint, Home, dashboard, endpoint, home, machine
 
 LATENCY_MS = 200
 CONCURRENCY = 40  # 40 at a time, 200 ms each: 200 a second
 CALLS = 20_000  # more than it will get to
 START_S = 120
-
-
-@contextmanager
-def dashboard(made: Home) -> Iterator[str]:
-    """The dashboard on the same data as the run; its address."""
-    port = free_port()
-    ours = {"PROMPTGRID_HOME": str(made.folder / "home"), "PROMPTGRID_BUILTIN_MODEL": "/nowhere.gguf"}
-    command = [sys.executable, "-m", "streamlit", "run", "workbench.py", "--server.headless", "true"]
-    server = subprocess.Popen(
-        [*command, "--server.port", str(port)], cwd=ROOT, env=os.environ | ours, stdout=subprocess.DEVNULL
-    )
-    try:
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 @contextmanager
@@ -99,7 +77,7 @@ def main() -> None:
     with (
         endpoint(latency_ms=LATENCY_MS) as server,
         home(server.url, options.calls) as made,
-        dashboard(made) as url,
+        dashboard(PROMPTGRID_HOME=str(made.folder / "home"), PROMPTGRID_BUILTIN_MODEL="/nowhere.gguf") as url,
         first_page(url) as page,
     ):
         switches(page, 1)  # scripts of widgets are loaded, files are in memory

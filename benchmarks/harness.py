@@ -172,6 +172,19 @@ def home(url: str, calls: int) -> Iterator[Home]:
         yield made
 
 
+@contextmanager
+def dashboard(**environment: str) -> Iterator[str]:
+    """The dashboard in a process of its own: the address that it prints, with its key."""
+    command = [sys.executable, "-m", "promptgrid", "dashboard", "--no-browser"]
+    server = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().split()[3]
+    finally:
+        server.terminate()
+        server.communicate()
+
+
 def sdk_loop(made: Home, concurrency: int, *, timeout_s: float = 120.0) -> Used:
     """The hand-written loop over the same cases (see sdk_loop.py)."""
     command = [sys.executable, str(HERE / "sdk_loop.py"), "--url", made.url, "--cases", str(made.cases)]

@@ -9,21 +9,16 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import socket
 import sqlite3
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.first_page import FLAGS, ROOT, free_port
-from benchmarks.harness import machine
+from benchmarks.first_page import FLAGS
+from benchmarks.harness import dashboard, machine
 from promptgrid import builtin
 
 _WATCH = """() => {
@@ -33,22 +28,6 @@ _WATCH = """() => {
   new MutationObserver(() => requestAnimationFrame(() => { window.drawn = Date.now() / 1000 }))
     .observe(list, {childList: true});
 }"""
-
-
-@contextmanager
-def dashboard() -> Iterator[str]:
-    """The dashboard with the built-in model; its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "workbench.py", "--server.headless", "true"]
-    server = subprocess.Popen([*command, "--server.port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
-        builtin.stop()
 
 
 def presses(page: Page, database: Path, rounds: int) -> list[tuple[float, float, float]]:
@@ -84,9 +63,10 @@ def main() -> None:
         with dashboard() as url, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
             page = browser.new_page()
-            page.goto(f"{url}/Next_word")
+            page.goto(url.replace("/?key=", "/Next_word?key="))
             found = presses(page, Path(home) / "data" / "promptgrid.sqlite3", options.rounds)
             browser.close()
+        builtin.stop()
     names = ("the model's answer", "from there until drawn", "press until drawn")
     for name, column in zip(names, zip(*found, strict=True), strict=True):
         print(f"{name:<24} median {statistics.median(column):4.0f} ms   ({min(column):.0f} to {max(column):.0f})")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
@@ -125,39 +123,29 @@ def main() -> None:
         cases.write_text("\n".join(rows[: 1 + CASES]), "utf-8")
         options = [*PLAN, "--max-tokens", "16", "--cases", str(cases)]
         subprocess.run([sys.executable, "-m", "promptgrid", "run", *options], cwd=ROOT, check=False)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "streamlit", "run", "workbench.py", "--server.headless", "true"]
-        server = subprocess.Popen([*command, "--server.port", str(port)], cwd=ROOT)
+        command = [sys.executable, "-m", "promptgrid", "dashboard", "--no-browser"]
+        server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         try:
-            take(f"http://127.0.0.1:{port}")
+            assert server.stdout is not None
+            take(server.stdout.readline().split()[3])
         finally:
             server.terminate()
-            server.wait()
+            server.communicate()
             builtin.stop()
 
 
-def take(url: str) -> None:
-    """One picture a page, 1440 × 900, light."""
+def take(address: str) -> None:
+    """Opens the address that the dashboard printed, with its key, and takes one picture a page, 1440 × 900, light."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light")
-        wait_for(page, url)
+        page.goto(address)
+        page.get_by_role("link", name="Compose", exact=True).first.wait_for()
+        url = address.partition("/?")[0]
         for show in (compose, compare, curves, judge, tokens, next_word, chat, run):
             show(page, url)
             page.wait_for_timeout(1500)  # toasts and animations end
             page.screenshot(path=ROOT / "docs" / f"{show.__name__}.png")
-
-
-def wait_for(page: Page, url: str) -> None:
-    """The server answers."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0:
-                return
-        page.wait_for_timeout(100)
 
 
 if __name__ == "__main__":

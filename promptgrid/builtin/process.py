@@ -130,7 +130,7 @@ def _spawn(path: Path, place: ServerFolder) -> subprocess.Popen[bytes]:
 def _command(path: Path, place: ServerFolder) -> list[str]:
     names = [word for name in weights.names() for word in ("--name", name)]
     limits = ["--context", str(CONTEXT), "--slots", str(SLOTS), "--idle", str(idle_s())]
-    return [sys.executable, "-m", "promptgrid.builtin.server_main", str(place.folder), str(path), *names, *limits]
+    return [sys.executable, "-P", "-m", "promptgrid.builtin.server_main", str(place.folder), str(path), *names, *limits]
 
 
 def _environment() -> dict[str, str]:

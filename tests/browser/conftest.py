@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,7 +23,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from promptgrid.store import Database
 from tests.browser.serving import Dashboard, Serve
 from tests.faults.server import HostileServer
-from tests.places import CHECKOUT
+from tests.places import CHECKOUT, HOME_PAGE
 
 WAIT_MS = 60_000  # a cold server, a model that has to start, a busy machine
 expect.set_options(timeout=WAIT_MS)  # for all modules: it is one setting for the whole process
@@ -77,7 +78,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
             )
         try:
             _wait_for(port, server, log)
-            yield Dashboard(f"http://127.0.0.1:{port}", home)
+            key = _key(server, log) if script == HOME_PAGE else ""
+            yield Dashboard(f"http://127.0.0.1:{port}", home, key)
         finally:
             server.terminate()
             server.wait(timeout=10)
@@ -114,7 +116,7 @@ def warm(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture(scope="module")
 def dashboard(serve: Serve) -> Iterator[Dashboard]:
     """The whole dashboard, one server for the tests of a module."""
-    with serve(CHECKOUT / "workbench.py") as running:
+    with serve(HOME_PAGE) as running:
         yield running
 
 
@@ -129,15 +131,15 @@ def endpoint() -> Iterator[HostileServer]:
 def bench(serve: Serve, endpoint: HostileServer) -> Iterator[Dashboard]:
     """The whole dashboard with `endpoint` as the endpoint `openai`; the built-in model's weights are nowhere."""
     extra = {"OPENAI_BASE_URL": endpoint.url, "PROMPTGRID_BUILTIN_MODEL": "/nowhere.gguf"}
-    with serve(CHECKOUT / "workbench.py", **extra) as running:
+    with serve(HOME_PAGE, **extra) as running:
         (running.home / "data").mkdir(exist_ok=True)
         yield running
 
 
 @pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:
-    """A tab on a desk's screen, with nothing of the tests before it."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+def tab(browser: Browser, bench: Dashboard) -> Iterator[Page]:
+    """A tab of `bench` on a desk's screen, with nothing of the tests before it."""
+    context = bench.context(browser, viewport={"width": 1440, "height": 900})
     yield context.new_page()
     context.close()
 
@@ -160,6 +162,16 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _key(server: subprocess.Popen[bytes], log: Path) -> str:
+    """The key in the address that the server prints."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and server.poll() is None:
+        if address := re.search(r"key=(\S+) ", log.read_text("utf-8", "replace")):
+            return address[1]
+        time.sleep(0.05)
+    pytest.fail(f"the server printed no address:\n{log.read_text('utf-8', 'replace')}")
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -9,16 +9,32 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext
 
 from tests.places import CHECKOUT
 
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """A running server: its address without a slash at the end, and the PROMPTGRID_HOME it works in."""
+    """A running server: its address without a slash at the end, the PROMPTGRID_HOME it works in, and the key of its
+    start ("" where the script has no guard)."""
 
     url: str
     home: Path
+    key: str = ""
+
+    def context(self, browser: Browser, **options: Any) -> BrowserContext:
+        """A context that has opened the printed address."""
+        context = browser.new_context(**options)
+        self.let_in(context)
+        return context
+
+    def let_in(self, context: BrowserContext) -> None:
+        """The cookie that the printed address sets."""
+        name = f"promptgrid-{self.url.rpartition(':')[2]}"
+        context.add_cookies([{"name": name, "value": self.key, "url": self.url, "sameSite": "Strict"}])
 
     def run(self, code: str, **environment: str) -> str:
         """What Python code prints that works on this dashboard's data."""

@@ -57,7 +57,8 @@ def database(dashboard: Dashboard) -> Iterator[Database]:
 
 
 @pytest.fixture
-def page(warm: BrowserContext) -> Iterator[Page]:
+def page(warm: BrowserContext, dashboard: Dashboard) -> Iterator[Page]:
+    dashboard.let_in(warm)
     opened = warm.new_page()
     yield opened
     opened.close()

@@ -50,7 +50,8 @@ def own_run(bench: Dashboard, endpoint: HostileServer) -> str:
 
 
 @pytest.fixture
-def page(warm: BrowserContext) -> Iterator[Page]:
+def page(warm: BrowserContext, bench: Dashboard) -> Iterator[Page]:
+    bench.let_in(warm)
     opened = warm.new_page()
     yield opened
     opened.close()

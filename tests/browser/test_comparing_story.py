@@ -76,7 +76,7 @@ def app(serve: Serve, weights_file: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def page(app: Dashboard, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    context = app.context(browser, viewport={"width": 1440, "height": 900}, accept_downloads=True)
     yield context.new_page()
     context.close()
 

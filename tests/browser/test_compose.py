@@ -31,7 +31,7 @@ def app(serve: Serve, server: HostileServer) -> Iterator[Dashboard]:
 
 @pytest.fixture
 def page(app: Dashboard, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = app.context(browser, viewport={"width": 1440, "height": 900})
     yield context.new_page()
     context.close()
 

@@ -42,6 +42,7 @@ def run_id(bench: Dashboard, endpoint: HostileServer) -> str:
 def test_the_charts_are_drawn_and_their_data_come_as_csv(
     bench: Dashboard, run_id: str, warm: BrowserContext, tmp_path: Path
 ) -> None:
+    bench.let_in(warm)
     page = warm.new_page()
     page.goto(f"{bench.url}/Curves?run={run_id}")
     expect(page.locator(CHARTS)).to_have_count(6, timeout=30_000)

@@ -53,7 +53,8 @@ def run_id(bench: Dashboard, endpoint: HostileServer) -> str:
 
 
 @pytest.fixture
-def page(warm: BrowserContext) -> Iterator[Page]:
+def page(warm: BrowserContext, bench: Dashboard) -> Iterator[Page]:
+    bench.let_in(warm)
     opened = warm.new_page()
     yield opened
     opened.close()
@@ -127,7 +128,7 @@ def test_neither_page_nor_wire_says_what_is_behind_a_reply(
     def listen(socket: WebSocket) -> None:
         socket.on("framereceived", lambda data: frames.append(data if isinstance(data, bytes) else data.encode()))
 
-    context = browser.new_context()
+    context = bench.context(browser)
     page = context.new_page()
     page.on("websocket", listen)
     page.on("request", lambda request: asked.append(request.url))

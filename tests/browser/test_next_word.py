@@ -36,7 +36,7 @@ def dashboard(serve: Serve, weights_file: Path) -> Iterator[Dashboard]:
 
 @pytest.fixture
 def tab(browser: Browser, dashboard: Dashboard) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    context = dashboard.context(browser, viewport={"width": 1440, "height": 1000})
     page = context.new_page()
     page.set_default_timeout(SLOW_MS)
     page.goto(f"{dashboard.url}/Next_word")

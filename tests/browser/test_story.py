@@ -36,7 +36,7 @@ def app(serve: Serve, server: HostileServer) -> Iterator[Dashboard]:
 
 @pytest.fixture
 def page(app: Dashboard, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    context = app.context(browser, viewport={"width": 1440, "height": 900}, accept_downloads=True)
     yield context.new_page()
     context.close()
 
@@ -92,7 +92,7 @@ def test_a_run_lives_through_a_refresh_and_shows_in_a_second_tab(
     run = run_of(page)
     page.reload()
     expect(page.get_by_text(re.compile("3 of 36")).first).to_be_visible()
-    other = browser.new_context().new_page()
+    other = app.context(browser).new_page()
     other.goto(f"{app.url}/Run?run={run}")
     other.locator(".st-key-run_cancel button").click()
     expect(page.get_by_text(re.compile("cancelled", re.I)).first).to_be_visible()

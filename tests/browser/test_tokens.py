@@ -32,7 +32,7 @@ def bench(serve: Serve, weights_file: Path) -> Iterator[Dashboard]:
 
 @pytest.fixture
 def page(browser: Browser, bench: Dashboard) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = bench.context(browser, viewport={"width": 1440, "height": 900})
     context.set_default_timeout(60_000)
     page = context.new_page()
     page.goto(f"{bench.url}/Tokens")
