@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Page
 
-from benchmarks.dashboard_load import dashboard, first_page
-from benchmarks.harness import Home, machine
+from benchmarks.dashboard_load import first_page
+from benchmarks.harness import dashboard, machine
 from benchmarks.many_replies import CHARACTERS, NEEDLE, REPLIES, make
 from promptgrid.store import Database
 
@@ -100,8 +100,9 @@ def main() -> None:
         make(store, count=options.replies)
         store.close()
         print(f"{options.replies:,} replies of {CHARACTERS:,} characters")
-        with dashboard(Home(Path(folder), url="", calls=0)) as url, first_page(url) as page:
-            measure(page, url, options.rounds)
+        ours = {"PROMPTGRID_HOME": str(data.parent), "PROMPTGRID_BUILTIN_MODEL": "/nowhere.gguf"}
+        with dashboard(**ours) as address, first_page(address) as page:
+            measure(page, address.partition("/?")[0], options.rounds)
 
 
 def measure(page: Page, url: str, rounds: int) -> None:

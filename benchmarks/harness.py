@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -175,7 +176,10 @@ def home(url: str, calls: int) -> Iterator[Home]:
 @contextmanager
 def dashboard(**environment: str) -> Iterator[str]:
     """The dashboard in a process of its own: the address that it prints, with its key."""
-    command = [sys.executable, "-m", "promptgrid", "dashboard", "--no-browser"]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-m", "promptgrid", "dashboard", "--no-browser", "--port", port]
     server = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
