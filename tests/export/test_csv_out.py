@@ -1,11 +1,11 @@
+"""CSV as we write it: RFC 4180, no formulas, and texts that every reader sees alike."""
+
 from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,18 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from promptgrid.errors import ExportError
-from promptgrid.export import COLUMNS, columns_for, read_csv, read_jsonl, save, write_csv, write_jsonl, write_wide_csv
+from promptgrid.export import columns_for, write_csv
 from promptgrid.export.cells import GUARDED, decoded_text
-
-# As design.md §9 has it, typed here a second time on purpose: the order is a promise to files that are out there.
-CONTRACT = (
-    "run_id, cell_id, case_id, part, prompt, prompt_version, technique, examples_k, model, endpoint, model_returned, "
-    "temperature, temperature_sent, effort, effort_sent, parameter_note, top_p, max_tokens, seed, sample, "
-    "prompt_tokens_counted, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, context_limit, "
-    "cost_usd, latency_ms, first_token_ms, attempts, reused, finish_reason, status, error, var.*, "
-    "expected, checks, reasoning, answer, output, score.*, human_score, human_note, created_utc, request_json"
-)
-HEADERS = columns_for(["text"], ["label"])
+from tests.export.rows import HEADERS, exported, imported, one
 
 foreign = st.text(st.characters(codec=None)) | st.text("=+-@\t\r\n'\",\\ud8\ud800\udfff\0＝0.5")
 plain_values = foreign | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none()
@@ -37,30 +28,9 @@ text_rows = st.lists(st.fixed_dictionaries(dict.fromkeys(HEADERS, foreign)), min
 thorough = settings(deadline=None, max_examples=60)
 
 
-def exported(rows: list[dict[str, Any]], *, excel: bool = False) -> bytes:
-    out = io.BytesIO()
-    assert write_csv(rows, out, variables=["text"], checks=["label"], excel=excel) == len(rows)
-    return out.getvalue()
-
-
-def imported(data: bytes) -> list[dict[str, Any]]:
-    return list(read_csv(io.BytesIO(data)))
-
-
-def one(**cells: Any) -> dict[str, Any]:
-    return dict.fromkeys(HEADERS) | cells
-
-
 def typed(rows: list[dict[str, Any]]) -> list[list[tuple[type, Any]]]:
     """So that 1, 1.0 and True differ."""
     return [[(type(row[header]), row[header]) for header in HEADERS] for row in rows]
-
-
-def test_the_columns_are_those_of_the_contract() -> None:
-    assert tuple(CONTRACT.split(", ")) == COLUMNS
-    assert [*COLUMNS[:34], "var.a", "var.b", *COLUMNS[35:40], "score.x", *COLUMNS[41:]] == list(
-        columns_for(["a", "b"], ["x"])
-    )
 
 
 def test_a_row_looks_as_rfc_4180_has_it() -> None:
@@ -169,30 +139,6 @@ def test_for_excel_there_is_a_mark_and_no_cell_is_too_long() -> None:
         imported(data)
 
 
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (b"", "is empty"),
-        (b'"a","b"\r\n"1"\r\n', "row 2 has 1 cells, the header 2"),
-        (b'"a","a"\r\n', "columns of the same name: a"),
-        (b'"a"\r\n"1"\r\n"open\r\n', "a quote that opens in row 3 is never closed"),
-        (b'"a"\r\n"x"y"z"\r\n', "row 2, cell 1 is not CSV"),
-        (b'"a"\r\n"\xff"\r\n', "row 2 is not UTF-8"),
-    ],
-)
-def test_a_broken_file_is_refused_with_its_row(data: bytes, says: str) -> None:
-    with pytest.raises(ExportError, match=says):
-        imported(data)
-
-
-def test_a_file_that_another_program_wrote_anew_is_still_read() -> None:
-    rows = [one(output="=1+1, 'quoted'", answer="plain", sample=2)]
-    again = io.StringIO(newline="")
-    csv.writer(again).writerows(csv.reader(io.StringIO(exported(rows).decode(), newline="")))
-    row = imported(again.getvalue().encode())[0]
-    assert (row["output"], row["answer"], row["sample"]) == ("=1+1, 'quoted'", "plain", 2)
-
-
 class Counting(io.BytesIO):
     """Forgets what was written, and remembers how far the rows were drawn meanwhile."""
 
@@ -218,98 +164,3 @@ def test_rows_are_written_as_they_come_and_few_wait_where_they_are_large() -> No
     assert out.written > 30_000_000
     assert waiting[25] <= 50  # the first are there before more are asked for
     assert max(waiting[-100:]) < 3_000_000
-
-
-def test_json_lines_come_back_and_carry_what_utf_8_cannot() -> None:
-    rows = [
-        one(output="今天\u2028\ud800", answer="", latency_ms=1.5, reused=True, sample=10**30),
-        one(latency_ms=float("inf")),
-    ]
-    out = io.BytesIO()
-    assert write_jsonl(rows, out) == 2
-    lines = out.getvalue().decode().splitlines()
-    assert [list(json.loads(line)) for line in lines] == [list(HEADERS)] * 2
-    assert list(read_jsonl(io.BytesIO(out.getvalue()))) == [rows[0], one()]
-    nested = [{"prompt": [{"role": "user", "content": "\ud83d\ude00 '\\x"}], "metadata": {"a": None, "'\\": [1]}}]
-    out = io.BytesIO()
-    write_jsonl(nested, out)
-    assert list(read_jsonl(io.BytesIO(out.getvalue()))) == nested
-    plain = io.BytesIO()
-    write_jsonl([{"output": "今天"}], plain)
-    assert plain.getvalue().decode() == '{"output": "今天"}\n'
-
-
-@pytest.mark.parametrize(
-    ("data", "says"), [(b'{"a":1}\n{"a"', "line 2 is not JSON"), (b"[1]\n", "line 1 is no JSON object")]
-)
-def test_broken_json_lines_are_refused_with_their_line(data: bytes, says: str) -> None:
-    with pytest.raises(ExportError, match=says):
-        list(read_jsonl(io.BytesIO(data)))
-
-
-def wide(rows: list[dict[str, Any]]) -> list[list[str]]:
-    out = io.BytesIO()
-    write_wide_csv(rows, out, variables=["text"])
-    return list(csv.reader(io.StringIO(out.getvalue().decode(), newline="")))
-
-
-def cell(case: str, technique: str, answer: str | None, **more: Any) -> dict[str, Any]:
-    fixed = {"prompt": "mood", "model": "small", "temperature": 0.7, "expected": "good", "var.text": f"text {case}"}
-    return one(case_id=case, technique=technique, answer=answer, **fixed | more)
-
-
-def test_the_wide_form_has_a_row_a_case_and_a_column_a_variant() -> None:
-    rows = [
-        cell("1", "zero-shot", "good"),
-        cell("1", "zero-shot", "bad"),
-        cell("1", "zero-shot", "good"),
-        cell("1", "few-shot", "good"),
-        cell("2", "few-shot", None, status="failed"),
-        cell("2", "zero-shot", None, status="answered"),
-    ]
-    assert wide(rows) == [
-        ["case_id", "var.text", "expected", "mood · zero-shot · small · t=0.7", "mood · few-shot · small · t=0.7"],
-        ["1", "text 1", "good", "good ×2 | bad ×1", "good"],
-        ["2", "text 2", "good", "[no answer]", "[failed]"],
-    ]
-
-
-def test_wide_headers_are_unique_and_say_what_differs() -> None:
-    rows = [
-        cell("1", "zero-shot", "a", prompt_version="3f", endpoint="x"),
-        cell("1", "zero-shot", "b", prompt_version="9c", endpoint="x"),
-        cell("1", "zero-shot", "c", prompt_version="9c", endpoint="x", temperature="0.7"),
-    ]
-    label = "mood · zero-shot · small · t=0.7 · prompt_version="
-    assert wide(rows) == [
-        ["case_id", "var.text", "expected", f"{label}3f", f"{label}9c", f"{label}9c (2)"],
-        ["1", "text 1", "good", "a", "b", "c"],
-    ]
-
-
-def test_a_saved_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "out.csv"
-    assert save(path, lambda out: write_csv([one()], out, variables=["text"], checks=["label"])) == 1
-    before = path.read_bytes()
-
-    def full_disk(out: BinaryIO) -> int:
-        out.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(ExportError, match=r"Cannot write .*out\.csv: No space left on device"):
-        save(path, full_disk)
-    assert path.read_bytes() == before
-    assert [file.name for file in path.parent.iterdir()] == ["out.csv"]
-    assert len(list(read_csv(path))) == 1
-    with pytest.raises(ExportError, match="Is a directory"):
-        save(path.parent, lambda out: 0)
-    with pytest.raises(ExportError, match=r"none\.csv"):
-        list(read_csv(tmp_path / "none.csv"))
-
-
-def test_saving_through_a_link_keeps_the_link(tmp_path: Path) -> None:
-    (tmp_path / "real.csv").write_text("old")
-    (tmp_path / "link.csv").symlink_to("real.csv")
-    save(tmp_path / "link.csv", lambda out: out.write(b"new"))
-    assert (tmp_path / "link.csv").is_symlink()
-    assert (tmp_path / "real.csv").read_text() == "new"
