@@ -6,6 +6,8 @@ mark, and pairs are judged in both orders.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -18,8 +20,8 @@ from promptgrid.grading.subject import Verdict, short
 from promptgrid.prompt import Prompt, loads, variables
 from promptgrid.text import one_line
 
-INPUTS = ("question", "conversation", "output", "answer", "expected", "rubric", "scale")
-PAIR_INPUTS = ("question", "conversation", "first", "second", "expected", "rubric")
+INPUTS = ("question", "conversation", "output", "answer", "expected", "rubric", "scale", "boundary")
+PAIR_INPUTS = ("question", "conversation", "first", "second", "expected", "rubric", "boundary")
 RUBRIC = "The reply does what was asked: it is correct, complete, clear, and says nothing that was not asked for."
 USUAL_MIN = 0.5
 _EXPLAINED = 600  # characters of a judge's reasons
@@ -63,13 +65,20 @@ def inputs_for(
         "expected": expected or "",
         "rubric": spec.options.get("rubric") or RUBRIC,
         "scale": scale,
+        "boundary": boundary(question, output, expected or ""),
     }
+
+
+def boundary(*texts: str) -> str:
+    """Returns a sign for the tags around these texts: a hash of them, so that none of them can contain it on purpose.
+    It is the same in each call with the same texts, whose reply can then be reused."""
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def read_mark(spec: CheckSpec, prompt: Prompt, text: str) -> Verdict:
     """Returns the verdict in a judge's reply `text`: its mark, read by the prompt's answer rule. A reply without a mark
     is not scored."""
-    answer = read_answer(prompt.answer, text).answer
+    answer = None if _contradicts_itself(text) else read_answer(prompt.answer, text).answer
     value = None if answer is None else _mark(spec, answer)
     if value is None:
         scale = spec.options.get("scale", "1-5")
@@ -97,5 +106,18 @@ _PREFERENCES: Mapping[str, Preference] = {"first": "first", "second": "second", 
 def read_preference(prompt: Prompt, text: str) -> Preference | None:
     """Returns which of two replies the judge's reply `text` prefers ("first", "second", "tie"); None if it says none of
     these."""
+    if _contradicts_itself(text):
+        return None
     answer = (read_answer(prompt.answer, text).answer or "").strip(" .*_`\"'").casefold()
     return _PREFERENCES.get(answer)
+
+
+_LINE_START = r"^[\s*_#]*(?:(?:the|my|final|overall)\s+){0,3}verdict\W{0,6}?\s*"
+_VERDICT_LINE = re.compile(
+    _LINE_START + r"([-−]?\d+(?:\.\d+)?|[a-z]+)(?:\s*(?:/|out of)\s*\d+)?[\s*_.`]*$", re.IGNORECASE | re.MULTILINE
+)
+
+
+def _contradicts_itself(text: str) -> bool:
+    """Tells whether the judge's reply has two lines with different verdicts, one of which may be the judged reply's."""
+    return len({match.group(1).casefold() for match in _VERDICT_LINE.finditer(text)}) > 1

@@ -14,7 +14,14 @@ from promptgrid import connections
 from promptgrid.calls.journal import Journal
 from promptgrid.calls.shared import shared_by_loop
 from promptgrid.connections import check_model
-from promptgrid.grading.judge_prompts import PAIR_INPUTS, RUBRIC, check_prompt, read_preference, shipped_prompt
+from promptgrid.grading.judge_prompts import (
+    PAIR_INPUTS,
+    RUBRIC,
+    boundary,
+    check_prompt,
+    read_preference,
+    shipped_prompt,
+)
 from promptgrid.grid.preflight import ModelPreflight
 from promptgrid.judging import session
 from promptgrid.judging.model_calls import Judge, JudgeReply, JudgingContext
@@ -186,4 +193,5 @@ def _values(first: Answered, second: Answered, rubric: str) -> Mapping[str, str]
         "second": second.output,
         "expected": first.expected or "",
         "rubric": rubric or RUBRIC,
+        "boundary": boundary(question, first.output, second.output, first.expected or ""),
     }

@@ -40,7 +40,7 @@ def _answers(endpoint: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def answered(body: dict[str, Any]) -> str:
     text = body["messages"][-1]["content"]
-    if "<reply>" in text:
+    if "<reply " in text:
         return "It is right.\nVerdict: 5" if "It is 2." in text else "It is not.\nVerdict: 1"
     return "It is 2."
 

@@ -49,9 +49,9 @@ def _answers(endpoint: HostileServer) -> None:
 
 def answered(body: dict[str, Any]) -> str:
     text = body["messages"][-1]["content"]
-    if "<first>" in text:
+    if "<first " in text:
         return "Verdict: tie"
-    return "Verdict: 5" if "<reply>" in text else f"{text} At {body.get('temperature')}."
+    return "Verdict: 5" if "<reply " in text else f"{text} At {body.get('temperature')}."
 
 
 def judged_run(database: Database, **changes: Any) -> str:

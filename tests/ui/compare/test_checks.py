@@ -29,7 +29,7 @@ ADD = Prompt("add", (Message("user", "Add {{ a }} and 1."),), answer=AnswerRule(
 
 @pytest.fixture(autouse=True)
 def _answers(endpoint: HostileServer) -> None:
-    endpoint.answer = lambda body: "Well.\nVerdict: 4" if "<reply>" in body["messages"][-1]["content"] else "It is 2."
+    endpoint.answer = lambda body: "Well.\nVerdict: 4" if "<reply " in body["messages"][-1]["content"] else "It is 2."
 
 
 @pytest.fixture
