@@ -16,7 +16,6 @@ from promptgrid.endpoint.base import Token
 from promptgrid.endpoint.logprobs import ID_LIMIT
 from promptgrid.endpoint.replies import parsed
 from promptgrid.endpoint.settings import EndpointSettings
-from promptgrid.endpoint.token_bytes import spelt
 from promptgrid.endpoint.usage import count as reported
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
@@ -30,6 +29,15 @@ T = TypeVar("T")
 
 # The form of control tokens: <|im_end|>, <s>, [INST]
 _SIGN = re.compile(rb"[<\[]\S{1,40}[>\]]")
+
+
+# Vocabularies spell bytes that are no characters. Byte-level BPE (GPT-2 and later) has one letter for each byte,
+# such as `Ġ` for the blank; SentencePiece writes `▁` for the blank and `<0xE9>` for a byte.
+# In byte-level BPE a printable byte stands for itself; the others stand as the letters from U+0100 on, in order
+_PRINTED = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+_BYTE_OF = {chr(byte): byte for byte in _PRINTED}
+_BYTE_OF |= {chr(0x100 + n): byte for n, byte in enumerate(byte for byte in range(256) if byte not in _PRINTED)}
+_HEX = re.compile("<0x([0-9A-F]{2})>")
 
 
 class TokenCounter:
@@ -178,3 +186,24 @@ def _text(messages: Sequence[Message]) -> str:
     if len(messages) != 1:
         raise EndpointError("bad_request", f"A plain continuation takes one text, not {len(messages)} messages.")
     return messages[0].text
+
+
+def spelt(tokens: Sequence[str], text: str) -> list[bytes] | None:
+    """Returns the bytes of each token, given as spelled in the vocabulary, by the first of two common spellings whose
+    bytes contain `text`; None if neither does. Tokens before and after the text are allowed."""
+    wanted = text.encode()
+    for spelling in (_byte_level, _sentence_piece):
+        found = [spelling(token) for token in tokens]
+        known = [data for data in found if data is not None]
+        if len(known) == len(found) and wanted in b"".join(known):
+            return known
+    return None
+
+
+def _byte_level(token: str) -> bytes | None:
+    return bytes(_BYTE_OF[letter] for letter in token) if all(letter in _BYTE_OF for letter in token) else None
+
+
+def _sentence_piece(token: str) -> bytes | None:
+    byte = _HEX.fullmatch(token)
+    return bytes.fromhex(byte[1]) if byte else token.replace("▁", " ").encode("utf-8", "replace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from promptgrid.endpoint.redaction import redacted
 from promptgrid.endpoint.replies import QUOTE_LIMIT
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError
@@ -84,13 +85,6 @@ def name_served(error: EndpointError, model: str, served: Sequence[str]) -> None
     error.hint = f"{did_you_mean(model, names, '')} {listed('Served are', names)}".strip()
 
 
-def redacted(text: str, settings: EndpointSettings) -> str:
-    """Returns the text with `[key]` in place of each secret of the settings: some servers quote a refused key."""
-    for secret in settings.secrets:
-        text = text.replace(secret, "[key]")
-    return text
-
-
 def quoted(text: str) -> str:
     """Returns an endpoint's text as one line of at most QUOTE_LIMIT characters, to be quoted in a sentence; `a web
     page` for HTML."""
@@ -105,11 +99,6 @@ def unread_certificates(error: OSError) -> EndpointError:
         f"The certificates of the environment cannot be read: {error.strerror or error}.",
         hint="Correct SSL_CERT_FILE and SSL_CERT_DIR, or remove them to trust what this machine trusts.",
     )
-
-
-def redact(error: EndpointError, settings: EndpointSettings) -> None:
-    """Replaces the secrets of the settings in the error's `raw` and `hint`, in place."""
-    error.raw, error.hint = redacted(error.raw, settings), redacted(error.hint, settings)
 
 
 def unreachable(error: Exception, settings: EndpointSettings) -> EndpointError:
@@ -146,7 +135,7 @@ def advise_on_url(error: EndpointError, settings: EndpointSettings) -> None:
 def _reason(error: Exception, settings: EndpointSettings) -> str:
     """Returns the message of the error's innermost cause, with secrets replaced."""
     message = next((text for text in reversed(_causes(error)) if text), "the connection broke")
-    return quoted(redacted(message, settings)).rstrip(".")
+    return quoted(redacted(message, settings.secrets)).rstrip(".")
 
 
 def _causes(error: BaseException | None) -> list[str]:

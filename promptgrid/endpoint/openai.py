@@ -20,6 +20,7 @@ from promptgrid.endpoint.counting import TokenCounter
 from promptgrid.endpoint.embeddings import embeddings, model_names
 from promptgrid.endpoint.events import Fold, are_events, folded
 from promptgrid.endpoint.limits import rate_limits
+from promptgrid.endpoint.redaction import redacted, redacted_reply
 from promptgrid.endpoint.replies import RAW_LIMIT, parsed, parsed_json, replies
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.endpoint.streaming import deltas
@@ -138,8 +139,7 @@ class OpenAIEndpoint:
                         yield delta
                 return
             except EndpointError as error:
-                error.raw = "".join(fold.heard)[:RAW_LIMIT] or error.raw
-                faults.redact(error, self.settings)
+                error.raw = redacted("".join(fold.heard), self.settings.secrets)[:RAW_LIMIT] or error.raw
                 if not self._wording.learn(error, request.model, sent):
                     await self._explain(error, request.model)
                     raise
@@ -199,11 +199,7 @@ class OpenAIEndpoint:
         answer = await self._connected().ask(f"{self.settings.base_url}/embeddings", body)
         latency = (time.perf_counter() - started) * 1000
         refusals.check_status(answer, self.settings, model)
-        try:
-            return embeddings(answer.text, len(texts), latency)
-        except EndpointError as error:
-            faults.redact(error, self.settings)
-            raise
+        return embeddings(answer.text, len(texts), latency)
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -228,7 +224,6 @@ class OpenAIEndpoint:
                 body = parsed(answer.text)
             return self._replies(body, answer.text, request, answer.headers, limits=limits, **common)
         except EndpointError as error:
-            faults.redact(error, self.settings)
             error.limits = limits
             raise
 
@@ -239,6 +234,7 @@ class OpenAIEndpoint:
         if error := refusals.error_inside(body):
             raise refusals.told(refusals.status_inside(error), error, headers, self.settings, request.model)
         found = replies(body, request.n, raw, sums=self._slots is None, **common)
+        found = [redacted_reply(reply, self.settings.secrets) for reply in found]
         self._readable = True
         # Choices without a text were sent, though.
         self._one_by_one |= len(found) < request.n and len(body["choices"]) < request.n
@@ -247,11 +243,7 @@ class OpenAIEndpoint:
     def _json(self, answer: HttpResponse) -> Any:
         """Returns the parsed JSON of a response. Raises EndpointError without secrets."""
         refusals.check_status(answer, self.settings, "")
-        try:
-            found = parsed_json(answer.text)
-        except EndpointError as error:
-            faults.redact(error, self.settings)
-            raise
+        found = parsed_json(answer.text)
         self._readable = True
         return found
 

@@ -21,6 +21,7 @@ from weakref import WeakSet
 import aiohttp
 
 from promptgrid.endpoint import faults
+from promptgrid.endpoint.redaction import redacted
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.loop import deadline
 
@@ -164,7 +165,8 @@ class HttpStream:
     async def whole(self) -> HttpResponse:
         """Reads the whole body and returns the complete response."""
         content = b"".join([piece async for piece in self.pieces()])
-        return HttpResponse(self.status, self.headers, content.decode("utf-8", "replace"))
+        text = redacted(content.decode("utf-8", "replace"), self.settings.secrets)
+        return HttpResponse(self.status, self.headers, text)
 
 
 def _until_break(next_piece: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[bytes]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.endpoint.faults import quoted, redacted
+from promptgrid.endpoint.faults import quoted
 from promptgrid.endpoint.limits import rate_limits, retry_after
 from promptgrid.endpoint.replies import RAW_LIMIT
 from promptgrid.endpoint.settings import EndpointSettings
@@ -64,7 +64,7 @@ def told(
 ) -> EndpointError:
     """Returns the EndpointError for an error response. `body` is its parsed JSON without the outer {"error": …}, or its
     text if it is not JSON."""
-    answer = _parsed(status, body, settings)
+    answer = _parsed(status, body)
     kind = _kind(answer)
     return EndpointError(
         kind,
@@ -73,7 +73,7 @@ def told(
         status=status,
         retry_after=retry_after(headers),
         param=answer.param if kind == "refused_parameter" else "",
-        raw=_raw(body, settings),
+        raw=_raw(body),
         limits=rate_limits(headers),
     )
 
@@ -116,14 +116,14 @@ def status_inside(error: object) -> int:
     return 500
 
 
-def _parsed(status: int, body: object, settings: EndpointSettings) -> _Answer:
+def _parsed(status: int, body: object) -> _Answer:
     """Returns the parts of an error body that has no outer {"error": …}. The message may be in `message`, `msg` or
     `detail`, or be the body itself."""
     fields: Mapping[str, Any] = body if isinstance(body, dict) else {}
     message = (
         fields.get("message") or fields.get("msg") or fields.get("detail") or (body if isinstance(body, str) else "")
     )
-    sentence = quoted(redacted(message if isinstance(message, str) else json.dumps(message, default=str), settings))
+    sentence = quoted(message if isinstance(message, str) else json.dumps(message, default=str))
     codes = frozenset(str(fields[key]) for key in ("code", "type") if fields.get(key) is not None)
     param = fields.get("param")
     return _Answer(status, codes, param if isinstance(param, str) and param else _parameter_in(sentence), sentence)
@@ -201,9 +201,9 @@ def _key_hint(settings: EndpointSettings) -> str:
     return f"Name the environment variable of its key: key_env under [{settings.name}] in endpoints.toml."
 
 
-def _raw(body: object, settings: EndpointSettings) -> str:
+def _raw(body: object) -> str:
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
-    return redacted(text, settings)[:RAW_LIMIT] if body is not None else ""
+    return text[:RAW_LIMIT] if body is not None else ""
 
 
 def check_status(response: HttpResponse, settings: EndpointSettings, model: str) -> None:

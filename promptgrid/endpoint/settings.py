@@ -28,6 +28,11 @@ from promptgrid.suggestions import did_you_mean
 OPENAI_URL = "https://api.openai.com/v1"
 TOKEN_PARAMETERS = ("max_completion_tokens", "max_tokens")
 SECRET_LENGTH = 8
+WORD_LENGTH = 20  # a secret without a digit is longer than words are
+PUBLIC_HEADERS = frozenset(
+    {"accept", "accept-language", "content-type", "user-agent", "referer", "http-referer", "x-title", "api-version"}
+    | {"anthropic-version", "anthropic-beta", "openai-beta", "openai-organization", "openai-project", "cache-control"}
+)
 CONNECT_S = 10.0
 RESERVED_NAMES = ("builtin",)
 
@@ -80,9 +85,15 @@ class EndpointSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The texts that may never be shown: the key and the header values, if they have 8 characters or more. Shorter
-        ones are placeholders of servers without keys, such as "none"."""
-        return tuple(text for text in (self.api_key, *self.headers.values()) if len(text) >= SECRET_LENGTH)
+        """The key and the values of headers, if they have 8 characters or more; they may never be shown. Words, such as
+        the "not-needed" of servers without keys, and the values of well-known headers are no secrets."""
+        values = [value for name, value in self.headers.items() if name.lower() not in PUBLIC_HEADERS]
+        return tuple(dict.fromkeys(text for text in (self.api_key, *values) if _is_secret(text)))
+
+
+def _is_secret(text: str) -> bool:
+    is_word = len(text) < WORD_LENGTH and re.fullmatch(r"[A-Za-z _-]*", text)
+    return len(text) >= SECRET_LENGTH and not is_word
 
 
 def normalised(base_url: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from promptgrid.endpoint.base import Delta, Reply
 from promptgrid.endpoint.events import Fold, Lines
+from promptgrid.endpoint.redaction import UnfinishedText, redacted
 
 if TYPE_CHECKING:
     from promptgrid.endpoint.pool import HttpStream
@@ -23,25 +24,28 @@ async def deltas(opened: HttpStream, fold: Fold, started: float, read: Read) -> 
     Raises EndpointError(bad_reply) if the stream ends before a finish reason or [DONE].
     """
     first_token_ms: float | None = None
+    unfinished = UnfinishedText(opened.settings.secrets)
     async for name, data in _events(opened):
         text, wrote = fold.add(name, data)
         if wrote and first_token_ms is None:
             first_token_ms = _since(started)
-        if text:
-            yield Delta(text=text)
+        if safe := unfinished.add(text):
+            yield Delta(text=safe)
         if fold.done or fold.error:
             break
     body = fold.body()
+    if rest := unfinished.add("", last=True):
+        yield Delta(text=rest)
     yield Delta(reply=read(body, "".join(fold.heard), latency_ms=_since(started), first_token_ms=first_token_ms)[0])
 
 
 async def _events(opened: HttpStream) -> AsyncIterator[tuple[str, str]]:
     lines = Lines()
     async for piece in opened.pieces():
-        for event in lines.feed(piece):
-            yield event
-    for event in lines.feed(b"", last=True):
-        yield event
+        for name, data in lines.feed(piece):
+            yield name, redacted(data, opened.settings.secrets)
+    for name, data in lines.feed(b"", last=True):
+        yield name, redacted(data, opened.settings.secrets)
 
 
 def _since(started: float) -> float:

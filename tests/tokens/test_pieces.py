@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from promptgrid import builtin, connections, loop, tokens
 from promptgrid.cases.decoding import read_text
 from promptgrid.endpoint import EndpointSettings, Token
-from promptgrid.endpoint.counting import TokenCounter
+from promptgrid.endpoint.counting import TokenCounter, spelt
 from promptgrid.endpoint.pool import HttpResponse
-from promptgrid.endpoint.token_bytes import spelt
 from promptgrid.errors import PlanError, TextError
 from promptgrid.tokens import count, pieces
 from promptgrid.tokens.cache import CountCache
