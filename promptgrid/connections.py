@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from promptgrid import builtin, loop, models
+from promptgrid import builtin, identities, loop, models
 from promptgrid.endpoint import Endpoint
 from promptgrid.endpoint.settings import EndpointSettings, read_settings
 from promptgrid.errors import PlanError, PromptgridError
@@ -162,7 +162,7 @@ def _endpoint(configured: EndpointSettings | None) -> Endpoint:
         return builtin.BuiltinEndpoint()
     from promptgrid.endpoint.openai import OpenAIEndpoint
 
-    return OpenAIEndpoint(configured)
+    return OpenAIEndpoint(configured, identity=identities.identity(configured))
 
 
 def check(name: str) -> EndpointState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 from collections.abc import Mapping
@@ -9,22 +10,37 @@ from functools import cache, lru_cache
 from io import StringIO
 from pathlib import Path
 
-from promptgrid.errors import StoreError
+from promptgrid.errors import StoreError, TextError
 
 LOW_DISK_BYTES = 500_000_000  # with less free space the dashboard warns and `doctor` reports a problem
 
 
 def environment() -> Mapping[str, str]:
     """Returns the environment variables of the process, and those of the file `.env` in the working folder that the
-    process does not set. API keys are read from here and never written back."""
+    process does not set. API keys are read from here and never written back. Raises TextError for a `.env` that cannot
+    be read."""
     return {**_dotenv(Path.cwd() / ".env"), **os.environ}
 
 
 def _dotenv(path: Path) -> dict[str, str]:
     try:
-        return _parsed(path.read_text(encoding="utf-8"), tuple(os.environ.items()))
+        return _parsed(_decoded(path.read_bytes()), tuple(os.environ.items()))
     except (FileNotFoundError, IsADirectoryError):
         return {}
+    except OSError as error:
+        hint = "Make it readable, or start from another folder."
+        raise TextError(f"{path} cannot be read: {error.strerror}.", hint=hint) from error
+    except UnicodeDecodeError as error:
+        raise TextError(f"{path} is neither UTF-8 nor UTF-16.", hint="Save it as UTF-8.") from error
+
+
+def _decoded(data: bytes) -> str:
+    """Decodes UTF-8, or UTF-16 as PowerShell's `>` writes it, with or without a byte order mark."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    if b"\0" in data[:2]:
+        return data.decode("utf-16-be" if data[0] == 0 else "utf-16-le")
+    return data.decode("utf-8-sig")
 
 
 @lru_cache(maxsize=1)

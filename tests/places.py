@@ -7,7 +7,7 @@ HOME_PAGE = CHECKOUT / "workbench.py"
 ORDER = [
     "errors", "text", "files", "suggestions", "humanize", "paths", "loop", "budget", "bounded",
     "stats", "prompt", "answers", "techniques", "library", "models", "endpoint", "snippets", "builtin",
-    "connections", "tokens", "grading", "cases", "grid", "store", "calls", "judging", "runner", "chat", "nextword",
-    "compare", "curves", "export", "gate", "arena",
+    "identities", "connections", "tokens", "grading", "cases", "grid", "store", "calls", "judging", "runner", "chat",
+    "nextword", "compare", "curves", "export", "gate", "arena",
     "api", "doctor", "cli", "ui",
 ]  # fmt: skip

@@ -45,8 +45,9 @@ class OpenAIEndpoint:
     requests that a known llama.cpp server works on at a time; None: not known.
     """
 
-    def __init__(self, settings: EndpointSettings, slots: int | None = None) -> None:
+    def __init__(self, settings: EndpointSettings, slots: int | None = None, *, identity: str = "") -> None:
         self.settings = settings
+        self.identity = identity or settings.base_url
         self._pool: Pool | None = None
         self._client: openai.AsyncOpenAI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -59,17 +60,12 @@ class OpenAIEndpoint:
         self._counter = TokenCounter(settings)
 
     def __repr__(self) -> str:
-        return f"OpenAIEndpoint({self.name!r}, {self.identity!r})"
+        return f"OpenAIEndpoint({self.name!r}, {self.settings.base_url!r})"
 
     @property
     def name(self) -> str:
         """The endpoint's name in ENDPOINT/MODEL."""
         return self.settings.name
-
-    @property
-    def identity(self) -> str:
-        """The normalised base URL, which is part of a cell's key."""
-        return self.settings.base_url
 
     @property
     def concurrency(self) -> int:

@@ -44,7 +44,8 @@ class EndpointSettings:
     `key_env` names the environment variable of the key ("": the endpoint needs none). If `token_parameter` is "", host
     and model decide. `timeout_s` limits a whole call, and each wait for the next piece of a stream. If `concurrency` or
     `max_n` (the maximum samples per request) is None, the server's own value applies, else a default. If `free` is
-    None, the endpoint is free on loopback, else priced by the price list. `headers` are sent with every request.
+    None, the endpoint is free on loopback, else priced by the price list. `headers` are sent with every request;
+    `declared` are the same as the file has them, with `$NAME` for a value from the environment.
     """
 
     name: str
@@ -58,8 +59,10 @@ class EndpointSettings:
     models: tuple[str, ...] = ()
     free: bool | None = None
     headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+    declared: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "declared", self.declared or self.headers)
         object.__setattr__(self, "base_url", normalised(self.base_url))
 
     @property
@@ -191,6 +194,7 @@ class _Table:
             models=self._models(),
             free=self._take("free", bool, None),
             headers=self._headers(),
+            declared=self._take("headers", dict, {}),
         )
 
     def _check_names(self) -> None:

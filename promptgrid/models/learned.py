@@ -105,6 +105,7 @@ def remember(
     `reason` is the server's sentence or an EndpointError's message, without keys. Returns at once if the refusal is
     known; otherwise waits up to 5 s for the file's lock. A file that cannot be written is ignored: the run continues.
     """
+    identity = identity.partition("#")[0]  # what a model refuses does not depend on the key
     reason = _sentence(reason, parameter, model)
     new = Refusal(identity, model, parameter, _plain(value), reason, datetime.now(UTC), effort or "")
     if any(_same(old, new) and new.at - old.at < AGAIN_AFTER for old in refusals(identity, model)):
