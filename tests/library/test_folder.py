@@ -70,10 +70,10 @@ def test_a_broken_file_is_listed_with_its_reason_and_the_others_load(library: Li
 
 
 def test_only_what_changed_is_read_again(library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
+    loaded_names: list[str] = []
 
     def loads(text: str, name: str, files: object) -> Prompt:
-        read.append(name)
+        loaded_names.append(name)
         return prompt(name, text)
 
     monkeypatch.setattr("promptgrid.library.folder.loads", loads)
@@ -81,10 +81,10 @@ def test_only_what_changed_is_read_again(library: Library, folder: Path, monkeyp
         library.save(prompt(name), None)
     for _ in range(3):
         library.entries()
-    assert read == ["a", "b"]
+    assert loaded_names == ["a", "b"]
     (folder / "a.prompty").write_text("user:\nchanged, and longer\n")
     library.entries()
-    assert read == ["a", "b", "a"]
+    assert loaded_names == ["a", "b", "a"]
     (folder / "b.prompty").unlink()
     assert names(library) == ["a"]
 
@@ -105,21 +105,21 @@ def test_a_newer_version_is_never_overwritten_unseen(library: Library, folder: P
 
 def test_of_many_who_save_at_once_one_wins(folder: Path) -> None:
     etag = Library(folder).save(prompt(), None)
-    told: list[str] = []
+    outcomes: list[str] = []
 
     def save(text: str) -> None:
         try:
             Library(folder).save(prompt(text=text), etag)
-            told.append(text)
+            outcomes.append(text)
         except StaleSave:
-            told.append("stale")
+            outcomes.append("stale")
 
     threads = [threading.Thread(target=save, args=(f"text {number}",)) for number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    winner = [text for text in told if text != "stale"]
+    winner = [text for text in outcomes if text != "stale"]
     assert len(winner) == 1
     assert Library(folder).load("greeting")[0].messages[0].text == winner[0]
 
@@ -160,8 +160,8 @@ def test_deleted_is_not_lost(library: Library, folder: Path) -> None:
     before = (folder / "greeting.prompty").read_bytes()
     token = library.delete("greeting")
     assert names(library) == []
-    [(kept, name, deleted)] = library.trashed()
-    assert (kept, name) == (token, "greeting")
+    [(trash_token, name, deleted)] = library.trashed()
+    assert (trash_token, name) == (token, "greeting")
     assert abs(deleted - paths.data_folder().stat().st_mtime) < 60
     assert library.restore(token) == "greeting"
     assert (folder / "greeting.prompty").read_bytes() == before

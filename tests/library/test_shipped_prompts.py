@@ -162,13 +162,13 @@ def test_its_examples_follow_its_answer_rule(path: Path) -> None:
 
 def assert_follows(rule: AnswerRule, answer: str) -> None:
     """A reply that is this answer and nothing else is read as this answer, without a remark."""
-    read = read_answer(rule, answer)
-    assert (read.reasoning, read.note) == ("", "")
+    reading = read_answer(rule, answer)
+    assert (reading.reasoning, reading.note) == ("", "")
     if rule.kind == "regex":
-        assert read.answer is not None
-        assert read.answer in answer
+        assert reading.answer is not None
+        assert reading.answer in answer
     else:
-        assert read.answer == answer
+        assert reading.answer == answer
     if rule.kind == "label":
         assert answer in rule.labels
     if rule.kind == "json":
@@ -183,10 +183,10 @@ def test_reasoning_is_given_by_all_of_its_examples_or_by_none(path: Path) -> Non
 @every_prompt
 def test_no_case_and_no_preview_is_one_of_its_examples(path: Path) -> None:
     prompt = prompt_of(path)
-    shown = [dict(example.inputs) for example in prompt.examples]
-    assert len({tuple(inputs.values()) for inputs in shown}) == len(shown)
-    assert {i.name: i.example for i in prompt.inputs} not in shown
-    assert not [case for case in cases_of(path) if inputs_of(case) in shown]
+    examples = [dict(example.inputs) for example in prompt.examples]
+    assert len({tuple(inputs.values()) for inputs in examples}) == len(examples)
+    assert {i.name: i.example for i in prompt.inputs} not in examples
+    assert not [case for case in cases_of(path) if inputs_of(case) in examples]
 
 
 @every_prompt
@@ -221,9 +221,9 @@ def test_every_technique_can_be_learned_on_most_prompts() -> None:
 def test_generated_cases_are_the_same_bytes_again(tmp_path: Path) -> None:
     script = shutil.copy(FOLDER / "cases" / "generate.py", tmp_path)
     subprocess.run([sys.executable, script], check=True)
-    made = {file.name: file.read_bytes() for file in tmp_path.glob("*.csv")}
-    assert set(made) == {"arithmetic.csv", "arithmetic-zh.csv", "last-letters.csv", "coin-flips.csv"}
-    assert made == {name: (FOLDER / "cases" / name).read_bytes() for name in made}
+    tables = {file.name: file.read_bytes() for file in tmp_path.glob("*.csv")}
+    assert set(tables) == {"arithmetic.csv", "arithmetic-zh.csv", "last-letters.csv", "coin-flips.csv"}
+    assert tables == {name: (FOLDER / "cases" / name).read_bytes() for name in tables}
 
 
 @pytest.mark.parametrize("name", ["arithmetic", "arithmetic-zh"])

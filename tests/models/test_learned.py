@@ -37,8 +37,8 @@ def file(home: Path) -> Path:
 
 def row(days_ago: float = 0, **changes: Any) -> dict[str, Any]:
     at = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat()
-    said = {"identity": HERE, "model": "m", "parameter": "seed", "value": 1, "said": "no", "at": at, "effort": ""}
-    return {**said, **changes}
+    fields = {"identity": HERE, "model": "m", "parameter": "seed", "value": 1, "said": "no", "at": at, "effort": ""}
+    return {**fields, **changes}
 
 
 def write(file: Path, *rows: dict[str, Any]) -> None:
@@ -47,11 +47,11 @@ def write(file: Path, *rows: dict[str, Any]) -> None:
 
 def test_a_refusal_is_remembered_with_value_words_and_date() -> None:
     learned.remember(HERE, "m", "temperature", 0.7, ONLY_DEFAULT, effort="low")
-    (found,) = learned.refusals(HERE, "m")
-    assert (found.identity, found.model, found.parameter, found.value) == (HERE, "m", "temperature", 0.7)
-    assert (found.reason, found.effort) == (ONLY_DEFAULT, "low")
-    assert abs(datetime.now(UTC) - found.at) < timedelta(minutes=1)
-    assert found.sentence == f"m refused temperature 0.7 on {found.at:%Y-%m-%d}: {ONLY_DEFAULT}"
+    (refusal,) = learned.refusals(HERE, "m")
+    assert (refusal.identity, refusal.model, refusal.parameter, refusal.value) == (HERE, "m", "temperature", 0.7)
+    assert (refusal.reason, refusal.effort) == (ONLY_DEFAULT, "low")
+    assert abs(datetime.now(UTC) - refusal.at) < timedelta(minutes=1)
+    assert refusal.sentence == f"m refused temperature 0.7 on {refusal.at:%Y-%m-%d}: {ONLY_DEFAULT}"
 
 
 def test_it_belongs_to_one_model_at_one_endpoint() -> None:
@@ -82,10 +82,10 @@ def test_the_file_is_for_its_owner_only(file: Path) -> None:
 
 def test_what_was_said_is_one_line_and_cut() -> None:
     learned.remember(HERE, "m", "seed", 1, "a\nb\x1b[31m\u202e" + "c" * 1000)
-    (found,) = learned.refusals(HERE, "m")
-    assert found.reason.startswith("a b [31m c")
-    assert len(found.reason) <= learned.SENTENCE_LIMIT + 1
-    assert found.reason.isprintable()
+    (refusal,) = learned.refusals(HERE, "m")
+    assert refusal.reason.startswith("a b [31m c")
+    assert len(refusal.reason) <= learned.SENTENCE_LIMIT + 1
+    assert refusal.reason.isprintable()
 
 
 def test_an_endpoint_errors_message_leaves_the_servers_sentence() -> None:
@@ -97,16 +97,16 @@ def test_an_endpoint_errors_message_leaves_the_servers_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"),
+    ("value", "stored_value"),
     [(None, None), ("none", "none"), (3, 3), ({"type": "json_object"}, '{"type": "json_object"}'), (("a",), '["a"]')],
 )
-def test_any_value_can_be_refused(value: object, kept: object, file: Path) -> None:
+def test_any_value_can_be_refused(value: object, stored_value: object, file: Path) -> None:
     learned.remember(HERE, "m", "x", value, "no")
-    assert learned.refusals(HERE, "m")[0].value == kept
+    assert learned.refusals(HERE, "m")[0].value == stored_value
 
 
 @pytest.mark.parametrize(
-    ("model", "asked"),
+    ("model", "planned"),
     [
         ("refuses-temperature", Parameters(temperature=0.7, reasoning_effort="none")),
         ("refuses-top-p", Parameters(temperature=0.7, top_p=0.5)),
@@ -115,24 +115,24 @@ def test_any_value_can_be_refused(value: object, kept: object, file: Path) -> No
     ],
 )
 def test_after_one_refusal_the_next_request_is_answered(
-    hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, model: str, asked: Parameters
+    hostile: HostileServer, monkeypatch: pytest.MonkeyPatch, model: str, planned: Parameters
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    first = parameters_sent(model, asked)
+    first = parameters_sent(model, planned)
     assert first.notes == ()
     with pytest.raises(EndpointError) as refused:
         ask(model, first)
     error = refused.value
     value = getattr(first.parameters, error.param)
     learned.remember(hostile.url, model, error.param, value, error.message, effort=first.parameters.reasoning_effort)
-    second = parameters_sent(model, asked)
+    second = parameters_sent(model, planned)
     assert len(second.notes) == 1
     assert f"{model} refused {error.param} {value}" in second.note or "together" in second.note
     assert ask(model, second)
 
 
-def parameters_sent(model: str, asked: Parameters) -> Sent:
-    return sent(connections.model_facts(f"openai/{model}"), asked)
+def parameters_sent(model: str, planned: Parameters) -> Sent:
+    return sent(connections.model_facts(f"openai/{model}"), planned)
 
 
 def ask(model: str, parameters: Sent) -> str:
@@ -152,8 +152,8 @@ def test_the_same_refusal_is_not_written_again(file: Path) -> None:
 def test_the_same_refusal_on_another_day_takes_the_place_of_the_old_one(file: Path) -> None:
     write(file, row(days_ago=20))
     learned.remember(HERE, "m", "seed", 1, "no")
-    (found,) = learned.refusals(HERE, "m")
-    assert found.at > datetime.now(UTC) - timedelta(minutes=1)
+    (refusal,) = learned.refusals(HERE, "m")
+    assert refusal.at > datetime.now(UTC) - timedelta(minutes=1)
 
 
 def test_of_many_values_the_latest_are_kept() -> None:
@@ -168,7 +168,7 @@ def test_a_refusal_is_forgotten_after_30_days(file: Path) -> None:
     write(file, row(days_ago=31, model="old"), row(days_ago=29, model="young"), row(days_ago=-40, model="future"))
     assert [refusal.model for refusal in learned.all_refusals()] == ["young"]
     learned.remember(HERE, "m", "seed", 1, "no")
-    assert [kept["model"] for kept in json.loads(file.read_text())["refusals"]] == ["young", "m"]
+    assert [entry["model"] for entry in json.loads(file.read_text())["refusals"]] == ["young", "m"]
 
 
 @pytest.mark.parametrize(
@@ -241,14 +241,14 @@ def test_two_processes_lose_nothing_of_each_other() -> None:
 
 
 def test_a_word_that_the_server_quotes_is_a_value() -> None:
-    said = "Unsupported value: 'reasoning_effort' does not support 'none' with this model."
-    assert not Refusal(HERE, "m", "reasoning_effort", "none", said, datetime.now(UTC)).whole
-    said = "Unsupported parameter: 'reasoning_effort' is not supported with this model."
-    assert Refusal(HERE, "m", "reasoning_effort", "none", said, datetime.now(UTC)).whole
+    sentence = "Unsupported value: 'reasoning_effort' does not support 'none' with this model."
+    assert not Refusal(HERE, "m", "reasoning_effort", "none", sentence, datetime.now(UTC)).whole
+    sentence = "Unsupported parameter: 'reasoning_effort' is not supported with this model."
+    assert Refusal(HERE, "m", "reasoning_effort", "none", sentence, datetime.now(UTC)).whole
 
 
 @pytest.mark.parametrize(
-    ("said", "whole"),
+    ("sentence", "whole"),
     [
         (ONLY_DEFAULT, True),
         ("Unsupported parameter: 'temperature' is not supported with this model.", True),
@@ -275,5 +275,5 @@ def test_a_word_that_the_server_quotes_is_a_value() -> None:
         ("", False),
     ],
 )
-def test_the_servers_words_tell_a_refused_parameter_from_a_refused_value(said: str, whole: bool) -> None:
-    assert Refusal(HERE, "m", "temperature", 0.7, said, datetime.now(UTC)).whole is whole
+def test_the_servers_words_tell_a_refused_parameter_from_a_refused_value(sentence: str, whole: bool) -> None:
+    assert Refusal(HERE, "m", "temperature", 0.7, sentence, datetime.now(UTC)).whole is whole

@@ -52,14 +52,14 @@ def test_a_listed_model_has_price_context_and_encoding() -> None:
     ],
 )
 def test_other_spellings_find_the_same_row(name: str, same_as: str) -> None:
-    found, expected = facts(name), facts(same_as)
+    named, expected = facts(name), facts(same_as)
     assert expected.known
-    assert (found.context, found.encoding, found.temperature) == (
+    assert (named.context, named.encoding, named.temperature) == (
         expected.context,
         expected.encoding,
         expected.temperature,
     )
-    assert found.model == name
+    assert named.model == name
 
 
 @pytest.mark.parametrize(
@@ -299,34 +299,36 @@ def test_a_bound_refuses_the_value_and_not_the_parameter() -> None:
 
 
 def test_temperature_and_top_p_refused_together_are_each_taken_alone() -> None:
-    said = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
-    learned.remember(HERE, "m", "temperature", 0.7, said)
+    sentence = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
+    learned.remember(HERE, "m", "temperature", 0.7, sentence)
     model_facts = facts("m", HERE)
     assert (model_facts.temperature, model_facts.top_p) == ("unknown", "not_with_temperature")
     assert not model_facts.refusal("temperature", 0.7)
-    learned.remember(HERE, "gpt-4o", "temperature", 0.7, said)
+    learned.remember(HERE, "gpt-4o", "temperature", 0.7, sentence)
     assert facts("gpt-4o", HERE).top_p == "not_with_temperature"
-    learned.remember(HERE, "o3", "temperature", 0.7, said)
+    learned.remember(HERE, "o3", "temperature", 0.7, sentence)
     assert facts("o3", HERE).top_p == "only_default"
 
 
 def test_the_latest_refusal_is_the_one_that_is_quoted() -> None:
     learned.remember(HERE, "m", "temperature", 0.7, "no")
     learned.remember(HERE, "m", "temperature", 0.2, REFUSED)
-    found = facts("m", HERE).refusal("temperature", 0.7)
-    assert found is not None
-    assert found.reason == REFUSED
+    refusal = facts("m", HERE).refusal("temperature", 0.7)
+    assert refusal is not None
+    assert refusal.reason == REFUSED
 
 
-@pytest.mark.parametrize("said", ["n must be less than 4", "Only one completion choice is allowed", "no"])
-def test_a_refused_n_is_not_asked_for_again(said: str) -> None:
-    learned.remember(HERE, "gpt-4o", "n", 8, said)
+@pytest.mark.parametrize("sentence", ["n must be less than 4", "Only one completion choice is allowed", "no"])
+def test_a_refused_n_is_not_asked_for_again(sentence: str) -> None:
+    learned.remember(HERE, "gpt-4o", "n", 8, sentence)
     assert facts("gpt-4o", HERE).n is False
 
 
 def test_the_other_token_parameter_is_learned_both_ways() -> None:
-    said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
-    learned.remember(HERE, "new", "max_tokens", 64, said)
+    sentence = (
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    )
+    learned.remember(HERE, "new", "max_tokens", 64, sentence)
     assert facts("new", HERE).token_parameter == token_parameter("new", HERE) == "max_completion_tokens"
     assert token_parameter("new") == "max_tokens"
     learned.remember(HERE, "o3", "max_completion_tokens", 64, "Unknown field; did you mean max_tokens?")

@@ -19,8 +19,8 @@ NUMBERS = st.none() | st.sampled_from([0.0, 0.3, 0.7, 1.0, 1.2])
 DECIDED = ("temperature", "top_p", "seed", "reasoning_effort")  # all others are sent as they are asked for
 
 
-def refusal(parameter: str, value: str | float, said: str) -> Refusal:
-    return Refusal("here", "m", parameter, value, said, datetime(2026, 11, 22, tzinfo=UTC))
+def refusal(parameter: str, value: str | float, sentence: str) -> Refusal:
+    return Refusal("here", "m", parameter, value, sentence, datetime(2026, 11, 22, tzinfo=UTC))
 
 
 REFUSALS = st.sampled_from(
@@ -51,9 +51,9 @@ ASKED = st.builds(
 )
 
 
-@given(known=FACTS, asked=ASKED)
-def test_nothing_is_sent_that_the_model_is_known_to_refuse(known: ModelFacts, asked: Parameters) -> None:
-    parameters = sent(known, asked)
+@given(known=FACTS, planned=ASKED)
+def test_nothing_is_sent_that_the_model_is_known_to_refuse(known: ModelFacts, planned: Parameters) -> None:
+    parameters = sent(known, planned)
     for policy, value in (
         (known.temperature, parameters.parameters.temperature),
         (known.top_p, parameters.parameters.top_p),
@@ -71,30 +71,30 @@ def test_nothing_is_sent_that_the_model_is_known_to_refuse(known: ModelFacts, as
         assert not refused
 
 
-@given(known=FACTS, asked=ASKED)
-def test_a_note_stands_exactly_where_what_is_sent_differs(known: ModelFacts, asked: Parameters) -> None:
-    parameters = sent(known, asked)
+@given(known=FACTS, planned=ASKED)
+def test_a_note_stands_exactly_where_what_is_sent_differs(known: ModelFacts, planned: Parameters) -> None:
+    parameters = sent(known, planned)
     differs = []
     for name in ("temperature", "top_p", "seed", "reasoning_effort"):
-        wanted, got = getattr(asked, name), getattr(parameters.parameters, name)
-        assert got in (wanted, None) or (name, got) == ("reasoning_effort", "none")
-        left_to_the_default = name in ("temperature", "top_p") and wanted == 1 and got is None
-        if wanted != got and not left_to_the_default:
+        planned_value, sent_value = getattr(planned, name), getattr(parameters.parameters, name)
+        assert sent_value in (planned_value, None) or (name, sent_value) == ("reasoning_effort", "none")
+        left_to_the_default = name in ("temperature", "top_p") and planned_value == 1 and sent_value is None
+        if planned_value != sent_value and not left_to_the_default:
             differs.append(name)
     assert [note.split()[0] for note in parameters.notes] == differs
     assert parameters.note == "; ".join(parameters.notes)
 
 
-@given(known=FACTS, asked=ASKED)
+@given(known=FACTS, planned=ASKED)
 def test_what_is_honoured_is_said_of_all_that_was_asked_and_of_nothing_else(
-    known: ModelFacts, asked: Parameters
+    known: ModelFacts, planned: Parameters
 ) -> None:
-    parameters = sent(known, asked)
-    names = [name for name in DECIDED if getattr(asked, name) is not None]
+    parameters = sent(known, planned)
+    names = [name for name in DECIDED if getattr(planned, name) is not None]
     assert sorted(parameters.honoured) == sorted(names)
     for name in names:
         if getattr(parameters.parameters, name) is None:
-            assert parameters.honoured[name] is (name in ("temperature", "top_p") and getattr(asked, name) == 1)
+            assert parameters.honoured[name] is (name in ("temperature", "top_p") and getattr(planned, name) == 1)
         else:
             assert parameters.honoured[name] is not False
 
@@ -178,8 +178,8 @@ def test_a_refused_value_is_left_out_and_others_are_tried() -> None:
 
 
 def test_what_was_refused_after_reasoning_is_sent_without() -> None:
-    said = "temperature is not supported with this effort"
-    known = ModelFacts("m", temperature="only_without_reasoning", learned=(refusal("temperature", 0.7, said),))
+    sentence = "temperature is not supported with this effort"
+    known = ModelFacts("m", temperature="only_without_reasoning", learned=(refusal("temperature", 0.7, sentence),))
     assert sent(known, Parameters(temperature=0.7, reasoning_effort="none")).parameters.temperature == 0.7
     assert sent(known, Parameters(temperature=0.7, reasoning_effort="high")).note == (
         "temperature 0.7 not sent: m does not take it with reasoning effort high"
@@ -231,7 +231,9 @@ def test_a_seed_that_is_not_taken_is_not_sent() -> None:
 def test_replies_that_are_all_alike_at_high_temperatures_are_suspicious(
     observed: list[Alike], suspicious: bool
 ) -> None:
-    found = suspicion(observed)
-    assert bool(found) is suspicious
+    warning = suspicion(observed)
+    assert bool(warning) is suspicious
     if suspicious:
-        assert found.startswith("The replies at temperature 1.2 are all alike in 9 of 9 cases: this server may ignore")
+        assert warning.startswith(
+            "The replies at temperature 1.2 are all alike in 9 of 9 cases: this server may ignore"
+        )

@@ -61,10 +61,10 @@ def test_nothing_shown_is_all_rest() -> None:
 def test_the_truth_lies_within_what_is_told(weights: list[float], count: int, temperature: float, top_p: float) -> None:
     whole = sorted((weight / sum(weights) for weight in weights), reverse=True)
     truth = reshape(chances(whole), temperature, top_p, len(whole))
-    told = reshape(chances(whole[:count]), temperature, top_p, len(whole))
-    for true, share in zip(truth.tokens, told.tokens, strict=False):
+    shares = reshape(chances(whole[:count]), temperature, top_p, len(whole))
+    for true, share in zip(truth.tokens, shares.tokens, strict=False):
         assert share.low - 1e-6 <= true.middle <= share.high + 1e-6
-    for share in (*told.tokens, told.rest):
+    for share in (*shares.tokens, shares.rest):
         assert 0 <= share.low <= share.high <= 1 + 1e-9
 
 

@@ -11,7 +11,7 @@ from promptgrid.nextword import Continuation
 
 
 @pytest.mark.parametrize(
-    ("data", "shown"),
+    ("data", "label"),
     [
         (b" with", "·with"),
         ("我".encode(), "我"),
@@ -21,8 +21,8 @@ from promptgrid.nextword import Continuation
         ("\u202e\x1b".encode(), "‹U+202E›‹U+001B›"),
     ],
 )
-def test_every_token_can_be_read(data: bytes, shown: str) -> None:
-    assert nextword.token_label(data) == shown
+def test_every_token_can_be_read(data: bytes, label: str) -> None:
+    assert nextword.token_label(data) == label
 
 
 @pytest.mark.parametrize(

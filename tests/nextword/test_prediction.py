@@ -18,10 +18,10 @@ from tests.nextword.likely import reply
 
 def test_a_text_is_continued_where_that_brings_probabilities(scripted: Any) -> None:
     client, endpoint = scripted(lambda request: reply(" a"))
-    seen = loop.run_sync(nextword.predict(client, Continuation("Once")))
-    assert [token.data for token in seen.chances.tokens] == [b" a", b" b"]
-    assert seen.chances.rest == pytest.approx(0.1)
-    assert (seen.api, seen.fewer) == ("completion", True)
+    prediction = loop.run_sync(nextword.predict(client, Continuation("Once")))
+    assert [token.data for token in prediction.chances.tokens] == [b" a", b" b"]
+    assert prediction.chances.rest == pytest.approx(0.1)
+    assert (prediction.api, prediction.fewer) == ("completion", True)
     assert endpoint.history[0].parameters.temperature == 1.0  # the model's own
 
 

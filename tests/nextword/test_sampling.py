@@ -39,10 +39,10 @@ def test_samples_meet_the_curve() -> None:
         return [step for steps in iterate_sync(calls) for step in steps]
 
     shares = reshape(chances, 1.0, 0.6)
-    allowed = {token.id for token, kept in zip(chances.tokens, shares.kept, strict=True) if kept is not False}
-    drawn = samples(40, 1.0, 0.6)
-    assert len(drawn) == 40
-    assert {step and step.id for step in drawn} <= allowed
+    allowed = {token.id for token, is_kept in zip(chances.tokens, shares.kept, strict=True) if is_kept is not False}
+    steps_at_1 = samples(40, 1.0, 0.6)
+    assert len(steps_at_1) == 40
+    assert {step and step.id for step in steps_at_1} <= allowed
     assert {step and step.id for step in samples(3, 0.0, 1.0)} == {chances.tokens[0].id}
 
 

@@ -293,10 +293,15 @@ def test_what_is_ours_alone_in_an_older_file_is_listed() -> None:
 
 
 def files(target: str) -> str:
-    kept = {"s.json": '{"x": {"a": [1,\t2]}}', "i.json": '{"x": {"type": "object"}}', "t.txt": "text: [", "b.json": "{"}
-    if target not in kept:
+    texts_by_name = {
+        "s.json": '{"x": {"a": [1,\t2]}}',
+        "i.json": '{"x": {"type": "object"}}',
+        "t.txt": "text: [",
+        "b.json": "{",
+    }
+    if target not in texts_by_name:
         raise PromptError(f"There is no {target}.")
-    return kept[target]
+    return texts_by_name[target]
 
 
 def test_values_are_read_from_files_beside_the_prompt_and_the_reference_stays() -> None:

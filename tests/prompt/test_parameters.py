@@ -93,9 +93,9 @@ def test_a_prompt_file_keeps_its_bytes_and_its_version() -> None:
 
 @given(PARAMETERS)
 def test_json_keeps_parameters_and_the_kind_of_their_numbers(parameters: Parameters) -> None:
-    kept = parameters_from(json.loads(json.dumps(parameters.as_json())))
-    assert kept == parameters
-    assert [type(value) for value in kept.given.values()] == [type(value) for value in parameters.given.values()]
+    copy = parameters_from(json.loads(json.dumps(parameters.as_json())))
+    assert copy == parameters
+    assert [type(value) for value in copy.given.values()] == [type(value) for value in parameters.given.values()]
 
 
 @given(PARAMETERS, PARAMETERS)

@@ -85,11 +85,16 @@ def test_the_results_file_has_what_people_said(database: Database, run_id: str, 
     ratings.put(database, run_id, Rating(0, "bo", value_of("thumb", 1), "thumb", '=1+1, "so"\nwhat'))
     ratings.put(database, run_id, Rating(2, "bo", None, "stars", "odd"))
     rows = list(results.result_rows(database, run_id))
-    said = [(row.human_score, row.human_note) for row in rows]
-    assert said == [(0.625, 'ada: too long\nbo: =1+1, "so"\nwhat'), (None, None), (None, "bo: odd"), (None, None)]
+    ratings_of_rows = [(row.human_score, row.human_note) for row in rows]
+    assert ratings_of_rows == [
+        (0.625, 'ada: too long\nbo: =1+1, "so"\nwhat'),
+        (None, None),
+        (None, "bo: odd"),
+        (None, None),
+    ]
     save_run(database, run_id, tmp_path / "out.csv")
-    read = list(read_csv(tmp_path / "out.csv"))
-    assert [(row["human_score"], row["human_note"] or None) for row in read] == said
+    file_rows = list(read_csv(tmp_path / "out.csv"))
+    assert [(row["human_score"], row["human_note"] or None) for row in file_rows] == ratings_of_rows
 
 
 def test_a_rating_of_what_is_gone_says_so(database: Database, run_id: str) -> None:

@@ -44,17 +44,17 @@ def test_a_deleted_run_that_goes_on_is_in_the_list_again(database: Database) -> 
 
 
 def test_delete_has_a_way_back_until_purge(database: Database) -> None:
-    kept, gone = queued(database, greeting_plan()), queued(database, greeting_plan())
+    other, gone = queued(database, greeting_plan()), queued(database, greeting_plan())
     answer_all(database, gone)
     runs.delete(database, gone)
-    assert [r.id for r in runs.list_runs(database)] == [kept]
+    assert [r.id for r in runs.list_runs(database)] == [other]
     assert [r.id for r in runs.list_runs(database, deleted=True)] == [gone]
     runs.restore(database, gone)
     assert len(runs.list_runs(database)) == 2
     runs.delete(database, gone)
     assert runs.purge(database) == 1
     assert runs.list_runs(database, deleted=True) == []
-    assert [r.id for r in runs.list_runs(database)] == [kept]
+    assert [r.id for r in runs.list_runs(database)] == [other]
 
 
 def test_purge_keeps_replies_that_another_run_shows(database: Database) -> None:

@@ -15,8 +15,8 @@ def test_stored_replies_are_found_by_key_and_sample(database: Database) -> None:
     answer_all(database, first)
     names = pending(database, second)
     keys = list({name.key for name in names})
-    found = stored_replies.stored_replies(database, keys)
-    assert set(found) == {(name.key, name.sample) for name in names if name.sample < 2}
+    replies = stored_replies.stored_replies(database, keys)
+    assert set(replies) == {(name.key, name.sample) for name in names if name.sample < 2}
     assert stored_replies.stored_samples(database, keys) == {key: {0, 1} for key in keys}
     assert stored_replies.stored_replies(database, keys, second) == {}  # paid for by another run
     assert stored_replies.stored_replies(database, ["nothing"]) == {}

@@ -68,9 +68,9 @@ def _every_line(monkeypatch: pytest.MonkeyPatch) -> None:
 @example(pieces=["/*\n  /a\n /\n"])
 def test_the_tokens_of_the_parts_are_those_of_the_whole(vocabulary: str, pieces: list[str]) -> None:
     text, whole = "".join(pieces), encode(vocabulary)
-    found = parts(text, vocabulary)
-    assert "".join(found) == text
-    assert [token for part in found for token in whole.encode_ordinary(part)] == whole.encode_ordinary(text)
+    text_parts = parts(text, vocabulary)
+    assert "".join(text_parts) == text
+    assert [token for part in text_parts for token in whole.encode_ordinary(part)] == whole.encode_ordinary(text)
 
 
 @pytest.mark.usefixtures("_every_line")

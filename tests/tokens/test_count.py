@@ -152,13 +152,13 @@ def test_a_server_with_a_tokenizer_is_asked_and_asked_once(monkeypatch: pytest.M
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         endpoint = connections.connect("openai")
         expected = loop.run_sync(endpoint.count_tokens("local", CHAT))
-        asked = len(server.requests)
+        requests = len(server.requests)
         first = tokens.count_messages(CHAT, "openai/local")
         assert first == tokens.Count(expected or -1, True)
-        assert len(server.requests) > asked
-        asked = len(server.requests)
+        assert len(server.requests) > requests
+        requests = len(server.requests)
         assert tokens.count_messages(CHAT, "openai/local") == first
-        assert len(server.requests) == asked
+        assert len(server.requests) == requests
 
 
 def test_a_server_without_one_gives_an_estimate_with_its_name(

@@ -57,9 +57,9 @@ def shown(text: str, ref: str) -> list[tuple[str | bytes, int, int]]:
 def test_published_vectors_come_out(name: str, text: str, ids: list[int]) -> None:
     if tokens.ENCODINGS[name] in ("r50k_base", "p50k_base") and tokens.encoding(name) is None:
         pytest.skip(f"The vocabulary of {name} is not on this machine")
-    found = tokens.tokenize(text, name)
-    assert found.ids.tolist() == ids
-    assert found.count == tokens.count_in(name, text) == tokens.Count(len(ids), True)
+    tokenization = tokens.tokenize(text, name)
+    assert tokenization.ids.tolist() == ids
+    assert tokenization.count == tokens.count_in(name, text) == tokens.Count(len(ids), True)
 
 
 def test_half_characters_are_bytes_with_their_place() -> None:
@@ -68,45 +68,45 @@ def test_half_characters_are_bytes_with_their_place() -> None:
 
 
 def test_control_signs_in_a_text_are_text_for_openai() -> None:
-    found = tokens.tokenize("<|endoftext|>", "o200k_base")
-    assert len(found.ids) == 7
-    assert not found.signs
+    tokenization = tokens.tokenize("<|endoftext|>", "o200k_base")
+    assert len(tokenization.ids) == 7
+    assert not tokenization.signs
 
 
 @pytest.mark.parametrize("name", ["o200k_base", "cl100k_base"])
 @pytest.mark.parametrize("text", [*TEXTS, "我\n" * 3000 + "🍌x" * 2000])
 def test_the_pieces_are_the_text(name: str, text: str) -> None:
-    found = tokens.tokenize(text, name)
+    tokenization = tokens.tokenize(text, name)
     whole = tokens.encoding(name)
     assert whole is not None
-    assert found.ids.tolist() == whole.encode_ordinary(text)
-    every = found.pieces()
+    assert tokenization.ids.tolist() == whole.encode_ordinary(text)
+    every = tokenization.pieces()
     assert b"".join(piece.data for piece in every).decode() == text
-    assert [piece.data for piece in every] == whole.decode_tokens_bytes(found.ids.tolist())
+    assert [piece.data for piece in every] == whole.decode_tokens_bytes(tokenization.ids.tolist())
     assert all(text[piece.start : piece.end] == piece.text for piece in every if piece.text is not None)
-    assert found.located
+    assert tokenization.located
 
 
 @settings(max_examples=60, deadline=None)
 @given(text=st.text(alphabet="a我🍌é\n ", max_size=40), first=st.integers(0, 30), most=st.integers(0, 9))
 def test_a_window_has_the_same_pieces_as_the_whole(text: str, first: int, most: int) -> None:
-    found = tokens.tokenize(text, "cl100k_base")
-    assert found.pieces(first, most) == found.pieces()[first : first + most]
+    tokenization = tokens.tokenize(text, "cl100k_base")
+    assert tokenization.pieces(first, most) == tokenization.pieces()[first : first + most]
 
 
 def test_lone_surrogates_are_replaced_as_in_a_request() -> None:
-    found = tokens.tokenize("a\ud800b", "o200k_base")
-    assert found.text == "a\ufffdb"
-    assert found.located
+    tokenization = tokens.tokenize("a\ud800b", "o200k_base")
+    assert tokenization.text == "a\ufffdb"
+    assert tokenization.located
 
 
 @pytest.mark.parametrize("name", ["o200k_base", "cl100k_base"])
 @pytest.mark.parametrize("text", TEXTS)
 def test_lines_add_up_to_the_whole(name: str, text: str) -> None:
-    found = tokens.tokenize(text, name)
-    lines = found.by_line()
+    tokenization = tokens.tokenize(text, name)
+    lines = tokenization.by_line()
     assert len(lines) == text.count("\n") + 1
-    assert sum(lines) == len(found.ids)
+    assert sum(lines) == len(tokenization.ids)
 
 
 def test_a_token_over_two_lines_counts_where_it_begins() -> None:
@@ -136,17 +136,17 @@ def test_an_unknown_encoding_is_named() -> None:
 
 def test_the_built_in_model_shows_its_own_tokens_and_signs(builtin_home: object) -> None:
     builtin.ensure()
-    found = tokens.tokenize(f"{BANANAS}<|im_end|><b>", BUILTIN)
-    assert found.count == tokens.count_text(f"{BANANAS}<|im_end|><b>", BUILTIN)
-    assert b"".join(piece.data for piece in found.pieces()).decode() == found.text
-    assert [piece.text for piece in found.pieces() if piece.sign] == ["<|im_end|>"]
+    tokenization = tokens.tokenize(f"{BANANAS}<|im_end|><b>", BUILTIN)
+    assert tokenization.count == tokens.count_text(f"{BANANAS}<|im_end|><b>", BUILTIN)
+    assert b"".join(piece.data for piece in tokenization.pieces()).decode() == tokenization.text
+    assert [piece.text for piece in tokenization.pieces() if piece.sign] == ["<|im_end|>"]
     beside = tokens.tokenize("a <|im_end|> b", BUILTIN)  # the blanks are cut otherwise in a plain text
     assert [piece.text for piece in beside.pieces() if piece.sign] == ["<|im_end|>"]
 
 
 def test_a_built_in_model_that_is_not_running_is_not_started(weights: object) -> None:
-    found = tokens.tokenize("Hello there\n12345", BUILTIN)
-    assert (len(found.ids), found.count.exact, found.by_line()) == (0, False, [3, 2])
+    tokenization = tokens.tokenize("Hello there\n12345", BUILTIN)
+    assert (len(tokenization.ids), tokenization.count.exact, tokenization.by_line()) == (0, False, [3, 2])
     assert not builtin.running()
 
 
@@ -155,17 +155,17 @@ def test_a_server_that_tells_its_tokens_is_asked_once(kind: str, monkeypatch: py
     with HostileServer(kind=kind) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         assert shown("two words", "openai/local") == [("two", 0, 3), (" words", 3, 9)]
-        asked = len(server.requests)
+        requests = len(server.requests)
         assert tokens.tokenize("two words", "openai/local").count == tokens.count_text("two words", "openai/local")
-        assert len(server.requests) == asked
+        assert len(server.requests) == requests
 
 
 def test_a_server_without_a_tokenizer_leaves_the_estimate(
     hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    found = tokens.tokenize("two words", "openai/local")
-    assert (found.pieces(), found.count.exact) == ([], False)
+    tokenization = tokens.tokenize("two words", "openai/local")
+    assert (tokenization.pieces(), tokenization.count.exact) == ([], False)
     guessed = tokens.tokenize("two words", "openai/gpt-4o")
     assert ([piece.text for piece in guessed.pieces()], guessed.count.exact) == (["two", " words"], False)
 
@@ -177,8 +177,8 @@ class Pool:
         self.answer = answer
 
     async def ask(self, url: str, body: bytes) -> HttpResponse:
-        told = self.answer(json.loads(body))
-        return HttpResponse(200 if told is not None else 400, {}, json.dumps(told or {}))
+        tokens_json = self.answer(json.loads(body))
+        return HttpResponse(200 if tokens_json is not None else 400, {}, json.dumps(tokens_json or {}))
 
 
 def cut(answer: Callable[[Mapping[str, Any]], Any], text: str = "ab") -> list[Token] | None:
@@ -187,7 +187,7 @@ def cut(answer: Callable[[Mapping[str, Any]], Any], text: str = "ab") -> list[To
 
 
 @pytest.mark.parametrize(
-    "told",
+    "answer",
     [
         {},
         {"tokens": "ab"},
@@ -199,8 +199,8 @@ def cut(answer: Callable[[Mapping[str, Any]], Any], text: str = "ab") -> list[To
         {"tokens": [1], "token_strs": [None], "count": 1},
     ],
 )
-def test_what_a_server_must_not_answer_is_no_tokenization(told: Any) -> None:
-    assert cut(lambda question: told) is None
+def test_what_a_server_must_not_answer_is_no_tokenization(answer: Any) -> None:
+    assert cut(lambda question: answer) is None
 
 
 def test_what_looks_like_a_sign_and_is_a_word_stays_a_word() -> None:
@@ -227,16 +227,16 @@ def test_spellings_of_vocabularies_are_read_or_refused(
 
 
 def test_tokens_beside_the_text_have_no_place_in_it() -> None:
-    told = [Token(1, b"<s>"), Token(5, b" Hi"), Token(6, b" there"), Token(2, b"</s>")]
-    found = pieces._locate("local/m", "Hi there", told)
-    assert found.located
-    assert [(p.start, p.end, p.beside) for p in found.pieces()] == [
+    server_tokens = [Token(1, b"<s>"), Token(5, b" Hi"), Token(6, b" there"), Token(2, b"</s>")]
+    tokenization = pieces._locate("local/m", "Hi there", server_tokens)
+    assert tokenization.located
+    assert [(p.start, p.end, p.beside) for p in tokenization.pieces()] == [
         (0, 0, True),
         (0, 2, False),
         (2, 8, False),
         (8, 8, True),
     ]
-    assert [p.data for p in found.pieces(2)] == [b" there", b"</s>"]
+    assert [p.data for p in tokenization.pieces(2)] == [b" there", b"</s>"]
     assert not pieces._locate("local/m", "ﬁ", [Token(1, b"fi")]).located
 
 
