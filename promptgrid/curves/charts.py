@@ -55,6 +55,8 @@ _PRICES: Mapping[str, tuple[str, float, str]] = {
     "cost_usd": ("US$ per 1,000 answers", 1000.0, ",.4f"),
     "tokens": ("tokens per answer", 1.0, ",.0f"),
 }
+_PERCENT: Mapping[str, Any] = {"labelExpr": "format(100 * datum.value, '.0f') + ' %'"}
+_Y_AXIS: Mapping[str, Any] = {"tickCount": 5, "labelFlush": False}  # else the outer labels leave their grid lines
 
 
 def rows_of(curve: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -111,7 +113,7 @@ def curve_chart(
 
     x = _x(curve)
     scale = alt.Scale(domain=[0, 1]) if measure.share else alt.Scale(zero=False, nice=True)
-    axis = alt.Axis(format="%" if measure.column == "score" else measure.format, tickCount=5)
+    axis = alt.Axis(**(_PERCENT if measure.column == "score" else {"format": measure.format}), **_Y_AXIS)
     y = alt.Y(f"{measure.column}:Q", title=measure.axis, scale=scale, axis=axis)
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, **_colour(curve, lines, legend))
     tooltip = [
@@ -146,7 +148,7 @@ def cost_chart(curve: Curve, lines: Sequence[str] = (), *, legend: bool = True) 
         row | {"price": row[curve.price] * times, "from_width": width} for row, width in zip(rows, widths, strict=True)
     ]
     x = alt.X("price:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(grid=False, tickCount=6))
-    y = alt.Y("score:Q", title="score", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5))
+    y = alt.Y("score:Q", title="score", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(**_PERCENT, **_Y_AXIS))
     base = alt.Chart(alt.InlineData(values=drawn)).encode(x=x)
     front = alt.Chart(alt.InlineData(values=[row for row in drawn if row["pareto"]])).encode(x=x, y=y)
     tooltip = [

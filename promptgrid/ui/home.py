@@ -77,7 +77,7 @@ def next_steps(run_id: str | None) -> None:
         (links.COMPARE, "Compare", "table_chart", "The answers of a run, side by side.", query),
     ]
     for column, (page, label, icon, text, parameters) in zip(st.columns(3, gap="medium"), steps, strict=True):
-        with column, st.container(border=True, gap="xxsmall", key=f"home_step_{icon}"):
+        with column, st.container(border=True, gap="xxsmall", key=f"home_step_{icon}", height="stretch"):
             st.page_link(page, label=f"**{label}**", icon=f":material/{icon}:", query_params=parameters)
             st.caption(text)
 

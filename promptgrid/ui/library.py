@@ -70,8 +70,8 @@ def table(entries: Sequence[LibraryEntry]) -> LibraryEntry | None:
         height=HEADER_HEIGHT + ROW_HEIGHT * min(len(entries), MOST_ROWS),
         column_config={
             "name": config.TextColumn(width=145),
-            "description": config.TextColumn(width=408),
-            "tags": config.ListColumn(width=170),
+            "description": config.TextColumn(width=330),
+            "tags": config.ListColumn(width=180),
             "techniques": config.NumberColumn(width=90, help=f"How many of the {len(TECHNIQUES)} techniques work"),
             "examples": config.NumberColumn(width=78),
             "version": config.TextColumn(width=72),
