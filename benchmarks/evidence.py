@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats as scipy_stats
 
 from promptgrid import stats
+from promptgrid.compare.families import of_columns, of_two_runs
 from promptgrid.stats import Interval
 
 RUNS = 2_000
@@ -88,9 +89,60 @@ def false_claims(cases: int, samples: int, *, runs: int = RUNS, seed: int = 0) -
         chance = generator.beta(2, 1, cases)
         scores = generator.binomial(samples, chance, (VARIANTS, cases)) / samples
         found = stats.compared_all(scores[0], list(scores[1:]))
-        after += any(comparison.verdict in ("better", "worse") for comparison in found)
-        before += any((comparison.p or 0) < 0.05 for comparison in found)
+        after += any(map(claims, found))
+        before += any((comparison.p or 0) < comparison.level for comparison in found)
     return after / runs, before / runs
+
+
+def family_claims(cases: int, variants: int, *, runs: int = RUNS, seed: int = 0) -> tuple[float, float]:
+    """How often anything at all is claimed about variants that are all the same, in the two places that make several
+    claims together: a run (each column against the baseline, and the best mark), and two runs (each variant, and all
+    together)."""
+    generator = np.random.default_rng(seed)
+    of_run = of_two = 0
+    for _ in range(runs):
+        chance = generator.beta(2, 1, cases)
+        a, b = (generator.binomial(1, chance, (variants, cases)).astype(float) for _ in range(2))
+        versus, best = of_columns(a.T, range(variants))
+        of_run += best is not None or any(claims(one) for one in versus.values())
+        of_two += any(one is not None and claims(one) for one in of_two_runs(a, b))
+    return of_run / runs, of_two / runs
+
+
+def two_alike_pairs(cases: int, *, runs: int = RUNS, seed: int = 0) -> float:
+    """How often anything false is claimed of four columns, two alike of which are far better than two others alike."""
+    generator = np.random.default_rng(seed)
+    false = 0
+    for _ in range(runs):
+        scores = generator.binomial(1, [0.3, 0.3, 0.9, 0.9], (cases, 4)).astype(float)
+        versus, best = of_columns(scores, range(4))
+        false += best is not None or claims(versus[1])
+    return false / runs
+
+
+def claims(comparison: stats.Comparison) -> bool:
+    return comparison.verdict in ("better", "worse")
+
+
+def claims_over_looks(cases: int, looks: int, *, runs: int = RUNS, seed: int = 0, honest: bool = True) -> float:
+    """How often a difference between two equal variants is claimed at any of the looks, each with as many more cases as
+    the sentence asks for (half as many more where it names none). With `honest` false each look is the first."""
+    generator = np.random.default_rng(seed)
+    claimed = 0
+    for _ in range(runs):
+        a, b = (np.empty(0) for _ in range(2))
+        more = cases
+        for look in range(1, looks + 1):
+            chance = generator.beta(2, 1, more)
+            a, b = (np.append(old, generator.binomial(1, chance).astype(float)) for old in (a, b))
+            found = stats.compared(a, b, look=look if honest else 1)
+            if claims(found):
+                claimed += 1
+                break
+            more = min(found.cases_needed or len(a) // 2, 9 * len(a), 20_000 - len(a))
+            if more <= 0:
+                break
+    return claimed / runs
 
 
 def difference_coverage(cases: int, samples: int, *, runs: int = RUNS, seed: int = 0) -> float:
@@ -169,6 +221,16 @@ def main() -> None:
             f"a difference of 20 points found, {kind}",
             [percent(power(size, samples, 0.2, runs=runs)) for size in SIZES],
         )
+    for variants in (2, VARIANTS):
+        claimed = [family_claims(size, variants, runs=runs) for size in SIZES]
+        line(f"anything claimed of a run of {variants} equal variants", [percent(of_run) for of_run, _ in claimed])
+        line(f"anything claimed of two equal runs of {variants} variants", [percent(of_two) for _, of_two in claimed])
+    line("anything false claimed of two pairs alike", [percent(two_alike_pairs(size, runs=runs)) for size in SIZES])
+    for looks in (2, 5):
+        spent = [percent(claims_over_looks(size, looks, runs=runs)) for size in SIZES]
+        line(f"a difference claimed at any of {looks} looks where there is none", spent)
+        unspent = [percent(claims_over_looks(size, looks, runs=runs, honest=False)) for size in SIZES]
+        line("the same, each look taken for the first", unspent)
     print(f"\n20 variants of 1,000 cases: {1000 * min(summary_seconds(20, 1000) for _ in range(3)):.0f} ms")
 
 

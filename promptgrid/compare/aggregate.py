@@ -67,6 +67,14 @@ def mean_known(table: Floats) -> Floats:
     return means
 
 
+def most_gaps(key: Longs, position: Ints) -> int:
+    """Returns the number of gaps between the positions of one key, for the key that has most: 0 if those of each key
+    follow each other."""
+    order = np.lexsort((position, key))
+    gaps = (np.diff(key[order]) == 0) & (np.diff(position[order]) > 1)
+    return int(np.bincount(key[order][1:][gaps]).max(initial=0))
+
+
 def known(value: float) -> float | None:
     """Returns the value, or None if it is NaN."""
     return None if np.isnan(value) else float(value)

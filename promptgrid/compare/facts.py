@@ -1,7 +1,5 @@
 """The cells of a run as columns: every value that is counted, voted on, filtered or sorted by, without long texts.
-
-100,000 cells take about 15 MB.
-"""
+100,000 cells take about 15 MB."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from promptgrid.compare.aggregate import Bools, Ints, Longs, mean_by, mean_known, voted
+from promptgrid.compare.aggregate import Bools, Ints, Longs, mean_by, mean_known, most_gaps, voted
 from promptgrid.compare.axes import AXES, PARAMETER_AXES, Axis, AxisValue, in_axis_order, value_text
 from promptgrid.compare.copies import first_of_copies
 from promptgrid.compare.variants import Variant, in_grid_order
@@ -24,13 +22,13 @@ from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.stats.intervals import Floats
 from promptgrid.store import Database
 from promptgrid.store.cell_columns import CELL_COLUMNS, REPLY_COLUMNS, RunColumns, run_columns
+from promptgrid.store.looks import looks_before
 from promptgrid.store.results import Stamp, stamp
 from promptgrid.techniques import VOTES
 
 STATUSES = ("answered", "pending", "failed", "refused", "too_long", "cancelled")
 ANSWERED, PENDING = 0, 1
-ENDED_BADLY = (2, 3, 4)
-"""Codes of `Facts.status`; pending and cancelled are not among them."""
+ENDED_BADLY = (2, 3, 4)  # codes of `Facts.status`; pending and cancelled are not among them
 
 ColumnType = TypeVar("ColumnType")
 
@@ -70,6 +68,7 @@ class Facts:
     cost_usd         in US dollars
     latency_ms       of the call
     too_long         the prompt was over the context limit
+    look             which look the comparison of the run's variants is (stats.chance.level), 1 for the first
     """
 
     run_id: str
@@ -95,6 +94,7 @@ class Facts:
     completion_tokens: Floats
     cost_usd: Floats
     latency_ms: Floats
+    look: int = 1
     _results: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -139,6 +139,11 @@ class Facts:
         """
         scored = (self.answered & self.counted)[cells]
         return mean_by(np.where(scored, score[cells], np.nan), entry, size)
+
+    @property
+    def extended(self) -> int:
+        """How often samples were added to the run: they stand apart from earlier ones of their case and variant."""
+        return most_gaps(self.case.astype(np.int64) * max(1, len(self.variants)) + self.variant, self.position)
 
     @cached_property
     def tokens(self) -> Floats:
@@ -209,6 +214,7 @@ def facts(database: Database, run_id: str) -> Facts:
             return cached
     with run_columns(database, run_id) as columns:
         read_now = read(run_id, columns)
+    read_now = replace(read_now, look=1 + len(looks_before(database, run_id, 2)) + read_now.extended)
     with _lock:
         _cache[key] = read_now
         _cache.move_to_end(key)

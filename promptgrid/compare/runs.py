@@ -15,11 +15,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from promptgrid import stats
-from promptgrid.compare.aggregate import Bools, Ints, known, mean_known
+from promptgrid.compare.aggregate import Bools, Ints, known
 from promptgrid.compare.copies import copies_sentence
 from promptgrid.compare.facts import STATUSES, facts
+from promptgrid.compare.families import of_two_runs
 from promptgrid.compare.layouts import Layout, layout
+from promptgrid.compare.looks import look_of_two_runs
 from promptgrid.compare.matching import contents, distinct, matched, matched_columns, pair_labels
 from promptgrid.compare.pages import SHOWN, excerpt
 from promptgrid.compare.variants import Variant
@@ -139,8 +140,11 @@ class Changes:
         )  # fmt: skip
 
 
-def against(database: Database, run_a: str, run_b: str) -> Changes:
+def against(database: Database, run_a: str, run_b: str, *, families: int = 1) -> Changes:
     """Compares run B, the newer one, with run A. Each is given as an id, the beginning of an id, or `last`.
+
+    All comparisons, of each variant and of the runs, are corrected together. `families` is the number of runs that B is
+    compared with for one verdict; the correction covers them all.
 
     Raises StoreError when a run does not exist or was deleted.
     """
@@ -155,8 +159,9 @@ def against(database: Database, run_a: str, run_b: str) -> Changes:
     ]
     kinds = [_kinds(*pair) for pair in sides]
     once = distinct(a, b, cases)
-    scored = [(of_b.score[once], of_a.score[once]) for of_a, of_b in sides]
-    compared = stats.compared_pairs([(of_b.tolist(), of_a.tolist()) for of_b, of_a in scored])
+    before, after = (np.array([pair[at].score for pair in sides]).reshape(len(sides), len(cases)) for at in (0, 1))
+    look = look_of_two_runs(database, (info_a, a.facts), (info_b, b.facts))
+    *compared, together = of_two_runs(before[:, once], after[:, once], look=look, families=families)
     variants = [
         VariantChange(
             label,
@@ -167,7 +172,7 @@ def against(database: Database, run_a: str, run_b: str) -> Changes:
         )
         for label, (at_a, at_b), codes, versus in zip(pair_labels(a, b, columns), columns, kinds, compared, strict=True)
     ]
-    versus, sentence = _with_sentence(_together(scored), f"run {info_b.id}", f"run {info_a.id}")
+    versus, sentence = _with_sentence(together, f"run {info_b.id}", f"run {info_a.id}")
     copies = copies_sentence(b.facts.firsts)
     return Changes(info_a, info_b, variants, versus, sentence, copies, a, b, scores, _lines(cases, columns, kinds))
 
@@ -177,17 +182,6 @@ def _there(database: Database, ref: str) -> RunInfo:
     if info.deleted:
         raise StoreError(f"The run {info.id} was deleted.", hint="Undo that under Runs, or take another run.")
     return info
-
-
-def _together(scored: Sequence[tuple[Floats, Floats]]) -> Comparison | None:
-    """Compares the scores of B's cases with A's over all variants: a case has the mean over the variants that are
-    scored in both runs. `scored` has a pair (B, A) of scores by case for each variant; None without any."""
-    if not scored:
-        return None
-    b, a = (np.column_stack([pair[at] for pair in scored]) for at in (0, 1))
-    both = ~np.isnan(a) & ~np.isnan(b)
-    means = [mean_known(np.where(both, scores, np.nan)).tolist() for scores in (b, a)]
-    return stats.compared(*means)
 
 
 def _with_sentence(versus: Comparison | None, b: str, a: str) -> tuple[Comparison | None, str]:

@@ -12,6 +12,7 @@ from promptgrid.compare.aggregate import Longs, known, mean_by
 from promptgrid.compare.axes import Head
 from promptgrid.compare.copies import copies_sentence
 from promptgrid.compare.facts import Facts, facts
+from promptgrid.compare.families import of_columns
 from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.views import Metric, View
 from promptgrid.models.parameters import suspicion
@@ -123,8 +124,7 @@ def _summaries(laid: Layout, columns: Sequence[int]) -> list[VariantSummary]:
     if not columns:
         return []
     cases = _by_case(laid, "score", list(range(len(laid.columns))))
-    versus = _versus(cases, columns)
-    best = _best(cases, columns)
+    versus, best = of_columns(cases, columns, look=laid.facts.look)
     trials = {column: _Trials.of(laid.facts, laid.cells_in(column)) for column in columns}
     k = min((most for one in trials.values() if (most := int(one.scored.max(initial=0))) > 1), default=0)
     return [
@@ -140,26 +140,6 @@ def _by_case(laid: Layout, metric: Metric, columns: Sequence[int]) -> Floats:
     unit = laid.row_of if "case" in laid.column_axes else laid.facts.firsts[laid.case_of]
     known_ones, case = np.unique(unit, return_inverse=True)
     return np.column_stack([mean_by(column, case, len(known_ones)) for column in values.T]) if len(unit) else values
-
-
-def _versus(cases: Floats, columns: Sequence[int]) -> dict[int, Comparison]:
-    others = columns[1:]
-    if not others:
-        return {}
-    comparisons = stats.compared_all(cases[:, columns[0]].tolist(), cases[:, others].T.tolist())
-    return {column: versus for column, versus in zip(others, comparisons, strict=True) if versus.n}
-
-
-def _best(cases: Floats, columns: Sequence[int]) -> int | None:
-    """Returns, of these columns, the one with the highest score if it is significantly better than each other one
-    (corrected for their number); else None. `cases` has the scores by case and column."""
-    means = {column: float(np.nanmean(cases[:, column])) for column in columns if not np.isnan(cases[:, column]).all()}
-    if len(means) < 2:
-        return None
-    first = max(means, key=means.__getitem__)
-    others = [column for column in means if column != first]
-    comparisons = stats.compared_all(cases[:, first].tolist(), cases[:, others].T.tolist())
-    return first if all(versus.verdict == "worse" for versus in comparisons) else None
 
 
 def _summary(

@@ -71,7 +71,7 @@ def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) 
     for least in gates.min_scores:
         results += min_score(least, judged)
     for compared in gates.not_worse:
-        results += not_worse(database, run_id, compared)
+        results += not_worse(database, run_id, compared, families=len(gates.not_worse))
     return GateReport(results, judged)
 
 

@@ -41,16 +41,17 @@ def parse_not_worse(
     return tuple(NotWorse(than, frozenset(names), strict) for than, names in by_run.items())
 
 
-def not_worse(database: Database, run_id: str, gate: NotWorse) -> list[GateResult]:
+def not_worse(database: Database, run_id: str, gate: NotWorse, *, families: int = 1) -> list[GateResult]:
     """Returns one result per variant of the run. A variant that the other run does not have fails the gate.
 
+    `families` is the number of runs that this one is compared with; the verdicts are corrected for all of them.
     Raises GateError if the run is compared with itself, StoreError when one of the runs no longer exists.
     """
     if gate.than == run_id:
         raise GateError(
             f"Run {run_id} cannot be worse than itself.", hint="Name another: `promptgrid runs` lists them."
         )
-    changes = against(database, gate.than, run_id)
+    changes = against(database, gate.than, run_id, families=families)
     cases = [_broke(change) for change in changes.listed(database, ["broke"], count=changes.counts["broke"])]
     return [
         _not_worse(gate, variant, [case for case in cases if case.variant == variant.label])

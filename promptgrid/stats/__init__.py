@@ -5,7 +5,7 @@ result for no values is None, so that user data never raises an error.
 """
 
 from promptgrid.stats.agreement import cohen_kappa, krippendorff_alpha
-from promptgrid.stats.chance import holm, mcnemar, paired_permutation
+from promptgrid.stats.chance import mcnemar, paired_permutation
 from promptgrid.stats.intervals import Interval, bca_interval, mean_interval, wilson
 from promptgrid.stats.paired import Comparison, PairedVerdict, compared, compared_all, compared_pairs
 from promptgrid.stats.power import Reach, reach

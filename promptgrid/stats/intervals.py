@@ -1,6 +1,6 @@
 """Intervals for rates and means. The unit is the case: the samples of one case enter as one number, their mean.
 
-The methods were chosen by their measured coverage (benchmarks/statistics.py).
+The methods were chosen by their measured coverage (benchmarks/evidence.py).
 """
 
 from __future__ import annotations

@@ -9,16 +9,15 @@ from typing import Literal
 
 import numpy as np
 
-from promptgrid.stats.chance import holm, mcnemar, permuted
+from promptgrid.stats.chance import family, level
 from promptgrid.stats.intervals import Floats, Interval, bca_interval, mean_interval, normal_quantile
 
 PairedVerdict = Literal["better", "worse", "not distinguishable", "needs more"]
 
-PairedScores = tuple[Sequence[float | None], Sequence[float | None]]
+PairedScores = tuple[Sequence[float | None] | Floats, Sequence[float | None] | Floats]
 
-ALPHA = 0.05
 POWER = 0.8
-FEWEST = 6  # the fewest pairs that can be significant at 5 %, if all differ in one direction: 2 · 0.5⁶ = 3.1 %
+FEWEST = 6  # the fewest cases with a verdict: with 5, chance alone gives the same direction in all more often than 5 %
 WITHIN_REACH = 10  # times the present number of cases: the most cases worth collecting
 
 
@@ -29,14 +28,15 @@ class Comparison:
     a, b           the mean scores of A and B over these cases; None for n = 0
     difference     a - b, with its 95 % `interval`, which is not corrected for other comparisons
     p              the probability of a difference at least this large between equal variants; None for n = 0
-    p_adjusted     p after Holm's correction for all `among` comparisons made together
+    p_adjusted     p corrected for all `among` comparisons made together (chance.family)
+    look           1 for the first test of these variants, 2 for the first with more replies than before, and so on
     better, worse, tied    the number of cases in which A scores higher than B, lower, the same
-    verdict        `better` or `worse`: A is better or worse than B, with p_adjusted < 0.05
+    verdict        `better` or `worse`: A is better or worse than B, with p_adjusted < `level`
                    `needs more`: there are fewer than 6 cases, or the present cases and `cases_needed` together are at
                    most ten times the present cases
                    `not distinguishable`: all other comparisons
-    cases_needed   about how many more cases would separate A from B with a power of 0.8, if the difference is as
-                   observed; 0 where A and B are separated, None where there is no difference
+    cases_needed   about how many more cases would separate A from B at the next look with a power of 0.8, if the
+                   difference is as observed; 0 where A and B are separated, None where there is no difference
     """
 
     n: int
@@ -48,11 +48,17 @@ class Comparison:
     p: float | None
     p_adjusted: float | None
     among: int
+    look: int
     better: int
     worse: int
     tied: int
     verdict: PairedVerdict
     cases_needed: int | None
+
+    @property
+    def level(self) -> float:
+        """The value below which `p_adjusted` counts as a difference, at this look (chance.level)."""
+        return level(self.look)
 
     def sentence(self, a_name: str, b_name: str) -> str:
         """Returns the verdict in plain words about variants with these names. The names are not escaped: the caller
@@ -74,93 +80,101 @@ class Comparison:
             few = f"{_cases(self.n)} {'is' if self.n == 1 else 'are'} too few to tell {a_name} from {b_name}: {means}."
             if self.cases_needed is None:
                 return few
-            return f"{few} If the difference is as observed, about {self.cases_needed:,} more would show it."
+            return (
+                f"{few} If the difference is as observed, about {self.cases_needed:,} more would show it, at"
+                f" p < {level(self.look + 1):.2g}, which look {self.look + 1} asks for."
+            )
         correction = f", corrected for {self.among} comparisons" if self.among > 1 else ""
+        again = f", below the {self.level:.2g} that look {self.look} asks for" if self.look > 1 else ""
         return (
             f"{a_name} is {self.verdict} than {b_name} over {_cases(self.n)}: {means}, a difference of"
-            f" {_points(self.a - self.b)} points (95 % interval {low} to {high}); p {_p(self.p_adjusted)}{correction}."
+            f" {_points(self.a - self.b)} points (95 % interval {low} to {high}); p {_p(self.p_adjusted)}{correction}"
+            f"{again}."
         )
 
 
-def compared(a: Sequence[float | None], b: Sequence[float | None], *, seed: int = 0) -> Comparison:
+def compared(
+    a: Sequence[float | None] | Floats, b: Sequence[float | None] | Floats, *, look: int = 1, seed: int = 0
+) -> Comparison:
     """Compares A with B: `a[i]` and `b[i]` are the scores of case i, 0 to 1, each the mean over its samples.
 
-    A case with a score that is None or NaN is left out. Where all scores are 0 or 1 the test is McNemar's exact test,
-    and the interval is that of D. Bonett and R. Price, "Adjusted Wald confidence interval for a difference of binomial
+    A case with a score that is None or NaN is left out. `look` is 2 where A and B were compared before over fewer
+    replies, 3 after two such comparisons, and so on. Where all scores are 0 or 1 the test is `mcnemar`, and the
+    interval is that of D. Bonett and R. Price, "Adjusted Wald confidence interval for a difference of binomial
     proportions based on paired data" (2012). Otherwise the test is `paired_permutation`, and the interval is that of
     `mean_interval` for the differences. `cases_needed` follows R. Connor, "Sample size for testing differences in
     proportions for the paired-sample design", Biometrics 43 (1987), with the differences' own spread.
     """
-    return compared_all(b, [a], seed=seed)[0]
+    return compared_all(b, [a], look=look, seed=seed)[0]
 
 
 def compared_all(
-    baseline: Sequence[float | None], others: Sequence[Sequence[float | None]], *, seed: int = 0
+    baseline: Sequence[float | None] | Floats,
+    others: Sequence[Sequence[float | None] | Floats],
+    *,
+    look: int = 1,
+    seed: int = 0,
 ) -> list[Comparison]:
     """Compares each of `others` (A) with the baseline (B), over the same cases in the same order.
 
-    The p-values are corrected for the number of comparisons by Holm's method, the cases needed by Bonferroni's.
+    The p-values are corrected for the number of comparisons (chance.family), the cases needed by Bonferroni's method.
     """
-    return compared_pairs([(other, baseline) for other in others], seed=seed)
+    return compared_pairs([(other, baseline) for other in others], look=look, seed=seed)
 
 
-def compared_pairs(pairs: Sequence[PairedScores], *, seed: int = 0) -> list[Comparison]:
+def compared_pairs(
+    pairs: Sequence[PairedScores], *, look: int = 1, families: int = 1, seed: int = 0
+) -> list[Comparison]:
     """Compares A with B in each pair of scores (A, B). All scores are over the same cases in the same order; p-values
-    are corrected for the number of pairs, as in `compared_all`."""
+    are corrected for the number of pairs, as in `compared_all`, and by Bonferroni's method for the number of
+    `families`: groups of pairs over other cases whose verdicts are read together."""
     arrays = [(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)) for a, b in pairs]
     known = [~np.isnan(a) & ~np.isnan(b) for a, b in arrays]
     apart = [np.where(both, a - b, 0.0) for (a, b), both in zip(arrays, known, strict=True)]
     for differences in apart:
         differences[np.abs(differences) < 1e-12] = 0.0  # 0.7 - 0.4 must be 0.3, not a little less
-    flags = [_all_flags(a[both]) and _all_flags(b[both]) for (a, b), both in zip(arrays, known, strict=True)]
-    scored = [i for i, flag in enumerate(flags) if not flag]
-    permutations = permuted(np.column_stack([apart[i] for i in scored]), seed=seed) if scored else []
-    by_permutation = dict(zip(scored, permutations, strict=True))
-    tests = sum(bool(both.any()) for both in known)
-    comparisons = [
-        _comparison(a[both], b[both], differences[both], int((~both).sum()), by_permutation.get(i), max(tests, 1), seed)
-        for i, ((a, b), both, differences) in enumerate(zip(arrays, known, apart, strict=True))
-    ]
-    raised = holm([comparison.p for comparison in comparisons])
-    return [_with_verdict(comparison, p) for comparison, p in zip(comparisons, raised, strict=True)]
+    tested = [i for i, both in enumerate(known) if both.any()]
+    flags = [all(_all_flags(scores[known[i]]) for scores in arrays[i]) for i in tested]
+    p_values, adjusted = family(np.column_stack([apart[i] for i in tested]), flags, seed=seed) if tested else ([], [])
+    raised = [min(1.0, p * families) for p in adjusted]
+    of_test = dict(zip(tested, zip(flags, p_values, raised, strict=True), strict=True))
+    among = max(len(tested), 1) * families
+    comparisons = []
+    for i, ((a, b), both, differences) in enumerate(zip(arrays, known, apart, strict=True)):
+        n, missing = int(both.sum()), int((~both).sum())
+        untested = Comparison(n, missing, None, None, None, None, None, None, among, look, 0, 0, 0, "needs more", None)
+        one = of_test.get(i)
+        comparisons.append(_comparison(untested, a[both], b[both], differences[both], *one, seed) if one else untested)
+    return comparisons
 
 
 def _comparison(
-    a: Floats, b: Floats, differences: Floats, missing: int, permutation: float | None, among: int, seed: int
+    untested: Comparison, a: Floats, b: Floats, differences: Floats, flags: bool, p: float, adjusted: float, seed: int
 ) -> Comparison:
-    """Returns the comparison of scores A and B over the cases that have both, still without verdict and adjusted
-    p-value. `permutation` is its p-value by the permutation test; None where all scores are 0 or 1, for McNemar's
-    test."""
+    """Returns the comparison of scores A and B over the cases that have both. `p` and `adjusted` are its p-values;
+    `flags` is true where all scores are 0 or 1. The other fields are those of `untested`."""
     n, better, worse = len(differences), int((differences > 0).sum()), int((differences < 0).sum())
-    empty: Comparison = Comparison(
-        n, missing, None, None, None, None, None, None, among, better, worse, n - better - worse, "needs more", None
-    )
-    if n == 0:
-        return empty
-    flags = permutation is None
+    difference = float(differences.mean())
+    needed = _cases_needed(differences, level(untested.look + 1) / untested.among)
+    verdict: PairedVerdict = "not distinguishable"
+    if adjusted < untested.level and n >= FEWEST:
+        verdict, needed = "better" if difference > 0 else "worse", 0
+    elif n < FEWEST or (needed is not None and needed <= (WITHIN_REACH - 1) * n):
+        verdict = "needs more"
     return replace(
-        empty,
+        untested,
         a=float(a.mean()),
         b=float(b.mean()),
-        difference=float(differences.mean()),
+        difference=difference,
         interval=_flag_interval(better, worse, n) if flags else _difference_interval(differences, seed),
-        p=mcnemar(better, worse) if flags else permutation,
-        cases_needed=_cases_needed(differences, ALPHA / among),
+        p=p,
+        p_adjusted=adjusted,
+        better=better,
+        worse=worse,
+        tied=n - better - worse,
+        verdict=verdict,
+        cases_needed=needed,
     )
-
-
-def _with_verdict(comparison: Comparison, p_adjusted: float | None) -> Comparison:
-    """Returns the comparison with its verdict, which follows from `p_adjusted`: the p-value corrected for all
-    comparisons made together."""
-    if p_adjusted is None:
-        return comparison
-    verdict: PairedVerdict = "not distinguishable"
-    needed = comparison.cases_needed
-    if p_adjusted < ALPHA:
-        verdict, needed = "better" if (comparison.difference or 0) > 0 else "worse", 0
-    elif comparison.n < FEWEST or (needed is not None and needed <= (WITHIN_REACH - 1) * comparison.n):
-        verdict = "needs more"
-    return replace(comparison, p_adjusted=p_adjusted, verdict=verdict, cases_needed=needed)
 
 
 def _all_flags(scores: Floats) -> bool:

@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from promptgrid.stats.chance import FIRST_LOOK
 from promptgrid.stats.intervals import Floats
-from promptgrid.stats.paired import ALPHA, POWER
+from promptgrid.stats.paired import FEWEST, POWER
 
 Counts = NDArray[np.int64]
 
@@ -32,8 +33,8 @@ class Reach:
 
     @property
     def sentence(self) -> str:
-        """The power as a sentence: `Over 78 cases, +10 points are seen in about 29 of 100 such comparisons; for 80 of
-        100 you need about 250 cases`."""
+        """The power as a sentence: `Over 78 cases, +10 points are seen in about 31 of 100 such comparisons; for 80 of
+        100 you need about 246 cases`."""
         of = f"{self.cases:,} case{'' if self.cases == 1 else 's'}"
         seen = "fewer than 1" if self.power < 0.01 else f"about {min(99, round(100 * self.power))}"
         enough = "" if self.power >= POWER else f"; for {100 * POWER:.0f} you need about {self.needed:,} cases"
@@ -44,27 +45,30 @@ class Reach:
         """How the power is computed: the test, its source, and the assumption."""
         family = f" for {self.comparisons} comparisons" if self.comparisons > 1 else ""
         return (
-            f"power of McNemar's exact test{family}, Duffy 1984, where {100 * DISAGREE:.0f} % of the cases tell the two"
-            " apart"
+            f"power of McNemar's test{family}, Duffy 1984, where {100 * DISAGREE:.0f} % of the cases tell the two apart"
         )
 
 
 def reach(cases: int, comparisons: int = 1, difference: float = DIFFERENCE) -> Reach:
     """Returns the power of `compared_all` over this number of cases with scores of 0 or 1: the probability that it
-    finds a `difference` in the share of right cases, in each of `comparisons` made at once."""
-    level = ALPHA / max(1, comparisons)
+    finds a `difference` in the share of right cases, in each of `comparisons` made at once, corrected by
+    Bonferroni's method."""
+    level = FIRST_LOOK / max(1, comparisons)
     return Reach(cases, mcnemar_power(cases, difference, level), _needed(difference, level), comparisons, difference)
 
 
 @lru_cache(maxsize=4096)
-def mcnemar_power(cases: int, difference: float, level: float = ALPHA, disagree: float = DISAGREE) -> float:
-    """Returns the probability that McNemar's exact two-sided test finds the better of two variants at `level`.
+def mcnemar_power(cases: int, difference: float, level: float = FIRST_LOOK, disagree: float = DISAGREE) -> float:
+    """Returns the probability that McNemar's mid-p test (`mcnemar`) finds the better of two variants at `level`.
 
     The better variant is right on `difference` more of the cases than the other; on the share `disagree` of the cases
     only one of the two is right. The probability is unconditional: it covers all possible numbers of such cases and all
-    their outcomes. A significant result in the wrong direction is not counted. Source: S. Duffy, "Asymptotic and exact
-    power for the McNemar test and its analogue with R controls per case", Biometrics 40 (1984).
+    their outcomes; it is 0 below 6 cases, which are too few for a verdict. A significant result in the wrong direction
+    is not counted. Source: S. Duffy, "Asymptotic and exact power for the McNemar test and its analogue with R controls
+    per case", Biometrics 40 (1984).
     """
+    if cases < FEWEST:
+        return 0.0
     cases = min(cases, _MOST)
     spread = (cases * disagree * (1 - disagree)) ** 0.5 * _TAIL + 10
     apart = np.arange(max(0, int(cases * disagree - spread)), min(cases, int(cases * disagree + spread)) + 1)
@@ -72,7 +76,7 @@ def mcnemar_power(cases: int, difference: float, level: float = ALPHA, disagree:
     # variant: `fair` under the null hypothesis, `true` under the difference. scipy would take half a second to import.
     other = np.arange(int(apart[-1]) // 2 + 1)
     fair = _binomial(other, apart[:, None], 0.5)
-    found = 2 * np.cumsum(fair, axis=1) < level
+    found = 2 * np.cumsum(fair, axis=1) - fair < level
     true = _binomial(other, apart[:, None], (disagree - difference) / (2 * disagree))
     return float(np.sum(_binomial(apart, np.array(cases), disagree) * np.sum(true * found, axis=1)))
 
@@ -93,7 +97,7 @@ def _needed(difference: float, level: float) -> int:
     """Returns the fewest cases, within 1 %, with which McNemar's test at `level` finds this difference with a
     probability of 0.8 or more.
 
-    The power of an exact test rises and falls a little from one number of cases to the next.
+    The power of a discrete test rises and falls a little from one number of cases to the next.
     """
     low, high = 1, 2
     while mcnemar_power(high, difference, level) < POWER and high < _MOST:

@@ -13,7 +13,7 @@ from promptgrid.cases.table import Case
 from promptgrid.grid import Plan
 from promptgrid.humanize import many
 from promptgrid.prompt import Prompt
-from promptgrid.stats.paired import ALPHA
+from promptgrid.stats.chance import FIRST_LOOK
 from promptgrid.store.database import Database, now, write_many
 from promptgrid.store.schema import cases as cases_table
 from promptgrid.store.schema import cells, openings, parts
@@ -84,7 +84,7 @@ def opening_sentences(counts: Mapping[str, int]) -> list[str]:
     sentences = []
     for name, count in counts.items():
         sentence = f"prove was opened {many(count, 'time')} for {name}"
-        level = f": over all of them, a difference counts at p < {ALPHA / count:.2g}" if count > 1 else ""
+        level = f": over all of them, a difference counts at p < {FIRST_LOOK / count:.2g}" if count > 1 else ""
         sentences.append(f"{sentence}{level}." if count else f"prove was never opened for {name}.")
     return sentences
 

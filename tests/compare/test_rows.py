@@ -536,7 +536,7 @@ def test_each_column_is_compared_with_the_baseline_in_words(database: Database) 
     assert first.versus is None
     assert few.versus is not None
     assert chain.versus is not None
-    assert (few.versus.verdict, few.versus.n, few.versus.among) == ("better", 40, 2)
+    assert (few.versus.verdict, few.versus.n, few.versus.among) == ("better", 40, 3)
     assert chain.versus.verdict in ("needs more", "not distinguishable")
     assert few.sentence.startswith("few-shot is better than zero-shot over 40 cases")
     assert [s.best for s in (first, few, chain)] == [False, True, False]

@@ -42,6 +42,22 @@ def test_a_difference_is_rarely_claimed_where_there_is_none(samples: int) -> Non
     assert before > after
 
 
+@pytest.mark.parametrize("variants", [2, 4])
+def test_all_that_a_page_claims_of_equal_variants_is_one_claim(variants: int) -> None:
+    of_run, of_two_runs = evidence.family_claims(60, variants, runs=RUNS)
+    assert of_run <= 0.05
+    assert of_two_runs <= 0.05
+
+
+def test_the_mark_for_the_best_is_corrected_with_the_other_claims() -> None:
+    assert evidence.two_alike_pairs(100, runs=RUNS) <= 0.05
+
+
+def test_five_looks_claim_no_more_than_one() -> None:
+    assert evidence.claims_over_looks(20, 5, runs=RUNS) <= 0.05
+    assert evidence.claims_over_looks(20, 5, runs=RUNS // 2, honest=False) > 0.08
+
+
 @pytest.mark.parametrize("samples", [1, evidence.SAMPLES])
 def test_the_interval_of_a_difference_holds_it(samples: int) -> None:
     assert 0.93 - ALLOWANCE < evidence.difference_coverage(40, samples, runs=RUNS) < 0.97 + ALLOWANCE

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptgrid import stats
+from promptgrid.stats.chance import level
 from tests.stats.figures import near, scores
 
 
@@ -63,7 +64,7 @@ def test_the_cases_needed_would_show_the_difference_in_four_of_five_tries() -> N
     total = 20 + comparison.cases_needed
     generator = np.random.default_rng(0)
     drawn = generator.multinomial(total, [4 / 20, 1 / 20, 15 / 20], size=2000)
-    shown = np.mean([stats.mcnemar(int(b), int(c)) < 0.05 for b, c, _ in drawn])
+    shown = np.mean([stats.mcnemar(int(b), int(c)) < level(2) for b, c, _ in drawn])
     assert 0.7 < shown < 0.9
     assert stats.compared(*flags(3, 3, 14)).cases_needed is None
 
@@ -71,19 +72,40 @@ def test_the_cases_needed_would_show_the_difference_in_four_of_five_tries() -> N
 def test_many_comparisons_ask_for_more_evidence() -> None:
     a, b = flags(8, 1, 11)
     alone = stats.compared(a, b)
-    among = stats.compared_all(b, [a, b, b, b])
+    generator = np.random.default_rng(0)
+    others = [generator.permutation(np.array(a)).tolist() for _ in range(4)]
+    among = stats.compared_all(b, [a, *others])
     assert alone.verdict == "better"
     assert among[0].p == alone.p
-    assert among[0].p_adjusted == pytest.approx(4 * (alone.p or 0))
-    assert among[0].verdict == "needs more"
-    assert [found.verdict for found in among[1:]] == ["not distinguishable"] * 3
+    assert 2 * (alone.p or 0) < (among[0].p_adjusted or 0) < 5 * (alone.p or 0)
+    assert (among[0].among, among[0].verdict) == (5, "needs more")
     assert stats.compared_all(b, []) == []
+
+
+def test_columns_that_say_the_same_ask_for_no_more_evidence() -> None:
+    a, b = [0.6, 0.8, 1.0, 0.4, 1.0, 0.8, 1.0], [0.4, 0.4, 0.8, 0.2, 0.4, 0.6, 0.8]
+    assert [one.p_adjusted for one in stats.compared_all(b, [a, a, a])] == [2 / 2**7] * 3
+
+
+def test_families_that_are_read_together_are_corrected_together() -> None:
+    (one,) = stats.compared_pairs([flags(8, 1, 11)], families=3)
+    assert one.p_adjusted == pytest.approx(3 * stats.mcnemar(8, 1))
+    assert (one.among, one.verdict) == (3, "needs more")
+
+
+def test_a_second_look_asks_for_more_evidence_and_says_so() -> None:
+    first, second = stats.compared(*flags(9, 1, 10)), stats.compared(*flags(9, 1, 10), look=2)
+    assert (first.p, first.verdict, first.level) == (second.p, "better", 0.04)
+    assert (second.verdict, second.level) == ("needs more", 0.003)
+    surely = stats.compared(*flags(18, 2, 20), look=2)
+    assert surely.verdict == "better"
+    assert surely.sentence("A", "B").endswith("p < 0.001, below the 0.003 that look 2 asks for.")
 
 
 def test_sentences_are_plain() -> None:
     assert stats.compared(*flags(10, 0, 10)).sentence("few-shot", "zero-shot") == (
         "few-shot is better than zero-shot over 20 cases: 100 % against 50 %, a difference of +50 points"
-        " (95 % interval +21 to +70); p = 0.002."
+        " (95 % interval +21 to +70); p < 0.001."
     )
     assert stats.compared(*flags(1, 1, 18)).sentence("A", "B") == (
         "A and B are not distinguishable over 20 cases: 95 % against 95 %;"
@@ -91,7 +113,7 @@ def test_sentences_are_plain() -> None:
     )
     assert stats.compared(*flags(4, 1, 15)).sentence("A", "B") == (
         "20 cases are too few to tell A from B: 95 % against 80 %."
-        " If the difference is as observed, about 65 more would show it."
+        " If the difference is as observed, about 138 more would show it, at p < 0.003, which look 2 asks for."
     )
     assert stats.compared([1.0], [1.0]).sentence("A", "B") == "1 case is too few to tell A from B: 100 % against 100 %."
     assert stats.compared([], []).sentence("A", "B") == "No case has a score of both A and B."

@@ -61,7 +61,7 @@ def test_the_sentence_corrects_for_all_openings() -> None:
     assert opening_sentences({"a": 0, "b": 1, "c": 3}) == [
         "prove was never opened for a.",
         "prove was opened 1 time for b.",
-        "prove was opened 3 times for c: over all of them, a difference counts at p < 0.017.",
+        "prove was opened 3 times for c: over all of them, a difference counts at p < 0.013.",
     ]
 
 

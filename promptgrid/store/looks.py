@@ -1,0 +1,53 @@
+"""Finds the earlier runs whose comparison a run repeats with more cells: each was a look at the same replies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from promptgrid.prompt.parameters import AXIS_COLUMNS
+from promptgrid.store.database import Database
+from promptgrid.store.schema import cells, runs
+
+_VARIANT = ("prompt", "prompt_version", "technique", "endpoint", "model", *AXIS_COLUMNS)
+
+
+def looks_before(database: Database, run_id: str, variants: int) -> list[float]:
+    """Returns when the earlier looks at this run's comparison were created, the first one first.
+
+    An earlier look is a run with fewer cells of at least this number of `variants`, of which this run reuses replies.
+    Runs of the same size are one look. Runs that were removed permanently are not known and not counted.
+    """
+    with database.read() as connection:
+        shared = _shared(connection, run_id)
+        earlier = {other: names for other, names in shared.items() if len(names) >= variants}
+        sizes = {one: _cells_by_variant(connection, one) for one in (run_id, *earlier)} if earlier else {}
+        times = connection.execute(sa.select(runs.c.id, runs.c.created).where(runs.c.id.in_(sizes)))
+        created: dict[str, float] = dict(times.all())
+    looks: dict[int, float] = {}
+    for other, names in earlier.items():
+        if created[other] < created[run_id] and any(sizes[other][name] < sizes[run_id][name] for name in names):
+            size = sum(sizes[other][name] for name in names)
+            looks[size] = min(created[other], looks.get(size, created[other]))
+    return sorted(looks.values())
+
+
+def _shared(connection: sa.Connection, run_id: str) -> dict[str, set[tuple[Any, ...]]]:
+    """Returns the other runs with a reply that this run reuses, and the variants of these replies."""
+    mine, other = cells.alias(), cells.alias()
+    columns = [other.c.run_id, *(mine.c[name] for name in _VARIANT)]
+    reused = (mine.c.run_id == run_id) & mine.c.reused & (other.c.run_id != run_id)
+    query = sa.select(*columns).join_from(mine, other, mine.c.reply_id == other.c.reply_id).where(reused).distinct()
+    shared: dict[str, set[tuple[Any, ...]]] = {}
+    for other_run, *variant in connection.execute(query):
+        shared.setdefault(other_run, set()).add(tuple(variant))
+    return shared
+
+
+def _cells_by_variant(connection: sa.Connection, run_id: str) -> dict[tuple[Any, ...], int]:
+    columns = [cells.c[name] for name in _VARIANT]
+    query = sa.select(sa.func.count(), *columns).where(cells.c.run_id == run_id).group_by(*columns)
+    rows: Sequence[Any] = connection.execute(query).all()
+    return {tuple(variant): count for count, *variant in rows}
