@@ -47,7 +47,10 @@ def _shared(connection: sa.Connection, run_id: str) -> dict[str, set[tuple[Any, 
 
 
 def _cells_by_variant(connection: sa.Connection, run_id: str) -> dict[tuple[Any, ...], int]:
+    """Returns how many cells the run has of each variant; cells with the same request and sample, which copies of a
+    case have, count once."""
     columns = [cells.c[name] for name in _VARIANT]
-    query = sa.select(sa.func.count(), *columns).where(cells.c.run_id == run_id).group_by(*columns)
+    request = cells.c.key + ":" + sa.cast(cells.c.sample, sa.String)
+    query = sa.select(sa.func.count(request.distinct()), *columns).where(cells.c.run_id == run_id).group_by(*columns)
     rows: Sequence[Any] = connection.execute(query).all()
     return {tuple(variant): count for count, *variant in rows}
