@@ -82,10 +82,10 @@ def main() -> None:
         plan = api.plan(prompt, [{"animal": "fox"}], temperatures=TEMPERATURES, samples=SAMPLES, fresh=True)
         try:
             sweep(api.plan(prompt, [{"animal": "cat"}]))
-            taken = [(sweep(plan), one_by_one("owl")) for _ in range(rounds)]
+            times = [(sweep(plan), one_by_one("owl")) for _ in range(rounds)]
         finally:
             builtin.stop()
-    together, apart = (statistics.median(seconds) for seconds in zip(*taken, strict=True))
+    together, apart = (statistics.median(seconds) for seconds in zip(*times, strict=True))
     print(f"{len(TEMPERATURES)} temperatures × {SAMPLES} samples, median of {rounds}")
     print(f"  as a run    {together:6.1f} s")
     print(f"  one by one  {apart:6.1f} s: {apart / together:.2f} × as long")

@@ -90,15 +90,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, help="keep the database here, or use the one that is here")
     parser.add_argument("--replies", type=int, default=REPLIES)
-    chosen = parser.parse_args()
-    print(machine(), f"\n{chosen.replies:,} replies of {CHARACTERS:,} characters")
+    options = parser.parse_args()
+    print(machine(), f"\n{options.replies:,} replies of {CHARACTERS:,} characters")
     with TemporaryDirectory() as temporary:
-        folder = chosen.folder or Path(temporary)
+        folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         is_new = not (folder / "promptgrid.sqlite3").exists()
         database = Database(folder / "promptgrid.sqlite3")
         if is_new:
-            make(database, RUN, chosen.replies)
+            make(database, RUN, options.replies)
         measure(database)
         database.close()
 

@@ -63,10 +63,10 @@ _DRAWN = """said => {
 }"""
 
 
-def timed(page: Page, act: Callable[[Page], object], drawn: str) -> float:
+def timed(page: Page, act: Callable[[Page], object], sign: str) -> float:
     begun = time.perf_counter()
     act(page)
-    page.wait_for_function(_DRAWN, arg=drawn, polling="raf", timeout=60_000)
+    page.wait_for_function(_DRAWN, arg=sign, polling="raf", timeout=60_000)
     return time.perf_counter() - begun
 
 
@@ -111,13 +111,13 @@ def measure(page: Page, url: str, rounds: int) -> None:
     matrix = "#.matrix td .answer"
     first = timed(page, lambda page: page.get_by_role("link", name="Compare", exact=True).first.click(), matrix)
     print(f"{'first visit, all read from the database':<42} {first:5.2f} s")
-    taken: dict[str, list[float]] = {name: [] for name in (AGAIN, *(step.name for step in STEPS))}
+    seconds_by_step: dict[str, list[float]] = {name: [] for name in (AGAIN, *(step.name for step in STEPS))}
     for _ in range(rounds):
-        taken[AGAIN].append(timed(page, lambda page: page.goto(f"{url}/Compare"), matrix))
+        seconds_by_step[AGAIN].append(timed(page, lambda page: page.goto(f"{url}/Compare"), matrix))
         page.get_by_text("Summary", exact=True).wait_for()
         for step in STEPS:
-            taken[step.name].append(timed(page, step.act, step.drawn))
-    for name, seconds in taken.items():
+            seconds_by_step[step.name].append(timed(page, step.act, step.drawn))
+    for name, seconds in seconds_by_step.items():
         print(f"{name:<42} {statistics.median(seconds):5.2f} s   ({min(seconds):.2f} to {max(seconds):.2f})")
     print(f"dashboard's memory: {before:.0f} MB before, {rss_mb(pid):.0f} MB after")
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.first_page import FLAGS, PAGES
-from benchmarks.harness import Endpoint, Home, dashboard, endpoint, home, machine
+from benchmarks.harness import Endpoint, Home, dashboard, endpoint, machine, new_home
 
 LATENCY_MS = 200
 CONCURRENCY = 40  # 40 at a time, 200 ms each: 200 a second
@@ -49,13 +49,13 @@ def switches(page: Page, rounds: int) -> dict[str, list[float]]:
     return seconds
 
 
-def under_load(page: Page, rounds: int, server: Endpoint, made: Home) -> tuple[dict[str, list[float]], float]:
+def under_load(page: Page, rounds: int, server: Endpoint, home: Home) -> tuple[dict[str, list[float]], float]:
     """The same while the run is at work, and how many calls a second it did meanwhile."""
-    process = made.start_run(CONCURRENCY)
+    process = home.start_run(CONCURRENCY)
     end = time.monotonic() + START_S
     while server.stats()["answered"] < CONCURRENCY * 5:
         if not process.running or time.monotonic() > end:
-            raise SystemExit(f"The run did not get going.\n{made.output()}")
+            raise SystemExit(f"The run did not get going.\n{home.output()}")
         time.sleep(0.1)
     before, begun = server.stats()["answered"], time.perf_counter()
     try:
@@ -76,17 +76,17 @@ def main() -> None:
     print(machine())
     with (
         endpoint(latency_ms=LATENCY_MS) as server,
-        home(server.url, options.calls) as made,
-        dashboard(PROMPTGRID_HOME=str(made.folder / "home"), PROMPTGRID_BUILTIN_MODEL="/nowhere.gguf") as url,
+        new_home(server.url, options.calls) as home,
+        dashboard(PROMPTGRID_HOME=str(home.folder / "home"), PROMPTGRID_BUILTIN_MODEL="/nowhere.gguf") as url,
         first_page(url) as page,
     ):
         switches(page, 1)  # scripts of widgets are loaded, files are in memory
         idle = switches(page, options.rounds)
-        busy, rate = under_load(page, options.rounds, server, made)
+        busy, rate = under_load(page, options.rounds, server, home)
     for name in PAGES:
         before, beside = statistics.median(idle[name]), statistics.median(busy[name])
         print(f"→ {name:<9} idle {before:.2f} s, beside the run {beside:.2f} s: {beside / before:.2f} ×")
-    before, beside = (statistics.median(s for one in taken.values() for s in one) for taken in (idle, busy))
+    before, beside = (statistics.median(s for one in times.values() for s in one) for times in (idle, busy))
     print(
         f"all pages   idle {before:.2f} s, beside the run {beside:.2f} s: {beside / before:.2f} ×; {rate:.0f} calls/s"
     )

@@ -54,7 +54,7 @@ def exported(home: Path, form: str) -> tuple[Used, float, Path]:
     return used, first, out
 
 
-def told(name: str, rows: int, used: Used, first: float, out: Path) -> None:
+def report(name: str, rows: int, used: Used, first: float, out: Path) -> None:
     rate, work = rows / used.seconds, rows / used.cpu_s
     print(
         f"{name:<22} {rows:>9,} rows  {used.seconds:7.1f} s  {rate:>8,.0f} rows/s  ({work:,.0f} a second of CPU)"
@@ -95,18 +95,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--home", type=Path)
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
-        homes = chosen.home or Path(folder)
-        many, fewer = homes / f"{chosen.rows}", homes / f"{OTHERS}"
-        for home, rows in ((many, chosen.rows), (fewer, OTHERS)):
+        homes = options.home or Path(folder)
+        many, fewer = homes / f"{options.rows}", homes / f"{OTHERS}"
+        for home, rows in ((many, options.rows), (fewer, OTHERS)):
             if took := made(home, rows):
                 print(f"a database of {rows:,} cells, made in {took:.0f} s")
-        told("CSV", chosen.rows, *exported(many, "csv"))
+        report("CSV", options.rows, *exported(many, "csv"))
         writer_alone(fewer)
         for form in FORMS:
-            told(form, OTHERS, *exported(fewer, form))
+            report(form, OTHERS, *exported(fewer, form))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from benchmarks.harness import endpoint, home, machine, sdk_loop
+from benchmarks.harness import endpoint, machine, new_home, sdk_loop
 
 MIX = "429=0.05,500=0.02,hang=0.01,half=0.02"
 TIMEOUT_S = 3.0
@@ -20,13 +20,13 @@ TIMEOUT_S = 3.0
 def measured(name: str, calls: int, **behaviour: Any) -> None:
     """A run, then the hand-written loop with the SDK's own two retries, each against an endpoint of its own."""
     print(name)
-    with endpoint(**behaviour) as server, home(server.url, calls) as made:
-        made.set_timeout(TIMEOUT_S)
-        used = made.start_run(32).wait()
-        _say("run", calls, made.answered(), used.seconds, server.stats())
-    with endpoint(**behaviour) as server, home(server.url, calls) as made:
-        used = sdk_loop(made, 32, timeout_s=TIMEOUT_S)
-        _say("SDK loop", calls, made.answered_by_hand(), used.seconds, server.stats())
+    with endpoint(**behaviour) as server, new_home(server.url, calls) as home:
+        home.set_timeout(TIMEOUT_S)
+        used = home.start_run(32).wait()
+        _say("run", calls, home.answered(), used.seconds, server.stats())
+    with endpoint(**behaviour) as server, new_home(server.url, calls) as home:
+        used = sdk_loop(home, 32, timeout_s=TIMEOUT_S)
+        _say("SDK loop", calls, home.answered_by_hand(), used.seconds, server.stats())
 
 
 def _say(who: str, calls: int, answered: int, seconds: float, stats: dict[str, Any]) -> None:

@@ -52,8 +52,8 @@ class Endpoint:
 
     def _get(self, name: str) -> dict[str, Any]:
         with urllib.request.urlopen(self.url.replace("/v1", f"/{name}"), timeout=30) as answer:
-            found: dict[str, Any] = json.load(answer)
-        return found
+            body: dict[str, Any] = json.load(answer)
+        return body
 
 
 @contextmanager
@@ -122,9 +122,9 @@ class Home:
 
     def start(self, *arguments: str) -> Started:
         """`promptgrid ARGUMENTS…` in this home."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "PROMPTGRID_"))}
+        variables = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "PROMPTGRID_"))}
         ours = {"PROMPTGRID_HOME": str(self.folder / "home"), "OPENAI_BASE_URL": self.url, "OPENAI_API_KEY": "none"}
-        return Started([sys.executable, "-m", "promptgrid", *arguments], kept | ours, self.folder)
+        return Started([sys.executable, "-m", "promptgrid", *arguments], variables | ours, self.folder)
 
     def start_run(self, concurrency: int, *more: str) -> Started:
         """The whole way, from the cases to the CSV."""
@@ -164,13 +164,13 @@ class Home:
 
 
 @contextmanager
-def home(url: str, calls: int) -> Iterator[Home]:
+def new_home(url: str, calls: int) -> Iterator[Home]:
     """A fresh one, so that nothing is reused."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        made = Home(Path(folder), url, calls)
-        (made.folder / "repeat.prompty").write_text(PROMPT)
-        made.cases.write_text("number\n" + "".join(f"{number}\n" for number in range(calls)))
-        yield made
+        home = Home(Path(folder), url, calls)
+        (home.folder / "repeat.prompty").write_text(PROMPT)
+        home.cases.write_text("number\n" + "".join(f"{number}\n" for number in range(calls)))
+        yield home
 
 
 @contextmanager
@@ -189,11 +189,11 @@ def dashboard(**environment: str) -> Iterator[str]:
         server.communicate()
 
 
-def sdk_loop(made: Home, concurrency: int, *, timeout_s: float = 120.0) -> Used:
+def sdk_loop(home: Home, concurrency: int, *, timeout_s: float = 120.0) -> Used:
     """The hand-written loop over the same cases (see sdk_loop.py)."""
-    command = [sys.executable, str(HERE / "sdk_loop.py"), "--url", made.url, "--cases", str(made.cases)]
-    command += ["--concurrency", str(concurrency), "--out", str(made.folder / "out.jsonl")]
-    return Started([*command, "--timeout-s", str(timeout_s)], dict(os.environ), made.folder).wait()
+    command = [sys.executable, str(HERE / "sdk_loop.py"), "--url", home.url, "--cases", str(home.cases)]
+    command += ["--concurrency", str(concurrency), "--out", str(home.folder / "out.jsonl")]
+    return Started([*command, "--timeout-s", str(timeout_s)], dict(os.environ), home.folder).wait()
 
 
 def machine() -> str:

@@ -71,10 +71,10 @@ def _rows(run_id: str, cases: list[Case], variants: list[Any], count: int, whole
         label = LABELS[case % 3] if right else dice.choice(LABELS)
         text = _text(dice, position, label)
         answer = text if whole else label
-        kept = {"run_id": run_id, "endpoint": "openai", "model": "gpt-4o-mini", "sample": sample, "seed": None}
+        shared = {"run_id": run_id, "endpoint": "openai", "model": "gpt-4o-mini", "sample": sample, "seed": None}
         key = f"{position:064x}"
         reply = {
-            **kept, "id": position + 1, "key": key, "kind": "run", "model_returned": "gpt-4o-mini", "batch": 1,
+            **shared, "id": position + 1, "key": key, "kind": "run", "model_returned": "gpt-4o-mini", "batch": 1,
             "text": text, "chars": len(text), "reasoning": "", "finish_reason": "stop", "prompt_tokens": 120,
             "completion_tokens": 200 + dice.randrange(80), "reasoning_tokens": None, "cached_tokens": None,
             "cost_usd": 0.0001 + dice.random() / 1e4, "latency_ms": 300 + 500 * dice.random(),
@@ -83,7 +83,7 @@ def _rows(run_id: str, cases: list[Case], variants: list[Any], count: int, whole
             "honoured": "{}", "created": 1.0 + position / 1000,
         }  # fmt: skip
         cell = {
-            **kept, "position": position, "case_position": case, "prompt": prompt.name,
+            **shared, "position": position, "case_position": case, "prompt": prompt.name,
             "prompt_version": prompt.version, "technique": technique, "examples_k": 0, "temperature": temperature,
             "temperature_sent": temperature, "parameter_note": "", "top_p": None, "max_tokens": 256, "key": key,
             "prompt_tokens_counted": 120, "context_limit": 128_000, "status": "answered", "error": "",
@@ -99,10 +99,10 @@ def _rows(run_id: str, cases: list[Case], variants: list[Any], count: int, whole
 
 
 def _text(dice: random.Random, position: int, label: str) -> str:
-    said = [NEEDLE] if position % 1000 == 7 else []
-    while sum(map(len, said)) + len(said) < CHARACTERS - len(label) - 9:
-        said += dice.choices(_WORDS, k=20)
-    return f"{' '.join(said)[: CHARACTERS - len(label) - 9]}\nAnswer: {label}"
+    words = [NEEDLE] if position % 1000 == 7 else []
+    while sum(map(len, words)) + len(words) < CHARACTERS - len(label) - 9:
+        words += dice.choices(_WORDS, k=20)
+    return f"{' '.join(words)[: CHARACTERS - len(label) - 9]}\nAnswer: {label}"
 
 
 if __name__ == "__main__":

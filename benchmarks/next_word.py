@@ -32,7 +32,7 @@ _WATCH = """() => {
 
 def presses(page: Page, database: Path, rounds: int) -> list[tuple[float, float, float]]:
     """(the model's answer, from there until it is drawn, from the press until it is drawn) in ms, for each press."""
-    found = []
+    times = []
     bars = page.locator(".token-bars button.row")
     bars.first.wait_for(timeout=120_000)
     page.evaluate(_WATCH)
@@ -41,13 +41,13 @@ def presses(page: Page, database: Path, rounds: int) -> list[tuple[float, float,
         pressed = time.time()
         bars.nth(number % 3).click()
         page.wait_for_function("window.drawn", polling="raf", timeout=60_000)
-        drawn = page.evaluate("window.drawn")
+        drawn_at = page.evaluate("window.drawn")
         with sqlite3.connect(database) as connection:
             query = "select latency_ms, created from replies where kind = 'look' order by id desc limit 1"
             latency_ms, answered = connection.execute(query).fetchone()
-        found.append((latency_ms, 1000 * (drawn - answered), 1000 * (drawn - pressed)))
+        times.append((latency_ms, 1000 * (drawn_at - answered), 1000 * (drawn_at - pressed)))
         page.wait_for_timeout(300)
-    return found
+    return times
 
 
 def main() -> None:
@@ -64,11 +64,11 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
             page = browser.new_page()
             page.goto(url.replace("/?key=", "/Next_word?key="))
-            found = presses(page, Path(home) / "data" / "promptgrid.sqlite3", options.rounds)
+            times = presses(page, Path(home) / "data" / "promptgrid.sqlite3", options.rounds)
             browser.close()
         builtin.stop()
     names = ("the model's answer", "from there until drawn", "press until drawn")
-    for name, column in zip(names, zip(*found, strict=True), strict=True):
+    for name, column in zip(names, zip(*times, strict=True), strict=True):
         print(f"{name:<24} median {statistics.median(column):4.0f} ms   ({min(column):.0f} to {max(column):.0f})")
 
 

@@ -33,9 +33,9 @@ def lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def read_and_score(rule: AnswerRule, reply: str, expected: str, marker: str = "") -> tuple[Answer, Score]:
     """What a run does with a reply, by the rule's usual check."""
-    read = read_answer(rule, reply, marker=marker)
+    reading = read_answer(rule, reply, marker=marker)
     check = default_checks(rule, True)[-1]
-    return read, grade(check, output=reply, answer=read.answer, expected=expected, rule=rule, note=read.note)
+    return reading, grade(check, output=reply, answer=reading.answer, expected=expected, rule=rule, note=reading.note)
 
 
 def bbh_counts(path: Path = BBH) -> Counter[str]:
@@ -46,14 +46,14 @@ def bbh_counts(path: Path = BBH) -> Counter[str]:
     counts: Counter[str] = Counter()
     for line in lines(path):
         rule = AnswerRule(line["rule"]["kind"], labels=tuple(line["rule"].get("labels", ())))
-        read, score = read_and_score(rule, line["reply"], line["target"])
+        reading, score = read_and_score(rule, line["reply"], line["target"])
         stated = _bare(line["stated"])
         if not stated:
-            counts["states nothing: " + ("unread" if read.answer is None else "read")] += 1
+            counts["states nothing: " + ("unread" if reading.answer is None else "read")] += 1
         elif rule.kind == "label" and stated not in [label.casefold() for label in rule.labels]:
-            counts["states no one label: " + ("unread" if read.answer is None else "read")] += 1
+            counts["states no one label: " + ("unread" if reading.answer is None else "read")] += 1
         else:
-            counts["states an answer: " + _outcome(read.answer, stated)] += 1
+            counts["states an answer: " + _outcome(reading.answer, stated)] += 1
         right = bool(stated) and stated == _bare(line["target"])
         counts["right ones scored wrong"] += right and score.passed is not True
         counts["wrong ones scored right"] += not right and score.passed is True
@@ -76,9 +76,9 @@ def gsm8k_counts(path: Path = GSM8K) -> Counter[str]:
     """Solutions of GSM8K: whether the score agrees with the authors'. An unread one is not right."""
     counts: Counter[str] = Counter()
     for line in lines(path):
-        read, score = read_and_score(NUMBER, line["reply"], line["expected"])
+        reading, score = read_and_score(NUMBER, line["reply"], line["expected"])
         counts["agrees" if (score.passed is True) == line["right"] else "disagrees"] += 1
-        counts["unread"] += read.answer is None
+        counts["unread"] += reading.answer is None
     return counts
 
 
@@ -91,14 +91,14 @@ def seconds(count: int = 10_000) -> dict[str, float]:
         "label, the only": (MOOD, "Run {}. All in all it is a positive view of the lamp.", "positive", ""),
         "JSON": (OBJECT, '```json\n{{"n": {}, "list": [1, 2]}}\n```', '{{"n": {}, "list": [1, 2]}}', ""),
     }
-    taken = {}
+    by_answer = {}
     for name, (rule, reply, expected, marker) in kinds.items():
         texts = [(_filled(reply.format(n, n)), expected.format(n)) for n in range(10, 10 + count)]
         start = time.process_time()
         passed = sum(read_and_score(rule, text, cell, marker)[1].passed is True for text, cell in texts)
-        taken[name] = time.process_time() - start
+        by_answer[name] = time.process_time() - start
         assert passed == count, (name, passed)
-    return taken
+    return by_answer
 
 
 def _filled(text: str, size: int = 1_000) -> str:
@@ -109,14 +109,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bbh", type=Path, default=BBH)
     parser.add_argument("--gsm8k", type=Path, default=GSM8K)
-    given = parser.parse_args()
-    for name, counts in (("BIG-Bench-Hard", bbh_counts(given.bbh)), ("GSM8K", gsm8k_counts(given.gsm8k))):
+    options = parser.parse_args()
+    for name, counts in (("BIG-Bench-Hard", bbh_counts(options.bbh)), ("GSM8K", gsm8k_counts(options.gsm8k))):
         print(name)
         for what, count in sorted(counts.items()):
             print(f"  {what:32} {count:6,}")
-    taken = seconds()
+    seconds_by_answer = seconds()
     print("10,000 replies of 1,000 characters read and scored, seconds of CPU")
-    for name, value in taken.items():
+    for name, value in seconds_by_answer.items():
         print(f"  {name:32} {value:6.2f}")
 
 

@@ -27,10 +27,10 @@ async def answer(client: AsyncOpenAI, slot: asyncio.Semaphore, number: str, out:
                 temperature=0,
                 max_tokens=16,
             )
-            said = {"number": number, "output": reply.choices[0].message.content}
+            result = {"number": number, "output": reply.choices[0].message.content}
         except (OpenAIError, ValueError) as error:
-            said = {"number": number, "error": str(error)}
-    out.write(json.dumps(said) + "\n")
+            result = {"number": number, "error": str(error)}
+    out.write(json.dumps(result) + "\n")
 
 
 async def run(url: str, cases: Path, concurrency: int, out: TextIO, timeout_s: float) -> None:

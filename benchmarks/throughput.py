@@ -13,7 +13,7 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.harness import Used, endpoint, home, machine, sdk_loop
+from benchmarks.harness import Used, endpoint, machine, new_home, sdk_loop
 
 PARTS = ("latency", "volume", "cpu", "memory")
 
@@ -43,18 +43,18 @@ class Measured:
 
 def run(calls: int, latency_ms: float, concurrency: int) -> Measured:
     """A run of `calls` different cases in a home of its own."""
-    with endpoint(latency_ms=latency_ms) as server, home(server.url, calls) as made:
-        used = made.start_run(concurrency).wait()
-        if not made.results.exists():
-            raise SystemExit(made.output())
-        return Measured(used, server.stats(), made.committed(), made.answered())
+    with endpoint(latency_ms=latency_ms) as server, new_home(server.url, calls) as home:
+        used = home.start_run(concurrency).wait()
+        if not home.results.exists():
+            raise SystemExit(home.output())
+        return Measured(used, server.stats(), home.committed(), home.answered())
 
 
 def by_hand(calls: int, latency_ms: float, concurrency: int) -> Measured:
     """The same calls by the hand-written loop."""
-    with endpoint(latency_ms=latency_ms) as server, home(server.url, calls) as made:
-        used = sdk_loop(made, concurrency)
-        return Measured(used, server.stats(), 0, made.answered_by_hand())
+    with endpoint(latency_ms=latency_ms) as server, new_home(server.url, calls) as home:
+        used = sdk_loop(home, concurrency)
+        return Measured(used, server.stats(), 0, home.answered_by_hand())
 
 
 def latency(scale: float) -> None:
@@ -109,11 +109,11 @@ def main() -> None:
     parser.add_argument("--big", action="store_true", help="also 100,000 cells, for memory")
     options = parser.parse_args()
     print(machine())
-    chosen = options.only or PARTS
+    parts = options.only or PARTS
     for name, part in (("latency", latency), ("volume", volume), ("cpu", cpu)):
-        if name in chosen:
+        if name in parts:
             part(options.scale)
-    if "memory" in chosen:
+    if "memory" in parts:
         memory(options.scale, options.big)
 
 

@@ -29,10 +29,10 @@ def mixed(characters: int) -> str:
     return (code[: characters * 6 // 10] + prose + "\n" + chinese)[:characters]
 
 
-def cpu(call: Callable[..., object], *given: str) -> float:
+def cpu(call: Callable[..., object], *arguments: str) -> float:
     """Seconds of this process: other work on the machine does not count."""
     begun = time.process_time()
-    call(*given)
+    call(*arguments)
     return time.process_time() - begun
 
 

@@ -69,10 +69,10 @@ class Wire:
 
     def fault(self) -> str:
         """The next call's fault, or an empty text."""
-        drawn = self._draws.random()
+        number = self._draws.random()
         for name, share in self.fail.items():
-            drawn -= share
-            if drawn < 0:
+            number -= share
+            if number < 0:
                 self.books.faults[name] += 1
                 return name
         return ""
@@ -129,11 +129,11 @@ class Connection(asyncio.Protocol):
         else:
             self._send(404, {"detail": "Not Found"})
 
-    def _call(self, asked: dict[str, Any]) -> None:
+    def _call(self, body: dict[str, Any]) -> None:
         books, now = self.books, time.perf_counter()
         books.first_at = books.first_at or now
         books.requests += 1
-        prompt = asked["messages"][-1]["content"]
+        prompt = body["messages"][-1]["content"]
         books.asked[prompt] += 1
         fault = self.wire.fault()
         if self.wire.slots is not None and books.in_flight >= self.wire.slots:
@@ -146,26 +146,26 @@ class Connection(asyncio.Protocol):
         if fault == "hang":  # until the client gives up
             return
         loop = asyncio.get_running_loop()
-        self.timer = loop.call_later(self.wire.latency_s, self._finish, fault, asked, prompt, now)
+        self.timer = loop.call_later(self.wire.latency_s, self._finish, fault, body, prompt, now)
 
-    def _finish(self, fault: str, asked: dict[str, Any], prompt: str, begun: float) -> None:
+    def _finish(self, fault: str, body: dict[str, Any], prompt: str, begun: float) -> None:
         self.busy = False
         self.books.in_flight -= 1
         if fault == "half":
-            self.transport.write(_response(200, json.dumps(_completion(asked, prompt)).encode())[:-60])
+            self.transport.write(_response(200, json.dumps(_completion(body, prompt)).encode())[:-60])
             self.transport.close()
         elif fault:
             headers = "Retry-After: 1\r\n" if fault == "429" else ""
             self._send(int(fault), _error("As asked for."), headers)
         else:
-            self._answer(asked, prompt, begun)
+            self._answer(body, prompt, begun)
 
-    def _answer(self, asked: dict[str, Any], prompt: str, begun: float) -> None:
+    def _answer(self, body: dict[str, Any], prompt: str, begun: float) -> None:
         self.books.answered += 1
         self.books.answers[prompt] += 1
         self.books.last_at = now = time.perf_counter()
         self.books.held_s += now - begun
-        self._send(200, _completion(asked, prompt))
+        self._send(200, _completion(body, prompt))
 
     def _send(self, status: int, body: Any, headers: str = "") -> None:
         self.transport.write(_response(status, json.dumps(body).encode(), headers))
@@ -182,15 +182,15 @@ def _error(message: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": "server_error", "param": None, "code": None}}
 
 
-def _completion(asked: dict[str, Any], prompt: str) -> dict[str, Any]:
+def _completion(body: dict[str, Any], prompt: str) -> dict[str, Any]:
     """Tokens are words."""
-    words, count = prompt.split(), asked.get("n") or 1
+    words, count = prompt.split(), body.get("n") or 1
     choice = {"message": {"role": "assistant", "content": words[-1]}, "finish_reason": "stop", "logprobs": None}
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 0,
-        "model": asked["model"],
+        "model": body["model"],
         "choices": [{"index": index, **choice} for index in range(count)],
         "usage": {"prompt_tokens": len(words), "completion_tokens": count, "total_tokens": len(words) + count},
     }
@@ -198,10 +198,10 @@ def _completion(asked: dict[str, Any], prompt: str) -> dict[str, Any]:
 
 def shares(text: str) -> dict[str, float]:
     """`429=0.05,hang=0.01` as a dict. Raises ValueError for a fault that is not known or a share that is no number."""
-    found = dict(part.split("=", 1) for part in text.split(",") if part)
-    if unknown := set(found) - set(FAULTS):
+    texts = dict(part.split("=", 1) for part in text.split(",") if part)
+    if unknown := set(texts) - set(FAULTS):
         raise ValueError(f"unknown faults: {', '.join(sorted(unknown))}")
-    return {name: float(share) for name, share in found.items()}
+    return {name: float(share) for name, share in texts.items()}
 
 
 async def serve(wire: Wire, port: int) -> None:
