@@ -3,13 +3,14 @@ requests and tokens that follow the endpoint's rate-limit headers.
 
 Slow start doubles the window each round trip while latency holds; after that, the window grows by one per round trip.
 Refusals (429, 503) halve the window. Unlike TCP, a small share of refusals is tolerated, because some vendors refuse a
-few requests at any pace. Source: V. Jacobson, Congestion Avoidance and Control, 1988; the first window follows RFC
-6928, slightly larger.
+few requests at any pace; a larger one is tolerated if half the window is refused as often. Source: V. Jacobson,
+Congestion Avoidance and Control, 1988; the first window follows RFC 6928, slightly larger.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,10 +23,13 @@ SLOW = 2.0  # multiple of the usual latency above which more requests in flight 
 SLACK_S = 0.5  # extra latency that this machine itself may cause
 CALM_WINDOW = 8  # latency alone never narrows the window below it: some prompts simply take longer
 CHANCE = 0.08  # a smaller share of refusals does not mean that the window is too wide
+AT_RANDOM = 0.4  # the largest share of refusals that is tolerated
+TRIED = 40  # number of requests after which half the window is compared with the whole
 MEMORY = 50  # number of calls over which the share of refusals is averaged
 NEAR = 10  # the window grows this many times more slowly near the size at which it was last halved
 FORGET = 20  # number of round trips after which that size is forgotten
 LONGEST_WAIT_S = 60.0
+SLOWEST_RESET_S = 3600.0
 
 Clock = Callable[[], float]
 
@@ -49,7 +53,8 @@ class Bucket:
         limit = float(allowance.limit or allowance.remaining)
         used, full_in = limit - allowance.remaining, allowance.reset_s or 0.0
         rate = used / full_in if used > 0 and full_in > 0 else limit / LONGEST_WAIT_S
-        return cls(allowance.remaining - in_flight, limit, max(rate, 1e-3), now)
+        least = max(limit / SLOWEST_RESET_S, 1 / LONGEST_WAIT_S)  # whatever moment of reset the header names
+        return cls(allowance.remaining - in_flight, limit, max(rate, least), now)
 
     def wait_s(self, amount: float, now: float) -> float:
         """Returns the seconds from `now` until the bucket holds `amount`; for an amount above the limit, until the
@@ -78,16 +83,21 @@ class PaceWindow:
     _round_size: int = 0  # the window when the round trip began
     _rounds: int = 0  # since it was halved
     _refused: float = 0.0  # the recent share of refusals
+    _recent: deque[bool] = field(default_factory=lambda: deque(maxlen=TRIED))  # since it was halved: was it refused?
+    _share_before: float = 0.0  # of refusals, before it was halved, while that is tried
+    _random: float = 0.0  # the share that is refused at any size
     _usual_s: float = float("inf")
 
     def __post_init__(self) -> None:
         self.size = float(min(FIRST_WINDOW, self.most))
         self._round_size = int(self.size)
 
-    def answered(self, latency_s: float, in_flight: int) -> None:
-        """Records a reply that came after `latency_s` seconds, and lets the window grow if at least half of it is in
-        use. `in_flight` counts the requests in flight, this one included."""
+    def answered(self, latency_s: float, in_flight: int, sent_at: float = float("inf")) -> None:
+        """Records a reply that came after `latency_s` seconds to a request sent at `sent_at`, and lets the window grow
+        if at least half of it is in use. `in_flight` counts the requests in flight, this one included."""
         self._refused -= self._refused / MEMORY
+        if sent_at >= self._cut_at:
+            self._record(False)
         self._round.append(latency_s)
         if len(self._round) >= self._round_size:
             self._end_round()
@@ -116,13 +126,33 @@ class PaceWindow:
     def refused(self, sent_at: float, now: float) -> None:
         """Records that a request sent at `sent_at` was refused, and halves the window if more than a small share is
         refused. Ignores a request sent before the last halving, so that the window is halved once per round trip."""
-        self.starting = False
         if sent_at < self._cut_at:
             return
         self._refused += (1 - self._refused) / MEMORY
-        if self._refused > CHANCE:
-            self.halved_at, self._cut_at, self._refused, self._rounds = self.size, now, 0.0, 0
-            self.size = max(1.0, self.size / 2)
+        self._record(True)
+        if self._refused > CHANCE + 1.5 * self._random and not self._share_before:
+            share = sum(self._recent) / len(self._recent)
+            self._share_before = share if len(self._recent) >= FIRST_WINDOW and share <= AT_RANDOM else 0.0
+            self.halved_at, self._cut_at, self._refused, self._rounds = self.size, now, self._random, 0
+            self.size, self.starting = max(1.0, self.size / 2), False
+            self._recent.clear()
+
+    def _record(self, refused: bool) -> None:
+        """Takes the halving back if half the window is refused nearly as often as the whole was."""
+        self._recent.append(refused)
+        share = sum(self._recent) / TRIED
+        if self._share_before and (len(self._recent) == TRIED or share > AT_RANDOM):
+            if 0.7 * self._share_before < share <= AT_RANDOM:
+                self._random = max(share, self._share_before)
+                self.size, self.starting = min(self.halved_at, self.most), True
+            else:
+                self._random = 0.0
+            self._share_before = 0.0
+
+    @property
+    def in_a_row(self) -> int:
+        """How many refusals in a row chance may explain."""
+        return 2 if self._random < CHANCE else math.ceil(math.log(1e-4) / math.log(self._random))
 
 
 class Pace:
@@ -174,23 +204,24 @@ class Pace:
         """Records a reply to the request sent at `sent_at` (the result of `enter`), with the rate limits in its
         headers. Call it before `leave`."""
         self._refusals = 0
-        self.window.answered(self._clock() - sent_at, self.in_flight)
+        self.window.answered(self._clock() - sent_at, self.in_flight, sent_at)
         self._update(limits)  # the window may have grown; `leave` then admits more requests
 
     def refused(self, sent_at: float, limits: RateLimits | None, retry_after: float | None) -> None:
-        """Records that the endpoint refused a request (429, 503). From the third refusal in a row on, all requests wait
-        for the `retry_after` seconds that the endpoint asks for; before, only the refused call waits."""
+        """Records that the endpoint refused a request (429, 503). From the third refusal in a row on (later where
+        refusals come at random), all requests wait for the `retry_after` seconds that the endpoint asks for; before,
+        only the refused call waits."""
         now = self._clock()
         self._refusals += 1
         self.window.refused(sent_at, now)
         self._update(limits)
-        if retry_after is not None and self._refusals > 2:
+        if retry_after is not None and self._refusals > self.window.in_a_row:
             self.closed_until = max(self.closed_until, now + min(retry_after, LONGEST_WAIT_S))
 
     def figures(self) -> dict[str, float]:
         """Returns figures to show with a run: the current limit of requests in flight (`window`), the user's limit
         (`most`), and the seconds until requests may be sent again (`waits_s`)."""
-        waits_s = max(0.0, self.closed_until - self._clock())
+        waits_s = self._wait_s(self._waiting[0][1] if self._waiting else 0.0)
         return {"window": int(self.window.size), "most": self.window.most, "waits_s": round(waits_s, 1)}
 
     def _update(self, limits: RateLimits | None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -68,6 +70,58 @@ def test_a_few_refusals_by_chance_narrow_nothing_at_any_width() -> None:
             else:
                 window.answered(0.2, int(window.size))
         assert window.size >= min(most, 40)
+
+
+@dataclass
+class Load:
+    """A run against a server that refuses at random and above what it takes at once, by simulated time."""
+
+    window: PaceWindow
+    refuses: float = 0.0
+    takes: float = float("inf")
+    seed: int = 0
+
+    def carry_out(self, calls: int) -> tuple[float, int]:
+        """Returns (seconds until all calls are answered, requests sent). A reply takes about 0.3 s, a retry comes after
+        0.5 s or more."""
+        chance, clock, ready, in_flight, left, sent = random.Random(self.seed), 0.0, calls, 0, calls, 0
+        events: list[tuple[float, int, str, float]] = []
+        while left:
+            while ready and in_flight < int(self.window.size):
+                refused = chance.random() < self.refuses or in_flight >= self.takes
+                ends = clock + (0.01 if refused else 0.3) * chance.uniform(0.9, 1.1)
+                kind = "refused" if refused else "answered"
+                sent, ready, in_flight = sent + 1, ready - 1, in_flight + 1
+                heapq.heappush(events, (ends, sent, kind, clock))
+            clock, number, kind, sent_at = heapq.heappop(events)
+            if kind == "retry":
+                ready += 1
+                continue
+            if kind == "answered":
+                self.window.answered(clock - sent_at, in_flight, sent_at)
+                left -= 1
+            else:
+                self.window.refused(sent_at, clock)
+                heapq.heappush(events, (clock + 0.5 * chance.uniform(1.0, 1.25), number, "retry", 0.0))
+            in_flight -= 1
+        return clock, sent
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_refusals_at_random_narrow_nothing_for_long(seed: int) -> None:
+    calm, _ = Load(PaceWindow(256)).carry_out(2000)
+    one_in_ten, _ = Load(PaceWindow(256), refuses=0.1, seed=seed).carry_out(2000)
+    assert one_in_ten < 2 * calm
+
+
+@pytest.mark.parametrize("takes", [8, 30])
+@pytest.mark.parametrize("refuses", [0.0, 0.1])
+def test_a_server_that_takes_few_at_once_is_found_out_though_it_refuses_at_random_too(
+    takes: int, refuses: float
+) -> None:
+    seconds, sent = Load(PaceWindow(256), refuses, takes).carry_out(2000)
+    assert seconds < 1.5 * 2000 * 0.3 / takes
+    assert sent < 2000 * (1.1 + 3 * refuses)
 
 
 def test_what_a_server_takes_at_once_is_found_and_kept() -> None:
@@ -234,6 +288,22 @@ def test_a_call_larger_than_the_bucket_waits_for_a_full_one_and_not_for_ever() -
     bucket = told(1000, 0, 10.0)
     assert bucket is not None
     assert bucket.wait_s(50_000, now=0.0) == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("reset_s", [1e9, 1e300])
+def test_an_absurd_moment_of_reset_holds_a_call_back_for_a_minute_and_is_told(reset_s: float) -> None:
+    bucket = told(3, 0, reset_s)
+    assert bucket is not None
+    assert bucket.wait_s(1, now=60.0) == 0.0
+    clock = Clock()
+
+    async def run() -> float:
+        pace = Pace(8, clock)
+        async with turn(pace) as sent:
+            pace.answered(sent, RateLimits(requests=Allowance(3, 0, reset_s)))
+        return pace.figures()["waits_s"]
+
+    assert asyncio.run(run()) == 60.0
 
 
 def test_headers_without_a_number_say_nothing() -> None:
