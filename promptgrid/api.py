@@ -59,7 +59,7 @@ def plan(
     settings |= {s.plural: _listed(settings[s.plural]) for s in AXIS_SPECS if s.plural in settings}
     loaded = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
     table = _table(cases, loaded, expected, encoding)
-    chosen, notes = cases_of_part(Database(), table.cases, loaded, part=part, group=group)
+    part_cases, notes = cases_of_part(Database(), table.cases, loaded, part=part, group=group)
     for note in (*table.notes, *notes):
         if show is None:
             warnings.warn(note, stacklevel=2)
@@ -67,7 +67,7 @@ def plan(
             show(note)
     return Plan.of(
         prompts=loaded,
-        cases=chosen,
+        cases=part_cases,
         models=_listed(models) or (DEFAULT_MODEL,),
         techniques=_listed(techniques),
         checks=None if checks is None else tuple(map(parse_check, checks)),

@@ -70,10 +70,10 @@ def read_number(cell: str, language: str) -> Expected:
     if (plain := canonical(cell.strip())) is not None:
         return Expected(plain.text, numeral=plain)
     stated = next(iter(statements(cell, "")), None)
-    found = find_numerals(stated.text if stated else cell, language)
-    if len(found) == 1 and found[0].kind != "unclear":
-        return Expected(found[0].text, numeral=found[0])
-    why = f" ({found[0].why})" if len(found) == 1 else ""
+    numerals = find_numerals(stated.text if stated else cell, language)
+    if len(numerals) == 1 and numerals[0].kind != "unclear":
+        return Expected(numerals[0].text, numeral=numerals[0])
+    why = f" ({numerals[0].why})" if len(numerals) == 1 else ""
     return Expected(cell, _problem("number", cell) + why)
 
 
@@ -81,10 +81,10 @@ def _label(rule: AnswerRule, cell: str, language: str) -> Expected:
     exact = next((label for label in rule.labels if label.strip().casefold() == cell.strip().casefold()), None)
     if exact is not None or not rule.labels:
         return Expected(exact if exact is not None else cell.strip())
-    read = read_label(rule, cell, language=language, stated=True)
-    if read.label is None:
+    reading = read_label(rule, cell, language=language, stated=True)
+    if reading.label is None:
         return Expected(cell, f"{_short(cell)} is none of the labels {', '.join(rule.labels)}")
-    return Expected(read.label)
+    return Expected(reading.label)
 
 
 def _json(cell: str) -> Expected:

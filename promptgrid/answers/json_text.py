@@ -113,15 +113,15 @@ def _candidates(text: str) -> tuple[list[Any], str]:
     fenced, broken = _fenced(text)
     if fenced or broken:
         return fenced, broken
-    found, problem = [], ""
+    values, problem = [], ""
     for value, wrong in _brackets(text):
         if wrong:
             problem = problem or wrong
         else:
-            found.append(value)
-    if problem and all(map(_bare_numbers, found)):
+            values.append(value)
+    if problem and all(map(_bare_numbers, values)):
         return [], problem  # [1] beside JSON that is broken
-    return found, problem
+    return values, problem
 
 
 def _fenced(text: str) -> tuple[list[Any], str]:

@@ -83,15 +83,15 @@ def find_labels(
     spelling = _spelling(tuple(labels), tuple((label, tuple(words)) for label, words in (names or {}).items()))
     if not spelling:
         return []
-    found: list[Mention] = []
+    mentions: list[Mention] = []
     try:
         for match in _pattern(tuple(spelling)).finditer(text, timeout=TIMEOUT_S, concurrent=len(text) > SHORT):
             label = spelling.get(match.group()) or spelling.get(_key(match.group()))
             if label is not None and _is_label(match.group(), text, match.start(), match.end(), bare):
-                found.append(mention_at(label, text, match.start(), match.end()))
+                mentions.append(mention_at(label, text, match.start(), match.end()))
     except TimeoutError:
         return []
-    return found
+    return mentions
 
 
 @lru_cache(maxsize=64)

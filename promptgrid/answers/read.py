@@ -66,12 +66,12 @@ def read_answer(rule: AnswerRule, text: str, *, marker: str = "", language: str 
         body, note = body[:cut], _OWN_QUESTION
     if not body.strip():
         return Answer(thought.reasoning, None, "the reply is empty")
-    read = _Reader(rule, body, marker, language).answer()
+    answer = _Reader(rule, body, marker, language).answer()
     if rule.kind in ("label", "number") and (repeated := own_input(body)) is not None:
         first = _Reader(rule, body[:repeated], marker, language).answer()
-        read, note = (first, _OWN_QUESTION) if first.answer is not None else (read, note)
-    reasoning = "\n\n".join(part for part in (thought.reasoning, read.reasoning) if part)
-    return Answer(reasoning, read.answer, "; ".join(part for part in (read.note, note) if part))
+        answer, note = (first, _OWN_QUESTION) if first.answer is not None else (answer, note)
+    reasoning = "\n\n".join(part for part in (thought.reasoning, answer.reasoning) if part)
+    return Answer(reasoning, answer.answer, "; ".join(part for part in (answer.note, note) if part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ class _Reader:
 
     def answer(self) -> Answer:
         if self.rule.kind in ("text", "regex") and not self.marker:
-            read = self._whole()
-            return Answer("", read.answer, read.note)
+            reading = self._whole()
+            return Answer("", reading.answer, reading.note)
         for statement in statements(self.text, self.marker):
             stated = _STATED[self.rule.kind](self, statement)
             if stated is not None and (stated.answer is not None or stated.final):
@@ -95,11 +95,11 @@ class _Reader:
         missing = f"no {self.marker!r} line" if self.marker else ""
         if self.rule.kind in ("text", "regex"):
             return Answer(self.text.strip(), None, missing)
-        read = self._whole()
+        reading = self._whole()
         where = {"label": "the only label", "number": "the last number", "json": "the JSON"}[self.rule.kind]
-        taken = f"took {where} in the reply" if missing and read.answer is not None else ""
-        notes = [part for part in (missing, taken, read.note) if part]
-        return Answer(self.text.strip() if self.marker else "", read.answer, "; ".join(notes))
+        source = f"took {where} in the reply" if missing and reading.answer is not None else ""
+        notes = [part for part in (missing, source, reading.note) if part]
+        return Answer(self.text.strip() if self.marker else "", reading.answer, "; ".join(notes))
 
     def _whole(self) -> _Reading:
         """Applies the answer rule to the whole reply, for want of a place that states the answer."""
@@ -123,11 +123,13 @@ class _Reader:
         in the only field that the rule can read."""
         named = next((fields[name] for name in _FIELDS if name in fields), None)
         values = [named] if named is not None else list(fields.values())
-        read = [self._of_value(value) for value in values if isinstance(value, (str, int, float))]
-        answers = list(dict.fromkeys(one.answer for one in read if one.answer is not None))
+        results = [self._of_value(value) for value in values if isinstance(value, (str, int, float))]
+        answers = list(dict.fromkeys(one.answer for one in results if one.answer is not None))
         if len(answers) == 1:
             return _Reading(answers[0])
-        return read[0] if len(read) == 1 else _Reading(None, "no field of the JSON is the answer, or more than one")
+        return (
+            results[0] if len(results) == 1 else _Reading(None, "no field of the JSON is the answer, or more than one")
+        )
 
     def _of_value(self, value: str | float) -> _Reading:
         text = value if isinstance(value, str) else json.dumps(value)
@@ -136,8 +138,8 @@ class _Reader:
         return _number_stated(text, self.language) or _Reading(None, "no number in the field")
 
 
-def _of_label(read: LabelReading) -> _Reading:
-    return _Reading(read.label, read.note, read.final)
+def _of_label(reading: LabelReading) -> _Reading:
+    return _Reading(reading.label, reading.note, reading.final)
 
 
 def _of_numeral(numeral: Numeral | None, missing: str) -> _Reading:
@@ -163,8 +165,8 @@ def _regex_stated(reader: _Reader, statement: Statement) -> _Reading | None:
 
 def _json_stated(reader: _Reader, statement: Statement) -> _Reading | None:
     text = statement.text if statement.closed else f"{statement.text}{statement.after}"
-    read = read_json(text, reader.rule.schema)
-    return _Reading(read.text, read.note, final=read.text is not None)
+    reading = read_json(text, reader.rule.schema)
+    return _Reading(reading.text, reading.note, final=reading.text is not None)
 
 
 def _label_stated(reader: _Reader, statement: Statement) -> _Reading | None:
@@ -176,13 +178,13 @@ def _label_stated(reader: _Reader, statement: Statement) -> _Reading | None:
     if not statement.closed and not in_last_lines(statement) and not read_label(rule, sentence, stated=True).label:
         return None
     for text in (sentence, line):
-        read = read_label(rule, text, language=language, stated=True)
-        if read.label is not None or read.final:
-            return _of_label(read)
-    read = read_label(rule, "" if statement.closed else f"{line}\n{statement.after}", language=language)
-    if read.label is None and in_last_lines(statement):
-        return _Reading(None, f"no label after {statement.name!r}" if not read.final else read.note)
-    return _of_label(read)
+        reading = read_label(rule, text, language=language, stated=True)
+        if reading.label is not None or reading.final:
+            return _of_label(reading)
+    reading = read_label(rule, "" if statement.closed else f"{line}\n{statement.after}", language=language)
+    if reading.label is None and in_last_lines(statement):
+        return _Reading(None, f"no label after {statement.name!r}" if not reading.final else reading.note)
+    return _of_label(reading)
 
 
 def _number_of_statement(reader: _Reader, statement: Statement) -> _Reading | None:
@@ -202,17 +204,19 @@ def _number_stated(text: str, language: str, *, only_at_start: bool = False) -> 
     written = plain(text[:LONGEST])
     if _DENIAL.match(written):
         return _Reading(None, f"says what the answer is not: {written[:60].strip()}")
-    found = aside(numerals_of_plain(written, language), written)
-    if not found:
+    numerals = aside(numerals_of_plain(written, language), written)
+    if not numerals:
         return None
     approach = _APPROACH.match(written)
-    if approach and approach.end() >= found[0].start:
-        return _of_numeral(found[0], "")
+    if approach and approach.end() >= numerals[0].start:
+        return _of_numeral(numerals[0], "")
     if only_at_start:
         return None
-    stop = next((match.start() for match in _SENTENCE.finditer(written) if match.start() >= found[0].end), len(written))
+    stop = next(
+        (match.start() for match in _SENTENCE.finditer(written) if match.start() >= numerals[0].end), len(written)
+    )
     return _of_numeral(
-        settled([numeral for numeral in found if numeral.end <= stop], written, len(written), strict=True), ""
+        settled([numeral for numeral in numerals if numeral.end <= stop], written, len(written), strict=True), ""
     )
 
 
@@ -231,8 +235,8 @@ def _field(text: str) -> Mapping[str, Any] | None:
     bare = text.strip()
     if not bare.startswith(("{", "```")):
         return None
-    read = read_json(bare, {"type": "object"}).text
-    fields = None if read is None else json.loads(read)
+    canonical = read_json(bare, {"type": "object"}).text
+    fields = None if canonical is None else json.loads(canonical)
     return {str(name).casefold(): value for name, value in fields.items()} if fields else None
 
 

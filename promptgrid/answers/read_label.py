@@ -65,10 +65,10 @@ def read_label(rule: AnswerRule, text: str, *, language: str = "en", stated: boo
         mentions = find_labels(rule.labels, text, rule.synonyms, bare=stated or len(text) <= _SHORT)
     if stated and not numeric and (other := _other_option(rule, text, mentions)):
         return LabelReading(None, other)
-    read = _decided(mentions, text, stated=stated)
-    if read.label is not None and read.label not in rule.labels:
-        return LabelReading(None, f"states {read.label}, which is none of the labels")
-    return read
+    reading = _decided(mentions, text, stated=stated)
+    if reading.label is not None and reading.label not in rule.labels:
+        return LabelReading(None, f"states {reading.label}, which is none of the labels")
+    return reading
 
 
 def _decided(mentions: Sequence[Mention], text: str, *, stated: bool) -> LabelReading:

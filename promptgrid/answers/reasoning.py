@@ -87,8 +87,8 @@ def _without_marked(text: str, thoughts: list[str]) -> tuple[str, bool]:
 
 def _close_of(opening: re.Match[str]) -> str:
     for pattern, close in _MARKS:
-        if found := re.fullmatch(pattern, opening.group(), re.IGNORECASE):
-            return close.format(found[1] or "")
+        if match := re.fullmatch(pattern, opening.group(), re.IGNORECASE):
+            return close.format(match[1] or "")
     return ""
 
 

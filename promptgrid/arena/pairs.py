@@ -87,14 +87,14 @@ class Arena:
         cases the one that this judge has judged least. All judges see the pairs in the same order, so that their
         agreement can be measured; which reply stands on the left differs between judges.
         """
-        seen = Counter(duel for vote in votes if vote.owner == owner and (duel := self.duel_of(vote)))
+        judged = Counter(duel for vote in votes if vote.owner == owner and (duel := self.duel_of(vote)))
         compared, cases = Counter[tuple[int, int]](), Counter[int]()
-        for (case, *two), count in seen.items():
+        for (case, *two), count in judged.items():
             compared[two[0], two[1]] += count
             cases[case] += count
         rivals = combinations(range(len(self.variants)), 2)
         for a, b in sorted(rivals, key=lambda two: (compared[two], self._draw(two))):
-            duels = [(case, a, b) for case in self._replies if (case, a, b) not in seen and self._differ(case, a, b)]
+            duels = [(case, a, b) for case in self._replies if (case, a, b) not in judged and self._differ(case, a, b)]
             if duels:
                 return self._sides(min(duels, key=lambda duel: (cases[duel[0]], self._draw(duel))), owner)
         return None

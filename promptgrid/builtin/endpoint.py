@@ -134,11 +134,11 @@ def _adapter(server: Listening) -> OpenAIEndpoint:
 
 def _repeatable(request: Request) -> Request:
     """Turns off the server's prompt cache for a request with a seed or temperature 0, which must be repeatable."""
-    given = request.parameters
-    if given.seed is None and (given.temperature is None or given.temperature > 0):
+    parameters = request.parameters
+    if parameters.seed is None and (parameters.temperature is None or parameters.temperature > 0):
         return request
-    extra = {"cache_prompt": False, **(given.extra_body or {})}
-    return dataclasses.replace(request, parameters=dataclasses.replace(given, extra_body=extra))
+    extra = {"cache_prompt": False, **(parameters.extra_body or {})}
+    return dataclasses.replace(request, parameters=dataclasses.replace(parameters, extra_body=extra))
 
 
 async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> Reply:

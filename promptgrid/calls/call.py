@@ -192,14 +192,14 @@ class Call(Generic[P]):
         rest = self.payload.rest(len(replies), self.attempts - self.logged)
         rows = [reply_row(reply, self._origin(index, cost, len(replies)))
                 for index, (reply, cost) in enumerate(zip(replies, costs, strict=True))]  # fmt: skip
-        read = self.payload.reader(replies, self.attempts - self.logged)
+        score_all = self.payload.reader(replies, self.attempts - self.logged)
 
         def outcomes() -> list[CellOutcome]:
-            results = read() if read else []
+            results = score_all() if score_all else []
             return [CellOutcome(result, reply=row) for result, row in zip(results, rows, strict=True)]
 
         unreported = self._unreported(replies, costs)
-        entry = JournalEntry(outcomes if read else None, rows, unreported, self.reservation)
+        entry = JournalEntry(outcomes if score_all else None, rows, unreported, self.reservation)
         self.context.journal.write(entry)
         return rest
 

@@ -24,24 +24,24 @@ def read_and_score(
     again) are recorded. Never raises: an error in a reader or a check ends only this cell.
     """
     try:
-        read, scores = _read_and_scored(plan, point, text)
+        answer, scores = _read_and_scored(plan, point, text)
     except Exception as error:
         log.exception("cell %d: its reply cannot be read or scored", position)
         message = f"The reply came, and cannot be read or scored: {type(error).__name__}: {error}."
         return CellResult(position, "failed", error=message, error_kind="unread", attempts=attempts, reused=reused)
     if reasoning.strip():
-        read = replace(read, reasoning="\n\n".join(part for part in (reasoning.strip(), read.reasoning) if part))
-    return CellResult(position, "answered", read, scores, attempts=attempts, reused=reused)
+        answer = replace(answer, reasoning="\n\n".join(part for part in (reasoning.strip(), answer.reasoning) if part))
+    return CellResult(position, "answered", answer, scores, attempts=attempts, reused=reused)
 
 
 def _read_and_scored(plan: Plan, point: Point, text: str) -> tuple[Answer, list[Score]]:
     language = point.prompt.language
     rule = case_rule(point.prompt.answer, point.case.inputs)
-    read = read_answer(rule, text, marker=answer_marker(point.prompt, point.technique), language=language)
+    answer = read_answer(rule, text, marker=answer_marker(point.prompt, point.technique), language=language)
     scores = [
-        grade(check, output=text, answer=read.answer, expected=point.case.expected, rule=rule, note=read.note,
+        grade(check, output=text, answer=answer.answer, expected=point.case.expected, rule=rule, note=answer.note,
               language=language)
         for check in plan.checks_of(point.prompt, point.case)
         if check.plain
     ]  # fmt: skip
-    return read, scores
+    return answer, scores

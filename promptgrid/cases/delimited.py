@@ -88,19 +88,19 @@ def _rows(text: str, at: int, delimiter: str, name: str, oddities: _Oddities) ->
     number, line = 1 + bool(at), 1 + bool(at)
     while at < len(text):
         try:
-            read = _line(text, at, delimiter)
+            row = _line(text, at, delimiter)
         except _Unclosed as error:
             raise _broken_quotes(name, number, line, text, error) from error
-        if any(cell.strip() for cell in read.cells):
-            if read.blanks:
+        if any(cell.strip() for cell in row.cells):
+            if row.blanks:
                 oddities.blanks.append(number)
-            if read.bare_quotes:
+            if row.bare_quotes:
                 oddities.bare_quotes.append(number)
-            yield TableRow(number, line, read.cells)
+            yield TableRow(number, line, row.cells)
         else:
             oddities.skipped += 1
-        number, line = number + 1, line + _breaks(text, at, read.end)
-        at = read.end
+        number, line = number + 1, line + _breaks(text, at, row.end)
+        at = row.end
 
 
 def _breaks(text: str, start: int, end: int) -> int:
@@ -219,11 +219,11 @@ def _widths(text: str, delimiter: str) -> list[int]:
     at = 0
     while at < len(sample) and len(widths) < _SAMPLE_ROWS:
         try:
-            read = _line(sample, at, delimiter)
+            row = _line(sample, at, delimiter)
         except _Unclosed:
             break
-        if any(read.cells):
-            widths.append(len(read.cells))
-        at = read.end
+        if any(row.cells):
+            widths.append(len(row.cells))
+        at = row.end
     whole = len(sample) == len(text) or len(widths) < 2
     return widths if whole else widths[:-1]

@@ -48,13 +48,13 @@ def parted(
     """
     column = _group_column(cases, group)
     alike = duplicates(cases) if alike is None else alike
-    drawn, by_group = _Drawn(), dict[str, str]()
+    draws, by_group = _Drawn(), dict[str, str]()
     parts: list[str] = []
     for place, case in enumerate(cases):
         name, digest = plain_text(case.inputs.get(column, "")), content_digest(case, column)
         follows = by_group.get(name) or (parts[alike[place].of] if place in alike else "")
-        part = known.get(digest) or follows or drawn.draw(case.expected, f"group {name}" if name else content(case))
-        drawn.count(case.expected, part)
+        part = known.get(digest) or follows or draws.draw(case.expected, f"group {name}" if name else content(case))
+        draws.count(case.expected, part)
         if name:
             by_group.setdefault(name, part)
         parts.append(part)
@@ -111,10 +111,10 @@ def of_part(cases: Sequence[Case], part: str) -> tuple[Case, ...]:
     """Returns the cases of that part; all for "". Raises CasesError for an unknown part or a part without cases."""
     if part and part not in PARTS:
         raise CasesError(f"There is no part {part!r}.", hint=did_you_mean(part, PARTS))
-    chosen = tuple(case for case in cases if part in ("", case.part))
-    if not chosen and cases:
+    part_cases = tuple(case for case in cases if part in ("", case.part))
+    if not part_cases and cases:
         raise CasesError(f"None of the {len(cases):,} cases belongs to {part}.", hint="Add cases, or take all parts.")
-    return chosen
+    return part_cases
 
 
 def part_notes(cases: Sequence[Case]) -> list[str]:
@@ -151,9 +151,9 @@ def _example_notes(cases: Sequence[Case], prompts: Iterable[Prompt]) -> Iterator
     for prompt in {prompt.version: prompt for prompt in prompts}.values():
         examples = [Case("", example.inputs) for example in prompt.examples]
         names = {name for example in examples for name in example.inputs}
-        asked = [Case(case.id, {name: case.inputs.get(name, "") for name in names}) for case in cases]
+        questions = [Case(case.id, {name: case.inputs.get(name, "") for name in names}) for case in cases]
         near = len(cases) <= NEAR_LIMIT
-        alike = duplicates([*examples, *asked], near=near) if examples else {}
+        alike = duplicates([*examples, *questions], near=near) if examples else {}
         ids = [cases[place - len(examples)].id for place, one in alike.items() if one.of < len(examples) <= place]
         if ids:
             are = "is an example" if len(ids) == 1 else "are examples"

@@ -238,16 +238,16 @@ def read(run_id: str, columns: RunColumns) -> Facts:
     lots = [_lot(rows, variants) for rows in columns.cells] or [_lot([], variants)]
     joined: dict[str, Any] = {name: np.concatenate([lot[name] for lot in lots]) for name in lots[0]}
     del lots
-    met = [
+    all_variants = [
         Variant(prompt, version, technique, f"{endpoint}/{model}", tuple(rest[: len(PARAMETER_AXES)]))
         for prompt, version, technique, endpoint, model, *rest in variants
     ]
-    ordered = in_grid_order(list(dict.fromkeys(met)))
+    ordered = in_grid_order(list(dict.fromkeys(all_variants)))
     by_variant: dict[Variant, list[SentValues]] = {variant: [] for variant in ordered}
-    for key, variant in zip(variants, met, strict=True):
+    for key, variant in zip(variants, all_variants, strict=True):
         by_variant[variant].append(SentValues(key[-1 - len(PARAMETER_AXES) : -1], key[-1]))
     sent = list(by_variant.values())
-    places = np.array([ordered.index(variant) for variant in met], dtype=np.int32)
+    places = np.array([ordered.index(variant) for variant in all_variants], dtype=np.int32)
     joined["variant"] = places[joined["variant"]]
     checks, scores = _scores(columns.scores, joined["position"])
     read_ones = joined.pop("read")

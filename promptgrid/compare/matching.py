@@ -18,13 +18,13 @@ def contents(database: Database, layout: Layout) -> dict[Hashable, int]:
     """Returns the row of each case by (its inputs and expected answer as text, the number of earlier cases with the
     same)."""
     texts = case_texts(database, layout.facts.run_id)
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     rows: dict[Hashable, int] = {}
     for row, code in enumerate(layout.case_of.tolist()):
         case = texts.get(code)
         content = repr(case and (sorted(case.inputs.items()), case.expected))
-        rows[content, seen[content]] = row
-        seen[content] += 1
+        rows[content, counts[content]] = row
+        counts[content] += 1
     return rows
 
 
@@ -41,8 +41,8 @@ def matched(a: Mapping[Hashable, int], b: Mapping[Hashable, int]) -> Ints:
 def distinct(a: Layout, b: Layout, cases: Ints) -> Ints:
     """Returns the indices of the matched `cases` that statistics count: of copies (see Facts.firsts) the first."""
     pairs = []
-    for laid, rows in ((a, cases[:, 0]), (b, cases[:, 1])):
-        case_of, firsts = np.append(laid.case_of, -1), np.append(laid.facts.firsts, -1)
+    for layout, rows in ((a, cases[:, 0]), (b, cases[:, 1])):
+        case_of, firsts = np.append(layout.case_of, -1), np.append(layout.facts.firsts, -1)
         pairs.append(firsts[case_of[rows]])  # -1 where the run has no such case
     lines = np.unique(np.column_stack(pairs), axis=0, return_index=True)[1]
     return np.sort(lines).astype(np.int32)

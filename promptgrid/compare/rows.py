@@ -80,15 +80,15 @@ class ComparisonRows:
 def comparison_rows(database: Database, facts: Facts, view: View) -> ComparisonRows:
     """Returns the rows that the view shows, filtered and sorted. An unknown column, baseline or value in the view is
     ignored."""
-    laid_out = layout(facts, view)
-    columns = laid_out.column_indices(view)
-    matches = _matches(database, laid_out, columns, view)
-    flags = _flags(laid_out, columns, view)
+    view_layout = layout(facts, view)
+    columns = view_layout.column_indices(view)
+    matches = _matches(database, view_layout, columns, view)
+    flags = _flags(view_layout, columns, view)
     counts = {show: int(np.count_nonzero(matches & flags[show])) for show in SHOWS}
     order = np.flatnonzero(matches & flags[view.filter.show])
     if view.sort.by != "case" or view.sort.descending:
-        order = order[_sorted(laid_out, columns, order, view)]
-    return ComparisonRows(facts, view, laid_out, columns, order, counts)
+        order = order[_sorted(view_layout, columns, order, view)]
+    return ComparisonRows(facts, view, view_layout, columns, order, counts)
 
 
 def _columns_asked(layout: Layout, columns: Sequence[int], column_id: str) -> list[int]:

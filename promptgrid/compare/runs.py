@@ -208,10 +208,10 @@ class _Side:
     ballot: NDArray[np.int64]
 
     @classmethod
-    def of(cls, laid: Layout, scores: Floats, rows: Ints, column: int) -> _Side:
+    def of(cls, layout: Layout, scores: Floats, rows: Ints, column: int) -> _Side:
         """Reads one column of a layout. `rows` has the row of each matched case; -1 there or as `column` means that the
         run lacks it."""
-        places, present = laid.places, (rows >= 0) & (column >= 0)
+        places, present = layout.places, (rows >= 0) & (column >= 0)
         if not present.any():
             return cls(present, np.full(len(rows), np.nan), present, np.zeros(len(rows), dtype=np.int64))
         cells = places.representative[rows, column]
@@ -219,7 +219,7 @@ class _Side:
             present & (places.answered[rows, column] > 0),
             np.where(present, scores[rows, column], np.nan),
             present & (places.voted[rows, column] >= 0),
-            laid.facts.ballot[cells],
+            layout.facts.ballot[cells],
         )
 
 
@@ -258,17 +258,17 @@ class _Texts:
     """Reads the texts and figures of one run at these places (row, column) of its layout; -1 where the run has no such
     place."""
 
-    def __init__(self, database: Database, laid: Layout, scores: Floats, places: Sequence[Sequence[int]]) -> None:
-        self._laid, self._scores = laid, scores
+    def __init__(self, database: Database, layout: Layout, scores: Floats, places: Sequence[Sequence[int]]) -> None:
+        self._layout, self._scores = layout, scores
         self._places = [None if row < 0 or column < 0 else (row, column) for row, column in places]
         rows = {row for row, _ in places if row >= 0}
         self._rows = [row for row, _ in places]
-        self._cases = case_texts(database, laid.facts.run_id, {int(laid.case_of[row]) for row in rows})
+        self._cases = case_texts(database, layout.facts.run_id, {int(layout.case_of[row]) for row in rows})
         positions = [position for at in range(len(places)) if (position := self.position(at)) is not None]
-        self._texts = cell_texts(database, laid.facts.run_id, positions, SHOWN)
+        self._texts = cell_texts(database, layout.facts.run_id, positions, SHOWN)
 
     def case(self, at: int) -> CaseText | None:
-        return self._cases.get(int(self._laid.case_of[self._rows[at]])) if self._rows[at] >= 0 else None
+        return self._cases.get(int(self._layout.case_of[self._rows[at]])) if self._rows[at] >= 0 else None
 
     def score(self, at: int) -> float | None:
         place = self._places[at]
@@ -277,13 +277,15 @@ class _Texts:
     def status(self, at: int) -> str | None:
         place = self._places[at]
         return (
-            None if place is None or not self._laid.places.samples[place] else STATUSES[self._laid.places.status[place]]
+            None
+            if place is None or not self._layout.places.samples[place]
+            else STATUSES[self._layout.places.status[place]]
         )
 
     def position(self, at: int) -> int | None:
         place = self._places[at]
-        cell = -1 if place is None else int(self._laid.places.representative[place])
-        return None if cell < 0 else int(self._laid.facts.position[cell])
+        cell = -1 if place is None else int(self._layout.places.representative[place])
+        return None if cell < 0 else int(self._layout.facts.position[cell])
 
     def answer(self, at: int) -> str | None:
         position = self.position(at)

@@ -97,7 +97,7 @@ def summary(database: Database, run_id: str) -> list[VariantSummary]:
 def run_remarks(database: Database, run_id: str) -> list[str]:
     """Returns a sentence for each model of the run that seems to ignore the temperature, because its replies are too
     much alike, and one if cases are counted only once."""
-    sentences = ((ref, suspicion(seen)) for ref, seen in alike(database, run_id).items())
+    sentences = ((ref, suspicion(counts)) for ref, counts in alike(database, run_id).items())
     copies = copies_sentence(facts(database, run_id).firsts)
     return [*(f"{ref}: {sentence}" for ref, sentence in sentences if sentence), *([copies] if copies else [])]
 
@@ -115,35 +115,35 @@ def count_differences(database: Database, run_id: str) -> list[str]:
 def summarise(facts: Facts, view: View) -> list[VariantSummary]:
     """Returns the summary of each column that the view shows, its baseline first. The view's filters on rows have no
     effect."""
-    laid = layout(facts, view)
-    columns = laid.column_indices(view)
-    return facts.cached((view.layout, tuple(columns)), lambda: _summaries(laid, columns))
+    view_layout = layout(facts, view)
+    columns = view_layout.column_indices(view)
+    return facts.cached((view.layout, tuple(columns)), lambda: _summaries(view_layout, columns))
 
 
-def _summaries(laid: Layout, columns: Sequence[int]) -> list[VariantSummary]:
+def _summaries(layout: Layout, columns: Sequence[int]) -> list[VariantSummary]:
     if not columns:
         return []
-    cases = _by_case(laid, "score", list(range(len(laid.columns))))
-    versus, best = of_columns(cases, columns, look=laid.facts.look)
-    trials = {column: _Trials.of(laid.facts, laid.cells_in(column)) for column in columns}
+    cases = _by_case(layout, "score", list(range(len(layout.columns))))
+    versus, best = of_columns(cases, columns, look=layout.facts.look)
+    trials = {column: _Trials.of(layout.facts, layout.cells_in(column)) for column in columns}
     k = min((most for one in trials.values() if (most := int(one.scored.max(initial=0))) > 1), default=0)
     return [
-        _summary(laid, column, cases[:, column], columns[0], versus.get(column), column == best, trials[column], k)
+        _summary(layout, column, cases[:, column], columns[0], versus.get(column), column == best, trials[column], k)
         for column in columns
     ]
 
 
-def _by_case(laid: Layout, metric: Metric, columns: Sequence[int]) -> Floats:
+def _by_case(layout: Layout, metric: Metric, columns: Sequence[int]) -> Floats:
     """Returns an array of cases × columns with the mean of the metric over the rows of each case; NaN: unknown. Cases
     that are copies of each other are one case. If columns are cases, the rows take the place of the cases."""
-    values = laid.units.metrics[metric][:, columns]
-    unit = laid.row_of if "case" in laid.column_axes else laid.facts.firsts[laid.case_of]
+    values = layout.units.metrics[metric][:, columns]
+    unit = layout.row_of if "case" in layout.column_axes else layout.facts.firsts[layout.case_of]
     known_ones, case = np.unique(unit, return_inverse=True)
     return np.column_stack([mean_by(column, case, len(known_ones)) for column in values.T]) if len(unit) else values
 
 
 def _summary(
-    laid: Layout,
+    layout: Layout,
     column: int,
     cases: Floats,
     baseline: int,
@@ -152,12 +152,12 @@ def _summary(
     trials: _Trials,
     k: int,
 ) -> VariantSummary:
-    facts, head = laid.facts, laid.columns[column]
-    cells = laid.cells_in(column)
+    facts, head = layout.facts, layout.columns[column]
+    cells = layout.cells_in(column)
     replies = cells[facts.answered[cells]]
     answers = facts.answer[replies]
     scored = cases[~np.isnan(cases)]
-    agreement = _by_case(laid, "agreement", [column])
+    agreement = _by_case(layout, "agreement", [column])
     latency = _known(facts.latency_ms[replies])
     costs = facts.cost_usd[replies]
     return VariantSummary(
@@ -171,7 +171,7 @@ def _summary(
         by_check=_by_check(facts, cells),
         distinct=len(np.unique(answers[answers >= 0])),
         agreement=_mean(_known(agreement)),
-        samples=int(laid.units.answered[:, column].max(initial=0)),
+        samples=int(layout.units.answered[:, column].max(initial=0)),
         pass_at_k=trials.pass_at(k, len(facts.case_ids)) if k else None,
         k=k,
         chars=_mean(facts.chars[replies]),
@@ -183,7 +183,7 @@ def _summary(
         latency_ms=float(np.median(latency)) if len(latency) else None,
         latency_p95_ms=float(np.percentile(latency, 95)) if len(latency) else None,
         versus=versus,
-        sentence=versus.sentence(head.label, laid.columns[baseline].label) if versus else "",
+        sentence=versus.sentence(head.label, layout.columns[baseline].label) if versus else "",
         best=best,
     )
 

@@ -144,13 +144,13 @@ def cost_chart(curve: Curve, lines: Sequence[str] = (), *, legend: bool = True) 
 
     title, times, number = _PRICES[curve.price]
     widths = label_widths([(row[curve.price], row["score"], curve.spec.text(row[curve.axis])) for row in rows])
-    drawn = [
+    points = [
         row | {"price": row[curve.price] * times, "from_width": width} for row, width in zip(rows, widths, strict=True)
     ]
     x = alt.X("price:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(grid=False, tickCount=6))
     y = alt.Y("score:Q", title="score", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(**_PERCENT, **_Y_AXIS))
-    base = alt.Chart(alt.InlineData(values=drawn)).encode(x=x)
-    front = alt.Chart(alt.InlineData(values=[row for row in drawn if row["pareto"]])).encode(x=x, y=y)
+    base = alt.Chart(alt.InlineData(values=points)).encode(x=x)
+    front = alt.Chart(alt.InlineData(values=[row for row in points if row["pareto"]])).encode(x=x, y=y)
     tooltip = [
         alt.Tooltip("line:N"),
         alt.Tooltip(_field(curve)),

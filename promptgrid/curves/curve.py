@@ -230,8 +230,8 @@ def _tallies(facts: Facts, group: _Replies) -> list[list[int]]:
 
 def _similarity(case: Sequence[int], texts: Mapping[int, str]) -> float | None:
     """Returns the mean similarity, 0 to 1, of the replies at these positions; None if `texts` lacks one of them."""
-    read = [texts[position] for position in case if position in texts]
-    return stats.mean_similarity(read, seed=_SEED, most=PAIRS) if len(read) == len(case) else None
+    case_texts = [texts[position] for position in case if position in texts]
+    return stats.mean_similarity(case_texts, seed=_SEED, most=PAIRS) if len(case_texts) == len(case) else None
 
 
 def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:

@@ -81,11 +81,11 @@ class TokenCounter:
             if way not in self._ways:
                 continue
             try:
-                found = await cut(pool, model, text)
+                tokens = await cut(pool, model, text)
             except _Unsupported:
                 continue
-            if found is not None:
-                return found
+            if tokens is not None:
+                return tokens
         return None
 
     async def _cut_by_llama_cpp(self, pool: Pool, model: str, text: str) -> list[Token] | None:

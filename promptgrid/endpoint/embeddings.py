@@ -17,19 +17,19 @@ def embeddings(text: str, n: int, latency_ms: float = 0.0) -> Embeddings:
     EndpointError(bad_reply) unless there are `n` valid ones."""
     body = parsed(text)
     rows = body.get("data")
-    found: dict[object, object] = {}
+    by_index: dict[object, object] = {}
     if isinstance(rows, list):
-        found = {row.get("index"): row.get("embedding") for row in rows
+        by_index = {row.get("index"): row.get("embedding") for row in rows
                  if isinstance(row, dict) and type(row.get("index")) is int}  # fmt: skip
-    vectors = [vector for index in range(n) if (vector := _vector(found.get(index)))]
+    vectors = [vector for index in range(n) if (vector := _vector(by_index.get(index)))]
     if len(vectors) < n:
         raise bad_reply(f"The endpoint's answer has no {n} embeddings.", text)
     return Embeddings(vectors, read_usage(body).prompt, latency_ms)
 
 
-def _vector(found: object) -> tuple[float, ...]:
+def _vector(value: object) -> tuple[float, ...]:
     """Returns the value as a vector; an empty one if it is not a list of finite numbers."""
-    return tuple(map(float, found)) if isinstance(found, list) and all(map(_is_number, found)) else ()
+    return tuple(map(float, value)) if isinstance(value, list) and all(map(_is_number, value)) else ()
 
 
 def _is_number(value: object) -> bool:

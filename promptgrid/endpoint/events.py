@@ -85,7 +85,7 @@ class Fold:
 
     done: bool = False
     error: Any = None
-    heard: list[str] = field(default_factory=list)  # the text of the first choice
+    texts: list[str] = field(default_factory=list)  # the text of the first choice
     _model: Any = None
     _usage: Any = None
     _choices: dict[int, _Choice] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class Fold:
             choices, list
         ) else []  # fmt: skip
         text = "".join(piece for at, piece, _ in pieces if at == 0)
-        self.heard.append(text)
+        self.texts.append(text)
         return text, any(wrote for _, _, wrote in pieces)
 
     def body(self) -> dict[str, Any]:
@@ -147,8 +147,8 @@ class Fold:
         if isinstance(logprobs := choice.get("logprobs"), dict):
             for name, values in logprobs.items():
                 one.logprobs.setdefault(name, []).extend(values if isinstance(values, list) else [])
-        shown = pieces.get("content") or pieces.get("refusal") or ""
-        return at, shown, any(pieces.values())
+        visible_text = pieces.get("content") or pieces.get("refusal") or ""
+        return at, visible_text, any(pieces.values())
 
 
 def folded(text: str) -> Fold:

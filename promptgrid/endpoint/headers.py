@@ -37,5 +37,5 @@ def request_headers(settings: EndpointSettings) -> dict[str, str]:
     }
     if settings.is_openai:  # other endpoints must not get these headers
         ours |= {name: os.environ[env] for name, env in OPENAI_ENV.items() if os.environ.get(env)}
-    taken = {name.lower() for name in settings.headers}
-    return {**{name: value for name, value in ours.items() if name.lower() not in taken}, **settings.headers}
+    own_names = {name.lower() for name in settings.headers}
+    return {**{name: value for name, value in ours.items() if name.lower() not in own_names}, **settings.headers}

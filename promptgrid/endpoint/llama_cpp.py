@@ -26,7 +26,7 @@ def body(request: Request) -> dict[str, Any]:
     """Returns the JSON body of the request for llama.cpp's /completion. Raises EndpointError(bad_request) unless it has
     token ids or exactly one message."""
     parameters = request.parameters
-    asked = {
+    fields = {
         "model": request.model,
         "prompt": wire.plain_prompt(request),
         "n_predict": parameters.max_tokens,
@@ -38,7 +38,7 @@ def body(request: Request) -> dict[str, Any]:
         "stop": list(parameters.stop or ()) or None,
         "n": request.n if request.n > 1 else None,
     }
-    return {**wire.checked_extra(request), **{name: value for name, value in asked.items() if value is not None}}
+    return {**wire.checked_extra(request), **{name: value for name, value in fields.items() if value is not None}}
 
 
 def slots(properties: Mapping[str, Any]) -> int | None:
@@ -59,10 +59,10 @@ def replies(text: str, n: int, **common: Any) -> list[Reply]:
     except (ValueError, RecursionError):
         data = None
     choices = [choice for choice in (data if isinstance(data, list) else [data]) if isinstance(choice, dict)]
-    found = [_reply(choice, common) for choice in choices[:n] if isinstance(choice.get("content"), str)]
-    if not found:
+    usable_replies = [_reply(choice, common) for choice in choices[:n] if isinstance(choice.get("content"), str)]
+    if not usable_replies:
         raise EndpointError("bad_reply", "The server's answer to /completion holds no text.", raw=text[:2000])
-    return found
+    return usable_replies
 
 
 def _reply(choice: Mapping[str, Any], common: Mapping[str, Any]) -> Reply:

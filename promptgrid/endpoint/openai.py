@@ -135,7 +135,7 @@ class OpenAIEndpoint:
                         yield delta
                 return
             except EndpointError as error:
-                error.raw = redacted("".join(fold.heard), self.settings.secrets)[:RAW_LIMIT] or error.raw
+                error.raw = redacted("".join(fold.texts), self.settings.secrets)[:RAW_LIMIT] or error.raw
                 if not self._wording.learn(error, request.model, sent):
                     await self._explain(error, request.model)
                     raise
@@ -229,19 +229,19 @@ class OpenAIEndpoint:
         """Returns the replies in a parsed body with the text `raw`. Raises EndpointError, also with status 200."""
         if error := refusals.error_inside(body):
             raise refusals.told(refusals.status_inside(error), error, headers, self.settings, request.model)
-        found = replies(body, request.n, raw, sums=self._slots is None, **common)
-        found = [redacted_reply(reply, self.settings.secrets) for reply in found]
+        usable_replies = replies(body, request.n, raw, sums=self._slots is None, **common)
+        usable_replies = [redacted_reply(reply, self.settings.secrets) for reply in usable_replies]
         self._readable = True
         # Choices without a text were sent, though.
-        self._one_by_one |= len(found) < request.n and len(body["choices"]) < request.n
-        return found
+        self._one_by_one |= len(usable_replies) < request.n and len(body["choices"]) < request.n
+        return usable_replies
 
     def _json(self, answer: HttpResponse) -> Any:
         """Returns the parsed JSON of a response. Raises EndpointError without secrets."""
         refusals.check_status(answer, self.settings, "")
-        found = parsed_json(answer.text)
+        value = parsed_json(answer.text)
         self._readable = True
-        return found
+        return value
 
     def _by_tokens(self, request: Request) -> bool:
         """Whether the request goes to llama.cpp's own API, which reports every token of a character of several."""

@@ -240,8 +240,8 @@ def _proxy(settings: EndpointSettings) -> str | None:
     if settings.is_direct or urllib.request.proxy_bypass(url.hostname or ""):
         return None
     proxies = urllib.request.getproxies()
-    found = proxies.get(url.scheme) or proxies.get("all")
-    return found if not found or "://" in found else f"http://{found}"
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
 
 def _certificates(settings: EndpointSettings) -> ssl.SSLContext | bool:

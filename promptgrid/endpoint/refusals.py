@@ -51,12 +51,12 @@ QUOTED = re.compile(r"['\"`](\w+)['\"`]|: (\w+)")
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """The parts of an error response: its status, its error codes, the parameter that it is about ("" if none), and the
-    server's sentence (`said`)."""
+    server's `sentence`."""
 
     status: int
     codes: frozenset[str]
     param: str
-    said: str
+    sentence: str
 
 
 def told(
@@ -149,8 +149,8 @@ RULES: tuple[tuple[ErrorKind, Callable[[_Answer], bool]], ...] = (
     ("rate_limited", lambda a: a.status == 429 or "rate_limit_exceeded" in a.codes),
     ("timeout", lambda a: a.status == 408),
     ("server", lambda a: a.status >= 500),
-    ("unknown_model", lambda a: a.status in (400, 404) and bool(UNKNOWN_MODEL.search(a.said))),
-    ("too_long", lambda a: a.status in (400, 422) and bool(TOO_LONG.search(a.said))),
+    ("unknown_model", lambda a: a.status in (400, 404) and bool(UNKNOWN_MODEL.search(a.sentence))),
+    ("too_long", lambda a: a.status in (400, 422) and bool(TOO_LONG.search(a.sentence))),
     ("refused_parameter", lambda a: a.status in (400, 422) and _refuses(a)),
     ("bad_request", lambda a: True),
 )
@@ -161,7 +161,7 @@ def _refuses(a: _Answer) -> bool:
 
 
 def _said(a: _Answer) -> str:
-    sentence = a.said or f"status {a.status}, no reason given"
+    sentence = a.sentence or f"status {a.status}, no reason given"
     return sentence if sentence.endswith((".", "!", "?", "…", "。")) else f"{sentence}."
 
 

@@ -99,8 +99,8 @@ class ScriptedEndpoint:
     def _next(self, request: Request) -> list[ScriptedReply]:
         if not callable(self._script):
             return list(itertools.islice(self._outcomes, request.n))
-        said = self._script(request)
-        return [said] * request.n if isinstance(said, str | Reply | EndpointError) else list(said[: request.n])
+        script = self._script(request)
+        return [script] * request.n if isinstance(script, str | Reply | EndpointError) else list(script[: request.n])
 
     def _reply(self, outcome: ScriptedReply, request: Request, sent: dict[str, Any]) -> Reply:
         if isinstance(outcome, EndpointError):
@@ -108,13 +108,13 @@ class ScriptedEndpoint:
         if isinstance(outcome, Reply):
             return replace(outcome, sent=sent)
         words = _words(outcome)
-        kept = words[: request.parameters.max_tokens]
+        first_words = words[: request.parameters.max_tokens]
         return Reply(
-            text="".join(kept),
-            finish_reason="stop" if len(kept) == len(words) else "length",
+            text="".join(first_words),
+            finish_reason="stop" if len(first_words) == len(words) else "length",
             model_returned=request.model,
             prompt_tokens=sum(len(message.text.split()) for message in request.messages),
-            completion_tokens=len(kept),
+            completion_tokens=len(first_words),
             latency_ms=self.latency_s * 1000,
             sent=sent,
         )

@@ -116,10 +116,10 @@ def normalised(base_url: str) -> str:
         )
     if parts.scheme not in ("http", "https") or not host:
         raise PromptgridError(f"{base_url!r} is no base URL.", hint="Write it like http://localhost:11434/v1.")
-    shown = f"[{host}]" if ":" in host else host
+    netloc = f"[{host}]" if ":" in host else host
     if port and port != {"http": 80, "https": 443}[parts.scheme]:
-        shown += f":{port}"
-    return f"{parts.scheme}://{shown}{parts.path.rstrip('/')}"
+        netloc += f":{port}"
+    return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
 
 
 def read_settings(env: Mapping[str, str] | None = None, config: Path | None = None) -> dict[str, EndpointSettings]:
@@ -130,10 +130,10 @@ def read_settings(env: Mapping[str, str] | None = None, config: Path | None = No
     """
     env = environment() if env is None else env
     path = config_folder() / "endpoints.toml" if config is None else config
-    found = {"openai": _openai(env)} if env.get("OPENAI_API_KEY") or env.get("OPENAI_BASE_URL") else {}
+    settings = {"openai": _openai(env)} if env.get("OPENAI_API_KEY") or env.get("OPENAI_BASE_URL") else {}
     for name, table in _tables(path).items():
-        found[name] = _Table(path, name, table, env).settings()
-    return found
+        settings[name] = _Table(path, name, table, env).settings()
+    return settings
 
 
 def _openai(env: Mapping[str, str]) -> EndpointSettings:

@@ -36,7 +36,7 @@ async def deltas(opened: HttpStream, fold: Fold, started: float, read: Read) -> 
     body = fold.body()
     if rest := unfinished.add("", last=True):
         yield Delta(text=rest)
-    yield Delta(reply=read(body, "".join(fold.heard), latency_ms=_since(started), first_token_ms=first_token_ms)[0])
+    yield Delta(reply=read(body, "".join(fold.texts), latency_ms=_since(started), first_token_ms=first_token_ms)[0])
 
 
 async def _events(opened: HttpStream) -> AsyncIterator[tuple[str, str]]:

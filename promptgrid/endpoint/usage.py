@@ -38,19 +38,19 @@ def read_usage(data: Mapping[str, Any]) -> Usage:
     )
     details = _object(usage.get("prompt_tokens_details"))
     cached = count(details.get("cached_tokens"))
-    read = Usage(
+    counts = Usage(
         prompt=count(prompt) or None,  # 0 is implausible: every prompt has a token
         completion=count(completion),
         reasoning=count(_object(usage.get("completion_tokens_details")).get("reasoning_tokens")),
         cached=cached if cached is not None else count(usage.get("prompt_cache_hit_tokens")),  # DeepSeek's name
     )
-    read = replace(read, completion=_whole_completion(read, count(usage.get("total_tokens"))))
+    counts = replace(counts, completion=_whole_completion(counts, count(usage.get("total_tokens"))))
     wrong = [name for name, value in (("prompt", prompt), ("completion", completion))
-             if value is not None and getattr(read, name) is None]  # fmt: skip
+             if value is not None and getattr(counts, name) is None]  # fmt: skip
     if not wrong:
-        return read
+        return counts
     reported = {"prompt": prompt, "completion": completion}
-    return replace(read, problem=", ".join(one_line(f"{reported[name]!r} {name} tokens", _QUOTE) for name in wrong))
+    return replace(counts, problem=", ".join(one_line(f"{reported[name]!r} {name} tokens", _QUOTE) for name in wrong))
 
 
 def without_nothing(usage: Usage) -> Usage:

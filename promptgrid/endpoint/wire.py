@@ -57,8 +57,8 @@ def checked_extra(request: Request) -> Mapping[str, Any]:
         _COUNTS: "Set the number of samples instead, which preflight and budget count.",
     }
     for fields, hint in hints.items():
-        if taken := [name for name in _names(extra) if _letters(name) in fields]:
-            raise EndpointError("bad_request", f"extra_body may not set {', '.join(taken)}.", hint=hint)
+        if own_fields := [name for name in _names(extra) if _letters(name) in fields]:
+            raise EndpointError("bad_request", f"extra_body may not set {', '.join(own_fields)}.", hint=hint)
     return extra
 
 
@@ -105,9 +105,9 @@ def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
     """Returns the request's parameters as fields of the body. Parameters that are not set are left out, since null has
     another meaning for some servers."""
     names = {"max_tokens": token_parameter}
-    asked = {names.get(name, name): value for name, value in request.parameters.as_json().items()}
-    asked |= {"n": request.n if request.n > 1 else None, **_probabilities(request)}
-    return {name: value for name, value in asked.items() if value not in (None, []) and name != "extra_body"}
+    fields = {names.get(name, name): value for name, value in request.parameters.as_json().items()}
+    fields |= {"n": request.n if request.n > 1 else None, **_probabilities(request)}
+    return {name: value for name, value in fields.items() if value not in (None, []) and name != "extra_body"}
 
 
 def _probabilities(request: Request) -> dict[str, Any]:

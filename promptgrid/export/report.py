@@ -119,12 +119,12 @@ def _read(database: Database, comparison: ComparisonRows) -> tuple[list[Comparis
         positions = [
             entry.representative for row in some for entry in row.entries.values() if entry.representative is not None
         ]
-        read = {row.position: _text(row) for row in results.result_rows(database, comparison.facts.run_id, positions)}
-        size += sum(len(text.output) + len(text.reasoning) for text in read.values())
+        batch = {row.position: _text(row) for row in results.result_rows(database, comparison.facts.run_id, positions)}
+        size += sum(len(text.output) + len(text.reasoning) for text in batch.values())
         if rows and size > CHARACTERS:
             break
         rows += some
-        texts |= read
+        texts |= batch
     return rows, texts
 
 

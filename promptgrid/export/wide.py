@@ -47,11 +47,11 @@ def variant_labels(variants: Sequence[_Key]) -> dict[_Key, str]:
     only if they differ. Raises ExportError if two labels would still be equal."""
     apart = [at for at in range(len(_NAMED), len(_NAMED + _TOLD_APART)) if len({v[at] for v in variants}) > 1]
     labels: dict[_Key, str] = {}
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for variant in variants:
         label = _label(variant, apart)
-        seen[label] += 1
-        labels[variant] = label if seen[label] == 1 else f"{label} ({seen[label]})"
+        counts[label] += 1
+        labels[variant] = label if counts[label] == 1 else f"{label} ({counts[label]})"
     if len(set(labels.values())) < len(labels):
         raise ExportError("Two variants would have the same header.", hint="Give the prompts other names.")
     return labels

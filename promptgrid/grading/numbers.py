@@ -17,10 +17,10 @@ def number(subject: Subject) -> Verdict:
     be equal as texts."""
     if subject.missing:
         return Verdict(None, subject.missing)
-    read = read_number(str(subject.expected), subject.language)
-    if read.numeral is None:
-        return Verdict(None, f"not scored: {read.problem}")
-    answer, expected = _numeral(subject), read.numeral
+    reading = read_number(str(subject.expected), subject.language)
+    if reading.numeral is None:
+        return Verdict(None, f"not scored: {reading.problem}")
+    answer, expected = _numeral(subject), reading.numeral
     if answer is None:
         return Verdict(False, f"answer {short(str(subject.answer))} holds no number, expected {expected.text}")
     if answer.kind == "unclear":
@@ -82,14 +82,14 @@ def _unit_of_answer(subject: Subject, answer: Numeral) -> Unit | None:
 
 def _measured(subject: Subject, answer: Numeral, expected: Numeral, unit: Unit) -> Verdict:
     """Compares answer and expected value as amounts in `unit`; a number without a unit is taken to be in that unit."""
-    given, wanted = _unit_of_answer(subject, answer), _unit_behind(expected, ends=True) or unit
-    answer_text, aim = _with_unit(answer, given), _with_unit(expected, wanted)
-    for one, text in ((wanted, aim), (given or unit, answer_text)):
+    answer_unit, target = _unit_of_answer(subject, answer), _unit_behind(expected, ends=True) or unit
+    answer_text, aim = _with_unit(answer, answer_unit), _with_unit(expected, target)
+    for one, text in ((target, aim), (answer_unit or unit, answer_text)):
         if one.dimension != unit.dimension:
             why = f"{text} is no {unit.dimension}"
-            return Verdict(None, f"not scored: expected {why}") if one is wanted else Verdict(False, f"answer {why}")
-    have = (given or unit).convert(answer.value or Fraction(0), unit)
-    want = wanted.convert(expected.value or Fraction(0), unit)
+            return Verdict(None, f"not scored: expected {why}") if one is target else Verdict(False, f"answer {why}")
+    have = (answer_unit or unit).convert(answer.value or Fraction(0), unit)
+    want = target.convert(expected.value or Fraction(0), unit)
     return _judged(subject, abs(have - want), abs(want), answer_text, aim, f" {unit.name}")
 
 

@@ -45,11 +45,11 @@ def unread_expected(prompt: Prompt, cases: Sequence[Case]) -> Iterator[str]:
     if prompt.answer.kind not in ("label", "number", "json"):
         return
     problems = {
-        case.id: read[0].problem
+        case.id: readings[0].problem
         for case in cases
         if case.expected is not None
-        and (read := read_expected(case_rule(prompt.answer, case.inputs), case.expected, prompt.language))
-        and all(one.problem for one in read)
+        and (readings := read_expected(case_rule(prompt.answer, case.inputs), case.expected, prompt.language))
+        and all(one.problem for one in readings)
     }
     if problems:
         ids = ", ".join(list(problems)[:_LISTED]) + (" …" if len(problems) > _LISTED else "")

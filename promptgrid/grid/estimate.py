@@ -71,32 +71,32 @@ def estimate_point(
         return Estimate(too_long=samples, notes=notes)
     if repeated:
         return Estimate(shared=samples, notes=notes)
-    asked = samples - answered
-    if asked <= 0:
+    cells = samples - answered
+    if cells <= 0:
         return Estimate(answered=answered, notes=notes)
-    calls = -(-asked // a_call)
+    calls = -(-cells // a_call)
     tokens, room = planned.count.tokens, planned.point.request.parameters.max_tokens or facts.max_output
     return Estimate(
         calls=calls,
-        asked=asked,
+        asked=cells,
         answered=answered,
         prompt_tokens=tokens * calls,
-        completion_ceiling=_times(asked, room),
+        completion_ceiling=_times(cells, room),
         exact=planned.count.exact,
         reason=planned.count.reason,
         cost_floor=_times(calls, cost_of(facts, tokens).usd),
-        cost_ceiling=_ceiling(facts, tokens, room, calls, asked),
+        cost_ceiling=_ceiling(facts, tokens, room, calls, cells),
         notes=notes,
     )
 
 
-def _ceiling(facts: ModelFacts, prompt: int, room: int | None, calls: int, asked: int) -> float | None:
-    """Returns the highest cost in US dollars: the prompt (its tokens) once per call, and for each of the `asked` cells
+def _ceiling(facts: ModelFacts, prompt: int, room: int | None, calls: int, cells: int) -> float | None:
+    """Returns the highest cost in US dollars: the prompt (its tokens) once per call, and for each of the `cells`
     a reply of `room` tokens. None if unknown."""
     alone, whole = cost_of(facts, prompt).usd, cost_of(facts, prompt, room).usd
-    if alone is None or whole is None or calls == asked:
+    if alone is None or whole is None or calls == cells:
         return _times(calls, whole)
-    return calls * alone + asked * (whole - alone)
+    return calls * alone + cells * (whole - alone)
 
 
 @dataclass(frozen=True, slots=True)

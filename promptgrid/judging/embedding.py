@@ -95,12 +95,12 @@ def embeddings_preflight(database: Database, run_id: str, spec: CheckSpec) -> Mo
     name, model = split_model(spec.model)
     identity, facts = connect(name).identity, model_facts(spec.model)
     estimates: list[Estimate] = []
-    seen: set[str] = set()
+    earlier_keys: set[str] = set()
     for chunk in scores.answered(database, run_id):
         keys = {vector_key(identity, model, text): text for text in _texts(_subjects(spec, chunk))}
-        new = keys.keys() - seen
+        new = keys.keys() - earlier_keys
         stored = stored_replies.stored_samples(database, list(new))
-        seen |= new
+        earlier_keys |= new
         counts = [count_text(keys[key], spec.model) for key in new - stored.keys()]
         estimates += [estimate_texts(counts, facts, TEXTS_A_CALL), Estimate(answered=len(stored))]
     per_text = stored_replies.seconds_per_reply(database, name, model)

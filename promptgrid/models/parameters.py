@@ -151,10 +151,10 @@ def suspicion(observed: Iterable[Alike]) -> str:
     Only temperatures of 0.7 or more with at least three cases count. A single case whose samples differ there proves
     that the temperature works.
     """
-    hot = [seen for seen in observed if seen.temperature >= HOT and seen.cases >= ENOUGH_CASES]
-    if not hot or any(seen.alike < seen.cases for seen in hot):
+    hot = [counts for counts in observed if counts.temperature >= HOT and counts.cases >= ENOUGH_CASES]
+    if not hot or any(counts.alike < counts.cases for counts in hot):
         return ""
-    hottest = max(hot, key=lambda seen: seen.temperature)
+    hottest = max(hot, key=lambda counts: counts.temperature)
     return (
         f"The replies at temperature {hottest.temperature:g} are all alike in {hottest.alike} of {hottest.cases} cases:"
         " this server may ignore temperature, or the answers are too short to differ."

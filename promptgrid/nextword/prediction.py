@@ -131,6 +131,6 @@ def likeliest(reply: Reply) -> tuple[TokenChance, ...]:
 def _with_drawn(step: TokenStep) -> tuple[TokenChance, ...]:
     """Returns the likeliest tokens of the step, most likely first, and among them the token that the model drew, which
     endpoints may leave out."""
-    drawn = TokenChance(step.data, step.logprob, step.id) if step.logprob is not None else None
-    others = [token for token in step.likely if drawn is None or (token.id, token.data) != (drawn.id, drawn.data)]
-    return tuple(sorted([*others, *([drawn] if drawn else [])], key=lambda token: -token.logprob))
+    chance = TokenChance(step.data, step.logprob, step.id) if step.logprob is not None else None
+    others = [token for token in step.likely if chance is None or (token.id, token.data) != (chance.id, chance.data)]
+    return tuple(sorted([*others, *([chance] if chance else [])], key=lambda token: -token.logprob))

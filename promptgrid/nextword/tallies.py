@@ -17,11 +17,11 @@ class TokenTally:
     """How often each listed token was drawn (`counts`), in the order of the list.
 
     `within` says for each token whether its probability explains its count: the count lies in the central 95 % of the
-    binomial distribution. `drawn` is the number of samples whose token the endpoint named, `unknown` the number of the
+    binomial distribution. `draws` is the number of samples whose token the endpoint named, `unknown` the number of the
     others.
     """
 
-    drawn: int
+    draws: int
     counts: tuple[int, ...]
     within: tuple[bool, ...]
     unknown: int

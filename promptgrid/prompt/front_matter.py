@@ -72,13 +72,13 @@ class Field:
         """Returns the values of a mapping by key. Raises PromptError if it is not a mapping, or has a key twice."""
         if self._kind() != "mapping":
             raise self.error(f"must be a mapping of names to values, and is a {self._kind()}")
-        found: dict[str, Field] = {}
+        fields: dict[str, Field] = {}
         for key, value in self.node.value:
             name = Field(f"a key of {self.path}", key, self.before).text()
-            if name in found:
+            if name in fields:
                 raise Field(self.path, key, self.before).error(f"has {name!r} twice")
-            found[name] = Field(f"{self.path}.{name}".removeprefix("front matter."), value, self.before)
-        return found
+            fields[name] = Field(f"{self.path}.{name}".removeprefix("front matter."), value, self.before)
+        return fields
 
     def is_mapping(self) -> bool:
         return self._kind() == "mapping"

@@ -47,8 +47,8 @@ def expanded(
     if not names and not unnamed:
         return tuple(messages), values
     defaults = {item.name: item.default for item in inputs if item.default is not None}
-    given = {name: value for name, value in {**defaults, **values}.items() if name in names or name in unnamed}
-    turns = {name: _turns(name, value, inputs) for name, value in given.items()}
+    histories = {name: value for name, value in {**defaults, **values}.items() if name in names or name in unnamed}
+    turns = {name: _turns(name, value, inputs) for name, value in histories.items()}
     placed = [part for message, parts in zip(messages, pieces, strict=True) for part in _placed(message, parts, turns)]
     ends = [turn for name in unnamed for turn in _references(name, turns.get(name, []))]
     return (*placed, *ends), {**values, **turns}
@@ -64,9 +64,9 @@ def unread_roles(text: str) -> bool:
 def _pieces(text: str, threads: frozenset[str]) -> tuple[tuple[str, str], ...]:
     """Splits the text of a message into pieces, in order: (text, "") for ordinary text, (text, name) for the text that
     stands for the history of that name. `threads` are the names of inputs that are histories."""
-    marks = [(found.span(), found[2]) for found in _LOOP.finditer(text)] if "for" in text else []
+    marks = [(match.span(), match[2]) for match in _LOOP.finditer(text)] if "for" in text else []
     if threads:
-        marks += [(found.span(), found[1]) for found in _BARE.finditer(text) if found[1] in threads]
+        marks += [(match.span(), match[1]) for match in _BARE.finditer(text) if match[1] in threads]
     pieces: list[tuple[str, str]] = []
     done = 0
     for (start, end), name in sorted(marks):

@@ -45,8 +45,8 @@ _SAMPLING = frozenset(
 def read_options(options: Mapping[str, Field], notes: list[str]) -> Parameters:
     """Returns the parameters in the fields of `model.options` (prompty 2). An unknown option is left out and adds a
     sentence to `notes`. Raises PromptError for a value of a wrong type."""
-    known = {ours: read(options[theirs]) for theirs, (ours, read) in _OPTIONS.items() if theirs in options}
-    extra = {ours: read(options[theirs]) for theirs, (ours, read) in _EXTRA.items() if theirs in options}
+    known = {ours: reader(options[theirs]) for theirs, (ours, reader) in _OPTIONS.items() if theirs in options}
+    extra = {ours: reader(options[theirs]) for theirs, (ours, reader) in _EXTRA.items() if theirs in options}
     more = options["additionalProperties"].fields() if "additionalProperties" in options else {}
     if "extra_body" in more:
         extra |= _READERS[dict](more["extra_body"])

@@ -35,13 +35,13 @@ def resolved(top: Mapping[str, Field], files: Files | None) -> tuple[dict[str, F
     """Returns the top-level fields with each `${file:…}` replaced by the content that `files` returns for it, and
     notes. What cannot be read, and each `${env:…}`, is left out and gets a note."""
     notes: list[str] = []
-    kept = {name: _resolved(field, files, notes) if name in _TOPS else field for name, field in top.items()}
+    fields = {name: _resolved(field, files, notes) if name in _TOPS else field for name, field in top.items()}
     model = top.get("model")
     if model is not None and model.is_mapping():
         for name in _IN_MODEL:
             if name in model.fields():
                 _resolved(model.fields()[name], files, notes)
-    return {name: field for name, field in kept.items() if field is not None}, list(dict.fromkeys(notes))
+    return {name: field for name, field in fields.items() if field is not None}, list(dict.fromkeys(notes))
 
 
 def _resolved(field: Field, files: Files | None, notes: list[str]) -> Field | None:
@@ -49,10 +49,10 @@ def _resolved(field: Field, files: Files | None, notes: list[str]) -> Field | No
     it is a reference that cannot be replaced, which adds a sentence to `notes`."""
     node = field.node
     if isinstance(node.value, str):
-        found = _REFERENCE.fullmatch(node.value)
-        if found is None:
+        match = _REFERENCE.fullmatch(node.value)
+        if match is None:
             return field
-        followed = _followed(field, found[1].lower(), found[2].strip(), files, notes)
+        followed = _followed(field, match[1].lower(), match[2].strip(), files, notes)
         return None if followed is None else Field(field.path, followed, field.before)
     if field.is_mapping():
         parts = [(key, _resolved(Field(f"{field.path}.{key.value}", value, field.before), files, notes))

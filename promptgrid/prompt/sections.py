@@ -23,13 +23,13 @@ def split_messages(body: str) -> tuple[Message, ...]:
     role: Role = "system"
     lines: list[str] = []
     for line in [*body.splitlines(), "system:"]:
-        found = marker_role(line)
-        if found is None:
+        next_role = marker_role(line)
+        if next_role is None:
             lines.append(line)
             continue
         if lines:
             messages.append(Message(role, normalised("\n".join(lines))))
-        role, lines = found, []
+        role, lines = next_role, []
     return tuple(messages)
 
 
@@ -47,11 +47,11 @@ def normalised(text: str) -> str:
 
 def marker_role(line: str) -> Role | None:
     """Returns the role that the line sets if it is a role marker such as `user:`; None for any other line."""
-    found = _MARKER.fullmatch(line.strip())
-    if found is None:
+    match = _MARKER.fullmatch(line.strip())
+    if match is None:
         return None
     roles: dict[str, Role] = {"a": "assistant", "u": "user"}
-    return roles.get(found[1][0].lower(), "system")
+    return roles.get(match[1][0].lower(), "system")
 
 
 def check_messages(messages: Sequence[Message]) -> None:

@@ -150,16 +150,16 @@ def _pieces(tree: nodes.Template) -> tuple[tuple[str, bool], ...]:
     variables. Joining the parts is 10 times faster than rendering by Jinja."""
     from jinja2 import nodes
 
-    found: list[tuple[str, bool]] = []
+    pieces: list[tuple[str, bool]] = []
     for output in tree.body:
         for node in output.nodes if isinstance(output, nodes.Output) else [output]:
             if isinstance(node, nodes.TemplateData):
-                found.append((node.data, False))
+                pieces.append((node.data, False))
             elif isinstance(node, nodes.Name):
-                found.append((node.name, True))
+                pieces.append((node.name, True))
             else:
                 return ()
-    return tuple(found)
+    return tuple(pieces)
 
 
 def _find_uses(tree: nodes.Template) -> tuple[_Use, ...]:

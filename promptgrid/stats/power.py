@@ -36,9 +36,9 @@ class Reach:
         """The power as a sentence: `Over 78 cases, +10 points are seen in about 31 of 100 such comparisons; for 80 of
         100 you need about 246 cases`."""
         of = f"{self.cases:,} case{'' if self.cases == 1 else 's'}"
-        seen = "fewer than 1" if self.power < 0.01 else f"about {min(99, round(100 * self.power))}"
+        often = "fewer than 1" if self.power < 0.01 else f"about {min(99, round(100 * self.power))}"
         enough = "" if self.power >= POWER else f"; for {100 * POWER:.0f} you need about {self.needed:,} cases"
-        return f"Over {of}, +{100 * self.difference:.0f} points are seen in {seen} of 100 such comparisons{enough}."
+        return f"Over {of}, +{100 * self.difference:.0f} points are seen in {often} of 100 such comparisons{enough}."
 
     @property
     def method(self) -> str:
@@ -76,9 +76,9 @@ def mcnemar_power(cases: int, difference: float, level: float = FIRST_LOOK, disa
     # variant: `fair` under the null hypothesis, `true` under the difference. scipy would take half a second to import.
     other = np.arange(int(apart[-1]) // 2 + 1)
     fair = _binomial(other, apart[:, None], 0.5)
-    found = 2 * np.cumsum(fair, axis=1) - fair < level
+    significant = 2 * np.cumsum(fair, axis=1) - fair < level
     true = _binomial(other, apart[:, None], (disagree - difference) / (2 * disagree))
-    return float(np.sum(_binomial(apart, np.array(cases), disagree) * np.sum(true * found, axis=1)))
+    return float(np.sum(_binomial(apart, np.array(cases), disagree) * np.sum(true * significant, axis=1)))
 
 
 def _binomial(successes: Counts, trials: Counts, chance: float) -> Floats:

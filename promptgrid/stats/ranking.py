@@ -93,14 +93,14 @@ def _fitted(won: Floats, prior: float) -> tuple[Floats, Floats]:
     Each competitor gets `prior` additional wins and losses against an imaginary competitor of strength 0.
     """
     k = len(won)
-    met = won + won.T
+    votes = won + won.T
     strengths = np.zeros(k)
     information = np.eye(k)
     for _ in range(_STEPS):
         chance = 1 / (1 + np.exp(strengths[None, :] - strengths[:, None]))
         against_mean = 1 / (1 + np.exp(-strengths))
-        slope = (won - met * chance).sum(axis=1) + prior * (1 - 2 * against_mean)
-        weight = met * chance * (1 - chance)
+        slope = (won - votes * chance).sum(axis=1) + prior * (1 - 2 * against_mean)
+        weight = votes * chance * (1 - chance)
         information = np.diag(weight.sum(axis=1) + 2 * prior * against_mean * (1 - against_mean)) - weight
         step = np.linalg.pinv(information, hermitian=True) @ slope
         strengths = strengths + step * min(1.0, 2.0 / max(float(np.abs(step).max()), _CLOSE))

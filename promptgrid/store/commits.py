@@ -269,7 +269,7 @@ _END_CELL = (
 
 
 def _cell_end(run_id: str, result: CellResult, reply_id: int | None) -> dict[str, Any]:
-    read = result.answer or Answer("", None, "")
+    answer = result.answer or Answer("", None, "")
     return {
         "of_run": run_id,
         "at": result.position,
@@ -279,10 +279,10 @@ def _cell_end(run_id: str, result: CellResult, reply_id: int | None) -> dict[str
         "new_error_kind": result.error_kind,
         "new_reused": result.reused,
         "new_reply_id": reply_id,
-        "new_reasoning": storable(read.reasoning),
-        "new_answer": None if read.answer is None else storable(read.answer),
-        "new_ballot": ballot(read.answer),
-        "new_answer_note": storable(read.note),
+        "new_reasoning": storable(answer.reasoning),
+        "new_answer": None if answer.answer is None else storable(answer.answer),
+        "new_ballot": ballot(answer.answer),
+        "new_answer_note": storable(answer.note),
     }
 
 

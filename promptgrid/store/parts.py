@@ -39,13 +39,13 @@ def cases_of_part(
     notes = table_notes(whole, prompts, alike)
     if not part:
         return whole, notes
-    chosen = of_part(whole, part)
+    part_cases = of_part(whole, part)
     new = {content: case.part for content, case in zip(contents, whole, strict=True) if content not in known}
     with database.write() as connection:
         write_many(
             connection, insert(parts).on_conflict_do_nothing(), [{"content": c, "part": p} for c, p in new.items()]
         )
-    return chosen, [*notes, *part_notes(whole)]
+    return part_cases, [*notes, *part_notes(whole)]
 
 
 def _known(database: Database, contents: Sequence[str]) -> Mapping[str, str]:

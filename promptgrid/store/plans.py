@@ -67,7 +67,7 @@ def decided_json(decided: Decided) -> str:
 
 def _variant_json(variant: WireVariant) -> dict[str, Any]:
     return {
-        "same": [asked.as_json() for asked in variant.same],
+        "same": [parameters.as_json() for parameters in variant.same],
         "sent": variant.sent.parameters.as_json(),
         "notes": variant.sent.notes,
         "honoured": dict(variant.sent.honoured),

@@ -93,8 +93,8 @@ class RunProgress:
 
 def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) -> list[RunInfo]:
     """Returns the runs, newest first: those that are not deleted, or with `deleted` only the deleted ones."""
-    seen = runs.c.deleted.is_not(None) if deleted else runs.c.deleted.is_(None)
-    query = _infos().where(seen, runs.c.status != "planning")
+    condition = runs.c.deleted.is_not(None) if deleted else runs.c.deleted.is_(None)
+    query = _infos().where(condition, runs.c.status != "planning")
     with database.read() as connection:
         return _read(connection, query, limit)
 

@@ -43,33 +43,33 @@ def last_numeral(text: str, language: str = "en") -> Numeral | None:
         if not starts or low == 0:
             starts.insert(0, 0)
         for start in reversed(starts):
-            said = start < stop and not _NOTE.match(text, start)
-            found = list(chained(tokens(text, language, start, stop), text)) if said else []
-            if found:
-                return settled(aside(found, text), text, min(stop, end))
+            is_statement = start < stop and not _NOTE.match(text, start)
+            numerals = list(chained(tokens(text, language, start, stop), text)) if is_statement else []
+            if numerals:
+                return settled(aside(numerals, text), text, min(stop, end))
             stop = min(stop, start)
     return None
 
 
-def aside(found: list[Numeral], text: str) -> list[Numeral]:
+def aside(numerals: list[Numeral], text: str) -> list[Numeral]:
     """Drops numerals that stand in brackets, as remarks do ("12 apples (of 60)"); returns all of them if no numeral
     stands outside of brackets."""
     if "(" not in text:
-        return found
+        return numerals
     remarks = [match.span() for match in _REMARK.finditer(text)]
-    kept = [one for one in found if not any(start <= one.start < end for start, end in remarks)]
-    return kept or found
+    outside = [one for one in numerals if not any(start <= one.start < end for start, end in remarks)]
+    return outside or numerals
 
 
-def settled(found: Sequence[Numeral], text: str, stop: int, *, strict: bool = False) -> Numeral:
+def settled(numerals: Sequence[Numeral], text: str, stop: int, *, strict: bool = False) -> Numeral:
     """Returns the last of the numerals found in a sentence that ends at the index `stop`. It is returned as unclear if
     the text is cut off, or if it may only describe another of the numerals (see `_doubt`).
 
     With `strict`, a second numeral makes it unclear, unless one of the two is a circumstance ("in 3 weeks") or words
     between them draw a conclusion ("so 3 are left").
     """
-    last = found[-1]
-    why = _cut(last, text, stop) or (_doubt(found, text, strict) if len(found) > 1 else "")
+    last = numerals[-1]
+    why = _cut(last, text, stop) or (_doubt(numerals, text, strict) if len(numerals) > 1 else "")
     return replace(last, kind="unclear", value=None, why=why) if why else last
 
 
@@ -79,20 +79,20 @@ def _cut(last: Numeral, text: str, stop: int) -> str:
     return f"{last.text} is the beginning of an expression that is cut" if opened or behind in _OPERATORS else ""
 
 
-def _doubt(found: Sequence[Numeral], text: str, strict: bool) -> str:
+def _doubt(numerals: Sequence[Numeral], text: str, strict: bool) -> str:
     """Returns why the last numeral may not be the answer, or "" if nothing speaks against it.
 
     Two reasons: it is written as a word after a number in digits in the same clause ("12 apples in four boxes"), or it
     only describes another number ("120 minutes to string all 12"). With `strict`, words of a conclusion must stand
     between the last two numerals.
     """
-    last, before = found[-1], found[-2]
+    last, before = numerals[-1], numerals[-2]
     between = text[before.start : last.end]
     if _WORDS.fullmatch(text, last.start, last.end) and re.match("[^ ]*[0-9]", between) and not _CLAUSE.search(between):
         return f"{between[:40]} holds two numbers"
     if not _is_circumstance(last, text) and (not strict or _CONCLUDED.search(text, before.end, last.start)):
         return ""
-    free = next((one for one in reversed(found[:-1]) if not _is_circumstance(one, text)), None)
+    free = next((one for one in reversed(numerals[:-1]) if not _is_circumstance(one, text)), None)
     return f"the last sentence holds {free.text} and {last.text}" if free is not None and free.text != last.text else ""
 
 

@@ -81,5 +81,5 @@ def canonical(text: str) -> Numeral | None:
         value = Fraction(digits)
     except (ValueError, ZeroDivisionError):
         return None
-    found = number(value, percent=percent)
-    return found if found.text == text else None
+    numeral = number(value, percent=percent)
+    return numeral if numeral.text == text else None

@@ -174,11 +174,11 @@ def _han(match: re.Match[str], text: str, language: str) -> Numeral | None:
         return unclear(text, start - 1, end, "digits and characters")
     if not counts_in_chinese(text, start, end):
         return None
-    read = chinese.read_characters(match["han"])
-    if read is None:
+    reading = chinese.read_characters(match["han"])
+    if reading is None:
         return unclear(text, start, end, "not one number")
     left = before(text, start)
-    value, percent = read
+    value, percent = reading
     if text.startswith("个半", end):
         value, end = value + Fraction(1, 2), end + 2
     return number(-value if left.negative else value, percent=percent, text=text, start=left.start, end=end)

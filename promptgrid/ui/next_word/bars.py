@@ -103,7 +103,7 @@ def _samples(counted: tuple[Sliders, TokenTally] | None) -> dict[str, Any] | Non
     values, tally = counted
     return {
         "sliders": list(values),
-        "drawn": tally.drawn,
+        "drawn": tally.draws,
         "counts": list(tally.counts[:SHOWN]),
         "within": list(tally.within[:SHOWN]),
         "unknown": tally.unknown,

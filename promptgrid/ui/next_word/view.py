@@ -188,12 +188,12 @@ def _sampling_result(prediction: Prediction, sampling: BackgroundCall[Any] | Non
         return "Draws the next token many times and counts the results."
     tally = counted[1]
     if sampling.running:
-        return f"{tally.drawn} of {state.SAMPLES} drawn"
+        return f"{tally.draws} of {state.SAMPLES} drawn"
     shares = nextword.reshape(prediction.chances, *counted[0]).tokens
-    likely = [place for place, share in enumerate(shares) if share.high * tally.drawn >= 1]
+    likely = [place for place, share in enumerate(shares) if share.high * tally.draws >= 1]
     within = sum(tally.within[place] for place in likely)
     return (
-        f"{tally.drawn} drawn in {sampling.took:.1f} s. Expected at least once: {many(len(likely), 'token')}; "
+        f"{tally.draws} drawn in {sampling.took:.1f} s. Expected at least once: {many(len(likely), 'token')}; "
         f"{within} of them within the range that holds 95 % of such counts."
     )
 

@@ -25,14 +25,14 @@ def braces_notes(plan: Plan) -> set[str]:
     """Draws the doubts about single braces, each with a button that saves the prompt with double braces; or opens the
     prompt if it has unsaved changes. Returns the drawn doubts. An old version of a prompt has no button."""
     show_left_error(ERROR)
-    drawn = set()
+    doubts = set()
     for doubt, (prompt, names) in braces_doubts(plan).items():
         entry = server.prompts().get(prompt.name)
         if entry is not None and entry.version == prompt.version:
             _note(doubt, prompt, names)
-            drawn.add(doubt)
+            doubts.add(doubt)
     _undo_note()
-    return drawn
+    return doubts
 
 
 def _note(doubt: str, prompt: Prompt, names: Sequence[str]) -> None:

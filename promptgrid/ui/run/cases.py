@@ -65,15 +65,15 @@ def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | Non
 def _answer_field(table: CasesTable, prompts: Sequence[Prompt]) -> None:
     """Draws the selector for the column with the expected answers. Omits it for a table with a column `expected` or
     with only one column, unless the user has chosen another column."""
-    chosen = st.session_state.get("cases_expected") or ""
+    column = st.session_state.get("cases_expected") or ""
     used = {name for prompt in prompts for name in required_variables(prompt)}
     offered = [name for name in answer_columns(table.columns) if name not in used]
-    if not chosen and (EXPECTED in table.columns or len(table.columns) < 2):
+    if not column and (EXPECTED in table.columns or len(table.columns) < 2):
         return
     others = [name for name in table.columns if name not in (*offered, *used, EXPECTED, CHECKS)]
     st.selectbox(
         "Right answers",
-        ["", *dict.fromkeys([*([chosen] if chosen else []), *offered, *others])],
+        ["", *dict.fromkeys([*([column] if column else []), *offered, *others])],
         key="cases_expected",
         format_func=lambda name: one_line(name) if name else "No column: replies are not scored",
         help="The column that holds what each case expects.",

@@ -85,8 +85,8 @@ def _summary(plan: Plan, preflight: Preflight) -> str | None:
         pressed = st.button(
             "Start", type="primary", key="start", shortcut="Ctrl+Enter", disabled=bool(reason), width=190
         )
-    drawn = braces_notes(plan)
-    for line in notes(preflight, reason, drawn):
+    doubts = braces_notes(plan)
+    for line in notes(preflight, reason, doubts):
         st.caption(line)
     if preflight.reach:
         st.caption(preflight.reach.sentence, help=f"The {preflight.reach.method}.")
@@ -140,14 +140,14 @@ def facts(preflight: Preflight) -> list[str]:
     return parts
 
 
-def notes(preflight: Preflight, reason: str, drawn: Collection[str] = ()) -> list[str]:
+def notes(preflight: Preflight, reason: str, other_doubts: Collection[str] = ()) -> list[str]:
     """Returns the captions below the preflight, as Markdown: `reason`, why the plan cannot start ("": it can), and what
-    is doubtful, left out, merged, estimated or unknown. The doubts in `drawn` are left out, as the page shows them
-    already."""
+    is doubtful, left out, merged, estimated or unknown. The page shows the doubts in `other_doubts` already, so
+    they are left out."""
     lines = [f":orange[{plain(reason)}]"] if reason else []
     if budget := phrases.budget_words(preflight):
         lines.append(f":orange[{plain(budget)}]")
-    lines += [f":orange[{plain(doubt)}]" for doubt in preflight.doubts if doubt not in drawn]
+    lines += [f":orange[{plain(doubt)}]" for doubt in preflight.doubts if doubt not in other_doubts]
     if preflight.replies.shared:
         lines.append(
             "Cells with identical requests are sent once and share the reply; those that expect the same count once."
