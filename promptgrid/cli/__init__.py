@@ -9,6 +9,7 @@ import sys
 import click
 
 from promptgrid.cli.arena import arena
+from promptgrid.cli.backup import backup
 from promptgrid.cli.check import check
 from promptgrid.cli.compare import compare, pin, unpin
 from promptgrid.cli.curve import curve
@@ -58,6 +59,6 @@ def main(ctx: click.Context) -> None:
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, export, gate, arena,
     judge, compare, pin, unpin, curve,
-    tokens, next_word, prompts, models, doctor,
+    tokens, next_word, prompts, models, doctor, backup,
 ):  # fmt: skip
     main.add_command(command)

@@ -56,8 +56,16 @@ class Database:
     def _check_schema(self) -> None:
         with self._engine.connect() as connection:  # takes no write lock: another process may hold it for long
             version = _schema_version(connection)
-        if version is None or migrations.OLDEST <= version < schema.VERSION:
+        if version is None:
             version = self._migrate()
+        elif migrations.OLDEST <= version < schema.VERSION:
+            copy = self.copies() / f"version-{version}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.sqlite3"
+            self.copy_to(copy)
+            try:
+                version = self._migrate()
+            except BaseException:
+                copy.unlink()  # nothing has changed
+                raise
         if version != schema.VERSION:
             way = "Update promptgrid, or set" if version > schema.VERSION else "Set"
             raise StoreError(
@@ -110,6 +118,26 @@ class Database:
             number, connection = self._watcher
             return number, connection.execute("PRAGMA data_version").fetchone()
 
+    def copies(self) -> Path:
+        """Returns the folder for copies of this database. One is put there before each change of the schema."""
+        folder = self.path.with_name("copies")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def copy_to(self, path: Path) -> None:
+        """Writes a copy of the database as it is now to a new file, while others may use it. Raises StoreError if the
+        file exists, or cannot be written."""
+        try:
+            os.close(files.private(path, os.O_CREAT | os.O_EXCL | os.O_RDWR))
+            with self._engine.connect() as connection:
+                connection.connection.cursor().execute("VACUUM INTO ?", (str(path),))
+        except (OSError, sqlite3.Error) as error:
+            cause = error.strerror if isinstance(error, OSError) else error
+            if not isinstance(error, FileExistsError):
+                path.unlink(missing_ok=True)
+            hint = "The database is unchanged. Free some space, or name another file."
+            raise StoreError(f"The database {self.path} cannot be copied to {path}: {cause}.", hint=hint) from error
+
     def vacuum(self) -> None:
         """Frees the disk space of removed rows. Takes as long as copying the rest of the database."""
         with plain_errors(self.path), self._engine.connect() as connection:
@@ -155,19 +183,21 @@ def plain_errors(path: Path) -> Iterator[None]:
         ) from error
     except (DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        raise StoreError(f"The database {path} cannot be used: {cause}.", hint=_remedy(str(cause))) from error
+        raise StoreError(f"The database {path} cannot be used: {cause}.", hint=_remedy(str(cause), path)) from error
     except (UnicodeEncodeError, OverflowError) as error:
         raise StoreError(f"A value cannot be stored: {error}.", hint="Take it out, or make it smaller.") from error
 
 
-def _remedy(message: str) -> str:
+def _remedy(message: str, path: Path) -> str:
     if "full" in message:
         return "The disk is full: free some space; what was committed is safe, and a run goes on with `resume`."
     if "readonly" in message or "unable to open" in message:
         return "Set PROMPTGRID_HOME to a folder that you can write to."
     if "locked" in message:
         return "Another process holds it for long; try again."
-    return "Move the file away to start with an empty one, or set PROMPTGRID_HOME to another folder."
+    copies = sorted(path.with_name("copies").glob("*.sqlite3"), key=lambda copy: copy.stat().st_mtime)
+    instead = f"put the copy {copies[-1]} in its place" if copies else "start with an empty one"
+    return f"Move the file away (with -wal and -shm) and {instead}, or set PROMPTGRID_HOME to another folder."
 
 
 def write_many(connection: sa.Connection, statement: sa.Insert | sa.Update | sa.Delete, rows: Sequence[Row]) -> None:

@@ -48,6 +48,36 @@ def test_a_file_that_is_no_database_is_named(home: Path) -> None:
         Database()
 
 
+def test_a_copy_is_whole_and_the_owners_alone_while_others_write(database: Database, tmp_path: Path) -> None:
+    queued(database, greeting_plan())
+    path = tmp_path / "copy.sqlite3"
+    with database.write() as connection:
+        connection.execute(schema.runs.update().values(name="not yet committed"))
+        database.copy_to(path)
+    assert [run.name for run in runs.list_runs(Database(path))] == ["greet"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(StoreError, match="exists"):
+        database.copy_to(path)
+    assert [run.name for run in runs.list_runs(Database(path))] == ["greet"]
+
+
+def test_a_damaged_page_is_named_with_the_copy_that_can_take_its_place(database: Database) -> None:
+    queued(database, greeting_plan())
+    copy = database.copies() / "before.sqlite3"
+    database.copy_to(copy)
+    database.close()
+    content = bytearray(database.path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    database.path.write_bytes(content)
+    with pytest.raises(StoreError, match="malformed") as caught:
+        runs.list_runs(Database())
+    assert str(copy) in str(caught.value)
+    for file in database.path.parent.glob("promptgrid.sqlite3*"):
+        file.unlink()
+    copy.rename(database.path)
+    assert [run.name for run in runs.list_runs(Database())] == ["greet"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="file modes are POSIX's")
 def test_the_database_is_the_owners_alone(home: Path) -> None:
     Database()

@@ -98,6 +98,17 @@ def test_what_is_in_it_stays(path: Path) -> None:
     assert drafts.draft(Database(), "kept") == 1
 
 
+def test_a_copy_of_the_old_database_is_kept(path: Path) -> None:
+    version_3(path)
+    database = Database()
+    (copy,) = database.copies().iterdir()
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT value FROM meta").fetchone() == ("3",)
+        assert connection.execute("SELECT * FROM drafts").fetchone()[0] == "kept"
+    Database()
+    assert list(database.copies().iterdir()) == [copy]  # nothing changes, nothing is copied
+
+
 def test_there_is_a_step_to_every_version(path: Path) -> None:
     assert list(migrations.STEPS) == list(range(migrations.OLDEST + 1, schema.VERSION + 1))
 
