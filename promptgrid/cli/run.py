@@ -123,7 +123,8 @@ def _note(text: str) -> None:
 @plan_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plan(as_json: bool, **options: Any) -> None:
-    """Show the cost of a run; nothing is sent.
+    """Show the cost of a run; no model is called. Servers on this machine, and those with `tokenizer = true` in
+    endpoints.toml, are sent the prompts to count their tokens; no others are sent anything.
 
     promptgrid plan sentiment --technique zero-shot,few-shot --temperature 0,0.7
     """

@@ -46,7 +46,7 @@ class TokenCounter:
 
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings
-        self._ways: list[Way] = [] if settings.is_openai else [self._llama_cpp, self._vllm]
+        self._ways: list[Way] = [self._llama_cpp, self._vllm] if settings.may_count else []
 
     @property
     def root(self) -> str:

@@ -4,7 +4,7 @@
     base_url = "https://api.deepseek.com/v1"
     key_env = "DEEPSEEK_API_KEY"      # the *name* of the environment variable that holds the key
     models = ["deepseek-chat"]        # optional: the models to offer if the endpoint lists none
-    concurrency = 8                   # optional, as are max_n, timeout_s, token_parameter, free and headers
+    concurrency = 8                   # optional, as are max_n, timeout_s, token_parameter, tokenizer, free, headers
 
 The file never holds a key, because files are copied, shown and committed more easily than an environment.
 """
@@ -45,7 +45,8 @@ class EndpointSettings:
     and model decide. `timeout_s` limits a whole call, and each wait for the next piece of a stream. If `concurrency` or
     `max_n` (the maximum samples per request) is None, the server's own value applies, else a default. If `free` is
     None, the endpoint is free on loopback, else priced by the price list. `headers` are sent with every request;
-    `declared` are the same as the file has them, with `$NAME` for a value from the environment.
+    `declared` are the same as the file has them, with `$NAME` for a value from the environment. With
+    `tokenizer`, the server may be sent texts to count their tokens; None: only if it runs on this machine.
     """
 
     name: str
@@ -60,6 +61,7 @@ class EndpointSettings:
     free: bool | None = None
     headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
     declared: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+    tokenizer: bool | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "declared", self.declared or self.headers)
@@ -80,6 +82,11 @@ class EndpointSettings:
         """Whether requests bypass the proxy: on loopback, since a proxy cannot reach this machine and NO_PROXY is often
         not set."""
         return self.base_url.startswith("http:") and self.is_loopback
+
+    @property
+    def may_count(self) -> bool:
+        """Whether the server may be sent texts only to count their tokens, before anything is to be sent."""
+        return not self.is_openai and (self.is_loopback if self.tokenizer is None else self.tokenizer)
 
     @property
     def is_openai(self) -> bool:
@@ -170,6 +177,7 @@ class _Table:
 
     FIELDS = (
         "base_url", "key_env", "token_parameter", "concurrency", "max_n", "timeout_s", "models", "free", "headers",
+        "tokenizer",
     )  # fmt: skip
     LITERAL_KEYS = ("api_key", "apikey", "key", "token", "secret", "password")
 
@@ -193,6 +201,7 @@ class _Table:
             timeout_s=self._timeout_s(),
             models=self._models(),
             free=self._take("free", bool, None),
+            tokenizer=self._take("tokenizer", bool, None),
             headers=self._headers(),
             declared=self._take("headers", dict, {}),
         )

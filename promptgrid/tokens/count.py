@@ -223,6 +223,8 @@ class _EndpointCounter:
 
     def __init__(self, endpoint: str, model: str, known: str) -> None:
         self.endpoint, self.model, self.known = connections.connect(endpoint), model, known
+        may_count = connections.settings()[endpoint].may_count
+        self.silence = "reports no counts" if may_count else "is not asked to count (tokenizer in endpoints.toml)"
 
     def __call__(self, messages: Sequence[Message], api: Api, tools: Sequence[Any], response_format: Any) -> Count:
         # A server with a tokenizer restricts the reply by its schema, and writes no schema into the prompt.
@@ -232,11 +234,9 @@ class _EndpointCounter:
     def _guess(self, messages: Sequence[Message], api: Api) -> Count:
         name = self.endpoint.name
         if self.known and (encoded := _encoded(self.known, messages, api)).exact:
-            reason = f"Counted with {self.known}, the encoding of {self.model} at OpenAI; {name} reports no counts."
+            reason = f"Counted with {self.known}, the encoding of {self.model} at OpenAI; {name} {self.silence}."
             return Count(encoded.tokens, False, reason)
-        return estimate(
-            messages, f"{name} reports no counts, and the tokenizer of {self.model} is not known here.", api
-        )
+        return estimate(messages, f"{name} {self.silence}, and the tokenizer of {self.model} is not known here.", api)
 
 
 def _ask(

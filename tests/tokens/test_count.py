@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,13 @@ from promptgrid import builtin, connections, loop, tokens
 from promptgrid.endpoint import Request
 from promptgrid.errors import PlanError
 from promptgrid.prompt import Message, Parameters
+from promptgrid.runner import client
+from promptgrid.store import Database
 from promptgrid.tokens import ReportedUsage, corrected_counter, count, encodings
 from promptgrid.tokens.cache import CountCache
 from tests import talks
 from tests.faults.server import HostileServer
+from tests.running import a_plan
 
 BUILTIN = connections.DEFAULT_MODEL
 GPT = "openai/gpt-4o"
@@ -230,6 +234,21 @@ def test_how_openai_writes_tools_is_not_known(openai: None) -> None:
     message_count = tokens.count_messages(CHAT, GPT, tools=[WEATHER])
     assert message_count.tokens > tokens.count_messages(CHAT, GPT).tokens
     assert (message_count.exact, "tools" in message_count.reason) == (False, True)
+
+
+@pytest.mark.parametrize(("setting", "asked"), [("", False), ("tokenizer = true\n", True)])
+def test_a_server_elsewhere_is_sent_no_text_to_count_unless_it_may(
+    setting: str, asked: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promptgrid.endpoint.settings.is_loopback", lambda url: False)
+    (home / "config").mkdir(parents=True)
+    with HostileServer(kind="llama.cpp") as server:
+        (home / "config" / "endpoints.toml").write_text(f'[far]\nbase_url = "{server.url}"\n{setting}')
+        counted = tokens.count_messages(CHAT, "far/local")
+        assert (bool(server.requests), counted.exact) == (asked, asked)
+        assert asked or "far is not asked to count (tokenizer in endpoints.toml)" in counted.reason
+        client.preflight(Database(), replace(a_plan(), models=("far/local",)))
+        assert {request.path for request in server.requests} <= ({"/apply-template", "/tokenize"} if asked else set())
 
 
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "label", "schema": {"type": "object", "properties": {}}}}
