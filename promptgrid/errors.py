@@ -116,7 +116,8 @@ class EndpointError(PromptgridError):
 
     `kind` is one of ErrorKind. `raw` is the endpoint's text (foreign: show it as plain text only), `retry_after` is in
     seconds, `param` names the parameter of a `refused_parameter`, `limits` is the RateLimits of the response's headers,
-    or None.
+    or None. `wrong_address` is true if the base URL seems wrong: no answer was ever one of this API.
+    `resent` is as in Reply.
     """
 
     RETRYABLE = frozenset({"rate_limited", "server", "timeout", "connection", "bad_reply"})
@@ -141,6 +142,8 @@ class EndpointError(PromptgridError):
         self.param = param
         self.raw = raw
         self.limits = limits
+        self.wrong_address = False
+        self.resent: Sequence[Any] = ()
 
     @property
     def retryable(self) -> bool:

@@ -16,6 +16,7 @@ from promptgrid.calls.pace import Pace
 from promptgrid.calls.run_context import RunContext
 from promptgrid.calls.text_batch import TextBatch
 from promptgrid.endpoint import Endpoint, Reply
+from promptgrid.endpoint.base import Resent
 from promptgrid.errors import EndpointError
 from promptgrid.store.attempts import NO_CELL, UNREPORTED, Attempt
 from promptgrid.store.commits import CellOutcome, CellResult, ReplyOrigin, reply_row
@@ -88,6 +89,7 @@ class Call(Generic[P]):
         try:
             replies = await self.payload.send(self.endpoint)
         except EndpointError as error:
+            self._log_resent(error.resent)
             self.faults += error.kind != "rate_limited"
             self.bad_replies += error.kind == "bad_reply"
             if error.kind == "rate_limited" or error.status == 503:
@@ -96,6 +98,7 @@ class Call(Generic[P]):
         finally:
             self.context.in_flight.discard(task)
         self.pace.answered(turn, replies[0].limits)
+        self._log_resent(replies[0].resent)
         return replies
 
     async def _reserve(self) -> None:
@@ -149,6 +152,17 @@ class Call(Generic[P]):
         self.waited_s += wait_s or 0.0
         self.context.journal.write(self._failure(error, wait_s))
         self.started, self.reservation = 0.0, None
+
+    def _log_resent(self, refusals: Sequence[Resent]) -> None:
+        """Records the refusals of a request that the endpoint then sent in other words; they cost nothing."""
+        for one in refusals:
+            attempts = [
+                Attempt(position, self.attempts, self.started, one.ms, one.kind, one.message, 0.0)
+                for position in self._positions
+            ]
+            self.context.journal.write(JournalEntry(attempts=attempts, retried=int(bool(self.payload.positions))))
+            self.attempts += 1
+            self.logged += 1
 
     def _failure(self, error: EndpointError, wait_s: float | None) -> JournalEntry:
         worst = self.worst

@@ -76,6 +76,8 @@ class Sender:
                 return parts, None
             wait_s = call.wait_s(error)
             if wait_s is None:
+                if error.wrong_address:
+                    self.stopped[_Scope(call.payload.endpoint, call.payload.model)] = error
                 call.fail(error)
                 return [], error
             call.log_failure(error, wait_s)

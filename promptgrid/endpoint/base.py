@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from promptgrid.errors import ErrorKind
 from promptgrid.prompt import EMPTY, Api, Message, Parameters
 
 
@@ -87,6 +88,15 @@ class RateLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Resent:
+    """A request that was refused for its wording, after so many `ms`, and then sent in other words."""
+
+    kind: ErrorKind
+    message: str
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """One choice of a response. Token counts are None if the endpoint did not report them.
 
@@ -95,6 +105,7 @@ class Reply:
     share in proportion to its length if the endpoint reports one sum. `limits` is None if the endpoint reports no rate
     limits. `steps` are the reply's tokens, if `logprobs` were requested and reported. `usage_problem` names reported
     counts that cannot be true.
+    `resent` has the refusals of the same request in other words, before this reply.
     """
 
     text: str
@@ -111,6 +122,7 @@ class Reply:
     limits: RateLimits | None = None
     steps: tuple[TokenStep, ...] = ()
     usage_problem: str = ""
+    resent: tuple[Resent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

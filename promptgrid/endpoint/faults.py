@@ -121,14 +121,16 @@ def too_large(settings: EndpointSettings, most: int) -> EndpointError:
 
 def advise_on_url(error: EndpointError, settings: EndpointSettings) -> None:
     """Sets the error's hint to check the base URL, if its path is unknown (404, 405) or if it is a bad reply without a
-    hint.
+    hint. An unknown path and a web page make it `wrong_address`.
 
     Meant for an endpoint that has never sent a readable answer.
     """
     elsewhere = error.kind == "bad_request" and error.status in (404, 405)
+    page = error.kind == "bad_reply" and error.raw.lstrip()[:1] == "<"
+    error.wrong_address = elsewhere or page
     if elsewhere or (error.kind == "bad_reply" and not error.hint):
         error.hint = f"Check the base URL {settings.base_url}: it usually ends in /v1."
-        if error.raw.lstrip()[:1] == "<":
+        if page:
             error.hint += " A proxy's sign-in page looks like this too."
 
 

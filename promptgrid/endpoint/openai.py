@@ -15,7 +15,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from promptgrid.endpoint import faults, headers, llama_cpp, refusals, wire
-from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Token
+from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Resent, Token
 from promptgrid.endpoint.counting import TokenCounter
 from promptgrid.endpoint.embeddings import embeddings, model_names
 from promptgrid.endpoint.events import Fold, are_events, folded
@@ -110,20 +110,23 @@ class OpenAIEndpoint:
 
     async def complete(self, request: Request) -> list[Reply]:
         """Sends the request and returns one reply per choice. Raises EndpointError and nothing else."""
+        resent: tuple[Resent, ...] = ()
         while True:
-            sent = self._wording.body(self.wire(request), request.model)
+            sent, started = self._wording.body(self.wire(request), request.model), time.perf_counter()
             try:
-                return await self._complete(request, sent)
+                return await self._complete(request, sent, resent=resent)
             except EndpointError as error:
                 self._one_by_one |= error.kind == "refused_parameter" and error.param == "n"
                 if not self._wording.learn(error, request.model, sent):
+                    error.resent = resent
                     await self._explain(error, request.model)
                     raise
+                resent += (Resent(error.kind, str(error), (time.perf_counter() - started) * 1000),)
 
-    async def _complete(self, request: Request, sent: Mapping[str, Any]) -> list[Reply]:
+    async def _complete(self, request: Request, sent: Mapping[str, Any], **common: Any) -> list[Reply]:
         started = time.perf_counter()
         answer = await self._connected().ask(self._url(request), wire.encoded(sent))
-        return self._read(answer, request, latency_ms=(time.perf_counter() - started) * 1000, sent=sent)
+        return self._read(answer, request, latency_ms=(time.perf_counter() - started) * 1000, sent=sent, **common)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Yields the reply in pieces, the last with the whole. Leaving the loop disconnects. Raises EndpointError."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, TypeVar
 
 from promptgrid.grid.planned_points import PlannedPoint
@@ -58,10 +58,10 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
 
 
 def estimate_point(
-    planned: PlannedPoint, facts: ModelFacts, samples: int, answered: int, repeated: bool, a_call: int = 1
+    planned: PlannedPoint, facts: ModelFacts, samples: int, stored: Collection[int], repeated: bool, a_call: int = 1
 ) -> Estimate:
-    """Returns the estimate of one point's `samples` cells, of which `answered` have a stored reply. `repeated`: an
-    earlier point sends the same calls, so these cells are only shared.
+    """Returns the estimate of one point's `samples` cells, of which those with the numbers `stored` have a reply.
+    `repeated`: an earlier point sends the same calls, so these cells are only shared.
 
     One call answers up to `a_call` cells, and its prompt is counted and paid once.
     """
@@ -71,11 +71,13 @@ def estimate_point(
         return Estimate(too_long=samples, notes=notes)
     if repeated:
         return Estimate(shared=samples, notes=notes)
-    cells = samples - answered
-    if cells <= 0:
+    missing = [sample for sample in range(samples) if sample not in stored]
+    cells, answered = len(missing), samples - len(missing)
+    if not cells:
         return Estimate(answered=answered, notes=notes)
-    calls = -(-cells // a_call)
-    tokens, room = planned.count.tokens, planned.point.request.parameters.max_tokens or facts.max_output
+    parameters = planned.point.request.parameters
+    calls = _calls(missing, a_call, seeded=parameters.seed is not None)
+    tokens, room = planned.count.tokens, parameters.max_tokens or facts.max_output
     return Estimate(
         calls=calls,
         asked=cells,
@@ -88,6 +90,12 @@ def estimate_point(
         cost_ceiling=_ceiling(facts, tokens, room, calls, cells),
         notes=notes,
     )
+
+
+def _calls(samples: Sequence[int], a_call: int, *, seeded: bool) -> int:
+    """Returns how many calls bring these samples; one call brings consecutive samples only if they are seeded."""
+    rows = groupby(enumerate(samples), lambda one: one[1] - one[0]) if seeded else [(0, enumerate(samples))]
+    return sum(-(-sum(1 for _ in row) // a_call) for _, row in rows)
 
 
 def _ceiling(facts: ModelFacts, prompt: int, room: int | None, calls: int, cells: int) -> float | None:

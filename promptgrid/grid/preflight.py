@@ -144,11 +144,10 @@ class EstimateTally:
 
     def _replies(self, one: PlannedPoint, stored: Mapping[str, Iterable[int]]) -> Estimate:
         key, samples = one.point.key, self.plan.samples
-        answered = sum(sample < samples for sample in stored.get(key, ()))
         repeated = key in self._seen
         self._seen.add(key)
         ref = one.point.model_ref
-        return estimate_point(one, self._facts[ref], samples, answered, repeated, self._a_call[ref])
+        return estimate_point(one, self._facts[ref], samples, set(stored.get(key, ())), repeated, self._a_call[ref])
 
     def _judged(self, chunk: Sequence[PlannedPoint], check: str, judge: ModelCheck) -> Iterator[Estimate]:
         estimate = estimate_vectors if judge.texts_a_call else estimate_judged

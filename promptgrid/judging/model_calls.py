@@ -42,7 +42,8 @@ class JudgingContext:
     """The state shared by all checks that score the replies of one run.
 
     `connect` returns the endpoint with a name. A judge's stored reply is reused if its id is greater than `since`.
-    `concurrency` is the plan's limit of calls in flight (None: each endpoint's own limit).
+    `concurrency` is the plan's limit of calls in flight (None: each endpoint's own limit), `retries` how often the plan
+    lets a failed call be sent again.
     """
 
     database: Database
@@ -53,11 +54,12 @@ class JudgingContext:
     journal: Journal
     still_ours: Callable[[], Awaitable[None]] = _no_claim  # raises Fenced
     concurrency: int | None = None
+    retries: int = Plan.retries
     since: int = 0
 
     def run_context(self, kind: str) -> RunContext:
         """Returns the context of calls whose replies are stored with this `kind`: "judge" or "embedding"."""
-        return RunContext(self.run_id, self.wall, self.journal, self.still_ours, kind)
+        return RunContext(self.run_id, self.wall, self.journal, self.still_ours, kind, self.retries)
 
     def most(self, endpoint: Endpoint) -> int:
         """Returns how many calls to the endpoint may be in flight: `concurrency`, or else the endpoint's own limit. An

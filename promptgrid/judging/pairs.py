@@ -29,7 +29,7 @@ from promptgrid.judging.rescore import judge_preflight
 from promptgrid.judging.scorers import question_of
 from promptgrid.judging.session import OnProgress
 from promptgrid.prompt import Prompt
-from promptgrid.store import Database, plans, scores, votes
+from promptgrid.store import Database, plans, runs, scores, votes
 from promptgrid.store.scores import Answered
 from promptgrid.text import one_line
 
@@ -105,8 +105,10 @@ def judge_pairs(
     with session.start(database, run_id, KIND, _work(judge, prompt, fresh), budget=budget, fresh=fresh) as own:
 
         def task(journal: Journal) -> _PairTask:
-            wall, shared = own.wall(database), shared_by_loop()
-            judging = JudgingContext(database, run_id, connections.connect, shared, wall, journal, since=own.since)
+            judging = JudgingContext(
+                database, run_id, connections.connect, shared_by_loop(), own.wall(database), journal,
+                retries=runs.plan_of(database, run_id).retries, since=own.since,
+            )  # fmt: skip
             return _PairTask(judging, pairs, judge, prompt, on_progress)
 
         return session.run_task(database, run_id, task)

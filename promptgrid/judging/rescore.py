@@ -153,7 +153,7 @@ def carry_out(
         def scoring(journal: Journal) -> Scoring:
             judging = JudgingContext(
                 database, recheck.run_id, connections.connect, shared_by_loop(), own.wall(database), journal,
-                since=own.since,
+                retries=plan.retries, since=own.since,
             )  # fmt: skip
             return Scoring(judging, plan, recheck.score, anew=True, on_progress=progress)
 

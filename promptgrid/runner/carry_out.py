@@ -151,7 +151,7 @@ class _Run:
     async def _score(self, checks: Sequence[CheckSpec]) -> None:
         judging = JudgingContext(
             self.database, self.id, self.connect, self.shared, self.context.wall, self.journal, self._still_ours,
-            self.plan.concurrency,
+            self.plan.concurrency, self.plan.retries,
         )  # fmt: skip
         self.scoring = Scoring(judging, self.plan, checks)
         try:

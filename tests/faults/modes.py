@@ -246,6 +246,7 @@ MODES: dict[str, Mode] = parameters.MODES | {
     "unauthorized": unauthorized,
     "forbidden": _error(403, "Your project may not use this.", code="forbidden"),
     "no-quota": _error(429, "You exceeded your current quota.", type="insufficient_quota", code="insufficient_quota"),
+    "not-found": _error(404, "Not Found"),
     "unknown-model": _error(404, "The model does not exist or you do not have access to it.", code="model_not_found"),
     "too-long": _error(400, "This model's maximum context length is 8192 tokens.", code="context_length_exceeded"),
     "too-long-llama": _error(

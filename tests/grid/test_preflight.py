@@ -51,6 +51,13 @@ def test_what_is_answered_is_not_sent_again() -> None:
     assert sheet(fresh=True, stored=range(5), words=1).replies.calls == 1
 
 
+@pytest.mark.parametrize(("seed", "calls"), [(None, 1), (7, 3)])
+def test_seeded_samples_with_gaps_between_them_are_calls_of_their_own(seed: int | None, calls: int) -> None:
+    report = sheet(samples=8, stored=(1, 3, 4), words=1, seed=seed)  # of a request with n, samples 0 and 2 and 5 to 7
+    assert (report.replies.calls, report.replies.asked, report.replies.answered) == (calls, 5, 3)
+    assert report.replies.prompt_tokens == calls * sheet(words=1).replies.prompt_tokens
+
+
 def test_an_unknown_price_is_said_and_not_zero() -> None:
     worksheet = sheet(models=["openai/gpt-4o", "openai/no-such-model"])
     assert worksheet.total.cost_floor is None

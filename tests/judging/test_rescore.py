@@ -169,6 +169,17 @@ def test_a_judge_whose_endpoint_fails_scores_nothing_and_is_asked_again_later(
     assert values(database, run_id)["judge"] == [1, 1, 1]
 
 
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_judge_is_sent_again_as_often_as_the_plan_says(
+    database: Database, hostile: HostileServer, retries: int
+) -> None:
+    hostile.script("wise", *["server-error"] * 99)
+    run_id = a_run(database, a_plan(checks=["usual", JUDGE], retries=retries))
+    assert sent(hostile, "wise") == 3 * (1 + retries)
+    rechecked(database, run_id, JUDGE)
+    assert sent(hostile, "wise") == 6 * (1 + retries)
+
+
 def test_a_judge_of_a_new_run_is_told_before_and_asked_at_its_end(database: Database, hostile: HostileServer) -> None:
     plan = a_plan(checks=["usual", JUDGE], samples=2)
     (judge,) = client.preflight(database, plan).judges

@@ -24,7 +24,7 @@ from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
-from promptgrid.store import Database, commits, runs
+from promptgrid.store import Database, attempts, commits, runs
 from promptgrid.store.results import ResultRow, result_rows
 from promptgrid.store.runs import RunStatus
 from tests.running import until
@@ -114,9 +114,15 @@ def test_a_limit_told_with_status_200_is_waited_for(database: Database, hostile:
 
 
 def test_a_model_of_other_words_is_asked_in_them_in_the_same_run(database: Database, hostile: HostileServer) -> None:
-    _, _, rows = carried_out(database, a_plan("refuses-max-tokens", words=3, max_tokens=9, concurrency=1))
+    run_id, _, rows = carried_out(database, a_plan("refuses-max-tokens", words=3, max_tokens=9, concurrency=1))
     assert [row.status for row in rows] == ["answered"] * 3
     assert hostile.calls("refuses-max-tokens") == 4
+    assert [row.attempts for row in rows] == [2, 1, 1]
+    (refused,) = attempts.log(database, run_id, 0)
+    assert (refused.number, refused.kind, refused.wait_s) == (1, "refused_parameter", 0.0)
+    assert "max_completion_tokens" in refused.message
+    assert (refused.ms or 0) > 0
+    assert attempts.spent(database, run_id).calls == 3
     _, _, rows = carried_out(database, a_plan("refuses-max-tokens", words=3, max_tokens=9, concurrency=1))
     assert all(row.reused for row in rows)
 
@@ -141,6 +147,23 @@ def test_a_cell_ends_with_its_reason_and_the_run_goes_on(
     assert ended == "finished"
     assert [row.status for row in rows] == [status, "answered"]
     assert re.search(said, rows[0].error, re.IGNORECASE), rows[0].error
+
+
+@pytest.mark.parametrize(("model", "calls"), [("html", 3), ("not-found", 1)])
+def test_a_wrong_base_url_stops_the_run_after_the_tries_of_one_cell(
+    database: Database, hostile: HostileServer, model: str, calls: int
+) -> None:
+    _, ended, rows = carried_out(database, a_plan(model, words=100, concurrency=1))
+    assert hostile.calls(model) == calls
+    assert (ended, Counter(row.status for row in rows)) == ("finished", {"failed": 100})
+    assert all("Check the base URL" in row.error for row in rows)
+
+
+def test_a_page_of_an_endpoint_that_was_readable_stops_nothing(database: Database, hostile: HostileServer) -> None:
+    plan = a_plan("ok+html", words=10, concurrency=1, retries=0)
+    _, _, rows = carried_out(database, plan)
+    assert hostile.calls("ok+html") == 10
+    assert Counter(row.status for row in rows) == {"answered": 1, "failed": 9}
 
 
 @pytest.mark.parametrize("model", ["unauthorized", "no-quota", "unknown-model"])
