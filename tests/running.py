@@ -82,9 +82,9 @@ def kill_pid(pid: int) -> None:
 
 def named(database: Database, run_id: str, status: str = "answered") -> set[int]:
     """The positions of the run's cells in that status."""
-    chosen = sa.select(cells.c.position).where(cells.c.run_id == run_id, cells.c.status == status)
+    query = sa.select(cells.c.position).where(cells.c.run_id == run_id, cells.c.status == status)
     with database.read() as connection:
-        return set(connection.scalars(chosen))
+        return set(connection.scalars(query))
 
 
 def statuses(database: Database, run_id: str) -> Counter[str]:

@@ -47,15 +47,24 @@ def at(temperature: float | None) -> tuple[AxisValue, ...]:
 Case = tuple[str, Mapping[str, str], str | None]
 
 
-def store_run(database: Database, made: Sequence[Cell], *, run_id: str = "run00001", told: Sequence[Case] = ()) -> str:
+def store_run(
+    database: Database, run_cells: Sequence[Cell], *, run_id: str = "run00001", case_rows: Sequence[Case] = ()
+) -> str:
     """Writes the run as if it had been carried out; the cells get numbers for samples as they come.
 
-    `told` are (id, inputs, expected) of the cases; those that are not told say "case ID" and expect "a".
+    `case_rows` are (id, inputs, expected) of cases; the inputs of any other case are "case ID", and it expects "a".
     """
-    known = {case[0]: case for case in told}
-    ids = list(dict.fromkeys([*known, *(cell.case for cell in made)]))
+    known = {case[0]: case for case in case_rows}
+    ids = list(dict.fromkeys([*known, *(cell.case for cell in run_cells)]))
     with database.write() as connection:
-        named = {"id": run_id, "name": run_id, "status": "finished", "plan": "{}", "decided": "[]", "total": len(made)}
+        named = {
+            "id": run_id,
+            "name": run_id,
+            "status": "finished",
+            "plan": "{}",
+            "decided": "[]",
+            "total": len(run_cells),
+        }
         connection.execute(runs.insert(), {**named, "created": 1.0, "started": 1.0, "ended": 2.0})
         for position, case_id in enumerate(ids):
             _, inputs, expected = known.get(case_id, (case_id, {"text": f"case {case_id}"}, "a"))
@@ -63,7 +72,7 @@ def store_run(database: Database, made: Sequence[Cell], *, run_id: str = "run000
             connection.execute(cases.insert(), {**row, "expected": expected})
         reply_ids = count((connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0) + 1)
         samples: Counter[tuple[object, ...]] = Counter()
-        for position, cell in enumerate(made):
+        for position, cell in enumerate(run_cells):
             point = (cell.case, cell.technique, cell.prompt, cell.version, cell.model, cell.temperature)
             reply_id = _reply(connection, run_id, cell, next(reply_ids)) if cell.status == "answered" else None
             row = {

@@ -17,23 +17,23 @@ PROMPT = Prompt("say", (Message("user", "Say {{ word }}."),))
 
 
 def test_a_run_is_a_data_frame_with_one_row_a_cell() -> None:
-    seen: list[int] = []
-    found = run(
+    counts: list[int] = []
+    frame = run(
         plan(PROMPT, [{"word": "hi", "expected": "hi"}], models="openai/ok", temperatures=[0, 1]),
-        progress=lambda state: seen.append(state.done),
+        progress=lambda state: counts.append(state.done),
     )
-    assert isinstance(found, pd.DataFrame)
-    assert list(found.columns) == list(columns_for(["word"], ["contains"]))
-    assert list(found["temperature"]) == [0.0, 1.0]
-    assert found["output"].str.contains("Say hi.").all()
-    assert list(found["score.contains"]) == [1.0, 1.0]
-    assert seen[-1] == 2
+    assert isinstance(frame, pd.DataFrame)
+    assert list(frame.columns) == list(columns_for(["word"], ["contains"]))
+    assert list(frame["temperature"]) == [0.0, 1.0]
+    assert frame["output"].str.contains("Say hi.").all()
+    assert list(frame["score.contains"]) == [1.0, 1.0]
+    assert counts[-1] == 2
 
 
 def test_prompts_are_taken_from_the_library_with_their_own_cases() -> None:
-    found = plan("sentiment", models="openai/ok")
-    assert found.prompts[0].name == "sentiment"
-    assert len(found.cases) >= 12
+    this_plan = plan("sentiment", models="openai/ok")
+    assert this_plan.prompts[0].name == "sentiment"
+    assert len(this_plan.cases) >= 12
 
 
 def test_a_prompt_without_cases_runs_on_its_examples(tmp_path: Path) -> None:

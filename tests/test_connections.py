@@ -42,7 +42,7 @@ def test_a_reference_splits_at_its_first_slash(ref: str, expected: tuple[str, st
 
 
 @pytest.mark.parametrize(
-    ("ref", "said"),
+    ("ref", "message"),
     [
         ("deepsek/chat", "Did you mean deepseek?"),
         ("nowhere/chat", "builtin, openai, deepseek"),
@@ -52,8 +52,8 @@ def test_a_reference_splits_at_its_first_slash(ref: str, expected: tuple[str, st
         ("", "ENDPOINT/MODEL"),
     ],
 )
-def test_what_names_no_endpoint_is_an_error_that_helps(ref: str, said: str, two: None) -> None:
-    with pytest.raises(PlanError, match=said):
+def test_what_names_no_endpoint_is_an_error_that_helps(ref: str, message: str, two: None) -> None:
+    with pytest.raises(PlanError, match=message):
         connections.split_model(ref)
 
 
@@ -168,14 +168,14 @@ def test_many_threads_share_one_loop() -> None:
         await asyncio.sleep(0)
         return id(asyncio.get_running_loop())
 
-    seen: list[int] = []
-    threads = [threading.Thread(target=lambda: seen.append(loop.run_sync(loop_id()))) for _ in range(8)]
+    loops: list[int] = []
+    threads = [threading.Thread(target=lambda: loops.append(loop.run_sync(loop_id()))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(seen) == 8
-    assert len(set(seen)) == 1
+    assert len(loops) == 8
+    assert len(set(loops)) == 1
 
 
 def test_a_caller_that_is_cancelled_while_it_cancels_tasks_does_not_go_on() -> None:

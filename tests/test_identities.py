@@ -43,23 +43,23 @@ def test_other_keys_and_headers_have_identities_of_their_own_which_stay() -> Non
         replace(WORK, headers={"X-Team": "b"}),
     ]
     identity(WORK)
-    found = [identity(one) for one in others]
-    assert len({URL, *found}) == 5
-    assert found[1].startswith(f"{URL}#x-tenant:")
-    assert [identity(one) for one in others] == found
+    identities = [identity(one) for one in others]
+    assert len({URL, *identities}) == 5
+    assert identities[1].startswith(f"{URL}#x-tenant:")
+    assert [identity(one) for one in others] == identities
     assert identity(WORK) == URL
 
 
 def test_no_value_of_a_header_can_be_read_or_guessed_from_it() -> None:
     identity(WORK)
     secret = replace(WORK, headers={"X-Tenant": "a"})
-    told = identity(secret) + (data_folder() / "identities.json").read_text()
-    assert "WORK_KEY" not in told
+    text = identity(secret) + (data_folder() / "identities.json").read_text()
+    assert "WORK_KEY" not in text
     salt = json.loads((data_folder() / "identities.json").read_text())["salt"]
     assert len(salt) == 32
     (data_folder() / "identities.json").unlink()
     identity(WORK)
-    assert identity(secret) not in told  # another salt
+    assert identity(secret) not in text  # another salt
 
 
 def test_a_key_that_is_named_after_a_refusal_resumes_the_same_replies() -> None:

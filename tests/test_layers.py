@@ -173,4 +173,4 @@ def test_docstrings_name_who_acts() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, kinds)
     ]
-    assert [(name, found[0]) for name, doc in docs if (found := PUZZLES.search(doc))] == []
+    assert [(name, match[0]) for name, doc in docs if (match := PUZZLES.search(doc))] == []

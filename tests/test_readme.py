@@ -34,7 +34,7 @@ class Block(NamedTuple):
 
 
 def blocks(document: Path) -> list[Block]:
-    return [Block(*found) for found in re.findall(r"^```(\w*)\n(.*?)^```", document.read_text("utf-8"), re.S | re.M)]
+    return [Block(*match) for match in re.findall(r"^```(\w*)\n(.*?)^```", document.read_text("utf-8"), re.S | re.M)]
 
 
 def commands(document: Path) -> list[str]:

@@ -15,9 +15,9 @@ OPTIONS = AnswerRule("label", labels=("A", "B", "C"))
 
 
 def scored(rule: AnswerRule, reply: str, expected: str, check: str = "") -> Score:
-    read = read_answer(rule, reply)
+    answer = read_answer(rule, reply)
     spec = parse_check(check) if check else default_checks(rule, True)[-1]
-    return grade(spec, output=reply, answer=read.answer, expected=expected, rule=rule, note=read.note)
+    return grade(spec, output=reply, answer=answer.answer, expected=expected, rule=rule, note=answer.note)
 
 
 @pytest.mark.parametrize("cell", ["12 and 13", "see above", "1.2.3", "5 or 6", "", "20 of 30"])

@@ -41,8 +41,8 @@ FRAMES = (
 @settings(deadline=None, max_examples=400)
 @given(WHOLE, st.sampled_from(FRAMES), st.sampled_from([None, 1, 2]))
 def test_json_is_read_back(value: Any, frame: str, indent: int | None) -> None:
-    read = read_answer(RULES[0], frame.format(json.dumps(value, indent=indent)))
-    assert read.answer == canonical_json(value)
+    answer = read_answer(RULES[0], frame.format(json.dumps(value, indent=indent)))
+    assert answer.answer == canonical_json(value)
 
 
 @settings(deadline=None, max_examples=600)
@@ -51,9 +51,9 @@ def test_json_that_is_cut_is_never_its_part(value: Any, frame: str, data: st.Dat
     text = json.dumps(value, ensure_ascii=data.draw(st.booleans()))
     cut = frame.split("{}")[0] + text[: data.draw(st.integers(1, len(text)))]
     for rule in RULES:
-        read = read_answer(rule, cut)
-        assert read.answer in (None, canonical_json(value)), (cut, read)
-        assert read.answer or read.note
+        answer = read_answer(rule, cut)
+        assert answer.answer in (None, canonical_json(value)), (cut, answer)
+        assert answer.answer or answer.note
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_json_that_is_cut_is_never_its_part(value: Any, frame: str, data: st.Dat
     ],
 )
 def test_which_json_is_the_answer(schema: dict[str, Any], reply: str, answer: str | None) -> None:
-    read = read_answer(AnswerRule("json", schema=schema), reply)
-    assert read.answer == answer
-    assert read.answer or read.note
+    result = read_answer(AnswerRule("json", schema=schema), reply)
+    assert result.answer == answer
+    assert result.answer or result.note
 
 
 def test_equal_values_are_one_vote() -> None:

@@ -63,14 +63,14 @@ UNSURE = (
 )
 
 
-@pytest.mark.parametrize("said", SAID)
-def test_a_label_is_read_in_every_way_of_saying_it(said: str) -> None:
+@pytest.mark.parametrize("sentence", SAID)
+def test_a_label_is_read_in_every_way_of_saying_it(sentence: str) -> None:
     for rule in RULES[:4]:
         for label in rule.labels:
             other = next(name for name in rule.labels if name != label)
-            if rule is MARKS and "or" in said.split():
+            if rule is MARKS and "or" in sentence.split():
                 continue
-            assert read_answer(rule, said.format(label, label, other=other)).answer == label, (said, label)
+            assert read_answer(rule, sentence.format(label, label, other=other)).answer == label, (sentence, label)
 
 
 @pytest.mark.parametrize("unsure", UNSURE)
@@ -78,20 +78,20 @@ def test_what_names_no_one_label_is_unread_and_says_why(unsure: str) -> None:
     for rule in RULES[:4]:
         for label in rule.labels[:3]:
             other = next(name for name in rule.labels if name != label)
-            read = read_answer(rule, unsure.format(label, other=other))
-            assert read.answer is None, (unsure, label, read)
-            assert read.note
+            answer = read_answer(rule, unsure.format(label, other=other))
+            assert answer.answer is None, (unsure, label, answer)
+            assert answer.note
 
 
 @settings(deadline=None, max_examples=400)
 @given(st.sampled_from(RULES), st.sampled_from(SAID + UNSURE), st.data())
-def test_a_label_is_read_back_or_unread_and_never_another(rule: AnswerRule, said: str, data: st.DataObject) -> None:
+def test_a_label_is_read_back_or_unread_and_never_another(rule: AnswerRule, sentence: str, data: st.DataObject) -> None:
     label = data.draw(st.sampled_from(rule.labels))
     other = data.draw(st.sampled_from([name for name in rule.labels if name != label]))
     spelled = label if len(label) == 1 else data.draw(st.sampled_from([label, label.upper(), label.capitalize()]))
-    read = read_answer(rule, said.format(spelled, spelled, other=other))
-    assert read.answer in (label, None), read
-    assert read.answer or read.note
+    answer = read_answer(rule, sentence.format(spelled, spelled, other=other))
+    assert answer.answer in (label, None), answer
+    assert answer.answer or answer.note
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,9 @@ def test_numbers_are_read_as_people_write_them(text: str, numbers: list[str]) ->
      "5 apples and 6 pears"],
 )  # fmt: skip
 def test_digits_beside_something_not_understood_never_stand_alone(text: str) -> None:
-    read = read_answer(NUMBER, f"Answer: {text}", marker="Answer:")
-    assert read.answer is None
-    assert read.note
+    answer = read_answer(NUMBER, f"Answer: {text}", marker="Answer:")
+    assert answer.answer is None
+    assert answer.note
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_the_language_of_the_prompt_says_what_a_lone_mark_is(written: str, langu
 @settings(deadline=None, max_examples=60)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**12), max_value=10**12))
 def test_any_decimal_is_read_back(value: object) -> None:
-    found = last_numeral(f"So it is {value:,} in all")
-    assert found is not None
-    assert found.value == Fraction(str(value))
+    result = last_numeral(f"So it is {value:,} in all")
+    assert result is not None
+    assert result.value == Fraction(str(value))
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_labels_are_whole_words_in_their_own_spelling(rule: AnswerRule, text: st
     ],
 )
 def test_a_label_is_taken_when_it_is_the_only_one_or_comes_first(text: str, answer: str | None, note: str) -> None:
-    read = read_answer(MOOD, text)
-    assert (read.answer, read.note) == (answer, note)
+    result = read_answer(MOOD, text)
+    assert (result.answer, result.note) == (answer, note)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_a_label_is_taken_when_it_is_the_only_one_or_comes_first(text: str, answ
     ],
 )
 def test_with_a_marker_the_last_marked_line_answers(rule: AnswerRule, text: str, answer: str) -> None:
-    read = read_answer(rule, text, marker="Answer:")
-    assert (read.answer, read.note) == (answer, "")
+    result = read_answer(rule, text, marker="Answer:")
+    assert (result.answer, result.note) == (answer, "")
 
 
 def test_what_stands_before_the_marker_is_the_reasoning() -> None:
@@ -197,13 +197,13 @@ def test_a_word_that_only_begins_like_the_marker_is_no_marker() -> None:
     ],
 )
 def test_without_the_marked_line_the_note_says_so(rule: AnswerRule, text: str, answer: str | None, note: str) -> None:
-    read = read_answer(rule, text, marker="Answer:")
-    assert (read.answer, read.note) == (answer, note)
+    result = read_answer(rule, text, marker="Answer:")
+    assert (result.answer, result.note) == (answer, note)
 
 
 def test_a_thought_is_reasoning_and_never_the_answer() -> None:
-    read = read_answer(NUMBER, "<think>\nAnswer: 3\n</think>\n\nSum.\nAnswer: 5", marker="Answer:")
-    assert (read.reasoning, read.answer) == ("Answer: 3\n\nSum.", "5")
+    answer = read_answer(NUMBER, "<think>\nAnswer: 3\n</think>\n\nSum.\nAnswer: 5", marker="Answer:")
+    assert (answer.reasoning, answer.answer) == ("Answer: 3\n\nSum.", "5")
     assert read_answer(TEXT, "so be it</think>Yes").reasoning == "so be it"
     cut = read_answer(NUMBER, "<think>maybe 4")
     assert (cut.answer, cut.note) == (None, "the reasoning was cut before an answer came")
@@ -218,10 +218,10 @@ def test_json_is_found_canonical_and_of_the_kind_the_schema_wants() -> None:
 
 
 def test_json_with_a_lone_surrogate_can_still_be_stored() -> None:
-    found = find_json('{"a": "\\ud800"}')
-    assert found is not None
-    found.encode()
-    assert json.loads(found) == {"a": "\ud800"}
+    result = find_json('{"a": "\\ud800"}')
+    assert result is not None
+    result.encode()
+    assert json.loads(result) == {"a": "\ud800"}
 
 
 @pytest.mark.parametrize("hostile", ["[" * 100_000, "{" * 100_000, '{"a":' * 50_000, "```" * 50_000, "[1," * 50_000])

@@ -31,14 +31,14 @@ MARKS = [
 
 @pytest.mark.parametrize(("opens", "closes", "before", "behind"), MARKS)
 def test_a_marked_thought_is_reasoning_and_never_the_answer(opens: str, closes: str, before: str, behind: str) -> None:
-    read = read_answer(MOOD, f"{opens}Is it positive? Answer: positive.{closes}{before}negative{behind}")
-    assert (read.answer, read.reasoning.strip()) == ("negative", "Is it positive? Answer: positive.")
+    answer = read_answer(MOOD, f"{opens}Is it positive? Answer: positive.{closes}{before}negative{behind}")
+    assert (answer.answer, answer.reasoning.strip()) == ("negative", "Is it positive? Answer: positive.")
 
 
 @pytest.mark.parametrize("opens", sorted({marks[0] for marks in MARKS[:-2]}))
 def test_a_thought_that_is_cut_leaves_no_answer(opens: str) -> None:
-    read = read_answer(MOOD, f"{opens}positive, but")
-    assert (read.answer, read.note) == (None, "the reasoning was cut before an answer came")
+    answer = read_answer(MOOD, f"{opens}positive, but")
+    assert (answer.answer, answer.note) == (None, "the reasoning was cut before an answer came")
 
 
 @pytest.mark.parametrize("closes", ["</think>", "[/THINK]", "</thinking>", "◁/think▷"])
@@ -53,5 +53,5 @@ def test_a_tag_in_a_sentence_is_text() -> None:
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.sampled_from([part for marks in MARKS for part in marks] + ["positive", "negative", "\n", " "])))
 def test_any_heap_of_marks_is_read_without_a_fault(parts: list[str]) -> None:
-    read = read_answer(MOOD, "".join(parts))
-    assert read.answer or read.note
+    answer = read_answer(MOOD, "".join(parts))
+    assert answer.answer or answer.note

@@ -19,27 +19,27 @@ TRIALS = [
 ]
 
 
-def rule_of(given: dict[str, Any]) -> AnswerRule:
-    rule = given["rule"]
+def rule_of(trial_input: dict[str, Any]) -> AnswerRule:
+    rule = trial_input["rule"]
     return AnswerRule(rule["kind"], labels=tuple(rule.get("labels", ())), schema=rule.get("schema", {}))
 
 
 @pytest.mark.parametrize("trial", TRIALS)
 def test_a_reply_is_read_and_scored_as_a_careful_reader_would(trial: dict[str, Any]) -> None:
-    given, right = trial["input"], trial["right"]
-    rule = rule_of(given)
-    if "replies" in given:
-        (answer,) = {read_answer(rule, reply).answer for reply in given["replies"]}
+    trial_input, right = trial["input"], trial["right"]
+    rule = rule_of(trial_input)
+    if "replies" in trial_input:
+        (answer,) = {read_answer(rule, reply).answer for reply in trial_input["replies"]}
         assert answer is not None
         return
-    read = read_answer(rule, given["reply"], marker=given.get("marker", ""))
-    score = score_of(rule, given, read.answer)
-    seen = {"answer": read.answer, "passed": score.passed}
-    assert {name: seen[name] for name in right} == right
-    assert read.answer is not None or read.note, "what is unread says why"
+    result = read_answer(rule, trial_input["reply"], marker=trial_input.get("marker", ""))
+    score = score_of(rule, trial_input, result.answer)
+    outcome = {"answer": result.answer, "passed": score.passed}
+    assert {name: outcome[name] for name in right} == right
+    assert result.answer is not None or result.note, "what is unread says why"
 
 
-def score_of(rule: AnswerRule, given: dict[str, Any], answer: str | None) -> Score:
+def score_of(rule: AnswerRule, trial_input: dict[str, Any], answer: str | None) -> Score:
     usual = [spec for spec in default_checks(rule, True) if spec.kind != "json-schema"]
-    check = parse_check(given["check"]) if "check" in given else usual[0]
-    return grade(check, output=given["reply"], answer=answer, expected=given.get("expected"), rule=rule)
+    check = parse_check(trial_input["check"]) if "check" in trial_input else usual[0]
+    return grade(check, output=trial_input["reply"], answer=answer, expected=trial_input.get("expected"), rule=rule)

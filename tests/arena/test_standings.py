@@ -63,15 +63,15 @@ def judged(
 ) -> list[ReplyPair]:
     """Votes until nothing is left (or `most` times), and returns the pairs that were shown."""
     this_arena = arena.read(database, run_id)
-    seen: list[ReplyPair] = []
-    while len(seen) < most and (pair := this_arena.next_pair(votes.listed(database, run_id), owner)):
+    pairs: list[ReplyPair] = []
+    while len(pairs) < most and (pair := this_arena.next_pair(votes.listed(database, run_id), owner)):
         votes.add(database, run_id, pair.left, pair.right, choose(this_arena, pair), owner)
-        seen.append(pair)
-    return seen
+        pairs.append(pair)
+    return pairs
 
 
-def colder(found: Arena, pair: ReplyPair) -> VoteOutcome:
-    left, right = found.variant_at(pair.left), found.variant_at(pair.right)
+def colder(this_arena: Arena, pair: ReplyPair) -> VoteOutcome:
+    left, right = this_arena.variant_at(pair.left), this_arena.variant_at(pair.right)
     assert left is not None
     assert right is not None
     return "left" if left < right else "right"
@@ -81,9 +81,9 @@ def test_every_pair_comes_once_each_of_one_case_and_two_variants(database: Datab
     run_id = carried(each_its_own)
     this_arena = arena.read(database, run_id)
     assert (this_arena.possible, this_arena.identical) == (4 * 3, 0)
-    shown = judged(database, run_id, "ada", lambda *_: "skip")  # a skip counts as seen
+    pairs_shown = judged(database, run_id, "ada", lambda *_: "skip")  # a skip counts as seen
     rows = {row.position: row for row in results.result_rows(database, run_id)}
-    pairs = [tuple(rows[at] for at in (pair.left, pair.right)) for pair in shown]
+    pairs = [tuple(rows[at] for at in (pair.left, pair.right)) for pair in pairs_shown]
     heat = {row.position: row.parameters["temperature"] for pair in pairs for row in pair}
     assert all(a.case_id == b.case_id and heat[a.position] != heat[b.position] for a, b in pairs)
     assert len({(a.case_id, frozenset((heat[a.position], heat[b.position]))) for a, b in pairs}) == 12
@@ -92,12 +92,12 @@ def test_every_pair_comes_once_each_of_one_case_and_two_variants(database: Datab
 def test_the_least_judged_come_first(database: Database, carried: Carried) -> None:
     run_id = carried(each_its_own, words=6)
     this_arena = arena.read(database, run_id)
-    shown = judged(database, run_id, "ada", lambda *_: "tie", most=9)
+    pairs = judged(database, run_id, "ada", lambda *_: "tie", most=9)
     compared = Counter(
-        frozenset((this_arena.variant_at(pair.left), this_arena.variant_at(pair.right))) for pair in shown
+        frozenset((this_arena.variant_at(pair.left), this_arena.variant_at(pair.right))) for pair in pairs
     )
     assert set(compared.values()) == {3}
-    cases = Counter(row.case_id for pair in shown for row in results.result_rows(database, run_id, [pair.left]))
+    cases = Counter(row.case_id for pair in pairs for row in results.result_rows(database, run_id, [pair.left]))
     assert max(cases.values()) - min(cases.values()) <= 1
 
 
@@ -148,9 +148,9 @@ def test_of_several_samples_two_that_differ_are_shown(database: Database, carrie
 
     run_id = carried(answer, temperatures=[0, 1], samples=6)
     outputs = {row.position: row.output for row in results.result_rows(database, run_id)}
-    shown = judged(database, run_id, "ada", lambda *_: "tie")
-    assert shown
-    assert all({outputs[pair.left], outputs[pair.right]} == {"odd", "same"} for pair in shown)
+    pairs = judged(database, run_id, "ada", lambda *_: "tie")
+    assert pairs
+    assert all({outputs[pair.left], outputs[pair.right]} == {"odd", "same"} for pair in pairs)
 
 
 @pytest.mark.parametrize(
@@ -179,33 +179,33 @@ def test_the_ranking_puts_first_who_wins_and_says_how_sure_that_is(database: Dat
     run_id = carried(each_its_own, words=20)
     judged(database, run_id, "ada", colder)
     this_arena = arena.read(database, run_id)
-    said = standings(this_arena, votes.listed(database, run_id))
-    assert [one.label for one in said.ranked] == ["t = 0", "t = 0.5", "t = 1"]
-    assert [(one.won, one.lost, one.tied) for one in said.ranked] == [(40, 0, 0), (20, 20, 0), (0, 40, 0)]
-    assert said.won[0][2] == 20
-    for one in said.ranked:
+    ranking = standings(this_arena, votes.listed(database, run_id))
+    assert [one.label for one in ranking.ranked] == ["t = 0", "t = 0.5", "t = 1"]
+    assert [(one.won, one.lost, one.tied) for one in ranking.ranked] == [(40, 0, 0), (20, 20, 0), (0, 40, 0)]
+    assert ranking.won[0][2] == 20
+    for one in ranking.ranked:
         assert 0 <= one.interval.low <= one.share <= one.interval.high <= 1
-    assert said.regularised  # nobody ever lost to the last: there is no finite answer
-    assert verdict(said) == "t = 0 is ahead of all others by more than chance explains."
-    assert "half a win" in " ".join(notes(said))
+    assert ranking.regularised  # nobody ever lost to the last: there is no finite answer
+    assert verdict(ranking) == "t = 0 is ahead of all others by more than chance explains."
+    assert "half a win" in " ".join(notes(ranking))
 
 
 def test_ties_count_half_and_skips_not_at_all(database: Database, carried: Carried) -> None:
     run_id = carried(each_its_own)
     judged(database, run_id, "ada", lambda *_: "tie", most=6)
     judged(database, run_id, "bo", lambda *_: "skip", most=2)
-    said = standings(arena.read(database, run_id), votes.listed(database, run_id))
-    assert (said.votes, said.skipped, said.bias.decided) == (6, 2, 0)
-    assert all(one.share == pytest.approx(0.5) for one in said.ranked)
-    assert "do not distinguish the variants" in verdict(said)
+    ranking = standings(arena.read(database, run_id), votes.listed(database, run_id))
+    assert (ranking.votes, ranking.skipped, ranking.bias.decided) == (6, 2, 0)
+    assert all(one.share == pytest.approx(0.5) for one in ranking.ranked)
+    assert "do not distinguish the variants" in verdict(ranking)
 
 
 def test_a_judge_who_prefers_a_side_is_found_out(database: Database, carried: Carried) -> None:
     run_id = carried(each_its_own, words=8)
     judged(database, run_id, "ada", lambda *_: "left")
-    said = standings(arena.read(database, run_id), votes.listed(database, run_id))
-    assert (said.bias.left, said.bias.decided) == (24, 24)
-    assert "the side seems to matter" in " ".join(notes(said))
+    ranking = standings(arena.read(database, run_id), votes.listed(database, run_id))
+    assert (ranking.bias.left, ranking.bias.decided) == (24, 24)
+    assert "the side seems to matter" in " ".join(notes(ranking))
 
 
 def test_votes_on_replies_that_are_gone_are_counted_as_such(database: Database, carried: Carried) -> None:
@@ -220,40 +220,40 @@ def test_agreement_is_by_the_two_replies_whatever_their_sides() -> None:
     def vote(number: int, left: int, right: int, outcome: VoteOutcome, owner: str, by_model: bool = False) -> Vote:
         return Vote(number, left, right, outcome, owner, by_model, None, 0.0)
 
-    given = [
+    cast = [
         vote(1, 0, 1, "left", "ada"), vote(2, 2, 3, "right", "ada"), vote(3, 4, 5, "left", "ada"),
         vote(4, 1, 0, "right", "bo"), vote(5, 3, 2, "left", "bo"), vote(6, 4, 5, "right", "bo"),
         vote(7, 4, 5, "left", "bo"),  # a judge's latest word counts
         vote(8, 0, 1, "left", "m", True), vote(9, 2, 3, "left", "m", True), vote(10, 8, 9, "skip", "m", True),
     ]  # fmt: skip
-    found = {(one.one, one.other): one for one in agreements(given)}
-    assert (found["ada", "bo"].same, found["ada", "bo"].both, found["ada", "bo"].kappa) == (3, 3, 1.0)
-    assert (found["ada", "m"].same, found["ada", "m"].both) == (1, 2)
-    assert found["people together", "m"].both == 2
-    assert agreements(given[:3]) == []
-    assert agreement_of_all(given) == AgreementOfAll(3, pytest.approx(1 - 0.25 * 56 / 24))  # type: ignore[arg-type]
-    assert "All 3 judges together: Krippendorff's alpha 0.42" in agreement_words(agreement_of_all(given))
-    assert agreement_words(agreement_of_all(given[:3])) == ""
+    by_judges = {(one.one, one.other): one for one in agreements(cast)}
+    assert (by_judges["ada", "bo"].same, by_judges["ada", "bo"].both, by_judges["ada", "bo"].kappa) == (3, 3, 1.0)
+    assert (by_judges["ada", "m"].same, by_judges["ada", "m"].both) == (1, 2)
+    assert by_judges["people together", "m"].both == 2
+    assert agreements(cast[:3]) == []
+    assert agreement_of_all(cast) == AgreementOfAll(3, pytest.approx(1 - 0.25 * 56 / 24))  # type: ignore[arg-type]
+    assert "All 3 judges together: Krippendorff's alpha 0.42" in agreement_words(agreement_of_all(cast))
+    assert agreement_words(agreement_of_all(cast[:3])) == ""
 
 
 def test_preference_pairs_come_back_as_they_were_judged(database: Database, carried: Carried, tmp_path: Path) -> None:
     hostile = 'a\x00\u2028"\r\n```我'
     run_id = carried(lambda text, temperature: f"{hostile}{text} at {temperature}")
     outcomes: list[VoteOutcome] = ["left", "right", "tie", "skip"]
-    shown = judged(database, run_id, "ada", lambda *_: outcomes[len(votes.listed(database, run_id)) % 4], most=8)
+    pairs = judged(database, run_id, "ada", lambda *_: outcomes[len(votes.listed(database, run_id)) % 4], most=8)
     assert save_preferences(database, run_id, tmp_path / "out.jsonl") == 4
-    read = list(read_jsonl(tmp_path / "out.jsonl"))
+    lines = list(read_jsonl(tmp_path / "out.jsonl"))
     rows = {row.position: row for row in results.result_rows(database, run_id)}
-    decided = [(p.left, p.right) if i % 4 == 0 else (p.right, p.left) for i, p in enumerate(shown) if i % 4 < 2]
-    for line, (chosen, rejected) in zip(read, decided, strict=True):
-        assert line["prompt"] == json.loads(rows[chosen].request_json or "")["messages"]
+    decided = [(p.left, p.right) if i % 4 == 0 else (p.right, p.left) for i, p in enumerate(pairs) if i % 4 < 2]
+    for line, (preferred, rejected) in zip(lines, decided, strict=True):
+        assert line["prompt"] == json.loads(rows[preferred].request_json or "")["messages"]
         assert [message["role"] for message in line["prompt"]] == ["system", "user"]
-        assert line["chosen"] == [{"role": "assistant", "content": rows[chosen].output}]
+        assert line["chosen"] == [{"role": "assistant", "content": rows[preferred].output}]
         assert line["rejected"] == [{"role": "assistant", "content": rows[rejected].output}]
-        told = line["metadata"]
-        assert (told["judge"], told["by_model"], told["same_prompt"]) == ("ada", False, True)
-        assert told["chosen"]["temperature"] == rows[chosen].parameters["temperature"]
-        assert told["rejected"]["cell_id"] == rows[rejected].cell_id
+        metadata = line["metadata"]
+        assert (metadata["judge"], metadata["by_model"], metadata["same_prompt"]) == ("ada", False, True)
+        assert metadata["chosen"]["temperature"] == rows[preferred].parameters["temperature"]
+        assert metadata["rejected"]["cell_id"] == rows[rejected].cell_id
 
 
 def test_a_pair_out_of_two_prompts_says_so(database: Database, carried: Carried, tmp_path: Path) -> None:
@@ -262,11 +262,14 @@ def test_a_pair_out_of_two_prompts_says_so(database: Database, carried: Carried,
     judged(database, run_id, "ada", lambda *_: "left")
     save_preferences(database, run_id, tmp_path / "out.jsonl")
     (line,) = read_jsonl(tmp_path / "out.jsonl")
-    told = line["metadata"]
-    assert not told["same_prompt"]
-    asked = {told["chosen"]["prompt"]: line["prompt"], told["rejected"]["prompt"]: told["rejected"]["messages"]}
-    assert [message["content"] for message in asked["say"]] == ["Be brief.", "Say w0."]
-    assert [message["content"] for message in asked["shout"]] == ["Shout w0."]
+    metadata = line["metadata"]
+    assert not metadata["same_prompt"]
+    messages = {
+        metadata["chosen"]["prompt"]: line["prompt"],
+        metadata["rejected"]["prompt"]: metadata["rejected"]["messages"],
+    }
+    assert [message["content"] for message in messages["say"]] == ["Be brief.", "Say w0."]
+    assert [message["content"] for message in messages["shout"]] == ["Shout w0."]
 
 
 def test_the_command_line_ranks_and_exports(database: Database, carried: Carried, tmp_path: Path) -> None:
@@ -275,11 +278,11 @@ def test_the_command_line_ranks_and_exports(database: Database, carried: Carried
     assert (empty.exit_code, "No votes of people yet" in empty.output) == (0, True)
     judged(database, run_id, "ada", colder)
     judged(database, run_id, "bo", colder, most=3)
-    told = CliRunner().invoke(main, ["arena", "last"], catch_exceptions=False)
-    lines = told.output.splitlines()
+    result = CliRunner().invoke(main, ["arena", "last"], catch_exceptions=False)
+    lines = result.output.splitlines()
     assert lines[0].split() == ["variant", "wins", "95", "%", "interval", "won", "lost", "tied"]
     assert lines[1].startswith("t = 0 ")
-    assert "ada and bo: 3 of 3 pairs judged alike" in told.output
+    assert "ada and bo: 3 of 3 pairs judged alike" in result.output
     body = json.loads(CliRunner().invoke(main, ["arena", run_id, "--json"]).output)
     assert [one["label"] for one in body["ranked"]] == ["t = 0", "t = 0.5", "t = 1"]
     assert body["agreement"][0]["same"] == 3

@@ -46,18 +46,18 @@ def test_a_killed_server_is_a_server_error_and_the_next_request_starts_another(
 
 
 def test_one_server_for_all_and_its_key_for_the_user_only(builtin_home: Path) -> None:
-    found: list[Listening] = []
-    threads = [threading.Thread(target=lambda: found.append(process.ensure())) for _ in range(4)]
+    servers: list[Listening] = []
+    threads = [threading.Thread(target=lambda: servers.append(process.ensure())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({server.pid for server in found}) == 1
+    assert len({server.pid for server in servers}) == 1
     file = ServerFolder.of(weights.require()).folder / "server.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     key = json.loads(file.read_text())["key"]
-    assert key.encode() not in Path(f"/proc/{found[0].pid}/cmdline").read_bytes()
-    assert key not in repr(found[0])
+    assert key.encode() not in Path(f"/proc/{servers[0].pid}/cmdline").read_bytes()
+    assert key not in repr(servers[0])
 
 
 def test_it_outlives_the_terminal_and_does_not_spin(builtin_home: Path) -> None:

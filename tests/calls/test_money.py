@@ -97,9 +97,9 @@ def test_reasoning_beside_the_completion_is_paid(database: Database, hostile: Ho
         "prompt_tokens": 10_120, "completion_tokens": 1_499, "total_tokens": 14_428,
         "completion_tokens_details": {"reasoning_tokens": 2_809}, "prompt_tokens_details": {"cached_tokens": 128},
     }  # fmt: skip
-    read = read_usage({"usage": reported})
-    assert (read.prompt, read.completion, read.reasoning, read.cached) == (10_120, 4_308, 2_809, 128)
-    assert cost_of(FACTS, read.prompt, read.completion, read.cached).usd == pytest.approx(0.0232856, abs=1e-9)
+    counts = read_usage({"usage": reported})
+    assert (counts.prompt, counts.completion, counts.reasoning, counts.cached) == (10_120, 4_308, 2_809, 128)
+    assert cost_of(FACTS, counts.prompt, counts.completion, counts.cached).usd == pytest.approx(0.0232856, abs=1e-9)
     del reported["total_tokens"]
     assert read_usage({"usage": reported}).completion == 4_308
     usage(hostile, **reported)

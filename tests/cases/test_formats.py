@@ -19,13 +19,13 @@ from promptgrid.errors import CasesError
 
 
 def book(*rows: list[Any], title: list[Any] | None = None, sheets: int = 1) -> bytes:
-    made = openpyxl.Workbook()
+    workbook = openpyxl.Workbook()
     for number in range(1, sheets):
-        made.create_sheet(f"Other {number}")
+        workbook.create_sheet(f"Other {number}")
     for row in [*([title] if title else []), *rows]:
-        made.active.append(row)
+        workbook.active.append(row)
     out = io.BytesIO()
-    made.save(out)
+    workbook.save(out)
     return out.getvalue()
 
 

@@ -163,8 +163,8 @@ SENTENCE = "The parcel arrived two weeks late and the box was crushed on one sid
     ],
 )
 def test_copies_and_near_duplicates_are_found(other: str, copy: bool) -> None:
-    found = duplicates([*table(3), Case("1", {"id": "1", "text": SENTENCE}), Case("2", {"id": "2", "text": other})])
-    assert {place: (one.of, one.copy) for place, one in found.items()} == {4: (3, copy)}
+    copies = duplicates([*table(3), Case("1", {"id": "1", "text": SENTENCE}), Case("2", {"id": "2", "text": other})])
+    assert {place: (one.of, one.copy) for place, one in copies.items()} == {4: (3, copy)}
 
 
 @pytest.mark.parametrize(

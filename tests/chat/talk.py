@@ -28,11 +28,11 @@ class Talk:
     def ask(self, *steps: tree.Step, wait: bool = True) -> Round:
         slot = self.add("assistant")
         settings = from_json(self.now.settings)
-        asked = Round(self.database, self.id, slot, [v.id for v in settings.variants], steps)
-        asked.start()
+        this_round = Round(self.database, self.id, slot, [v.id for v in settings.variants], steps)
+        this_round.start()
         if wait:
-            asked.wait(60)
-        return asked
+            this_round.wait(60)
+        return this_round
 
     def said(self, variant: int = 1) -> list[str]:
         now = self.now

@@ -26,10 +26,10 @@ def test_a_reply_is_stored_with_its_facts_as_a_try(database: Database) -> None:
     talk = Talk(database)
     talk.add("user", "hello there")
     talk.ask()
-    said = talk.now.nodes[talk.now.leaf or 0].replies[1]
-    assert (said.text, said.state, said.model) == ("hello there at None", "answered", "ok")
-    assert (said.prompt_tokens, said.completion_tokens, said.cut) == (2, 4, 0)
-    assert said.reply_id is not None
+    reply = talk.now.nodes[talk.now.leaf or 0].replies[1]
+    assert (reply.text, reply.state, reply.model) == ("hello there at None", "answered", "ok")
+    assert (reply.prompt_tokens, reply.completion_tokens, reply.cut) == (2, 4, 0)
+    assert reply.reply_id is not None
     with database.read() as connection:
         assert connection.exec_driver_sql("SELECT kind, run_id FROM replies").all() == [("try", None)]
 
@@ -102,9 +102,9 @@ def test_the_rest_of_a_talk_is_asked_turn_by_turn(database: Database) -> None:
     before = tree.path(now, now.leaf)
     slot, left = chat.go_on(database, talk.id, None, tree.steps(before))
     assert slot is not None
-    asked = Round(database, talk.id, slot, [1, 2], left)
-    asked.start()
-    asked.wait(60)
+    this_round = Round(database, talk.id, slot, [1, 2], left)
+    this_round.start()
+    this_round.wait(60)
     again = tree.path(talk.now, talk.now.leaf)
     assert talk.said(2) == ["one", "one at 0.5", "aside", "yes", "two", "two at 0.5"]
     assert not {node.id for node in again} & {node.id for node in before}
@@ -113,31 +113,31 @@ def test_the_rest_of_a_talk_is_asked_turn_by_turn(database: Database) -> None:
 def test_a_failure_is_kept_with_its_reason_and_ends_the_rest(database: Database) -> None:
     talk = Talk(database, Settings((ChatVariant(1, OK), ChatVariant(2, "openai/html"), ChatVariant(3, "nowhere/x"))))
     talk.add("user", "one")
-    asked = talk.ask(tree.Step("user", "never", asks=True))
-    said = talk.now.nodes[asked.slot].replies
-    assert said[1].state == "answered"
-    assert (said[2].state, said[3].state) == ("failed", "failed")
-    assert said[2].error
-    assert "nowhere" in said[3].error
+    this_round = talk.ask(tree.Step("user", "never", asks=True))
+    replies = talk.now.nodes[this_round.slot].replies
+    assert replies[1].state == "answered"
+    assert (replies[2].state, replies[3].state) == ("failed", "failed")
+    assert replies[2].error
+    assert "nowhere" in replies[3].error
     assert talk.said() == ["one", "one at None"]
-    assert asked.error is None
+    assert this_round.error is None
 
 
 def test_half_a_reply_is_kept_when_it_is_stopped_or_breaks(database: Database, hostile: HostileServer) -> None:
     hostile.answer = lambda body: "word " * 2000
     talk = Talk(database, Settings((ChatVariant(1, "openai/slow-stream"),), room=4000))
     talk.add("user", "one")
-    asked = talk.ask(wait=False)
-    until(lambda: asked.live[1].text)
-    asked.stop()
-    until(lambda: talk.now.nodes[asked.slot].replies)
-    said = talk.now.nodes[asked.slot].replies[1]
-    assert said.state == "stopped"
-    assert said.text.startswith("word")
-    assert not asked.running
+    this_round = talk.ask(wait=False)
+    until(lambda: this_round.live[1].text)
+    this_round.stop()
+    until(lambda: talk.now.nodes[this_round.slot].replies)
+    reply = talk.now.nodes[this_round.slot].replies[1]
+    assert reply.state == "stopped"
+    assert reply.text.startswith("word")
+    assert not this_round.running
     until(lambda: hostile.hung_up == 1)
     conversations.set_settings(database, talk.id, to_json(Settings((ChatVariant(1, "openai/half-stream"),))))
-    talk.add("user", "again", parent=asked.slot)
+    talk.add("user", "again", parent=this_round.slot)
     slot = talk.ask().slot
     broken = talk.now.nodes[slot].replies[1]
     assert (broken.state, broken.text.strip()) == ("failed", "word word")
@@ -151,17 +151,17 @@ def test_what_does_not_fit_any_more_is_cut_and_told(database: Database, hostile:
         talk.add("user", f"{number} " + "long " * 40)
         talk.add("assistant", "short")
     talk.add("user", "last")
-    asked = talk.ask()
+    this_round = talk.ask()
     sent = [m["content"] for m in hostile.requests[-1].body["messages"]]
-    cut = talk.now.nodes[asked.slot].replies[1].cut
+    cut = talk.now.nodes[this_round.slot].replies[1].cut
     assert (sent[0], sent[-1]) == ("Be kind.", "last")
     assert len(sent) == 10 - cut
     assert cut in (4, 6)
     conversations.set_settings(database, talk.id, to_json(replace(settings, room=190)))
     talk.add("user", "more " * 60)
     slot = talk.ask().slot
-    said = talk.now.nodes[slot].replies[1]
-    assert "exceed the limit of 200: nothing was sent" in said.error
+    reply = talk.now.nodes[slot].replies[1]
+    assert "exceed the limit of 200: nothing was sent" in reply.error
     assert hostile.calls("ok") == 1
 
 

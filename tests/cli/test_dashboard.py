@@ -84,11 +84,11 @@ def started(command: list[str], home: Path, **environment: str) -> Iterator[Star
     (folder / ".streamlit" / "config.toml").write_text(HOSTILE_CONFIG, "utf-8")
     for name in ("streamlit", "workbench", "regex"):
         (folder / f"{name}.py").write_text(HOSTILE_MODULE, "utf-8")
-    given = {"PROMPTGRID_HOME": str(home), "PROMPTGRID_BUILTIN_MODEL": "none.gguf", "PYTHONPATH": str(CHECKOUT)}
+    variables = {"PROMPTGRID_HOME": str(home), "PROMPTGRID_BUILTIN_MODEL": "none.gguf", "PYTHONPATH": str(CHECKOUT)}
     process = subprocess.Popen(
         [sys.executable, *command],
         cwd=folder,
-        env={**os.environ, **given, **environment},
+        env={**os.environ, **variables, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -211,8 +211,8 @@ def test_streamlit_run_ends_where_it_would_listen_everywhere(tmp_path: Path) -> 
 @pytest.mark.skipif(os.name == "nt", reason="sends signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_port_in_use_is_passed_over_and_a_signal_ends_the_server_in_peace(home: Path, name: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         with started([*PROMPTGRID, "--port", str(port)], home) as running:
             assert running.port != port
             assert running.ask("/_stcore/health").page == "ok"

@@ -46,23 +46,23 @@ def test_a_finished_run_is_asked_without_sending_anything(hostile: HostileServer
     assert promptgrid("gate", "last", "--min-score", "label=60%").exit_code == 0
     missed = promptgrid("gate", "last", "--min-score", "label=0.9", "--json")
     assert missed.exit_code == 1
-    told = json.loads(missed.stdout)
-    assert told["held"] is False
-    assert [g["held"] for g in told["gates"]] == [True, False]
-    assert told["gates"][1]["broke"][0]["expected"] == "bad"
+    result = json.loads(missed.stdout)
+    assert result["held"] is False
+    assert [g["held"] for g in result["gates"]] == [True, False]
+    assert result["gates"][1]["broke"][0]["expected"] == "bad"
     assert len(hostile.requests) == sent
 
 
 @pytest.mark.usefixtures("work")
 def test_json_of_a_run_tells_of_its_gates() -> None:
-    told = promptgrid(*RUN, "--min-score", "label=0.9", "--json")
-    assert told.exit_code == 1
-    assert json.loads(told.stdout)["held"] is False
+    result = promptgrid(*RUN, "--min-score", "label=0.9", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["held"] is False
     assert "held" not in json.loads(promptgrid(*RUN, "--json").stdout)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--min-score", "lable=0.9"), "Did you mean label?"),
         (("--min-score", "politeness=0.9"), "There are: label."),
@@ -74,16 +74,16 @@ def test_json_of_a_run_tells_of_its_gates() -> None:
 )
 @pytest.mark.usefixtures("work")
 def test_a_gate_that_cannot_be_asked_exits_with_2_before_anything_is_sent(
-    hostile: HostileServer, options: tuple[str, ...], said: str
+    hostile: HostileServer, options: tuple[str, ...], message: str
 ) -> None:
     result = promptgrid(*RUN, *options)
     assert result.exit_code == 2, result.output
-    assert said in result.output
+    assert message in result.output
     assert not hostile.calls("ok")
     promptgrid(*RUN)
     again = promptgrid("gate", "last", *options)
     assert again.exit_code == 2, again.output
-    assert said in again.output
+    assert message in again.output
 
 
 @pytest.mark.usefixtures("work")
@@ -147,8 +147,8 @@ def test_a_prompt_without_checks_is_reported_by_its_replies() -> None:
 
 @pytest.mark.usefixtures("work")
 def test_the_voted_answer_alone_counts_in_self_consistency(hostile: HostileServer) -> None:
-    said = iter(["Answer: bad", "Answer: good", "Answer: good"] * 3)
-    hostile.answer = lambda body: next(said)
+    texts = iter(["Answer: bad", "Answer: good", "Answer: good"] * 3)
+    hostile.answer = lambda body: next(texts)
     Path("cases.csv").write_text("text,expected\nlovely,good\n", "utf-8")
     options = ("--technique", "self-consistency", "--samples", "3", "--temperature", "1", "--concurrency", "1")
     assert promptgrid(*RUN, *options, "--min-score", "label=1").exit_code == 0
@@ -159,8 +159,8 @@ def test_the_voted_answer_alone_counts_in_self_consistency(hostile: HostileServe
 
 @pytest.mark.usefixtures("work")
 def test_samples_are_pooled(hostile: HostileServer) -> None:
-    said = iter(["bad", "good", "?"])
-    hostile.answer = lambda body: next(said)
+    texts = iter(["bad", "good", "?"])
+    hostile.answer = lambda body: next(texts)
     Path("cases.csv").write_text("text,expected\nlovely,good\n", "utf-8")
     promptgrid(*RUN, "--samples", "3", "--temperature", "1", "--concurrency", "1")
     database = Database()
@@ -176,23 +176,23 @@ def test_not_worse_alone_reads_only_the_cases_without_a_reply(monkeypatch: pytes
     silent = runs.find_run(Database(), "last").id
     assert promptgrid(*changing, "--fresh").exit_code == 0
     whole = runs.find_run(Database(), "last").id
-    read: list[str] = []
+    queries: list[str] = []
 
     def reading(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Iterator[ResultRow]:
         for row in result_rows(database, run_id, positions):
-            read.append(row.case_id)
+            queries.append(row.case_id)
             yield row
 
     monkeypatch.setattr("promptgrid.compare.verdicts.result_rows", reading)
     assert promptgrid("gate", whole, "--no-worse-than", silent).exit_code == 0
-    assert read == []
+    assert queries == []
     missed = promptgrid("gate", silent, "--no-worse-than", whole)
     assert missed.exit_code == 1
     assert "1 cell without a reply" in missed.stdout
     assert "web page instead of JSON" in missed.stdout
-    assert read == ["1"]
+    assert queries == ["1"]
     promptgrid("gate", whole, "--no-worse-than", silent, "--junit", "out.xml")
-    assert read == ["1", "1", "2", "3"]  # a report has a test a case
+    assert queries == ["1", "1", "2", "3"]  # a report has a test a case
 
 
 @pytest.mark.usefixtures("work")
@@ -202,7 +202,7 @@ def test_exit_codes_of_the_real_process() -> None:
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout
 
-    code, said = ended(*RUN, "--min-score", "label=0.9")
+    code, message = ended(*RUN, "--min-score", "label=0.9")
     assert code == 1
-    assert "What broke" in said
+    assert "What broke" in message
     assert ended("gate", "last", "--min-score", "label=0.6", "--junit", "out.xml")[0] == 0

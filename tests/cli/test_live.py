@@ -31,11 +31,11 @@ def test_ctrl_c_pauses_and_nothing_keeps_spending(hostile: HostileServer) -> Non
         assert running.poll() is None
         time.sleep(0.02)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=20)
+    _, output = running.communicate(timeout=20)
     assert running.returncode == 1
-    assert "paused" in said
-    assert "promptgrid resume" in said
-    assert "Traceback" not in said
+    assert "paused" in output
+    assert "promptgrid resume" in output
+    assert "Traceback" not in output
     (run,) = json.loads(promptgrid("runs", "--json").stdout)
     assert run["status"] == "paused"
     assert hostile.calls("slow") < 50
@@ -63,8 +63,8 @@ def interrupted(hostile: HostileServer, model: str, times: int) -> subprocess.Po
 @pytest.mark.usefixtures("work")
 def test_a_first_ctrl_c_lets_the_calls_in_flight_come_in(hostile: HostileServer) -> None:
     hostile.latency_s = 1.5
-    _, said = interrupted(hostile, "ok", 1).communicate(timeout=60)
-    assert "Pausing: waiting for the calls in flight. Press Ctrl+C again to abandon them." in said
+    _, output = interrupted(hostile, "ok", 1).communicate(timeout=60)
+    assert "Pausing: waiting for the calls in flight. Press Ctrl+C again to abandon them." in output
     assert rows_of_export()[0]["status"] == "answered"
     assert hostile.calls("ok") == 2
 
@@ -73,11 +73,11 @@ def test_a_first_ctrl_c_lets_the_calls_in_flight_come_in(hostile: HostileServer)
 @pytest.mark.usefixtures("work")
 def test_a_second_ctrl_c_gives_the_calls_in_flight_up(hostile: HostileServer) -> None:
     running = interrupted(hostile, "hang", 2)
-    _, said = running.communicate(timeout=40)  # the calls themselves would never end
+    _, output = running.communicate(timeout=40)  # the calls themselves would never end
     assert running.returncode == 1
-    assert "may still cost money" in said
-    assert "paused · 0 of 2" in said
-    assert "Traceback" not in said
+    assert "may still cost money" in output
+    assert "paused · 0 of 2" in output
+    assert "Traceback" not in output
     (run,) = json.loads(promptgrid("runs", "--json").stdout)
     assert run["status"] == "paused"
 
@@ -91,10 +91,10 @@ def test_a_terminal_shows_a_bar_with_the_same_words() -> None:
     command = [sys.executable, "-m", "promptgrid", *RUN]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)
-    said = b""
+    output = b""
     with contextlib.suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # an error is its end
         while data := terminal.read(4096):
-            said += data
+            output += data
     assert running.wait(timeout=20) == 0
     for word in ("100 %", "2 of 2", "━"):
-        assert word in said.decode("utf-8", "replace")
+        assert word in output.decode("utf-8", "replace")

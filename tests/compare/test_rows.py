@@ -21,28 +21,28 @@ from tests.stored import Case, Cell, at, store_run
 UNANSWERED = ("failed", "refused", "too_long", "cancelled", "pending")
 
 
-def arrange(database: Database, made: Sequence[Cell], told: Sequence[Case] = (), **view: Any) -> ComparisonRows:
-    run_id = store_run(database, made, told=told)
+def arrange(database: Database, cells: Sequence[Cell], cases: Sequence[Case] = (), **view: Any) -> ComparisonRows:
+    run_id = store_run(database, cells, case_rows=cases)
     return comparison_rows(database, compare.facts(database, run_id), View(**view))
 
 
-def rows(database: Database, made: Sequence[Cell], told: Sequence[Case] = (), **view: Any) -> list[ComparisonRow]:
-    return page(database, arrange(database, made, told, **view), 0, 99)
+def rows(database: Database, cells: Sequence[Cell], cases: Sequence[Case] = (), **view: Any) -> list[ComparisonRow]:
+    return page(database, arrange(database, cells, cases, **view), 0, 99)
 
 
-def entry(database: Database, *made: Cell) -> PooledCell:
-    (row,) = rows(database, made)
+def entry(database: Database, *cells: Cell) -> PooledCell:
+    (row,) = rows(database, cells)
     (only,) = row.entries.values()
     return only
 
 
-def ids(found: ComparisonRows) -> list[str]:
-    return [found.row_id(index) for index in range(len(found))]
+def ids(comparison: ComparisonRows) -> list[str]:
+    return [comparison.row_id(index) for index in range(len(comparison))]
 
 
-def again(database: Database, found: ComparisonRows, **view: Any) -> ComparisonRows:
+def again(database: Database, comparison: ComparisonRows, **view: Any) -> ComparisonRows:
     """Another view of the same run."""
-    return comparison_rows(database, compare.facts(database, found.facts.run_id), View(**view))
+    return comparison_rows(database, compare.facts(database, comparison.facts.run_id), View(**view))
 
 
 # One place: the samples of a case under a variant.
@@ -74,9 +74,9 @@ def test_self_consistency_scores_the_voted_answer_and_nothing_else(database: Dat
 
 def test_several_checks_count_alike_and_each_is_there_by_itself(database: Database) -> None:
     run_id = store_run(database, [Cell(scores={"label": 1.0, "json": 0.5, "judge": None})])
-    (found,) = compare.summary(database, run_id)
-    assert found.score == 0.75
-    assert found.by_check == {"json": (0.5, 1), "judge": (None, 0), "label": (1.0, 1)}
+    (column,) = compare.summary(database, run_id)
+    assert column.score == 0.75
+    assert column.by_check == {"json": (0.5, 1), "judge": (None, 0), "label": (1.0, 1)}
 
 
 def test_not_scored_is_neither_zero_nor_wrong(database: Database) -> None:
@@ -154,10 +154,10 @@ def test_long_texts_are_cut_and_still_told_apart(database: Database) -> None:
 
 
 def test_the_picker_of_samples_has_each_with_its_answer(database: Database) -> None:
-    made = [Cell(answer="a", score=1.0), Cell(status="failed", error="no"), Cell(answer=None)]
-    pooled = entry(database, *made)
-    told = compare.samples(database, compare.facts(database, "run00001"), pooled)
-    assert [(s.position, s.number, s.status, s.answer, s.score) for s in told] == [
+    cells = [Cell(answer="a", score=1.0), Cell(status="failed", error="no"), Cell(answer=None)]
+    pooled = entry(database, *cells)
+    samples = compare.samples(database, compare.facts(database, "run00001"), pooled)
+    assert [(s.position, s.number, s.status, s.answer, s.score) for s in samples] == [
         (0, 1, "answered", "a", 1.0), (1, 2, "failed", None, None), (2, 3, "answered", None, None)
     ]  # fmt: skip
 
@@ -165,8 +165,8 @@ def test_the_picker_of_samples_has_each_with_its_answer(database: Database) -> N
 # Which cases there are: differ, wrong, failed, changed.
 
 
-def differs(database: Database, *made: Cell) -> bool:
-    return arrange(database, made).counts["differ"] == 1
+def differs(database: Database, *cells: Cell) -> bool:
+    return arrange(database, cells).counts["differ"] == 1
 
 
 few = Cell(technique="few-shot", answer="b")
@@ -185,18 +185,18 @@ def test_what_is_missing_does_not_differ(database: Database, status: str) -> Non
     assert not differs(database, Cell(), replace(few, status=status))
 
 
-@pytest.mark.parametrize(("first", "second", "said"), [("a", None, True), (None, None, False)])
+@pytest.mark.parametrize(("first", "second", "expected"), [("a", None, True), (None, None, False)])
 def test_no_answer_is_an_answer_of_its_own(
-    database: Database, first: str | None, second: str | None, said: bool
+    database: Database, first: str | None, second: str | None, expected: bool
 ) -> None:
-    assert differs(database, Cell(answer=first), replace(few, answer=second, output="other words")) is said
+    assert differs(database, Cell(answer=first), replace(few, answer=second, output="other words")) is expected
 
 
-@pytest.mark.parametrize(("answers", "said"), [(["a", "b"], True), (["a", "a"], False), (["a", None], True)])
+@pytest.mark.parametrize(("answers", "expected"), [(["a", "b"], True), (["a", "a"], False), (["a", None], True)])
 def test_a_variant_alone_differs_when_its_own_samples_do(
-    database: Database, answers: list[str | None], said: bool
+    database: Database, answers: list[str | None], expected: bool
 ) -> None:
-    assert differs(database, *(Cell(answer=answer) for answer in answers)) is said
+    assert differs(database, *(Cell(answer=answer) for answer in answers)) is expected
 
 
 def test_wrong_is_below_one_and_failed_is_not_cancelled(database: Database) -> None:
@@ -276,13 +276,13 @@ def test_differences_are_told_against_the_baseline(database: Database, three: Co
 
 
 def test_rows_are_sorted_by_any_metric_with_what_is_not_known_last(database: Database) -> None:
-    made = [
+    cells = [
         Cell("1", score=0.5, latency_ms=100), Cell("1", "few-shot", score=1.0, latency_ms=10),
         Cell("2", score=None, latency_ms=50), Cell("2", "few-shot", score=0.0, latency_ms=500),
         Cell("3", score=1.0, latency_ms=70), Cell("3", "few-shot", score=0.25, latency_ms=70),
         Cell("4", score=0.5, latency_ms=60), Cell("4", "few-shot", status="failed"),
     ]  # fmt: skip
-    comparison = arrange(database, made)
+    comparison = arrange(database, cells)
     zero, few = (head.id for head in comparison.columns)
 
     def order(**sort: Any) -> list[str]:
@@ -318,7 +318,7 @@ def test_the_positions_of_a_view_are_those_of_its_rows_and_columns(database: Dat
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("hinge", ["1"]),  # an output
         ("  CASE 2 ", ["2"]),  # an input
@@ -333,13 +333,13 @@ def test_the_positions_of_a_view_are_those_of_its_rows_and_columns(database: Dat
     ],
 )
 def test_a_text_is_looked_for_in_case_answers_outputs_and_errors(
-    database: Database, three: ComparisonRows, text: str, found: list[str]
+    database: Database, three: ComparisonRows, text: str, expected: list[str]
 ) -> None:
-    assert ids(again(database, three, filter=Filter(text=text))) == found
+    assert ids(again(database, three, filter=Filter(text=text))) == expected
 
 
 @pytest.mark.parametrize(
-    ("said", "asked"),
+    ("text", "query"),
     [
         ("In der Straße", "STRASSE"), ("STRASSE", "straße"), ("ÄÖÜ", "äöü"), ("ΟΔΟΣ", "οδος"), ("οδος", "ΟΔΟΣ"),
         ("Привет, мир", "ПРИВЕТ"), ("ﬁnd the oﬃce", "FIND THE OFFICE"), ("300 K", "300 k"), ("İstanbul", "i̇stanbul"),
@@ -349,16 +349,16 @@ def test_a_text_is_looked_for_in_case_answers_outputs_and_errors(
 )  # fmt: skip
 @pytest.mark.parametrize("where", ["output", "answer", "error", "input", "expected"])
 def test_any_case_of_any_script_is_found_wherever_it_stands(
-    database: Database, said: str, asked: str, where: str
+    database: Database, text: str, query: str, where: str
 ) -> None:
     hit = {
-        "output": Cell("hit", output=said),
-        "answer": Cell("hit", answer=said, output=""),
-        "error": Cell("hit", status="failed", error=said),
+        "output": Cell("hit", output=text),
+        "answer": Cell("hit", answer=text, output=""),
+        "error": Cell("hit", status="failed", error=text),
     }.get(where, Cell("hit"))
-    told = ("hit", {"text": said if where == "input" else ""}, said if where == "expected" else "")
-    made = [Cell("miss"), hit]
-    assert ids(arrange(database, made, [("miss", {"text": ""}, ""), told], filter=Filter(text=asked))) == ["hit"]
+    case = ("hit", {"text": text if where == "input" else ""}, text if where == "expected" else "")
+    cells = [Cell("miss"), hit]
+    assert ids(arrange(database, cells, [("miss", {"text": ""}, ""), case], filter=Filter(text=query))) == ["hit"]
 
 
 def test_a_text_in_a_hidden_column_is_not_found(database: Database, three: ComparisonRows) -> None:
@@ -392,15 +392,19 @@ def test_any_axis_stands_on_rows_or_columns_and_the_rest_is_pooled(database: Dat
 
 
 def test_answers_to_different_cases_are_never_voted_on_together(database: Database) -> None:
-    made = [Cell(case, answer=case, score=1.0) for case in "12" for _ in range(3)]
-    (row,) = rows(database, made, rows=("technique",), columns=("model",))
+    cells = [Cell(case, answer=case, score=1.0) for case in "12" for _ in range(3)]
+    (row,) = rows(database, cells, rows=("technique",), columns=("model",))
     (pooled,) = row.entries.values()
     assert (pooled.agreement, pooled.score, pooled.cases, pooled.status) == (1.0, 1.0, 2, "answered")
 
 
 def test_samples_of_pooled_variants_are_voted_on_together_and_each_variant_scores_alike(database: Database) -> None:
-    made = [Cell(answer="a", score=1.0), Cell(answer="a", score=1.0), Cell(technique="few-shot", answer="b", score=0.0)]
-    (row,) = rows(database, made, columns=())
+    cells = [
+        Cell(answer="a", score=1.0),
+        Cell(answer="a", score=1.0),
+        Cell(technique="few-shot", answer="b", score=0.0),
+    ]
+    (row,) = rows(database, cells, columns=())
     (pooled,) = row.entries.values()
     assert (pooled.answer, pooled.votes, pooled.score) == ("a", 2, 0.5)
     assert pooled.agreement == pytest.approx(2 / 3)
@@ -466,18 +470,18 @@ def test_the_summary_counts_what_a_hand_counts(database: Database) -> None:
             Cell("4", status="pending"),
         ],
     )  # fmt: skip
-    (found,) = compare.summary(database, run_id)
-    assert (found.cells, found.answered, found.unread, found.samples) == (7, 5, 1, 2)
-    assert (found.score, found.scored) == (0.75, 2)  # cases 1 and 2: (1 + 0.5) / 2; case 3 was not scored
-    assert found.by_check == {"label": (0.75, 2)}
-    assert found.interval is not None
-    assert 0 < found.interval.low < 0.75 < found.interval.high <= 1
-    assert found.distinct == 2
-    assert found.agreement == 0.75  # cases 1 and 2: (1 + 0.5) / 2; case 3 has one reply
-    assert (found.tokens, found.prompt_tokens, found.completion_tokens, found.chars) == (60, 10, 2, 3)
-    assert (found.cost_usd, found.latency_ms, found.latency_p95_ms) == pytest.approx((2.5, 300.0, 800))
-    assert found.cost_per_correct == pytest.approx(2.0 / 3)  # four replies to scored cases at 0.5, three right
-    assert (found.versus, found.sentence, found.best) == (None, "", False)
+    (column,) = compare.summary(database, run_id)
+    assert (column.cells, column.answered, column.unread, column.samples) == (7, 5, 1, 2)
+    assert (column.score, column.scored) == (0.75, 2)  # cases 1 and 2: (1 + 0.5) / 2; case 3 was not scored
+    assert column.by_check == {"label": (0.75, 2)}
+    assert column.interval is not None
+    assert 0 < column.interval.low < 0.75 < column.interval.high <= 1
+    assert column.distinct == 2
+    assert column.agreement == 0.75  # cases 1 and 2: (1 + 0.5) / 2; case 3 has one reply
+    assert (column.tokens, column.prompt_tokens, column.completion_tokens, column.chars) == (60, 10, 2, 3)
+    assert (column.cost_usd, column.latency_ms, column.latency_p95_ms) == pytest.approx((2.5, 300.0, 800))
+    assert column.cost_per_correct == pytest.approx(2.0 / 3)  # four replies to scored cases at 0.5, three right
+    assert (column.versus, column.sentence, column.best) == (None, "", False)
 
 
 def test_pass_at_k_is_for_as_many_samples_as_every_column_has(database: Database) -> None:
@@ -498,18 +502,18 @@ def test_pass_at_k_is_for_as_many_samples_as_every_column_has(database: Database
 
 
 def test_what_is_unknown_in_the_summary_is_none_and_not_zero(database: Database) -> None:
-    (found,) = compare.summary(database, store_run(database, [Cell(status="failed")]))
-    unknown = (found.score, found.interval, found.agreement, found.tokens, found.prompt_tokens, found.cost_usd,
-               found.cost_per_correct, found.latency_ms, found.latency_p95_ms, found.chars)  # fmt: skip
+    (column,) = compare.summary(database, store_run(database, [Cell(status="failed")]))
+    unknown = (column.score, column.interval, column.agreement, column.tokens, column.prompt_tokens, column.cost_usd,
+               column.cost_per_correct, column.latency_ms, column.latency_p95_ms, column.chars)  # fmt: skip
     assert unknown == (None,) * 10
-    assert (found.pass_at_k, found.k) == (None, 0)
-    assert (found.answered, found.scored, found.distinct) == (0, 0, 0)
+    assert (column.pass_at_k, column.k) == (None, 0)
+    assert (column.answered, column.scored, column.distinct) == (0, 0, 0)
 
 
 def test_a_sum_with_a_price_that_is_not_known_is_not_known(database: Database) -> None:
-    made = [Cell("1", score=1.0), Cell("2", score=1.0, cost_usd=None, prompt_tokens=None)]
-    (found,) = compare.summary(database, store_run(database, made))
-    assert (found.cost_usd, found.tokens, found.cost_per_correct, found.prompt_tokens) == (None, None, None, 10)
+    cells = [Cell("1", score=1.0), Cell("2", score=1.0, cost_usd=None, prompt_tokens=None)]
+    (column,) = compare.summary(database, store_run(database, cells))
+    assert (column.cost_usd, column.tokens, column.cost_per_correct, column.prompt_tokens) == (None, None, None, 10)
 
 
 def test_free_is_a_price_and_none_right_is_no_price(database: Database) -> None:
@@ -520,9 +524,9 @@ def test_free_is_a_price_and_none_right_is_no_price(database: Database) -> None:
 
 
 def test_what_self_consistency_costs_it_costs_for_one_answer(database: Database) -> None:
-    made = [Cell(technique="self-consistency", score=1.0) for _ in range(4)]
-    (found,) = compare.summary(database, store_run(database, made))
-    assert found.cost_per_correct == 2.0
+    cells = [Cell(technique="self-consistency", score=1.0) for _ in range(4)]
+    (column,) = compare.summary(database, store_run(database, cells))
+    assert column.cost_per_correct == 2.0
 
 
 def many(right: dict[str, int], cases: int = 40) -> list[Cell]:
@@ -546,22 +550,22 @@ def test_each_column_is_compared_with_the_baseline_in_words(database: Database) 
 
 
 def test_best_is_only_what_is_better_than_each_other(database: Database) -> None:
-    (*found,) = compare.summary(database, store_run(database, many({"zero-shot": 10, "few-shot": 38, "other": 39})))
-    assert not any(s.best for s in found)
+    (*columns,) = compare.summary(database, store_run(database, many({"zero-shot": 10, "few-shot": 38, "other": 39})))
+    assert not any(s.best for s in columns)
 
 
 def test_when_all_are_equal_none_is_better(database: Database) -> None:
-    (*found,) = compare.summary(database, store_run(database, many({"zero-shot": 40, "few-shot": 40})))
-    assert [(s.score, s.best) for s in found] == [(1.0, False), (1.0, False)]
-    assert found[1].versus is not None
-    assert found[1].versus.verdict in ("needs more", "not distinguishable")
-    assert found[0].interval is not None
-    assert found[0].interval.low < 1
+    (*columns,) = compare.summary(database, store_run(database, many({"zero-shot": 40, "few-shot": 40})))
+    assert [(s.score, s.best) for s in columns] == [(1.0, False), (1.0, False)]
+    assert columns[1].versus is not None
+    assert columns[1].versus.verdict in ("needs more", "not distinguishable")
+    assert columns[0].interval is not None
+    assert columns[0].interval.low < 1
 
 
 def test_one_case_is_too_few_to_tell(database: Database) -> None:
-    made = [Cell(score=0.0), replace(few, score=1.0)]
-    _, second = compare.summary(database, store_run(database, made))
+    cells = [Cell(score=0.0), replace(few, score=1.0)]
+    _, second = compare.summary(database, store_run(database, cells))
     assert second.versus is not None
     assert (second.versus.verdict, second.best) == ("needs more", False)
 
@@ -612,10 +616,10 @@ def test_what_another_process_commits_is_seen(database: Database) -> None:
     before = (results.stamp(database, run_id), results.stamp(other, run_id))
     assert before[0] == before[1]
     for writer, reader in ((other, database), (database, other)):
-        seen = results.stamp(reader, run_id)
+        stamp = results.stamp(reader, run_id)
         with writer.write() as connection:
             connection.execute(scores.update().values(value=scores.c.value / 2))
-        assert results.stamp(reader, run_id) != seen
+        assert results.stamp(reader, run_id) != stamp
     reopened = Database(database.path)
     with reopened.write() as connection:
         connection.execute(scores.update().values(value=None))
@@ -661,7 +665,7 @@ def test_variants_stand_in_the_order_of_the_grid_with_temperatures_by_size() -> 
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "expected"),
     [
         (Variant("p", "v1", "few-shot", "e/m", at(0.0)), [["zero-shot"], ["few-shot"]]),
         (Variant("p", "v2abcdefg", "zero-shot", "e/m", at(0.0)), [["p@v1"], ["p@v2abcd"]]),
@@ -669,9 +673,9 @@ def test_variants_stand_in_the_order_of_the_grid_with_temperatures_by_size() -> 
         (Variant("p", "v1", "zero-shot", "e/n", at(0.0)), [["e/m"], ["e/n"]]),
     ],
 )
-def test_a_label_says_what_tells_variants_apart_and_nothing_else(other: Variant, said: list[list[str]]) -> None:
+def test_a_label_says_what_tells_variants_apart_and_nothing_else(other: Variant, expected: list[list[str]]) -> None:
     one = Variant("p", "v1", "zero-shot", "e/m", at(0.0))
-    assert list(labels([one, other]).values()) == said
+    assert list(labels([one, other]).values()) == expected
     assert list(labels([one]).values()) == [["zero-shot", "t = 0"]]
     assert one.id != other.id
     assert len(one.id) == 8

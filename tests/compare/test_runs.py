@@ -14,15 +14,15 @@ from tests.stored import Case, Cell, store_run
 
 
 def compared(
-    database: Database, a: Sequence[Cell], b: Sequence[Cell], told_a: Sequence[Case] = (), told_b: Sequence[Case] = ()
+    database: Database, a: Sequence[Cell], b: Sequence[Cell], cases_a: Sequence[Case] = (), cases_b: Sequence[Case] = ()
 ) -> Changes:
-    store_run(database, a, run_id="aaaa0001", told=told_a)
-    store_run(database, b, run_id="bbbb0001", told=told_b)
+    store_run(database, a, run_id="aaaa0001", case_rows=cases_a)
+    store_run(database, b, run_id="bbbb0001", case_rows=cases_b)
     return against(database, "aaaa0001", "bbbb0001")
 
 
-def kinds(database: Database, found: Changes) -> dict[str, ChangeKind]:
-    return {change.case_id: change.kind for change in found.listed(database)}
+def kinds(database: Database, changes: Changes) -> dict[str, ChangeKind]:
+    return {change.case_id: change.kind for change in changes.listed(database)}
 
 
 def test_each_case_improved_broke_stayed_came_or_went(database: Database) -> None:

@@ -13,9 +13,9 @@ from promptgrid.compare.words_diff import DiffSpan, WordsDiff, words_diff
 TEXT = st.text(alphabet="ab \n,.好评é\U0001f600\ud800\x00", max_size=40)
 
 
-def sides(found: WordsDiff) -> tuple[str, str]:
-    first = "".join(part.text for part in found.parts if part.kind != "added")
-    second = "".join(part.text for part in found.parts if part.kind != "removed")
+def sides(diff: WordsDiff) -> tuple[str, str]:
+    first = "".join(part.text for part in diff.parts if part.kind != "added")
+    second = "".join(part.text for part in diff.parts if part.kind != "removed")
     return first, second
 
 

@@ -38,12 +38,12 @@ VARIED = ("good", "bad", "good, all in all")
 @pytest.fixture(autouse=True)
 def _answers(endpoint: HostileServer) -> None:
     """At temperature 0 all samples of a case are "good"; above, the three samples are those of VARIED."""
-    seen: dict[tuple[str, object], int] = {}
+    counts: dict[tuple[str, object], int] = {}
 
     def answer(body: Body) -> str:
         temperature = body.get("temperature")
-        asked = seen[prompt_text(body), temperature] = seen.get((prompt_text(body), temperature), -1) + 1
-        return VARIED[asked % 3] if temperature else "good"
+        number = counts[prompt_text(body), temperature] = counts.get((prompt_text(body), temperature), -1) + 1
+        return VARIED[number % 3] if temperature else "good"
 
     endpoint.answer = answer
 
@@ -63,8 +63,8 @@ def ran(database: Database, **changes: Any) -> str:
     return a_run(database, plan(**changes))
 
 
-def by_temperature(found: Curve) -> dict[AxisValue, CurvePoint]:
-    return {point.value: point for point in found.points}
+def by_temperature(this_curve: Curve) -> dict[AxisValue, CurvePoint]:
+    return {point.value: point for point in this_curve.points}
 
 
 def test_a_point_has_the_figures_of_its_cases(database: Database) -> None:
@@ -150,8 +150,8 @@ def test_what_brought_no_reply_is_missing_and_not_zero(database: Database) -> No
 
 
 def test_cases_without_expected_have_variety_and_no_score(database: Database) -> None:
-    made = api.plan(JUDGE, [{"text": "case"}], models="openai/ok", temperatures=(0, 1), samples=3)
-    run_id = client.submit(database, made)
+    this_plan = api.plan(JUDGE, [{"text": "case"}], models="openai/ok", temperatures=(0, 1), samples=3)
+    run_id = client.submit(database, this_plan)
     carried_out(database, run_id)
     temperature_curve = curve(database, run_id)
     assert [point.score for point in temperature_curve.points] == [None, None]
@@ -178,8 +178,8 @@ def test_the_chart_has_a_line_of_its_own_for_each_and_no_more_than_the_points(da
     temperature_curve = curve(database, ran(database, models=("openai/ok", "openai/refuses-temperature")))
     chart = charts.curve_chart(temperature_curve, charts.MEASURES[0])
     assert chart is not None
-    (drawn,) = chart.to_dict()["datasets"].values()
-    assert {(row["line"], row["temperature"]) for row in drawn} == {
+    (image,) = chart.to_dict()["datasets"].values()
+    assert {(row["line"], row["temperature"]) for row in image} == {
         ("openai/ok", 0), ("openai/ok", 0.5), ("openai/ok", 1), ("openai/refuses-temperature", 1)
     }  # fmt: skip
     only = charts.curve_chart(temperature_curve, charts.MEASURES[1], ["openai/ok"])
@@ -219,9 +219,9 @@ def test_the_frame_has_a_row_a_point(database: Database) -> None:
 
 def test_the_command_shows_writes_and_hands_over(database: Database, tmp_path: Path) -> None:
     run_id = ran(database, models=("openai/ok", "openai/refuses-temperature"))
-    shown = CliRunner().invoke(main, ["curve", run_id], catch_exceptions=False).output
-    assert "openai/refuses-temperature at temperatures 0, 0.5: refused by the model." in shown
-    assert "67 %" in shown
+    output = CliRunner().invoke(main, ["curve", run_id], catch_exceptions=False).output
+    assert "openai/refuses-temperature at temperatures 0, 0.5: refused by the model." in output
+    assert "67 %" in output
     machine = json.loads(CliRunner().invoke(main, ["curve", "last", "--json"], catch_exceptions=False).stdout)
     assert len(machine["points"]) == 6
     out = tmp_path / "curve.csv"
@@ -254,7 +254,7 @@ def test_labels_that_would_overlap_are_not_drawn() -> None:
     close = [replace(point, value=t, tokens=tokens) for t, tokens in ((0, 100), (0.375, 101), (1.625, 200))]
     chart = charts.cost_chart(Curve(close, (), "tokens"))
     assert isinstance(chart, alt.LayerChart)
-    drawn = charts.svg(chart, width=400)
-    assert ">0.375<" in drawn
-    assert ">1.625<" in drawn
-    assert drawn.count(">0<") == 0
+    image = charts.svg(chart, width=400)
+    assert ">0.375<" in image
+    assert ">1.625<" in image
+    assert image.count(">0<") == 0

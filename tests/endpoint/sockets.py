@@ -94,17 +94,17 @@ class Wire:
                         break
                     length = next((int(line[15:]) for line in head.split("\r\n") if line[:15] == "Content-Length:"), 0)
                     self.requests.append((number, head, lines.read(length)))
-                    said = self._script(number, count)
-                    if said == HANG:
+                    reply = self._script(number, count)
+                    if reply == HANG:
                         lines.read(1)
                         self.hung_up.set()
                         break
-                    if said == RESET:  # no bytes, and an RST in place of a FIN
+                    if reply == RESET:  # no bytes, and an RST in place of a FIN
                         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    if said in (CLOSE, RESET):
+                    if reply in (CLOSE, RESET):
                         break
-                    connection.sendall(said.removesuffix(CLOSE))
-                    if said.endswith(CLOSE):
+                    connection.sendall(reply.removesuffix(CLOSE))
+                    if reply.endswith(CLOSE):
                         break
 
 

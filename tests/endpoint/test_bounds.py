@@ -132,9 +132,9 @@ def test_odd_probabilities_are_no_trap(logprob: float) -> None:
 
 @pytest.mark.parametrize("tokens", [[[0]], [{"id": [1]}], [{"id": 2**80, "piece": "a"}], [10**400], "no", [None]])
 def test_odd_token_ids_are_not_counted_with(tokens: object) -> None:
-    said = answer({"tokens": tokens, "prompt": "a", "count": 10**400})
+    reply = answer({"tokens": tokens, "prompt": "a", "count": 10**400})
 
-    with Wire(said) as server:
+    with Wire(reply) as server:
         assert with_endpoint(server.url, lambda endpoint: endpoint.tokenize("m", "a")) is None
         count = with_endpoint(server.url, lambda endpoint: endpoint.count_tokens("m", HELLO))
     assert count is None or count <= 10

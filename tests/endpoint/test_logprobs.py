@@ -28,24 +28,24 @@ def chat(*tokens: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_form_of_chat_completions() -> None:
-    told = {
+    logprobs = {
         "token": "�",
         "bytes": [230, 151],
         "logprob": -0.5,
         "top_logprobs": [{"token": "b", "bytes": None, "logprob": -3.0}, {"token": "a", "logprob": -1.0, "id": 7}],
     }
     likely = (TokenChance(b"a", -1.0, 7), TokenChance(b"b", -3.0))
-    assert read_steps(chat(told)) == (TokenStep(b"\xe6\x97", -0.5, None, likely),)
+    assert read_steps(chat(logprobs)) == (TokenStep(b"\xe6\x97", -0.5, None, likely),)
 
 
 def test_the_lists_of_legacy_completions() -> None:
-    told = {
+    logprobs = {
         "tokens": ["bytes:\\xe6\\x97", " is"],
         "token_logprobs": [None, -1.5],
         "top_logprobs": [None, {" is": -1.5, "<0xE6>": -2.5}],
     }
     likely = (TokenChance(b" is", -1.5), TokenChance(b"\xe6", -2.5))
-    assert read_steps(told) == (TokenStep(b"\xe6\x97", None), TokenStep(b" is", -1.5, None, likely))
+    assert read_steps(logprobs) == (TokenStep(b"\xe6\x97", None), TokenStep(b" is", -1.5, None, likely))
 
 
 @pytest.mark.parametrize("value", [math.nan, "x", True, None, 3.0])
@@ -55,8 +55,8 @@ def test_what_is_no_probability_is_none(value: object) -> None:
 
 
 @given(ANY_JSON)
-def test_whatever_comes_is_steps(told: Any) -> None:
-    for step in read_steps(told):
+def test_whatever_comes_is_steps(logprobs: Any) -> None:
+    for step in read_steps(logprobs):
         assert isinstance(step.data, bytes)
         assert step.logprob is None or step.logprob <= 0
 
@@ -69,9 +69,9 @@ def test_a_reply_carries_its_steps() -> None:
 
 def test_the_request_is_written_in_the_words_of_either_api() -> None:
     text = (Message("user", "Hi"),)
-    asked = wire.body(Request("m", text, logprobs=5), "max_tokens")
-    assert (asked["logprobs"], asked["top_logprobs"]) == (True, 5)
-    asked = wire.body(Request("m", text, "completion", logprobs=5), "max_tokens")
-    assert asked["logprobs"] == 5
-    assert "top_logprobs" not in asked
+    body = wire.body(Request("m", text, logprobs=5), "max_tokens")
+    assert (body["logprobs"], body["top_logprobs"]) == (True, 5)
+    body = wire.body(Request("m", text, "completion", logprobs=5), "max_tokens")
+    assert body["logprobs"] == 5
+    assert "top_logprobs" not in body
     assert "logprobs" not in wire.body(Request("m", text), "max_tokens")

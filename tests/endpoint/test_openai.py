@@ -129,10 +129,10 @@ def test_a_plain_continuation_sends_the_text_alone(server: HostileServer) -> Non
 
 
 def test_several_choices_share_the_usage_of_their_call(server: HostileServer) -> None:
-    found = complete(server.url, ask("small", n=3))
-    assert [reply.text for reply in found] == ["You said: Hello there"] * 3
-    assert [reply.completion_tokens for reply in found] == [4] * 3
-    assert [reply.prompt_tokens for reply in found] == [4] * 3
+    parsed_replies = complete(server.url, ask("small", n=3))
+    assert [reply.text for reply in parsed_replies] == ["You said: Hello there"] * 3
+    assert [reply.completion_tokens for reply in parsed_replies] == [4] * 3
+    assert [reply.prompt_tokens for reply in parsed_replies] == [4] * 3
 
 
 @both_ways
@@ -282,11 +282,11 @@ ANSWERS = st.fixed_dictionaries(
 @given(answer=NESTED | ANSWERS, n=st.integers(1, 3))
 def test_any_json_is_a_reply_or_an_endpoint_error(answer: Any, n: int) -> None:
     try:
-        found = replies(parsed(json.dumps(answer)), n, "")
+        parsed_replies = replies(parsed(json.dumps(answer)), n, "")
     except EndpointError:
         return
-    assert 1 <= len(found) <= n
-    for reply in found:
+    assert 1 <= len(parsed_replies) <= n
+    for reply in parsed_replies:
         assert all(isinstance(text, str) for text in (reply.text, reply.reasoning, reply.finish_reason))
         assert all(c is None or c >= 0 for c in (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens))
 
@@ -305,8 +305,8 @@ def test_the_key_is_never_told(server: HostileServer, way: Way, caplog: pytest.L
         way(server.url, ask("unauthorized"), api_key=KEY, key_env="OPENAI_API_KEY")
     assert server.requests[-1].headers["authorization"] == f"Bearer {KEY}"
     error = caught.value
-    told = "".join(traceback.format_exception(error)) + error.raw + error.hint + caplog.text
-    assert KEY not in told
+    texts = "".join(traceback.format_exception(error)) + error.raw + error.hint + caplog.text
+    assert KEY not in texts
     assert "[key]" in error.message
     assert "OPENAI_API_KEY" in error.hint
     secret = EndpointSettings("x", server.url, api_key=KEY, headers={"X-Team": KEY})
@@ -471,7 +471,7 @@ def test_a_server_that_does_not_stream_gives_one_piece(server: HostileServer) ->
 
 
 @pytest.mark.parametrize(
-    ("model", "kind", "kept"),
+    ("model", "kind", "start"),
     [
         ("half-stream", "bad_reply", "You said: "),
         ("bad-event", "bad_reply", "You "),
@@ -482,11 +482,11 @@ def test_a_server_that_does_not_stream_gives_one_piece(server: HostileServer) ->
         ("bad-json", "bad_reply", "hal"),
     ],
 )
-def test_a_broken_stream_keeps_what_had_come(server: HostileServer, model: str, kind: str, kept: str) -> None:
+def test_a_broken_stream_keeps_what_had_come(server: HostileServer, model: str, kind: str, start: str) -> None:
     with pytest.raises(EndpointError) as caught:
         stream(server.url, ask(model))
     assert caught.value.kind == kind
-    assert kept in caught.value.raw
+    assert start in caught.value.raw
 
 
 def test_a_stream_that_is_closed_early_leaves_the_endpoint_usable(server: HostileServer) -> None:

@@ -143,7 +143,7 @@ def test_a_call_that_is_cancelled_hangs_up_at_once(begun: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kind", "says"),
+    ("response", "kind", "says"),
     [
         (CLOSE, "connection", "cannot be reached"),
         (b"SSH-2.0-OpenSSH_9.6\r\n" + CLOSE, "connection", "cannot be reached"),
@@ -167,8 +167,8 @@ def test_a_call_that_is_cancelled_hangs_up_at_once(begun: bytes) -> None:
         (answer(b"x" * 3_000_000, "502 Bad Gateway"), "server", "(502)"),
     ],
 )
-def test_whatever_comes_over_the_wire_is_told(said: bytes, kind: str, says: str) -> None:
-    with Wire(said) as server:
+def test_whatever_comes_over_the_wire_is_told(response: bytes, kind: str, says: str) -> None:
+    with Wire(response) as server:
         error = failure(server.url)
     assert (error.kind, says in error.message) == (kind, True), error.message
     assert error.message.endswith((".", "…"))
@@ -409,7 +409,7 @@ assert not {"openai", "httpx2", "pandas", "genai_prices"} & set(sys.modules), "a
 
 
 @pytest.mark.parametrize(
-    ("said", "slots"),
+    ("response", "slots"),
     [
         (answer({"total_slots": 4}), 4),
         (answer({"total_slots": True}), None),
@@ -421,13 +421,13 @@ assert not {"openai", "httpx2", "pandas", "genai_prices"} & set(sys.modules), "a
         (CLOSE, None),
     ],
 )
-def test_llama_cpp_is_asked_for_its_slots(said: bytes, slots: int | None) -> None:
+def test_llama_cpp_is_asked_for_its_slots(response: bytes, slots: int | None) -> None:
     async def work(endpoint: OpenAIEndpoint) -> tuple[int, int, bool]:
         assert (endpoint.concurrency, endpoint.max_n, endpoint.parallel_repeats) == (8, 1, True)
         await endpoint.prepare()
         return endpoint.concurrency, endpoint.max_n, endpoint.parallel_repeats
 
-    with Wire(said) as server:
+    with Wire(response) as server:
         assert run(server.url, work) == (slots or 8, slots or 1, slots is None)
     assert server.requests[0][1].startswith("GET /props HTTP/1.1")
 
@@ -488,7 +488,7 @@ NULL_TEXT = {"index": 1, "finish_reason": "stop", "message": {"content": None}}
 
 
 @pytest.mark.parametrize(
-    ("said", "n", "left"),
+    ("response", "n", "left"),
     [
         (choices(4), 4, 4),
         (choices(1), 4, 1),
@@ -499,14 +499,14 @@ NULL_TEXT = {"index": 1, "finish_reason": "stop", "message": {"content": None}}
         (answer(b"{}", "500 Oops"), 4, 4),
     ],
 )
-def test_an_endpoint_without_n_is_asked_one_by_one_from_then_on(said: bytes, n: int, left: int) -> None:
+def test_an_endpoint_without_n_is_asked_one_by_one_from_then_on(response: bytes, n: int, left: int) -> None:
     async def work(endpoint: OpenAIEndpoint) -> int:
         assert endpoint.max_n == 4
         with contextlib.suppress(EndpointError):
             await endpoint.complete(Request("m", ASK.messages, n=n))
         return endpoint.max_n
 
-    with Wire(said) as server:
+    with Wire(response) as server:
         assert run(server.url, work, max_n=4) == left
 
 
@@ -555,13 +555,13 @@ def test_rate_limits_are_read_however_they_are_spelled(headers: dict[str, str], 
     ],
 )  # fmt: skip
 def test_a_reset_is_in_seconds_or_not_known(text: str, seconds: float | None) -> None:
-    read = rate_limits(limited(remaining_requests="1", reset_requests=text))
-    assert read is not None
-    assert read.requests is not None
+    limits = rate_limits(limited(remaining_requests="1", reset_requests=text))
+    assert limits is not None
+    assert limits.requests is not None
     if text == "1763806500":  # a moment that has gone by
-        assert read.requests.reset_s == 0.0
+        assert limits.requests.reset_s == 0.0
     else:
-        assert read.requests.reset_s == (pytest.approx(seconds) if seconds else seconds)
+        assert limits.requests.reset_s == (pytest.approx(seconds) if seconds else seconds)
 
 
 @pytest.mark.parametrize("scale", [1, 1000])
@@ -588,8 +588,8 @@ def test_a_date_to_wait_for_is_by_the_servers_own_clock(date: str, low: float, h
 
 def test_limits_come_with_replies_and_with_errors() -> None:
     headers = {name.replace("-", "_"): value for name, value in SPELLINGS[0][0].items()}
-    for said in (answer(b"{}", "429 Slow", **headers), answer(b"<html>", **headers)):
-        with Wire(said) as server:
+    for response in (answer(b"{}", "429 Slow", **headers), answer(b"<html>", **headers)):
+        with Wire(response) as server:
             assert failure(server.url).limits == TOLD
     with Wire(choices(2, **headers)) as server:
         assert [reply.limits for reply in complete(server.url, Request("m", ASK.messages, n=2))] == [TOLD, TOLD]

@@ -45,18 +45,18 @@ def letters(text: str) -> str:
     return "".join(filter(str.isalnum, text))
 
 
-def leaks(told: str) -> bool:
+def leaks(text: str) -> bool:
     """Whether the key can be read in the text, in one of the forms."""
     encoded = base64.b64encode(KEY.encode()).decode()[4:24]
-    return letters(KEY)[:16] in letters(told) or encoded in told or BASIC[10:30] in told or KEY.encode().hex() in told
+    return letters(KEY)[:16] in letters(text) or encoded in text or BASIC[10:30] in text or KEY.encode().hex() in text
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_the_key_is_cut_out(form: str) -> None:
-    told = redacted(f"It was {FORMS[form]}, you said.", SECRETS)
-    assert not leaks(told)
-    assert "[key]" in told
-    assert told.endswith(", you said.")
+    text = redacted(f"It was {FORMS[form]}, you said.", SECRETS)
+    assert not leaks(text)
+    assert "[key]" in text
+    assert text.endswith(", you said.")
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ def test_json_means_the_same_afterwards(data: dict[str, Any], ascii_only: bool) 
 @example([KEY[:3], KEY[3:20], KEY[20:], " and more"])
 def test_a_text_in_pieces_is_redacted_as_the_whole_text_is(pieces: list[str]) -> None:
     unfinished = UnfinishedText(SECRETS)
-    shown = [*(unfinished.add(piece) for piece in pieces), unfinished.add("", last=True)]
-    assert not leaks("".join(shown))
+    parts = [*(unfinished.add(piece) for piece in pieces), unfinished.add("", last=True)]
+    assert not leaks("".join(parts))
     if not leaks("".join(pieces)):
-        assert "".join(shown) == "".join(pieces)
+        assert "".join(parts) == "".join(pieces)
 
 
 def escaped(text: str) -> str:
@@ -87,19 +87,19 @@ def escaped(text: str) -> str:
     return "".join(f"\\u{ord(character):04x}" for character in text)
 
 
-def reply_with(told: str) -> bytes:
-    choice = {**CHOICE, "finish_reason": told, "message": {"content": f"I got {told}", "reasoning_content": told}}
-    return answer({"model": told, "choices": [choice]})
+def reply_with(text: str) -> bytes:
+    choice = {**CHOICE, "finish_reason": text, "message": {"content": f"I got {text}", "reasoning_content": text}}
+    return answer({"model": text, "choices": [choice]})
 
 
 @both_ways
 @pytest.mark.parametrize("form", ["bare", "base64", "split by a line end"])
 def test_a_reply_that_echoes_the_key_holds_it_nowhere(form: str, way: Way) -> None:
     with Wire(reply_with(FORMS[form])) as wire:
-        found = way(wire.url, ask("m"), api_key=KEY)
-    assert found
-    assert not leaks(repr(found))
-    assert "[key]" in repr(found)
+        reply = way(wire.url, ask("m"), api_key=KEY)
+    assert reply
+    assert not leaks(repr(reply))
+    assert "[key]" in repr(reply)
 
 
 def test_an_escaped_key_in_json_is_found() -> None:
@@ -160,9 +160,9 @@ def test_what_was_echoed_is_in_no_log_database_export(
         for form in ("csv", "jsonl", "html", "markdown"):
             save_run(database, run_id, tmp_path / f"out.{form}", form)
     with sqlite3.connect(paths.data_folder() / "promptgrid.db") as connection:
-        told = "\n".join(connection.iterdump())
+        text = "\n".join(connection.iterdump())
     files = [*home.rglob("*"), *tmp_path.rglob("*")]
-    told += "".join(path.read_bytes().decode("utf-8", "replace") for path in files if path.is_file()) + caplog.text
-    assert "[key]" in told
-    assert KEY not in told
+    text += "".join(path.read_bytes().decode("utf-8", "replace") for path in files if path.is_file()) + caplog.text
+    assert "[key]" in text
+    assert KEY not in text
     assert not leaks("".join(caplog.messages))

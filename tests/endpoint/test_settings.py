@@ -70,8 +70,8 @@ def test_the_process_environment_is_read_when_none_is_given(monkeypatch: pytest.
 def test_the_file_names_endpoints_and_the_environment_holds_their_keys(tmp_path: Path) -> None:
     path = tmp_path / "endpoints.toml"
     path.write_text(GOOD, encoding="utf-8")
-    found = read_settings({"DEEPSEEK_API_KEY": "sk-deep", "TEAM_SECRET": "shh"}, path)
-    assert found["deepseek"] == EndpointSettings(
+    settings = read_settings({"DEEPSEEK_API_KEY": "sk-deep", "TEAM_SECRET": "shh"}, path)
+    assert settings["deepseek"] == EndpointSettings(
         "deepseek",
         "https://api.deepseek.com/v1",
         api_key="sk-deep",
@@ -81,12 +81,12 @@ def test_the_file_names_endpoints_and_the_environment_holds_their_keys(tmp_path:
         timeout_s=30.5,
         models=("deepseek-chat",),
     )
-    gateway = found["gateway"]
+    gateway = settings["gateway"]
     assert (gateway.concurrency, gateway.max_n) == (None, None)
     assert (gateway.free, gateway.key_env, gateway.token_parameter) == (True, "", "max_completion_tokens")
     assert gateway.headers == {"X-Team": "prompts", "X-Secret": "shh"}
-    assert "sk-deep" not in repr(found)
-    assert "shh" not in repr(found)
+    assert "sk-deep" not in repr(settings)
+    assert "shh" not in repr(settings)
 
 
 def test_a_key_that_is_not_set_is_empty_and_still_named(tmp_path: Path) -> None:

@@ -64,9 +64,9 @@ def test_other_readers_see_the_same_texts(rows: list[dict[str, Any]]) -> None:
     data = exported(rows)
     by_csv = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
     assert pd.read_csv(io.BytesIO(data), keep_default_na=False, dtype=str).to_dict("records") == by_csv
-    for row, seen in zip(rows, by_csv, strict=True):
+    for row, record in zip(rows, by_csv, strict=True):
         for header, text in row.items():
-            assert seen[header] == text or (seen[header][0] == "'" and decoded_text(seen[header]) == text)
+            assert record[header] == text or (record[header][0] == "'" and decoded_text(record[header]) == text)
 
 
 @thorough
@@ -154,10 +154,10 @@ def test_rows_are_written_as_they_come_and_few_wait_where_they_are_large() -> No
     waiting: list[int] = []
 
     def rows() -> Iterator[dict[str, Any]]:
-        made = 0
+        count = 0
         for size in [10] * 100 + [100_000] * 300:
-            made += size
-            waiting.append(made - out.written)
+            count += size
+            waiting.append(count - out.written)
             yield one(output="x" * size)
 
     assert write_csv(rows(), out, variables=["text"], checks=["label"]) == 400

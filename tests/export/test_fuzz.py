@@ -85,8 +85,8 @@ def by_duckdb(path: Path) -> list[list[str]]:
         "all_varchar = true, allow_quoted_nulls = false"
     )
     with duckdb.connect() as connection:
-        found = connection.execute(f"SELECT * FROM read_csv('{path}', {options})")
-        return [[column[0] for column in found.description], *map(list, found.fetchall())]
+        records = connection.execute(f"SELECT * FROM read_csv('{path}', {options})")
+        return [[column[0] for column in records.description], *map(list, records.fetchall())]
 
 
 def seen_alike(data: bytes, path: Path) -> list[list[str]]:
@@ -130,13 +130,13 @@ def test_every_reader_sees_the_same_texts(rows: list[Row], tmp_path: Path) -> No
 @pytest.fixture(scope="module")
 def many_rows() -> list[Row]:
     dice = random.Random(0)
-    drawn = ["".join(dice.choices(FRAGMENTS, k=dice.randrange(1, 7))) for _ in range(ROWS)]
-    drawn += ["".join(map(chr, dice.choices(range(0x110000), k=8))) for _ in range(ROWS)]
+    texts = ["".join(dice.choices(FRAGMENTS, k=dice.randrange(1, 7))) for _ in range(ROWS)]
+    texts += ["".join(map(chr, dice.choices(range(0x110000), k=8))) for _ in range(ROWS)]
     empty = dict.fromkeys(HEADERS)
-    chosen = ["output", "answer", "expected", "error", "var.text"]
+    columns = ["output", "answer", "expected", "error", "var.text"]
     return [
         {**empty, "sample": at, "temperature": dice.random(), "reused": at % 2 == 0, "score.label": None}
-        | {name: dice.choice(drawn) for name in chosen if dice.random() < 0.9}
+        | {name: dice.choice(texts) for name in columns if dice.random() < 0.9}
         for at in range(ROWS)
     ]
 
@@ -173,13 +173,13 @@ def test_a_wide_file_is_read_alike_by_all(tmp_path: Path) -> None:
 
 def check_parquet(rows: list[Row], path: Path) -> None:
     path.write_bytes(written(write_parquet, rows, **NAMES))
-    found = pq.read_table(path).to_pylist()
+    records = pq.read_table(path).to_pylist()
     with duckdb.connect() as connection:
-        asked = connection.execute(f"SELECT * FROM '{path}'")
-        assert asked.fetchall() == [tuple(row.values()) for row in found]
-    for row in found:
+        query = connection.execute(f"SELECT * FROM '{path}'")
+        assert query.fetchall() == [tuple(row.values()) for row in records]
+    for row in records:
         row.update({name: unmarked(row[name]) for name in TEXTS if row[name] is not None})
-    assert typed_values(found) == typed_values(rows)
+    assert typed_values(records) == typed_values(rows)
 
 
 @thorough

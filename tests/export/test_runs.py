@@ -117,8 +117,8 @@ def test_the_workbook_has_a_summary_and_how_the_run_was_made(database: Database,
     head, *lines = book["summary"].iter_rows(values_only=True)
     figures = dict(zip(head, lines[0], strict=True))
     assert (figures["variant"], figures["cells"], figures["answered"], figures["score"]) == ("t = 0", 4, 2, 0.5)
-    made = dict(book["run"].iter_rows(values_only=True))
-    assert (made["run"], made["temperatures"], made["note"]) == (run_id, "0, 1", HOSTILE)
+    facts = dict(book["run"].iter_rows(values_only=True))
+    assert (facts["run"], facts["temperatures"], facts["note"]) == (run_id, "0, 1", HOSTILE)
     cells = [cell for sheet in book for line in sheet.iter_rows() for cell in line]
     assert not [cell for cell in cells if cell.data_type == "f" or cell.hyperlink]
 
@@ -143,11 +143,13 @@ class Seen(HTMLParser):
 
 def test_the_report_holds_everything_as_text_and_nothing_that_acts(database: Database, run_id: str) -> None:
     page = exported(database, run_id, "html").decode()
-    seen = Seen(page)
-    assert not {"script", "img", "iframe", "object", "embed", "a", "form", "base", "image", "use"} & seen.tags.keys()
-    assert ("content", html.POLICY) in seen.attributes
+    contents = Seen(page)
+    assert (
+        not {"script", "img", "iframe", "object", "embed", "a", "form", "base", "image", "use"} & contents.tags.keys()
+    )
+    assert ("content", html.POLICY) in contents.attributes
     assert html.POLICY.startswith("default-src 'none'; style-src 'unsafe-inline'")
-    assert not [name for name, _ in seen.attributes if name.startswith("on") or "href" in name or name == "src"]
+    assert not [name for name, _ in contents.attributes if name.startswith("on") or "href" in name or name == "src"]
     assert "@import" not in page
     assert "url(" not in page.replace("url(#", "")
     for text in (
@@ -161,11 +163,11 @@ def test_the_report_holds_everything_as_text_and_nothing_that_acts(database: Dat
         "not answered yet",
         "empty answer",
     ):
-        assert text in seen.text, text
-    assert seen.text.count(f"because {HOSTILE}") == 2
-    assert "50 %" in seen.text
-    assert "All 4 cases" in seen.text
-    assert "alert(1)" in seen.text
+        assert text in contents.text, text
+    assert contents.text.count(f"because {HOSTILE}") == 2
+    assert "50 %" in contents.text
+    assert "All 4 cases" in contents.text
+    assert "alert(1)" in contents.text
     assert "49" not in Seen(page).text.split("Answers")[1].split("How the run")[0]  # no template in what a model said
 
 
@@ -186,11 +188,14 @@ def test_a_drawing_keeps_only_what_draws() -> None:
     <script>alert(1)</script><defs><clipPath id="clip1"><rect width="1"/></clipPath></defs>
     <g clip-path="url(#clip1)"><a href="http://evil.invalid"><text>link</text></a><image xlink:href="http://x"/>
     <text onclick="x()">a &lt; b</text></g></svg>"""
-    seen = Seen(html.inline(drawing, "c7-"))
-    assert seen.tags.keys() == {"svg", "defs", "clippath", "rect", "g", "text"}
-    assert {value for name, value in seen.attributes if name in ("id", "clip-path")} == {"c7-clip1", "url(#c7-clip1)"}
-    assert not [name for name, _ in seen.attributes if name.startswith("on") or "href" in name]
-    assert seen.text.strip() == "a < b"
+    contents = Seen(html.inline(drawing, "c7-"))
+    assert contents.tags.keys() == {"svg", "defs", "clippath", "rect", "g", "text"}
+    assert {value for name, value in contents.attributes if name in ("id", "clip-path")} == {
+        "c7-clip1",
+        "url(#c7-clip1)",
+    }
+    assert not [name for name, _ in contents.attributes if name.startswith("on") or "href" in name]
+    assert contents.text.strip() == "a < b"
 
 
 def cells_of(rendered: str) -> list[str]:
@@ -201,11 +206,11 @@ def test_a_markdown_table_shows_every_text_as_it_is(database: Database, run_id: 
     renderer = MarkdownIt("commonmark", {"html": True}).enable("table")
     texts = [text for text in FRAGMENTS if text.strip() and text.isprintable()] + [HOSTILE, "a\r\nb\nc"]
     rendered = renderer.render(markdown.table(["t|xt", "<b>"], [[text, text] for text in texts]))
-    seen = Seen(rendered)
-    assert set(seen.tags) <= {"table", "thead", "tbody", "tr", "th", "td", "br"}
-    assert (seen.tags["tr"], seen.tags["td"]) == (len(texts) + 1, 2 * len(texts))
-    shown = cells_of(rendered.replace("\u2060", ""))
-    assert shown == [text.replace("\r\n", "\n").strip() for text in texts for _ in (1, 2)]
+    contents = Seen(rendered)
+    assert set(contents.tags) <= {"table", "thead", "tbody", "tr", "th", "td", "br"}
+    assert (contents.tags["tr"], contents.tags["td"]) == (len(texts) + 1, 2 * len(texts))
+    cells = cells_of(rendered.replace("\u2060", ""))
+    assert cells == [text.replace("\r\n", "\n").strip() for text in texts for _ in (1, 2)]
     whole = Seen(renderer.render(exported(database, run_id, "markdown").decode()))
     assert not {"script", "img", "a", "code"} & whole.tags.keys()
     assert whole.tags["table"] == 2
@@ -245,12 +250,12 @@ def test_what_excel_cannot_hold_is_said_or_left_out(monkeypatch: pytest.MonkeyPa
     assert book.sheetnames == ["results", "results 2"]
     head, first, second = book["results"].iter_rows(values_only=True)
     assert head == columns_for(**NAMES)
-    told = [dict(zip(head, line, strict=True)) for line in (first, second)]
-    assert [row["seed"] for row in told] == ["9007199254740993", 2**53]
-    assert [row["cost_usd"] for row in told] == [None, 0.25]
-    assert told[0]["output"].endswith("x …[cut: 40,000 characters]")
-    assert told[1]["output"].endswith("😀 …[cut: 20,000 characters]")
-    assert all(len(row["output"].encode("utf-16-le")) <= 2 * 32_767 for row in told)
+    records = [dict(zip(head, line, strict=True)) for line in (first, second)]
+    assert [row["seed"] for row in records] == ["9007199254740993", 2**53]
+    assert [row["cost_usd"] for row in records] == [None, 0.25]
+    assert records[0]["output"].endswith("x …[cut: 40,000 characters]")
+    assert records[1]["output"].endswith("😀 …[cut: 20,000 characters]")
+    assert all(len(row["output"].encode("utf-16-le")) <= 2 * 32_767 for row in records)
     with pytest.raises(ExportError, match="an Excel sheet 16,384"):
         excel.write_xlsx([], io.BytesIO(), variables=[str(n) for n in range(16_384)], checks=[])
 
@@ -268,14 +273,14 @@ def test_a_run_that_goes_in_the_middle_is_still_exported_whole(
 ) -> None:
     monkeypatch.setattr(runs, "_TELL_ROWS", 1)
     gone = iter([lambda: stored.forget(database, run_id)])
-    told: list[int] = []
+    counts: list[int] = []
 
     def progress(done: int) -> None:
-        told.append(done)
+        counts.append(done)
         next(gone, lambda: None)()
 
     assert save_run(database, run_id, tmp_path / "out.jsonl", "jsonl", progress=progress) == 8
-    assert told == list(range(1, 9))
+    assert counts == list(range(1, 9))
     assert len(list(read_jsonl(tmp_path / "out.jsonl"))) == 8
 
 
@@ -297,8 +302,8 @@ def test_a_full_disk_is_said_so(database: Database, run_id: str, form: FileForma
 
 
 def test_the_command_writes_every_form(database: Database, run_id: str) -> None:
-    asked = [part for form in FORMS if form != "csv-for-excel" for part in (f"--{form}", f"out.{form}")]
-    result = CliRunner().invoke(main, ["export", run_id, *asked, "--csv-for-excel"])
+    options = [part for form in FORMS if form != "csv-for-excel" for part in (f"--{form}", f"out.{form}")]
+    result = CliRunner().invoke(main, ["export", run_id, *options, "--csv-for-excel"])
     assert result.exit_code == 0, result.output
     assert "Wrote 8 rows to out.csv." in result.output
     assert "Wrote 4 cases to out.html." in result.output

@@ -70,8 +70,8 @@ def test_any_text_is_valid_xml_and_comes_back(texts: list[str]) -> None:
 def spoken(text: str) -> str:
     """What XML cannot carry as an escape; the rest as it is."""
     allowed = ({9, 10}, range(0x20, 0xD800), range(0xE000, 0xFFFE), range(0x10000, 0x110000))
-    shown = (c if any(ord(c) in part for part in allowed) else _escape(ord(c)) for c in text.replace("\r\n", "\n"))
-    return "".join(shown)
+    characters = (c if any(ord(c) in part for part in allowed) else _escape(ord(c)) for c in text.replace("\r\n", "\n"))
+    return "".join(characters)
 
 
 def _escape(code: int) -> str:

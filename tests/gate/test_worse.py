@@ -191,18 +191,18 @@ def test_compare_tells_the_two_runs_apart(server: HostileServer) -> None:
     first = a_run()
     says(server, {"word2"})
     second = a_run()
-    shown = promptgrid("compare", first[:6], "last")
-    assert shown.exit_code == 0, shown.output
-    table = shown.stdout
+    result = promptgrid("compare", first[:6], "last")
+    assert result.exit_code == 0, result.output
+    table = result.stdout
     assert "broke" in table
     assert "word2" in table
     assert "word3" not in table  # the same in both
     assert f"in {second} and the one in {first} are not distinguishable over 12 cases" in table
     assert "word3" in promptgrid("compare", first, "last", "--all").stdout
-    told = json.loads(promptgrid("compare", first, "last", "--json").stdout)
-    assert (told["run_a"], told["run_b"], told["counts"]["broke"]) == (first, second, 1)
-    assert len(told["changes"]) == 12
-    assert told["variants"][0]["versus"]["n"] == 12
+    body = json.loads(promptgrid("compare", first, "last", "--json").stdout)
+    assert (body["run_a"], body["run_b"], body["counts"]["broke"]) == (first, second, 1)
+    assert len(body["changes"]) == 12
+    assert body["variants"][0]["versus"]["n"] == 12
 
 
 def test_hostile_answers_do_not_reach_the_terminal(server: HostileServer) -> None:
@@ -211,9 +211,9 @@ def test_hostile_answers_do_not_reach_the_terminal(server: HostileServer) -> Non
     first = a_run()
     server.answer = lambda body: "\x1b[31mred\x07 [bold]x[/bold]\nsecond line"
     a_run()
-    shown = promptgrid("compare", first, "last").stdout
-    assert "\x1b" not in shown
-    assert "red [bold]x[/bold] second line" in shown
+    output = promptgrid("compare", first, "last").stdout
+    assert "\x1b" not in output
+    assert "red [bold]x[/bold] second line" in output
 
 
 def test_exit_codes_of_the_real_process(server: HostileServer) -> None:

@@ -25,12 +25,12 @@ def judged(
     path = folder / "checks.py"
     path.write_text(source)
     spec = pinned(parse_check(f"python:file={path}{options}"))
-    given: dict[str, Any] = {"answer": "a", "expected": "e", "inputs": {}} | case
+    reply: dict[str, Any] = {"answer": "a", "expected": "e", "inputs": {}} | case
 
     async def ask() -> list[Verdict]:
         code = OwnCode(spec)
         try:
-            return [await code.verdict(output, **given) for output in outputs]
+            return [await code.verdict(output, **reply) for output in outputs]
         finally:
             await code.aclose()
 
@@ -80,8 +80,8 @@ def test_a_function_that_goes_wrong_is_a_failed_check_and_no_zero(tmp_path: Path
 
 def test_the_function_gets_what_it_takes(tmp_path: Path) -> None:
     source = "def score(inputs, expected, **rest):\n    return True, f'{inputs} {expected} {sorted(rest)}'\n"
-    (found,) = judged(tmp_path, source, inputs={"a": "\ud800é"}, expected=None)
-    assert found.why.endswith("None ['answer', 'output']")
+    (verdicts,) = judged(tmp_path, source, inputs={"a": "\ud800é"}, expected=None)
+    assert verdicts.why.endswith("None ['answer', 'output']")
 
 
 def test_a_loop_is_stopped_and_the_next_reply_is_scored_by_a_new_child(tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ own_code._START_S = 2.0
 code = own_code.OwnCode(own_code.pinned(parse_check("python:file={tmp_path / "checks.py"},seconds=3")))
 asyncio.run(code.verdict("", None, None, {{}}))
 """
-    with process(tmp_path, "-c", asking) as asked:
+    with process(tmp_path, "-c", asking) as child:
         until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
-        kill(asked)
+        kill(child)
     until(lambda: gone(int((tmp_path / "pid").read_text())))
 
 
@@ -154,8 +154,8 @@ def test_who_hangs_on_every_reply_is_given_up(tmp_path: Path, monkeypatch: pytes
 
 def test_a_file_that_cannot_be_loaded_fails_every_reply_and_starts_once(tmp_path: Path) -> None:
     source = "open('count', 'a').write('x')\nraise RuntimeError('no')\ndef score(output): pass\n"
-    found = judged(tmp_path, source, ["a"] * 5)
-    assert {one.why for one in found} == {"the check failed: checks.py: RuntimeError: no (line 2)"}
+    verdicts = judged(tmp_path, source, ["a"] * 5)
+    assert {one.why for one in verdicts} == {"the check failed: checks.py: RuntimeError: no (line 2)"}
     assert Path("count").read_text() == "x"
 
 
@@ -174,9 +174,9 @@ def test_a_file_that_changed_since_scores_nothing(tmp_path: Path) -> None:
     async def ask() -> Verdict:
         return await OwnCode(spec).verdict("x", None, None, {})
 
-    found = asyncio.run(ask())
-    assert found.failed
-    assert "has changed since" in found.why
+    verdicts = asyncio.run(ask())
+    assert verdicts.failed
+    assert "has changed since" in verdicts.why
     assert pinned(spec) != spec
 
 

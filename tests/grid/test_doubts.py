@@ -18,8 +18,8 @@ def plan(text: str, rule: AnswerRule, *cases: tuple[dict[str, Any], str | None])
 
 def test_a_plan_without_expected_answers_says_that_nothing_is_scored_and_offers_a_column() -> None:
     rule = AnswerRule("label", labels=("positive", "negative"))
-    told = doubts(plan("{{ text }}", rule, ({"text": "a", "__expected": "positive"}, None)))
-    assert told == [
+    sentences = doubts(plan("{{ text }}", rule, ({"text": "a", "__expected": "positive"}, None)))
+    assert sentences == [
         "No case has an expected answer: nothing will be scored. "
         "Choose the column __expected for the right answers (--expected __expected)."
     ]
@@ -37,16 +37,16 @@ def test_a_plan_without_expected_answers_says_that_nothing_is_scored_and_offers_
 def test_expected_cells_that_cannot_be_read_are_told_with_their_cases(
     rule: AnswerRule, good: str, bad: str, why: str
 ) -> None:
-    told = doubts(plan("{{ q }}", rule, ({"q": "1"}, good), ({"q": "2"}, bad)))
-    assert len(told) == 1
-    assert told[0].startswith('"p": 1 of 2 cases are not scored (2): ')
-    assert why in told[0]
+    sentences = doubts(plan("{{ q }}", rule, ({"q": "1"}, good), ({"q": "2"}, bad)))
+    assert len(sentences) == 1
+    assert sentences[0].startswith('"p": 1 of 2 cases are not scored (2): ')
+    assert why in sentences[0]
 
 
 def test_the_text_of_an_option_is_read_as_its_letter() -> None:
     rule = AnswerRule("label", labels=("A", "B"), options="choices")
-    told = doubts(plan("{{ choices }}", rule, ({"choices": ["A) a net", "B) a cup"]}, "a cup")))
-    assert told == []
+    sentences = doubts(plan("{{ choices }}", rule, ({"choices": ["A) a net", "B) a cup"]}, "a cup")))
+    assert sentences == []
 
 
 def test_several_accepted_answers_are_read_each() -> None:
@@ -55,8 +55,8 @@ def test_several_accepted_answers_are_read_each() -> None:
 
 def test_single_braces_around_a_column_and_unused_columns_are_told() -> None:
     cases: list[tuple[dict[str, Any], None]] = [({"text": "a"}, None), ({"text": "b"}, None)]
-    told = doubts(plan('Say {text} as {"x": {y}}', AnswerRule(), *cases))
-    assert told == [
+    sentences = doubts(plan('Say {text} as {"x": {y}}', AnswerRule(), *cases))
+    assert sentences == [
         '"p": {text} is sent as it stands; write {{ text }}.',
         '"p" uses no column of the cases (text): each is sent the same text.',
     ]

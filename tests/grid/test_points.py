@@ -53,9 +53,9 @@ def test_the_number_of_samples_is_not_in_the_key() -> None:
 
 
 def test_sample_i_is_sent_with_seed_plus_i() -> None:
-    (found,) = points(a_plan(seed=7, samples=3, cases=CASES[:1]))
-    assert [found.request_for(i).parameters.seed for i in range(3)] == [7, 8, 9]
-    assert (found.request_for(1, n=2).parameters.seed, found.request_for(1, n=2).n) == (8, 2)
+    (point,) = points(a_plan(seed=7, samples=3, cases=CASES[:1]))
+    assert [point.request_for(i).parameters.seed for i in range(3)] == [7, 8, 9]
+    assert (point.request_for(1, n=2).parameters.seed, point.request_for(1, n=2).n) == (8, 2)
     (unseeded,) = points(a_plan(samples=3, cases=CASES[:1]))
     assert unseeded.request_for(2).parameters.seed is None
 
@@ -142,7 +142,7 @@ def test_a_technique_that_cannot_be_served_makes_no_cells_and_says_why() -> None
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"prompts": ()}, "no prompts"),
         ({"cases": ()}, "no cases"),
@@ -160,8 +160,8 @@ def test_a_technique_that_cannot_be_served_makes_no_cells_and_says_why() -> None
         ({"budget": "2,50"}, "is not a budget"),
     ],
 )
-def test_a_plan_that_makes_no_sense_is_refused(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(PlanError, match=said):
+def test_a_plan_that_makes_no_sense_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(PlanError, match=message):
         a_plan(**change)
 
 
@@ -184,5 +184,5 @@ def test_an_unknown_endpoint_gets_a_suggestion() -> None:
 
 
 def test_the_model_says_how_its_limit_of_tokens_is_called() -> None:
-    (found,) = points(a_plan(models=("openai/o3",), cases=CASES[:1], max_tokens=5))
-    assert found.request.token_parameter == "max_completion_tokens"
+    (point,) = points(a_plan(models=("openai/o3",), cases=CASES[:1], max_tokens=5))
+    assert point.request.token_parameter == "max_completion_tokens"

@@ -45,8 +45,8 @@ def test_calls_tokens_and_cost_are_summed_over_what_is_sent() -> None:
 def test_what_is_answered_is_not_sent_again() -> None:
     keys: list[str] = []
     plan = api.plan(PROMPT, [{"word": "a"}, {"word": "b"}], models="openai/gpt-4o", samples=5)
-    preflight(EstimateTally(plan, lambda asked: keys.extend(asked) or {}, lambda ref: None))  # type: ignore[func-returns-value]
-    report = preflight(EstimateTally(plan, lambda asked: {keys[0]: {0, 1, 4, 7}}, lambda ref: None))
+    preflight(EstimateTally(plan, lambda names: keys.extend(names) or {}, lambda ref: None))  # type: ignore[func-returns-value]
+    report = preflight(EstimateTally(plan, lambda names: {keys[0]: {0, 1, 4, 7}}, lambda ref: None))
     assert (report.replies.calls, report.replies.asked, report.replies.answered) == (2, 7, 3)
     assert sheet(fresh=True, stored=range(5), words=1).replies.calls == 1
 

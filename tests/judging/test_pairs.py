@@ -80,9 +80,9 @@ def answered(body: dict[str, Any]) -> str:
 )
 def test_a_mark_is_read_on_its_scale_or_not_at_all(scale: str, text: str, value: float | None) -> None:
     spec = parse_check(f"judge:model=openai/wise,scale={scale}")
-    found = read_mark(spec, shipped_prompt("judge"), text)
-    assert (found.value, found.failed) == (value, value is None)
-    assert len(found.why) < 700
+    verdict = read_mark(spec, shipped_prompt("judge"), text)
+    assert (verdict.value, verdict.failed) == (value, value is None)
+    assert len(verdict.why) < 700
 
 
 def test_both_prompts_of_ours_can_judge() -> None:
@@ -113,9 +113,9 @@ def test_pairs_are_asked_in_both_orders_and_the_votes_kept(database: Database, h
     assert (sheet.calls, completions(hostile).count("wise")) == (4, 0)
     pair_votes = judge_pairs(database, run_id, pairs, WISE)
     assert (pair_votes.votes, pair_votes.changed, pair_votes.failed) == (2, 0, 0)
-    given = votes.listed(database, run_id)
-    assert [(v.left_position, v.right_position, v.outcome) for v in given] == [(0, 1, "right"), (3, 2, "left")]
-    assert all(v.by_model and v.owner == "openai/wise" and v.judge_reply_id for v in given)
+    all_votes = votes.listed(database, run_id)
+    assert [(v.left_position, v.right_position, v.outcome) for v in all_votes] == [(0, 1, "right"), (3, 2, "left")]
+    assert all(v.by_model and v.owner == "openai/wise" and v.judge_reply_id for v in all_votes)
     assert completions(hostile).count("wise") == 4
     judge_pairs(database, run_id, [(1, 0)], WISE)
     assert completions(hostile).count("wise") == 4  # the same two questions
@@ -140,17 +140,17 @@ def test_a_judge_that_gives_no_word_gives_no_vote(database: Database, model: str
 def test_the_command_line_lets_a_model_vote_first_where_people_did(database: Database, hostile: HostileServer) -> None:
     run_id = a_run(database, a_plan(temperatures=[0, 1]))
     votes.add(database, run_id, 5, 4, "left", "ann")
-    asked = ["judge", "last", "--model", "openai/wise", "--pairs", "2"]
-    result = CliRunner().invoke(main, [*asked, "--dry-run"])
+    command = ["judge", "last", "--model", "openai/wise", "--pairs", "2"]
+    result = CliRunner().invoke(main, [*command, "--dry-run"])
     assert result.exit_code == 0, result.output
     assert "judged by openai/wise: 4 calls" in result.stderr
     assert "wise" not in completions(hostile)
-    assert CliRunner().invoke(main, asked).exit_code == 0
+    assert CliRunner().invoke(main, command).exit_code == 0
     first, *others = [vote for vote in votes.listed(database, run_id) if vote.by_model]
     assert {first.left_position, first.right_position} == {4, 5}
     assert len(others) == 1
-    assert "has judged 2 pairs" in CliRunner().invoke(main, asked).output  # so many are judged in the end
+    assert "has judged 2 pairs" in CliRunner().invoke(main, command).output  # so many are judged in the end
     assert len(votes.listed(database, run_id)) == 3
-    assert CliRunner().invoke(main, [*asked, "--pairs", "9"]).exit_code == 0
-    assert "has judged all pairs" in CliRunner().invoke(main, [*asked, "--pairs", "9"]).output
+    assert CliRunner().invoke(main, [*command, "--pairs", "9"]).exit_code == 0
+    assert "has judged all pairs" in CliRunner().invoke(main, [*command, "--pairs", "9"]).output
     assert arena.agreements(votes.listed(database, run_id))

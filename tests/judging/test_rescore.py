@@ -88,16 +88,16 @@ def test_a_judge_is_told_asked_once_and_counted(database: Database, hostile: Hos
     (sheet,) = rescore.preflights(database, planned)
     assert (sheet.ref, sheet.calls, sheet.shared, sheet.answered, sheet.free) == ("openai/wise", 3, 6, 0, True)
     assert sent(hostile, "wise") == 0
-    heard: list[tuple[int, int]] = []
-    rescore.carry_out(database, planned, on_progress=lambda *done: heard.append(done))
-    assert heard[-1] == (9, 9)
+    steps: list[tuple[int, int]] = []
+    rescore.carry_out(database, planned, on_progress=lambda *done: steps.append(done))
+    assert steps[-1] == (9, 9)
     assert values(database, run_id)["judge"] == [1] * 9
     assert (sent(hostile, "wise"), sent(hostile, "m")) == (3, 9)  # the same reply to the same question is judged once
     with database.read() as connection:
-        kept = connection.execute(sa.select(replies.c.id, replies.c.run_id).where(replies.c.kind == "judge")).all()
-        shown = connection.scalars(sa.select(scores_table.c.judge_reply_id)).all()
-    assert [row.run_id for row in kept] == [run_id] * 3
-    assert {row.id for row in kept} == set(shown) - {None}
+        rows = connection.execute(sa.select(replies.c.id, replies.c.run_id).where(replies.c.kind == "judge")).all()
+        ids = connection.scalars(sa.select(scores_table.c.judge_reply_id)).all()
+    assert [row.run_id for row in rows] == [run_id] * 3
+    assert {row.id for row in rows} == set(ids) - {None}
     rechecked(database, run_id, JUDGE)
     assert sent(hostile, "wise") == 3
     rechecked(database, run_id, JUDGE, fresh=True)
@@ -132,7 +132,7 @@ def test_a_judges_prompt_of_ones_own(database: Database, hostile: HostileServer,
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("nonsense", "why"),
     [
         ("Lovely.", "the judge gave no mark of 1-5, but: Lovely."),
         ("Verdict: 9", "the judge gave no mark of 1-5, but: Verdict: 9"),
@@ -140,10 +140,10 @@ def test_a_judges_prompt_of_ones_own(database: Database, hostile: HostileServer,
     ],
 )
 def test_a_judge_that_answers_nonsense_scores_nothing(
-    database: Database, hostile: HostileServer, said: str, why: str
+    database: Database, hostile: HostileServer, nonsense: str, why: str
 ) -> None:
     run_id = a_run(database, a_plan())
-    hostile.answer = lambda body: said
+    hostile.answer = lambda body: nonsense
     rechecked(database, run_id, JUDGE)
     assert values(database, run_id)["judge"] == [None] * 3
     assert why in next(iter(results.result_rows(database, run_id))).scores["judge"].explanation

@@ -68,8 +68,8 @@ def asked(hostile: HostileServer, after: int = 0) -> Counter[str]:
 def said(database: Database, kind: str = "judge") -> list[str]:
     """What the judge was asked in each reply of its that is kept."""
     with database.read() as connection:
-        found = connection.scalars(sa.select(replies.c.request).where(replies.c.kind == kind)).all()
-    return [json.loads(request)["messages"][-1]["content"] for request in found]
+        requests = connection.scalars(sa.select(replies.c.request).where(replies.c.kind == kind)).all()
+    return [json.loads(request)["messages"][-1]["content"] for request in requests]
 
 
 def mean(database: Database, run_id: str) -> list[tuple[str, float | None, int]]:
@@ -92,13 +92,13 @@ def test_a_killed_check_asks_only_what_is_missing(database: Database, hostile: H
     hostile.latency_s = 0.2
     for wanted in (6, 14):
         killed(home, *CLI, *CHECK, "--check", JUDGE, when=lambda wanted=wanted: len(said(database)) >= wanted)
-    found = rescore.stopped(database, run_id)
-    assert found is not None
-    assert 0 < found[1].done <= WORDS == found[1].total
-    kept, before = said(database), len(hostile.books.completions)
+    stopped_session = rescore.stopped(database, run_id)
+    assert stopped_session is not None
+    assert 0 < stopped_session[1].done <= WORDS == stopped_session[1].total
+    requests, before = said(database), len(hostile.books.completions)
     assert to_the_end(*CHECK) == 0  # goes on with what was begun
     assert mean(database, run_id) == [("judge", 1.0, WORDS)]
-    assert not set(kept) & asked(hostile, before).keys()
+    assert not set(requests) & asked(hostile, before).keys()
     assert len(said(database)) == len(set(said(database))) == WORDS
     assert asked(hostile).total() <= WORDS + 2 * 8
     assert rescore.stopped(database, run_id) is None
@@ -108,9 +108,9 @@ def test_a_judge_that_is_asked_anew_is_asked_once_too(database: Database, hostil
     run_id = judged_run(database, checks=[JUDGE])
     hostile.latency_s = 0.2
     killed(home, *CLI, *CHECK, "--fresh", when=lambda: len(said(database)) >= WORDS + 6)
-    kept, before = said(database)[WORDS:], len(hostile.books.completions)
+    requests, before = said(database)[WORDS:], len(hostile.books.completions)
     assert to_the_end(*CHECK, "--fresh") == 0
-    assert not set(kept) & asked(hostile, before).keys()
+    assert not set(requests) & asked(hostile, before).keys()
     assert Counter(said(database)) == dict.fromkeys(said(database), 2)
     assert to_the_end(*CHECK, "--fresh") == 0
     assert Counter(said(database)) == dict.fromkeys(said(database), 3)
@@ -170,9 +170,9 @@ def test_killed_embeddings_go_on_and_stay_within_their_budget(
     for wanted in (8, 16):
         killed(home, "-c", by_four, when=lambda wanted=wanted: len(vectors(database)) >= wanted)
     assert "embedded by openai/vectors: 12 calls" in (home / "process.log").read_text()
-    kept, before = vectors(database), len(sent_texts(hostile))
+    requests, before = vectors(database), len(sent_texts(hostile))
     assert to_the_end(*check) == 2  # 12 calls are needed, and two of them were lost
-    assert not set(kept) & set(sent_texts(hostile)[before:])
+    assert not set(requests) & set(sent_texts(hostile)[before:])
     assert len(calls_for_vectors(hostile)) <= 11
     assert spent(database, run_id).calls - WORDS == 11
     assert to_the_end(*CHECK, "--budget", "30calls") == 0
@@ -183,8 +183,8 @@ def test_killed_embeddings_go_on_and_stay_within_their_budget(
 def vectors(database: Database) -> list[str]:
     """The texts whose vectors are kept."""
     with database.read() as connection:
-        found = connection.scalars(sa.select(replies.c.request).where(replies.c.kind == "embedding")).all()
-    return [json.loads(request)["input"] for request in found]
+        requests = connection.scalars(sa.select(replies.c.request).where(replies.c.kind == "embedding")).all()
+    return [json.loads(request)["input"] for request in requests]
 
 
 def calls_for_vectors(hostile: HostileServer) -> list[list[str]]:
@@ -216,9 +216,9 @@ def test_a_killed_judge_of_pairs_goes_on(database: Database, hostile: HostileSer
     hostile.latency_s = 0.2
     judge = ("judge", run_id, "--model", "openai/wise", "--pairs", "14")
     killed(home, *CLI, *judge, when=lambda: len(said(database)) >= 8)
-    kept, before = said(database), len(hostile.books.completions)
+    requests, before = said(database), len(hostile.books.completions)
     assert to_the_end(*judge) == 0
-    assert not set(kept) & asked(hostile, before).keys()
+    assert not set(requests) & asked(hostile, before).keys()
     assert len(votes.listed(database, run_id)) == 14
     before = len(hostile.books.completions)
     assert to_the_end(*judge) == 0  # 14 are judged
@@ -247,14 +247,14 @@ def test_a_dashboard_that_dies_leaves_word_of_how_far_its_judge_was(
         until(lambda: session.in_progress(run_id))
         assert rescore.stopped(database, run_id) is None
         kill(dashboard)
-    found = rescore.stopped(database, run_id)
-    assert found is not None
-    planned, begun = found
+    stopped_session = rescore.stopped(database, run_id)
+    assert stopped_session is not None
+    planned, begun = stopped_session
     assert [str(spec).split(",")[0] for spec in planned.score] == [JUDGE]
     assert begun.total == WORDS
-    kept, before = said(database), len(hostile.books.completions)
+    requests, before = said(database), len(hostile.books.completions)
     rescore.carry_out(database, planned, budget=begun.budget)
-    assert not set(kept) & asked(hostile, before).keys()
+    assert not set(requests) & asked(hostile, before).keys()
     assert mean(database, run_id) == [("judge", 1.0, WORDS)]
 
 

@@ -128,7 +128,7 @@ def test_a_model_of_other_words_is_asked_in_them_in_the_same_run(database: Datab
 
 
 @pytest.mark.parametrize(
-    ("model", "status", "said"),
+    ("model", "status", "message"),
     [
         ("html", "failed", "OPENAI_BASE_URL|base URL"),
         ("bad-json", "failed", "JSON"),
@@ -139,14 +139,14 @@ def test_a_model_of_other_words_is_asked_in_them_in_the_same_run(database: Datab
     ],
 )
 def test_a_cell_ends_with_its_reason_and_the_run_goes_on(
-    database: Database, model: str, status: str, said: str
+    database: Database, model: str, status: str, message: str
 ) -> None:
     plan = a_plan(model, words=1, temperatures=[0.5])
     both = replace(plan, models=(*plan.models, "openai/ok"), retries=0)
     _, ended, rows = carried_out(database, both)
     assert ended == "finished"
     assert [row.status for row in rows] == [status, "answered"]
-    assert re.search(said, rows[0].error, re.IGNORECASE), rows[0].error
+    assert re.search(message, rows[0].error, re.IGNORECASE), rows[0].error
 
 
 @pytest.mark.parametrize(("model", "calls"), [("html", 3), ("not-found", 1)])
@@ -204,9 +204,9 @@ def test_a_cancel_ends_the_calls_in_flight(database: Database, hostile: HostileS
         assert runs.ask(database, run_id, "pause") == "pausing"
         until(lambda: runs.progress(database, run_id).in_flight == 1)
     runs.ask(database, run_id, "cancel")
-    asked = time.monotonic()
+    started = time.monotonic()
     assert carrying.result(timeout=10) == "cancelled"
-    assert time.monotonic() - asked < 5  # not the two minutes that a call may take
+    assert time.monotonic() - started < 5  # not the two minutes that a call may take
     assert Counter(r.status for r in result_rows(database, run_id)) == {"answered": 2, "cancelled": 3}
     until(lambda: hostile.hung_up == 1)
 
@@ -336,14 +336,14 @@ def test_a_killed_runners_run_is_finished_by_the_next_one(
     until(lambda: runs.progress(database, run_id).done >= 3)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    kept = runs.progress(database, run_id).done
+    count = runs.progress(database, run_id).done
     sent = hostile.calls("slow")
     second = runner_process(home, hostile)
     until(lambda: runs.find_run(database, run_id).status == "finished")
     second.terminate()
     second.wait()
     assert Counter(r.status for r in result_rows(database, run_id)) == {"answered": 12}
-    assert hostile.calls("slow") == sent + 12 - kept  # nothing that was committed is sent again
+    assert hostile.calls("slow") == sent + 12 - count  # nothing that was committed is sent again
 
 
 def test_only_one_successor_waits_for_a_busy_runner(hostile: HostileServer, home: Path) -> None:

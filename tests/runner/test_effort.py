@@ -122,5 +122,5 @@ def test_the_command_line_takes_efforts_and_the_file_has_them(hostile: HostileSe
     names = list(rows[0])
     assert names[names.index("temperature_sent") + 1 :][:3] == ["effort", "effort_sent", "parameter_note"]
     assert runs.list_runs(Database())[0].name == "say × 2 efforts"
-    shown = CliRunner().invoke(main, ["curve", "last", "--over", "effort"])
-    assert [line.split()[-8] for line in shown.output.splitlines()[1:3]] == ["low", "high"], shown.output
+    result = CliRunner().invoke(main, ["curve", "last", "--over", "effort"])
+    assert [line.split()[-8] for line in result.output.splitlines()[1:3]] == ["low", "high"], result.output

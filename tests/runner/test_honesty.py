@@ -94,14 +94,14 @@ def test_a_server_that_refuses_n_is_asked_one_by_one(
     assert hostile.calls("refuses-n") == 5
 
 
-@pytest.mark.parametrize(("model", "said"), [("ok", ["alike in 3 of 3 cases"]), ("honours-temperature", [])])
+@pytest.mark.parametrize(("model", "sentences"), [("ok", ["alike in 3 of 3 cases"]), ("honours-temperature", [])])
 def test_a_server_that_seems_to_ignore_the_temperature_is_named(
-    database: Database, model: str, said: list[str]
+    database: Database, model: str, sentences: list[str]
 ) -> None:
     run_id = client.submit(database, a_plan(model, words=3, samples=4, temperatures=[0.0, 1.2]))
     loop.run_sync(carry_out(database, run_id, connect=connections.connect))
-    found = run_remarks(database, run_id)
-    assert [words in sentence for words, sentence in zip(said, found, strict=True)] == [True] * len(said)
+    remarks = run_remarks(database, run_id)
+    assert [words in sentence for words, sentence in zip(sentences, remarks, strict=True)] == [True] * len(sentences)
 
 
 def test_temperatures_can_be_added_to_a_run_and_only_they_are_sent(database: Database, hostile: HostileServer) -> None:

@@ -53,14 +53,14 @@ def seen_off() -> None:
 def test_the_command_learns_of_the_run_by_its_environment_alone(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMPTGRID_NOTIFY", command)
     notify(INFO, STATE)
-    said = told()
-    assert [said[name] for name in NAMES] == [
+    body = told()
+    assert [body[name] for name in NAMES] == [
         "a1b2",
         "sentiment; $(touch hacked)",
         "stopped",
         "stopped: 70 of 72 answered, $0.0142. The disk is full.",
     ]
-    assert (said["argv"], said["input"]) == (list(NAMES), "")
+    assert (body["argv"], body["input"]) == (list(NAMES), "")
     assert not Path("hacked").exists()
     seen_off()
 

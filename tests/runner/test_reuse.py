@@ -70,8 +70,8 @@ def test_30_samples_are_30_replies_of_their_own_in_whatever_way_they_came(
 def test_samples_by_n_are_distinct_choices_of_the_scripted_endpoint(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = (str(number) for number in range(1000))
-    endpoint = ScriptedEndpoint(lambda request: [next(told) for _ in range(request.n)], name="openai", max_n=8)
+    numbers = (str(number) for number in range(1000))
+    endpoint = ScriptedEndpoint(lambda request: [next(numbers) for _ in range(request.n)], name="openai", max_n=8)
     monkeypatch.setattr(connections, "connect", lambda name: endpoint)
     rows = rows_of(database, a_plan(words=1, samples=30, temperatures=[1.0]))
     assert sorted(int(row.output or "") for row in rows) == list(range(30))
@@ -100,8 +100,8 @@ def test_fewer_choices_than_asked_for_leave_no_sample_without_a_reply(
 def test_sample_i_has_seed_plus_i_on_the_wire(database: Database, hostile: HostileServer, name: str) -> None:
     rows = rows_of(database, sampled(name, 10, seed=100))
     first_seeds = [(body["seed"], body.get("n", 1)) for body in bodies(hostile)]
-    asked = sorted(seed + index for seed, n in first_seeds for index in range(n))
-    assert asked == list(range(100, 110))
+    seeds = sorted(seed + index for seed, n in first_seeds for index in range(n))
+    assert seeds == list(range(100, 110))
     assert [row.parameters["seed"] for row in rows] == list(range(100, 110))
 
 
@@ -109,8 +109,8 @@ def test_samples_that_are_added_go_on_with_the_seeds(database: Database, hostile
     rows_of(database, sampled("openai", 3, seed=7))
     before = len(bodies(hostile))
     rows_of(database, sampled("many", 12, seed=7))
-    asked = sorted((body["seed"], body.get("n", 1)) for body in bodies(hostile, before))
-    assert asked == [(10, 4), (14, 4), (18, 1)]
+    seeds = sorted((body["seed"], body.get("n", 1)) for body in bodies(hostile, before))
+    assert seeds == [(10, 4), (14, 4), (18, 1)]
 
 
 def test_another_base_seed_or_temperature_is_another_call(database: Database, hostile: HostileServer) -> None:

@@ -128,9 +128,9 @@ class Witness:
 
     def look(self) -> None:
         """To be called when nobody works on the run."""
-        answered, found = self._answered(), statuses(self.database, self.run_id)
-        assert found.keys() <= LEGAL
-        assert found.total() == len(self.plan.cases) * self.plan.samples
+        answered, by_status = self._answered(), statuses(self.database, self.run_id)
+        assert by_status.keys() <= LEGAL
+        assert by_status.total() == len(self.plan.cases) * self.plan.samples
         assert self.answered.items() <= answered.items(), "an answered cell was touched again"
         stored = replies_of(self.database)
         assert len(stored) == len(set(stored)), "a sample was stored twice"
@@ -147,9 +147,9 @@ class Witness:
             assert {"calls": charged, "tok": books.tokens}[budget.unit] <= budget.amount
 
     def _answered(self) -> dict[int, int]:
-        chosen = sa.select(cells.c.position, cells.c.reply_id).where(cells.c.status == "answered")
+        query = sa.select(cells.c.position, cells.c.reply_id).where(cells.c.status == "answered")
         with self.database.read() as connection:
-            return {row.position: row.reply_id for row in connection.execute(chosen)}
+            return {row.position: row.reply_id for row in connection.execute(query)}
 
     def _committed(self) -> set[tuple[str, int]]:
         """(text, seed) of the answered cells: positions go by word, then by sample."""
@@ -166,21 +166,21 @@ class Witness:
 @pytest.fixture
 def most(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """The most calls that were under way at a time, as the client knows it."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     complete = OpenAIEndpoint.complete
 
     async def counted(self: OpenAIEndpoint, request: Request) -> list[Reply]:
-        seen["now"] += 1
-        seen["most"] = max(seen["most"], seen["now"])
+        counts["now"] += 1
+        counts["most"] = max(counts["most"], counts["now"])
         try:
             return await complete(self, request)
         finally:
-            seen["now"] -= 1
+            counts["now"] -= 1
 
     monkeypatch.setattr(OpenAIEndpoint, "complete", counted)
     monkeypatch.setattr(call, "_FIRST_WAIT_S", 0.002)
     monkeypatch.setattr(journal, "_GROUP_S", 0.005)
-    return seen
+    return counts
 
 
 @contextmanager

@@ -66,10 +66,10 @@ def test_after_each_kill_only_what_has_no_reply_is_sent(
         with process(home, *RUNNER) as runner:
             until(lambda wanted=8 * time_: len(named(database, run_id)) >= wanted)  # type: ignore[misc]
             kill(runner)
-        kept, before = committed(database, run_id), len(hostile.books.completions)
+        before_kill, before = committed(database, run_id), len(hostile.books.completions)
     with process(home, *RUNNER):
         until(lambda: is_(database, run_id, "finished"))
-    assert not kept & sent(hostile, before).keys()
+    assert not before_kill & sent(hostile, before).keys()
     assert statuses(database, run_id) == {"answered": 40}
     assert len(replies_of(database)) == len(set(replies_of(database))) == 40
     assert sent(hostile).total() <= 40 + 4 * kills
@@ -172,10 +172,10 @@ def test_a_dashboard_that_comes_back_goes_on_with_the_run_by_itself(
         until(lambda: len(named(database, run_id)) >= 4)
         kill(first)
         kill_pid(runner_pid())
-    kept, before = committed(database, run_id), len(hostile.books.completions)
+    before_kill, before = committed(database, run_id), len(hostile.books.completions)
     with dashboard(home):
         until(lambda: is_(database, run_id, "finished"))
-    assert not kept & sent(hostile, before).keys()
+    assert not before_kill & sent(hostile, before).keys()
     assert sent(hostile).total() <= 30 + 2
 
 
@@ -221,13 +221,13 @@ def test_a_killed_command_is_gone_on_with(database: Database, hostile: HostileSe
         run_id = runs.find_run(database, "last").id
         until(lambda: committed(database, run_id))
         kill(command)
-    kept, before = committed(database, run_id), len(hostile.books.completions)
+    before_kill, before = committed(database, run_id), len(hostile.books.completions)
     again = RUNNER if how == "runner" else ("-m", "promptgrid", "resume", run_id)
     with process(home, *again) as going_on:
         until(lambda: is_(database, run_id, "finished"))
         assert how == "runner" or going_on.wait(20) == 0
-    assert kept
-    assert not kept & sent(hostile, before).keys()
+    assert before_kill
+    assert not before_kill & sent(hostile, before).keys()
     assert statuses(database, run_id) == {"answered": 30}
 
 
@@ -242,14 +242,14 @@ def test_a_runner_that_slept_through_a_takeover_sends_and_writes_nothing(
         mine = commits.claim(database, run_id)  # as a second machine on the same folder does
         until(lambda: not hostile.books.in_flight)
         time.sleep(1.0)  # as long as the runner trusts its last look at the epoch, and more
-        kept, before = named(database, run_id), hostile.calls("ok")
+        before_kill, before = named(database, run_id), hostile.calls("ok")
         runner.send_signal(signal.SIGCONT)
         until(lambda: "taken over by another runner" in (home / "process.log").read_text())
         for _ in range(8):  # the other one is alive
             time.sleep(0.25)
             commits.beat(database, run_id, mine, {})
         assert hostile.calls("ok") == before
-        assert named(database, run_id) == kept
+        assert named(database, run_id) == before_kill
         until(lambda: hostile.calls("ok") > before, seconds=15)  # and now it is not
         until(lambda: is_(database, run_id, "finished"))
     assert statuses(database, run_id) == {"answered": 60}
@@ -267,9 +267,9 @@ def test_of_two_runners_one_works_and_the_other_takes_over(
         assert set(sent(hostile).values()) == {1}
         hostile.latency_s = 0.02
         kill(one if one.pid == runner_pid() else two)
-        before, kept = len(hostile.books.completions), committed(database, run_id)
+        before, before_kill = len(hostile.books.completions), committed(database, run_id)
         until(lambda: is_(database, run_id, "finished"))
-    assert not kept & sent(hostile, before).keys()
+    assert not before_kill & sent(hostile, before).keys()
     assert sent(hostile).total() <= 100 + 2
 
 
@@ -300,12 +300,12 @@ def test_a_pause_lets_all_calls_in_flight_come_in(database: Database, hostile: H
 
 @pytest.fixture
 def disk() -> Iterator[Disk]:
-    found = Disk()
-    sa.event.listen(sa.pool.Pool, "checkout", found.seen)
-    sa.event.listen(sa.Engine, "handle_error", found.said)
-    yield found
-    sa.event.remove(sa.pool.Pool, "checkout", found.seen)
-    sa.event.remove(sa.Engine, "handle_error", found.said)
+    state = Disk()
+    sa.event.listen(sa.pool.Pool, "checkout", state.seen)
+    sa.event.listen(sa.Engine, "handle_error", state.said)
+    yield state
+    sa.event.remove(sa.pool.Pool, "checkout", state.seen)
+    sa.event.remove(sa.Engine, "handle_error", state.said)
 
 
 class Disk:
@@ -348,12 +348,12 @@ def test_a_full_disk_stops_the_run_and_loses_nothing_that_was_committed(
     until(lambda: len(named(database, run_id)) >= 20)
     disk.room = 0
     until(lambda: disk.refused)
-    kept = committed(database, run_id)
+    before_kill = committed(database, run_id)
     until(lambda: not hostile.books.in_flight)
     disk.room = None
     assert carrying.result(timeout=60) == "stopped"
     assert "disk is full" in runs.find_run(database, run_id).message
-    assert kept <= committed(database, run_id)
+    assert before_kill <= committed(database, run_id)
     assert len(named(database, run_id)) == hostile.calls("ok") < 200  # what was paid meanwhile waited for the disk
     assert resumed(database, run_id) == "finished"
     assert set(sent(hostile).values()) == {1}

@@ -135,13 +135,13 @@ PLACES = (
 
 def check_read(written: str, value: Fraction, place: str, language: str = "en") -> None:
     reply = place.format(written)
-    read = read_answer(NUMBER, reply, language=language)
-    if read.answer is None:
-        assert read.note
+    answer = read_answer(NUMBER, reply, language=language)
+    if answer.answer is None:
+        assert answer.note
         return
-    number = canonical(read.answer)
-    assert number is not None, (reply, read)
-    assert number.value == value, (reply, read)
+    number = canonical(answer.answer)
+    assert number is not None, (reply, answer)
+    assert number.value == value, (reply, answer)
 
 
 @settings(deadline=None, max_examples=400)
