@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from promptgrid import api, grid
+from promptgrid import api, grid, identities
 from promptgrid.cli import main
-from promptgrid.endpoint.openai import OpenAIEndpoint
 from promptgrid.errors import StoreError
 from promptgrid.prompt import loads
 from promptgrid.store import Database, conversations, drafts, migrations, plans, runs, schema
@@ -212,7 +211,7 @@ def of_version_4(path: Path, hostile: HostileServer, monkeypatch: pytest.MonkeyP
     path.write_bytes(gzip.decompress((VERSION_4 / "promptgrid.sqlite3.gz").read_bytes()))
     shutil.copytree(VERSION_4 / "unsaved", path.parent / "unsaved")
     monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
-    monkeypatch.setattr(OpenAIEndpoint, "identity", "http://models.test/v1")
+    monkeypatch.setattr(identities, "identity", lambda configured: "http://models.test/v1")
     database = Database()
     yield database
     database.close()
