@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ from pathlib import Path
 
 from promptgrid import builtin, identities, loop, models
 from promptgrid.endpoint import Endpoint
-from promptgrid.endpoint.settings import EndpointSettings, read_settings
+from promptgrid.endpoint.settings import OPENAI_URL, EndpointSettings, normalised, read_settings
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.models import ModelFacts
-from promptgrid.paths import config_folder, environment
+from promptgrid.paths import config_folder, dotenv, environment
 from promptgrid.suggestions import did_you_mean
 
 BUILTIN = "builtin"
@@ -50,12 +51,26 @@ def settings() -> dict[str, EndpointSettings]:
 
     Reads endpoints.toml at every call, but parses it only if the file or the environment has changed.
     """
+    _check_key_stays()
     path = config_folder() / "endpoints.toml"
     try:
         text = path.read_bytes()
     except OSError:
         text = b""  # missing, or read_settings raises the reason
     return dict(_settings(path, text, tuple(environment().items())))
+
+
+def _check_key_stays() -> None:
+    """Raises PromptgridError if the key is in the environment and `.env` names another address for it: the file may
+    come with a stranger's folder."""
+    address = dotenv().get("OPENAI_BASE_URL", "").strip()
+    if address and os.environ.get("OPENAI_API_KEY") and "OPENAI_BASE_URL" not in os.environ:
+        if normalised(address) == OPENAI_URL:
+            return
+        raise PromptgridError(
+            f"OPENAI_API_KEY is in the environment, and {Path.cwd() / '.env'} wants it sent to {normalised(address)}.",
+            hint="If you trust that address, set OPENAI_BASE_URL in the environment too, or put its own key into .env.",
+        )
 
 
 @lru_cache(maxsize=1)

@@ -16,15 +16,21 @@ LOW_DISK_BYTES = 500_000_000  # with less free space the dashboard warns and `do
 
 
 def environment() -> Mapping[str, str]:
-    """Returns the environment variables of the process, and those of the file `.env` in the working folder that the
-    process does not set. API keys are read from here and never written back. Raises TextError for a `.env` that cannot
-    be read."""
-    return {**_dotenv(Path.cwd() / ".env"), **os.environ}
+    """Returns the environment variables of the process, and those of `.env` that the process does not set (see
+    `dotenv`). API keys are read from here and never written back. Raises TextError for a `.env` that cannot be read."""
+    return {**dotenv(), **os.environ}
 
 
-def _dotenv(path: Path) -> dict[str, str]:
+def dotenv() -> Mapping[str, str]:
+    """Returns the variables of the file `.env` in the working folder, without those of Promptgrid's own. Raises
+    TextError if it cannot be read.
+
+    The folder may come from a stranger, and PROMPTGRID_NOTIFY starts a command, PROMPTGRID_HOME holds the addresses
+    that keys go to: these are read from the process alone.
+    """
+    path = Path.cwd() / ".env"
     try:
-        return _parsed(_decoded(path.read_bytes()), tuple(os.environ.items()))
+        variables = _parsed(_decoded(path.read_bytes()))
     except (FileNotFoundError, IsADirectoryError):
         return {}
     except OSError as error:
@@ -32,6 +38,7 @@ def _dotenv(path: Path) -> dict[str, str]:
         raise TextError(f"{path} cannot be read: {error.strerror}.", hint=hint) from error
     except UnicodeDecodeError as error:
         raise TextError(f"{path} is neither UTF-8 nor UTF-16.", hint="Save it as UTF-8.") from error
+    return {name: value for name, value in variables.items() if not name.upper().startswith("PROMPTGRID_")}
 
 
 def _decoded(data: bytes) -> str:
@@ -44,12 +51,20 @@ def _decoded(data: bytes) -> str:
 
 
 @lru_cache(maxsize=1)
-def _parsed(text: str, env: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """Returns the variables of a `.env` file; `${NAME}` in a value is replaced from `env`, the variables of the
-    process. Cached, because parsing is slow and `environment` is called often."""
-    from dotenv import dotenv_values
+def _parsed(text: str) -> dict[str, str]:
+    """Returns the variables of a `.env` file; `${NAME}` in a value is replaced from the lines above it.
 
-    return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
+    It is never replaced from the process, whose keys would then go to the addresses in the file. Cached, because
+    parsing is slow and `environment` is called often.
+    """
+    from dotenv import dotenv_values
+    from dotenv.variables import parse_variables
+
+    variables: dict[str, str] = {}
+    for name, value in dotenv_values(stream=StringIO(text), interpolate=False).items():
+        if value is not None:
+            variables[name] = "".join(atom.resolve(variables) for atom in parse_variables(value))
+    return variables
 
 
 def data_folder() -> Path:

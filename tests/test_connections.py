@@ -10,7 +10,7 @@ import pytest
 
 from promptgrid import builtin, connections, loop
 from promptgrid.builtin import weights as builtin_weights
-from promptgrid.errors import PlanError
+from promptgrid.errors import PlanError, PromptgridError
 from tests.faults.server import HostileServer
 
 
@@ -203,3 +203,23 @@ def test_a_caller_that_is_cancelled_while_it_cancels_tasks_does_not_go_on() -> N
 
     assert asyncio.run(run())
     assert events == ["the task has ended"]
+
+
+def test_a_key_of_the_environment_goes_to_no_address_that_the_start_folder_names(
+    hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-user")
+    Path(".env").write_text(f"OPENAI_BASE_URL={hostile.url}\n", "utf-8")
+    with pytest.raises(PromptgridError, match=r"is in the environment, and .*\.env wants it sent to http"):
+        connections.settings()
+    assert not connections.check("openai").ok
+    assert hostile.requests == []
+
+
+def test_a_key_goes_to_the_address_beside_it(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile.api_key = "sk-of-the-folder"
+    Path(".env").write_text(f"OPENAI_BASE_URL={hostile.url}\nOPENAI_API_KEY=sk-of-the-folder\n", "utf-8")
+    assert connections.check("openai").ok
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-folder")
+    assert connections.check("openai").ok

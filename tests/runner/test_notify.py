@@ -65,12 +65,10 @@ def test_the_command_learns_of_the_run_by_its_environment_alone(command: str, mo
     seen_off()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="quotes as a POSIX shell does")
-def test_the_command_may_stand_in_the_env_file(command: str) -> None:
-    Path(".env").write_text(f'PROMPTGRID_NOTIFY="{command}"\n', "utf-8")
+def test_a_command_in_the_env_file_of_the_start_folder_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subprocess.Popen", lambda *args, **more: pytest.fail("started"))
+    Path(".env").write_text("PROMPTGRID_NOTIFY=touch hacked\n", "utf-8")
     notify(INFO, STATE)
-    assert told()["PROMPTGRID_RUN"] == "a1b2"
-    seen_off()
 
 
 def test_without_a_command_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:

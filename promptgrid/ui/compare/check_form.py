@@ -8,6 +8,7 @@ import streamlit as st
 
 from promptgrid.errors import PromptgridError
 from promptgrid.grading import USUAL, CheckSpec, parse_check
+from promptgrid.grading.python_switch import check_switch
 from promptgrid.grading.spec import OPTIONS
 from promptgrid.prompt import Prompt, variables
 from promptgrid.ui import server
@@ -77,7 +78,7 @@ def check_form(prefix: str) -> CheckSpec | None:
 
 def check_of(prefix: str) -> CheckSpec:
     """Returns the check that the fields whose keys begin with `prefix` define. Raises PlanError if they are not
-    valid."""
+    valid, and for a check in Python unless those are switched on."""
     kind = st.session_state[f"{prefix}_kind"]
     options = {}
     for option in OPTIONS[kind]:
@@ -85,7 +86,9 @@ def check_of(prefix: str) -> CheckSpec:
         if value not in (None, "", _BUILT_IN) and (value is not False or option == "words"):
             options[option] = value
     name = "" if kind == USUAL else str(st.session_state.get(f"{prefix}_name") or "").strip()
-    return parse_check(str(CheckSpec(name or kind, kind, options)))
+    check = parse_check(str(CheckSpec(name or kind, kind, options)))
+    check_switch([check])
+    return check
 
 
 def fill_form(prefix: str, spec: CheckSpec) -> None:

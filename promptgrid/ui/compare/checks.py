@@ -16,6 +16,7 @@ from promptgrid.budget import BudgetReached, parse_budget
 from promptgrid.errors import PromptgridError
 from promptgrid.grading import CheckSpec
 from promptgrid.grading.judge_prompts import shipped_prompt
+from promptgrid.grading.python_switch import check_switch
 from promptgrid.grid.preflight import ModelPreflight
 from promptgrid.judging import rescore, session
 from promptgrid.judging.rescore import Recheck
@@ -213,6 +214,7 @@ def _resume(database: Database, run_id: str) -> None:
 
 
 def _offer_or_start(database: Database, recheck: Recheck, check: CheckSpec | None, budget: str = "") -> None:
+    check_switch(recheck.score)
     preflights = rescore.preflights(database, recheck)
     if any(preflight.calls for preflight in preflights):
         st.session_state.checks_offer = ScoringOffer(recheck, preflights, check)

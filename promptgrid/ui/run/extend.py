@@ -9,6 +9,7 @@ import streamlit as st
 
 from promptgrid import humanize
 from promptgrid.errors import PromptgridError
+from promptgrid.grading.python_switch import check_switch
 from promptgrid.grid import MAX_SAMPLES, Plan
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.runner import client
@@ -76,6 +77,7 @@ def _show_preflight(info: RunInfo, wider: Plan) -> None:
 
 def _extend(run_id: str, plan: Plan, wider: Plan) -> None:
     try:
+        check_switch(plan.all_checks)
         with st.spinner("Adding …"):
             client.extend(
                 server.database(),

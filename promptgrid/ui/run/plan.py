@@ -14,6 +14,7 @@ from promptgrid import api
 from promptgrid.cases.table import cases_jsonl
 from promptgrid.errors import PromptgridError
 from promptgrid.grading import parse_check
+from promptgrid.grading.python_switch import check_switch
 from promptgrid.grid import Plan
 from promptgrid.grid.preflight import Preflight
 from promptgrid.models import learned
@@ -46,8 +47,10 @@ def load_prompts(refs: Sequence[str]) -> list[Prompt]:
 
 
 def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> Plan:
-    """Returns the plan that the form describes. Raises PlanError."""
-    checks = form["run_checks"]
+    """Returns the plan that the form describes. Raises PlanError, for a check in Python too unless those are switched
+    on."""
+    checks = None if form["run_checks"] is None else tuple(map(parse_check, form["run_checks"]))
+    check_switch(checks or ())
     return Plan.of(
         prompts=tuple(prompts),
         cases=table.cases,
@@ -56,7 +59,7 @@ def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> P
         **plan_values(form),
         **{name: form[f"run_{name}"] for name in _SAME},
         samples=form["run_samples"] or 1,
-        checks=None if checks is None else tuple(map(parse_check, checks)),
+        checks=checks,
         fresh=form["run_fresh"],
         name=form["run_name"].strip(),
     )

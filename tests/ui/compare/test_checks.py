@@ -136,7 +136,17 @@ def test_a_terminal_that_judges_is_seen(database: Database, run_id: str) -> None
     assert "Another process" not in shown(opened(run_id))
 
 
-def test_what_goes_wrong_is_told(database: Database, run_id: str, tmp_path: Path) -> None:
+def test_a_check_in_python_says_where_it_is_switched_on(database: Database, run_id: str, tmp_path: Path) -> None:
+    page = opened(run_id)
+    page.selectbox(key=f"check_{run_id}_kind").select("python").run()
+    page.text_input(key=f"check_{run_id}_python_file").set_value(str(tmp_path / "own.py")).run()
+    assert "write the line python_checks = true into" in shown(page)
+    assert page.button(key="checks_add").disabled
+
+
+def test_what_goes_wrong_is_told(database: Database, run_id: str, tmp_path: Path, home: Path) -> None:
+    (home / "config").mkdir()
+    (home / "config" / "settings.toml").write_text("python_checks = true", "utf-8")
     page = opened(run_id)
     page.selectbox(key=f"check_{run_id}_kind").select("python").run()
     page.text_input(key=f"check_{run_id}_python_file").set_value(str(tmp_path / "none.py")).run()

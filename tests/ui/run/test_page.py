@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -49,6 +51,20 @@ def test_a_first_visit_is_filled_in_and_one_press_of_start_makes_a_run(run_page:
         ("zero-shot", "few-shot"),
         ("openai/ok",),
     )
+
+
+def test_a_draft_with_a_check_in_python_does_not_start_until_it_is_switched_on(
+    endpoint: HostileServer, home: Path
+) -> None:
+    (home / "config").mkdir(parents=True)
+    (home / "own.py").write_text("def score(output): return True", "utf-8")
+    draft = {"run_models": ["openai/ok"], "run_checks": [f"own=python:file={home / 'own.py'}"]}
+    drafts.keep_draft(Database(), "run", draft)
+    page = pages.page("2_Run.py").run()
+    assert "The check 'own' runs Python, which is off in the dashboard." in shown(page)
+    assert "start" not in [button.key for button in page.button]
+    (home / "config" / "settings.toml").write_text("python_checks = true", "utf-8")
+    assert runs.plan_of(Database(), start(page.run())).checks[0].kind == "python"
 
 
 def test_a_run_that_ended_shows_its_summary_and_a_repeat_sends_nothing(run_page: AppTest) -> None:
