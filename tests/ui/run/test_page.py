@@ -64,7 +64,8 @@ def test_a_draft_with_a_check_in_python_does_not_start_until_it_is_switched_on(
     assert "The check 'own' runs Python, which is off in the dashboard." in shown(page)
     assert "start" not in [button.key for button in page.button]
     (home / "config" / "settings.toml").write_text("python_checks = true", "utf-8")
-    assert runs.plan_of(Database(), start(page.run())).checks[0].kind == "python"
+    plan = runs.plan_of(Database(), start(page.run()))
+    assert [check.kind for check in plan.all_checks] == ["python"]
 
 
 def test_a_run_that_ended_shows_its_summary_and_a_repeat_sends_nothing(run_page: AppTest) -> None:
