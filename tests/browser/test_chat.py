@@ -14,7 +14,6 @@ from promptgrid import builtin, chat
 from promptgrid.chat import ChatVariant, Settings, tree
 from promptgrid.store import Database, conversations
 from promptgrid.store.conversations import Conversation
-from tests.browser import acting
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
@@ -102,7 +101,6 @@ def choose_model(page: Page, name: str) -> None:
     page.get_by_role("combobox", name="Model", exact=True).fill(name)
     page.get_by_role("option", name=name).first.click()
     expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value(name)
-    acting.settled(page)  # the choice is stored: Send asks the model that is stored
 
 
 def test_the_story_of_a_conversation_with_the_built_in_model(

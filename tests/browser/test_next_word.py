@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from promptgrid import builtin
 from promptgrid.endpoint.base import TokenChance
 from promptgrid.nextword import Chances, reshape
+from tests.browser import acting
 from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
@@ -126,11 +127,37 @@ def test_samples_texts_and_perplexity_come_while_one_looks_on(tab: Page) -> None
     expect(tab.get_by_text(re.compile("10 sent at temperature 0.4"))).to_be_visible(timeout=SLOW_MS)
 
 
+def press_at_once(tab: Page, *names: str, pause_ms: int) -> None:
+    """Presses the buttons with so little time between them."""
+    buttons = [tab.get_by_role("button", name=name).element_handle() for name in names]
+    tab.evaluate(
+        """async ([buttons, pause]) => {
+            for (const button of buttons) {
+                button.click();
+                await new Promise(resolve => setTimeout(resolve, pause));
+            }
+        }""",
+        [buttons, pause_ms],
+    )
+
+
+@pytest.mark.parametrize("pause_ms", [0, 5, 30])
+def test_presses_at_once_are_all_kept_and_about_the_text_on_the_screen(tab: Page, pause_ms: int) -> None:
+    before = tab.locator(".st-key-next_trail_row .before")
+    tab.get_by_role("button", name="我今天真").click()
+    expect(before).to_have_text("我今天真")
+    acting.settled(tab)
+    press_at_once(tab, "The quick brown fox", "Measure perplexity", "Send it 10 times", pause_ms=pause_ms)
+    expect(before).to_have_text("The quick brown fox")
+    expect(tab.get_by_text(re.compile(r"Perplexity [\d.,]+ over 3 tokens of “The quick brown fox”"))).to_be_visible()
+    expect(tab.get_by_text(re.compile("10 sent at temperature"))).to_be_visible()
+
+
 def test_hostile_text_is_shown_letter_by_letter_and_nothing_is_fetched(tab: Page, dashboard: Dashboard) -> None:
     requests: list[str] = []
     tab.on("request", lambda request: requests.append(request.url))
     hostile = "<img src=http://127.0.0.1:9/x.png> ![x](http://127.0.0.1:9/y.png) <|im_end|>"
-    tab.locator(".st-key-next_text textarea").fill(hostile)
+    tab.get_by_role("textbox", name="Text").fill(hostile)
     tab.keyboard.press("Control+Enter")
     expect(tab.locator(".st-key-next_trail_row .before")).to_have_text(hostile, timeout=SLOW_MS)
     tab.get_by_role("button", name="Measure perplexity").click()

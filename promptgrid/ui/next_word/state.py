@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -25,7 +25,8 @@ T = TypeVar("T")
 
 EXAMPLES = ("The quick brown fox", "我今天真")
 TEXT, MODEL, BARS = "next_text", "next_model", "next_bars"
-_DRAFT = "next_word"
+MODEL_KEY = "next_model_choice"
+_DRAFT, _EXAMPLES_TAKEN, _WANTED = "next_word", "next_examples_taken", "next_wanted"
 CALLS = ("predict", "write", "sample", "repeat", "score")
 CallsProgress = list[tuple[int, bool] | None]
 WRITTEN, SAMPLES, REPEATS = 20, 50, 10
@@ -67,8 +68,13 @@ def begin() -> None:
         saved = saved if isinstance(saved, dict) else {}
         st.session_state[TEXT] = str(saved.get("text") or EXAMPLES[0])
         st.session_state.setdefault(MODEL, str(saved.get("model") or DEFAULT_MODEL))
-    st.session_state[TEXT] = st.session_state[TEXT]  # assigned again to survive a visit to another page
-    st.session_state[MODEL] = st.session_state.get(MODEL) or DEFAULT_MODEL
+    st.session_state[MODEL_KEY] = model()  # assigned again to survive a visit to another page
+
+
+def text_key() -> str:
+    """Returns the key of the text area. An example gets a new key: the browser may still report the text before it
+    under the old one, together with the next press."""
+    return f"{TEXT}_{st.session_state.get(_EXAMPLES_TAKEN, 0)}"
 
 
 def model() -> str:
@@ -81,17 +87,31 @@ def place() -> Continuation:
 
 
 @one_at_a_time
-def changed() -> None:
-    """Callback for a new text or model: removes all added tokens (the trail), stops all calls and saves the draft."""
-    st.session_state.next_trail = ()
-    for name in CALLS:
-        _drop(name)
-    keep_draft(database(), _DRAFT, {"text": st.session_state.get(TEXT) or "", "model": model()})
+def take_text(key: str) -> None:
+    """Takes the text of the text area with this key, unless an example has replaced that text area."""
+    if key == text_key():
+        _change(TEXT, st.session_state[key] or "")
 
 
+@one_at_a_time
+def take_model() -> None:
+    _change(MODEL, st.session_state[MODEL_KEY] or DEFAULT_MODEL)
+
+
+@one_at_a_time
 def take_example(text: str) -> None:
-    st.session_state[TEXT] = text
-    changed()
+    st.session_state[_EXAMPLES_TAKEN] = st.session_state.get(_EXAMPLES_TAKEN, 0) + 1
+    _change(TEXT, text)
+
+
+def _change(name: str, value: str) -> None:
+    """Sets the text (`name` TEXT) or the model (MODEL): removes all added tokens (the trail), stops all calls and saves
+    the draft."""
+    st.session_state[name] = value
+    st.session_state.next_trail = ()
+    for call in CALLS:
+        _drop(call)
+    keep_draft(database(), _DRAFT, {"text": st.session_state[TEXT], "model": model()})
 
 
 def move(to: Continuation) -> None:
@@ -128,6 +148,22 @@ def call_of(name: str) -> BackgroundCall[Any] | None:
     """Returns the latest call with this name, which is one of CALLS; None if there is none."""
     call: BackgroundCall[Any] | None = st.session_state.get(f"next_call_{name}")
     return call
+
+
+def want(name: str) -> None:
+    """Handles the press of a button that starts the call with this name: `start_wanted` starts it."""
+    st.session_state.setdefault(_WANTED, set()).add(name)
+
+
+def start_wanted() -> None:
+    """Starts the calls whose buttons were pressed, with the text and the model that are on the screen now: an example
+    may have been pressed in the same moment. Calls that depend on the prediction wait while it is in progress."""
+    wanted: set[str] = st.session_state.get(_WANTED, set())
+    predicting = prediction_call()
+    for name in sorted(wanted):
+        if name in ("predict", "score") or predicting is None or not predicting.running:
+            STARTS[name]()
+            wanted.discard(name)
 
 
 def start(name: str, make: Callable[[ModelClient], Any], about: Any) -> None:
@@ -212,6 +248,15 @@ def _start_many(name: str, ask: Callable[..., Any], count: int) -> None:
 def start_scoring() -> None:
     text = place().text
     start("score", lambda client: nextword.scored_tokens(client, text), text)
+
+
+STARTS: Mapping[str, Callable[[], None]] = {
+    "predict": start_predicting,
+    "write": start_writing,
+    "sample": start_sampling,
+    "repeat": start_repeating,
+    "score": start_scoring,
+}
 
 
 def flat(call: BackgroundCall[Any] | None) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +12,7 @@ from promptgrid import connections, nextword
 from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
 from promptgrid.nextword import Prediction
+from promptgrid.text import one_line
 from promptgrid.ui.next_word import state
 from promptgrid.ui.next_word.bars import Sliders, token_bars, token_row
 from promptgrid.ui.next_word.state import BackgroundCall
@@ -24,6 +24,7 @@ from promptgrid.ui.widgets.plain import plain
 
 POLL_S = 0.25
 PATIENCE_S = 1.5  # a reply within this time is drawn without a note about waiting
+NAME_CHARS = 40  # of the text that a measurement names
 TEXT_HEIGHT = 76  # px
 CARD_WIDTH, CARD_HEIGHT = 215, 118  # px
 
@@ -31,13 +32,14 @@ CARD_WIDTH, CARD_HEIGHT = 215, 118  # px
 def header() -> DeltaGenerator:
     """Draws the text, the model and the row of examples. Returns that row, which `body` takes as its `edge`."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="next_top"):
-        st.text_area("Text", key=state.TEXT, height=TEXT_HEIGHT, on_change=state.changed, width="stretch")
+        key, text = state.text_key(), state.place().text
+        st.text_area("Text", text, TEXT_HEIGHT, key=key, on_change=state.take_text, args=(key,), width="stretch")
         st.selectbox(
             "Model",
             model_refs(state.model()),
-            key=state.MODEL,
+            key=state.MODEL_KEY,
             accept_new_options=True,
-            on_change=state.changed,
+            on_change=state.take_model,
             width=330,
             help="Or type another ENDPOINT/MODEL. It must report the probabilities of its tokens.",
         )
@@ -54,7 +56,7 @@ def header() -> DeltaGenerator:
 def _count() -> None:
     """Shows the text's number of tokens at the edge of its field, updated while the user types."""
     if answers_now(state.model()):
-        watch_text([state.TEXT], "next_watch", note=token_note(state.model()))
+        watch_text([state.text_key()], "next_watch", note=token_note(state.model()))
 
 
 def ready() -> bool:
@@ -68,6 +70,7 @@ def body(edge: DeltaGenerator) -> None:
     gap."""
     state.take_written()
     _ask()
+    state.start_wanted()
     prediction = state.current_prediction()
     _poll(edge)
     if prediction is None:
@@ -92,9 +95,7 @@ def _poll(edge: DeltaGenerator) -> None:
         st.fragment(rerun_on_progress, run_every=POLL_S if state.working() else None)()
 
 
-def _button(
-    name: str, label: str, start: Callable[[], None], *, disabled: bool = False, **options: Any
-) -> BackgroundCall[Any] | None:
+def _button(name: str, label: str, *, disabled: bool = False, **options: Any) -> BackgroundCall[Any] | None:
     """Draws the button that starts the call `name`, or Stop while it runs; returns the latest call of that name (None:
     there is none).
 
@@ -105,7 +106,7 @@ def _button(
     if call is not None and call.running:
         st.button("Stop", key=f"next_stop_{name}", on_click=call.stop)
     else:
-        st.button(label, key=f"next_{name}", on_click=start, disabled=disabled, **options)
+        st.button(label, key=f"next_{name}", on_click=state.want, args=(name,), disabled=disabled, **options)
     return call
 
 
@@ -135,7 +136,7 @@ def _no_prediction() -> None:
             return
     _failure(call)
     with st.container(horizontal=True, vertical_alignment="center", key="next_waiting"):
-        _button("predict", "Try again" if call else "Ask for the next word", state.start_predicting, type="primary")
+        _button("predict", "Try again" if call else "Ask for the next word", type="primary")
         st.caption("Reading the text …" if call is not None and call.running else "")
 
 
@@ -144,7 +145,7 @@ def _trail(prediction: Prediction | None) -> None:
     token_row("next_trail_row", at.text, at.trail, empty="Press a token below to append it.")
     with st.container(horizontal=True, vertical_alignment="center", key="next_actions"):
         label, note = f"Write {state.WRITTEN} tokens", "One real call, at the temperature and top_p below"
-        writing = _button("write", label, state.start_writing, disabled=prediction is None, type="primary", help=note)
+        writing = _button("write", label, disabled=prediction is None, type="primary", help=note)
         empty_trail = not at.trail
         st.button("Step back", key="next_back", on_click=state.step_back, disabled=empty_trail)
         st.button("Back to the text", key="next_clear", on_click=state.clear, disabled=empty_trail)
@@ -161,7 +162,7 @@ def _next(prediction: Prediction) -> None:
     token_bars(state.BARS, prediction, on_choose=state.choose, counted=counted, text_only=text_only)
     with st.container(horizontal=True, vertical_alignment="center", key="next_sampling"):
         note = "Real calls for one token each, at this temperature and top_p"
-        _button("sample", f"Sample {state.SAMPLES} times", state.start_sampling, help=note)
+        _button("sample", f"Sample {state.SAMPLES} times", help=note)
         st.caption(plain(_sampling_result(prediction, sampling)), width="stretch")
     _failure(sampling)
     if prediction.fewer:
@@ -202,7 +203,7 @@ def _repeats() -> None:
     st.subheader("The same text ten times", help="What the temperature does to whole sentences")
     with st.container(horizontal=True, vertical_alignment="center", key="next_repeating"):
         empty = not state.place().text
-        repeating = _button("repeat", f"Send it {state.REPEATS} times", state.start_repeating, disabled=empty)
+        repeating = _button("repeat", f"Send it {state.REPEATS} times", disabled=empty)
         st.caption(_repeating_result(repeating), width="stretch")
     _texts(state.flat(repeating))
     _failure(repeating)
@@ -230,7 +231,7 @@ def _perplexity() -> None:
     st.subheader("How surprising is the text?", help="The probability of each token of the text, given those before it")
     with st.container(horizontal=True, vertical_alignment="center", key="next_scoring"):
         empty = not state.place().text
-        scoring = _button("score", "Measure perplexity", state.start_scoring, disabled=empty)
+        scoring = _button("score", "Measure perplexity", disabled=empty)
         st.caption(plain(_scoring_result(scoring)), width="stretch")
     if scoring is not None and scoring.items:
         token_row("next_score_row", "", [step for step, _ in list(scoring.items)])
@@ -249,6 +250,6 @@ def _scoring_result(scoring: BackgroundCall[Any] | None) -> str:
     known = sum(step.logprob is not None for step in steps)
     cut = f" Only the first {nextword.MAX_SCORED} tokens are measured." if total == nextword.MAX_SCORED else ""
     return (
-        f"Perplexity {value:,.1f} over {many(known, 'token')}: on average the model was as uncertain as between that "
-        f"many equally likely tokens. The first token does not count.{cut}"
+        f"Perplexity {value:,.1f} over {many(known, 'token')} of “{one_line(scoring.about, NAME_CHARS)}”: on average "
+        f"the model was as uncertain as between that many equally likely tokens. The first token does not count.{cut}"
     )

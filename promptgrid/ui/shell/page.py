@@ -16,6 +16,7 @@ from promptgrid.ui import links
 from promptgrid.ui.server import database, endpoints, runner_watchdog, scarce_disk_space, weights_download
 from promptgrid.ui.shell import foot
 from promptgrid.ui.shell.frame import FootLine, frame
+from promptgrid.ui.shell.presses import keep_every_press
 
 CHECK_AGAIN_S = 60.0
 
@@ -26,6 +27,7 @@ def open_page(title: str, *, blind: bool = False) -> None:
 
     With `blind`, the frame names no model: on the Judge page that would reveal where replies come from.
     """
+    keep_every_press()
     try:
         database()
     except PromptgridError as error:

@@ -1,8 +1,4 @@
-"""Decorators for callbacks: `one_at_a_time` runs them in turn, and `leaving_error` stores their errors for the page.
-
-If the user presses a control while a callback is running, Streamlit runs the new callback in a new thread. The earlier
-thread continues in parallel until its next call to Streamlit, which ends the thread.
-"""
+"""Decorators for callbacks: `one_at_a_time` runs them in turn, and `leaving_error` stores their errors for the page."""
 
 from __future__ import annotations
 
@@ -22,10 +18,9 @@ _lock = threading.RLock()
 
 
 def one_at_a_time(action: Callable[P, R]) -> Callable[P, R]:
-    """Returns a version of `action` that waits while another function with this decorator is running.
+    """Returns a version of `action` that waits while another function with this decorator is running, in any tab.
 
-    `action` must read the session state itself. If the user has pressed another control since, that read ends the
-    thread, so an older value never replaces a newer one.
+    `action` must read the session state itself: its arguments may be older than the values of the widgets.
     """
 
     @wraps(action)

@@ -72,7 +72,7 @@ def test_what_costs_nothing_is_asked_at_once_and_written_on(opened: Any) -> None
     assert len(at.session_state["next_trail"]) == 19
     press(at, "next_clear")
     assert at.session_state["next_trail"] == ()
-    at.text_area(key="next_text").set_value("Twice")
+    at.text_area(key="next_text_0").set_value("Twice")
     ran(at)
     assert endpoint.history[-1].messages[0].text == "Twice"
 
@@ -129,7 +129,7 @@ def test_no_such_endpoint_is_no_traceback(opened: Any) -> None:
 
 def test_an_empty_text_says_what_to_do(opened: Any) -> None:
     at, endpoint = opened(lambda request: reply(b" a"))
-    at.text_area(key="next_text").set_value("")
+    at.text_area(key="next_text_0").set_value("")
     ran(at)
     assert "There is no text yet" in shown(at)
     assert at.button(key="next_score").disabled
@@ -138,10 +138,10 @@ def test_an_empty_text_says_what_to_do(opened: Any) -> None:
 
 def test_the_text_is_there_on_the_next_visit(opened: Any) -> None:
     at, _ = opened(lambda request: reply(b" a"))
-    at.text_area(key="next_text").set_value("Once more")
+    at.text_area(key="next_text_0").set_value("Once more")
     ran(at)
     again = pages.page("9_Next_word.py")
-    assert ran(again).text_area(key="next_text").value == "Once more"
+    assert ran(again).text_area(key="next_text_0").value == "Once more"
 
 
 def test_tokens_are_written_so_that_they_can_be_read() -> None:

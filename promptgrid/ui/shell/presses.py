@@ -1,0 +1,78 @@
+"""Makes Streamlit keep every press, however soon the next one follows.
+
+Streamlit handles a press in a run of the script: the run takes the values of the widgets, calls the callbacks, then
+draws the page. The next press starts another run and stops this one, which loses the press unless its callbacks have
+ended. `keep_every_press` changes that: callbacks run to their end, and a run that has not begun hands its presses over
+to the run that replaces it. Turning `fastReruns` off is no way out: the browser then mixes up the two drawings.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streamlit import config
+from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_requests import (
+    ScriptRequests,
+    ScriptRequestType,
+    _coalesce_widget_states,
+)
+from streamlit.runtime.state import SafeSessionState
+
+if TYPE_CHECKING:
+    from streamlit.proto.ClientState_pb2 import ClientState
+    from streamlit.proto.WidgetStates_pb2 import WidgetStates
+
+_take_values_and_call_back = SafeSessionState.on_script_will_rerun
+_request_rerun = AppSession.request_rerun
+
+
+def keep_every_press() -> None:
+    """Changes Streamlit for all sessions of this process."""
+    SafeSessionState.on_script_will_rerun = _uninterrupted  # type: ignore[method-assign, assignment]
+    AppSession.request_rerun = _with_earlier_presses  # type: ignore[method-assign, assignment]
+
+
+def _uninterrupted(state: SafeSessionState, *args: Any, **options: Any) -> None:
+    """Takes the values and calls the callbacks, and holds back the next press until then. Raises StopException if this
+    run has handed its presses over."""
+    context = get_script_run_ctx(suppress_warning=True)
+    requests = None if context is None else context.script_requests
+    if requests is None:
+        _take_values_and_call_back(state, *args, **options)
+        return
+    with state._lock:  # the run of the next press takes its values after this one
+        _begin(requests)
+        requests.on_scriptrunner_yield = lambda: None  # type: ignore[method-assign]
+        try:
+            _take_values_and_call_back(state, *args, **options)
+        finally:
+            del requests.on_scriptrunner_yield
+
+
+def _begin(requests: ScriptRequests) -> None:
+    with requests._lock:
+        if requests._state is ScriptRequestType.STOP:
+            raise StopException
+        if requests._state is ScriptRequestType.CONTINUE:  # else the data is that of a later request
+            vars(requests)["begun"] = requests._rerun_data
+
+
+def _with_earlier_presses(session: AppSession, client_state: ClientState | None) -> None:
+    """Requests a run; it gets the presses of the present run if that one has not begun and is about to be stopped."""
+    runner = session._scriptrunner
+    replaces = client_state is not None and not client_state.fragment_id and config.get_option("runner.fastReruns")
+    if runner is not None and client_state is not None and replaces:
+        states = _coalesce_widget_states(_stopped(runner._requests), client_state.widget_states)
+        if states is not None:
+            client_state.widget_states.CopyFrom(states)
+    _request_rerun(session, client_state)
+
+
+def _stopped(requests: ScriptRequests) -> WidgetStates | None:
+    """Stops a run; returns what it was requested for and has not begun, else None."""
+    with requests._lock:
+        over = requests._state is ScriptRequestType.STOP or vars(requests).get("begun") is requests._rerun_data
+        requests._state = ScriptRequestType.STOP
+        return None if over else requests._rerun_data.widget_states
