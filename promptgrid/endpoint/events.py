@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from promptgrid.endpoint.redaction import redacted
 from promptgrid.errors import EndpointError
 
 MOST_CHOICES = 1024
@@ -151,11 +152,11 @@ class Fold:
         return at, visible_text, any(pieces.values())
 
 
-def folded(text: str) -> Fold:
+def folded(text: str, secrets: tuple[str, ...] = ()) -> Fold:
     """Merges the text of a whole event stream. Raises EndpointError(bad_reply) for an event that cannot be read."""
     fold, lines = Fold(), Lines()
     for name, data in lines.feed(text.encode("utf-8", "replace"), last=True):
-        fold.add(name, data)
+        fold.add(name, redacted(data, secrets))
         if fold.done:
             break
     return fold

@@ -218,7 +218,7 @@ class OpenAIEndpoint:
             if self._by_tokens(request):
                 return llama_cpp.replies(answer.text, request.n, limits=limits, **common)
             if are_events(answer.headers.get("content-type", ""), answer.text):
-                body = folded(answer.text).body()
+                body = folded(answer.text, self.settings.secrets).body()
             else:
                 body = parsed(answer.text)
             return self._replies(body, answer.text, request, answer.headers, limits=limits, **common)
