@@ -16,18 +16,18 @@ def settled(page: Page) -> None:
 def choose(page: Page, key: str, *values: str) -> None:
     """Empties the multiselect of that key and picks the values."""
     box = page.locator(f".st-key-{key}")
-    chosen = box.locator("[data-tag]")  # not by role: an open list hides all else from the tree of roles
+    tags = box.locator("[data-tag]")  # not by role: an open list hides all else from the tree of roles
     expect(box.get_by_role("combobox")).to_be_visible()
     if (clear := box.get_by_role("button", name="Clear all")).is_visible():
         clear.click()
-    expect(chosen).to_have_count(0)
+    expect(tags).to_have_count(0)
     settled(page)
     for count, value in enumerate(values, 1):
         box.get_by_role("combobox").fill(value)
         first = page.get_by_role("option").first
         expect(first).to_have_text(re.compile(rf"(^|\s){re.escape(value)}$"))  # Enter takes the first
         box.get_by_role("combobox").press("Enter")
-        expect(chosen).to_have_count(count)
-        expect(chosen.filter(has_text=re.compile(f"^{re.escape(value)}$"))).to_have_count(1)
+        expect(tags).to_have_count(count)
+        expect(tags.filter(has_text=re.compile(f"^{re.escape(value)}$"))).to_have_count(1)
         settled(page)
     page.keyboard.press("Escape")

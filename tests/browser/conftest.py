@@ -153,9 +153,9 @@ def database(bench: Dashboard) -> Iterator[Database]:
 
 
 def _environment(home: Path) -> Mapping[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PROMPTGRID_"))}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PROMPTGRID_"))}
     path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
-    return {**kept, "PROMPTGRID_HOME": str(home), "PYTHONPATH": path}
+    return {**variables, "PROMPTGRID_HOME": str(home), "PYTHONPATH": path}
 
 
 def _free_port() -> int:

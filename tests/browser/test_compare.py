@@ -67,8 +67,8 @@ def open_compare(page: Page, bench: Dashboard, query: str) -> None:
 
 
 def test_hostile_replies_are_text_in_matrix_and_detail(bench: Dashboard, page: Page, run_id: str) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
     open_compare(page, bench, f"run={run_id}")
     title = page.title()
     cell(page, 0, 1).click()
@@ -83,7 +83,7 @@ def test_hostile_replies_are_text_in_matrix_and_detail(bench: Dashboard, page: P
     expect(detail.locator("code").first).to_contain_text("model_not_found")
     cell(page, 0, 3).click()
     expect(detail.locator("code").first).to_contain_text("lorem ipsum " * 8_400)
-    hosts = {urlsplit(url).netloc for url in asked if urlsplit(url).scheme in ("http", "https")}
+    hosts = {urlsplit(url).netloc for url in urls if urlsplit(url).scheme in ("http", "https")}
     assert hosts == {urlsplit(bench.url).netloc}
     assert page.title() == title
     assert page.locator("[data-testid=stMain] :is(img, .katex, a[href*='127.0.0.1:9'])").count() == 0
@@ -128,14 +128,14 @@ def test_two_hostile_replies_are_read_as_one(bench: Dashboard, page: Page, run_i
     cell(page, 0, 1).click()
     page.get_by_label("Compare with").click()
     page.get_by_role("option", name="the baseline").click()
-    drawn = page.locator(".words-diff .text")
-    expect(drawn.locator("del").first).to_have_text(re.compile("^You said: one"))
-    expect(drawn).to_contain_text("<script>document.title='owned'</script>")
-    assert drawn.locator(":not(span, ins, del)").count() == 0
+    text_box = page.locator(".words-diff .text")
+    expect(text_box.locator("del").first).to_have_text(re.compile("^You said: one"))
+    expect(text_box).to_contain_text("<script>document.title='owned'</script>")
+    assert text_box.locator(":not(span, ins, del)").count() == 0
     page.wait_for_url("**with=**")
     page.keyboard.press("n")  # the list has handed the keyboard back
     page.wait_for_url("**case=2**")
-    expect(drawn).to_be_visible()
+    expect(text_box).to_be_visible()
 
 
 def test_the_export_is_downloaded_and_can_be_read_back(

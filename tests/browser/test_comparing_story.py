@@ -101,13 +101,14 @@ def the_story_of(run_id: str, database: Database, page: Page, url: str, folder: 
         expect(page.locator(".arena .count")).to_contain_text(re.compile(rf"^{count} of "))
         page.keyboard.press("ArrowLeft" if count % 2 else "ArrowRight")
     expect(page.locator(".arena .count")).to_contain_text(re.compile(rf"^{VOTES} of "))
-    given = votes.listed(database, run_id)
-    assert [one.outcome for one in given] == ["right", "left"] * (VOTES // 2)
+    cast_votes = votes.listed(database, run_id)
+    assert [one.outcome for one in cast_votes] == ["right", "left"] * (VOTES // 2)
     button = page.get_by_role("button", name=f"Preference pairs ({VOTES})")
     pairs = list(read_jsonl(downloaded(page, button, folder / "pairs.jsonl")))
     output = {row.position: row.output for row in rows}
     assert [(pair["chosen"][0]["content"], pair["rejected"][0]["content"]) for pair in pairs] == [
-        (output[one.left_position], output[one.right_position])[:: 1 if one.outcome == "left" else -1] for one in given
+        (output[one.left_position], output[one.right_position])[:: 1 if one.outcome == "left" else -1]
+        for one in cast_votes
     ]
 
     page.goto(f"{url}/Compare?run={run_id}")
@@ -139,10 +140,10 @@ def a_finished_run(page: Page, app: Dashboard) -> str:
 
 def by_variant(rows: Sequence[ResultRow]) -> dict[str, dict[str, list[ResultRow]]]:
     """Label of the variant -> case -> its samples, all in the grid's order."""
-    found: dict[str, dict[str, list[ResultRow]]] = defaultdict(lambda: defaultdict(list))
+    samples: dict[str, dict[str, list[ResultRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        found[f"{row.prompt} · t = {row.parameters['temperature']:g}"][row.case_id].append(row)
-    return found
+        samples[f"{row.prompt} · t = {row.parameters['temperature']:g}"][row.case_id].append(row)
+    return samples
 
 
 def voted(samples: Sequence[ResultRow]) -> str | None:
@@ -152,7 +153,7 @@ def voted(samples: Sequence[ResultRow]) -> str | None:
 
 def the_summary_is_that_of_stats(page: Page, rows: Sequence[ResultRow]) -> None:
     """Score and interval, of the cases' means, in the heads of the matrix and in the table beneath."""
-    seen = 0
+    intervals = 0
     table = page.get_by_test_id("stDataFrame").first
     for column, (label, cases) in enumerate(by_variant(rows).items(), 1):
         scores = [[one.scores["label"].value for one in samples] for samples in cases.values()]
@@ -164,8 +165,8 @@ def the_summary_is_that_of_stats(page: Page, rows: Sequence[ResultRow]) -> None:
         expect(page.get_by_role("columnheader").nth(column)).to_contain_text(text)
         line = table.locator("[role=row]", has=page.get_by_text(label, exact=True))
         expect(line.get_by_text(text, exact=True)).to_be_attached()
-        seen += 1
-    assert seen
+        intervals += 1
+    assert intervals
     expect(page.get_by_text("No column is marked as the best")).to_be_visible()  # four cases cannot tell
 
 
@@ -189,15 +190,15 @@ def the_cases_that_differ_can_be_found_and_read(page: Page, rows: Sequence[Resul
     words = page.locator(".words-diff pre")
     expect(words.locator("ins").first).to_be_visible()
     samples = [list(variants.values())[at][differ[y]] for at in (0, x)]
-    shown = [next(row.output or "" for row in some if row.answer == voted(some)) for some in samples]
-    assert [bare(text_without(words, tag)) for tag in ("INS", "DEL")] == list(map(bare, shown))
+    outputs = [next(row.output or "" for row in some if row.answer == voted(some)) for some in samples]
+    assert [bare(text_without(words, tag)) for tag in ("INS", "DEL")] == list(map(bare, outputs))
 
 
 def text_without(words: Locator, tag: str) -> str:
-    found = words.evaluate(
+    texts = words.evaluate(
         "(node, tag) => [...node.children].filter((part) => part.tagName !== tag).map((part) => part.textContent)", tag
     )
-    return "".join(found)
+    return "".join(texts)
 
 
 def bare(text: str) -> str:

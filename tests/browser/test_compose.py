@@ -89,14 +89,14 @@ def test_the_second_tab_is_told_and_can_load_what_the_first_has_saved(page: Page
 
 
 def test_a_reply_and_an_error_are_text_and_nothing_else(page: Page, app: Dashboard) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
     opened(page, app, "summarize")
-    for model, said in (("openai/hostile-text", "<script>"), ("openai/hostile-error", "Model overloaded")):
+    for model, text in (("openai/hostile-text", "<script>"), ("openai/hostile-error", "Model overloaded")):
         choose_model(page, model)
         page.get_by_role("button", name="Try once").click()
-        expect(page.locator(".st-key-compose_reply")).to_contain_text(said)
-    assert [url for url in asked if not url.startswith((app.url, "data:", "blob:"))] == []
+        expect(page.locator(".st-key-compose_reply")).to_contain_text(text)
+    assert [url for url in urls if not url.startswith((app.url, "data:", "blob:"))] == []
     assert page.title() == "Compose · Promptgrid"
 
 

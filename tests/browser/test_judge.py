@@ -83,10 +83,10 @@ def test_ten_votes_by_keyboard_then_the_ranking_and_the_pairs(
         seen(page, count)
         prefer_calm(page)
     seen(page, 5)
-    shown = page.locator(".arena article pre").first.text_content()
+    first_reply = page.locator(".arena article pre").first.text_content()
     page.reload()
     seen(page, 5)  # nothing is lost, and the same pair stands there
-    expect(page.locator(".arena article pre").first).to_have_text(shown or "", use_inner_text=False)
+    expect(page.locator(".arena article pre").first).to_have_text(first_reply or "", use_inner_text=False)
     page.keyboard.press("s")
     seen(page, 6)
     page.keyboard.press("u")
@@ -97,11 +97,11 @@ def test_ten_votes_by_keyboard_then_the_ranking_and_the_pairs(
     seen(page, 10)
     page.keyboard.press("t")
     seen(page, 11)
-    given = votes.listed(database, run_id)
-    assert len(given) == 11
+    cast_votes = votes.listed(database, run_id)
+    assert len(cast_votes) == 11
     rows = {row.position: row for row in results.result_rows(database, run_id)}
-    chosen = [v.left_position if v.outcome == "left" else v.right_position for v in given[:10]]
-    assert {rows[at].parameters["temperature"] for at in chosen} == {COLD}
+    winners = [v.left_position if v.outcome == "left" else v.right_position for v in cast_votes[:10]]
+    assert {rows[at].parameters["temperature"] for at in winners} == {COLD}
 
     page.get_by_role("button", name="Reveal the ranking").focus()
     page.keyboard.press("Enter")
@@ -113,7 +113,7 @@ def test_ten_votes_by_keyboard_then_the_ranking_and_the_pairs(
         page.get_by_role("button", name="Preference pairs (10)").press("Enter")
     started.value.save_as(tmp_path / "pairs.jsonl")
     pairs = list(read_jsonl(tmp_path / "pairs.jsonl"))
-    assert [pair["chosen"][0]["content"] for pair in pairs] == [rows[at].output for at in chosen]
+    assert [pair["chosen"][0]["content"] for pair in pairs] == [rows[at].output for at in winners]
     assert all(pair["rejected"][0]["content"].startswith("wild") for pair in pairs)
     assert all(pair["metadata"]["rejected"]["temperature"] == HOT for pair in pairs)
 
@@ -123,7 +123,7 @@ def test_neither_page_nor_wire_says_what_is_behind_a_reply(
 ) -> None:
     """A fresh context, so that every byte of the page goes over the wire; what the server sends is read as it comes."""
     frames: list[bytes] = []
-    asked: list[str] = []
+    urls: list[str] = []
 
     def listen(socket: WebSocket) -> None:
         socket.on("framereceived", lambda data: frames.append(data if isinstance(data, bytes) else data.encode()))
@@ -131,21 +131,21 @@ def test_neither_page_nor_wire_says_what_is_behind_a_reply(
     context = bench.context(browser)
     page = context.new_page()
     page.on("websocket", listen)
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: urls.append(request.url))
     open_judge(page, bench, run_id)
     for count in range(5):
         seen(page, count)
         page.keyboard.press("ArrowDown")
     seen(page, 5)
     expect(page.locator(".arena article pre").first).to_contain_text("<script>document.title='owned'</script>")
-    heard = b"".join(frames)
-    assert b"calm case" in heard  # the frames are what we think they are
+    wire = b"".join(frames)
+    assert b"calm case" in wire  # the frames are what we think they are
     source = page.content() + "".join(page.locator(".arena").evaluate_all("all => all.map((one) => one.outerHTML)"))
     for secret in SECRETS:
-        assert secret.encode() not in heard, secret
+        assert secret.encode() not in wire, secret
         assert secret not in source, secret
-        assert not any(secret in url for url in asked), secret
-    assert not any("127.0.0.1:9/" in url for url in asked)
+        assert not any(secret in url for url in urls), secret
+    assert not any("127.0.0.1:9/" in url for url in urls)
     assert page.title() == "Judge · Promptgrid"
     page.get_by_role("button", name="Reveal the ranking").click()
     expect(page.get_by_text("Position bias")).to_be_visible(timeout=60_000)

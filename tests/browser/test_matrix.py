@@ -296,8 +296,8 @@ def plain_server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def test_foreign_text_is_shown_and_never_fetched(page: Page, plain_server: Dashboard) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto(plain_server.url)
     main = page.get_by_test_id("stMain")
     expect(main.locator(".token-bar .note")).to_be_visible()
@@ -305,7 +305,7 @@ def test_foreign_text_is_shown_and_never_fetched(page: Page, plain_server: Dashb
     page.get_by_text("What the endpoint said").click()
     page.get_by_test_id("stTooltipIcon").first.hover()
     expect(page.get_by_test_id("stTooltipContent")).to_be_visible()
-    assert [url for url in asked if not url.startswith((plain_server.url, "data:", "blob:"))] == []
+    assert [url for url in urls if not url.startswith((plain_server.url, "data:", "blob:"))] == []
 
 
 def test_foreign_text_is_shown_letter_by_letter(page: Page, plain_server: Dashboard) -> None:
@@ -318,8 +318,8 @@ def test_foreign_text_is_shown_letter_by_letter(page: Page, plain_server: Dashbo
     interpreted = (
         ":is(img, a[href], del, em, code, .katex, [data-testid=stIconMaterial], [style*=color]:not(.stMarkdownBadge))"
     )
-    found = page.locator(f"[data-testid=stMain] [data-testid=stMarkdownContainer] {interpreted}")
-    assert found.evaluate_all("nodes => nodes.map(node => node.outerHTML)") == []
+    elements = page.locator(f"[data-testid=stMain] [data-testid=stMarkdownContainer] {interpreted}")
+    assert elements.evaluate_all("nodes => nodes.map(node => node.outerHTML)") == []
 
 
 def test_two_texts_are_shown_as_one_with_what_goes_and_what_comes(page: Page, plain_server: Dashboard) -> None:
@@ -341,12 +341,12 @@ def test_messages_are_copied_as_they_will_be_sent(page: Page, plain_server: Dash
 
 
 def test_matrix_text_is_never_interpreted(page: Page, matrix_server: Dashboard) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto(matrix_server.url)
     expect(page.locator("td .detail").first).to_have_text(HOSTILE)
     assert page.locator(".matrix :is(img, a, b)").count() == 0
-    assert not [url for url in asked if "127.0.0.1:9/" in url or "evil" in url]
+    assert not [url for url in urls if "127.0.0.1:9/" in url or "evil" in url]
 
 
 @pytest.fixture(scope="module")
@@ -416,8 +416,8 @@ def frame_server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def test_a_page_opened_by_its_address_has_the_menu_and_a_foot_that_links(page: Page, frame_server: Dashboard) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto(f"{frame_server.url}/Compose")
     expect(page).to_have_title("Frame · Promptgrid")
     menu = page.get_by_test_id("stSidebar").get_by_role("link")
@@ -426,7 +426,7 @@ def test_a_page_opened_by_its_address_has_the_menu_and_a_foot_that_links(page: P
     expect(page.get_by_text("pages/2_Run.py {'run': '7'}")).to_be_visible()
     menu.first.click()
     expect(page.get_by_text("workbench.py {}")).to_be_visible()
-    assert [url for url in asked if not url.startswith((frame_server.url, "data:", "blob:"))] == []
+    assert [url for url in urls if not url.startswith((frame_server.url, "data:", "blob:"))] == []
 
 
 @pytest.mark.parametrize(
@@ -441,8 +441,8 @@ def test_what_has_the_accent_as_its_ground_can_be_read(
     page.goto(frame_server.url)
     page.get_by_role("button", name="More").click()  # a popover stands outside of what has the colour scheme
     tag = page.locator("[data-tag]")
-    for shown in (page.get_by_text("Go", exact=True), page.get_by_text("Send", exact=True), tag, tag.locator("button")):
-        expect(shown).to_have_css("color", text)
+    for label in (page.get_by_text("Go", exact=True), page.get_by_text("Send", exact=True), tag, tag.locator("button")):
+        expect(label).to_have_css("color", text)
     for filled in (page.locator("[data-testid=stBaseButton-primary]").first, tag):
         expect(filled).to_have_css("background-color", ground)
     context.close()

@@ -49,6 +49,6 @@ def test_missing_weights_are_said_with_a_way_to_try_again(visit: AppTest, monkey
 
 
 def test_every_endpoint_has_its_line(visit: AppTest) -> None:
-    said = shown(visit.run())
-    assert "**builtin**" in said
-    assert f"**openai** {len(connections.check('openai').models)} models" in said
+    text = shown(visit.run())
+    assert "**builtin**" in text
+    assert f"**openai** {len(connections.check('openai').models)} models" in text

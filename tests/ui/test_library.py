@@ -50,12 +50,12 @@ def test_prompts_are_listed_with_what_they_can_serve() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "found"),
+    ("words", "matches"),
     [("review POSITIVE", ["sentiment"]), ("续 写", []), ("chinese", ["continuation-zh"]), ("", 3)],
 )
-def test_finding_needs_every_word_somewhere(words: str, found: list[str] | int, three_prompts: Library) -> None:
+def test_finding_needs_every_word_somewhere(words: str, matches: list[str] | int, three_prompts: Library) -> None:
     names = [entry.name for entry in library_view.matching(three_prompts.entries(), words)]
-    assert names == found or len(names) == found
+    assert names == matches or len(names) == matches
 
 
 def test_a_broken_prompt_is_listed_with_its_reason_and_can_be_deleted(three_prompts: Library) -> None:
@@ -102,12 +102,12 @@ def test_a_prompt_is_duplicated_and_renamed(three_prompts: Library) -> None:
     assert three_prompts.load("sums")[0].version == three_prompts.load("arithmetic")[0].version
 
 
-@pytest.mark.parametrize(("name", "said"), [("sentiment", "already"), ("../x", "contains '/'"), ("", "is empty")])
-def test_a_name_that_cannot_be_is_refused(name: str, said: str, three_prompts: Library) -> None:
+@pytest.mark.parametrize(("name", "message"), [("sentiment", "already"), ("../x", "contains '/'"), ("", "is empty")])
+def test_a_name_that_cannot_be_is_refused(name: str, message: str, three_prompts: Library) -> None:
     page = select(opened("4_Library.py"), 0)
     page.text_input(key="library_new_name").set_value(name)
     press(page, "FormSubmitter:library_rename_form-Rename")
-    assert said in shown(page)
+    assert message in shown(page)
     assert "arithmetic" in listed(page)
 
 
@@ -126,7 +126,7 @@ def test_a_file_is_imported_with_its_comments_and_beside_one_of_its_name(three_p
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "said"),
+    ("name", "data", "message"),
     [
         ("x.prompty", b"\xff\xfe\x00", "is not UTF-8"),
         ("x.prompty", b"---\nname: [\n---\nuser:\nHi\n", "not valid YAML"),
@@ -135,12 +135,12 @@ def test_a_file_is_imported_with_its_comments_and_beside_one_of_its_name(three_p
     ],
 )
 def test_what_is_no_prompt_is_refused_and_nothing_is_written(
-    name: str, data: bytes, said: str, three_prompts: Library, tmp_path: Path
+    name: str, data: bytes, message: str, three_prompts: Library, tmp_path: Path
 ) -> None:
     before = sorted(path.name for path in tmp_path.rglob("*.prompty"))
     page = upload(opened("4_Library.py"), name, data)
     assert page.error
-    assert said in shown(page)
+    assert message in shown(page)
     assert sorted(path.name for path in tmp_path.rglob("*.prompty")) == before
 
 

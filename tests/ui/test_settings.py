@@ -29,11 +29,11 @@ def settings(endpoint: HostileServer, monkeypatch: pytest.MonkeyPatch) -> AppTes
 def test_the_exact_line_and_file_of_a_key_are_shown_but_never_the_key(settings: AppTest, tmp_path: Path) -> None:
     page = settings.run()
     assert not page.exception
-    said = shown(page)
-    assert "OPENAI_API_KEY=…" in said
-    assert str(tmp_path / "work" / ".env") in said
-    assert "key in OPENAI_API_KEY" in said
-    assert KEY not in said
+    text = shown(page)
+    assert "OPENAI_API_KEY=…" in text
+    assert str(tmp_path / "work" / ".env") in text
+    assert "key in OPENAI_API_KEY" in text
+    assert KEY not in text
     assert not page.text_input
 
 

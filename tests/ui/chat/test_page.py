@@ -211,8 +211,8 @@ def test_it_becomes_a_case(database: Database, library: Library) -> None:
     for _ in range(2):
         at.button(key="chat_save_now").click()
         ran(at)
-    found = read_cases(library.folder / "cases" / "talks.csv").cases
-    assert [(dict(case.inputs), case.expected) for case in found] == [({"question": "a"}, "b")] * 2
+    cases = read_cases(library.folder / "cases" / "talks.csv").cases
+    assert [(dict(case.inputs), case.expected) for case in cases] == [({"question": "a"}, "b")] * 2
 
 
 def test_conversations_are_renamed_deleted_and_brought_back(database: Database) -> None:
@@ -251,14 +251,14 @@ def test_while_the_model_answers_it_can_be_stopped_and_nothing_else(database: Da
     at.button(key="chat_send").click()
     ran(at)
     again = opened(chat=talk)  # a refresh, in the middle of it
-    asked = actions.rounds()[talk]
+    round_of_replies = actions.rounds()[talk]
     deadline = time.monotonic() + 60
-    while not asked.live[1].text and time.monotonic() < deadline:
+    while not round_of_replies.live[1].text and time.monotonic() < deadline:
         time.sleep(0.01)
     again.button(key="chat_stop").click()
     ran(again)
     answered(again, talk)
-    reply = conversations.load(database, talk).nodes[asked.slot].replies[1]
+    reply = conversations.load(database, talk).nodes[round_of_replies.slot].replies[1]
     assert (reply.state, reply.text[:4]) == ("stopped", "word")
     assert again.button(key="chat_send")
 
@@ -290,15 +290,15 @@ def test_a_reply_that_ends_after_the_conversation_was_read_is_read_too(
             return not self.ended
 
     talk = begun(database, ("user", "go"), ("assistant", ""))
-    asked = Ending(database, talk, conversations.load(database, talk).leaf or 0, [1])
-    actions.rounds()[talk] = asked
+    ending = Ending(database, talk, conversations.load(database, talk).leaf or 0, [1])
+    actions.rounds()[talk] = ending
     reads: list[bool] = []
     load = conversations.load
 
     def read(store: Database, conversation_id: str) -> conversations.Conversation:
         conversation = load(store, conversation_id)
-        reads.append(asked.ended)
-        asked.ended = True
+        reads.append(ending.ended)
+        ending.ended = True
         return conversation
 
     monkeypatch.setattr(conversations, "load", read)

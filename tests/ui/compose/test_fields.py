@@ -59,9 +59,9 @@ def test_a_variable_that_is_gone_is_no_input_any_more() -> None:
     assert [item.name for item in prompt_of("p", content).inputs] == ["tone"]
 
 
-@pytest.mark.parametrize(("schema", "said"), [("{", "is not JSON"), ("[1]", "is not a JSON object")])
-def test_a_schema_that_is_no_object_is_refused(schema: str, said: str) -> None:
-    with pytest.raises(PromptError, match=said):
+@pytest.mark.parametrize(("schema", "message"), [("{", "is not JSON"), ("[1]", "is not a JSON object")])
+def test_a_schema_that_is_no_object_is_refused(schema: str, message: str) -> None:
+    with pytest.raises(PromptError, match=message):
         prompt_of("p", replace(fields_of(PROMPT), schema=schema))
 
 

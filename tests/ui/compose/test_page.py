@@ -74,13 +74,13 @@ def test_the_temperature_of_a_try_goes_before_the_prompts_own(hostile: HostileSe
 
 def test_a_model_chosen_just_before_the_press_is_the_one_that_is_asked(hostile: HostileServer) -> None:
     page = tried(opened())
-    chosen = next(one for one in page.selectbox(key="compose_model").options if one not in ("openai/ok", DEFAULT_MODEL))
-    page.selectbox(key="compose_model").set_value(chosen)
+    model = next(one for one in page.selectbox(key="compose_model").options if one not in ("openai/ok", DEFAULT_MODEL))
+    page.selectbox(key="compose_model").set_value(model)
     page.number_input(key="compose_try_temperature").set_value(0.4)
     press(page, "compose_try")  # in the same rerun: nothing was drawn between
     page.session_state["compose_attempt"].wait(60)
     assert (hostile.requests[-1].body["model"], hostile.requests[-1].body["temperature"]) == (
-        chosen.removeprefix("openai/"),
+        model.removeprefix("openai/"),
         0.4,
     )
 
@@ -207,13 +207,13 @@ def test_a_new_prompt_is_a_draft_until_it_is_saved(library: Library) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("sentiment", "already"), ("a/b", "contains '/'"), ("..", "file name on every")]
+    ("name", "reason"), [("sentiment", "already"), ("a/b", "contains '/'"), ("..", "file name on every")]
 )
-def test_a_new_prompt_needs_a_name_that_is_free_and_safe(name: str, said: str) -> None:
+def test_a_new_prompt_needs_a_name_that_is_free_and_safe(name: str, reason: str) -> None:
     page = opened()
     page.text_input(key="compose_new_name").set_value(name)
     press(page, "FormSubmitter:compose_new_name_form-Create")
-    assert said in shown(page)
+    assert reason in shown(page)
     assert address(page)["prompt"] == "sentiment"
 
 
@@ -277,9 +277,9 @@ def test_a_new_variable_is_a_column_of_the_examples_and_rows_are_kept() -> None:
     rows = page.session_state["compose_rows"]
     assert [row["answer"] for row in rows] == ["mixed", "mixed", "negative"]
     assert list(page.dataframe[0].value.columns) == ["text", "place", "reasoning", "answer"]
-    kept = drafts.draft(Database(), "prompt:sentiment")
-    assert kept is not None
-    assert kept["fields"]["examples"] == rows
+    draft = drafts.draft(Database(), "prompt:sentiment")
+    assert draft is not None
+    assert draft["fields"]["examples"] == rows
 
 
 def test_cases_are_stepped_through_and_their_end_is_their_beginning() -> None:

@@ -43,10 +43,10 @@ def vote(at: AppTest, choice: str, *, stale: bool = False) -> AppTest:
     """As the component sends it: its handler is called in the page's own session."""
     from promptgrid.ui.judge.board import _on_vote
 
-    shown = at.session_state["judge_task"]
+    task = at.session_state["judge_task"]
     state = {
-        "judge_task": shown,
-        "judge_board": {"vote": {"at": shown.at - 1 if stale else shown.at, "choice": choice}},
+        "judge_task": task,
+        "judge_board": {"vote": {"at": task.at - 1 if stale else task.at, "choice": choice}},
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(st, "session_state", state)
@@ -134,12 +134,12 @@ def test_what_the_browser_gets_names_neither_model_nor_temperature(database: Dat
         "cut": f"{outputs[0].chars - 5} more characters are not shown.",
     }
     assert dict(data["pair"]["inputs"])["text"].startswith("case")
-    for told in ("ok", "openai", "0.25", "1.75", "zero-shot", run_id, PROMPT.version[:6]):
-        assert told not in json.dumps({**data, "words": {}})
+    for secret in ("ok", "openai", "0.25", "1.75", "zero-shot", run_id, PROMPT.version[:6]):
+        assert secret not in json.dumps({**data, "words": {}})
 
 
 @pytest.mark.parametrize(
-    ("answer", "axes", "said", "offered"),
+    ("answer", "axes", "headline", "offered"),
     [
         ("", {"temperatures": [0]}, "No pairs to judge", "Add to the run"),
         ("same", {}, "All replies are the same", "Add to the run"),
@@ -147,12 +147,12 @@ def test_what_the_browser_gets_names_neither_model_nor_temperature(database: Dat
     ],
 )
 def test_where_nothing_can_be_judged_the_page_says_why(
-    database: Database, hostile: HostileServer, answer: str, axes: dict[str, Any], said: str, offered: str
+    database: Database, hostile: HostileServer, answer: str, axes: dict[str, Any], headline: str, offered: str
 ) -> None:
     if answer:
         hostile.answer = lambda body: answer
     at = opened(run=new_run(database, **axes))
-    assert any(said in text.value for text in at.markdown)
+    assert any(headline in text.value for text in at.markdown)
     assert at.button(key="judge_none_to_run").label == offered
     assert not at.exception
 

@@ -22,15 +22,15 @@ HOSTILE = "![x](http://127.0.0.1:9/i.png) <b>b</b> :red[r] $x$"
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Piece]]:
+def boxes(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Piece]]:
     """The pieces that the page draws, by the label of their box."""
-    drawn: dict[str, list[Piece]] = {}
+    pieces_by_label: dict[str, list[Piece]] = {}
 
     def view(pieces: Any, text: str, *, label: str, **options: Any) -> None:
-        drawn[label.removeprefix("Tokens of ")] = list(pieces)
+        pieces_by_label[label.removeprefix("Tokens of ")] = list(pieces)
 
     monkeypatch.setattr("promptgrid.ui.tokens.views.pieces_view", view)
-    return drawn
+    return pieces_by_label
 
 
 def opened(text: str | None = None, *refs: str) -> AppTest:
@@ -48,16 +48,16 @@ def opened(text: str | None = None, *refs: str) -> AppTest:
     return ran(at)
 
 
-def test_the_first_example_is_cut_by_two_tokenizers(seen: dict[str, list[Piece]]) -> None:
+def test_the_first_example_is_cut_by_two_tokenizers(boxes: dict[str, list[Piece]]) -> None:
     at = opened()
     assert at.text_area(key=tokens_state.TEXT).value == "我喜欢香蕉"
-    assert {ref: len(pieces) for ref, pieces in seen.items()} == {"o200k_base": 3, "cl100k_base": 10}
+    assert {ref: len(pieces) for ref, pieces in boxes.items()} == {"o200k_base": 3, "cl100k_base": 10}
     assert "**3 tokens**" in shown(at)
     assert "They first differ at character 2" in shown(at)
     assert "5 characters · 5 words · 1 line · 15 bytes" in shown(at)
 
 
-def test_a_text_survives_a_refresh_and_another_view(seen: dict[str, list[Piece]]) -> None:
+def test_a_text_survives_a_refresh_and_another_view(boxes: dict[str, list[Piece]]) -> None:
     at = opened()
     at.text_area(key=tokens_state.TEXT).set_value(HOSTILE).run()
     assert not at.exception
@@ -101,10 +101,10 @@ def test_the_context_of_a_prompt_is_shown_and_what_is_cut_in_a_smaller_one() -> 
     at.select_slider(key="tokens_context_limit").set_value(256).run()
     assert not at.exception
     (cut,) = [frame.value for frame in at.dataframe]
-    assert all("example" in said for said in cut["is cut"])
+    assert all("example" in words for words in cut["is cut"])
 
 
-def test_examples_and_prompts_are_loaded(seen: dict[str, list[Piece]]) -> None:
+def test_examples_and_prompts_are_loaded(boxes: dict[str, list[Piece]]) -> None:
     at = opened()
     at.button(key="tokens_example_Emoji").click().run()
     assert "🍌" in str(at.text_area(key=tokens_state.TEXT).value)
@@ -123,38 +123,38 @@ def test_a_file_that_is_not_utf8_is_told_with_its_place_and_changes_nothing() ->
     assert at.text_area(key=tokens_state.TEXT).value == "äö\n"
 
 
-def test_a_tokenizer_that_is_not_here_says_so(seen: dict[str, list[Piece]]) -> None:
+def test_a_tokenizer_that_is_not_here_says_so(boxes: dict[str, list[Piece]]) -> None:
     at = opened("some text", "builtin/smollm2-135m-instruct", "o200k_base")
-    assert set(seen) == {"o200k_base"}
+    assert set(boxes) == {"o200k_base"}
     assert "≈" in shown(at)
     assert "not on this machine" in shown(at)
     assert "nobody" in opened("some text", "nobody/x").error[0].value
 
 
-def test_a_model_whose_name_is_text_like_any_other(seen: dict[str, list[Piece]]) -> None:
+def test_a_model_whose_name_is_text_like_any_other(boxes: dict[str, list[Piece]]) -> None:
     assert not opened("some text", f"builtin/{HOSTILE}").exception
 
 
-def test_of_a_long_text_a_window_is_drawn(seen: dict[str, list[Piece]]) -> None:
+def test_of_a_long_text_a_window_is_drawn(boxes: dict[str, list[Piece]]) -> None:
     at = opened("word\n" * 5000, "o200k_base")
-    assert [len(seen["o200k_base"]), seen["o200k_base"][0].number] == [2000, 0]
+    assert [len(boxes["o200k_base"]), boxes["o200k_base"][0].number] == [2000, 0]
     assert "Tokens 1 to 2,000 of 10,000; the counts" in shown(at)
     at.session_state["tokens_page"] = 5
     at.run()
-    assert [len(seen["o200k_base"]), seen["o200k_base"][0].number] == [2000, 8000]
+    assert [len(boxes["o200k_base"]), boxes["o200k_base"][0].number] == [2000, 8000]
 
 
 def test_a_long_text_is_sent_to_a_server_only_on_demand(
-    builtin_home: Path, monkeypatch: pytest.MonkeyPatch, seen: dict[str, list[Piece]]
+    builtin_home: Path, monkeypatch: pytest.MonkeyPatch, boxes: dict[str, list[Piece]]
 ) -> None:
     monkeypatch.delenv("PROMPTGRID_BUILTIN_MODEL")
     ref = f"builtin/{builtin.MODEL}"
     at = opened("我喜欢香蕉\n" * 9000, ref)
-    assert seen == {}
+    assert boxes == {}
     assert "≈ 36,000 tokens" in shown(at)
     at.button(key=f"tokens_ask_{ref}").click().run()
     assert not at.exception
-    assert len(seen[ref]) == 2000
+    assert len(boxes[ref]) == 2000
     assert "**135,000 tokens**" in shown(at)
 
 
@@ -176,8 +176,8 @@ def test_what_cannot_be_seen_has_a_sign() -> None:
 )
 def test_a_token_across_characters_shows_what_is_whole(data: bytes, halves: tuple[bytes, str, bytes]) -> None:
     assert tokens_pieces._halves(data) == halves
-    drawn = tokens_pieces._around("a", tokens_pieces.visible(halves[1]), "b")
-    assert (drawn[0], drawn[-1], len(drawn) % 2) == ("a", "b", 1)
+    parts = tokens_pieces._around("a", tokens_pieces.visible(halves[1]), "b")
+    assert (parts[0], parts[-1], len(parts) % 2) == ("a", "b", 1)
 
 
 def test_the_note_of_a_field_says_how_sure_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def test_a_smaller_limit_says_what_each_policy_cuts() -> None:
     rows = at.dataframe[0].value.set_index("when it is full")["is cut"]
     assert rows["Drop the examples first"] == "2 examples"
     at.number_input(key="tried_reserve").set_value(2000).run()
-    assert all("too long, even without" in said for said in at.dataframe[0].value["is cut"])
+    assert all("too long, even without" in words for words in at.dataframe[0].value["is cut"])
 
 
 def test_another_model_brings_its_own_limit() -> None:
