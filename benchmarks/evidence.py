@@ -7,6 +7,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -135,11 +136,11 @@ def claims_over_looks(cases: int, looks: int, *, runs: int = RUNS, seed: int = 0
         for look in range(1, looks + 1):
             chance = generator.beta(2, 1, more)
             a, b = (np.append(old, generator.binomial(1, chance).astype(float)) for old in (a, b))
-            found = stats.compared(a, b, look=look if honest else 1)
-            if claims(found):
+            comparison = stats.compared(a, b, look=look if honest else 1)
+            if claims(comparison):
                 claimed += 1
                 break
-            more = min(found.cases_needed or len(a) // 2, 9 * len(a), 20_000 - len(a))
+            more = min(comparison.cases_needed or len(a) // 2, 9 * len(a), 20_000 - len(a))
             if more <= 0:
                 break
     return claimed / runs
@@ -167,6 +168,30 @@ def power(cases: int, samples: int, difference: float, *, runs: int = RUNS, seed
         a = list(generator.binomial(samples, chance + difference) / samples)
         better += stats.compared(a, b).verdict == "better"
     return better / runs
+
+
+def vote_coverage(
+    variants: int, pairs: int, judges: int, *, agree: float = 0.7, runs: int = RUNS, seed: int = 0
+) -> float:
+    """How often the interval of a variant's share of wins holds it, where any two judges agree on a pair with the
+    probability `agree`: one reply of each pair is the better one, and each judge sees that with the same chance."""
+    generator = np.random.default_rng(seed)
+    sees = (1 + np.sqrt(2 * agree - 1)) / 2
+    strength = np.linspace(0.6, -0.6, variants)
+    better = 1 / (1 + np.exp(strength[None, :] - strength[:, None]))
+    wins = better * sees + (1 - better) * (1 - sees)
+    truth = [share for share, _ in stats.bradley_terry((1_000 * wins).tolist()).shares]
+    two = list(combinations(range(variants), 2))
+    held = 0.0
+    for _ in range(runs):
+        votes = []
+        for pair in range(pairs):
+            a, b = two[pair % len(two)]
+            first = generator.random() < better[a, b]
+            votes += [stats.PairVote(pair, a, b, float(first == seen)) for seen in generator.random(judges) < sees]
+        shares = stats.bradley_terry(stats.independent_wins(variants, votes)).shares
+        held += sum(_holds(interval, true) for (_, interval), true in zip(shares, truth, strict=True)) / variants
+    return held / runs
 
 
 def summary_seconds(variants: int, cases: int) -> float:
@@ -226,6 +251,10 @@ def main() -> None:
         line(f"anything claimed of a run of {variants} equal variants", [percent(of_run) for of_run, _ in claimed])
         line(f"anything claimed of two equal runs of {variants} variants", [percent(of_two) for _, of_two in claimed])
     line("anything false claimed of two pairs alike", [percent(two_alike_pairs(size, runs=runs)) for size in SIZES])
+    for judges in (1, 3, 5):
+        for variants in (2, 4):
+            held = [percent(vote_coverage(variants, pairs, judges, runs=runs)) for pairs in (20, 40, 100)]
+            line(f"shares of wins of {variants} variants, {judges} judges; 20, 40, 100 pairs", held)
     for looks in (2, 5):
         spent = [percent(claims_over_looks(size, looks, runs=runs)) for size in SIZES]
         line(f"a difference claimed at any of {looks} looks where there is none", spent)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from promptgrid.arena.pairs import Arena
-from promptgrid.stats import Interval, PositionBias, bradley_terry, cohen_kappa, krippendorff_alpha, position_bias
+from promptgrid.stats import (
+    Interval,
+    PairVote,
+    PositionBias,
+    bradley_terry,
+    cohen_kappa,
+    independent_wins,
+    krippendorff_alpha,
+    position_bias,
+)
 from promptgrid.store.votes import Vote, VoteOutcome
 
 PEOPLE = "people together"
+
+_TIE = 0.5
 
 _Verdicts = Mapping[tuple[int, int], int | None]  # two cells, the smaller position first -> the better one, None: a tie
 
@@ -30,6 +40,7 @@ class Standing:
     label: str
     share: float
     interval: Interval
+    p: float
     won: int
     lost: int
     tied: int
@@ -43,8 +54,8 @@ class Standings:
     won, tied      `won[i][j]` is the number of votes for variant i against variant j, `tied[i][j]` that of ties between
                    them, both by index in the arena
     regularised    each variant was given half a win and half a loss, since one lost or won every vote or some never met
-    bias           whether the votes prefer one side of the screen
-    votes          the number of votes in the ranking, ties included
+    bias           whether the votes of people prefer one side of the screen (models: see OrderBias)
+    votes, pairs   the number of votes in the ranking, ties included, and of the pairs of replies that they judge
     skipped, stale    the number of skips, and of votes on replies that no longer exist; neither are in `votes`
     """
 
@@ -54,6 +65,7 @@ class Standings:
     regularised: bool
     bias: PositionBias
     votes: int
+    pairs: int
     skipped: int
     stale: int
 
@@ -83,59 +95,65 @@ class AgreementOfAll:
 
 
 def standings(arena: Arena, votes: Sequence[Vote]) -> Standings:
-    """Ranks the variants by these votes; a tie counts half for each side."""
-    outcomes_of_all = Counter[VoteOutcome](vote.outcome for vote in votes)
+    """Ranks the variants by these votes; a tie counts half for each side. Votes on the same pair weigh less the
+    more their judges agree (stats.independent_wins)."""
+    outcomes = Counter[VoteOutcome](vote.outcome for vote in votes)
     counted = [vote for vote in votes if vote.outcome != "skip" and arena.duel_of(vote)]
+    of_pairs = [_pair_vote(arena, vote) for vote in counted]
     size = range(len(arena.variants))
     won, tied = [[0 for _ in size] for _ in size], [[0 for _ in size] for _ in size]
-    for vote in counted:
-        left, right = arena.variant_at(vote.left_position), arena.variant_at(vote.right_position)
-        assert left is not None  # duel_of knows both
-        assert right is not None
-        if vote.outcome == "tie":
+    for _, left, right, share in of_pairs:
+        if share == _TIE:
             tied[left][right] += 1
             tied[right][left] += 1
         else:
-            better, worse = (left, right) if vote.outcome == "left" else (right, left)
+            better, worse = (left, right) if share else (right, left)
             won[better][worse] += 1
-    outcomes = Counter(vote.outcome for vote in counted)
-    ranked, regularised = _ranked(arena, won, tied)
+    ranked, regularised = _ranked(arena, of_pairs, won, tied)
+    by_people = Counter(vote.outcome for vote in counted if not vote.by_model)
     return Standings(
         ranked=ranked,
         won=won,
         tied=tied,
         regularised=regularised,
-        bias=position_bias(outcomes["left"], outcomes["right"], outcomes["tie"]),
+        bias=position_bias(by_people["left"], by_people["right"], by_people["tie"]),
         votes=len(counted),
-        skipped=outcomes_of_all["skip"],
-        stale=len(votes) - outcomes_of_all["skip"] - len(counted),
+        pairs=len({vote.item for vote in of_pairs}),
+        skipped=outcomes["skip"],
+        stale=len(votes) - outcomes["skip"] - len(counted),
     )
 
 
+def _pair_vote(arena: Arena, vote: Vote) -> PairVote:
+    left, right = arena.variant_at(vote.left_position), arena.variant_at(vote.right_position)
+    assert left is not None  # the arena knows the vote's duel
+    assert right is not None
+    share = {"left": 1.0, "right": 0.0}.get(vote.outcome, _TIE)
+    return PairVote(arena.duel_of(vote), left, right, share)
+
+
 def _ranked(
-    arena: Arena, won: Sequence[Sequence[int]], tied: Sequence[Sequence[int]]
+    arena: Arena, votes: Sequence[PairVote], won: Sequence[Sequence[int]], tied: Sequence[Sequence[int]]
 ) -> tuple[Sequence[Standing], bool]:
-    judged = [i for i in range(len(won)) if any(won[i]) or any(tied[i]) or any(row[i] for row in won)]
-    ranking = bradley_terry([[won[i][j] + tied[i][j] / 2 for j in judged] for i in judged])
+    judged = sorted({variant for vote in votes for variant in (vote.a, vote.b)})
+    at = {variant: i for i, variant in enumerate(judged)}
+    own = [vote._replace(a=at[vote.a], b=at[vote.b]) for vote in votes]
+    ranking = bradley_terry(independent_wins(len(judged), own))
+    best = max(range(len(judged)), key=lambda i: ranking.shares[i][0], default=0)
     ranked = [
         Standing(
-            variant=i,
-            label=arena.label(i),
-            share=_share(strength),
-            interval=Interval(_share(interval.low), _share(interval.high)),
-            won=sum(won[i]),
-            lost=sum(row[i] for row in won),
-            tied=sum(tied[i]),
+            variant=variant,
+            label=arena.label(variant),
+            share=share,
+            interval=interval,
+            p=1.0 if i == best else ranking.apart[best][i],
+            won=sum(won[variant]),
+            lost=sum(row[variant] for row in won),
+            tied=sum(tied[variant]),
         )
-        for i, (strength, interval) in zip(judged, ranking.strengths, strict=True)
+        for i, (variant, (share, interval)) in enumerate(zip(judged, ranking.shares, strict=True))
     ]
     return sorted(ranked, key=lambda one: -one.share), ranking.regularised
-
-
-def _share(strength: float) -> float:
-    """Converts a strength (log-odds; 0 is a variant of mean strength) to the share of votes won against mean strength,
-    0 to 1."""
-    return 0.5 * (1 + math.tanh(strength / 2))
 
 
 def agreements(votes: Sequence[Vote]) -> list[Agreement]:

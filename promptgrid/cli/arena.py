@@ -32,9 +32,13 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
     chosen_votes = [vote for vote in all_votes if votes_of == "all" or vote.by_model == (votes_of == "models")]
     pairs = engine.read(database, run_id)
     table, agreements = engine.standings(pairs, chosen_votes), engine.agreements(all_votes)
-    of_all = engine.agreement_of_all(all_votes)
+    of_all, biases = engine.agreement_of_all(all_votes), engine.order_biases(all_votes)
     if as_json:
-        agreement = {"agreement": [asdict(one) for one in agreements], "agreement_of_all": asdict(of_all)}
+        agreement = {
+            "order_bias": [asdict(one) for one in biases],
+            "agreement": [asdict(one) for one in agreements],
+            "agreement_of_all": asdict(of_all),
+        }
         echo_json(json.dumps({**asdict(table), **agreement}, ensure_ascii=False))
         return
     if not table.votes:
@@ -51,8 +55,10 @@ def arena(run: str, votes_of: str, as_json: bool) -> None:
         ]
         for one in table.ranked
     ]
-    echo(sheet.table(["variant", "wins", "95 % interval", "won", "lost", "tied"], rows))
+    echo(sheet.table(["variant", "wins against the others", "95 % interval", "won", "lost", "tied"], rows))
     echo("\n".join([engine.verdict(table), *engine.notes(table)]))
+    for bias in biases:
+        click.echo(printable(engine.order_bias_words(bias)))
     for one in agreements:
         kappa = "not defined" if one.kappa is None else f"{one.kappa:.2f}"
         judges = printable(f"{one.one} and {one.other}")

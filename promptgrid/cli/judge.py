@@ -58,7 +58,10 @@ def judge(run: str, model: str, pairs: int, rubric: str, prompt: str, budget: st
     with judging("Judging", again) as tell:
         result = judge_pairs(database, run_id, unjudged, pair_judge, budget=budget, fresh=fresh, on_progress=tell)
     counts = [many(result.votes, "vote"), f"{result.changed:,} of them ties, because its choice changed with the order"]
-    echo(", ".join(counts))
+    places = (
+        f" ({result.first:,} times for the first place, {result.second:,} for the second)" if result.changed else ""
+    )
+    echo(", ".join(counts) + places)
     if result.failed:
         echo(f"{many(result.failed, 'pair')} without a verdict: {result.why}", err=True)
         raise SystemExit(1)

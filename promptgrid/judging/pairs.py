@@ -64,11 +64,15 @@ class PairVotes:
 
     votes      number of votes that were stored
     changed    number of these that are ties because the judge's preference changed with the order
+    first, second    number of these in which the judge preferred the reply in the first place in both orders, or that
+                     in the second place
     failed     number of pairs without a vote; `why` is the reason of the last one
     """
 
     votes: int = 0
     changed: int = 0
+    first: int = 0
+    second: int = 0
     failed: int = 0
     why: str = ""
 
@@ -159,8 +163,11 @@ class _PairTask:
             outcome = "right"
         elif words != ["tie", "tie"]:
             counts.changed += 1
+            counts.first += words == ["first", "first"]
+            counts.second += words == ["second", "second"]
         database, run_id, first = self._judging.database, self._judging.run_id, judged[0].reply_id
-        votes.add(database, run_id, *pair, outcome, self._model, by_model=True, judge_reply_id=first)
+        orders = " ".join(map(str, words))
+        votes.add(database, run_id, *pair, outcome, self._model, by_model=True, judge_reply_id=first, orders=orders)
         counts.votes += 1
 
 

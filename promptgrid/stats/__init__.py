@@ -9,5 +9,5 @@ from promptgrid.stats.chance import mcnemar, paired_permutation
 from promptgrid.stats.intervals import Interval, bca_interval, mean_interval, wilson
 from promptgrid.stats.paired import Comparison, PairedVerdict, compared, compared_all, compared_pairs
 from promptgrid.stats.power import Reach, reach
-from promptgrid.stats.ranking import PositionBias, Ranking, bradley_terry, position_bias
+from promptgrid.stats.ranking import PairVote, PositionBias, Ranking, bradley_terry, independent_wins, position_bias
 from promptgrid.stats.samples import entropy, mean_similarity, pass_at_k

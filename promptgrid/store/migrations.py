@@ -99,6 +99,7 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
         "CREATE INDEX ix_openings_prompt ON openings (prompt)",
     ),
     8: ("ALTER TABLE cases ADD COLUMN checks TEXT DEFAULT '' NOT NULL",),
+    9: ("ALTER TABLE votes ADD COLUMN orders VARCHAR DEFAULT '' NOT NULL",),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

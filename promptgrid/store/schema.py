@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 8
+VERSION = 9
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -227,6 +227,7 @@ votes = Table(
     Column("by_model", Boolean, nullable=False, server_default=false()),
     Column("judge_reply_id", ForeignKey("replies.id")),
     Column("created", Float, nullable=False),
+    Column("orders", String, nullable=False, server_default=""),  # a model's preferences in both orders of the replies
 )
 
 baselines = Table(

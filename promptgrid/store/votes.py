@@ -19,6 +19,8 @@ class Vote:
     """Two cells, by the side on which they were shown, and which of them was preferred.
 
     `owner` is the person or the model (ENDPOINT/MODEL) that judged. `created` is in seconds since 1970.
+    `orders` has the two preferences of a model: with the left reply in the first place, and with it in the second, such
+    as `first second`, each of first, second, tie; "" for a person, and for a vote stored before both were kept.
     """
 
     id: int
@@ -29,6 +31,7 @@ class Vote:
     by_model: bool
     judge_reply_id: int | None
     created: float
+    orders: str = ""
 
 
 def add(
@@ -41,6 +44,7 @@ def add(
     *,
     by_model: bool = False,
     judge_reply_id: int | None = None,
+    orders: str = "",
 ) -> int:
     """Stores a vote on the replies of two cells of the run, and returns the vote's id. `outcome` says which side
     `owner` preferred; with `by_model`, `owner` is a model and `judge_reply_id` its reply. Raises StoreError when the
@@ -54,6 +58,7 @@ def add(
         "by_model": by_model,
         "judge_reply_id": judge_reply_id,
         "created": now(),
+        "orders": orders,
     }
     with database.write() as connection:
         require_cells(connection, run_id, {left_position, right_position})

@@ -22,6 +22,8 @@ from promptgrid.arena import (
     agreement_words,
     agreements,
     notes,
+    order_bias_words,
+    order_biases,
     standings,
     verdict,
 )  # fmt: skip
@@ -208,6 +210,61 @@ def test_a_judge_who_prefers_a_side_is_found_out(database: Database, carried: Ca
     assert "the side seems to matter" in " ".join(notes(ranking))
 
 
+@pytest.mark.parametrize(("pairs_won", "ahead"), [(13, False), (19, True)])
+def test_judges_who_always_agree_are_worth_one(
+    database: Database, carried: Carried, pairs_won: int, ahead: bool
+) -> None:
+    run_id = carried(each_its_own, words=20, temperatures=[0, 1])
+    this_arena = arena.read(database, run_id)
+    shown: list[frozenset[int]] = []
+
+    def choose(_: Arena, pair: ReplyPair) -> VoteOutcome:
+        replies = frozenset((pair.left, pair.right))
+        if replies not in shown:
+            shown.append(replies)
+        by_heat = colder(this_arena, pair)
+        return by_heat if shown.index(replies) < pairs_won else "right" if by_heat == "left" else "left"
+
+    judged(database, run_id, "ada", choose)
+    alone = standings(this_arena, votes.listed(database, run_id))
+    for owner in ("bo", "cy", "di", "ed"):
+        judged(database, run_id, owner, choose)
+    ranking = standings(this_arena, votes.listed(database, run_id))
+    assert (ranking.votes, ranking.pairs) == (100, 20)
+    assert ranking.ranked[0].share == pytest.approx(pairs_won / 20)
+    assert ranking.ranked[0].interval.low == pytest.approx(alone.ranked[0].interval.low, abs=1e-6)
+    assert ranking.ranked[1].p == pytest.approx(alone.ranked[1].p, abs=1e-6)
+    assert ("ahead of all others" in verdict(ranking)) is ahead
+    assert "votes on the same pair weighed by how far they agree" in notes(ranking)[0]
+
+
+def test_a_model_that_always_says_first_is_biased_in_every_pair() -> None:
+    def vote(number: int, owner: str, orders: str) -> Vote:
+        return Vote(number, 2 * number, 2 * number + 1, "tie", owner, True, None, 0.0, orders)
+
+    model_votes = [vote(n, "openai/first", "first first") for n in range(10)]
+    model_votes += [vote(n, "openai/fair", "first second" if n < 8 else "tie tie") for n in range(10)]
+    model_votes += [vote(20, "openai/fair", "first tie"), vote(21, "openai/fair", "second second")]
+    model_votes += [vote(22, "openai/old", "")]
+    first, fair = order_biases(model_votes)
+    assert (first.judge, first.pairs, first.changed, first.share) == ("openai/first", 10, 10, 1.0)
+    assert (first.places.left, first.places.decided) == (10, 10)
+    assert order_bias_words(first) == (
+        "Position bias of openai/first: its preference changed with the order in 10 of 10 pairs (100 %): 10 times for"
+        " the first place, 0 times for the second, the place seems to matter (p = 0.00098)."
+    )
+    assert (fair.pairs, fair.changed, fair.places.left, fair.places.decided) == (12, 2, 0, 1)
+    assert "changed with the order in 2 of 12 pairs (17 %)" in order_bias_words(fair)
+
+
+def test_the_sides_of_a_models_votes_are_no_bias_of_people(database: Database, carried: Carried) -> None:
+    run_id = carried(each_its_own)
+    votes.add(database, run_id, 0, 1, "left", "openai/m", by_model=True, orders="first second")
+    ranking = standings(arena.read(database, run_id), votes.listed(database, run_id))
+    assert (ranking.votes, ranking.bias.decided) == (1, 0)
+    assert "Position bias" not in " ".join(notes(ranking))
+
+
 def test_votes_on_replies_that_are_gone_are_counted_as_such(database: Database, carried: Carried) -> None:
     run_id = carried(each_its_own)
     this_arena = arena.read(database, run_id)
@@ -280,7 +337,7 @@ def test_the_command_line_ranks_and_exports(database: Database, carried: Carried
     judged(database, run_id, "bo", colder, most=3)
     result = CliRunner().invoke(main, ["arena", "last"], catch_exceptions=False)
     lines = result.output.splitlines()
-    assert lines[0].split() == ["variant", "wins", "95", "%", "interval", "won", "lost", "tied"]
+    assert " ".join(lines[0].split()) == "variant wins against the others 95 % interval won lost tied"
     assert lines[1].startswith("t = 0 ")
     assert "ada and bo: 3 of 3 pairs judged alike" in result.output
     body = json.loads(CliRunner().invoke(main, ["arena", run_id, "--json"]).output)

@@ -116,6 +116,7 @@ def test_pairs_are_asked_in_both_orders_and_the_votes_kept(database: Database, h
     all_votes = votes.listed(database, run_id)
     assert [(v.left_position, v.right_position, v.outcome) for v in all_votes] == [(0, 1, "right"), (3, 2, "left")]
     assert all(v.by_model and v.owner == "openai/wise" and v.judge_reply_id for v in all_votes)
+    assert [v.orders for v in all_votes] == ["second first", "first second"]  # the preferences in either order
     assert completions(hostile).count("wise") == 4
     judge_pairs(database, run_id, [(1, 0)], WISE)
     assert completions(hostile).count("wise") == 4  # the same two questions
@@ -124,8 +125,8 @@ def test_pairs_are_asked_in_both_orders_and_the_votes_kept(database: Database, h
 def test_a_judge_that_only_likes_a_place_sees_ties(database: Database) -> None:
     run_id = a_run(database, a_plan(temperatures=[0, 1]))
     pair_votes = judge_pairs(database, run_id, [(0, 1)], PairJudge("openai/left"))
-    assert (pair_votes.votes, pair_votes.changed) == (1, 1)
-    assert [vote.outcome for vote in votes.listed(database, run_id)] == ["tie"]
+    assert (pair_votes.votes, pair_votes.changed, pair_votes.first, pair_votes.second) == (1, 1, 1, 0)
+    assert [(vote.outcome, vote.orders) for vote in votes.listed(database, run_id)] == [("tie", "first first")]
 
 
 @pytest.mark.parametrize(("model", "why"), [("mute", "rather not say"), ("html", "web page")])

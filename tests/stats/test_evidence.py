@@ -58,6 +58,11 @@ def test_five_looks_claim_no_more_than_one() -> None:
     assert evidence.claims_over_looks(20, 5, runs=RUNS // 2, honest=False) > 0.08
 
 
+@pytest.mark.parametrize("judges", [1, 3, 5])
+def test_shares_of_wins_hold_whatever_the_number_of_judges_on_a_pair(judges: int) -> None:
+    assert 0.93 - ALLOWANCE < evidence.vote_coverage(2, 40, judges, runs=RUNS) < 0.97 + ALLOWANCE
+
+
 @pytest.mark.parametrize("samples", [1, evidence.SAMPLES])
 def test_the_interval_of_a_difference_holds_it(samples: int) -> None:
     assert 0.93 - ALLOWANCE < evidence.difference_coverage(40, samples, runs=RUNS) < 0.97 + ALLOWANCE

@@ -56,6 +56,29 @@ def test_who_wins_everything_or_was_never_met_has_a_finite_strength() -> None:
     assert stats.bradley_terry([[0]]).strengths == ((0.0, Interval(0.0, 0.0)),)
 
 
+def test_the_share_of_two_is_the_odds_between_them_with_walds_interval() -> None:
+    ranking = stats.bradley_terry([[0, 15], [5, 0]])
+    (share, interval), _ = ranking.shares
+    half = 1.959963984540054 * math.sqrt(1 / 15 + 1 / 5)
+    ends = [1 / (1 + math.exp(-(math.log(3) + sign * half))) for sign in (-1, 1)]
+    assert [share, interval.low, interval.high] == close([0.75, *ends])
+    assert ranking.apart[0][1] == close(2 * reference.norm.sf(math.log(3) / math.sqrt(1 / 15 + 1 / 5)))
+
+
+def test_votes_on_an_item_weigh_as_much_as_they_differ() -> None:
+    items = [(n, judge, float(n < 13)) for n in range(20) for judge in range(5)]
+    alike = stats.independent_wins(2, [stats.PairVote(n, 0, 1, won) for n, _, won in items])
+    assert np.array(alike) == close(np.array([[0.0, 13.0], [7.0, 0.0]]))  # 5 who agree are one
+    turned = stats.independent_wins(2, [stats.PairVote(n, 1, 0, 1 - won) for n, _, won in items])
+    assert np.array(turned) == close(np.array(alike))
+    apart = stats.independent_wins(2, [stats.PairVote((n, judge), 0, 1, won) for n, judge, won in items])
+    assert np.array(apart) == close(np.array([[0.0, 65.0], [35.0, 0.0]]))
+    generator = np.random.default_rng(0)
+    chance = [stats.PairVote(n, 0, 1, float(generator.random() < 0.6)) for n in range(400) for _ in range(5)]
+    assert np.array(stats.independent_wins(2, chance)).sum() > 1_700  # of 2,000: independent but for chance
+    assert stats.independent_wins(3, []) == [[0.0] * 3] * 3
+
+
 @given(
     st.integers(2, 6).flatmap(
         lambda k: st.lists(st.lists(st.integers(0, 9), min_size=k, max_size=k), min_size=k, max_size=k)

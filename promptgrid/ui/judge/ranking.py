@@ -15,6 +15,8 @@ from promptgrid.arena import (
     agreements,
     in_percent,
     notes,
+    order_bias_words,
+    order_biases,
     standings,
     verdict,
 )
@@ -34,6 +36,8 @@ def results(arena: Arena, votes: Sequence[Vote]) -> None:
     st.markdown(f"**{plain(verdict(standing))}**")
     _ranking_table(standing)
     st.caption("  \n".join(plain(line) for line in notes(standing)))
+    for bias in order_biases(votes):
+        st.caption(plain(order_bias_words(bias)))
     st.subheader("Wins by pair")
     _wins_table(standing)
     st.subheader("Agreement")
@@ -66,8 +70,10 @@ def _ranking_table(standing: Standings) -> None:
         for variant in standing.ranked
     ]
     column, number = st.column_config.TextColumn, st.column_config.NumberColumn
-    note = "Estimated share of wins against a variant of average strength"
-    share = st.column_config.ProgressColumn("Wins", format="%.0f %%", min_value=0, max_value=100, help=note)
+    note = "Estimated share of votes won against the other variants, the mean over all of them"
+    share = st.column_config.ProgressColumn(
+        "Wins against the others", format="%.0f %%", min_value=0, max_value=100, help=note
+    )
     config = {"variant": column("Variant", pinned=True), "share": share, "range": column("95 % interval"),
               "won": number("Won"), "lost": number("Lost"), "tied": number("Tied")}  # fmt: skip
     st.dataframe(pd.DataFrame(lines), hide_index=True, column_config=config, key="judge_ranking")
