@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from promptgrid.stats.intervals import Floats, Interval, normal_quantile, wilson
 
-Longs = NDArray[np.int64]
+_Indices = NDArray[np.int64]
 
 _STEPS = 100
 _CLOSE = 1e-12
@@ -95,14 +95,14 @@ def independent_wins(size: int, votes: Sequence[PairVote]) -> list[list[float]]:
     return wins
 
 
-def _wins(size: int, a: Longs, b: Longs, won: Floats, weights: Floats) -> Floats:
+def _wins(size: int, a: _Indices, b: _Indices, won: Floats, weights: Floats) -> Floats:
     wins = np.zeros((size, size))
     np.add.at(wins, (a, b), won * weights)
     np.add.at(wins, (b, a), (1 - won) * weights)
     return wins
 
 
-def _correlation(wins: Floats, item: Longs, a: Longs, b: Longs, won: Floats) -> float:
+def _correlation(wins: Floats, item: _Indices, a: _Indices, b: _Indices, won: Floats) -> float:
     """Returns the correlation of the residuals of two votes on the same item, 0 to 1; 0 if no item has two votes."""
     votes = np.bincount(item)
     pairs = float((votes * (votes - 1)).sum())
