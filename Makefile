@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench reference screenshots
+.PHONY: run test fuzz check bench reference screenshots
 
 run: .venv/installed
 	$(BIN)/promptgrid
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+fuzz: .venv/installed-dev  # for minutes; `make test` tries 40 inputs a fuzzer
+	FUZZ=$${FUZZ:-5000} $(BIN)/python -m pytest -n 2 tests/fuzz $(ARGS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -9,12 +9,10 @@ from typing import Any
 import openpyxl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pyarrow import parquet
 
 from promptgrid.cases import workbook
-from promptgrid.cases.table import Case, cases_csv, cases_jsonl, read_cases
+from promptgrid.cases.table import Case, read_cases
 from promptgrid.errors import CasesError
 
 
@@ -129,46 +127,3 @@ def test_parquet_is_read_with_its_types() -> None:
     assert table.cases == (Case("1", {"q": "a", "n": 1, "tags": ["x"]}, "b"), Case("2", {"n": 2, "tags": []}, None))
     with pytest.raises(CasesError, match="cannot be read"):
         read_cases(out.getvalue()[:60], name="x.parquet")
-
-
-json_values = st.recursive(
-    st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-@settings(deadline=None, max_examples=80)
-@given(st.lists(st.tuples(json_values, json_values), min_size=1, max_size=4))
-def test_cases_written_as_json_lines_are_read_back_with_their_types(rows: list[tuple[Any, Any]]) -> None:
-    clean = [(a, b) for a, b in rows if "\0" not in str(a) + str(b)]
-    cases = tuple(Case(f"c{n}", {"case_id": f"c{n}", "a": a, "b": b}, "x") for n, (a, b) in enumerate(clean, 1))
-    if cases:
-        assert read_cases(cases_jsonl(cases).encode(), name="x.jsonl").cases == cases
-
-
-texts = st.text(
-    st.sampled_from("a\"',;\t| \n\r{[é") | st.characters(exclude_categories=["Cs"], exclude_characters="\0")
-)
-filled = texts.filter(lambda text: text.strip())
-names = st.text(st.sampled_from('ab"; ,|\t'), min_size=1, max_size=6).filter(
-    lambda text: text == text.strip() and text.casefold() not in ("id", "case_id", "expected")
-)
-
-
-@settings(deadline=None, max_examples=300)
-@given(names, st.lists(filled, min_size=1, max_size=4))
-def test_a_table_of_one_column_is_read_back_whatever_is_in_it(column: str, rows: list[str]) -> None:
-    cases = tuple(Case(str(n), {column: text}) for n, text in enumerate(rows, 1))
-    assert read_cases(cases_csv(cases, [column]).encode()).cases == cases
-
-
-@settings(deadline=None, max_examples=300)
-@given(st.lists(names, min_size=1, max_size=4, unique=True), st.data())
-def test_a_table_that_we_wrote_is_read_back_whatever_its_columns(columns: list[str], data: st.DataObject) -> None:
-    rows = data.draw(
-        st.lists(st.tuples(*[texts] * len(columns)).filter(lambda r: any(c.strip() for c in r)), min_size=1)
-    )
-    cases = tuple(Case(str(n), dict(zip(columns, row, strict=True))) for n, row in enumerate(rows, 1))
-    table = read_cases(cases_csv(cases, columns).encode())
-    assert (table.cases, table.columns) == (cases, tuple(columns))

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from promptgrid.cases import table as module
 from promptgrid.cases.decoding import MAX_BYTES
-from promptgrid.cases.table import Case, cases_csv, parse_cases, read_cases
+from promptgrid.cases.table import Case, parse_cases, read_cases
 from promptgrid.errors import CasesError
 
 CHINESE = "text,expected\n今天天气很好，我们去公园。,积极\n坏了,消极\n"
@@ -158,23 +155,3 @@ def test_more_than_100_mb_are_refused_without_being_read(tmp_path: Path) -> None
 def test_a_huge_cell_is_read() -> None:
     story = "x" * 1_000_000
     assert parse_cases(f"text,n\n{story},1\n").cases[0].inputs["text"] == story
-
-
-cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).filter(lambda t: t.strip())
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=5))
-def test_written_cases_are_read_back(rows: list[tuple[str, str, str]]) -> None:
-    columns = ("text", "other", "expected")
-    cases = tuple(Case(str(n), {"text": a, "other": b}, e) for n, (a, b, e) in enumerate(rows, start=1))
-    table = read_cases(cases_csv(cases, columns).encode())
-    assert (table.cases, table.columns, table.notes) == (cases, columns, ())
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.binary() | st.text('a,;\t|"\n\r \0\ufeff').map(str.encode))
-@example(b",\n,")
-def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    with suppress(CasesError):
-        assert read_cases(data).cases

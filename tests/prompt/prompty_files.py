@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import prompty
+
+from promptgrid.prompt import Prompt, render
+
 FILE = """---
 name: sentiment
 # a person's note
@@ -49,3 +55,15 @@ ok
 
 def front(yaml: str) -> str:
     return f"---\n{yaml}\n---\nuser:\nHi\n"
+
+
+def prepared(text: str, folder: Path, values: dict[str, str]) -> list[tuple[str, str]]:
+    """What prompty makes of the file."""
+    path = folder / "x.prompty"
+    path.write_text(text, encoding="utf-8", newline="")
+    messages = prompty.prepare(prompty.load(path), values)
+    return [(message.role, "".join(part.value for part in message.parts)) for message in messages]
+
+
+def ours(prompt: Prompt, values: dict[str, str]) -> list[tuple[str, str]]:
+    return [(message.role, message.text) for message in render(prompt.messages, values, prompt.inputs)]

@@ -15,7 +15,7 @@ import openpyxl
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 
@@ -32,6 +32,7 @@ from promptgrid.export import (
 from promptgrid.export.cells import decoded_text, unmarked
 from promptgrid.export.columns import kind_of
 from tests.export.fragments import FRAGMENTS, NAMES
+from tests.fuzz.inputs import FUZZ
 
 HEADERS = columns_for(**NAMES)
 TEXTS = [header for header in HEADERS if kind_of(header) == "text"]
@@ -48,9 +49,6 @@ typed = {
     "bool": st.none() | st.booleans(),
 }
 some_rows = st.lists(st.fixed_dictionaries({header: typed[kind_of(header)] for header in HEADERS}), max_size=4)
-thorough = settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
 
 Row = dict[str, Any]
 
@@ -118,7 +116,7 @@ def check_csv(rows: list[Row], path: Path) -> None:
         assert {name: text_of(cells[name]) for name in TEXTS} == {name: row[name] or "" for name in TEXTS}
 
 
-@thorough
+@FUZZ
 @given(rows=some_rows)
 @example(rows=[dict.fromkeys(HEADERS)])
 @example(rows=[{**dict.fromkeys(HEADERS), "output": fragment, "answer": fragment * 2} for fragment in FRAGMENTS])
@@ -182,7 +180,7 @@ def check_parquet(rows: list[Row], path: Path) -> None:
     assert typed_values(records) == typed_values(rows)
 
 
-@thorough
+@FUZZ
 @given(rows=some_rows)
 def test_parquet_gives_back_every_value_with_its_type(rows: list[Row], tmp_path: Path) -> None:
     check_parquet(rows, tmp_path / "out.parquet")
