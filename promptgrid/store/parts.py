@@ -83,9 +83,10 @@ def opening_sentences(counts: Mapping[str, int]) -> list[str]:
     foreign text."""
     sentences = []
     for name, count in counts.items():
-        sentence = f"prove was opened {many(count, 'time')} for {name}"
-        level = f": over all of them, a difference counts at p < {FIRST_LOOK / count:.2g}" if count > 1 else ""
-        sentences.append(f"{sentence}{level}." if count else f"prove was never opened for {name}.")
+        times = "once" if count == 1 else many(count, "time")
+        level = f", so a difference counts only at p < {FIRST_LOOK / count:.2g}" if count > 1 else ""
+        opened = f"was opened {times}" if count else "was never opened"
+        sentences.append(f"The part prove {opened} for {name}{level}.")
     return sentences
 
 

@@ -59,9 +59,9 @@ def test_a_run_over_all_cases_is_an_opening_too(endpoint: HostileServer, databas
 
 def test_the_sentence_corrects_for_all_openings() -> None:
     assert opening_sentences({"a": 0, "b": 1, "c": 3}) == [
-        "prove was never opened for a.",
-        "prove was opened 1 time for b.",
-        "prove was opened 3 times for c: over all of them, a difference counts at p < 0.013.",
+        "The part prove was never opened for a.",
+        "The part prove was opened once for b.",
+        "The part prove was opened 3 times for c, so a difference counts only at p < 0.013.",
     ]
 
 
@@ -76,7 +76,7 @@ def test_a_part_of_a_table_is_run_in_the_command_line_and_the_opening_is_told(
     assert sheet.exit_code == 0, sheet.output
     assert "Note: 1 case is a copy of an earlier one: 21 of 4" in sheet.stderr
     ran = CliRunner().invoke(main, ["run", *options, "--part", "prove"])
-    assert "prove was opened 1 time for say." in ran.stderr
+    assert "The part prove was opened once for say." in ran.stderr
     as_json = CliRunner().invoke(main, ["run", *options, "--part", "prove", "--json"])
     assert json.loads(as_json.stdout)["openings_of_prove"] == {"say": 2}
     refused = CliRunner().invoke(main, ["plan", *options, "--part", "proof"])

@@ -41,7 +41,7 @@ SOURCES: Mapping[str, str] = {
     "type": "Type",
 }
 PREVIEW_ROWS, PREVIEW_CHARS = 200, 300
-CHARACTER_PX, NARROWEST_PX, WIDEST_PX = 8, 64, 330
+CHARACTER_PX, NARROWEST_PX, TABLE_PX = 8, 110, 500  # the table is at least so wide on a desktop
 
 
 def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
@@ -188,7 +188,7 @@ def _preview(table: CasesTable) -> None:
     st.dataframe(
         columns,
         height="content" if len(rows) <= 4 else 178,
-        column_config={name: st.column_config.TextColumn(width=_width(name, columns[name])) for name in columns},
+        column_config={n: st.column_config.TextColumn(width=width) for n, width in _widths(columns).items()},
     )
 
 
@@ -202,7 +202,10 @@ def _kinds(rows: Sequence[Case]) -> dict[str, str]:
     return kinds
 
 
-def _width(name: str, texts: Sequence[str]) -> int:
-    """Returns the width of a column in pixels: that of its longest text, within bounds."""
-    longest = max(map(len, (name, *texts)))
-    return min(max(CHARACTER_PX * longest + 24, NARROWEST_PX), WIDEST_PX)
+def _widths(columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Returns the width of each column in pixels: that of its longest text, but the widest give way to the others."""
+    wanted = {name: CHARACTER_PX * max(map(len, (name, *texts))) + 24 for name, texts in columns.items()}
+    caps = range(TABLE_PX, NARROWEST_PX, -10)
+    fitting = (cap for cap in caps if sum(min(width, cap) for width in wanted.values()) < TABLE_PX)
+    most = next(fitting, NARROWEST_PX)
+    return {name: min(width, most) for name, width in wanted.items()}

@@ -10,6 +10,7 @@ import streamlit as st
 from promptgrid.cases.parts import PARTS
 from promptgrid.cases.table import EXPECTED, Case
 from promptgrid.errors import CasesError
+from promptgrid.humanize import many
 from promptgrid.prompt import Prompt
 from promptgrid.store.parts import cases_of_part, opening_sentences, openings_of
 from promptgrid.text import one_line
@@ -47,6 +48,8 @@ def parts_field(table: CasesTable, prompts: Sequence[Prompt]) -> CasesTable | No
     except CasesError as error:
         show_error(error)
         return None
+    if part:
+        notes = [f"{len(cases):,} of {many(len(table.cases), 'case')} are run.", *notes]
     if part == "prove":
         notes = [*notes, *opening_sentences(openings_of(server.database(), [prompt.name for prompt in prompts]))]
     for note in notes:

@@ -506,6 +506,6 @@ def test_a_part_of_the_cases_is_shown_and_summed_up_alone(database: Database) ->
     page = opened(run=made, part="prove")
     assert not page.exception
     assert f"All {len(sealed)}" in str(page.button_group(key="compare_show").options)
-    assert "prove was opened 1 time for judge." in shown(page)
+    assert "The part prove was opened once for judge." in shown(page)
     assert f"{2 * len(sealed)} of {2 * len(sealed)}" in list(page.dataframe[-1].value["answered"])
     assert address(page)["part"] == "prove"

@@ -429,11 +429,11 @@ def test_a_part_of_the_cases_is_run_and_the_openings_of_prove_are_told(run_page:
     page.selectbox(key="cases_part").set_value("prove").run()
     assert not page.exception
     assert "**20** calls" in shown(page)
-    assert "prove was never opened for sentiment." in shown(page)
+    assert "The part prove was never opened for sentiment." in shown(page)
     plan = runs.plan_of(Database(), start(page))
     assert {case.part for case in plan.cases} == {"prove"}
     assert len(plan.cases) == 5
-    assert "prove was opened 1 time for sentiment." in shown(page)
+    assert "The part prove was opened once for sentiment." in shown(page)
 
 
 def test_the_preflight_says_what_a_comparison_can_find(run_page: AppTest) -> None:
