@@ -13,6 +13,7 @@ from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import CasesError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
+from promptgrid.grid.doubts import doubts as doubts_of
 from promptgrid.library.folder import library_folder
 from promptgrid.prompt import Prompt
 from promptgrid.prompt.parameters import AXIS_SPECS
@@ -45,6 +46,7 @@ def plan(
     part: str = "",
     group: str = "",
     show: Callable[[str], object] | None = None,
+    doubts: bool = True,
     **settings: Any,
 ) -> Plan:
     """Makes a plan of prompts (objects, files or names) and cases (the file of a table, or rows).
@@ -52,7 +54,9 @@ def plan(
     Without cases the first prompt's own table is used, else one case of the examples of its inputs. `expected` names
     the column with the expected answers, `encoding` the encoding of a file that is not UTF-8. `part` selects the cases
     of one part (learn, choose or prove); cases with the same value in the column `group` are always in the same part.
-    `show` gets each note on the cases (tolerated errors of the file, duplicates); by default it becomes a warning.
+    `show` gets each note on the cases (tolerated errors of the file, duplicates), on the prompts (`Prompt.notes`) and,
+    with `doubts`, on the plan (replies that will not be scored, text sent unchanged by mistake: the doubts of its
+    preflight); by default a note becomes a warning.
     `settings` are the other arguments of `Plan.of`: temperatures (one or several), samples, max_tokens, seed, budget …
     Raises PlanError, CasesError, LibraryError, PromptError.
     """
@@ -60,12 +64,7 @@ def plan(
     loaded = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
     table = _table(cases, loaded, expected, encoding)
     part_cases, notes = cases_of_part(Database(), table.cases, loaded, part=part, group=group)
-    for note in (*table.notes, *notes):
-        if show is None:
-            warnings.warn(note, stacklevel=2)
-        else:
-            show(note)
-    return Plan.of(
+    new = Plan.of(
         prompts=loaded,
         cases=part_cases,
         models=_listed(models) or (DEFAULT_MODEL,),
@@ -73,6 +72,13 @@ def plan(
         checks=None if checks is None else tuple(map(parse_check, checks)),
         **settings,
     )
+    of_prompts = [f"{prompt.name}: {note}" for prompt in loaded for note in prompt.notes]
+    for note in (*of_prompts, *table.notes, *notes, *(doubts_of(new) if doubts else ())):
+        if show is None:
+            warnings.warn(note, stacklevel=2)
+        else:
+            show(note)
+    return new
 
 
 def run(

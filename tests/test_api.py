@@ -72,3 +72,22 @@ def test_the_results_file_is_read_with_numbers_for_scores_and_text_for_ids(tmp_p
         assert list(frame["answer"]) == ["NA", ""]
         assert frame["score.label"].mean() == 1.0
         assert frame["sample"].dtype.kind == "i"
+
+
+def test_what_a_plan_should_be_warned_of_is_a_warning_or_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "add.prompty"
+    front = "metadata: {answer: {kind: number}}\nnonsense: 1\ninputs:\n  - {name: a}\n"
+    file.write_text(f"---\n{front}---\nuser:\nAdd {{{{ a }}}}.\n", "utf-8")
+    cases = [{"a": 1, "expected": "2"}, {"a": 2, "expected": "two or three"}]
+    with pytest.warns(UserWarning, match="add") as warned:
+        plan(file, cases, models="openai/ok")
+    texts = [str(warning.message) for warning in warned]
+    assert [text for text in texts if "nonsense" in text] == [f"add: {note}" for note in api.load(file).notes]
+    assert any("1 of 2 cases are not scored (2)" in text for text in texts)
+    assert [warning.filename for warning in warned] == [__file__] * len(texts)
+    shown: list[str] = []
+    plan(file, cases, models="openai/ok", show=shown.append)
+    assert shown == texts
+    shown.clear()
+    plan(file, cases, models="openai/ok", show=shown.append, doubts=False)
+    assert shown == [text for text in texts if "scored" not in text]

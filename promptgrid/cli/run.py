@@ -10,7 +10,6 @@ import click
 
 from promptgrid.cli.gate_options import GateOptions, check_writable, gate_options, read_gate_options
 from promptgrid.cli.output import echo, echo_json
-from promptgrid.cli.show import echo_notes
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS, ParameterSpec
 
 if TYPE_CHECKING:
@@ -107,10 +106,7 @@ def _plan(prompts: tuple[str, ...], cases: Path | None, checks: tuple[str, ...],
     from promptgrid import api, budget
 
     budget.parse_budget(settings["budget"])
-    new_plan = api.plan(prompts, cases, checks=checks or None, show=_note, **settings)
-    for prompt in new_plan.prompts:
-        echo_notes(prompt)
-    return new_plan
+    return api.plan(prompts, cases, checks=checks or None, show=_note, doubts=False, **settings)  # the sheet has them
 
 
 def _note(text: str) -> None:
