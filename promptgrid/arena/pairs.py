@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from promptgrid.compare.facts import facts
+from promptgrid.compare.parts import part_facts
 from promptgrid.compare.variants import Variant, labels
 from promptgrid.store import Database
 from promptgrid.store.cell_columns import reply_texts
@@ -117,10 +117,10 @@ class Arena:
         return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
 
 
-def read(database: Database, run_id: str, *, seed: int = 0) -> Arena:
-    """Returns the arena of the run's current replies. `seed` is that of the Arena. Texts are hashed one by one and not
-    kept in memory."""
-    columns = facts(database, run_id)
+def read(database: Database, run_id: str, *, seed: int = 0, part: str = "") -> Arena:
+    """Returns the arena of the run's current replies; with `part`, to the cases of that part only. `seed` is that of
+    the Arena. Texts are hashed one by one and not kept in memory."""
+    columns = part_facts(database, run_id, part)
     codes = sorted(set(columns.variant[columns.answered].tolist()))  # variants without a reply are left out
     variants = [columns.variants[code] for code in codes]
     number = {code: at for at, code in enumerate(codes)}

@@ -8,31 +8,35 @@ from dataclasses import asdict
 import click
 
 from promptgrid.cli.output import echo, echo_json
+from promptgrid.cli.show import echo_openings, part_option
 
 
 @click.command()
 @click.argument("run", metavar="RUN")
 @click.option("--votes-of", type=click.Choice(["people", "models", "all"]), default="people", show_default=True)
+@part_option
 @click.option("--json", "as_json", is_flag=True)
-def arena(run: str, votes_of: str, as_json: bool) -> None:
+def arena(run: str, votes_of: str, part: str, as_json: bool) -> None:
     """Rank the variants of a run by the votes of its blind arena, with intervals.
 
     People vote on the Judge page of the dashboard. RUN is an id, its beginning, or `last`.
     """
     from promptgrid import arena as engine
     from promptgrid.cli import sheet
+    from promptgrid.compare import part_votes
     from promptgrid.humanize import many
-    from promptgrid.store import Database, votes
+    from promptgrid.store import Database
     from promptgrid.store.runs import find_run
     from promptgrid.text import printable
 
     database = Database()
     run_id = find_run(database, run).id
-    all_votes = votes.listed(database, run_id)
+    all_votes = part_votes(database, run_id, part)
     chosen_votes = [vote for vote in all_votes if votes_of == "all" or vote.by_model == (votes_of == "models")]
-    pairs = engine.read(database, run_id)
+    pairs = engine.read(database, run_id, part=part)
     table, agreements = engine.standings(pairs, chosen_votes), engine.agreements(all_votes)
     of_all, biases = engine.agreement_of_all(all_votes), engine.order_biases(all_votes)
+    echo_openings(database, part, run_id)
     if as_json:
         agreement = {
             "order_bias": [asdict(one) for one in biases],

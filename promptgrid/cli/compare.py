@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from promptgrid.cli.output import echo, echo_json
+from promptgrid.cli.show import echo_openings, part_option
 
 if TYPE_CHECKING:
     from promptgrid.compare import Change, ChangeKind, Changes
@@ -21,8 +22,9 @@ _KINDS: tuple[ChangeKind, ...] = ("broke", "improved", "changed", "new", "gone",
 @click.argument("run_a", metavar="RUN_A")
 @click.argument("run_b", metavar="RUN_B")
 @click.option("--all", "show_all", is_flag=True, help="List every case, also new, missing and unchanged ones.")
+@part_option
 @click.option("--json", "for_machine", is_flag=True, help="Print JSON, with every case.")
-def compare(run_a: str, run_b: str, show_all: bool, for_machine: bool) -> None:
+def compare(run_a: str, run_b: str, show_all: bool, part: str, for_machine: bool) -> None:
     """Show what improved and what broke from RUN_A to RUN_B, and whether chance may explain the difference.
 
     Cases are matched by inputs and expected value, variants by prompt, technique, model and temperature; the prompt's
@@ -35,9 +37,10 @@ def compare(run_a: str, run_b: str, show_all: bool, for_machine: bool) -> None:
     from promptgrid.store import Database
 
     database = Database()
-    changes = against(database, run_a, run_b)
+    changes = against(database, run_a, run_b, part)
     if changes.run_a.id == changes.run_b.id:
         raise GateError(f"Both are run {changes.run_a.id}.", hint="`promptgrid runs` lists the others.")
+    echo_openings(database, part, changes.run_a.id, changes.run_b.id)
     everything = show_all or for_machine
     kinds = _KINDS if everything else _KINDS[:3]
     listed: list[Change] = []

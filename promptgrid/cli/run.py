@@ -10,6 +10,7 @@ import click
 
 from promptgrid.cli.gate_options import GateOptions, check_writable, gate_options, read_gate_options
 from promptgrid.cli.output import echo, echo_json
+from promptgrid.cli.show import part_option
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS, ParameterSpec
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ _OPTIONS: tuple[Option, ...] = (
     click.option("--cases", type=click.Path(path_type=Path), help=_CASES),
     click.option("--expected", default="", metavar="COLUMN", help=_EXPECTED),
     click.option("--encoding", default="", help=_ENCODING),
-    click.option("--part", default="", help="Only the cases of this part: learn, choose or prove."),
+    part_option,
     click.option("--group", default="", metavar="COLUMN", help="Cases alike in this column are never parted."),
     click.option("--model", "models", type=Listed(), default=(), help="ENDPOINT/MODEL, several separated by commas."),
     click.option("--technique", "techniques", type=Listed(), default="zero-shot", show_default=True),

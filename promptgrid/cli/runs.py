@@ -13,6 +13,7 @@ import click
 from promptgrid import humanize
 from promptgrid.cli.output import echo, echo_json
 from promptgrid.cli.run import Command, Listed, more_options, output_options
+from promptgrid.cli.show import echo_openings, part_option
 from promptgrid.prompt.parameters import AXIS_SPECS
 
 if TYPE_CHECKING:
@@ -207,7 +208,8 @@ def _form_options(command: Command) -> Command:
 @_form_options
 @click.option("--csv-for-excel", is_flag=True, help="--csv with a BOM, cells cut to Excel's limit.")
 @click.option("--preferences", type=_OUT, metavar="OUT", help="The votes as JSONL: prompt, chosen, rejected.")
-def export(run: str, csv_for_excel: bool, preferences: Path | None, **outputs: Path | None) -> None:
+@part_option
+def export(run: str, csv_for_excel: bool, preferences: Path | None, part: str, **outputs: Path | None) -> None:
     """Write the results of a run to files. RUN is an id, its beginning, or `last`.
 
     promptgrid export last --csv out.csv --html report.html
@@ -223,15 +225,16 @@ def export(run: str, csv_for_excel: bool, preferences: Path | None, **outputs: P
     database = Database()
     info = store.find_run(database, run)
     for form, path in files:
-        _export(database, info, path, "csv-for-excel" if form == "csv" and csv_for_excel else form)
+        _export(database, info, path, "csv-for-excel" if form == "csv" and csv_for_excel else form, part)
     if preferences:
-        pairs = save_preferences(database, info.id, preferences)
+        pairs = save_preferences(database, info.id, preferences, part)
         echo(f"Wrote {pairs:,} preference pairs to {preferences}.")
+    echo_openings(database, part, info.id)
 
 
-def _export(database: Database, info: RunInfo, path: Path, form: FileFormat) -> None:
+def _export(database: Database, info: RunInfo, path: Path, form: FileFormat, part: str) -> None:
     from promptgrid.export.runs import BY_CASE, save_run
 
     with click.progressbar(length=info.total, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
-        rows = save_run(database, info.id, path, form, progress=lambda done: bar.update(done - bar.pos))
+        rows = save_run(database, info.id, path, form, progress=lambda done: bar.update(done - bar.pos), part=part)
     echo(f"Wrote {humanize.many(rows, 'case' if form in BY_CASE else 'row')} to {path}.")

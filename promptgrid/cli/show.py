@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +14,23 @@ from promptgrid.text import one_line
 
 if TYPE_CHECKING:
     from promptgrid.prompt import Prompt
+    from promptgrid.store import Database
+
+
+def part_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the option `--part`, which restricts a command to the cases of one part of a run."""
+    return click.option("--part", default="", help="Only the cases of this part: learn, choose or prove.")(command)
+
+
+def echo_openings(database: Database, part: str, *run_ids: str) -> None:
+    """Prints on stderr how often *prove* was opened for the prompts of these runs, if `part` is that part."""
+    from promptgrid.store.parts import opening_sentences, openings_of
+    from promptgrid.store.runs import plan_of
+
+    if part == "prove":
+        prompts = [prompt.name for run_id in run_ids for prompt in plan_of(database, run_id).prompts]
+        for sentence in opening_sentences(openings_of(database, prompts)):
+            echo(one_line(sentence, 300), err=True)
 
 
 def echo_notes(prompt: Prompt) -> None:

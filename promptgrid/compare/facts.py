@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -221,15 +221,6 @@ def facts(database: Database, run_id: str) -> Facts:
         while len(_cache) > _RUNS:
             _cache.popitem(last=False)
     return read_now
-
-
-def of_cases(facts: Facts, cases: Sequence[int], name: str) -> Facts:
-    """Returns the facts of the cells of these cases only (indices in `case_ids`). `name` distinguishes this selection
-    from others of the same run in caches."""
-    mine = np.isin(facts.case, np.array(cases, dtype=np.int32))
-    arrays = {one.name: getattr(facts, one.name) for one in fields(facts)}
-    cut: dict[str, Any] = {key: array[mine] for key, array in arrays.items() if isinstance(array, np.ndarray)}
-    return replace(facts, stamp=(*facts.stamp, name), _results={}, **cut)
 
 
 def read(run_id: str, columns: RunColumns) -> Facts:

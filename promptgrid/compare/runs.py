@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from promptgrid.compare.aggregate import Bools, Ints, known
 from promptgrid.compare.copies import copies_sentence
-from promptgrid.compare.facts import STATUSES, facts
+from promptgrid.compare.facts import STATUSES
 from promptgrid.compare.families import of_two_runs
 from promptgrid.compare.layouts import Layout, layout
 from promptgrid.compare.looks import look_of_two_runs
 from promptgrid.compare.matching import contents, distinct, matched, matched_columns, pair_labels
 from promptgrid.compare.pages import SHOWN, excerpt
+from promptgrid.compare.parts import part_facts
 from promptgrid.compare.variants import Variant
 from promptgrid.compare.views import View
 from promptgrid.errors import StoreError
@@ -140,16 +141,17 @@ class Changes:
         )  # fmt: skip
 
 
-def against(database: Database, run_a: str, run_b: str, *, families: int = 1) -> Changes:
-    """Compares run B, the newer one, with run A. Each is given as an id, the beginning of an id, or `last`.
+def against(database: Database, run_a: str, run_b: str, part: str = "", *, families: int = 1) -> Changes:
+    """Compares run B, the newer one, with run A. Each is given as an id, the beginning of an id, or `last`. With
+    `part`, only the cases of that part are compared.
 
     All comparisons, of each variant and of the runs, are corrected together. `families` is the number of runs that B is
     compared with for one verdict; the correction covers them all.
 
-    Raises StoreError when a run does not exist or was deleted.
+    Raises StoreError when a run does not exist or was deleted, CompareError if one has no case of the part.
     """
     info_a, info_b = _there(database, run_a), _there(database, run_b)
-    a, b = (layout(facts(database, info.id), View()) for info in (info_a, info_b))
+    a, b = (layout(part_facts(database, info.id, part), View()) for info in (info_a, info_b))
     cases = matched(contents(database, a), contents(database, b))
     columns = matched_columns(a.columns, b.columns)
     checks = [check for check in a.facts.checks if check in b.facts.checks]

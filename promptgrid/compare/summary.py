@@ -11,9 +11,10 @@ from promptgrid import stats
 from promptgrid.compare.aggregate import Longs, known, mean_by
 from promptgrid.compare.axes import Head
 from promptgrid.compare.copies import copies_sentence
-from promptgrid.compare.facts import Facts, facts
+from promptgrid.compare.facts import Facts
 from promptgrid.compare.families import of_columns
 from promptgrid.compare.layouts import Layout, layout
+from promptgrid.compare.parts import part_facts
 from promptgrid.compare.views import Metric, View
 from promptgrid.models.parameters import suspicion
 from promptgrid.stats import Comparison, Interval
@@ -86,19 +87,20 @@ class VariantSummary:
         return self.head.label
 
 
-def summary(database: Database, run_id: str) -> list[VariantSummary]:
+def summary(database: Database, run_id: str, part: str = "") -> list[VariantSummary]:
     """Returns the summary of each variant of the run, in the order of the grid; the first variant is the baseline.
 
-    Raises StoreError when the run no longer exists.
+    With `part`, only the cases of that part count. Raises CompareError if the run has none, StoreError when the run no
+    longer exists.
     """
-    return summarise(facts(database, run_id), View())
+    return summarise(part_facts(database, run_id, part), View())
 
 
-def run_remarks(database: Database, run_id: str) -> list[str]:
+def run_remarks(database: Database, run_id: str, part: str = "") -> list[str]:
     """Returns a sentence for each model of the run that seems to ignore the temperature, because its replies are too
-    much alike, and one if cases are counted only once."""
+    much alike, and one if cases (those of `part`, if given) are counted only once."""
     sentences = ((ref, suspicion(counts)) for ref, counts in alike(database, run_id).items())
-    copies = copies_sentence(facts(database, run_id).firsts)
+    copies = copies_sentence(part_facts(database, run_id, part).firsts)
     return [*(f"{ref}: {sentence}" for ref, sentence in sentences if sentence), *([copies] if copies else [])]
 
 

@@ -115,10 +115,10 @@ class Curve:
         return pd.DataFrame(self.rows, columns=self.columns)
 
 
-def curve(database: Database, run_id: str, axis: Axis = "temperature") -> Curve:
-    """Returns the curve of a run over the parameter `axis`, by its current replies; cells without a reply are left out.
-    Raises StoreError when the run no longer exists."""
-    facts = compare.facts(database, run_id)
+def curve(database: Database, run_id: str, axis: Axis = "temperature", part: str = "") -> Curve:
+    """Returns the curve of a run over the parameter `axis`, by its current replies; cells without a reply are left out,
+    and with `part` those of other parts. Raises StoreError when the run no longer exists."""
+    facts = compare.part_facts(database, run_id, part)
     groups = [_Replies.of(facts, code) for code in _line_by_line(facts.variants, axis)]
     texts = _texts(database, facts, groups)
     names = _names(facts.variants, axis)

@@ -30,14 +30,16 @@ class _Chart:
     svg: str
 
 
-def write_html(database: Database, run_id: str, out: BinaryIO, positions: Sequence[int] | None = None) -> int:
+def write_html(
+    database: Database, run_id: str, out: BinaryIO, positions: Sequence[int] | None = None, part: str = ""
+) -> int:
     """Writes the report of the run (see `report`) to an open file, and returns the number of cases in its table. With
-    `positions`, the table has only the cases and variants of these cells.
+    `positions`, the table has only the cases and variants of these cells; with `part`, the report is on its cases only.
 
     Raises StoreError when the run no longer exists.
     """
-    contents = report(database, run_id, positions)
-    charts, left_out = _charts(database, run_id)
+    contents = report(database, run_id, positions, part)
+    charts, left_out = _charts(database, run_id, part)
     for piece in _pieces(contents, charts, left_out):
         out.write(piece.encode())
     return len(contents.rows)
@@ -103,7 +105,7 @@ def _colour(entry: PooledCell) -> str:
     return {"right": "right", "wrong": "wrong", "": ""}.get(tables.verdict(entry), "mind")
 
 
-def _charts(database: Database, run_id: str) -> tuple[list[_Chart], Sequence[str]]:
+def _charts(database: Database, run_id: str, part: str) -> tuple[list[_Chart], Sequence[str]]:
     """Returns (the charts of the run's curves, one set per parameter with several values; sentences on the values that
     are left out of them)."""
     from promptgrid.curves import charts
@@ -112,7 +114,7 @@ def _charts(database: Database, run_id: str) -> tuple[list[_Chart], Sequence[str
     sections: list[_Chart] = []
     left_out: list[str] = []
     for axis in drawable_axes(database, run_id):
-        axis_curve = curve(database, run_id, axis)
+        axis_curve = curve(database, run_id, axis, part)
         lines, left_out = axis_curve.lines[: charts.MOST_LINES], [*left_out, *axis_curve.left_out]
         every = [
             (m.title, m.about, charts.curve_chart(axis_curve, m, lines))

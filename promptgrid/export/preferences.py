@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from promptgrid.compare.parts import part_votes
 from promptgrid.export.files import save
 from promptgrid.export.jsonl import write_jsonl
 from promptgrid.prompt.parameters import SPECS
-from promptgrid.store import Database, results, votes
+from promptgrid.store import Database, results
 from promptgrid.store.results import ResultRow
 from promptgrid.store.votes import Vote
 
@@ -19,15 +20,16 @@ _MANY = 500
 _ORIGIN = ("cell_id", "prompt", "prompt_version", "technique", "endpoint", "model", "sample")
 
 
-def preference_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]:
-    """Yields one row per vote that prefers one reply. Ties, skips and votes on deleted replies yield none.
+def preference_rows(database: Database, run_id: str, part: str = "") -> Iterator[dict[str, Any]]:
+    """Yields one row per vote that prefers one reply; with `part`, of the cases of that part. Ties, skips and votes on
+    deleted replies yield none.
 
     `prompt` is the list of messages, `chosen` and `rejected` are lists of one assistant message: the conversational
     preference format that TRL's DPOTrainer and others read. `metadata` holds the case, the judge, and the origin of
     both replies. Where the two replies answer different messages (two prompts or techniques), `prompt` has those of the
     chosen reply, `metadata.rejected.messages` those of the other, and `metadata.same_prompt` is false.
     """
-    decided = [vote for vote in votes.listed(database, run_id) if vote.outcome in ("left", "right")]
+    decided = [vote for vote in part_votes(database, run_id, part) if vote.outcome in ("left", "right")]
     for start in range(0, len(decided), _MANY):
         some = decided[start : start + _MANY]
         positions = sorted({position for vote in some for position in (vote.left_position, vote.right_position)})
@@ -40,14 +42,15 @@ def preference_rows(database: Database, run_id: str) -> Iterator[dict[str, Any]]
                 yield from _pair(vote, rows[winner], rows[loser])
 
 
-def write_preferences(database: Database, run_id: str, out: BinaryIO) -> int:
+def write_preferences(database: Database, run_id: str, out: BinaryIO, part: str = "") -> int:
     """Writes the preference pairs of a run as JSON lines to an open file, and returns their number."""
-    return write_jsonl(preference_rows(database, run_id), out)
+    return write_jsonl(preference_rows(database, run_id, part), out)
 
 
-def save_preferences(database: Database, run_id: str, path: Path) -> int:
-    """Writes the preference pairs of a run atomically to `path`. Raises ExportError when the file cannot be written."""
-    return save(path, lambda out: write_preferences(database, run_id, out))
+def save_preferences(database: Database, run_id: str, path: Path, part: str = "") -> int:
+    """Writes the preference pairs of a run (with `part`, of the cases of that part) atomically to `path`. Raises
+    ExportError when the file cannot be written."""
+    return save(path, lambda out: write_preferences(database, run_id, out, part))
 
 
 def _pair(vote: Vote, winner: ResultRow, loser: ResultRow) -> Iterator[dict[str, Any]]:

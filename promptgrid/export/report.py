@@ -57,13 +57,13 @@ class Report:
     total: int
 
 
-def report(database: Database, run_id: str, positions: Sequence[int] | None = None) -> Report:
+def report(database: Database, run_id: str, positions: Sequence[int] | None = None, part: str = "") -> Report:
     """Returns the contents of the run's report.
 
-    With `positions`, its table has only the cases and variants of these cells, in their order; the summary always
-    covers all cases. Raises StoreError when the run no longer exists.
+    With `positions`, its table has only the cases and variants of these cells, in their order; the summary covers all
+    cases. With `part`, both are over the cases of that part only. Raises StoreError when the run no longer exists.
     """
-    columns = compare.facts(database, run_id)
+    columns = compare.part_facts(database, run_id, part)
     info, plan, state = runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id)
     comparison = _as_listed(compare.comparison_rows(database, columns, _view(database, columns, positions)), positions)
     rows, texts = _read(database, comparison)
@@ -73,7 +73,7 @@ def report(database: Database, run_id: str, positions: Sequence[int] | None = No
         origin=list(origin(info, plan, state)),
         notes=[
             *_notes(database, run_id),
-            *compare.run_remarks(database, run_id),
+            *compare.run_remarks(database, run_id, part),
             *compare.count_differences(database, run_id),
         ],
         summaries=comparison.summaries,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
+from promptgrid import compare
 from promptgrid.export.columns import columns_for
 from promptgrid.export.csv_out import write_columns
 from promptgrid.export.excel import write_xlsx
@@ -35,15 +36,18 @@ def write_run(
     form: FileFormat,
     positions: Sequence[int] | None = None,
     progress: ExportProgress | None = None,
+    part: str = "",
 ) -> int:
-    """Writes the results of a run (all cells, or those at `positions`) to an open file in the format `form`, and
-    returns the number of rows.
+    """Writes the results of a run (all cells, those at `positions`, or those of the cases of `part`) to an open file in
+    the format `form`, and returns the number of rows.
 
     A row is a cell; in the formats of BY_CASE a case. `progress` is called now and then with the number of rows so far.
     Raises StoreError when the run no longer exists.
     """
     if form in ("html", "markdown"):
-        return _write_report(database, run_id, out, form, positions)
+        return _write_report(database, run_id, out, form, positions, part)
+    if part:
+        positions = compare.part_facts(database, run_id, part).position.tolist()
     variables, checks = results.columns_of(database, run_id)
     columns = columns_for(variables, checks)
     if form in ("csv", "csv-for-excel"):
@@ -61,31 +65,30 @@ def write_run(
         case "parquet":
             return write_parquet(rows, out, **names)
         case _:
-            return write_xlsx(rows, out, **names, tables=_tables_beside(database, run_id))
+            return write_xlsx(rows, out, **names, tables=_tables_beside(database, run_id, part))
 
 
 def _write_report(
-    database: Database, run_id: str, out: BinaryIO, form: FileFormat, positions: Sequence[int] | None
+    database: Database, run_id: str, out: BinaryIO, form: FileFormat, positions: Sequence[int] | None, part: str
 ) -> int:
     from promptgrid.export import html, markdown, report
 
     if form == "html":
-        return html.write_html(database, run_id, out, positions)
-    contents = report.report(database, run_id, positions)
+        return html.write_html(database, run_id, out, positions, part)
+    contents = report.report(database, run_id, positions, part)
     out.write(markdown.of_report(contents).encode())
     return len(contents.rows)
 
 
-def _tables_beside(database: Database, run_id: str) -> list[Table]:
+def _tables_beside(database: Database, run_id: str, part: str) -> list[Table]:
     """Returns the tables for a workbook's further sheets: the summary over all cases, and the run's plan and
     figures."""
-    from promptgrid import compare
     from promptgrid.export import report
 
     origin = report.origin(
         runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id)
     )
-    return [summary_table(compare.summary(database, run_id)), Table("run", ["what", "value"], list(origin))]
+    return [summary_table(compare.summary(database, run_id, part)), Table("run", ["what", "value"], list(origin))]
 
 
 def save_run(
@@ -95,9 +98,10 @@ def save_run(
     form: FileFormat = "csv",
     positions: Sequence[int] | None = None,
     progress: ExportProgress | None = None,
+    part: str = "",
 ) -> int:
     """Writes the results of a run atomically to `path`, as `write_run` does. Raises ExportError on a write error."""
-    return save(path, lambda out: write_run(database, run_id, out, form, positions, progress))
+    return save(path, lambda out: write_run(database, run_id, out, form, positions, progress, part))
 
 
 def _with_progress(items: Iterator[T], rows_of: Callable[[T], int], progress: ExportProgress | None) -> Iterator[T]:

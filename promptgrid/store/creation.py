@@ -94,6 +94,7 @@ def extend_run(
             columns = {"plan": plan_json(plan), "decided": decided_json(decided), "total": runs.c.total + len(new)}
             runs_store.replace_plan(connection, run_id, before, **columns)
             runs_store.queue(connection, run_id)
+            record_opening(connection, run_id, plan)
             last = connection.scalar(sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id))
             numbered = zip(count(0 if last is None else last + 1), new, strict=False)
             write_many(connection, _INSERT_CELL, [{**row, "position": position} for position, row in numbered])

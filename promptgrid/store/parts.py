@@ -58,7 +58,8 @@ def _known(database: Database, contents: Sequence[str]) -> Mapping[str, str]:
 
 
 def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
-    """If the plan has cases of the part *prove*, stores for each of its prompts that this run has used that part."""
+    """If the plan has cases of the part *prove*, stores for each of its prompts that this run uses that part, again if
+    it is extended."""
     sealed = sum(case.part == _SEALED for case in plan.cases)
     row = {"run_id": run_id, "cases": sealed, "opened": now()}
     rows = [{**row, "prompt": prompt.name, "prompt_version": prompt.version} for prompt in plan.prompts]
@@ -67,11 +68,12 @@ def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
 
 
 def openings_of(database: Database, prompts: Iterable[str]) -> dict[str, int]:
-    """Returns, for each prompt name, how many runs of any version of that prompt have used cases of the part *prove*.
-    Deleted runs count too."""
+    """Returns, for each prompt name, how often runs of any version of that prompt have used cases of the part *prove*:
+    once when a run is made, and once each time that it is extended. Deleted runs count too."""
     names = list(dict.fromkeys(prompts))
-    count = sa.func.count(openings.c.run_id.distinct())
-    query = sa.select(openings.c.prompt, count).where(openings.c.prompt.in_(names)).group_by(openings.c.prompt)
+    columns = (openings.c.prompt, openings.c.run_id, openings.c.opened)  # two versions in one run are one opening
+    each = sa.select(*columns).where(openings.c.prompt.in_(names)).distinct().subquery()
+    query = sa.select(each.c.prompt, sa.func.count()).group_by(each.c.prompt)
     with database.read() as connection:
         counted = {row[0]: row[1] for row in connection.execute(query)}
     return {name: counted.get(name, 0) for name in names}

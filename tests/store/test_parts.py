@@ -13,10 +13,12 @@ from click.testing import CliRunner
 from promptgrid import api
 from promptgrid.cases.table import Case
 from promptgrid.cli import main
-from promptgrid.errors import CasesError
+from promptgrid.errors import CasesError, PlanError
+from promptgrid.prompt import Message
+from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.store.parts import cases_of_part, opening_sentences, openings_of, openings_of_run, parts_of_run
-from tests.running import PROMPT, a_run
+from tests.running import PROMPT, a_run, carried_out
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -55,6 +57,23 @@ def test_a_run_over_all_cases_is_an_opening_too(endpoint: HostileServer, databas
     assert sorted(position for part in positions.values() for position in part) == list(range(12))
     assert list(positions) == ["learn", "choose", "prove"]
     assert openings_of(database, ["say"]) == {"say": 1}
+
+
+def test_each_extension_is_an_opening_and_two_versions_in_one_run_are_one(
+    endpoint: HostileServer, database: Database
+) -> None:
+    other = replace(PROMPT, messages=(Message("user", "Please say {{ word }}."),))
+    plan = api.plan([PROMPT, other], [{"word": f"w{i}"} for i in range(12)], models="openai/ok", part="prove")
+    run_id = a_run(database, plan)
+    assert openings_of(database, ["say"]) == {"say": 1}
+    client.extend(database, run_id, samples=2)
+    assert openings_of(database, ["say"]) == {"say": 2}
+    with pytest.raises(PlanError):
+        client.extend(database, run_id, samples=2)  # it is queued
+    carried_out(database, run_id)
+    with pytest.raises(PlanError, match="all of these cells"):
+        client.extend(database, run_id, samples=2)
+    assert openings_of(database, ["say"]) == {"say": 2}
 
 
 def test_the_sentence_corrects_for_all_openings() -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from promptgrid import compare
 from promptgrid.compare import ComparisonRow, ComparisonRows, Facts, PooledCell, View
-from promptgrid.compare.facts import of_cases
+from promptgrid.compare.parts import of_cases
 from promptgrid.errors import StoreError
 from promptgrid.store import Database
 from promptgrid.store.parts import opening_sentences, openings_of, parts_of_run
