@@ -107,7 +107,7 @@ def test_without_cases_defaults_and_samples_are_sent_and_nothing_is_sent_empty()
     Path("old.prompty").write_text(OLDER, "utf-8")
     sheet = promptgrid("plan", "old.prompty")
     assert "old: model.parameters.tools is not taken over." in sheet.stderr
-    [case] = plan("./old.prompty").cases
+    [case] = plan("./old.prompty", show=print).cases
     assert case.inputs == {"style": "short"}
     Path("old.prompty").write_text(OLDER.replace("sample: {style: short}", ""), "utf-8")
     refused = promptgrid("plan", "old.prompty")

@@ -56,7 +56,7 @@ def plan(cases: int = 4, **changes: Any) -> Plan:
         "concurrency": 1,
     } | changes
     rows = [{"text": f"case {i}", "expected": "good"} for i in range(cases)]
-    return api.plan(JUDGE, rows, **settings | changes)
+    return api.plan(JUDGE, rows, doubts=False, **settings | changes)
 
 
 def ran(database: Database, **changes: Any) -> str:
@@ -150,7 +150,7 @@ def test_what_brought_no_reply_is_missing_and_not_zero(database: Database) -> No
 
 
 def test_cases_without_expected_have_variety_and_no_score(database: Database) -> None:
-    this_plan = api.plan(JUDGE, [{"text": "case"}], models="openai/ok", temperatures=(0, 1), samples=3)
+    this_plan = api.plan(JUDGE, [{"text": "case"}], models="openai/ok", doubts=False, temperatures=(0, 1), samples=3)
     run_id = client.submit(database, this_plan)
     carried_out(database, run_id)
     temperature_curve = curve(database, run_id)

@@ -34,7 +34,7 @@ def _answers(endpoint: HostileServer) -> None:
 def new_run(database: Database, *, carry_out: bool = True, expected: str | None = "good", **changes: Any) -> str:
     rows = [{"text": f"case {i}"} | ({"expected": expected} if expected else {}) for i in range(3)]
     settings: dict[str, Any] = {"models": "openai/ok", "temperatures": (0, 1), "samples": 2} | changes
-    run_id = client.submit(database, api.plan(JUDGE, rows, **settings))
+    run_id = client.submit(database, api.plan(JUDGE, rows, doubts=False, **settings))
     if carry_out:
         carried_out(database, run_id)
     return run_id

@@ -441,7 +441,9 @@ def test_the_messages_are_the_ones_on_the_wire() -> None:
 
 
 def test_a_cell_says_what_became_of_its_parameters(database: Database) -> None:
-    plan = api.plan(judge(), [{"text": "case 1"}], models="openai/o3", temperatures=[0, 1.5], seed=7, top_p=0.5)
+    plan = api.plan(
+        judge(), [{"text": "case 1"}], models="openai/o3", doubts=False, temperatures=[0, 1.5], seed=7, top_p=0.5
+    )
     made = client.submit(database, plan)
     carried_out(database, made)
     (row,) = results.result_rows(database, made)
@@ -455,7 +457,7 @@ def test_a_cell_says_what_became_of_its_parameters(database: Database) -> None:
 
 
 def test_what_nobody_knows_is_not_called_honoured(database: Database) -> None:
-    plan = api.plan(judge(), [{"text": "case 1"}], models="openai/ok", temperatures=0.3)
+    plan = api.plan(judge(), [{"text": "case 1"}], models="openai/ok", temperatures=0.3, doubts=False)
     made = client.submit(database, plan)
     carried_out(database, made)
     (row,) = results.result_rows(database, made)
