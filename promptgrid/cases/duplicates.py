@@ -3,24 +3,28 @@
 Near: every text in which both have four words or more has at least 7 of 10 of its words, and pairs of words that follow
 each other, in common (Jaccard), and holds the same numbers: `60 km in 2 hours` and `60 km in 3 hours` differ.
 Shorter cells (ids, dates, categories) do not count beside such a text; without one only copies are duplicates. Of a
-text of more than 256 words and pairs, 256 by their checksums are compared.
+text of more than 256 words and pairs, the 256 with the lowest hashes are compared.
 
 All pairs above the threshold are met without comparing all: two such sets share one of their rarest members (R. Bayardo
-et al., "Scaling up all pairs similarity search", 2007). Which order the members have changes the time only.
+et al., "Scaling up all pairs similarity search", 2007). Members are hashes of 64 bits; those of cases whose columns or
+numbers differ have nothing in common, so that such cases never meet.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import math
 import re
 import unicodedata
-import zlib
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, pairwise
+from functools import lru_cache
+from itertools import groupby
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from promptgrid.cases.table import Case
 
@@ -28,9 +32,9 @@ NEAR = 0.7
 _IDS = ("id", "case_id")
 _WORDS_OF_A_TEXT, _MEMBERS = 4, 256
 _WORD = re.compile(r"[㐀-鿿぀-ヿ]|[^\W_㐀-鿿぀-ヿ]+|[^\w\s.,;:!?'\"…。，、；：！？“”‘’()\[\]_-]")
+_PAIR = np.uint64(0x9E3779B97F4A7C15)  # odd: a pair in the other order is another member
 
-_Member = tuple[str, ...]
-"""A column and a word of it, or two words that follow each other."""
+Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +48,34 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """The words and word pairs (members) of a case's longer texts, as numbers, by column and all together; `numbers`
-    holds the numerals in each column."""
+    """The words and word pairs (members) of a case's longer texts, by column in the order of their names. `kind` is the
+    same for cases with the same columns of texts and the same numbers in each."""
 
-    columns: Mapping[str, frozenset[int]]
-    numbers: Mapping[str, frozenset[str]]
-    members: frozenset[int]
+    columns: Sequence[Hashes]
+    kind: int
+
+    @property
+    def members(self) -> Hashes:
+        """The members of all columns, different for each column and kind."""
+        salts = [np.uint64(_hash(f"{self.kind} {at}")) for at in range(len(self.columns))]
+        salted = [members ^ salt for members, salt in zip(self.columns, salts, strict=True)]
+        return np.concatenate(salted) if salted else np.empty(0, dtype=np.uint64)
 
 
-def duplicates(cases: Sequence[Case], *, near: bool = True) -> dict[int, Duplicate]:
-    """Returns, by index of a case, the earliest case that it is a copy of or, with `near`, otherwise a near duplicate
-    of. Cases without one are left out. Rows added at the end change no earlier entry."""
+def duplicates(cases: Sequence[Case], of_first: int | None = None) -> dict[int, Duplicate]:
+    """Returns, by index of a case, the earliest case that it is a copy of or otherwise a near duplicate of. Cases
+    without one are left out. Rows added at the end change no earlier entry. With `of_first`, near duplicates are looked
+    for among that many cases at the beginning only, which takes less time."""
     first: dict[str, int] = {}
     copies = {}
     for place, case in enumerate(cases):
         earliest = first.setdefault(content(case), place)
         if earliest != place:
             copies[place] = Duplicate(earliest, copy=True)
-    if not near:
-        return copies
-    codes = defaultdict[_Member, int](count().__next__)  # sets of numbers are compared faster than sets of texts
-    texts = {place: _texts(cases[place], codes) for place in first.values()}
-    return copies | {place: Duplicate(of, copy=False) for place, of in _near(texts).items()}
+    places = list(first.values())
+    early = len(places) if of_first is None else sum(place < of_first for place in places)
+    pairs = _near([_texts(cases[place]) for place in places], early)
+    return copies | {places[at]: Duplicate(places[of], copy=False) for at, of in pairs.items()}
 
 
 def content(case: Case) -> str:
@@ -86,67 +96,79 @@ def _inputs(case: Case) -> dict[str, Any]:
     }
 
 
-def _texts(case: Case, codes: Mapping[_Member, int]) -> _Texts:
-    columns, numbers = {}, {}
-    for name, value in _inputs(case).items():
+def _texts(case: Case) -> _Texts:
+    columns, numbers = [], []
+    for name, value in sorted(_inputs(case).items()):
         words = _WORD.findall(plain_text(value))
         if len(words) >= _WORDS_OF_A_TEXT:
-            pairs = pairwise(words)
-            members = {*((name, word) for word in words), *((name, *pair) for pair in pairs)}
-            columns[name] = frozenset(codes[member] for member in _sketch(members))
-            numbers[name] = frozenset(word for word in words if any(map(str.isdecimal, word)))
-    return _Texts(columns, numbers, frozenset().union(*columns.values()))
+            columns.append(_members(words))
+            numbers.append((name, sorted({word for word in words if any(map(str.isdecimal, word))})))
+    return _Texts(columns, _hash(repr(numbers)))
 
 
-def _sketch(members: Collection[_Member]) -> Collection[_Member]:
-    def checksum(member: _Member) -> tuple[int, _Member]:
-        return zlib.crc32("\0".join(member).encode("utf-8", "replace")), member
+def _members(words: Collection[str]) -> Hashes:
+    """Returns the hashes of the words and of the pairs that follow each other, sorted, at most `_MEMBERS`."""
+    hashes = np.fromiter(map(_hash, words), dtype=np.uint64, count=len(words))
+    return np.unique(np.concatenate([hashes, hashes[:-1] * _PAIR + hashes[1:]]))[:_MEMBERS]
 
-    return members if len(members) <= _MEMBERS else sorted(members, key=checksum)[:_MEMBERS]
+
+@lru_cache(maxsize=100_000)
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
-def _near(texts: Mapping[int, _Texts]) -> dict[int, int]:
-    """Returns, by index of a case, the index of the earliest case of which it is a near duplicate; `texts` is
-    by index."""
-    frequency = Counter(member for one in texts.values() for member in one.members)
+def _near(texts: Sequence[_Texts], early: int) -> dict[int, int]:
+    """Returns, by index of a text, the index of the earliest of the first `early` ones that is nearly the same."""
+    sizes = [sum(map(len, one.columns)) for one in texts]
     places: defaultdict[int, list[int]] = defaultdict(list)
     near = {}
-    for place, mine in texts.items():
-        ordered = sorted(mine.members, key=lambda member: (frequency[member], member))
-        rarest = ordered[: len(ordered) - math.ceil(NEAR * len(ordered)) + 1]
-        earliest = _earliest(place, mine, texts, [places[member] for member in rarest])
-        if earliest != place:
-            near[place] = earliest
-        for member in rarest:
-            places[member].append(place)
+    for at, members in _rarest(texts, sizes):
+        earliest = _earliest(at, texts, sizes, [places[member] for member in members])
+        if earliest != at:
+            near[at] = earliest
+        for member in members if at < early else ():
+            places[member].append(at)
     return near
 
 
-def _earliest(place: int, mine: _Texts, texts: Mapping[int, _Texts], candidates: Sequence[Sequence[int]]) -> int:
-    """Returns the index of the earliest candidate that is a near duplicate of the case at `place` (its texts are
-    `mine`); `place` if none is. Each list of candidates is in ascending order."""
-    earliest, different = place, set[int]()
+def _rarest(texts: Sequence[_Texts], sizes: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    """Yields (index of a text, numbers of its rarest members), in order: so many that two texts which are nearly the
+    same share one of them. Members of a single text, which no other can share, are left out."""
+    if not sum(sizes):
+        return
+    count = np.array(sizes)
+    owner = np.repeat(np.arange(len(texts)), count)
+    _, member, frequencies = np.unique(
+        np.concatenate([one.members for one in texts]), return_inverse=True, return_counts=True
+    )
+    frequency = frequencies[member]
+    order = np.lexsort((member, frequency, owner))
+    rank = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+    enough = np.repeat(count - np.ceil(NEAR * count - 1e-9).astype(np.int64) + 1, count)
+    rare = order[(rank < enough) & (frequency[order] > 1)]
+    pairs = zip(owner[rare].tolist(), member[rare].tolist(), strict=True)
+    for at, group in groupby(pairs, key=lambda pair: pair[0]):
+        yield at, [number for _, number in group]
+
+
+def _earliest(at: int, texts: Sequence[_Texts], sizes: Sequence[int], candidates: Sequence[Sequence[int]]) -> int:
+    """Returns the earliest candidate that is near, else `at` itself. Each list of candidates is ascending."""
+    mine = [set(members.tolist()) for members in texts[at].columns]
+    least, most = NEAR * sizes[at], sizes[at] / NEAR
+    earliest, different = at, set[int]()
     for places in candidates:
         for other in places:
             if other >= earliest:
                 break
-            if other in different:
+            if other in different or not least <= sizes[other] <= most:
                 continue
-            if _alike(mine, texts[other]):
+            if all(_overlap(a, b) >= NEAR for a, b in zip(mine, texts[other].columns, strict=True)):
                 earliest = other
                 break
             different.add(other)
     return earliest
 
 
-def _alike(a: _Texts, b: _Texts) -> bool:
-    if min(len(a.members), len(b.members)) < NEAR * max(len(a.members), len(b.members)):
-        return False
-    if a.columns.keys() != b.columns.keys() or a.numbers != b.numbers:
-        return False
-    return all(_overlap(members, b.columns[name]) >= NEAR for name, members in a.columns.items())
-
-
-def _overlap(a: frozenset[int], b: frozenset[int]) -> float:
-    common = len(a & b)
+def _overlap(a: set[int], b: Hashes) -> float:
+    common = len(a.intersection(b.tolist()))
     return common / (len(a) + len(b) - common)

@@ -30,7 +30,6 @@ GROUP = "group"
 """The default name of the column that groups cases."""
 
 _KEY = b"promptgrid parts 1"  # another key would change the part of every case
-NEAR_LIMIT = 5000  # cases of a table that is only read: the search takes half a second
 _NAMED, _NAME_CHARS = 3, 60  # cases that a note names, and characters of each
 
 
@@ -134,11 +133,8 @@ def table_notes(
 ) -> list[str]:
     """Returns notes on copies and near duplicates among the cases, and on cases that are examples of the prompts.
     `alike` gives the duplicates if they are already known."""
-    near = len(cases) <= NEAR_LIMIT
-    alike = duplicates(cases, near=near) if alike is None else alike
-    notes = (
-        [] if near else [f"near duplicates are looked for in tables of up to {NEAR_LIMIT:,} cases, copies in this one"]
-    )
+    alike = duplicates(cases) if alike is None else alike
+    notes = []
     for copy, are in ((True, "a copy"), (False, "a near duplicate")):
         pairs = [f"{cases[place].id} of {cases[one.of].id}" for place, one in alike.items() if one.copy == copy]
         if pairs:
@@ -152,8 +148,7 @@ def _example_notes(cases: Sequence[Case], prompts: Iterable[Prompt]) -> Iterator
         examples = [Case("", example.inputs) for example in prompt.examples]
         names = {name for example in examples for name in example.inputs}
         questions = [Case(case.id, {name: case.inputs.get(name, "") for name in names}) for case in cases]
-        near = len(cases) <= NEAR_LIMIT
-        alike = duplicates([*examples, *questions], near=near) if examples else {}
+        alike = duplicates([*examples, *questions], of_first=len(examples)) if examples else {}
         ids = [cases[place - len(examples)].id for place, one in alike.items() if one.of < len(examples) <= place]
         if ids:
             are = "is an example" if len(ids) == 1 else "are examples"

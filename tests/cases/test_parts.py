@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptgrid.cases.duplicates import duplicates
+from promptgrid.cases.duplicates import content, duplicates
 from promptgrid.cases.parts import PARTS, SHARES, digests, of_part, part_notes, parted, table_notes
 from promptgrid.cases.table import Case
 from promptgrid.errors import CasesError
@@ -216,11 +217,42 @@ def test_cases_of_their_own_have_nothing_told() -> None:
     assert table_notes(table(200)) == []
 
 
-def test_a_large_table_is_searched_for_copies_only_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("promptgrid.cases.parts.NEAR_LIMIT", 2)
-    texts = ["one two three four five", "one two three four  FIVE", "one two three four five six"]
-    notes = table_notes([Case(str(n), {"text": text}) for n, text in enumerate(texts)])
-    assert notes == [
-        "near duplicates are looked for in tables of up to 2 cases, copies in this one",
-        "1 case is a copy of an earlier one: 1 of 0",
-    ]
+def test_near_duplicates_are_found_in_a_large_table_too() -> None:
+    cases = table(6000)
+    notes = table_notes([*cases, Case("last", {"text": f"Oh, {SENTENCE}"}), Case("more", {"text": SENTENCE})])
+    assert "1 case is a near duplicate of an earlier one: more of last" in notes
+
+
+words = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "g", "1", "2"]), min_size=2, max_size=12).map(" ".join)
+
+
+def set_of(text: str) -> set[tuple[str, ...]]:
+    single = text.split()
+    return {*((word,) for word in single), *pairwise(single)}
+
+
+def alike(a: Case, b: Case) -> bool:
+    """The definition, in every column where a text has four words or more."""
+    texts = [{name: text for name, text in case.inputs.items() if len(text.split()) >= 4} for case in (a, b)]
+    if not texts[0] or texts[0].keys() != texts[1].keys():
+        return False
+    for name, text in texts[0].items():
+        one, other = set_of(text), set_of(texts[1][name])
+        if len(one & other) < 0.7 * len(one | other) or (one ^ other) & {("1",), ("2",)}:
+            return False
+    return True
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.fixed_dictionaries({"x": words, "y": words}), max_size=12), st.integers(0, 4))
+def test_near_duplicates_are_those_of_the_definition(rows: list[dict[str, str]], examples: int) -> None:
+    cases = [Case(str(i), row) for i, row in enumerate(rows)]
+    for first in (None, examples):
+        known = duplicates(cases, first)
+        seen: dict[str, int] = {}
+        for at, case in enumerate(cases):
+            copy_of = seen.setdefault(content(case), at)
+            distinct = [other for other in seen.values() if other < at and (first is None or other < first)]
+            near = next((other for other in sorted(distinct) if alike(cases[other], case)), None)
+            expected = (copy_of, True) if copy_of < at else None if near is None else (near, False)
+            assert (known[at].of, known[at].copy) == expected if at in known else expected is None
