@@ -139,7 +139,7 @@ class TokenCounter:
         if answer.status in (401, 403, 404, 405, 501):
             raise _Unsupported
         if answer.status == 429 or answer.status >= 500:
-            raise refusals.told(
+            raise refusals.response_error(
                 answer.status, refusals.unwrapped(answer.text), answer.headers, self.settings, question["model"]
             )
         if answer.status >= 400:
@@ -193,9 +193,9 @@ def spelt(tokens: Sequence[str], text: str) -> list[bytes] | None:
     bytes contain `text`; None if neither does. Tokens before and after the text are allowed."""
     wanted = text.encode()
     for spelling in (_byte_level, _sentence_piece):
-        found = [spelling(token) for token in tokens]
-        known = [data for data in found if data is not None]
-        if len(known) == len(found) and wanted in b"".join(known):
+        pieces = [spelling(token) for token in tokens]
+        known = [data for data in pieces if data is not None]
+        if len(known) == len(pieces) and wanted in b"".join(known):
             return known
     return None
 

@@ -231,7 +231,7 @@ class OpenAIEndpoint:
     ) -> list[Reply]:
         """Returns the replies in a parsed body with the text `raw`. Raises EndpointError, also with status 200."""
         if error := refusals.error_inside(body):
-            raise refusals.told(refusals.status_inside(error), error, headers, self.settings, request.model)
+            raise refusals.response_error(refusals.status_inside(error), error, headers, self.settings, request.model)
         usable_replies = replies(body, request.n, raw, sums=self._slots is None, **common)
         usable_replies = [redacted_reply(reply, self.settings.secrets) for reply in usable_replies]
         self._readable = True

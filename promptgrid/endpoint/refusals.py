@@ -59,7 +59,7 @@ class _Answer:
     sentence: str
 
 
-def told(
+def response_error(
     status: int, body: object, headers: Mapping[str, str], settings: EndpointSettings, model: str
 ) -> EndpointError:
     """Returns the EndpointError for an error response. `body` is its parsed JSON without the outer {"error": …}, or its
@@ -79,8 +79,8 @@ def told(
 
 
 def unwrapped(text: str) -> object:
-    """Returns the body of an error response as `told` takes it: parsed JSON without the outer {"error": …}, or the
-    text."""
+    """Returns the body of an error response as `response_error` takes it: parsed JSON without the outer
+    {"error": …}, or the text."""
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
@@ -160,21 +160,21 @@ def _refuses(a: _Answer) -> bool:
     return bool(a.param) and (a.param in PARAMETERS or bool(a.codes & REFUSED_CODES))
 
 
-def _said(a: _Answer) -> str:
+def _sentence(a: _Answer) -> str:
     sentence = a.sentence or f"status {a.status}, no reason given"
     return sentence if sentence.endswith((".", "!", "?", "…", "。")) else f"{sentence}."
 
 
 SENTENCES: Mapping[ErrorKind, Callable[[_Answer, str], str]] = {
-    "auth": lambda a, m: f"does not accept the key ({a.status}): {_said(a)}",
-    "quota": lambda a, m: f"has no money left for this key: {_said(a)}",
-    "unknown_model": lambda a, m: f"does not know the model {m!r}: {_said(a)}",
-    "rate_limited": lambda a, m: f"asks to wait (429): {_said(a)}",
-    "server": lambda a, m: f"has an error of its own ({a.status}): {_said(a)}",
-    "timeout": lambda a, m: f"timed out ({a.status}): {_said(a)}",
-    "refused_parameter": lambda a, m: f"refuses {a.param} for {m!r}: {_said(a)}",
-    "too_long": lambda a, m: f"says that the prompt does not fit into the context of {m!r}: {_said(a)}",
-    "bad_request": lambda a, m: f"refused the request ({a.status}): {_said(a)}",
+    "auth": lambda a, m: f"does not accept the key ({a.status}): {_sentence(a)}",
+    "quota": lambda a, m: f"has no money left for this key: {_sentence(a)}",
+    "unknown_model": lambda a, m: f"does not know the model {m!r}: {_sentence(a)}",
+    "rate_limited": lambda a, m: f"asks to wait (429): {_sentence(a)}",
+    "server": lambda a, m: f"has an error of its own ({a.status}): {_sentence(a)}",
+    "timeout": lambda a, m: f"timed out ({a.status}): {_sentence(a)}",
+    "refused_parameter": lambda a, m: f"refuses {a.param} for {m!r}: {_sentence(a)}",
+    "too_long": lambda a, m: f"says that the prompt does not fit into the context of {m!r}: {_sentence(a)}",
+    "bad_request": lambda a, m: f"refused the request ({a.status}): {_sentence(a)}",
 }
 
 
@@ -209,4 +209,4 @@ def _raw(body: object) -> str:
 def check_status(response: HttpResponse, settings: EndpointSettings, model: str) -> None:
     """Raises the EndpointError of the response unless its status is 200 to 299. `model` is named in the message."""
     if not 200 <= response.status < 300:
-        raise told(response.status, unwrapped(response.text), response.headers, settings, model)
+        raise response_error(response.status, unwrapped(response.text), response.headers, settings, model)

@@ -216,14 +216,14 @@ def test_judges_who_always_agree_are_worth_one(
 ) -> None:
     run_id = carried(each_its_own, words=20, temperatures=[0, 1])
     this_arena = arena.read(database, run_id)
-    shown: list[frozenset[int]] = []
+    pairs: list[frozenset[int]] = []
 
     def choose(_: Arena, pair: ReplyPair) -> VoteOutcome:
         replies = frozenset((pair.left, pair.right))
-        if replies not in shown:
-            shown.append(replies)
+        if replies not in pairs:
+            pairs.append(replies)
         by_heat = colder(this_arena, pair)
-        return by_heat if shown.index(replies) < pairs_won else "right" if by_heat == "left" else "left"
+        return by_heat if pairs.index(replies) < pairs_won else "right" if by_heat == "left" else "left"
 
     judged(database, run_id, "ada", choose)
     alone = standings(this_arena, votes.listed(database, run_id))

@@ -23,7 +23,7 @@ from promptgrid.endpoint import Delta, Endpoint, EndpointSettings, OpenAIEndpoin
 from promptgrid.endpoint.faults import quoted
 from promptgrid.endpoint.headers import request_headers
 from promptgrid.endpoint.limits import retry_after
-from promptgrid.endpoint.refusals import told
+from promptgrid.endpoint.refusals import response_error
 from promptgrid.endpoint.replies import parsed, replies
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Message, Parameters
@@ -193,7 +193,7 @@ OTHERS_SAY = [
 
 @pytest.mark.parametrize(("status", "body", "kind", "param"), OTHERS_SAY)
 def test_what_other_servers_say_is_understood(status: int, body: object, kind: str, param: str) -> None:
-    error = told(status, body, {}, EndpointSettings("gateway", "https://gateway.example/v1"), "x")
+    error = response_error(status, body, {}, EndpointSettings("gateway", "https://gateway.example/v1"), "x")
     assert (error.kind, error.param, error.status) == (kind, param, status)
     assert error.message.endswith(".")
 

@@ -110,10 +110,10 @@ def test_an_escaped_key_in_json_is_found() -> None:
 
 
 def test_an_escaped_key_in_events_that_were_not_asked_for_is_found() -> None:
-    told = (
+    stream = (
         f'"model": "{escaped(KEY)}", "choices": [{{"index": 0, "delta": {{"content": "x"}}, "finish_reason": "stop"}}]'
     )
-    with Wire(answer(f"data: {{{told}}}\n\ndata: [DONE]\n\n".encode())) as wire:
+    with Wire(answer(f"data: {{{stream}}}\n\ndata: [DONE]\n\n".encode())) as wire:
         (reply,) = with_endpoint(wire.url, lambda endpoint: endpoint.complete(ask("m")), api_key=KEY)
     assert (reply.text, reply.model_returned) == ("x", "[key]")
 

@@ -50,8 +50,8 @@ def completion(body: Body, answer: str, **changes: Any) -> Body:
 
 def recorded(request: Request) -> Recorded:
     """The request's entry in the server's books."""
-    found: Recorded = request.state.recorded
-    return found
+    record: Recorded = request.state.recorded
+    return record
 
 
 def produced(request: Request, body: Body, answer: str, **changes: Any) -> Body:
@@ -59,9 +59,9 @@ def produced(request: Request, body: Body, answer: str, **changes: Any) -> Body:
     entry = recorded(request)
     whole = completion(body, answer, id=f"cmpl-{entry.number}")
     choices, used = changes.get("choices"), whole["usage"]
-    made = len(choices) if choices and isinstance(choices, list) else len(whole["choices"])
+    count = len(choices) if choices and isinstance(choices, list) else len(whole["choices"])
     each = used["completion_tokens"] // len(whole["choices"])
-    entry.charge(made, used["prompt_tokens"], each)
+    entry.charge(count, used["prompt_tokens"], each)
     if request.app.state.server.kind == "llama.cpp":  # reports one choice only
         whole["usage"] = {**used, "completion_tokens": each}
     return whole | changes
@@ -76,8 +76,8 @@ def events(request: Request, body: Body, answer: str) -> list[Body]:
     base = {"id": whole["id"], "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
 
     def chunk(piece: str, finish: str | None = None) -> Body:
-        said: Body = {"text": piece} if legacy else {"delta": {"content": piece} if piece else {}}
-        return {**base, "choices": [{"index": 0, "finish_reason": finish, **said}]}
+        content: Body = {"text": piece} if legacy else {"delta": {"content": piece} if piece else {}}
+        return {**base, "choices": [{"index": 0, "finish_reason": finish, **content}]}
 
     last = [chunk("", whole["choices"][0]["finish_reason"])]
     usage = [{**base, "choices": [], "usage": whole["usage"]}] if body.get("stream_options") else []

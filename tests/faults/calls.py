@@ -98,8 +98,8 @@ class Completions:
                 headers = [header for bucket in self.server.buckets for header in bucket.headers()]
                 if not any(name == b"date" for name, _ in message["headers"]):
                     headers.append(("date", http_date(0)))
-                said = [(name.encode(), value.encode()) for name, value in headers]
-                message = {**message, "headers": [*message["headers"], *said]}
+                pairs = [(name.encode(), value.encode()) for name, value in headers]
+                message = {**message, "headers": [*message["headers"], *pairs]}
             # noted first: who has read the answer finds it in the books, and its next call is not beside this one
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 entry.whole = True

@@ -78,8 +78,8 @@ async def ok_then_close(request: Request, body: Body, answer: str) -> Response:
 
 def _rate_limited(**headers: Callable[[], str]) -> Mode:
     async def mode(request: Request, body: Body, answer: str) -> Response:
-        said = {name.replace("_", "-"): value() for name, value in headers.items()}
-        return error(429, "Rate limit reached.", headers=said, type="requests", code="rate_limit_exceeded")
+        values = {name.replace("_", "-"): value() for name, value in headers.items()}
+        return error(429, "Rate limit reached.", headers=values, type="requests", code="rate_limit_exceeded")
 
     return mode
 

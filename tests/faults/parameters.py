@@ -22,9 +22,9 @@ def refuses(name: str, *, but: tuple[Any, ...] = (), message: str = "") -> Mode:
         value = body.get(name)
         if value is None or value in but:
             return await ok(request, body, answer)
-        said = message or f"Unsupported value: '{name}' does not support {value} with this model."
+        sentence = message or f"Unsupported value: '{name}' does not support {value} with this model."
         code = "unsupported_parameter" if message else "unsupported_value"
-        return error(400, said, param=name, code=code)
+        return error(400, sentence, param=name, code=code)
 
     return mode
 
@@ -38,8 +38,8 @@ async def refuses_both(request: Request, body: Body, answer: str) -> Response:
 
 async def few_choices(request: Request, body: Body, answer: str) -> Response:
     """Half of the choices that were asked for, and at least one."""
-    asked = body.get("n") or 1
-    return await ok(request, {**body, "n": max(asked // 2, 1)}, answer)
+    n = body.get("n") or 1
+    return await ok(request, {**body, "n": max(n // 2, 1)}, answer)
 
 
 def draws(temperature: Callable[[float], float], *, says_so: bool = False) -> Mode:

@@ -152,15 +152,15 @@ class HostileServer:
         modes = self._scripts.get(model) or model.split("+")
         own = modes[min(self._calls[model], len(modes)) - 1]
         passed = [number for number in self._from_call if number <= entry.number]
-        chosen = self._from_call[max(passed)] if passed else self._mixed(entry) or own
-        return chosen if chosen in MODES else "ok"
+        answer_mode = self._from_call[max(passed)] if passed else self._mixed(entry) or own
+        return answer_mode if answer_mode in MODES else "ok"
 
     def _mixed(self, entry: Recorded) -> str:
         shares, seed = self._mix
-        drawn = random.Random(f"{seed}/{entry.number}").random() if shares else 1.0
+        number = random.Random(f"{seed}/{entry.number}").random() if shares else 1.0
         for mode, share in shares.items():
-            drawn -= share
-            if drawn < 0:
+            number -= share
+            if number < 0:
                 return mode if mode not in CUT or self._may_be_cut(entry) else ""
         return ""
 
@@ -200,8 +200,8 @@ class HostileServer:
         words = [len(text.split()) for text in body["input"]]
         if body["model"] == "short" and max(words) > 10:
             return error(400, "This model's maximum context length is 10 tokens.", code="context_length_exceeded")
-        made = [[text.lower().count(chr(97 + i)) for i in range(26)] for text in body["input"]]
-        rows = [{"index": index, "embedding": vector} for index, vector in enumerate(made)]
+        vectors = [[text.lower().count(chr(97 + i)) for i in range(26)] for text in body["input"]]
+        rows = [{"index": index, "embedding": vector} for index, vector in enumerate(vectors)]
         usage = {"prompt_tokens": None if body["model"] == "silent" else sum(words)}
         return JSONResponse({"object": "list", "data": rows[::-1], "usage": usage})
 

@@ -153,7 +153,7 @@ def test_ids_are_different_unless_they_are_wanted_alike(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "refused", "taken", "param"),
+    ("model", "refused", "accepted", "param"),
     [
         ("refuses-temperature", {"temperature": 0.5}, {"temperature": 1}, "temperature"),
         ("refuses-top-p", {"top_p": 0.9}, {"top_p": 1, "temperature": 0.5}, "top_p"),
@@ -165,17 +165,17 @@ def test_ids_are_different_unless_they_are_wanted_alike(client: Client) -> None:
     ],
 )
 def test_a_parameter_is_refused_and_nothing_charged(
-    hostile: HostileServer, client: Client, model: str, refused: dict[str, Any], taken: dict[str, Any], param: str
+    hostile: HostileServer, client: Client, model: str, refused: dict[str, Any], accepted: dict[str, Any], param: str
 ) -> None:
     status, body = client.ask(model, **refused)
     assert (status, body["error"]["param"], hostile.books.charged) == (400, param, 0)
-    assert (client.ask(model, **taken)[0], hostile.books.charged) == (200, 1)
+    assert (client.ask(model, **accepted)[0], hostile.books.charged) == (200, 1)
 
 
-@pytest.mark.parametrize(("asked", "got"), [(1, 1), (2, 1), (5, 2), (8, 4)])
-def test_fewer_choices_come_than_asked_for(hostile: HostileServer, client: Client, asked: int, got: int) -> None:
-    assert len(client.texts("few-choices", n=asked)) == got
-    assert hostile.books.charged == got
+@pytest.mark.parametrize(("n", "count"), [(1, 1), (2, 1), (5, 2), (8, 4)])
+def test_fewer_choices_come_than_asked_for(hostile: HostileServer, client: Client, n: int, count: int) -> None:
+    assert len(client.texts("few-choices", n=n)) == count
+    assert hostile.books.charged == count
 
 
 def test_a_temperature_is_honoured_ignored_or_clamped(client: Client) -> None:
@@ -198,8 +198,8 @@ def test_seeds_repeat_and_choices_differ(client: Client) -> None:
 
 def test_one_server_says_which_temperature_it_used(client: Client) -> None:
     assert "generation_settings" not in client.ask("clamps-temperature", temperature=1.5)[1]
-    said = client.ask("clamps-temperature-and-says-so", temperature=1.5)[1]["generation_settings"]
-    assert said["temperature"] == 1.0
+    settings = client.ask("clamps-temperature-and-says-so", temperature=1.5)[1]["generation_settings"]
+    assert settings["temperature"] == 1.0
 
 
 def test_above_the_slots_calls_are_refused_without_saying_how_long(hostile: HostileServer) -> None:
@@ -228,9 +228,9 @@ def test_a_bucket_refills_up_to_its_burst() -> None:
     assert bucket.wait_s(50) == 0
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(0.0101, "11ms"), (1.5, "1.5s"), (12, "12s"), (360, "6m0s")])
-def test_durations_are_written_as_openai_does(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+@pytest.mark.parametrize(("seconds", "text"), [(0.0101, "11ms"), (1.5, "1.5s"), (12, "12s"), (360, "6m0s")])
+def test_durations_are_written_as_openai_does(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_every_reply_tells_the_limits_and_an_empty_bucket_how_long_to_wait(
@@ -238,14 +238,14 @@ def test_every_reply_tells_the_limits_and_an_empty_bucket_how_long_to_wait(
 ) -> None:
     hostile.limit(requests_per_s=0.25, burst=2)
     hostile.limit(tokens_per_s=0.001, burst=30)
-    told = []
+    headers = []
     for _ in range(3):
         response = client.send("ok", max_tokens=5)
         response.read()
-        told.append(
+        headers.append(
             [response.status, *(response.headers[f"x-ratelimit-remaining-{w}"] for w in ("requests", "tokens"))]
         )
-    assert told == [[200, "1", "23"], [200, "0", "16"], [429, "0", "16"]]
+    assert headers == [[200, "1", "23"], [200, "0", "16"], [429, "0", "16"]]
     assert response.headers["retry-after"] == "4"
     assert 3000 < int(response.headers["retry-after-ms"]) <= 4000
     assert hostile.books.charged == 2

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptgrid.endpoint import EndpointSettings
-from promptgrid.endpoint.refusals import error_inside, told, unwrapped
+from promptgrid.endpoint.refusals import error_inside, response_error, unwrapped
 from promptgrid.endpoint.replies import parsed, replies
 from promptgrid.endpoint.usage import read_usage, without_nothing
 from promptgrid.errors import EndpointError
@@ -44,7 +44,7 @@ def test_counts_are_whole_and_not_negative_or_unknown(usage: Any) -> None:
 @FUZZ
 @given(st.integers(400, 599), ERRORS.map(lambda error: json.dumps({"error": error})) | odd_texts, HEADERS)
 def test_any_error_body_is_a_short_sentence(status: int, text: str, headers: Mapping[str, str]) -> None:
-    error = told(status, unwrapped(text), headers, SETTINGS, "m")
+    error = response_error(status, unwrapped(text), headers, SETTINGS, "m")
     assert error.message.startswith("local ")
     assert len(error.message) < 900
     assert error.retry_after is None or error.retry_after >= 0

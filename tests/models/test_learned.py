@@ -14,7 +14,7 @@ import pytest
 
 from promptgrid import connections, loop
 from promptgrid.endpoint import Request
-from promptgrid.endpoint.refusals import told
+from promptgrid.endpoint.refusals import response_error
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError, StoreError
 from promptgrid.models import learned
@@ -90,7 +90,7 @@ def test_what_was_said_is_one_line_and_cut() -> None:
 
 def test_an_endpoint_errors_message_leaves_the_servers_sentence() -> None:
     body = {"message": ONLY_DEFAULT, "param": "temperature", "code": "unsupported_value"}
-    error = told(400, body, {}, EndpointSettings("one", HERE), "m")
+    error = response_error(400, body, {}, EndpointSettings("one", HERE), "m")
     assert error.message != ONLY_DEFAULT
     learned.remember(HERE, "m", error.param, 0.7, error.message)
     assert learned.refusals(HERE, "m")[0].reason == ONLY_DEFAULT

@@ -14,6 +14,6 @@ close = partial(pytest.approx, rel=1e-9, abs=1e-9)
 scores = st.one_of(st.none(), st.floats(0, 1), st.sampled_from([0.0, 1.0, 0.5]))
 
 
-def near(found: Interval | None, low: Any, high: Any) -> bool:
-    assert found is not None
-    return (found.low, found.high) == close((low, high))
+def near(interval: Interval | None, low: Any, high: Any) -> bool:
+    assert interval is not None
+    return (interval.low, interval.high) == close((low, high))

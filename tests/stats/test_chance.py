@@ -35,10 +35,10 @@ def test_few_differences_are_tried_in_all_signs_as_scipy_does() -> None:
 def test_many_differences_come_near_what_all_signs_would_give() -> None:
     values = np.round(np.random.default_rng(2).normal(0.12, 0.5, 14), 1)
     theirs = reference.permutation_test((values,), np.mean, permutation_type="samples", n_resamples=2**14).pvalue
-    found = stats.paired_permutation(list(values))
-    assert found == pytest.approx(theirs, abs=4 * math.sqrt(theirs * (1 - theirs) / 9999))
-    assert found == stats.paired_permutation(list(values))
-    assert found == stats.paired_permutation(list(-values))
+    p_value = stats.paired_permutation(list(values))
+    assert p_value == pytest.approx(theirs, abs=4 * math.sqrt(theirs * (1 - theirs) / 9999))
+    assert p_value == stats.paired_permutation(list(values))
+    assert p_value == stats.paired_permutation(list(-values))
 
 
 def test_a_permutation_p_is_never_zero_and_of_nothing_there_is_none() -> None:

@@ -63,9 +63,9 @@ def test_the_cases_needed_would_show_the_difference_in_four_of_five_tries() -> N
     assert comparison.cases_needed is not None
     total = 20 + comparison.cases_needed
     generator = np.random.default_rng(0)
-    drawn = generator.multinomial(total, [4 / 20, 1 / 20, 15 / 20], size=2000)
-    shown = np.mean([stats.mcnemar(int(b), int(c)) < level(2) for b, c, _ in drawn])
-    assert 0.7 < shown < 0.9
+    tables = generator.multinomial(total, [4 / 20, 1 / 20, 15 / 20], size=2000)
+    share = np.mean([stats.mcnemar(int(b), int(c)) < level(2) for b, c, _ in tables])
+    assert 0.7 < share < 0.9
     assert stats.compared(*flags(3, 3, 14)).cases_needed is None
 
 

@@ -93,8 +93,8 @@ def test_any_votes_give_a_ranking(wins: list[list[int]]) -> None:
 
 
 def test_the_side_that_wins_too_often_is_seen() -> None:
-    found = stats.position_bias(18, 2, 5)
-    assert (found.share, found.decided, found.ties) == (0.9, 20, 5)
-    assert found.p == close(reference.binomtest(18, 20).pvalue - reference.binom.pmf(18, 20, 0.5))
-    assert found.interval == stats.wilson(18, 20)
+    bias = stats.position_bias(18, 2, 5)
+    assert (bias.share, bias.decided, bias.ties) == (0.9, 20, 5)
+    assert bias.p == close(reference.binomtest(18, 20).pvalue - reference.binom.pmf(18, 20, 0.5))
+    assert bias.interval == stats.wilson(18, 20)
     assert stats.position_bias(0, 0, 3).share is None

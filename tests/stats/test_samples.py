@@ -18,8 +18,8 @@ def test_pass_at_k_is_the_share_of_all_choices() -> None:
     for n, c in [(5, 2), (7, 0), (6, 6)]:
         passed = [i < c for i in range(n)]
         for k in range(1, n + 1):
-            chosen = list(combinations(passed, k))
-            assert stats.pass_at_k(n, c, k) == close(np.mean([any(x) for x in chosen]))
+            choices = list(combinations(passed, k))
+            assert stats.pass_at_k(n, c, k) == close(np.mean([any(x) for x in choices]))
     assert stats.pass_at_k(5, 2, 6) is None
     assert stats.pass_at_k(5, 2, 0) is None
     assert stats.pass_at_k(0, 0, 1) is None
@@ -44,6 +44,6 @@ def test_similarity_is_one_minus_edits_per_character() -> None:
 
 def test_similarity_of_many_texts_is_drawn_and_stays_the_same() -> None:
     texts = ["same " * 10_000] * 50 + ["other"] * 50
-    drawn = stats.mean_similarity(texts, seed=1)
-    assert drawn == stats.mean_similarity(texts, seed=1)
-    assert drawn == pytest.approx(49 / 99, abs=0.15)
+    similarity = stats.mean_similarity(texts, seed=1)
+    assert similarity == stats.mean_similarity(texts, seed=1)
+    assert similarity == pytest.approx(49 / 99, abs=0.15)
