@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from promptgrid.grid import Plan, Point
 from promptgrid.models import ModelFacts
 from promptgrid.prompt.parameters import Parameters
 from promptgrid.store.commits import CellResult
+from promptgrid.tokens import tools_of
 
 
 @dataclass(frozen=True)  # no slots: `request` is a cached property
@@ -61,6 +63,8 @@ class Batch:
         (`facts`)."""
         # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
         prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in self.point.request.messages)
+        if attached := [part for part in (tools_of(self.point.request), self.parameters.response_format) if part]:
+            prompt += len(json.dumps(attached, default=dict))
         room = self.parameters.max_tokens or facts.max_output or facts.context
         return models.cost_of(facts, prompt, room and room * len(self.samples))
 

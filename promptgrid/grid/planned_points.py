@@ -21,10 +21,11 @@ class PlannedPoint:
 
     @property
     def fits(self) -> bool:
-        """Whether the prompt and its reply fit into the model's context; if not, the point is never sent. Always True
-        if the count is an estimate."""
+        """Whether the prompt and its reply may fit into the model's context; if not, the point is never sent. Of an
+        inexact count only the tokens that are certain are compared."""
         room = self.point.request.parameters.max_tokens or 1
-        return self.limit is None or not self.count.exact or self.count.tokens + room <= self.limit
+        certain = self.count.tokens if self.count.exact else self.count.least
+        return self.limit is None or certain + room <= self.limit
 
 
 def endpoints_of(plan: Plan) -> dict[str, Endpoint]:

@@ -40,11 +40,13 @@ REMEMBERED = 200_000  # counts of about 150 bytes each
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number of `tokens`; `reason` says why the number is not `exact` (shown as ≈)."""
+    """A number of `tokens`; `reason` says why the number is not `exact` (shown as ≈). There are at least `least` tokens
+    even so; 0 if that is not known."""
 
     tokens: int
     exact: bool
     reason: str = ""
+    least: int = 0
 
 
 def count_text(text: str, model_ref: str) -> Count:
@@ -88,7 +90,8 @@ def counter(model_ref: str) -> Counter:
     if endpoint == connections.BUILTIN:
         count = partial(_builtin_count, model)
     elif known := encoding_of(model_ref):
-        count = partial(_encoded_with, known, model)
+        published = not PUBLISHED_FORMAT.isdisjoint(tables.spellings(model))
+        count = partial(_encoded_with, known, "" if published else f"The chat format of {model} is not published.")
     else:
         count = _EndpointCounter(endpoint, model, connections.model_facts(model_ref).encoding)
 
@@ -168,11 +171,12 @@ def _encoded(name: str, messages: Sequence[Message], api: Api) -> Count:
 
 
 def _encoded_with(
-    name: str, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], response_format: Any
+    name: str, unpublished: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], response_format: Any
 ) -> Count:
+    """`unpublished` is the reason why the chat format is not known; "" if it is."""
     count = _encoded(name, messages, api)
-    if count.exact and api == "chat" and PUBLISHED_FORMAT.isdisjoint(tables.spellings(model)):
-        count = Count(count.tokens, False, f"The chat format of {model} is not published.")
+    if count.exact and api == "chat" and unpublished:
+        count = Count(count.tokens, False, unpublished, count.tokens - _overhead(messages, api))
     return _with_attached(count, tools, response_format)
 
 
@@ -184,7 +188,8 @@ def _with_attached(count: Count, tools: Sequence[Any], response_format: Any) -> 
         if value:
             more = -(-len(json.dumps(value, ensure_ascii=False, default=dict)) // BYTES_PER_TOKEN)
             reason = f"How {names} written into the prompt is not known."
-            count = Count(count.tokens + more, False, count.reason or reason)
+            least = count.tokens if count.exact else count.least
+            count = Count(count.tokens + more, False, count.reason or reason, least)
     return count
 
 

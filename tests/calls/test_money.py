@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 
 from promptgrid import connections
 from promptgrid.budget import Cost
+from promptgrid.calls.batch import Batch
 from promptgrid.cli import sheet
 from promptgrid.compare import count_differences
 from promptgrid.endpoint.usage import MOST, read_usage, shares
+from promptgrid.grid.points import decide, points
 from promptgrid.grid.preflight import EstimateTally, preflight
 from promptgrid.models import ModelFacts, cost_of, cost_shares
 from promptgrid.runner import client
@@ -65,6 +68,18 @@ def test_a_budget_is_settled_by_the_sum(database: Database, hostile: HostileServ
     run_id = a_run(database, of_eight(budget="1500tok"))
     assert statuses(database, run_id) == {"answered": 160}
     assert attempts.spent(database, run_id).tokens == 20 * 36
+
+
+def test_tools_and_a_schema_are_in_the_worst_case_of_a_call() -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "label", "schema": {"enum": ["long"] * 100}}}
+    attached = {"response_format": schema, "extra_body": {"tools": [{"type": "function", "function": {"name": "f"}}]}}
+    worst = []
+    given: list[dict[str, Any]] = [{}, attached]
+    for parameters in given:
+        plan = a_plan(words=1, max_tokens=40, **parameters)
+        point = next(points(plan, {"openai": connections.connect("openai")}, decide(plan)))
+        worst.append(Batch(point, (0,)).worst(FACTS).tokens or 0)
+    assert worst[1] >= worst[0] + len(json.dumps(attached)) - 60
 
 
 def test_the_preflight_counts_the_prompt_once_a_call() -> None:

@@ -58,6 +58,16 @@ def test_seeded_samples_with_gaps_between_them_are_calls_of_their_own(seed: int 
     assert report.replies.prompt_tokens == calls * sheet(words=1).replies.prompt_tokens
 
 
+@pytest.mark.parametrize(("model", "schema"), [("gpt-5", None), ("gpt-4o", {"type": "json_schema", "json_schema": {}})])
+def test_a_prompt_whose_text_alone_does_not_fit_is_not_sent_whatever_its_format(
+    model: str, schema: dict[str, Any] | None
+) -> None:
+    long = [{"word": "x " * 401_000}, {"word": "short"}]
+    plan = api.plan(PROMPT, long, models=f"openai/{model}", response_format=schema)
+    report = preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))
+    assert (report.replies.too_long, report.replies.calls, report.replies.exact) == (1, 1, False)
+
+
 def test_an_unknown_price_is_said_and_not_zero() -> None:
     worksheet = sheet(models=["openai/gpt-4o", "openai/no-such-model"])
     assert worksheet.total.cost_floor is None
