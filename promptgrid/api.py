@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from promptgrid.cases.raw import json_value
 from promptgrid.cases.table import EXPECTED, Case, Cases, case_of, read_cases
 from promptgrid.connections import DEFAULT_MODEL
-from promptgrid.errors import CasesError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
 from promptgrid.grid.doubts import doubts as doubts_of
 from promptgrid.library.folder import library_folder
+from promptgrid.library.own_cases import own_table
 from promptgrid.prompt import Prompt
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.runner import client
@@ -151,9 +151,7 @@ def cases_table(
         return read_cases(Path(source), expected=expected, encoding=encoding)
     prompt = prompts[0]
     if prompt.cases:
-        path = library_folder() / prompt.cases
-        if not path.is_file():
-            raise CasesError(f'The cases of "{prompt.name}" are not at {path}.', hint="Give --cases FILE.csv.")
+        path = own_table(library_folder(), prompt.cases, prompt.name)
         return read_cases(path, expected=expected, encoding=encoding)
     inputs = prompt.given_examples
     return Cases((Case(id="1", inputs=inputs, expected=None),), tuple(inputs))

@@ -147,6 +147,9 @@ def _port(port: int) -> Iterator[Finding]:
 def _folders() -> Iterator[Finding]:
     for what, folder in (("data and logs", paths.data_folder()), ("cache", paths.cache_folder())):
         yield Finding("folders", None, f"{what}: {folder} ({_size(folder)}).")
+        if paths.others_may_enter(folder):
+            fix = "Set PROMPTGRID_HOME to a folder on a disk of your own."
+            yield Finding("folders", False, f"Other users of this machine can read {folder}.", fix)
     config = paths.config_folder()
     yield Finding("folders", None, f"config: {config}{'' if config.is_dir() else ' (missing, which is fine)'}.")
     if (log := builtin.logfile()) is not None:

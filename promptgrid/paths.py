@@ -6,6 +6,7 @@ import codecs
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache, lru_cache
 from io import StringIO
 from pathlib import Path
@@ -101,12 +102,20 @@ def _folder(kind: str) -> Path:
 def _created(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if others_may_enter(folder):  # made by another program, or by an administrator
+            with suppress(PermissionError):  # a file system without modes; `doctor` reports it
+                folder.chmod(0o700)
     except OSError as error:
         raise StoreError(
             f"Cannot create the folder {folder}: {error.strerror}.",
             hint="Set PROMPTGRID_HOME to a folder that you can write to.",
         ) from error
     return folder
+
+
+def others_may_enter(folder: Path) -> bool:
+    """Returns whether other users of the machine have rights to the folder; False where files have no modes."""
+    return os.name == "posix" and bool(folder.stat().st_mode & 0o077)
 
 
 def free_bytes(folder: Path) -> int:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from promptgrid.cli import main
 from promptgrid.endpoint.settings import read_settings
 from promptgrid.errors import TextError
-from promptgrid.paths import config_folder, environment
+from promptgrid.paths import cache_folder, config_folder, data_folder, environment
 
 KEY = "sk-0123456789abcdef"
 LINE = f"OPENAI_API_KEY={KEY}\n"
@@ -103,3 +103,10 @@ def test_the_file_cannot_read_the_keys_of_the_process(env: Path, monkeypatch: py
     env.write_text(lines, "utf-8")
     assert environment()["OPENAI_BASE_URL"] == "http://evil.example/"
     assert environment()["OPENAI_API_KEY"] == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_a_folder_that_others_can_read_is_closed(home: Path) -> None:
+    for folder in (data_folder, cache_folder):
+        folder().chmod(0o755)
+        assert folder().stat().st_mode & 0o777 == 0o700

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from promptgrid import paths
 from promptgrid.errors import LibraryError, PromptError, StaleSave
 from promptgrid.library.files import MAX_NAME, SUFFIX, beside, failed, read, refuse_other, safe_name, text_of, write
+from promptgrid.library.own_cases import tables
 from promptgrid.prompt import Prompt, dumps, loads
 from promptgrid.suggestions import did_you_mean
 
@@ -192,7 +193,7 @@ class Library:
 
     def cases(self) -> list[Path]:
         """Returns the paths of the library's tables of cases: cases/*.csv."""
-        return sorted((self.folder / "cases").glob("*.csv"), key=_alphabetic)
+        return sorted(tables(self.folder), key=_alphabetic)
 
     def _entry(self, path: Path) -> LibraryEntry | None:
         try:

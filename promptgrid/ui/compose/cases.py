@@ -10,6 +10,7 @@ import streamlit as st
 
 from promptgrid.cases.table import Case
 from promptgrid.errors import CasesError, EncodingError
+from promptgrid.library.own_cases import own_table
 from promptgrid.prompt import Prompt, variables
 from promptgrid.text import value_text
 from promptgrid.ui.compose import state
@@ -65,10 +66,10 @@ def template_values(prompt: Prompt, typed: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _table() -> CasesTable | None:
-    """Returns the table that the prompt names; None if it names none, or no such file exists. Raises CasesError."""
-    name = st.session_state.get("compose_cases") or ""
-    path = library().folder / name
-    return read_table(path) if name and path.is_file() else None
+    """Returns the table that the prompt names; None if it names none, or no such file exists. Raises CasesError, for a
+    file outside of the library too."""
+    name, folder = st.session_state.get("compose_cases") or "", library().folder
+    return read_table(own_table(folder, name, "this")) if name and (folder / name).is_file() else None
 
 
 def _table_or_problem() -> CasesTable | None:

@@ -21,6 +21,7 @@ from promptgrid.cases.table import (
 )
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import EncodingError, PromptgridError
+from promptgrid.library.own_cases import own_table
 from promptgrid.prompt import Prompt, variables
 from promptgrid.prompt.values import kind_of
 from promptgrid.text import cut, one_line
@@ -97,8 +98,7 @@ def _own(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
         return None
     first = prompts[0]
     if first.cases:
-        path = server.library().folder / first.cases
-        return table_of_file(path)
+        return table_of_file(own_table(server.library().folder, first.cases, first.name))
     st.caption(f"{plain(first.name)} has no table of cases. The run has one case, from the examples of its variables.")
     inputs = first.given_examples
     return as_table(Cases((Case("1", inputs),), tuple(inputs)), repr(inputs))
