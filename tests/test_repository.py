@@ -35,6 +35,13 @@ def test_links_and_files_that_a_page_names_are_there(document: Path) -> None:
     assert missing == []
 
 
+def test_the_tests_that_the_page_on_security_names_are_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs/security.md").read_text("utf-8"))
+    assert len(named) >= 40
+    missing = [name for path, name in named if not re.search(rf"^def {name}\(", (ROOT / path).read_text("utf-8"), re.M)]
+    assert missing == []
+
+
 def test_the_architecture_places_every_room() -> None:
     text = (ROOT / "docs/architecture.md").read_text("utf-8")
     assert [room for room in ORDER if f"`{room}`" not in text] == []

@@ -88,3 +88,18 @@ def test_after_a_restart_a_bookmark_says_where_to_go(browser: Browser, guarded: 
     page.goto(f"{guarded.url}/Compare?run=a")
     expect(page.get_by_text(REFUSED)).to_be_visible()
     context.close()
+
+
+def test_a_page_of_the_dashboard_can_call_nothing_else(browser: Browser, guarded: Dashboard, evil: str) -> None:
+    context = guarded.context(browser)
+    page = context.new_page()
+    page.goto(f"{guarded.url}/Settings")
+    expect(page).to_have_title("Settings · Promptgrid")
+    blocked = "url => fetch(url, {mode: 'no-cors'}).then(() => 'sent', () => 'blocked')"
+    assert page.evaluate(blocked, evil) == "blocked"
+    loaded = """url => new Promise(done => {
+      const image = new Image(); image.onload = () => done('loaded'); image.onerror = () => done('blocked');
+      document.addEventListener('securitypolicyviolation', event => done('policy ' + event.effectiveDirective));
+      image.src = url })"""
+    assert page.evaluate(loaded, f"{evil}/x.png") == "policy img-src"
+    context.close()
