@@ -77,5 +77,5 @@ def test_a_plan_reads_no_file_that_only_the_prompt_names(
     assert refused.exit_code == 2
     assert "names cases outside of its library" in refused.output
     assert "secret" not in refused.output
-    named = api.cases_table(tmp_path / "private.csv", [Library(folder).load("stranger")])
+    named = api.cases_table(tmp_path / "private.csv", [Library(folder).load("stranger")[0]])
     assert len(named.cases) == 1
