@@ -69,12 +69,13 @@ def set_up() -> None:
 disk_notice()
 run_id = st.query_params.get("run")
 if run_id and run_id != st.session_state.get("run_started"):  # opened by its address
-    run_panel(run_id, primary=True)
+    shown_run = run_panel(run_id, primary=True)
     with st.container(horizontal=True):
         if st.button("Set up another run", key="run_new"):
             del st.query_params["run"]
             st.rerun()
-        run_again_button(run_id)
+        if shown_run is not None:
+            run_again_button(shown_run.id)
 else:
     try:
         set_up()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from promptgrid import humanize
 from promptgrid.compare import VariantSummary, count_differences, run_remarks, summary
-from promptgrid.errors import PromptgridError
+from promptgrid.errors import PromptgridError, StoreError
 from promptgrid.runner import client, phrases
 from promptgrid.store import runs
 from promptgrid.store.runs import ACTIVE, RunInfo, RunStatus
@@ -23,14 +23,14 @@ TICK_S = 1.0
 SLOW_TICK_S = 5.0  # a run that is not active may be resumed in another tab or in a terminal
 
 
-def run_panel(run_id: str, *, primary: bool) -> None:
-    """Draws the run; while it is active, refreshes its progress every second. With `primary`, Compare is the main
-    button of the page."""
+def run_panel(run_id: str, *, primary: bool) -> RunInfo | None:
+    """Draws the run and returns it; while it is active, refreshes its progress every second. With `primary`, Compare is
+    the main button of the page. If there is no such run, says so and returns None."""
     try:
         info = runs.find_run(server.database(), run_id)
     except PromptgridError as error:
         show_error(error)
-        return
+        return None
     with st.container(border=True, key="run_panel", gap="small"):
         _head(info, primary)  # outside the fragment, which would lose a click between two reruns
         active = info.status in ACTIVE
@@ -39,12 +39,16 @@ def run_panel(run_id: str, *, primary: bool) -> None:
         st.fragment(_live, run_every=TICK_S if active else SLOW_TICK_S)(info.id, info.status)
         if not active:
             _summary_of(info)
+    return info
 
 
 def _live(run_id: str, drawn_as: RunStatus) -> None:
     """Draws the progress of the run. Reruns the whole page if the run's status is no longer `drawn_as`, with which the
     buttons were drawn."""
-    info = runs.find_run(server.database(), run_id)
+    try:
+        info = runs.find_run(server.database(), run_id)
+    except StoreError:  # the run was removed; the page reports it
+        st.rerun()
     if info.status != drawn_as:
         st.rerun()
     progress = runs.progress(server.database(), run_id)
