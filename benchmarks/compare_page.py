@@ -24,11 +24,11 @@ from promptgrid.store import Database
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is done, and what of the page then says that it is drawn: a part of its address, or an element."""
+    """What is done, and the sign that the page has drawn it: a part of its address, or an element."""
 
     name: str
     act: Callable[[Page], object]
-    drawn: str
+    sign: str
 
 
 def cell(page: Page, row: int, column: int) -> None:
@@ -116,7 +116,7 @@ def measure(page: Page, url: str, rounds: int) -> None:
         seconds_by_step[AGAIN].append(timed(page, lambda page: page.goto(f"{url}/Compare"), matrix))
         page.get_by_text("Summary", exact=True).wait_for()
         for step in STEPS:
-            seconds_by_step[step.name].append(timed(page, step.act, step.drawn))
+            seconds_by_step[step.name].append(timed(page, step.act, step.sign))
     for name, seconds in seconds_by_step.items():
         print(f"{name:<42} {statistics.median(seconds):5.2f} s   ({min(seconds):.2f} to {max(seconds):.2f})")
     print(f"dashboard's memory: {before:.0f} MB before, {rss_mb(pid):.0f} MB after")

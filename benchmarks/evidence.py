@@ -89,9 +89,9 @@ def false_claims(cases: int, samples: int, *, runs: int = RUNS, seed: int = 0) -
     for _ in range(runs):
         chance = generator.beta(2, 1, cases)
         scores = generator.binomial(samples, chance, (VARIANTS, cases)) / samples
-        found = stats.compared_all(scores[0], list(scores[1:]))
-        after += any(map(claims, found))
-        before += any((comparison.p or 0) < comparison.level for comparison in found)
+        comparisons = stats.compared_all(scores[0], list(scores[1:]))
+        after += any(map(claims, comparisons))
+        before += any((comparison.p or 0) < comparison.level for comparison in comparisons)
     return after / runs, before / runs
 
 
@@ -268,8 +268,8 @@ def plain_bca(values: Any) -> Interval:
     if np.ptp(values) == 0:
         return Interval(values[0], values[0])
     with np.errstate(all="ignore"):
-        found = scipy_stats.bootstrap((values,), np.mean, n_resamples=1999, method="BCa", rng=np.random.default_rng(0))
-    return Interval(found.confidence_interval.low, found.confidence_interval.high)
+        result = scipy_stats.bootstrap((values,), np.mean, n_resamples=1999, method="BCa", rng=np.random.default_rng(0))
+    return Interval(result.confidence_interval.low, result.confidence_interval.high)
 
 
 if __name__ == "__main__":

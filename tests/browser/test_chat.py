@@ -204,8 +204,8 @@ def test_a_refresh_in_mid_reply_loses_nothing_and_stop_keeps_what_has_come(
 
 
 def test_a_hostile_reply_is_shown_as_text(dashboard: Dashboard, page: Page) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
     new_conversation(page, dashboard)
     choose_model(page, "openai/ok")
     send(page, HOSTILE_TEXT)
@@ -213,7 +213,7 @@ def test_a_hostile_reply_is_shown_as_text(dashboard: Dashboard, page: Page) -> N
     expect(turns(page).last).to_contain_text("<script>document.title='owned'</script>")
     expect(turns(page).last).to_contain_text("![pixel](http://127.0.0.1:9/pixel.png)")
     assert page.title() == "Chat · Promptgrid"
-    assert not any("127.0.0.1:9/" in url for url in asked)
+    assert not any("127.0.0.1:9/" in url for url in urls)
 
 
 def test_a_conversation_stays_open_beside_another_of_its_name(

@@ -66,8 +66,8 @@ def test_every_measure_has_its_chart_and_its_data(database: Database) -> None:
 
 def test_the_data_are_those_of_the_chart(database: Database) -> None:
     run = runs.find_run(database, new_run(database))
-    found = curves.read_curve(database, run)
-    data = curves.as_csv(charts.rows_of(found, charts.MEASURES[0]))
+    curve = curves.read_curve(database, run)
+    data = curves.as_csv(charts.rows_of(curve, charts.MEASURES[0]))
     rows = list(csv.DictReader(io.StringIO(data.decode())))
     assert [(row["temperature"], row["score"]) for row in rows] == [("0.0", "1.0"), ("1.0", "0.0")]
     assert all(float(row["score_low"]) < float(row["score_high"]) for row in rows)

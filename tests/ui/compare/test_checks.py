@@ -34,9 +34,9 @@ def _answers(endpoint: HostileServer) -> None:
 
 @pytest.fixture
 def run_id(database: Database) -> str:
-    made = client.submit(database, api.plan(ADD, [{"a": "1", "expected": "2"}, {"a": "2"}], models="openai/m"))
-    assert carried_out(database, made) == "finished"
-    return made
+    new_id = client.submit(database, api.plan(ADD, [{"a": "1", "expected": "2"}, {"a": "2"}], models="openai/m"))
+    assert carried_out(database, new_id) == "finished"
+    return new_id
 
 
 def opened(run_id: str, *, popover: bool = True) -> AppTest:
@@ -171,16 +171,16 @@ def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
 ) -> None:
     page = opened(run_id)
     planned = rescore.plan_recheck(database, run_id, add=[parse_check("contains:text=It is")])
-    read = reading.read_facts
+    read_facts = reading.read_facts
     begun = threading.Event()
 
     def then_scored(opened: Database, run: runs.RunInfo) -> Facts:
-        found = read(opened, run)
+        result = read_facts(opened, run)
         if not begun.is_set():
             begun.set()
             rescoring.rescorings().start(database, planned)
             rescoring.rescorings().by_run[run_id].future.result(timeout=60)
-        return found
+        return result
 
     monkeypatch.setattr(reading, "read_facts", then_scored)
     page.run()
@@ -191,5 +191,5 @@ def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
 
 
 def test_every_option_of_every_check_has_a_field_with_a_label() -> None:
-    shown = {option for options in OPTIONS.values() for option in options} - {"sha"}
-    assert shown <= LABELS.keys()
+    fields = {option for options in OPTIONS.values() for option in options} - {"sha"}
+    assert fields <= LABELS.keys()

@@ -68,9 +68,9 @@ def new_run(
 @pytest.fixture
 def run_id(database: Database) -> str:
     """Three cases at two temperatures, two samples each, done."""
-    made = new_run(database)
-    carried_out(database, made)
-    return made
+    new_id = new_run(database)
+    carried_out(database, new_id)
+    return new_id
 
 
 def chips(page: AppTest) -> list[str]:
@@ -177,19 +177,19 @@ def test_each_cell_has_its_own_sample(database: Database, run_id: str) -> None:
 
 
 def test_the_next_case_may_be_on_the_next_page(database: Database) -> None:
-    made = new_run(database, cases=41, temperatures=(0,), samples=1)
-    (only,) = variant_ids(database, made)
-    page = opened(run=made, case="40", variant=only)
+    run_id = new_run(database, cases=41, temperatures=(0,), samples=1)
+    (only,) = variant_ids(database, run_id)
+    page = opened(run=run_id, case="40", variant=only)
     page.button(key="compare_chevron_right").click().run()
     assert not page.exception
     assert (address(page)["case"], address(page)["page"]) == ("41", "2")
 
 
 def test_a_failed_cell_shows_its_error_and_what_the_endpoint_said(database: Database) -> None:
-    made = new_run(database, cases=1, models=("openai/unknown-model",), temperatures=(0,), samples=1)
-    carried_out(database, made)
-    (only,) = variant_ids(database, made)
-    page = opened(run=made, case="1", variant=only)
+    run_id = new_run(database, cases=1, models=("openai/unknown-model",), temperatures=(0,), samples=1)
+    carried_out(database, run_id)
+    (only,) = variant_ids(database, run_id)
+    page = opened(run=run_id, case="1", variant=only)
     assert chips(page) == ["All 1", "Answers differ 0", "Wrong 0", "Failed 1"]
     assert "does not exist" in shown(page)
     assert "model_not_found" in page.code[0].value
@@ -203,10 +203,10 @@ def test_a_run_in_progress_shows_what_is_there(database: Database) -> None:
 
 
 def test_results_that_came_in_are_shown(database: Database) -> None:
-    made = new_run(database)
+    run_id = new_run(database)
     page = opened()
     assert chips(page)[2] == "Wrong 0"
-    carried_out(database, made)
+    carried_out(database, run_id)
     page.run()
     assert chips(page)[2] == "Wrong 1"
 
@@ -287,20 +287,20 @@ def test_a_head_turns_the_order_and_gives_it_back(monkeypatch: pytest.MonkeyPatc
 
 
 def test_cases_below_a_score_and_of_one_model_only(database: Database) -> None:
-    made = new_run(database, models=("openai/ok", "openai/other"))
-    carried_out(database, made)
-    page = opened(run=made, below="50", model="openai/other", temperature="1")
+    run_id = new_run(database, models=("openai/ok", "openai/other"))
+    carried_out(database, run_id)
+    page = opened(run=run_id, below="50", model="openai/other", temperature="1")
     assert chips(page)[0] == "All 1"
     assert figures(page, "answered") == ["6 of 6"]
-    assert address(page) == {"run": made, "below": "50", "model": "openai/other", "temperature": "1"}
+    assert address(page) == {"run": run_id, "below": "50", "model": "openai/other", "temperature": "1"}
 
 
 def test_what_the_baseline_said_is_put_beside(database: Database, run_id: str) -> None:
     cold, hot = variant_ids(database, run_id)
     page = opened(run=run_id, case="2", variant=hot)
-    chosen = page.selectbox(key="compare_with")
-    assert list(chosen.options) == ["nothing", "the expected answer", "t = 0, the baseline", "sample 2"]
-    chosen.set_value(cold).run()
+    selector = page.selectbox(key="compare_with")
+    assert list(selector.options) == ["nothing", "the expected answer", "t = 0, the baseline", "sample 2"]
+    selector.set_value(cold).run()
     assert not page.exception
     assert not page.code  # the difference stands in its place
     assert address(page)["with"] == cold
@@ -374,10 +374,10 @@ def test_the_table_to_copy_has_heads_of_its_own(database: Database, run_id: str)
 
 
 @pytest.mark.parametrize(
-    ("share", "said"), [(0.0, "0 %"), (0.001, "1 %"), (0.625, "63 %"), (0.999, "99 %"), (1.0, "100 %"), (None, "")]
+    ("share", "text"), [(0.0, "0 %"), (0.001, "1 %"), (0.625, "63 %"), (0.999, "99 %"), (1.0, "100 %"), (None, "")]
 )
-def test_all_and_none_are_said_only_of_all_and_none(share: float | None, said: str) -> None:
-    assert percent(share) == said
+def test_all_and_none_are_said_only_of_all_and_none(share: float | None, text: str) -> None:
+    assert percent(share) == text
 
 
 Writers = dict[str, Callable[[BinaryIO], object]]
@@ -386,13 +386,13 @@ Writers = dict[str, Callable[[BinaryIO], object]]
 @pytest.fixture
 def writers(monkeypatch: pytest.MonkeyPatch) -> Writers:
     """By key of its button, what writes each file that the page offers."""
-    found: Writers = {}
+    by_key: Writers = {}
 
     def downloads(key: str, offers: Sequence[Download], **_: object) -> None:
-        found.update({offer.key: offer.write for offer in offers})
+        by_key.update({offer.key: offer.write for offer in offers})
 
     monkeypatch.setattr(export, "downloads", downloads)
-    return found
+    return by_key
 
 
 def written(writers: Writers, form: str) -> str:
@@ -470,42 +470,42 @@ def test_a_reused_reply_is_marked(database: Database, run_id: str) -> None:
     again = new_run(database)
     carried_out(database, again)
     row = next(results.result_rows(database, again, [0]))
-    told = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
-    assert told["reused"] == ("yes", "an earlier reply: not sent and not paid again")
+    lines = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
+    assert lines["reused"] == ("yes", "an earlier reply: not sent and not paid again")
 
 
 def test_the_attempts_of_a_cell_are_listed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("promptgrid.calls.call._FIRST_WAIT_S", 0.01)
-    made = new_run(database, cases=1, models=("openai/server-error+ok",), temperatures=(0,), samples=1)
-    carried_out(database, made)
-    (attempt,) = attempts.log(database, made, 0)
-    (line,) = circumstances.attempt_lines([attempt], runs.find_run(database, made), "answered")
+    run_id = new_run(database, cases=1, models=("openai/server-error+ok",), temperatures=(0,), samples=1)
+    carried_out(database, run_id)
+    (attempt,) = attempts.log(database, run_id, 0)
+    (line,) = circumstances.attempt_lines([attempt], runs.find_run(database, run_id), "answered")
     assert (line.name[:5], line.value) == ("1 at ", "server errors")
     assert "next attempt 0.0 s later" in line.note
-    (only,) = variant_ids(database, made)
-    page = opened(run=made, case="1", variant=only)
+    (only,) = variant_ids(database, run_id)
+    page = opened(run=run_id, case="1", variant=only)
     assert "Failed attempts (1)" in [expander.label for expander in page.expander]
 
 
 def test_an_attempt_without_an_end_was_lost_with_its_runner(database: Database) -> None:
-    made = new_run(database, cases=1, temperatures=(0,), samples=1)
+    run_id = new_run(database, cases=1, temperatures=(0,), samples=1)
     lost = Attempt(0, 1, started=time.time() - 3600)
-    (line,) = circumstances.attempt_lines([lost], runs.find_run(database, made), "pending")
+    (line,) = circumstances.attempt_lines([lost], runs.find_run(database, run_id), "pending")
     assert (line.value, line.note) == ("lost with its runner", "")
 
 
 def test_a_cell_without_a_reply_shows_the_messages_of_its_plan(database: Database) -> None:
-    made = new_run(database, cases=2, temperatures=(0,), samples=1)
-    rows = list(results.result_rows(database, made))
-    planned = detail.planned_messages(runs.plan_of(database, made), rows[1])
+    run_id = new_run(database, cases=2, temperatures=(0,), samples=1)
+    rows = list(results.result_rows(database, run_id))
+    planned = detail.planned_messages(runs.plan_of(database, run_id), rows[1])
     assert planned == [Message("user", "Judge case 2.")]
 
 
 def test_a_part_of_the_cases_is_shown_and_summed_up_alone(database: Database) -> None:
-    made = new_run(database, cases=12)
-    carried_out(database, made)
-    sealed = parts_of_run(database, made)["prove"]
-    page = opened(run=made, part="prove")
+    run_id = new_run(database, cases=12)
+    carried_out(database, run_id)
+    sealed = parts_of_run(database, run_id)["prove"]
+    page = opened(run=run_id, part="prove")
     assert not page.exception
     assert f"All {len(sealed)}" in str(page.button_group(key="compare_show").options)
     assert "The part prove was opened once for judge." in shown(page)

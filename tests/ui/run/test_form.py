@@ -32,11 +32,11 @@ def test_temperatures_are_numbers_from_0_to_2_in_order(typed: list[str], good: l
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(None, ""), (0.2, "about 1 s"), (42, "about 42 s"), (240, "about 4 min"), (3 * 3600, "about 3 h")],
 )
-def test_durations_are_rounded_to_what_they_are_worth(seconds: float | None, said: str) -> None:
-    assert humanize.duration(seconds) == said
+def test_durations_are_rounded_to_what_they_are_worth(seconds: float | None, text: str) -> None:
+    assert humanize.duration(seconds) == text
 
 
 def test_ago_gives_the_day_when_it_was_not_today() -> None:
@@ -86,19 +86,19 @@ def test_only_an_endpoint_that_is_held_back_is_named() -> None:
 
 
 def test_failures_come_with_their_remedy_the_commonest_first() -> None:
-    found = phrases.failures(state_of(errors={"timeout": 1, "server": 2, "no such kind": 1}))
-    assert [what for what, _ in found] == ["2 server errors", "1 timed out", "1 no such kind"]
-    assert all(remedy for _, remedy in found)
+    failures = phrases.failures(state_of(errors={"timeout": 1, "server": 2, "no such kind": 1}))
+    assert [what for what, _ in failures] == ["2 server errors", "1 timed out", "1 no such kind"]
+    assert all(remedy for _, remedy in failures)
 
 
 @pytest.mark.parametrize("kind", [*get_args(ErrorKind), "unreported"])
 def test_every_kind_of_error_has_its_word(kind: str) -> None:
-    made = Attempt(0, 1, started=100.0, kind=kind)
-    assert phrases.attempt_words(made, a_run("running"), "pending", now=100.0) not in ("", kind, "in flight")
+    attempt = Attempt(0, 1, started=100.0, kind=kind)
+    assert phrases.attempt_words(attempt, a_run("running"), "pending", now=100.0) not in ("", kind, "in flight")
 
 
 @pytest.mark.parametrize(
-    ("run", "cell", "seconds", "said"),
+    ("run", "cell", "seconds", "words"),
     [
         ("running", "pending", 3, "in flight"),
         ("running", "pending", 4000, "lost with its runner"),
@@ -106,8 +106,8 @@ def test_every_kind_of_error_has_its_word(kind: str) -> None:
         ("paused", "pending", 3, "lost with its runner"),
     ],
 )
-def test_an_attempt_whose_end_nobody_saw(run: RunStatus, cell: str, seconds: float, said: str) -> None:
-    assert phrases.attempt_words(Attempt(0, 1, started=100.0), a_run(run), cell, now=100.0 + seconds) == said
+def test_an_attempt_whose_end_nobody_saw(run: RunStatus, cell: str, seconds: float, words: str) -> None:
+    assert phrases.attempt_words(Attempt(0, 1, started=100.0), a_run(run), cell, now=100.0 + seconds) == words
 
 
 def sheet(budget: str, ceiling: float | None) -> Preflight:
@@ -116,7 +116,7 @@ def sheet(budget: str, ceiling: float | None) -> Preflight:
 
 
 @pytest.mark.parametrize(
-    ("budget", "ceiling", "said"),
+    ("budget", "ceiling", "words"),
     [
         ("", 9.0, ""),
         ("10usd", 9.0, ""),
@@ -127,6 +127,6 @@ def sheet(budget: str, ceiling: float | None) -> Preflight:
         ("10calls", 9.0, ""),
     ],
 )
-def test_the_budget_is_spoken_of_where_it_may_be_reached(budget: str, ceiling: float | None, said: str) -> None:
-    found = phrases.budget_words(sheet(budget, ceiling))
-    assert (said in found) if said else found == ""
+def test_the_budget_is_spoken_of_where_it_may_be_reached(budget: str, ceiling: float | None, words: str) -> None:
+    warning = phrases.budget_words(sheet(budget, ceiling))
+    assert (words in warning) if words else warning == ""

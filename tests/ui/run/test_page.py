@@ -382,8 +382,8 @@ def test_an_endpoint_that_is_held_back_is_named_while_the_run_goes_on(run_page: 
     commits.beat(database, run_id, epoch, {"per_second": 4.0, "in_flight": 3, "endpoints": paces})
     page.run()
     (bar,) = page.get("progress")
-    said = bar.proto.text.replace("\\", "").replace("\u2060", "")
-    assert said == "0 % · 0 of 72 · 4.0/s · 0:18 left · 3 in flight · openai: 4 at a time of 32, waits 12 s"
+    text = bar.proto.text.replace("\\", "").replace("\u2060", "")
+    assert text == "0 % · 0 of 72 · 4.0/s · 0:18 left · 3 in flight · openai: 4 at a time of 32, waits 12 s"
     page.button(key="run_pause").click().run()
     (bar,) = page.get("progress")
     assert (
