@@ -16,7 +16,7 @@ from promptgrid.calls.pace import Pace
 from promptgrid.calls.run_context import RunContext
 from promptgrid.calls.text_batch import TextBatch
 from promptgrid.endpoint import Endpoint, Reply
-from promptgrid.endpoint.base import Resent
+from promptgrid.endpoint.base import Resent, before_writing
 from promptgrid.errors import EndpointError
 from promptgrid.store.attempts import NO_CELL, UNREPORTED, Attempt
 from promptgrid.store.commits import CellOutcome, CellResult, ReplyOrigin, reply_row
@@ -86,6 +86,7 @@ class Call(Generic[P]):
         self.started = time.time()
         task = asyncio.current_task()
         self.context.in_flight.add(task)  # a halted run waits for this call
+        before_writing.set(self.context.still_ours)  # the process may sleep while it connects
         try:
             replies = await self.payload.send(self.endpoint)
         except EndpointError as error:

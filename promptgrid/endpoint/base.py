@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from promptgrid.errors import ErrorKind
 from promptgrid.prompt import EMPTY, Api, Message, Parameters
+
+before_writing: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("before_writing", default=None)
+"""Is awaited when a call of this context has its connection, right before the request is written to it. An exception
+from it ends the call unsent."""
 
 
 @dataclass(frozen=True, slots=True)

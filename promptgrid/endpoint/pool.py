@@ -21,6 +21,7 @@ from weakref import WeakSet
 import aiohttp
 
 from promptgrid.endpoint import faults
+from promptgrid.endpoint.base import before_writing
 from promptgrid.endpoint.redaction import redacted
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.loop import deadline
@@ -203,6 +204,12 @@ class _Connector(aiohttp.TCPConnector):
             connection = await super().connect(*args, **options)
         attempt.reused = connection.protocol in self._used
         self._used.add(connection.protocol)
+        if (check := before_writing.get()) is not None:
+            try:
+                await check()
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
     def __del__(self, *_: object) -> None:

@@ -247,19 +247,22 @@ class _Run:
 
     async def _still_ours(self) -> None:
         """Raises Fenced when another runner has claimed the run. Reads that from the database (the run's epoch, which
-        each claim raises) unless it was read just now. Uses wall-clock time, since a monotonic clock may stop during
-        sleep."""
-        if abs(time.time() - self.epoch_read_at) > _EPOCH_S:
+        each claim raises) unless it was read just now; twice if the process slept during the first reading. Uses
+        wall-clock time, since a monotonic clock may stop during sleep."""
+        for _ in range(2):
+            if abs(time.time() - self.epoch_read_at) <= _EPOCH_S:
+                return
             try:
                 await self._read_status()
             except StoreError as error:
                 self._stop(error)
 
     async def _read_status(self) -> RunStatus:
+        began = time.time()  # what is read may be that old
         status, epoch = await asyncio.to_thread(commits.status_and_epoch, self.database, self.id)
         if epoch != self.epoch:
             raise Fenced(self.id)
-        self.epoch_read_at = time.time()
+        self.epoch_read_at = began
         return status
 
     async def _watch(self) -> RunStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import time
@@ -11,11 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 import sqlalchemy as sa
 
 from promptgrid import connections, loop
 from promptgrid.errors import StoreError
+from promptgrid.runner import carry_out as carrying_out
 from promptgrid.runner import client
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
@@ -253,6 +256,50 @@ def test_a_runner_that_slept_through_a_takeover_sends_and_writes_nothing(
         until(lambda: hostile.calls("ok") > before, seconds=15)  # and now it is not
         until(lambda: is_(database, run_id, "finished"))
     assert statuses(database, run_id) == {"answered": 60}
+
+
+def test_a_call_whose_run_is_taken_over_while_it_connects_is_not_sent(
+    database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = client.submit(database, a_plan(words=5, concurrency=1))
+    connect = aiohttp.TCPConnector.connect
+
+    async def slept(self: aiohttp.TCPConnector, request: aiohttp.ClientRequest, *rest: Any, **options: Any) -> Any:
+        connection = await connect(self, request, *rest, **options)
+        if request.method == "POST":
+            await asyncio.to_thread(commits.claim, database, run_id)
+        return connection
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", slept)
+    monkeypatch.setattr(carrying_out, "_EPOCH_S", -1.0)  # any look may be too old
+    monkeypatch.setattr(carrying_out, "_WATCH_S", 60.0)
+    with pytest.raises(commits.Fenced):
+        carried_out(database, run_id)
+    assert hostile.calls("ok") == 0
+
+
+def test_a_look_at_the_run_is_as_old_as_its_beginning(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = client.submit(database, a_plan(words=1))
+    status_and_epoch = commits.status_and_epoch
+    epochs = [commits.claim(database, run_id)]
+
+    def slept(database: Database, run_id: str) -> Any:
+        reading = status_and_epoch(database, run_id)
+        if len(epochs) == 1:
+            epochs.append(commits.claim(database, run_id))
+            time.sleep(0.2)
+        return reading
+
+    monkeypatch.setattr(commits, "status_and_epoch", slept)
+    monkeypatch.setattr(carrying_out, "_EPOCH_S", 0.1)
+
+    async def look() -> None:
+        run = carrying_out._Run(database, run_id, epochs[0])
+        run.epoch_read_at = 0.0
+        await run._still_ours()
+
+    with pytest.raises(commits.Fenced):
+        loop.run_sync(look())
 
 
 def test_of_two_runners_one_works_and_the_other_takes_over(
