@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -117,7 +117,8 @@ class Plan:
             for check in case.checks:
                 if check.name in names:
                     message = f"Case {case.id} brings a check called {check.name!r}, as the run has for all cases."
-                    hint = f"Give it another name in the table, such as own=…, or leave it out: {check}."
+                    renamed = replace(check, name=f"own {check.name}"[:40])
+                    hint = f"Leave it out of the table, or give it a name of its own, such as {renamed}."
                     raise PlanError(message, hint=hint)
 
     def values_of(self, spec: ParameterSpec) -> tuple[Value, ...]:

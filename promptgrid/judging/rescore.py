@@ -77,6 +77,9 @@ def _without(plan: Plan, remove: Sequence[str]) -> dict[str, CheckSpec]:
         if USUAL in specs and name in usual:  # replaces the check `usual` by the other usual checks
             del specs[USUAL]
             specs = usual | specs
+        if name in plan.own_checks:
+            message = f"The check {name!r} comes with cases of the run, not with the run."
+            raise PlanError(message, hint="Take it out of the table of cases, and run that.")
         if name not in specs:
             hint = did_you_mean(name, known) or "It has no checks."
             raise PlanError(f"The run has no check called {name!r}.", hint=hint)

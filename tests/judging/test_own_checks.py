@@ -79,10 +79,15 @@ def test_they_change_no_key_and_no_request(database: Database, hostile: HostileS
 
 def test_a_check_of_the_run_has_another_name(database: Database) -> None:
     named = [{"a": "1", "expected": "2", "checks": ["number:tolerance=1"]}]
-    with pytest.raises(PlanError, match=r"Case 1 brings a check called 'number'.*Give it another name"):
+    with pytest.raises(PlanError, match=r"Case 1 brings a check called 'number'.*own number=number:tol"):
         api.plan(ADD, named, models="openai/m")
     with pytest.raises(PlanError, match="Case 1 brings a check called 'two'"):
         rechecked(database, own_run(database), "two=contains:text=2")
+
+
+def test_what_a_case_brings_is_not_removed_from_the_run(database: Database) -> None:
+    with pytest.raises(PlanError, match=r"The check 'two' comes with cases of the run.*Take it out of the table"):
+        rechecked(database, own_run(database), remove=["two"])
 
 
 def test_the_preflight_says_how_many_cases_bring_some(database: Database) -> None:

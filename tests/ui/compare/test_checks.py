@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -57,6 +58,21 @@ def finished(page: AppTest, run_id: str) -> AppTest:
 
 def said(database: Database, run_id: str) -> dict[str, float | None]:
     return {total.check: total.mean for total in scores.totals(database, run_id)}
+
+
+def test_checks_that_cases_bring_are_listed_and_score_again(database: Database) -> None:
+    one: dict[str, Any] = {"a": "1", "expected": "2", "checks": ["two=contains:text=2"]}
+    cases = [one, {"a": "2"}, {"a": "2", "note": "again"}]
+    run_id = client.submit(database, api.plan(ADD, cases, models="openai/m", show=print))
+    carried_out(database, run_id)
+    page = opened(run_id)
+    assert "**two** of 1 case alone, from the table" in shown(page)
+    assert "mean 1.00 over 1 score" in shown(page)
+    assert "check_remove_two" not in [button.key for button in page.button]
+    assert "1 case is the same as an earlier one (request and expected answer)" in shown(page)
+    page.button(key="checks_again").click().run()
+    finished(page, run_id)
+    assert said(database, run_id) == {"number": 1.0, "two": 1.0}
 
 
 def test_checks_are_added_changed_and_removed(database: Database, run_id: str) -> None:

@@ -441,6 +441,20 @@ def test_the_preflight_says_what_a_comparison_can_find(run_page: AppTest) -> Non
     assert "Over 18 cases, +10 points are seen in" in shown(run_page)
 
 
+def test_checks_that_cases_bring_are_told_before_the_start_and_kept(run_page: AppTest) -> None:
+    table = 'text,expected,checks\nGreat day,positive,"[""polite=contains:text=please""]"\nAwful,negative,\n'
+    form = {"run_models": ["openai/ok"], "cases_source": "paste", "cases_text": table}
+    drafts.keep_draft(Database(), "run", form)
+    page = run_page.run()
+    assert "1 case brings checks of its own." in shown(page)
+    run_id = start(page)
+    assert [[*map(str, case.checks)] for case in runs.plan_of(Database(), run_id).cases] == [
+        ["polite=contains:text=please"], []
+    ]  # fmt: skip
+    page.text_area(key="cases_text").set_value("text,checks\nGreat day,judge:model=openai/ok\n").run()
+    assert "row 2: the check 'judge' calls a model" in shown(page)
+
+
 def test_copies_among_the_cases_are_told(run_page: AppTest) -> None:
     page = run_page
     form = {"run_models": ["openai/ok"], "cases_source": "paste", "cases_text": "text\nGreat day\nAwful\ngreat  day\n"}
