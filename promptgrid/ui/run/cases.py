@@ -188,7 +188,7 @@ def _preview(table: CasesTable) -> None:
     st.dataframe(
         columns,
         height="content" if len(rows) <= 4 else 178,
-        column_config={n: st.column_config.TextColumn(width=width) for n, width in _widths(columns).items()},
+        column_config={n: st.column_config.TextColumn(width=width) for n, width in widths(columns).items()},
     )
 
 
@@ -202,7 +202,7 @@ def _kinds(rows: Sequence[Case]) -> dict[str, str]:
     return kinds
 
 
-def _widths(columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
+def widths(columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Returns the width of each column in pixels: that of its longest text, but the widest give way to the others."""
     wanted = {name: CHARACTER_PX * max(map(len, (name, *texts))) + 24 for name, texts in columns.items()}
     caps = range(TABLE_PX, NARROWEST_PX, -10)

@@ -448,7 +448,7 @@ def test_a_cell_says_what_became_of_its_parameters(database: Database) -> None:
     carried_out(database, made)
     (row,) = results.result_rows(database, made)
     told = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
-    assert told["temperature"] == ("0", "requested 0, sent none")
+    assert told["temperature"] == ("the model's default", "")
     assert "temperatures 0, 1.5 are the same on the wire" in told["note"][1]
     assert told["top_p"] == ("", "not sent")
     assert told["seed"][0] == "7"

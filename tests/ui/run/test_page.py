@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_SAMPLES
 from promptgrid.library.folder import Library
 from promptgrid.store import Database, commits, drafts, runs
+from promptgrid.ui.run import cases
 from tests.faults.server import HostileServer
 from tests.running import carried_out
 from tests.ui import pages
@@ -397,7 +398,7 @@ def test_an_encoding_that_is_not_certain_is_asked_for_with_its_texts(run_page: A
     page = upload(run_page, "x.csv", "text,expected\nХорошая лампа,positive\n".encode("cp1251"))
     assert "row 2 holds the byte" in page.warning[0].value
     choice = page.selectbox(key="encoding_choice")
-    assert any("Хорошая лампа" in option for option in choice.options)
+    assert "Хорошая лампа,positive · Windows-1251 (Cyrillic)" in choice.options  # a selector shows backslashes
     choice.set_value("cp1251").run()
     assert not page.warning
     assert "read as Windows-1251" in shown(page)
@@ -423,12 +424,25 @@ def test_json_lines_are_uploaded_as_cases(run_page: AppTest) -> None:
     assert any("2 cases" in caption.value for caption in page.caption)
 
 
+def test_values_that_are_no_text_are_named_and_shown_as_json(run_page: AppTest) -> None:
+    page = upload(run_page, "x.jsonl", b'{"text": "bright", "stars": 4, "tags": ["a"], "expected": "positive"}\n')
+    assert "as JSON: stars (integer), tags (array)" in shown(page)
+    assert list(page.dataframe[0].value["tags"]) == ['["a"]']
+
+
+def test_wide_columns_give_way_so_that_the_expected_answers_are_seen() -> None:
+    widths = cases.widths({"question": ["q" * 80], "choices": ["c" * 90], "expected": ["B"]})
+    assert sum(widths.values()) <= cases.TABLE_PX
+    assert widths["expected"] < widths["choices"] == widths["question"]
+
+
 def test_a_part_of_the_cases_is_run_and_the_openings_of_prove_are_told(run_page: AppTest) -> None:
     page = run_page
     page.run()
     page.selectbox(key="cases_part").set_value("prove").run()
     assert not page.exception
     assert "**20** calls" in shown(page)
+    assert "5 of 18 cases are run." in shown(page)
     assert "The part prove was never opened for sentiment." in shown(page)
     plan = runs.plan_of(Database(), start(page))
     assert {case.part for case in plan.cases} == {"prove"}
