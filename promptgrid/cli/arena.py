@@ -62,7 +62,7 @@ def arena(run: str, votes_of: str, part: str, as_json: bool) -> None:
     echo(sheet.table(["variant", "wins against the others", "95 % interval", "won", "lost", "tied"], rows))
     echo("\n".join([engine.verdict(table), *engine.notes(table)]))
     for bias in biases:
-        click.echo(printable(engine.order_bias_words(bias)))
+        echo(engine.order_bias_words(bias))
     for one in agreements:
         kappa = "not defined" if one.kappa is None else f"{one.kappa:.2f}"
         judges = printable(f"{one.one} and {one.other}")

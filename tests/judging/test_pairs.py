@@ -155,3 +155,5 @@ def test_the_command_line_lets_a_model_vote_first_where_people_did(database: Dat
     assert CliRunner().invoke(main, [*command, "--pairs", "9"]).exit_code == 0
     assert "has judged all pairs" in CliRunner().invoke(main, [*command, "--pairs", "9"]).output
     assert arena.agreements(votes.listed(database, run_id))
+    ranking = CliRunner().invoke(main, ["arena", "last", "--votes-of", "models"], catch_exceptions=False)
+    assert "Position bias of openai/wise: its preference changed with the order in 0 of" in ranking.output
