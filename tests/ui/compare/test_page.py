@@ -458,12 +458,12 @@ def test_a_cell_says_what_became_of_its_parameters(database: Database) -> None:
 
 def test_what_nobody_knows_is_not_called_honoured(database: Database) -> None:
     plan = api.plan(judge(), [{"text": "case 1"}], models="openai/ok", temperatures=0.3, doubts=False)
-    made = client.submit(database, plan)
-    carried_out(database, made)
-    (row,) = results.result_rows(database, made)
+    run_id = client.submit(database, plan)
+    carried_out(database, run_id)
+    (row,) = results.result_rows(database, run_id)
     assert row.honoured == '{"temperature": null}'
-    told = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
-    assert told["temperature"] == ("0.3", "not known whether the model honours it")
+    lines = {fact.name: (fact.value, fact.note) for fact in circumstances.circumstances(row)}
+    assert lines["temperature"] == ("0.3", "not known whether the model honours it")
 
 
 def test_a_reused_reply_is_marked(database: Database, run_id: str) -> None:

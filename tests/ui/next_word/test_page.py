@@ -30,11 +30,11 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[AppTest, Scri
     _apis.clear()
 
     def page(
-        said: Any, *, url: str = "http://127.0.0.1:9/v1", model: str = "openai/own"
+        replies: Any, *, url: str = "http://127.0.0.1:9/v1", model: str = "openai/own"
     ) -> tuple[AppTest, ScriptedEndpoint]:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
-        endpoint = ScriptedEndpoint(said, name="openai")
+        endpoint = ScriptedEndpoint(replies, name="openai")
         monkeypatch.setattr(connections, "connect", lambda name: endpoint if name == "openai" else connect(name))
         at = pages.page("9_Next_word.py")
         at.session_state["next_model"] = model
