@@ -77,8 +77,8 @@ def find_labels(
     """Returns every mention of a label in the text, in order; `names` maps a label to its other names.
 
     Without `bare`, a letter counts only if the text marks it as an option: (B), option B, "so B.", but not Hose B. If
-    two names begin at the same place, the longest wins ("very positive" before "positive"). A search that
-    takes over half a second finds none: the mentions up to there could be the wrong ones.
+    two names begin at the same place, the longest wins ("very positive" before "positive"). A search of more than half
+    a second returns no mention at all, since those up to then could be the wrong ones.
     """
     spelling = _spelling(tuple(labels), tuple((label, tuple(words)) for label, words in (names or {}).items()))
     if not spelling:

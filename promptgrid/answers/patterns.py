@@ -50,8 +50,8 @@ def search(pattern: str, text: str, *, ignore_case: bool = False) -> PatternMatc
 
 
 def searched(pattern: str, text: str, ignore_case: bool = False) -> tuple[str | None, str]:
-    """Returns the `text` and the `problem` of `search`. To be called in a bounded process: neither the time in which
-    `regex` compiles a pattern nor its memory has a limit, and its time-out is not looked at everywhere."""
+    """Returns (the text of the match or None, the problem or ""), as in `PatternMatch`. Call it in a bounded process,
+    since `regex` limits neither the time nor the memory in which a pattern is compiled."""
     import regex
 
     try:

@@ -155,7 +155,8 @@ class Call(Generic[P]):
         self.started, self.reservation = 0.0, None
 
     def _log_resent(self, refusals: Sequence[Resent]) -> None:
-        """Records the refusals of a request that the endpoint then sent in other words; they cost nothing."""
+        """Records that the endpoint refused the request's wording and got it again in other words; such refusals cost
+        nothing."""
         for one in refusals:
             attempts = [
                 Attempt(position, self.attempts, self.started, one.ms, one.kind, one.message, 0.0)

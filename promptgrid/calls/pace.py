@@ -138,7 +138,8 @@ class PaceWindow:
             self._recent.clear()
 
     def _record(self, refused: bool) -> None:
-        """Takes the halving back if half the window is refused nearly as often as the whole was."""
+        """Records whether a request was `refused`. After a halving, if about as large a share is refused as before it,
+        refusals come at random: the window gets its former size back."""
         self._recent.append(refused)
         share = sum(self._recent) / TRIED
         if self._share_before and (len(self._recent) == TRIED or share > AT_RANDOM):
@@ -151,7 +152,7 @@ class PaceWindow:
 
     @property
     def in_a_row(self) -> int:
-        """How many refusals in a row chance may explain."""
+        """The number of refusals in a row that are no sign of overload: 2, or more where refusals come at random."""
         return 2 if self._random < CHANCE else math.ceil(math.log(1e-4) / math.log(self._random))
 
 

@@ -48,24 +48,25 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """The words and word pairs (members) of a case's longer texts, by column in the order of their names. `kind` is the
-    same for cases with the same columns of texts and the same numbers in each."""
+    """The longer texts of a case: for each column, in the order of names, the hashes of its words and word pairs (its
+    members). `kind` is a hash: equal for cases with the same columns of texts and the same numerals in each."""
 
     columns: Sequence[Hashes]
     kind: int
 
     @property
     def members(self) -> Hashes:
-        """The members of all columns, different for each column and kind."""
+        """The members of all columns, hashed once more with column and kind: only texts of one column and kind have
+        members in common."""
         salts = [np.uint64(_hash(f"{self.kind} {at}")) for at in range(len(self.columns))]
         salted = [members ^ salt for members, salt in zip(self.columns, salts, strict=True)]
         return np.concatenate(salted) if salted else np.empty(0, dtype=np.uint64)
 
 
 def duplicates(cases: Sequence[Case], of_first: int | None = None) -> dict[int, Duplicate]:
-    """Returns, by index of a case, the earliest case that it is a copy of or otherwise a near duplicate of. Cases
-    without one are left out. Rows added at the end change no earlier entry. With `of_first`, near duplicates are looked
-    for among that many cases at the beginning only, which takes less time."""
+    """Returns, by index of a case, the earliest case of which it is a copy, or else a near duplicate. Cases without one
+    are left out. Rows added at the end change no earlier entry. `of_first` limits the search for near duplicates to
+    those of one of the first so many cases, which takes less time."""
     first: dict[str, int] = {}
     copies = {}
     for place, case in enumerate(cases):
@@ -107,7 +108,7 @@ def _texts(case: Case) -> _Texts:
 
 
 def _members(words: Collection[str]) -> Hashes:
-    """Returns the hashes of the words and of the pairs that follow each other, sorted, at most `_MEMBERS`."""
+    """Returns the sorted hashes of the words and of the pairs of adjacent words, at most `_MEMBERS`."""
     hashes = np.fromiter(map(_hash, words), dtype=np.uint64, count=len(words))
     return np.unique(np.concatenate([hashes, hashes[:-1] * _PAIR + hashes[1:]]))[:_MEMBERS]
 
@@ -118,7 +119,8 @@ def _hash(text: str) -> int:
 
 
 def _near(texts: Sequence[_Texts], early: int) -> dict[int, int]:
-    """Returns, by index of a text, the index of the earliest of the first `early` ones that is nearly the same."""
+    """Returns, by index of a text, the index of the earliest text that is nearly the same, among the first `early`
+    ones."""
     sizes = [sum(map(len, one.columns)) for one in texts]
     places: defaultdict[int, list[int]] = defaultdict(list)
     near = {}
@@ -152,7 +154,8 @@ def _rarest(texts: Sequence[_Texts], sizes: Sequence[int]) -> Iterator[tuple[int
 
 
 def _earliest(at: int, texts: Sequence[_Texts], sizes: Sequence[int], candidates: Sequence[Sequence[int]]) -> int:
-    """Returns the earliest candidate that is near, else `at` itself. Each list of candidates is ascending."""
+    """Returns the index of the earliest candidate that is nearly the same as the text with the index `at`; `at` if none
+    is. Each list of candidates is in ascending order."""
     mine = [set(members.tolist()) for members in texts[at].columns]
     least, most = NEAR * sizes[at], sizes[at] / NEAR
     earliest, different = at, set[int]()

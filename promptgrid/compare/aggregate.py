@@ -68,8 +68,8 @@ def mean_known(table: Floats) -> Floats:
 
 
 def most_gaps(key: Longs, position: Ints) -> int:
-    """Returns the number of gaps between the positions of one key, for the key that has most: 0 if those of each key
-    follow each other."""
+    """Returns how many gaps are between the positions that have one key, for the key with the most; 0 if the positions
+    of each key follow each other."""
     order = np.lexsort((position, key))
     gaps = (np.diff(key[order]) == 0) & (np.diff(position[order]) > 1)
     return int(np.bincount(key[order][1:][gaps]).max(initial=0))

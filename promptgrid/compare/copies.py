@@ -33,7 +33,8 @@ def first_of_copies(case: Ints, variant: Ints, sample: Ints, reply_id: Longs, ex
 
 
 def _with_shared_replies(case: Ints, reply_id: Longs, cases: int) -> Longs:
-    """Returns the cases of which a reply also belongs to another case."""
+    """Returns the cases that share a reply with another case. `case` and `reply_id` have an item for each cell; `cases`
+    is the number of cases."""
     there = reply_id > 0
     pairs = np.unique(reply_id[there] * cases + case[there])
     reply, of_case = np.divmod(pairs, max(1, cases))

@@ -142,7 +142,8 @@ class Facts:
 
     @property
     def extended(self) -> int:
-        """How often samples were added to the run: they stand apart from earlier ones of their case and variant."""
+        """How often samples were added to the run after its start: their positions stand apart from earlier samples of
+        their case and variant."""
         return most_gaps(self.case.astype(np.int64) * max(1, len(self.variants)) + self.variant, self.position)
 
     @cached_property

@@ -94,7 +94,8 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Resent:
-    """A request that was refused for its wording, after so many `ms`, and then sent in other words."""
+    """A request that the endpoint refused for its wording, `ms` milliseconds after it was sent; it was then sent in
+    other words."""
 
     kind: ErrorKind
     message: str

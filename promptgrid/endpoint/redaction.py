@@ -27,8 +27,8 @@ _ASCII_ESCAPE = re.compile(r"\\u00[2-7]")
 
 
 def redacted(text: str, secrets: tuple[str, ...]) -> str:
-    """Returns the text, or the JSON text, with `[key]` for each of the secrets: as it is, in base64 or hexadecimal
-    digits, and split by blanks, quotes and other signs."""
+    """Returns the text with `[key]` in place of each secret, also where the secret is written in base64 or hexadecimal
+    digits, or is split by blanks, quotes and other signs. Escapes in a JSON text are resolved first."""
     if not secrets:
         return text
     if _ASCII_ESCAPE.search(text):
@@ -45,7 +45,7 @@ def redacted(text: str, secrets: tuple[str, ...]) -> str:
 
 
 def redacted_reply(reply: Reply, secrets: tuple[str, ...]) -> Reply:
-    """Returns the reply with its texts redacted."""
+    """Returns the reply with `[key]` in place of each secret in its texts."""
     if not secrets:
         return reply
     texts = {name: redacted(getattr(reply, name), secrets) for name in _TEXTS}
@@ -53,20 +53,22 @@ def redacted_reply(reply: Reply, secrets: tuple[str, ...]) -> Reply:
 
 
 class UnfinishedText:
-    """A text that grows piece by piece; `add` returns the part of it that holds no start of a secret."""
+    """A streamed text from which secrets are removed piece by piece: the end of a piece is held back while it may be
+    the start of a secret."""
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
         self._secrets, self._held = secrets, ""
 
     def add(self, piece: str, *, last: bool = False) -> str:
-        """Returns the next part of the redacted text; with `last` all that was held back."""
+        """Adds a piece of the text. Returns the next part that can be shown, without secrets; with `last`, all that was
+        held back."""
         text = redacted(self._held + piece, self._secrets)
         end = len(text) if last else self._safe(text)
         self._held = text[end:]
         return text[:end]
 
     def _safe(self, text: str) -> int:
-        """The length of the text without the longest start of a secret at its end."""
+        """Returns the length of the text up to where a secret may begin at its end: that part can be shown."""
         places = [at for at, character in enumerate(text) if _is_letter(character)]
         letters = "".join(text[at] for at in places)
         for whole in map(_letters, _forms(self._secrets)[0]):
@@ -78,7 +80,8 @@ class UnfinishedText:
 
 @lru_cache(maxsize=64)
 def _forms(secrets: tuple[str, ...]) -> tuple[tuple[str, ...], Mapping[bytes, re.Pattern[str]]]:
-    """The texts that are replaced as they are, the longest first; the pattern of each split secret by its letters."""
+    """Returns (the spellings of the secrets to replace as they are, the longest first; for each secret its letters,
+    with a pattern that finds them split by other signs)."""
     literals = {form for secret in secrets for form in (secret, *_encodings(secret))}
     letters = [_letters(secret) for secret in secrets]
     split = {one.encode(): re.compile(_BETWEEN.join(one)) for one in letters if len(one) >= LONG}
@@ -86,7 +89,8 @@ def _forms(secrets: tuple[str, ...]) -> tuple[tuple[str, ...], Mapping[bytes, re
 
 
 def _encodings(secret: str) -> list[str]:
-    """The secret in hexadecimal digits, and the base64 that every text with the secret at any place has in common."""
+    """Returns the secret in hexadecimal digits and in base64. A text is encoded in groups, so the base64 of the secret
+    has three forms, by its place in the text."""
     data = secret.encode()
     forms = [data.hex(), data.hex().upper()]
     for before in range(3):
@@ -98,7 +102,8 @@ def _encodings(secret: str) -> list[str]:
 
 
 def _without_escapes(text: str) -> str:
-    """The same JSON, in which no ASCII letter is written as an escape; a text that is not JSON stays unchanged."""
+    r"""Returns the same JSON without escapes of letters, such as \u0041; a text that is not JSON is returned
+    unchanged."""
     try:
         return json.dumps(json.loads(text), ensure_ascii=False)
     except (ValueError, RecursionError):
@@ -106,7 +111,7 @@ def _without_escapes(text: str) -> str:
 
 
 def _squeezed(text: str) -> bytes:
-    """The ASCII letters and digits of a text, without the escapes of line ends and tabs in JSON."""
+    """Returns only the ASCII letters and digits of the text; escapes of line ends and tabs in JSON are left out too."""
     for escape in _LINE_ENDS if "\\" in text else ():
         text = text.replace(escape, "")
     return text.encode("utf-8", "replace").translate(None, _SIGNS)

@@ -63,7 +63,8 @@ def checked_extra(request: Request) -> Mapping[str, Any]:
 
 
 def _names(extra: Mapping[str, Any]) -> Iterator[str]:
-    """The names of the fields, and of those in the objects in which some servers expect them."""
+    """Yields the names of the fields of `extra`, and of those in the objects in which some servers expect parameters,
+    as `object.name`."""
     for name, value in extra.items():
         yield name
         if isinstance(value, Mapping) and _letters(name) in _NESTED:
@@ -71,7 +72,7 @@ def _names(extra: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _letters(name: str) -> str:
-    """The last part of a dotted name, as the sets of names above write it."""
+    """Returns the last part of a dotted name in lower case, without _ and -."""
     return name.rpartition(".")[2].lower().replace("_", "").replace("-", "")
 
 

@@ -143,7 +143,7 @@ def decoded_text(cell: str) -> Any:
 
 
 def _original(match: re.Match[str]) -> str:
-    """Returns the text that an escape stands for; nothing for a guard."""
+    """Returns the text that an escape in a cell stands for; "" for a guard."""
     escape = match[1]
     return escape.strip("'") if len(escape) == 1 else chr(int(escape[1:], 16))
 

@@ -70,8 +70,8 @@ def inputs_for(
 
 
 def boundary(*texts: str) -> str:
-    """Returns a sign for the tags around these texts: a hash of them, so that none of them can contain it on purpose.
-    It is the same in each call with the same texts, whose reply can then be reused."""
+    """Returns a hash of these texts, to mark where they begin and end in a judge's prompt: a text cannot contain its
+    own mark on purpose. The same texts get the same mark, so that a stored reply can be reused."""
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
@@ -119,5 +119,6 @@ _VERDICT_LINE = re.compile(
 
 
 def _contradicts_itself(text: str) -> bool:
-    """Tells whether the judge's reply has two lines with different verdicts, one of which may be the judged reply's."""
+    """Tells whether the judge's reply has two lines with different verdicts; one of them may be quoted from the judged
+    reply."""
     return len({match.group(1).casefold() for match in _VERDICT_LINE.finditer(text)}) > 1

@@ -19,12 +19,13 @@ LINE = "python_checks = true"
 
 
 def switch_file() -> Path:
-    """The file with the setting, settings.toml in the config folder; it may not exist."""
+    """Returns the path of settings.toml in the config folder, which holds the setting; it may not exist."""
     return config_folder() / "settings.toml"
 
 
 def switched_on() -> bool:
-    """Returns whether the file has the line `python_checks = true`. Raises PlanError if it cannot be read."""
+    """Tells whether checks in Python are on: the file has the line `python_checks = true`. Raises PlanError if it
+    cannot be read."""
     try:
         return tomllib.loads(switch_file().read_text("utf-8")).get("python_checks") is True
     except FileNotFoundError:
