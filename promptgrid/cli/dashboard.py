@@ -45,10 +45,13 @@ def dashboard(port: int, browser: bool) -> None:
 
 def _free_port(first: int) -> int:
     """Returns the first free port among the twenty from `first` on. Raises ClickException if all are in use."""
+    import os
     import socket
 
     for port in range(first, first + 20):
         with socket.socket() as probe:
+            if os.name == "posix":  # else a port stays in use for a minute after its server has ended
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:

@@ -82,9 +82,11 @@ def test_a_page_on_another_port_can_neither_frame_nor_drive_nor_read_the_dashboa
 
 
 def test_after_a_restart_a_bookmark_says_where_to_go(browser: Browser, guarded: Dashboard) -> None:
-    context = browser.new_context()
-    Dashboard(guarded.url, guarded.home, "the-key-of-an-earlier-start").let_in(context)
+    context = guarded.context(browser)
     page = context.new_page()
+    page.goto(f"{guarded.url}/Settings")
+    expect(page).to_have_title("Settings · Promptgrid")
+    Dashboard(guarded.url, guarded.home, "the-key-of-an-earlier-start").let_in(context)
     page.goto(f"{guarded.url}/Compare?run=a")
     expect(page.get_by_text(REFUSED)).to_be_visible()
     context.close()

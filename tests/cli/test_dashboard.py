@@ -5,6 +5,7 @@ Nothing in the folder where it is started changes that."""
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -122,12 +123,19 @@ def dashboard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         yield running
 
 
-@pytest.mark.parametrize("path", ["/", "/Run?prompts=a", "/_stcore/health", "/_stcore/host-config", "/media/a.png"])
+@pytest.mark.parametrize("path", ["/", "/Run?prompts=a", "/media/a.png", "/static/js/index.js"])
 def test_without_the_key_nothing_is_shown_but_what_to_do(dashboard: Started, path: str) -> None:
     answer = dashboard.ask(path, key=False)
-    assert answer.status == 403
+    assert answer.status == 401
     assert "Open the address that" in answer.page
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/_stcore/health", "/_stcore/host-config", "/_stcore/metrics"])
+def test_a_tab_of_an_earlier_start_is_told_in_a_form_that_it_shows(dashboard: Started, path: str) -> None:
+    answer = dashboard.ask(path, key=False)
+    assert answer.status == 401  # for 403 Streamlit has words of its own
+    assert json.loads(answer.page).endswith("open the address that it printed in its terminal.")
 
 
 def test_with_the_key_pages_come_and_cannot_be_framed(dashboard: Started) -> None:
@@ -155,15 +163,15 @@ def test_the_printed_address_leads_to_no_other_host(dashboard: Started) -> None:
 
 
 def test_a_wrong_key_is_none(dashboard: Started) -> None:
-    assert dashboard.ask(f"/?key={dashboard.key[:-1]}", key=False).status == 403
-    assert dashboard.ask("/", {"Cookie": f"promptgrid-{dashboard.port}=x"}, key=False).status == 403
+    assert dashboard.ask(f"/?key={dashboard.key[:-1]}", key=False).status == 401
+    assert dashboard.ask("/", {"Cookie": f"promptgrid-{dashboard.port}=x"}, key=False).status == 401
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_an_upload_needs_the_key_and_the_own_origin(dashboard: Started, method: str) -> None:
     path = "/_stcore/upload_file/session/file"
     own = {"Origin": f"http://127.0.0.1:{dashboard.port}"}
-    assert dashboard.ask(path, own, method, key=False).status == 403
+    assert dashboard.ask(path, own, method, key=False).status == 401
     refused = dashboard.ask(path, {"Origin": "http://evil.example"}, method)
     assert (refused.status, "Another web page led here" in refused.page) == (403, True)
 
@@ -218,6 +226,8 @@ def test_a_port_in_use_is_passed_over_and_a_signal_ends_the_server_in_peace(home
             assert running.ask("/_stcore/health").page == "ok"
             running.process.send_signal(getattr(signal, name))
             _, errors = running.process.communicate(timeout=20)
+        with started([*PROMPTGRID, "--port", str(running.port)], home / "again") as restarted:
+            assert restarted.port == running.port  # where bookmarks lead, although its connections linger
     assert running.process.returncode == 0
     assert f"Port {port} is in use" in errors
     assert "Traceback" not in errors

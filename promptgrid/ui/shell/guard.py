@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.websockets import WebSocketClose
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _PAGE = """<!doctype html><meta charset="utf-8"><title>Promptgrid</title>{head}
 _NO_KEY = """<p><strong>Open the address that <code>promptgrid</code> printed in its terminal:</strong> it ends with
 <code>?key=…</code>. Each start has a new key; once its address has been opened, bookmarks work in this browser.</p>
 <p>The key keeps other users of this machine and other web pages from using the dashboard.</p>"""
+_NO_KEY_TEXT = "Promptgrid was started again, with a new key: open the address that it printed in its terminal."
 _FOREIGN = """<p>Another web page led here, perhaps without your knowledge. If you want to see this page of
 Promptgrid, <a href="">open it</a>.</p>"""
 _OTHER_NAME = """<p>The dashboard answers as <code>127.0.0.1</code> and <code>localhost</code> only. To use it from
@@ -57,7 +58,7 @@ class Keys:
 
 
 class Guard:
-    """ASGI middleware that lets requests with the key through and answers all others with a plain page (403).
+    """ASGI middleware that lets requests with the key through and answers all others with a plain page (401, 403).
 
     A page that is opened with `?key=…` sets the key as a cookie and opens again without it.
     """
@@ -88,7 +89,7 @@ class Guard:
             return _entrance(request, cookie, self._keys.key)
         if _is_foreign(request):
             return _refusal(_FOREIGN)
-        return None if self._keys.matches(request.cookies.get(cookie, "")) else _refusal(_NO_KEY)
+        return None if self._keys.matches(request.cookies.get(cookie, "")) else _without_key(request)
 
 
 def _is_foreign(request: HTTPConnection) -> bool:
@@ -111,6 +112,14 @@ def _entrance(request: HTTPConnection, cookie: str, key: str) -> Response:
     response = _page(200, head, f'<p><a href="{escape(target)}">Open the dashboard</a></p>')
     response.set_cookie(cookie, key, httponly=True, samesite="strict")
     return response
+
+
+def _without_key(request: HTTPConnection) -> Response:
+    """The page that says what to do. A tab of an earlier start asks in the background: it shows a JSON text with any
+    status but 403, for which Streamlit has words of its own."""
+    if "/_stcore/" in request.url.path:
+        return JSONResponse(_NO_KEY_TEXT, 401, {"Cache-Control": "no-store"})
+    return _page(401, "", _NO_KEY)
 
 
 def _refusal(reason: str) -> Response:
