@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import ElementHandle, Page, expect
 
 
 def settled(page: Page) -> None:
     """The script has run after a change: what it draws anew takes the list from under the pointer."""
     page.wait_for_timeout(100)  # the change is on its way
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def press_at_once(page: Page, elements: Sequence[ElementHandle], pause_ms: int) -> None:
+    """Clicks the elements with so little time between them, whatever the page does meanwhile."""
+    page.evaluate(
+        """async ([elements, pause]) => {
+            for (const element of elements) {
+                element.click();
+                await new Promise(resolve => setTimeout(resolve, pause));
+            }
+        }""",
+        [list(elements), pause_ms],
+    )
 
 
 def choose(page: Page, key: str, *values: str) -> None:

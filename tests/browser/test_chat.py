@@ -14,6 +14,7 @@ from promptgrid import builtin, chat
 from promptgrid.chat import ChatVariant, Settings, tree
 from promptgrid.store import Database, conversations
 from promptgrid.store.conversations import Conversation
+from tests.browser import acting
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
@@ -214,6 +215,25 @@ def test_a_hostile_reply_is_shown_as_text(dashboard: Dashboard, page: Page) -> N
     expect(turns(page).last).to_contain_text("![pixel](http://127.0.0.1:9/pixel.png)")
     assert page.title() == "Chat · Promptgrid"
     assert not any("127.0.0.1:9/" in url for url in urls)
+
+
+@pytest.mark.parametrize("pause_ms", [0, 10])
+def test_send_asks_the_model_that_was_chosen_the_moment_before(
+    dashboard: Dashboard, page: Page, endpoint: HostileServer, database: Database, pause_ms: int
+) -> None:
+    settings = chat.to_json(Settings((ChatVariant(1, "openai/html"),)))
+    page.goto(f"{dashboard.url}/Chat?chat={conversations.create(database, 'Quick', settings)}")
+    page.get_by_role("textbox", name="Next turn").fill("Hello")
+    page.get_by_role("combobox", name="Model", exact=True).focus()
+    acting.settled(page)
+    button = page.get_by_role("button", name=re.compile("^Send")).element_handle()  # an open list hides its role
+    page.get_by_role("combobox", name="Model", exact=True).fill("openai/ok")
+    option = page.get_by_role("option", name="openai/ok", exact=True)
+    expect(option).to_be_visible()
+    acting.press_at_once(page, [option.element_handle(), button], pause_ms)
+    settled(page, 2)
+    expect(turns(page).last).to_contain_text("<script>")
+    assert endpoint.calls("html") == 0
 
 
 def test_a_conversation_stays_open_beside_another_of_its_name(

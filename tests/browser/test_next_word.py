@@ -127,27 +127,14 @@ def test_samples_texts_and_perplexity_come_while_one_looks_on(tab: Page) -> None
     expect(tab.get_by_text(re.compile("10 sent at temperature 0.4"))).to_be_visible(timeout=SLOW_MS)
 
 
-def press_at_once(tab: Page, *names: str, pause_ms: int) -> None:
-    """Presses the buttons with so little time between them."""
-    buttons = [tab.get_by_role("button", name=name).element_handle() for name in names]
-    tab.evaluate(
-        """async ([buttons, pause]) => {
-            for (const button of buttons) {
-                button.click();
-                await new Promise(resolve => setTimeout(resolve, pause));
-            }
-        }""",
-        [buttons, pause_ms],
-    )
-
-
 @pytest.mark.parametrize("pause_ms", [0, 5, 30])
 def test_presses_at_once_are_all_kept_and_about_the_text_on_the_screen(tab: Page, pause_ms: int) -> None:
     before = tab.locator(".st-key-next_trail_row .before")
     tab.get_by_role("button", name="我今天真").click()
     expect(before).to_have_text("我今天真")
     acting.settled(tab)
-    press_at_once(tab, "The quick brown fox", "Measure perplexity", "Send it 10 times", pause_ms=pause_ms)
+    names = ("The quick brown fox", "Measure perplexity", "Send it 10 times")
+    acting.press_at_once(tab, [tab.get_by_role("button", name=name).element_handle() for name in names], pause_ms)
     expect(before).to_have_text("The quick brown fox")
     expect(tab.get_by_text(re.compile(r"Perplexity [\d.,]+ over 3 tokens of “The quick brown fox”"))).to_be_visible()
     expect(tab.get_by_text(re.compile("10 sent at temperature"))).to_be_visible()

@@ -117,7 +117,7 @@ def send(conversation_id: str, *, ask: bool) -> None:
     if ask and role == "user":
         slot = conversations.add_turn(database(), conversation_id, parent, "assistant")
         _start(conversation, slot)
-    if text.strip():  # last: a second press stops this callback at its next call to Streamlit
+    if text.strip():
         state[key] = ""
         state[f"{key}_sent"] = state.get(f"{key}_sent", 0) + 1
 
