@@ -56,7 +56,7 @@ def _live(run_id: str, drawn_as: RunStatus) -> None:
     status = [phrases.status_words(info, progress)] if info.status == "pausing" else []
     parts = [
         *status,
-        f"{100 * share:.0f} %",
+        f"{int(100 * share)} %",  # as in the sidebar: 100 % only when all are done
         *phrases.progress_words(info, progress),
         *phrases.pace_words(info, progress),
     ]
