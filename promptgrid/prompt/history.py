@@ -26,6 +26,7 @@ _LOOP = re.compile(
     + r"\s*\{%-?\s*endfor\s*-?%\}"
 )
 _BARE = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
+_TAG, _WORD = re.compile(r"\{[{%].*?[}%]\}", re.DOTALL), re.compile(r"\w+")
 _ROLE_LINE = re.compile(r"^\s*#?\s*\{\{-?[^{}]*\brole\b[^{}]*\}\}\s*:\s*$", re.MULTILINE)
 _ROLES: Mapping[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 
@@ -43,7 +44,8 @@ def expanded(
     threads = frozenset(item.name for item in inputs if item.kind == THREAD)
     pieces = [_pieces(message.text, threads) for message in messages]
     names = {name for parts in pieces for _, name in parts if name}
-    unnamed = [name for name in threads - names if not any(name in message.text for message in messages)]
+    words = {word for message in messages for tag in _TAG.findall(message.text) for word in _WORD.findall(tag)}
+    unnamed = sorted(threads - names - words)
     if not names and not unnamed:
         return tuple(messages), values
     defaults = {item.name: item.default for item in inputs if item.default is not None}

@@ -148,7 +148,8 @@ def test_a_history_of_either_generation_becomes_messages_whose_texts_are_no_temp
 
 def test_a_history_is_prepared_as_prompty_does(tmp_path: Path) -> None:
     turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
-    for body in ("system:\nA {{ chat }} B\nuser:\n{{ q }}", "system:\nA\nuser:\n{{ q }}", "{{ chat }}\nuser:\n{{ q }}"):
+    bodies = ("system:\nA {{ chat }} B\nuser:\n{{ q }}", "{{ chat }}\nuser:\n{{ q }}", "system:\nA\nuser:\n{{ q }}")
+    for body in (*bodies, "system:\nA chat\nuser:\n{{ q }}"):  # the word is not the variable
         text = front("inputs: [{name: chat, kind: thread}, {name: q, kind: string}]", body)
         (tmp_path / "x.prompty").write_text(text)
         theirs = prompty.prepare(prompty.load(tmp_path / "x.prompty"), {"chat": turns, "q": "?"})
