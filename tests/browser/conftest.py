@@ -21,11 +21,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from promptgrid.store import Database
-from tests.browser.serving import Dashboard, Serve
+from tests.browser.serving import WAIT_MS, Dashboard, Serve
 from tests.faults.server import HostileServer
 from tests.places import CHECKOUT, HOME_PAGE
 
-WAIT_MS = 60_000  # a cold server, a model that has to start, a busy machine
 expect.set_options(timeout=WAIT_MS)  # for all modules: it is one setting for the whole process
 FLAGS = [
     "--no-sandbox",

@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, BrowserContext
 
 from tests.places import CHECKOUT
 
+WAIT_MS = 60_000  # a cold server, a model that has to start, a busy machine
+
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
@@ -26,8 +28,9 @@ class Dashboard:
     key: str = ""
 
     def context(self, browser: Browser, **options: Any) -> BrowserContext:
-        """A context that has opened the printed address."""
+        """A context that has opened the printed address, with our patience."""
         context = browser.new_context(**options)
+        context.set_default_timeout(WAIT_MS)
         self.let_in(context)
         return context
 

@@ -78,7 +78,7 @@ def test_a_pause_waits_for_the_calls_in_flight_and_more_samples_are_added_at_the
     expect(panel.get_by_text(re.compile(r"· paused ·"))).to_be_visible(timeout=STARTS_MS)
     endpoint.latency_s = 0.05
     tab.get_by_role("button", name="Resume").click()
-    expect(panel.get_by_text("40 of 40")).to_be_visible(timeout=STARTS_MS)
+    expect(panel.get_by_text("· 40 of 40")).to_be_visible(timeout=STARTS_MS)
 
     tab.get_by_role("button", name="Add samples or temperatures").click()
     samples = tab.get_by_label("Samples of each cell in total")
@@ -87,7 +87,7 @@ def test_a_pause_waits_for_the_calls_in_flight_and_more_samples_are_added_at_the
     expect(tab.get_by_text("80 new cells")).to_be_visible(timeout=STARTS_MS)
     sent = endpoint.calls("ok")
     tab.get_by_role("button", name="Add and run").click()
-    expect(panel.get_by_text("120 of 120")).to_be_visible(timeout=STARTS_MS)
+    expect(panel.get_by_text("· 120 of 120")).to_be_visible(timeout=STARTS_MS)
     assert endpoint.calls("ok") == sent + 80
 
 
