@@ -28,15 +28,17 @@ _FALLBACK_S = 30.0  # of waiting, where the system has no timer for CPU time (Wi
 
 
 class Exceeded(Exception):
-    """The call took too much time or memory, now or the last three times."""
+    """Raised by `call` if the function took too much time or memory; also, without another try, if it did so in three
+    earlier calls with the same `blame`."""
 
 
 def call(function: str, *args: Any, blame: str) -> Any:
-    """Returns `function(*args)`, computed in the child. `function` is "module:name"; arguments and result are JSON
-    values. `blame` is the text from outside that decides how much work it is: after three failures it is not tried
-    again.
+    """Returns `function(*args)`, computed in a child process within the limits CPU_S and MEMORY_BYTES. `function` is
+    "module:name"; arguments and result are JSON values. `blame` is the untrusted text, such as a pattern, that decides
+    how long the function takes.
 
-    Raises Exceeded, and RuntimeError with the text of an error that the function raised.
+    Raises Exceeded when a limit is exceeded, and at once if that happened three times with this function and `blame`.
+    Raises RuntimeError, with its type and message, for an error in the function.
     """
     with _lock:
         if _strikes[function, blame] >= _STRIKES:
@@ -57,7 +59,8 @@ _child: subprocess.Popen[bytes] | None = None
 
 
 def _exchange(line: bytes) -> bytes:
-    """Sends the line to the child and returns its answer; b"" if the child died over it."""
+    """Sends the JSON line of a call to the child process and returns the JSON line of its result; b"" if the child died
+    during the call."""
     child = _started()
     assert child.stdin is not None
     assert child.stdout is not None
@@ -100,7 +103,8 @@ def _end() -> None:
 
 
 def _serve() -> None:
-    """The child: answers one JSON line for each, and dies when a call exceeds its bounds."""
+    """Runs in the child process: reads one call per JSON line from stdin and writes its result as a JSON line to
+    stdout; the process dies when a call exceeds its limits."""
     if sys.platform == "linux":
         import resource
 

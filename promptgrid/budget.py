@@ -57,8 +57,8 @@ _REMEDIES = {
 
 @dataclass
 class Wall:
-    """Enforces the `budget` of a run: adds up what its calls have spent and what those in flight may cost at most. None
-    allows any cost."""
+    """Enforces the `budget` of a run: adds up what its calls have spent and what those in flight may cost at most. With
+    `budget` None, any cost is allowed."""
 
     budget: Budget | None
     spent: float = 0.0

@@ -38,7 +38,8 @@ _BUILTIN_FACTS = ModelFacts(
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
-    """Whether an endpoint can be used now (`ok`), a sentence about its state, and the models that it lists."""
+    """Whether an endpoint can be used now (`ok`), a sentence that says so or why not, and the names of the models that
+    it lists."""
 
     name: str
     ok: bool
@@ -61,8 +62,8 @@ def settings() -> dict[str, EndpointSettings]:
 
 
 def _check_key_stays() -> None:
-    """Raises PromptgridError if the key is in the environment and `.env` names another address for it: the file may
-    come with a stranger's folder."""
+    """Raises PromptgridError if OPENAI_API_KEY is set in the process, but OPENAI_BASE_URL only in the file `.env`: that
+    file may come with a stranger's folder and would send the key to another address."""
     address = dotenv().get("OPENAI_BASE_URL", "").strip()
     if address and os.environ.get("OPENAI_API_KEY") and "OPENAI_BASE_URL" not in os.environ:
         if normalised(address) == OPENAI_URL:

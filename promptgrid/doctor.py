@@ -49,8 +49,8 @@ def checks(*, start: bool = False, port: int = PORT) -> list[Finding]:
 
 
 def _collected(area: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """Yields the findings; if making them raises a PromptgridError, yields that as the last finding, for this
-    `area`."""
+    """Yields the findings; if making them raises a PromptgridError, yields a last finding with the heading `area` and
+    the error's message."""
     try:
         yield from findings
     except PromptgridError as error:
@@ -69,7 +69,8 @@ def _builtin_model(start: bool) -> Iterator[Finding]:
 
 
 def _answer(area: str) -> Finding:
-    """Starts the built-in model, lets it count the tokens of a text, and returns a finding with that count."""
+    """Starts the built-in model, lets it count the tokens of a text, and returns a finding (heading `area`) with that
+    count."""
     endpoint = connections.connect(connections.BUILTIN)
     tokens = loop.run_sync(endpoint.count_tokens(builtin.names()[0], [Message("user", "Hello")]))
     return Finding(area, True, f"Started; it counts {tokens} tokens in a greeting. Its log is {builtin.logfile()}.")

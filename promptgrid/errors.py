@@ -58,11 +58,11 @@ class MissingVariables(PromptError):
 
 
 class TemplateLimit(PromptError):
-    """A template ran too long or grew too large."""
+    """Raised when a template runs too long or grows too large while it is rendered."""
 
 
 class LibraryError(PromptgridError):
-    """A prompt cannot be found, read, named or saved."""
+    """Raised when a prompt is not in the library, cannot be read or saved, or has a name that no file can have."""
 
 
 class StaleSave(LibraryError):
@@ -87,7 +87,8 @@ class TextError(PromptgridError):
 
 
 class PlanError(PromptgridError):
-    """A plan cannot be carried out."""
+    """Raised for a plan, check, model, technique or budget that is unknown, out of range or does not fit the others, so
+    that nothing can be sent."""
 
 
 class GateError(PromptgridError):
@@ -117,7 +118,7 @@ class EndpointError(PromptgridError):
     `kind` is one of ErrorKind. `raw` is the endpoint's text (foreign: show it as plain text only), `retry_after` is in
     seconds, `param` names the parameter of a `refused_parameter`, `limits` is the RateLimits of the response's headers,
     or None. `wrong_address` is true if the base URL seems wrong: no answer was ever one of this API.
-    `resent` is as in Reply.
+    `resent` holds the earlier refusals of this call, each of which was sent again in another form.
     """
 
     RETRYABLE = frozenset({"rate_limited", "server", "timeout", "connection", "bad_reply"})
@@ -157,16 +158,16 @@ class EndpointError(PromptgridError):
 
 
 class BuiltinError(PromptgridError):
-    """The built-in model cannot be fetched or started."""
+    """Raised when the weights of the built-in model are missing or cannot be fetched, or its server does not start."""
 
 
 class StoreError(PromptgridError):
-    """The data folder or the database cannot be used."""
+    """Raised when the data folder or the database cannot be read or written, or when it has no such run."""
 
 
 class CompareError(PromptgridError):
-    """A comparison cannot be made."""
+    """Raised when a comparison cannot be made, such as over cases or axes that the run does not have."""
 
 
 class ExportError(PromptgridError):
-    """Results cannot be written or read back."""
+    """Raised when results cannot be written to a file, or when a results file cannot be read back."""

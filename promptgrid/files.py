@@ -14,7 +14,7 @@ OWNER_ONLY = 0o600
 
 def private(path: str | os.PathLike[str], flags: int) -> int:
     """Opens or creates a file with these `flags` of os.open, and returns its descriptor. A new file can be read by its
-    owner only. For `open(…, opener=private)`."""
+    owner only. To be passed to `open` as its `opener`."""
     return os.open(path, flags, OWNER_ONLY)
 
 

@@ -43,13 +43,15 @@ def identity(settings: EndpointSettings) -> str:
 
 
 def _gives_way(known: Mapping[str, Any], settings: EndpointSettings) -> bool:
-    """Whether these settings are to be the first ones of their address."""
+    """Whether these settings become the first ones recorded for their address: none are recorded, or only settings
+    without key and headers while these have some. `known` is the content of identities.json."""
     first, bare = known["first"].get(settings.base_url), _hash(known, "", {})
     return first is None or (first == bare and _hash(known, settings.key_env, settings.declared) != bare)
 
 
 def _recorded(path: Path, settings: EndpointSettings) -> dict[str, Any]:
-    """Makes the settings the first ones of their address, unless another process was faster; returns what is known."""
+    """Records the settings as the first ones of their address, unless another process was faster; returns the content
+    of identities.json (`path`)."""
     from filelock import FileLock
 
     with FileLock(path.with_suffix(".lock"), timeout=_LOCK_S, mode=0o600):  # its Timeout is an OSError
@@ -61,7 +63,8 @@ def _recorded(path: Path, settings: EndpointSettings) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The content of the file; a new salt if there is none, or the file is damaged."""
+    """Returns the content of identities.json: `salt` and, by address, the hash of the `first` settings. Without a
+    readable file: a new salt and no settings; a damaged file is renamed."""
     try:
         known = json.loads(path.read_bytes())
         if isinstance(known["salt"], str) and isinstance(known["first"], dict):

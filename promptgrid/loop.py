@@ -63,10 +63,10 @@ def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
 
 @asynccontextmanager
 async def deadline(seconds: float) -> AsyncIterator[None]:
-    """Cancels the block after `seconds` and raises TimeoutError in its place.
+    """Runs the `async with` block, cancels it after `seconds`, and raises TimeoutError in its place.
 
-    A timer that fires late, unlike asyncio.timeout's, gives the block another 5 s: this process was stopped (Ctrl+Z),
-    and what the block waits for may have arrived without being read.
+    If the timer itself is late because this process was stopped (Ctrl+Z), the block gets another 5 s: what it waits for
+    may have arrived unread.
     """
     clock = asyncio.get_running_loop()
     timer: asyncio.TimerHandle

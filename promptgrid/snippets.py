@@ -63,8 +63,8 @@ def _key(base_url: str, key_env: str) -> str:
 
 
 def _literal(value: Any, depth: int = 1) -> str:
-    """Returns Python code for a JSON value; `depth` is the number of indentation levels, of four blanks each. Strings
-    are written as JSON, which is valid Python."""
+    """Returns Python code for a JSON value; lines after the first are indented by `depth` levels of four blanks.
+    Strings are written as JSON, which is valid Python."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     mapping = isinstance(value, Mapping)

@@ -28,7 +28,7 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str | None = None) 
 
 
 def listed(there_are: str, names: Iterable[str]) -> str:
-    """Returns the first twenty names after the words `there_are`, as in `There are: exact, label.`; "" without
+    """Returns the first twenty names after the words `there_are`, as in `There are: exact, label.`; "" if there are no
     names."""
     first = list(names)
     more = ", …" if len(first) > LISTED else "."

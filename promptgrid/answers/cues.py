@@ -171,8 +171,9 @@ def _places(text: str, marker: str) -> list[tuple[int, int, _Cue]]:
 def _add_places(
     places: dict[tuple[int, int], _Cue], text: str, folded: str, at: int, hint: str, cues: Sequence[_Cue]
 ) -> None:
-    """Adds to `places` the cues around the occurrence of `hint` at the index `at` and around those before it, at most
-    200. `folded` is the text in lower case."""
+    """`places` maps (end, start) of a cue in the text to the cue. Adds those of `cues` that stand around the occurrence
+    of `hint` at the index `at` or around an earlier one, of which at most 200 are tried. `folded` is the text in lower
+    case."""
     for _ in range(_MOST):
         for cue in cues:
             for match in cue.pattern.finditer(text, max(0, at - _AROUND), at + len(hint) + _AROUND):
@@ -184,8 +185,7 @@ def _add_places(
 
 
 def _heads(text: str, at: int) -> bool:
-    """Tells whether a cue at the index `at` begins its line: only marks and words such as "final" stand before it
-    there."""
+    """Tells whether a cue at the index `at` begins its line: before it stand only marks and words such as "final"."""
     start = text.rfind("\n", 0, at) + 1
     return at - start < _AROUND and _LEAD.fullmatch(text, start, at) is not None
 

@@ -19,7 +19,7 @@ _NOUNS = {"number": "one number", "label": "one label", "json": "JSON"}
 @dataclass(frozen=True, slots=True)
 class Expected:
     """One accepted answer of an expected cell, in the spelling of the answer rule. `problem` says why the rule cannot
-    read it; it is empty if the rule can. `numeral` is set by the rule `number` only."""
+    read it; it is empty if the rule can. `numeral` is the number read by the rule `number`, None for other rules."""
 
     text: str
     problem: str = ""
@@ -42,7 +42,8 @@ def accepted(rule: AnswerRule, cell: str) -> list[str]:
 
 
 def read_expected(rule: AnswerRule, cell: str, language: str = "en") -> Sequence[Expected]:
-    """Returns every accepted answer of an expected cell, as the rule reads it."""
+    """Returns every accepted answer of an expected cell, as the answer rule reads it; `language` (the prompt's) decides
+    how 1.234 is read."""
     return [_read(rule, part, language) for part in accepted(rule, cell)]
 
 

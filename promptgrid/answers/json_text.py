@@ -25,8 +25,8 @@ class JsonReading(NamedTuple):
 
 
 def read_json(text: str, schema: Mapping[str, Any]) -> JsonReading:
-    """Returns the JSON value in the text that has the type of the schema; a list of numbers, which may be footnotes,
-    counts only if it is the only value."""
+    """Returns the only JSON value in the text that is of a type which the JSON schema allows. A list of numbers, which
+    may be footnotes, counts only if the text has no other such value."""
     types = _types(schema)
     lone = _lone_value(text, types, schema)
     if lone is not None:
@@ -48,13 +48,14 @@ def read_json(text: str, schema: Mapping[str, Any]) -> JsonReading:
 
 
 def find_json(text: str, *, only: type[dict[str, Any]] | type[list[Any]] | None = None) -> str | None:
-    """Returns the JSON object or array in the text in canonical form; None if there is none, or more than one. `only`
-    (dict or list) restricts the search to objects or to arrays."""
+    """Returns the only JSON object or array in the text, in canonical form; None if there is none, or if there are
+    several different ones. `only` (dict or list) restricts the search to objects or to arrays."""
     return read_json(text, {} if only is None else {"type": "object" if only is dict else "array"}).text
 
 
 def canonical_json(value: Any) -> str | None:
-    """Returns compact JSON with sorted keys and 8.00 as 8, so that equal values are equal texts; None if impossible."""
+    """Returns compact JSON with sorted keys and 8.00 as 8, so that equal values are equal texts; None for a value that
+    JSON cannot hold."""
     try:
         text = json.dumps(_by_value(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -173,8 +174,8 @@ _DECODER = json.JSONDecoder()
 
 
 def _parsed(text: str, at: int) -> tuple[Any, int, str]:
-    """Parses the JSON that begins at the bracket with the index `at`. Returns (its value, the index behind it, ""), or
-    a problem in the last place if it does not parse."""
+    """Parses the JSON that begins at the bracket with the index `at`. Returns (its value, the index behind it, ""); if
+    it does not parse, (None, the index behind the closing bracket or else `at`, the problem)."""
     try:
         value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError) as error:

@@ -13,9 +13,9 @@ _LEAD = re.compile(r"[ \t]*[(\[]?([A-Za-z]|\d{1,2})[)\].:、．]+[ \t]*(?=\S)")
 
 
 def case_rule(rule: AnswerRule, inputs: Mapping[str, object]) -> AnswerRule:
-    """Returns the answer rule for one case of a multiple choice: the texts in the case's column of options become
-    synonyms of the labels. A text belongs to the letter at its start ("B) a long pipe"), else to the label of its
-    order."""
+    """Returns the answer rule for one case of a multiple choice: the texts of the options, in the column of `inputs`
+    that the rule names, become synonyms of the labels. A text belongs to the letter at its start ("B) a long pipe"); if
+    not every text has one, the first text belongs to the first label, and so on."""
     cell = inputs.get(rule.options) if rule.options and rule.kind == "label" else None
     if cell is None:
         return rule

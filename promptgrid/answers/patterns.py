@@ -35,7 +35,7 @@ class PatternMatch:
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str, *, ignore_case: bool = False) -> Pattern[str]:
-    """Compiles a pattern in the syntax of the `regex` package. Raises regex.error."""
+    """Compiles a pattern in the syntax of the `regex` package. Raises regex.error for an invalid pattern."""
     import regex
 
     return regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
@@ -50,8 +50,8 @@ def search(pattern: str, text: str, *, ignore_case: bool = False) -> PatternMatc
 
 
 def searched(pattern: str, text: str, ignore_case: bool = False) -> tuple[str | None, str]:
-    """Returns (the text of the match or None, the problem or ""), as in `PatternMatch`. Call it in a bounded process,
-    since `regex` limits neither the time nor the memory in which a pattern is compiled."""
+    """Returns (the text of the first match or None, the problem or ""), as in `PatternMatch`. To be called in a bounded
+    child process, since `regex` limits neither the time nor the memory in which a pattern is compiled."""
     import regex
 
     try:

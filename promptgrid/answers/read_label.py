@@ -148,8 +148,8 @@ def _headed(text: str, mention: Mention) -> bool:
 
 
 def _other_option(rule: AnswerRule, text: str, mentions: Sequence[Mention]) -> str:
-    """Returns why a statement of the answer does not count: it states something that is none of the labels, such as (G)
-    or "neutral". Returns "" if it does not."""
+    """Returns a reason if the text that states the answer begins with something that is none of the labels, such as (G)
+    or "neutral"; otherwise "". `mentions` are the labels found in the text."""
     first = mentions[0].start if mentions else len(text)
     if all(len(label) == 1 for label in rule.labels):
         match = _OTHER_OPTION.match(text) or _LONE_OPTION.match(text)
@@ -171,8 +171,8 @@ def _numeric(labels: Sequence[str]) -> bool:
 
 
 def _marks(labels: Sequence[str], text: str, language: str) -> tuple[str, list[Mention]]:
-    """Returns (the text in plain notation, its numbers as mentions of labels), for labels that are whole numbers: 4,
-    four stars, or 4/5 if 5 is the highest label. A number that is no label is a mention too: 3.5 is none of 1 to 5.
+    """For labels that are whole numbers, returns (the text in plain notation, a Mention of every number in it). "4",
+    "four stars" and, if 5 is the highest label, "4/5" mention the label 4; 3.5 is a Mention too, of none of the labels.
     """
     highest = re.escape(max(labels, key=int).strip())
     text = re.sub(

@@ -91,8 +91,8 @@ _LONGEST = 60  # characters that are searched for a unit
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit of measurement under its usual `name`. An amount x of it equals x * `factor` + `zero` of the first unit of
-    its dimension (such as grams for mass)."""
+    """A unit of measurement under its usual `name`. An amount x of it is x * `factor` + `zero` in the base unit of its
+    dimension (such as grams for mass)."""
 
     name: str
     dimension: str
@@ -113,8 +113,8 @@ def find_unit(text: str) -> Unit | None:
 
 
 def unit_at_start(text: str) -> tuple[Unit, str] | None:
-    """Returns (the unit, of one or two words, at the start of the text behind a number; the text after the unit), or
-    None."""
+    """Returns (the unit at the start of the text, the text after it); None if the text begins with no known unit. The
+    text is what follows a number; a unit has one or two words."""
     match = _WORDS.match(text[:_LONGEST])
     if match is None:
         return None

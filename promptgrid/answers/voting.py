@@ -6,8 +6,8 @@ import hashlib
 
 
 def ballot(answer: str | None) -> int | None:
-    """Returns a signed 64-bit hash of the answer, None for None: equal answers are counted by equal hashes, without
-    their texts."""
+    """Returns a signed 64-bit hash of the answer, by which equal answers are counted without their texts; None if no
+    answer could be read."""
     if answer is None:
         return None
     digest = hashlib.blake2b(answer.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -16,7 +16,8 @@ class OrderBias:
     pairs      number of pairs that the model judged in both orders
     changed    number of these in which it did not prefer the same reply twice: it preferred the first place twice, the
                second place twice, or saw a tie in one order only
-    places     how often it preferred the first place (`left`) twice, of the pairs in which it preferred a place twice
+    places     of the pairs in which it preferred the same place twice: how often the first place (`left`), and how
+               likely that is by chance
     """
 
     judge: str
@@ -31,8 +32,8 @@ class OrderBias:
 
 
 def order_biases(votes: Sequence[Vote]) -> list[OrderBias]:
-    """Returns the position bias of each model with votes of which both orders are known. On a pair its latest vote
-    counts."""
+    """Returns the position bias of each model that judged pairs in both orders. If it judged a pair more than once, its
+    latest vote counts."""
     by_model: dict[str, dict[frozenset[int], str]] = {}
     for vote in votes:
         if vote.orders:

@@ -53,7 +53,8 @@ class Standings:
     ranked         best first
     won, tied      `won[i][j]` is the number of votes for variant i against variant j, `tied[i][j]` that of ties between
                    them, both by index in the arena
-    regularised    each variant was given half a win and half a loss, since one lost or won every vote or some never met
+    regularised    whether each variant was given half a win and half a loss, because one won or lost every vote or
+               because some never met
     bias           whether the votes of people prefer one side of the screen (models: see OrderBias)
     votes, pairs   the number of votes in the ranking, ties included, and of the pairs of replies that they judge
     skipped, stale    the number of skips, and of votes on replies that no longer exist; neither are in `votes`
@@ -174,7 +175,7 @@ def agreements(votes: Sequence[Vote]) -> list[Agreement]:
 
 
 def agreement_of_all(votes: Sequence[Vote]) -> AgreementOfAll:
-    """Returns the agreement of all judges at once."""
+    """Returns the agreement of all judges at once, by Krippendorff's alpha."""
     judges = list(_latest(votes).values())
     pairs = list(dict.fromkeys(pair for verdicts in judges for pair in verdicts))
     ratings = [[_side(pair, judge[pair]) if pair in judge else None for judge in judges] for pair in pairs]

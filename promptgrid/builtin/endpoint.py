@@ -192,7 +192,7 @@ async def _crash_named() -> AsyncIterator[None]:
 
 
 async def _gone() -> bool:
-    """Tells whether the model server's process has ended. It asks for up to half a second, since a dying process closes
+    """Tells whether the model server's process has ended. Tries for up to half a second, since a dying process closes
     its connections before it releases its locks."""
     for _ in range(GONE_POLLS):
         if not process.running():

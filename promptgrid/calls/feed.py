@@ -31,7 +31,7 @@ class Feed:
     matched       number of cells of the plan that are pending in the run
     duplicates    number of cells left out because a call in flight, of this run or another, may bring the same reply;
                   once that reply is committed, another feed must look these cells up
-    in_flight     the (key, sample) pairs that any run of this process is sending
+    in_flight     (key of the call, sample number) of all that the runs of this process are sending
     claimed       those of them that this feed has added
     """
 

@@ -93,8 +93,9 @@ class PaceWindow:
         self._round_size = int(self.size)
 
     def answered(self, latency_s: float, in_flight: int, sent_at: float = float("inf")) -> None:
-        """Records a reply that came after `latency_s` seconds to a request sent at `sent_at`, and lets the window grow
-        if at least half of it is in use. `in_flight` counts the requests in flight, this one included."""
+        """Records a reply that came after `latency_s` seconds, and lets the window grow if at least half of it is in
+        use. `in_flight` counts the requests in flight, this one included; `sent_at` is the time of sending, by default
+        after the last halving of the window."""
         self._refused -= self._refused / MEMORY
         if sent_at >= self._cut_at:
             self._record(False)
@@ -152,7 +153,8 @@ class PaceWindow:
 
     @property
     def in_a_row(self) -> int:
-        """The number of refusals in a row that are no sign of overload: 2, or more where refusals come at random."""
+        """The number of successive refusals that are tolerated as no sign of overload: 2, or more where refusals come
+        at random."""
         return 2 if self._random < CHANCE else math.ceil(math.log(1e-4) / math.log(self._random))
 
 

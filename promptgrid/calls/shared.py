@@ -14,8 +14,8 @@ from promptgrid.endpoint import Endpoint
 
 @dataclass
 class Shared:
-    """What the runs of a process share: the pace of each endpoint, by its identity, and the samples being sent. While a
-    (key, sample) is in `in_flight`, no other run sends it. `run_ids` are the runs in progress."""
+    """What the runs of a process share: the pace of each endpoint, by its identity, and the samples being sent. While
+    (key of the call, sample number) is in `in_flight`, no other run sends it. `run_ids` are the runs in progress."""
 
     paces: dict[str, Pace] = field(default_factory=dict)
     in_flight: set[tuple[str, int]] = field(default_factory=set)
@@ -24,7 +24,7 @@ class Shared:
 
     @contextmanager
     def pace(self, endpoint: Endpoint, most: int) -> Iterator[Pace]:
-        """Yields the pace of the endpoint; names of the same address share one.
+        """Yields the pace of the endpoint; endpoints with the same identity share one.
 
         During the `with` block, `most` calls may be in flight; if several blocks run, the largest of their limits
         applies.

@@ -33,7 +33,8 @@ class _Line(NamedTuple):
 
 
 class _Unclosed(Exception):
-    """A quote at `at` is never closed, or its cell goes on after the closing quote at `end`."""
+    """Raised for a quote at the index `at` that is never closed (`end` None), or that is closed before the index `end`
+    with more text behind it."""
 
     def __init__(self, at: int, end: int | None) -> None:
         self.at, self.end = at, end
@@ -136,8 +137,8 @@ def _line(text: str, at: int, delimiter: str) -> _Line:
 
 
 def _pasted_bare(match: re.Match[str]) -> bool:
-    """Tells whether the quotes around a cell in a table separated by tabs are part of its text: a cell that a
-    spreadsheet has quoted never holds a tab."""
+    """Tells whether the quotes around this match, in a table separated by tabs, are part of the text: they enclose a
+    tab, and a spreadsheet never puts quotes around a cell with a tab."""
     return "\t" in match[2]
 
 

@@ -65,8 +65,8 @@ class _Texts:
 
 def duplicates(cases: Sequence[Case], of_first: int | None = None) -> dict[int, Duplicate]:
     """Returns, by index of a case, the earliest case of which it is a copy, or else a near duplicate. Cases without one
-    are left out. Rows added at the end change no earlier entry. `of_first` limits the search for near duplicates to
-    those of one of the first so many cases, which takes less time."""
+    are left out. Rows added at the end change no earlier entry. With `of_first` = n, a near duplicate is found only of
+    one of the first n cases, which takes less time."""
     first: dict[str, int] = {}
     copies = {}
     for place, case in enumerate(cases):
@@ -108,7 +108,7 @@ def _texts(case: Case) -> _Texts:
 
 
 def _members(words: Collection[str]) -> Hashes:
-    """Returns the sorted hashes of the words and of the pairs of adjacent words, at most `_MEMBERS`."""
+    """Returns the sorted 64-bit hashes of the words and of the pairs of adjacent words: at most 256, the lowest."""
     hashes = np.fromiter(map(_hash, words), dtype=np.uint64, count=len(words))
     return np.unique(np.concatenate([hashes, hashes[:-1] * _PAIR + hashes[1:]]))[:_MEMBERS]
 
@@ -119,8 +119,8 @@ def _hash(text: str) -> int:
 
 
 def _near(texts: Sequence[_Texts], early: int) -> dict[int, int]:
-    """Returns, by index of a text, the index of the earliest text that is nearly the same, among the first `early`
-    ones."""
+    """Returns, by index of a text, the index of the earliest text that is nearly the same. Only the first `early` texts
+    are candidates; a text without one is left out."""
     sizes = [sum(map(len, one.columns)) for one in texts]
     places: defaultdict[int, list[int]] = defaultdict(list)
     near = {}
@@ -134,8 +134,8 @@ def _near(texts: Sequence[_Texts], early: int) -> dict[int, int]:
 
 
 def _rarest(texts: Sequence[_Texts], sizes: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
-    """Yields (index of a text, numbers of its rarest members), in order: so many that two texts which are nearly the
-    same share one of them. Members of a single text, which no other can share, are left out."""
+    """Yields (index of a text, numbers of its rarest members), by index. There are so many members that two texts which
+    are nearly the same share one of them; members that occur in one text only are left out."""
     if not sum(sizes):
         return
     count = np.array(sizes)

@@ -42,8 +42,8 @@ def parted(
     """Returns the cases with their parts (learn, choose, prove). Cases with the same value in the column `group` get
     the same part; an empty cell is no group.
 
-    `alike` gives the duplicates if they are already known, `known` the parts of earlier cases by `content_digest`.
-    Raises CasesError if no case has the column.
+    `alike` is the result of `duplicates` if the caller has it, `known` maps a case's `content_digest` to its earlier
+    part. Raises CasesError if no case has the column.
     """
     column = _group_column(cases, group)
     alike = duplicates(cases) if alike is None else alike
@@ -131,8 +131,8 @@ def part_notes(cases: Sequence[Case]) -> list[str]:
 def table_notes(
     cases: Sequence[Case], prompts: Iterable[Prompt] = (), alike: Mapping[int, Duplicate] | None = None
 ) -> list[str]:
-    """Returns notes on copies and near duplicates among the cases, and on cases that are examples of the prompts.
-    `alike` gives the duplicates if they are already known."""
+    """Returns sentences on copies and near duplicates among the cases, and on cases that are examples of the prompts.
+    `alike` is the result of `duplicates` if the caller has it."""
     alike = duplicates(cases) if alike is None else alike
     notes = []
     for copy, are in ((True, "a copy"), (False, "a near duplicate")):

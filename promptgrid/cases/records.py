@@ -31,7 +31,8 @@ def looks_like_records(text: str) -> bool:
 
 
 def read_records(text: str, name: str) -> RawTable:
-    """Reads the records in a text. A missing or null field has no value. Raises CasesError with the line."""
+    """Reads the records in a text as a table. A missing or null field has no value. Raises CasesError, with the line,
+    for text that is not valid JSON or not a list of records."""
     notes: list[str] = []
     located = list(_values(text.removeprefix("\ufeff"), name))
     records = _records(located, notes, one_a_line=name.lower().endswith((".jsonl", ".ndjson")))

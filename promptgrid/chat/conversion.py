@@ -80,8 +80,8 @@ def as_markdown(name: str, messages: Sequence[Message]) -> str:
 
 
 def as_json(name: str, settings: Mapping[str, Any], by_variant: Mapping[int, Sequence[Message]]) -> str:
-    """Returns JSON with the conversation's name, its settings, and the messages that each variant has, by its number,
-    in the format of the OpenAI protocol."""
+    """Returns JSON in the format of the OpenAI protocol with the conversation's name, its settings, and the messages of
+    each variant; `by_variant` maps a variant's id to its messages."""
     conversations = {
         str(number): [{"role": message.role, "content": message.text} for message in messages]
         for number, messages in by_variant.items()

@@ -12,7 +12,7 @@ from promptgrid.techniques import PromptPart, Turn
 
 
 class Step(NamedTuple):
-    """A turn of one branch that is repeated in a new one. With `asks`, the variants then reply to it."""
+    """A turn of one branch that is repeated in a new branch. With `asks`, the variants are then asked to reply."""
 
     role: Role
     text: str

@@ -16,8 +16,10 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """The majority vote in each place of a table (one row in one column; the fields are those of Places).
-    `representative` holds indices into the arrays given to `voted`."""
+    """The majority vote in each place of a table; a place is all cells in one row and one column. Every field has one
+    entry per place: the number of `votes` for the most common answer, the number of `distinct` answers, the code of the
+    most common answer (`voted`, -1 without one), and the cell that shows it (`representative`, an index into the arrays
+    given to `voted`)."""
 
     votes: Longs
     distinct: Longs
@@ -68,8 +70,8 @@ def mean_known(table: Floats) -> Floats:
 
 
 def most_gaps(key: Longs, position: Ints) -> int:
-    """Returns how many gaps are between the positions that have one key, for the key with the most; 0 if the positions
-    of each key follow each other."""
+    """Returns the largest number of gaps in the positions that one key has; 0 if the positions of each key follow each
+    other. `key` and `position` have one entry per cell."""
     order = np.lexsort((position, key))
     gaps = (np.diff(key[order]) == 0) & (np.diff(position[order]) > 1)
     return int(np.bincount(key[order][1:][gaps]).max(initial=0))

@@ -68,7 +68,7 @@ class Facts:
     cost_usd         in US dollars
     latency_ms       of the call
     too_long         the prompt was over the context limit
-    look             which look the comparison of the run's variants is (stats.chance.level), 1 for the first
+    look             how often the variants were compared so far, this time included (see stats.chance.level)
     """
 
     run_id: str
@@ -252,8 +252,8 @@ def read(run_id: str, columns: RunColumns) -> Facts:
 
 
 def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) -> dict[str, NDArray[Any]]:
-    """Returns some rows of the database as arrays by column name. `variants` numbers the variants; new ones are added
-    to it."""
+    """Returns some rows of the database as arrays by column name. `variants` maps the values that make up a variant to
+    its number; new variants are added to it."""
     column = list(zip(*rows, strict=True)) or [()] * len(_AT)
     keys = zip(*(column[_AT[name]] for name in _VARIANT_COLUMNS), strict=True)
     ballots, replies = column[_AT["ballot"]], column[_AT["id"]]

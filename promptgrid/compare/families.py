@@ -13,11 +13,12 @@ from promptgrid.stats.intervals import Floats
 
 
 def of_columns(cases: Floats, columns: Sequence[int], *, look: int = 1) -> tuple[dict[int, Comparison], int | None]:
-    """Compares the `columns` of an array of scores (cases, columns) with the first of them, the baseline.
+    """Compares the `columns` of an array of scores (cases, columns) with the first of them, the baseline. `look` is how
+    often these were compared so far, this time included: later looks need stronger evidence.
 
-    Returns the comparison of each other column that has a case in common with the baseline; and the best column: the
-    one with the highest mean, if it is significantly better than every other one, else None. The comparisons with the
-    baseline and those with the highest mean are one family.
+    Returns (the comparison of each other column that has a case in common with the baseline; the column with the
+    highest mean if it is significantly better than every other one, else None). One correction covers all of the
+    comparisons.
     """
     baseline, *others = columns
     means = {column: float(np.nanmean(cases[:, column])) for column in columns if not np.isnan(cases[:, column]).all()}
@@ -36,11 +37,12 @@ def of_columns(cases: Floats, columns: Sequence[int], *, look: int = 1) -> tuple
 
 
 def of_two_runs(a: Floats, b: Floats, *, look: int = 1, families: int = 1) -> list[Comparison | None]:
-    """Compares run B with run A, from arrays of scores (variants, cases): each variant, and last all variants together.
+    """Compares run B with run A, from arrays of scores (variants, cases). Returns the comparison of each variant, and
+    last that of all variants together; None where no case is scored in both runs.
 
-    Over all variants a case has the mean over the variants that are scored in both runs. Where only one variant is
-    scored in both, its comparison is also that of the runs. None: no case is scored in both. All comparisons are one
-    family; `families` is the number of runs that B is compared with for one verdict.
+    For all variants together, the score of a case is the mean over the variants that are scored in both runs; if only
+    one variant is, its comparison stands for all. One correction covers the comparisons with `families` runs, if B is
+    compared with several for one verdict. `look` is how often the runs were compared so far, this time included.
     """
     both = ~np.isnan(a) & ~np.isnan(b)
     scored = [at for at, of_variant in enumerate(both) if of_variant.any()]

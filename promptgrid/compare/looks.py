@@ -9,11 +9,12 @@ from promptgrid.store.runs import RunInfo
 
 
 def look_of_two_runs(database: Database, a: tuple[RunInfo, Facts], b: tuple[RunInfo, Facts]) -> int:
-    """Returns which look the comparison of two runs is, 1 for the first.
+    """Returns how often the variants of two runs were compared so far, this time included; each run is given as (its
+    record, its facts).
 
-    Each run is given with its facts. It counts with the earlier runs over fewer cases whose replies it reuses, from the
-    time on when there were two runs to compare, and with itself before samples were added to it. The run that was
-    looked at more often decides.
+    A run was looked at once for each earlier run over fewer cases whose replies it reuses, if two runs to compare
+    existed by then, and once before each time that samples were added to it. The larger of the two runs' numbers
+    counts.
     """
     created = [[*looks_before(database, info.id, 1), info.created] for info, _ in (a, b)]
     first = max(times[0] for times in created)

@@ -15,8 +15,8 @@ from promptgrid.store.cell_columns import case_texts
 
 
 def contents(database: Database, layout: Layout) -> dict[Hashable, int]:
-    """Returns the row of each case by (its inputs and expected answer as text, the number of earlier cases with the
-    same)."""
+    """Returns the row of each case by a key: (its inputs and expected answer as text, the number of earlier cases with
+    the same text)."""
     texts = case_texts(database, layout.facts.run_id)
     counts: Counter[str] = Counter()
     rows: dict[Hashable, int] = {}
@@ -29,8 +29,8 @@ def contents(database: Database, layout: Layout) -> dict[Hashable, int]:
 
 
 def matched(a: Mapping[Hashable, int], b: Mapping[Hashable, int]) -> Ints:
-    """Returns pairs (row in run A, row in run B) of the cases with equal keys; `a` and `b` have the rows by key. -1
-    stands for a run without the key.
+    """Returns an array of pairs (row in run A, row in run B) of the cases with equal keys; -1 stands for a run without
+    the key. `a` and `b` map the keys of a run's cases to rows, as `contents` returns them.
 
     The pairs are in B's order; those that only A has come last.
     """
@@ -39,7 +39,8 @@ def matched(a: Mapping[Hashable, int], b: Mapping[Hashable, int]) -> Ints:
 
 
 def distinct(a: Layout, b: Layout, cases: Ints) -> Ints:
-    """Returns the indices of the matched `cases` that statistics count: of copies (see Facts.firsts) the first."""
+    """Returns the indices, in the array `cases` of `matched` pairs, of the pairs that statistics count: of cases that
+    are copies of each other only the first (see Facts.firsts)."""
     pairs = []
     for layout, rows in ((a, cases[:, 0]), (b, cases[:, 1])):
         case_of, firsts = np.append(layout.case_of, -1), np.append(layout.facts.firsts, -1)

@@ -192,7 +192,7 @@ def _summary(
 
 def _entries(facts: Facts, cells: Longs) -> tuple[Longs, Longs]:
     """Groups the cells by case and variant; each group is an entry. Returns (the number of each cell's entry, the case
-    of each entry, which of several copies is the first)."""
+    of each entry); copies of a case are given as the first of them."""
     width = max(1, len(facts.variants))
     known_ones, entry = np.unique(
         facts.case[cells].astype(np.int64) * width + facts.variant[cells], return_inverse=True
@@ -236,8 +236,9 @@ def _by_check(facts: Facts, cells: Longs) -> dict[str, tuple[float | None, int]]
 
 
 def _cost_per_correct(facts: Facts, replies: Longs) -> float | None:
-    """Returns the cost in US dollars of these replies, as far as their case is scored, divided by the number of answers
-    that scored 1; None if there is no such answer or a price is unknown."""
+    """Returns the cost in US dollars of all replies to the cases that have a score, divided by the number of answers
+    that scored 1; None if no answer did or a price is unknown. With self-consistency, all samples of a case are one
+    answer."""
     entry, case_of = _entries(facts, replies)
     scores = facts.entry_scores(replies, entry, len(case_of), facts.score)
     spent = _sum(facts.cost_usd[replies][~np.isnan(scores)[entry]])

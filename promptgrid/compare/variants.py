@@ -41,7 +41,8 @@ def variant_of(row: ResultRow) -> Variant:
 
 
 def in_grid_order(variants: Sequence[Variant]) -> list[Variant]:
-    """Sorts variants: models, prompts and techniques by first appearance, parameters by size (the default first)."""
+    """Returns the variants sorted by model, prompt and technique, each in order of first appearance, and then by the
+    values of the parameters (the default first)."""
     values = [variant.values for variant in variants]
     axes = [axis for axis in IN_ORDER if axis != "case"]
     places = {axis: {v: i for i, v in enumerate(in_axis_order(axis, (one[axis] for one in values)))} for axis in axes}

@@ -56,7 +56,8 @@ class CheckVerdict:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """What a verdict needs of one cell; `scores` holds (value, outcome, explanation) by check."""
+    """The values of one cell from which its verdicts are made; `scores` maps each check to (value, outcome,
+    explanation)."""
 
     position: int
     replied: bool

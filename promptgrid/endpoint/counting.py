@@ -151,7 +151,8 @@ class TokenCounter:
 
 
 class _Unsupported(Exception):
-    """The endpoint does not have this path. Some endpoints answer with 401, 403 or a web page instead of 404."""
+    """Raised when the endpoint does not have the requested path. Some endpoints answer with 401, 403 or a web page
+    instead of 404."""
 
 
 def _token(entry: Any) -> Token | None:
@@ -189,8 +190,9 @@ def _text(messages: Sequence[Message]) -> str:
 
 
 def spelt(tokens: Sequence[str], text: str) -> list[bytes] | None:
-    """Returns the bytes of each token, given as spelled in the vocabulary, by the first of two common spellings whose
-    bytes contain `text`; None if neither does. Tokens before and after the text are allowed."""
+    """Returns the bytes of each token from its spelling in the vocabulary. Two common spellings (byte-level,
+    SentencePiece) are tried; the first counts in which the bytes of all tokens contain `text`. None if neither does.
+    The tokens may include others before and after the text."""
     wanted = text.encode()
     for spelling in (_byte_level, _sentence_piece):
         pieces = [spelling(token) for token in tokens]

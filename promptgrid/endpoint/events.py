@@ -153,7 +153,8 @@ class Fold:
 
 
 def folded(text: str, secrets: tuple[str, ...] = ()) -> Fold:
-    """Merges the text of a whole event stream. Raises EndpointError(bad_reply) for an event that cannot be read."""
+    """Merges the text of a whole event stream, with `[key]` in place of each of the `secrets`. Raises
+    EndpointError(bad_reply) for an event that cannot be read."""
     fold, lines = Fold(), Lines()
     for name, data in lines.feed(text.encode("utf-8", "replace"), last=True):
         fold.add(name, redacted(data, secrets))

@@ -120,8 +120,8 @@ def too_large(settings: EndpointSettings, most: int) -> EndpointError:
 
 
 def advise_on_url(error: EndpointError, settings: EndpointSettings) -> None:
-    """Sets the error's hint to check the base URL, if its path is unknown (404, 405) or if it is a bad reply without a
-    hint. An unknown path and a web page make it `wrong_address`.
+    """Sets the error's hint to check the base URL if the server does not know the path (404, 405), or if the error is a
+    bad reply without a hint. Sets `wrong_address`: True if the path is unknown or the answer is a web page.
 
     Meant for an endpoint that has never sent a readable answer.
     """

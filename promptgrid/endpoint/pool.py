@@ -77,7 +77,8 @@ def opened(settings: EndpointSettings, headers: Mapping[str, str]) -> Pool:
 
 
 class Pool:
-    """Connections to one endpoint that are used again, in any number. `opened` creates the Pool."""
+    """Open connections to one endpoint, as many as are needed, which later requests use again. `opened` creates the
+    Pool."""
 
     def __init__(self, settings: EndpointSettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings

@@ -27,8 +27,9 @@ _ASCII_ESCAPE = re.compile(r"\\u00[2-7]")
 
 
 def redacted(text: str, secrets: tuple[str, ...]) -> str:
-    """Returns the text with `[key]` in place of each secret, also where the secret is written in base64 or hexadecimal
-    digits, or is split by blanks, quotes and other signs. Escapes in a JSON text are resolved first."""
+    r"""Returns the text with `[key]` in place of each secret, such as an API key, also where it is written in base64 or
+    hexadecimal digits. A secret of 16 or more letters and digits is found as well with blanks, quotes or other signs
+    between them. If the text is JSON with escapes of ASCII letters (\u0041), the letters replace them in the result."""
     if not secrets:
         return text
     if _ASCII_ESCAPE.search(text):
@@ -45,7 +46,7 @@ def redacted(text: str, secrets: tuple[str, ...]) -> str:
 
 
 def redacted_reply(reply: Reply, secrets: tuple[str, ...]) -> Reply:
-    """Returns the reply with `[key]` in place of each secret in its texts."""
+    """Returns the reply with `[key]` in place of each secret in its text, reasoning, finish reason and model name."""
     if not secrets:
         return reply
     texts = {name: redacted(getattr(reply, name), secrets) for name in _TEXTS}
@@ -80,8 +81,8 @@ class UnfinishedText:
 
 @lru_cache(maxsize=64)
 def _forms(secrets: tuple[str, ...]) -> tuple[tuple[str, ...], Mapping[bytes, re.Pattern[str]]]:
-    """Returns (the spellings of the secrets to replace as they are, the longest first; for each secret its letters,
-    with a pattern that finds them split by other signs)."""
+    """Returns (the secrets and their encodings, which are replaced as they are, the longest first; a mapping from the
+    letters and digits of each long secret to a pattern that finds them with signs in between)."""
     literals = {form for secret in secrets for form in (secret, *_encodings(secret))}
     letters = [_letters(secret) for secret in secrets]
     split = {one.encode(): re.compile(_BETWEEN.join(one)) for one in letters if len(one) >= LONG}

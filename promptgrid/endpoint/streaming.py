@@ -18,8 +18,9 @@ Read = Callable[..., list[Reply]]
 
 
 async def deltas(opened: HttpStream, fold: Fold, started: float, read: Read) -> AsyncIterator[Delta]:
-    """Yields the pieces of one streamed reply and merges them in `fold`; the last piece has the whole reply, made by
-    `read`. `started` is the time of sending by time.perf_counter().
+    """Yields the pieces of one streamed reply and merges its events in `fold`; the last piece holds the whole reply.
+    `read` makes that from (the merged body, the text received, fields such as `latency_ms`). `started` is the time of
+    sending by time.perf_counter().
 
     Raises EndpointError(bad_reply) if the stream ends before a finish reason or [DONE].
     """

@@ -71,7 +71,7 @@ def _cells(values: Sequence[Any], column: str) -> Sequence[str]:
 
 
 class Escaped(str):
-    """A text that `guarded` or `escaped` has already treated, so that it is written as it is."""
+    """A text that already has its guard or escapes (see `guarded`, `escaped`), so that it is written as it is."""
 
     __slots__ = ()
 
@@ -97,16 +97,17 @@ def _quoted(text: str) -> str:
 
 
 def guarded(text: str) -> str:
-    """Returns the text with a leading ' if a spreadsheet would run it as a formula; plain numbers ("-5") are unchanged.
-    A text of which a spreadsheet would run a part, if it split the cell, is escaped behind MARK."""
+    r"""Returns the text with a leading ' if a spreadsheet would run it as a formula; plain numbers ("-5") are
+    unchanged. A text of which a spreadsheet would run a part, if it split the cell, is escaped and begins with MARK
+    ('\)."""
     if _RISKY.search(text) and _INNER.search(text):
         return _escape(text)
     return "'" + text if _GUARDED.match(text) and not PLAIN_NUMBER.fullmatch(text) else text
 
 
 def escaped(text: str) -> str:
-    r"""Returns the text behind MARK with each lone surrogate, which UTF-8 cannot encode, as \udXXX. A text without any
-    is returned unchanged."""
+    r"""Returns the text behind MARK ('\), with each lone surrogate, which UTF-8 cannot encode, written as \udXXX. A
+    text without any is returned unchanged."""
     if not SURROGATE.search(text):
         return text
     return Escaped(_escape(text))
@@ -118,8 +119,8 @@ def _escape(text: str) -> str:
 
 
 def marked_json(value: Any) -> str:
-    """Returns a list, an object or another non-text value as JSON behind JSON_MARK; ASCII if it has lone surrogates.
-    Signs of formulas inside its texts are written as JSON's own escapes."""
+    r"""Returns a list, an object or another non-text value as JSON behind JSON_MARK ('\\J); ASCII if it has lone
+    surrogates. Signs of formulas inside its texts are written as JSON's own escapes."""
     text = json.dumps(value, ensure_ascii=False)
     text = json.dumps(value) if SURROGATE.search(text) else text
     return JSON_MARK + _IN_JSON.sub(lambda match: f"{match[1]}\\u{ord(match[2]):04x}", text)

@@ -47,7 +47,7 @@ def cell(value: Any) -> str:
 
 
 def of_report(report: Report) -> str:
-    """Returns the run's name, its summary and notes, and the answers to the cases of the report."""
+    """Returns the report as Markdown: the run's name, summary and notes, and a table of the answers to its cases."""
     summary, answers = summary_words(report.summaries), matrix_words(report.heads, report.rows)
     parts = [f"## {cell(report.run.name)}", table(summary.columns, summary.rows)]
     parts += [cell(summary.sentence) for summary in report.summaries if summary.sentence]

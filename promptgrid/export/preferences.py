@@ -43,18 +43,20 @@ def preference_rows(database: Database, run_id: str, part: str = "") -> Iterator
 
 
 def write_preferences(database: Database, run_id: str, out: BinaryIO, part: str = "") -> int:
-    """Writes the preference pairs of a run as JSON lines to an open file, and returns their number."""
+    """Writes the preference pairs of a run (with `part`, of the cases of that part) as JSON lines to an open file, and
+    returns their number."""
     return write_jsonl(preference_rows(database, run_id, part), out)
 
 
 def save_preferences(database: Database, run_id: str, path: Path, part: str = "") -> int:
-    """Writes the preference pairs of a run (with `part`, of the cases of that part) atomically to `path`. Raises
-    ExportError when the file cannot be written."""
+    """Writes the preference pairs of a run (with `part`, of the cases of that part) atomically to `path`, and returns
+    their number. Raises ExportError when the file cannot be written."""
     return save(path, lambda out: write_preferences(database, run_id, out, part))
 
 
 def _pair(vote: Vote, winner: ResultRow, loser: ResultRow) -> Iterator[dict[str, Any]]:
-    """Yields the row of a vote; nothing where one of the cells has no reply."""
+    """Yields the row of a vote, in which `winner` is preferred to `loser`; yields no row where one of the cells has no
+    reply."""
     if winner.request_json is None or loser.request_json is None:
         return
     prompt, other = _messages(winner.request_json), _messages(loser.request_json)

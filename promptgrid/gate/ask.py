@@ -18,8 +18,7 @@ from promptgrid.store import Database, runs
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """The gates (conditions) that a run must meet. That every cell has a reply is always one of them, without standing
-    here."""
+    """The gates (conditions) that a run must meet, besides the one that every run must meet: every cell has a reply."""
 
     min_scores: tuple[MinScore, ...] = ()
     not_worse: tuple[NotWorse, ...] = ()
@@ -47,8 +46,9 @@ def gates_for(
     strict: bool = False,
 ) -> Gates:
     """Returns the gates for a run of this plan. `min_scores` are texts such as `label=0.9`; with `confident`, the low
-    end of the score's interval must reach them. `not_worse_than` is a run or `pinned`; with `strict`, not one case may
-    break.
+    end of the score's 95 % interval must reach them. `not_worse_than` names an earlier run (id, its beginning, or
+    `last`), or is `pinned` for each prompt's baseline run; "" adds no such gate. With `strict`, not one case may be
+    worse.
 
     Raises GateError for a check that the run does not have, StoreError for an unknown run.
     """

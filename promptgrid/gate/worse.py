@@ -16,8 +16,8 @@ PINNED = "pinned"
 
 @dataclass(frozen=True, slots=True)
 class NotWorse:
-    """A gate: no variant of these prompts may be significantly worse than in the run `than`; with `strict`, not one
-    case may have broken."""
+    """A gate: no variant of these `prompts` (names) may be significantly worse than in the earlier run `than` (id);
+    with `strict`, not one case may have a lower score."""
 
     than: str
     prompts: frozenset[str]
@@ -27,8 +27,8 @@ class NotWorse:
 def parse_not_worse(
     database: Database, ref: str, prompts: Collection[str], *, strict: bool = False
 ) -> tuple[NotWorse, ...]:
-    """Returns gates that compare the prompts' variants with the run that `ref` names; if `ref` is `pinned`, with each
-    prompt's baseline run. `strict` is passed on.
+    """Returns gates that compare the variants of these prompts (names) with an earlier run: the one that `ref` names
+    or, if `ref` is `pinned`, the run that the user has made the baseline of each prompt. `strict` goes into each gate.
 
     Raises GateError where a prompt has no baseline, StoreError for an unknown run.
     """
@@ -42,10 +42,11 @@ def parse_not_worse(
 
 
 def not_worse(database: Database, run_id: str, gate: NotWorse, *, families: int = 1) -> list[GateResult]:
-    """Returns one result per variant of the run. A variant that the other run does not have fails the gate.
+    """Returns the gate's result for each variant in run `run_id` of the gate's prompts. It fails for a variant that the
+    earlier run (`gate.than`) does not have.
 
-    `families` is the number of runs that this one is compared with; the verdicts are corrected for all of them.
-    Raises GateError if the run is compared with itself, StoreError when one of the runs no longer exists.
+    `families` is the number of earlier runs in all gates of the run; the significance levels are corrected for them.
+    Raises GateError if the run is compared with itself, StoreError when one of the two runs no longer exists.
     """
     if gate.than == run_id:
         raise GateError(

@@ -70,7 +70,7 @@ def has_words(text: str, wanted: str) -> bool:
 
 def _joined(edge: str, beside: str) -> bool:
     """Tells whether the text `beside` a found text continues the word or number that ends with its character `edge`.
-    `beside` is given in the order away from that character."""
+    For text to the left, `beside` is given in reverse."""
     if edge.isdigit() and len(beside) == 2 and beside[0] in ".," and beside[1].isdigit():
         return True
     return all(one.isalnum() and not _SPACELESS.match(one) for one in (edge, beside[:1]))

@@ -34,8 +34,8 @@ _CHILD = Path(__file__).with_name("child.py")
 
 
 def pinned(spec: CheckSpec) -> CheckSpec:
-    """Returns the check with the absolute path and the hash of its Python file, so that every process runs the same
-    code, now and later.
+    """Returns the check with two options added: the absolute path and the hash of its Python file. So every process
+    runs the same code, or notices that the file has changed.
 
     Raises PlanError for a file that is missing, is not Python, or lacks the function.
     """
@@ -77,8 +77,9 @@ def _sha(source: bytes) -> str:
 
 
 class OwnCode:
-    """Runs one pinned check (see `pinned`) in a child process, which starts with the first reply. Close it after all
-    replies are scored."""
+    """Runs a check in the user's Python: its function scores one reply after another in a child process, which starts
+    with the first reply. `spec` must come from `pinned`, which adds the file's absolute path and hash. Close it after
+    all replies are scored."""
 
     def __init__(self, spec: CheckSpec) -> None:
         self._spec = spec

@@ -58,14 +58,16 @@ def unread_expected(prompt: Prompt, cases: Sequence[Case]) -> Iterator[str]:
 
 
 def braces_doubts(plan: Plan) -> dict[str, tuple[Prompt, list[str]]]:
-    """Returns the doubts about single braces: sentence -> the prompt, and the names in single braces."""
+    """Returns the doubts about names in single braces, which are sent unchanged: each sentence maps to (the prompt, the
+    names)."""
     columns = _columns(plan)
     names = [(p, single_braces(p.messages, [*columns, *(item.name for item in p.inputs)])) for p in plan.prompts]
     return {f'"{prompt.name}": {braces_sentence(single)}': (prompt, single) for prompt, single in names if single}
 
 
 def _unused_columns(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
-    """Yields a doubt about a prompt that uses no column."""
+    """Yields a sentence if the prompt uses none of the `columns` of the cases, so that every case is sent the same
+    text."""
     used = {variable.name for variable in variables(prompt.messages, prompt.inputs)}
     if len(plan.cases) > 1 and columns and used.isdisjoint(columns):
         listed = ", ".join(columns[:_LISTED])

@@ -29,7 +29,8 @@ class PlannedPoint:
 
 
 def endpoints_of(plan: Plan) -> dict[str, Endpoint]:
-    """Returns the endpoints of the plan's models by name. Raises PlanError for an endpoint that is not configured."""
+    """Returns the endpoints of the plan's models by endpoint name. Raises PlanError for an endpoint that is not
+    configured."""
     names = dict.fromkeys(connections.split_model(ref)[0] for ref in plan.models)
     return {name: connections.connect(name) for name in names}
 
@@ -37,7 +38,8 @@ def endpoints_of(plan: Plan) -> dict[str, Endpoint]:
 def plan_points(
     plan: Plan, decided: Decided, usage: Callable[[str], Sequence[ReportedUsage]] = lambda ref: ()
 ) -> Iterator[PlannedPoint]:
-    """Yields every point of the plan with its token count and its model's context limit. `usage` returns what a model's
+    """Yields every point of the plan with its token count and its model's context limit. `decided` has the parameters
+    to send, from `decide`. `usage` is called with each model (ENDPOINT/MODEL) and returns the token counts that its
     latest replies reported, by which inexact counts are corrected."""
     for ref in plan.models:
         connections.check_model(ref)

@@ -204,14 +204,14 @@ def _parameters(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
 
 
 def _most_telling(same: Sequence[tuple[Parameters, Sent]]) -> Sent:
-    """Returns, of the sets of parameters that are sent identically, the first `Sent` with a note, since its note says
-    why; without notes the first."""
+    """Returns what is sent for these (requested parameters, what is sent), which are all sent identically: the first
+    with a note on a difference, else the first."""
     return next((sent for _, sent in same if sent.notes), same[0][1])
 
 
 def _key(endpoint: Endpoint, request: Request, identity: str) -> str:
-    """Returns the hash by which replies to this point are stored: of the request body without the sample's seed, the
-    base seed, and the endpoint's identity."""
+    """Returns the hash under which replies to this point are stored: of the request body without a seed, the seed of
+    the point's first sample, and the endpoint's identity."""
     seed, unseeded = request.parameters.seed, replace(request.parameters, seed=None)
     wire = endpoint.wire(replace(request, parameters=unseeded))
     return hashlib.sha256(json.dumps([wire, seed, identity], sort_keys=True).encode()).hexdigest()[:32]

@@ -106,8 +106,9 @@ class EstimateTally:
     """Adds up the points of a plan to its preflight, some hundred at a time, so that a large plan is never in memory
     whole.
 
-    `stored` returns the samples that have a reply, `speed` a model's seconds per reply, `usage` what its latest replies
-    reported; `judges` is by check.
+    `stored` is called with keys of points and returns, by key, the samples that have a reply. `speed` and `usage` are
+    called with a model (ENDPOINT/MODEL) and return its seconds per reply and the token counts that its latest replies
+    reported. `judges` maps each check by a model, as text, to its ModelCheck.
     """
 
     plan: Plan
