@@ -41,9 +41,10 @@ async def _no_claim() -> None:
 class JudgingContext:
     """The state shared by all checks that score the replies of one run.
 
-    `connect` returns the endpoint with a name. A judge's stored reply is reused if its id is greater than `since`.
-    `concurrency` is the plan's limit of calls in flight (None: each endpoint's own limit), `retries` how often the plan
-    lets a failed call be sent again.
+    `connect` returns the endpoint with a name. `shared` has the pace of each endpoint, `wall` enforces the budget, and
+    `journal` stores the judges' replies. `still_ours` raises Fenced when another process has claimed the run. A judge's
+    stored reply is reused if its id is greater than `since`. `concurrency` is the plan's limit of calls in flight
+    (None: each endpoint's own limit), `retries` how often the plan lets a failed call be sent again.
     """
 
     database: Database

@@ -80,8 +80,8 @@ class PairVotes:
 def pairs_preflight(
     database: Database, run_id: str, pairs: Sequence[Positions], judge: PairJudge, *, fresh: bool = False
 ) -> ModelPreflight:
-    """Returns the preflight (calls, tokens, cost) of judging the pairs: two calls per pair. With `fresh`, stored
-    replies of the judge are not reused."""
+    """Returns the preflight (calls, tokens, cost) of judging the pairs, each (position of the left cell, of the right
+    one): two calls per pair. With `fresh`, stored replies of the judge are not reused. Raises as `PairJudge.load`."""
     prompt = judge.load(database)
     chunks = (_inputs(replies, chunk, judge.rubric) for chunk, replies in _chunks(database, run_id, pairs))
     since = session.since(database, run_id, KIND, _work(judge, prompt, fresh), fresh=fresh)
@@ -98,8 +98,9 @@ def judge_pairs(
     database: Database, run_id: str, pairs: Sequence[Positions], judge: PairJudge, *,
     budget: str = "", fresh: bool = False, on_progress: OnProgress = lambda done, total: None,
 ) -> PairVotes:  # fmt: skip
-    """Stores the model's vote on each pair; blocks until all are done. `on_progress` is called with the numbers of
-    pairs done and in all. With `fresh`, stored replies of the judge are not reused.
+    """Stores the model's vote on each pair, (position of the left cell, of the right one); blocks until all are done.
+    `on_progress` is called with the numbers of pairs done and in all. With `fresh`, stored replies of the judge are not
+    reused.
 
     Calling it again with the same judge resumes a session that was stopped or killed: its questions are not sent again,
     and their cost counts towards the budget. Raises PlanError and LibraryError as `PairJudge.load`, and BudgetReached
@@ -174,8 +175,8 @@ class _PairTask:
 def _chunks(
     database: Database, run_id: str, pairs: Sequence[Positions]
 ) -> Iterator[tuple[Sequence[Positions], Mapping[int, Answered]]]:
-    """Yields chunks of the pairs, each with the replies to its cells by position. Pairs in which a cell has no reply
-    are left out."""
+    """Yields the pairs in chunks: (pairs, the replies to their cells by position). A pair is (position of the left
+    cell, of the right one); pairs in which a cell has no reply are left out."""
     for start in range(0, len(pairs), _CHUNK):
         chunk = pairs[start : start + _CHUNK]
         positions = {position for pair in chunk for position in pair}

@@ -31,7 +31,8 @@ KIND = "check"
 @dataclass(frozen=True)
 class Recheck:
     """A change to the checks of a run: `checks` are all its checks after the change, `score` the checks that score the
-    replies again. With `fresh`, judges are called again instead of reusing their replies."""
+    replies again, `before` is the run's stored plan before the change (JSON). With `fresh`, judges are called again
+    instead of reusing their replies."""
 
     run_id: str
     before: str
@@ -119,8 +120,9 @@ def _preflight(database: Database, recheck: Recheck, spec: CheckSpec) -> ModelPr
 def judge_preflight(
     database: Database, prompt: Prompt, ref: str, chunks: Iterable[Sequence[Mapping[str, str]]], since: int
 ) -> ModelPreflight:
-    """Returns the preflight of calling the model `ref` with the judge's `prompt` once for each item of `chunks`, which
-    are the values of the prompt's variables. Stored replies of the judge with an id greater than `since` are reused."""
+    """Returns the preflight of calling the model `ref` with the judge's `prompt` once for each mapping in the chunks; a
+    mapping has the values of the prompt's variables. Stored replies of the judge with an id greater than `since` are
+    reused."""
     plan = judge_plan(prompt, ref, [{}])
     decided = grid.decide(plan)
     name, model = connections.split_model(ref)

@@ -21,10 +21,11 @@ from promptgrid.store.scores import Answered, CellScore
 
 @dataclass
 class Scoring:
-    """Scores all replies of a run by `checks`. `done` of `total` scores exist; any thread may read both.
+    """Scores all replies of a run by `checks`. `done` of `total` scores exist; any thread may read both, and
+    `on_progress` is called with both after each change.
 
-    Replies that a check has already scored are left out; with `anew`, they are scored again, and those of cases that
-    bring checks of their own by these too.
+    Replies that a check has already scored are left out. With `anew`, all replies are scored again, also by the checks
+    that their cases have in their table. `halted` becomes true by `halt`, or when a check stops before the last reply.
     """
 
     judging: JudgingContext
@@ -85,8 +86,8 @@ class Scoring:
             self.on_progress(self.done, self.total)
 
     async def _scores(self, check: CheckSpec, chunk: Sequence[Answered]) -> list[CellScore]:
-        """Returns the check's scores of those replies in the chunk whose prompt has this check. If the check stops
-        before the last reply, the whole scoring halts."""
+        """Returns the check's scores of the replies in the chunk that it has to score: those to prompts that use this
+        check, without those already scored unless `anew`. If the check stops early, the whole scoring halts."""
         prompts = {(p.name, p.version) for p in self.plan.prompts if check in self.plan.checks_for(p)}
         replies = [
             reply

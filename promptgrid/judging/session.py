@@ -111,8 +111,8 @@ def in_progress(run_id: str) -> bool:
 
 @asynccontextmanager
 async def turn(database: Database, run_id: str, *, until: Callable[[], bool]) -> AsyncIterator[None]:
-    """Holds the session lock while the judges of a run in progress work. First waits until the lock is free; when
-    `until` returns true meanwhile, goes on without it."""
+    """Holds the session lock while the judges of a run in progress work. First waits until the lock is free. While it
+    waits, `until` is called repeatedly; once it returns true, the block runs without the lock."""
     own = lock(run_id)
     while not until():
         with suppress(Timeout):
@@ -189,8 +189,9 @@ class JudgingTask(Protocol[T_co]):
 
 
 def run_task(database: Database, run_id: str, create: Callable[[Journal], JudgingTask[T]]) -> T:
-    """Runs the task that `create` makes, and returns its result; blocks until everything that the task wrote is on
-    disk. Ctrl+C stops the task and waits for the calls in flight; a second Ctrl+C abandons them."""
+    """Runs the task that `create` makes from the Journal in which the task stores replies; returns the task's result.
+    Blocks until everything that the task wrote is on disk. Ctrl+C stops the task and waits for the calls in flight; a
+    second Ctrl+C abandons them."""
     tasks: list[JudgingTask[T]] = []
     future = loop.start(_run(database, run_id, create, tasks))
     try:

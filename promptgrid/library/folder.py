@@ -221,7 +221,8 @@ class Library:
 
     def _put(self, path: Path, data: bytes, source: Path) -> None:
         """Writes the content `data` of the prompt file `source` to `path`, with the prompt's name changed to that of
-        the new file, unless the prompt has a title. A broken prompt is written unchanged."""
+        the new file, unless the prompt has a title (a `name:` other than the file's). A broken prompt is written
+        unchanged."""
         try:
             text = text_of(data, source)
             data = dumps(replace(loads(text, source.stem), name=path.stem), text).encode()

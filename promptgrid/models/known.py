@@ -34,10 +34,13 @@ class LongPrice:
 class ModelFacts:
     """The facts about a model. None, "" and "unknown" mean unknown; an unknown price is not 0.
 
-    `context` and `max_output` are in tokens, prices in USD per million tokens. `default_effort` is the reasoning effort
-    that applies if none is sent. `logprobs`, `seed` and `n` say whether the model accepts the parameter.
-    `price_date` is the day on which the price was last checked. `source` names the tables used, which may be wrong.
-    `learned` has the endpoint's own refusals; the other fields already reflect them.
+    `context` and `max_output` are in tokens, prices in USD per million tokens. `encoding` is the OpenAI encoding of
+    its tokens. `temperature` and `top_p` say when the model takes the parameter: with any value, only its default, only
+    without reasoning, or (top_p) only without a temperature. `default_effort` is the reasoning effort that applies if
+    none is sent. `logprobs`, `seed` and `n` say whether the model accepts the parameter. `token_parameter` is its name
+    for the limit on tokens. `price_date` is the day on which the price was last checked. `free` is True if calls cost
+    nothing, `known` if a source lists the model. `source` names the tables used, which may be wrong. `learned` has the
+    endpoint's own refusals; the other fields already reflect them.
     """
 
     model: str
@@ -62,8 +65,8 @@ class ModelFacts:
     learned: tuple[Refusal, ...] = ()
 
     def refusal(self, parameter: str, value: ParameterValue = None) -> Refusal | None:
-        """The latest refusal of this parameter by the endpoint: of all its values, or of exactly this `value`. None if
-        there is none."""
+        """The endpoint's latest refusal of this parameter with this value: a refusal of all its values, or of exactly
+        this one. Without a `value`, only a refusal of all values counts. None if there is none."""
         matches = [r for r in self.learned if r.parameter == parameter and not r.together]
         return next((r for r in reversed(matches) if r.whole or r.value == value), None)
 

@@ -87,7 +87,7 @@ class Refusal:
 
     def _quotes_its_word(self) -> bool:
         """Whether the refused value is a word, such as 'none', that the server's sentence has in quotation marks: then
-        only that word is refused. False for numbers, which servers quote in both cases."""
+        only that word is refused. False for numbers: servers quote them whether they refuse one value or all."""
         return isinstance(self.value, str) and bool(re.search(rf"['\"`]{re.escape(self.value)}['\"`]", self.reason))
 
 
@@ -100,7 +100,7 @@ def remember(
     identity: str, model: str, parameter: str, value: object, reason: str, *, effort: str | None = None
 ) -> None:
     """Stores that `model` at the endpoint `identity` (its base URL) refused `parameter` with this value, in a request
-    with this reasoning effort.
+    with the reasoning effort `effort` (None: without one).
 
     `reason` is the server's sentence or an EndpointError's message, without keys. Returns at once if the refusal is
     known; otherwise waits up to 5 s for the file's lock. A file that cannot be written is ignored: the run continues.

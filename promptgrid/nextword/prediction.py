@@ -23,8 +23,8 @@ _harmless: dict[str, int] = {}  # identity of an endpoint -> the token id of a f
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The chances of the next token after the text at `place`, with the reply that brought them. `requested` is the
-    number of likeliest tokens that the endpoint was to list."""
+    """The chances of the next token after the text at `place`, with the reply that brought them and the protocol of the
+    call (`api`). `requested` is the number of likeliest tokens that the endpoint was to list."""
 
     place: Continuation
     chances: Chances
@@ -87,9 +87,9 @@ def without_top_p_of_1(parameters: Parameters) -> Parameters:
 
 
 async def _forced_reply(client: ModelClient, ids: tuple[int, ...], top: int) -> Reply:
-    """Returns a reply that lists the `top` likeliest next tokens after `ids`. The model is forced to write a full stop;
-    the listed probabilities are those without this force. Its own token might be part of a character, for which
-    llama.cpp lists nothing."""
+    """Returns a reply that lists the `top` likeliest next tokens after `ids`. llama.cpp is forced to write a full stop,
+    since it lists nothing for a token that is only part of a character. The listed probabilities are those without the
+    force."""
     return (await client.ask(request_for_ids(client, ids, await forcing_parameters(client), top)))[0]
 
 

@@ -19,8 +19,8 @@ TEXT_TOKENS = 24
 async def token_samples(
     client: ModelClient, place: Continuation, count: int = 50, *, temperature: float, top_p: float, api: Api
 ) -> AsyncIterator[list[TokenStep | None]]:
-    """Lets the model draw the next token after `place` `count` times, and yields lists of the drawn tokens as they
-    arrive; None stands for a token that the endpoint does not name.
+    """Lets the model draw the next token after `place` `count` times, by calls in the protocol `api`, and yields lists
+    of the drawn tokens as they arrive; None stands for a token that the endpoint does not name.
 
     llama.cpp is told to apply temperature, then top_p and no other sampler, like `reshape`. By default it applies top_p
     before temperature and also drops unlikely tokens. Other endpoints sample in their own way.
@@ -33,8 +33,8 @@ async def token_samples(
 async def text_samples(
     client: ModelClient, place: Continuation, count: int = 10, *, temperature: float, top_p: float, api: Api
 ) -> AsyncIterator[list[str]]:
-    """Lets the model continue the text at `place` `count` times, and yields lists of the continuations as they arrive:
-    texts of at most 24 tokens."""
+    """Lets the model continue the text at `place` `count` times, by calls in the protocol `api`, and yields lists of
+    the continuations as they arrive: texts of at most 24 tokens."""
     request = await _request(client, place, api, Parameters(temperature, top_p, max_tokens=TEXT_TOKENS))
     async for replies in _batches(client, request, count, "try"):
         yield [reply.text for reply in replies]

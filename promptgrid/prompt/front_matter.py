@@ -34,8 +34,9 @@ def split_front(text: str) -> tuple[str, str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value in the front matter. `path` is its place, such as `model.options`; the methods that read it raise
-    PromptError with that place and the line."""
+    """One value in the front matter. `path` is its place, such as `model.options`, `node` the value as YAML, and
+    `before` the number of lines of the file before the front matter. The methods that read the value raise PromptError
+    with that place and the line."""
 
     path: str
     node: Node

@@ -90,9 +90,10 @@ class AnswerRule:
 class Prompt:
     """A prompt template with its variables, examples, answer rule and parameters.
 
-    `wording` overrides sentences that techniques add, by name (see techniques.WORDING). `cases` names the CSV that the
-    prompt is usually run on, relative to the prompt's folder. `title` is the `name:` in the file if that differs from
-    the file's name. `notes` list the parts of the file that were not read.
+    `language` is that of the sentences that techniques add; `wording` overrides these sentences, by name (see
+    techniques.WORDING). `cases` names the CSV that the prompt is usually run on, relative to the prompt's folder. `api`
+    is the protocol: "chat", or "completion" for a plain continuation. `title` is the `name:` in the file if that
+    differs from the file's name. `notes` list the parts of the file that were not read.
     """
 
     name: str

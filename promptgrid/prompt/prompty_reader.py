@@ -34,9 +34,9 @@ _HANDLED = frozenset(
 def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
     """Reads the text of a .prompty file.
 
-    `name` is the file's name; a different `name:` in the text becomes the prompt's title. `files` reads the files that
-    `${file:…}` refers to; without `files`, such values are left out, with a note. Raises PromptError with the line for
-    broken YAML, a wrong type, an unknown kind, or a body without messages.
+    `name` is the file's name; a different `name:` in the text becomes the prompt's title. `files` is called with each
+    name in a `${file:…}` and returns that file's text; without `files`, such values are left out, with a note. Raises
+    PromptError with the line for broken YAML, a wrong type, an unknown kind, or a body without messages.
     """
     front, body, before = split_front(text)
     top, notes = resolved(read_front(front, before), files)

@@ -33,7 +33,7 @@ def dumps(prompt: Prompt, previous: str = "", files: Files | None = None) -> str
     """Returns the text of a .prompty file with this prompt. Form, comments, order and unknown keys of the `previous`
     text of the file are kept ("": a new file).
 
-    `files` reads the files that the previous text refers to by `${file:…}`, as for `loads`.
+    `files` is called with each name in a `${file:…}` of the previous text and returns that file's text, as for `loads`.
 
     Newlines around a message are dropped and every line break in it becomes a newline. Runs of dashes in a comment
     become `=`, since prompty would end the front matter there. Raises PromptError if the saved prompt would be read
@@ -253,7 +253,7 @@ def _has_end(text: str) -> bool:
 
 def _quote_ends(tree: Any) -> None:
     """Puts into double quotes every text in the YAML tree that contains `---` or `+++` (prompty ends the front matter
-    there) or an odd character, so that these can be escaped."""
+    there), an unusual line break or a byte order mark, so that these can be escaped."""
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     places = list(tree.items()) if isinstance(tree, dict) else list(enumerate(tree)) if isinstance(tree, list) else []
@@ -285,7 +285,7 @@ def _escape_ends(front: str) -> str:
 
 
 def _ruled(between: str) -> str:
-    """Returns the text between two quoted texts with `---` and `+++` in comments written as `===`, and with odd
-    characters replaced by blanks."""
+    """Returns the text between two quoted texts with `---` and `+++` in comments written as `===`, and with unusual
+    line breaks and byte order marks replaced by blanks."""
     between = _ODD.sub(" ", between)
     return re.sub(r"#.*", lambda comment: re.sub(r"-{3,}|\+{3,}", lambda run: "=" * len(run[0]), comment[0]), between)

@@ -130,8 +130,8 @@ def _joined(parts: list[Any]) -> Any:
 
 
 class _Bounded(NodeTransformer):
-    """Changes a template's syntax tree so that loops, `~`, literals and slices pass through the filters above. Raises
-    TemplateSyntaxError for tags that a prompt cannot use."""
+    """Changes a template's syntax tree so that loops, `~`, literals and slices pass through filters that spend from the
+    budget. Raises TemplateSyntaxError for tags that a prompt cannot use."""
 
     def __init__(self) -> None:
         self.repeats = 0

@@ -42,7 +42,7 @@ _signals: list[int] = []
 
 
 def heed_signals() -> None:
-    """Makes SIGTERM, SIGHUP and SIGINT end `serve` in order: it pauses its runs and waits for their calls in flight. A
+    """Makes SIGTERM, SIGHUP and SIGINT stop `serve`, which first pauses its runs and waits for their calls in flight. A
     second signal abandons these calls."""
     for name in ("SIGTERM", "SIGHUP", "SIGINT"):
         if hasattr(signal, name):
@@ -92,7 +92,8 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
 
 
 async def _leave(database: Database, working: Mapping[str, asyncio.Task[None]]) -> None:
-    """Pauses the runs in progress and waits until they have ended; a second signal abandons their calls in flight."""
+    """Pauses the runs in `working`, which has the task of each by run id, and waits until they have ended; a second
+    signal abandons their calls in flight."""
     log.info("signal %d: pausing %d runs", _signals[0], len(working))
     while left := [run_id for run_id, task in working.items() if not task.done()]:
         stop = abandon if len(_signals) > 1 else partial(runs.ask, wanted="pause")

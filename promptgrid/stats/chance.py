@@ -46,11 +46,11 @@ def family(differences: Floats, flags: Sequence[bool], *, seed: int = 0) -> tupl
 
     A column whose flag is true holds -1, 0 and 1 and is tested by `mcnemar`, any other by `paired_permutation`. A case
     that a comparison lacks must be zero in its column. The adjusted p-value of the smallest p is the share of sign
-    changes, each applied to whole cases, whose smallest p over all columns is as small; the next columns follow without
-    the smaller ones. So comparisons that share a baseline cost less than by Bonferroni's or Holm's method, which assume
-    the worst. The chance of any false claim is that of one test. Sources: P. Westfall and S. Young, "Resampling-based
-    multiple testing" (1993), the step-down minP method; J. Romano and M. Wolf, "Exact and approximate stepdown methods
-    for multiple hypothesis testing", JASA 100 (2005).
+    changes, each applied to whole cases, whose smallest p over all columns is as small. That of each larger p is found
+    in the same way, over the columns with no smaller p. So comparisons that share a baseline cost less than by
+    Bonferroni's or Holm's method, which assume the worst. The chance of any false claim is that of one test. Sources:
+    P. Westfall and S. Young, "Resampling-based multiple testing" (1993), the step-down minP method; J. Romano and M.
+    Wolf, "Exact and approximate stepdown methods for multiple hypothesis testing", JASA 100 (2005).
     """
     alone = len(flags) == 1 and flags[0]
     sums = np.empty((1, 1)) if alone else _sums(differences, seed)
@@ -82,8 +82,8 @@ def level(look: int) -> float:
 
 
 def _mid_p(changed: int) -> Floats:
-    """Returns the mid-p value for 0, 1 … `changed` of so many pairs in one direction: P(X ≤ fewer) + P(X < fewer), with
-    `fewer` for the direction that fewer pairs changed in."""
+    """Returns `changed` + 1 mid-p values. Number k is for k pairs that changed in one direction and `changed` - k in
+    the other: P(X ≤ fewer) + P(X < fewer), where `fewer` is the smaller of the two numbers."""
     from scipy import special
 
     up_to_half = np.asarray(special.bdtr(np.arange(changed // 2 + 1), changed, 0.5), dtype=np.float64)
@@ -93,8 +93,8 @@ def _mid_p(changed: int) -> Floats:
 
 
 def _sums(differences: Floats, seed: int) -> Floats:
-    """Returns the sums of the columns as observed (row 0) and under sign changes of whole cases: all if there are few
-    cases with a difference, else random ones."""
+    """Returns an array of the sums of the columns of `differences` (cases, comparisons): row 0 as observed, the others
+    under sign changes of whole cases. These are all if few cases have a difference, else random ones by `seed`."""
     moved = differences[differences.any(axis=1)].astype(np.float32)  # takes half the time, and tells sums apart
     cases, total = len(moved), moved.sum(axis=0)
     if cases <= EXACT:
@@ -109,7 +109,8 @@ def _sums(differences: Floats, seed: int) -> Floats:
 
 
 def _ranks(sums: Floats, scale: float) -> Floats:
-    """Returns for each sum the share of all sums that are as far from zero. `scale` is the largest possible sum."""
+    """Returns for each sum the share of all sums that are at least as far from zero. `scale`, the largest possible sum,
+    sets how close two sums count as equal."""
     far = np.abs(sums)
     as_far: Floats = (len(far) - np.searchsorted(np.sort(far), far - _EQUAL * scale)) / len(far)
     return as_far

@@ -103,7 +103,8 @@ def _wins(size: int, a: _Indices, b: _Indices, won: Floats, weights: Floats) -> 
 
 
 def _correlation(wins: Floats, item: _Indices, a: _Indices, b: _Indices, won: Floats) -> float:
-    """Returns the correlation of the residuals of two votes on the same item, 0 to 1; 0 if no item has two votes."""
+    """Returns the correlation of the residuals of two votes on the same item, 0 to 1; 0 if no item has two votes.
+    `item`, `a`, `b` and `won` have an entry per vote (see PairVote); `wins` are all votes as for `bradley_terry`."""
     votes = np.bincount(item)
     pairs = float((votes * (votes - 1)).sum())
     if not pairs:

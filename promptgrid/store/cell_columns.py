@@ -37,8 +37,9 @@ Tuples = Iterator[Sequence[tuple[Any, ...]]]
 class RunColumns:
     """One consistent view of a run. Read `cells` to the end before `scores`.
 
+    stamp      changes with any change of the run's results (see results.stamp)
     case_ids   the ids of the cases, by position
-    expected   what a reply to each case is scored by: its expected answer and its own checks, by position
+    expected   (expected answer, the case's own checks as JSON), which score the replies to a case, by position
     cells      chunks of tuples of CELL_COLUMNS and REPLY_COLUMNS (None without a reply), in the order of the cells
     scores     chunks of (position, check, value); a value of None means not scored
     """

@@ -54,7 +54,7 @@ class ReplyOrigin:
     run_id         the run that paid for the reply; None: no run did
     batch          the number of replies that the call brought
     cost_usd       the price of this reply; None: not known
-    honoured       JSON, by parameter (see WireVariant)
+    honoured       JSON object: parameter -> whether the model is known to take it (null: not known)
     """
 
     key: str

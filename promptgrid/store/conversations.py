@@ -36,8 +36,9 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class VariantReply:
-    """The reply of one variant (a model with its settings) to a turn. `cut` is the number of turns that did not fit
-    into its context window; `reply_id` is None for an incomplete reply.
+    """The reply of one variant (a model with its settings) to a turn. `state` is `answered`, `stopped` by the user,
+    `failed` with the `error`, or `edited` by the user. `cut` is the number of turns that did not fit into its context
+    window; `reply_id` is None for an incomplete reply.
 
     `model` and the fields after it come from the stored reply (None: not known).
     """
@@ -57,8 +58,9 @@ class VariantReply:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One turn in the tree of a conversation. `parent` is the id of the turn before it (None: it is the first).
-    `replies` is by variant number, and empty for a turn that a person wrote."""
+    """One turn in the tree of a conversation. `parent` is the id of the turn before it (None: it is the first). `part`
+    is the part of the context budget that it belongs to. `replies` is by variant number, and empty for a turn that a
+    person wrote."""
 
     id: int
     parent: int | None

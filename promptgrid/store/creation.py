@@ -30,8 +30,9 @@ def create_run(
     *,
     ready: Callable[[], object] = lambda: None,
 ) -> str:
-    """Stores a run with a cell for each sample of the planned points, queues it and returns its id. `ready` is called
-    just before the run is queued; if it raises, the run is removed.
+    """Stores a run with a cell for each sample of the planned points, queues it and returns its id. `decided` has the
+    parameters that are sent to each model with each prompt version. `ready` is called just before the run is queued; if
+    it raises, the run is removed.
 
     Rows are written in chunks while `planned` is read, so that other writers do not wait long and memory does not grow
     with the grid. Until all are written, the run's status is `planning` and the run is not listed.

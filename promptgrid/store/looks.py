@@ -15,10 +15,11 @@ _VARIANT = ("prompt", "prompt_version", "technique", "endpoint", "model", *AXIS_
 
 
 def looks_before(database: Database, run_id: str, variants: int) -> list[float]:
-    """Returns when the earlier looks at this run's comparison were created, the first one first.
+    """Returns the times (seconds since 1970) at which the earlier looks at this run's comparison were created, oldest
+    first.
 
-    An earlier look is a run with fewer cells of at least this number of `variants`, of which this run reuses replies.
-    Runs of the same size are one look. Runs that were removed permanently are not known and not counted.
+    An earlier look is a run whose replies this run reuses, for at least this number of `variants`, and which has fewer
+    cells. Runs of the same size are one look. Runs that were removed permanently are not known and not counted.
     """
     with database.read() as connection:
         shared = _shared(connection, run_id)
@@ -35,7 +36,8 @@ def looks_before(database: Database, run_id: str, variants: int) -> list[float]:
 
 
 def _shared(connection: sa.Connection, run_id: str) -> dict[str, set[tuple[Any, ...]]]:
-    """Returns the other runs with a reply that this run reuses, and the variants of these replies."""
+    """Returns the other runs with a reply that this run reuses, by id, each with the variants (tuples of the columns in
+    `_VARIANT`) of these replies."""
     mine, other = cells.alias(), cells.alias()
     columns = [other.c.run_id, *(mine.c[name] for name in _VARIANT)]
     reused = (mine.c.run_id == run_id) & mine.c.reused & (other.c.run_id != run_id)

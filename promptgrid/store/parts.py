@@ -26,9 +26,9 @@ _INSERT_PART = insert(parts).on_conflict_do_nothing()
 def cases_of_part(
     database: Database, cases: Sequence[Case], prompts: Iterable[Prompt] = (), *, group: str = "", part: str = ""
 ) -> tuple[tuple[Case, ...], list[str]]:
-    """Returns the cases of that part (all for ""), each with its part set, and sentences on them: those of
-    `table_notes`, and for one part also those of `part_notes`. Cases with the same value in the column `group` are in
-    the same part.
+    """Returns (the cases of `part`, sentences on them). `part` is learn, choose or prove ("": all cases); each case has
+    its part set. The sentences are those of `table_notes`, and for one part also those of `part_notes`. Cases with the
+    same value in the column `group` are in the same part.
 
     A case keeps its part from the first time that a part of its table was used, even if the table is sorted or
     shortened later. Raises CasesError.
@@ -58,8 +58,8 @@ def _known(database: Database, contents: Sequence[str]) -> Mapping[str, str]:
 
 
 def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
-    """If the plan has cases of the part *prove*, stores for each of its prompts that this run uses that part, again if
-    it is extended."""
+    """If the plan has cases of the part *prove*, stores for each of its prompts one more use of that part by this run:
+    one when the run is made, and one each time that it is extended."""
     sealed = sum(case.part == _SEALED for case in plan.cases)
     row = {"run_id": run_id, "cases": sealed, "opened": now()}
     rows = [{**row, "prompt": prompt.name, "prompt_version": prompt.version} for prompt in plan.prompts]

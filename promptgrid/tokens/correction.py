@@ -72,7 +72,7 @@ class _Correction:
 
     @cached_property
     def _pairs(self) -> Mapping[str, Sequence[_Pair]]:
-        """The earlier requests with a reported usage, by a text of their tools and response format."""
+        """The earlier requests with a reported usage, by the JSON text of their tools and response format."""
         pairs: dict[str, list[_Pair]] = defaultdict(list)
         for usage in self.reported:
             body = usage.body

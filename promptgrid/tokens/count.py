@@ -173,7 +173,7 @@ def _encoded(name: str, messages: Sequence[Message], api: Api) -> Count:
 def _encoded_with(
     name: str, unpublished: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], response_format: Any
 ) -> Count:
-    """`unpublished` is the reason why the chat format is not known; "" if it is."""
+    """Counts a request by the encoding `name`. `unpublished` says why the chat format is not known ("": it is)."""
     count = _encoded(name, messages, api)
     if count.exact and api == "chat" and unpublished:
         count = Count(count.tokens, False, unpublished, count.tokens - _overhead(messages, api))
@@ -224,7 +224,7 @@ def _builtin_count(
 
 
 class _EndpointCounter:
-    """Counts by the endpoint's tokenizer, else by OpenAI's encoding for the model (`known`), else estimates."""
+    """Counts by the endpoint's tokenizer, else by the OpenAI encoding `known` ("": none), else estimates."""
 
     def __init__(self, endpoint: str, model: str, known: str) -> None:
         self.endpoint, self.model, self.known = connections.connect(endpoint), model, known

@@ -55,7 +55,8 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Tokenization:
-    """The tokens of a text by one tokenizer. `text` has no lone surrogates; `count` is the number of tokens.
+    """The tokens of a text by the tokenizer `ref`, an encoding or ENDPOINT/MODEL. `text` has no lone surrogates;
+    `count` is the number of tokens.
 
     `ids` has the id of each token, `ends` the offset in the text's UTF-8 at which it ends. Both are empty if the
     tokenizer is unknown or the server only counts. By token number, `signs` has the control tokens, and `beside` the

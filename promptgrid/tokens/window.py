@@ -53,7 +53,9 @@ def window(
     """Returns the turns to send: drops the fewest, in the policy's order, so that the others and the tokens reserved
     for the reply fit `limit` (None: nothing is dropped).
 
-    A question is dropped with its reply, an example as a whole. Each attempt counts the turns exactly as they are sent.
+    `keep-system` drops the oldest turns but no system message, `oldest` system messages too, `examples` all examples
+    before other turns. A question is dropped with its reply, an example as a whole; the last question stays. Each
+    attempt counts the turns exactly as they are sent.
     """
 
     def budget_of(places: Sequence[int]) -> ContextUse:

@@ -123,8 +123,9 @@ def send(conversation_id: str, *, ask: bool) -> None:
 
 
 def act(conversation_id: str, message: Mapping[str, Any]) -> None:
-    """Carries out the button of the log that `message` names (`act`), for the turn with its `id`. Ignores a turn that
-    was deleted in another tab."""
+    """Carries out the action of a button in the log. `message` has the action (`act`), the turn (`id`), and for some
+    actions `variant`, `text`, `how`, `by` or `part`. Ignores a turn that was deleted in another tab. Raises PlanError
+    while a reply is in flight."""
     conversation = _idle(conversation_id)
     node = conversation.nodes.get(int(message["id"]))
     if node is None:

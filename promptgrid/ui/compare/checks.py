@@ -247,7 +247,8 @@ def _start(database: Database) -> None:
 
 
 def _elsewhere(run_id: str) -> JudgingSession | RescoringTask | None:
-    """Returns the progress of a rescoring of the run by another process; None if there is none."""
+    """Returns the progress of the session in which another process judges the run's replies now: an empty RescoringTask
+    if its progress is not known; None if there is no such session."""
     return (session.unfinished(run_id, rescore.KIND) or RescoringTask()) if session.in_progress(run_id) else None
 
 

@@ -11,7 +11,8 @@ from promptgrid.ui.widgets.component import component
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line: a name, a value and a note. `tone` colours the value; the value must say the same in words."""
+    """One line: a name, a value and a note. `tone` colours the value ("mind": a warning, "": no colour); the value must
+    say the same in words."""
 
     name: str
     value: str

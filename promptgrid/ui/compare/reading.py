@@ -44,8 +44,8 @@ def read_facts(database: Database, run: RunInfo) -> Facts:
 
 
 def show_openings(database: Database, run: RunInfo, facts: Facts) -> None:
-    """If the page shows only cases of the part `prove`, says how often that part was opened for each of the run's
-    prompts."""
+    """If the page shows only cases of the part `prove`, says for each of the run's prompts how often runs have used
+    that part."""
     parts = list(parts_of_run(database, run.id))
     if "prove" in (view_state.selected_part(parts), *(parts if len(parts) == 1 else ())):
         for sentence in opening_sentences(openings_of(database, facts.axes["prompt"])):

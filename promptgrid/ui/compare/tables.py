@@ -34,7 +34,8 @@ def sentences(summaries: Sequence[VariantSummary]) -> None:
 
 
 def copies(facts: Facts) -> None:
-    """Says how many cases the summary counts only once."""
+    """Says how many cases are copies of an earlier one (same request and expected answer), which the summary counts
+    only once; draws nothing if there are none."""
     if sentence := copies_sentence(facts.firsts):
         st.caption(sentence)
 
@@ -46,10 +47,11 @@ def matrix_table(
     corner: str,
     first_rows: Callable[[int], Sequence[MatrixRow]],
 ) -> None:
-    """Draws the matrix as a table of the current page (`columns`, `rows`) or as Markdown of that page, or as Markdown
-    of the first of all `total` rows.
+    """Draws the matrix as text, in the form that the user selects: a table of the current page (`columns`, `rows`),
+    Markdown of that page, or Markdown of the view's first rows.
 
-    `first_rows` returns the first rows of the view, as many as its argument says.
+    `first_rows(n)` returns the first n rows of the view, `total` is its number of rows, `corner` the heading of the
+    rows.
     """
     import pandas as pd
 

@@ -40,8 +40,8 @@ _KIND_WORDS: Mapping[ChangeKind, str] = {
 
 
 def runs_popover(database: Database, run: RunInfo) -> RunInfo | None:
-    """Draws the selector of a second run, and the button that pins `run` as a baseline. Returns the second run; None if
-    none is selected."""
+    """Draws the selector of a second run, and the button that makes `run` the baseline of its prompts. Returns the
+    second run; None if none is selected."""
     others = {other.id: other for other in runs.list_runs(database) if other.id != run.id}
     pinned = baselines.pinned(database)
     from_address = st.session_state.setdefault(AGAINST, st.query_params.get("against", ""))
@@ -141,8 +141,8 @@ def _row(change: Change) -> MatrixRow:
 
 
 def _cell(answer: str | None, status: str | None, score: float | None, against: Change | None = None) -> MatrixCell:
-    """Returns the matrix cell for one run's answer, status and score. For the later run `against` is the change, whose
-    values of the earlier run decide the differences that the cell shows."""
+    """Returns the matrix cell for one run's answer, status and score. For the later of two runs, `against` is the
+    change with the earlier run's values, from which the cell shows its differences; None for the earlier run."""
     if status is None:
         return MatrixCell("", state="none")
     if status != "answered":
@@ -206,7 +206,8 @@ def _start() -> tuple[str, str] | None:
 def _write_address(
     before: RunInfo, after: RunInfo, kind: ChangeKind, page: int, selected: tuple[str, str] | None
 ) -> None:
-    """Writes both runs, the kind of change, the page and the selected change to the address."""
+    """Writes both runs, the kind of change, the page and the selected change to the address. `selected` is (row id,
+    column id), of which the row names the change; None if no change is selected."""
     query = {"run": after.id, "against": before.id, "changes": kind, "page": "" if page == 1 else str(page)}
     query["change"] = selected[0] if selected else ""
     set_query({name: value for name, value in query.items() if value})

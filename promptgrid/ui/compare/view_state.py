@@ -124,8 +124,8 @@ class ViewState:
 
 
 def sides_of(facts: Facts) -> list[Side]:
-    """Returns what the rows can stand for: the cases, and each group of axes (a Side) that has more than one value in
-    the run."""
+    """Returns what the rows can stand for (each a Side): the cases, and each axis that has more than one value in the
+    run. A prompt's name and its version count as one axis."""
     return [side for side, axes in SIDES.items() if side == "case" or any(len(facts.axes[axis]) > 1 for axis in axes)]
 
 

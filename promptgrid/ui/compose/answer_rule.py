@@ -26,7 +26,8 @@ CASES_CHECKED = 1000  # expected cells that are read while the user types; Run r
 
 
 def rule_title(content: Fields) -> str:
-    """Returns the title of the expander, which says that a rule cannot work while the expander is closed."""
+    """Returns the title of the expander of the answer rule. If the rule cannot work, the title says so, because a
+    closed expander hides the notes."""
     title = f"Answer rule: {KIND_LABELS[content.kind]}"
     return f"{title} · :orange[cannot work]" if _problems(content) else title
 

@@ -18,8 +18,9 @@ PRESSED = "compose_braces_pressed"
 
 
 def braces_note(messages: Sequence[Message], known: Iterable[str]) -> None:
-    """Draws the sentence and the button if a message has single braces, else Undo after a press. The text areas are
-    outside of the fragment, so a press reruns the whole page."""
+    """Draws a note and a button that doubles the braces if a message has variables in single braces, such as `{text}`;
+    after a press, draws Undo. `known` are the names that count as variables, such as columns of cases. The text areas
+    are outside of the fragment, so a press reruns the whole page."""
     if st.session_state.pop(PRESSED, False):
         st.rerun()
     if names := single_braces(messages, known):

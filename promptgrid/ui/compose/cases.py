@@ -83,7 +83,7 @@ def _table_or_problem() -> CasesTable | None:
 
 
 def _fill_empty(names: Sequence[str], start: Mapping[str, Any]) -> None:
-    """Fills the fields that are not on the page yet."""
+    """Fills the field of each variable in `names` that is not on the page yet with its value in `start`, or ""."""
     texts = state.value_texts()
     state.fill_values({name: start.get(name, "") for name in names if name not in texts})
 

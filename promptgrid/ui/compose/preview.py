@@ -36,8 +36,8 @@ MESSAGES_HEIGHT = 270  # px
 
 @st.fragment
 def preview(place: DeltaGenerator, rule_place: DeltaGenerator, model: str) -> None:
-    """Draws technique, values, messages and token bar, says in `rule_place` why the answer rule cannot work, and saves
-    the draft. Typing reruns only this fragment."""
+    """Draws technique, values, messages and token bar; says in `rule_place` why the answer rule cannot work; saves the
+    draft, and shows in `place` whether the prompt is saved. Typing reruns only this fragment."""
     areas = [state.text_key(number) for number in st.session_state.compose_turns]
     rule_areas = [f"compose_{name}" for name in state.RULE_TEXTS]
     variable_keys = [f"compose_value_{name}" for name in st.session_state.get("compose_shown", ())]

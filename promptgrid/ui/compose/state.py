@@ -171,7 +171,8 @@ def fields(typed: Mapping[str, str] | None = None) -> Fields:
 
 
 def _filled(name: str, value: Any) -> Any:
-    """Returns the value of the widget for the field `name`; "" for None, which an empty text widget has."""
+    """Returns the `value` of the widget for the field `name`; "" in place of the None of an empty text widget. An empty
+    number stays None."""
     return "" if value is None and name not in ("temperature", "top_p", "max_tokens", "seed") else value
 
 

@@ -94,8 +94,8 @@ def _pair_data(sides: Sequence[ReplyToCase]) -> dict[str, Any] | None:
 
 
 def _any_vote(pair: ReplyPair, owner: str) -> Vote:
-    """Returns a vote on the pair with an arbitrary outcome, to find out which pair comes next before the judge votes;
-    that does not depend on the outcome."""
+    """Returns a vote on the pair with an arbitrary outcome. It serves to find the next pair before the judge votes: the
+    next pair does not depend on the outcome."""
     return Vote(0, pair.left, pair.right, "skip", owner, False, None, 0.0)
 
 

@@ -66,8 +66,8 @@ def ready() -> bool:
 
 
 def body(edge: DeltaGenerator) -> None:
-    """Draws the page below the text. `edge` is a container for an element that is not visible, where it makes no
-    gap."""
+    """Draws the page below the text. `edge` is a container beside other elements, into which an invisible element is
+    drawn so that it makes no gap."""
     state.take_written()
     _ask()
     state.start_wanted()

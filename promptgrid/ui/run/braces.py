@@ -22,8 +22,9 @@ ERROR = "run_braces_error"
 
 
 def braces_notes(plan: Plan) -> set[str]:
-    """Draws the doubts about single braces, each with a button that saves the prompt with double braces; or opens the
-    prompt if it has unsaved changes. Returns the drawn doubts. An old version of a prompt has no button."""
+    """Draws a note for each prompt of the plan with variables in single braces, and a button that saves the prompt with
+    double braces, or opens the prompt if it has unsaved changes. Returns the sentences of the drawn notes. An old
+    version of a prompt gets no note."""
     show_left_error(ERROR)
     doubts = set()
     for doubt, (prompt, names) in braces_doubts(plan).items():

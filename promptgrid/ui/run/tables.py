@@ -15,7 +15,8 @@ from promptgrid.ui.widgets.tables import CasesTable, as_table, read_table
 
 
 def table_of_file(path: Path, name: str = "") -> CasesTable:
-    """Returns the table in a file, with the chosen column of answers. Raises CasesError, or EncodingError."""
+    """Returns the table in a file, with the column of answers that the user has chosen. `name` stands for the table in
+    messages ("": the file's name). Raises CasesError, or EncodingError."""
     return _with_expected(lambda expected: read_table(path, name, expected))
 
 

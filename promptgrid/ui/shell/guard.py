@@ -36,7 +36,7 @@ another machine, run <code>ssh -L 8501:127.0.0.1:8501 HOST</code> there and open
 
 
 class Keys:
-    """The key of this start, valid until the server ends, and a ticket, valid once.
+    """The key of this start of the server, valid until the server ends, and a ticket, valid once.
 
     The ticket goes on the command line of the browser that the server opens, which other users of the machine can read.
     """
@@ -102,9 +102,10 @@ def _is_foreign(request: HTTPConnection) -> bool:
 
 
 def _entrance(request: HTTPConnection, cookie: str, key: str) -> Response:
-    """The page that sets the cookie and goes to the address without the key.
+    """Returns the page that sets the cookie (named `cookie`, with the value `key`) and opens the address without the
+    key.
 
-    A redirect would not do: after a link on another page browsers send no `strict` cookie along a redirect.
+    A redirect would not do: browsers send no `strict` cookie along a redirect that a link on another page led to.
     """
     rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "key"])
     target = "/" + request.url.path.lstrip("/") + (f"?{rest}" if rest else "")
@@ -115,8 +116,9 @@ def _entrance(request: HTTPConnection, cookie: str, key: str) -> Response:
 
 
 def _without_key(request: HTTPConnection) -> Response:
-    """The page that says what to do. A tab of an earlier start asks in the background: it shows a JSON text with any
-    status but 403, for which Streamlit has words of its own."""
+    """Returns the answer to a request without a valid key: a page that says what to do. A tab of an earlier start
+    sends requests in the background: they get JSON with status 401, which the tab shows; at 403 Streamlit shows its
+    own text."""
     if "/_stcore/" in request.url.path:
         return JSONResponse(_NO_KEY_TEXT, 401, {"Cache-Control": "no-store"})
     return _page(401, "", _NO_KEY)
@@ -133,7 +135,8 @@ def _page(status: int, head: str, body: str) -> Response:
 
 
 def _with_headers(send: Send, host: str) -> Send:
-    """Adds the headers that keep other pages out, and that let no page of ours load anything from elsewhere."""
+    """Returns a `send` that adds security headers to each response: other pages cannot embed ours, and ours load and
+    connect to nothing but this server (`host`)."""
     rules = (
         "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'",  # Streamlit and Vega need the last two
         f"connect-src 'self' data: blob: ws://{host} wss://{host}",

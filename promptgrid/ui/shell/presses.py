@@ -29,14 +29,14 @@ _request_rerun = AppSession.request_rerun
 
 
 def keep_every_press() -> None:
-    """Changes Streamlit for all sessions of this process."""
+    """Replaces two methods of Streamlit, for all sessions of this process, so that no press is lost."""
     SafeSessionState.on_script_will_rerun = _uninterrupted  # type: ignore[method-assign, assignment]
     AppSession.request_rerun = _with_earlier_presses  # type: ignore[method-assign, assignment]
 
 
 def _uninterrupted(state: SafeSessionState, *args: Any, **options: Any) -> None:
-    """Takes the values and calls the callbacks, and holds back the next press until then. Raises StopException if this
-    run has handed its presses over."""
+    """Replaces the method in which a run takes the values of the widgets and calls the callbacks: the next press can
+    stop the run only after that. Raises StopException if this run has handed its presses over."""
     context = get_script_run_ctx(suppress_warning=True)
     requests = None if context is None else context.script_requests
     if requests is None:
@@ -60,7 +60,8 @@ def _begin(requests: ScriptRequests) -> None:
 
 
 def _with_earlier_presses(session: AppSession, client_state: ClientState | None) -> None:
-    """Requests a run; it gets the presses of the present run if that one has not begun and is about to be stopped."""
+    """Replaces the method that requests a run. If the present run is stopped for it and has not begun, the new run gets
+    the presses of both."""
     runner = session._scriptrunner
     replaces = client_state is not None and not client_state.fragment_id and config.get_option("runner.fastReruns")
     if runner is not None and client_state is not None and replaces:
@@ -71,7 +72,8 @@ def _with_earlier_presses(session: AppSession, client_state: ClientState | None)
 
 
 def _stopped(requests: ScriptRequests) -> WidgetStates | None:
-    """Stops a run; returns what it was requested for and has not begun, else None."""
+    """Stops the run that was requested last. Returns the widget states of its request if it has not begun, else
+    None."""
     with requests._lock:
         over = requests._state is ScriptRequestType.STOP or vars(requests).get("begun") is requests._rerun_data
         requests._state = ScriptRequestType.STOP

@@ -33,8 +33,8 @@ LETTERS: Mapping[str, str] = {
 
 
 def languages_view(refs: Sequence[str]) -> None:
-    """Draws two texts in two languages, and a table with their token counts by each tokenizer in `refs` and others,
-    updated while the user types."""
+    """Draws two texts in two languages, and a table with their token counts, updated while the user types. The table
+    has a row for each tokenizer in `refs` and for some others."""
     st.session_state.setdefault(FIRST, LETTERS["English"])
     st.session_state.setdefault(SECOND, LETTERS["Chinese"])
     names = []

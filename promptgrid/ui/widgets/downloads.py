@@ -16,7 +16,8 @@ from promptgrid.ui.widgets.feedback import show_error
 
 @dataclass(frozen=True)
 class Download:
-    """One download button. `write` writes the file; `key` is the key of the widget."""
+    """One download button. At a press `write` is called with an open binary file and writes the content into it; `key`
+    is the key of the widget."""
 
     label: str
     write: Callable[[BinaryIO], object]

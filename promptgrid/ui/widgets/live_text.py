@@ -18,15 +18,16 @@ CELL = "*cell*"  # stands for the table cell that the user edits
 
 
 def watch_text(keys: Sequence[str], key: str, *, note: Callable[[str], str] | None = None) -> dict[str, str]:
-    """Returns the current text of each text area in `keys`, by widget key. Typing reruns the calling fragment.
+    """Returns the current text of each text area in `keys`, by widget key. Typing reruns the calling fragment. `key` is
+    the key of the component that reports the text.
 
     Call this after the text areas are drawn. During typing, the returned text is at most 200 ms old and newer than the
     value of the widget. Do not save or send the returned text: a click on a button first moves the focus, and then the
     value of the widget is the newest. A value that code sets in the session state replaces the typed text. Code that
     restores the value from before the typing must also call `forget_typed`.
 
-    The result of `note`, such as a token count (`token_note`), appears at the edge of the field. If `keys` contains
-    `CELL`, the note also appears at the table cell that the user edits.
+    `note` is called with each text that is not empty; its result, such as a token count (`token_note`), appears at the
+    edge of the field. If `keys` contains `CELL`, the note also appears at the table cell that the user edits.
     """
     committed = {name: str(st.session_state.get(name) or "") for name in keys}
     # `typed` has `key`, `text`, and `base`, the value of the widget before the typing.

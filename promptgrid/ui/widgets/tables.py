@@ -32,9 +32,12 @@ class CasesTable:
 
 
 def read_table(path: Path, name: str = "", expected: str = "") -> CasesTable:
-    """Returns the table in a file, cached until the file changes. Raises CasesError, or EncodingError if the encoding
-    is not clear and the user has not chosen one. The message of that error names the table and a row, so a choice
-    applies to this table only."""
+    """Returns the table in a file, cached until the file changes. `name` stands for it in messages ("": the file's
+    name); `expected` names the column of the right answers ("": `expected`).
+
+    Raises CasesError, or EncodingError if the encoding is not clear and the user has not chosen one. The message of
+    that error names the table and a row, so a choice applies to this table only.
+    """
     try:
         stamp = path.stat()
     except OSError as error:
@@ -57,7 +60,7 @@ def _read(path: str, modified: int, size: int, name: str, expected: str, encodin
 
 
 def as_table(cases: Cases, content: str | bytes, name: str = "") -> CasesTable:
-    """Returns the cases as a table with the digest of `content`, from which they were read."""
+    """Returns the cases as a table called `name`, with the digest of `content`, from which they were read."""
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
     return CasesTable(cases.cases, cases.columns, cases.notes, hashlib.sha256(raw).hexdigest()[:24], name)
 
