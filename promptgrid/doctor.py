@@ -49,8 +49,8 @@ def checks(*, start: bool = False, port: int = PORT) -> list[Finding]:
 
 
 def _collected(area: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """Yields the findings; if making them raises a PromptgridError, yields a last finding with the heading `area` and
-    the error's message."""
+    """Yields the findings; if a PromptgridError is raised while they are made, yields it as a last finding under the
+    heading `area`."""
     try:
         yield from findings
     except PromptgridError as error:

@@ -147,8 +147,8 @@ def statements(text: str, marker: str) -> Iterator[Statement]:
 
 
 def in_last_lines(statement: Statement) -> bool:
-    """Tells whether the statement is enclosed (`closed`) or near the end of the reply: at most 3 nonblank lines follow.
-    Only there may the answer stand anywhere in the statement, not just at its start."""
+    """Tells whether the statement is enclosed (`closed`) or at most 3 nonblank lines of the reply follow it. In such a
+    statement the answer may stand anywhere; in any other only at its start."""
     return statement.closed or len([line for line in statement.after.split("\n", 40) if line.strip()]) <= _LAST_LINES
 
 

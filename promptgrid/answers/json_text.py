@@ -100,7 +100,7 @@ def _lone_value(text: str, types: set[str], schema: Mapping[str, Any]) -> str | 
 
 
 def _preferred(values: Sequence[Any]) -> Sequence[Any]:
-    """Drops lists of bare numbers, which may be footnotes, unless nothing else is left."""
+    """Returns the values without lists of bare numbers, which may be footnotes; all values if there are no others."""
     return [value for value in values if not _bare_numbers(value)] or values
 
 

@@ -118,8 +118,8 @@ class Arena:
 
 
 def read(database: Database, run_id: str, *, seed: int = 0, part: str = "") -> Arena:
-    """Returns the arena of the run's current replies; with `part`, to the cases of that part only. `seed` is that of
-    the Arena. Texts are hashed one by one and not kept in memory."""
+    """Returns the arena of the run's current replies; with `part`, of the replies to the cases of that part only.
+    `seed` decides the order of the pairs and the sides. Texts are hashed one by one and not kept in memory."""
     columns = part_facts(database, run_id, part)
     codes = sorted(set(columns.variant[columns.answered].tolist()))  # variants without a reply are left out
     variants = [columns.variants[code] for code in codes]
@@ -151,8 +151,8 @@ def read(database: Database, run_id: str, *, seed: int = 0, part: str = "") -> A
 
 
 def _alike(by_variant: Mapping[int, Sequence[_Reply]]) -> int:
-    """Returns the number of pairs of variants, on one case, whose replies all have the same text. `by_variant` holds
-    the case's replies by variant."""
+    """Returns, for one case, the number of pairs of variants whose replies all have the same text. `by_variant` holds
+    the replies to the case by variant."""
     texts = [{reply.digest for reply in replies} for replies in by_variant.values()]
     uniform = Counter(next(iter(digests)) for digests in texts if len(digests) == 1)
     return sum(_two_of(count) for count in uniform.values())

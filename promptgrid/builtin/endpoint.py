@@ -93,8 +93,8 @@ class BuiltinEndpoint:
 
     @asynccontextmanager
     async def _turn(self, model: str) -> AsyncIterator[OpenAIEndpoint]:
-        """Waits until no other request is in flight, and yields the server's adapter for one request; on leaving, the
-        next request may go. Raises EndpointError if the model cannot be served."""
+        """Waits until no other request is in flight, and yields the OpenAIEndpoint that calls the server, for one
+        request; when the block ends, the next request may go. Raises EndpointError if `model` cannot be served."""
         path = _weights_for(model)
         with _as_endpoint_error("unknown_model"):
             place = ServerFolder.of(path).create()

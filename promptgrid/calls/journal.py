@@ -51,9 +51,9 @@ class JournalEntry:
 
 @dataclass
 class Journal:
-    """Writes what one runner does for a run to the database. `epoch` is the number of the runner's claim on the run;
-    None stands for judges of a run that is not in progress. `live` returns the figures to show while the run is in
-    progress."""
+    """Writes the replies, results and attempts of a run to the database. `epoch` is the number of the runner's claim on
+    the run; None if judges write to a run that is not in progress. `live` is called at each commit and returns figures
+    to show while the run is in progress; `on_trouble` is called with the error when writing fails, to stop sending."""
 
     database: Database
     run_id: str

@@ -18,7 +18,7 @@ def read_and_score(
     plan: Plan, point: Point, position: int, text: str, reasoning: str = "", attempts: int = 0, *, reused: bool = False
 ) -> CellResult:
     """Reads the answer out of a reply's text by the point's technique and scores it by the plain checks. Returns the
-    result of the cell at `position`; the other checks run when the run's replies are stored (see `judging.scoring`).
+    result of the cell at `position`. Checks that need a process or a model run when all replies are stored.
 
     `reasoning` is what the endpoint returned in a field of its own, `attempts` and `reused` (a stored reply, not paid
     again) are recorded. Never raises: an error in a reader or a check ends only this cell.

@@ -37,8 +37,8 @@ def try_point(plan: Plan) -> Point:
 
 
 async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
-    """Sends the point's request once and yields the reply in pieces; the last piece holds the complete reply, which is
-    stored, marked as a try. Cancelling the task cancels the call."""
+    """Sends the point's request once and yields the reply in pieces. The last piece holds the complete reply, which is
+    stored as a try: a reply of no run. Cancelling the task cancels the call."""
     call = SingleCall(point.endpoint, point.model, point.request, point.key, point.variant.honoured)
     async with aclosing(stream_call(database, call)) as deltas:
         async for delta in deltas:

@@ -88,7 +88,7 @@ class _Drawn:
         return next((part for part in with_room if _room(all_cases, part, 2)), (with_room or ordered)[0])
 
     def count(self, expected: str | None, part: str) -> None:
-        """Counts a case with this expected answer to its part."""
+        """Records that a case with this expected answer has this part, so that later draws keep the shares even."""
         self._counts["answer", expected][part] += 1
         self._counts["all", None][part] += 1
 

@@ -22,7 +22,7 @@ class Step(NamedTuple):
 
 def path(conversation: Conversation, leaf: int | None) -> list[Node]:
     """Returns the turns of a branch from first to last, deleted ones left out. `leaf` is the id of the branch's last
-    turn; None gives none."""
+    turn; for None the list is empty."""
     nodes: list[Node] = []
     at = leaf
     while at is not None:
@@ -47,7 +47,8 @@ def latest_leaf(conversation: Conversation, node_id: int) -> int:
 
 
 def children(conversation: Conversation, node_id: int | None) -> list[int]:
-    """Returns the ids of the turns that directly follow a turn, oldest first; None gives the first turns."""
+    """Returns the ids of the turns that directly follow the turn with this id, oldest first; for None, of the first
+    turns of the conversation."""
     return [n.id for n in conversation.nodes.values() if n.parent == node_id and not n.deleted]
 
 

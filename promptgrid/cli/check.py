@@ -57,7 +57,8 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
 
 @contextmanager
 def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows a progress bar on stderr while the `with` block runs. Yields a function that sets it: (done, total)."""
+    """Shows a progress bar on stderr while the `with` block runs. Yields a function that sets it, to be called with
+    (number done, total)."""
     with click.progressbar(length=1, label=label, file=sys.stderr) as progress_bar:
 
         def update(done: int, total: int) -> None:

@@ -97,8 +97,8 @@ def _pair(vote: Vote) -> frozenset[int]:
 
 
 def _cast(pair: tuple[int, int], model: str) -> Vote:
-    """Returns a made-up vote of the model on this pair, so that the arena counts the pair as judged and
-    offers another."""
+    """Returns a tie of the model on this pair, which is not stored: it makes the arena count the pair as judged and
+    offer another."""
     from promptgrid.store.votes import Vote
 
     return Vote(0, *pair, "tie", model, True, None, 0.0)

@@ -33,8 +33,8 @@ ShowProgress = Callable[[RunInfo, RunProgress], None]
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files to write a run's results to (None: not written), and the gates to check. `for_excel` writes `csv` in
-    the flavour for Excel; `as_json` prints JSON at the end."""
+    """What to do with the results of a run: the files to write (None: not written), and the gates to check (None: no
+    gates). With `for_excel`, the file `csv` is one for Excel; with `as_json`, JSON is printed at the end."""
 
     csv: Path | None = None
     for_excel: bool = False
@@ -115,8 +115,8 @@ def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunIn
 
 @contextmanager
 def _progress_display() -> Iterator[ShowProgress]:
-    """Yields a function that shows a run's progress on stderr: as a bar on a terminal, else as a line every few
-    seconds."""
+    """Yields a function that takes the run's record and its figures and shows them on stderr: as a bar on a terminal,
+    else as a line every few seconds."""
     if not sys.stderr.isatty():
         yield _plain_lines()
         return

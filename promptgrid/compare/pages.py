@@ -158,7 +158,8 @@ def _cases(database: Database, comparison: ComparisonRows, rows: Sequence[int]) 
 
 
 class _Drafts:
-    """The figures of some rows before their texts are read. All are taken from the arrays at once, which is faster."""
+    """The figures of these rows (indices in the layout), taken from the arrays all at once, which is faster; `entries`
+    adds the texts when they have been read."""
 
     def __init__(self, comparison: ComparisonRows, rows: Sequence[int]) -> None:
         self._comparison, self._layout, self._rows = comparison, comparison.layout, rows
@@ -184,8 +185,8 @@ class _Drafts:
         return sorted({*tallied, *representatives})
 
     def entries(self, row: int, row_id: str, texts: Mapping[int, CellText]) -> dict[str, PooledCell]:
-        """Returns the entries of one row by the id of their column. `row` is the row's index among those of this
-        object, `texts` the texts of its cells by position."""
+        """Returns the entries of one row by the id of their column. `row` is the index of the row among the rows of
+        this object, `row_id` its id; `texts` maps the position of a cell to its texts."""
         heads = self._comparison.columns
         return {
             head.id: self._entry((row, j), row_id, head.id, texts) for j, head in enumerate(heads)

@@ -130,7 +130,8 @@ def _rows_with(layout: Layout, cells: Bools, columns: Sequence[int] | None = Non
 
 
 def _flags(layout: Layout, columns: Sequence[int], view: View) -> dict[ShowFilter, Bools]:
-    """Returns, for each value of `Filter.show`, a flag for each row: whether the row passes that filter."""
+    """Returns, for each value of `Filter.show` (such as "differ"), a flag for each row: whether the row passes that
+    filter."""
     units, some = layout.units, _columns_asked(layout, columns, view.filter.column)
     by_unit: dict[ShowFilter, Bools] = {
         "all": np.ones(len(layout.row_of), dtype=np.bool_),
@@ -145,10 +146,10 @@ def _flags(layout: Layout, columns: Sequence[int], view: View) -> dict[ShowFilte
 
 
 def _differ(layout: Layout, columns: Sequence[int], some: Sequence[int]) -> Bools:
-    """Tells for each unit (one case within a row) whether the columns have different voted answers.
+    """Tells for each unit (one case within a row) whether the shown `columns` have different voted answers.
 
-    If `some`, the columns that the filter applies to, is a single column, its answer must differ from another column's.
-    If only one column is shown, its own replies must differ.
+    `some` are the columns that the filter applies to. If that is a single one, its answer must differ from another
+    column's; if only one column is shown, its own replies must differ.
     """
     units = layout.units
     if "case" in layout.column_axes:
@@ -167,7 +168,7 @@ def _differ(layout: Layout, columns: Sequence[int], some: Sequence[int]) -> Bool
 
 def _changed(layout: Layout, baseline: Sequence[int], some: Sequence[int]) -> Bools:
     """Tells for each unit (one case within a row) whether the voted answer of one of the columns `some` differs from
-    that of the `baseline` column. Columns without a reply are ignored."""
+    that of the baseline column, the only one in `baseline`. Columns without a reply are ignored."""
     if "case" in layout.column_axes:
         return np.zeros(len(layout.row_of), dtype=np.bool_)
     units = layout.units

@@ -145,8 +145,8 @@ def against(database: Database, run_a: str, run_b: str, part: str = "", *, famil
     """Compares run B, the newer one, with run A. Each is given as an id, the beginning of an id, or `last`. With
     `part`, only the cases of that part are compared.
 
-    All comparisons, of each variant and of the runs, are corrected together. `families` is the number of runs that B is
-    compared with for one verdict; the correction covers them all.
+    All comparisons, of each variant and of the runs, are corrected together. If B is compared with several runs for one
+    verdict, `families` is their number, and the correction covers them all.
 
     Raises StoreError when a run does not exist or was deleted, CompareError if one has no case of the part.
     """

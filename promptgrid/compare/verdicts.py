@@ -70,8 +70,8 @@ class _Sample:
 def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = None) -> list[CheckVerdict]:
     """Returns the verdicts of a run, one per case, variant and check: by variant in the grid's order, then by case.
 
-    With `positions`, only these cells are judged; they should include all samples of their cases. Long texts are read
-    one by one and not kept in memory.
+    `positions` restricts them to these cells; it should include all samples of their cases. Long texts are read one by
+    one and not kept in memory.
     """
     plan = runs.plan_of(database, run_id)
     checks = {(p.name, p.version): [check.name for check in plan.checks_for(p)] for p in plan.prompts}

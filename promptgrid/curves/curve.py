@@ -284,8 +284,8 @@ def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str
 
 
 def with_front(points: Sequence[CurvePoint], price: str) -> Iterator[CurvePoint]:
-    """Yields the points, with `pareto` set on those that no other beats (as good in score and `price`, better
-    in one)."""
+    """Yields the points, with `pareto` set on those that no other beats: at least as good in score and in the
+    cost (field `price`), and better in one of them."""
     priced = [(getattr(p, price), p.score) for p in points if p.score is not None and getattr(p, price) is not None]
     for point in points:
         cost, score = getattr(point, price), point.score

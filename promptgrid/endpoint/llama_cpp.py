@@ -82,7 +82,7 @@ def _steps(ids: Any, entries: Any) -> tuple[TokenStep, ...]:
     have.
 
     A character that takes several tokens is reported once, at its last token, with all its bytes. So entries are
-    matched to the ids from the end: of equal tokens in a character, the last one completes it.
+    matched to the ids from the end; an id without an entry gets a step without bytes and probability.
     """
     waiting = [step(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     if not isinstance(ids, list):

@@ -103,7 +103,7 @@ class OpenAIEndpoint:
             self._slots = llama_cpp.slots(parsed(answer.text)) if answer.status == 200 else None
 
     def wire(self, request: Request) -> dict[str, Any]:
-        """Returns the JSON body that `complete` sends. Raises EndpointError(bad_request) if the request has none."""
+        """Returns the JSON body that `complete` sends. Raises EndpointError(bad_request) if there is none."""
         if self._by_tokens(request):
             return llama_cpp.body(request)
         return wire.body(request, wire.token_parameter(self.settings, request))
@@ -211,7 +211,7 @@ class OpenAIEndpoint:
             await client.close()
 
     def _read(self, answer: HttpResponse, request: Request, **common: Any) -> list[Reply]:
-        """Returns the replies; `common` are fields of each. Raises EndpointError without secrets."""
+        """Returns the replies in an HTTP response; `common` holds further fields of each. Raises EndpointError."""
         refusals.check_status(answer, self.settings, request.model)
         limits = rate_limits(answer.headers)
         try:
@@ -229,7 +229,7 @@ class OpenAIEndpoint:
     def _replies(
         self, body: dict[str, Any], raw: str, request: Request, headers: Mapping[str, str], **common: Any
     ) -> list[Reply]:
-        """Returns the replies in a parsed body with the text `raw`. Raises EndpointError, also with status 200."""
+        """Returns the replies in a parsed body (text: `raw`). Raises EndpointError for an error in the body."""
         if error := refusals.error_inside(body):
             raise refusals.response_error(refusals.status_inside(error), error, headers, self.settings, request.model)
         usable_replies = replies(body, request.n, raw, sums=self._slots is None, **common)
@@ -240,14 +240,14 @@ class OpenAIEndpoint:
         return usable_replies
 
     def _json(self, answer: HttpResponse) -> Any:
-        """Returns the parsed JSON of a response. Raises EndpointError without secrets."""
+        """Returns the parsed JSON of a response. Raises EndpointError for an error status or other text."""
         refusals.check_status(answer, self.settings, "")
         value = parsed_json(answer.text)
         self._readable = True
         return value
 
     def _by_tokens(self, request: Request) -> bool:
-        """Whether the request goes to llama.cpp's own API, which reports every token of a character of several."""
+        """Whether the request goes to llama.cpp's own API: alone it reports each token of a character with several."""
         return self.takes_tokens and request.api == "completion" and request.logprobs is not None
 
     def _url(self, request: Request) -> str:

@@ -85,7 +85,7 @@ class EndpointSettings:
 
     @property
     def may_count(self) -> bool:
-        """Whether the server may be sent texts only to count their tokens, before anything is to be sent."""
+        """Whether the server may be sent texts only to count their tokens, even if no run is ever started."""
         return not self.is_openai and (self.is_loopback if self.tokenizer is None else self.tokenizer)
 
     @property

@@ -150,11 +150,11 @@ def _original(match: re.Match[str]) -> str:
 
 
 def marked(value: Any) -> str:
-    """Returns the text of a value for a file without formula guards.
+    r"""Returns the text of a value for a file without formula guards.
 
-    Lone surrogates are escaped behind MARK, as in `escaped`; a value that is not text becomes JSON behind JSON_MARK. A
-    text that itself starts with MARK is escaped too, so that `unmarked` can tell the two apart. Other text is
-    unchanged.
+    Lone surrogates are escaped behind MARK ('\), as in `escaped`; a value that is not text becomes JSON behind
+    JSON_MARK ('\\J). A text that itself starts with MARK is escaped too, so that `unmarked` can tell the two apart.
+    Other text is unchanged.
     """
     if not isinstance(value, str):
         return marked_json(value)

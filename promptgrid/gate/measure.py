@@ -29,8 +29,9 @@ def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict])
 def min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> list[GateResult]:
     """Returns the result of a minimum-score gate for each variant that has its check.
 
-    The gate fails if the check scored nothing, or failed itself. It also fails if the mean would be too low with each
-    reply that should have a score but has none counted as wrong. Cases that are copies of each other count once.
+    The gate fails if the check scored nothing or itself failed, if the mean is too low, or if it would be too low with
+    each missing score of a reply counted as 0; with `confident`, also if the interval begins too low. Cases that are
+    copies of each other count once.
     """
     by_variant: dict[Variant, list[CheckVerdict]] = {}
     for verdict in verdicts:

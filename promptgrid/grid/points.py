@@ -96,8 +96,9 @@ class Point:
 
     @property
     def parameter_columns(self) -> dict[str, Any]:
-        """The values of the parameters by column of a stored cell: of an axis both the planned and the sent value, of
-        other parameters the sent one. Planned values that were merged are as sent: none of them names the cell."""
+        """The values of the parameters by column of a stored cell: the value sent and, for a parameter with an axis,
+        also the planned value. If several planned values were merged because the same is sent for them, the sent value
+        stands for both."""
         sent, columns = self.request.parameters, {}
         for spec in SPECS:
             if spec.column:
@@ -124,8 +125,8 @@ def skipped(plan: Plan) -> list[Skipped]:
 
 
 def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
-    """Returns the parameters to send, for each combination of axis values, by (model, prompt name, prompt version) and
-    by what is now known about the models.
+    """Returns the parameters to send, by (model, prompt name, prompt version): one entry for each combination of axis
+    values, or for several that are sent alike, by what is known about the model now.
 
     The result is stored with the run: facts that change later do not change the run's calls.
     """
