@@ -40,7 +40,7 @@ def test_the_exports_of_the_parts_are_the_export_of_the_run(run_id: str, databas
         result = promptgrid("export", run_id, "--csv", "out.csv", "--markdown", "out.md", "--part", part)
         assert result.exit_code == 0, result.output
         assert {row["part"] for row in read_csv(Path("out.csv"))} == {part}
-        assert ("prove was opened 1 time for label." in result.stderr) == (part == "prove")
+        assert ("The part prove was opened once for label." in result.stderr) == (part == "prove")
         count = len(parts_of_run(database, run_id)[part])
         assert f"\n| few-shot | {count} of {count} |" in Path("out.md").read_text("utf-8")
         parts |= scores("out.csv")
