@@ -49,7 +49,8 @@ def plan(
     doubts: bool = True,
     **settings: Any,
 ) -> Plan:
-    """Makes a plan of prompts (objects, files or names) and cases (the file of a table, or rows).
+    """Makes a plan of prompts (objects, files or names), cases (the file of a table, or rows), models (ENDPOINT/MODEL;
+    empty: the built-in one), techniques (names) and checks (texts; None: the usual ones of each prompt's answer rule).
 
     Without cases the first prompt's own table is used, else one case of the examples of its inputs. `expected` names
     the column with the expected answers, `encoding` the encoding of a file that is not UTF-8. `part` selects the cases

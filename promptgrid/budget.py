@@ -58,7 +58,8 @@ _REMEDIES = {
 @dataclass
 class Wall:
     """Enforces the `budget` of a run: adds up what its calls have spent and what those in flight may cost at most. With
-    `budget` None, any cost is allowed."""
+    `budget` None, any cost is allowed. `started` is the time from which a budget in minutes counts, by
+    time.monotonic()."""
 
     budget: Budget | None
     spent: float = 0.0
@@ -69,8 +70,8 @@ class Wall:
         self.spent += self._amount(cost) or 0.0
 
     def reserve(self, worst: Cost) -> None:
-        """Adds the most that a call may cost, before the call is sent. Raises BudgetReached if that would exceed the
-        budget, or is unknown."""
+        """Adds the cost `worst`, the most that a call may cost, before the call is sent. Raises BudgetReached if that
+        would exceed the budget, if the most is unknown, or if the minutes of the budget are over."""
         if self.budget is None:
             return
         if self.budget.unit == "min" and time.monotonic() - self.started >= self.budget.amount * 60:

@@ -21,8 +21,8 @@ PORT = 8501  # Streamlit's
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check of the installation. `ok` is None for information that is neither good nor bad; `fix`
-    says what to do, and is empty if nothing."""
+    """The result of one check of the installation: the `area` that was checked, and a `message`. `ok` is None for
+    information that is neither good nor bad; `fix` says what to do, and is empty if nothing."""
 
     area: str
     ok: bool | None

@@ -26,7 +26,8 @@ _CHAT_ONLY = frozenset({"reasoning_effort", "response_format", "max_completion_t
 
 def python_call(body: Mapping[str, Any], base_url: str, key_env: str) -> str:
     """Returns a Python script that makes the call with this JSON body and prints the reply. `key_env` is the variable
-    that holds the key; "" if the endpoint needs no key."""
+    that holds the key; "" if the endpoint needs no key. If `base_url` is "", the script reads OPENAI_BASE_URL and
+    OPENAI_API_KEY."""
     legacy = "messages" not in body
     named = {name: value for name, value in body.items() if name in _NAMED and not (legacy and name in _CHAT_ONLY)}
     if rest := {name: value for name, value in body.items() if name not in named}:
@@ -43,7 +44,8 @@ def python_call(body: Mapping[str, Any], base_url: str, key_env: str) -> str:
 
 def curl_call(body: Mapping[str, Any], base_url: str, key_env: str) -> str:
     """Returns a curl command for a POSIX shell that makes the call with this JSON body. `key_env` is the variable that
-    holds the key; "" if the endpoint needs no key."""
+    holds the key; "" if the endpoint needs no key. If `base_url` is "", the command reads OPENAI_BASE_URL and
+    OPENAI_API_KEY."""
     path = "/chat/completions" if "messages" in body else "/completions"
     url = shlex.quote(base_url + path) if base_url else f'"${URL_VARIABLE}{path}"'
     lines = [f"curl {url}", "  -H 'Content-Type: application/json'"]

@@ -85,7 +85,8 @@ def few_shot_cot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[E
 def self_consistency(
     prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs
 ) -> list[Turn]:
-    """Makes the turns of chain-of-thought; the answer of a case is the majority vote of its samples.
+    """Makes the turns of chain-of-thought; the answer of a case is the majority vote of its samples. `examples` and
+    `as_` are not used.
 
     Wang et al. 2022, "Self-Consistency Improves Chain of Thought Reasoning in Language Models".
     """

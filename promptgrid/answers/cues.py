@@ -153,8 +153,8 @@ def in_last_lines(statement: Statement) -> bool:
 
 
 def _places(text: str, marker: str) -> list[tuple[int, int, _Cue]]:
-    """Returns (end, start, cue) of every cue in the text, as indices. For speed each pattern is tried only around the
-    cue's hint, a short text that every such cue contains."""
+    """Returns (end, start, cue) of every cue in the text, as indices; `marker` is the prompt's own cue ("": none). For
+    speed each pattern is tried only around the cue's hint, a short text that every such cue contains."""
     folded = lower(text)
     low = max(0, len(text) - _LONGEST)
     places: dict[tuple[int, int], _Cue] = {}

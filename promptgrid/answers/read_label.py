@@ -134,7 +134,7 @@ def _concluded(text: str, held: Sequence[Mention]) -> str | None:
 
 def _joined(text: str, first: Mention, held: Sequence[Mention]) -> bool:
     """Tells whether the text joins the label at `first` with a different label: "B, D", "yes and no",
-    "positive/negative"."""
+    "positive/negative". `held` are the mentions that are not negated."""
     following = next(
         (mention for mention in held if mention.start > first.start and mention.label != first.label), None
     )

@@ -96,8 +96,8 @@ class AgreementOfAll:
 
 
 def standings(arena: Arena, votes: Sequence[Vote]) -> Standings:
-    """Ranks the variants by these votes; a tie counts half for each side. Votes on the same pair weigh less the
-    more their judges agree (stats.independent_wins)."""
+    """Ranks the variants of the arena by these votes; a tie counts half for each side. Votes on the same pair weigh
+    less the more their judges agree (stats.independent_wins)."""
     outcomes = Counter[VoteOutcome](vote.outcome for vote in votes)
     counted = [vote for vote in votes if vote.outcome != "skip" and arena.duel_of(vote)]
     of_pairs = [_pair_vote(arena, vote) for vote in counted]

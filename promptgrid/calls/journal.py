@@ -78,7 +78,7 @@ class Journal:
         self._entries.put_nowait(entry)
 
     async def reserve(self, attempt: Attempt) -> int:
-        """Writes the reserved cost of a call, waits until it is on disk, and returns its id, which
+        """Writes the reserved cost of a call (`attempt`), waits until it is on disk, and returns its id, which
         `JournalEntry.settled` takes to end it."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._reservations.append((attempt, future))

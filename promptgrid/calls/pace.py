@@ -46,8 +46,9 @@ class Bucket:
 
     @classmethod
     def from_header(cls, allowance: Allowance, in_flight: float, now: float) -> Bucket | None:
-        """Returns the bucket that a rate-limit header describes; None if the header does not say what remains.
-        `in_flight` (requests or tokens) is subtracted, since the header may not have counted it yet."""
+        """Returns the bucket at the time `now` that a rate-limit header (`allowance`) describes; None if the header
+        does not say what remains. `in_flight` (requests or tokens) is subtracted, since the header may not have counted
+        it yet."""
         if allowance.remaining is None:
             return None
         limit = float(allowance.limit or allowance.remaining)
@@ -211,9 +212,9 @@ class Pace:
         self._update(limits)  # the window may have grown; `leave` then admits more requests
 
     def refused(self, sent_at: float, limits: RateLimits | None, retry_after: float | None) -> None:
-        """Records that the endpoint refused a request (429, 503). From the third refusal in a row on (later where
-        refusals come at random), all requests wait for the `retry_after` seconds that the endpoint asks for; before,
-        only the refused call waits."""
+        """Records that the endpoint refused a request (429, 503), with the rate limits in its headers. From the third
+        refusal in a row on (later where refusals come at random), all requests wait for the `retry_after` seconds that
+        the endpoint asks for; before, only the refused call waits."""
         now = self._clock()
         self._refusals += 1
         self.window.refused(sent_at, now)

@@ -16,8 +16,9 @@ from promptgrid.models import ModelFacts
 
 @dataclass
 class RunContext:
-    """What the calls of one run in progress share. Once `halted` is true, no further call is sent; `in_flight` holds
-    the tasks of the calls in flight."""
+    """What the calls of one run in progress share. `still_ours` is called before a call is sent, and raises Fenced if
+    another runner owns the run. Once `halted` is true, no further call is sent; `in_flight` holds the tasks of the
+    calls in flight."""
 
     run_id: str
     wall: Wall

@@ -42,7 +42,7 @@ class RawTable:
 
 
 def listed_rows(numbers: Sequence[int], limit: int = 5) -> str:
-    """Returns `row 3`, `rows 3, 4, 9` or `rows 3, 4, 9, 12, 13 and 7 more`."""
+    """Returns `row 3`, `rows 3, 4, 9` or, for more than `limit` rows, `rows 3, 4, 9, 12, 13 and 7 more`."""
     first = ", ".join(f"{number:,}" for number in numbers[:limit])
     more = f" and {len(numbers) - limit:,} more" if len(numbers) > limit else ""
     return f"{'row' if len(numbers) == 1 else 'rows'} {first}{more}"

@@ -46,8 +46,8 @@ def read_records(text: str, name: str) -> RawTable:
 
 
 def as_table(records: Sequence[tuple[int, Mapping[str, Any]]], notes: Sequence[str] = ()) -> RawTable:
-    """Returns a table of the records, given with their line numbers. Its columns are all field names in order of first
-    use."""
+    """Returns a table of the records, each given as (line number, its fields). Its columns are all field names in order
+    of first use; `notes` are the notes of the table."""
     columns = list(dict.fromkeys(name for _, record in records for name in record))
     rows = [
         TableRow(number, line, [MISSING if record.get(name) is None else record[name] for name in columns])

@@ -86,7 +86,8 @@ def read_cases(source: Path | bytes, *, name: str = "", expected: str = "", enco
 
 
 def parse_cases(text: str, *, expected: str = "") -> Cases:
-    """Reads cases from typed or pasted text; a paste from a spreadsheet is separated by tabs. Raises CasesError."""
+    """Reads cases from typed or pasted text; a paste from a spreadsheet is separated by tabs. `expected` names the
+    column with the right answers if that is not called `expected`. Raises CasesError."""
     return read_cases(text.encode("utf-8", "replace"), name="the pasted table", expected=expected)
 
 
@@ -97,7 +98,8 @@ def answer_columns(columns: Iterable[str]) -> list[str]:
 
 
 def cases_csv(cases: Iterable[Case], columns: Sequence[str]) -> str:
-    """Returns the cases as CSV (CRLF, all cells quoted) for `read_cases`; values that are not text are written as JSON.
+    """Returns these columns of the cases as CSV (CRLF, all cells quoted) for `read_cases`; values that are not text are
+    written as JSON.
 
     Formulas are not escaped: a prompt must get exactly the text of the table.
     """

@@ -278,7 +278,7 @@ def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) 
 
 def _scores(lots: Iterable[Sequence[tuple[Any, ...]]], position: Ints) -> tuple[list[str], Floats]:
     """Returns (the names of the checks in order, a table with one row per cell and one column of scores per check).
-    `position` holds the cells' positions, in ascending order."""
+    `lots` yields rows (position of the cell, check, score); `position` holds the positions of all cells, ascending."""
     names: dict[str, int] = {}
     parts = []
     for rows in lots:

@@ -211,8 +211,8 @@ class _Side:
 
     @classmethod
     def of(cls, layout: Layout, scores: Floats, rows: Ints, column: int) -> _Side:
-        """Reads one column of a layout. `rows` has the row of each matched case; -1 there or as `column` means that the
-        run lacks it."""
+        """Reads one column of a layout; `scores` has its scores, as rows × columns. `rows` has the row of each matched
+        case; -1 there or as `column` means that the run lacks it."""
         places, present = layout.places, (rows >= 0) & (column >= 0)
         if not present.any():
             return cls(present, np.full(len(rows), np.nan), present, np.zeros(len(rows), dtype=np.int64))

@@ -104,8 +104,8 @@ def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
 def curve_chart(
     curve: Curve, measure: Measure, lines: Sequence[str] = (), *, legend: bool = True
 ) -> alt.LayerChart | None:
-    """Draws a measure over the values of the curve's parameter, one line per name in `lines` (empty: all). Returns None
-    if there is no point to draw."""
+    """Draws a measure over the values of the curve's parameter, one line per name in `lines` (empty: all); with
+    `legend`, their names and colours stand above. Returns None if there is no point to draw."""
     rows = rows_of(curve, measure, lines)
     if not rows:
         return None
@@ -136,7 +136,8 @@ def curve_chart(
 
 def cost_chart(curve: Curve, lines: Sequence[str] = (), *, legend: bool = True) -> alt.LayerChart | None:
     """Draws the score against the cost of an answer, with the Pareto front: the variants that no other beats in both.
-    `lines` names the lines to include; empty: all. Returns None for fewer than two variants."""
+    `lines` names the lines to include (empty: all); with `legend`, their names and colours stand above. Returns None
+    for fewer than two variants."""
     rows = cost_rows(curve, lines)
     if len(rows) < 2:
         return None

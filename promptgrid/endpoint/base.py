@@ -94,8 +94,8 @@ class RateLimits:
 
 @dataclass(frozen=True, slots=True)
 class Resent:
-    """A request that the endpoint refused for its wording, `ms` milliseconds after it was sent; it was then sent in
-    other words."""
+    """A request that the endpoint refused for its form, with the `kind` and `message` of the refusal; it was then sent
+    again in another form. The refusal came after `ms` milliseconds."""
 
     kind: ErrorKind
     message: str
@@ -110,8 +110,7 @@ class Reply:
     body of the request. `prompt_tokens` counts the whole call's prompt, `completion_tokens` this choice alone: its
     share in proportion to its length if the endpoint reports one sum. `limits` is None if the endpoint reports no rate
     limits. `steps` are the reply's tokens, if `logprobs` were requested and reported. `usage_problem` names reported
-    counts that cannot be true.
-    `resent` has the refusals of the same request in other words, before this reply.
+    counts that cannot be true. `resent` has the refusals of the same request in other forms, before this reply.
     """
 
     text: str
@@ -205,7 +204,8 @@ class Endpoint(Protocol):
     async def count_tokens(
         self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
     ) -> int | None:
-        """Counts the prompt's tokens by the endpoint's tokenizer and chat template; None if it offers no tokenizer."""
+        """Counts the tokens of a prompt (its messages and the definitions of its tools) by the endpoint's tokenizer and
+        chat template; None if it offers no tokenizer. For the `api` "completion" there is no chat template."""
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
         """Returns the tokens of the text by the endpoint's tokenizer; None if it has none or does not report

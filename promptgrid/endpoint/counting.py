@@ -61,8 +61,8 @@ class TokenCounter:
     async def count(
         self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
     ) -> int | None:
-        """Returns the number of tokens of the prompt; None if the endpoint does not report it. Raises EndpointError if
-        the server is down, busy or slow."""
+        """Returns the number of tokens of a prompt (its messages and the definitions of its tools), asked by way of
+        `pool`; None if the endpoint does not report it. Raises EndpointError if the server is down, busy or slow."""
         for way in tuple(self._ways):
             try:
                 tokens = await way(pool, model, messages, api, tools)

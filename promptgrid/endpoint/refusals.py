@@ -62,8 +62,9 @@ class _Answer:
 def response_error(
     status: int, body: object, headers: Mapping[str, str], settings: EndpointSettings, model: str
 ) -> EndpointError:
-    """Returns the EndpointError for an error response. `body` is its parsed JSON without the outer {"error": …}, or its
-    text if it is not JSON."""
+    """Returns the EndpointError for an error response of the endpoint with these settings. `body` is its parsed JSON
+    without the outer {"error": …}, or its text if it is not JSON. `headers` may say how long to wait; `model` is named
+    in the message."""
     answer = _parsed(status, body)
     kind = _kind(answer)
     return EndpointError(

@@ -36,8 +36,8 @@ class _Choice:
 
 
 def bad_reply(message: str, raw: str, *, hint: str = "") -> EndpointError:
-    """Returns the error for an answer that violates the protocol; the start of `raw`, the answer's text, is
-    kept in it."""
+    """Returns the error for an answer that violates the protocol, with this `message` and `hint`; the start of `raw`,
+    the answer's text, is kept in it."""
     return EndpointError("bad_reply", message, hint=hint, raw=raw[:RAW_LIMIT])
 
 

@@ -36,7 +36,8 @@ def write_csv(
 ) -> int:
     """Writes the header and one record per row, and returns the number of rows; memory does not grow with the rows.
 
-    The keys of a row are column names (`var.NAME` and `score.NAME` among them); a missing key is written as None.
+    The keys of a row are column names, among them `var.NAME` and `score.NAME` for the names in `variables` and
+    `checks`; a missing key is written as None.
     `excel` adds the BOM and cuts cells that are too long for Excel; `read_csv` refuses such a file. Raises ExportError
     for a key without a column and for a value that is not text, a number, a bool, a list, an object or None.
     """

@@ -81,7 +81,7 @@ def _results(workbook: Workbook, columns: Sequence[str], rows: Iterable[Record])
 
 
 def _sheet(workbook: Workbook, name: str, columns: Sequence[str]) -> Worksheet:
-    """Adds a sheet called `name` with a header row that stays visible when the sheet is scrolled."""
+    """Adds a sheet called `name` with the header row `columns`, which stays visible when the sheet is scrolled."""
     sheet = workbook.add_worksheet(name)
     bold = workbook.add_format({"bold": True})
     sheet.freeze_panes(1, 0)

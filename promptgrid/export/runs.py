@@ -100,7 +100,8 @@ def save_run(
     progress: ExportProgress | None = None,
     part: str = "",
 ) -> int:
-    """Writes the results of a run atomically to `path`, as `write_run` does. Raises ExportError on a write error."""
+    """Writes the results of a run atomically to `path`; the other arguments and the result are as for `write_run`.
+    Raises ExportError on a write error."""
     return save(path, lambda out: write_run(database, run_id, out, form, positions, progress, part))
 
 

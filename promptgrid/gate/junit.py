@@ -34,8 +34,8 @@ def save_junit(path: Path, run: str, results: Sequence[GateResult], verdicts: Se
 
 
 def junit(run: str, results: Sequence[GateResult], verdicts: Sequence[CheckVerdict]) -> bytes:
-    r"""Returns the JUnit XML as UTF-8, with `run` as its name. Characters that XML cannot hold are escaped: `\x1b`,
-    `\ud800`."""
+    r"""Returns the gates' results and the verdicts of a run as JUnit XML in UTF-8, with `run` as its name. Characters
+    that XML cannot hold are escaped: `\x1b`, `\ud800`."""
     report = ET.Element("testsuites", name=_line(f"promptgrid {run}"))
     if results:
         _suite(report, "gates", [_gate(result) for result in results])

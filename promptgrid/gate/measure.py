@@ -16,7 +16,8 @@ _ROUNDING = 1e-9  # tolerance of a mean: nine right answers of ten must reach 0.
 
 
 def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict]) -> GateResult:
-    """Returns the result of the gate that every cell has a reply. `by_status` has the number of cells by status."""
+    """Returns the result of the gate that every cell has a reply. `by_status` has the number of cells by status; of the
+    `verdicts`, those without a reply name the cases."""
     total, answered = sum(by_status.values()), by_status.get("answered", 0)
     held = answered == total > 0
     reason = (

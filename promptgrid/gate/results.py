@@ -25,7 +25,7 @@ class MinScore:
 @dataclass(frozen=True, slots=True)
 class Broke:
     """One case that is worse than in an earlier run, or that failed its check. `before` is the answer in the earlier
-    run; "" if no run was compared. All fields may contain text from models or files."""
+    run ("" if no run was compared), `now` the one in this run. All fields may contain text from models or files."""
 
     case_id: str
     variant: str

@@ -59,8 +59,8 @@ class Subject:
 
 
 class Verdict(NamedTuple):
-    """The result of a check: whether the reply `passed` (None: not scored), the reason, and the `value` unless it is
-    simply 1 or 0. `failed`: the check itself went wrong."""
+    """The result of a check: whether the reply `passed` (None: not scored), a sentence that says `why`, and the `value`
+    unless it is simply 1 or 0. `failed`: the check itself went wrong."""
 
     passed: bool | None
     why: str

@@ -140,8 +140,8 @@ def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
 def points(
     plan: Plan, endpoints: Mapping[str, Endpoint], decided: Decided, refs: Sequence[str] | None = None
 ) -> Iterator[Point]:
-    """Yields every point of the plan, or only those of the models `refs`. `decided` has the parameters to send, from
-    `decide`.
+    """Yields every point of the plan, or only those of the models `refs`. `endpoints` are by name; `decided` has the
+    parameters to send, from `decide`.
 
     The order is by model, prompt, technique, case and axes: neighbours share the beginning of their prompt, which
     servers cache. Parameter values that are sent identically are one point; samples are never merged. Raises
