@@ -144,8 +144,8 @@ def _own_values(plan: Plan, spec: ParameterSpec) -> tuple[Value, ...]:
 
 def _decided(old: Decided, wider: Plan, added: Mapping[str, tuple[Value, ...]]) -> Decided:
     """Returns the parameters to send, by model and prompt version, for the `wider` plan. What the run has decided
-    (`old`) stays, even if facts about models have changed since; for the values in `added` and for new models they are
-    decided now."""
+    (`old`) stays, even if facts about models have changed since; for the `added` values of parameters, by column, and
+    for new models they are decided now."""
     both: dict[tuple[str, str, str], Sequence[WireVariant]] = dict(grid.decide(wider))
     more = [grid.decide(replace(wider, axes={**wider.axes, column: values})) for column, values in added.items()]
     for key, variants in old.items():

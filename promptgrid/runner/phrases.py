@@ -71,8 +71,9 @@ def cost(estimate: Estimate) -> str:
 
 
 def dated_cost(estimate: Estimate, models: Sequence[ModelPreflight]) -> str:
-    """Returns `cost`, followed by the date of the oldest of the models' prices, or by the words that it is not known. A
-    price that was checked more than a year ago makes the cost an approximation (≈)."""
+    """Returns the estimated cost in words as `cost` does, followed by the date on which the oldest of the models'
+    prices was checked, or by a note that this date is not known. A price that was checked more than a year ago makes
+    the cost an approximation (≈)."""
     priced = [model.facts for model in models if model.facts.has_price]
     if estimate.free or estimate.cost_floor is None or not priced:
         return cost(estimate)

@@ -189,7 +189,7 @@ def _update_run(connection: sa.Connection, run_id: str, epoch: int | None, group
 
 def beat(database: Database, run_id: str, epoch: int, live: Mapping[str, Any]) -> None:
     """Stores a heartbeat (the time at which this process last wrote) and the `live` figures of the run. Raises Fenced
-    if the run has another epoch."""
+    if another process has claimed the run: then its epoch is another one."""
     commit(database, run_id, epoch, Group(live=live))
 
 
@@ -288,7 +288,7 @@ def _cell_end(run_id: str, result: CellResult, reply_id: int | None) -> dict[str
 
 def end(database: Database, run_id: str, epoch: int, status: RunStatus, message: str = "") -> None:
     """Ends the run in the status finished, paused, cancelled or stopped; `message` says why it was stopped. Raises
-    Fenced if the run has another epoch."""
+    Fenced if the run has another epoch: another process has claimed it."""
     with database.write() as connection:
         _beat(connection, run_id, epoch, live="{}")
         if status == "cancelled":

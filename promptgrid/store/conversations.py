@@ -88,7 +88,7 @@ class Conversation:
 
 
 def create(database: Database, name: str, settings: Mapping[str, Any]) -> str:
-    """Stores a new conversation without turns, and returns its id."""
+    """Stores a new conversation without turns, and returns its id. `settings` are those of `set_settings`."""
     row = {"id": secrets.token_hex(4), "name": storable(name), "settings": json.dumps(dict(settings))}
     with database.write() as connection:
         connection.execute(conversations.insert().values(**row, created=now(), updated=now()))
@@ -193,7 +193,7 @@ def set_part(database: Database, conversation_id: str, turn_id: int, part: Promp
 
 
 def set_leaf(database: Database, conversation_id: str, leaf: int | None) -> None:
-    """Sets the branch that is shown: the one whose last turn has the id `leaf`."""
+    """Sets the branch that is shown: the one whose last turn has the id `leaf` (None: no turn is shown)."""
     with database.write() as connection:
         _touch(connection, conversation_id, leaf=leaf)
 

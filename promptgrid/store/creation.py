@@ -77,7 +77,8 @@ def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:
 def extend_run(
     database: Database, run_id: str, before: str, plan: Plan, decided: Decided, planned: Iterable[PlannedPoint]
 ) -> int:
-    """Gives a run that is not active the wider `plan`, adds the cells that it lacks, and queues the run.
+    """Gives a run that is not active the wider `plan`, adds the cells that it lacks, and queues the run. `planned` are
+    the points of the wider plan, `decided` the parameters that are sent to each model with each prompt version.
 
     Returns the number of new cells; when it is 0, the run is unchanged. Raises PlanError if the run's stored plan
     differs from `before` (see `plans.planned_as`), or the run is active.

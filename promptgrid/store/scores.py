@@ -108,8 +108,8 @@ def answered_count(database: Database, run_id: str) -> int:
 
 
 def own_count(database: Database, run_id: str) -> int:
-    """Returns how many scores the run's answered cells get from own checks: those that a case has in its table, beside
-    the checks of the run."""
+    """Returns how many scores the run's answered cells get from the own checks of their cases: those in the table of
+    cases, which score besides the checks of the run."""
     of_case = (cells.c.run_id == cases.c.run_id) & (cells.c.case_position == cases.c.position)
     mine = (cases.c.run_id == run_id) & (cases.c.checks != "") & (cells.c.status == "answered")
     query = sa.select(cases.c.checks, sa.func.count()).join(cells, of_case).where(mine).group_by(cases.c.checks)

@@ -16,11 +16,12 @@ VoteOutcome = Literal["left", "right", "tie", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """Two cells, by the side on which they were shown, and which of them was preferred.
+    """Two cells, by the side on which they were shown, and the `outcome`: which of them was preferred (left, right), a
+    tie, or that the pair was skipped.
 
-    `owner` is the person or the model (ENDPOINT/MODEL) that judged. `created` is in seconds since 1970.
-    `orders` has the two preferences of a model: with the left reply in the first place, and with it in the second, such
-    as `first second`, each of first, second, tie; "" for a person, and for a vote stored before both were kept.
+    `owner` is the person or the model (ENDPOINT/MODEL) that judged. `created` is in seconds since 1970. `orders` has
+    the two preferences of a model: with the left reply in the first place, and with it in the second, such as `first
+    second`, each of first, second, tie; "" for a person, and for a vote stored before both were kept.
     """
 
     id: int

@@ -204,7 +204,8 @@ def _length(text: str, name: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _part_length(name: str, part: str) -> int:
-    """The tokens of a part in the encoding `name`. Cached: only the part in which the user types is counted again."""
+    """The number of tokens of a part of a text in the encoding `name`. Cached, so that typing recounts only one
+    part."""
     tokenizer = encoding(name)
     assert tokenizer is not None  # checked by the caller
     return len(tokenizer.encode_ordinary(part))

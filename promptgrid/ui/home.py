@@ -69,7 +69,7 @@ def has_example() -> bool:
 
 
 def next_steps(run_id: str | None) -> None:
-    """Draws links to the three main pages. With a `run_id`, the link to Compare opens that run."""
+    """Draws links to the pages Compose, Run and Compare. With a `run_id`, the link to Compare opens that run."""
     query = {"run": run_id} if run_id else {}
     steps: list[tuple[str, str, str, str, dict[str, str]]] = [
         (links.COMPOSE, "Try a prompt", "edit_note", "See exactly what is sent and what comes back.", {}),

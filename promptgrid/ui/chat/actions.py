@@ -212,8 +212,8 @@ def _step(conversation: Conversation, node: Node, by: int) -> None:
 
 
 def _ask_again(conversation: Conversation, node: Node, variant: int | None) -> None:
-    """Asks the variant with the number `variant` again, or all (None). The new replies stand in a new branch, with the
-    old replies of the other variants."""
+    """Asks for the replies of the turn `node` again: that of the variant with the number `variant`, or all (None). The
+    new replies stand in a new branch, with the old replies of the other variants."""
     others = {} if variant is None else {number: reply for number, reply in node.replies.items() if number != variant}
     slot = conversations.add_turn(
         database(), conversation.id, node.parent, "assistant", part=node.part, replies_by_variant=others

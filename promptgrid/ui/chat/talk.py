@@ -125,7 +125,7 @@ def _composer(conversation: Conversation, nodes: Sequence[Node], in_flight: Roun
 @st.fragment
 def _window(conversation: Conversation, settled: Sequence[Node], variant: ChatVariant, settings: Settings) -> None:
     """Draws how the next request of `variant` fills its context window, updated while the user types; saves the typed
-    text as a draft."""
+    text as a draft. `settled` are the turns of the branch, without a reply in flight."""
     key = actions.text_key(conversation.id)
     text = watch_text([key], actions.watch_key(conversation.id), note=token_note(variant.model))[key]
     _keep(conversation.id, text)
@@ -152,8 +152,8 @@ def _keep(conversation_id: str, text: str) -> None:
 
 
 def _turns(nodes: Sequence[Node], text: str, variant: ChatVariant, *, answering: bool) -> list[tuple[int | None, Turn]]:
-    """Returns (id, turn) for each turn of the variant's next request. The typed `text` is its last turn, except with
-    `answering`, while a reply is in flight."""
+    """Returns (turn id, turn) for each turn of the variant's next request. The typed `text` is its last turn, except
+    with `answering`, while a reply is in flight."""
     unanswered = bool(nodes) and nodes[-1].role == "user" and not text.strip()
     typed = [] if answering or unanswered else [Node(_TYPED, None, "user", "history", text, False, {})]
     return tree.sent([*nodes, *typed], variant)

@@ -17,7 +17,7 @@ _HEIGHT = 620
 
 @st.fragment
 def answers(database: Database, comparison: ComparisonRows, corner: str) -> None:
-    """Draws one page of the matrix and the detail of the selected cell, and stores both in the address.
+    """Draws one page of the matrix and the detail of the selected cell; stores the page and the cell in the address.
 
     `corner` is the heading above the titles of the rows. A press that changes other parts of the page reruns the whole
     page.

@@ -29,8 +29,8 @@ STATES: dict[str, CellState] = {
 
 
 def matrix_columns(comparison: ComparisonRows, summaries: Sequence[VariantSummary]) -> list[MatrixColumn]:
-    """Returns a column of the matrix for each variant on the screen. If there are several, the first one is the
-    baseline."""
+    """Returns a column of the matrix for each variant on the screen. `summaries` has the summary of each, in the same
+    order. The first of several columns is the baseline."""
     sort, has_baseline = comparison.view.sort, len(comparison.columns) > 1
     return [
         MatrixColumn(

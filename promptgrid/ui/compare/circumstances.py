@@ -50,8 +50,9 @@ def _other_model(row: ResultRow) -> str:
 def _parameter(
     spec: ParameterSpec, row: ResultRow, wire: Mapping[str, Any], honoured: Mapping[str, bool | None]
 ) -> Fact:
-    """Returns the line on one parameter of a reply: the value that was sent. If the plan can vary the parameter, a note
-    has the requested value where it differs; otherwise the note of the cell says what was not sent."""
+    """Returns the line on one parameter of a reply: the value that was sent, from the row or the request body `wire`.
+    If the plan can vary the parameter, a note has the requested value where it differs; otherwise the note of the cell
+    says what was not sent. `honoured` says, by parameter, whether the model is known to take it (None: not known)."""
     name = spec.label.lower()
     if spec.plural:
         return Fact(name, *_axis(spec, row, honoured))

@@ -64,7 +64,8 @@ class MatrixCell:
     """The result of a variant for a case: the most frequent `answer`, a line of the output (`detail`), how many samples
     agree (`tally`, such as "3 of 5"), and the other answers (`others`, such as "2 × 41 · 1 × 40").
 
-    `differs` is True if the baseline has another answer. `badges` are further differences from the baseline.
+    `state` colours the edge. `differs` is True if the baseline has another answer. `badges` are further differences
+    from the baseline.
     """
 
     answer: str

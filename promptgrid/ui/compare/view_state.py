@@ -251,7 +251,8 @@ def select(row_id: str, column_id: str, page: int) -> None:
 
 
 def turn(comparison: ComparisonRows, row_id: str, column_id: str, by: int) -> None:
-    """Selects the cell in the row above (`by` = -1) or below (+1), perhaps on another page. For use in callbacks."""
+    """Selects, in the same column, the cell in the row above (`by` = -1) or below (+1) the row `row_id`, perhaps on
+    another page. For use in callbacks."""
     index = comparison.index_of(row_id)
     if index is not None and 0 <= index + by < len(comparison):
         select(comparison.row_id(index + by), column_id, (index + by) // page_rows(len(comparison.columns)) + 1)

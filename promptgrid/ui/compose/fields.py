@@ -25,10 +25,10 @@ _NUMBERS = ("temperature", "top_p", "max_tokens", "seed")
 class Fields:
     """The content of the editor.
 
-    `labels` and `stop` hold one entry per line (`\\n` in a stop text is a newline); `tags` are separated by commas.
-    `synonyms` holds the other words for the labels, as `synonym_lines` writes them.
+    `messages` are pairs [role, text]. `labels` and `stop` hold one entry per line (`\\n` in a stop text is a newline);
+    `tags` are separated by commas. `synonyms` holds the other words for the labels, as `synonym_lines` writes them.
     `examples` are the rows of the table, with a column for each variable, `reasoning` and `answer`. `inputs` are the
-    declared variables, `other` holds the parameters that have no field on the page, `title` is the name in the file.
+    declared variables, `other` holds the parameters that have no field on the page, `title` is the `name:` in the file.
     """
 
     messages: list[list[str]] = field(default_factory=lambda: [["system", ""], ["user", ""]])

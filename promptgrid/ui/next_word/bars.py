@@ -85,7 +85,8 @@ def token_row(key: str, before: str, steps: Sequence[TokenStep], *, empty: str =
 
 
 def label(data: bytes) -> dict[str, Any]:
-    """Returns the label of a token for the browser: its text, or its bytes if it contains a part of a character."""
+    """Returns the label of a token for the browser: `half` is whether the token contains a part of a character, `label`
+    its text, or for a half one its bytes as hexadecimal numbers."""
     half = not nextword.is_whole(data)
     return {"label": data.hex(" ").upper() if half else nextword.token_label(data), "half": half}
 

@@ -72,8 +72,8 @@ def begin() -> None:
 
 
 def text_key() -> str:
-    """Returns the key of the text area. An example gets a new key: the browser may still report the text before it
-    under the old one, together with the next press."""
+    """Returns the key of the text area. When an example replaces the text, the key changes: with the next press the
+    browser may still report the old text, under the old key."""
     return f"{TEXT}_{st.session_state.get(_EXAMPLES_TAKEN, 0)}"
 
 

@@ -30,7 +30,7 @@ CARD_WIDTH, CARD_HEIGHT = 215, 118  # px
 
 
 def header() -> DeltaGenerator:
-    """Draws the text, the model and the row of examples. Returns that row, which `body` takes as its `edge`."""
+    """Draws the text, the model and the row of examples. Returns that row, which is passed to `body` as `edge`."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="next_top"):
         key, text = state.text_key(), state.place().text
         st.text_area("Text", text, TEXT_HEIGHT, key=key, on_change=state.take_text, args=(key,), width="stretch")
@@ -66,8 +66,8 @@ def ready() -> bool:
 
 
 def body(edge: DeltaGenerator) -> None:
-    """Draws the page below the text. `edge` is a container beside other elements, into which an invisible element is
-    drawn so that it makes no gap."""
+    """Draws the page below the text. `edge` is the row of examples, into which an invisible element is drawn, because
+    it makes no gap there."""
     state.take_written()
     _ask()
     state.start_wanted()

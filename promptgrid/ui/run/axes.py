@@ -36,7 +36,8 @@ def form_values(plan: Plan) -> dict[str, list[str]]:
 
 
 def axis_field(spec: ParameterSpec, form: Mapping[str, Any]) -> None:
-    """Draws the field for the values of a parameter that a plan can vary, as texts in ascending order."""
+    """Draws the field for the values of a parameter that a plan can vary. Its options are the offered values and those
+    in the `form`, as texts, numbers in ascending order."""
     key = form_key(spec)
     if spec.kind is str:
         options = list(dict.fromkeys([*map(spec.text, spec.offered), *form[key]]))

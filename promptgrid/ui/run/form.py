@@ -123,8 +123,8 @@ def _apply_address(form: FormValues) -> None:
 
 
 def prompts_field() -> list[str]:
-    """Draws the field of the prompts; returns the selected references. The options include old versions of the selected
-    prompts."""
+    """Draws the field of the prompts; returns the selected ones as `name` or `name@version`. The options include old
+    versions of the selected prompts."""
     refs = st.session_state.run_prompts
     old = [ref for name in dict.fromkeys(ref.partition("@")[0] for ref in refs) for ref in _old_versions(name)]
     return st.multiselect(

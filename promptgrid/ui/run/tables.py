@@ -21,8 +21,8 @@ def table_of_file(path: Path, name: str = "") -> CasesTable:
 
 
 def _with_expected(read: Callable[[str], CasesTable]) -> CasesTable:
-    """Calls `read` with the column of answers that the user has chosen. If the table has no such column, clears the
-    choice and reads again."""
+    """Returns the table that `read` returns for the column of answers that the user has chosen ("": none chosen). If
+    the table has no such column, clears the choice and reads again."""
     expected = str(st.session_state.get("cases_expected") or "")
     try:
         return read(expected)

@@ -18,10 +18,10 @@ def pieces_view(
     pieces: Sequence[Piece], text: str, *, differing: int | None, label: str, height: int, key: str
 ) -> None:
     """Draws the tokens of the text as coloured pieces in a box of `height` pixels. Hover, click or arrow keys show the
-    id and the bytes of a piece.
+    id and the bytes of a piece. `label` is the name of the box for screen readers.
 
-    `differing` is the number of the first token on which two tokenizers differ, which is outlined. Markup in the text
-    is shown as plain text.
+    `differing` is the number of the first token on which two tokenizers differ, which is outlined; None outlines none.
+    Markup in the text is shown as plain text.
     """
     data = {
         "pieces": [_piece(piece, text, piece.number == differing) for piece in pieces],
@@ -52,8 +52,9 @@ def _piece(piece: Piece, text: str, differs: bool) -> dict[str, Any]:
 
 
 def _around(before: str, whole: list[str], rest: str) -> list[str]:
-    """Returns the parts that `visible` makes of the whole characters in `whole`, with the bytes `before` and `rest`
-    around them added as literal text."""
+    """Returns a list like that of `visible`, alternately ordinary text and signs, for a text that begins and ends
+    inside characters. `whole` is the list for its whole characters; `before` and `rest` are the texts for the bytes
+    around them."""
     return [before, "", *whole, *([rest] if len(whole) % 2 == 0 else ["", rest])]
 
 

@@ -31,7 +31,8 @@ _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]|[\p{L}\p{M}\p{N}_'’-
 
 @st.fragment
 def body() -> None:
-    """Draws the selected view. Typing in the text reruns only this part of the page."""
+    """Draws the view that the user selects: Pieces, Lines, Two languages or Context. Typing in the text reruns only
+    this part of the page."""
     name = st.segmented_control("View", list(VIEWS), key=state.VIEW, required=True, label_visibility="collapsed")
     try:
         state.prepare()

@@ -71,7 +71,8 @@ def limit_slider(
 
 
 def _limits(model_limit: int | None) -> list[int]:
-    """Returns the values of the slider in tokens, ascending: two for each doubling, all below the model's limit."""
+    """Returns the values of the slider in tokens, ascending: powers of two and the values halfway between them, all
+    below the model's limit (None: unknown)."""
     top = model_limit or UNKNOWN_LARGEST
     powers = [SMALLEST << n for n in range(top.bit_length())]
     return [limit for power in powers for limit in (power, power * 3 // 2) if limit < top]

@@ -30,8 +30,9 @@ class Download:
 
 @dataclass
 class _Press:
-    """The last press of a download button. Streamlit writes the file in another thread, which cannot draw. So the page
-    shows an error only after the browser has reported that the download failed."""
+    """The last press of a download button. `error` is what writing the file raised, `shown` whether the page shows it.
+    Streamlit writes the file in another thread, which cannot draw. So the page shows an error only after the browser
+    has reported that the download failed."""
 
     error: Exception | None = None
     shown: bool = False

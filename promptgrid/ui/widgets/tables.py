@@ -22,7 +22,8 @@ REMEMBERED = 50
 
 @dataclass(frozen=True)
 class CasesTable:
-    """The cases of a table. Tables with the same `digest` have the same content."""
+    """The cases of a table, called `name`. `columns` are its columns, `notes` are sentences on how it was read. Tables
+    with the same `digest` have the same content."""
 
     cases: tuple[Case, ...]
     columns: tuple[str, ...]

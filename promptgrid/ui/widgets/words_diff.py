@@ -45,8 +45,9 @@ def _cut(diff: WordsDiff, first: str, second: str) -> str:
 
 
 def _drawn_spans(part: DiffSpan) -> Iterator[dict[str, Any]]:
-    """Yields the pieces of a span (a run of words that both texts have, or only one) to draw. A long span loses its
-    middle; changed white space becomes visible signs."""
+    """Yields the pieces of a span (a run of words that both texts have, or only one) to draw, each as {kind, text}.
+    A long span loses its middle, for which a piece of the kind `gap` stands; changed white space becomes visible
+    signs."""
     text, most = part.text, _EQUAL if part.kind == "same" else _CHANGED
     if len(text) <= most:
         changed_space = part.kind != "same" and text.isspace()
