@@ -28,7 +28,8 @@ from typing import Any, Literal
 
 
 class PromptgridError(Exception):
-    """An error that the user can correct: what happened (`message`) and what to do next (`hint`, may be empty)."""
+    """The base of all errors that the user can correct: what happened (`message`) and what to do next (`hint`, may be
+    empty)."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -40,7 +41,8 @@ class PromptgridError(Exception):
 
 
 class PromptError(PromptgridError):
-    """A prompt's text or front matter is wrong; `line` counts from 1 in the file or text; 0 means no line."""
+    """Raised when a prompt's text or front matter is wrong, in the line `line` of the file or text (from 1; 0: no
+    line)."""
 
     def __init__(self, message: str, *, hint: str = "", line: int = 0) -> None:
         super().__init__(message, hint=hint)
@@ -48,7 +50,7 @@ class PromptError(PromptgridError):
 
 
 class MissingVariables(PromptError):
-    """A prompt has variables without a value: `missing` maps each name to the lines that use it."""
+    """Raised when variables of a prompt have no value: `missing` maps the name of each to the lines that use it."""
 
     def __init__(self, missing: Mapping[str, Sequence[int]], *, hint: str = "") -> None:
         where = ", ".join(f"{name} (line {', '.join(map(str, lines))})" for name, lines in missing.items())
@@ -66,16 +68,17 @@ class LibraryError(PromptgridError):
 
 
 class StaleSave(LibraryError):
-    """The prompt's file changed on disk after it was loaded. Saving would overwrite a version that the user has not
-    seen."""
+    """Raised when a prompt is saved whose file changed on disk after it was loaded: saving would overwrite a version
+    that the user has not seen."""
 
 
 class CasesError(PromptgridError):
-    """A table of cases cannot be read; the message names row and column."""
+    """Raised when a table of cases cannot be read; the message names row and column."""
 
 
 class EncodingError(CasesError):
-    """A table is not UTF-8; `texts` has each possible encoding with a row decoded by it."""
+    """Raised when a table is not UTF-8 and its encoding is not named; `texts` has (encoding, a row decoded by it) for
+    each possible encoding."""
 
     def __init__(self, message: str, *, hint: str = "", texts: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message, hint=hint)
@@ -83,7 +86,7 @@ class EncodingError(CasesError):
 
 
 class TextError(PromptgridError):
-    """A file is not valid UTF-8 text; the message names the place."""
+    """Raised when a file is not valid UTF-8 text; the message names the place."""
 
 
 class PlanError(PromptgridError):
@@ -92,8 +95,8 @@ class PlanError(PromptgridError):
 
 
 class GateError(PromptgridError):
-    """A gate (what a run must reach for a CI job to pass) does not apply: the run lacks the check, or has no results to
-    compare with."""
+    """Raised when a gate (what a run must reach for a CI job to pass) does not apply: it cannot be read, or the run
+    lacks the check or has no results to compare with."""
 
 
 ErrorKind = Literal[
@@ -113,7 +116,7 @@ ErrorKind = Literal[
 
 
 class EndpointError(PromptgridError):
-    """A call to a model returned no usable reply.
+    """Raised when a call to a model returns no usable reply.
 
     `kind` is one of ErrorKind. `raw` is the endpoint's text (foreign: show it as plain text only), `retry_after` is in
     seconds, `param` names the parameter of a `refused_parameter`, `limits` is the RateLimits of the response's headers,

@@ -53,8 +53,8 @@ class Arena:
 
     @property
     def goal(self) -> int:
-        """The number of votes that one judge needs to cast for a useful ranking: some for each variant, at most all
-        pairs."""
+        """The number of votes that one judge needs to cast for a useful ranking: VOTES_A_VARIANT for each variant, but
+        no more than there are pairs."""
         return min(self.possible, VOTES_A_VARIANT * len(self.variants))
 
     def label(self, variant: int) -> str:

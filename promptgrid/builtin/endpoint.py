@@ -133,7 +133,8 @@ def _adapter(server: Listening) -> OpenAIEndpoint:
 
 
 def _repeatable(request: Request) -> Request:
-    """Turns off the server's prompt cache for a request with a seed or temperature 0, which must be repeatable."""
+    """Returns the request, with the server's prompt cache turned off if it has a seed or temperature 0: with the cache,
+    its reply would not be repeatable."""
     parameters = request.parameters
     if parameters.seed is None and (parameters.temperature is None or parameters.temperature > 0):
         return request
@@ -176,8 +177,8 @@ def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
 
 @asynccontextmanager
 async def _crash_named() -> AsyncIterator[None]:
-    """Replaces an EndpointError of the block, if the connection broke because the server's process has ended, by one
-    that says so."""
+    """If the block raises an EndpointError because the server's process has ended, raises one that says so in its
+    place."""
     try:
         yield
     except EndpointError as error:

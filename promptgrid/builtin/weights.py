@@ -74,7 +74,7 @@ def require() -> Path:
 
 def names() -> tuple[str, ...]:
     """Returns the names under which the built-in model can be chosen, as in `builtin/NAME`: first that of the file in
-    PROMPTGRID_BUILTIN_MODEL, if any, then `MODEL`."""
+    PROMPTGRID_BUILTIN_MODEL, if any, then `MODEL`, that of the downloaded weights."""
     named = override()
     return (MODEL,) if named is None or named.stem == MODEL else (named.stem, MODEL)
 

@@ -94,8 +94,8 @@ class Batch:
         ]
 
     def rest(self, answered: int, attempts: int) -> list[Batch]:
-        """Returns the samples that the endpoint left out, as a batch to send next in a list: all but the first
-        `answered`. The list is empty if none is left; `attempts` counts the attempts made so far."""
+        """Returns the samples that got no reply, all but the first `answered`, as a batch to send next; a list with
+        that batch, empty if no sample is left. `attempts` counts the attempts made so far."""
         if answered >= len(self.samples):
             return []
         samples, positions = self.samples[answered:], self.positions[answered:]

@@ -62,8 +62,8 @@ def _start(ref: str) -> None:
 
 
 def _lines(tokenization: Tokenization) -> list[dict[str, Any]]:
-    """Returns line number, token count and text of each line of the text, as dicts. Nothing behind the last line break
-    is no line."""
+    """Returns line number, token count and text of each line of the text, as dicts. An empty text behind the last line
+    break is no line."""
     texts = tokenization.text.split("\n")
     lines = [
         {"line": number, "tokens": count, "text": text}
@@ -73,7 +73,8 @@ def _lines(tokenization: Tokenization) -> list[dict[str, Any]]:
 
 
 def _table(tokenization: Tokenization) -> Sequence[str]:
-    """Returns the lines of a table with the most expensive lines of the text, in tokens, first."""
+    """Returns the printed lines of a table: the lines of the text with the most tokens, in descending order, at most
+    COSTLIEST."""
     lines = sorted(_lines(tokenization), key=lambda line: -line["tokens"])
     rows = [
         f"{each['tokens']:>8,}{each['line']:>8,}  {cut(printable(each['text']), WIDTH)}".rstrip()

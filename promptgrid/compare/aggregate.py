@@ -70,8 +70,8 @@ def mean_known(table: Floats) -> Floats:
 
 
 def most_gaps(key: Longs, position: Ints) -> int:
-    """Returns the largest number of gaps in the positions that one key has; 0 if the positions of each key follow each
-    other. `key` and `position` have one entry per cell."""
+    """Counts, for each key, how often its next position does not follow directly on the one before, and returns the
+    largest count. `key` and `position` have one entry per cell."""
     order = np.lexsort((position, key))
     gaps = (np.diff(key[order]) == 0) & (np.diff(position[order]) > 1)
     return int(np.bincount(key[order][1:][gaps]).max(initial=0))

@@ -127,7 +127,7 @@ class Facts:
 
     @cached_property
     def firsts(self) -> Ints:
-        """For each case the first case that is the same for every statistic (see `first_of_copies`), mostly itself."""
+        """For each case the index of the first case that is a copy of it (see `first_of_copies`), mostly its own."""
         return first_of_copies(self.case, self.variant, self.sample, self.reply_id, self.expected)
 
     def entry_scores(self, cells: Longs, entry: Longs, size: int, score: Floats) -> Floats:

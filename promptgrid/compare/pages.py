@@ -88,8 +88,8 @@ class PooledCell:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRow:
-    """One row of a comparison: its `entries` by the id of their column, and its case with inputs and expected answer;
-    None if the row is not a case."""
+    """One row of a comparison: `entries` maps a column's id to the row's cell in that column; `case` has inputs and
+    expected answer, and is None if the row is not a case."""
 
     head: Head
     entries: Mapping[str, PooledCell]

@@ -98,7 +98,7 @@ def summary(database: Database, run_id: str, part: str = "") -> list[VariantSumm
 
 def run_remarks(database: Database, run_id: str, part: str = "") -> list[str]:
     """Returns a sentence for each model of the run that seems to ignore the temperature, because its replies are too
-    much alike, and one if cases (those of `part`, if given) are counted only once."""
+    much alike; and one if cases (those of `part`, if given) are counted only once, being copies of others."""
     sentences = ((ref, suspicion(counts)) for ref, counts in alike(database, run_id).items())
     copies = copies_sentence(part_facts(database, run_id, part).firsts)
     return [*(f"{ref}: {sentence}" for ref, sentence in sentences if sentence), *([copies] if copies else [])]

@@ -205,7 +205,7 @@ def _label(curve: Curve) -> alt.Text:
 
 
 def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:
-    """Returns for each point the width of the plot, in pixels, from which its label fits to its right.
+    """Returns for each point the least width of the plot, in pixels, at which its label fits on the right of the point.
 
     A point is (x in any unit, score 0 to 1, label). The width is 0 if no other point is in the way, and NEVER if
     another has the same x and about the same score.

@@ -244,7 +244,7 @@ def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
 
 def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict[int, str]:
     """Returns the texts of sampled replies by position. Whole cases with several replies are drawn with a fixed seed
-    until each variant has its equal share of READ replies."""
+    until each variant has its equal share of the READ replies read in all."""
     positions: list[int] = []
     draw = random.Random(_SEED)
     for group in groups:

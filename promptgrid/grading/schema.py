@@ -32,8 +32,8 @@ def schema_problem(value: Any, schema: Mapping[str, Any]) -> tuple[bool | None, 
 
 
 def schema_problem_here(value: Any, schema_text: str) -> tuple[bool | None, str]:
-    """Does the work of `schema_problem`. To be called in a bounded process: a short schema may refer to itself so often
-    that its check would never end."""
+    """Returns (passed, why) as `schema_problem` does, which calls it in a bounded process: a short schema may refer to
+    itself so often that its check would never end."""
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
 

@@ -40,8 +40,8 @@ _SCALE = re.compile(r"(-?\d{1,4})\s*-\s*(\d{1,4})")
 
 @dataclass(frozen=True, slots=True)
 class CheckSpec:
-    """One check of a run: `name` heads its column (score.NAME), `kind` is a key of OPTIONS, and `options` are values
-    for what OPTIONS allows that kind.
+    """One check of a run: `name` heads its column (score.NAME), `kind` is a key of OPTIONS, and `options` maps names of
+    options that OPTIONS allows this kind to their values.
 
     `str(spec)` is the text that `parse_check` reads.
     """
@@ -97,7 +97,8 @@ def parse_check(text: str) -> CheckSpec:
 
 
 def _require(kind: str, options: Mapping[str, Any], name: str, text: str) -> None:
-    """Raises PlanError if options are missing or do not fit together. `text` is the check as the user wrote it."""
+    """Raises PlanError if a check of this kind lacks options, or if its `options` do not fit together. `name` is that
+    of the check, `text` the check as the user wrote it; both are for the error."""
     least, most = options.get("min"), options.get("max")
     wrong = {
         "number": ("unit" in options and units.find_unit(options["unit"]) is None)
