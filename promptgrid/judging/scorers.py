@@ -35,7 +35,7 @@ class Scorer(Protocol):
 
 
 def pinned(database: Database, spec: CheckSpec) -> CheckSpec:
-    """Returns the check in the form that is stored with a run, which always scores alike: a code file by its full path
+    """Returns the check as it is stored with a run, fixed so that it always scores alike: a code file by its full path
     and hash, a judge's prompt by its version. Stores the text of that version.
 
     Raises PlanError, LibraryError or PromptError for a check that is missing or cannot be carried out.

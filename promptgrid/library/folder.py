@@ -140,7 +140,8 @@ class Library:
         return free
 
     def delete(self, name: str) -> str:
-        """Moves the prompt to the trash and returns the token that restores it."""
+        """Moves the prompt to the trash and returns the token that restores it. Raises LibraryError if it is
+        missing."""
         with self._locked():
             path = self._existing(name)
             now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
@@ -172,7 +173,8 @@ class Library:
         return [Trashed(path.parent.name, path.stem, _deleted(path.parent.name)) for path in files]
 
     def duplicate(self, name: str) -> str:
-        """Copies the prompt and returns the name of the copy: `name-copy`, with a number if that is taken."""
+        """Copies the prompt and returns the name of the copy: `name-copy`, with a number if that is taken. Raises
+        LibraryError if the prompt is missing."""
         with self._locked():
             source = self._existing(name)
             copy = self._free(f"{source.stem[: MAX_NAME - 10]}-copy")
@@ -180,7 +182,7 @@ class Library:
         return copy
 
     def rename(self, old: str, new: str) -> None:
-        """Renames the prompt and its file. Raises LibraryError if another prompt has the name `new`."""
+        """Renames the prompt and its file. Raises LibraryError if it is missing or another one has the name `new`."""
         with self._locked():
             source, target = self._existing(old), self.path(new)
             if target.exists() and not target.samefile(source):

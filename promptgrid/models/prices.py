@@ -88,7 +88,8 @@ def priced(model: str, base_url: str) -> Mapping[str, Any]:
 
 
 def checked_on(comments: str) -> str:
-    """Returns the latest day on which the comments say that the prices were checked; "" if they name none."""
+    """Returns the latest day on which the comments in genai-prices say that the prices were checked; "" if they name
+    none."""
     return max(_CHECKED.findall(comments), default="")
 
 

@@ -138,7 +138,8 @@ def _share(weights: Sequence[float], place: int, light: _Cut, heavy: _Cut) -> Sh
 
 
 def bits(logprob: float) -> float:
-    """Returns the surprise of a token in bits: 0 for a certain token, 1 for a probability of 50 %."""
+    """Returns the surprise of a token in bits, from its natural log probability: 0 for a certain token, 1 for a
+    probability of 50 %."""
     return -logprob / math.log(2)
 
 

@@ -75,7 +75,8 @@ _budget: ContextVar[RenderBudget] = ContextVar("_budget")
 
 @contextmanager
 def budget() -> Iterator[None]:
-    """Opens a new budget, which everything rendered inside the `with` block spends from."""
+    """Opens a new budget of steps, characters and processor time, from which all rendering inside the `with` block
+    spends."""
     token = _budget.set(RenderBudget())
     try:
         yield

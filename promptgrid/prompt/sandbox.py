@@ -105,8 +105,8 @@ class _BoundedFormatter(SandboxedFormatter):
 
 @pass_context
 def _printed(_context: Context, value: Any) -> Any:
-    """Returns what `{{ value }}` prints, after spending it from the budget. Jinja calls it only while rendering because
-    it takes a context, which is not used."""
+    """Returns what `{{ value }}` prints, after spending it from the budget. It takes a context, which is not used, so
+    that Jinja calls it while rendering and never while compiling."""
     if isinstance(value, str):
         spend(len(value))
         return value

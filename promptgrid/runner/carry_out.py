@@ -95,8 +95,8 @@ class _Run:
         self.scoring: Scoring | None = None
 
     async def until_done(self, connect: Connect) -> tuple[RunStatus, str]:
-        """Works on the run until it ends; returns (its final status, the reason: "" unless it was stopped). Raises the
-        error that ended it."""
+        """Works on the run until it ends; returns (its final status, the reason: "" unless it was stopped). `connect`
+        returns the endpoint with a name. Raises the error that ended the run."""
         self.connect = connect
         self.plan = await asyncio.to_thread(plan_of, self.database, self.id)
         self.decided = await asyncio.to_thread(decided_of, self.database, self.id)

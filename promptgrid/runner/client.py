@@ -67,13 +67,14 @@ def submit(database: Database, plan: Plan, *, show: Callable[[Preflight], object
 
 
 def _pinned(database: Database, plan: Plan) -> Plan:
-    """Returns the plan with each check in the form that always scores alike (see `scorers.pinned`). Raises PlanError
+    """Returns the plan with each check fixed so that it always scores alike (see `scorers.pinned`). Raises PlanError
     for a check that cannot be carried out."""
     return replace(plan, checks=plan.checks and tuple(pinned(database, check) for check in plan.checks))
 
 
 def start(database: Database, plan: Plan) -> str:
-    """Queues the plan as a run, starts a runner process if none is there, and returns the run's id."""
+    """Queues the plan as a run, starts a runner process if none is there, and returns the run's id. Raises as
+    `submit`."""
     run_id = submit(database, plan)
     ensure_runner()
     return run_id
@@ -94,8 +95,8 @@ def extend(
     models: Sequence[str] = (),
     **values: Sequence[Value],
 ) -> int:
-    """Adds cells to a run that is not in progress: more samples (`samples` is the new total), more models, and more
-    `values` of parameters, named in the plural (`temperatures=[1.2]`).
+    """Adds cells to a run that is not in progress: more samples (`samples` is the new total; None: as many as before),
+    more models, and more `values` of parameters, named in the plural (`temperatures=[1.2]`).
 
     Queues the run; a runner or `carried_out_here` then sends the new cells and those that had failed. Returns the
     number of cells added. Raises PlanError when no cell is new, or the run is in progress.

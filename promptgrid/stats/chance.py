@@ -19,11 +19,11 @@ def mcnemar(b: int, c: int) -> float:
     """Returns the mid-p value of McNemar's test for `b` pairs that changed in one direction and `c` in the other.
 
     The mid-p value is the exact two-sided one less the probability of the observed split; it is 1 where `b` = `c`. Over
-    few pairs the exact test finds far less than its level allows. The mid-p test keeps the level where at most half of
-    all pairs changed, as for variants with equal chances in each case. Sources: Q. McNemar, "Note on the sampling error
-    of the difference between correlated proportions", Psychometrika 12 (1947); M. Fagerland et al., "The McNemar test
-    for binary matched-pairs data: mid-p and asymptotic are better than exact conditional", BMC Medical Research
-    Methodology 13 (2013).
+    few pairs the exact test makes far fewer false claims than its level allows, and so misses differences. The mid-p
+    test keeps the level where at most half of all pairs changed, as for variants with equal chances in each case.
+    Sources: Q. McNemar, "Note on the sampling error of the difference between correlated proportions", Psychometrika 12
+    (1947); M. Fagerland et al., "The McNemar test for binary matched-pairs data: mid-p and asymptotic are better than
+    exact conditional", BMC Medical Research Methodology 13 (2013).
     """
     return float(_mid_p(b + c)[b])
 

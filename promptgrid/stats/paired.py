@@ -117,7 +117,8 @@ def compared_all(
 ) -> list[Comparison]:
     """Compares each of `others` (A) with the baseline (B), over the same cases in the same order.
 
-    The p-values are corrected for the number of comparisons (chance.family), the cases needed by Bonferroni's method.
+    The p-values are corrected for the number of comparisons (chance.family); `cases_needed` is corrected for it by
+    Bonferroni's method.
     """
     return compared_pairs([(other, baseline) for other in others], look=look, seed=seed)
 

@@ -157,7 +157,7 @@ def commit(
     database: Database, run_id: str, epoch: int | None, group: Group, calls: Sequence[Attempt] = ()
 ) -> list[int]:
     """Stores replies, cells, scores and attempts in one transaction, before they are shown. Raises Fenced if the run
-    has another epoch, or was removed.
+    has another epoch, since another process has claimed it, or was removed.
 
     `calls` are attempts about to be sent, whose possible cost is stored first; returns an id for each of them. If
     `epoch` is None, the run only has to exist: judges work on runs that are not in progress.
@@ -248,7 +248,8 @@ def reply_row(reply: Reply, origin: ReplyOrigin) -> Row:
 
 
 def is_reply_row(row: object) -> bool:
-    """Returns whether a value from outside can be stored as a `reply_row`: its columns are known, its values plain."""
+    """Returns whether a value read from a file can be stored like a `reply_row`: its columns are known, its values
+    plain."""
     return (
         isinstance(row, dict)
         and {"key", "sample", "created", "text"} <= row.keys() <= set(replies.c.keys())

@@ -186,7 +186,7 @@ def change_turn(database: Database, conversation_id: str, turn_id: int, text: st
 
 
 def set_part(database: Database, conversation_id: str, turn_id: int, part: PromptPart) -> None:
-    """Sets to which part of the context budget (history, examples …) a turn belongs."""
+    """Sets the part of the context budget (history, examples …) to which a turn belongs."""
     with database.write() as connection:
         _touch(connection, conversation_id)
         connection.execute(turns.update().where(turns.c.id == turn_id).values(part=part))

@@ -80,8 +80,8 @@ def openings_of(database: Database, prompts: Iterable[str]) -> dict[str, int]:
 
 
 def opening_sentences(counts: Mapping[str, int]) -> list[str]:
-    """Returns a sentence for each prompt, from `counts` (see `openings_of`): how often *prove* was opened, and below
-    which p-value a difference counts (Bonferroni's correction). The names are not escaped: the caller must escape
+    """Returns a sentence for each prompt, from `counts` (see `openings_of`): how often cases of *prove* were used, and
+    below which p-value a difference counts (Bonferroni's correction). The names are not escaped: the caller must escape
     foreign text."""
     sentences = []
     for name, count in counts.items():

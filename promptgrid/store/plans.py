@@ -53,8 +53,8 @@ def load_plan(connection: sa.Connection, run_id: str) -> Plan:
 
 
 def planned_as(database: Database, run_id: str) -> str:
-    """Returns the run's plan as the JSON that is stored. Two equal texts mean that the plan has not changed in
-    between."""
+    """Returns the run's plan as the JSON that is stored. If two calls return equal texts, the plan has not changed
+    between them."""
     with database.read() as connection:
         return str(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
 

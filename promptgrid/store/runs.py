@@ -172,8 +172,8 @@ def errors(database: Database, run_id: str, limit: int = 3) -> list[tuple[str, i
 
 
 def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "resume"]) -> RunStatus:
-    """Sets the run's status so that its runner pauses, cancels or resumes it, and returns the new status. A status from
-    which `wanted` is not possible stays."""
+    """Sets the run's status so that its runner pauses, cancels or resumes it, and returns the new status. If the
+    present status does not allow what is `wanted`, it stays and is returned."""
     moves: dict[str, dict[str, RunStatus]] = {
         "pause": {"queued": "paused", "running": "pausing"},
         "cancel": {"queued": "cancelled", "running": "cancelling", "pausing": "cancelling", "paused": "cancelled",

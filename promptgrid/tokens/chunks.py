@@ -32,8 +32,8 @@ LONG = 4096  # characters: a longer part ends at its next line break
 
 
 def parts(text: str, vocabulary: str) -> list[str]:
-    """Cuts the text into parts of a few thousand characters whose tokens together are those of the whole text.
-    `vocabulary` decides where it may be cut.
+    """Cuts the text into parts of a few thousand characters whose tokens together are those of the whole text. The
+    pattern of `vocabulary` (a name such as o200k_base) decides where it may be cut.
 
     The hash of a line decides whether a part ends with it, so that an edit does not move the cuts of later lines:
     usually only one part changes.

@@ -84,7 +84,8 @@ class Counter(Protocol):
 
 
 def counter(model_ref: str) -> Counter:
-    """Returns the function that counts tokens for this model. Keep it: its creation takes longer than a count."""
+    """Returns the function that counts tokens for this model. Keep it: its creation takes longer than a count. Raises
+    PlanError for an unknown endpoint."""
     endpoint, model = connections.split_model(model_ref)
     count: Callable[[Sequence[Message], Api, Sequence[Any], Any], Count]
     if endpoint == connections.BUILTIN:

@@ -97,9 +97,9 @@ def begin(prompt: Prompt | None = None) -> None:
 
 
 def send(conversation_id: str, *, ask: bool) -> None:
-    """Adds the typed text as a turn. With `ask` and the role user, the variants answer.
+    """Adds the typed text as a turn with the selected role. With `ask`, the variants answer it if the role is user.
 
-    Without a text, the variants answer the last turn. Raises PlanError if that is not a user turn.
+    If no text is typed, the variants answer the last turn. Raises PlanError if the last turn is not a user turn.
     """
     state, key = st.session_state, text_key(conversation_id)
     text = str(state.get(key) or "")

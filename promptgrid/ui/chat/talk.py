@@ -33,7 +33,7 @@ def talk(
     conversation: Conversation, settings: Settings, variant: ChatVariant, place: DeltaGenerator, in_flight: Round | None
 ) -> None:
     """Draws the log, the replies in flight and the field for the next turn. Draws the context window of `variant` into
-    `place`."""
+    `place`. `in_flight` is the round of replies in flight (None: there is none)."""
     nodes = actions.on_screen(conversation)
     settled = [node for node in nodes if in_flight is None or node.id != in_flight.slot]
     text = str(st.session_state.get(_text_key(conversation)) or "")
@@ -162,8 +162,8 @@ def _turns(nodes: Sequence[Node], text: str, variant: ChatVariant, *, answering:
 def _visibility(
     nodes: Sequence[Node], text: str, variant: ChatVariant, settings: Settings, *, answering: bool
 ) -> Visibility:
-    """Returns, by turn id, whether the turn reaches the model, and its token count. With `answering`, while a reply is
-    in flight, the typed `text` does not count. Empty after an error, which the token bar shows."""
+    """Returns, by turn id, (whether the turn reaches the model, its token count). With `answering`, while a reply is in
+    flight, the typed `text` does not count. Empty after an error, which the token bar shows."""
     turns = _turns(nodes, text, variant, answering=answering)
     try:
         window = chat.window_of([turn for _, turn in turns], variant, settings)

@@ -89,7 +89,8 @@ def _resume_box(database: Database, run_id: str) -> None:
 
 
 def _failure(run_id: str, task: RescoringTask | None) -> None:
-    """If `task`, a rescoring that has ended, failed, shows its error once."""
+    """Shows once the error of `task`, a rescoring that has ended; nothing if it has no error, or if there is no task
+    (None)."""
     if task is None:
         return
     del rescorings().by_run[run_id]

@@ -160,7 +160,8 @@ def _folded(label: str, text: str, key: str) -> None:
 
 
 def _messages(row: ResultRow, planned: Callable[[], list[Message]]) -> None:
-    """Shows the messages that were sent. If no request is stored, shows those that `planned` makes from the plan."""
+    """Shows the messages that were sent. If no request is stored, calls `planned`, which renders the messages of the
+    plan, and shows these."""
     sent = row.request_json
     with st.expander(
         "Messages" if sent is None else "Messages sent", key="compare_messages_open", on_change="rerun"

@@ -79,7 +79,7 @@ class MatrixCell:
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """One case, with a cell for each column."""
+    """One case, with a cell for each column. `sub` is a second line below the title."""
 
     id: str
     title: str

@@ -137,7 +137,8 @@ def _input_json(item: Input) -> dict[str, Any]:
 
 
 def _inputs(content: Fields, messages: Sequence[Message], values: Mapping[str, Any]) -> tuple[Input, ...]:
-    """Returns the declared variables that are used or have a default, then the used variables not yet declared."""
+    """Returns the declared variables that are used or have a default, then the used variables not yet declared, with
+    their `values` as examples."""
     declared = {row["name"]: Input(**{**row, "allowed": tuple(row.get("allowed", ()))}) for row in content.inputs}
     names = [v.name for v in variables(messages)]
     used = [item for name, item in declared.items() if name in names or item.default is not None]
@@ -196,7 +197,8 @@ def _synonyms(lines: str, labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _label_and_words(line: str, labels: Sequence[str]) -> tuple[str, list[str]]:
-    """Splits a line such as `positive: good, fine`. Raises PromptError if it does not begin with a label."""
+    """Splits a line such as `positive: good, fine` into (label, other words). Raises PromptError if it does not begin
+    with one of the `labels`."""
     for label in sorted(labels, key=len, reverse=True):
         if match := re.match(rf"{re.escape(label)}[ ]*[:：](.*)", line):
             words = (quoted.replace('""', '"') or word.strip() for quoted, word in _WORD.findall(match[1].strip()))

@@ -97,7 +97,7 @@ def _poll(edge: DeltaGenerator) -> None:
 
 def _button(name: str, label: str, *, disabled: bool = False, **options: Any) -> BackgroundCall[Any] | None:
     """Draws the button that starts the call `name`, or Stop while it runs; returns the latest call of that name (None:
-    there is none).
+    there is none). `options` are further arguments of the button.
 
     The button stays enabled during other calls: Streamlit drops a press if the button is disabled when the press
     arrives.

@@ -193,7 +193,7 @@ def _preview(table: CasesTable) -> None:
 
 
 def _kinds(rows: Sequence[Case]) -> dict[str, str]:
-    """Returns the columns with values that are not text -> the kind of the first such value."""
+    """Returns, for each column that has a value other than text, the kind of its first such value."""
     kinds: dict[str, str] = {}
     for case in rows:
         for name, value in case.inputs.items():

@@ -21,7 +21,8 @@ KEY = "checks_shown"  # the key of the widget; the field of the form is None for
 
 
 def checks_field(form: FormValues, prompts: Sequence[Prompt], cases: Sequence[Case]) -> None:
-    """Draws the field of the checks; a selection changes the form."""
+    """Draws the field of the checks. At first it has the default checks for these prompts and cases; a selection
+    changes the form."""
     default = checks_by_default(prompts, cases)
     checks = default if form["run_checks"] is None else form["run_checks"]
     if st.session_state.get(KEY) != checks:

@@ -50,7 +50,7 @@ class Keys:
         return secrets.compare_digest(value.encode(), self.key.encode())
 
     def admit(self, value: str) -> bool:
-        """Returns whether `value` is the key or the unused ticket. A ticket is used up by it."""
+        """Returns whether `value` is the key or the ticket, which is valid only for the first such call."""
         if not secrets.compare_digest(value.encode(), self.ticket.encode()):
             return self.matches(value)
         self.ticket = secrets.token_urlsafe(32)

@@ -47,7 +47,8 @@ def show_left_error(key: str) -> None:
 
 
 def empty_state(text: str, action_label: str, key: str, *, detail: str = "") -> bool:
-    """Draws a box for a page without content, with a button for the first step. Returns whether it was pressed."""
+    """Draws a box for a page without content: `text`, a second line (`detail`), and a button for the first step.
+    Returns whether the button was pressed."""
     with st.container(border=True, key=f"{key}_empty"):
         st.markdown(f"**{plain(text)}**")
         if detail:
