@@ -118,7 +118,7 @@ ErrorKind = Literal[
 class EndpointError(PromptgridError):
     """Raised when a call to a model returns no usable reply.
 
-    `kind` is one of ErrorKind. `raw` is the endpoint's text (foreign: show it as plain text only), `retry_after` is in
+    `kind` is one of ErrorKind. `raw` is the endpoint's text (untrusted: show it as plain text), `retry_after` is in
     seconds, `param` names the parameter of a `refused_parameter`, `limits` is the RateLimits of the response's headers,
     or None. `wrong_address` is true if the base URL seems wrong: no answer was ever one of this API.
     `resent` holds the earlier refusals of this call, each of which was sent again in another form.

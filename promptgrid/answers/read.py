@@ -102,7 +102,7 @@ class _Reader:
         return Answer(self.text.strip() if self.marker else "", reading.answer, "; ".join(notes))
 
     def _whole(self) -> _Reading:
-        """Applies the answer rule to the whole reply, for want of a place that states the answer."""
+        """Applies the answer rule to the whole reply, which has no place that states the answer."""
         kind = self.rule.kind
         if kind == "json":
             return _Reading(*read_json(self.text, self.rule.schema))
@@ -200,7 +200,7 @@ def _number_of_statement(reader: _Reader, statement: Statement) -> _Reading | No
 
 def _number_stated(text: str, language: str, *, only_at_start: bool = False) -> _Reading | None:
     """Returns the number with which a statement of the answer begins, else the last number of its first sentence; None
-    if there is none. With `only_at_start`, only the former counts."""
+    if there is none. With `only_at_start`, only a number at the beginning counts."""
     written = plain(text[:LONGEST])
     if _DENIAL.match(written):
         return _Reading(None, f"says what the answer is not: {written[:60].strip()}")

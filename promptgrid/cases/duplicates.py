@@ -80,8 +80,8 @@ def duplicates(cases: Sequence[Case], of_first: int | None = None) -> dict[int, 
 
 
 def content(case: Case) -> str:
-    """Returns the case's inputs as a text that is equal for copies: without ids, and whatever the capitals, the width
-    of characters and the spaces."""
+    """Returns the case's inputs, without ids, as a text that is equal for copies: capitals, the width of characters and
+    spaces make no difference."""
     return json.dumps({name: plain_text(value) for name, value in sorted(_inputs(case).items())})
 
 

@@ -55,7 +55,7 @@ class Head:
 
     @property
     def label(self) -> str:
-        """The head in one line."""
+        """The head's lines, joined in one line."""
         return " · ".join(self.lines)
 
 

@@ -83,7 +83,7 @@ class VariantSummary:
 
     @property
     def label(self) -> str:
-        """The column in one line."""
+        """The label of the column (its head) in one line."""
         return self.head.label
 
 

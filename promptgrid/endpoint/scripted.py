@@ -94,7 +94,7 @@ class ScriptedEndpoint:
         return Embeddings(vectors, sum(len(text.split()) for text in texts))
 
     async def aclose(self) -> None:
-        """Does nothing."""
+        """Does nothing, since there are no connections."""
 
     def _next(self, request: Request) -> list[ScriptedReply]:
         if not callable(self._script):

@@ -57,7 +57,7 @@ class GateResult:
 
 
 def parse_min_score(text: str, *, confident: bool = False) -> MinScore:
-    """Parses a gate such as `CHECK=0.9` or `CHECK=90%`; `confident` is passed on. Raises GateError for any
+    """Parses a gate such as `CHECK=0.9` or `CHECK=90%`; `confident` is set in the gate. Raises GateError for any
     other text.
 
     >>> parse_min_score("label=90%").least

@@ -50,8 +50,8 @@ def main(file: str, function: str, limit_s: str) -> None:
 
 
 def _end_after(seconds: str) -> None:
-    """Makes the system end this process after so many seconds (0 cancels it). A timer in Python would not run during a
-    slow regular expression."""
+    """Makes the system end this process after this number of seconds; "0" cancels that. A timer in Python would not run
+    during a slow regular expression."""
     if hasattr(signal, "alarm"):
         signal.alarm(int(float(seconds)))
 

@@ -112,7 +112,7 @@ class ModelCheck:
     """A check that a model scores (`ref` is ENDPOINT/MODEL). `prompt_tokens` counts the judge's prompt without the
     question and the reply; `max_reply` is the most tokens that the verdict can have.
 
-    If `texts_a_call` is not 0, the model does not judge: it embeds replies and expected values, so many per call.
+    `texts_a_call` is 0 for a judge; else the model embeds replies and expected values, at most this number per call.
     """
 
     ref: str

@@ -55,9 +55,10 @@ def model_preflight(
 
 @dataclass(frozen=True)
 class Preflight:
-    """What a plan of so many `cells` will take, and what its comparisons can detect (`reach`; None: nothing is scored).
-    `judges` has an entry for each check by a model, which runs when the replies are there; `doubts` are sentences;
-    `own_checks` counts the cases that bring checks of their own."""
+    """What a plan will take: the number of its `cells`, and the estimate for each model. `reach` is what its
+    comparisons can detect (None: nothing is scored). `judges` has an entry for each check by a model, which runs when
+    the replies are there; `doubts` are sentences on what may be wrong with the plan; `own_checks` counts the cases that
+    bring checks of their own."""
 
     models: Sequence[ModelPreflight]
     skipped: Sequence[Skipped]
