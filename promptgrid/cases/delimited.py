@@ -137,8 +137,8 @@ def _line(text: str, at: int, delimiter: str) -> _Line:
 
 
 def _pasted_bare(match: re.Match[str]) -> bool:
-    """Tells whether the quotes around this match, in a table separated by tabs, are part of the text: they enclose a
-    tab, and a spreadsheet never puts quotes around a cell with a tab."""
+    """Tells whether the quotes around a matched cell, in a table separated by tabs, are part of its text: they enclose
+    a tab, and a spreadsheet never puts quotes around a cell with a tab."""
     return "\t" in match[2]
 
 

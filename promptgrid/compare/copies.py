@@ -44,7 +44,8 @@ def _with_shared_replies(case: Ints, reply_id: Longs, cases: int) -> Longs:
 
 
 def copies_sentence(firsts: Ints) -> str:
-    """Returns how many cases count only once, as a sentence; "" if none is a copy."""
+    """Returns how many cases count only once, as a sentence; "" if none is a copy. `firsts` has for each case the first
+    case that is the same, as `first_of_copies` returns it."""
     count = int(np.count_nonzero(firsts != np.arange(len(firsts))))
     are = "case is the same as an earlier one" if count == 1 else "cases are the same as earlier ones"
     return f"{count:,} {are} (request and expected answer), and counted once in scores and intervals." if count else ""

@@ -129,7 +129,7 @@ def curve(database: Database, run_id: str, axis: Axis = "temperature", part: str
 
 
 def drawable_axes(database: Database, run_id: str) -> list[Axis]:
-    """Returns the parameters with two or more values in the run, or the first parameter if there are none."""
+    """Returns the parameters with two or more values in the run; if no parameter has, the first parameter."""
     facts = compare.facts(database, run_id)
     return [axis for axis in PARAMETER_AXES if len(facts.values[axis]) > 1] or list(PARAMETER_AXES)[:1]
 
