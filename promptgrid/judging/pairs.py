@@ -185,8 +185,8 @@ def _chunks(
 
 
 def _inputs(replies: Mapping[int, Answered], pairs: Sequence[Positions], rubric: str) -> list[Mapping[str, str]]:
-    """Returns the values of the judge prompt's variables: two items per pair, first with the left reply in first place,
-    then with the right one."""
+    """Returns the values of the judge prompt's variables, from the `rubric` and the `replies` by position: two items
+    per pair, first with the left reply in first place, then with the right one."""
     return [
         _values(replies[first], replies[second], rubric)
         for left, right in pairs

@@ -160,8 +160,8 @@ def start(
 
 def since(database: Database, run_id: str, kind: str, work: Mapping[str, Any], *, fresh: bool) -> int:
     """Returns the `since` of a session that starts now: stored replies of judges with a greater id are reused. It is
-    that of the unfinished session with the same work if there is one; else, with `fresh`, the id of the newest stored
-    reply (none is reused), otherwise 0 (all are)."""
+    that of the unfinished session of this kind with the same work if there is one; else, with `fresh`, the id of the
+    newest stored reply (none is reused), otherwise 0 (all are)."""
     before = unfinished(run_id, kind)
     if before is not None and before.work == work:
         return before.since

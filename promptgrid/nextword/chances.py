@@ -83,8 +83,8 @@ def reshape(chances: Chances, temperature: float, top_p: float = 1.0, vocabulary
 
 
 def rest_weights(chances: Chances, temperature: float, vocabulary: int = VOCABULARY) -> tuple[float, float]:
-    """Returns the smallest and the largest possible total weight of the unlisted tokens at this temperature, where the
-    likeliest token has the weight 1.
+    """Returns (the smallest, the largest) possible total weight of the unlisted tokens at this temperature, where the
+    likeliest token has the weight 1. `vocabulary` is an upper bound of the model's number of tokens.
 
     No unlisted token is likelier than the last listed one. Above temperature 1 the total is largest if the tokens are
     equally likely, and smallest if few tokens have all the probability; below 1 the reverse.

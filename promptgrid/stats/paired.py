@@ -115,7 +115,8 @@ def compared_all(
     look: int = 1,
     seed: int = 0,
 ) -> list[Comparison]:
-    """Compares each of `others` (A) with the baseline (B), over the same cases in the same order.
+    """Compares each of `others` (A) with the baseline (B), over the same cases in the same order; `look` is that of
+    `compared`.
 
     The p-values are corrected for the number of comparisons (chance.family); `cases_needed` is corrected for it by
     Bonferroni's method.

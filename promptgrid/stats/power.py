@@ -61,11 +61,11 @@ def reach(cases: int, comparisons: int = 1, difference: float = DIFFERENCE) -> R
 def mcnemar_power(cases: int, difference: float, level: float = FIRST_LOOK, disagree: float = DISAGREE) -> float:
     """Returns the probability that McNemar's mid-p test (`mcnemar`) finds the better of two variants at `level`.
 
-    The better variant is right on `difference` more of the cases than the other; on the share `disagree` of the cases
-    only one of the two is right. The probability is unconditional: it covers all possible numbers of such cases and all
-    their outcomes; it is 0 below 6 cases, which are too few for a verdict. A significant result in the wrong direction
-    is not counted. Source: S. Duffy, "Asymptotic and exact power for the McNemar test and its analogue with R controls
-    per case", Biometrics 40 (1984).
+    The share of cases in which the better variant is right is larger by `difference`; in the share `disagree` of the
+    cases only one of the two is right. The probability is unconditional: it covers all possible numbers of such cases
+    and all their outcomes; it is 0 below 6 cases, which are too few for a verdict. A significant result in the wrong
+    direction is not counted. Source: S. Duffy, "Asymptotic and exact power for the McNemar test and its analogue with R
+    controls per case", Biometrics 40 (1984).
     """
     if cases < FEWEST:
         return 0.0

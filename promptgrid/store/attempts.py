@@ -20,10 +20,10 @@ from promptgrid.store.schema import attempts, cells, replies
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt at the call for the cell at `position`; `number` counts the attempts at that call. `started` is in
-    seconds since 1970; `ms` is None while the call is in flight, and if it was lost.
+    seconds since 1970; `ms` is its duration, None while the call is in flight, and if it was lost.
 
-    `kind` is the kind of the EndpointError. `wait_s` is the pause before the next attempt (None: there was none).
-    `worst` is the most that the attempt may have cost (None: nothing).
+    `kind` and `message` are those of the EndpointError. `wait_s` is the pause before the next attempt (None: there was
+    none). `worst` is the most that the attempt may have cost (None: nothing).
     """
 
     position: int

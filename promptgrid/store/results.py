@@ -29,8 +29,9 @@ class ResultRow(NamedTuple):
     """One cell with its case, reply, scores and ratings: the columns of the results file, and some that no file has
     (`position`, `error_kind`, `answer_note`, `reply_id`, `batch`, `honoured`).
 
-    Reply columns are None for a cell without a reply. `parameters` is by column (see SPECS), `inputs` by variable,
-    `scores` by check. Creating 100,000 named tuples takes a third of the time of frozen dataclasses.
+    Reply columns are None for a cell without a reply; `batch` is the number of replies that its call brought. `checks`
+    are the case's own. `parameters` is by column (see SPECS), `inputs` by variable, `scores` by check. Creating 100,000
+    named tuples takes a third of the time of frozen dataclasses.
     """
 
     run_id: str

@@ -27,7 +27,8 @@ _ENDED_BADLY = ("failed", "refused", "too_long")
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run without its cells. Times are in seconds since 1970."""
+    """A run without its cells, of which `total` is the number. `message` says why a stopped run stopped; `heartbeat` is
+    when its runner last wrote. Times are in seconds since 1970."""
 
     id: str
     name: str
@@ -57,12 +58,13 @@ class PaceSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """The progress of a run. `spent_usd` is the cost of the replies that this run paid for (None: a price is not
-    known).
+    """The progress of a run: its number of cells (`total`, and `by_status`), of reused replies (`reused`) and of
+    retries (`retried`). `errors` counts failed cells by kind of error. `spent_usd` is the cost of the replies that this
+    run paid for (None: a price is not known).
 
     For a run in progress only: `per_second` is the rate of new replies over the last 20 seconds, `in_flight` the number
-    of calls in flight, and `paces` the pace by endpoint. `retried` counts retries; `errors` counts failed cells by kind
-    of error. While a judge or a custom check scores replies, `scored` is (scores stored, scores in all).
+    of calls in flight, and `paces` the pace by endpoint. While a judge or a custom check scores replies, `scored` is
+    (scores stored, scores in all).
     """
 
     total: int
@@ -92,7 +94,8 @@ class RunProgress:
 
 
 def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) -> list[RunInfo]:
-    """Returns the runs, newest first: those that are not deleted, or with `deleted` only the deleted ones."""
+    """Returns at most `limit` runs, newest first: those that are not deleted, or with `deleted` only the deleted
+    ones."""
     condition = runs.c.deleted.is_not(None) if deleted else runs.c.deleted.is_(None)
     query = _infos().where(condition, runs.c.status != "planning")
     with database.read() as connection:

@@ -48,8 +48,8 @@ def add(
     orders: str = "",
 ) -> int:
     """Stores a vote on the replies of two cells of the run, and returns the vote's id. `outcome` says which side
-    `owner` preferred; with `by_model`, `owner` is a model and `judge_reply_id` its reply. Raises StoreError when the
-    run no longer has these cells."""
+    `owner` preferred; with `by_model`, `owner` is a model and `judge_reply_id` its reply. `orders` is that of Vote.
+    Raises StoreError when the run no longer has these cells."""
     row = {
         "run_id": run_id,
         "left_position": left_position,

@@ -90,7 +90,8 @@ def missing_values(run: RunInfo, curve: Curve) -> None:
 
 
 def curve_charts(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
-    """Draws the chart of the score, and below it the charts for variety and length."""
+    """Draws the chart of the score, and below it the charts for variety and length, each with the selected `lines` of
+    the curve."""
     first, *others = charts.MEASURES
     if not charts.rows_of(curve, first, lines):
         st.caption("Nothing is scored: the cases need an expected answer, or the run needs a check.")

@@ -114,7 +114,7 @@ def answers_now(model: str) -> bool:
 @dataclass
 class Endpoints:
     """The state of each endpoint, by name. Checked in the background, so that an endpoint that does not answer delays
-    no page."""
+    no page. `error` is the error of endpoints.toml, if it cannot be read."""
 
     states: dict[str, EndpointState] = field(default_factory=dict)
     error: PromptgridError | None = None  # for example, endpoints.toml cannot be read

@@ -37,8 +37,9 @@ WIDTH = 440
 
 @dataclass(frozen=True)
 class ScoringOffer:
-    """A rescoring that costs money and waits for the user's consent. It is drawn in place of the button that would
-    start it. `check` is the check that it adds or changes; None if it scores all checks again or resumes."""
+    """A rescoring (`recheck`) that costs money and waits for the user's consent, with the preflight of each judge. It
+    is drawn in place of the button that would start it. `check` is the check that it adds or changes; None if it scores
+    all checks again or resumes."""
 
     recheck: Recheck
     preflights: Sequence[ModelPreflight]

@@ -123,7 +123,7 @@ def _votes_by(database: Database, run_id: str, owner: str) -> list[Vote]:
 
 
 def _at(votes_so_far: Sequence[Vote]) -> int:
-    """Returns the id of the judge's latest vote; 0 if there is none."""
+    """Returns the id of the last of the judge's votes so far; 0 if there is none."""
     return votes_so_far[-1].id if votes_so_far else 0
 
 

@@ -36,7 +36,8 @@ def guarded() -> dict[str, Any]:
 
 
 def _open(keys: Keys) -> None:
-    """Prints the address and opens it in a browser, unless `server.headless` is set."""
+    """Prints the address with the key. Unless `server.headless` is set, opens the address with the ticket in a
+    browser."""
     url = f"http://127.0.0.1:{st.get_option('server.port')}/?key="
     print(f"Promptgrid is at {url}{keys.key} (Ctrl+C stops it; runs in progress continue)", flush=True)  # noqa: T201
     if not st.get_option("server.headless"):

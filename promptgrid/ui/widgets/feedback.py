@@ -57,8 +57,8 @@ def empty_state(text: str, action_label: str, key: str, *, detail: str = "") -> 
 
 
 def note_with_button(text: str, label: str, *, key: str, on_click: Callable[..., None], args: tuple[Any, ...]) -> bool:
-    """Draws a caption in Markdown and a small button beside it, for example to undo an action. Returns whether the
-    button was pressed."""
+    """Draws a caption in Markdown and a small button beside it, for example to undo an action. A press calls `on_click`
+    with `args`. Returns whether the button was pressed."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_row"):
         st.caption(text, width="content")
         return st.button(label, key=key, on_click=on_click, args=args, type="tertiary")

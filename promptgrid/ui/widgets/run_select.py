@@ -18,7 +18,7 @@ from promptgrid.ui.widgets.feedback import empty_state, show_error
 
 def choose_run(database: Database, page: str, *, detail: str, on_change: Callable[[], None] | None = None) -> RunInfo:
     """Draws the selector of the run and returns the selected one: at first the one in the address (`?run=`), or else
-    the newest.
+    the newest. `on_change` is called without arguments when the user selects another run.
 
     The key of the widget is `PAGE_run`. If there are no runs, says so, with `detail` as the sentence on what the page
     is for, and stops the page.

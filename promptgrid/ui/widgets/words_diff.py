@@ -16,6 +16,7 @@ _VISIBLE = str.maketrans({"\n": "↵\n", " ": "·", "\t": "→"})
 
 def show_words_diff(first: str, second: str, first_name: str, second_name: str, *, height: int, key: str) -> None:
     """Draws both texts as one. Words that only `first` has are struck out; words that only `second` has are underlined.
+    The legend names the texts by `first_name` and `second_name`.
 
     Above `height` pixels the result scrolls. The texts are shown literally.
     """
