@@ -13,6 +13,7 @@ from promptgrid.ui.widgets import feedback
 page.open_page("Compose")
 name = state.name_to_open()
 if not name:
+    feedback.show_left_error("compose_error")
     if feedback.empty_state("There is no prompt yet.", "Write the first one", "compose_first"):
         state.create("untitled")
         st.rerun()

@@ -117,9 +117,10 @@ async def cancel(*tasks: asyncio.Task[Any]) -> None:
 @dataclass(kw_only=True)
 class Background:
     """A call that runs on the background loop, for a page that shows its state. `began` is a time.monotonic();
-    `stopped` is True after `stop`."""
+    `stopped` is True after `stop`. `viewers` are the ids of the page's sessions that have shown the call."""
 
     stopped: bool = False
+    viewers: set[str] = field(default_factory=set)
     began: float = field(default_factory=time.monotonic)
     _future: concurrent.futures.Future[None] | None = field(default=None, init=False, repr=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False, repr=False)

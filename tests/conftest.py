@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from promptgrid.endpoint import ScriptedEndpoint
     from promptgrid.nextword import ModelClient
     from promptgrid.store import Database
+    from tests.faults.disk import Disk
     from tests.faults.server import HostileServer
 
 
@@ -182,3 +183,24 @@ def database(home: Path) -> Iterator[Database]:
     database = Database()
     yield database
     database.close()
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    """The disk of this process, which the test fills."""
+    import sqlalchemy as sa
+
+    from tests.faults.disk import Disk
+
+    state = Disk()
+    monkeypatch.setattr("promptgrid.files.os.fsync", state.sync)
+    heard = (
+        (sa.pool.Pool, "checkout", state.seen),
+        (sa.Engine, "handle_error", state.said),
+        (sa.Engine, "before_cursor_execute", state.begins),
+    )
+    for target, name, listener in heard:
+        sa.event.listen(target, name, listener)
+    yield state
+    for target, name, listener in heard:
+        sa.event.remove(target, name, listener)

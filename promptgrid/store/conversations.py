@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -87,11 +87,15 @@ class Conversation:
     deleted: bool = False
 
 
-def create(database: Database, name: str, settings: Mapping[str, Any]) -> str:
-    """Stores a new conversation without turns, and returns its id. `settings` are those of `set_settings`."""
+def create(database: Database, name: str, settings: Mapping[str, Any], opening: Sequence[tuple[Role, str]] = ()) -> str:
+    """Stores a new conversation and its first turns, `opening`, each (role, text); returns its id. `settings` are those
+    of `set_settings`."""
     row = {"id": secrets.token_hex(4), "name": storable(name), "settings": json.dumps(dict(settings))}
     with database.write() as connection:
         connection.execute(conversations.insert().values(**row, created=now(), updated=now()))
+        turn: int | None = None
+        for role, text in opening:
+            turn = _add_turn(connection, row["id"], turn, role, text, "history")
     return row["id"]
 
 
@@ -143,20 +147,20 @@ def add_turn(
 ) -> int:
     """Adds a turn after the turn `parent` (None: as the first), with the replies of variants to it; makes it the last
     turn of the branch shown, and returns its id."""
-    row = {
-        "conversation_id": conversation_id,
-        "parent": parent,
-        "role": role,
-        "part": part,
-        "text": storable(text),
-        "created": now(),
-    }
     with database.write() as connection:
-        _touch(connection, conversation_id)
-        turn = int(connection.execute(turns.insert().values(row).returning(turns.c.id)).scalar_one())
-        _touch(connection, conversation_id, leaf=turn)
+        turn = _add_turn(connection, conversation_id, parent, role, text, part)
         for variant, one in (replies_by_variant or {}).items():
             keep_reply(connection, turn, variant, one)
+    return turn
+
+
+def _add_turn(
+    connection: sa.Connection, conversation_id: str, parent: int | None, role: Role, text: str, part: PromptPart
+) -> int:
+    row = {"conversation_id": conversation_id, "parent": parent, "role": role, "part": part, "text": storable(text)}
+    _touch(connection, conversation_id)
+    turn = int(connection.execute(turns.insert().values(**row, created=now()).returning(turns.c.id)).scalar_one())
+    _touch(connection, conversation_id, leaf=turn)
     return turn
 
 

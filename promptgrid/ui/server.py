@@ -1,10 +1,12 @@
-"""The objects that all pages share: the database, the library, the state of the endpoints, the download of the weights.
+"""The objects that all pages share: the database, the library, the state of the endpoints, the download of the weights,
+and calls that end with their tab.
 
 These objects exist as long as the server. Streamlit's session state holds only what is on the screen.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -13,11 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from promptgrid import builtin, connections, humanize, paths, tokens
+from promptgrid import builtin, connections, humanize, loop, paths, tokens
 from promptgrid.connections import BUILTIN, DEFAULT_MODEL, EndpointState
 from promptgrid.errors import PromptgridError
 from promptgrid.library.folder import Library, library_folder
+from promptgrid.loop import Background
 from promptgrid.prompt import Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, stored_replies
@@ -25,6 +30,8 @@ from promptgrid.store import Database, stored_replies
 logger = logging.getLogger(__name__)
 
 _LOG_EVERY = 10  # per cent of the download
+GRACE_S = 15.0  # a refresh, which begins another session, takes less
+_CHECK_S = 1.0
 
 
 @st.cache_resource
@@ -169,3 +176,29 @@ def scarce_disk_space() -> str:
     """Returns the free space on the disk of the data folder, such as `120 MB`, if the disk is nearly full; else ""."""
     free = paths.free_bytes(paths.data_folder())
     return humanize.size(free) if free < paths.LOW_DISK_BYTES else ""
+
+
+def stop_when_left(call: Background) -> None:
+    """Notes that this session shows the call. `GRACE_S` after the last session that shows it has ended (its tab was
+    closed), the call is stopped, as by its button."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is not None:
+        is_first = not call.viewers
+        call.viewers.add(context.session_id)
+        if is_first:
+            loop.start(_watch(call))
+
+
+async def _watch(call: Background) -> None:
+    seen = time.monotonic()
+    while call.running:
+        await asyncio.sleep(_CHECK_S)
+        if any(map(_is_open, list(call.viewers))):
+            seen = time.monotonic()
+        elif time.monotonic() - seen > GRACE_S:
+            call.stop()
+            return
+
+
+def _is_open(session_id: str) -> bool:
+    return runtime.exists() and runtime.get_instance().is_active_session(session_id)

@@ -13,11 +13,12 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from promptgrid import builtin, chat
 from promptgrid.chat import ChatVariant, Settings, tree
 from promptgrid.store import Database, conversations
-from promptgrid.store.conversations import Conversation
+from promptgrid.store.conversations import Conversation, VariantReply
 from tests.browser import acting
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
+from tests.running import until
 
 if TYPE_CHECKING:
     from tests.browser.serving import Dashboard, Serve
@@ -202,6 +203,27 @@ def test_a_refresh_in_mid_reply_loses_nothing_and_stop_keeps_what_has_come(
     page.reload()
     settled(page, 2)
     expect(field).to_have_value("")  # what was sent does not come back as a draft
+
+
+def test_a_stream_ends_when_its_tab_is_closed_and_its_text_is_stored(
+    dashboard: Dashboard, warm: BrowserContext, database: Database
+) -> None:
+    dashboard.let_in(warm)
+    tab = warm.new_page()
+    settings = chat.to_json(Settings((ChatVariant(1, "openai/slow-stream"),), room=9000))
+    talk = conversations.create(database, "Endless", settings)
+    tab.goto(f"{dashboard.url}/Chat?chat={talk}")
+    send(tab, "count")
+    expect(tab.locator(".chat .running pre")).to_contain_text("one two", timeout=60_000)
+    tab.close()
+
+    def replies() -> list[VariantReply]:
+        return [reply for node in conversations.load(database, talk).nodes.values() for reply in node.replies.values()]
+
+    until(replies)
+    (reply,) = replies()
+    assert reply.state == "stopped"
+    assert reply.text.startswith("one two")
 
 
 def test_a_hostile_reply_is_shown_as_text(dashboard: Dashboard, page: Page) -> None:

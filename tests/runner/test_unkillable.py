@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-import sqlalchemy as sa
 
 from promptgrid import connections, loop
 from promptgrid.errors import StoreError
@@ -40,7 +39,8 @@ from tests.running import (
 )
 
 if TYPE_CHECKING:
-    from tests.faults.server import HostileServer
+    from tests.faults.disk import Disk
+from tests.faults.server import HostileServer
 
 pytestmark = pytest.mark.usefixtures("endpoint")
 
@@ -343,30 +343,6 @@ def test_a_pause_lets_all_calls_in_flight_come_in(database: Database, hostile: H
     calls = hostile.calls("slow")
     assert 8 <= calls < 400
     assert statuses(database, run_id) == {"answered": calls, "pending": 400 - calls}
-
-
-@pytest.fixture
-def disk() -> Iterator[Disk]:
-    state = Disk()
-    sa.event.listen(sa.pool.Pool, "checkout", state.seen)
-    sa.event.listen(sa.Engine, "handle_error", state.said)
-    yield state
-    sa.event.remove(sa.pool.Pool, "checkout", state.seen)
-    sa.event.remove(sa.Engine, "handle_error", state.said)
-
-
-class Disk:
-    """Room for so many more pages, as SQLite itself holds to it: it says that the disk is full."""
-
-    room: int | None = None
-    refused = 0
-
-    def said(self, context: sa.engine.ExceptionContext) -> None:
-        self.refused += "disk is full" in str(context.original_exception)
-
-    def seen(self, connection: Any, *_: object) -> None:
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count={2**30 if self.room is None else pages + self.room}")
 
 
 def test_what_is_in_flight_comes_in_when_the_heartbeat_cannot_be_written(

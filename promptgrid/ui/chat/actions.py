@@ -19,7 +19,7 @@ from promptgrid.store import conversations, drafts
 from promptgrid.store.conversations import Conversation, Node
 from promptgrid.techniques import PromptPart
 from promptgrid.text import one_line
-from promptgrid.ui.server import database
+from promptgrid.ui.server import database, stop_when_left
 from promptgrid.ui.widgets.callbacks import leaving_error, one_at_a_time
 
 _PARTS: Sequence[PromptPart] = ("history", "examples", "retrieved")
@@ -87,12 +87,9 @@ def begin(prompt: Prompt | None = None) -> None:
         settings = settings.changed(1, temperature=parameters.temperature)
         settings = Settings(settings.variants, room=int(parameters.max_tokens or settings.room))
     name = prompt.name if prompt else "New conversation"
-    conversation_id = conversations.create(database(), name, chat.to_json(settings))
-    parent: int | None = None
-    for turn in turns:
-        parent = conversations.add_turn(database(), conversation_id, parent, turn.message.role, turn.message.text)
-    if question:
-        drafts.keep_draft(database(), draft_key(conversation_id), question)
+    opening = [(turn.message.role, turn.message.text) for turn in turns]
+    conversation_id = conversations.create(database(), name, chat.to_json(settings), opening)
+    st.session_state[text_key(conversation_id)] = question
     st.query_params["chat"] = conversation_id
 
 
@@ -109,6 +106,8 @@ def send(conversation_id: str, *, ask: bool) -> None:
     parent = nodes[-1].id if nodes else None
     if text.strip():
         parent = conversations.add_turn(database(), conversation_id, parent, role, text)
+        state[key] = ""  # at once: what fails from here on must not add the turn again
+        state[f"{key}_sent"] = state.get(f"{key}_sent", 0) + 1
         if not nodes and conversation.name == "New conversation":
             conversations.rename(database(), conversation_id, one_line(text, 60))
         drafts.drop_draft(database(), draft_key(conversation_id))
@@ -117,9 +116,6 @@ def send(conversation_id: str, *, ask: bool) -> None:
     if ask and role == "user":
         slot = conversations.add_turn(database(), conversation_id, parent, "assistant")
         _start(conversation, slot)
-    if text.strip():
-        state[key] = ""
-        state[f"{key}_sent"] = state.get(f"{key}_sent", 0) + 1
 
 
 def act(conversation_id: str, message: Mapping[str, Any]) -> None:
@@ -151,12 +147,13 @@ def act(conversation_id: str, message: Mapping[str, Any]) -> None:
 
 def undo() -> None:
     """Restores the turn or the conversation that was deleted last."""
-    conversation_id, turn_id = st.session_state.pop("chat_undo")
+    conversation_id, turn_id = st.session_state.chat_undo
     if turn_id is None:
         conversations.restore(database(), conversation_id)
         st.query_params["chat"] = conversation_id
     else:
         conversations.set_deleted(database(), conversation_id, turn_id, False)
+    del st.session_state["chat_undo"]
 
 
 def delete(conversation_id: str) -> None:
@@ -234,6 +231,7 @@ def _start(
     new_round = Round(database(), conversation.id, slot, all_variants if variants is None else variants, steps)
     rounds()[conversation.id] = new_round
     new_round.start()
+    stop_when_left(new_round)
 
 
 def _from(conversation: Conversation, node: Node) -> list[Node]:

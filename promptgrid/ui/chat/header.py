@@ -72,7 +72,7 @@ def first_conversation() -> None:
     )
     label = "Start with the food order" if prompt else "Start a conversation"
     if empty_state("There is no conversation yet.", label, "chat_first", detail=detail):
-        actions.begin(prompt)
+        actions.attempt(actions.begin)(prompt)
         st.rerun()
 
 

@@ -17,9 +17,9 @@ from promptgrid.store.conversations import Conversation, Node
 from promptgrid.techniques import Turn
 from promptgrid.ui.chat import actions
 from promptgrid.ui.chat.log import Visibility, draw_live, draw_log
-from promptgrid.ui.server import database
+from promptgrid.ui.server import database, stop_when_left
 from promptgrid.ui.widgets.context_window import cut_parts, free_space
-from promptgrid.ui.widgets.feedback import note_with_button, show_error
+from promptgrid.ui.widgets.feedback import note_with_button, show_error, showing_errors
 from promptgrid.ui.widgets.live_text import token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.token_bar import token_bar
@@ -49,6 +49,7 @@ def talk(
             busy=in_flight is not None,
         )
         if in_flight is not None:
+            stop_when_left(in_flight)
             st.session_state.chat_streaming = True  # set here: the round may end before the fragment runs
         st.fragment(_live, run_every=POLL_S if in_flight else None)(conversation.id, settings)
     if in_flight is None:
@@ -128,7 +129,8 @@ def _window(conversation: Conversation, settled: Sequence[Node], variant: ChatVa
     text as a draft. `settled` are the turns of the branch, without a reply in flight."""
     key = actions.text_key(conversation.id)
     text = watch_text([key], actions.watch_key(conversation.id), note=token_note(variant.model))[key]
-    _keep(conversation.id, text)
+    with showing_errors():
+        _keep(conversation.id, text)
     try:
         turns = [turn for _, turn in _turns(settled, text, variant, answering=False)]
         window = chat.window_of(turns, variant, settings)

@@ -64,7 +64,9 @@ def status(place: DeltaGenerator, changed: bool) -> None:
     differs from its file."""
     current, prompt = state.current(), state.saved_prompt()
     version = f" · {prompt.version[:6]}" if prompt else ""
-    if current.etag is None:
+    if changed and (error := state.unkept()):
+        place.caption(f":red[●] these changes are on this screen only: {plain(error, limit=400)}")
+    elif current.etag is None:
         place.caption("not saved yet")
     elif changed:
         place.caption(f":orange[●] unsaved changes{version}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from promptgrid.errors import LibraryError, PromptError
+from promptgrid.errors import LibraryError, PromptError, StoreError
 from promptgrid.library.files import SUFFIX, safe_name
 from promptgrid.prompt import Prompt
 from promptgrid.prompt.values import kind_of
@@ -99,7 +99,7 @@ def _show(prompt: OpenPrompt) -> None:
     st.session_state.compose_opened = prompt
     fill(prompt.draft or prompt.start)
     values = [f"value_{name}" for name in value_texts()]
-    for name in (*values, "kinds", "case", "attempt", "try_error", "technique", "removed", "doubled"):
+    for name in (*values, "kinds", "case", "attempt", "try_error", "technique", "removed", "doubled", "unkept"):
         st.session_state.pop(f"compose_{name}", None)
 
 
@@ -179,22 +179,32 @@ def _filled(name: str, value: Any) -> Any:
 @one_at_a_time
 def autosave(content: Fields) -> bool:
     """Saves `content` as the draft, or deletes the draft if `content` equals the file. Returns whether there are
-    unsaved changes."""
+    unsaved changes. If the database cannot be written, `unkept` returns why, and the next call tries again."""
     prompt = current()
     changed = content != prompt.start or prompt.etag is None
-    if not changed and prompt.draft is not None:
-        drafts.drop_draft(database(), drafts.PROMPT + prompt.name)
-        st.session_state.compose_opened = replace(prompt, draft=None)
-    elif changed and content != prompt.draft:
-        _save_draft(replace(prompt, draft=content))
+    now = replace(prompt, draft=content if changed else None)
+    if now.draft != prompt.draft or unkept():
+        st.session_state.compose_opened, st.session_state.compose_unkept = now, None
+        try:
+            _store_draft(now)
+        except StoreError as error:
+            st.session_state.compose_unkept = error
     return changed
 
 
-def _save_draft(prompt: OpenPrompt) -> None:
-    content = prompt.draft or prompt.start
-    value = {"etag": prompt.etag, "start": to_json(prompt.start), "fields": to_json(content)}
-    drafts.keep_draft(database(), drafts.PROMPT + prompt.name, value)
-    st.session_state.compose_opened = prompt
+def unkept() -> StoreError | None:
+    """Returns why the draft of the prompt on the screen is not stored; None if it is."""
+    error: StoreError | None = st.session_state.get("compose_unkept")
+    return error
+
+
+def _store_draft(prompt: OpenPrompt) -> None:
+    name = drafts.PROMPT + prompt.name
+    if prompt.draft is None:
+        drafts.drop_draft(database(), name)
+        return
+    value = {"etag": prompt.etag, "start": to_json(prompt.start), "fields": to_json(prompt.draft)}
+    drafts.keep_draft(database(), name, value)
 
 
 def stale() -> bool:
@@ -211,15 +221,20 @@ def save(name: str = "") -> None:
     prompt = prompt_of(name or before.name, content, variable_values())
     etag = library().save(prompt, etag)
     prompt = library().load(prompt.name)[0]
-    with database().write() as connection:
-        plans.keep_version(connection, prompt)
-    if not name or name == before.name or before.etag is None:
-        drafts.drop_draft(database(), drafts.PROMPT + before.name)
     st.session_state.compose_opened = OpenPrompt(prompt.name, etag, fields_of(prompt), None)
     fill(current().start)
     st.query_params["prompt"] = prompt.name
+    try:
+        with database().write() as connection:
+            plans.keep_version(connection, prompt)
+        if not name or name == before.name or before.etag is None:
+            drafts.drop_draft(database(), drafts.PROMPT + before.name)
+    except StoreError as error:  # the file is saved: `autosave` drops the draft later
+        st.session_state.compose_unkept = error
+        raise
 
 
+@leaving_error("compose_error")
 def revert() -> None:
     """Deletes the draft, so that the page opens the file again. A prompt that has no file is lost."""
     name = current().name
@@ -235,9 +250,9 @@ def create(name: str) -> None:
     name = safe_name(name.strip())
     if name in prompt_names():
         raise LibraryError(f"There is a prompt {name!r} already.", hint="Choose another name.")
-    _save_draft(OpenPrompt(name.removesuffix(SUFFIX), None, blank(), None))
+    _store_draft(OpenPrompt(name.removesuffix(SUFFIX), None, blank(), blank()))
     st.query_params["prompt"] = name
-    del st.session_state["compose_opened"]
+    st.session_state.pop("compose_opened", None)
 
 
 @leaving_error("compose_error")

@@ -19,7 +19,7 @@ from promptgrid.store import Database
 from promptgrid.techniques import answer_marker
 from promptgrid.ui.compose.cases import expected_answer
 from promptgrid.ui.compose.preview import call_as_code, plan_now
-from promptgrid.ui.server import answers_now, database, model_refs
+from promptgrid.ui.server import answers_now, database, model_refs, stop_when_left
 from promptgrid.ui.widgets.endpoints import weights_notice
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
@@ -114,6 +114,7 @@ def _start() -> None:
         return
     st.session_state.pop("compose_try_error", None)
     attempt.start(database())
+    stop_when_left(attempt)
     st.session_state.compose_attempt = attempt
 
 

@@ -18,7 +18,7 @@ from promptgrid.loop import Background
 from promptgrid.nextword import Continuation, ModelClient, Prediction
 from promptgrid.store.drafts import draft, keep_draft
 from promptgrid.ui.next_word.bars import sliders
-from promptgrid.ui.server import database
+from promptgrid.ui.server import database, stop_when_left
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 
 T = TypeVar("T")
@@ -176,6 +176,7 @@ def start(name: str, make: Callable[[ModelClient], Any], about: Any) -> None:
         call.start(make(ModelClient(model(), database())))
     except PromptgridError as error:
         call.start(_failed(error))
+    stop_when_left(call)
 
 
 async def _failed(error: PromptgridError) -> None:

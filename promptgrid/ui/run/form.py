@@ -21,6 +21,7 @@ from promptgrid.techniques import TECHNIQUES, unavailable
 from promptgrid.ui import server
 from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES
 from promptgrid.ui.widgets.callbacks import one_at_a_time
+from promptgrid.ui.widgets.feedback import showing_errors
 from promptgrid.ui.widgets.plain import plain
 
 DRAFT = "run"
@@ -86,8 +87,9 @@ def save_form(form: FormValues) -> None:
         if name not in _NO_WIDGET and name in st.session_state:
             form[name] = st.session_state[name]
     if form != st.session_state.run_saved:
-        drafts.keep_draft(server.database(), DRAFT, form)
-        st.session_state.run_saved = dict(form)
+        with showing_errors():
+            drafts.keep_draft(server.database(), DRAFT, form)
+            st.session_state.run_saved = dict(form)
 
 
 def fill_form(values: FormValues) -> None:

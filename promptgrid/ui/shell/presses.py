@@ -4,6 +4,9 @@ Streamlit handles a press in a run of the script: the run takes the values of th
 draws the page. The next press starts another run and stops this one, which loses the press unless its callbacks have
 ended. `keep_every_press` changes that: callbacks run to their end, and a run that has not begun hands its presses over
 to the run that replaces it. Turning `fastReruns` off is no way out: the browser then mixes up the two drawings.
+
+An error of a callback that the user can correct, such as a full disk, is shown above the page, which is drawn with all
+its buttons.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ from streamlit.runtime.scriptrunner_utils.script_requests import (
     _coalesce_widget_states,
 )
 from streamlit.runtime.state import SafeSessionState
+
+from promptgrid.errors import PromptgridError
+from promptgrid.ui.widgets.feedback import announce_error
 
 if TYPE_CHECKING:
     from streamlit.proto.ClientState_pb2 import ClientState
@@ -36,7 +42,8 @@ def keep_every_press() -> None:
 
 def _uninterrupted(state: SafeSessionState, *args: Any, **options: Any) -> None:
     """Replaces the method in which a run takes the values of the widgets and calls the callbacks: the next press can
-    stop the run only after that. Raises StopException if this run has handed its presses over."""
+    stop the run only after that. A PromptgridError of a callback is shown above the page. Raises StopException if this
+    run has handed its presses over."""
     context = get_script_run_ctx(suppress_warning=True)
     requests = None if context is None else context.script_requests
     if requests is None:
@@ -47,6 +54,8 @@ def _uninterrupted(state: SafeSessionState, *args: Any, **options: Any) -> None:
         requests.on_scriptrunner_yield = lambda: None  # type: ignore[method-assign]
         try:
             _take_values_and_call_back(state, *args, **options)
+        except PromptgridError as error:
+            announce_error(error)
         finally:
             del requests.on_scriptrunner_yield
 

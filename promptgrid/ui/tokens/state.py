@@ -14,7 +14,7 @@ from promptgrid.prompt import Prompt
 from promptgrid.store.drafts import draft, keep_draft
 from promptgrid.ui.server import database, library, model_refs, prompts
 from promptgrid.ui.widgets.callbacks import leaving_error, one_at_a_time
-from promptgrid.ui.widgets.feedback import show_error, show_left_error
+from promptgrid.ui.widgets.feedback import show_error, show_left_error, showing_errors
 from promptgrid.ui.widgets.live_text import LIVE_CHARS, forget_typed
 from promptgrid.ui.widgets.plain import plain
 
@@ -56,7 +56,8 @@ def start() -> None:
 def save() -> None:
     if st.session_state.tokens_saved != st.session_state[TEXT]:
         st.session_state.tokens_saved = st.session_state[TEXT]
-        keep_draft(database(), _DRAFT, st.session_state[TEXT])
+        with showing_errors():
+            keep_draft(database(), _DRAFT, st.session_state[TEXT])
 
 
 def selected_tokenizers() -> list[str]:
@@ -119,8 +120,7 @@ def load() -> None:
 
 
 def _put(text: str) -> None:
-    st.session_state[TEXT] = st.session_state.tokens_saved = text
-    keep_draft(database(), _DRAFT, text)
+    st.session_state[TEXT] = text  # `save` stores it
     st.session_state.pop("tokens_page", None)
     forget_typed(WATCH)
     st.session_state[_LOAD] = False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -44,6 +45,20 @@ def show_left_error(key: str) -> None:
     """Shows the error that a callback has stored in the session state under `key`, and removes it there."""
     if error := st.session_state.pop(key, None):
         show_error(error)
+
+
+@contextmanager
+def showing_errors() -> Iterator[None]:
+    """Shows a PromptgridError of the block in its place, and goes on behind the block."""
+    try:
+        yield
+    except PromptgridError as error:
+        show_error(error)
+
+
+def announce_error(error: PromptgridError) -> None:
+    """Shows the error above the page until the user closes it: for a callback, which has no place on the page."""
+    st.toast(plain(error, limit=MESSAGE_CHARS), icon=":material/error:", duration="infinite")
 
 
 def empty_state(text: str, action_label: str, key: str, *, detail: str = "") -> bool:

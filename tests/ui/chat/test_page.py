@@ -16,6 +16,7 @@ from promptgrid.errors import PlanError
 from promptgrid.library.folder import Library
 from promptgrid.store import Database, conversations, drafts
 from promptgrid.ui.chat import actions
+from tests.faults.disk import Disk
 from tests.faults.modes import HOSTILE_TEXT
 from tests.faults.server import HostileServer
 from tests.ui import pages
@@ -326,3 +327,27 @@ def test_one_that_was_deleted_in_another_tab_says_so_and_comes_back(database: Da
     at.button(key="chat_restore_this").click()
     assert "is deleted" not in shown(ran(at))
     assert [info.id for info in conversations.listed(database)] == [talk]
+
+
+def test_a_full_disk_is_said_and_neither_a_text_nor_half_a_conversation_is_lost(database: Database, disk: Disk) -> None:
+    at = opened()
+    disk.full = True
+    at.button(key="chat_first").click()
+    assert "free some space" in shown(ran(at))
+    assert conversations.listed(database) == []
+    disk.full = False
+    at.button(key="chat_first").click()
+    ran(at)
+    talk = conversations.listed(database)[0].id
+    key = actions.text_key(talk)
+    disk.full = True
+    at.text_area(key=key).set_value("A salad, please.")
+    assert "free some space" in shown(ran(at))
+    at.button(key="chat_add").click()
+    ran(at)
+    assert at.text_area(key=key).value == "A salad, please."
+    disk.full = False
+    at.button(key="chat_add").click()
+    ran(at)
+    assert said(database, talk)[-1] == "A salad, please."
+    assert not at.text_area(key=key).value

@@ -14,6 +14,7 @@ from promptgrid.library.folder import Library
 from promptgrid.prompt import Message
 from promptgrid.store import Database, drafts, plans
 from promptgrid.ui.compose import try_once
+from tests.faults.disk import Disk
 from tests.faults.server import HostileServer
 from tests.ui import pages
 from tests.ui.pages import address, press, ran, shown
@@ -350,3 +351,49 @@ def test_a_stopped_try_keeps_what_had_come(hostile: HostileServer) -> None:
     page.session_state["compose_attempt"].wait(60)
     assert "stopped" in shown(ran(page))
     assert page.button(key="compose_try")
+
+
+def test_a_full_disk_while_typing_is_said_and_the_text_stays_until_it_can_be_kept(library: Library, disk: Disk) -> None:
+    page = opened("sentiment")
+    disk.full = True
+    message(page, 0).set_value("You label films.")
+    assert "on this screen only: The database" in shown(ran(page))
+    assert "free some space" in shown(page)
+    press(page, "compose_save")
+    assert "No space left on device" in shown(page)
+    assert message(page, 0).value == "You label films."
+    press(page, "compose_revert")
+    assert message(page, 0).value == "You label films."
+    disk.full = False
+    assert "unsaved changes" in shown(ran(page))
+    assert message(opened("sentiment"), 0).value == "You label films."
+    press(page, "compose_save")
+    assert library.load("sentiment")[0].messages[0].text == "You label films."
+
+
+def test_a_save_whose_version_finds_no_room_is_no_change_from_elsewhere(library: Library, disk: Disk) -> None:
+    page = opened("sentiment")
+    message(page, 0).set_value("You label films.")
+    ran(page)
+    disk.room = 0
+    message(page, 0).set_value("long " * 10_000)
+    press(ran(page), "compose_save")
+    assert disk.refused
+    assert "disk is full" in shown(page)
+    assert "saved elsewhere" not in shown(page)
+    assert library.load("sentiment")[0].messages[0].text == "long " * 10_000
+    disk.room = None
+    assert "saved just now" in shown(ran(page))
+    assert drafts.draft(Database(), "prompt:sentiment") is None
+
+
+def test_a_prompt_that_cannot_be_begun_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: Disk) -> None:
+    monkeypatch.setenv("PROMPTGRID_PROMPTS", str(tmp_path / "empty"))
+    page = opened()
+    disk.full = True
+    press(page, "compose_first")
+    assert "free some space" in shown(page)
+    disk.full = False
+    assert page.button(key="compose_first")
+    press(page, "compose_first")
+    assert page.button(key="compose_save")

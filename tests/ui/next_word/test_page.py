@@ -17,6 +17,7 @@ from promptgrid.errors import EndpointError
 from promptgrid.nextword.client import _apis
 from promptgrid.ui.next_word import state as next_word_state
 from promptgrid.ui.next_word.bars import label, percent
+from tests.faults.disk import Disk
 from tests.running import until
 from tests.ui import pages
 from tests.ui.pages import ran, shown
@@ -148,3 +149,13 @@ def test_tokens_are_written_so_that_they_can_be_read() -> None:
     assert label(b"\xe6\x97") == {"label": "E6 97", "half": True}
     assert label(b" a") == {"label": "·a", "half": False}
     assert [percent(p) for p in (0.538, 0.0495, 0.00012, 1e-9)] == ["53.8 %", "5 %", "0.012 %", "< 0.0001 %"]
+
+
+def test_a_text_that_finds_no_room_stays_on_the_screen_and_its_buttons_work(opened: Any, disk: Disk) -> None:
+    at, _ = opened(lambda request: reply(b" a"))
+    disk.full = True
+    at.text_area(key="next_text_0").set_value("Twice")
+    ran(at)
+    assert "free some space" in at.toast[0].value
+    assert at.text_area(key="next_text_0").value == "Twice"
+    assert at.button(key="next_write")
