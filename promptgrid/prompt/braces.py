@@ -22,8 +22,8 @@ def single_braces(messages: Sequence[Message], known: Iterable[str]) -> list[str
 
 
 def braces_sentence(names: Sequence[str]) -> str:
-    """Returns a sentence on these names in single braces, with the correction: `{text} is sent as it stands; write {{
-    text }}.`"""
+    """Returns a sentence on these names in single braces, with the correction, such as `{text} is sent as it stands;
+    write {{ text }}.`"""
     single, double = ", ".join(f"{{{name}}}" for name in names), ", ".join(f"{{{{ {name} }}}}" for name in names)
     verb = "is sent as it stands" if len(names) == 1 else "are sent as they stand"
     return f"{single} {verb}; write {double}."

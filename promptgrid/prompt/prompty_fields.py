@@ -30,7 +30,7 @@ class FileForm:
 
     first     the file is of prompty 0.1: `model.parameters`, `type`, `sample`
     template  the file has a `template` field; without one, none is added
-    outputs   the file has `outputs`, which decide the answer rule if `metadata` has none: so `metadata` gets one
+    outputs   the file has `outputs`, from which a rule would be read: the answer rule is always written to `metadata`
     inputs    the names under `inputs`; other inputs stand only in the sample
     """
 

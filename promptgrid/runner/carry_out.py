@@ -247,7 +247,7 @@ class _Run:
 
     async def _still_ours(self) -> None:
         """Raises Fenced when another runner has claimed the run. Reads that from the database (the run's epoch, which
-        each claim raises) unless it was read just now; twice if the process slept during the first reading. Uses
+        each claim raises) unless it was read just now, and reads it again if the process slept meanwhile. Uses
         wall-clock time, since a monotonic clock may stop during sleep."""
         for _ in range(2):
             if abs(time.time() - self.epoch_read_at) <= _EPOCH_S:

@@ -72,8 +72,8 @@ def _address(settings: EndpointSettings) -> str:
 
 
 def _test_connection(name: str, models: tuple[str, ...]) -> None:
-    """Draws the button that sends a short request to one of the `models` of the endpoint. Only a request shows whether
-    the key may use it."""
+    """Draws the button that sends a short request to one of the `models` of the endpoint `name`: only a request shows
+    whether the key may use the model."""
     if name == BUILTIN or not models:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
