@@ -12,6 +12,7 @@ from pathlib import Path
 
 from promptgrid import builtin, identities, loop, models
 from promptgrid.endpoint import Endpoint
+from promptgrid.endpoint.embeddings import MOST_MODELS
 from promptgrid.endpoint.settings import OPENAI_URL, EndpointSettings, normalised, read_settings
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.models import ModelFacts
@@ -39,12 +40,18 @@ _BUILTIN_FACTS = ModelFacts(
 @dataclass(frozen=True, slots=True)
 class EndpointState:
     """Whether an endpoint can be used now (`ok`), a sentence that says so or why not, and the names of the models that
-    it lists."""
+    it lists; with `shortened`, only the first of them."""
 
     name: str
     ok: bool
     message: str
     models: tuple[str, ...] = ()
+    shortened: bool = False
+
+    @property
+    def note(self) -> str:
+        """A sentence for a list of models that is `shortened`; else ""."""
+        return f"Only the first {len(self.models):,} models are listed; any other can be typed." * self.shortened
 
 
 def settings() -> dict[str, EndpointSettings]:
@@ -192,7 +199,7 @@ def check(name: str) -> EndpointState:
         return EndpointState(name, False, f"No answer within {CHECK_S:.0f} seconds. Is the server running?")
     except PromptgridError as error:
         return EndpointState(name, False, str(error))
-    return EndpointState(name, True, f"{len(served)} models.", served)
+    return EndpointState(name, True, f"{len(served):,} models.", served, shortened=len(served) == MOST_MODELS)
 
 
 async def _listed(name: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import pytest
 
 from promptgrid import builtin, connections, loop
 from promptgrid.builtin import weights as builtin_weights
+from promptgrid.endpoint import embeddings
 from promptgrid.errors import PlanError, PromptgridError
 from tests.faults.server import HostileServer
 
@@ -105,6 +106,16 @@ def test_check_lists_the_models(hostile: HostileServer, monkeypatch: pytest.Monk
     state = connections.check("openai")
     assert state.ok
     assert state.models
+
+
+def test_check_says_when_a_list_of_models_is_shortened(hostile: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
+    assert not connections.check("openai").note
+    monkeypatch.setattr(embeddings, "MOST_MODELS", 3)
+    monkeypatch.setattr(connections, "MOST_MODELS", 3)
+    state = connections.check("openai")
+    assert len(state.models) == 3
+    assert "first 3 models are listed" in state.note
 
 
 def test_check_says_what_is_wrong_with_an_endpoint_that_is_down(two: None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from promptgrid.errors import CasesError
 
 MAX_CASES = 100_000
 MAX_COLUMNS = 1_000
+MAX_DEPTH = 100  # lists and objects inside one another, in a value
 MISSING = object()
 """The cell of a record whose field is missing or null; it differs from an empty text."""
 
@@ -48,9 +50,32 @@ def listed_rows(numbers: Sequence[int], limit: int = 5) -> str:
     return f"{'row' if len(numbers) == 1 else 'rows'} {first}{more}"
 
 
+def check_depth(value: Any, where: str) -> None:
+    """Raises CasesError, which names the place `where`, for a value with more than MAX_DEPTH lists and objects inside
+    one another: code that follows them to the end would overflow the stack."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        inner = [part.values() if isinstance(part, Mapping) else part for part in level if _holds_others(part)]
+        if not inner:
+            return
+        level = list(chain.from_iterable(inner))
+    raise CasesError(
+        f"{where} has more than {MAX_DEPTH} lists or objects inside one another.", hint="Write it as text."
+    )
+
+
+def _holds_others(value: Any) -> bool:
+    return isinstance(value, (Mapping, list, tuple))
+
+
 def json_value(value: Any, where: str) -> Any:
     """Returns a value from a table file as JSON; None for NaN. Raises CasesError, which names the place `where`, for a
-    value that JSON cannot hold."""
+    value that JSON cannot hold, or that is nested too deeply."""
+    check_depth(value, where)
+    return _json_value(value, where)
+
+
+def _json_value(value: Any, where: str) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         if math.isnan(value):
             return None
@@ -62,9 +87,9 @@ def json_value(value: Any, where: str) -> Any:
     if isinstance(value, (Decimal, timedelta, UUID)):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(key): json_value(one, where) for key, one in value.items()}
+        return {str(key): _json_value(one, where) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [json_value(one, where) for one in value]
+        return [_json_value(one, where) for one in value]
     if type(value).__module__ == "numpy" and value.ndim == 0:
-        return json_value(value.item(), where)
+        return _json_value(value.item(), where)
     raise CasesError(f"{where} holds {type(value).__name__}, which is no value of a case.", hint="Write it as text.")

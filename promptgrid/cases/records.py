@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from promptgrid.cases.raw import MAX_CASES, MISSING, RawTable, TableRow
+from promptgrid.cases.raw import MAX_CASES, MISSING, RawTable, TableRow, check_depth
 from promptgrid.errors import CasesError
 
 SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -42,6 +42,7 @@ def read_records(text: str, name: str) -> RawTable:
         if not isinstance(value, Mapping):
             message = f"{name}: record {number} (line {line}) is {_kind(value)}, not an object."
             raise CasesError(message, hint=_HINT)
+        check_depth(value, f"{name}: record {number} (line {line})")
     return as_table([(line, value) for line, value in records], notes)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from promptgrid.cases.decoding import MAX_BYTES, decoded, megabytes
 from promptgrid.cases.delimited import read_delimited
 from promptgrid.cases.own_checks import CHECKS, checks_text, own_checks
-from promptgrid.cases.raw import MAX_CASES, MAX_COLUMNS, MISSING, RawTable, TableRow
+from promptgrid.cases.raw import MAX_CASES, MAX_COLUMNS, MISSING, RawTable, TableRow, listed_rows
 from promptgrid.cases.records import SUFFIXES, looks_like_records, read_records
 from promptgrid.errors import CasesError
 from promptgrid.grading import CheckSpec
@@ -27,6 +27,7 @@ from promptgrid.suggestions import did_you_mean
 from promptgrid.text import value_text
 
 MAX_HEADER = 200  # characters of a column's name
+MAX_ROW = 2_000_000  # characters of a case's texts: no prompt takes more (prompt.bounds.MAX_CHARS)
 EXPECTED = "expected"
 FORMATS = ("csv", "tsv", "txt", "jsonl", "ndjson", "json", "xlsx", "parquet")
 """The suffixes of tables that can be read."""
@@ -69,7 +70,8 @@ def read_cases(source: Path | bytes, *, name: str = "", expected: str = "", enco
 
     `expected` names the column with the right answers if that is not called `expected`. `encoding` is required for text
     that is not UTF-8 and has no byte order mark. An `id` or `case_id` column names the cases if its values are complete
-    and unique; else the names are "1", "2", … Raises CasesError, of which EncodingError is a subclass.
+    and unique; else the names are "1", "2", … A row that is too large for a prompt is left out, with a note. Raises
+    CasesError, of which EncodingError is a subclass.
     """
     data = source if isinstance(source, bytes) else _read(source)
     name = name or (source.name if isinstance(source, Path) else "the table")
@@ -81,7 +83,7 @@ def read_cases(source: Path | bytes, *, name: str = "", expected: str = "", enco
         raise CasesError(f"{name} has a header ({', '.join(columns)}) but no rows.", hint="Add a row below it.")
     if len(raw.rows) > MAX_CASES:
         raise CasesError(f"{name} has more than {MAX_CASES:,} rows.", hint="Split it into smaller files.")
-    cases = [_case(number, row, columns, name) for number, row in enumerate(raw.rows, 1)]
+    cases = [_case(number, row, columns, name) for number, row in _small_rows(raw, name)]
     return Cases(_named(cases, columns, raw.notes), columns, tuple(raw.notes))
 
 
@@ -226,6 +228,21 @@ def _refuse_duplicates(columns: Sequence[str], name: str, row: TableRow) -> None
                 hint="Give each column a name of its own.",
             )
         first[key] = number
+
+
+def _small_rows(raw: RawTable, name: str) -> list[tuple[int, TableRow]]:
+    """Returns the rows that a prompt can take, with their numbers as cases from 1. The others are named in a note.
+    Raises CasesError if no row is left."""
+    sizes = [
+        sum(len(value_text(cell)) for cell in row.cells if isinstance(cell, (str, list, dict))) for row in raw.rows
+    ]
+    large = [row.number for row, size in zip(raw.rows, sizes, strict=True) if size > MAX_ROW]
+    if large:
+        left_out = f"{listed_rows(large)} left out: more than {MAX_ROW:,} characters, which no prompt takes"
+        if len(large) == len(raw.rows):
+            raise CasesError(f"{name}: {left_out}.", hint="Split each into several rows.")
+        raw.notes.append(left_out)
+    return [(n, row) for n, (row, size) in enumerate(zip(raw.rows, sizes, strict=True), 1) if size <= MAX_ROW]
 
 
 def _case(number: int, row: TableRow, columns: Sequence[str], name: str) -> Case:

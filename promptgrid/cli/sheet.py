@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
@@ -24,6 +25,8 @@ def as_text(sheet: Preflight) -> str:
     lines += [f"  {model.ref}: {note}" for model in sheet.models for note in model.notes]
     lines += [f"  skipped: {s.prompt} as {s.technique}, {s.reason}" for s in sheet.skipped]
     lines += [f"  {doubt}" for doubt in sheet.doubts]
+    if sheet.answer_column:
+        lines.append(f"  To read the right answers from that column: --expected {shlex.quote(sheet.answer_column)}")
     if budget := phrases.budget_words(sheet):
         lines.append(f"  {budget}")
     if own_checks := phrases.own_checks_words(sheet):

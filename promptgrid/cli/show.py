@@ -86,8 +86,8 @@ def models(as_json: bool) -> None:
     for state in states:
         for model in state.models:
             echo(f"{state.name}/{model}")
-        if not state.ok:
-            echo(f"{state.name}: {state.message}", err=True)
+        if state.note or not state.ok:
+            echo(f"{state.name}: {state.note or state.message}", err=True)
 
 
 @click.command()

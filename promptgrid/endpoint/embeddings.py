@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from promptgrid.endpoint.base import Embeddings
 from promptgrid.endpoint.replies import bad_reply, parsed
 from promptgrid.endpoint.usage import read_usage
 
-MOST_MODELS, LONGEST_NAME = 10_000, 300
+MOST_MODELS, LONGEST_NAME = 2_000, 300  # a page draws each of its selectors with all names
 _LARGEST = 1e30  # of a number: the length of a vector with larger ones overflows
 
 
@@ -37,14 +38,15 @@ def _is_number(value: object) -> bool:
 
 
 def model_names(listing: Any) -> list[str]:
-    """Returns the sorted names in a parsed answer of /models: {"data": [{"id": …}]}, or the bare list. Raises
-    EndpointError(bad_reply) for another form."""
+    """Returns the names in a parsed answer of /models, {"data": [{"id": …}]} or the bare list: the first MOST_MODELS,
+    sorted. Raises EndpointError(bad_reply) for another form."""
     if not isinstance(listing, (dict, list)):
         raise bad_reply("The endpoint's list of models is no list.", str(listing))
     rows = listing.get("data", listing.get("models")) if isinstance(listing, dict) else listing
-    rows = rows[:MOST_MODELS] if isinstance(rows, list) else []
+    rows = rows if isinstance(rows, list) else []
     names = (row.get("id", row.get("name")) if isinstance(row, dict) else row for row in rows)
-    return sorted({name for name in names if isinstance(name, str) and _can_be_shown(name)})
+    shown = dict.fromkeys(name for name in names if isinstance(name, str) and _can_be_shown(name))
+    return sorted(islice(shown, MOST_MODELS))
 
 
 def _can_be_shown(name: str) -> bool:

@@ -42,7 +42,7 @@ def bad_reply(message: str, raw: str, *, hint: str = "") -> EndpointError:
 
 
 def parsed_json(text: str) -> Any:
-    """Parses the JSON of a response's body; NaN and infinite numbers become None. Raises EndpointError(bad_reply)."""
+    """Parses the JSON of a response's body; NaN and Infinity become None. Raises EndpointError(bad_reply)."""
     try:
         return json.loads(text, parse_constant=lambda _: None)
     except (ValueError, RecursionError) as error:

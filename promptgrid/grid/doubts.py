@@ -30,14 +30,30 @@ def doubts(plan: Plan) -> list[str]:
 def _unscored(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
     """Yields a sentence if the prompt's answer rule needs expected answers and no case has one. `columns` are those of
     the cases."""
+    if _is_unscored(plan, prompt):
+        offered = _offered(prompt, columns)
+        hint = f" Choose the column {offered[0]} for the right answers." if offered else ""
+        yield f"No case has an expected answer: nothing will be scored.{hint}"
+
+
+def answer_column(plan: Plan) -> str:
+    """Returns the column that may hold the expected answers which the plan lacks; "" if there is none, or none is
+    lacking."""
+    columns = _columns(plan)
+    offered = (name for prompt in plan.prompts if _is_unscored(plan, prompt) for name in _offered(prompt, columns))
+    return next(offered, "")
+
+
+def _is_unscored(plan: Plan, prompt: Prompt) -> bool:
     if prompt.answer.kind not in ("label", "number") or any(case.expected is not None for case in plan.cases):
-        return
-    if plan.checks_for(prompt) or plan.own_checks:
-        return
+        return False
+    return not (plan.checks_for(prompt) or plan.own_checks)
+
+
+def _offered(prompt: Prompt, columns: list[str]) -> list[str]:
+    """Returns the columns named like expected answers that the prompt does not use."""
     used = {variable.name for variable in variables(prompt.messages, prompt.inputs)}
-    offered = [name for name in answer_columns(columns) if name not in used]
-    hint = f" Choose the column {offered[0]} for the right answers (--expected {offered[0]})." if offered else ""
-    yield f"No case has an expected answer: nothing will be scored.{hint}"
+    return [name for name in answer_columns(columns) if name not in used]
 
 
 def unread_expected(prompt: Prompt, cases: Sequence[Case]) -> Iterator[str]:

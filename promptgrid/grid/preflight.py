@@ -12,7 +12,7 @@ from promptgrid import connections, grid
 from promptgrid.budget import Budget, parse_budget
 from promptgrid.cases.duplicates import content
 from promptgrid.grid import Plan, Skipped
-from promptgrid.grid.doubts import doubts
+from promptgrid.grid.doubts import answer_column, doubts
 from promptgrid.grid.estimate import (
     Estimate,
     ModelCheck,
@@ -58,7 +58,7 @@ class Preflight:
     """What a plan will take: the number of its `cells`, and the estimate for each model. `reach` is what its
     comparisons can detect (None: nothing is scored). `judges` has an entry for each check by a model, which runs when
     the replies are there; `doubts` are sentences on what may be wrong with the plan; `own_checks` counts the cases that
-    bring checks of their own."""
+    bring checks of their own; `answer_column` may hold the expected answers that the plan lacks ("": no column)."""
 
     models: Sequence[ModelPreflight]
     skipped: Sequence[Skipped]
@@ -68,6 +68,7 @@ class Preflight:
     reach: Reach | None = None
     doubts: Sequence[str] = ()
     own_checks: int = 0
+    answer_column: str = ""
 
     @cached_property
     def replies(self) -> Estimate:
@@ -165,7 +166,15 @@ class EstimateTally:
         cells, budget = self._points * self.plan.samples, parse_budget(self.plan.budget)
         own_checks = sum(bool(case.checks) for case in self.plan.cases)
         return Preflight(
-            models, grid.skipped(self.plan), cells, budget, judges, plan_reach(self.plan), doubts(self.plan), own_checks
+            models=models,
+            skipped=grid.skipped(self.plan),
+            cells=cells,
+            budget=budget,
+            judges=judges,
+            reach=plan_reach(self.plan),
+            doubts=doubts(self.plan),
+            own_checks=own_checks,
+            answer_column=answer_column(self.plan),
         )
 
     def _seconds(self, ref: str, replies: int) -> float | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ruamel.yaml.nodes import Node
 
 MAX_NODES = 50_000  # with aliases expanded: a few lines of YAML can stand for billions of values
+MAX_DEPTH = 100  # lists and mappings inside one another
 
 _END = re.compile(r"^(?:---|\+\+\+)[ \t]*$", re.MULTILINE)
 _INDENTED_END = re.compile(r"^[ \t]+---[ \t]*$", re.MULTILINE)
@@ -142,14 +143,29 @@ def compose(front: str, before: int) -> Node | None:
     """Parses the YAML of the front matter to a tree of nodes; None if it is empty. `before` is the number of lines of
     the file before it. Raises PromptError with the line for broken or too large YAML."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.composer import Composer, MaxDepthExceededError
     from ruamel.yaml.error import YAMLError
 
+    class Bounded(Composer):
+        """Ends at the first value too many: a list of 4 MB takes a minute to compose."""
+
+        nodes = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.nodes += 1
+            if self.nodes > MAX_NODES:
+                raise _too_many()
+            return super().compose_node(parent, index)
+
+    yaml = YAML(typ="safe", pure=True)  # comments are not needed here
+    yaml.Composer, yaml.max_depth = Bounded, MAX_DEPTH
     try:
-        node: Node | None = YAML(typ="safe", pure=True).compose(front)  # comments are not needed here
-    except YAMLError as error:
+        node: Node | None = yaml.compose(front)
+    except (MaxDepthExceededError, RecursionError) as error:
+        message = f"The front matter has more than {MAX_DEPTH} lists or mappings inside one another."
+        raise PromptError(message, hint="Nest it less.", line=before) from error
+    except (YAMLError, ValueError) as error:
         raise yaml_error(error, front, before) from error
-    except (RecursionError, ValueError) as error:
-        raise PromptError("The front matter cannot be read: it is nested too deeply.", line=before) from error
     if node is not None:
         _count(node, {})
     return node
@@ -185,5 +201,11 @@ def _count(node: Node, counted: dict[int, int]) -> int:
         children = node.value if _is_list(node) else [part for pair in node.value for part in pair]
         counted[id(node)] = 1 + sum(_count(child, counted) for child in children)
     if counted[id(node)] > MAX_NODES:
-        raise PromptError(f"The front matter stands for more than {MAX_NODES:,} values.", hint="Remove its aliases.")
+        raise _too_many()
     return counted[id(node)]
+
+
+def _too_many() -> PromptError:
+    return PromptError(
+        f"The front matter stands for more than {MAX_NODES:,} values.", hint="Remove its aliases, or shorten its lists."
+    )

@@ -52,6 +52,8 @@ def endpoints() -> None:
             if state.models:
                 with st.popover(humanize.many(len(state.models), "model"), type="tertiary"):
                     st.code("\n".join(f"{state.name}/{model}" for model in state.models), language=None, height=260)
+            if state.note:
+                st.caption(state.note)
             _test_connection(state.name, state.models)
 
 

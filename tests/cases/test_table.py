@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from promptgrid.cases import table as module
 from promptgrid.cases.decoding import MAX_BYTES
+from promptgrid.cases.raw import json_value
 from promptgrid.cases.table import Case, parse_cases, read_cases
 from promptgrid.errors import CasesError
+from promptgrid.prompt import bounds
 
 CHINESE = "text,expected\n今天天气很好，我们去公园。,积极\n坏了,消极\n"
 FRENCH = "text,expected\n“Résumé” café größe,ok\n"
@@ -155,3 +158,38 @@ def test_more_than_100_mb_are_refused_without_being_read(tmp_path: Path) -> None
 def test_a_huge_cell_is_read() -> None:
     story = "x" * 1_000_000
     assert parse_cases(f"text,n\n{story},1\n").cases[0].inputs["text"] == story
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_row_that_no_prompt_can_take_is_left_out_and_named(form: str) -> None:
+    big = "word " * 1_000_000
+    if form == "csv":
+        data = f"text,expected\nfirst,a\n{big},b\nlast,c\n"
+    else:
+        data = "\n".join(json.dumps({"text": text}) for text in ("first", ["a list", big], "last"))
+    table = read_cases(data.encode(), name=f"big.{form}")
+    assert [(case.id, case.inputs["text"]) for case in table.cases] == [("1", "first"), ("3", "last")]
+    row = 3 if form == "csv" else 2
+    assert f"row {row} left out: more than 2,000,000 characters, which no prompt takes" in table.notes
+    assert bounds.MAX_CHARS == module.MAX_ROW
+
+
+def test_a_table_of_which_no_row_can_be_taken_is_refused() -> None:
+    with pytest.raises(CasesError, match="row 2 left out"):
+        parse_cases("text\n" + "word " * 1_000_000)
+
+
+@pytest.mark.parametrize("depth", [300, 900, 100_000])
+def test_values_nested_too_deeply_are_refused_with_their_place(depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    with pytest.raises(CasesError, match=r"record at line 2|record 2 \(line 2\) has more than 100 lists"):
+        read_cases(f'{{"text": "a"}}\n{{"text": {nested}}}\n'.encode(), name="deep.jsonl")
+    assert read_cases(f'{{"text": {nested[:50]}{nested[-50:]}}}'.encode(), name="deep.jsonl").cases
+
+
+def test_a_row_of_python_nested_too_deeply_is_refused() -> None:
+    value: list[object] = []
+    for _ in range(900):
+        value = [value]
+    with pytest.raises(CasesError, match="more than 100 lists"):
+        json_value(value, "case 1: 'text'")

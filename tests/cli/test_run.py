@@ -82,6 +82,25 @@ def test_results_that_cannot_be_written_are_not_lost() -> None:
 
 
 @pytest.mark.usefixtures("work")
+def test_a_case_of_five_megabytes_is_named_and_the_others_run(hostile: HostileServer) -> None:
+    Path("cases.csv").write_text("text,expected\nfine,good\n" + "word " * 1_000_000 + ",bad\nfair,good\n", "utf-8")
+    plan_of_others = promptgrid("plan", *RUN[1:])
+    assert "row 3 left out" in plan_of_others.stderr
+    assert "2 cells: 2 calls to send" in plan_of_others.stdout
+    assert promptgrid(*RUN).exit_code == 0
+    assert hostile.calls("ok") == 2
+
+
+@pytest.mark.usefixtures("work")
+def test_without_right_answers_the_option_for_their_column_is_named() -> None:
+    Path("cases.csv").write_text("text,label\nfine,good\n", "utf-8")
+    result = promptgrid("plan", *RUN[1:])
+    assert "nothing will be scored" in result.stdout
+    assert "--expected label" in result.stdout
+    assert "--expected" not in promptgrid("plan", *RUN[1:], "--expected", "label").stdout
+
+
+@pytest.mark.usefixtures("work")
 def test_plan_says_what_is_merged_and_skipped() -> None:
     Path("plain.prompty").write_text("---\nname: plain\n---\nuser:\nHi\n", "utf-8")
     result = promptgrid("plan", "plain.prompty", "--model", "openai/o3", "--technique", "zero-shot,few-shot",

@@ -9,16 +9,30 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from promptgrid.endpoint import sdk
-from promptgrid.endpoint.embeddings import embeddings
+from promptgrid.endpoint.embeddings import MOST_MODELS, embeddings
 from promptgrid.endpoint.events import folded
 from promptgrid.endpoint.logprobs import read_steps
 from promptgrid.errors import EndpointError
-from tests.endpoint.sockets import HELLO, Way, Wire, answer, ask, both_ways, complete, failure, stream, with_endpoint
+from tests.endpoint.sockets import (
+    CHOICE,
+    CLOSE,
+    HELLO,
+    Way,
+    Wire,
+    answer,
+    ask,
+    both_ways,
+    complete,
+    failure,
+    stream,
+    with_endpoint,
+)
 from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
 
@@ -52,7 +66,14 @@ class _Endless(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def endless() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Endless)
+    with serving(_Endless) as url:
+        yield url
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The base URL of a server with this handler."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -103,6 +124,78 @@ def test_a_stream_has_a_time_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
         error = failure(server.url, ask("slow-stream"), stream, timeout_s=1.0)
     assert error.kind == "timeout"
     assert time.monotonic() - started < 5
+
+
+class _Slow(BaseHTTPRequestHandler):
+    """Sends an answer by the byte, and never comes to its end: the head or, for the model `body`, the body."""
+
+    def do_POST(self) -> None:
+        model = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["model"]
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+        self.wfile.write(head + b"\r\n" if model == "body" else head)
+        try:
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.05)
+        except OSError:  # the client has left
+            pass
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+
+@both_ways
+@pytest.mark.parametrize("what", ["head", "body"])
+def test_an_answer_that_comes_by_the_byte_ends_in_time(monkeypatch: pytest.MonkeyPatch, what: str, way: Way) -> None:
+    monkeypatch.setattr(sdk, "STREAM_TIMES", 1.0)
+    started = time.monotonic()
+    with serving(_Slow) as url:
+        error = failure(url, ask(what), way, timeout_s=1.0)
+    assert error.kind == "timeout"
+    assert time.monotonic() - started < 10
+
+
+@both_ways
+def test_redirects_in_a_circle_end(way: Way) -> None:
+    def script(connection: int, request: int) -> bytes:
+        return answer(b"", "307 Temporary Redirect", Location=f"/v1/{len(server.requests) % 2}")
+
+    with Wire(script) as server:
+        error = failure(server.url, ask("m"), way)
+        assert error.kind == "bad_request"
+        assert len(server.requests) < 20
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@both_ways
+@pytest.mark.parametrize("chunk", [b"zz\r\n", b"-5\r\nabc", b"f" * 40 + b"\r\n", b"5\r\nab\r\n0\r\n\r\n", b"\0" * 9000])
+def test_chunks_of_garbage_are_no_answer(chunk: bytes, way: Way) -> None:
+    with Wire(CHUNKED + chunk + CLOSE) as server:
+        assert failure(server.url, ask("m"), way).kind in ("bad_reply", "connection")
+
+
+def test_numbers_without_an_end_are_no_counts() -> None:
+    usage = '{"prompt_tokens": 1e999, "completion_tokens": NaN, "total_tokens": -Infinity}'
+    body = f'{{"created": 1e999, "model": NaN, "choices": [{json.dumps(CHOICE)}], "usage": {usage}}}'
+    with Wire(answer(body.encode())) as server:
+        (reply,) = complete(server.url, ask("m"))
+    assert (reply.text, reply.prompt_tokens, reply.completion_tokens) == ("ok", None, None)
+    assert "inf prompt tokens" in reply.usage_problem
+
+
+def test_of_a_million_models_the_first_are_listed() -> None:
+    with Wire(answer({"data": [{"id": f"m{number}"} for number in range(1_000_000)]})) as server:
+        names = with_endpoint(server.url, lambda endpoint: endpoint.models(), timeout_s=60.0)
+    assert len(names) == MOST_MODELS
+    assert set(names) == {f"m{number}" for number in range(MOST_MODELS)}
+
+
+def test_a_web_page_is_no_list_of_models() -> None:
+    with Wire(answer(b"<html><script>alert(1)</script></html>")) as server, pytest.raises(EndpointError) as caught:
+        with_endpoint(server.url, lambda endpoint: endpoint.models())
+    assert "web page" in str(caught.value)
 
 
 ODD = ["[" * 100_000, '{"choices": ' + "[" * 50_000, "NaN", '{"choices": [{"delta": {"content": NaN}}]}', "7", "\x00"]

@@ -20,8 +20,7 @@ def test_a_plan_without_expected_answers_says_that_nothing_is_scored_and_offers_
     rule = AnswerRule("label", labels=("positive", "negative"))
     sentences = doubts(plan("{{ text }}", rule, ({"text": "a", "__expected": "positive"}, None)))
     assert sentences == [
-        "No case has an expected answer: nothing will be scored. "
-        "Choose the column __expected for the right answers (--expected __expected)."
+        "No case has an expected answer: nothing will be scored. Choose the column __expected for the right answers."
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from promptgrid.errors import PromptError
@@ -12,6 +14,7 @@ from promptgrid.prompt import (
     Message,
     Parameters,
     Prompt,
+    front_matter,
     loads,
 )
 from tests.prompt.prompty_files import FILE, front
@@ -106,3 +109,44 @@ def test_a_file_without_front_matter_is_all_body() -> None:
     assert loads("\ufeffsystem:\r\nBe kind.\r\nuser:\r\nHi\r\n", "plain") == Prompt(
         "plain", (Message("system", "Be kind."), Message("user", "Hi"))
     )
+
+
+def test_a_list_with_too_many_values_is_refused_at_the_first_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front_matter, "MAX_NODES", 100)
+    with pytest.raises(PromptError, match="more than 100 values"):  # the unclosed quote at its end is never reached
+        loads(front("sample:\n  a:\n" + "    - x\n" * 200 + "    - 'unclosed"))
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{last}'] * 9)}]\n" for last, name in pairwise("abcdefg")
+)
+DEEP = "metadata: {answer: {kind: json, schema: " + '{"properties": {"a": ' * 300 + "{}" + "}}" * 301 + "}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BOMB, "more than 50,000 values"),
+        ("sample: &a {b: *a}", "more than 50,000 values"),
+        ("x: &x {<<: *x}", "more than 50,000 values"),
+        ("sample:\n  a: " + "[" * 300 + "]" * 300, "more than 100 lists or mappings"),
+        ("sample:\n" + "".join(f"{' ' * depth}a:\n" for depth in range(1, 301)), "more than 100 lists or mappings"),
+        (DEEP, "more than 100 lists or mappings"),
+    ],
+)
+def test_front_matter_that_grows_or_nests_is_refused(text: str, words: str) -> None:
+    with pytest.raises(PromptError, match=words):
+        loads(front(text))
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [("!!python/object/apply:os.getcwd []", []), ("!!python/name:os.system x", None), ("!own x", None)],
+)
+def test_a_tag_makes_no_object(value: str, plain: object) -> None:
+    text = front(f"sample: {{a: {value}}}")
+    if plain is None:
+        with pytest.raises(PromptError, match="cannot be read"):
+            loads(text)
+    else:
+        assert [one.example for one in loads(text).inputs] == [plain]

@@ -9,8 +9,8 @@ import streamlit as st
 from promptgrid.compare import Facts, VariantSummary
 from promptgrid.compare.copies import copies_sentence
 from promptgrid.export import markdown
-from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import STATE_WORDS, MatrixCell, MatrixColumn, MatrixRow
+from promptgrid.ui.widgets.plain import plain
 
 MOST_COPIED = 1_000  # rows in the Markdown text
 _FORMS = ("This page", "This page as Markdown", "All rows as Markdown")
@@ -20,15 +20,15 @@ _SENTENCES = 8  # further sentences are in a closed expander
 def sentences(summaries: Sequence[VariantSummary]) -> None:
     """Shows for each column a sentence that compares its score with the baseline's; says so if no column is the
     best."""
-    compared = [summary for summary in summaries if summary.sentence]
-    if not compared:
+    lines = [summary.sentence for summary in summaries if summary.sentence]
+    if not lines:
         return
-    lines = [Fact(summary.versus.verdict if summary.versus else "", "", summary.sentence) for summary in compared]
-    facts(lines[:_SENTENCES], key="compare_sentences")
+    for line in lines[:_SENTENCES]:
+        st.caption(plain(line))
     if len(lines) > _SENTENCES:
         with st.expander(f"{len(lines) - _SENTENCES} more", key="compare_more_sentences", on_change="rerun") as opened:
-            if opened.open:
-                facts(lines[_SENTENCES:], key="compare_sentences_more")
+            for line in lines[_SENTENCES:] if opened.open else ():
+                st.caption(plain(line))
     if not any(summary.best for summary in summaries):
         st.caption("No column is marked as the best: the differences may be chance.")
 

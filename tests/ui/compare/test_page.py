@@ -295,6 +295,11 @@ def test_cases_below_a_score_and_of_one_model_only(database: Database) -> None:
     assert address(page) == {"run": run_id, "below": "50", "model": "openai/other", "temperature": "1"}
 
 
+def test_a_verdict_is_said_once_under_the_summary(run_id: str) -> None:
+    assert shown(opened(run=run_id)).count("too few to tell") == 1
+    assert "needs more" not in shown(opened(run=run_id))
+
+
 def test_what_the_baseline_said_is_put_beside(database: Database, run_id: str) -> None:
     cold, hot = variant_ids(database, run_id)
     page = opened(run=run_id, case="2", variant=hot)
