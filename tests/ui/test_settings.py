@@ -73,7 +73,7 @@ def test_a_refused_connection_says_what_to_do(settings: AppTest) -> None:
 def test_what_was_deleted_is_removed_for_good_only_on_request(settings: AppTest) -> None:
     database = Database()
     conversations.delete(database, conversations.create(database, "talk", {}))
-    plan = api.plan("sentiment", [{"text": "Fine."}], models="openai/ok")
+    plan = api.plan("sentiment", [{"text": "Fine.", "expected": "positive"}], models="openai/ok")
     runs.delete(database, client.submit(database, plan))
     page = settings.run()
     assert len(runs.list_runs(database, deleted=True)) == 1
