@@ -25,8 +25,8 @@ CHUNK = 200  # replies
 class Answered:
     """A cell that has a reply, with everything that a check may read. `request` is the request body as sent.
 
-    `own` are the checks that its case brings. `scored` names the checks that have scored the cell, except those that
-    failed with an error.
+    `own` has the checks that the table of cases sets for this case alone. `scored` has the names of the checks that
+    have already given the cell a score; a check that failed with an error is not among them.
     """
 
     position: int
@@ -108,8 +108,8 @@ def answered_count(database: Database, run_id: str) -> int:
 
 
 def own_count(database: Database, run_id: str) -> int:
-    """Returns how many scores the run's answered cells get from the own checks of their cases: those in the table of
-    cases, which score besides the checks of the run."""
+    """Returns how many scores the checks that cases bring give to the run's answered cells. These checks are written in
+    the table of cases and score in addition to the checks of the run."""
     of_case = (cells.c.run_id == cases.c.run_id) & (cells.c.case_position == cases.c.position)
     mine = (cases.c.run_id == run_id) & (cases.c.checks != "") & (cells.c.status == "answered")
     query = sa.select(cases.c.checks, sa.func.count()).join(cells, of_case).where(mine).group_by(cases.c.checks)
@@ -159,8 +159,9 @@ def score_row(run_id: str, position: int, score: Score, judge_reply_id: int | No
 
 
 def change_checks(database: Database, run_id: str, before: str, checks: Sequence[CheckSpec]) -> Plan:
-    """Replaces the checks of the run, also for cells that are added later, and returns the new plan. Deletes the scores
-    of checks that were removed or changed under the same name; checks that cases bring stay.
+    """Gives the run these checks instead of its present ones, also for cells that are added later, and returns the new
+    plan. The scores of a check stay only if the check is the same in both, name and options; scores of the checks that
+    cases bring always stay.
 
     `before` is the plan that the caller read (`plans.planned_as`). Raises PlanError if the plan has changed since, or
     the run is active.

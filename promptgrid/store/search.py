@@ -47,8 +47,9 @@ def matching(database: Database, run_id: str, text: str) -> SearchMatches:
 
 
 def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
-    """Yields the positions of the cases that contain the text. Inputs are stored as ASCII JSON: LIKE searches it for
-    printable ASCII; inputs with escaped characters are decoded and compared."""
+    """Yields the positions of the cases that contain the text. Each case is decoded and compared in Python. For a
+    printable ASCII text, LIKE first leaves out the cases that cannot contain it: inputs are stored as ASCII JSON, so
+    only those with escaped characters must be decoded in any case."""
     wanted = text.casefold()
     query = sa.select(cases.c.position, cases.c.case_id, cases.c.expected, cases.c.inputs)
     query = query.where(cases.c.run_id == run_id)
@@ -108,9 +109,9 @@ def _beyond_ascii(column: sa.ColumnElement[str], chars: sa.ColumnElement[int]) -
 
 
 def maybe(wanted: str) -> str:
-    """Returns an SQL LIKE pattern for the folded text `wanted` that also matches every text which only might contain
-    it. It has a wildcard for one character where a character has forms that LIKE does not know, and for any text where
-    one character may have folded to several ("ß" to "ss")."""
+    """Returns an SQL LIKE pattern that matches every text which may contain the folded text `wanted`; some of these
+    texts do not contain it. It has `_` for a character with forms that LIKE does not know, and `%` where several
+    characters may be the folding of a single one ("ss" of "ß")."""
     free = [False] * len(wanted)
     for several in _expansions():
         for at in range(1 - len(several), len(wanted)):  # `several` may begin before the text, or end after it

@@ -23,8 +23,8 @@ _LOOKUP = 500  # keys per query: SQLite allows 32,766 variables, older builds 99
 
 @dataclass(frozen=True, slots=True)
 class StoredReply:
-    """A reply in the database. `run_id` is the run that paid for it (None: no run did), `shown` is true if a cell has
-    the reply, `created` is in seconds since 1970."""
+    """A reply in the database. `run_id` is the run that paid for it (None: no run did), `shown` is true if it is the
+    reply of at least one cell of any run, `created` is in seconds since 1970."""
 
     id: int
     text: str
@@ -37,8 +37,8 @@ class StoredReply:
 def stored_replies(
     database: Database, keys: Sequence[str], run_id: str | None = None
 ) -> dict[tuple[str, int], StoredReply]:
-    """Returns the newest stored reply for each pair of one of these keys and a sample number; with `run_id`, only
-    replies that this run paid for."""
+    """Returns by (key, sample number) the newest stored reply to each sample of the requests with these keys. With
+    `run_id`, only replies that this run paid for."""
     shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
     columns = (replies.c[name] for name in ("key", "sample", "id", "text", "reasoning", "run_id", "created"))
     query = sa.select(*columns, shown).order_by(replies.c.id)
@@ -84,10 +84,10 @@ def reported_usage(database: Database, endpoint: str, model: str) -> list[Report
 
 
 def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | None:
-    """Returns the mean time in seconds of the model's latest 50 replies (None: it has none). A reply that came with
-    others counts its share of the call's time.
+    """Returns the mean time in seconds of the model's latest 50 replies (None: it has none). If one call brought
+    several replies, each counts an equal share of the call's time.
 
-    Replies of the kind "look" are left out: such a call ends after one token.
+    Replies of a single token (kind "look") are left out, because they take less time.
     """
     columns = (replies.c.latency_ms / replies.c.batch).label("ms")
     mine = (replies.c.endpoint == endpoint) & (replies.c.model == model) & (replies.c.kind != "look")

@@ -16,12 +16,13 @@ VoteOutcome = Literal["left", "right", "tie", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """Two cells, by the side on which they were shown, and the `outcome`: which of them was preferred (left, right), a
-    tie, or that the pair was skipped.
+    """A vote on the replies of two cells, one shown on the left and one on the right. `outcome` is the side that was
+    preferred (left, right), tie, or skip (the pair was skipped).
 
-    `owner` is the person or the model (ENDPOINT/MODEL) that judged. `created` is in seconds since 1970. `orders` has
-    the two preferences of a model: with the left reply in the first place, and with it in the second, such as `first
-    second`, each of first, second, tie; "" for a person, and for a vote stored before both were kept.
+    `owner` is the person or the model (ENDPOINT/MODEL) that judged. `created` is in seconds since 1970. A model judges
+    the pair twice: with the left reply in the first place, then with the right one. `orders` has its two preferences as
+    words (first, second, tie): `first second` prefers the left reply both times. It is "" for a person, and for a vote
+    stored before both were kept.
     """
 
     id: int
@@ -47,8 +48,8 @@ def add(
     judge_reply_id: int | None = None,
     orders: str = "",
 ) -> int:
-    """Stores a vote on the replies of two cells of the run, and returns the vote's id. `outcome` says which side
-    `owner` preferred; with `by_model`, `owner` is a model and `judge_reply_id` its reply. `orders` is that of Vote.
+    """Stores a vote on the replies of two cells of the run, given by their positions, and returns the vote's id.
+    `outcome` and `orders` are as in Vote. With `by_model`, `owner` is a model and `judge_reply_id` the id of its reply.
     Raises StoreError when the run no longer has these cells."""
     row = {
         "run_id": run_id,

@@ -17,7 +17,7 @@ def digest(*words: str) -> bytes:
 
 
 class CountCache:
-    """A cache of the `size` latest counts; several threads may use it at once."""
+    """A cache of token counts that keeps the `size` most recently used. Several threads may use it at once."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -19,9 +19,9 @@ class ContextUse:
     add up to `total`.
 
     `reserve` is set aside for the reply and is not in the total. Without a known `limit` everything `fits`.
-    `more_examples` and `more_turns` (a question with its reply) say how many more of average length fit; None without a
-    limit, or without any to average. `sizes` has the tokens of each turn's text, in order. `reason` says why the counts
-    are not `exact`.
+    `more_examples` and `more_turns` estimate how many more examples, and how many more questions with their replies,
+    would fit; None if the limit is unknown or the request has none of the kind. `sizes` has the tokens of each turn's
+    text, in order. `reason` says why the counts are not `exact`.
     """
 
     system: int
@@ -55,7 +55,8 @@ def budget(
     api: Api = "chat",
 ) -> ContextUse:
     """Returns how the turns, in this order, fill the context. `count` is the model's `tokens.counter`, `reserve` the
-    tokens set aside for the reply, `limit` the model's context limit (None: unknown)."""
+    tokens set aside for the reply, `limit` the model's context limit (None: unknown). For the `api` "completion" no
+    chat format is counted."""
     whole = count(_messages(turns), api)
     sizes = _sizes(whole.tokens, turns, count)
     parts = dict.fromkeys(PARTS, 0)
@@ -66,8 +67,9 @@ def budget(
     groups = units(turns)
 
     def more(part: PromptPart) -> int | None:
-        """Estimates how many more units of that part fit (an example, a question with its reply), from the tokens added
-        if all of them are sent twice. None without a limit, or without such a unit."""
+        """Estimates how many more units of this part fit: examples, or questions with their replies. The size of a unit
+        is an average, found by counting the request with all these units twice. None if the limit is unknown or the
+        part has no unit."""
         number = sum(turns[unit[0]].part == part for unit in groups)
         if left is None or not number:
             return None

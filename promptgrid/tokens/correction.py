@@ -41,8 +41,8 @@ class _Pair(NamedTuple):
 class _Correction:
     """Corrects the counts of `count` by the usage that earlier replies `reported`.
 
-    With `own_tokenizer`, texts are counted exactly and only what surrounds them is not known: the mean difference is
-    added. Otherwise the count is multiplied by the mean ratio.
+    With `own_tokenizer`, the encoding of the model is known: texts are counted exactly, only the tokens of the chat
+    format are not, and the mean difference is added. Otherwise the count is multiplied by the mean ratio.
     """
 
     count: Counter
@@ -52,9 +52,9 @@ class _Correction:
     def counted(
         self, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = (), response_format: Any = None
     ) -> Count:
-        """Returns the corrected count of a request; its reason says by how much it was corrected. Only earlier requests
-        with the same tools and response format are compared, and of these only those with as many messages if there are
-        any."""
+        """Returns the corrected count of a request; its reason says by how much it was corrected. The correction
+        follows from earlier requests with the same tools and response format: from those with the same number of
+        messages, or from all if there are none. An exact count is not corrected."""
         count = self.count(messages, api, tools, response_format)
         pairs = [] if count.exact else self._pairs[_attached(tools, response_format)]
         alike = [pair for pair in pairs if pair.messages == len(messages)] or pairs

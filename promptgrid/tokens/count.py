@@ -40,8 +40,8 @@ REMEMBERED = 200_000  # counts of about 150 bytes each
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number of `tokens`; `reason` says why the number is not `exact` (shown as ≈). There are at least `least` tokens
-    even so; 0 if that is not known."""
+    """A number of `tokens`; `reason` says why it is not `exact` (an estimate is shown with ≈). `least` is the part of
+    an estimate that is certain: the true number is not smaller (0: nothing is certain)."""
 
     tokens: int
     exact: bool
@@ -111,11 +111,11 @@ def tools_of(request: Request) -> Sequence[Any]:
 
 
 def encoding_of(ref: str) -> str:
-    """Returns the encoding of OpenAI that counts tokens for the model `ref` (or `ref` itself if it is an encoding); ""
-    if the model's server must count, or the encoding is unknown.
+    """Returns the OpenAI encoding that counts for `ref`: `ref` itself if it is an encoding, else that of
+    ENDPOINT/MODEL. "" if none is known, or if the server is on this machine: it counts by itself even if its model has
+    a known name.
 
-    A server on this machine counts by itself even if its model has a known name. Raises PlanError for an unknown
-    endpoint.
+    Raises PlanError for an unknown endpoint.
     """
     if ref in ENCODINGS:
         return ref
@@ -249,8 +249,8 @@ class _EndpointCounter:
 def _ask(
     endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], *, reach: bool = True
 ) -> Count | None:
-    """The cached count of a request; else, with `reach`, the count by the endpoint's tokenizer. None if there is
-    none."""
+    """The count of a request by the endpoint's tokenizer: the cached one or else, with `reach`, one by a call. None if
+    both are missing."""
     try:
         key = _cache_key(endpoint, model, messages, api, tools)
     except BuiltinError:

@@ -33,7 +33,7 @@ class Piece:
 
     The token covers the characters from `start` up to `end`, the first and the last perhaps in part. `sign` marks a
     control token of the model, such as the end of a turn, which servers recognize in plain text too. `beside` marks a
-    token that the server has added or whose position is unknown: `start == end`.
+    token whose bytes are not found in the text, such as one that the server has added: it has `start == end`.
     """
 
     number: int
@@ -59,8 +59,8 @@ class Tokenization:
     `count` is the number of tokens.
 
     `ids` has the id of each token, `ends` the offset in the text's UTF-8 at which it ends. Both are empty if the
-    tokenizer is unknown or the server only counts. By token number, `signs` has the control tokens, and `beside` the
-    bytes of tokens without a position in the text.
+    tokenizer is unknown or the server only counts. `signs` has the numbers of the control tokens. `beside` has the
+    tokens without a position in the text: token number -> bytes.
     """
 
     ref: str
@@ -118,8 +118,8 @@ class Tokenization:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The place from which two tokenizations of a text differ: the offset of the `character`, and the number of the
-    token there in the `first` and in the `second`."""
+    """The place from which two tokenizations of a text differ: its offset in characters (`character`), and the number
+    of the token that begins there in the `first` tokenization and in the `second`."""
 
     character: int
     first: int
@@ -172,8 +172,8 @@ def estimated(text: str, ref: str, reason: str) -> Tokenization:
 
 
 def _encoded(ref: str, name: str, text: str, count: Count) -> Tokenization:
-    """Returns the tokens of the text by the encoding `name`, with the given count. Has no tokens if `name` is "", or if
-    the encoding is not available or fails on the text."""
+    """Returns the tokenization of the text by the encoding `name`, with the given count. It has only the count, no
+    tokens, if `name` is "", or if the encoding is not available or fails on the text."""
     import numpy as np
 
     none = np.zeros(0, np.int64)

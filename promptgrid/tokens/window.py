@@ -50,8 +50,9 @@ def window(
     *,
     api: Api = "chat",
 ) -> TurnWindow:
-    """Returns the turns to send: drops the fewest, in the policy's order, so that the others and the tokens reserved
-    for the reply fit `limit` (None: nothing is dropped).
+    """Returns the turns to send. Drops as few as possible, in the policy's order, until the other turns and the
+    `reserve` for the reply fit `limit`, all in tokens (None: nothing is dropped). `count` is the model's
+    `tokens.counter`.
 
     `keep-system` drops the oldest turns but no system message, `oldest` system messages too, `examples` all examples
     before other turns. A question is dropped with its reply, an example as a whole; the last question stays. Each

@@ -94,9 +94,10 @@ def begin(prompt: Prompt | None = None) -> None:
 
 
 def send(conversation_id: str, *, ask: bool) -> None:
-    """Adds the typed text as a turn with the selected role. With `ask`, the variants answer it if the role is user.
+    """Adds the typed text, if there is one, as a turn with the selected role. With `ask` and the role user, the
+    variants then answer the last turn.
 
-    If no text is typed, the variants answer the last turn. Raises PlanError if the last turn is not a user turn.
+    Raises PlanError while a reply is in flight, and if no text is typed and the last turn is not a user turn.
     """
     state, key = st.session_state, text_key(conversation_id)
     text = str(state.get(key) or "")
@@ -119,9 +120,10 @@ def send(conversation_id: str, *, ask: bool) -> None:
 
 
 def act(conversation_id: str, message: Mapping[str, Any]) -> None:
-    """Carries out the action of a button in the log. `message` has the action (`act`), the turn (`id`), and for some
-    actions `variant`, `text`, `how`, `by` or `part`. Ignores a turn that was deleted in another tab. Raises PlanError
-    while a reply is in flight."""
+    """Carries out the action of a button in the log. `message` has the action (`act`), the turn (`id`), and where the
+    action needs them: `variant` (the id of one), `text` (an edited text), `how` ("branch": edit in a new branch), `by`
+    (-1 or 1: the branch before or after), `part` (of the context). Ignores a turn that was deleted in another tab.
+    Raises PlanError while a reply is in flight, and for an empty text."""
     conversation = _idle(conversation_id)
     node = conversation.nodes.get(int(message["id"]))
     if node is None:
@@ -209,8 +211,8 @@ def _step(conversation: Conversation, node: Node, by: int) -> None:
 
 
 def _ask_again(conversation: Conversation, node: Node, variant: int | None) -> None:
-    """Asks for the replies of the turn `node` again: that of the variant with the number `variant`, or all (None). The
-    new replies stand in a new branch, with the old replies of the other variants."""
+    """Asks again for the replies in the turn `node`: for that of the variant with the id `variant`, or for all (None).
+    They are added in a new branch, into which the present replies of the other variants are copied."""
     others = {} if variant is None else {number: reply for number, reply in node.replies.items() if number != variant}
     slot = conversations.add_turn(
         database(), conversation.id, node.parent, "assistant", part=node.part, replies_by_variant=others

@@ -49,9 +49,9 @@ def draw_log(
     key: str,
     busy: bool,
 ) -> None:
-    """Draws the turns `nodes`. `visibility` says for each, by id, whether it reaches the model. At each press of a
-    button `on_act` gets a mapping: the action (`act`), the turn (`id`), and for some actions `variant`, `text`, `how`,
-    `by` or `part`. With `busy`, while the model answers, there are no buttons."""
+    """Draws the turns `nodes`. `visibility` has by turn id (whether the turn reaches the model, its token count). At
+    each press of a button `on_act` gets the `message` of `actions.act`. With `busy`, while the model answers, there are
+    no buttons."""
 
     def on_change() -> None:
         act = st.session_state[key].get("act")

@@ -134,7 +134,7 @@ def _remove(conversation_id: str, number: int) -> None:
 @actions.attempt
 def _own_system(conversation_id: str, number: int, name: str, key: str) -> None:
     """If the checkbox with the widget key `key` is on, gives the variant with this number its own system message, a
-    copy of the conversation's; if it is off, removes it. `name`, which all such callbacks get, is not used."""
+    copy of the conversation's; if it is off, removes it. `name` is not used: callbacks of all fields receive it."""
     conversation = conversations.load(database(), conversation_id)
     first = next((node.text for node in actions.on_screen(conversation) if node.role == "system"), "")
     system = first if st.session_state[key] else None

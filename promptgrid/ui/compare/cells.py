@@ -48,8 +48,8 @@ def matrix_columns(comparison: ComparisonRows, summaries: Sequence[VariantSummar
 
 def column_summary(summary: VariantSummary) -> str:
     """Returns the text below a column's title, such as "53 % (41–65) · 3.4/5 agree": the score with its 95 % interval,
-    the unread replies, and how many samples of a case agree. Without a score it begins with the number of answered
-    cells."""
+    how many replies could not be read, and how many samples of a case (here of 5) have the same answer on average.
+    Without a score it begins with the number of answered cells."""
     if summary.answered < summary.cells and not summary.scored:
         return f"{summary.answered:,} of {summary.cells:,} answered"
     parts = [f"{summary.answered:,} answered"]
@@ -106,8 +106,8 @@ def _cell(entry: PooledCell | None) -> MatrixCell:
 
 
 def state_of(entry: PooledCell) -> CellState:
-    """Returns the state that colours the edge of the cell: for an answered cell right, wrong or partly by its score
-    (plain without one), otherwise by its status."""
+    """Returns the state that colours the edge of the cell. The score decides it for an answered cell: right, wrong or
+    partly, or plain without a score. The status decides it for any other cell."""
     if not entry.answered:
         return STATES[entry.status]
     return score_state(entry.score)

@@ -37,9 +37,9 @@ WIDTH = 440
 
 @dataclass(frozen=True)
 class ScoringOffer:
-    """A rescoring (`recheck`) that costs money and waits for the user's consent, with the preflight of each judge. It
-    is drawn in place of the button that would start it. `check` is the check that it adds or changes; None if it scores
-    all checks again or resumes."""
+    """A rescoring (`recheck`) that costs money and waits for the user's consent, with the preflight of each judge. The
+    page draws the offer in place of the button that the user pressed. `check` is the check that the rescoring adds or
+    changes; None if it scores all checks again or resumes."""
 
     recheck: Recheck
     preflights: Sequence[ModelPreflight]
@@ -203,8 +203,9 @@ def _again(database: Database, run_id: str) -> None:
 def _offer(
     database: Database, run_id: str, add: Sequence[CheckSpec] = (), remove: Sequence[str] = (), fresh: bool = False
 ) -> None:
-    """Plans the rescoring that adds and removes these checks. One that calls no model starts at once; for one that
-    does, stores an offer with its preflight. With `fresh`, judges are called again."""
+    """Plans the rescoring after the checks `add` are added and those named in `remove` removed. If it calls no model,
+    starts it at once, else stores an offer with its preflight. With `fresh`, judges are called again even where their
+    replies are stored."""
     recheck = rescore.plan_recheck(database, run_id, add=add, remove=remove, fresh=fresh)
     _offer_or_start(database, recheck, add[0] if add else None)
 
@@ -249,8 +250,8 @@ def _start(database: Database) -> None:
 
 
 def _elsewhere(run_id: str) -> JudgingSession | RescoringTask | None:
-    """Returns the progress of the session in which another process judges the run's replies now: an empty RescoringTask
-    if its progress is not known; None if there is no such session."""
+    """Returns the progress of the session in which another process judges the run's replies now; None if there is no
+    such session. A RescoringTask with 0 of 0 scores stands for a progress that is not known."""
     return (session.unfinished(run_id, rescore.KIND) or RescoringTask()) if session.in_progress(run_id) else None
 
 

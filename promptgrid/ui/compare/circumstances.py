@@ -50,9 +50,10 @@ def _other_model(row: ResultRow) -> str:
 def _parameter(
     spec: ParameterSpec, row: ResultRow, wire: Mapping[str, Any], honoured: Mapping[str, bool | None]
 ) -> Fact:
-    """Returns the line on one parameter of a reply: the value that was sent, from the row or the request body `wire`.
-    If the plan can vary the parameter, a note has the requested value where it differs; otherwise the note of the cell
-    says what was not sent. `honoured` says, by parameter, whether the model is known to take it (None: not known)."""
+    """Returns the line on one parameter of a reply: the value that was sent, from the row or else from the request body
+    `wire`, and a note. If a plan can vary the parameter and another value was requested, the note says so; the
+    requested value stands for a missing one. Otherwise the note follows from `honoured`: the model honours the
+    parameter (True), it was not sent (False), or neither is known (None)."""
     name = spec.label.lower()
     if spec.plural:
         return Fact(name, *_axis(spec, row, honoured))

@@ -61,8 +61,8 @@ def _others(
 
 
 def _text_of(database: Database, run_id: str, row: ComparisonRow, samples: Sequence[Sample], option: str) -> str | None:
-    """Returns the reply that the option names, which is that of another sample of the cell, or of the row's cell in
-    another column; None if there is no reply."""
+    """Returns the reply that the option names: that of another sample of the cell (`sample:2`), or that of the row's
+    cell in another column (a column id). None if there is no reply."""
     kind, _, number = option.partition(":")
     position = samples[int(number) - 1].position if kind == "sample" else row.entries[option].representative
     if position is None:

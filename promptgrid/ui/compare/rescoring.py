@@ -19,8 +19,8 @@ _POLL_S = 1.0
 
 @dataclass
 class RescoringTask:
-    """A rescoring in a thread of this server: `done` of `total` scores are stored. `drawn` is True after the page was
-    redrawn at its end."""
+    """A rescoring in a thread of this server: `done` of `total` scores are stored. `drawn` becomes True when the page
+    is drawn again after the task has ended."""
 
     future: Future[None] = field(default_factory=Future)
     done: int = 0
@@ -38,8 +38,8 @@ class Rescorings:
     by_run: dict[str, RescoringTask] = field(default_factory=dict)
 
     def start(self, database: Database, recheck: Recheck, budget: str = "") -> None:
-        """Starts a rescoring in a daemon thread, which does not keep the server from stopping. `judging.session` stores
-        its progress, from which it can resume."""
+        """Starts a rescoring in a daemon thread, which does not keep the server from stopping. `budget` is a text such
+        as `2.50usd` ("": none). `judging.session` stores the progress, from which the rescoring can be resumed."""
         task = self.by_run[recheck.run_id] = RescoringTask()
 
         def carry_out() -> None:

@@ -18,8 +18,8 @@ _SENTENCES = 8  # further sentences are in a closed expander
 
 
 def sentences(summaries: Sequence[VariantSummary]) -> None:
-    """Shows for each column a sentence that compares its score with the baseline's; says so if no column is the
-    best."""
+    """Shows, for each column that has one, the sentence that compares its score with the baseline's. If there are
+    sentences but no column is marked as the best, says so."""
     lines = [summary.sentence for summary in summaries if summary.sentence]
     if not lines:
         return

@@ -40,8 +40,8 @@ _KIND_WORDS: Mapping[ChangeKind, str] = {
 
 
 def runs_popover(database: Database, run: RunInfo) -> RunInfo | None:
-    """Draws the selector of a second run, and the button that makes `run` the baseline of its prompts. Returns the
-    second run; None if none is selected."""
+    """Draws the selector of a second run, and the button that pins `run` as the baseline of its prompts or unpins it.
+    Returns the second run; None if none is selected."""
     others = {other.id: other for other in runs.list_runs(database) if other.id != run.id}
     pinned = baselines.pinned(database)
     from_address = st.session_state.setdefault(AGAINST, st.query_params.get("against", ""))
@@ -141,8 +141,9 @@ def _row(change: Change) -> MatrixRow:
 
 
 def _cell(answer: str | None, status: str | None, score: float | None, against: Change | None = None) -> MatrixCell:
-    """Returns the matrix cell for one run's answer, status and score. For the later of two runs, `against` is the
-    change with the earlier run's values, from which the cell shows its differences; None for the earlier run."""
+    """Returns the matrix cell for the answer, the status and the score that a case has in one of the two runs. In the
+    later run, `against` is the change that holds the earlier run's values, and the cell shows its differences from
+    them; in the earlier run it is None."""
     if status is None:
         return MatrixCell("", state="none")
     if status != "answered":

@@ -282,8 +282,8 @@ def drill(values: Mapping[Axis, AxisValue]) -> None:
 
 
 def sort_by(column_id: str) -> None:
-    """Sorts the rows by a column. The first call for it sorts ascending, the second descending, the third restores the
-    order of the cases, as does "" for `column_id`. For use in callbacks."""
+    """Sorts the rows by this column: at the first call ascending, at the second descending. The third call, or "" as
+    the column, restores the order of the cases. For use in callbacks."""
     state = st.session_state
     same = state.get("compare_sort_column") == column_id and state["compare_sort"] != "case"
     if not column_id or (same and state["compare_order"] == "down"):

@@ -19,8 +19,8 @@ PRESSED = "compose_braces_pressed"
 
 def braces_note(messages: Sequence[Message], known: Iterable[str]) -> None:
     """Draws a note and a button that doubles the braces if a message has variables in single braces, such as `{text}`;
-    after a press, draws Undo. `known` are the names that count as variables, such as columns of cases. The text areas
-    are outside of the fragment, so a press reruns the whole page."""
+    after a press, draws Undo. `known` are the names that count as variables, such as columns of cases. A press reruns
+    the whole page, because the text areas are not part of this fragment."""
     if st.session_state.pop(PRESSED, False):
         st.rerun()
     if names := single_braces(messages, known):

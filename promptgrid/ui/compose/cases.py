@@ -55,8 +55,9 @@ def expected_answer() -> str | None:
 
 
 def template_values(prompt: Prompt, typed: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the values of the variables; `typed` texts replace those of the widgets. An empty field counts as a
-    missing value unless the selected case has that variable. Raises PromptError for a field whose JSON is broken."""
+    """Returns the values of the variables by name. `typed` has newer texts by widget key. A variable with an empty
+    field is left out, unless the selected case has an input of that name. Raises PromptError for a field whose JSON is
+    broken."""
     table = open_table()
     inputs = table.cases[_position(table.cases)].inputs if table else {}
     names = [variable.name for variable in variables(prompt.messages, prompt.inputs)]

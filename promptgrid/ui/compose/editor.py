@@ -46,7 +46,7 @@ def _messages() -> None:
 
 
 def _add() -> None:
-    """Adds a message at the end: assistant after a user message, else user."""
+    """Adds an empty message at the end, with the role assistant if the last message is a user message, else user."""
     turns = st.session_state.compose_turns
     last = st.session_state[f"compose_role_{turns[-1]}"] if turns else "system"
     state.add_turn("assistant" if last == "user" else "user")

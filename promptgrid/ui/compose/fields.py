@@ -103,7 +103,8 @@ def fields_of(prompt: Prompt) -> Fields:
 
 
 def prompt_of(name: str, content: Fields, values: Mapping[str, Any] | None = None) -> Prompt:
-    """Returns the fields as a prompt. `values` become the examples of variables that are not declared yet.
+    """Returns the content of the editor as a prompt called `name`. A variable that is not declared yet gets its value
+    in `values` as the example value of its declaration.
 
     Raises PromptError for broken Jinja, and for an answer rule that `rule_of` refuses.
     """

@@ -129,8 +129,8 @@ def add_turn(role: str, text: str = "", at: int | None = None) -> None:
 
 
 def remove_turn(number: int) -> None:
-    """Removes the message that has this number among the widget keys. `undo_remove` restores the message that was
-    removed last."""
+    """Removes the message whose widget keys end in this number, which need not be its position. `undo_remove` restores
+    the message that was removed last."""
     state = st.session_state
     at = state.compose_turns.index(number)
     state.compose_removed = (at, state[f"compose_role_{number}"], state[text_key(number)])
@@ -179,7 +179,7 @@ def _filled(name: str, value: Any) -> Any:
 @one_at_a_time
 def autosave(content: Fields) -> bool:
     """Saves `content` as the draft, or deletes the draft if `content` equals the file. Returns whether there are
-    unsaved changes. If the database cannot be written, `unkept` returns why, and the next call tries again."""
+    unsaved changes. If the database cannot be written, stores the error for `unkept`, and the next call tries again."""
     prompt = current()
     changed = content != prompt.start or prompt.etag is None
     now = replace(prompt, draft=content if changed else None)

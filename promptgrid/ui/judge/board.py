@@ -40,8 +40,9 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """The `pair` on the screen (None: no pair is left) and its judge (`owner`). A vote counts only while `at` is still
-    the id of the judge's latest vote: a page in a second tab may be outdated."""
+    """The `pair` on the screen (None: no pair is left) and its judge (`owner`). `at` is the id of the judge's latest
+    vote when the pair was drawn (0: none). If the judge has voted since, in a second tab, a vote on this pair is
+    ignored."""
 
     run_id: str
     owner: str
@@ -50,7 +51,7 @@ class _Task:
 
 
 def board(database: Database, run_id: str, arena: Arena) -> None:
-    """Draws the next pair of replies that the judge of this session has not judged yet."""
+    """Draws the next of the arena's pairs of replies that the judge of this session has not judged yet."""
     owner = judge_name(database)
     votes_so_far = _votes_by(database, run_id, owner)
     pair = arena.next_pair(votes_so_far, owner)

@@ -36,9 +36,9 @@ def token_bars(
 ) -> None:
     """Draws bars for the likeliest tokens; sliders for temperature and top_p reshape the bars in the browser.
 
-    `on_choose` receives the number of a token that the user presses. `counted` is (slider values, counts of the samples
-    drawn with them): the counts appear only while the sliders have these values. With `text_only`, tokens that are
-    parts of a character cannot be pressed.
+    `on_choose` receives the number of a token that the user presses. `counted` is (slider values, how often the samples
+    drawn with these values have each token): the counts appear only while the sliders have these values. With
+    `text_only`, a token that has only a part of a character cannot be pressed.
     """
     tokens = prediction.chances.tokens
 
@@ -85,8 +85,8 @@ def token_row(key: str, before: str, steps: Sequence[TokenStep], *, empty: str =
 
 
 def label(data: bytes) -> dict[str, Any]:
-    """Returns the label of a token for the browser: `half` is whether the token contains a part of a character, `label`
-    its text, or for a half one its bytes as hexadecimal numbers."""
+    """Returns {label, half} of a token for the browser. `half` is whether the token contains a part of a character;
+    then `label` is its bytes as hexadecimal numbers, otherwise its text."""
     half = not nextword.is_whole(data)
     return {"label": data.hex(" ").upper() if half else nextword.token_label(data), "half": half}
 

@@ -66,8 +66,8 @@ def ready() -> bool:
 
 
 def body(edge: DeltaGenerator) -> None:
-    """Draws the page below the text. `edge` is the row of examples, into which an invisible element is drawn, because
-    it makes no gap there."""
+    """Draws the page below the text. `edge` is the row of examples from `header`. The invisible element that polls is
+    drawn there, because in this row it makes no gap."""
     state.take_written()
     _ask()
     state.start_wanted()

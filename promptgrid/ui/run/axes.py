@@ -25,13 +25,13 @@ CHIPS = tuple(form_key(spec) for spec in AXIS_SPECS if spec.kind is str)
 
 
 def plan_values(form: Mapping[str, Any]) -> dict[str, tuple[Value, ...]]:
-    """Returns the form's values of each parameter that a plan can vary, by the name of the argument of `Plan.of`.
-    Raises PlanError for a text that is not a value."""
+    """Returns, for each parameter that a plan can vary, the form's values by the name that `Plan.of` has for them, such
+    as `temperatures`. Raises PlanError for a text that is not a value of its parameter."""
     return {spec.plural: tuple(map(spec.parse, form[form_key(spec)])) for spec in AXIS_SPECS}
 
 
 def form_values(plan: Plan) -> dict[str, list[str]]:
-    """Returns the plan's values of each parameter that a plan can vary as texts, by key of the form."""
+    """Returns, for each parameter that a plan can vary, the plan's values as texts, by the parameter's `form_key`."""
     return {form_key(spec): list(map(spec.text, plan.values_of(spec))) for spec in AXIS_SPECS}
 
 

@@ -203,7 +203,8 @@ def _kinds(rows: Sequence[Case]) -> dict[str, str]:
 
 
 def widths(columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Returns the width of each column in pixels: that of its longest text, but the widest give way to the others."""
+    """Returns the width of each column in pixels: that of its longest text. If the table would be too wide, the widest
+    columns are all reduced to the same width."""
     wanted = {name: CHARACTER_PX * max(map(len, (name, *texts))) + 24 for name, texts in columns.items()}
     caps = range(TABLE_PX, NARROWEST_PX, -10)
     fitting = (cap for cap in caps if sum(min(width, cap) for width in wanted.values()) < TABLE_PX)

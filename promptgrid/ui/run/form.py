@@ -195,8 +195,8 @@ def own_value(prompts: Sequence[Prompt], parameter: str) -> str:
 
 
 def more_fields(form: FormValues) -> None:
-    """Draws the fields that few runs need; `form` has the first value of "Examples as", the others take theirs from the
-    session state. `save_form` reads them."""
+    """Draws the fields that few runs need; `save_form` reads them. "Examples as" begins with its value in `form`, the
+    other fields with theirs in the session state."""
     first, second = st.columns(2)
     with first:
         st.text_input("Name of the run", key="run_name", placeholder="the prompts and axes")

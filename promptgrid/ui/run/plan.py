@@ -47,8 +47,8 @@ def load_prompts(refs: Sequence[str]) -> list[Prompt]:
 
 
 def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> Plan:
-    """Returns the plan that the form describes. Raises PlanError, for a check in Python too unless those are switched
-    on."""
+    """Returns the plan that the form describes. Raises PlanError if the form is not valid, or has a check in Python
+    while these are switched off."""
     checks = None if form["run_checks"] is None else tuple(map(parse_check, form["run_checks"]))
     check_switch(checks or ())
     return Plan.of(

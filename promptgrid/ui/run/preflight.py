@@ -142,8 +142,8 @@ def facts(preflight: Preflight) -> list[str]:
 
 def notes(preflight: Preflight, reason: str, other_doubts: Collection[str] = ()) -> list[str]:
     """Returns the captions below the preflight, as Markdown: `reason`, why the plan cannot start ("": it can), and what
-    is doubtful, left out, merged, estimated or unknown. The page shows the doubts in `other_doubts` already, so
-    they are left out."""
+    is doubtful, left out, merged, estimated or unknown. Doubts that are in `other_doubts` are omitted, because the page
+    shows them elsewhere."""
     lines = [f":orange[{plain(reason)}]"] if reason else []
     if budget := phrases.budget_words(preflight):
         lines.append(f":orange[{plain(budget)}]")

@@ -21,8 +21,9 @@ def table_of_file(path: Path, name: str = "") -> CasesTable:
 
 
 def _with_expected(read: Callable[[str], CasesTable]) -> CasesTable:
-    """Returns the table that `read` returns for the column of answers that the user has chosen ("": none chosen). If
-    the table has no such column, clears the choice and reads again."""
+    """Calls `read` with the name of the column of answers that the user has chosen ("": none), and returns the table
+    that it reads. If that fails with a CasesError, since the table may lack the column, clears the choice and reads
+    again."""
     expected = str(st.session_state.get("cases_expected") or "")
     try:
         return read(expected)

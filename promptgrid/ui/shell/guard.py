@@ -116,9 +116,9 @@ def _entrance(request: HTTPConnection, cookie: str, key: str) -> Response:
 
 
 def _without_key(request: HTTPConnection) -> Response:
-    """Returns the answer to a request without a valid key: a page that says what to do. A tab of an earlier start
-    sends requests in the background: they get JSON with status 401, which the tab shows; at 403 Streamlit shows its
-    own text."""
+    """Returns the answer to a request without a valid key: a page that says what to do. Background requests, from a tab
+    that is open since an earlier start of the server, get JSON with status 401, because the tab shows its text; with
+    403 Streamlit would show its own text."""
     if "/_stcore/" in request.url.path:
         return JSONResponse(_NO_KEY_TEXT, 401, {"Cache-Control": "no-store"})
     return _page(401, "", _NO_KEY)

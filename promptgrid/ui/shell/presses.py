@@ -42,8 +42,8 @@ def keep_every_press() -> None:
 
 def _uninterrupted(state: SafeSessionState, *args: Any, **options: Any) -> None:
     """Replaces the method in which a run takes the values of the widgets and calls the callbacks: the next press can
-    stop the run only after that. A PromptgridError of a callback is shown above the page. Raises StopException if this
-    run has handed its presses over."""
+    stop the run only after that. A PromptgridError of a callback is shown above the page. Raises StopException if the
+    run was stopped before it began; the next run then has its presses."""
     context = get_script_run_ctx(suppress_warning=True)
     requests = None if context is None else context.script_requests
     if requests is None:
@@ -81,8 +81,8 @@ def _with_earlier_presses(session: AppSession, client_state: ClientState | None)
 
 
 def _stopped(requests: ScriptRequests) -> WidgetStates | None:
-    """Stops the run that was requested last. Returns the widget states of its request if it has not begun, else
-    None."""
+    """Stops the run that was requested last. Returns the widget states of its request, or None if the run has begun or
+    was stopped already."""
     with requests._lock:
         over = requests._state is ScriptRequestType.STOP or vars(requests).get("begun") is requests._rerun_data
         requests._state = ScriptRequestType.STOP

@@ -52,9 +52,9 @@ def _piece(piece: Piece, text: str, differs: bool) -> dict[str, Any]:
 
 
 def _around(before: str, whole: list[str], rest: str) -> list[str]:
-    """Returns a list like that of `visible`, alternately ordinary text and signs, for a text that begins and ends
-    inside characters. `whole` is the list for its whole characters; `before` and `rest` are the texts for the bytes
-    around them."""
+    """Returns the texts of a token that begins or ends inside a character, alternately ordinary text and signs, as
+    `visible` does: `before`, the list `whole` of the token's whole characters, and `rest`. `before` and `rest` stand
+    for the bytes of the incomplete characters, as ordinary text."""
     return [before, "", *whole, *([rest] if len(whole) % 2 == 0 else ["", rest])]
 
 

@@ -22,8 +22,8 @@ def keep_selection(key: str, options: Collection[T], default: T | None) -> None:
     """Keeps the selection of the widget with this `key`, or sets it to `default` if it is not among `options`. Call it
     before the widget is drawn.
 
-    A browser reports a selection by its label. When the label changes, the selection is lost unless this function sets
-    it again. Two options with the same label cannot be told apart, so labels should contain an id.
+    The browser reports a selection by its label. A selection whose label changes would be lost without this call.
+    Labels should contain an id, because two options with the same label cannot be told apart.
     """
     value = st.session_state.get(key)
     st.session_state[key] = value if value in options else default

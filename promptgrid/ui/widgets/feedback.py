@@ -49,7 +49,8 @@ def show_left_error(key: str) -> None:
 
 @contextmanager
 def showing_errors() -> Iterator[None]:
-    """Shows a PromptgridError of the block in its place, and goes on behind the block."""
+    """A context manager. A PromptgridError raised in its block is shown at this place of the page, and the code after
+    the block runs."""
     try:
         yield
     except PromptgridError as error:

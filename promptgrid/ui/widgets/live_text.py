@@ -22,9 +22,9 @@ def watch_text(keys: Sequence[str], key: str, *, note: Callable[[str], str] | No
     the key of the component that reports the text.
 
     Call this after the text areas are drawn. During typing, the returned text is at most 200 ms old and newer than the
-    value of the widget. Do not save or send the returned text: a click on a button first moves the focus, and then the
-    value of the widget is the newest. A value that code sets in the session state replaces the typed text. Code that
-    restores the value from before the typing must also call `forget_typed`.
+    value of the widget. To save or send a text, use the value of the widget instead: a click on a button first takes
+    the focus from the text area, which updates that value. A value that code sets in the session state replaces the
+    typed text, except the value from before the typing: to restore that one, also call `forget_typed`.
 
     `note` is called with each text that is not empty; its result, such as a token count (`token_note`), appears at the
     edge of the field. If `keys` contains `CELL`, the note also appears at the table cell that the user edits.

@@ -36,8 +36,8 @@ def read_table(path: Path, name: str = "", expected: str = "") -> CasesTable:
     """Returns the table in a file, cached until the file changes. `name` stands for it in messages ("": the file's
     name); `expected` names the column of the right answers ("": `expected`).
 
-    Raises CasesError, or EncodingError if the encoding is not clear and the user has not chosen one. The message of
-    that error names the table and a row, so a choice applies to this table only.
+    Raises CasesError, or EncodingError if the encoding is not clear and the user has not chosen one. A choice applies
+    to this table only: it is stored under the error's message, which names the table and a row.
     """
     try:
         stamp = path.stat()
