@@ -189,8 +189,8 @@ def _endpoint(configured: EndpointSettings | None) -> Endpoint:
 
 
 def check(name: str) -> EndpointState:
-    """Returns the state of the endpoint, after listing its models, in at most five seconds. Of the built-in endpoint it
-    reports the state without a call."""
+    """Asks the endpoint for its list of models, in at most five seconds, and returns its state. The state of the
+    built-in endpoint needs no call."""
     if name == BUILTIN:
         return _builtin_state()
     try:

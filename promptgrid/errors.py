@@ -120,8 +120,9 @@ class EndpointError(PromptgridError):
 
     `kind` is one of ErrorKind. `raw` is the endpoint's text (untrusted: show it as plain text), `retry_after` is in
     seconds, `param` names the parameter of a `refused_parameter`, `limits` is the RateLimits of the response's headers,
-    or None. `wrong_address` is true if the base URL seems wrong: no answer was ever one of this API.
-    `resent` holds the earlier refusals of this call, each of which was sent again in another form.
+    or None. `wrong_address` is true if the base URL seems wrong: the endpoint has never sent a readable answer, and now
+    refused the path or sent a web page. `resent` holds the earlier refusals of this call, each of which was sent again
+    in another form.
     """
 
     RETRYABLE = frozenset({"rate_limited", "server", "timeout", "connection", "bad_reply"})

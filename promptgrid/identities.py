@@ -25,8 +25,9 @@ _DIGITS = 16  # of the hash
 
 
 def identity(settings: EndpointSettings) -> str:
-    """Returns the base URL, or `URL#HEADERS:HASH` with the names of the headers and a salted hash of what is declared
-    about key and headers. Raises StoreError if identities.json cannot be read or written."""
+    """Returns the base URL if these are the first settings recorded for it, or have the same key variable and headers.
+    Otherwise returns `URL#HEADERS:HASH`: the names of the headers, and a salted hash of the variable's name and of the
+    headers as declared. Raises StoreError if identities.json cannot be read or written."""
     path = data_folder() / "identities.json"
     try:
         known = _read(path)
@@ -43,8 +44,8 @@ def identity(settings: EndpointSettings) -> str:
 
 
 def _gives_way(known: Mapping[str, Any], settings: EndpointSettings) -> bool:
-    """Whether these settings become the first ones recorded for their address: none are recorded, or only settings
-    without key and headers while these have some. `known` is the content of identities.json."""
+    """Whether to record these settings as the first ones of their address: none are recorded yet, or the recorded ones
+    have neither key nor headers and these have. `known` is the content of identities.json."""
     first, bare = known["first"].get(settings.base_url), _hash(known, "", {})
     return first is None or (first == bare and _hash(known, settings.key_env, settings.declared) != bare)
 

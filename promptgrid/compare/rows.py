@@ -183,8 +183,8 @@ def _any(flags: Bools) -> Bools:
 
 
 def _sorted(layout: Layout, columns: Sequence[int], order: Longs, view: View) -> Longs:
-    """Returns the order, as indices into `order`, in which the view sorts these rows. Rows without a figure come last;
-    equal rows keep their order."""
+    """Returns the rows `order` in the view's order, as indices into `order`; by "case" they are reversed. Rows without
+    a figure come last; equal rows keep their order. `columns` are the shown columns, the baseline first."""
     sort = view.sort
     if sort.by == "case":
         return np.arange(len(order))[::-1]

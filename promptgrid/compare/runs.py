@@ -145,8 +145,8 @@ def against(database: Database, run_a: str, run_b: str, part: str = "", *, famil
     """Compares run B, the newer one, with run A. Each is given as an id, the beginning of an id, or `last`. With
     `part`, only the cases of that part are compared.
 
-    All comparisons, of each variant and of the runs, are corrected together. If B is compared with several runs for one
-    verdict, `families` is their number, and the correction covers them all.
+    The comparisons of the variants and of the whole runs are corrected together for their number. If one verdict rests
+    on comparisons of B with several runs, `families` is the number of these runs, and the correction covers them all.
 
     Raises StoreError when a run does not exist or was deleted, CompareError if one has no case of the part.
     """
@@ -211,8 +211,8 @@ class _Side:
 
     @classmethod
     def of(cls, layout: Layout, scores: Floats, rows: Ints, column: int) -> _Side:
-        """Reads one column of a layout; `scores` has its scores, as rows × columns. `rows` has the row of each matched
-        case; -1 there or as `column` means that the run lacks it."""
+        """Reads one column of a layout; `scores` has the layout's scores, as rows × columns. `rows` has the row of each
+        matched case; -1 where the run lacks the case. The `column` is -1 if the run lacks the variant."""
         places, present = layout.places, (rows >= 0) & (column >= 0)
         if not present.any():
             return cls(present, np.full(len(rows), np.nan), present, np.zeros(len(rows), dtype=np.int64))

@@ -38,14 +38,14 @@ class VariantSummary:
     agreement          mean over cases of the share of replies that gave the voted answer; None: no case has two replies
     samples            the largest number of replies of a case
     pass_at_k          mean over cases of the chance that at least one of `k` replies scores 1 (stats.pass_at_k); cases
-                       with fewer scored replies are left out. None: no column has several scored replies per case, or
-                       this column makes one answer of them (self-consistency)
-    k                  the same for all columns: for each column with several scored replies per case the largest number
-                       of them is taken, and `k` is the smallest of these numbers
+                       with fewer than `k` scored replies are left out. None: no case has enough of them, as with
+                       self-consistency, where all samples of a case are one answer
+    k                  the same for all columns. Each column has a largest number of scored replies of a case; `k` is
+                       the smallest of those numbers above 1, or 0 if there are none
     chars              mean length of the replies
     tokens             sum of prompt and reply tokens; None where a reply did not report them
-    prompt_tokens, completion_tokens    means over the replies that report them; samples requested in one call each
-                       count the whole prompt
+    prompt_tokens, completion_tokens    means over the replies that report them; if one call brings several replies, the
+                       whole prompt counts for each of them
     cost_usd           sum of the replies' prices, reused ones included; None: there is no reply, or a price is unknown
     cost_per_correct   cost of the replies to the scored cases divided by the number of answers that scored 1; None: no
                        answer scored 1, or a price is unknown. Self-consistency gives one answer per case
@@ -105,7 +105,8 @@ def run_remarks(database: Database, run_id: str, part: str = "") -> list[str]:
 
 
 def count_differences(database: Database, run_id: str) -> list[str]:
-    """Returns a sentence for each model whose replies reported other prompt tokens than were counted before sending."""
+    """Returns a sentence for each model whose replies reported a number of prompt tokens that differs from the number
+    that promptgrid counted before sending."""
     return [
         f"{ref}: the prompts took {took:,} tokens where {counted:,} were counted ({took / max(counted, 1) - 1:+.1%}),"
         f" as the usage of {replies:,} of its replies says; later counts are corrected by it."
@@ -137,7 +138,7 @@ def _summaries(layout: Layout, columns: Sequence[int]) -> list[VariantSummary]:
 
 def _by_case(layout: Layout, metric: Metric, columns: Sequence[int]) -> Floats:
     """Returns an array of cases × columns with the mean of the metric over the rows of each case; NaN: unknown. Cases
-    that are copies of each other are one case. If columns are cases, the rows take the place of the cases."""
+    that are copies of each other are one case. If the view has its cases on the columns, each row counts as a case."""
     values = layout.units.metrics[metric][:, columns]
     unit = layout.row_of if "case" in layout.column_axes else layout.facts.firsts[layout.case_of]
     known_ones, case = np.unique(unit, return_inverse=True)

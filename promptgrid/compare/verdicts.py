@@ -29,8 +29,8 @@ class CheckVerdict:
     outcome            the worst outcome of the samples, from worst to best: `failed` (wrong), `no reply`, `broken` (the
                        check itself failed), `not scored`, `passed`; with self-consistency that of the voted answer
     value              mean over the scored samples, 0 to 1; None when none was scored, which is not zero
-    at_worst           the mean if replies with an expected answer but without a score counted as 0; None: there is
-                   no score and no such reply
+    at_worst           as `value`, but if the case has an expected answer, replies without a score count as 0; None:
+                       no reply enters this mean
     answer, explanation    of the first sample with that outcome; a sample without a reply has its error as explanation
     samples, such      number of samples, and number of samples with that outcome
     latency_ms         sum over the replies

@@ -44,8 +44,8 @@ class Filter:
 class Sort:
     """The order of rows. Rows without a figure come last.
 
-    by                 "case": the order of the cases; else a metric, of the column with the id `column`, or if no shown
-                       column has this id its mean over all shown columns
+    by                 "case" (the order of the cases) or a metric
+    column             id of the column whose metric counts; if no shown column has it, the mean over all shown columns
     against_baseline   sort by the metric's difference from the baseline
     """
 

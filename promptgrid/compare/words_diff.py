@@ -53,8 +53,9 @@ class WordsDiff:
 def words_diff(first: str, second: str, most: int = MOST_WORDS) -> WordsDiff:
     """Returns the fewest removed and added words that turn the first text into the second.
 
-    Compares at most `most` words, spaces and signs of each text after their common beginning. Source of the algorithm:
-    longest common subsequence after Hyyrö, "Bit-parallel LCS-length computation revisited" (2004), by RapidFuzz.
+    Compares at most `most` tokens (words, blanks, punctuation marks) of each text after their common beginning. Source
+    of the algorithm: longest common subsequence after Hyyrö, "Bit-parallel LCS-length computation revisited" (2004), by
+    RapidFuzz.
     """
     a, b = _TOKEN.findall(first), _TOKEN.findall(second)
     start = _common(a, b)
@@ -83,8 +84,8 @@ def _changes(a: Sequence[str], b: Sequence[str]) -> Iterator[DiffSpan]:
 
 
 def _readable(parts: Iterator[DiffSpan]) -> Iterator[DiffSpan]:
-    """Yields the parts with spaces and signs between two changes marked as changed too, since a diff that keeps a lone
-    comma is hard to read."""
+    """Yields the parts. Blanks and punctuation that stand alone between two changes are marked as changed too, unless
+    they contain a line end: a diff that keeps a lone comma is hard to read."""
     spans = list(parts)
     for i, part in enumerate(spans):
         inside = 0 < i < len(spans) - 1

@@ -80,8 +80,8 @@ def legend_height(curve: Curve, lines: Sequence[str] = ()) -> int:
 
 
 def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Returns the data of the cost chart: one row per variant with a score and a known cost, those included whose value
-    is no point of a line. `lines` names the lines to include; empty: all."""
+    """Returns the data of the cost chart: one row per variant with a score and a known cost, even if it is not drawn as
+    a point of a line. `lines` names the lines to include; empty: all."""
     names = [
         "line",
         curve.axis,
@@ -207,8 +207,8 @@ def _label(curve: Curve) -> alt.Text:
 def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:
     """Returns for each point the least width of the plot, in pixels, at which its label fits on the right of the point.
 
-    A point is (x in any unit, score 0 to 1, label). The width is 0 if no other point is in the way, and NEVER if
-    another has the same x and about the same score.
+    A point is (x in any unit, score 0 to 1, label). The width is 0 if no other point is in the way, and NEVER (more
+    than any plot has) if another point has the same x and about the same score.
     """
     span = max(x for x, _, _ in points) - min(x for x, _, _ in points)
     widths = []

@@ -116,8 +116,8 @@ class Curve:
 
 
 def curve(database: Database, run_id: str, axis: Axis = "temperature", part: str = "") -> Curve:
-    """Returns the curve of a run over the parameter `axis`, by its current replies; cells without a reply are left out,
-    and with `part` those of other parts. Raises StoreError when the run no longer exists."""
+    """Returns the curve of a run over the parameter `axis`, computed from the replies that it has now; with `part`,
+    only from those to the cases of that part. Raises StoreError when the run no longer exists."""
     facts = compare.part_facts(database, run_id, part)
     groups = [_Replies.of(facts, code) for code in _line_by_line(facts.variants, axis)]
     texts = _texts(database, facts, groups)
@@ -243,8 +243,8 @@ def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
 
 
 def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict[int, str]:
-    """Returns the texts of sampled replies by position. Whole cases with several replies are drawn with a fixed seed
-    until each variant has its equal share of the READ replies read in all."""
+    """Returns the texts, by position, of replies that are drawn at random with a fixed seed. About READ replies are
+    read, an equal share for each variant; of a case that is drawn, all replies. Cases with one reply are left out."""
     positions: list[int] = []
     draw = random.Random(_SEED)
     for group in groups:

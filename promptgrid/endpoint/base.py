@@ -64,8 +64,8 @@ class TokenChance:
 class TokenStep:
     """One token of a reply, and the most likely tokens at its position, the likeliest first.
 
-    `logprob` is None if the endpoint does not report it: for the first token of a scored text, and at llama.cpp for
-    every token of a split character but the last; such a token's `data` is empty too.
+    `logprob` is None if the endpoint does not report it, as for the first token of a scored text. If several tokens
+    make up one character, llama.cpp reports only the last: the others have neither `logprob` nor `data` (empty).
     """
 
     data: bytes
@@ -107,10 +107,11 @@ class Reply:
     """One choice of a response. Token counts are None if the endpoint did not report them.
 
     `latency_ms` is the time of the whole call; `first_token_ms` is set only for a streamed reply. `sent` is the JSON
-    body of the request. `prompt_tokens` counts the whole call's prompt, `completion_tokens` this choice alone: its
-    share in proportion to its length if the endpoint reports one sum. `limits` is None if the endpoint reports no rate
-    limits. `steps` are the reply's tokens, if `logprobs` were requested and reported. `usage_problem` names reported
-    counts that cannot be true. `resent` has the refusals of the same request in other forms, before this reply.
+    body of the request. `prompt_tokens` counts the whole call's prompt, `completion_tokens` this choice alone. If the
+    endpoint reports only a sum over all choices, it is divided in proportion to their lengths. `limits` is None if the
+    endpoint reports no rate limits. `steps` are the reply's tokens, if `logprobs` were requested and reported.
+    `usage_problem` names reported counts that cannot be true. `resent` has the refusals of the same request in other
+    forms, before this reply.
     """
 
     text: str
@@ -171,8 +172,8 @@ class Endpoint(Protocol):
 
     @property
     def parallel_repeats(self) -> bool:
-        """Whether replies at temperature 0 repeat while several requests are in flight; False for llama.cpp, where they
-        change one another."""
+        """Whether the same request at temperature 0 gets the same reply while other requests are in flight; False for
+        llama.cpp, where requests in flight change each other's replies."""
 
     @property
     def takes_tokens(self) -> bool:

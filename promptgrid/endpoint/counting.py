@@ -190,9 +190,9 @@ def _text(messages: Sequence[Message]) -> str:
 
 
 def spelt(tokens: Sequence[str], text: str) -> list[bytes] | None:
-    """Returns the bytes of each token from its spelling in the vocabulary. Two common spellings (byte-level,
-    SentencePiece) are tried; the first counts in which the bytes of all tokens contain `text`. None if neither does.
-    The tokens may include others before and after the text."""
+    """Returns the bytes of each token, decoded from its spelling in the vocabulary. Tries two common spellings,
+    byte-level and SentencePiece, and takes the first by which the joined bytes contain `text`; None if neither fits.
+    There may be further tokens before and after the text."""
     wanted = text.encode()
     for spelling in (_byte_level, _sentence_piece):
         pieces = [spelling(token) for token in tokens]

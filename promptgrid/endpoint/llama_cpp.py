@@ -95,11 +95,11 @@ def _steps(ids: Any, entries: Any) -> tuple[TokenStep, ...]:
 
 
 def _own(step_: TokenStep) -> TokenStep:
-    """Returns the step with only its own token's bytes, in place of those of the whole character that the token
-    completes.
+    """Returns the step with the bytes of its own token: for the last token of a character, the server reports those of
+    the whole character.
 
-    The bytes are taken from the likely tokens. If these lack the token, a step whose bytes are not ASCII loses its
-    bytes and its probability.
+    The token's own bytes stand in its entry among the likely tokens. Without such an entry, a step with bytes beyond
+    ASCII loses its bytes and its probability, since they may be the whole character's.
     """
     own = next((other.data for other in step_.likely if other.id == step_.id), None)
     if own is not None:

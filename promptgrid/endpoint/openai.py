@@ -76,7 +76,7 @@ class OpenAIEndpoint:
     def max_n(self) -> int:
         """The most replies per request: the setting, else llama.cpp's slots, else 8 for OpenAI, else 1.
 
-        Never above llama.cpp's slots, which it refuses; 1 once the endpoint has refused `n` or returned fewer.
+        At most llama.cpp's slots, since it refuses more; 1 once the endpoint has refused `n` or returned fewer.
         """
         if self._one_by_one:
             return 1
@@ -85,7 +85,7 @@ class OpenAIEndpoint:
 
     @property
     def parallel_repeats(self) -> bool:
-        """Whether replies at temperature 0 repeat while other requests are in flight: False for llama.cpp."""
+        """Whether requests in flight leave each other's replies at temperature 0 unchanged: False for llama.cpp."""
         return self._slots is None
 
     @property
@@ -94,7 +94,8 @@ class OpenAIEndpoint:
         return self._slots is not None
 
     async def prepare(self) -> None:
-        """Asks a server on this machine once how many slots it has, if it is llama.cpp; asks again if it is down."""
+        """Asks a server on this machine for its number of slots, which llama.cpp reports. Does so at every call until
+        the server has answered once."""
         if self._prepared:
             return
         with suppress(EndpointError):
@@ -103,7 +104,8 @@ class OpenAIEndpoint:
             self._slots = llama_cpp.slots(parsed(answer.text)) if answer.status == 200 else None
 
     def wire(self, request: Request) -> dict[str, Any]:
-        """Returns the JSON body that `complete` sends. Raises EndpointError(bad_request) if there is none."""
+        """Returns the request's usual JSON body, of which the cell's key is made; `complete` may send another form of
+        it. Raises EndpointError(bad_request) for a request that cannot be expressed."""
         if self._by_tokens(request):
             return llama_cpp.body(request)
         return wire.body(request, wire.token_parameter(self.settings, request))
@@ -129,7 +131,8 @@ class OpenAIEndpoint:
         return self._read(answer, request, latency_ms=(time.perf_counter() - started) * 1000, sent=sent, **common)
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Yields the reply in pieces, the last with the whole. Leaving the loop disconnects. Raises EndpointError."""
+        """Yields the reply in pieces; the last piece holds the whole reply. Closing the generator early closes the
+        connection. Raises EndpointError."""
         while True:
             sent, fold = self._wording.body(self.wire(request), request.model, stream=True), Fold()
             try:
@@ -182,13 +185,15 @@ class OpenAIEndpoint:
     async def count_tokens(
         self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
     ) -> int | None:
-        """Returns the exact number of the prompt's tokens by llama.cpp or vLLM, else None. Raises EndpointError."""
+        """Returns the number of tokens of the prompt as llama.cpp or vLLM counts them; None for another server. Raises
+        EndpointError when the server is down, busy or slow."""
         if not self.counts_tokens:
             return None
         return await self._counter.count(self._connected(), model, messages, api, tools)
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
-        """Returns the text's tokens by llama.cpp or vLLM, else None. Raises EndpointError when it cannot be reached."""
+        """Returns the tokens of the text as llama.cpp or vLLM reports them; None for another server. Raises
+        EndpointError when the server is down, busy or slow."""
         return await self._counter.tokens(self._connected(), model, text) if self.counts_tokens else None
 
     async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
@@ -247,7 +252,8 @@ class OpenAIEndpoint:
         return value
 
     def _by_tokens(self, request: Request) -> bool:
-        """Whether the request goes to llama.cpp's own API: alone it reports each token of a character with several."""
+        """Whether the request goes to llama.cpp's own /completion: only there are all tokens of a reply reported, even
+        those that are part of a character."""
         return self.takes_tokens and request.api == "completion" and request.logprobs is not None
 
     def _url(self, request: Request) -> str:

@@ -190,8 +190,8 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Gives connections to attempts: a new one if the attempt is `fresh`; otherwise records in `reused` whether it was
-    used before."""
+    """Gives each attempt a connection, a new one if the attempt is `fresh`, and records in the attempt's `reused`
+    whether the connection has carried an earlier request."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

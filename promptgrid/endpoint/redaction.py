@@ -69,7 +69,8 @@ class UnfinishedText:
         return text[:end]
 
     def _safe(self, text: str) -> int:
-        """Returns the length of the text up to where a secret may begin at its end: that part can be shown."""
+        """Returns how many characters of the text can be shown: those before an end that may be the start of a
+        secret; all if there is no such end."""
         places = [at for at, character in enumerate(text) if _is_letter(character)]
         letters = "".join(text[at] for at in places)
         for whole in map(_letters, _forms(self._secrets)[0]):
@@ -90,8 +91,8 @@ def _forms(secrets: tuple[str, ...]) -> tuple[tuple[str, ...], Mapping[bytes, re
 
 
 def _encodings(secret: str) -> list[str]:
-    """Returns the secret in hexadecimal digits and in base64. A text is encoded in groups, so the base64 of the secret
-    has three forms, by its place in the text."""
+    """Returns the secret in hexadecimal digits and in base64. Base64 encodes three bytes at a time, so inside a longer
+    text the secret has one of three forms, depending on the number of bytes before it."""
     data = secret.encode()
     forms = [data.hex(), data.hex().upper()]
     for before in range(3):

@@ -63,9 +63,10 @@ def replies(data: Mapping[str, Any], n: int, raw: str, *, sums: bool = True, **c
     """Returns one Reply per choice of a parsed response, at most `n`; `raw` is its text. `common` holds the fields that
     are the same in all replies (latency_ms, sent).
 
-    Choices without a usable answer are left out. The completion tokens of the call are divided among the replies in
-    proportion to their lengths. Without `sums` the endpoint reports those of one choice only, so with several choices
-    they are unknown. Raises EndpointError(bad_reply | no_answer) if no reply is left.
+    Choices without a usable answer are left out. With `sums`, the reported completion tokens are the sum over all
+    choices, and are divided among the replies in proportion to their lengths. Without, they are those of one choice
+    only, so that they become None if there are several choices. Raises EndpointError(bad_reply | no_answer) if no reply
+    is left.
     """
     choices = data.get("choices")
     if not isinstance(choices, list) or not choices:

@@ -41,12 +41,13 @@ RESERVED_NAMES = ("builtin",)
 class EndpointSettings:
     """How to reach one endpoint.
 
-    `key_env` names the environment variable of the key ("": the endpoint needs none). If `token_parameter` is "", host
-    and model decide. `timeout_s` limits a whole call, and each wait for the next piece of a stream. If `concurrency` or
-    `max_n` (the maximum samples per request) is None, the server's own value applies, else a default. If `free` is
-    None, the endpoint is free on loopback, else priced by the price list. `headers` are sent with every request;
-    `declared` are the same as the file has them, with `$NAME` for a value from the environment. With
-    `tokenizer`, the server may be sent texts to count their tokens; None: only if it runs on this machine.
+    `key_env` names the environment variable of the key ("": the endpoint needs none). `token_parameter` is the name
+    under which `max_tokens` is sent ("": the name that host and model need). `timeout_s` limits a whole call, and each
+    wait for the next piece of a stream. If `concurrency` or `max_n` (the maximum samples per request) is None, the
+    server's own value applies, else a default. If `free` is None, the endpoint is free on loopback, else priced by the
+    price list. `headers` are sent with every request; `declared` are the headers as written in the file, with `$NAME`
+    for a value from the environment. With `tokenizer`, the server may be sent texts to count their tokens; None: only
+    if it runs on this machine.
     """
 
     name: str

@@ -19,8 +19,8 @@ Read = Callable[..., list[Reply]]
 
 async def deltas(opened: HttpStream, fold: Fold, started: float, read: Read) -> AsyncIterator[Delta]:
     """Yields the pieces of one streamed reply and merges its events in `fold`; the last piece holds the whole reply.
-    `read` makes that from (the merged body, the text received, fields such as `latency_ms`). `started` is the time of
-    sending by time.perf_counter().
+    `read` is called with (the merged body, the text received) and fields such as `latency_ms`, and returns a list whose
+    first item is that reply. `started` is the time of sending by time.perf_counter().
 
     Raises EndpointError(bad_reply) if the stream ends before a finish reason or [DONE].
     """

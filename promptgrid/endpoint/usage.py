@@ -28,8 +28,7 @@ class Usage:
 def read_usage(data: Mapping[str, Any]) -> Usage:
     """Returns the token counts that a response, or an event of a stream, reports (field `usage`).
 
-    `completion` always includes the reasoning tokens. Some endpoints count these separately, which their
-    total shows.
+    `completion` always includes the reasoning tokens: they are added if the endpoint counts them separately.
     """
     usage = _object(data.get("usage"))
     prompt, completion = (

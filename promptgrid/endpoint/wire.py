@@ -63,8 +63,8 @@ def checked_extra(request: Request) -> Mapping[str, Any]:
 
 
 def _names(extra: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the names of the fields of `extra`, and of those in the objects in which some servers expect parameters,
-    as `object.name`."""
+    """Yields the names of the fields of `extra`. If a field is an object in which some servers expect parameters, such
+    as `options`, yields the names of its fields too, as `options.NAME`."""
     for name, value in extra.items():
         yield name
         if isinstance(value, Mapping) and _letters(name) in _NESTED:

@@ -98,8 +98,8 @@ def _quoted(text: str) -> str:
 
 def guarded(text: str) -> str:
     r"""Returns the text with a leading ' if a spreadsheet would run it as a formula; plain numbers ("-5") are
-    unchanged. A text of which a spreadsheet would run a part, if it split the cell, is escaped and begins with MARK
-    ('\)."""
+    unchanged. A spreadsheet may split a cell and run a part of it: a text with such a part is escaped instead and
+    begins with MARK ('\)."""
     if _RISKY.search(text) and _INNER.search(text):
         return _escape(text)
     return "'" + text if _GUARDED.match(text) and not PLAIN_NUMBER.fullmatch(text) else text

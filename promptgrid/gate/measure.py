@@ -16,8 +16,8 @@ _ROUNDING = 1e-9  # tolerance of a mean: nine right answers of ten must reach 0.
 
 
 def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict]) -> GateResult:
-    """Returns the result of the gate that every cell has a reply. `by_status` has the number of cells by status; of the
-    `verdicts`, those without a reply name the cases."""
+    """Returns the result of the gate that every cell has a reply. `by_status` has the number of cells by status. The
+    result names the cases whose outcome in `verdicts` is `no reply`."""
     total, answered = sum(by_status.values()), by_status.get("answered", 0)
     held = answered == total > 0
     reason = (
@@ -30,9 +30,9 @@ def all_answered(by_status: Mapping[str, int], verdicts: Sequence[CheckVerdict])
 def min_score(gate: MinScore, verdicts: Sequence[CheckVerdict]) -> list[GateResult]:
     """Returns the result of a minimum-score gate for each variant that has its check.
 
-    The gate fails if the check scored nothing or itself failed, if the mean is too low, or if it would be too low with
-    each missing score of a reply counted as 0; with `confident`, also if the interval begins too low. Cases that are
-    copies of each other count once.
+    The gate fails if the check scored nothing or itself failed, if the mean score is too low, or if it would be too low
+    with a 0 for each reply that should have a score and has none. With `gate.confident`, the gate also fails if the low
+    end of the interval is too low. Cases that are copies of each other count once.
     """
     by_variant: dict[Variant, list[CheckVerdict]] = {}
     for verdict in verdicts:

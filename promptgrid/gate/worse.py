@@ -45,8 +45,8 @@ def not_worse(database: Database, run_id: str, gate: NotWorse, *, families: int 
     """Returns the gate's result for each variant in run `run_id` of the gate's prompts. It fails for a variant that the
     earlier run (`gate.than`) does not have.
 
-    If several gates compare the run, each with another earlier run, `families` is their number, for which the
-    significance levels are corrected. Raises GateError if the run is compared with itself, StoreError when one of the
+    `families` is the number of gates that compare this run, each with a different earlier run; the significance levels
+    are corrected for that number. Raises GateError if the run is compared with itself, StoreError when one of the
     two runs no longer exists.
     """
     if gate.than == run_id:

@@ -72,8 +72,8 @@ def _unit_behind(numeral: Numeral, *, ends: bool = False) -> Unit | None:
 
 
 def _unit_of_answer(subject: Subject, answer: Numeral) -> Unit | None:
-    """Returns the unit of the answer's number. The rule `number` leaves only the number in the answer, so the unit
-    behind the same number in the output counts then. None if there is no unit."""
+    """Returns the unit behind the number in the answer. The answer rule `number` cuts the unit off; then returns
+    the unit behind the last equal number of the output that has one. None if there is no unit."""
     if (unit := _unit_behind(answer)) is not None or subject.rule.kind != "number":
         return unit
     same = (numeral for numeral in reversed(find_numerals(subject.output, subject.language)) if numeral == answer)

@@ -32,8 +32,8 @@ def json_equal(subject: Subject) -> Verdict:
 
 
 def _json_of(subject: Subject) -> tuple[Any, bool]:
-    """Returns (the JSON value of the answer or else the only one in the output, True); (None, False) if there
-    is none."""
+    """Returns (a JSON value, True): the answer as JSON, else the only JSON inside the answer, else the only one inside
+    the output. Returns (None, False) if there is none."""
     for text in (subject.answer, find_json(subject.answer or ""), find_json(subject.output)):
         try:
             if text is not None:
@@ -90,8 +90,8 @@ def similarity(subject: Subject) -> Verdict:
 
 
 def alike(subject: Subject, value: float) -> Verdict:
-    """Returns the verdict on a similarity from 0 to 1: it passes from the check's option `min` on. NaN is not
-    scored."""
+    """Returns the verdict on a similarity `value` from 0 to 1, which passes if it is at least the check's option `min`.
+    NaN is not scored."""
     if not math.isfinite(value):
         return Verdict(None, "not scored: the similarity is not a number", failed=True)
     least = subject.spec.options.get("min", USUAL_MIN)

@@ -37,8 +37,8 @@ def _unscored(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
 
 
 def answer_column(plan: Plan) -> str:
-    """Returns the column that may hold the expected answers which the plan lacks; "" if there is none, or none is
-    lacking."""
+    """Returns a column that may hold the expected answers, if a prompt needs them and no case has one. Returns "" if
+    there is no such column, or no prompt needs it."""
     columns = _columns(plan)
     offered = (name for prompt in plan.prompts if _is_unscored(plan, prompt) for name in _offered(prompt, columns))
     return next(offered, "")

@@ -20,7 +20,8 @@ _Number = TypeVar("_Number", int, float)
 class Estimate:
     """The expected size and cost of some calls. None means not known.
 
-    asked               number of cells that these calls answer: several per call if the endpoint takes `n`
+    calls               number of calls to be sent
+    asked               number of cells that these calls answer; one call can answer several (see Request.n)
     answered            number of cells whose reply is stored
     shared              number of cells that are sent the same as another cell, and show that cell's reply
     too_long            number of cells that do not fit into the context and are never sent
@@ -60,8 +61,8 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
 def estimate_point(
     planned: PlannedPoint, facts: ModelFacts, samples: int, stored: Collection[int], repeated: bool, a_call: int = 1
 ) -> Estimate:
-    """Returns the estimate of one point's `samples` cells, of which those with the numbers `stored` have a reply.
-    `repeated`: an earlier point sends the same calls, so these cells are only shared.
+    """Returns the estimate of one point's cells: one for each sample number below `samples`; those in `stored` have a
+    reply. With `repeated`, an earlier point sends the same calls, and all these cells share its replies.
 
     One call answers up to `a_call` cells, and its prompt is counted and paid once.
     """

@@ -33,7 +33,7 @@ class Plan:
 
     `axes` holds the values of the varied parameters, by column (AXIS_SPECS), such as `temperature`; `parameters` holds
     the parameters with one value. Each prompt's own value applies to a parameter in neither. `checks` None means the
-    default checks of each prompt's answer rule; among other checks, the check `usual` stands for these. `examples_k`
+    default checks of each prompt's answer rule; a check `usual` in `checks` stands for them. `examples_k`
     None means all examples. `budget` is such as `2.50usd`; empty means none. `concurrency` None means the endpoint's
     own. `retries` is how often a failed call is sent again. `fresh` sends calls even if their replies are stored.
     """

@@ -21,8 +21,8 @@ class PlannedPoint:
 
     @property
     def fits(self) -> bool:
-        """Whether the prompt and its reply may fit into the model's context; if not, the point is never sent. Of an
-        inexact count only the tokens that are certain are compared."""
+        """Whether the prompt and its reply may fit into the model's context; if not, the point is never sent. If
+        the count is inexact, the least number of tokens that the prompt can have is compared."""
         room = self.point.request.parameters.max_tokens or 1
         certain = self.count.tokens if self.count.exact else self.count.least
         return self.limit is None or certain + room <= self.limit

@@ -73,10 +73,10 @@ Decided = Mapping[tuple[str, str, str], Sequence[WireVariant]]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point of the grid: all that makes up a call but the sample number. A point has as many cells as the plan has
-    samples.
+    """One point of the grid: everything that determines a call except the sample number. A point has as many cells as
+    the plan has samples.
 
-    Points with the same `key` are the same call; `request` is the request of the first sample.
+    Points with the same `key` send the same calls; `request` is the request of the first sample.
     """
 
     prompt: Prompt
@@ -96,9 +96,9 @@ class Point:
 
     @property
     def parameter_columns(self) -> dict[str, Any]:
-        """The values of the parameters by column of a stored cell: the value sent and, for a parameter with an axis,
-        also the planned value. If several planned values were merged because the same is sent for them, the sent value
-        stands for both."""
+        """The values of the parameters by column of a stored cell. One column of a parameter has the value sent; a
+        parameter that can be an axis has another for the planned value. If several planned values were merged, because
+        they are sent alike, that column has the value sent too."""
         sent, columns = self.request.parameters, {}
         for spec in SPECS:
             if spec.column:
@@ -125,10 +125,11 @@ def skipped(plan: Plan) -> list[Skipped]:
 
 
 def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
-    """Returns the parameters to send, by (model, prompt name, prompt version): one entry for each combination of axis
-    values, or for several that are sent alike, by what is known about the model now.
+    """Returns the parameters to send, by (model, prompt name, prompt version): one WireVariant for each combination of
+    axis values; combinations that are sent alike have one together.
 
-    The result is stored with the run: facts that change later do not change the run's calls.
+    What is known about the models now decides. The result is stored with the run, so that later knowledge does not
+    change the run's calls.
     """
     return {
         (ref, prompt.name, prompt.version): _variants(plan, prompt, model_facts(ref))
@@ -205,8 +206,8 @@ def _parameters(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
 
 
 def _most_telling(same: Sequence[tuple[Parameters, Sent]]) -> Sent:
-    """Returns what is sent for these (requested parameters, what is sent), which are all sent identically: the first
-    with a note on a difference, else the first."""
+    """Returns one of several equal things sent, given as pairs (requested parameters, what is sent): the first with
+    notes on what differs from the request, else the first."""
     return next((sent for _, sent in same if sent.notes), same[0][1])
 
 

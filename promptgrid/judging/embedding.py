@@ -114,7 +114,7 @@ def _subjects(spec: CheckSpec, replies: Iterable[Answered]) -> list[Subject]:
 
 
 def _texts(subjects: Iterable[Subject]) -> list[str]:
-    """Returns the answers and the expected values of the subjects, whose vectors are needed, each text once, without
-    blank ones. A subject that lacks one of the two is left out."""
+    """Returns the texts to embed: the answer and the expected value of each subject that has both, without blank texts
+    and repeated ones."""
     texts = (text for subject in subjects if not subject.missing for text in subject.both)
     return list(dict.fromkeys(text for text in texts if text.strip()))

@@ -33,8 +33,8 @@ Connect = Callable[[str], Endpoint]
 
 
 async def _no_claim() -> None:
-    """Does nothing: the default of `still_ours`, which checks that this process still holds its claim on the run. A run
-    that is not in progress has no claim to check."""
+    """Does nothing: the default of `JudgingContext.still_ours`, for a run that is not in progress and so is not claimed
+    by a process."""
 
 
 @dataclass(frozen=True)
