@@ -63,7 +63,7 @@ def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
 
 @asynccontextmanager
 async def deadline(seconds: float) -> AsyncIterator[None]:
-    """Runs the `async with` block, cancels it after `seconds`, and raises TimeoutError in its place.
+    """Runs the `async with` block for at most `seconds`; then cancels the block and raises TimeoutError.
 
     If the timer itself is late because this process was stopped (Ctrl+Z), the block gets another 5 s: what it waits for
     may have arrived unread.
@@ -137,7 +137,8 @@ class Background:
         return None if future is None or not future.done() or future.cancelled() else future.exception()
 
     def stop(self) -> None:
-        """Cancels the call without waiting for its end. The call first stores the text that it has received."""
+        """Cancels the call and returns at once. The call may still run for a moment, to store the text received so
+        far."""
         self.stopped = True
         if self._task is not None:  # not the future: it would be done at once
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)

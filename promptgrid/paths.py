@@ -23,11 +23,11 @@ def environment() -> Mapping[str, str]:
 
 
 def dotenv() -> Mapping[str, str]:
-    """Returns the variables of the file `.env` in the working folder, without those of Promptgrid's own. Raises
-    TextError if it cannot be read.
+    """Returns the variables of the file `.env` in the working folder, except those whose names begin with PROMPTGRID_.
+    Raises TextError if the file cannot be read.
 
-    The folder may come from a stranger, and PROMPTGRID_NOTIFY starts a command, PROMPTGRID_HOME holds the addresses
-    that keys go to: these are read from the process alone.
+    The folder may come from a stranger, but PROMPTGRID_NOTIFY starts a command, and PROMPTGRID_HOME has the addresses
+    that keys go to. So only the process itself can set the variables of Promptgrid.
     """
     path = Path.cwd() / ".env"
     try:
@@ -53,10 +53,10 @@ def _decoded(data: bytes) -> str:
 
 @lru_cache(maxsize=1)
 def _parsed(text: str) -> dict[str, str]:
-    """Returns the variables of a `.env` file; `${NAME}` in a value is replaced from the lines above it.
+    """Returns the variables of a `.env` file. `${NAME}` in a value stands for the value of NAME in a line above it.
 
-    It is never replaced from the process, whose keys would then go to the addresses in the file. Cached, because
-    parsing is slow and `environment` is called often.
+    It never stands for a variable of the process, whose keys would then go to the addresses in the file. Cached,
+    because parsing is slow and `environment` is called often.
     """
     from dotenv import dotenv_values
     from dotenv.variables import parse_variables

@@ -63,9 +63,9 @@ class PairVotes:
     """The number of the judge's votes, by their result.
 
     votes      number of votes that were stored
-    changed    number of these that are ties because the judge's preference changed with the order
-    first, second    number of these in which the judge preferred the reply in the first place in both orders, or that
-                     in the second place
+    changed    number of votes that are ties because the judge's replies in the two orders disagree
+    first      number of `changed` votes for which the judge preferred the first place in both orders
+    second     number of `changed` votes for which the judge preferred the second place in both orders
     failed     number of pairs without a vote; `why` is the reason of the last one
     """
 

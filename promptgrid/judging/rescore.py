@@ -30,8 +30,8 @@ KIND = "check"
 
 @dataclass(frozen=True)
 class Recheck:
-    """A change to the checks of a run: `checks` are all its checks after the change, `score` the checks that score the
-    replies again, `before` is the run's stored plan before the change (JSON). With `fresh`, judges are called again
+    """A change to the checks of a run. `checks` are all its checks after the change, `score` those of them that score
+    the replies anew, `before` is the run's stored plan before the change (JSON). With `fresh`, judges are called again
     instead of reusing their replies."""
 
     run_id: str
@@ -50,11 +50,12 @@ class Recheck:
 def plan_recheck(
     database: Database, run_id: str, *, add: Sequence[CheckSpec] = (), remove: Sequence[str] = (), fresh: bool = False
 ) -> Recheck:
-    """Returns the change that adds and removes these checks. A check to `add` replaces one of the same name; with
-    nothing to add or remove, all checks score again. With `fresh`, judges are called again. Nothing is changed or sent
-    yet.
+    """Returns the change that adds the checks `add` and removes those with the names `remove`. An added check replaces
+    one of the same name; with nothing to add or remove, all checks score again. With `fresh`, judges are called again.
+    Nothing is changed or sent yet.
 
-    Raises PlanError for a check that is missing or cannot be carried out, LibraryError for a missing judge's prompt.
+    Raises PlanError for a check that cannot be removed or carried out, LibraryError if the prompt of a judge is
+    missing.
     """
     before = plans.planned_as(database, run_id)
     plan = runs.plan_of(database, run_id)

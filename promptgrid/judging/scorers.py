@@ -91,8 +91,8 @@ def scorer(judging: JudgingContext, plan: Plan, spec: CheckSpec, *, on_done: Cal
 
 
 def own_scores(plan: Plan, replies: Sequence[Answered]) -> list[CellScore]:
-    """Returns the scores that the replies get from the own checks of their cases: those in the table of cases, which
-    score besides the checks of the run."""
+    """Returns the scores of the replies by the checks that the table of cases gives to individual cases. These checks
+    score in addition to the checks of the run."""
     prompts = prompts_of(plan)
     return [_plain_score(check, prompts, reply) for reply in replies for check in reply.own]
 

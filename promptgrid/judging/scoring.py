@@ -24,8 +24,9 @@ class Scoring:
     """Scores all replies of a run by `checks`. `done` of `total` scores exist; any thread may read both, and
     `on_progress` is called with both after each change.
 
-    Replies that a check has already scored are left out. With `anew`, all replies are scored again, also by the checks
-    that their cases have in their table. `halted` becomes true by `halt`, or when a check stops before the last reply.
+    A check leaves out the replies that it has already scored. With `anew`, it scores all replies, and so do the checks
+    that the table of cases gives to individual cases. `halted` is true after `halt`, or after a check has stopped
+    early.
     """
 
     judging: JudgingContext

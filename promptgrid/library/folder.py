@@ -222,9 +222,8 @@ class Library:
         return next(candidate for candidate in candidates if not self.path(candidate).exists())
 
     def _put(self, path: Path, data: bytes, source: Path) -> None:
-        """Writes the content `data` of the prompt file `source` to `path`, with the prompt's name changed to that of
-        the new file, unless the prompt has a title (a `name:` other than the file's). A broken prompt is written
-        unchanged."""
+        """Writes the content `data` of the prompt file `source` to `path`. A `name:` equal to the old file's name
+        becomes the new file's name; any other `name:` is a title and stays. A broken prompt is written unchanged."""
         try:
             text = text_of(data, source)
             data = dumps(replace(loads(text, source.stem), name=path.stem), text).encode()

@@ -8,10 +8,11 @@ from promptgrid.errors import CasesError
 
 
 def own_table(folder: Path, cases: str, prompt: str) -> Path:
-    """Returns the path of the table `cases` in the library's `folder`, which the prompt called `prompt` names.
+    """Returns the path of the table `cases`, which is relative to the library's `folder`. `prompt` is the name of the
+    prompt that states it.
 
-    Raises CasesError if it is not there, or not in the folder: a prompt file may come from a stranger, and the rows of
-    its table are sent and stored.
+    Raises CasesError if the table does not exist, or is not in the folder: a prompt file may come from a stranger, and
+    the rows of its table are sent and stored.
     """
     path = folder / cases
     if not _is_inside(folder, path):

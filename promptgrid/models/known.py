@@ -34,13 +34,14 @@ class LongPrice:
 class ModelFacts:
     """The facts about a model. None, "" and "unknown" mean unknown; an unknown price is not 0.
 
-    `context` and `max_output` are in tokens, prices in USD per million tokens. `encoding` is the OpenAI encoding of
-    its tokens. `temperature` and `top_p` say when the model takes the parameter: with any value, only its default, only
-    without reasoning, or (top_p) only without a temperature. `default_effort` is the reasoning effort that applies if
-    none is sent. `logprobs`, `seed` and `n` say whether the model accepts the parameter. `token_parameter` is its name
-    for the limit on tokens. `price_date` is the day on which the price was last checked. `free` is True if calls cost
-    nothing, `known` if a source lists the model. `source` names the tables used, which may be wrong. `learned` has the
-    endpoint's own refusals; the other fields already reflect them.
+    `context` and `max_output` are in tokens, prices in USD per million tokens. `encoding` is the OpenAI encoding of its
+    tokens. `temperature` and `top_p` say when the model takes the parameter: `any` (with any value), `only_default`
+    (only with its default value), `only_without_reasoning`, or for top_p `not_with_temperature`. `default_effort` is
+    the reasoning effort that applies if none is sent. `logprobs`, `seed` and `n` say whether the model accepts the
+    parameter. `token_parameter` is the parameter by which the model takes the limit on tokens. `price_date` is the day
+    on which the price was last checked. `free` is True if calls cost nothing, `known` if a source lists the model.
+    `source` names the tables used, which may be wrong. `learned` has the endpoint's own refusals; the other fields
+    already reflect them.
     """
 
     model: str

@@ -71,7 +71,7 @@ class Refusal:
 
     @property
     def together(self) -> bool:
-        """Whether the server refused only to take temperature and top_p in one request. It may accept each alone."""
+        """Whether the server refused temperature and top_p because one request had both. It may accept each alone."""
         names = "temperature" in self.reason and "top_p" in self.reason
         return names and bool(re.search(r"\b(both|together|only one|simultaneously)\b", self.reason, re.IGNORECASE))
 
@@ -166,8 +166,8 @@ def _same(old: Refusal, new: Refusal) -> bool:
 
 
 def _with(known: Iterable[Refusal], new: Refusal) -> list[Refusal]:
-    """Returns the refusals that have not expired, with the new one in place of an equal one. Of one model's parameter
-    only the latest 20 remain."""
+    """Returns the refusals that have not expired, with the new one in place of an equal one. Keeps only the latest 20
+    refusals of one parameter by one model at one endpoint."""
     others = [old for old in _live(known) if not _same(old, new)]
     about = (new.identity, new.model, new.parameter)
     alike = [old for old in others if (old.identity, old.model, old.parameter) == about]

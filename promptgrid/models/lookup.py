@@ -17,11 +17,11 @@ from promptgrid.models.learned import Refusal
 
 
 def facts(model: str, base_url: str = "", *, free: bool | None = None) -> ModelFacts:
-    """The facts about `model` at the endpoint `base_url`. With "" for `base_url`, prices from genai-prices and refusals
-    are left out.
+    """The facts about `model` at the endpoint `base_url`. With "" for `base_url`, they do not include the prices from
+    genai-prices, nor refusals.
 
-    `free` says whether calls cost nothing (None: they do on this machine). Raises PromptgridError for a broken
-    models.toml.
+    `free` says whether calls cost nothing (None: yes if the endpoint is on this machine); a price in the user's
+    models.toml overrides it. Raises PromptgridError for a broken models.toml.
     """
     free = is_loopback(base_url) if free is None else free
     priced = {} if free or not base_url else prices.priced(model, base_url)
@@ -47,8 +47,8 @@ def token_parameter(model: str, base_url: str = "") -> str:
 
 
 def _overruled(refusal: Refusal, users: tables.FactsTable) -> bool:
-    """Whether the user's models.toml (`users`, the model's facts there) states the refused parameter itself, so that
-    the refusal does not count."""
+    """Whether the refusal does not count, because the user's models.toml has a fact about the refused parameter.
+    `users` are the facts about the model in that file."""
     name = "top_p" if refusal.together else refusal.parameter
     return ("token_parameter" if name in TOKEN_PARAMETERS else name) in users
 

@@ -116,8 +116,9 @@ def _sampling(
 
 
 def _reasons(facts: ModelFacts, effort: str | None) -> str:
-    """For a parameter that the model takes only without reasoning: returns why it cannot be sent at this reasoning
-    effort (None: the model's default); "" at the effort none."""
+    """For a parameter that the model takes only without reasoning: returns why it cannot be sent at the reasoning
+    effort `effort` (None: the model's default effort). At the effort "none" that is "" unless the model refuses this
+    effort."""
     effort = effort or facts.default_effort
     if effort == "none":
         refusal = facts.refusal("reasoning_effort", "none")

@@ -71,7 +71,7 @@ def priced(model: str, base_url: str) -> Mapping[str, Any]:
     """Context limit and prices from genai-prices, by the field names of ModelFacts; empty if it does not list the model
     at this address.
 
-    `base_url` decides: for a model's name alone genai-prices returns OpenAI's price.
+    The provider is found by `base_url`: given only a model's name, genai-prices returns OpenAI's price.
     """
     import genai_prices
     from genai_prices.data_snapshot import get_snapshot

@@ -49,8 +49,8 @@ class Shares:
     """The probabilities with which a sampler draws the next token: a share for each listed token, and one (`rest`) for
     all tokens that the endpoint did not list.
 
-    `kept` says for each listed token whether it passes the cut by top_p. None: that depends on the unlisted tokens,
-    whose single probabilities are unknown.
+    `kept` says for each listed token whether top_p keeps it. None: that depends on the unlisted tokens, whose single
+    probabilities are unknown.
     """
 
     tokens: tuple[Share, ...]

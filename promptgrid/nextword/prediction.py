@@ -75,8 +75,8 @@ async def prompt_ids(client: ModelClient, place: Continuation) -> tuple[int, ...
 def request_for_ids(
     client: ModelClient, ids: tuple[int, ...], parameters: Parameters, logprobs: int | None = None
 ) -> Request:
-    """Returns a request for one token after the tokens with these ids, at temperature 0; values in `parameters`
-    override both. `logprobs` is the number of likeliest tokens that the reply shall list (None: none)."""
+    """Returns a request for the text after the tokens with these ids. If `parameters` do not set them, the temperature
+    is 0 and max_tokens 1. `logprobs` is the number of likeliest tokens that the reply shall list (None: none)."""
     whole = parameters.over(Parameters(temperature=0.0, max_tokens=1))
     return Request(client.model, (), "completion", whole, logprobs=logprobs, prompt_ids=ids)
 
@@ -87,9 +87,9 @@ def without_top_p_of_1(parameters: Parameters) -> Parameters:
 
 
 async def _forced_reply(client: ModelClient, ids: tuple[int, ...], top: int) -> Reply:
-    """Returns a reply that lists the `top` likeliest next tokens after `ids`. llama.cpp is forced to write a full stop,
-    since it lists nothing for a token that is only part of a character. The listed probabilities are those without the
-    force."""
+    """Returns a reply that lists the `top` likeliest next tokens after `ids`. Forces llama.cpp to write a full stop:
+    where it writes a token that is only part of a character, it lists nothing. The force does not change the listed
+    probabilities."""
     return (await client.ask(request_for_ids(client, ids, await forcing_parameters(client), top)))[0]
 
 
@@ -106,8 +106,8 @@ async def forcing_parameters(client: ModelClient, token: int | None = None, **ex
 
 
 async def full_step(client: ModelClient, ids: tuple[int, ...], token: int) -> TokenStep:
-    """Returns the token with the id `token` as the next one after the tokens `ids`, with its bytes and its probability;
-    None as the probability if llama.cpp does not list the token.
+    """Returns the token with the id `token` as a TokenStep: its bytes, and its probability after the tokens `ids`. If
+    llama.cpp does not list the token, its bytes are empty and its probability is None.
 
     Makes a second call, for the whole vocabulary, if the token is not among the 1,000 likeliest.
     """

@@ -16,8 +16,8 @@ MAX_SCORED = 300
 
 
 async def scored_tokens(client: ModelClient, text: str) -> AsyncIterator[tuple[TokenStep, int]]:
-    """Yields (token with its probability after the tokens before it, number of tokens that will be scored) for each
-    token of the text, at most 300.
+    """Yields each of the first 300 tokens of the text as a pair: (the token with its probability after the tokens
+    before it, the number of pairs in all).
 
     The first token has no probability. llama.cpp cannot score a given text: there, one call per token forces the model
     to write the token and reads the probability that it had without force. These calls are not stored, because their

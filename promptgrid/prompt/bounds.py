@@ -241,8 +241,8 @@ _BEFORE: Mapping[str, Callable[..., None]] = {
 
 
 def filters(builtin: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    """Returns the filters that a prompt may use, by name: those of Jinja's `builtin` ones that can be limited, each
-    with its limit."""
+    """Returns the filters that a prompt may use, by name: of Jinja's own filters (`builtin`) those whose work can be
+    limited, with their limits."""
     bounded = {name: _bounded(builtin[name], _BEFORE.get(name)) for name in _FILTERS.split()}
     escape = _bounded(builtin["escape"], None)
     # Only `default` accepts undefined values; nothing is escaped, so `safe` does nothing.

@@ -147,7 +147,7 @@ def compose(front: str, before: int) -> Node | None:
     from ruamel.yaml.error import YAMLError
 
     class Bounded(Composer):
-        """Ends at the first value too many: a list of 4 MB takes a minute to compose."""
+        """Raises PromptError at the first value too many, since composing a list of 4 MB takes a minute."""
 
         nodes = 0
 
@@ -172,8 +172,8 @@ def compose(front: str, before: int) -> Node | None:
 
 
 def yaml_error(error: Exception, front: str, before: int) -> PromptError:
-    """Converts an error of the YAML library to a PromptError of one sentence. `before`, the number of lines before the
-    front matter, makes its line that of the file."""
+    """Converts an error of the YAML library about the text `front` to a PromptError of one sentence. `before` is the
+    number of lines of the file before `front`: the PromptError names the line of the file."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     position = getattr(error, "position", None)
     line = mark.line + 1 if mark is not None else 1 + front.count("\n", 0, position or 0)

@@ -61,8 +61,8 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRule:
-    """How the answer is read out of a reply. `kind` decides: `labels` belong to label, `schema` to json, `pattern` to
-    regex.
+    """How the answer is read out of a reply. `kind` names the method: label uses the field `labels`, json uses
+    `schema`, regex uses `pattern`.
 
     synonyms   label -> other words for it, in a reply and in the expected cell
     options    the case's column that holds the texts of the options (multiple choice)

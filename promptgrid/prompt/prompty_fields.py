@@ -25,12 +25,12 @@ _OLD_TOP = ("sample", "authors", "tags", "version", "base")
 
 @dataclass(frozen=True, slots=True)
 class FileForm:
-    """In which of its possible forms a prompt file is written. Saving keeps the form, so that the program that wrote
-    the file can still read it.
+    """The form in which a prompt file is written. Saving keeps the form, so that the program that wrote the file can
+    still read it.
 
     first     the file is of prompty 0.1: `model.parameters`, `type`, `sample`
     template  the file has a `template` field; without one, none is added
-    outputs   the file has `outputs`, from which a rule would be read: the answer rule is always written to `metadata`
+    outputs   the file has `outputs`; even the default answer rule is then written, else one is read from `outputs`
     inputs    the names under `inputs`; other inputs stand only in the sample
     """
 

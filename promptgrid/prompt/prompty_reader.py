@@ -139,8 +139,8 @@ def _api(model: Mapping[str, Field]) -> Api:
 
 def _outputs(top: Mapping[str, Field], parameters: Parameters, notes: list[str]) -> AnswerRule:
     """Returns the answer rule of kind json with the schema in `outputs`; a rule for text if the file has no usable
-    `outputs`. In a file of prompty 0.1 they count only if the response format is JSON; otherwise a sentence is added to
-    `notes`."""
+    `outputs`. In a file of prompty 0.1, `outputs` are usable only if the response format in `parameters` is JSON. Adds
+    a sentence to `notes` if this is not so, or if no response format is set, since the schema is then not sent."""
     outputs = top.get("outputs")
     if outputs is None or outputs.is_empty():
         return AnswerRule()
@@ -156,8 +156,8 @@ def _outputs(top: Mapping[str, Field], parameters: Parameters, notes: list[str])
 
 
 def _example(item: Field) -> Example:
-    """Reads an example: `{text: …, answer: …}`, where `text` is an input. Inputs whose names are reserved stand apart:
-    `{inputs: {answer: …}, answer: …}`."""
+    """Reads an example: `{text: …, answer: …}`, where `text` is the name of an input. If an input is called `answer` or
+    `reasoning`, all inputs are nested: `{inputs: {answer: …}, answer: …}`."""
     fields = item.fields()
     answer = _required(item, "answer").text()
     nested = "inputs" in fields and fields["inputs"].is_mapping()

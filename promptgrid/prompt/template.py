@@ -240,8 +240,8 @@ def _sentence(error: Exception) -> str:
 
 
 def _placed(error: PromptError, message: Message, line: int, start: int) -> PromptError:
-    """Returns the error with its message's role and its `line` in that message added to the text. Its `line` attribute
-    counts through all messages, of which `start` lines come before this one."""
+    """Returns the error with the role of its `message`, and the `line` in that message (0: unknown), in its text. The
+    `line` of the returned error counts through all messages; `start` is the number of lines before this message."""
     if not line:
         return type(error)(f"In the {message.role} message: {error.message}", hint=error.hint)
     text = f"In the {message.role} message, line {line}: {error.message}"

@@ -51,8 +51,8 @@ _ENDS: Mapping[RunStatus, RunStatus] = {
 
 async def carry_out(database: Database, run_id: str, *, connect: Connect) -> RunStatus:
     """Works on the run until it is finished, paused, cancelled or cannot continue; returns the run's final status.
-    `connect` returns the endpoint with a name. Raises Fenced when another runner has taken over the run, StoreError
-    when nothing can be written."""
+    `connect` returns the Endpoint for an endpoint's name. Raises Fenced when another runner has taken over the run,
+    StoreError when nothing can be written."""
     in_progress = shared_by_loop().run_ids
     in_progress.add(run_id)
     try:
@@ -96,7 +96,7 @@ class _Run:
 
     async def until_done(self, connect: Connect) -> tuple[RunStatus, str]:
         """Works on the run until it ends; returns (its final status, the reason: "" unless it was stopped). `connect`
-        returns the endpoint with a name. Raises the error that ended the run."""
+        returns the Endpoint for an endpoint's name. Raises the error that ended the run."""
         self.connect = connect
         self.plan = await asyncio.to_thread(plan_of, self.database, self.id)
         self.decided = await asyncio.to_thread(decided_of, self.database, self.id)
@@ -140,9 +140,9 @@ class _Run:
         return "finished", ""
 
     async def _send_everything(self) -> int:
-        """Sends the run's cells to all endpoints in parallel, each at its own pace; then runs the slow checks.
-        Returns how many pending cells have a request that the plan still makes; others, as after a new base URL,
-        are not sent."""
+        """Sends the run's cells to all endpoints in parallel, each at its own pace; then runs the slow checks. Returns
+        how many pending cells match a request of the plan. Others, such as cells planned for an endpoint's earlier base
+        URL, are not sent."""
         matched = sum(await loop.gather([self._serve(endpoint) for endpoint in self.endpoints.values()]), start=0)
         if slow := slow_checks(self.plan):
             await self._score(slow)
@@ -163,7 +163,7 @@ class _Run:
 
     async def _serve(self, endpoint: Endpoint) -> int:
         """Sends all cells of one endpoint's models. Repeats while cells wait for a reply that another cell or run is
-        asking for. Returns how many pending cells have a request that the plan still makes."""
+        asking for. Returns how many pending cells match a request of the plan."""
         await endpoint.prepare()
         refs = [ref for ref in self.plan.models if split_model(ref)[0] == endpoint.name]
         most = self._most(endpoint)

@@ -119,7 +119,7 @@ def extend(
 
 def widened(plan: Plan, samples: int, models: Sequence[str], added: Mapping[str, Sequence[Value]]) -> Plan:
     """Returns the plan with this number of samples, with more models, and with more values of parameters (`added`, by
-    column). Raises PlanError if the prompts set the parameter to different values."""
+    column). Raises PlanError if the prompts do not all have the same value, so far, of a parameter in `added`."""
     axes, single = dict(plan.axes), dict[str, None]()
     for spec in AXIS_SPECS:
         if more := added.get(spec.column):
@@ -144,9 +144,9 @@ def _own_values(plan: Plan, spec: ParameterSpec) -> tuple[Value, ...]:
 
 
 def _decided(old: Decided, wider: Plan, added: Mapping[str, tuple[Value, ...]]) -> Decided:
-    """Returns the parameters to send, by model and prompt version, for the `wider` plan. What the run has decided
-    (`old`) stays, even if facts about models have changed since; for the `added` values of parameters, by column, and
-    for new models they are decided now."""
+    """Returns the parameters to send, by model and prompt version, for the `wider` plan. What was decided for the run
+    so far (`old`) stays, even if facts about models have changed since. Parameters are decided now for new models and
+    for `added`, which has new values of parameters by column."""
     both: dict[tuple[str, str, str], Sequence[WireVariant]] = dict(grid.decide(wider))
     more = [grid.decide(replace(wider, axes={**wider.axes, column: values})) for column, values in added.items()]
     for key, variants in old.items():
@@ -173,10 +173,10 @@ def watch_over(every_s: float = 5.0) -> None:
 def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
     """Carries the run out in this process while the block runs, as soon as no other process carries out runs.
 
-    Yields the function `watch` that `follow` needs. It waits the given seconds or until the run has ended in this
-    process, raises the error that ended the run, and takes the run over if another runner exited before finishing it.
-    If the block ends early, for example by Ctrl+C, the run is paused. An idle runner is asked to leave first, so that
-    the keys and endpoints of this process apply.
+    Yields the function `watch` that `follow` needs. `watch(seconds)` waits that long, or until the run has ended in
+    this process, raises the error that ended the run, and takes the run over if another runner exited before finishing
+    it. If the block ends early, for example by Ctrl+C, the run is paused. An idle runner is asked to leave first, so
+    that the keys and endpoints of this process apply.
     """
     lock = RunnerLock()
     holder = lock.holder()

@@ -120,8 +120,8 @@ def status_words(info: RunInfo, state: RunProgress) -> str:
 
 
 def pace_words(info: RunInfo, state: RunProgress) -> list[str]:
-    """Returns a line for each endpoint of a run in progress that allows fewer calls in flight than the user's limit, or
-    makes callers wait: `openai: 4 at a time of 32, waits 12 s`."""
+    """Returns a line for each endpoint that slows a run in progress, because it allows fewer calls in flight than the
+    user's limit, or makes callers wait: `openai: 4 at a time of 32, waits 12 s`."""
     lines = []
     for name, pace in state.paces.items() if info.status == "running" else ():
         parts = [f"{pace.window:,} at a time of {pace.most:,}"] if pace.window < pace.most else []

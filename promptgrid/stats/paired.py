@@ -128,8 +128,8 @@ def compared_pairs(
     pairs: Sequence[PairedScores], *, look: int = 1, families: int = 1, seed: int = 0
 ) -> list[Comparison]:
     """Compares A with B in each pair of scores (A, B). All scores are over the same cases in the same order; p-values
-    are corrected for the number of pairs, as in `compared_all`, and by Bonferroni's method for the number of
-    `families`: groups of pairs over other cases whose verdicts are read together."""
+    are corrected for the number of pairs, as in `compared_all`. `families` is the number of calls whose verdicts are
+    read together, each with pairs over other cases; p-values are also corrected for it, by Bonferroni's method."""
     arrays = [(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)) for a, b in pairs]
     known = [~np.isnan(a) & ~np.isnan(b) for a, b in arrays]
     apart = [np.where(both, a - b, 0.0) for (a, b), both in zip(arrays, known, strict=True)]
@@ -212,8 +212,8 @@ def _cases(count: int) -> str:
 
 
 def _percent(value: float) -> str:
-    """Formats a share from 0 to 1 as a percentage. It has a decimal only where rounding would make 0 or 100 of another
-    value."""
+    """Formats a share from 0 to 1 as a percentage. It has one decimal if the share would otherwise be rounded to 0 or
+    100 % without being exactly that."""
     return f"{100 * value:.0f} %" if value in (0, 1) or 0.005 < value < 0.995 else f"{100 * value:.1f} %"
 
 

@@ -39,7 +39,7 @@ class RunColumns:
 
     stamp      changes with any change of the run's results (see results.stamp)
     case_ids   the ids of the cases, by position
-    expected   (expected answer, the case's own checks as JSON), which score the replies to a case, by position
+    expected   what the replies to a case are scored by: (expected answer, the case's own checks as JSON), by position
     cells      chunks of tuples of CELL_COLUMNS and REPLY_COLUMNS (None without a reply), in the order of the cells
     scores     chunks of (position, check, value); a value of None means not scored
     """

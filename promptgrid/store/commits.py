@@ -157,7 +157,7 @@ def commit(
     database: Database, run_id: str, epoch: int | None, group: Group, calls: Sequence[Attempt] = ()
 ) -> list[int]:
     """Stores replies, cells, scores and attempts in one transaction, before they are shown. Raises Fenced if the run
-    has another epoch, since another process has claimed it, or was removed.
+    was removed, or another process has claimed it, which gave it another epoch.
 
     `calls` are attempts about to be sent, whose possible cost is stored first; returns an id for each of them. If
     `epoch` is None, the run only has to exist: judges work on runs that are not in progress.
@@ -189,7 +189,7 @@ def _update_run(connection: sa.Connection, run_id: str, epoch: int | None, group
 
 def beat(database: Database, run_id: str, epoch: int, live: Mapping[str, Any]) -> None:
     """Stores a heartbeat (the time at which this process last wrote) and the `live` figures of the run. Raises Fenced
-    if another process has claimed the run: then its epoch is another one."""
+    if the run no longer has this `epoch`, because another process has claimed it, or if the run was removed."""
     commit(database, run_id, epoch, Group(live=live))
 
 

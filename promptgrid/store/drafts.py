@@ -22,7 +22,7 @@ def draft(database: Database, name: str) -> Any | None:
 
 
 def draft_names(database: Database, prefix: str) -> list[str]:
-    """Returns the names that begin with `prefix` of all stored drafts, newest first."""
+    """Returns the names of all stored drafts whose name begins with `prefix`, newest first."""
     query = sa.select(drafts.c.name).where(drafts.c.name.startswith(prefix, autoescape=True))
     with database.read() as connection:
         return list(connection.scalars(query.order_by(drafts.c.updated.desc())))

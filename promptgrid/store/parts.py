@@ -58,8 +58,8 @@ def _known(database: Database, contents: Sequence[str]) -> Mapping[str, str]:
 
 
 def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
-    """If the plan has cases of the part *prove*, stores for each of its prompts one more use of that part by this run:
-    one when the run is made, and one each time that it is extended."""
+    """Counts one more use of the part *prove* by this run, for each prompt of the plan, if the plan has cases of that
+    part. Called when the run is made, and each time that it is extended."""
     sealed = sum(case.part == _SEALED for case in plan.cases)
     row = {"run_id": run_id, "cases": sealed, "opened": now()}
     rows = [{**row, "prompt": prompt.name, "prompt_version": prompt.version} for prompt in plan.prompts]
@@ -103,7 +103,7 @@ def parts_of_run(database: Database, run_id: str) -> dict[str, list[int]]:
 
 
 def openings_of_run(database: Database, run_id: str) -> dict[str, int]:
-    """Returns, for each of the run's prompts, how many runs have used cases of *prove* (see `openings_of`). Empty
+    """Returns, for each of the run's prompts, how often runs have used cases of *prove* (see `openings_of`). Empty
     unless all cases of this run belong to *prove*."""
     query = sa.select(cells.c.prompt).distinct().where(cells.c.run_id == run_id)
     if list(parts_of_run(database, run_id)) != [_SEALED]:

@@ -58,9 +58,9 @@ class PaceSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """The progress of a run: its number of cells (`total`, and `by_status`), of reused replies (`reused`) and of
-    retries (`retried`). `errors` counts failed cells by kind of error. `spent_usd` is the cost of the replies that this
-    run paid for (None: a price is not known).
+    """The progress of a run: the number of its cells (`total`), of its cells by status (`by_status`), of its reused
+    replies (`reused`) and of its retries (`retried`). `errors` counts failed cells by kind of error. `spent_usd` is the
+    cost of the replies that this run paid for (None: a price is not known).
 
     For a run in progress only: `per_second` is the rate of new replies over the last 20 seconds, `in_flight` the number
     of calls in flight, and `paces` the pace by endpoint. While a judge or a custom check scores replies, `scored` is
@@ -175,8 +175,8 @@ def errors(database: Database, run_id: str, limit: int = 3) -> list[tuple[str, i
 
 
 def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "resume"]) -> RunStatus:
-    """Sets the run's status so that its runner pauses, cancels or resumes it, and returns the new status. If the
-    present status does not allow what is `wanted`, it stays and is returned."""
+    """Sets the run's status so that its runner pauses, cancels or resumes it, and returns the new status. Does nothing
+    and returns the present status if that does not allow what is `wanted`."""
     moves: dict[str, dict[str, RunStatus]] = {
         "pause": {"queued": "paused", "running": "pausing"},
         "cancel": {"queued": "cancelled", "running": "cancelling", "pausing": "cancelling", "paused": "cancelled",
