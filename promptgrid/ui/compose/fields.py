@@ -27,8 +27,9 @@ class Fields:
 
     `messages` are pairs [role, text]. `labels` and `stop` hold one entry per line (`\\n` in a stop text is a newline);
     `tags` are separated by commas. `synonyms` holds the other words for the labels, as `synonym_lines` writes them.
-    `examples` are the rows of the table, with a column for each variable, `reasoning` and `answer`. `inputs` are the
-    declared variables, `other` holds the parameters that have no field on the page, `title` is the `name:` in the file.
+    `examples` are the rows of the table of examples, each {column: text}: the variables, `reasoning` and `answer`.
+    `inputs` are the variables that the file declares. `other` holds the parameters that have no field on the page, by
+    name. `title` is the `name:` that the file itself has.
     """
 
     messages: list[list[str]] = field(default_factory=lambda: [["system", ""], ["user", ""]])
