@@ -172,8 +172,8 @@ class HttpStream:
 
 
 def _until_break(next_piece: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[bytes]]:
-    """Returns a `next_piece` that ends the body where the connection breaks. For a refusal that is enough: its status
-    tells whether the call may be retried."""
+    """Returns a `next_piece` that returns b"" (the end of the body) when the connection breaks, instead of raising. It
+    is for refusals: their status alone tells whether the call may be retried."""
 
     async def next_or_end() -> bytes:
         try:
@@ -219,7 +219,7 @@ class _Connector(aiohttp.TCPConnector):
 
 def _unanswered(error: aiohttp.ClientError) -> bool:
     """Tells whether the connection failed before any byte of the answer came, so that the request may be sent again.
-    Otherwise `error.message` is the head received so far."""
+    aiohttp's `error.message` is then a text; otherwise it is the head received so far."""
     return not isinstance(error, aiohttp.ServerDisconnectedError) or isinstance(error.message, str)
 
 

@@ -96,8 +96,8 @@ class EndpointSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The key and the values of headers, if they have 8 characters or more; they may never be shown. Words, such as
-        the "not-needed" of servers without keys, and the values of well-known headers are no secrets."""
+        """The texts that may never be shown: the key and the values of headers, if they have 8 characters or more. Left
+        out are plain words, such as the key "not-needed" of a local server, and the values of well-known headers."""
         values = [value for name, value in self.headers.items() if name.lower() not in PUBLIC_HEADERS]
         return tuple(dict.fromkeys(text for text in (self.api_key, *values) if _is_secret(text)))
 

@@ -41,8 +41,9 @@ class Text:
 class Report:
     """The contents of a run's report.
 
-    `rows` are the first of the `matching` cases that the report covers; `total` is the number of all cases. `texts` has
-    the texts of the cells shown in `rows`, by position. `origin` has the plan and figures of the run as (name, value).
+    `rows` are the table's rows, one per case: the first of the `matching` cases, as many as the report has room for;
+    `total` is the number of cases of the run or part. `texts` has the texts of the cells shown in `rows`, by position.
+    `origin` has the plan and figures of the run as (name, value).
     """
 
     run: RunInfo
@@ -60,8 +61,9 @@ class Report:
 def report(database: Database, run_id: str, positions: Sequence[int] | None = None, part: str = "") -> Report:
     """Returns the contents of the run's report.
 
-    With `positions`, its table has only the cases and variants of these cells, in their order; the summary covers all
-    cases. With `part`, both are over the cases of that part only. Raises StoreError when the run no longer exists.
+    With `positions`, its table has only the cases and variants of these cells, the cases in the order of the list; the
+    summary still covers all cases. With `part`, table and summary cover the cases of that part only. Raises StoreError
+    when the run no longer exists.
     """
     columns = compare.part_facts(database, run_id, part)
     info, plan, state = runs.find_run(database, run_id), runs.plan_of(database, run_id), runs.progress(database, run_id)

@@ -76,10 +76,8 @@ def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) 
 
 
 def _of_silent_cases(database: Database, run_id: str) -> list[int]:
-    """Returns the positions of all cells of those cases in which a cell has no reply.
-
-    Such cases are usually few, so that their texts are quickly read.
-    """
+    """Returns the positions of all cells of the cases in which some cell has no reply: the verdicts of these cases are
+    all that the gate on replies needs."""
     columns = facts(database, run_id)
     silent = np.isin(columns.case, columns.case[~columns.answered])
     positions: list[int] = columns.position[silent].tolist()

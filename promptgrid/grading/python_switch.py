@@ -35,7 +35,8 @@ def switched_on() -> bool:
 
 
 def check_switch(checks: Iterable[CheckSpec]) -> None:
-    """Raises PlanError if one of the checks runs Python and the setting is off. For the pages of the dashboard."""
+    """Raises PlanError if one of the checks runs Python and `switched_on()` is False. Only the dashboard calls this:
+    the command line runs such a check without the setting."""
     python = [check for check in checks if check.kind == "python"]
     if python and not switched_on():
         raise PlanError(

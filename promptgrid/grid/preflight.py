@@ -188,8 +188,8 @@ class EstimateTally:
 
 
 def plan_reach(plan: Plan) -> Reach | None:
-    """Returns the chance that a comparison of the plan's first variant with another finds a difference, with the plan's
-    distinct cases; None if nothing is scored."""
+    """Returns how likely a comparison of the plan's first variant with another finds a difference (see Reach). Copies
+    of a case count as one case. None if nothing is scored."""
     if plan.all_checks:
         scored = [case for case in plan.cases if case.expected is not None] or list(plan.cases)
     else:
