@@ -101,11 +101,14 @@ def end_line(info: RunInfo, progress: RunProgress) -> str:
 
 
 def summary_table(variants: Sequence[VariantSummary]) -> str:
+    """Returns the table of the variants. `unread` (replies in which no answer could be read) and pass@k stand there
+    only if a variant has them."""
     from promptgrid.export.tables import pass_at
 
-    header = ["variant", "answered", "score", "n", pass_at(variants), "distinct", "tokens", "usd", "ms"]
+    header = ["variant", "answered", "unread", "score", "n", pass_at(variants), "distinct", "tokens", "usd", "ms"]
     rows = [_summary_cells(v) for v in variants]
-    columns = [at for at, name in enumerate(header) if not name.startswith("pass@") or any(row[at] for row in rows)]
+    optional = ("unread", pass_at(variants))
+    columns = [at for at, name in enumerate(header) if name not in optional or any(row[at] for row in rows)]
     return table([header[at] for at in columns], [[row[at] for at in columns] for row in rows])
 
 
@@ -113,6 +116,7 @@ def _summary_cells(v: VariantSummary) -> list[str]:
     return [
         v.label,
         f"{v.answered}/{v.cells}",
+        str(v.unread) if v.unread else "",
         "" if v.score is None else f"{v.score:.2f}",
         str(v.scored) if v.scored else "",
         "" if v.pass_at_k is None else f"{v.pass_at_k:.2f}",

@@ -266,7 +266,8 @@ class _Table:
             if not isinstance(value, str):
                 raise self._error("headers", f"The header {header} must be a text.")
             if header.lower() in ("authorization", "api-key", "x-api-key") and not value.startswith("$"):
-                raise self._error("headers", f"{header} would hold a secret in a plain file.", 'Write "$NAME".')
+                hint = f'Write {header} = "$NAME", where NAME is the environment variable that holds it.'
+                raise self._error("headers", f"{header} would hold a secret in a plain file.", hint)
             if value.startswith("$") and value[1:] not in self.env:
                 raise self._error("headers", f"The variable {value[1:]} for the header {header} is not set.")
             headers[header] = self.env[value[1:]].strip() if value.startswith("$") else value

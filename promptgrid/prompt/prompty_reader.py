@@ -29,6 +29,7 @@ _HANDLED = frozenset(
         *("outputs", "model", "template", "tools", "base"),
     }
 )
+_ANSWER_FIELDS = frozenset({"kind", "labels", "schema", "pattern", "options", "separator"})
 
 
 def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
@@ -51,7 +52,7 @@ def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
     tags = metadata.get("tags") or top.get("tags")
     inputs = read_inputs(top)
     answer = _answer(_mapping(metadata, "answer")) if "answer" in metadata else _outputs(top, parameters, notes)
-    notes += [*_notes(top, model), *_text_notes(messages, inputs)]
+    notes += [*_notes(top, model), *_answer_notes(_mapping(metadata, "answer")), *_text_notes(messages, inputs)]
     return Prompt(
         name=name or written,
         title=written if name and written != name else "",
@@ -86,6 +87,13 @@ def _notes(top: Mapping[str, Field], model: Mapping[str, Field]) -> list[str]:
     if "metadata" in top and is_first(top):
         notes.append("metadata is Promptgrid's own: prompty 0.1 does not load a file that has it.")
     return notes + [f"{name} is not taken over." for name in top if name not in _HANDLED]
+
+
+def _answer_notes(fields: Mapping[str, Field]) -> list[str]:
+    """Returns a sentence for each of the fields under `metadata.answer` that is no field of an answer rule."""
+    hints = {"language": " Write it as metadata.language.", "synonyms": " Write them as labels: {LABEL: [WORD, …]}."}
+    unknown = [name for name in fields if name not in _ANSWER_FIELDS]
+    return [f"metadata.answer.{name} is not taken over.{hints.get(name, '')}" for name in unknown]
 
 
 def _text_notes(messages: Sequence[Message], inputs: Sequence[Input]) -> list[str]:

@@ -116,6 +116,8 @@ def find_run(database: Database, ref: str) -> RunInfo:
     query = _infos().where(runs.c.status != "planning", runs.c.deleted.is_(None) if ref == "last" else by_id)
     with database.read() as connection:
         matches = _read(connection, query, limit=2)
+    if ref == "last" and not matches:
+        raise StoreError("There are no runs yet.", hint="`promptgrid run PROMPT` starts one.")
     if not matches or (len(matches) > 1 and ref != "last"):
         what = "More than one run starts" if matches else "There is no run that starts"
         raise StoreError(f'{what} with "{ref}".', hint="`promptgrid runs` lists them.")

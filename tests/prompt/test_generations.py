@@ -122,6 +122,15 @@ def test_what_of_a_file_is_not_taken_over_is_listed() -> None:
     assert loads(front("name: a\nversion: 1\nauthors: [b]")).notes == ()
 
 
+def test_a_field_that_no_answer_rule_has_is_listed_with_where_it_belongs() -> None:
+    rule = "metadata: {answer: {kind: number, language: de, tolerance: 1}}"
+    assert loads(front(f"name: a\n{rule}")).notes == (
+        "metadata.answer.language is not taken over. Write it as metadata.language.",
+        "metadata.answer.tolerance is not taken over.",
+    )
+    assert loads(front("name: a\nmetadata: {language: de, answer: {kind: number, separator: ;}}")).notes == ()
+
+
 def test_a_wrong_type_in_older_parameters_is_listed_and_the_rest_taken_over() -> None:
     prompt = loads(front("model: {parameters: {temperature: hot, seed: 3, max_completion_tokens: 9, stop: '.'}}"))
     assert prompt.parameters == Parameters(seed=3, max_tokens=9, stop=(".",))

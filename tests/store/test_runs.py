@@ -79,6 +79,11 @@ def test_deleting_an_active_run_cancels_it(database: Database) -> None:
     assert {row.status for row in results.result_rows(database, run_id)} == {"cancelled"}
 
 
+def test_the_last_run_of_an_empty_database_is_refused_with_what_to_do(database: Database) -> None:
+    with pytest.raises(StoreError, match="There are no runs yet"):
+        runs.find_run(database, "last")
+
+
 def test_runs_are_found_by_the_beginning_of_their_id(database: Database) -> None:
     run_id = queued(database, greeting_plan())
     assert runs.find_run(database, run_id[:5]).id == run_id

@@ -57,7 +57,7 @@ def footer(*, blind: bool = False) -> list[FootLine]:
 def _endpoint_line() -> FootLine:
     download, states = weights_download(), endpoints().states
     if download.running and not builtin.status().ready:
-        return FootLine(f"downloading the built-in model, {100 * download.done // download.total} %", "busy")
+        return FootLine("downloading the built-in model", "busy")
     if down := [state.name for state in states.values() if not state.ok and state.name != BUILTIN]:
         return FootLine(f"{', '.join(down)}: not reachable", "mind", links.SETTINGS)
     if builtin.status().ready:

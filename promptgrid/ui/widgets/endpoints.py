@@ -5,14 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from promptgrid import builtin, humanize
-from promptgrid.connections import EndpointState
+from promptgrid.connections import BUILTIN, EndpointState
 from promptgrid.ui import server
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
 
 def endpoint_line(state: EndpointState) -> str:
-    """Returns the endpoint as Markdown: a mark, its name and its message."""
+    """Returns the endpoint as Markdown: a mark, its name and its message, or that its weights are being downloaded."""
+    if state.name == BUILTIN and server.weights_download().running and not builtin.status().ready:
+        return f":blue[●] **{plain(state.name)}** The model is being downloaded."
     mark = ":green[●]" if state.ok else ":orange[●]"
     return f"{mark} **{plain(state.name)}** {plain(state.message, limit=300)}"
 

@@ -50,7 +50,7 @@ def _add_unlisted(database: Database, run_id: str, listed: dict[str, RunInfo]) -
     try:
         run = runs.find_run(database, run_id)
     except StoreError:
-        show_error(StoreError(f'There is no run "{run_id}".', hint="Choose one below."))
+        show_error(StoreError(f'There is no run "{run_id}".', hint="Choose another."))
         st.query_params.clear()
     else:
         listed[run.id] = run

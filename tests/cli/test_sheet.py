@@ -1,0 +1,24 @@
+"""The tables of the command line."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from types import SimpleNamespace
+from typing import Any
+
+from promptgrid.cli.sheet import summary_table
+from promptgrid.compare import VariantSummary
+
+
+def variant(label: str, unread: int) -> VariantSummary:
+    values: dict[str, Any] = {field.name: None for field in fields(VariantSummary)}
+    counts = {"cells": 18, "answered": 18, "unread": unread, "score": 0.5, "scored": 18 - unread, "distinct": 2, "k": 0}
+    return VariantSummary(**values | counts | {"head": SimpleNamespace(label=label)})
+
+
+def test_the_unread_replies_stand_beside_the_score_where_there_are_any() -> None:
+    head, first, second = summary_table([variant("t = 0", 0), variant("t = 0.4", 5)]).splitlines()
+    assert head.split()[:5] == ["variant", "answered", "unread", "score", "n"]
+    assert first.split() == ["t", "=", "0", "18/18", "0.50", "18", "2"]
+    assert second.split() == ["t", "=", "0.4", "18/18", "5", "0.50", "13", "2"]
+    assert "unread" not in summary_table([variant("t = 0", 0)])
