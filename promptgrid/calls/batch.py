@@ -78,6 +78,11 @@ class Batch:
         return self.point.key, self.samples[index]
 
     @property
+    def names(self) -> list[tuple[str, int]]:
+        """The names of all samples of this batch (see `name`)."""
+        return [(self.point.key, sample) for sample in self.samples]
+
+    @property
     def honoured(self) -> str:
         return self.point.variant.honoured
 

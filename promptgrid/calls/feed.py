@@ -5,7 +5,7 @@ The grid is unrolled again, a few hundred cells at a time, so that memory does n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -20,6 +20,9 @@ from promptgrid.store.stored_replies import StoredReply, stored_replies
 
 _CELLS = 400  # cells per chunk
 
+SampleName = tuple[str, int]
+"""The key of a point and the number of a sample."""
+
 PendingCells = tuple[Point, list[tuple[int, int]]]
 """A point and its pending cells, as (sample, position)."""
 
@@ -32,7 +35,7 @@ class Feed:
     duplicates    number of cells left out because a call in flight, of this run or another, may bring the same reply;
                   once that reply is committed, another feed must look these cells up
     in_flight     (key of the call, sample number) of all that the runs of this process are sending
-    claimed       those of them that this feed has added
+    claimed       those of them that this feed has added and not released
     """
 
     database: Database
@@ -42,10 +45,10 @@ class Feed:
     refs: Sequence[str]
     decided: Decided
     case_positions: Mapping[str, int]
-    in_flight: set[tuple[str, int]]
+    in_flight: set[SampleName]
     duplicates: int = 0
     matched: int = 0
-    claimed: set[tuple[str, int]] = field(default_factory=set)
+    claimed: set[SampleName] = field(default_factory=set)
 
     def chunks(self) -> Iterator[list[PendingCells]]:
         """Yields the run's pending cells with their points, a few hundred at a time; each step reads the database."""
@@ -74,11 +77,12 @@ class Feed:
                 free.append((point, mine))
         return free
 
-    def release(self) -> None:
-        """Removes this feed's cells from `in_flight`. Call it when their replies are committed, or when none
-        will come."""
-        self.in_flight -= self.claimed
-        self.claimed.clear()  # a later release must not drop the claims of another run
+    def release(self, names: Collection[SampleName] | None = None) -> None:
+        """Removes the samples `names` that this feed has claimed (None: all of them) from `in_flight`. Call it when
+        their replies are committed, or when none will come."""
+        released = self.claimed.intersection(self.claimed if names is None else names)
+        self.in_flight -= released
+        self.claimed -= released  # a later release must not drop the claims of another run
 
     def look_up(self, claimed: Sequence[PendingCells]) -> tuple[list[CellOutcome], list[Batch]]:
         """Looks for stored replies to claimed cells. Returns (results of the cells that have one, batches to send for
@@ -94,6 +98,12 @@ class Feed:
             unanswered = [cell for cell in cells if replies[cell[0]] is None]
             batches += to_batches(self.plan, point, unanswered, self.endpoint.max_n)
         return reused, batches
+
+    def release_reused(self, claimed: Sequence[PendingCells], batches: Sequence[Batch]) -> None:
+        """Releases those claimed cells for which `look_up` has found a stored reply: all that are in none of its
+        batches."""
+        names = {(point.key, sample) for point, cells in claimed for sample, _ in cells}
+        self.release(names.difference(*(batch.names for batch in batches)))
 
     def _name(self, point: Point, sample: int) -> CellName:
         prompt, case = point.prompt, self.case_positions[point.case.id]

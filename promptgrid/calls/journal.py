@@ -40,6 +40,7 @@ class JournalEntry:
     replies    the new replies of these outcomes; without `outcomes`, no cell shows them
     settled    id of the reservation of cost that this entry ends; None: there is none
     retried    number of failed attempts that are made again
+    committed  called in the event loop's thread once this entry and all earlier ones are on disk
     """
 
     outcomes: Callable[[], Sequence[CellOutcome]] | None = None
@@ -47,6 +48,7 @@ class JournalEntry:
     attempts: Sequence[Attempt] = ()
     settled: int | None = None
     retried: int = 0
+    committed: Callable[[], object] | None = None
 
 
 @dataclass
@@ -151,6 +153,9 @@ class Journal:
                 await asyncio.sleep(_RETRY_S)
             else:
                 break
+        for entry in entries:
+            if entry.committed is not None:
+                entry.committed()
         if new:
             self._counts.append((time.monotonic(), new))
         for id_, (_, future) in zip(ids, reservations, strict=True):

@@ -171,5 +171,6 @@ def run(
             echo(sheet.as_text(preflight), err=True)
 
     run_id = client.submit(database, new_plan, show=show)
+    del new_plan  # with its cases, which the runner reads from the database again
     outputs = live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json, gates)
     raise SystemExit(live.carry_out(database, run_id, outputs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from promptgrid import loop
@@ -173,13 +174,11 @@ class _Run:
         while True:
             feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, case_positions, in_flight)
             self.feeds.append(feed)
-            with self.shared.pace(endpoint, most) as pace:
-                self.paces[endpoint.name] = pace
-                await self._send(feed, endpoint, pace, most)
+            with self.shared.pace(endpoint, most) as self.paces[endpoint.name]:
+                await self._send(feed, most)
             await self.journal.flush()
-            claimed = len(feed.claimed)
             feed.release()
-            matched += feed.matched - feed.duplicates
+            matched += (claimed := feed.matched - feed.duplicates)
             if not feed.duplicates or self.context.halted:
                 return matched
             if not claimed:  # another run is sending the remaining cells
@@ -196,12 +195,12 @@ class _Run:
             return 1
         return self.plan.concurrency or endpoint.concurrency
 
-    async def _send(self, feed: Feed, endpoint: Endpoint, pace: Pace, most: int) -> None:
+    async def _send(self, feed: Feed, most: int) -> None:
         queue: asyncio.Queue[Batch | None] = asyncio.Queue(2 * most)
         # Twice as many workers as calls in flight: some wait for a retry, and with a budget some wait for the disk.
         workers = 1 if most == 1 else 2 * most
         tasks = [asyncio.create_task(self._queue_batches(feed, queue, workers))]
-        tasks += [asyncio.create_task(self._send_batches(queue, endpoint, pace)) for _ in range(workers)]
+        tasks += [asyncio.create_task(self._send_batches(feed, queue)) for _ in range(workers)]
         self.working.update(tasks)
         try:
             await loop.gather(tasks)
@@ -214,16 +213,18 @@ class _Run:
             claimed = feed.claim(chunk)
             reused, batches = await asyncio.to_thread(feed.look_up, claimed) if claimed else ([], [])
             if reused:
-                self.journal.write(JournalEntry(reused.copy))
+                self.journal.write(JournalEntry(reused.copy, committed=partial(feed.release_reused, claimed, batches)))
             for batch in batches:
                 await queue.put(batch)
         for _ in range(workers):
             await queue.put(None)
 
-    async def _send_batches(self, queue: asyncio.Queue[Batch | None], endpoint: Endpoint, pace: Pace) -> None:
+    async def _send_batches(self, feed: Feed, queue: asyncio.Queue[Batch | None]) -> None:
+        pace = self.paces[feed.endpoint.name]
         while not self.context.halted and (batch := await queue.get()) is not None:
             try:
-                await self.sender.send(endpoint, pace, batch)
+                await self.sender.send(feed.endpoint, pace, batch)
+                self.journal.write(JournalEntry(committed=partial(feed.release, batch.names)))
             except BudgetReached as reached:  # calls in flight are paid for and still end
                 self._stop(reached)
             except Halted:

@@ -23,6 +23,7 @@ from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.schema import cases, prompt_versions, runs
 
+_ROWS = 500  # cases decoded at once
 _SPECIAL = ("prompts", "cases", "checks", "parameters", "axes")
 
 
@@ -101,9 +102,11 @@ def _prompt(connection: sa.Connection, name: str, version: str) -> Prompt:
 def load_cases(connection: sa.Connection, run_id: str) -> Iterable[Case]:
     """Yields the run's cases in the order of their positions."""
     query = sa.select(cases).where(cases.c.run_id == run_id).order_by(cases.c.position)
-    for row in connection.execute(query):
-        checks = own_checks(row.checks, f"case {row.case_id}")
-        yield Case(row.case_id, json.loads(row.inputs), row.expected, row.part, checks)
+    for rows in connection.execute(query).partitions(_ROWS):
+        # One text for all rows, since the decoder keeps each name once a text
+        inputs = json.loads(f"[{','.join(row.inputs for row in rows)}]")
+        for row, values in zip(rows, inputs, strict=True):
+            yield Case(row.case_id, values, row.expected, row.part, own_checks(row.checks, f"case {row.case_id}"))
 
 
 def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptgrid import api, connections, loop
+from promptgrid.calls.feed import Feed, PendingCells
 from promptgrid.grid import Plan
 from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.prompt import AnswerRule, Message, Prompt
@@ -70,6 +72,26 @@ def test_five_to_twenty_samples_sends_fifteen(database: Database, hostile: Hosti
     _, _, rows = carried_out(database, a_plan(words=1, samples=20))
     assert hostile.calls("ok") == 20
     assert Counter(row.reused for row in rows) == {True: 5, False: 15}
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_the_claims_of_a_run_do_not_grow_with_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    plan, claims = a_plan(words=2000), list[int]()
+    if again:
+        carried_out(database, plan)
+    claim = Feed.claim
+
+    def counted(feed: Feed, chunk: Sequence[PendingCells]) -> list[PendingCells]:
+        mine = claim(feed, chunk)
+        claims.append(len(feed.claimed))
+        return mine
+
+    monkeypatch.setattr(Feed, "claim", counted)
+    _, status, rows = carried_out(database, plan)
+    assert (status, len(rows), len(claims)) == ("finished", 2000, 5)
+    assert claims[-1] < 2000
 
 
 def test_fresh_asks_again(database: Database, hostile: HostileServer) -> None:
