@@ -137,8 +137,8 @@ class Background:
         return None if future is None or not future.done() or future.cancelled() else future.exception()
 
     def stop(self) -> None:
-        """Cancels the call and returns at once. The call may still run for a moment, to store the text received so
-        far."""
+        """Cancels the call and returns at once. The call may still run for a moment, for example to store the text
+        received so far."""
         self.stopped = True
         if self._task is not None:  # not the future: it would be done at once
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)

@@ -96,8 +96,8 @@ class ModelFacts:
 
 
 def other_token_parameter(refusal: Refusal) -> str:
-    """The name of the limit on tokens (`max_completion_tokens`, `max_tokens`) that the server asks for in place of the
-    refused one; "" if its sentence names no other."""
+    """If the server refused one of `max_completion_tokens` and `max_tokens` and its sentence names the other: the
+    name of the other; else ""."""
     if refusal.parameter not in TOKEN_PARAMETERS:
         return ""
     (other,) = (name for name in TOKEN_PARAMETERS if name != refusal.parameter)

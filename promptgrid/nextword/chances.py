@@ -102,10 +102,8 @@ def rest_weights(chances: Chances, temperature: float, vocabulary: int = VOCABUL
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """What top_p keeps: the first `count` listed tokens, with the total weight `weight`.
-
-    `hidden` is the smallest and largest possible weight of the unlisted tokens that are kept.
-    """
+    """What top_p keeps: the first `count` listed tokens, whose total weight is `weight`, and unlisted tokens, whose
+    total weight is between the two numbers of `hidden`."""
 
     count: int
     weight: float

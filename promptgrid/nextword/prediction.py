@@ -59,8 +59,8 @@ async def predict(client: ModelClient, place: Continuation, *, every: bool = Fal
 
 
 async def prompt_ids(client: ModelClient, place: Continuation) -> tuple[int, ...]:
-    """Returns the ids of the text's tokens, then those of the added ones (the trail). The added ones keep their ids: in
-    a new tokenization they could merge. Raises PlanError if an id is unknown."""
+    """Returns the ids of the text's tokens, then those of the added ones (the trail). Only the text is tokenized
+    here: tokens of the trail could merge. Raises PlanError if an id is unknown."""
     text_tokens = await client.endpoint.tokenize(client.model, place.text) if place.text else []
     ids = [token.id for token in text_tokens or ()]
     ids += [step.id for step in place.trail if step.id is not None]

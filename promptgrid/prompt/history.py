@@ -37,9 +37,9 @@ def expanded(
     """Inserts the turns of each history into the messages. Returns the messages, and the values with each history as a
     list of turns.
 
-    A thread (an input that is a history) that no message names is appended at the end, as in prompty. A history without
-    a value stays as written, so that rendering reports it as missing. Raises PromptError for a history that is not a
-    list of turns.
+    If no message names a history that is declared in `inputs`, its turns are appended at the end, as prompty does. A
+    history without a value stays as written, so that rendering reports it as missing. Raises PromptError for a history
+    that is not a list of turns.
     """
     threads = frozenset(item.name for item in inputs if item.kind == THREAD)
     pieces = [_pieces(message.text, threads) for message in messages]

@@ -81,8 +81,8 @@ def start(database: Database, plan: Plan) -> str:
 
 
 def resume(database: Database, run_id: str) -> None:
-    """Queues a paused, stopped or cancelled run again, or the failed cells of a finished one, and starts a runner
-    process if none is there."""
+    """Queues a run that is paused, stopped, cancelled or finished, with its failed and cancelled cells, and starts a
+    runner process if none is there."""
     runs.ask(database, run_id, "resume")
     ensure_runner()
 
