@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import os
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache, lru_cache
 from io import StringIO
 from pathlib import Path
@@ -111,6 +111,18 @@ def _created(folder: Path) -> Path:
             hint="Set PROMPTGRID_HOME to a folder that you can write to.",
         ) from error
     return folder
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an OSError of the block, which writes the file or folder `path`, into a StoreError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            hint="Free some space, or set PROMPTGRID_HOME to a folder that you can write to.",
+        ) from error
 
 
 def others_may_enter(folder: Path) -> bool:

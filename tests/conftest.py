@@ -193,7 +193,8 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     from tests.faults.disk import Disk
 
     state = Disk()
-    monkeypatch.setattr("promptgrid.files.os.fsync", state.sync)
+    for name, stand_in in (("fsync", state.sync), ("open", state.open), ("mkdir", state.mkdir)):
+        monkeypatch.setattr(os, name, stand_in)
     heard = (
         (sa.pool.Pool, "checkout", state.seen),
         (sa.Engine, "handle_error", state.said),

@@ -35,9 +35,10 @@ def test_links_and_files_that_a_page_names_are_there(document: Path) -> None:
     assert missing == []
 
 
-def test_the_tests_that_the_page_on_security_names_are_there() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs/security.md").read_text("utf-8"))
-    assert len(named) >= 40
+@pytest.mark.parametrize(("page", "least"), [("security", 40), ("promises", 15)])
+def test_the_tests_that_a_page_on_promises_names_are_there(page: str, least: int) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / f"docs/{page}.md").read_text("utf-8"))
+    assert len(named) >= least
     missing = [name for path, name in named if not re.search(rf"^def {name}\(", (ROOT / path).read_text("utf-8"), re.M)]
     assert missing == []
 

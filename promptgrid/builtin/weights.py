@@ -11,6 +11,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -100,7 +101,8 @@ def identity() -> str:
     if memo.is_file() and (known := memo.read_text("ascii")):
         return f"sha256:{known}"
     digest = sha256(path)
-    files.write(memo, digest.encode("ascii"))
+    with suppress(OSError):  # it is computed again
+        files.write(memo, digest.encode("ascii"))
     return f"sha256:{digest}"
 
 

@@ -42,9 +42,10 @@ class UnsavedReplies:
     def add(self, rows: Sequence[Row], settled: int | None) -> None:
         """Writes the database rows of new replies, and the id of the reserved cost that they settle (None: none).
         Ignores write errors: the journal reports a full disk."""
-        line = json.dumps({"rows": list(rows), "settled": settled}) + "\n"
+        line = (json.dumps({"rows": list(rows), "settled": settled}) + "\n").encode()
         with suppress(OSError):
-            os.write(self._open(), line.encode())
+            if os.write(self._open(), line) < len(line):  # the disk is full: the next line must not join this one
+                self.start_file()
 
     def start_file(self) -> None:
         """Closes the current file; rows that are added later go to a new file."""
@@ -73,7 +74,8 @@ class UnsavedReplies:
 def folder() -> Path:
     """Returns the folder of these files, in the data folder."""
     path = paths.data_folder() / _FOLDER
-    path.mkdir(mode=0o700, exist_ok=True)
+    with paths.writing(path):
+        path.mkdir(mode=0o700, exist_ok=True)
     return path
 
 

@@ -174,7 +174,8 @@ def _path(run_id: str, kind: str) -> Path:
 
 def _folder() -> Path:
     path = paths.data_folder() / "checking"
-    path.mkdir(mode=0o700, exist_ok=True)
+    with paths.writing(path):
+        path.mkdir(mode=0o700, exist_ok=True)
     return path
 
 

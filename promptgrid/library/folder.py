@@ -251,6 +251,8 @@ class Library:
                 yield
         except Timeout as error:
             raise LibraryError("Another process has been saving for 10 seconds.", hint="Try again.") from error
+        except OSError as error:
+            raise failed("lock", lock, error) from error
 
 
 def _read_prompt(path: Path, data: bytes) -> Prompt:

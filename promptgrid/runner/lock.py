@@ -49,12 +49,17 @@ class RunnerLock:
     def acquire(self, *, wait_s: float = 0.0, stays: bool = True) -> bool:
         """Takes the lock and writes the holder's file. Returns False if another process holds the lock during all of
         `wait_s`. `stays` is False for a command that exits after its own run."""
-        try:
-            self._lock.acquire(timeout=wait_s, poll_interval=0.1)
-        except Timeout:
-            return False
-        holder = Holder(os.getpid(), settings_digest(), stays)
-        files.write(self._holder_file, json.dumps(asdict(holder)).encode())
+        with paths.writing(self._holder_file):
+            try:
+                self._lock.acquire(timeout=wait_s, poll_interval=0.1)
+            except Timeout:
+                return False
+            holder = Holder(os.getpid(), settings_digest(), stays)
+            try:
+                files.write(self._holder_file, json.dumps(asdict(holder)).encode())
+            except OSError:
+                self._lock.release()
+                raise
         return True
 
     def acquire_in_turn(self, *, wait_s: float) -> bool:
@@ -87,8 +92,9 @@ class RunnerLock:
 
 
 def _held(lock: FileLock) -> bool:
-    try:
-        with lock.acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
+    with paths.writing(Path(lock.lock_file)):
+        try:
+            with lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True

@@ -163,11 +163,13 @@ def ensure_runner() -> None:
 
 def ask_to_leave() -> None:
     """Asks the runner process to exit: an idle one exits within a second, a busy one when its runs have ended."""
-    (paths.data_folder() / _STOP).touch(mode=0o600)
+    path = paths.data_folder() / _STOP
+    with paths.writing(path):
+        path.touch(mode=0o600)
 
 
 def _start() -> None:
-    with open(log_path(), "a", opener=files.private) as output:
+    with paths.writing(log_path()), open(log_path(), "a", opener=files.private) as output:
         # -P: modules come from the installation, not from the folder where Promptgrid is started
         command = [sys.executable, "-P", "-m", "promptgrid.runner"]
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)

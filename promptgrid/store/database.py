@@ -22,6 +22,7 @@ from promptgrid.errors import StoreError
 from promptgrid.store import migrations, schema
 
 _BUSY_MS = 15_000
+_NO_ROOM_BYTES = 1_000_000  # with less, SQLite calls a full disk an I/O error where it needs its shared memory file
 _watchers = count()
 
 Row = Mapping[str, Any]
@@ -189,7 +190,7 @@ def plain_errors(path: Path) -> Iterator[None]:
 
 
 def _remedy(message: str, path: Path) -> str:
-    if "full" in message:
+    if "full" in message or ("disk I/O" in message and paths.free_bytes(path.parent) < _NO_ROOM_BYTES):
         return "The disk is full: free some space; what was committed is safe, and a run goes on with `resume`."
     if "readonly" in message or "unable to open" in message:
         return "Set PROMPTGRID_HOME to a folder that you can write to."

@@ -61,13 +61,16 @@ def store_upload(data: bytes, name: str) -> str:
     folder = uploads()
     suffix = Path(name).suffix.lower().removeprefix(".")
     name = f"{hashlib.sha256(data).hexdigest()[:16]}.{suffix if suffix in FORMATS else 'csv'}"
-    for other in (path for format in FORMATS for path in folder.glob(f"*.{format}")):
-        other.unlink(missing_ok=True)
-    files.write(folder / name, data)
+    with paths.writing(folder / name):
+        files.write(folder / name, data)
+        for other in (path for format in FORMATS for path in folder.glob(f"*.{format}")):
+            if other.name != name:
+                other.unlink(missing_ok=True)
     return name
 
 
 def uploads() -> Path:
     folder = paths.data_folder() / "uploads"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with paths.writing(folder):
+        folder.mkdir(mode=0o700, exist_ok=True)
     return folder

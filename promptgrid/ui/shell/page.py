@@ -17,6 +17,7 @@ from promptgrid.ui.server import database, endpoints, runner_watchdog, scarce_di
 from promptgrid.ui.shell import foot
 from promptgrid.ui.shell.frame import FootLine, frame
 from promptgrid.ui.shell.presses import keep_every_press
+from promptgrid.ui.widgets.feedback import showing_errors
 
 CHECK_AGAIN_S = 60.0
 
@@ -29,7 +30,7 @@ def open_page(title: str, *, blind: bool = False) -> None:
     """
     keep_every_press()
     try:
-        database()
+        run = runs.active_run(database())
     except PromptgridError as error:
         frame(title)
         st.error(str(error))
@@ -38,10 +39,10 @@ def open_page(title: str, *, blind: bool = False) -> None:
         endpoints().refresh()
     weights_download()
     runner_watchdog()
-    run = runs.active_run(database())
-    if run is not None:
-        ensure_runner()
     frame(title, footer=footer(blind=blind), below=partial(foot.run_line, database(), run) if run else None)
+    if run is not None:
+        with showing_errors():
+            ensure_runner()
     foot.announce_ended_runs(database())
 
 
